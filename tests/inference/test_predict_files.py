@@ -370,3 +370,28 @@ def test_a_picture_that_is_not_there_is_told_without_a_project(tmp_path: Path) -
     told = (tmp_path / "out" / "left_out.csv").read_text()
     assert "gone.png: the file is not there; put it back or check its name, and begin anew with --fresh" in told
     assert "project" not in told.splitlines()[1].replace(str(tmp_path), "")
+
+
+def test_videos_in_a_folder_of_photographs_are_told_and_how_to_name_them(tmp_path: Path, clip: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "in" / "out"
+    write_pictures(folder, ["a.png"])
+    for name in ("day 1/ride.AVI", "day 2/ride.avi"):
+        (folder / name).parent.mkdir()
+        shutil.copy(clip, folder / name)
+    (folder / "day 1" / "notes.txt").write_text("no video")
+
+    def remark(*sources: Path, **told: bool) -> str:
+        *_, last = predict_files(stub(), sources, out, Asked(formats=("json", "video")), **told)
+        assert isinstance(last, PredictionsSaved)
+        return last.remark
+
+    pattern = folder / "**" / "*.AVI"
+    assert (
+        f"2 videos in the folders are not looked at. To have them predicted, open or name them, such as '{pattern}'."
+        in (remark(folder))
+    )
+    assert "2 videos" in remark(folder), "gone on with, too"
+    assert "1 video in the folders is" in remark(folder, folder / "day 1" / "ride.AVI", fresh=True)
+    assert (out / "videos" / "ride.AVI.mp4").is_file(), "of a prediction"
+    assert "1 video in" in remark(folder, folder / "day 1" / "ride.AVI", fresh=True)
+    assert "in the folders" not in remark(folder, pattern, folder / "**" / "*.avi", fresh=True)

@@ -256,11 +256,13 @@ def walk_images(
     folder: Path,
     leave_out: Callable[[str], object] = lambda _: None,
     shut: Callable[[str, OSError], object] = lambda *_: None,
+    other: Callable[[str], object] = lambda _: None,
 ) -> Iterator[str]:
     """What `scan_images` finds, one by one as the disk tells them, in no order: the first of 100,000 comes at once.
 
     `leave_out` gets images and folders whose names are not valid UTF-8, which no format can hold, so that they are
     told: a printable form of the name. `shut` gets folders that can't be read, or not to their end; "" is `folder`.
+    `other` gets the files that are no images by their names.
     """
     try:
         os.scandir(folder).close()
@@ -269,12 +271,13 @@ def walk_images(
             f"The folder {folder} can't be read: {error.strerror or error}. Choose another or change its permissions.",
             error,
         ) from error
-    return _image_names(folder, "", leave_out, shut)
+    return _image_names(folder, "", leave_out, shut, other)
 
 
 def _image_names(
-    folder: Path | str, before: str, leave_out: Callable[[str], object], shut: Callable[[str, OSError], object]
-) -> Iterator[str]:
+    folder: Path | str, before: str, leave_out: Callable[[str], object], shut: Callable[[str, OSError], object],
+    other: Callable[[str], object],
+) -> Iterator[str]:  # fmt: skip
     """Paths of images below `folder`, each with `before` in front; folders that can't be read have none."""
     below = []
     try:
@@ -293,13 +296,15 @@ def _image_names(
                         yield before + name
                     elif entry.is_dir(follow_symlinks=False):
                         below.append(name)
+                    else:
+                        other(before + name)
                 except OSError:  # a link in a circle: as an image it is seen with its problem
                     if is_image:
                         yield before + name
     except OSError as error:
         shut(before[:-1], error)
     for name in below:
-        yield from _image_names(os.path.join(folder, name), f"{before}{name}/", leave_out, shut)
+        yield from _image_names(os.path.join(folder, name), f"{before}{name}/", leave_out, shut, other)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ class Order:
 class Job:
     """One shard's work as job.json has it. `pictures`: pictures with boxes are written too.
 
-    `fingerprints` of its videos; none are kept of jobs before November 2026.
+    `fingerprints` of its videos; none are kept of jobs before November 2026. `remark`: what a person should know of the
+    listing.
     """
 
     folder: Path
@@ -85,6 +86,7 @@ class Job:
     pictures: bool = True
     finished: bool = False
     fingerprints: tuple[str, ...] = ()
+    remark: str = ""
 
     @property
     def listing(self) -> Path:
@@ -103,6 +105,7 @@ class Job:
             "pictures": self.pictures,
             "finished": self.finished,
             "fingerprints": self.fingerprints,
+            "remark": self.remark,
         }
         atomic_write(self.folder / FILE, json.dumps(told, indent=1, ensure_ascii=False, default=str) + "\n")
 
@@ -127,7 +130,7 @@ def read(folder: Path) -> Job | None:
         labels = tuple(Label(id, name, colour, position=at) for at, (id, name, colour) in enumerate(told["labels"]))
         return Job(
             folder, Order(**order), Shard(*told["shard"]), labels, listed, told["pictures"], told["finished"],
-            tuple(told.get("fingerprints", ())),
+            tuple(told.get("fingerprints", ())), told.get("remark", ""),
         )  # fmt: skip
     except FileNotFoundError:
         return None

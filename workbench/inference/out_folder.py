@@ -176,6 +176,11 @@ def without_own(items: Iterable[Item], output: Path) -> Iterator[Item]:
     return (item for item in items if not is_own(os.path.dirname(item.file)))
 
 
+def without_drawn(files: Iterable[Path], output: Path) -> set[Path]:
+    """The videos but for those that predictions have drawn."""
+    return {file for file in files if not _lies_in(file, output / FOLDERS["video"])}
+
+
 def _lies_in(path: Path, folder: Path) -> bool:
     real, place = path.resolve(), folder.resolve()
     return place == real or place in real.parents

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import os
 import shlex
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,19 +136,36 @@ def _begin(
     folder = jobs.folder_of(output, shard)
     forget_unfinished(folder)
     jobs.put_aside(folder)  # of a job that has no job.json any more
-    listed = yield from _list(folder / jobs.LISTING, paths, shard, output if pictures else None)
+    passed_by = set[Path]()
+    listed = yield from _list(folder / jobs.LISTING, paths, shard, output if pictures else None, passed_by.add)
     if listed.everywhere == 0:  # but for what was drawn before
         raise _nothing(paths)
-    job = Job(folder, order, shard, labels, listed, pictures, fingerprints=jobs.fingerprints(listed))
+    remark = _remark(out_folder.without_drawn(passed_by, output), listed)
+    job = Job(folder, order, shard, labels, listed, pictures, fingerprints=jobs.fingerprints(listed), remark=remark)
     job.write()
     return job
 
 
+def _remark(passed_by: set[Path], listed: Listed) -> str:
+    """Of the videos in folders that nobody named; "" if there is none."""
+    named = {file.resolve() for _, file in listed.videos}
+    left = sorted(file for file in passed_by if file.resolve() not in named)
+    if not left:
+        return ""
+    pattern = videos.printable(os.path.join(os.path.commonpath([file.parent for file in left]), "**", "*"))
+    are = "is" if len(left) == 1 else "are"
+    return (
+        f"{words.count(len(left), 'video')} in the folders {are} not looked at. To have them predicted, open or name"
+        f" them, such as '{pattern}{left[0].suffix}'."
+    )
+
+
 def _list(
-    file: Path, paths: Sequence[Path], shard: Shard, drawn_into: Path | None
-) -> Generator[PredictEvent, None, Listed]:
-    """`drawn_into`: the output, if pictures are drawn there."""
-    items = sources.found([path.absolute() for path in paths])
+    file: Path, paths: Sequence[Path], shard: Shard, drawn_into: Path | None,
+    pass_by: Callable[[Path], object] = lambda _: None,
+) -> Generator[PredictEvent, None, Listed]:  # fmt: skip
+    """`drawn_into`: the output, if pictures are drawn there. `pass_by` as of sources.found."""
+    items = sources.found([path.absolute() for path in paths], pass_by)
     if drawn_into is not None:
         items = out_folder.without_own(items, drawn_into)
     for told in listing.write(file, items, shard):
@@ -237,7 +255,7 @@ def merge(
         remarks.append(f"{words.count(skipped, 'picture')} could not be read: {files[-1]} says why.")
     else:
         (output / results.LEFT_OUT).unlink(missing_ok=True)
-    remark = " ".join(filter(None, remarks))
+    remark = " ".join(filter(None, [*remarks, one.remark]))
     file = files[0] if files else output
     yield PredictionsSaved(file, images, sum(each.detections for each in done), skipped, tuple(files), remark)
 

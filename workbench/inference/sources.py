@@ -10,7 +10,7 @@ import glob
 import os
 import re
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -90,16 +90,16 @@ class Numbered:
     next: Position
 
 
-def found(paths: Sequence[Path]) -> Iterator[Item]:
+def found(paths: Sequence[Path], pass_by: Callable[[Path], object] = lambda _: None) -> Iterator[Item]:
     """All that `paths` name, in no order: images, folders (and folders within), videos, lists, patterns.
 
     WorkbenchError if a path does not exist or is none of these by its name. Videos in folders are not looked at: a
-    million photographs are not to wait for one. Lists and patterns name them.
+    million photographs are not to wait for one. Lists and patterns name them; `pass_by` gets them.
     """
     folders = names_of_folders(paths)
     for path in paths:
         if path.is_dir():
-            yield from _of_folder(path, folders[path] + "/" if len(paths) > 1 else "")
+            yield from _of_folder(path, folders[path] + "/" if len(paths) > 1 else "", pass_by)
         elif _PATTERN.search(str(path)) and not path.exists():
             yield from _of_pattern(path)
         elif not path.exists():
@@ -125,7 +125,7 @@ def names_of_folders(paths: Sequence[Path]) -> dict[Path, str]:
     return names
 
 
-def _of_folder(folder: Path, before: str) -> Iterator[Item]:
+def _of_folder(folder: Path, before: str, pass_by: Callable[[Path], object]) -> Iterator[Item]:
     """What can't be read, by its name or as a whole folder, comes as an item with a problem."""
     bad: list[Item] = []
 
@@ -138,7 +138,11 @@ def _of_folder(folder: Path, before: str) -> Iterator[Item]:
         why = f"{told}: this folder can't be read ({error.strerror or error}), so its images are missing; mend that"
         bad.append(Item(told, told, folder, problem=f"{why} and begin anew with --fresh"))
 
-    for name in walk_images(folder, leave_out, shut):
+    def other(name: str) -> None:
+        if is_video(file := folder / name):
+            pass_by(file)
+
+    for name in walk_images(folder, leave_out, shut, other):
         yield _item(before + name, folder / name)
         while bad:
             yield bad.pop()
