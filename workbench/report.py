@@ -83,6 +83,8 @@ def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> Evaluation
                     say(f"  left out: {event.sentence}")  # also beside --json: its reason stands nowhere else
                 case EvaluationDone():
                     done = event
+                    if event.remark:
+                        say(f"  {event.remark}")  # also beside --json
     assert done is not None, "an evaluation ends with its result or raises"
     return done
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -26,6 +27,7 @@ from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import Rules, score
+from workbench.report import show_evaluation
 from workbench.training import recipes, record
 from workbench.training.request import RunRequest
 
@@ -223,6 +225,35 @@ def test_a_changed_picture_is_predicted_anew_and_the_others_are_not(
     _, seen = finish(evaluate_run(predictor, truth, None, folder))
     assert isinstance(seen[0], EvaluationProgress)
     assert seen[0].cached == len(truth) - 1  # the first now has the bytes of the second, which are known
+
+
+def test_images_of_another_size_than_when_they_were_labelled_are_told(
+    run: tuple[Predictor, Path], truth: Snapshot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether they are read now or were kept before; what was kept without sizes says nothing."""
+    predictor, folder = run
+    sizes = [(about.width, about.height) for about in map(images.info, truth.files)]
+    known = [replace(one, width=w, height=h) for one, (w, h) in zip(truth.images, sizes, strict=True)]
+    truth = replace(truth, images=tuple(known))
+    assert finish(evaluate_run(predictor, truth, None, folder))[0].remark == ""
+    image = images.read(truth.files[0])
+    assert cv2.imwrite(str(truth.files[0]), image[: len(image) // 2])
+    for _ in range(2):
+        done, _ = finish(evaluate_run(predictor, truth, None, folder))
+        assert done.remark == (
+            "1 image has another size now than the project knows, so its boxes may be in the wrong place:"
+            f" {truth.images[0].path}. Check the data."
+        )
+    show_evaluation(evaluate_run(predictor, truth, None, folder), quiet=True)
+    assert "another size now" in capsys.readouterr().err
+    store = candidate_cache.cache_file(folder, folder / "best.safetensors")
+    candidate_cache.save(store, candidate_cache.load(store))
+    assert finish(evaluate_run(predictor, truth, None, folder))[0].remark == ""
+    with np.load(store) as arrays:
+        earlier = {name: arrays[name] for name in arrays.files if name != "sizes"}
+    np.savez(store, **earlier)
+    done, seen = finish(evaluate_run(predictor, truth, None, folder))
+    assert (seen[0].cached, done.remark) == (len(truth), "")
 
 
 def test_another_checkpoint_has_candidates_of_its_own(run: tuple[Predictor, Path], truth: Snapshot) -> None:

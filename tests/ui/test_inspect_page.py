@@ -42,6 +42,7 @@ from workbench.ui.counted import Counted
 from workbench.ui.inspect import work
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.picture import InspectPicture
+from workbench.ui.inspect.review import following
 from workbench.ui.inspect.work import Wish
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -281,7 +282,7 @@ def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
 
     def evaluated(_: object, truth: Snapshot, split: Split, folder: Path) -> Iterator[EvaluationDone]:
         found = tuple(Candidates.of_arrays(*map(np.array, one)) for one in SEEN)
-        yield EvaluationDone(scoring.score(truth, found, Rules()), truth, found, Rules(), 0, None)
+        yield EvaluationDone(scoring.score(truth, found, Rules()), truth, found, Rules(), 0, None, 0, "1 has changed.")
 
     monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file: SimpleNamespace(labels=("cell",)))
     monkeypatch.setattr("workbench.inference.evaluate.evaluate_run", evaluated)
@@ -289,6 +290,7 @@ def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
         *_, found = work.look(Wish(folder, folder / "best.safetensors", snapshot, split))
         assert isinstance(found, work.Found)
         assert (found.confidence == 0.42) is is_chosen
+        assert following.summary(found) == "2 images, 2 labelled boxes. 1 has changed."
 
 
 def test_the_list_can_be_sorted_by_name(qtbot: QtBot, page: InspectPage, session: Session) -> None:

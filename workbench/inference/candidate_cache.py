@@ -18,6 +18,7 @@ import logging
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,19 @@ def load(file: Path) -> dict[str, Candidates]:
         return {}
 
 
-def save(file: Path, known: Mapping[str, Candidates]) -> None:
+def sizes(file: Path) -> dict[str, tuple[int, int]]:
+    """Width and height of the images as they were read, by digest; not of those kept before November 2026."""
+    try:
+        names, found = npz.read(file, "images", "sizes")
+        pairs = zip(names.tolist(), found.tolist(), strict=True)
+        return {name: (width, height) for name, (width, height) in pairs if width}
+    except (OSError, ValueError):
+        return {}
+
+
+def save(
+    file: Path, known: Mapping[str, Candidates], sizes: Mapping[str, tuple[int, int]] = MappingProxyType({})
+) -> None:  # fmt: skip
     """Replace the file: metrics from the cache are those from the network.
 
     Nothing, if the run's folder has gone: it was renamed or deleted meanwhile. Where they can't be written, on a full
@@ -76,6 +89,7 @@ def save(file: Path, known: Mapping[str, Candidates]) -> None:
         "offsets": np.cumsum([0, *(len(found) for found in known.values())]),
         "boxes": np.concatenate([found.boxes for found in entries]),
         "scores": np.concatenate([found.scores for found in entries]),
+        "sizes": np.array([sizes.get(name, (0, 0)) for name in known], np.int32).reshape(-1, 2),
         "labels": _small(np.concatenate([found.labels for found in entries])),
     }
     try:

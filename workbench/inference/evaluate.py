@@ -16,14 +16,14 @@ from workbench.core import images
 from workbench.core.detections import Candidates
 from workbench.core.files import atomic_write
 from workbench.core.metrics import Evaluation
-from workbench.core.project import Snapshot, Split
+from workbench.core.project import Image, Snapshot, Split
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache, evaluated
 from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import Rules, best_confidence, matched_labels, relabelled, score
-from workbench.training import learnt
+from workbench.training import data, learnt
 
 SAVE_EVERY = 60.0  # seconds of predictions that a crash may cost
 
@@ -50,6 +50,7 @@ def evaluate_run(
         raise WorkbenchError(f"There is no image in {which} to evaluate on. Choose another split, or put some into it.")
     columns = matched_labels(predictor.labels, truth)
     predicted: dict[int, Candidates] = {}
+    sizes: dict[int, tuple[int, int]] = {}
     skipped = 0
     for item in predict_all(predictor, truth.files, run_folder):
         if isinstance(item, Skipped):
@@ -58,31 +59,42 @@ def evaluate_run(
         elif isinstance(item, EvaluationProgress):
             yield item
         else:
-            predicted[item[0]] = relabelled(item[1], columns)
+            predicted[item[0]], sizes[item[0]] = relabelled(item[1], columns), item[2]
     if not predicted:
         raise WorkbenchError("None of the images could be read, so there is nothing to evaluate.")
     rows = sorted(predicted)
     truth, found = truth.take(rows), tuple(predicted[row] for row in rows)
+    changed = [image.path for row, image in zip(rows, truth.images, strict=True) if _is_other(image, sizes[row])]
+    remark = data.other_sizes(changed, named=2) if changed else ""
     evaluation = score(truth, found, rules)
     home = run_folder or (predictor.checkpoint.parent if predictor.checkpoint else None)
     known = learnt.trained_on(home, truth) if home else None
     file = None
     if run_folder is not None and os.access(run_folder, os.W_OK):
         file = _write(run_folder, predictor, evaluation, truth, rules, split, skipped, known)
-    yield EvaluationDone(evaluation, truth, found, rules, skipped, file, known)
+    yield EvaluationDone(evaluation, truth, found, rules, skipped, file, known, remark)
+
+
+def _is_other(image: Image, size: tuple[int, int]) -> bool:
+    """Whether both sizes are known and differ."""
+    return image.width > 0 < size[0] and (image.width, image.height) != size
 
 
 def predict_all(
     predictor: Predictor, files: Sequence[Path], run_folder: Path | None
-) -> Iterator[tuple[int, Candidates] | EvaluationProgress | Skipped]:
-    """(index, candidates) of every readable file, in any order; those kept in `run_folder` first."""
+) -> Iterator[tuple[int, Candidates, tuple[int, int]] | EvaluationProgress | Skipped]:
+    """(index, candidates, size) of every readable file, in any order; those kept in `run_folder` first.
+
+    The size is (width, height) as the file was read; (0, 0) where earlier versions have not kept it.
+    """
     keep = predictor.checkpoint is not None and run_folder is not None and predictor.precision == "exact"
     store = candidate_cache.cache_file(run_folder, predictor.checkpoint) if keep else None  # type: ignore[arg-type]
     known = candidate_cache.load(store) if store else {}
+    sizes = candidate_cache.sizes(store) if store else {}
     digests = [candidate_cache.image_digest(file) for file in files] if store else [""] * len(files)
     todo = [i for i, name in enumerate(digests) if name not in known]
     cached, done = len(files) - len(todo), len(files) - len(todo)
-    yield from ((i, known[name]) for i, name in enumerate(digests) if name in known)
+    yield from ((i, known[name], sizes.get(name, (0, 0))) for i, name in enumerate(digests) if name in known)
     begun = saved = time.perf_counter()
     fresh, keep = 0, store is not None and os.access(run_folder, os.W_OK)  # type: ignore[arg-type]
     yield EvaluationProgress(done, len(files), cached, 0.0, math.nan)
@@ -93,20 +105,21 @@ def predict_all(
             good = {i: image for i, image in pictures.items() if isinstance(image, np.ndarray)}
             yield from (problem for problem in pictures.values() if isinstance(problem, Skipped))
             for i, found in zip(good, predictor.candidates(list(good.values())), strict=True):
+                height, width = good[i].shape[:2]
                 if digests[i]:
-                    known[digests[i]] = found
-                yield i, found
+                    known[digests[i]], sizes[digests[i]] = found, (width, height)
+                yield i, found, (width, height)
             done, fresh = done + len(batch), fresh + len(good)
             now = time.perf_counter()
             if store and keep and now - saved > SAVE_EVERY:
-                candidate_cache.save(store, known)
+                candidate_cache.save(store, known, sizes)
                 saved = time.perf_counter()
             speed = fresh / max(now - begun, 1e-9)
             left = (len(files) - done) / speed if speed else math.nan
             yield EvaluationProgress(done, len(files), cached, speed, left)
     finally:
         if store and keep and fresh:
-            candidate_cache.save(store, known)
+            candidate_cache.save(store, known, sizes)
 
 
 def _read(file: Path, index: int, window: Window | None) -> np.ndarray | Skipped:

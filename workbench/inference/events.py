@@ -99,6 +99,7 @@ class EvaluationDone:
     skipped: int
     file: Path | None
     trained_on: int | None = None  # of these images the run has learnt from so many; None: not known
+    remark: str = ""  # what a person should know of the numbers: files that changed since they were labelled
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,11 +226,14 @@ def _changed(store: PixelStore) -> str:
     got = np.array([(one.scale_x, one.scale_y, one.pad_x, one.pad_y) for one in fits]).reshape(-1, 4)
     known = (sizes > 0).all(axis=1)
     other = [store.snapshot.images[rows[i]].path for i in np.flatnonzero(known & (wanted != got).any(axis=1))]
-    if not other:
-        return ""
-    more = f" and {len(other) - NAMED:,} more" if len(other) > NAMED else ""
-    noun, boxes = ("1 image has", "its") if len(other) == 1 else (f"{len(other):,} images have", "their")
+    return other_sizes(other) if other else ""
+
+
+def other_sizes(paths: Sequence[str], named: int = NAMED) -> str:
+    """What is said of images whose files were resized, turned or cropped since their boxes were drawn."""
+    more = f" and {len(paths) - named:,} more" if len(paths) > named else ""
+    noun, boxes = ("1 image has", "its") if len(paths) == 1 else (f"{len(paths):,} images have", "their")
     return (
         f"{noun} another size now than the project knows, so {boxes} boxes may be in the wrong place:"
-        f" {', '.join(other[:NAMED])}{more}. Check the data."
+        f" {', '.join(paths[:named])}{more}. Check the data."
     )

@@ -68,7 +68,7 @@ class Found:
     confidence: float  # where F1 is highest; of test images, where it is on the validation images
     skipped: int  # images that could not be read
     point: OperatingPoint | None  # what was kept of this run and checkpoint
-    remark: str  # why it could not be read, or ""
+    remark: str  # why it could not be read, and what is to be known of the numbers, or ""
     labels: tuple[str, ...] = ()  # that the detector knows; (): not known which
     trained_on: int | None = None  # of these images, by the run's record; None: not known
 
@@ -119,7 +119,8 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
         else:
             chosen = evaluated.chosen_before(wish.run_folder, wish.checkpoint.name, wish.split)
             best = chosen.confidence if chosen else scoring.best_confidence(event.evaluation)
-            point, remark = kept_point(wish)
+            point, unread = kept_point(wish)
+            remark = f"{event.remark} {unread}".strip()
             rules = event.rules
             yield Found.of(
                 event.truth, event.candidates, rules, rules.kind, best, event.skipped, point, remark, predictor.labels,
