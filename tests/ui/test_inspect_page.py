@@ -270,6 +270,16 @@ def test_images_that_a_run_has_learnt_from_are_told_by_its_own_record(
     assert text(page, "inspect-words") == "2 images, 2 labelled boxes; 1 was trained on."
 
 
+def test_what_is_to_be_known_of_the_numbers_is_a_warning_too(
+    qtbot: QtBot, page: InspectPage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "kept_point", lambda _: (None, "1 image has another size now."))
+    with qtbot.waitSignal(session.message) as told:
+        looked(qtbot, page, session)
+    assert told.args == ["warning", "1 image has another size now."]
+    assert text(page, "inspect-words").endswith("1 image has another size now.")
+
+
 def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

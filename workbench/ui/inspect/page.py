@@ -263,6 +263,8 @@ class InspectPage(Page):
             self._head.show_progress(event)
         elif isinstance(event, Found):
             self._take(event)
+            if event.remark:  # the line above the page may be too short for it
+                self.session.message.emit("warning", event.remark)
 
     @Slot(object)
     def _failed(self, error: object) -> None:
