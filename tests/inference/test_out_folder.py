@@ -167,7 +167,7 @@ def test_begun_anew_nothing_of_the_earlier_job_is_left_and_nothing_of_a_person_g
     if shards > 1:
         list(merge(out, ALL))
     now = set().union(*(of_image(place) for place in ("a", "c", "img1")))
-    assert names_in(out) == theirs | now | ONE_FILE | {"yolo/classes.txt"}
+    assert names_in(out) == theirs | now | ONE_FILE | {"yolo/classes.txt", "yolo/images.csv"}
     assert not (out / "pictures" / "below").exists()
     assert all((out / name).read_text() == "by hand" for name in theirs)
 
@@ -206,7 +206,8 @@ def test_what_predictions_wrote_that_kept_no_list_stays(tmp_path: Path) -> None:
     predict(tmp_path / "new", tmp_path / "out", "json", fresh=True)
     predict(tmp_path / "old", tmp_path / "out", "json", fresh=True)
     predict(tmp_path / "new", tmp_path / "out", "json", fresh=True)
-    assert names_in(tmp_path / "out") == {"predictions.json", "yolo/labels/a.txt", "yolo/classes.txt"}
+    stays = {"yolo/labels/a.txt", "yolo/classes.txt", "yolo/images.csv"}
+    assert names_in(tmp_path / "out") == stays | {"predictions.json"}
     predict(tmp_path / "old", tmp_path / "out", "json", "yolo", fresh=True)
     predict(tmp_path / "new", tmp_path / "out", "json", fresh=True)
     assert names_in(tmp_path / "out") == {"predictions.json"}, "now it is known"

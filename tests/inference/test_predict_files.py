@@ -395,3 +395,14 @@ def test_videos_in_a_folder_of_photographs_are_told_and_how_to_name_them(tmp_pat
     assert (out / "videos" / "ride.AVI.mp4").is_file(), "of a prediction"
     assert "1 video in" in remark(folder, folder / "day 1" / "ride.AVI", fresh=True)
     assert "in the folders" not in remark(folder, pattern, folder / "**" / "*.avi", fresh=True)
+
+
+def test_a_table_says_which_image_each_yolo_file_is_of(tmp_path: Path, clip: Path) -> None:
+    write_pictures(tmp_path / "in", ["anim.gif", "anim.webp", "below/b.png"])
+    (tmp_path / "in" / "broken.png").write_bytes(b"no picture")
+    list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out", Asked(formats=("yolo",))))
+    table = (tmp_path / "out" / "yolo" / "images.csv").read_text(encoding="utf-8").splitlines()
+    assert table == ["labels,image,frame", "anim.txt,anim.gif,", "anim~2.txt,anim.webp,", "below/b.txt,below/b.png,"]
+    list(predict_files(stub(), [clip], tmp_path / "out", Asked(formats=("yolo",), every=6), fresh=True))
+    table = (tmp_path / "out" / "yolo" / "images.csv").read_text(encoding="utf-8").splitlines()
+    assert table[1:] == ["clip.avi/000000.txt,clip.avi,0", "clip.avi/000006.txt,clip.avi,6"]

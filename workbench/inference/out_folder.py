@@ -19,6 +19,7 @@ from workbench.inference import jobs, listing, parts
 from workbench.inference.jobs import Job
 from workbench.inference.parts import Row
 from workbench.inference.results_coco import IMAGES, RESULTS
+from workbench.inference.results_files import CLASSES, WHOSE
 from workbench.inference.sources import Item
 
 FOLDERS = {"pictures": "pictures", "video": "videos", "yolo": "yolo", "voc": "voc"}
@@ -101,7 +102,8 @@ def clear(
             if is_its and not (is_again and folder in again) and file not in done:
                 _remove(file, output)
     if "yolo" in folders - again:
-        _remove(output / "yolo" / "classes.txt", output)
+        for name in (CLASSES, WHOSE):
+            _remove(output / "yolo" / name, output)
     shutil.rmtree(earlier, ignore_errors=True)
     atomic_write(kept, json.dumps(sorted(name for name in ours if (output / name.rstrip(_PERHAPS)).exists())) + "\n")
 

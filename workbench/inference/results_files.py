@@ -6,12 +6,13 @@ these too; a trainer that must not learn the scores drops the last column.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from workbench.core.files import atomic_write, sync_all
+from workbench.core.files import atomic_path, atomic_write, sync_all
 from workbench.core.project import FLAGS, Image, Label, Snapshot, State
 from workbench.formats.parts.layout import keep
 from workbench.formats.parts.voc_xml import to_xml
@@ -20,22 +21,32 @@ from workbench.inference.parts import Row
 from workbench.inference.results import About, Progress, Written
 from workbench.inference.results_coco import file_name
 
+CLASSES, WHOSE = "classes.txt", "images.csv"
+"""Beside the labels in yolo/."""
+
 
 def write_yolo(rows: Iterable[Row], about: About, folder: Path) -> Progress:
     """yolo/labels/NAME.txt: "label x y width height score", as fractions; yolo/classes.txt: a label's name each line.
 
-    A picture in which nothing was found has an empty file.
+    A picture in which nothing was found has an empty file. yolo/images.csv: whose each file is, for "a.gif" and "a.png"
+    become a.txt and a~2.txt.
     """
     base = folder / "yolo"
-    for done, row in enumerate(rows, start=1):
-        if not row.skipped:
-            lines = (
-                f"{to_line(label, box, row.width, row.height).rstrip()} {score:g}\n" for label, score, box in row.found
-            )
-            atomic_write(base / "labels" / f"{row.own_place}.txt", "".join(lines), sync=False)
-        yield done
+    with atomic_path(base / WHOSE) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["labels", "image", "frame"])
+        for done, row in enumerate(rows, start=1):
+            if not row.skipped:
+                lines = (
+                    f"{to_line(label, box, row.width, row.height).rstrip()} {score:g}\n"
+                    for label, score, box in row.found
+                )
+                name = f"{row.own_place}.txt"
+                atomic_write(base / "labels" / name, "".join(lines), sync=False)
+                table.writerow([name, row.name, row.frame if row.frame >= 0 else ""])
+            yield done
     names = "".join(f"{label.name}\n" for label in about.labels)
-    atomic_write(base / "classes.txt", names)
+    atomic_write(base / CLASSES, names)
     sync_all()
     yield Written((base,))
 
