@@ -146,6 +146,31 @@ for event in webcam.predict_webcam(test.stub(), 1, test.Path({str(tmp_path)!r}),
     assert last.images == 5
 
 
+def test_what_was_recorded_before_a_kill_can_be_looked_at(cameras: list[Camera], tmp_path: Path) -> None:
+    """An MP4 without its end opens nowhere. What of the other file was still in memory is lost: it is given some."""
+    program = f"""
+import itertools, os, signal, numpy as np, tests.inference.test_webcam as test, threading, types
+from workbench.inference import webcam
+webcam.cv2 = test.WithCameras()
+webcam.cv2.endless = True
+noise, clock = np.random.default_rng(0), itertools.count()
+webcam.time = types.SimpleNamespace(monotonic=lambda: next(clock) / 10)
+test.Camera.read = lambda self: (True, noise.integers(0, 256, (480, 640, 3), np.uint8))
+asked = test.Asked(formats=("json", "video"))
+for event in webcam.predict_webcam(test.stub(), 1, test.Path({str(tmp_path)!r}), asked, threading.Event()):
+    if event.index == 120:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", program]).returncode == -9
+    file = tmp_path / "videos" / "webcam1.unfinished.mkv"
+    *_, last = merge(tmp_path, ["json"])
+    assert isinstance(last, PredictionsSaved)
+    assert last.remark == f"{file} has what was recorded."
+    assert 60 < len(list(videos.frames(file))) <= 121 == last.images
+    watch(tmp_path, threading.Event(), fresh=True)
+    assert [file.name for file in (tmp_path / "videos").iterdir() if file.suffix != ".tmp"] == ["webcam1.mp4"]
+
+
 def test_a_full_disk_leaves_whole_lines_for_merge(
     cameras: list[Camera], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

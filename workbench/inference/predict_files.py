@@ -29,6 +29,7 @@ from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.parts import Parts, Row
 from workbench.inference.pictures import Pictures
 from workbench.inference.results import About, Written
+from workbench.inference.results_video import UNFINISHED
 
 if TYPE_CHECKING:  # what is given has loaded torch
     from workbench.inference.predict import Predictor
@@ -255,6 +256,7 @@ def merge(
         remarks.append(f"{words.count(skipped, 'picture')} could not be read: {files[-1]} says why.")
     else:
         (output / results.LEFT_OUT).unlink(missing_ok=True)
+    remarks += [f"{file} has what was recorded." for file in sorted((output / "videos").glob(f"*{UNFINISHED}"))]
     remark = " ".join(filter(None, [*remarks, one.remark]))
     file = files[0] if files else output
     yield PredictionsSaved(file, images, sum(each.detections for each in done), skipped, tuple(files), remark)

@@ -28,6 +28,7 @@ from workbench.inference.parts import Row
 from workbench.inference.results import About, Progress, Written
 
 RATE = 25.0  # frames a second where a video does not say
+UNFINISHED = ".unfinished.mkv"  # behind a webcam's name: what was recorded until it was broken off
 
 
 def write_videos(rows: Iterable[Row], about: About, folder: Path) -> Progress:
@@ -77,10 +78,15 @@ def detections(row: Row) -> Detections:
 
 
 class Recorder:
-    """An MP4 that is there, whole, when the `with` block ends, and not at all if it fails. Without a frame: none."""
+    """An MP4 that is there, whole, when the `with` block ends, and not at all if it fails. Without a frame: none.
 
-    def __init__(self, file: Path, rate: float) -> None:
-        self._file, self._rate = file, rate
+    `aside`: a file ending in .mkv that has the same frames until then. An MP4 opens only with its end; of an MKV all
+    but the last seconds can be looked at, whatever became of the process or the disk.
+    """
+
+    def __init__(self, file: Path, rate: float, aside: Path | None = None) -> None:
+        self._file, self._rate, self._aside = file, rate, aside
+        self._second: cv2.VideoWriter | None = None
         self._stack = contextlib.ExitStack()
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
@@ -96,8 +102,11 @@ class Recorder:
         assert self._writer is not None
         if (picture.shape[1], picture.shape[0]) != self._size:
             picture = np.asarray(cv2.resize(picture, self._size), np.uint8)
+        bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         with videos.said_in_words():
-            self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+            self._writer.write(bgr)
+            if self._second is not None:
+                self._second.write(bgr)
         self.frames += 1
 
     def write_until(self, seconds: float, picture: NDArray[np.uint8]) -> None:
@@ -122,6 +131,9 @@ class Recorder:
                 f"{self._file.name} can't be written as MP4 of {width} x {height} at {self._rate:.3g} frames a second."
                 " Choose pictures instead of a video."
             )
+        if self._aside is not None:
+            place = os.fspath(self._aside.resolve())
+            self._second = cv2.VideoWriter(place, cv2.CAP_FFMPEG, code, self._rate, self._size)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -130,6 +142,8 @@ class Recorder:
             return
         with videos.said_in_words():
             self._writer.release()
+            if self._second is not None:
+                self._second.release()
         try:
             if kind is None:
                 self._check_whole()
@@ -139,6 +153,8 @@ class Recorder:
             raise
         else:
             self._stack.__exit__(kind, error, trace)
+            if self._aside is not None and kind is None:
+                self._aside.unlink(missing_ok=True)
         finally:
             self._inner.unlink(missing_ok=True)
 

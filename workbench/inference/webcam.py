@@ -30,7 +30,7 @@ from workbench.inference.listing import Listed, Shard
 from workbench.inference.parts import Parts, Row
 from workbench.inference.pictures import Pictures
 from workbench.inference.predict_files import Asked, merge, order_of, predictor_labels
-from workbench.inference.results_video import RATE, Recorder
+from workbench.inference.results_video import RATE, UNFINISHED, Recorder
 from workbench.inference.sources import Frame, Item, Numbered, Position
 from workbench.inference.streaming import Beside
 
@@ -122,7 +122,8 @@ def predict_webcam(
         beside: list[Beside] = [Pictures(output / "pictures", labels, alone=True)] if job.pictures else []
         film, recorder = output / "videos" / f"{name}.mp4", None
         if "video" in formats:
-            recorder = stack.enter_context(Recorder(film, camera.rate / asked.every))
+            aside = film.with_name(f"{name}{UNFINISHED}")
+            recorder = stack.enter_context(Recorder(film, camera.rate / asked.every, aside))
             beside.append(Recording(recorder, labels))
         written = stack.enter_context(contextlib.closing(Parts(job.folder, beside=job.pictures)))
         rules = streaming.Rules(order.point, tiles.tiling(order.tiles, order.overlap))
