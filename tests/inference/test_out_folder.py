@@ -223,5 +223,6 @@ def test_an_annotated_video_of_the_earlier_job_goes_and_that_of_this_one_stays(t
     assert names_in(out) == {"videos/a.mp4", "pictures/a.mp4/000000.jpg", "pictures/in/c.jpg"}
     (out / "videos" / "in").mkdir()
     (out / "videos" / "in" / "c.mp4").write_text("by hand: c was a picture")
+    (out / "videos" / "a.mp4.unfinished.mkv").write_text("of a webcam, it would be")
     predict(tmp_path / "b.mp4", out, "video", fresh=True)
     assert names_in(out) == {"videos/b.mp4", "videos/in/c.mp4"}

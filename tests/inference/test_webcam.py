@@ -167,6 +167,10 @@ for event in webcam.predict_webcam(test.stub(), 1, test.Path({str(tmp_path)!r}),
     assert isinstance(last, PredictionsSaved)
     assert last.remark == f"{file} has what was recorded."
     assert 60 < len(list(videos.frames(file))) <= 121 == last.images
+    asked = Asked(formats=("json",))
+    *_, last = predict_webcam(stub(), 1, tmp_path, asked, threading.Event(), frames=2, fresh=True)
+    assert isinstance(last, PredictionsSaved)
+    assert (last.remark, file.exists()) == ("", False)
     watch(tmp_path, threading.Event(), fresh=True)
     assert [file.name for file in (tmp_path / "videos").iterdir() if file.suffix != ".tmp"] == ["webcam1.mp4"]
 

@@ -20,6 +20,7 @@ from workbench.inference.jobs import Job
 from workbench.inference.parts import Row
 from workbench.inference.results_coco import IMAGES, RESULTS
 from workbench.inference.results_files import CLASSES, WHOSE
+from workbench.inference.results_video import UNFINISHED
 from workbench.inference.sources import Item
 
 FOLDERS = {"pictures": "pictures", "video": "videos", "yolo": "yolo", "voc": "voc"}
@@ -101,6 +102,8 @@ def clear(
             is_its = folder != "videos" or row.frame >= 0
             if is_its and not (is_again and folder in again) and file not in done:
                 _remove(file, output)
+                if folder == "videos" and not is_again:
+                    _remove(file.with_name(f"{row.place}{UNFINISHED}"), output)
     if "yolo" in folders - again:
         for name in (CLASSES, WHOSE):
             _remove(output / "yolo" / name, output)

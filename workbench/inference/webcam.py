@@ -121,8 +121,9 @@ def predict_webcam(
         job.write()
         beside: list[Beside] = [Pictures(output / "pictures", labels, alone=True)] if job.pictures else []
         film, recorder = output / "videos" / f"{name}.mp4", None
+        aside = film.with_name(f"{name}{UNFINISHED}")
+        aside.unlink(missing_ok=True)  # of a watch before
         if "video" in formats:
-            aside = film.with_name(f"{name}{UNFINISHED}")
             recorder = stack.enter_context(Recorder(film, camera.rate / asked.every, aside))
             beside.append(Recording(recorder, labels))
         written = stack.enter_context(contextlib.closing(Parts(job.folder, beside=job.pictures)))
