@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QLineEdit, QPushButton, QSlider, QTableView
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QSlider, QTableView
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
@@ -294,6 +294,20 @@ def test_up_and_down_change_how_many_there_are(hand: Hand) -> None:
     assert least.value() == 20
     hand.key(Qt.Key.Key_Up)
     hand.wait(2)
+
+
+def test_a_confidence_is_written_as_on_every_other_page(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    named: list[str] = []
+    monkeypatch.setattr(ghosts, "name_plate", lambda _painter, _area, text, *_: named.append(text))
+    hand.canvas.repaint()
+    assert named[-1:] == ["cell? 0.90"]
+    least, number = find(hand.window, QSlider, "suggest-confidence"), find(hand.window, QLabel, "suggest-from")
+    assert number.text() == "0.30"
+    for _ in range(2):
+        hand.key(Qt.Key.Key_D)
+    hand.qtbot.waitUntil(lambda: hand.words == "Nothing new above 0.30.")
+    least.setValue(99)
+    assert (number.text(), hand.words) == ("0.99", "Nothing new above 0.99.")
 
 
 def test_an_nms_overlap_that_is_kept_thins_out_what_is_suggested_on_coming_back(

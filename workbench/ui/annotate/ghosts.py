@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from workbench.core.words import percent
 from workbench.ui import theme
 from workbench.ui.annotate.gestures import Resizing
 from workbench.ui.widgets.boxes_painter import name_plate
@@ -52,7 +51,7 @@ def _paint_one(painter: QPainter, canvas: Canvas, ghost: Suggestion, is_marked: 
         return
     painter.setFont(theme.font(theme.SMALL))
     metrics = painter.fontMetrics()
-    text = f"{label.name}? {percent(ghost.score, 0)}"
+    text = f"{label.name}? {ghost.score:.2f}"
     area = QRectF(rect.x(), rect.bottom() + 2, metrics.horizontalAdvance(text) + 8, metrics.height() + 2)
     if area.bottom() > canvas.height():
         area.moveBottom(rect.bottom())

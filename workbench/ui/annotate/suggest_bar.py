@@ -13,7 +13,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout
 
 from workbench.core.applied import Applied
-from workbench.core.words import count, percent
+from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.inference import suggest
 from workbench.inference.model_files import Ready
@@ -29,8 +29,8 @@ from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 
-USUAL = 30  # percent
-STEP = 5  # percent, of a key
+USUAL = 30  # hundredths
+STEP = 5  # hundredths, of a key
 NAMED = 3  # labels that the project lacks, of those in an image
 LAST, OTHER = "last", "other"  # the file that was chosen last, and any
 MODELS = "models"
@@ -91,7 +91,8 @@ class SuggestBar(QFrame):
         self._words = Elided(mode=Qt.TextElideMode.ElideRight)
         self._words.setObjectName("suggest-words")
         self._number = QLabel()
-        self._number.setMinimumWidth(self._number.fontMetrics().horizontalAdvance("99 % "))
+        self._number.setObjectName("suggest-from")
+        self._number.setMinimumWidth(self._number.fontMetrics().horizontalAdvance("0.99 "))
         self._labels = SuggestLabels(self._session)
         self.all = QPushButton("Take all")
         self.all.setObjectName("suggest-all")
@@ -328,6 +329,10 @@ class SuggestBar(QFrame):
         missing = suggest.unknown(found, document.labels(), meanings(document))
         return missing, suggest.seen(found, missing, self._least.value() / 100)
 
+    @property
+    def _confidence(self) -> str:
+        return f"{self._least.value() / 100:.2f}"
+
     @Slot()
     def _show(self) -> None:
         some, (missing, seen) = self._suggested, self._strange()
@@ -335,7 +340,7 @@ class SuggestBar(QFrame):
         self._canvas.update()
         self._labels.show_labels(missing, seen)
         self.all.setEnabled(bool(some))
-        self._number.setText(percent(self._least.value() / 100, 0))
+        self._number.setText(self._confidence)
         self._words.setText(self._told(len(some), missing, seen))
 
     def _told(self, number: int, missing: tuple[str, ...], seen: tuple[str, ...]) -> str:
@@ -360,7 +365,7 @@ class SuggestBar(QFrame):
             return f"No label here for {names}."
         if len(missing) == len(found.labels):
             return f"The network's labels ({', '.join(missing[:3])}, …) are none of this project's."
-        return f"Nothing new above {percent(self._least.value() / 100, 0)}."
+        return f"Nothing new above {self._confidence}."
 
     @Slot()
     def _moved(self) -> None:
