@@ -45,6 +45,7 @@ class Row:
     files: str
     optional: bool
     called: str = ""
+    titles: tuple[str, ...] = ()
 
     @property
     def flag(self) -> str:
@@ -67,11 +68,15 @@ def setting(
     group: str = "",
     files: str = "",
     called: str = "",
+    titles: tuple[str, ...] = (),
 ) -> Any:
-    """A dataclass field with what a form needs to know. `low` and `high` are inclusive; `called` as its name is not."""
+    """A dataclass field with what a form needs to know. `low` and `high` are inclusive; `called` as its name is not.
+
+    `titles` are what a form writes instead of the `choices`, one for each.
+    """
     about = {
         "help": help, "unit": unit, "low": low, "high": high, "choices": choices, "group": group, "files": files,
-        "called": called,
+        "called": called, "titles": titles,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata=about)
 

@@ -79,7 +79,7 @@ def test_a_point_of_another_checkpoint_is_not_taken_and_a_damaged_one_is_told(ru
 def test_the_model_card_names_the_labels_with_their_own() -> None:
     verified = Verification("onnx", "model.onnx", "ab", (), {}, None, ())
     words = model_card.text(exporters.load_all().get("onnx")(), CARD, verified, None, None, None)
-    assert "confidence 0.4 (labels with their own: cat 0.7; 鳥 0.1), NMS diou at an overlap of 0.5" in words
+    assert "confidence 0.4 (labels with their own: cat 0.7; 鳥 0.1), NMS DIoU at an overlap of 0.5" in words
 
 
 def printed(card: Card, found: tuple[np.ndarray, ...]) -> list[str]:

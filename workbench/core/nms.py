@@ -22,6 +22,8 @@ from workbench.core import boxes as geometry
 
 Kind = Literal["per label", "across labels", "diou", "darknet diou", "soft"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+TITLES: dict[str, str] = {**{kind: kind for kind in KINDS}, "diou": "DIoU", "darknet diou": "Darknet DIoU"}
+"""As people read them; files and the command line have the kinds themselves."""
 DIOU_POWERS: dict[Kind, float] = {"diou": 1.0, "darknet diou": 0.6}  # of the centre penalty: the paper's; box_diou's
 Rows = NDArray[np.int64]
 _PAIRS_AT_ONCE = 2_000_000  # 40 bytes each: bounds the working memory to about 100 MB

@@ -10,6 +10,7 @@ import numpy as np
 
 from workbench import settings
 from workbench.core import words
+from workbench.core.nms import TITLES
 from workbench.core.project import Snapshot, Split, State
 from workbench.inference.evaluated import point_of
 from workbench.inference.exporters import DECODED, DETECTIONS, Card, Exporter, ExportSettings, is_runnable
@@ -93,7 +94,7 @@ def _use(member: Exporter, card: Card, kept: OperatingPoint | None) -> str:
     lines += ["", _interface(card) if is_runnable(member) else _weights_alone(member)]
     own = "; ".join(f"{_plain(name)} {score:g}" for name, score in sorted(card.label_scores.items())[:LISTED])
     confidence = f"confidence {card.score:g}" + (f" (labels with their own: {own})" if own else "")
-    point = f"{confidence}, NMS {card.nms_kind} at an overlap of {card.iou:g}, at most {card.limit} of one"
+    point = f"{confidence}, NMS {TITLES[card.nms_kind]} at an overlap of {card.iou:g}, at most {card.limit} of one"
     return "\n".join([*lines, "", f"Operating point: {point} image.{_SOFT if kept and kept.kind == 'soft' else ''}"])
 
 

@@ -175,7 +175,8 @@ class _Entry(QWidget):
         if isinstance(self._editor, QCheckBox):
             self._editor.setChecked(bool(value))
         elif isinstance(self._editor, QComboBox):
-            self._editor.setCurrentText(str(value))
+            row = self._editor.findData(_as_text(value))
+            self._editor.setCurrentIndex(row if row >= 0 else self._editor.currentIndex())
         else:
             self._editor.setText(_as_text(value))
         self._quiet = False
@@ -184,7 +185,7 @@ class _Entry(QWidget):
     def raw(self) -> Any:
         if isinstance(self._editor, QCheckBox):
             return self._editor.isChecked()
-        return self._editor.currentText() if isinstance(self._editor, QComboBox) else self._editor.text()
+        return self._editor.currentData() if isinstance(self._editor, QComboBox) else self._editor.text()
 
     def value(self) -> Any:
         return checked(self._row, self.raw())
@@ -217,7 +218,10 @@ def _editor(row: Row) -> QCheckBox | QComboBox | QLineEdit:
         return QCheckBox()
     if row.choices:
         combo = _Combo()
-        combo.addItems(["auto", *row.choices] if row.optional else list(row.choices))
+        if row.optional:
+            combo.addItem("auto", "auto")
+        for choice, title in zip(row.choices, row.titles or row.choices, strict=True):
+            combo.addItem(title, choice)
         return combo
     line = QLineEdit()
     line.setMinimumWidth(60)

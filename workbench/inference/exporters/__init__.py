@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.nms import DIOU_POWERS
+from workbench.core.nms import DIOU_POWERS, TITLES
 from workbench.errors import WorkbenchError
 from workbench.registry import Registry, lacks
 from workbench.settings import setting
@@ -40,6 +40,7 @@ PUBLISHED = "published"
 OUTPUT = "What the file gives"
 RUNNING = ("onnx", "torchscript", "pt2")  # runtimes whose files answer to images
 MOST_IMAGES, LARGEST = 1024, 4096  # at a time, and pixels of a side: where sizes are left open, they have an end
+NMS_KINDS = ("per label", "across labels", "diou", "darknet diou")  # soft has no graph
 KEY = "model.json"  # under which a file holds its card
 
 
@@ -59,7 +60,8 @@ class ExportSettings:
     nms_kind: str = setting(
         PUBLISHED,
         "How overlapping boxes are thinned out; published: as the detector's authors do.",
-        choices=(PUBLISHED, "per label", "across labels", "diou", "darknet diou"),
+        choices=(PUBLISHED, *NMS_KINDS),
+        titles=(PUBLISHED, *(TITLES[kind] for kind in NMS_KINDS)),
         called="NMS",
     )
     iou: float | None = setting(

@@ -61,8 +61,12 @@ class Knobs(QWidget):
         self._forget.clicked.connect(self.forget_asked)
         self._forget.hide()
         row = grid.rowCount()
-        for column, widget in enumerate((QLabel("NMS"), self._kind, self.limit)):
-            grid.addWidget(widget, row, column)
+        which = QHBoxLayout()  # not in the sliders' column: "published: Darknet DIoU" needs the room beside "NMS"
+        which.setSpacing(theme.GRID)
+        which.addWidget(QLabel("NMS"))
+        which.addWidget(self._kind, 1)
+        grid.addLayout(which, row, 0, 1, 2)
+        grid.addWidget(self.limit, row, 2)
         last = QHBoxLayout()
         last.addWidget(self._kept, 1)
         last.addWidget(self._forget)
@@ -98,7 +102,7 @@ class Knobs(QWidget):
         """What "published" means for the detector at hand."""
         self._published = kind
         title = KINDS[kind][0]
-        self._kind.setItemText(0, f"{PUBLISHED}: {'DIoU' if 'DIoU' in title else title}")  # the side is narrow
+        self._kind.setItemText(0, f"{PUBLISHED}: {title}")
         self._kind.setItemData(0, f"As the detector's authors do: {title}.", Qt.ItemDataRole.ToolTipRole)
 
     def say(self, words: str) -> None:

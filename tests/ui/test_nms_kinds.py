@@ -1,0 +1,50 @@
+"""The kinds of NMS on the screen: one name each, on the Inspect page as in the form of an export."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import QComboBox
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import find
+from workbench.inference.exporters import ExportSettings
+from workbench.settings import rows
+from workbench.ui.forms import Form
+from workbench.ui.inspect.knobs import Knobs
+from workbench.ui.widgets.elided import ElidedCombo
+
+
+@pytest.fixture
+def knobs(qtbot: QtBot) -> Knobs:
+    knobs = Knobs()
+    qtbot.addWidget(knobs)
+    knobs.show_published("darknet diou")
+    knobs.show_nms(knobs.nms, kind_too=True)
+    return knobs
+
+
+def names(combo: QComboBox) -> list[str]:
+    return [combo.itemText(row) for row in range(combo.count())]
+
+
+def test_kinds_are_called_the_same_where_a_run_is_looked_at_and_where_it_is_exported(
+    qtbot: QtBot, knobs: Knobs
+) -> None:
+    form = Form("export-form")
+    qtbot.addWidget(form)
+    form.set_rows(rows(ExportSettings))
+    theirs, ours = find(knobs, QComboBox, "inspect-kind"), find(form, QComboBox, "export-form-nms_kind")
+    assert names(theirs) == [
+        "published: Darknet DIoU", "per label", "across labels", "DIoU", "Darknet DIoU", "soft",
+    ]  # fmt: skip
+    assert names(ours) == ["published", *names(theirs)[1:-1]], "a file can't do soft"
+    ours.setCurrentText("Darknet DIoU")
+    assert form.values()["nms_kind"] == "darknet diou", "as files and the command line have it"
+    form.set_values({"nms_kind": "diou"})
+    assert ours.currentText() == "DIoU"
+
+
+def test_which_one_is_published_is_read_whole_in_a_window_of_1024_pixels(knobs: Knobs) -> None:
+    knobs.resize(326, knobs.sizeHint().height())  # what it has there
+    knobs.show()
+    assert find(knobs, ElidedCombo, "inspect-kind").shown_text() == "published: Darknet DIoU"
