@@ -65,11 +65,20 @@ def described(widget: QWidget) -> str:
     return f"{type(widget).__name__} '{widget.objectName()}' in '{widget.parentWidget().objectName()}'"
 
 
+def spoken(widget: QWidget) -> str:
+    """What a screen reader calls it, by Qt's own answer.
+
+    For a combo box that is its label's name: on Linux Qt gives the chosen entry as the name of the box itself.
+    """
+    asked = QAccessible.queryAccessibleInterface(widget)
+    if not isinstance(widget, QComboBox):
+        return str(asked.text(QAccessible.Text.Name))
+    labels = [label for label, _ in asked.relations(QAccessible.RelationFlag.Label)]
+    return " ".join(label.text(QAccessible.Text.Name) for label in labels)
+
+
 def nameless(window: QWidget) -> list[str]:
-    names = {
-        widget: QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name) for widget in controls(window)
-    }
-    return [described(widget) for widget, name in names.items() if not name.strip()]
+    return [described(widget) for widget in controls(window) if not spoken(widget).strip()]
 
 
 def is_command(widget: QWidget) -> bool:

@@ -35,6 +35,7 @@ class PlotBar(QWidget):
         self.colours = combo_of(
             "anchors-colours", {"anchor": "by anchor", "label": "by label", "split": "by split"}, "What colours tell."
         )
+        self.colours.setAccessibleName("Colours")
         self.log = QCheckBox("Logarithmic")
         self.log.setObjectName("anchors-log")
         self.log.setToolTip(

@@ -59,7 +59,7 @@ class ImageFilter(QFrame):
         states = [(state.value.capitalize(), state.value) for state in State]
         self._state = _box(f"{prefix}-state", "Any state", states)
         self._split = _box(f"{prefix}-split", "Any split", [(split_word(split), split.value) for split in Split])
-        self._label = ElidedCombo(f"{prefix}-label", "Any label", "Images with a box of this label.", letters=_LETTERS)
+        self._label = ElidedCombo(f"{prefix}-label", "Label", "Images with a box of this label.", letters=_LETTERS)
         self._label.addItem("Any label", None)
         self._text = QLineEdit(placeholderText="Filter by name", clearButtonEnabled=True)
         self._text.setObjectName(f"{prefix}-text")
@@ -290,7 +290,7 @@ def _spin(name: str, any_word: str, most: int, suffix: str = "") -> QSpinBox:
 def _box(name: str, first: str, choices: list[tuple[str, str]]) -> QComboBox:
     box = Combo()
     box.setObjectName(name)
-    box.setAccessibleName(first)
+    box.setAccessibleName(first.removeprefix("Any ").capitalize())
     box.addItem(first, None)
     for word, value in choices:
         box.addItem(word, value)

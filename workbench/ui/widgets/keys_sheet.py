@@ -32,6 +32,7 @@ class KeysSheet(QDialog):
         self.setWindowTitle("Keys")
         self._profile = Combo()
         self._profile.setObjectName("keys-profile")
+        self._profile.setAccessibleName("Keys as in")
         self._profile.addItems(list(keys.PROFILES))
         self._profile.setCurrentText(keys.profile())
         self._profile.setToolTip("The keys of a program that you know")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QComboBox, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QComboBox, QLabel, QMenu, QWidget
 
 _HELD = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
 
@@ -35,11 +35,30 @@ class Menu(QMenu):
 
 
 class Combo(QComboBox):
-    """A drop-down list in which letters look for an entry."""
+    """A drop-down list in which letters look for an entry.
+
+    What it is called is told by a label beside it that has it as buddy: on Linux Qt gives the chosen entry as the name
+    of the list itself, whatever its accessibleName says. Where none is seen there is a hidden one.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view().installEventFilter(self)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Polish:  # now it is where it stays
+            self._label()
+        return super().event(event)
+
+    def _label(self) -> None:
+        name, parent = self.accessibleName(), self.parentWidget()
+        if not name or parent is None:
+            return
+        siblings = parent.findChildren(QLabel, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        if all(label.buddy() is not self for label in siblings):
+            label = QLabel(name, parent)
+            label.hide()
+            label.setBuddy(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         _takes(event)  # and the list's own filter sees it too, which Return and Escape need
