@@ -22,7 +22,7 @@ from workbench.errors import WorkbenchError
 
 Settings = TypeVar("Settings")
 FOLDER = "/"
-SPELT = {"iou": "IoU", "ema": "EMA"}  # in titles
+SPELT = {"iou": "IoU", "nms": "NMS", "ema": "EMA"}  # in titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +118,25 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def checked(row: Row, value: Any) -> Any:
-    """`value` as the row's kind (text is parsed), or a WorkbenchError that names the row and its limits."""
+def checked(row: Row, value: Any, called: str = "") -> Any:
+    """`value` as the row's kind (text is parsed), or a WorkbenchError that names the row and its limits.
+
+    The row is `called` so, else by its name, which is that of the TOML key and, but for the dashes, of the flag.
+    """
     if row.optional and (value is None or (isinstance(value, str) and value.strip().lower() in ("", "auto"))):
         return None
+    called = called or f"'{row.name}'"
     try:
         value = _parsed(row.kind, value)
     except (TypeError, ValueError) as error:
-        raise WorkbenchError(f"'{row.name}' must be {_wanted(row)}, not '{value}'.", error) from error
+        raise WorkbenchError(f"{called} must be {_wanted(row)}, not '{value}'.", error) from error
     if row.choices and value not in row.choices:
         hint = _nearest(str(value), row.choices)
-        raise WorkbenchError(f"'{row.name}' must be one of {', '.join(row.choices)}, not '{value}'.{hint}")
+        raise WorkbenchError(f"{called} must be one of {', '.join(row.choices)}, not '{value}'.{hint}")
     if row.kind in (int, float):
         inside = (row.low is None or value >= row.low) and (row.high is None or value <= row.high)
         if not inside:  # also refuses NaN, which compares as False
-            raise WorkbenchError(f"'{row.name}' must be {_wanted(row)}, not {value}.")
+            raise WorkbenchError(f"{called} must be {_wanted(row)}, not {value}.")
     return value
 
 

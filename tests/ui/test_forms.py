@@ -16,10 +16,10 @@ from workbench.ui.forms import Form
 @dataclass(frozen=True)
 class Example:
     count: int = setting(3, "How many.", low=1, high=9)
-    rate: float = setting(0.002, "How fast.", low=0.0, group="Speed")
+    learning_rate: float = setting(0.002, "How fast.", low=0.0, group="Speed")
     loud: bool = setting(True, "Whether.", group="Speed")
     kind: str = setting("one", "Which.", choices=("one", "two"), group="Speed")
-    steps: tuple[float, ...] = setting((0.8, 0.9), "When.", group="Speed")
+    steps: tuple[float, ...] = setting((0.8, 0.9), "When.", group="Speed", called="Gives up after")
     threads: int | None = setting(None, "Cores.", low=1)
 
 
@@ -40,19 +40,19 @@ def editor(form: QWidget, name: str) -> QWidget:
 
 def test_the_form_begins_with_the_defaults(form: Form) -> None:
     assert form.values() == {
-        "count": 3, "rate": 0.002, "loud": True, "kind": "one", "steps": (0.8, 0.9), "threads": None,
+        "count": 3, "learning_rate": 0.002, "loud": True, "kind": "one", "steps": (0.8, 0.9), "threads": None,
     }  # fmt: skip
 
 
 def test_each_kind_has_its_editor(form: Form) -> None:
-    kinds = {"count": QLineEdit, "rate": QLineEdit, "loud": QCheckBox, "kind": QComboBox, "steps": QLineEdit}
+    kinds = {"count": QLineEdit, "learning_rate": QLineEdit, "loud": QCheckBox, "kind": QComboBox, "steps": QLineEdit}
     for name, kind in kinds.items():
         assert isinstance(editor(form, name), kind)
 
 
 @pytest.mark.parametrize(
     ("name", "typed", "value"),
-    [("count", "7", 7), ("rate", "1e-5", 1e-5), ("steps", "0.5 0.75", (0.5, 0.75)), ("threads", "4", 4)],
+    [("count", "7", 7), ("learning_rate", "1e-5", 1e-5), ("steps", "0.5 0.75", (0.5, 0.75)), ("threads", "4", 4)],
 )
 def test_what_is_typed_becomes_the_value(form: Form, qtbot: QtBot, name: str, typed: str, value: object) -> None:
     line = editor(form, name)
@@ -62,14 +62,23 @@ def test_what_is_typed_becomes_the_value(form: Form, qtbot: QtBot, name: str, ty
     assert form.values()[name] == value
 
 
-@pytest.mark.parametrize(("name", "typed"), [("count", "10"), ("count", "x"), ("rate", "-1"), ("steps", "a b")])
-def test_what_is_not_valid_is_said_beside_the_editor_until_it_is(form: Form, name: str, typed: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "title", "typed"),
+    [
+        ("count", "Count", "10"), ("count", "Count", "x"), ("learning_rate", "Learning rate", "-1"),
+        ("steps", "Gives up after", "a b"),
+    ],
+)  # fmt: skip
+def test_what_is_not_valid_is_said_beside_the_editor_by_the_name_of_its_row(
+    form: Form, name: str, title: str, typed: str
+) -> None:
     line, wrong = editor(form, name), form.findChild(QLabel, f"form-{name}-problem")
     assert isinstance(line, QLineEdit)
     assert isinstance(wrong, QLabel)
     before = line.text()
     line.setText(typed)
-    assert f"'{name}' must be" in wrong.text()
+    assert title in [label.text() for label in form.findChildren(QLabel)]
+    assert wrong.text().startswith(f"{title} must be")
     assert form.problems() == {name: wrong.text()}
     with pytest.raises(WorkbenchError):
         form.values()
@@ -87,8 +96,8 @@ def test_values_can_be_put_in_and_unknown_ones_are_passed_over(form: Form) -> No
 def test_groups_fold(form: Form, qtbot: QtBot) -> None:
     head = form.findChild(QWidget, "form-group-Speed")
     assert head is not None
-    assert not editor(form, "rate").isVisible()
+    assert not editor(form, "learning_rate").isVisible()
     head.click()  # type: ignore[attr-defined]
-    assert editor(form, "rate").isVisible()
+    assert editor(form, "learning_rate").isVisible()
     head.click()  # type: ignore[attr-defined]
-    assert not editor(form, "rate").isVisible()
+    assert not editor(form, "learning_rate").isVisible()

@@ -124,7 +124,7 @@ def test_a_value_that_is_not_valid_is_explained_and_nothing_starts(
     epochs = page.findChild(QLineEdit, "train-form-epochs")
     assert isinstance(epochs, QLineEdit)
     epochs.setText("many")
-    assert text(page, "train-form-epochs-problem") == "'epochs' must be a whole number from 1 to 100000, not 'many'."
+    assert text(page, "train-form-epochs-problem") == "Epochs must be a whole number from 1 to 100000, not 'many'."
     assert not button(page, "train-start").isEnabled()
     epochs.setText("7")
     assert button(page, "train-start").isEnabled()

@@ -25,8 +25,6 @@ from workbench.ui import theme
 from workbench.ui.choosing import chosen_file, chosen_folder
 from workbench.ui.widgets.popups import Combo
 
-_SHORT_FORMS = {"iou": "IoU", "nms": "NMS", "ema": "EMA"}
-
 
 class Form(QWidget):
     """Editors for `rows`, in collapsible groups. An editor's object name is `<name>-<row name>`.
@@ -71,7 +69,7 @@ class Form(QWidget):
         for row in rows:
             entry = _Entry(row, f"{self.objectName()}-{row.name}")
             entry.changed.connect(self.changed)
-            label = QLabel(_title(row))
+            label = QLabel(row.title)
             label.setToolTip(row.help)
             form.addRow(label, entry)
             self._entries[row.name] = entry
@@ -126,7 +124,7 @@ class _Entry(QWidget):
         self._editor = _editor(row)
         self._editor.setObjectName(name)
         self._editor.setToolTip(_tooltip(row))
-        self._editor.setAccessibleName(_title(row))
+        self._editor.setAccessibleName(row.title)
         self._wrong = QLabel(wordWrap=True)
         self._wrong.setObjectName(f"{name}-problem")
         self._wrong.setProperty("role", "error")
@@ -162,7 +160,7 @@ class _Entry(QWidget):
 
     @Slot()
     def _browse(self) -> None:
-        title, files = _title(self._row), self._row.files
+        title, files = self._row.title, self._row.files
         if files == FOLDER:
             chosen = chosen_folder(self, title)
         else:
@@ -188,7 +186,7 @@ class _Entry(QWidget):
         return self._editor.currentData() if isinstance(self._editor, QComboBox) else self._editor.text()
 
     def value(self) -> Any:
-        return checked(self._row, self.raw())
+        return checked(self._row, self.raw(), self._row.title)
 
     @Slot()
     def _edited(self) -> None:
@@ -236,12 +234,6 @@ def _as_text(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(_as_text(part) for part in value)
     return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _title(row: Row) -> str:
-    """The row's title, short forms as people write them."""
-    words = row.title.split()
-    return " ".join(_SHORT_FORMS.get(word.lower(), word) for word in words)
 
 
 def _tooltip(row: Row) -> str:
