@@ -23,6 +23,7 @@ from workbench.ui.anchors.bars import ROUND, SIZE, Points
 from workbench.ui.anchors.cloud import cloud
 from workbench.ui.anchors.sizes_plot import CURRENT, SizesPlot
 from workbench.ui.anchors.work import MOST_ANCHORS
+from workbench.ui.data.import_window import ImportWindow
 from workbench.ui.widgets.plot import Plot
 
 __all__ = ["cells", "hand"]  # fixtures
@@ -140,8 +141,12 @@ def test_without_a_box_left_the_page_says_so(hand: Hand) -> None:
     hand.qtbot.waitUntil(empty.isVisible)
     other = find(hand.window, QPushButton, "anchors-empty-other")
     assert other.isVisible()
+    assert other.text() == "Import labels…", "as on the Train page"
     other.click()
     assert hand.window._stack.currentWidget() is hand.window._pages["data"]
+    opened = find(hand.window, ImportWindow, "import-window")
+    assert opened.isVisible()
+    opened.close()
 
 
 def test_nothing_of_the_project_before_is_left(hand: Hand, tmp_path: object) -> None:

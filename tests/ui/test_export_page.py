@@ -171,6 +171,11 @@ def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: ExportPa
     with qtbot.waitSignal(session.page_asked) as asked:
         press(qtbot, page, "export-empty-button")
     assert asked.args == ["train"]
+    other = page.findChild(QPushButton, "export-empty-other")
+    assert isinstance(other, QPushButton)
+    assert not other.isHidden()
+    with qtbot.waitSignal(session.import_asked):
+        press(qtbot, page, "export-empty-other")
 
 
 def test_while_the_first_run_is_trained_the_page_says_so(qtbot: QtBot, page: ExportPage, session: Session) -> None:

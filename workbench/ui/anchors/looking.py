@@ -49,10 +49,6 @@ class Looking(QObject):
         w, h = np.rint(centres[number]).astype(int).tolist()
         self.show_boxes(boxes.chosen(served, f"of the anchor {w} × {h} px"))
 
-    @Slot()
-    def show_data(self) -> None:
-        self._session.page_asked.emit("data")
-
     def _show_box(self, box: int, image: int) -> None:
         document = self._session.document
         if document is None:

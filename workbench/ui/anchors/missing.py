@@ -16,4 +16,4 @@ def say_missing(empty: NextStep, document: Document | None) -> None:
     else:
         told = "Anchors are typical box sizes, so they need boxes. Draw some, or import labels that you have."
         empty.say("No boxes yet", told, "Draw boxes", "label")
-        empty.offer_other("Import labels on the Data page")
+        empty.offer_other("Import labels…")

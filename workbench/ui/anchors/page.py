@@ -78,7 +78,7 @@ class AnchorsPage(Page):
     def _build(self) -> None:
         self._empty = NextStep("anchors-empty")
         self._empty.asked.connect(self.session.page_asked)
-        self._empty.other_asked.connect(self._looking.show_data)
+        self._empty.other_asked.connect(lambda: self.session.command_asked.emit("data", "import-labels"))
         self._full = QWidget()
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)

@@ -158,6 +158,7 @@ class ExportPage(Page):
 
     def _connect(self) -> None:
         self._empty.asked.connect(self.session.page_asked)
+        self._empty.other_asked.connect(self.session.import_asked)
         self._run.currentIndexChanged.connect(self._run_changed)
         self._checkpoint.currentIndexChanged.connect(self._suggest)
         self._formats.changed.connect(self._enable)
@@ -208,7 +209,7 @@ class ExportPage(Page):
     @Slot(object)
     def _listed(self, usable: tuple[RunInfo, ...]) -> None:
         if not usable:
-            say_none(self._empty, self.session, "A detector can be exported once it is trained.")
+            say_none(self._empty, self.session, "A detector can be exported once it is trained, or imported.")
             self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)

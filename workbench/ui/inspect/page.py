@@ -194,7 +194,6 @@ class InspectPage(Page):
             say_none(
                 self._empty, self.session, f"{shows} Train one first, or import weights that were trained elsewhere."
             )
-            self._empty.offer_other("Import weights…")
             self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)
