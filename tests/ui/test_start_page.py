@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.data_hand import press
@@ -158,6 +158,15 @@ def test_who_thinks_better_of_a_new_project_is_where_he_was(
     qtbot.waitUntil(lambda: find(window, QLabel, "project-name").text() == "photographs project")
     assert window.session.document is not document
     assert find(window, QWidget, "page-data").isVisible()
+
+
+def test_the_keyboard_is_back_where_the_form_of_a_new_project_came_from(open_window: Open, tmp_path: Path) -> None:
+    window = open_window()
+    window.offer(tmp_path)
+    assert QApplication.focusWidget().objectName() == "new-project-folder"
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    assert find(window, QWidget, "new-project-form").isHidden()
+    assert QApplication.focusWidget() is find(window, QPushButton, "start-new")
 
 
 def test_the_form_of_a_new_project_says_how_many_photographs_there_are(

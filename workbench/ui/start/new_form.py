@@ -20,7 +20,8 @@ class NewForm(QFrame):
     """Hidden until `offer`. Call `close_down` before its owner goes."""
 
     create_asked = Signal(object, object)  # project folder, folder of photographs
-    left = Signal()  # by Create or by Cancel
+    left = Signal()  # by Create or by Cancel,
+    cancelled = Signal()  # which comes after it
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,11 +91,15 @@ class NewForm(QFrame):
     def _create(self) -> None:
         folder = typed_path(self._folder.text())
         if folder is not None:
-            self._cancel()
+            self._leave()
             self.create_asked.emit(folder, self._photographs)
 
     @Slot()
     def _cancel(self) -> None:
+        self._leave()
+        self.cancelled.emit()
+
+    def _leave(self) -> None:
         self.put_away()
         self.left.emit()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -45,6 +45,7 @@ class StartPage(QWidget):
         self._form = NewForm()
         self._form.create_asked.connect(self.create_asked)
         self._form.left.connect(self.form_left)
+        self._form.cancelled.connect(self._back)
         self._recent = RecentProjects()
         self._recent.chosen.connect(self.recent_chosen)
         self._recent.found.connect(self.recent_found)
@@ -124,6 +125,12 @@ class StartPage(QWidget):
     def offer(self, photographs: Path) -> None:
         """Show the form for a new project of this folder."""
         self._form.offer(photographs)
+
+    @Slot()
+    def _back(self) -> None:
+        """The keyboard goes to where the form came from, unless a project's page has it."""
+        if self.isVisible():
+            self._new.setFocus()
 
     def refresh(self) -> None:
         """Read the recent projects again; the keyboard is on the first button."""
