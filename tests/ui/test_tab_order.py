@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
+from tests.ui.inspect_hand import make_run
 from workbench.ui import tab_order
 
 
@@ -65,6 +66,19 @@ def test_tab_comes_to_a_page_at_its_head_though_the_page_begins_with_the_keyboar
     find(window, QWidget, "show-keys").setFocus()  # the last one before the pages
     QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
     assert QApplication.focusWidget().objectName() == "button-add-images"
+
+
+def test_what_is_hidden_has_the_keyboard_as_soon_as_it_is_seen_and_not_before(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "inspect")
+    empty = find(window, QWidget, "inspect-empty-button")
+    qtbot.waitUntil(empty.isVisible)
+    assert QApplication.focusWidget() is window._pages["inspect"]
+    make_run(window.session)
+    window.session.runs_changed.emit()
+    qtbot.waitUntil(lambda: not empty.isVisible())
+    assert QApplication.focusWidget().objectName() == "inspect-images"
 
 
 def reached(first: QWidget) -> list[str]:

@@ -28,7 +28,8 @@ class Page(QWidget):
 
     def take_keyboard(self) -> None:
         """Not by a focus proxy: Tab would go straight to that, and over all that stands before it on the page."""
-        (self.keyed or self).setFocus()
+        keyed = self.keyed if self.keyed is not None and self.keyed.isVisibleTo(self) else self
+        keyed.setFocus()
 
     def shown(self) -> None:
         """Called each time the page becomes visible: the place for work that can wait until then."""

@@ -142,6 +142,8 @@ class DataPage(Page):
         document = self.session.document
         nothing = document is not None and not document.images()
         self._stack.setCurrentWidget(self._empty if nothing else self._splitter)
+        if self.hasFocus():
+            self.take_keyboard()
 
     @Slot(int)
     def _open(self, id: int) -> None:

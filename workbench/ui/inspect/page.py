@@ -197,6 +197,8 @@ class InspectPage(Page):
             self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)
+        if self.hasFocus():
+            self.take_keyboard()
         if self.session.document is not None:  # before a run is chosen, which looks at once at the chosen split
             self._choice.list_splits(self.session.document.images())
         self._choice.list_runs(usable)
