@@ -86,12 +86,21 @@ def is_command(widget: QWidget) -> bool:
     return bool(widget.property("command")) or (action is not None and action.objectName().startswith("action-"))
 
 
+def is_beside_one(widget: QWidget) -> bool:
+    """Whether Tab comes to another button of its group, from which the arrows come to it."""
+    group = widget.group() if isinstance(widget, QAbstractButton) else None
+    return group is not None and any(one.focusPolicy() & Qt.FocusPolicy.TabFocus for one in group.buttons())
+
+
 def unreachable(window: QWidget) -> list[str]:
     """Buttons of a command are reached by its key and by Ctrl+K, so that Space stays with the picture."""
     return [
         described(widget)
         for widget in controls(window)
-        if widget.isEnabled() and not widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not is_command(widget)
+        if widget.isEnabled()
+        and not widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and not is_command(widget)
+        and not is_beside_one(widget)
     ]
 
 

@@ -81,6 +81,21 @@ def test_what_is_hidden_has_the_keyboard_as_soon_as_it_is_seen_and_not_before(
     assert QApplication.focusWidget().objectName() == "inspect-images"
 
 
+def test_tab_comes_to_the_page_that_is_shown_on_the_rail_and_the_arrows_to_the_others(
+    open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "data")
+    window.show_page("train")
+    assert [name for name in reached(find(window, QWidget, "show-keys")) if name.startswith("rail-")] == ["rail-train"]
+    button = find(window, QWidget, "rail-train")
+    button.setFocus()
+    QTest.keyClick(button, Qt.Key.Key_Up)
+    assert find(window, QWidget, "page-anchors").isVisible()
+    assert [name for name in reached(find(window, QWidget, "show-keys")) if name.startswith("rail-")] == [
+        "rail-anchors"
+    ]
+
+
 def reached(first: QWidget) -> list[str]:
     """Names of what Tab comes to, beginning with `first`, which has one."""
     order, widget = [first.objectName()], first.nextInFocusChain()

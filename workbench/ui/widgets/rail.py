@@ -41,10 +41,15 @@ class Rail(QFrame):
         layout.addStretch(1)
 
     def show_page(self, name: str) -> None:
-        """Mark the page's button; "" marks none (the start page)."""
+        """Mark the page's button; "" marks none (the start page). Tab comes to the one that is marked.
+
+        Of an exclusive group Qt has Tab come to one, and that is the first until another had the keyboard.
+        """
         self._group.setExclusive(False)
         for other, button in self._buttons.items():
             button.setChecked(other == name)
+            if name:
+                button.setFocusPolicy(Qt.FocusPolicy.TabFocus if other == name else Qt.FocusPolicy.NoFocus)
         self._group.setExclusive(bool(name))
 
     def set_pages_enabled(self, enabled: bool) -> None:
