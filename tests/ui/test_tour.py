@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
@@ -73,6 +73,22 @@ def test_a_tour_goes_back_and_ends_with_escape(qtbot: QtBot, open_window: Open, 
     QTest.mouseClick(find(tour, QPushButton, "tour-back"), Qt.MouseButton.LeftButton)
     assert find(tour, QLabel, "tour-title").text() == STEPS[0].title
     QTest.keyClick(find(tour, QPushButton, "tour-next"), Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: window.findChild(Tour) is None)
+
+
+def test_escape_ends_a_tour_whose_card_tab_has_left_but_not_where_it_means_something_else(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project, "label")
+    tour = begun(window)
+    find(window, QLineEdit, "new-label").setFocus()
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)  # back to the picture
+    assert QApplication.focusWidget().objectName() == "canvas"
+    assert window.findChild(Tour) is tour
+    find(tour, QPushButton, "tour-next").setFocus()
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+    assert not tour.isAncestorOf(QApplication.focusWidget())
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: window.findChild(Tour) is None)
 
 

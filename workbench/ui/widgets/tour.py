@@ -195,7 +195,9 @@ class Tour(QFrame):
         self._target = target
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The window, or what is pointed at, is laid out anew, comes or goes."""
+        """The window, or what is pointed at, is laid out anew, comes or goes; Esc, which nobody has taken, ends it."""
+        if watched is self._window and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            return self._ends(event)
         kinds = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.LayoutRequest)
         if event.type() in kinds and self.isVisible():
             self._soon.start()
@@ -204,12 +206,18 @@ class Tour(QFrame):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc ends it; Enter presses the button that has the keyboard, which outside dialogs only Space does."""
         focused = self.focusWidget()
-        if event.key() == Qt.Key.Key_Escape:
-            self.close()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focused, QPushButton):
+        if self._ends(event):
+            return
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focused, QPushButton):
             focused.click()
         else:
             super().keyPressEvent(event)
+
+    def _ends(self, event: QKeyEvent) -> bool:
+        ends = event.key() == Qt.Key.Key_Escape
+        if ends:
+            self.close()
+        return ends
 
     def closeEvent(self, event: object) -> None:
         if self._is_over:  # the project is closed before this is deleted
