@@ -57,6 +57,21 @@ def type_in_cell(qtbot: QtBot, table: QTableView, text: str, end: Qt.Key = Qt.Ke
         QTest.keyClick(editor, end)
 
 
+def test_after_deleting_and_undo_a_row_is_current(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    table = find(window, QTableView, "labels-table")
+    window.session.do(edits.AddLabels((Label(0, "last"),)))
+    click_row(table, 1, 2)
+    press(window, "label-remove")
+    assert [table.model().index(row, 2).data() for row in range(2)] == ["cell", "last"]
+    assert table.currentIndex().data() == "last", "what stands where it was"
+    window.session.undo()
+    assert table.currentIndex().data() == "plate"
+    click_row(table, 0, 2)
+    window.session.do(edits.AddLabels((Label(0, "one"), Label(0, "two"))))
+    assert table.currentIndex().data() == "cell"
+
+
 def test_a_key_given_to_a_label_is_taken_from_another(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
     table = find(window, QTableView, "labels-table")

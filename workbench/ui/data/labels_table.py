@@ -84,6 +84,9 @@ class LabelsTable(QWidget):
         layout.addStretch(0)
         for changed in (self.model.modelReset, self.model.rowsInserted, self.model.rowsRemoved):
             changed.connect(self._show_none)
+        self._before: tuple[int, list[int]] = (-1, [])  # the current row and all ids, before they became others
+        self.model.modelAboutToBeReset.connect(self._remember)
+        self.model.modelReset.connect(self._choose_again)
         self._view.itemDelegate().closeEditor.connect(self.model.end_draft)
         self._show_none()
         session.document_changed.connect(self._show_lock)
@@ -128,6 +131,26 @@ class LabelsTable(QWidget):
     def _show_none(self) -> None:
         self._none.setVisible(not self.model.rowCount())
         self._view.setVisible(bool(self.model.rowCount()))
+
+    def _ids(self) -> list[int]:
+        labels = (self.model.label(row) for row in range(self.model.rowCount()))
+        return [label.id for label in labels if label is not None]
+
+    @Slot()
+    def _remember(self) -> None:
+        self._before = self._view.currentIndex().row(), self._ids()
+
+    @Slot()
+    def _choose_again(self) -> None:
+        """The one label that came, as by undo; else the label that was current, or what stands where that was."""
+        (row, before), now = self._before, self._ids()
+        if not (0 <= row < len(before) and now):
+            return
+        came = [id for id in now if id not in before]
+        wanted = came[0] if len(came) == 1 else before[row]
+        self._view.setCurrentIndex(
+            self.model.index(now.index(wanted) if wanted in now else min(row, len(now) - 1), NAME)
+        )
 
     @Slot()
     def _show_lock(self) -> None:
