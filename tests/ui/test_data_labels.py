@@ -9,7 +9,16 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QLineEdit, QMenu, QTableView
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QMenu,
+    QTableView,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.data_hand import CTRL, click_row, label_names, labelled, listed, press
@@ -262,3 +271,39 @@ def test_while_the_order_is_locked_no_label_moves_goes_or_is_merged(
     click_row(table, 0, 2)
     press(window, "label-down")
     assert label_names(labelled) == ["plate", "cell"]
+
+
+def test_a_label_is_merged_into_one_that_is_found_by_typing(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Document.open(labelled) as document:
+        document.do(edits.AddLabels(tuple(Label(0, f"part {number:03}") for number in range(300))))
+    window = open_window(labelled, "data")
+    asked: list[int] = []
+    known = Document.images_with
+    monkeypatch.setattr(Document, "images_with", lambda self, id: asked.append(id) or known(self, id))
+    click_row(find(window, QTableView, "labels-table"), 0, 2)
+    press(window, "label-merge")
+    assert len(asked) == 1  # and not once for each of 300 labels, while the window stands still
+    popup = QApplication.activePopupWidget()
+    assert popup is not None
+    assert popup.height() < 500
+    assert "'cell', its 1 box in 1 image" in find(popup, QLabel, "label-popup-hint").text()
+    field, offered = find(popup, QLineEdit, "label-popup-field"), find(popup, QListWidget, "label-popup-list")
+    QTest.keyClicks(field, "part 29")
+    assert [offered.item(row).text() for row in range(offered.count())] == [f"part 29{n}" for n in range(10)]
+    QTest.keyClicks(field, "77")  # there is no such label, and none is made
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert offered.count() == 0
+    assert len(label_names(labelled)) == 302
+    field.setText("part 297")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert label_names(labelled) == ["plate", *(f"part {number:03}" for number in range(300))]
+    with Document.open(labelled, read_only=True) as document:
+        (box,) = document.boxes(document.images()[0].id)
+        assert document.label(box.label).name == "part 297"
+
+
+def test_a_long_name_is_cut_in_its_middle(open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled, "data")
+    assert find(window, QTableView, "labels-table").textElideMode() == Qt.TextElideMode.ElideMiddle

@@ -29,6 +29,7 @@ from workbench.ui.choosing import chosen_file
 from workbench.ui.data.labels_model import COLOUR, COUNT, KEY, NAME, LabelsModel
 from workbench.ui.data.numbers_window import LabelEdits
 from workbench.ui.session import Session
+from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import AskedByKey, Menu
 
 NONE = (
@@ -57,6 +58,7 @@ class LabelsTable(QWidget):
         self._view.verticalHeader().setDefaultSectionSize(28)
         self._view.setShowGrid(False)
         self._view.setWordWrap(False)  # a long name is cut in its one line
+        self._view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # long ones often differ at their end alone
         self._view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._view.setTabKeyNavigation(False)
@@ -248,20 +250,24 @@ class LabelsTable(QWidget):
 
     @Slot()
     def _merge(self) -> None:
+        """Into the one that is chosen in a list with a field: a menu of hundreds of labels has the whole screen."""
         label, document = self._chosen(), self._session.document
         if label is None or document is None:
             return
-        menu = Menu(self)
-        menu.setObjectName("merge-menu")
-        for other in document.labels():
-            if other.id != label.id:
-                choice = menu.addAction(as_told(f"Merge '{label.name}', {self._touched(label)}, into '{other.name}'"))
-                edit = keeping_keys(edits.MergeLabels(label.id, other.id), label.id, document.labels())
-                choice.triggered.connect(lambda _=False, edit=edit: self._edits.do(edit))
-        if menu.isEmpty():
+        others = [other for other in document.labels() if other.id != label.id]
+        if not others:
             self._session.inform("There is no other label to merge it into.")
             return
-        menu.popup(self.mapToGlobal(self.rect().topLeft()))
+        told = f"Merges '{label.name}', {self._touched(label)}, into the label that is chosen. Undo takes it back."
+        popup = LabelPopup(others, self.window(), told, may_make=False)
+        popup.chosen.connect(lambda id: self._merge_into(label, id))
+        row = self._view.visualRect(self._view.currentIndex())
+        popup.open_at(self._view.viewport().mapToGlobal(row.bottomLeft()))
+
+    def _merge_into(self, label: Label, other: int) -> None:
+        document = self._session.document
+        if document is not None:
+            self._edits.do(keeping_keys(edits.MergeLabels(label.id, other), label.id, document.labels()))
 
     @Slot()
     def _show(self) -> None:

@@ -18,22 +18,25 @@ _WIDTH, _ROWS = 260, 9
 class LabelPopup(QFrame):
     """Emits exactly one of `chosen(label id)`, `created(name)`, `cancelled()`, then goes.
 
-    `is_shifted`: the answer was given with Shift held; `hint` says what that means.
+    `is_shifted`: the answer was given with Shift held; `hint` says what that means, or what the answer does.
+    `may_make`: a name that is not there is offered as a new label.
     """
 
     chosen = Signal(int)
     created = Signal(str)
     cancelled = Signal()
 
-    def __init__(self, labels: Sequence[Label], parent: QWidget, hint: str = "") -> None:
+    def __init__(self, labels: Sequence[Label], parent: QWidget, hint: str = "", *, may_make: bool = True) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("label-popup")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self._labels = tuple(labels)
+        self._may_make = may_make
         self._answered = False
         self.is_shifted = False
         words = "Label: type to find or to make one" if labels else "Name of the first label, such as cell"
+        words = words if may_make else "Label: type to find one"
         self._field = QLineEdit(placeholderText=words)
         self._field.setObjectName("label-popup-field")
         self._field.setAccessibleName("Label")
@@ -41,21 +44,24 @@ class LabelPopup(QFrame):
         self._list = QListWidget()
         self._list.setObjectName("label-popup-list")
         self._list.setProperty("role", "flat")
+        self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # long names often differ at their end alone
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # with it nothing is cut
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         layout.addWidget(self._field)
         layout.addWidget(self._list)
+        room = 0
         if hint:
-            below = QLabel(hint, wordWrap=True)
+            below = QLabel(hint, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
             below.setObjectName("label-popup-hint")
             below.setProperty("role", "muted")
             layout.addWidget(below)
+            room = below.heightForWidth(_WIDTH - 2 * theme.GRID) + theme.GRID
         self._field.textChanged.connect(self._fill)
         self._list.itemClicked.connect(self._take)
         self._fill("")
         rows = min(_ROWS, max(1, len(labels) + 1))
-        room = 40 if hint else 0
         self.resize(_WIDTH, 56 + room + rows * max(24, self._list.sizeHintForRow(0)))
 
     def open_at(self, point: QPoint) -> None:
@@ -79,9 +85,10 @@ class LabelPopup(QFrame):
         found.sort(key=lambda label: _far(label.name, name))
         for label in found:
             item = QListWidgetItem(swatch(label.colour), label.name)
+            item.setToolTip(label.name)
             item.setData(Qt.ItemDataRole.UserRole, label.id)
             self._list.addItem(item)
-        if name and all(label.name != name for label in self._labels):
+        if self._may_make and name and all(label.name != name for label in self._labels):
             item = QListWidgetItem(theme.icon("mdi6.plus"), f"New label '{name}'")
             item.setData(Qt.ItemDataRole.UserRole, name)
             self._list.addItem(item)
