@@ -14,6 +14,9 @@ from pytestqt.qtbot import QtBot
 
 import workbench.ui
 from workbench.core.project import Label
+from workbench.ui import theme
+from workbench.ui.style_sheet import style_sheet
+from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import Combo, Menu
 
@@ -96,3 +99,18 @@ def test_the_list_of_labels_opens_wholly_on_the_screen(qtbot: QtBot, labels: tup
     popup.open_at(room.bottomRight())
     assert room.adjusted(0, 0, 4, 4).contains(popup.frameGeometry())  # "offscreen" moves windows by 2 px
     popup.close()
+
+
+def test_a_list_of_hundreds_of_labels_leaves_most_of_the_screen_and_cuts_long_names(qtbot: QtBot) -> None:
+    combo = ElidedCombo("labels", "Label", "Images with a box of this label.")
+    combo.setStyleSheet(style_sheet(theme.colours()))
+    qtbot.addWidget(combo)
+    combo.addItems([f"{number} {'a long name ' * 20}" for number in range(300)])
+    combo.show()
+    combo.showPopup()
+    opened, view = combo.view().window(), combo.view()
+    assert opened.height() < 520
+    assert opened.width() < 750
+    assert view.verticalScrollBar().maximum() > 0
+    assert view.visualRect(view.model().index(0, 0)).height() >= 22
+    combo.hidePopup()

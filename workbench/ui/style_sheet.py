@@ -88,10 +88,11 @@ def _fields(c: Colours) -> str:
     return f"""
     QLineEdit, QAbstractSpinBox {{ background: {c.surface}; border: 1px solid {c.border}; {ROUND}; }}
     QLineEdit {{ padding: 2px 6px; }}
-    QComboBox {{ padding: 2px 4px 2px 7px; border: 1px solid {c.border}; {ROUND}; }}
+    QComboBox {{ padding: 2px 4px 2px 7px; border: 1px solid {c.border}; {ROUND}; combobox-popup: 0; }}
     QAbstractSpinBox {{ padding: 1px 2px 0 0; }}
     QAbstractSpinBox QLineEdit {{ border: none; padding: 0 0 0 4px; background: transparent; }}
     QComboBox QLineEdit {{ border: none; padding: 0; background: transparent; }}
+    QComboBox QAbstractItemView::item {{ min-height: 22px; padding: 0 4px; }}
     QComboBox:hover {{ border-color: {c.muted}; }}
     QLineEdit:disabled, QAbstractSpinBox:disabled {{ background: {c.window}; color: {faint(c)}; }}
     QComboBox:disabled {{ border-color: {c.border}; color: {faint(c)}; }}

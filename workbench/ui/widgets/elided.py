@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from workbench.ui.widgets.popups import Combo
 
+_WIDEST = 720  # px of a list that opens: a name of a hundred letters
 _MARGIN = 4  # px that styles leave beside a combo's text
 
 
@@ -49,7 +50,7 @@ class Elided(QLabel):
 
 
 class ElidedCombo(Combo):
-    """As QComboBox, which cuts a long entry at its end; the list that opens is as wide as its entries.
+    """As QComboBox, which cuts a long entry at its end; the list that opens is as wide as its entries, up to a limit.
 
     It asks for room for `letters`, however long its entries are.
     """
@@ -60,6 +61,7 @@ class ElidedCombo(Combo):
         self.setObjectName(name)
         self.setAccessibleName(accessible)
         self.setToolTip(help)
+        self.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setMinimumContentsLength(letters)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
 
@@ -86,7 +88,8 @@ class ElidedCombo(Combo):
         return super().event(event)
 
     def showPopup(self) -> None:
-        self.view().setMinimumWidth(self.view().sizeHintForColumn(0))
+        beside = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        self.view().setMinimumWidth(min(self.view().sizeHintForColumn(0) + beside, _WIDEST))
         super().showPopup()
 
     def _option(self) -> QStyleOptionComboBox:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QComboBox, QLabel, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QComboBox, QLabel, QMenu, QStyledItemDelegate, QWidget
 
 _HELD = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
+
+_MOST = 20
+"""Entries that a list shows at once: the detectors, not hundreds of labels. Qt lets it have the whole of a screen."""
 
 
 def _takes(event: QEvent) -> bool:
@@ -35,7 +38,7 @@ class Menu(QMenu):
 
 
 class Combo(QComboBox):
-    """A drop-down list in which letters look for an entry.
+    """A drop-down list in which letters look for an entry. Of many it shows some, with a scroll bar.
 
     What it is called is told by a label beside it that has it as buddy: on Linux Qt gives the chosen entry as the name
     of the list itself, whatever its accessibleName says. Where none is seen there is a hidden one.
@@ -43,6 +46,8 @@ class Combo(QComboBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setMaxVisibleItems(_MOST)
+        self.setItemDelegate(QStyledItemDelegate(self))  # Qt's own for combo boxes takes no height from a style
         self.view().installEventFilter(self)
 
     def event(self, event: QEvent) -> bool:
