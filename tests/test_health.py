@@ -165,6 +165,7 @@ def test_labels_whose_names_are_nearly_the_same_are_told(folder: Path) -> None:
         (["traffic light", "Traffic_Light", "traffic-lights"], [("traffic light", "Traffic_Light", "traffic-lights")]),
         (["gas", "ga", "class", "clas", "?", "!", "a", "as"], []),
         (["Strasse", "Straße"], [("Strasse", "Straße")]),
+        (["\u00e9clair", "e\u0301clair", "eclair"], [("\u00e9clair", "e\u0301clair")]),  # the first two look the same
     ],
 )
 def test_names_are_alike_by_case_spaces_and_a_plural(names: list[str], groups: list[tuple[str, ...]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -22,5 +23,6 @@ def sentence(group: Sequence[str]) -> str:
 
 
 def _core(name: str) -> str:
-    bare = re.sub(r"[\W_]+", "", name.casefold())
+    # as one letter each: é may be an e and a mark, which looks the same, as file names of a Mac have it
+    bare = re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", name).casefold())
     return bare[:-1] if len(bare) > 3 and bare.endswith("s") and not bare.endswith("ss") else bare
