@@ -11,7 +11,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from workbench.core.image_table import ImageTable
-from workbench.core.project import FINISHED, Image, Split
+from workbench.core.project import FINISHED, Split
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.trained_runs import place_of
@@ -109,14 +109,14 @@ class Choice(QWidget):
             self._run.setCurrentIndex(names.index(self._wanted))
             self._wanted = ""
 
-    def list_splits(self, images: Sequence[Image]) -> None:
+    def list_splits(self, images: ImageTable) -> None:
         """Offer the splits that have images; validation first, else all."""
         first = not self._split.count()
         chosen = self._split.currentData()
         self._split.blockSignals(True)
         self._split.clear()
         for split, word in _ENTRIES:
-            count = sum(split is None or image.split is split for image in images)
+            count = len(images) if split is None else int(images.in_split(split).sum())
             if count or split is None:
                 self._split.addItem(f"{word} ({count:,})", split)
         self._split.setCurrentIndex(0 if first else max(self._split.findData(chosen), 0))
