@@ -8,12 +8,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QPushButton, QTableView
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import look_fixture, page_fixture, press, session_fixture, slide, text
-from tests.ui.inspect_tabs_hand import cells, click, listed, marked, seen, tab
+from tests.ui.inspect_hand import FakeLook, look_fixture, looked, page_fixture, press, session_fixture, slide, text
+from tests.ui.inspect_tabs_hand import SEEN, cells, click, listed, marked, seen, tab
+from workbench.core import edits
+from workbench.core.project import Label
 from workbench.ui import theme
 from workbench.ui.inspect import confusion
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.shown import Shown
+from workbench.ui.inspect.taken_for import TakenForModel
 from workbench.ui.session import Session
 
 __all__ = ["look_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
@@ -115,3 +118,38 @@ def test_a_tab_out_of_sight_works_nothing_out(qtbot: QtBot, seen: InspectPage, m
     tab(seen, "Confusion")
     qtbot.waitUntil(lambda: bool(cells(seen)))
     assert asked == [0.65]
+
+
+def test_of_many_labels_those_taken_for_others_are_listed_the_most_frequent_first(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+) -> None:
+    session.do(edits.AddLabels((Label(0, "nucleus"), *(Label(0, f"part {n}") for n in range(10)))))
+    look.seen = SEEN
+    looked(qtbot, page, session)
+    slide(page, "confidence", 50)
+    tab(page, "Confusion")
+    listed_pairs = page.findChild(QTableView, "inspect-taken-for")
+    qtbot.waitUntil(listed_pairs.isVisible)
+    model = listed_pairs.model()
+    assert [[model.index(row, column).data() for column in range(4)] for row in range(model.rowCount())] == [
+        ["cell", "nucleus", "1", "50 %"]
+    ]
+    click(qtbot, listed_pairs, 0, 0)
+    assert listed(page) == ["b.png"]
+    assert text(page, "inspect-note") == "1 image: 1 cell detected as nucleus, 50 % of its row"
+
+
+def test_of_few_labels_the_matrix_says_all(qtbot: QtBot, seen: InspectPage) -> None:
+    tab(seen, "Confusion")
+    qtbot.waitUntil(lambda: bool(cells(seen)))
+    assert not seen.findChild(QTableView, "inspect-taken-for").isVisible()
+
+
+def test_pairs_of_labels_are_listed_by_how_often_and_neither_what_is_right_nor_missed() -> None:
+    names = ("a", "b", "c")
+    model = TakenForModel()
+    model.show_table(names, np.array([[9, 2, 0, 9], [5, 9, 2, 9], [0, 0, 9, 9], [9, 9, 9, 0]]))
+    assert [model.cell(row) for row in range(model.rowCount())] == [(1, 0), (0, 1), (1, 2)]
+    assert model.index(0, 3).data() == "20 %"
+    model.show_table((), np.zeros((1, 1), np.int64))
+    assert model.rowCount() == 0

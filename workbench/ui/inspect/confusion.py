@@ -1,4 +1,7 @@
-"""Which label is taken for which: a table coloured by share, with background; each cell opens its images."""
+"""Which label is taken for which: a table coloured by share, with background, and of many labels a list over it.
+
+Each cell of the one and each row of the other opens its images.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, Qt
+from PySide6.QtCore import QAbstractTableModel, Qt, Slot
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHeaderView, QTableView
+from PySide6.QtWidgets import QHeaderView, QTableView, QVBoxLayout
 
 from workbench.core import words
 from workbench.core.confusion import Confusion, confusion
@@ -16,6 +19,7 @@ from workbench.ui import theme
 from workbench.ui.inspect.chosen import Chosen
 from workbench.ui.inspect.shown import Shown
 from workbench.ui.inspect.table_tab import TableTab
+from workbench.ui.inspect.taken_for import TakenFor
 from workbench.ui.widgets.headed import NOWHERE, NUMBER, Index
 
 NOTHING, MISSED, BOXES, DETECTIONS = "no box", "missed", "boxes", "detections"
@@ -140,6 +144,11 @@ class ConfusionTab(TableTab):
         super().__init__("Confusion matrix", _work, "confusion", table)
         self.table = table
         self._result: Confusion | None = None
+        self._taken_for = TakenFor()
+        self._taken_for.asked.connect(self._open_pair)
+        column = self.layout()
+        assert isinstance(column, QVBoxLayout)
+        column.insertWidget(0, self._taken_for, 1)
         self.model = ConfusionModel()
         self.table.setModel(self.model)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -158,11 +167,13 @@ class ConfusionTab(TableTab):
         super().clear()
         self._result = None
         self.model.show_table((), np.zeros((1, 1), np.int64))
+        self._taken_for.show_table((), np.zeros((1, 1), np.int64))
 
     def draw(self, state: Shown, result: object) -> None:
         assert isinstance(result, Confusion)
         self._result, self.drawn = result, state
         self.model.show_table(state.found.names, result.table)
+        self._taken_for.show_table(state.found.names, result.table)
         self.words.setText(
             "Rows: labels of boxes; columns: labels detected; colour: share of the row. What the diagonal leaves is"
             f" paired whatever its label. {state.rule}."
@@ -178,6 +189,11 @@ class ConfusionTab(TableTab):
             wide = max(wide, numbers.horizontalAdvance(f"{largest:,}")) + 10
             if wide > head.sectionSize(column):  # it never jumps while a slider moves
                 head.resizeSection(column, wide)
+
+    @Slot(int, int)
+    def _open_pair(self, row: int, column: int) -> None:
+        if self.drawn is not None:
+            self.open_cell(self.drawn, row, column)
 
     def open_cell(self, state: Shown, row: int, column: int) -> None:
         if self._result is None:
