@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,10 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find, write_photographs
-from workbench.core import edits
+from workbench.core import edits, splits
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, Snapshot, Split
+from workbench.ui.data import split_window
 from workbench.ui.data.split_window import SplitWindow
 from workbench.ui.main_window import MainWindow
 
@@ -99,6 +101,52 @@ def test_one_image_of_hundreds_is_not_none_and_the_others_not_all(open_window: O
                  np.zeros((0, 4), bool), nothing), None,
     )  # fmt: skip
     assert row(split, 0) == ["images", "299  (99 %)", "1  (1 %)", "0  (0 %)"]
+
+
+def test_of_a_large_project_it_is_worked_out_behind_the_window_for_what_was_chosen_last(
+    qtbot: QtBot, open_window: Open, rides: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(split_window, "_LARGE", 1)
+    threads: list[object] = []
+    divided = splits.divided
+    monkeypatch.setattr(
+        splits, "divided", lambda *a, **k: threads.append(threading.current_thread()) or divided(*a, **k)
+    )
+    window = open_window(rides, "data")
+    split = opened(window)
+    assert words(split) == "Working it out …"
+    assert not find(split, QPushButton, "split-apply").isEnabled()
+    choose(split, "folder")
+    split.renew()
+    qtbot.waitUntil(lambda: words(split).startswith("1 group. 20 images would change."))
+    choose(split, "name")
+    find(split, QLineEdit, "split-pattern").setText("ride (")
+    qtbot.waitUntil(lambda: "not a regular expression" in words(split))
+    choose(split, "image")
+    qtbot.waitUntil(lambda: words(split) == "20 images would change.")
+    assert threading.main_thread() not in threads
+    apply(split)
+    assert sorted(on_disk(rides).count(part) for part in Split) == [0, 2, 2, 16]
+    opened(window)
+    window.session.close()  # while it is being worked out
+    assert not split.isVisible()
+
+
+def test_hundreds_of_labels_are_not_measured_anew_for_each_cell(
+    qtbot: QtBot, open_window: Open, rides: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Columns that fit themselves took three seconds for 300 labels whenever the table was filled in sight."""
+    with Document.open(rides) as document:
+        document.do(edits.AddLabels(tuple(Label(0, f"part {number}") for number in range(300))))
+    split = opened(open_window(rides, "data"))
+    table = find(split, QTableWidget, "split-table")
+    measured: list[int] = []
+    monkeypatch.setattr(table, "sizeHintForColumn", lambda column: measured.append(column) or 120)
+    qtbot.wait(300)  # not until it was laid out does a table measure itself at each change
+    split.renew()
+    qtbot.wait(50)
+    assert len(measured) < 20
+    assert [table.columnWidth(column) for column in (1, 2, 3)] == [120] * 3
 
 
 def test_the_blue_button_is_pressed_by_ctrl_return_from_any_field(qtbot: QtBot, open_window: Open, rides: Path) -> None:
