@@ -24,6 +24,7 @@ from workbench.ui import theme
 from workbench.ui.anchors.details import Details, OfLabel, OfLevel, Sentence
 from workbench.ui.icons import swatch
 from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.headed import filling
 
 _SCALE_HEADS = (
     (
@@ -189,6 +190,10 @@ class LabelsView(QWidget):
 
     @Slot()
     def _renew(self) -> None:
+        with filling(self.table):
+            self._fill()
+
+    def _fill(self) -> None:
         self.table.setRowCount(len(self._rows))
         for row, one in enumerate(self._rows):
             label, percent = self._labels[one.number], anchors.percent
