@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
@@ -13,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import Hand, Open, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Label
+from workbench.core.project import Box, Label, State
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.history_window import HistoryWindow
 
@@ -113,3 +114,22 @@ def test_what_is_taken_back_in_another_image_is_shown_and_names_it(open_window: 
     find(window, QAction, "action-undo").trigger()
     assert session.image_id == images[0].id
     assert find(window, QLabel, "message-text").text() == f"Taken back: Add box ({images[0].name})."
+
+
+def test_hundreds_of_steps_are_not_measured_anew_for_each_line(
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 500 steps the window stood still for eight seconds after each box that was drawn beside the list."""
+    with Document.open(project) as document:
+        image = document.images()[0].id
+        for number in range(120):
+            document.do(edits.SetState((image,), State.DONE if number % 2 else State.IN_WORK))
+    history = opened(qtbot, open_window(project))
+    qtbot.wait(300)  # not until it was laid out does a table measure itself at each change
+    table = find(history, QTableWidget, "history-table")
+    measured: list[int] = []
+    monkeypatch.setattr(table, "sizeHintForColumn", lambda column: measured.append(column) or 60)
+    history.renew()
+    qtbot.wait(50)
+    assert table.rowCount() > 100
+    assert len(measured) < 60

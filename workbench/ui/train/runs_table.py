@@ -26,7 +26,7 @@ from workbench.training.settings import FEW_JUDGES
 from workbench.ui.train.judged import by_few, few
 from workbench.ui.train.titles import titled
 from workbench.ui.widgets.empty import paint_words
-from workbench.ui.widgets.headed import make_copyable
+from workbench.ui.widgets.headed import filling, make_copyable
 
 COLUMNS = ("run", "detector", "state", "epochs", "AP50", "AP", "data", "started", "note")
 NAME, DETECTOR, STATE, EPOCHS, AP50, AP, DATA, STARTED, NOTE = range(len(COLUMNS))
@@ -115,9 +115,10 @@ class RunsTable(QTableWidget):
         self.blockSignals(True)
         self.setSortingEnabled(False)
         self.setRowCount(len(found))
-        for row, run in enumerate(found):
-            for column in range(len(COLUMNS)):
-                self.setItem(row, column, self._cell(run, column))
+        with filling(self):
+            for row, run in enumerate(found):
+                for column in range(len(COLUMNS)):
+                    self.setItem(row, column, self._cell(run, column))
         self.setSortingEnabled(True)
         self.setColumnHidden(NOTE, not any(run.note for run in found))
         self._choose(chosen)

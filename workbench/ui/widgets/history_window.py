@@ -28,6 +28,7 @@ from workbench.ui import theme
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import primary
 from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.headed import filling
 
 _SOON = 100
 """Milliseconds after the last edit until the list is read again."""
@@ -101,19 +102,8 @@ class HistoryWindow(QDialog):
         else:
             self._entries = history.of_project(document)
         self._table.setColumnHidden(2, not alone)
-        self._table.setRowCount(len(self._entries))
-        present = next((row for row, entry in enumerate(self._entries) if not entry.undone), -1)
-        for row, entry in enumerate(self._entries):
-            title = f"{entry.title}  (now)" if row == present else entry.title
-            boxes = f"{len(entry.past.boxes):,}" if entry.past else ""
-            for column, text in enumerate((_when(entry.time), title, boxes)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(text)
-                if entry.undone:
-                    item.setForeground(theme.colour("muted"))
-                if column == 2:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                self._table.setItem(row, column, item)
+        with filling(self._table):
+            self._fill()
         self._table.clearSelection()
         self._go.setText("Make it so again" if alone else "Go to this step")
         if not self._entries and alone and document is not None and document.redo_title:
@@ -127,6 +117,21 @@ class HistoryWindow(QDialog):
                 "Later steps are undone, grey ones done again. Both ways, until something else is done."
             )
         self._enable()
+
+    def _fill(self) -> None:
+        self._table.setRowCount(len(self._entries))
+        present = next((row for row, entry in enumerate(self._entries) if not entry.undone), -1)
+        for row, entry in enumerate(self._entries):
+            title = f"{entry.title}  (now)" if row == present else entry.title
+            boxes = f"{len(entry.past.boxes):,}" if entry.past else ""
+            for column, text in enumerate((_when(entry.time), title, boxes)):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                if entry.undone:
+                    item.setForeground(theme.colour("muted"))
+                if column == 2:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self._table.setItem(row, column, item)
 
     @Slot()
     def _enable(self) -> None:

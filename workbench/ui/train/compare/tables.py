@@ -16,7 +16,7 @@ from workbench.ui.icons import swatch
 from workbench.ui.train.compare.differences import DIGITS, NONE, Difference, OfLabel, best_of
 from workbench.ui.train.compare.reading import Compared
 from workbench.ui.train.titles import titled
-from workbench.ui.widgets.headed import make_copyable
+from workbench.ui.widgets.headed import filling, make_copyable
 
 ROW = 24  # px
 LEAST = 72  # px of a run's column
@@ -132,15 +132,16 @@ def show_labels(
     for column, run in enumerate(compared, start=1):
         tip = f"{what} of {run.info.name}, in its best epoch"
         table.head(column, run.info.name, tip=tip, icon=swatch(theme.series(column - 1)), right=True)
-    table.setRowCount(len(found))
-    for row, one in enumerate(found):
-        icon = swatch(colours[one.label]) if one.label in colours and not one.is_whole else None
-        table.put(row, 0, one.label, bold=one.is_whole, icon=icon)
-        values = one.ap50 if what == "AP50" else one.ap
-        best = best_of(values)
-        for place, value in enumerate(values):
-            both = f"AP50 {number(one.ap50[place])}, AP {number(one.ap[place])}"
-            table.put(row, 1 + place, number(value), tip=both, right=True, bold=place in best)
+    with filling(table):
+        table.setRowCount(len(found))
+        for row, one in enumerate(found):
+            icon = swatch(colours[one.label]) if one.label in colours and not one.is_whole else None
+            table.put(row, 0, one.label, bold=one.is_whole, icon=icon)
+            values = one.ap50 if what == "AP50" else one.ap
+            best = best_of(values)
+            for place, value in enumerate(values):
+                both = f"AP50 {number(one.ap50[place])}, AP {number(one.ap[place])}"
+                table.put(row, 1 + place, number(value), tip=both, right=True, bold=place in best)
     table.say("" if found else "None of these runs was evaluated yet.")
     _stretch(table)
 
