@@ -27,8 +27,10 @@ from workbench.core.document import Document
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Box, Image, Label, State
 from workbench.core.store import Store
+from workbench.ui import thumbnails
 from workbench.ui.images_model import Filter, ImagesModel, Order
 from workbench.ui.main_window import MainWindow
+from workbench.ui.session import Session
 from workbench.ui.start import projects
 from workbench.ui.widgets.tile_view import TileView
 
@@ -362,3 +364,28 @@ def test_the_selection_bar_folds_where_there_is_little_room(project: Path, open_
     folded.menu().actions()[-1].trigger()
     assert window.session.document is not None
     assert {image.state for image in window.session.document.images()} == {State.VERIFIED}
+
+
+def test_an_edit_of_all_images_asks_for_their_rows_at_once(
+    tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 20,000 the list asked for one row after the other: a third of a second without an answer."""
+    images = [f"{number:03}.png" for number in range(30)]
+    write_photographs(tmp_path / "photographs", images)
+    session = Session()
+    session.open(Document.create(tmp_path / "project", tmp_path / "photographs"))
+    assert session.document is not None
+    model = ImagesModel(session, thumbnails.of(session))
+    model.reload()
+    told: list[tuple[int, int]] = []
+    model.dataChanged.connect(lambda first, last: told.append((first.row(), last.row())))
+    ids = [image.id for image in session.document.images()]
+    asked: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(ImagesModel, "row_of", lambda _, id: asked.append(id) or 0)
+        model.touched(frozenset(ids))
+    assert not asked
+    assert told == [(0, 29)]
+    model.touched((ids[3], 10**9, ids[5]))  # one is not listed
+    assert told[1:] == [(3, 3), (5, 5)]
+    session.close()

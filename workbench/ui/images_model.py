@@ -352,12 +352,11 @@ class ImagesModel(QAbstractListModel):
 
     def touched(self, ids: Collection[int]) -> None:
         """What these images show may be another."""
-        rows = [row for row in map(self.row_of, ids) if row >= 0]
+        rows = self._rows.of_all(np.fromiter(ids, np.int64, len(ids)))
         if len(rows) > _MANY:
-            rows = [min(rows), max(rows)]
-            self.dataChanged.emit(self.index(rows[0]), self.index(rows[1]))
+            self.dataChanged.emit(self.index(int(rows.min())), self.index(int(rows.max())))
             return
-        for row in rows:
+        for row in rows.tolist():
             self.dataChanged.emit(self.index(row), self.index(row))
 
     def _may_move(self, applied: Applied) -> bool:
