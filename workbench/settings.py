@@ -14,7 +14,7 @@ import difflib
 import functools
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -81,9 +81,13 @@ def setting(
     return dataclasses.field(default=default, metadata=about)
 
 
-@functools.cache  # reading the types takes a millisecond, and one choice of a detector asks twenty times
 def rows(settings: type[Any]) -> tuple[Row, ...]:
     """The rows of a settings class in the order of its fields."""
+    return _rows(typing.cast(Hashable, settings))
+
+
+@functools.cache  # reading the types takes a millisecond, and one choice of a detector asks twenty times
+def _rows(settings: Any) -> tuple[Row, ...]:
     hints = typing.get_type_hints(settings)
     return tuple(_row(field, hints[field.name]) for field in dataclasses.fields(settings) if field.metadata)
 
