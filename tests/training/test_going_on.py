@@ -116,8 +116,9 @@ def test_where_few_images_judge_worse_weights_are_told_at_the_end(
     request = going(request_of, first, epochs=2)
     events = list(train(request))
     last = only(events, Message)[-1]
-    assert "AP50 0.500 at the beginning, 0.200 now" in last.sentence
+    assert "AP 0.500 at the beginning, 0.200 now" in last.sentence
     assert last.level == "warning"
+    assert "AP50 0.500 at" in next(going_on.remarks(request.folder, "ap50")).sentence  # of the number that decides
     assert list(going_on.remarks(first.parent, "ap")) == []  # which did not go on from another
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.core.words import percent
+from workbench.core.words import percent, share
 from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.training.events import Evaluated, Message
@@ -73,7 +73,8 @@ def remarks(folder: Path, best_by: str) -> Iterator[Message]:
         if not any(event.best for event in found[1:]):
             yield Message("info", "The weights it began with were not surpassed: they stay the best ones.")
     elif getattr(last, best_by) < getattr(first, best_by):
-        numbers = f"AP50 {first.ap50:.3f} at the beginning, {last.ap50:.3f} now"
+        name, before, now = best_by.upper(), share(getattr(first, best_by)), share(getattr(last, best_by))
+        numbers = f"{name} {before} at the beginning, {now} now"
         yield Message(
             "warning", f"It finds less than the weights it began with: {numbers}, judged by few images. Train it for"
             " longer, or use the run that it began from.",
