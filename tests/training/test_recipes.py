@@ -117,6 +117,10 @@ def test_another_detector_keeps_what_both_have() -> None:
         ("[training]\nbatsch = 3", "Did you mean 'batch'"),
         ("detector = 'yolo9'", "no detector called 'yolo9'"),
         ("[training", "could not be read"),
+        ("training = 3", r"'training' must be a table: a line \[training\]"),
+        ("detector_settings = [1]", "'detector_settings' must be a table"),
+        ("for = 3", "'for' must be a table"),
+        ("[for]\nfcos = 3", r"'for.fcos' must be a table: a line \[for.fcos\]"),
     ],
 )
 def test_a_mistake_in_a_recipe_is_named_with_its_file(tmp_path: Path, text: str, sentence: str) -> None:
@@ -124,6 +128,11 @@ def test_a_mistake_in_a_recipe_is_named_with_its_file(tmp_path: Path, text: str,
     with pytest.raises(WorkbenchError, match=sentence) as caught:
         recipes.read(tmp_path / "mine.toml")
     assert "mine.toml" in caught.value.sentence
+
+
+def test_a_recipe_that_an_editor_on_windows_saved_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b"\xef\xbb\xbf[training]\r\nepochs = 3\r\n")
+    assert recipes.read(tmp_path / "mine.toml").training.epochs == 3
 
 
 def test_an_unknown_preset_lists_the_known_ones() -> None:

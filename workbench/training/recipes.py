@@ -209,6 +209,12 @@ def from_dict(table: Mapping[str, Any], name: str = "") -> Recipe:
     unknown = [key for key in table if key not in KEYS]
     if unknown:
         raise WorkbenchError(f"A recipe has no key '{unknown[0]}'. It has: {', '.join(KEYS)}.")
+    changes = table.get("for", {})
+    tables = {key: table.get(key, {}) for key in ("detector_settings", "training", "for")}
+    tables |= {f"for.{name}": values for name, values in changes.items()} if isinstance(changes, dict) else {}
+    for key, values in tables.items():
+        if not isinstance(values, dict):
+            raise WorkbenchError(f"'{key}' must be a table: a line [{key}], and its settings below, one a line.")
     detector = str(table.get("detector", "yolov4-tiny"))
     published = bool(table.get("as_published", False))
     base: dict[str, Any] = {
@@ -240,7 +246,7 @@ def _recipe(file: Path, name: str) -> Recipe:
 
 def _table(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows put a mark before the text
     except FileNotFoundError as error:
         raise Refused(file, "there is no such file.", cause=error) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
