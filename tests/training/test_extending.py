@@ -37,6 +37,7 @@ def test_a_finished_run_goes_on_where_it_ended_by_the_schedule_of_the_longer_run
     assert longer.name == "run-to-12"
     made = runs.info(longer)
     assert (made.state, made.resumable, made.step, made.note) == ("interrupted", True, 6, "")
+    assert (made.epoch, made.epochs) == (4, 12)
     assert made.digest == request.snapshot.digest
     assert made.started > runs.info(request.folder).started  # the newest
     assert read_request(longer).recipe.training.epochs == 12
@@ -107,6 +108,7 @@ def test_an_extended_run_can_be_extended_again(request_of: MakeRequest) -> None:
     assert [type(e) for e in runs.read_events(again)].count(Finished) == 1
     started = [event for event in runs.read_events(again) if isinstance(event, Started)]
     assert [event.resumed_step for event in started] == [0, 3, 5]
+    assert {(event.epochs, event.steps) for event in started} == {(4, progress(again)[-1].steps)}
 
 
 def test_only_runs_that_were_trained_to_their_end_can_be_extended(tmp_path: Path) -> None:

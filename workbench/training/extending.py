@@ -122,15 +122,18 @@ def extend(folder: Path, more: int) -> Path:
 def _history(whole: Basis, target: Path, longer: TrainingSettings) -> bytes:
     """The events so far as those of the longer run, which has begun now and has not ended."""
     now = time.time()
+    steps = schedule.Plan(whole.images, longer.batch, longer.epochs).steps
     lines, begun = [], False
     for line in (whole.folder / EVENTS).read_bytes().splitlines(keepends=True):
         if line.startswith(b'{"event": "Finished"') or not line.endswith(b"\n"):
             continue
-        if line.startswith(b'{"event": "Started"') and not begun:
-            first = events.from_json(line.decode())
-            assert isinstance(first, Started)
-            first = dataclasses.replace(first, run=target.name, folder=str(target), time=now)
-            line, begun = (events.to_json(first) + "\n").encode(), True
+        if line.startswith(b'{"event": "Started"'):
+            start = events.from_json(line.decode())
+            assert isinstance(start, Started)
+            start = dataclasses.replace(start, epochs=longer.epochs, steps=steps)
+            if not begun:
+                start, begun = dataclasses.replace(start, run=target.name, folder=str(target), time=now), True
+            line = (events.to_json(start) + "\n").encode()
         lines.append(line)
     said = f"Goes on from the run {whole.folder.name}: its {count(whole.epoch, 'epoch')} become {longer.epochs:,}."
     if whole.early:
