@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.toys import make_snapshot
 from workbench.core.window import Window
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import runs
@@ -167,6 +168,19 @@ def test_the_data_of_a_run_is_known_from_its_beginning_and_of_old_runs_from_thei
     assert runs.info(request.folder).digest == ""
     (request.folder / "data.json").write_text("[1]", "utf-8")
     assert runs.info(request.folder).digest == ""
+
+
+def test_which_images_judge_a_run_is_known_where_its_seed_has_chosen_them(
+    request_of: MakeRequest, tmp_path: Path
+) -> None:
+    data = make_snapshot(tmp_path / "images", train=8, validation=0)
+    judges = []
+    for name, seed in (("one", 0), ("again", 0), ("other", 1)):
+        request = request_of(name, snapshot=data, epochs=1, hold_out=0.25, seed=seed)
+        list(train(request))
+        judges.append(runs.info(request.folder).judged_by)
+    assert judges[0] == judges[1] != judges[2]
+    assert all(judges)
 
 
 def test_of_a_long_run_only_the_newest_progress_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,17 @@ def test_only_settings_that_differ_are_told(tmp_path: Path) -> None:
     assert differences.warning([one, one]) == ""
 
 
+def test_runs_of_the_same_data_that_other_images_judge_are_told(tmp_path: Path) -> None:
+    """Held-out images are chosen by the seed: as many of the same data, but others."""
+    one, other, old = (known(left(tmp_path / name, FIRST, "ab" * 32)) for name in ("a", "b", "old"))
+    first = dataclasses.replace(one, info=dataclasses.replace(one.info, judged_by="12" * 32))
+    second = dataclasses.replace(other, info=dataclasses.replace(other.info, judged_by="34" * 32))
+    assert "judged by different images" in differences.warning([first, second])
+    assert differences.warning([first, dataclasses.replace(second, info=first.info), old]) == ""
+    fewer = dataclasses.replace(old, info=dataclasses.replace(old.info, validation_images=1))
+    assert "judged by different images" in differences.warning([one, fewer])  # of which only the number is known
+
+
 def test_what_only_one_detector_has_comes_last_and_a_setting_that_is_missing_had_its_default(tmp_path: Path) -> None:
     one = known(left(tmp_path / "a", FIRST, own="masks = 'fixed'\nwidth = 0.5"))
     other = known(left(tmp_path / "b", SECOND, detector="dream", own="width = 1"))

@@ -70,8 +70,11 @@ class NoLog:
         pass
 
 
-def write_request(request: RunRequest) -> None:
-    """Freeze recipe, anchors and data in the run's folder, for `resume` and for the record."""
+def write_request(request: RunRequest, judged_by: str = "") -> None:
+    """Freeze recipe, anchors and data in the run's folder, for `resume` and for the record.
+
+    `judged_by`: the digest of the images that it is evaluated on, which held-out ones are not told by the data alone.
+    """
     recipes.write(request.recipe, request.folder / RECIPE)
     anchors = request.anchors and {**dataclasses.asdict(request.anchors)}
     seen = request.snapshot.window
@@ -92,7 +95,7 @@ def write_request(request: RunRequest) -> None:
     np.savez_compressed(buffer, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
     atomic_write(request.folder / DATA, buffer.getvalue())
     about = {"version": 1, "digest": head["digest"], "images": len(request.snapshot), "start": head["start"]}
-    about["goes_on"] = request.goes_on
+    about |= {"goes_on": request.goes_on, "judged_by": judged_by}
     atomic_write(request.folder / ABOUT, json.dumps(about))
 
 

@@ -179,7 +179,7 @@ class _Training:
         parts = self.data, self.validation
         self.side = Side(self.request, self.settings, *parts, self.runtime, self.threads, self.control)
         if state is None:
-            self.runtime.share(lambda: record.write_request(self.request))
+            self.runtime.share(lambda: record.write_request(self.request, self.validation.snapshot.digest))
         else:
             self._restore(state)
         self.started = True

@@ -45,6 +45,7 @@ class RunInfo:
     validation_images: int = 0
     digest: str = ""  # of its data, empty where that is not known
     note: str = ""  # what a person wrote about it
+    judged_by: str = ""  # digest of the images that it is evaluated on, empty where that is not known
 
     @property
     def order(self) -> tuple[float, str]:
@@ -115,7 +116,7 @@ def info(folder: Path) -> RunInfo:
         epoch=progress.epoch if progress else 0, epochs=epochs if started else 0,
         step=progress.step if progress else 0, best_ap=best_ap, best_ap50=best_ap50, sentence=failed,
         images=started.images if started else 0, validation_images=started.validation_images if started else 0,
-        digest=_digest(folder), note=note(folder),
+        digest=_digest(folder), note=note(folder), judged_by=_about(folder, "judged_by"),
     )  # fmt: skip
 
 

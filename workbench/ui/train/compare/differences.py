@@ -141,4 +141,10 @@ def warning(compared: Sequence[Compared]) -> str:
             "These runs began with different data, so their AP may be of different images or labels. To compare them on"
             " the same ones, look with each on the Inspect page."
         )
+    judges = {run.info.judged_by for run in compared if run.info.judged_by}
+    if len(judges) > 1 or len({run.info.validation_images for run in compared if run.info.validation_images}) > 1:
+        return (
+            "These runs were judged by different images, so their AP can't be held against each other. Where no image"
+            " has the split validation, seed and hold out choose them: give some images that split, and train anew."
+        )
     return ""
