@@ -19,10 +19,12 @@ from workbench.training import kept_runs, runs
 from workbench.training.events import Evaluated, Event, Finished, Progress, to_json
 from workbench.ui import theme
 from workbench.ui.session import Session
+from workbench.ui.train import runs_table
 from workbench.ui.train.compare import differences
 from workbench.ui.train.compare.differences import best_of
 from workbench.ui.train.compare.reading import POINTS, Compared, Reader
 from workbench.ui.train.compare.window import CompareWindow
+from workbench.ui.train.runs_table import COLUMNS
 from workbench.ui.widgets.plot import Plot
 
 __all__ = ["session"]  # the fixture
@@ -192,6 +194,7 @@ def test_each_label_has_its_ap_of_the_best_epoch_in_the_order_of_the_project(tmp
         ((NAN,), set()),
         ((0.5004, 0.5001), set()),
         ((0.5004, 0.5001, 0.2), {0, 1}),
+        ((0.0003, 0.0), {0}),  # 0.001 and 0.000
     ],
 )
 def test_the_best_is_marked_where_there_is_something_to_be_better_than(values: tuple[float], best: set[int]) -> None:
@@ -260,6 +263,20 @@ def test_curves_lie_on_one_another_and_tables_beside(window: CompareWindow) -> N
     assert "began with different data" in find(window, QLabel, "compare-warning").text()
     find(window, QCheckBox, "compare-log").click()
     assert find(window, Plot, "compare-loss").is_log
+
+
+def test_an_ap_that_is_next_to_nothing_is_what_the_list_of_runs_says(
+    qtbot: QtBot, session: Session, owner: QWidget, folders: list[Path]
+) -> None:
+    assert session.document is not None
+    poor = left(session.document.runs_folder / "poor", (STARTED, evaluated(1, 0.0006, True, cell=0.0006)), "ab" * 32)
+    window = CompareWindow(session, [poor], owner)
+    window.show()
+    qtbot.waitUntil(lambda: bool(table(window, "compare-labels")))
+    cells = dict(zip(COLUMNS, map(runs_table._text, [runs.info(poor)] * 9, range(9)), strict=True))
+    assert table(window, "compare-runs")[0][4:6] == [cells["AP50"].removeprefix("newest: "), cells["AP"]]
+    assert cells["AP"] == "0.001"
+    window.close()
 
 
 def test_a_run_has_one_colour_everywhere_in_either_theme(window: CompareWindow) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench import settings
+from workbench.core.words import share
 from workbench.training.differences import shown
 from workbench.training.settings import TrainingSettings
 from workbench.ui.train.compare.reading import Compared
 from workbench.ui.train.titles import titled
 
 NONE = "–"
-DIGITS = 3  # of an AP
 ALL = "all labels"
 
 
@@ -127,10 +127,11 @@ def _each(bests: Sequence[Any], field: str, name: str) -> tuple[float, ...]:
 
 def best_of(values: Sequence[float]) -> set[int]:
     """Which of the values are the largest as they are shown; none where fewer than two are known, or all are alike."""
-    known = [round(value, DIGITS) for value in values if not math.isnan(value)]
+    told = [math.nan if math.isnan(value) else float(share(value)) for value in values]
+    known = [value for value in told if not math.isnan(value)]
     if len(known) < 2 or max(known) == min(known):
         return set()
-    return {number for number, value in enumerate(values) if round(value, DIGITS) == max(known)}
+    return {number for number, value in enumerate(told) if value == max(known)}
 
 
 def warning(compared: Sequence[Compared]) -> str:

@@ -9,11 +9,11 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from workbench.core.words import duration
+from workbench.core.words import duration, share
 from workbench.training import runs
 from workbench.ui import theme
 from workbench.ui.icons import swatch
-from workbench.ui.train.compare.differences import DIGITS, NONE, Difference, OfLabel, best_of
+from workbench.ui.train.compare.differences import NONE, Difference, OfLabel, best_of
 from workbench.ui.train.compare.reading import Compared
 from workbench.ui.train.titles import titled
 from workbench.ui.widgets.headed import filling, make_copyable
@@ -93,8 +93,8 @@ def show_runs(table: Table, compared: Sequence[Compared]) -> None:
         at = NONE if trained.best is None else f"{trained.best.epoch:,}"
         lasted = NONE if math.isnan(trained.seconds) else duration(trained.seconds)
         texts = (
-            info.name, titled(info.detector), info.state, f"{info.epoch:,} / {info.epochs:,}", number(info.best_ap50),
-            number(info.best_ap), at, lasted, runs.when(info.started), info.note.replace("\n", " ↵ "),
+            info.name, titled(info.detector), info.state, f"{info.epoch:,} / {info.epochs:,}", share(info.best_ap50),
+            share(info.best_ap), at, lasted, runs.when(info.started), info.note.replace("\n", " ↵ "),
         )  # fmt: skip
         for column, text in enumerate(texts):
             tip = info.note if column == len(texts) - 1 else ""
@@ -140,14 +140,10 @@ def show_labels(
             values = one.ap50 if what == "AP50" else one.ap
             best = best_of(values)
             for place, value in enumerate(values):
-                both = f"AP50 {number(one.ap50[place])}, AP {number(one.ap[place])}"
-                table.put(row, 1 + place, number(value), tip=both, right=True, bold=place in best)
+                both = f"AP50 {share(one.ap50[place])}, AP {share(one.ap[place])}"
+                table.put(row, 1 + place, share(value), tip=both, right=True, bold=place in best)
     table.say("" if found else "None of these runs was evaluated yet.")
     _stretch(table)
-
-
-def number(value: float) -> str:
-    return NONE if math.isnan(value) else f"{value:.{DIGITS}f}"
 
 
 def _stretch(table: Table) -> None:
