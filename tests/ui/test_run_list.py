@@ -23,7 +23,7 @@ from workbench.registry import Registry
 from workbench.training import kept_runs, runs
 from workbench.ui.train import titles
 from workbench.ui.train.run_work import List, listed
-from workbench.ui.train.runs_table import AP, AP50, DATA, DETECTOR, MOST_NAME, NAME, NOTE
+from workbench.ui.train.runs_table import AP, AP50, DATA, DETECTOR, MOST_NAME, NAME, NOTE, STATE
 from workbench.ui.train.runs_table import STARTED as STARTED_COLUMN
 
 __all__ = ["bench", "session"]  # fixtures
@@ -172,6 +172,21 @@ def test_a_run_that_is_trained_is_neither_renamed_nor_deleted(bench: Bench) -> N
     assert bench.is_on("note-run")
     bench.runs.allow_resume(True)
     assert bench.is_on("delete-runs")
+
+
+def test_a_run_that_another_program_trains_is_read_as_such_and_its_row_with_it(bench: Bench) -> None:
+    read: list[tuple[str, bool]] = []
+    bench.deeds.was_read.connect(lambda folder, story: read.append((folder.name, story.elsewhere)))
+    lock = Lock(leave(bench.folder / "zoo", replace(STARTED, run="zoo", time=9e9)))
+    bench.deeds.read(bench.folder / "zoo")
+    bench.wait_for("other", "tiny-10", "tiny-2", "zoo")  # nobody has told that there is another
+    assert bench.cell("zoo", STATE) == "running"
+    lock.release()
+    bench.deeds.read(bench.folder / "zoo")
+    bench.qtbot.waitUntil(lambda: len(read) == 2)
+    bench.deeds.read(bench.folder / "other")
+    bench.qtbot.waitUntil(lambda: len(read) == 3)
+    assert read == [("zoo", True), ("zoo", False), ("other", False)]
 
 
 def test_the_trash_is_in_the_menu(bench: Bench) -> None:

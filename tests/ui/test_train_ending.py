@@ -241,6 +241,21 @@ def test_a_failed_run_says_why_in_the_panel(panel: ProgressPanel) -> None:
     assert not failure.isVisible()
 
 
+def test_a_run_that_another_program_trains_is_not_called_interrupted(panel: ProgressPanel) -> None:
+    story = told([STARTED, seen(60.0)])
+    panel.show_story("tiny-1", story, False)
+    assert title(panel) == "tiny-1: interrupted; Resume goes on with it"
+    story.elsewhere = True
+    panel.show_story("tiny-1", story, False)
+    assert title(panel) == "tiny-1: training in another program; choose it again to see how far it is"
+    story.paused = True
+    panel.show_story("tiny-1", story, False)
+    assert title(panel).startswith("tiny-1: paused in another program")
+    story.add(STARTED)  # gone on with here, after that was killed
+    panel.show_story("tiny-1", story, False)
+    assert title(panel).startswith("tiny-1: interrupted")
+
+
 def test_the_ways_to_stop_are_there_while_it_trains_and_say_what_they_do(qtbot: QtBot, panel: ProgressPanel) -> None:
     ways = find(panel, QToolButton, "train-stop-ways")
     assert running(panel, seen(60.0)) == "tiny-1: training, 1:00 left"

@@ -29,6 +29,7 @@ AFTER = (
     "if it is the best so far, its weights become the best checkpoint. Then stop. Choose it again to take it back."
 )
 RESUMED = "; Resume goes on with it"
+ELSEWHERE = "; choose it again to see how far it is"
 NEVER = "This run evaluates only at its end, so there is nothing to wait for."
 
 
@@ -186,4 +187,6 @@ def _ended(story: Story) -> str:
         return "failed"
     if isinstance(story.ended, Finished):
         return f"stopped{RESUMED}" if story.ended.stopped else "finished"
+    if story.elsewhere:
+        return f"{'paused' if story.paused else 'training'} in another program{ELSEWHERE}"
     return f"interrupted{RESUMED}" if story.started is not None else "not started"

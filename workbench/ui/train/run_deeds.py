@@ -23,6 +23,7 @@ from workbench.ui.train.run_list import RunList
 from workbench.ui.train.run_work import Empty, Extend, List, Listing, TakeUp, Today, Weigh
 from workbench.ui.train.setup import Setup
 from workbench.ui.train.start_from import FRESH
+from workbench.ui.train.story import Story
 
 
 class RunDeeds(QObject):
@@ -89,6 +90,8 @@ class RunDeeds(QObject):
     def _have_read(self, folder: Path, story: object) -> None:
         if folder == self._asked and self._is_here(folder) and (folder / EVENTS).is_file():  # not renamed or deleted
             self.was_read.emit(folder, story)
+            if isinstance(story, Story) and story.elsewhere:
+                self.list_runs()  # of what others do nobody tells, and its row is older than what is shown now
 
     def _is_here(self, folder: Path) -> bool:
         """Whether the run is of the project that is open now."""

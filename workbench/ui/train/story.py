@@ -31,12 +31,16 @@ def _series() -> Series:
 
 @dataclass(slots=True)
 class Story:
-    """Grows with `add`. What is asked of it by step are arrays as long as `step`, NaN where something was not known."""
+    """Grows with `add`. What is asked of it by step are arrays as long as `step`, NaN where something was not known.
+
+    `elsewhere`: another window or the command line was training it when it was read.
+    """
 
     started: Started | None = None
     progress: Progress | None = None
     ended: Finished | Failed | None = None
     paused: bool = False
+    elsewhere: bool = False
     series: Series = field(default_factory=_series)
     evaluations: list[Evaluated] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
@@ -60,7 +64,7 @@ class Story:
 
     def _begin(self, event: Started) -> None:
         """A run that goes on repeats the steps after its last checkpoint; what it reported of them before is gone."""
-        self.started, self.ended, self.paused = self.started or event, None, False
+        self.started, self.ended, self.paused, self.elsewhere = self.started or event, None, False, False
         self.series.cut(event.resumed_step)
         self.evaluations = [kept for kept in self.evaluations if kept.step <= event.resumed_step]
 

@@ -182,4 +182,6 @@ def events(
 
 
 def read_story(folder: Path) -> Story:
-    return told(runs.read_events(folder))
+    story = told(runs.read_events(folder))
+    story.elsewhere = story.ended is None and runs.is_running(folder)
+    return story
