@@ -8,9 +8,12 @@ from pathlib import Path
 
 from tests.training.toys import make_snapshot
 from workbench.core.project import Snapshot, Split
-from workbench.training import learnt
+from workbench.training import learnt, prepare
+from workbench.training.events import Message
+from workbench.training.preflight import preflight
 from workbench.training.record import write_request
 from workbench.training.request import RunRequest
+from workbench.training.run import train
 
 MakeRequest = Callable[..., RunRequest]
 
@@ -45,6 +48,30 @@ def test_the_images_of_the_run_that_it_began_from_count_too(request_of: MakeRequ
     weights = recorded(first) / "best.safetensors"
     second = recorded(replace(request_of("second"), snapshot=then, start=weights))
     assert learnt.trained_on(second, then) == 8
+
+
+def test_a_run_that_is_judged_by_what_it_began_with_has_learnt_says_so(request_of: MakeRequest, tmp_path: Path) -> None:
+    """What was held out of five images is not what is held out of ten."""
+    all_of_them = make_snapshot(tmp_path / "images", train=10, validation=0)
+    few = all_of_them.take(range(5))
+    first = request_of("first", snapshot=few, hold_out=0.2)
+    list(train(first))
+    start = first.folder / "last.safetensors"
+    second = replace(request_of("second", snapshot=all_of_them, hold_out=0.5), start=start)
+    said = [event.sentence for event in train(second) if isinstance(event, Message)]
+    judges = prepare.parts(all_of_them, second.recipe.training)[1]
+    number = learnt.trained_on(first.folder, judges)
+    assert number is not None
+    assert number > 1
+    told = f"Of the 5 images to validate on, {number} were learnt by the run {first.name}, whose weights it begins with"
+    assert [sentence.startswith(told) for sentence in said].count(True) == 1
+    found = [one for one in preflight(all_of_them, second.recipe, None, start) if one.kind == "learnt"]
+    assert [one.text for one in found] == [sentence for sentence in said if sentence.startswith(told)]
+    same = replace(request_of("same", snapshot=few, hold_out=0.2), start=start)
+    none = replace(request_of("none", snapshot=few, hold_out=0.0), start=start)
+    for request in (same, none):
+        assert not [one for one in preflight(few, request.recipe, None, start) if one.kind == "learnt"]
+        assert not [one for one in train(request) if isinstance(one, Message) and "were learnt by" in one.sentence]
 
 
 def test_images_are_known_where_their_folder_has_moved_and_not_by_their_number_alone(

@@ -395,6 +395,6 @@ def test_what_fine_tuning_says_depends_on_the_weights(tmp_path: Path) -> None:
 
 
 def test_what_a_run_tells_itself_is_known_by_its_kind(well: Snapshot) -> None:
-    assert set(module.TOLD_BY_RUN) == {"split", "small", "no positive", "length", "goes on"}
+    assert set(module.TOLD_BY_RUN) == {"split", "small", "no positive", "length", "goes on", "learnt"}
     order = preflight(well, recipe(learning_rate=0.0, epochs=1), None)
     assert [one.level for one in order] == [STOPS, WARNING]

@@ -13,14 +13,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbench.core.words import percent, share
 from workbench.errors import WorkbenchError
-from workbench.training import runs
+from workbench.training import learnt, runs
 from workbench.training.events import Evaluated, Message
 from workbench.training.header import read_header
 from workbench.training.recipes import Recipe
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
+
+if TYPE_CHECKING:
+    from workbench.training.data import Dataset
 
 
 def knows_all(start: Path | None, recipe: Recipe, labels: Sequence[str]) -> bool:
@@ -55,6 +59,12 @@ def sentence(settings: TrainingSettings, start: Path) -> str:
         f"It goes on from {name}, which knows all labels: the learning rate is {rate:.3g}, {share} of"
         f" {settings.learning_rate:.3g} (Going on rate), so that what was learnt is kept."
     )
+
+
+def judged(start: Path, train: Dataset, judges: Dataset) -> list[Message]:
+    """For the run's log: whether the images that judge it were learnt before."""
+    told = learnt.before(start, train.snapshot, judges.snapshot)
+    return [Message("warning", f"{told} {learnt.ADVICE}")] if told else []
 
 
 def notes(settings: TrainingSettings, start: Path) -> list[Message]:

@@ -57,6 +57,26 @@ def _parts(folder: Path) -> Iterator[Snapshot]:
         folder = request.start.parent
 
 
+def before(start: Path, train: Snapshot, judges: Snapshot) -> str:
+    """What to think of the AP of a training on `train` that begins from the file `start`, judged by other images.
+
+    "" where the run that the file is of has learnt from none of them, or nobody knows. Those held out are dealt anew
+    with every image that is added, so they seldom are what a run before has not seen. Where no other images judge, AP
+    is told to be of the training images.
+    """
+    known = trained_on(start.parent, judges) if judges.files != train.files else None
+    if not known:
+        return ""
+    number = f"{known:,} {'was' if known == 1 else 'were'}"
+    return (
+        f"Of the {count(len(judges), 'image')} to validate on, {number} learnt by the run {start.parent.name}, whose"
+        " weights it begins with: its AP is too good."
+    )
+
+
+ADVICE = "To judge it fairly, keep the same images in the split validation for both, or begin with fresh weights."
+
+
 def sentence(name: str, learnt: int | None, images: int) -> str:
     """What to think of numbers of the run `name` on so many images; "" where it has seen none, or nobody knows."""
     if not learnt:

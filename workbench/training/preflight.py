@@ -19,14 +19,14 @@ from workbench.training import prepare
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, in_order, named
 from workbench.training.preflight_boxes import MOST_IMAGES, of_boxes
 from workbench.training.preflight_copies import of_files
-from workbench.training.preflight_start import of_length, of_settings, of_weights
+from workbench.training.preflight_start import of_judges, of_length, of_settings, of_weights
 from workbench.training.recipes import Recipe
 from workbench.training.settings import TrainingSettings
 
 __all__ = ["MOST_IMAGES", "TOLD_BY_RUN", "Finding", "preflight"]
 
 FEW = 10  # boxes of a label, below which nothing dependable is learnt or measured; as workbench.health has it
-TOLD_BY_RUN = ("split", "small", "no positive", "length", "goes on")  # kinds that the run's own log tells, too
+TOLD_BY_RUN = ("split", "small", "no positive", "length", "goes on", "learnt")  # kinds that the run's log tells, too
 WAYS = {State.UNLABELLED: "unlabelled", State.IN_WORK: "in work", State.DONE: "done", State.VERIFIED: "verified"}
 
 
@@ -51,6 +51,7 @@ def preflight(
     found += of_boxes(train, recipe, anchors, start, most_images=most_images, ask=ask)
     found += of_files(snapshot, train, validation)
     found += of_weights(start, recipe, [label.name for label in snapshot.labels])
+    found += of_judges(start, train, validation)
     found += of_settings(recipe, len(train), start)
     found += of_length(recipe, len(train))
     return in_order(found)

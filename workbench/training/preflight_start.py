@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workbench import detectors
+from workbench.core.project import Snapshot
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
-from workbench.training import going_on, schedule
+from workbench.training import going_on, learnt, schedule
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
 from workbench.training.header import CheckpointHeader, read_header
 from workbench.training.recipes import Recipe
@@ -54,6 +55,13 @@ def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str]) -> Ite
             f" the project's order, {ids}{more}.", "Check that it was trained in this order (its .names file), or move"
             " the labels on the Data page.",
         )  # fmt: skip
+
+
+def of_judges(start: Path | None, train: Snapshot, judges: Snapshot) -> Iterator[Finding]:
+    """Were the images that judge the training learnt before?"""
+    told = "" if start is None else learnt.before(start, train, judges)
+    if told:
+        yield Finding(WARNING, "learnt", told, learnt.ADVICE)
 
 
 def _of_network(start: Path, header: CheckpointHeader, recipe: Recipe) -> Iterator[Finding]:

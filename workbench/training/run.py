@@ -190,7 +190,7 @@ class _Training:
         known = self.runtime.share(lambda: going_on.knows_all(start, self.recipe, names))
         self.request = replace(self.request, goes_on=known)
         if self.runtime.main:
-            self.notes.append(weights.start(detector, start, names))
+            self.notes += [weights.start(detector, start, names), *going_on.judged(start, self.data, self.validation)]
         if known:
             self.standing.evaluated = -1  # judged as they come
             self.notes += going_on.notes(self.settings, start)
