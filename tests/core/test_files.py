@@ -100,6 +100,8 @@ def test_a_path_inside_is_followed_with_both_separators(tmp_path: Path, name: st
         ("", "untitled"),
         ("grüße 🐈", "grüße 🐈"),
         ("a" * 99, "a" * 80),
+        pytest.param("🐈" * 80, "🐈" * 60, id="of four bytes each, and no disk holds more than 255"),
+        pytest.param("x" + "🐈" * 80, "x" + "🐈" * 59, id="none is cut in two"),
     ],
 )
 def test_any_text_becomes_a_portable_file_name(text: str, name: str) -> None:

@@ -23,6 +23,7 @@ IMAGE_SUFFIXES = frozenset((
 _UNFINISHED = re.compile(r"^\..+\.[0-9]+\.[0-9a-f]{8}\.tmp$")  # as atomic_path names them
 _NUMBER = re.compile(r"([0-9]+)")
 _LONGEST_NAME, _LONGEST_PATH = 255, 1024  # bytes, and characters: longer names no disk holds
+MOST_BYTES = 240  # of a name that is made here: a number or an ending still fits behind it
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$", re.IGNORECASE)
 
 
@@ -173,9 +174,12 @@ def stamp(file: Path) -> tuple[int, int]:
 
 
 def safe_name(text: str, fallback: str = "untitled") -> str:
-    """`text` as a file name on every system: no separators, control or reserved characters, at most 80 long."""
+    """`text` as a file name on every system: no separators, control or reserved characters, at most 80 long, and of
+    MOST_BYTES, as disks count them: 64 emoji are too many for a name.
+    """
     text = unicodedata.normalize("NFC", text)
-    text = re.sub(r'[\x00-\x1f<>:"/\\|?*\ud800-\udfff]+', "-", text).strip(". -")[:80].rstrip(". ")
+    text = re.sub(r'[\x00-\x1f<>:"/\\|?*\ud800-\udfff]+', "-", text).strip(". -")[:80]
+    text = text.encode()[:MOST_BYTES].decode(errors="ignore").rstrip(". ")
     if not text:
         return fallback
     return f"{text}-" if _RESERVED.match(text.split(".")[0]) else text
