@@ -170,6 +170,14 @@ def test_the_data_of_a_run_is_known_from_its_beginning_and_of_old_runs_from_thei
     assert runs.info(request.folder).digest == ""
 
 
+def test_a_name_that_another_run_has_in_other_letters_is_taken(tmp_path: Path) -> None:
+    leave(tmp_path / "Cells", STARTED)
+    with pytest.raises(WorkbenchError, match="There is a run called 'cells' already"):
+        runs.folder_for(tmp_path, "cells", "toy")
+    assert runs.folder_for(tmp_path, "cells 2", "toy") == tmp_path / "cells 2"
+    assert runs.folder_for(tmp_path / "none yet", "cells", "toy") == tmp_path / "none yet" / "cells"
+
+
 def test_which_images_judge_a_run_is_known_where_its_seed_has_chosen_them(
     request_of: MakeRequest, tmp_path: Path
 ) -> None:

@@ -170,7 +170,7 @@ def _parsed(line: bytes) -> Iterator[Event]:
 
 def new_folder(folder: Path, detector: str) -> Path:
     """A free name for a run in a project's folder `runs`, like `yolov4-tiny-3`; the folder is made."""
-    taken = {entry.name.casefold() for entry in folder.iterdir()} if folder.is_dir() else set()
+    taken = _taken(folder)
     base = safe_name(detector, "run")
     number = 1
     while f"{base}-{number}".casefold() in taken:
@@ -185,12 +185,16 @@ def new_folder(folder: Path, detector: str) -> Path:
     return fresh
 
 
+def _taken(folder: Path) -> set[str]:
+    return {entry.name.casefold() for entry in folder.iterdir()} if folder.is_dir() else set()
+
+
 def folder_for(folder: Path, wanted: str, detector: str) -> Path:
     """The folder of a run with a name that a person typed, or new_folder() if none; WorkbenchError if it is taken."""
     if not wanted.strip():
         return new_folder(folder, detector)
     named = folder / safe_name(wanted.strip())
-    if named.exists():
+    if named.name.casefold() in _taken(folder):  # in any case of letters: on Windows and macOS they are one folder
         raise WorkbenchError(f"There is a run called '{named.name}' already. Choose another name.")
     return named
 
