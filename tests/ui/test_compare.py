@@ -133,6 +133,18 @@ def test_only_events_that_changed_are_read_again(tmp_path: Path, monkeypatch: py
     assert reader.read(first) is None
 
 
+def test_the_best_weights_that_a_kill_left_are_told_by_their_own_evaluation(tmp_path: Path) -> None:
+    again = dataclasses.replace(STARTED, resumed_step=2)  # saved then; the second evaluation came behind it
+    run = known(
+        left(
+            tmp_path / "a", (STARTED, evaluated(1, 0.2, True), evaluated(2, 0.6, True), again, evaluated(2, 0.5, False))
+        )
+    )
+    assert [one.ap50 for one in run.trained.evaluations] == [0.2, 0.5]
+    assert run.trained.best is not None
+    assert (run.trained.best.epoch, run.trained.best.ap50) == (2, run.info.best_ap50) == (2, 0.6)
+
+
 # --- what differs ---
 
 

@@ -77,9 +77,10 @@ class Reader:
 
 
 def trained(folder: Path) -> Trained:
-    lived = _lived(runs.read_events(folder))
+    told = list(runs.read_events(folder))
+    lived = _lived(told)
     evaluations = tuple(event for event in lived if isinstance(event, Evaluated))
-    best = [event for event in evaluations if event.best]
+    best = [event for event in told if isinstance(event, Evaluated) and event.best]  # a kill leaves the best weights
     step, loss = _averaged([(event.step, event.loss) for event in lived if isinstance(event, Progress)])
     return Trained(
         step=step, loss=loss, evaluations=evaluations, best=best[-1] if best else None,
