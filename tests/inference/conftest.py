@@ -1,9 +1,11 @@
-"""A small untrained detector whose scores are spread out, as a predictor and as a saved checkpoint."""
+"""A small untrained detector whose scores are spread out, as a predictor and as a saved checkpoint; a video."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -73,3 +75,14 @@ def exported(
     """The checkpoint in every format, and what was told meanwhile. Not to be changed."""
     folder = tmp_path_factory.mktemp("exported")
     return folder, list(export(checkpoint, folder, ALL, photographs[:3], ExportSettings(licence="CC-BY-4.0")))
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven frames, each of its own grey."""
+    file = tmp_path_factory.mktemp("video") / "clip.avi"
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for shade in range(7):
+        writer.write(np.full((48, 64, 3), shade * 30, np.uint8))
+    writer.release()
+    return file

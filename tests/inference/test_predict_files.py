@@ -38,17 +38,6 @@ def folder(photographs: list[Path], tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven frames, each of its own grey."""
-    file = tmp_path_factory.mktemp("video") / "clip.avi"
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
-    for shade in range(7):
-        writer.write(np.full((48, 64, 3), shade * 30, np.uint8))
-    writer.release()
-    return file
-
-
 def at(score: float, iou: float = 0.45, kind: Kind = "darknet diou") -> Asked:
     return Asked(OperatingPoint(score, iou=iou, kind=kind))
 
@@ -243,88 +232,6 @@ def test_a_folder_that_can_not_be_read_is_told(tmp_path: Path, monkeypatch: pyte
     assert (last.images, last.skipped) == (2, 1)
     told = (tmp_path / "out" / "left_out.csv").read_text()
     assert "shut: this folder can't be read (Permission denied)" in told
-
-
-def test_lists_and_patterns_name_pictures_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_pictures(tmp_path / "in", ["a.png", "b/c.png", "b/d.png"])
-    (tmp_path / "in" / "list.txt").write_text("a.png\n\n  b/c.png\n../in/b/d.png\ngone.png\n")
-    out = tmp_path / "out"
-    *_, last = predict_files(stub(), [tmp_path / "in" / "list.txt"], out)
-    rows = json.loads((out / "predictions.json").read_text())
-    assert [row["file"] for row in rows] == ["a.png", "b/c.png", "in/b/d.png"]
-    assert isinstance(last, PredictionsSaved)
-    assert last.skipped == 1
-    monkeypatch.chdir(tmp_path)
-    found = list(sources.found([Path("in/**/*.png")]))
-    assert sorted(item.name for item in found) == ["a.png", "b/c.png", "b/d.png"]
-    assert all(item.file.is_file() for item in found)
-
-
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
-def test_a_list_may_be_of_windows(tmp_path: Path, encoding: str) -> None:
-    write_pictures(tmp_path, ["ä.png", "b c.png"])
-    (tmp_path / "list.txt").write_bytes("\ufeffä.png\r\nb c.png\r\n".encode(encoding))
-    *_, last = predict_files(stub(), [tmp_path / "list.txt"], tmp_path / "out")
-    assert isinstance(last, PredictionsSaved)
-    assert (last.images, last.skipped) == (2, 0)
-
-
-def test_a_list_of_find_print0_is_told(tmp_path: Path) -> None:
-    write_pictures(tmp_path, ["a.png", "b.png"])
-    (tmp_path / "list.txt").write_bytes(b"a.png\nb.png\0a.png\0")
-    with pytest.raises(WorkbenchError, match=r"Line 2 of .*list\.txt is no path.*-print0"):
-        list(predict_files(stub(), [tmp_path / "list.txt"], tmp_path / "out"))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-@pytest.mark.parametrize("source", [b"fol\xffder", b"fol\xffder/a.png", b"list.txt", b"fol\xffder/*.png"])
-def test_a_folder_whose_name_is_no_text_is_predicted_and_gone_on_with(tmp_path: Path, source: bytes) -> None:
-    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/fol\xffder"))
-    write_pictures(folder, ["a.png"])
-    (tmp_path / "list.txt").write_bytes(os.fsencode(folder) + b"/a.png\n")
-    told = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + source))
-    *_, last = predict_files(stub(), [told], tmp_path / "out", Asked(formats=("json", "pictures", "coco")))
-    assert isinstance(last, PredictionsSaved)
-    assert (last.images, last.skipped) == ((0, 1) if source == b"list.txt" else (1, 0)), "a list names the folder too"
-    *_, last = predict_files(stub(), [told], tmp_path / "out", Asked(formats=("json", "pictures", "coco")))
-    assert isinstance(last, PredictionsSaved)
-    assert last.new == 0
-
-
-@pytest.mark.parametrize("source", ["*", "**/*.avi", "list.txt"])
-def test_lists_and_patterns_name_videos_too(
-    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, source: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(clip, "ride.avi")
-    Path("broken.avi").write_bytes(b"no video")
-    Path("list.txt").write_text("ride.avi\nbroken.avi\n")
-    *_, last = predict_files(stub(), [Path(source)], tmp_path / "out", Asked(every=3, formats=("json", "video")))
-    assert isinstance(last, PredictionsSaved)
-    assert (last.images, last.skipped) == (3, 1)
-    assert len(list(videos.frames(tmp_path / "out" / "videos" / "ride.avi.mp4"))) == 3
-    assert "broken.avi" in (tmp_path / "out" / "left_out.csv").read_text()
-
-
-def test_a_folder_of_videos_is_told_how_to_name_them(tmp_path: Path, clip: Path) -> None:
-    (tmp_path / "in" / "below").mkdir(parents=True)
-    shutil.copy(clip, tmp_path / "in" / "below")
-    with pytest.raises(WorkbenchError, match=r"no image in .*videos in folders.*'.*\*\*/\*\.mp4'"):
-        list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out"))
-
-
-@pytest.mark.parametrize("pattern", ["*.png", "**/*.png", "../shoot [1]/*.png", "ABSOLUTE/**/*.png", "*/[b]*.png"])
-def test_a_pattern_is_found_in_a_folder_whose_own_name_has_brackets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
-) -> None:
-    inside = write_pictures(tmp_path / "shoot [1]", ["a.png", "below/b.png"])
-    monkeypatch.chdir(inside)
-    told = Path(pattern.replace("ABSOLUTE", str(inside)))
-    *_, last = predict_files(stub(), [told], tmp_path / "out")
-    assert isinstance(last, PredictionsSaved)
-    rows = json.loads((tmp_path / "out" / "predictions.json").read_text())
-    names = ["below/b.png"] if "[b]" in pattern else ["a.png", "below/b.png"] if "**" in pattern else ["a.png"]
-    assert [row["file"] for row in rows] == names
 
 
 def test_a_folder_with_nothing_but_what_was_drawn_before_has_no_picture(tmp_path: Path) -> None:

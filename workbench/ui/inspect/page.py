@@ -191,9 +191,8 @@ class InspectPage(Page):
     def _listed(self, usable: tuple[RunInfo, ...]) -> None:
         if not usable:
             shows = "This page shows what a trained detector finds."
-            say_none(
-                self._empty, self.session, f"{shows} Train one first, or import weights that were trained elsewhere."
-            )
+            before = "Train one first, or import weights that were trained elsewhere."
+            say_none(self._empty, self.session, f"{shows} {before}")
             self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)
