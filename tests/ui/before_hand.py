@@ -39,9 +39,10 @@ class Fakes:
         self.error: WorkbenchError | None = None
 
     def look(self, plan: Plan) -> tuple[Finding, ...]:
-        found = self.findings
+        found, takes_long = self.findings, not self.looks.is_set()  # one that has begun before is not held
         self.plans.append(plan)
-        self.looks.wait(10)
+        if takes_long:
+            self.looks.wait(10)
         return found
 
     def measure(self, plan: Plan, stopped: Callable[[], bool]) -> Estimate | None:

@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.hand import find
 from workbench.inference.exporters import ExportSettings
 from workbench.settings import rows
+from workbench.ui import theme
 from workbench.ui.forms import Form
 from workbench.ui.inspect.knobs import Knobs
 from workbench.ui.widgets.elided import ElidedCombo
@@ -44,7 +45,11 @@ def test_kinds_are_called_the_same_where_a_run_is_looked_at_and_where_it_is_expo
     assert ours.currentText() == "DIoU"
 
 
-def test_which_one_is_published_is_read_whole_in_a_window_of_1024_pixels(knobs: Knobs) -> None:
+def test_which_one_is_published_is_read_whole_in_a_window_of_1024_pixels(qtbot: QtBot) -> None:
+    theme.apply("light")  # with the paddings that people see
+    knobs = Knobs()
+    qtbot.addWidget(knobs)
+    knobs.show_published("darknet diou")
     knobs.resize(326, knobs.sizeHint().height())  # what it has there
     knobs.show()
     assert find(knobs, ElidedCombo, "inspect-kind").shown_text() == "published: Darknet DIoU"

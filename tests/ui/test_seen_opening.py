@@ -115,7 +115,7 @@ def test_it_follows_the_form_of_the_train_page(
     epochs.setText("abc")
     epochs.textEdited.emit("abc")
     shown = find(window, SeenPicture, "seen-picture")
-    qtbot.waitUntil(lambda: "'epochs' must be" in shown.sentence and window.asking.is_idle)
+    qtbot.waitUntil(lambda: "Epochs must be" in shown.sentence and window.asking.is_idle)
     assert len(eyes.wishes) == 2
     epochs.setText("7")
     epochs.textEdited.emit("7")

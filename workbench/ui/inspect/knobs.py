@@ -49,6 +49,7 @@ class Knobs(QWidget):
             self._kind.setItemData(self._kind.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
         self.limit = spin_box(minimum=1, maximum=MOST, value=300, prefix="max ")
         self.limit.setObjectName("inspect-limit")
+        self.limit.setMaximumWidth(96)  # "max 1000" needs 90; the name of the NMS beside it is to be read whole
         self.limit.setAccessibleName("Maximum of an image")
         self.limit.setToolTip("The most detections of an image that stay after NMS, the highest scores first.")
         self.keep = QPushButton("Keep as operating point")
