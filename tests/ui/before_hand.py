@@ -70,6 +70,7 @@ def shown(qtbot: QtBot, session: Session, fakes: Fakes, monkeypatch: pytest.Monk
     label_all(session)
     for one in shown_page(qtbot, TrainPage(session, train=FakeTraining()), session):
         ready(qtbot, one)
+        qtbot.waitUntil(lambda: bool(fakes.plans))  # the first look has begun, so that no test holds it
         yield one
 
 
