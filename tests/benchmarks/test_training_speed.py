@@ -1,4 +1,4 @@
-"""E1: a training costs its steps. E2, E3: mosaics, by card and by processor. F3: no step waits. F4: bf16 is quick."""
+"""E1: a training costs its steps. E2, E3: mosaics, by card and by processor. F3: no step waits. Steps in bf16."""
 
 from __future__ import annotations
 
