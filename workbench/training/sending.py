@@ -12,7 +12,7 @@ from workbench.training.device_paint import AnyBatch, Painted
 def on_device(batch: AnyBatch, some: slice, device: torch.device) -> tuple[Tensor, Targets]:
     """Images as (B, 3, H, W) float 0..1 in channels-last order, and their targets."""
     images = batch.images[some] if isinstance(batch, Painted) else _sent(torch.from_numpy(batch.images[some]), device)
-    return images.permute(0, 3, 1, 2).float() / 255, targets_on(batch, some, device)
+    return images.permute(0, 3, 1, 2).float().div_(255), targets_on(batch, some, device)
 
 
 def targets_on(batch: AnyBatch, some: slice, device: torch.device) -> Targets:
