@@ -83,6 +83,28 @@ def test_a_corner_is_corrected_while_drawing_and_a_side_begins_a_new_box(
     assert near(corners(labelled)[0], (25, 30, 90, 70))
 
 
+def test_a_drag_on_a_corner_of_any_box_drawn_in_the_same_go_draws_until_that_go_is_over(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Who draws box after box over things that overlap begins one there by chance; only the newest was spared."""
+    hand = Hand(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    hand.drag((100, 20), (130, 50))
+    hand.drag((140, 60), (170, 90))
+    hand.drag((130, 50), (150, 80))  # the first one's corner
+    assert len(corners(labelled)) == 4
+    assert near(corners(labelled)[1], (100, 20, 130, 50))
+    assert near(corners(labelled)[3], (130, 50, 150, 80))
+    hand.key(Qt.Key.Key_D)
+    hand.settle()
+    hand.key(Qt.Key.Key_A)
+    hand.settle()
+    assert hand.canvas.is_drawing
+    hand.drag((100, 20), (90, 10))  # seen again, it is corrected
+    assert len(corners(labelled)) == 4
+    assert near(corners(labelled)[1], (90, 10, 130, 50))
+
+
 def test_a_drag_in_an_empty_image_says_that_it_draws_on_and_draws_nothing_once_that_was_ended(
     qtbot: QtBot, open_window: Open, project: Path
 ) -> None:

@@ -58,6 +58,7 @@ class Canvas(PictureView):
         self.new_label: Label | None = None
         self._selected: tuple[int, ...] = ()
         self._fresh = 0  # the box that was just drawn, while drawing goes on
+        self.drawn_here: set[int] = set()  # all that were, since W, on this image
         self.suggests = False  # arrows and Delete are for what a run would label
         self.ratio: float | None = None  # width to height of new boxes; None: any
         self._pressed = QPointF()
@@ -81,6 +82,7 @@ class Canvas(PictureView):
         if on != self.is_drawing:
             self.is_drawing, self._knows_drawing = on, True
             self.gesture = None
+            self.drawn_here.clear()
             self.select(self._selected)
             self._show_cursor()
             self.update()
@@ -113,6 +115,7 @@ class Canvas(PictureView):
     def cancel_gesture(self) -> None:
         """Another image is coming: what the hand had begun on this one is dropped."""
         self.gesture = self.draft = None
+        self.drawn_here.clear()
 
     # --- selection ---
 
@@ -139,6 +142,7 @@ class Canvas(PictureView):
         new, fresh = tuple(id for id in ids if id in self.layer.row), fresh if fresh in self.layer.row else 0
         if (new, fresh) != (self._selected, self._fresh):
             self._selected, self._fresh = new, fresh
+            self.drawn_here |= {fresh} if fresh else set()
             self.renew()
             self.selection_changed.emit()
 
@@ -316,8 +320,7 @@ class Canvas(PictureView):
     def _hover(self, position: QPointF) -> None:
         grip = pointing.grip(self, position)
         hits = [grip.box.id] if grip else [] if self.is_drawing else pointing.under(self, position)
-        hovered = hits[0] if hits else 0
-        if hovered != self.hovered:
+        if (hovered := hits[0] if hits else 0) != self.hovered:
             self.hovered = hovered
             self.update()
         self._show_cursor(grip)

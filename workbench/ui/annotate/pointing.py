@@ -47,8 +47,9 @@ def under(canvas: Canvas, position: QPointF) -> list[int]:
 def grip(canvas: Canvas, position: QPointF) -> Grip | None:
     """The handle at a widget position: the one selected box's, else the nearest one of all boxes, else of suggestions.
 
-    While drawing, when all else begins a new box, only corners of those, and none of the box just drawn: the next one
-    may begin there. On what is selected, only its own handles: that is moved.
+    While drawing, when all else begins a new box, only corners of those, and none of a box drawn in the same go: the
+    next one may begin there. Others are corrected so, suggestions above all. On what is selected, only its own handles:
+    that is moved.
     """
     if canvas.hidden:
         return None
@@ -65,7 +66,7 @@ def grip(canvas: Canvas, position: QPointF) -> Grip | None:
     held = _unselected(canvas, at)
     if held is not None and canvas.is_drawing:
         is_corner = bool(held.handle.x and held.handle.y)
-        return held if is_corner and held.box.id not in canvas.meant else None
+        return held if is_corner and held.box.id not in canvas.drawn_here else None
     return held
 
 
