@@ -133,7 +133,8 @@ def checked(row: Row, value: Any, called: str = "") -> Any:
     try:
         value = _parsed(row.kind, value)
     except (TypeError, ValueError) as error:
-        raise WorkbenchError(f"{called} must be {_wanted(row)}, not '{value}'.", error) from error
+        said = str(value).lower() if isinstance(value, bool) else value  # as TOML writes it
+        raise WorkbenchError(f"{called} must be {_wanted(row)}, not '{said}'.", error) from error
     if row.choices and value not in row.choices:
         hint = _nearest(str(value), row.choices)
         raise WorkbenchError(f"{called} must be one of {', '.join(row.choices)}, not '{value}'.{hint}")
@@ -159,13 +160,15 @@ def _parsed(kind: type, value: Any) -> Any:
             "0": False,
         }
         return words[str(value).strip().lower()] if str(value).strip().lower() in words else _fail()
+    if isinstance(value, bool) and kind is not str:  # to Python it is 1 or 0
+        raise TypeError(value)
     if kind is int:
         if isinstance(value, float) and not value.is_integer():
             raise ValueError(value)
         return int(value)
     if kind is tuple:
         parts = value.replace(",", " ").split() if isinstance(value, str) else value
-        return tuple(float(part) for part in parts)
+        return tuple(_parsed(float, part) for part in parts)
     return kind(value)
 
 
