@@ -227,7 +227,8 @@ class LoopBar(QFrame):
             why = end.sentence if isinstance(end, Failed) else job.error.sentence if job.error else ""
             self._say(f"The training failed. {why}")
         elif end is None or end.stopped:
-            self._say(f"The training was stopped. Its run, {name}, can be resumed on the Train page.")
+            still = f"those of {self._run.name}" if self._run is not None else "as they were"
+            self._say(f"Training stopped: suggestions stay {still}. The run {name} can be resumed on the Train page.")
         else:
             self._trained()
 
