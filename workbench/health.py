@@ -149,7 +149,7 @@ def _changed(image: Image, width: int, height: int) -> tuple[Finding, ...]:
         return ()
     sentence = (
         f"{image.path} is {width} x {height} now, but was {image.width} x {image.height} when it came into the"
-        " project: its boxes may be in the wrong place."
+        " project. Put the former file back, or correct the boxes that don't fit any more."
     )
     return (Finding("problem", "size changed", sentence, (image.id,)),)
 

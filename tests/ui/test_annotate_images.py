@@ -41,6 +41,20 @@ def states(project: Path, **wanted: State) -> None:
             document.do(edits.SetState((image.id,), wanted.get(image.name[0], State.UNLABELLED)))
 
 
+def test_a_file_of_another_size_than_its_boxes_were_drawn_in_is_told_with_what_to_do(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    PillowImage.new("RGB", (90, 120)).save(labelled.parent / "photographs" / "a.png")
+    window = open_window(labelled)
+    Hand(qtbot, window)
+    told = find(window, QLabel, "message-text")
+    qtbot.waitUntil(lambda: told.text() != "")
+    assert told.text() == (
+        "This file is 90 × 120 now, not 200 × 100 as when it was added. Put the former file back, or correct the boxes"
+        " that don't fit any more."
+    )
+
+
 def test_shift_d_and_a_go_to_unlabelled_images_around_the_end(qtbot: QtBot, open_window: Open, project: Path) -> None:
     states(project, b=State.DONE)
     window = open_window(project)

@@ -274,7 +274,7 @@ class AnnotatePage(Page):
             if not first.isEmpty() and first != size:
                 self.session.inform(
                     f"This file is {result.width} × {result.height} now, not {first.width():.0f} × {first.height():.0f}"
-                    " as when it was added; its boxes may not fit."
+                    " as when it was added. Put the former file back, or correct the boxes that don't fit any more."
                 )
         elif isinstance(result, WorkbenchError):
             self.canvas.say(result.sentence)
