@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.training.toys import make_snapshot
 from workbench.core.project import Snapshot, Split
+from workbench.errors import WorkbenchError
 from workbench.training import learnt, prepare
 from workbench.training.events import Message
 from workbench.training.preflight import preflight
@@ -38,6 +41,30 @@ def test_images_that_were_put_into_another_split_since_are_known(request_of: Mak
 def test_what_the_run_itself_held_out_it_has_not_learnt_from(request_of: MakeRequest, tmp_path: Path) -> None:
     snapshot = make_snapshot(tmp_path / "images", train=10, validation=0)
     assert learnt.trained_on(recorded(request_of(snapshot=snapshot, hold_out=0.2)), snapshot) == 8
+
+
+def test_what_a_run_held_out_can_be_looked_at_alone_also_when_images_have_come_since(
+    request_of: MakeRequest, tmp_path: Path
+) -> None:
+    snapshot = make_snapshot(tmp_path / "images", train=10, validation=0)
+    then = snapshot.take(range(8))
+    request = request_of(snapshot=then, hold_out=0.25)
+    judges = prepare.parts(then, request.recipe.training)[1]
+    seen = learnt.held_out(recorded(request), snapshot)
+    assert [image.path for image in seen.only(splits=[Split.VALIDATION]).images] == [one.path for one in judges.images]
+    assert len(judges) == 2
+    assert learnt.trained_on(request.folder, seen.only(splits=[Split.VALIDATION])) == 0
+
+
+def test_where_no_image_was_held_out_or_nobody_knows_that_is_said(request_of: MakeRequest, tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path / "images", train=4, validation=0)
+    with pytest.raises(WorkbenchError, match="No image was held out from run: they are too few. Choose other images."):
+        learnt.held_out(recorded(request_of("none", snapshot=snapshot, hold_out=0.0)), snapshot)
+    with pytest.raises(WorkbenchError, match="no record of the images that imported held out"):
+        learnt.held_out(tmp_path / "imported", snapshot)
+    folder = recorded(request_of("some", snapshot=snapshot, hold_out=0.5))
+    with pytest.raises(WorkbenchError, match="they are not among these any more"):
+        learnt.held_out(folder, make_snapshot(tmp_path / "others", train=4, validation=0))
 
 
 def test_the_images_of_the_run_that_it_began_from_count_too(request_of: MakeRequest) -> None:

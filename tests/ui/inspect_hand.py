@@ -47,7 +47,7 @@ class FakeLook:
         self.wishes.append(wish)
         if self.fails_with:
             raise WorkbenchError(self.fails_with)
-        truth = wish.snapshot if wish.split is None else wish.snapshot.only(splits={wish.split})
+        truth = wish.snapshot if wish.split is None or wish.held_out_of else wish.snapshot.only(splits={wish.split})
         yield Counted(1, len(truth), "images")
         seen = [Candidates.of_arrays(*(np.array(part) for part in self.seen[i])) for i in range(len(truth))]
         rules = Rules(iou=0.6, kind=self.published)

@@ -8,10 +8,11 @@ the window imports it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from workbench.core.project import Image, Snapshot
+from workbench.core.project import Image, Snapshot, Split
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.training import record
@@ -24,15 +25,43 @@ def trained_on(folder: Path, snapshot: Snapshot) -> int | None:
     the data of the run, 0.1 s for 10,000 images.
     """
     parts = list(_parts(folder))
-    if not parts:
-        return None
+    return sum(_are_among(snapshot, parts)) if parts else None
+
+
+def held_out(folder: Path, snapshot: Snapshot) -> Snapshot:
+    """`snapshot` with those images alone in the split validation by which the run in `folder` was judged.
+
+    WorkbenchError where it was judged by none that it had not learnt from, or nobody knows by which. In a job.
+    """
+    from workbench.training import prepare
+
+    try:
+        request = record.read_request(folder)
+    except WorkbenchError as error:
+        raise WorkbenchError(
+            f"There is no record of the images that {folder.name} held out. Choose other images.", error
+        ) from error
+    train, judges, _ = prepare.parts(request.snapshot, request.recipe.training)
+    among = _are_among(snapshot, [judges])
+    if judges.files == train.files or not any(among):
+        what = "are too few" if judges.files == train.files else "are not among these any more"
+        raise WorkbenchError(f"No image was held out from {folder.name}: they {what}. Choose other images.")
+    images = tuple(
+        replace(image, split=Split.VALIDATION if judged else Split.TRAIN)
+        for image, judged in zip(snapshot.images, among, strict=True)
+    )
+    return replace(snapshot, images=images)
+
+
+def _are_among(snapshot: Snapshot, parts: Sequence[Snapshot]) -> list[bool]:
+    """Of each image of `snapshot` whether it is in one of `parts`."""
     real = functools.cache(Path.resolve)  # a project may be opened through a link; folders are few
     files = {real(file.parent) / file.name for part in parts for file in part.files}
     images = {_same(image) for part in parts for image in part.images}
-    return sum(
+    return [
         real(file.parent) / file.name in files or (image.date > 0 and _same(image) in images)
         for image, file in zip(snapshot.images, snapshot.files, strict=True)
-    )
+    ]
 
 
 def _same(image: Image) -> tuple[int, str, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from workbench.core.image_table import ImageTable
@@ -17,6 +17,7 @@ from workbench.ui import theme
 from workbench.ui.trained_runs import place_of
 from workbench.ui.widgets.elided import ElidedCombo
 
+_HELD_OUT = "held out"
 _ENTRIES = ((Split.VALIDATION, "validation"), (None, "all images"), (Split.TEST, "test"), (Split.TRAIN, "train"))
 
 
@@ -64,14 +65,21 @@ class Choice(QWidget):
     def split(self) -> Split | None:
         """None: all images."""
         split = self._split.currentData()  # Qt keeps the text of a StrEnum only
+        if split == _HELD_OUT:
+            return Split.VALIDATION  # what they are to the run
         return Split(split) if split else None
+
+    @property
+    def held_out_of(self) -> Path | None:
+        """The run by whose record these are the images that judged it; for projects without the split validation."""
+        return self.run.folder if self.run is not None and self._split.currentData() == _HELD_OUT else None
 
     @property
     def done_only(self) -> bool:
         return self._done_only.isChecked()
 
     def ids(self, images: ImageTable) -> NDArray[np.int64]:
-        """Of the images that a look takes, ascending."""
+        """Of the images that a look takes, ascending; none of those held out, which stay the same ones."""
         split, done = self.split, [images.in_state(state) for state in FINISHED]
         chosen = np.ones(len(images), bool) if split is None else images.in_split(split)
         return np.sort(images.ids[chosen & np.any(done, axis=0)] if self.done_only else images.ids[chosen])
@@ -119,6 +127,10 @@ class Choice(QWidget):
             count = len(images) if split is None else int(images.in_split(split).sum())
             if count or split is None:
                 self._split.addItem(f"{word} ({count:,})", split)
+        if len(images) and not images.in_split(Split.VALIDATION).any():
+            self._split.addItem("held out", _HELD_OUT)
+            about = "Those that the run was judged by, and has not learnt from, by its own record."
+            self._split.setItemData(self._split.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         self._split.setCurrentIndex(0 if first else max(self._split.findData(chosen), 0))
         self._split.blockSignals(False)
         if not first and self._split.currentData() != chosen:

@@ -233,7 +233,7 @@ class InspectPage(Page):
         snapshot = document.snapshot()
         if self._choice.done_only:
             snapshot = snapshot.only(states=FINISHED)
-        wish = Wish(run.folder, checkpoint, snapshot, self._choice.split)
+        wish = Wish(run.folder, checkpoint, snapshot, self._choice.split, self._choice.held_out_of)
         self._wish, self._looked_at = wish, self._choice.ids(document.images())
         job = Job(f"Looking with {run.name}", lambda _: self._look(wish), behind=True)
         job.reported.connect(self._reported)

@@ -23,12 +23,16 @@ from workbench.ui.counted import Counted
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wish:
-    """Look with `checkpoint` of the run in `run_folder` at the images of `split` (None: all) of `snapshot`."""
+    """Look with `checkpoint` of the run in `run_folder` at the images of `split` (None: all) of `snapshot`.
+
+    `held_out_of`: instead at those by which the run in this folder was judged.
+    """
 
     run_folder: Path
     checkpoint: Path
     snapshot: Snapshot
     split: Split | None
+    held_out_of: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +112,12 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
     from workbench import plugins
     from workbench.inference import evaluate
     from workbench.inference.predict import Predictor
+    from workbench.training import learnt
 
     plugins.loaded()
+    snapshot = learnt.held_out(wish.held_out_of, wish.snapshot) if wish.held_out_of else wish.snapshot
     predictor = Predictor.open(wish.checkpoint)
-    for event in evaluate.evaluate_run(predictor, wish.snapshot, wish.split, wish.run_folder):
+    for event in evaluate.evaluate_run(predictor, snapshot, wish.split, wish.run_folder):
         if isinstance(event, EvaluationProgress):
             yield Counted(event.done, event.total, "images")
         elif isinstance(event, Skipped):

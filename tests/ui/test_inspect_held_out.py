@@ -1,0 +1,59 @@
+"""Inspect looks at the images that a run held out, where no image has the split validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from PySide6.QtWidgets import QComboBox, QPushButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.inspect_hand import FakeLook, look_fixture, make_run, page_fixture, press, session_fixture, text
+from workbench.core import edits
+from workbench.core.project import Snapshot, Split
+from workbench.inference.events import EvaluationDone
+from workbench.ui.inspect import work
+from workbench.ui.inspect.page import InspectPage
+from workbench.ui.inspect.work import Wish
+from workbench.ui.session import Session
+
+__all__ = ["look_fixture", "page_fixture", "session_fixture"]
+
+
+def test_where_no_image_has_the_split_validation_those_that_the_run_held_out_can_be_looked_at_alone(
+    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+) -> None:
+    """Of all images most were learnt by the run, and AP was too good; nothing else could be chosen."""
+    assert session.document is not None
+    session.do(edits.SetSplit(tuple(session.document.images().ids.tolist()), Split.NONE))
+    folder = make_run(session)
+    page.shown()
+    combo = page.findChild(QComboBox, "inspect-split")
+    assert isinstance(combo, QComboBox)
+    assert [combo.itemText(row) for row in range(combo.count())] == ["all images (2)", "held out"]
+    qtbot.waitUntil(page.findChild(QPushButton, "inspect-look").isEnabled)
+    combo.setCurrentIndex(1)
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
+    assert (look.wishes[-1].split, look.wishes[-1].held_out_of) == (Split.VALIDATION, folder)
+
+
+def test_a_look_at_those_held_out_is_at_the_images_that_judged_the_run(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert session.document is not None
+    folder, snapshot = make_run(session), session.document.snapshot()
+    judged = snapshot.take([1])
+    seen: list[Snapshot] = []
+
+    def evaluated(_: object, truth: Snapshot, *__: object) -> Iterator[EvaluationDone]:
+        seen.append(truth)
+        yield from ()
+
+    monkeypatch.setattr("workbench.training.learnt.held_out", lambda run, all: judged if run == folder else all)
+    monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file: SimpleNamespace(labels=("cell",)))
+    monkeypatch.setattr("workbench.inference.evaluate.evaluate_run", evaluated)
+    for of in (folder, None):
+        list(work.look(Wish(folder, folder / "best.safetensors", snapshot, Split.VALIDATION, of)))
+    assert seen == [judged, snapshot]
