@@ -22,7 +22,12 @@ from workbench.errors import WorkbenchError
 
 Settings = TypeVar("Settings")
 FOLDER = "/"
-SPELT = {"iou": "IoU", "nms": "NMS", "ema": "EMA"}  # in titles
+SPELT = {
+    "iou": "IoU", "nms": "NMS", "ema": "EMA", "ciou": "CIoU", "diou": "DIoU", "giou": "GIoU", "mse": "MSE",
+    "sgd": "SGD", "adamw": "AdamW", "ap": "AP", "ap50": "AP50", "coco": "COCO", "voc": "VOC", "ssd": "SSD",
+    "darknet": "Darknet", "alexeyab": "AlexeyAB",
+}  # fmt: skip
+"""As the field writes them: words of titles, and choices where they are shown; files and flags have the raw ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def setting(
 ) -> Any:
     """A dataclass field with what a form needs to know. `low` and `high` are inclusive; `called` as its name is not.
 
-    `titles` are what a form writes instead of the `choices`, one for each.
+    `titles` are what a form writes instead of the `choices`, one for each; without them those of SPELT are.
     """
     about = {
         "help": help, "unit": unit, "low": low, "high": high, "choices": choices, "group": group, "files": files,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from workbench.detectors.parts.yolo_settings import YoloV4LossSettings
 from workbench.errors import WorkbenchError
 from workbench.settings import rows, setting
+from workbench.training import differences
 from workbench.ui.forms import Form
 
 
@@ -42,6 +44,20 @@ def test_the_form_begins_with_the_defaults(form: Form) -> None:
     assert form.values() == {
         "count": 3, "learning_rate": 0.002, "loud": True, "kind": "one", "steps": (0.8, 0.9), "threads": None,
     }  # fmt: skip
+
+
+def test_choices_are_written_as_the_field_writes_them_and_kept_as_files_have_them(qtbot: QtBot) -> None:
+    form = Form("form")
+    qtbot.addWidget(form)
+    form.set_rows(rows(YoloV4LossSettings), ("Loss",))
+    combo = editor(form, "box_loss")
+    assert isinstance(combo, QComboBox)
+    assert [combo.itemText(row) for row in range(combo.count())] == ["CIoU", "DIoU", "GIoU", "IoU", "MSE"]
+    assert form.values()["box_loss"] == "ciou"
+    combo.setCurrentIndex(2)
+    assert form.values()["box_loss"] == "giou"
+    giou = replace(YoloV4LossSettings(), box_loss="giou")
+    assert [one.words for one in differences.between(YoloV4LossSettings(), giou)] == ["Box loss: CIoU → GIoU"]
 
 
 def test_each_kind_has_its_editor(form: Form) -> None:

@@ -38,7 +38,7 @@ def shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple | list):
         return ", ".join(map(shown, value))
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return f"{value:.10g}" if isinstance(value, float) else settings.SPELT.get(str(value), str(value))
 
 
 def between(before: Any, now: Any) -> Iterator[Difference]:

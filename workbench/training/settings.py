@@ -42,12 +42,12 @@ class TrainingSettings:
     # the step
     batch: int = setting(16, "Images per step.", low=1, high=4096, group="Optimiser")
     optimizer: str = setting(
-        "sgd", "sgd: with momentum, as published. adamw: less sensitive to the learning rate, good for short runs.",
+        "sgd", "SGD: with momentum, as published. AdamW: less sensitive to the learning rate, good for short runs.",
         choices=("sgd", "adamw"), group="Optimiser",
     )  # fmt: skip
     learning_rate: float = setting(0.00261, "Size of the steps at its largest.", low=0.0, high=10.0, group="Optimiser")
     momentum: float = setting(
-        0.9, "How much of the last step goes on (adamw: its first beta).", low=0.0, high=0.9999, group="Optimiser"
+        0.9, "How much of the last step goes on (AdamW: its first beta).", low=0.0, high=0.9999, group="Optimiser"
     )
     weight_decay: float = setting(
         0.0005, "Pull of the convolutions' weights towards zero.", low=0.0, high=1.0, group="Optimiser"

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.errors import WorkbenchError
-from workbench.settings import FOLDER, Row, checked
+from workbench.settings import FOLDER, SPELT, Row, checked
 from workbench.ui import theme
 from workbench.ui.choosing import chosen_file, chosen_folder
 from workbench.ui.widgets.popups import Combo
@@ -218,7 +218,8 @@ def _editor(row: Row) -> QCheckBox | QComboBox | QLineEdit:
         combo = _Combo()
         if row.optional:
             combo.addItem("auto", "auto")
-        for choice, title in zip(row.choices, row.titles or row.choices, strict=True):
+        spelt = (SPELT.get(choice, choice) for choice in row.choices)
+        for choice, title in zip(row.choices, row.titles or spelt, strict=True):
             combo.addItem(title, choice)
         return combo
     line = QLineEdit()

@@ -136,7 +136,7 @@ class YoloV4LossSettings(YoloSettings):
     box_loss: str = setting(
         "ciou",
         "What pulls boxes into place: CIoU as published, DIoU (both arXiv 1911.08287), GIoU (1902.09630), plain IoU,"
-        " or YOLOv3's coordinates (mse).",
+        " or YOLOv3's coordinates (MSE).",
         choices=(*IOU_LOSSES, "mse"),
         group="Loss",
     )
