@@ -16,6 +16,7 @@ from workbench.inference.review import Item, Kind, Order
 from workbench.inference.review_deeds import Memory
 from workbench.ui.inspect.review.crops import Crop, Crops, Wish, part_around
 
+ARROW = " → "  # from the label to what was predicted
 SHOWN = Qt.ItemDataRole.UserRole  # Shown: all that a tile paints
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
@@ -122,7 +123,7 @@ class Queue(QAbstractListModel):
         if not item.box:
             return theirs
         if item.labels_differ:
-            return f"{mine} → {theirs}"
+            return f"{mine}{ARROW}{theirs}"
         return f"{theirs}, IoU {item.iou:.2f}"
 
     # --- Qt ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.name_forms import forms
@@ -13,7 +13,7 @@ from workbench.inference.review import Item
 from workbench.ui import theme
 from workbench.ui.colours import DARK
 from workbench.ui.inspect.review.crops import Crop
-from workbench.ui.inspect.review.queue import SHOWN, Shown
+from workbench.ui.inspect.review.queue import ARROW, SHOWN, Shown
 from workbench.ui.widgets.image_delegates import ground
 
 TILE, PICTURE = QSize(176, 192), 132  # px: two fit beside each other where the page has its usual shape; height
@@ -36,7 +36,7 @@ class ReviewTile(QStyledItemDelegate):
         _picture(painter, room, shown)
         line = QRectF(room.x() + 2, room.bottom() + 2, room.width() - 4, 20)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
-        _elided(painter, line, shown.words)
+        painter.drawText(line, _MIDDLE, cut_words(shown.words, painter.fontMetrics(), int(line.width())))
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
         _kind_and_name(painter, line.translated(0, 20), shown)
@@ -124,6 +124,22 @@ def _own(painter: QPainter, place: QRectF, crop: Crop, item: Item) -> None:
     for rect, ink, style in lines:  # where both lie in one place the label shows between the dashes
         painter.setPen(QPen(ink, 2, style))
         painter.drawRect(rect)
+
+
+def cut_words(words: str, metrics: QFontMetrics, width: int) -> str:
+    """Of "a → b 0.93" each name is cut for itself, so that both can be told; a short one leaves room to the other."""
+    mine, arrow, theirs = words.partition(ARROW)
+    middle = Qt.TextElideMode.ElideMiddle
+    if not arrow or metrics.horizontalAdvance(words) <= width:
+        return metrics.elidedText(words, middle, width)
+    name, space, score = theirs.rpartition(" ")
+    room = width - metrics.horizontalAdvance(f"{arrow}{space}{score}")
+    wide, other = metrics.horizontalAdvance(mine), metrics.horizontalAdvance(name)
+    left = min(wide, max(room // 2, room - other))
+    return (
+        f"{metrics.elidedText(mine, middle, left)}{arrow}"
+        f"{metrics.elidedText(name, middle, max(room - left, 0))}{space}{score}"
+    )
 
 
 def _elided(painter: QPainter, room: QRectF, text: str, mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle) -> None:
