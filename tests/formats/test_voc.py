@@ -317,3 +317,14 @@ def test_files_next_to_their_images_are_read_also_where_there_is_a_folder_of_ann
     }
     told = [remark.file for remark in reading.remarks if remark.sentence.endswith("it was not read.")]
     assert told == ["JPEGImages/a.xml", "c.xml", "lost.xml"]
+
+
+def test_an_export_of_label_studio_without_images_means_those_that_were_uploaded(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b (1).jpg"):
+        picture(tmp_path / "photographs" / name)
+    for name in ("0a1b2c3d-a", "1a1b2c3d-b_1"):
+        content = voc_file(voc_object("cat", (1, 2, 3, 4))).replace("a.jpg", f"{name}.jpg")
+        text(tmp_path / "export" / "Annotations" / f"{name}.xml", content)
+    reading = voc.read(tmp_path / "export", [tmp_path / "photographs"])
+    assert [image.file and image.file.name for image in reading.images] == ["a.jpg", "b (1).jpg"]
+    assert [remark.level for remark in reading.remarks if "Label Studio" in remark.sentence] == ["repaired"] * 2

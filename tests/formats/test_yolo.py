@@ -378,3 +378,20 @@ def test_a_listed_image_that_is_gone_is_told_once_though_its_label_file_is_there
     reading = yolo.read(tmp_path)
     assert [image.name for image in reading.images] == ["images/train/gone.jpg"]
     assert [remark.file for remark in reading.remarks if remark.level == "refused"] == ["images/train/gone.jpg"]
+
+
+def test_an_export_of_label_studio_without_images_means_those_that_were_uploaded(tmp_path: Path) -> None:
+    """It sets a hash before each name, and _ for spaces; all labels were left out."""
+    for name in ("a.jpg", "b (1).jpg", "c.jpg", "1.jpg"):
+        picture(tmp_path / "photographs" / name)
+    folder = tmp_path / "export"
+    text(folder / "classes.txt", "cat\n")
+    for name in ("0a1b2c3d-a", "12345678-b_1", "0a1b2c3d-c", "1a1b2c3d-c", "20240131-1", "deadbeef-d"):
+        text(folder / "labels" / f"{name}.txt", "0 0.5 0.5 0.5 0.5\n")
+    reading = yolo.read(folder, [tmp_path / "photographs"])
+    found = {image.name: image.file.name if image.file else "" for image in reading.images if image.boxes}
+    assert found == {"a.jpg": "a.jpg", "b (1).jpg": "b (1).jpg"}
+    lost = [remark.file for remark in reading.remarks if remark.level == "refused"]
+    assert lost == [f"labels/{name}.txt" for name in ("0a1b2c3d-c", "1a1b2c3d-c", "20240131-1", "deadbeef-d")]
+    told = [remark.sentence for remark in reading.remarks if remark.file == "labels/12345678-b_1.txt"]
+    assert told == ["Its image is 'b (1).jpg': Label Studio sets a hash before the name of what is uploaded."]

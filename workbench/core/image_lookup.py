@@ -21,6 +21,8 @@ _SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?([-_]?[0-9]{2,4})?", re.I
 """A folder of one split: train, valid, val2017, test_01."""
 _UPLOAD = re.compile(r"(?:^|/)upload/[0-9]+/[0-9a-f]{8}-([^/]+)$")
 """What Label Studio keeps an upload as: upload/PROJECT/HASH-NAME."""
+_HASHED = re.compile(r"(?!(?:19|20)[0-9]{6}-)[0-9a-f]{8}-(.+)")
+"""The same name by itself, as its exports in other formats have it; what begins with a date is none."""
 _MANY = 32  # files of one stem that are looked through for each name
 _Candidates = list[tuple[tuple[str, ...], Path]]
 """Files with their paths below their folder, in parts."""
@@ -58,6 +60,11 @@ def _of_link(name: str) -> str:
     plain = unquote(plain)
     upload = _UPLOAD.search(plain.replace("\\", "/"))
     return upload[1] if upload else plain
+
+
+def uploaded_as(name: str) -> str:
+    """What Label Studio makes of a file's name when it is uploaded, as Django does: "a (1).jpg" is a_1.jpg there."""
+    return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 
 def composed(name: str) -> str:
@@ -103,6 +110,7 @@ class ImageLookup:
     def __init__(self, roots: Iterable[Path]) -> None:
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._scanned = False
+        self._uploads: dict[str, list[Path]] | None = None
         self.leading_out: list[Path] = []  # links to images outside the folders that the scan saw
 
     def _scan(self) -> None:
@@ -187,6 +195,26 @@ class ImageLookup:
         if len(candidates) > 1:
             return Match(Found.AMBIGUOUS, count=len(candidates))
         return Match(Found.ALIKE, candidates[0][1])
+
+    def uploaded(self, name: str) -> Match:
+        """The image that Label Studio calls so, HASH-NAME, since it was uploaded: its exports lack the images.
+
+        For names that mean no file as they are.
+        """
+        hashed = _HASHED.fullmatch(posix(name).rpartition("/")[2])
+        if hashed is None:
+            return Match(Found.MISSING)
+        match = self._find(hashed[1], ())
+        if match.how is not Found.MISSING:
+            return match
+        if self._uploads is None:
+            self._uploads = {}
+            for file in self.files:
+                self._uploads.setdefault(uploaded_as(_stem(composed(file.name))), []).append(file)
+        alike = self._uploads.get(_stem(hashed[1]), [])
+        if len(alike) > 1:
+            return Match(Found.AMBIGUOUS, count=len(alike))
+        return Match(Found.ALIKE, alike[0]) if alike else match
 
     def _of_stem(self, parts: tuple[str, ...]) -> _Candidates:
         """The files of this name but for its suffix; of many, as frames of films, those in a folder of the same name.

@@ -25,11 +25,11 @@ from pathlib import Path
 from workbench.core import images as image_files
 from workbench.core import strict_xml
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, composed, is_portable, leads_out
+from workbench.core.image_lookup import Found, composed, is_portable, leads_out, uploaded_as
 from workbench.core.project import Snapshot, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
-from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio, uploaded_as
+from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio
 from workbench.formats.parts.labelstudio_writing import controls, to_config, to_task
 from workbench.formats.parts.layout import distinct_paths, files_below, shown, sniffed, split_of_folders
 from workbench.formats.parts.reader import DataSetReader

@@ -238,6 +238,9 @@ class _Reader(DataSetReader):
                 "refused", name, f"{max(own.count, other.count)} images fit its name equally well, so none was taken.",
                 kind="annotation files that fit several images",
             )  # fmt: skip
+        elif other.file is None and (uploaded := self.lookup.uploaded(wanted.name or file.stem).file) is not None:
+            self.report.tell_uploaded(name, uploaded)
+            return uploaded
         return other.file
 
     def placed(self, annotation: Path, suffix: str) -> Match | None:

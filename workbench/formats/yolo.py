@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -27,6 +27,7 @@ from workbench.formats.parts.layout import (
     is_labelled,
     keep,
     shown,
+    split_of_folders,
     without_split_folders,
 )
 from workbench.formats.parts.report import Report, read_bytes
@@ -139,6 +140,8 @@ class _Reader:
         pairs = [(image, layout.own.get(image) or label_files.of(image)) for image in layout.images]
         if not layout.whole:
             pairs = self.belonging(pairs)
+        uploads = self.uploads(label_files.files, pairs, layout)
+        pairs = [*(pair for pair in pairs if pair[0] not in uploads), *uploads.items()]
         read = [self.image(image, file, layout) for image, file in pairs]
         for name, split in layout.listed.items():
             sentence = "Listed, but there is no such image file; what it may be labelled with was left out."
@@ -182,6 +185,19 @@ class _Reader:
         """Images with a label file, and those beside them in the data set's own folder."""
         folders = {image.parent for image, file in pairs if file and image.is_relative_to(self.root)}
         return [(image, file) for image, file in pairs if file or image.parent in folders]
+
+    def uploads(self, files: set[Path], pairs: Sequence[tuple[Path, Path | None]], layout: Layout) -> dict[Path, Path]:
+        """By image, label files that Label Studio called as uploads: their images are called as they were before."""
+        found = defaultdict[Path, list[Path]](list)
+        for file in sorted(files - {file for _, file in pairs if file}):
+            if (image := self.lookup.uploaded(file.stem).file) is not None:
+                found[image].append(file)
+        labelled = {image for image, file in pairs if file}
+        taken = {image: of[0] for image, of in found.items() if len(of) == 1 and image not in labelled}
+        for image, file in taken.items():
+            self.report.tell_uploaded(shown(file, self.root), image)
+            layout.images.setdefault(image, split_of_folders(file, self.root))
+        return taken
 
     def image(self, image: Path, file: Path | None, layout: Layout) -> ReadImage:
         name, split = shown(image, self.root), layout.images[image]

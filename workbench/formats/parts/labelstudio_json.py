@@ -92,11 +92,6 @@ def image_names(url: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*plain, *map(posix, found)]))
 
 
-def uploaded_as(name: str) -> str:
-    """What Label Studio makes of a file's name when it is uploaded, as Django does: "a (1).jpg" is a_1.jpg there."""
-    return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
-
-
 class _Document:
     def __init__(self, file: str) -> None:
         self.file = file

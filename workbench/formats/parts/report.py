@@ -39,6 +39,11 @@ class Report:
         if self._kinds[key] <= SHOWN:
             self._remarks.append(Remark(level, str(file), line, sentence))
 
+    def tell_uploaded(self, file: str, image: Path) -> None:
+        """`file` means `image`, by what Label Studio called it."""
+        sentence = f"Its image is '{image.name[:80]}': Label Studio sets a hash before the name of what is uploaded."
+        self.say("repaired", file, sentence, kind="names that Label Studio set a hash before, found without")
+
     def damage(self, error: Refused) -> None:
         """Something that can't be read without losing labels."""
         self.broken.append(error)
