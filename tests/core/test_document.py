@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from workbench.core import edits
 from workbench.core.applied import Applied
 from workbench.core.document import Document
-from workbench.core.former_names import former_names
+from workbench.core.former_names import called_now, former_names
 from workbench.core.project import Box, Image, Label, Split, State
 from workbench.errors import ReadOnly, WorkbenchError
 
@@ -331,6 +331,9 @@ def test_former_names_follow_their_label_until_another_label_has_them(document: 
     assert former_names(document) == {"RBC": red.id}
     document.do(edits.MergeLabels(red.id, white.id))
     assert former_names(document) == {"RBC": white.id, "Erythrozyt": white.id}
+    assert document.snapshot().former_names == (("RBC", "WBC"), ("Erythrozyt", "WBC"))
+    assert called_now(["RBC", "other"], document.snapshot().former_names) == ("WBC", "other")
+    assert called_now(["RBC", "WBC"], document.snapshot().former_names) == ("RBC", "WBC"), "it has a row of its own"
     document.undo()
     document.do(edits.AddLabels((Label(0, "RBC"),)))
     assert former_names(document) == {}, "a network that was trained since means the new one"

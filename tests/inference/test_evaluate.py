@@ -158,6 +158,23 @@ def test_labels_in_other_capitals_are_the_same_unless_one_is_written_so(photogra
     assert scoring.matched_labels(["Person", "car", "CAR", "dog"], truth).tolist() == [0, 2, 1, -1]
 
 
+def test_a_run_knows_labels_by_the_names_that_they_had_when_it_was_trained(photographs: list[Path]) -> None:
+    """Of a run from before they were renamed or merged all their boxes counted as missed, without a word."""
+    truth = snapshot_of(photographs[:1], [[]], ["Person", "car", "dog"])
+    truth = replace(truth, former_names=(("human", "Person"), ("van", "car"), ("dog", "Person")))
+    assert scoring.matched_labels(["human", "van", "car", "dog", "cat"], truth).tolist() == [0, 1, 1, 2, -1]
+    assert truth.take([0]).former_names == truth.former_names
+
+
+def test_labels_that_the_detector_does_not_know_are_told(run: tuple[Predictor, Path], photographs: list[Path]) -> None:
+    one, two = ("ship", [1.0, 1, 9, 9], False), ("cat", [1.0, 1, 9, 9], False)
+    truth = snapshot_of(photographs[:2], [[one, two], [one]], ["cat", "ship", "plane"])
+    done, _ = finish(evaluate_run(run[0], truth, None))
+    assert "The detector doesn't know ship: all 2 boxes of it count as missed, which lowers AP." in done.remark
+    truth = replace(truth, former_names=(("Hündin", "ship"),))
+    assert "doesn't know" not in finish(evaluate_run(run[0], truth, None))[0].remark
+
+
 def test_no_label_in_common_is_said(run: tuple[Predictor, Path], photographs: list[Path]) -> None:
     with pytest.raises(WorkbenchError, match="none in common"):
         list(evaluate_run(run[0], snapshot_of(photographs, [[]] * len(photographs), ["ship"]), None))

@@ -79,6 +79,22 @@ def test_other_labels_another_network_and_a_share_of_one_leave_the_rate(request_
     assert rates(list(train(fresh))) == {0.05}
 
 
+def test_labels_that_were_renamed_since_are_known(request_of: MakeRequest, first: Path) -> None:
+    """What a run has learnt of them was thrown away, at the whole rate."""
+    request = going(request_of, first)
+    *others, last = request.snapshot.labels
+    former = ((last.name, "new"),)
+    labels = (*others, replace(last, name="new"))
+    request = replace(request, snapshot=replace(request.snapshot, labels=labels, former_names=former))
+    found = {one.kind: one for one in preflight(request.snapshot, request.recipe, None, first)}
+    assert "class ids" not in found
+    assert "the learning rate is 0.015" in found["goes on"].sentence
+    events = list(train(request))
+    assert rates(events) == {0.015}
+    assert any("with what is known of" in m.sentence and "new" in m.sentence for m in only(events, Message))
+    assert read_request(request.folder).snapshot.former_names == former, "it may have to begin again"
+
+
 def test_a_resumed_one_goes_on_at_its_rate(request_of: MakeRequest, first: Path) -> None:
     straight = going(request_of, first, ema=0.0)
     list(train(straight))

@@ -18,7 +18,7 @@ from workbench.core.contents import Contents
 from workbench.core.edits import Edit
 from workbench.core.files import absolute, check_name
 from workbench.core.former_names import SETTING as FORMER_NAMES
-from workbench.core.former_names import keeping_names
+from workbench.core.former_names import keeping_names, names_now
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
@@ -132,11 +132,11 @@ class Document(Contents):
     def snapshot(self, ids: Collection[int] | None = None) -> Snapshot:
         """A frozen copy of everything, images in natural order; or of these images, in the order of their ids."""
         self._measure_labelled()
-        labels, images = self.labels(), self.images()
+        labels, images, former = self.labels(), self.images(), names_now(self)
         if ids is None:
-            return self.store.read(lambda connection: take(connection, labels, images, self.file, self.window()))
+            return self.store.read(lambda c: take(c, labels, images, self.file, self.window(), former))
         chosen = ImageTable.of([self.image(id) for id in sorted(ids) if images.has(id)])
-        return self.store.read(lambda c: take(c, labels, chosen, self.file, self.window(), some=True))
+        return self.store.read(lambda c: take(c, labels, chosen, self.file, self.window(), former, some=True))
 
     # --- editing ---
 

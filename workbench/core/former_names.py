@@ -5,7 +5,7 @@ Kept as a setting of the project by the very edits that rename or merge labels, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.core.edits import Batch, ChangeLabel, ChangeSetting, Edit, MergeLabels, walk
@@ -14,6 +14,8 @@ from workbench.core.project import Label
 if TYPE_CHECKING:
     from workbench.core.contents import Contents
 
+Former = Iterable[tuple[str, str]]
+"""A name that a label had, and the one that it has now."""
 SETTING = "labels.former names"
 
 
@@ -24,6 +26,21 @@ def former_names(project: Contents) -> Mapping[str, int]:
     if not isinstance(kept, dict):
         return {}
     return {str(name): int(id) for name, id in kept.items() if name not in now}
+
+
+def names_now(project: Contents) -> tuple[tuple[str, str], ...]:
+    """The same as (former name, name now), without labels that are gone."""
+    now = {label.id: label.name for label in project.labels()}
+    return tuple((name, now[id]) for name, id in former_names(project).items() if id in now)
+
+
+def called_now(names: Sequence[str], former: Former) -> tuple[str, ...]:
+    """A network's labels by the names that they have now; one whose name is that of another of them keeps its own.
+
+    `former`: as of names_now(). So a run that was trained before labels were renamed is known by their ids' names.
+    """
+    now, own = dict(former), set(names)
+    return tuple(name if now.get(name, name) in own else now[name] for name in names)
 
 
 def keeping_names(edit: Edit, labels: Sequence[Label], kept: object) -> Edit:

@@ -141,6 +141,7 @@ class Snapshot:
     box_ids: np.ndarray  # (m,) int64
     notes: tuple[tuple[str, str], ...] = ()  # (m,) of (note, extra), or empty when no box has any
     window: Window | None = None  # how images of more than 8 bits are read
+    former_names: tuple[tuple[str, str], ...] = ()  # what labels were called before, and are now; see former_names.py
 
     def __len__(self) -> int:
         return len(self.images)
@@ -185,6 +186,7 @@ class Snapshot:
             box_ids=self.box_ids[rows],
             notes=tuple(self.notes[int(r)] for r in rows) if self.notes else (),
             window=self.window,
+            former_names=self.former_names,
         )
 
     @property

@@ -24,6 +24,7 @@ def take(
     images: ImageTable,
     file: Callable[[Image], Path],
     window: Window | None,
+    former_names: tuple[tuple[str, str], ...] = (),
     some: bool = False,
 ) -> Snapshot:
     """All boxes with these labels (in export order) and images (in their order). `file`: where an image lies.
@@ -60,6 +61,7 @@ def take(
         box_ids=boxes["id"].copy(),
         notes=_notes(connection, boxes["id"], images.ids.tolist() if some else None),
         window=window,
+        former_names=former_names,
     )
 
 

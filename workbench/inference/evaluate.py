@@ -18,12 +18,14 @@ from workbench.core.files import atomic_write
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Image, Snapshot, Split
 from workbench.core.window import Window
+from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache, evaluated
 from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import Rules, best_confidence, matched_labels, relabelled, score
 from workbench.training import data, learnt
+from workbench.training.findings import named
 
 SAVE_EVERY = 60.0  # seconds of predictions that a crash may cost
 
@@ -66,6 +68,7 @@ def evaluate_run(
     truth, found = truth.take(rows), tuple(predicted[row] for row in rows)
     changed = [image.path for row, image in zip(rows, truth.images, strict=True) if _is_other(image, sizes[row])]
     remark = data.other_sizes(changed, named=2) if changed else ""
+    remark = " ".join(filter(None, (_unknown(columns, truth), remark)))
     evaluation = score(truth, found, rules)
     home = run_folder or (predictor.checkpoint.parent if predictor.checkpoint else None)
     known = learnt.trained_on(home, truth) if home else None
@@ -73,6 +76,17 @@ def evaluate_run(
     if run_folder is not None and os.access(run_folder, os.W_OK):
         file = _write(run_folder, predictor, evaluation, truth, rules, split, skipped, known)
     yield EvaluationDone(evaluation, truth, found, rules, skipped, file, known, remark)
+
+
+def _unknown(columns: np.ndarray, truth: Snapshot) -> str:
+    """What is said of labels that the detector (its `columns` of matched_labels) lacks, as far as boxes have them."""
+    boxes = np.bincount(truth.label_index, minlength=len(truth.labels))
+    boxes[columns[columns >= 0]] = 0
+    names = [label.name for label, some in zip(truth.labels, boxes, strict=True) if some]
+    if not names:
+        return ""
+    missed, of = count(int(boxes.sum()), "box"), "it" if len(names) == 1 else "them"
+    return f"The detector doesn't know {named(names)}: all {missed} of {of} count as missed, which lowers AP."
 
 
 def _is_other(image: Image, size: tuple[int, int]) -> bool:

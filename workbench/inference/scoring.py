@@ -55,13 +55,16 @@ def detected(found: Sequence[Candidates], rules: Rules) -> list[Detections]:
 def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
     """(C,) for each label of the detector its index in the snapshot, by name; -1 where the project lacks it.
 
-    A name in other capitals will do, as when weights are taken over.
+    A label that was renamed or merged since is the one that it became: of a run that was trained before, its boxes
+    would all count as missed. Else a name in other capitals will do, as when weights are taken over.
 
     WorkbenchError if they have none in common.
     """
     index = {label.name: i for i, label in enumerate(truth.labels)}
     alike = {name.casefold(): i for name, i in reversed(index.items())}
-    columns = np.array([index.get(name, alike.get(name.casefold(), -1)) for name in names], np.int32)
+    became = {former: index[now] for former, now in truth.former_names if now in index}
+    exactly = became | index
+    columns = np.array([exactly.get(name, alike.get(name.casefold(), -1)) for name in names], np.int32)
     if not (columns >= 0).any():
         raise WorkbenchError(
             f"This checkpoint knows the labels {_some(names)}, the project {_some(list(index))}: none in common."

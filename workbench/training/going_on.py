@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.core.former_names import Former, called_now
 from workbench.core.words import percent, share
 from workbench.errors import WorkbenchError
 from workbench.training import learnt, runs
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from workbench.training.data import Dataset
 
 
-def knows_all(start: Path | None, recipe: Recipe, labels: Sequence[str]) -> bool:
+def knows_all(start: Path | None, recipe: Recipe, labels: Sequence[str], former: Former = ()) -> bool:
     """Whether the weights in `start` are of a training here of the same network, which knows all these labels.
+
+    `former`: names that labels had before they were renamed or merged.
 
     Only their head is read. Darknet's and torchvision's files say nothing of how they were trained on.
     """
@@ -39,7 +42,7 @@ def knows_all(start: Path | None, recipe: Recipe, labels: Sequence[str]) -> bool
     except WorkbenchError:
         return False
     theirs, ours = header.detector_settings.get("width", 1.0), recipe.detector_settings.width
-    known = {label.name.casefold() for label in header.labels}
+    known = {name.casefold() for name in called_now([label.name for label in header.labels], former)}
     same = header.detector == recipe.detector and abs(float(theirs) - ours) < 1e-9
     return same and {name.casefold() for name in labels} <= known
 

@@ -50,7 +50,7 @@ def preflight(
     found += _of_negatives(train)
     found += of_boxes(train, recipe, anchors, start, most_images=most_images, ask=ask)
     found += of_files(snapshot, train, validation)
-    found += of_weights(start, recipe, [label.name for label in snapshot.labels])
+    found += of_weights(start, recipe, [label.name for label in snapshot.labels], snapshot.former_names)
     found += of_judges(start, train, validation)
     found += of_settings(recipe, len(train), start)
     found += of_length(recipe, len(train))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workbench import detectors
+from workbench.core.former_names import Former, called_now
 from workbench.core.project import Snapshot
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
@@ -21,7 +22,7 @@ FEW_STEPS = 100  # fewer than what settles batch norms (see step.py)
 PARTIAL = ".conv."  # of Darknet's files that end before the outputs: yolov4.conv.137
 
 
-def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str]) -> Iterator[Finding]:
+def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str], former: Former = ()) -> Iterator[Finding]:
     if start is None:
         return
     if not start.is_file():
@@ -34,8 +35,9 @@ def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str]) -> Ite
             yield Finding(STOPS, "weights", error.sentence)
             return
         yield from _of_network(start, header, recipe)
-        yield from _of_labels(start, [label.name for label in header.labels], labels)
-        slow = going_on.sentence(recipe.training, start) if going_on.knows_all(start, recipe, labels) else ""
+        yield from _of_labels(start, called_now([label.name for label in header.labels], former), labels)
+        goes_on = going_on.knows_all(start, recipe, labels, former)
+        slow = going_on.sentence(recipe.training, start) if goes_on else ""
         if slow:
             yield Finding(INFO, "goes on", slow)
         return

@@ -87,6 +87,7 @@ def write_request(request: RunRequest, judged_by: str = "") -> None:
         "goes_on": request.goes_on,
         "labels": [dataclasses.asdict(label) for label in request.snapshot.labels],
         "images": [dataclasses.asdict(image) for image in request.snapshot.images],
+        "former_names": request.snapshot.former_names,
         "files": [str(file) for file in request.snapshot.files],
         "near": [_relative(file, request.folder) for file in request.snapshot.files],
     }
@@ -136,6 +137,7 @@ def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder:
         arrays["flags"],
         arrays["box_ids"],
         window=window.from_setting(head.get("window")),
+        former_names=tuple((str(name), str(now)) for name, now in head.get("former_names", ())),
     )
 
 

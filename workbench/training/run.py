@@ -39,17 +39,7 @@ from workbench.training.checkpoint import BEST, CheckpointHeader, State
 from workbench.training.data import Dataset
 from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
-from workbench.training.events import (
-    Control,
-    Evaluated,
-    Event,
-    Failed,
-    Finished,
-    Message,
-    Paused,
-    Saved,
-    Started,
-)  # fmt: skip
+from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Saved, Started
 from workbench.training.launch import train_together
 from workbench.training.meter import Meter
 from workbench.training.request import RunRequest
@@ -186,11 +176,12 @@ class _Training:
 
     def _begin_from(self, detector: Detector, start: Path) -> None:
         """In the main process: the others take over its weights."""
-        names = [label.name for label in self.request.snapshot.labels]
-        known = self.runtime.share(lambda: going_on.knows_all(start, self.recipe, names))
+        names, former = [label.name for label in self.request.snapshot.labels], self.request.snapshot.former_names
+        known = self.runtime.share(lambda: going_on.knows_all(start, self.recipe, names, former))
         self.request = replace(self.request, goes_on=known)
         if self.runtime.main:
-            self.notes += [weights.start(detector, start, names), *going_on.judged(start, self.data, self.validation)]
+            begun = weights.start(detector, start, names, former)
+            self.notes += [begun, *going_on.judged(start, self.data, self.validation)]
         if known:
             self.standing.evaluated = -1  # judged as they come
             self.notes += going_on.notes(self.settings, start)

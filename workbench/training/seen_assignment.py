@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from workbench.core.former_names import Former
 from workbench.core.project import AnchorSet
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.parts.explained import Explained
@@ -57,12 +58,13 @@ class Assigned:
 
 
 def detector_of(
-    recipe: Recipe, labels: tuple[str, ...], anchors: AnchorSet | None, file: Path | None, *, begun: bool = False
-) -> Detector:
+    recipe: Recipe, labels: tuple[str, ...], anchors: AnchorSet | None, file: Path | None, *, begun: bool = False,
+    former: Former = (),
+) -> Detector:  # fmt: skip
     """The recipe's detector with the weights that its training begins with, or those of `file`.
 
     Of a file, what fits is taken, and the network answers as in evaluation; `begun`: the training begins with the
-    file. WorkbenchError says what is wrong.
+    file. `former`: names that the labels had before. WorkbenchError says what is wrong.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
@@ -70,7 +72,7 @@ def detector_of(
             anchors = weights.begun_anchors(recipe, anchors, file)
         detector = prepare.build(recipe, len(labels), anchors)
         if file is not None:
-            weights.start(detector, file, labels)
+            weights.start(detector, file, labels, former)
     detector.train(file is None or begun)
     if begun:
         freezing.rest(detector, schedule.is_frozen(recipe.training, 0, 1))

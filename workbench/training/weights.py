@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
 from workbench import detectors
+from workbench.core.former_names import Former, called_now
 from workbench.core.project import AnchorSet, Label, colour_for
 from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector
@@ -38,10 +39,14 @@ class _Content:
     anchors: AnchorSet | None = None  # that it was trained with; None where the file does not say
 
 
-def start(detector: Detector, file: Path, labels: Sequence[str]) -> Message:
-    """Fill `detector`, made for `labels`, with what fits of `file`, and say what did. Refused if nothing fits."""
+def start(detector: Detector, file: Path, labels: Sequence[str], former: Former = ()) -> Message:
+    """Fill `detector`, made for `labels`, with what fits of `file`, and say what did. Refused if nothing fits.
+
+    `former`: names that the labels had before, by which the file may know them.
+    """
     content = _read(detector, file)
-    done = transfer(detector, content.tensors, content.labels, labels)
+    theirs = None if content.labels is None else called_now(content.labels, former)
+    done = transfer(detector, content.tensors, theirs, labels)
     if not done.taken:
         raise Refused(file, f"nothing of it fits {detector.title}. Choose the file of the same network and width.")
     whole = done.taken == done.total and not done.new_labels

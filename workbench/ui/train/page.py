@@ -203,7 +203,7 @@ class TrainPage(Page):
         self._curves.set_label_colours({label.name: label.colour for label in document.labels()})
         self._setup.measure(labels := tuple(label.name for label in document.labels()))
         train, words = counted(document, training, self._setup.choice, self._setup.detector_settings)
-        self._setup.data.setText(words + self._setup.rate_words(labels))
+        self._setup.data.setText(words + self._setup.rate_words(labels, document))
         self.session.anchorless = "" if (one := self._setup.choice) is None or one.takes_anchors else one.title
         wrong = self._setup.form.problems()
         if wrong:

@@ -23,6 +23,8 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import settings
+from workbench.core.contents import Contents
+from workbench.core.former_names import names_now
 from workbench.detectors import DetectorSettings
 from workbench.errors import WorkbenchError
 from workbench.training import going_on
@@ -340,11 +342,11 @@ class Setup(QWidget):
         with contextlib.suppress(WorkbenchError):
             self.network_size.measure(self.recipe(), labels)
 
-    def rate_words(self, labels: tuple[str, ...]) -> str:
+    def rate_words(self, labels: tuple[str, ...], project: Contents) -> str:
         """Where a run that knows these labels is gone on from: the learning rate that this makes of the form's."""
         with contextlib.suppress(WorkbenchError):
             recipe = self.recipe()
-            if recipe is not None and going_on.knows_all(self.start_from.file, recipe, labels):
+            if recipe is not None and going_on.knows_all(self.start_from.file, recipe, labels, names_now(project)):
                 slow = going_on.slowed(recipe.training).learning_rate
                 if slow != recipe.training.learning_rate:
                     return f" It goes on from a run: learning rate {slow:.3g} (Going on rate)."

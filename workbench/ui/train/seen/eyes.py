@@ -255,9 +255,10 @@ def _built(recipe: Recipe, snapshot: Snapshot, anchors: AnchorSet | None, weight
     if not labels:
         raise WorkbenchError("The project has no labels yet. Draw a box first.")
     recipe = replace(recipe, detector_settings=recipe.detector_settings.resolved(labels))
+    former = snapshot.former_names
     if isinstance(weights, Begun):
-        return detector_of(recipe, labels, anchors, weights.file, begun=True)
-    return detector_of(recipe, labels, anchors, weights if isinstance(weights, Path) else None)
+        return detector_of(recipe, labels, anchors, weights.file, begun=True, former=former)
+    return detector_of(recipe, labels, anchors, weights if isinstance(weights, Path) else None, former=former)
 
 
 def _shown(wish: Wish, recipe: Recipe, title: str, seen: Seen, found: Assigned, outside: str) -> Look:
