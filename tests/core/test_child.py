@@ -69,6 +69,25 @@ def test_it_ends_with_its_parent_wherever_it_is_and_cleans_up(tmp_path: Path) ->
     assert not left.exists()
 
 
+def test_it_ends_with_its_parent_also_where_it_can_not_clean_up() -> None:
+    """Windows deletes no open file."""
+    inner = "import os, time; from workbench.core import child\n"
+    inner += "child.begin(lambda: os.unlink(os.devnull + '/no file')); child.say(os.getpid()); time.sleep(60)"
+    outer = f"import os, sys; from workbench.core.child import Child\nprint(Child((sys.executable, '-c', {inner!r}))"
+    outer += ".hear(), flush=True); os._exit(1)"
+    done = subprocess.run([sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True, check=False)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(done.stdout)).wait(20)
+
+
+def test_libraries_find_no_pipe_for_their_input_while_it_is_listened_to() -> None:
+    """On Windows they would wait as they ask about it, and NumPy's do so as they are loaded: the child would hang."""
+    with running("import stat; child.say(stat.S_ISFIFO(os.fstat(0).st_mode)); child.say(child.told())") as one:
+        assert one.hear() is False
+        one.tell("and yet it hears")
+        assert one.hear() == "and yet it hears"
+
+
 def test_a_program_ends_that_did_not_close_its_child() -> None:
     code = "import sys, time; from workbench.core.child import Child\nkept = Child((sys.executable, '-c', 'input()'))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -106,20 +106,27 @@ def begin(cleaning: Callable[[], None] = lambda: None) -> None:
     """First of all in the child: from here on it ends with its parent, wherever it is, after `cleaning`.
 
     What libraries print goes nowhere, so that it is not taken for messages; Ctrl-C is the parent's.
+
+    Its input is taken away from the place where libraries look for one: on Windows, whoever asks about a pipe that is
+    being read waits until something comes, and NumPy's libraries ask as they are loaded (numpy/numpy#24290).
     """
     global _speech
     _speech = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
+    said = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def listen() -> None:
         rest = b""
-        while data := os.read(0, 1 << 16):  # not sys.stdin, whose lock would be held when Python ends
+        while data := os.read(said, 1 << 16):  # not sys.stdin, whose lock would be held when Python ends
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 _heard.put(line)
-        cleaning()
-        os._exit(1)
+        try:
+            cleaning()
+        finally:
+            os._exit(1)
 
     threading.Thread(target=listen, daemon=True).start()
 

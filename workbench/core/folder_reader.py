@@ -7,6 +7,7 @@ painting, and because decoders die of some damaged files: then the file is marke
 from __future__ import annotations
 
 import bisect
+import contextlib
 import dataclasses
 import gc
 import os
@@ -162,7 +163,8 @@ class Reader:
     def close(self) -> None:
         """End the process."""
         self._child.close()
-        self._at.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a scanner looks at it
+            self._at.unlink(missing_ok=True)
 
 
 def _mark(file: Path, id: int) -> Image | None:
@@ -208,9 +210,14 @@ class Patience:
 def main() -> None:
     """The child: the file for the image being read and a folder to be walked in argv, what to do on its input."""
     at, photographs = sys.argv[1], sys.argv[2]
-    child.begin(lambda: Path(at).unlink(missing_ok=True))
-    child.limit_memory(_MEMORY)
     with open(at, "r+b", buffering=0) as current:
+
+        def clean() -> None:
+            current.close()  # Windows deletes no open file
+            Path(at).unlink(missing_ok=True)
+
+        child.begin(clean)
+        child.limit_memory(_MEMORY)
         patience = Patience()
 
         def reads(id: int) -> None:
