@@ -24,6 +24,7 @@ from pathlib import Path
 
 from workbench.core import strict_json, zip_names
 from workbench.core.files import atomic_write, safe_name, sync_all
+from workbench.core.in_use import patient
 from workbench.core.lock import Lock
 from workbench.core.words import visible
 from workbench.core.zip_members import LIMITS, Limits, Zip, opened
@@ -125,7 +126,7 @@ def discard(folder: Path) -> None:
         return
     aside = _hidden(folder)
     try:
-        os.rename(folder, aside)
+        patient(os.rename, folder, aside)
         _note(folder).unlink()
         shutil.rmtree(aside, ignore_errors=True)  # the rest goes with the next unpacking
     except OSError as error:
@@ -223,7 +224,7 @@ def _unpack(packed: Zip, into: Path, digest: str, meter: _Meter) -> Path:
         sync_all()  # the bytes before the name
         _write_note(free, told)
         try:
-            os.rename(hidden, free)
+            patient(os.rename, hidden, free)
         except OSError:
             _note(free).unlink()
             raise

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from workbench.core.in_use import REFUSES, is_in_use, patient
 from workbench.core.words import visible
 from workbench.errors import WorkbenchError
 
@@ -23,6 +24,7 @@ IMAGE_SUFFIXES = frozenset((
 _UNFINISHED = re.compile(r"^\..+\.[0-9]+\.[0-9a-f]{8}\.tmp$")  # as atomic_path names them
 _NUMBER = re.compile(r"([0-9]+)")
 _LONGEST_NAME, _LONGEST_PATH = 255, 1024  # bytes, and characters: longer names no disk holds
+_LONGEST_WINDOWS = 247  # letters of a folder's path, unless long ones were switched on; it says "not found" then
 MOST_BYTES = 240  # of a name that is made here: a number or an ending still fits behind it
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$", re.IGNORECASE)
 
@@ -43,7 +45,7 @@ def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
         if sync:
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
-        os.replace(temporary, path)
+        patient(os.replace, temporary, path)
         if sync:
             _sync_folder(path.parent)
     except OSError as error:
@@ -118,11 +120,20 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _reason(error: OSError) -> str:
+    if is_in_use(error):
+        return "another program has it open, or it is write-protected. Close it there and try again; nothing was lost."
+    if (
+        REFUSES
+        and isinstance(error, FileNotFoundError)
+        and len(os.path.abspath(error.filename or "")) > _LONGEST_WINDOWS
+    ):
+        return "its path is longer than Windows takes. Choose a folder with a shorter one."
     words = {
-        28: "the disk is full. Make room and try again; nothing was lost.",
-        122: "your disk quota is used up. Make room and try again; nothing was lost.",
-        13: "permission was denied. Choose a folder that you may write to.",
-        30: "the disk is read-only. Choose another folder.",
+        errno.ENOSPC: "the disk is full. Make room and try again; nothing was lost.",
+        errno.EDQUOT: "your disk quota is used up. Make room and try again; nothing was lost.",
+        errno.EACCES: "permission was denied. Choose a folder that you may write to.",
+        errno.EPERM: "the system does not permit it. Choose a folder that you may write to.",  # a Mac's privacy
+        errno.EROFS: "the disk is read-only. Choose another folder.",
     }
     return words.get(error.errno or 0, f"{error.strerror or error}.")
 

@@ -22,6 +22,7 @@ from typing import Any
 from workbench.core import child, pyramid
 from workbench.core.child import Child, Ended
 from workbench.core.files import atomic_path
+from workbench.core.in_use import patient
 from workbench.core.window import Window
 from workbench.errors import Refused, WorkbenchError
 
@@ -71,7 +72,7 @@ class Build:
             yield from self._run(work, about.format)
             if not self._cancelled:
                 with atomic_path(target, sync=False) as temporary:
-                    os.replace(work / "made.zip", temporary)
+                    patient(os.replace, work / "made.zip", temporary)
                 pyramid.trim(folder)
         except OSError as problem:
             raise _not_kept(folder, problem) from problem

@@ -23,6 +23,7 @@ from typing import Any
 
 from workbench.core.file_changes import EXPORTED
 from workbench.core.files import IMAGE_SUFFIXES, atomic_path, atomic_write, inner_parts, resolve_inside, stamp, sync_all
+from workbench.core.in_use import patient
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
 from workbench.formats.parts.report import Report
@@ -236,7 +237,7 @@ class ExportFolder:
                 target = self.folder / name
                 if name in self._found and _stamp(target) != self._found[name]:
                     raise WorkbenchError(f"{target} was changed while the images were copied. Export again.")
-                os.replace(part / name, target)
+                patient(os.replace, part / name, target)
         except OSError as error:
             raise _not_written(self.folder, error) from error
         removed = self._remove_old(keep_images, report)

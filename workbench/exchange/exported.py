@@ -16,6 +16,7 @@ from workbench import formats
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.edits import Edit
+from workbench.core.in_use import patient
 from workbench.core.project import Label, Snapshot
 from workbench.errors import WorkbenchError
 from workbench.exchange.export_folder import photographs_below
@@ -116,7 +117,7 @@ def write_anew(snapshot: Snapshot, exported: Exported) -> tuple[ExportReport, Pa
         raise WorkbenchError(f"{folder} holds photographs of the project and was left as it is. Export anew by hand.")
     aside = _free(folder)
     try:
-        os.rename(folder, aside)
+        patient(os.rename, folder, aside)
     except OSError as error:
         raise WorkbenchError(
             f"{folder} could not be put aside: {error.strerror or error}. Close what uses it and export it again.",

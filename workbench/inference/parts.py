@@ -21,6 +21,7 @@ from typing import Any
 
 from workbench.core.detections import Detections
 from workbench.core.files import sync_all
+from workbench.core.in_use import patient
 from workbench.errors import WorkbenchError
 from workbench.inference.sources import Frame, Position
 
@@ -167,7 +168,7 @@ def put_aside(folder: Path, aside: Path) -> None:
             place = Path(tempfile.mkdtemp(dir=aside))
         for file in left:
             with contextlib.suppress(FileNotFoundError):  # another shard does the same
-                os.replace(file, place / file.name)
+                patient(os.replace, file, place / file.name)
     except OSError as error:
         sentence = f"{folder} can't be begun anew: {error.strerror or error}. Make room, or choose another --out."
         raise WorkbenchError(sentence, error) from error

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from workbench.core import video as videos
 from workbench.core.detections import Detections
 from workbench.core.files import atomic_path, beginning
+from workbench.core.in_use import patient
 from workbench.errors import WorkbenchError
 from workbench.inference.draw import drawn
 from workbench.inference.parts import Row
@@ -147,7 +148,7 @@ class Recorder:
         try:
             if kind is None:
                 self._check_whole()
-                os.replace(self._inner, self._temporary)
+                patient(os.replace, self._inner, self._temporary)
         except BaseException:
             self._stack.__exit__(*sys.exc_info())
             raise

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.core.files import atomic_write, safe_name
+from workbench.core.in_use import patient
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import record
@@ -195,7 +196,7 @@ def _move(folder: Path, target: Path) -> Path:
             raise WorkbenchError(lock.why(f"the run '{folder.name}'"))
         if os.name == "nt":
             lock.release()  # Windows moves no folder with an open file in it
-        os.rename(folder, target)
+        patient(os.rename, folder, target)
     except OSError as error:
         why = error.strerror or error
         raise WorkbenchError(

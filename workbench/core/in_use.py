@@ -1,0 +1,47 @@
+"""Files that somebody else has open just now: Windows replaces, moves and deletes none of them.
+
+Virus scanners, indexers and sync clients open what was just written for some moments, and so does our own window what a
+training writes. On other systems nobody is refused for that.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+REFUSES = os.name == "nt"
+"""Whether this system does."""
+_WAITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+"""Seconds between the tries, 1.2 in all: a scanner lets go of most files within a tenth of one."""
+_SHARING, _LOCKED, _MAPPED = 32, 33, 1224
+"""Windows' numbers for a file that another has open, for one that it has locked, and mapped into memory."""
+
+
+def patient(act: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+    """`act(...)`, tried again for a second while Windows refuses it as it does for a file that is open."""
+    for seconds in _WAITS if REFUSES else ():
+        try:
+            return act(*args, **named)
+        except OSError as error:
+            if not (isinstance(error, PermissionError) or _number(error) == _MAPPED):
+                raise
+            time.sleep(seconds)
+    return act(*args, **named)
+
+
+def is_in_use(error: OSError) -> bool:
+    """Whether it probably was refused for that. Who replaces a file is told "access denied", and no more."""
+    if not REFUSES:
+        return False
+    replacing = isinstance(error, PermissionError) and error.filename2 is not None
+    return replacing or _number(error) in (_SHARING, _LOCKED, _MAPPED)
+
+
+def _number(error: OSError) -> int:
+    """Windows' own; 0 elsewhere."""
+    return getattr(error, "winerror", None) or 0
