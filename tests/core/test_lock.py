@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 import threading
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -118,3 +120,48 @@ def test_looking_at_a_lock_is_not_seen_by_others_who_look_and_keeps_nobody_out(t
         lock = Lock(tmp_path)
         assert lock.held
         lock.release()
+
+
+class Msvcrt(ModuleType):
+    """Windows' locks as its C library has them: of bytes, refused also to another handle of the same process."""
+
+    LK_NBLCK = 2
+
+    def __init__(self) -> None:
+        super().__init__("msvcrt")
+        self._locked: dict[int, int] = {}  # who has the first byte, by file
+
+    def locking(self, handle: int, mode: int, count: int) -> None:
+        assert (mode, count, os.lseek(handle, 0, os.SEEK_CUR)) == (self.LK_NBLCK, 1, 0)
+        file = os.fstat(handle).st_ino
+        holder = self._locked.get(file)
+        if holder is not None and holder != handle and self._is_open(holder, file):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        self._locked[file] = handle
+
+    @staticmethod
+    def _is_open(handle: int, file: int) -> bool:
+        """Closing lets go."""
+        try:
+            return os.fstat(handle).st_ino == file
+        except OSError:
+            return False
+
+
+def test_on_windows_one_has_it_whoever_looks_and_the_next_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "msvcrt", Msvcrt())
+    assert not is_held(tmp_path), "nobody has been there"
+    first = Lock(tmp_path)
+    assert first.held
+    assert is_held(tmp_path)
+    second = Lock(tmp_path)
+    assert not second.held
+    assert f"process {os.getpid()} on " in second.holder
+    first.release()
+    assert not is_held(tmp_path)
+    third = Lock(tmp_path)
+    assert third.held, "looking left nothing behind"
+    third.release()

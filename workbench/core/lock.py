@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -93,7 +94,7 @@ def is_held(folder: Path, name: str = FILE) -> bool:
     except OSError:
         return False
     with _LOOKING, file:
-        if os.name == "nt":
+        if sys.platform == "win32":
             with contextlib.suppress(OSError):
                 return not _take(file)
             return False
@@ -111,11 +112,11 @@ def is_held(folder: Path, name: str = FILE) -> bool:
 def _take(file: IO[bytes]) -> bool:
     """Whether it is ours now; another has it if not. OSError if the disk can't lock."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 

@@ -87,7 +87,8 @@ Stamp = tuple[int, int]
 def now() -> int:
     """What the clock that files are stamped by says, in ns."""
     coarse = getattr(time, "CLOCK_REALTIME_COARSE", None)  # a tick behind the other, as the stamps are
-    return time.time_ns() if coarse is None else time.clock_gettime_ns(coarse)
+    read = getattr(time, "clock_gettime_ns", None)
+    return time.time_ns() if coarse is None or read is None else int(read(coarse))
 
 
 def stamps(reading: Reading, since: int) -> dict[Path, Stamp]:
