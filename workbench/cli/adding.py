@@ -27,7 +27,7 @@ def add_images(
     if missing := [path for path in images if not path.exists()]:
         raise WorkbenchError(f"There is no {missing[0]}. Nothing was added.")
     left_out = PassedOver()
-    named, others = gather_images(images, left_out.leave_out, left_out.shut)
+    named, others = gather_images(images, left_out)
     with project_of(project, write=True) as document, Describing() as describe_one:
         bad: list[Image] = []
         added, done, total = 0, 0, sum(map(len, named.values()))

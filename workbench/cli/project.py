@@ -35,7 +35,7 @@ def new(
         keep_text(document)
         left_out = PassedOver()
         if images is not None:
-            sum(1 for _ in walk_images(images, left_out.leave_out, left_out.shut))
+            sum(1 for _ in walk_images(images, left_out))
         if left_out.sentence:
             say(left_out.sentence)
         bad = [image for image in document.images() if image.problem]

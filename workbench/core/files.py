@@ -9,7 +9,7 @@ import re
 import shutil
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -243,41 +243,71 @@ def absolute(path: Path) -> Path:
     return Path(short if os.path.realpath(short) == real else real)
 
 
-def gather_images(
-    paths: Iterable[Path],
-    leave_out: Callable[[str], object] = lambda _: None,
-    shut: Callable[[str, OSError], object] = lambda *_: None,
-) -> tuple[dict[Path, list[str]], list[Path]]:
-    """Of folders all images below them, of files their own names, each once, by folder; and the files that are none.
+@dataclass(slots=True)
+class PassedOver:
+    """What `walk_images` didn't yield; it calls these methods as it walks."""
 
-    `leave_out` and `shut` as of `walk_images`.
+    names: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+
+    def leave_out(self, name: str) -> None:
+        """An image or folder whose name is not valid UTF-8, which no format can hold: a printable form of its path."""
+        self.names.append(name)
+
+    def shut(self, name: str, error: OSError) -> None:
+        """A folder that couldn't be read, or not to its end; "" is the one that is walked."""
+        told = f"{visible(name, 200)}: " if name else ""
+        self.folders.append(f"{told}{error.strerror or error}")
+
+    def other(self, name: str) -> None:
+        """A file that is no image by its name."""
+
+    @property
+    def sentence(self) -> str:
+        """What a person is told; "" if there is nothing."""
+        odd = _left_out_sentence(self.names) if self.names else ""
+        return " ".join(filter(None, (odd, _shut_sentence(self.folders) if self.folders else "")))
+
+
+def _left_out_sentence(names: Sequence[str]) -> str:
+    count = "1 file or folder was" if len(names) == 1 else f"{len(names):,} files or folders were"
+    theirs = "its name is" if len(names) == 1 else "their names are"
+    return (
+        f"{count} left out because {theirs} not valid text (such as {names[0]}): rename them and add the folder again."
+    )
+
+
+def _shut_sentence(folders: Sequence[str]) -> str:
+    one = len(folders) == 1
+    what = f"1 folder ({folders[0]})" if one else f"{len(folders):,} folders (such as {folders[0]})"
+    theirs = "its images are" if one else "their images are"
+    return f"{what} could not be read, so {theirs} missing: mend that and add the folder again."
+
+
+def gather_images(paths: Iterable[Path], passed_over: PassedOver) -> tuple[dict[Path, list[str]], list[Path]]:
+    """The images that `paths` name, relative to their folder and by it, each once; and the files that are no images.
+
+    A folder stands for all images in it and below.
     """
     named: dict[Path, dict[str, None]] = {}
     others = []
     for path in paths:
         if path.is_dir():
-            found = sorted(walk_images(path, leave_out, shut), key=natural_key)
+            found = sorted(walk_images(path, passed_over), key=natural_key)
             named.setdefault(path, {}).update(dict.fromkeys(found))
         elif path.suffix.lower() not in IMAGE_SUFFIXES:
             others.append(path)
         elif not _is_text(path.name):
-            leave_out(path.name.encode("utf-8", "replace").decode())
+            passed_over.leave_out(path.name.encode("utf-8", "replace").decode())
         else:
             named.setdefault(path.parent, {})[path.name] = None
     return {folder: list(names) for folder, names in named.items()}, others
 
 
-def walk_images(
-    folder: Path,
-    leave_out: Callable[[str], object] = lambda _: None,
-    shut: Callable[[str, OSError], object] = lambda *_: None,
-    other: Callable[[str], object] = lambda _: None,
-) -> Iterator[str]:
-    """What `scan_images` finds, one by one as the disk tells them, in no order: the first of 100,000 comes at once.
+def walk_images(folder: Path, passed_over: PassedOver | None = None) -> Iterator[str]:
+    """What `scan_images` finds, one by one as the disk lists them, in no order: the first of 100,000 comes at once.
 
-    `leave_out` gets images and folders whose names are not valid UTF-8, which no format can hold, so that they are
-    told: a printable form of the name. `shut` gets folders that can't be read, or not to their end; "" is `folder`.
-    `other` gets the files that are no images by their names.
+    `passed_over` is told of everything else.
     """
     try:
         os.scandir(folder).close()
@@ -286,13 +316,10 @@ def walk_images(
             f"The folder {folder} can't be read: {error.strerror or error}. Choose another or change its permissions.",
             error,
         ) from error
-    return _image_names(folder, "", leave_out, shut, other)
+    return _image_names(folder, "", passed_over or PassedOver())
 
 
-def _image_names(
-    folder: Path | str, before: str, leave_out: Callable[[str], object], shut: Callable[[str, OSError], object],
-    other: Callable[[str], object],
-) -> Iterator[str]:  # fmt: skip
+def _image_names(folder: Path | str, before: str, passed_over: PassedOver) -> Iterator[str]:
     """Paths of images below `folder`, each with `before` in front; folders that can't be read have none."""
     below = []
     try:
@@ -305,58 +332,21 @@ def _image_names(
                 try:
                     if not (name.isascii() or _is_text(name)):
                         if is_image or entry.is_dir(follow_symlinks=False):
-                            leave_out(before + name.encode("utf-8", "replace").decode())
+                            passed_over.leave_out(before + name.encode("utf-8", "replace").decode())
                         continue
                     if is_image and not entry.is_dir():
                         yield before + name
                     elif entry.is_dir(follow_symlinks=False):
                         below.append(name)
                     else:
-                        other(before + name)
+                        passed_over.other(before + name)
                 except OSError:  # a link in a circle: as an image it is seen with its problem
                     if is_image:
                         yield before + name
     except OSError as error:
-        shut(before[:-1], error)
+        passed_over.shut(before[:-1], error)
     for name in below:
-        yield from _image_names(os.path.join(folder, name), f"{before}{name}/", leave_out, shut, other)
-
-
-@dataclass(frozen=True, slots=True)
-class PassedOver:
-    """What `walk_images` leaves out, to be told: give it `leave_out` and `shut`."""
-
-    names: list[str] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)
-
-    def leave_out(self, name: str) -> None:
-        self.names.append(name)
-
-    def shut(self, name: str, error: OSError) -> None:
-        told = f"{visible(name, 200)}: " if name else ""
-        self.folders.append(f"{told}{error.strerror or error}")
-
-    @property
-    def sentence(self) -> str:
-        """What a person is told; "" if there is nothing."""
-        odd = left_out_sentence(self.names) if self.names else ""
-        return " ".join(filter(None, (odd, _shut_sentence(self.folders) if self.folders else "")))
-
-
-def _shut_sentence(folders: Sequence[str]) -> str:
-    one = len(folders) == 1
-    what = f"1 folder ({folders[0]})" if one else f"{len(folders):,} folders (such as {folders[0]})"
-    theirs = "its images are" if one else "their images are"
-    return f"{what} could not be read, so {theirs} missing: mend that and add the folder again."
-
-
-def left_out_sentence(names: Sequence[str]) -> str:
-    """What is said of names that `walk_images` left out."""
-    count = "1 file or folder was" if len(names) == 1 else f"{len(names):,} files or folders were"
-    theirs = "its name is" if len(names) == 1 else "their names are"
-    return (
-        f"{count} left out because {theirs} not valid text (such as {names[0]}): rename them and add the folder again."
-    )
+        yield from _image_names(os.path.join(folder, name), f"{before}{name}/", passed_over)
 
 
 def _is_text(name: str) -> bool:

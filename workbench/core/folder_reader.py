@@ -229,7 +229,7 @@ def main() -> None:
         try:
             gc.disable()  # it would look at hundreds of thousands of names again and again, and find nothing
             left_out = files.PassedOver()
-            found = walk_images(Path(photographs), left_out.leave_out, left_out.shut) if photographs else None
+            found = walk_images(Path(photographs), left_out) if photographs else None
             walked = None if found is None else list(found)
             file, dates, names, headers, known = child.told()
             work(file, dates, names, headers, walked, known, reads, left_out)
@@ -251,8 +251,7 @@ def work(
         root = store.read(intake.unlisted)
         if root in folders:
             before = store.rows("SELECT id, path, sort FROM image WHERE root = ? ORDER BY sort, id", root)
-            told = (left_out.leave_out, left_out.shut)
-            found = walk_images(folders[root], *told) if walked is None else walked
+            found = walk_images(folders[root], left_out) if walked is None else walked
             child.say(("listed", _list(store, root, found, before, known, names, len(folders) == 1)))
         if left_out.sentence:
             child.say(("left out", left_out.sentence))

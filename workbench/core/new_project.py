@@ -59,7 +59,7 @@ def new_project(
     there are no images, or if the project can't be made.
     """
     left_out = files.PassedOver()
-    walked = itertools.islice(walk_images(photographs, left_out.leave_out, left_out.shut), FIRST)
+    walked = itertools.islice(walk_images(photographs, left_out), FIRST)
     first = list(itertools.takewhile(lambda _: not stopped(), walked))
     if stopped():
         return

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from workbench.core import images
 from workbench.core import video as videos
-from workbench.core.files import IMAGE_SUFFIXES, walk_images
+from workbench.core.files import IMAGE_SUFFIXES, PassedOver, walk_images
 from workbench.core.video import is_video, printable
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
@@ -129,20 +129,21 @@ def _of_folder(folder: Path, before: str, pass_by: Callable[[Path], object]) -> 
     """What can't be read, by its name or as a whole folder, comes as an item with a problem."""
     bad: list[Item] = []
 
-    def leave_out(name: str) -> None:
-        told = before + name
-        bad.append(Item(told, told, folder, problem=f"{told}: {_NOT_TEXT}"))
+    class Walk(PassedOver):
+        def leave_out(self, name: str) -> None:
+            told = before + name
+            bad.append(Item(told, told, folder, problem=f"{told}: {_NOT_TEXT}"))
 
-    def shut(name: str, error: OSError) -> None:
-        told = (before + name).rstrip("/") or printable(folder.name) or "root"
-        why = f"{told}: this folder can't be read ({error.strerror or error}), so its images are missing; mend that"
-        bad.append(Item(told, told, folder, problem=f"{why} and begin anew with --fresh"))
+        def shut(self, name: str, error: OSError) -> None:
+            told = (before + name).rstrip("/") or printable(folder.name) or "root"
+            why = f"{told}: this folder can't be read ({error.strerror or error}), so its images are missing; mend that"
+            bad.append(Item(told, told, folder, problem=f"{why} and begin anew with --fresh"))
 
-    def other(name: str) -> None:
-        if is_video(file := folder / name):
-            pass_by(file)
+        def other(self, name: str) -> None:
+            if is_video(file := folder / name):
+                pass_by(file)
 
-    for name in walk_images(folder, leave_out, shut, other):
+    for name in walk_images(folder, Walk()):
         yield _item(before + name, folder / name)
         while bad:
             yield bad.pop()

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QInputDialog, QWidget
 
 from workbench.core import words
-from workbench.core.files import IMAGE_SUFFIXES, gather_images, left_out_sentence
+from workbench.core.files import IMAGE_SUFFIXES, PassedOver, gather_images
 from workbench.errors import WorkbenchError
 from workbench.ui.choosing import chosen_file, chosen_files, chosen_folder
 from workbench.ui.job import Job
@@ -38,14 +38,14 @@ class Incoming(QObject):
     def add(self, paths: Sequence[Path]) -> None:
         """Folders with what is below them, and files."""
         folders = [path for path in paths if path.is_dir()]
-        odd: list[str] = []
-        named, others = gather_images([path for path in paths if path not in folders], odd.append)
+        left_out = PassedOver()
+        named, others = gather_images([path for path in paths if path not in folders], left_out)
         for folder in folders:
             self.add_folder(folder)
         for folder, names in named.items():
             self.add_folder(folder, names)
-        if odd:
-            self._session.message.emit("warning", left_out_sentence(odd))
+        if left_out.sentence:
+            self._session.message.emit("warning", left_out.sentence)
         elif others and not folders and not named:
             name = others[0].name if len(others) == 1 else f"None of the {len(others):,} files"
             self._session.tell(

@@ -38,7 +38,7 @@ def describe(folder: Path, project: Path, names: Sequence[str] | None = None) ->
 
     yield Counted(0, 0)
     left_out = PassedOver()
-    found = walk_images(folder, left_out.leave_out, left_out.shut) if names is None else names
+    found = walk_images(folder, left_out) if names is None else names
     names = sorted(found, key=natural_key)
     if not names:
         why = left_out.sentence or "Choose the folder that holds your photographs."
