@@ -310,6 +310,30 @@ def test_export_tells_what_the_format_loses(tmp_path: Path) -> None:
         assert [r.sentence for r in report.remarks] == told["yolo"]
 
 
+@pytest.mark.parametrize(
+    ("splits", "keys"),
+    [
+        ((Split.TRAIN, Split.TRAIN), "no val,"), ((Split.VALIDATION, Split.TEST), "no train,"),
+        ((Split.NONE, Split.TEST), "no train and no val,"), ((Split.TRAIN, Split.VALIDATION), ""),
+    ],
+)  # fmt: skip
+def test_a_yolo_folder_that_ultralytics_refuses_for_want_of_a_split_is_told(
+    tmp_path: Path, splits: tuple[Split, Split], keys: str
+) -> None:
+    folder = voc_set(tmp_path / "set", "a", "b")
+    with Document.create(tmp_path / "p", images=folder) as document:
+        ids = document.images().ids.tolist()
+        document.do(edits.SetState(ids, State.DONE))
+        for id, split in zip(ids, splits, strict=True):
+            document.do(edits.SetSplit((id,), split))
+        report = export_labels(document.snapshot(), "yolo", tmp_path / "out")
+        said = [remark.sentence for remark in report.remarks if "Ultralytics" in remark.sentence]
+        told = (tmp_path / "out" / "data.yaml").read_text()
+    assert len(said) == bool(keys)
+    assert all(keys in sentence for sentence in said)
+    assert ("val:" in told, "train:" in told) == ("val" not in keys, "train" not in keys)
+
+
 @pytest.mark.parametrize("format", [name for name, _ in formats.load_all()])
 def test_an_image_that_nobody_has_looked_at_is_not_copied_as_an_empty_one(tmp_path: Path, format: str) -> None:
     for name in ("done.png", "empty.png", "unlabelled.png"):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.exchange.export_folder import ExportFolder, holds_something, photographs_below
 from workbench.exchange.unedited import restore
-from workbench.formats import LOSSES, Remark
+from workbench.formats import LOSSES, Advises, Remark
 from workbench.formats.parts.layout import is_labelled
 from workbench.formats.parts.report import Report
 
@@ -50,12 +51,17 @@ class ExportReport:
 
 
 def losses(snapshot: Snapshot, format: str) -> tuple[Remark, ...]:
-    """What `format` would lose of this snapshot: one remark of level "lost" for each kind that is really there."""
+    """What `format` would lose of this snapshot: one remark of level "lost" for each kind that is really there.
+
+    Behind them, of level "read", what the folder will lack for those who read it.
+    """
     member = formats.load_all().get(format)
     found = []
     for kind, count in _counts(snapshot):
         if kind in member.cannot_store and count:
             found.append(Remark("lost", "", 0, f"{member.title} can't hold {LOSSES[kind]}: {count:,}."))
+    if hasattr(member, "advice"):
+        found += [Remark("read", "", 0, sentence) for sentence in cast(Advises, member).advice(snapshot)]
     return tuple(found)
 
 

@@ -168,6 +168,13 @@ class Format(Protocol):
         """
 
 
+class Advises(Format, Protocol):
+    """What a format may do besides: say what those who read its files will miss in them."""
+
+    def advice(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Sentences, each with what to do; none where nothing is amiss."""
+
+
 class Keeps(Format, Protocol):
     """What a format can do besides, so that files that came in and were not edited go out as they were.
 

@@ -92,6 +92,18 @@ class Yolo:
         atomic_write(file, _data_yaml(snapshot))
         return (*written, file)
 
+    def advice(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Ultralytics refuses a data.yaml without train or val; val named as train would only look like a judgement."""
+        used = {image.split for index, image in enumerate(snapshot.images) if is_labelled(snapshot, index)}
+        lacking = [split for split in (Split.TRAIN, Split.VALIDATION) if split not in used]
+        if not used or not lacking:
+            return ()
+        keys = " and no ".join(SPLIT_NAMES[split] for split in lacking)
+        return (
+            f"data.yaml has no {keys}, without which Ultralytics refuses it, as no labelled image is of the split"
+            f" {' or '.join(lacking)}. Divide the images into splits and export again.",
+        )
+
     def text(self, snapshot: Snapshot, index: int, place: str = "", base: int = 1) -> str:
         return _label_text(snapshot, index)
 
