@@ -197,6 +197,18 @@ def test_each_label_has_its_ap_of_the_best_epoch_in_the_order_of_the_project(tmp
     assert differences.per_label(compared[2:], ["spot"]) == ()
 
 
+def test_a_label_that_was_renamed_between_two_runs_has_one_row(tmp_path: Path) -> None:
+    compared = [known(left(tmp_path / "a", FIRST)), known(left(tmp_path / "b", SECOND))]
+    plain = differences.per_label(compared, [])
+    assert [(row.label, str(row.ap50)) for row in plain[1:]] == [
+        ("cell", "(0.8, nan)"), ("spot", "(0.4, 0.5)"), ("dust", "(nan, 0.1)"),
+    ]  # fmt: skip
+    found = differences.per_label(compared, ["dust", "spot"], [("cell", "dust")])
+    assert [(row.label, str(row.ap50)) for row in found[1:]] == [("dust", "(0.8, 0.1)"), ("spot", "(0.4, 0.5)")]
+    merged = differences.per_label(compared, ["spot"], [("cell", "spot"), ("dust", "spot")])
+    assert [row.label for row in merged[1:]] == ["spot", "cell", "dust"], "what was measured of one is not the other's"
+
+
 @pytest.mark.parametrize(
     ("values", "best"),
     [

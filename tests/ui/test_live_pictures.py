@@ -131,6 +131,24 @@ def test_a_box_that_is_drawn_meanwhile_and_another_colour_of_a_label_are_seen(
     assert has(pictures(pane)[0], CELL) == 0
 
 
+def test_what_was_found_of_a_label_that_is_renamed_meanwhile_keeps_its_colour(
+    qtbot: QtBot, session: Session, pane: LivePictures
+) -> None:
+    keep(session, "tiny-1", 1, 0.9)
+    pane.show_run("tiny-1", Story())
+    qtbot.waitUntil(lambda: counts(pane) == [1, 1, 1] and pictures(pane)[0].picture is not None)
+    find(pane, QCheckBox, "live-labelled").setChecked(False)
+    before = has(pictures(pane)[0], CELL)
+    assert session.document is not None
+    label, plate = session.document.labels()
+    session.do(edits.ChangeLabel(replace(label, name="erythrocyte")))
+    assert pictures(pane)[0].shown is not None
+    assert pictures(pane)[0].shown.found_labels == ("erythrocyte",)
+    assert has(pictures(pane)[0], CELL) > before / 2  # a longer name may be left out
+    session.do(edits.MergeLabels(label.id, plate.id))
+    assert has(pictures(pane)[0], PLATE) > 0
+
+
 def test_a_double_click_opens_the_image_on_the_label_page(qtbot: QtBot, session: Session, pane: LivePictures) -> None:
     keep(session, "tiny-1", 1, 0.9)
     pane.show_run("tiny-1", Story())

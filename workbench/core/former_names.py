@@ -35,12 +35,18 @@ def names_now(project: Contents) -> tuple[tuple[str, str], ...]:
 
 
 def called_now(names: Sequence[str], former: Former) -> tuple[str, ...]:
-    """A network's labels by the names that they have now; one whose name is that of another of them keeps its own.
+    """A run's labels by the names that they have now; no two get the same: one that was merged keeps its own."""
+    now, taken, called = dict(former), set(names), []
+    for name in names:
+        called.append(name if now.get(name, name) in taken else now[name])
+        taken.add(called[-1])
+    return tuple(called)
 
-    `former`: as of names_now(). So a run that was trained before labels were renamed is known by their ids' names.
-    """
-    now, own = dict(former), set(names)
-    return tuple(name if now.get(name, name) in own else now[name] for name in names)
+
+def colours(project: Contents) -> dict[str, str]:
+    """The labels' colours by every name that they have or had."""
+    own = {label.name: label.colour for label in project.labels()}
+    return {former: own[now] for former, now in names_now(project)} | own
 
 
 def keeping_names(edit: Edit, labels: Sequence[Label], kept: object) -> Edit:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench import settings
+from workbench.core.former_names import Former, called_now
 from workbench.core.words import share
 from workbench.training.differences import shown
 from workbench.training.settings import TrainingSettings
@@ -102,8 +103,11 @@ def _table(run: Compared, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def per_label(compared: Sequence[Compared], order: Sequence[str]) -> tuple[OfLabel, ...]:
-    """All labels together, then each: those of the project in `order`, then others."""
+def per_label(compared: Sequence[Compared], order: Sequence[str], former: Former = ()) -> tuple[OfLabel, ...]:
+    """All labels together, then each: those of the project in `order`, then others.
+
+    `former`: names that labels had when a run was trained; their rows are those of the names of today.
+    """
     bests = [run.trained.best for run in compared]
     if not any(bests):
         return ()
@@ -113,16 +117,21 @@ def per_label(compared: Sequence[Compared], order: Sequence[str]) -> tuple[OfLab
         tuple(math.nan if best is None else best.ap for best in bests),
         is_whole=True,
     )
-    seen = {name: None for best in bests if best is not None for name in (*best.per_label, *best.per_label_ap)}
-    names = [name for name in order if name in seen] + [name for name in seen if name not in order]
-    return (
-        whole,
-        *(OfLabel(name, _each(bests, "per_label", name), _each(bests, "per_label_ap", name)) for name in names),
+    ap50, ap = (
+        [_named_now({} if best is None else getattr(best, field), former) for best in bests]
+        for field in ("per_label", "per_label_ap")
     )
+    seen = {name: None for both in zip(ap50, ap, strict=True) for row in both for name in row}
+    names = [name for name in order if name in seen] + [name for name in seen if name not in order]
+    return (whole, *(OfLabel(name, _each(ap50, name), _each(ap, name)) for name in names))
 
 
-def _each(bests: Sequence[Any], field: str, name: str) -> tuple[float, ...]:
-    return tuple(math.nan if best is None else getattr(best, field).get(name, math.nan) for best in bests)
+def _named_now(row: Mapping[str, float], former: Former) -> dict[str, float]:
+    return dict(zip(called_now(tuple(row), former), row.values(), strict=True))
+
+
+def _each(rows: Sequence[Mapping[str, float]], name: str) -> tuple[float, ...]:
+    return tuple(row.get(name, math.nan) for row in rows)
 
 
 def best_of(values: Sequence[float]) -> set[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
+from workbench.core.former_names import names_now
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.session import Session
@@ -129,13 +130,13 @@ class CompareWindow(QDialog):
     def _show(self) -> None:
         compared = [self._known[folder] for folder in self._folders if folder in self._known]
         document = self._session.document
-        labels = document.labels() if document is not None else ()
+        labels, former = (document.labels(), names_now(document)) if document is not None else ((), ())
         tables.show_runs(self.runs, compared)
         self._fit_runs(len(compared))
         warning = differences.warning(compared)
         self.warning.setText(f"⚠ {warning}" if warning else "")
         tables.show_settings(self.settings, differences.differing(compared), compared)
-        found = differences.per_label(compared, [label.name for label in labels])
+        found = differences.per_label(compared, [label.name for label in labels], former)
         colours = {label.name: label.colour for label in labels}
         tables.show_labels(self.labels, found, compared, colours, self.which.currentText())
         self._draw(compared)

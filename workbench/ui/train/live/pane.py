@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.applied import Applied
+from workbench.core.former_names import names_now
 from workbench.core.words import share
 from workbench.errors import WorkbenchError
 from workbench.training.events import Evaluated
@@ -61,6 +62,7 @@ class LivePictures(QWidget):
         self._pictures: dict[int, Picture | WorkbenchError] = {}  # by image
         self._truth: dict[int, tuple[np.ndarray, tuple[str, ...]]] = {}  # by image
         self._colours: dict[str, str] = {}
+        self._now: dict[str, str] = {}  # names of labels by those that they had when the run was trained
         self._reading = Background("Reading the pictures of a run", work.read, self)
         self._images = Background("Reading images", work.picture, self)
         self._build()
@@ -72,7 +74,7 @@ class LivePictures(QWidget):
         self.batch.clicked.connect(self.show_batch)
         self.grid.opened.connect(self._open)
         session.job_event.connect(self._job_event)
-        session.job_ended.connect(self._look_again)
+        session.job_ended.connect(self.look_again)
         session.edited.connect(self._edited)
         session.document_changed.connect(self._forget)
         self._draw()
@@ -136,10 +138,10 @@ class LivePictures(QWidget):
             self._folder, self._looks = folder, ()
             self.epochs.begin()
             self._draw()
-        self._look_again()
+        self.look_again()
 
     @Slot()
-    def _look_again(self, _what: object = None) -> None:
+    def look_again(self, _what: object = None) -> None:
         """Read what the run has kept, now or when it is seen."""
         self._stale = self._folder is not None
         if self._folder is not None and self.isVisible():
@@ -150,7 +152,7 @@ class LivePictures(QWidget):
     @Slot(object, object)
     def _job_event(self, _job: object, event: object) -> None:
         if isinstance(event, Evaluated):
-            self._look_again()
+            self.look_again()
 
     @Slot(object, object)
     def _read(self, wish: Read, looks: object) -> None:
@@ -161,7 +163,7 @@ class LivePictures(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self._stale:
-            self._look_again()
+            self.look_again()
         self._draw()
 
     # --- the project ---
@@ -210,6 +212,7 @@ class LivePictures(QWidget):
         look = self._looks[min(self.epochs.place, len(self._looks) - 1)]
         self.epochs.words.setText(self._told(look))
         self._colours = {label.name: label.colour for label in document.labels()}
+        self._now = dict(names_now(document))
         self.grid.set_count(len(look.pictures))
         self._stack.setCurrentWidget(self.grid)
         wanted = [wish for wish in map(self._show, self.grid.pictures, look.pictures) if wish is not None]
@@ -240,7 +243,8 @@ class LivePictures(QWidget):
             return None
         same = widget.shown is not None and widget.shown.image == found.image
         boxes, labels = self._labelled(found.image)
-        shown = Shown(found.image, found.name, found.boxes, found.scores, found.labels, boxes, labels)
+        called = tuple(self._now.get(label, label) for label in found.labels)
+        shown = Shown(found.image, found.name, found.boxes, found.scores, called, boxes, labels)
         widget.show_found(shown, self._colours, self._score.value(), self._with_truth.isChecked())
         picture = self._pictures.get(found.image)
         if isinstance(picture, WorkbenchError):
