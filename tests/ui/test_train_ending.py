@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import find
@@ -247,10 +247,11 @@ def test_a_run_that_another_program_trains_is_not_called_interrupted(panel: Prog
     assert title(panel) == "tiny-1: interrupted; Resume goes on with it"
     story.elsewhere = True
     panel.show_story("tiny-1", story, False)
-    assert title(panel) == "tiny-1: training in another program; choose it again to see how far it is"
+    assert title(panel) == "tiny-1: training in another program, 1:00 left"
+    assert find(panel, QProgressBar, "train-progress").isVisible()
     story.paused = True
     panel.show_story("tiny-1", story, False)
-    assert title(panel).startswith("tiny-1: paused in another program")
+    assert title(panel) == "tiny-1: paused in another program"
     story.add(STARTED)  # gone on with here, after that was killed
     panel.show_story("tiny-1", story, False)
     assert title(panel).startswith("tiny-1: interrupted")

@@ -120,15 +120,35 @@ def info(folder: Path) -> RunInfo:
     )  # fmt: skip
 
 
-def read_events(folder: Path, start: int = 0) -> Iterator[Event]:
-    """The events of a run from byte `start` of its file; torn and foreign lines are left out."""
+def read_events(folder: Path) -> Iterator[Event]:
+    """The events of a run; torn and foreign lines are left out."""
     try:
         with open(folder / EVENTS, "rb") as file:
-            file.seek(start)
             for line in file:
                 yield from _parsed(line)
     except OSError:
         return
+
+
+def tail(folder: Path, start: int = 0) -> tuple[tuple[Event, ...], int]:
+    """The events of a run from byte `start` of its file, and where the next will begin: a line may not be whole yet."""
+    try:
+        with open(folder / EVENTS, "rb") as file:
+            file.seek(start)
+            lines = file.read().split(b"\n")[:-1]
+    except OSError:
+        return (), start
+    return tuple(event for line in lines for event in _parsed(line + b"\n")), start + sum(len(x) + 1 for x in lines)
+
+
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    """By the name of a run in a project's folder `runs` what changes whenever it tells something."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for entry in Path(folder).iterdir():
+            with contextlib.suppress(OSError):  # no run, or one that goes just now
+                found[entry.name] = stamp(entry / EVENTS)
+    return found
 
 
 def outline(folder: Path) -> tuple[Event, ...]:

@@ -95,6 +95,18 @@ def _best(story: Story) -> str:
     return f"{said} It began with AP50 {share(first.ap50)}, AP {share(first.ap)}."
 
 
+def refusal(session: Session, job: Job, story: Story | None) -> str:
+    """Why the training of `job`, which ended, was refused before it began; "" if it was not. Told if nobody has."""
+    if story is None or story.started is not None:
+        return ""
+    if job.error is not None:  # which the session has told
+        return job.error.sentence
+    if isinstance(story.ended, Failed):
+        session.tell(WorkbenchError(story.ended.sentence, story.ended.cause))
+        return story.ended.sentence
+    return ""
+
+
 class Notice(QObject):
     """Tells of an ended training in the corner; if the person works elsewhere, the window asks for attention too, and
     the corner says it again when they are back.

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
 from workbench.core.applied import Applied
+from workbench.core.former_names import colours
 from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.training.events import Evaluated, Failed, Paused, Saved, Started
@@ -24,6 +25,7 @@ from workbench.ui.train.chosen_data import counted
 from workbench.ui.train.curves import Curves
 from workbench.ui.train.fetch_window import FetchWindow
 from workbench.ui.train.first_recipe import FirstRecipe
+from workbench.ui.train.following import Following, State
 from workbench.ui.train.live.pane import LivePictures
 from workbench.ui.train.live.room import Room
 from workbench.ui.train.progress import ProgressPanel
@@ -79,6 +81,7 @@ class TrainPage(Page):
         self._log = RunLog()
         self._runs = RunList()
         self._deeds = RunDeeds(self.session, self._runs, self._setup)
+        self._following = Following(self.session, self._deeds, self, self._state)
         FirstRecipe(self.session, self._setup, self._deeds)
         self._pictures = LivePictures(self.session)
         tabs = self._tabs = QTabWidget(documentMode=True)
@@ -121,6 +124,8 @@ class TrainPage(Page):
         self._deeds.go_on_asked.connect(self.go_on)
         self._deeds.renamed.connect(self._renamed)
         self._deeds.deleted.connect(self._deleted)
+        self._following.grew.connect(lambda: self._redraw(always=True))
+        self._following.evaluated.connect(self._pictures.look_again)
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
         self.session.job_ended.connect(self._job_ended)
@@ -142,6 +147,7 @@ class TrainPage(Page):
         self._load()
         self._describe_data()
         self._deeds.list_runs()
+        self._following.look()
         self._redraw(always=True)
 
     def closing(self) -> None:
@@ -150,6 +156,7 @@ class TrainPage(Page):
         self._before.close_down()
         self._pictures.close_down()
         self._deeds.close()
+        self._following.close()
 
     @Slot()
     def _document_changed(self) -> None:
@@ -200,7 +207,7 @@ class TrainPage(Page):
         if document is None:
             return
         training = self._setup.training_settings()
-        self._curves.set_label_colours({label.name: label.colour for label in document.labels()})
+        self._curves.set_label_colours(colours(document))
         self._setup.measure(labels := tuple(label.name for label in document.labels()))
         train, words = counted(document, training, self._setup.choice, self._setup.detector_settings)
         self._setup.data.setText(words + self._setup.rate_words(labels, document))
@@ -308,9 +315,9 @@ class TrainPage(Page):
     def _job_ended(self, job: object) -> None:
         if job is self._loading:
             self._loading = None
-        if job is not self._job:
+        if self._job is None or job is not self._job:
             return
-        refused = self._refusal()
+        refused = ending.refusal(self.session, self._job, self._live)
         self._job = None
         self._timer.stop()
         self._runs.allow_resume(True)
@@ -326,18 +333,6 @@ class TrainPage(Page):
         self._deeds.list_runs()
         self.session.runs_changed.emit()
 
-    def _refusal(self) -> str:
-        """Why the training that ended was refused before it began; empty if it was not."""
-        if self._job is None or self._live is None or self._live.started is not None:
-            return ""
-        if self._job.error is not None:  # which the session has told
-            return self._job.error.sentence
-        ended = self._live.ended
-        if isinstance(ended, Failed):
-            self.session.tell(WorkbenchError(ended.sentence, ended.cause))
-            return ended.sentence
-        return ""
-
     def _forget_refused(self) -> None:
         """A run that was refused leaves nothing but the sentence; the run that was shown before comes back."""
         if self._shown is self._live:
@@ -345,6 +340,9 @@ class TrainPage(Page):
         self._live, self._live_name = None, ""
 
     # --- showing ---
+
+    def _state(self) -> State:
+        return State(self._live_name if self._job is not None else "", self._shown_name, self._shown)
 
     def _show_story(self, name: str, story: Story) -> None:
         self._shown_name, self._shown, self._lines = name, story, 0

@@ -29,7 +29,6 @@ AFTER = (
     "if it is the best so far, its weights become the best checkpoint. Then stop. Choose it again to take it back."
 )
 RESUMED = "; Resume goes on with it"
-ELSEWHERE = "; choose it again to see how far it is"
 NEVER = "This run evaluates only at its end, so there is nothing to wait for."
 
 
@@ -121,10 +120,11 @@ class ProgressPanel(QWidget):
         self.title.setText(f"{name}: {self._state(story, running, stopping)}" if name else "")
         self._show_failure(story)
         seen = story.progress
-        self.bar.setVisible(running)
+        grows = running or story.elsewhere
+        self.bar.setVisible(grows)
         if seen is None:
-            self.bar.setRange(0, 0 if running else 1)
-            self.numbers.setText("Reading the images …" if running else "")
+            self.bar.setRange(0, 0 if grows else 1)
+            self.numbers.setText("Reading the images …" if grows else "")
             return
         self.bar.setRange(0, max(seen.steps, 1))
         self.bar.setValue(seen.step)
@@ -188,5 +188,7 @@ def _ended(story: Story) -> str:
     if isinstance(story.ended, Finished):
         return f"stopped{RESUMED}" if story.ended.stopped else "finished"
     if story.elsewhere:
-        return f"{'paused' if story.paused else 'training'} in another program{ELSEWHERE}"
+        if story.paused or story.progress is None:
+            return f"{'paused' if story.paused else 'training'} in another program"
+        return f"training in another program, {left(story)}"
     return f"interrupted{RESUMED}" if story.started is not None else "not started"

@@ -29,7 +29,7 @@ class StartFrom(ElidedCombo):
         super().__init__("train-start-from", "Start from", HELP, parent=parent)
         self._published: PublishedWeights | None = None
         self._detector = ""
-        self._runs: tuple[RunInfo, ...] = ()
+        self._runs: tuple[tuple[str, str, Path | None], ...] = ()  # name, detector, best checkpoint
         self._file: Path | None = None  # the one that was chosen by hand
         self.activated.connect(self._chosen)
         self.offer(None)
@@ -40,9 +40,10 @@ class StartFrom(ElidedCombo):
         self._fill()
 
     def set_runs(self, runs: Sequence[RunInfo]) -> None:
-        """The project's runs: those of the same detector can be begun from."""
-        if tuple(runs) != self._runs:
-            self._runs = tuple(runs)
+        """The project's runs: those of the same detector can be begun from. They are listed often while one trains."""
+        known = tuple((run.name, run.detector, run.best) for run in runs)
+        if known != self._runs:
+            self._runs = known
             self._fill()
 
     def forget(self) -> None:
@@ -59,7 +60,7 @@ class StartFrom(ElidedCombo):
             self.addItem(f"Published weights{here}", PUBLISHED)
             about = f"{published.url}\n{published.source}\n{published.licence}"
             self.setItemData(self.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
-        files = [(run.name, run.best) for run in self._runs if run.detector == self._detector and run.best is not None]
+        files = [(name, best) for name, detector, best in self._runs if detector == self._detector and best is not None]
         for name, file in files:
             self.addItem(f"Run {name}", file)
             self.setItemData(self.count() - 1, str(file), Qt.ItemDataRole.ToolTipRole)

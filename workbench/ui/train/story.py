@@ -33,7 +33,7 @@ def _series() -> Series:
 class Story:
     """Grows with `add`. What is asked of it by step are arrays as long as `step`, NaN where something was not known.
 
-    `elsewhere`: another window or the command line was training it when it was read.
+    `elsewhere`: another window or the command line trains it; it is told up to byte `read_to` of its events.
     """
 
     started: Started | None = None
@@ -41,6 +41,7 @@ class Story:
     ended: Finished | Failed | None = None
     paused: bool = False
     elsewhere: bool = False
+    read_to: int = 0
     series: Series = field(default_factory=_series)
     evaluations: list[Evaluated] = field(default_factory=list)
     log: list[str] = field(default_factory=list)

@@ -182,6 +182,8 @@ def events(
 
 
 def read_story(folder: Path) -> Story:
-    story = told(runs.read_events(folder))
+    events, end = runs.tail(folder)
+    story = told(events)
+    story.read_to = end
     story.elsewhere = story.ended is None and runs.is_running(folder)
     return story
