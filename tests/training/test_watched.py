@@ -33,13 +33,16 @@ def test_what_was_found_comes_back_without_the_faint_ones(tmp_path: Path) -> Non
     assert (first.labels, float(first.scores[0]), len(second.boxes)) == (("bottom",), np.float32(0.9), 0)
 
 
-def test_an_epoch_that_was_done_again_counts_once_and_torn_lines_not_at_all(tmp_path: Path) -> None:
+def test_what_is_learnt_again_after_a_kill_goes_and_torn_lines_are_passed_over(tmp_path: Path) -> None:
+    """Else the newest picture is of an epoch that is no more, until the training is there again."""
     snapshot = make_snapshot(tmp_path / "images", train=1, validation=0)
-    for epoch, found in ((1, NOTHING), (2, NOTHING), (1, TWO)):
+    for epoch, found in ((1, NOTHING), (2, NOTHING), (3, NOTHING), (2, TWO)):
         watched.keep(tmp_path, epoch, epoch * 6, snapshot, [found])
     with open(tmp_path / watched.FILE, "a") as file:
         file.write('{"epoch": 3, "step": 9, "pictures": [{"image": 1, "na\n[]\n{"epoch": 4}\n')
-    assert [(look.epoch, len(look.pictures[0].boxes)) for look in watched.read(tmp_path)] == [(1, 1), (2, 0)]
+    assert [(look.epoch, len(look.pictures[0].boxes)) for look in watched.read(tmp_path)] == [(1, 0), (2, 1)]
+    watched.keep(tmp_path, 3, 18, snapshot, [TWO])
+    assert [(look.epoch, len(look.pictures[0].boxes)) for look in watched.read(tmp_path)] == [(1, 0), (2, 1), (3, 1)]
 
 
 def test_a_run_without_pictures_has_none(tmp_path: Path) -> None:

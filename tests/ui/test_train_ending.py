@@ -189,6 +189,16 @@ def test_a_failure_is_told_as_one_and_not_twice(owner: QWidget) -> None:
 # --- the panel ---
 
 
+def test_the_best_weights_that_a_kill_left_are_told_as_the_best() -> None:
+    """The evaluations behind the last save are learnt again: the best of those before it was told instead."""
+    events = [STARTED, evaluated(1), evaluated(2, False), evaluated(3), replace(STARTED, resumed_step=15)]
+    story = told([*events, evaluated(2, False), Finished(30, 2, True, 0.6, 60.0, "")])
+    assert [event.epoch for event in story.evaluations] == [1, 2]
+    assert ending.sentence("tiny-1", story).endswith("Best: AP50 0.600, AP 0.300 in epoch 3.")
+    story = told([STARTED, evaluated(1), replace(STARTED, resumed_step=5), Finished(6, 1, True, 0.2, 60.0, "")])
+    assert ending.sentence("tiny-1", story).endswith("Best: AP50 0.200, AP 0.100 in epoch 1.")
+
+
 @pytest.fixture
 def panel(qtbot: QtBot) -> ProgressPanel:
     made = ProgressPanel()

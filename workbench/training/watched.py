@@ -74,8 +74,16 @@ def _written(snapshot: Snapshot, index: int, found: Detections, names: Sequence[
 
 
 def read(folder: Path) -> tuple[Look, ...]:
-    """By epoch, of each the last; torn and foreign lines are left out."""
-    return tuple(look for _, look in sorted({look.epoch: look for look in _looks(folder)}.items()))
+    """In the order of their steps, without those that a killed run made behind its last save and learns again.
+
+    Torn and foreign lines are left out.
+    """
+    kept: list[Look] = []
+    for look in _looks(folder):
+        while kept and kept[-1].step >= look.step:
+            kept.pop()
+        kept.append(look)
+    return tuple(kept)
 
 
 def _looks(folder: Path) -> Iterator[Look]:

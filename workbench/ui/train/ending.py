@@ -82,10 +82,10 @@ def sentence(name: str, story: Story) -> str:
 
 
 def _best(story: Story) -> str:
-    best = next((event for event in reversed(story.evaluations) if event.best), None)
+    best = story.best
     if best is None or math.isnan(best.ap50):
         return "It was not evaluated."
-    few, first = by_few(best.images), story.evaluations[0]
+    few, first = by_few(best.images), next(iter(story.evaluations), best)
     word = "Newest" if few else "Best"
     said = f"{word}: AP50 {share(best.ap50)}, AP {share(best.ap)} in epoch {best.epoch:,}{few and f', {few}'}."
     if first.step:

@@ -44,6 +44,7 @@ class Story:
     read_to: int = 0
     series: Series = field(default_factory=_series)
     evaluations: list[Evaluated] = field(default_factory=list)
+    best: Evaluated | None = None  # of the best weights, which a kill leaves although its steps are learnt again
     log: list[str] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
@@ -56,6 +57,7 @@ class Story:
             self._begin(event)
         elif isinstance(event, Evaluated):
             self.evaluations.append(event)
+            self.best = event if event.best else self.best
         elif isinstance(event, Finished | Failed):
             self.ended = event
         words = said(event)
