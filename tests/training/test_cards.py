@@ -90,6 +90,19 @@ def test_of_a_card_that_is_not_there_nothing_is_said(text: str, monkeypatch: pyt
         machine.chosen_device("cuda")
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_card_that_this_pytorch_was_not_made_for_is_told_of(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows pip brings a PyTorch for processors alone, and the training took hours without a word."""
+    refusing(monkeypatch, "Torch not compiled with CUDA enabled")
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(cards.shutil, "which", lambda name: f"/driver/{name}" if there else None)
+    assert machine.chosen_device("auto") == CPU
+    assert ("this PyTorch was made without CUDA" in cards.passed_over()) is there
+    with pytest.raises(WorkbenchError, match="made without CUDA" if there else "There is no device 'cuda'"):
+        machine.chosen_device("cuda")
+
+
 @pytest.mark.parametrize("name", ["auto", "cuda"])
 def test_a_full_card_is_not_called_absent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     refusing(monkeypatch, "CUDA error: out of memory")

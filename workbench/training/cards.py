@@ -6,6 +6,7 @@ What torch says of them are texts, and each library has its own. Here they becom
 from __future__ import annotations
 
 import math
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,7 +17,8 @@ from workbench.errors import WorkbenchError
 
 _FULL = ("out of memory", "_ALLOC_FAILED", "DefaultCPUAllocator")
 _NO_WAY = ("unable to find an engine to execute", "Unable to find a valid cuDNN algorithm")
-_ABSENT = ("Found no NVIDIA driver", "No CUDA GPUs are available", "no CUDA-capable device", "not compiled with CUDA",
+_NOT_MADE_FOR = "not compiled with CUDA"
+_ABSENT = ("Found no NVIDIA driver", "No CUDA GPUs are available", "no CUDA-capable device", _NOT_MADE_FOR,
            "invalid device ordinal")  # fmt: skip
 
 
@@ -74,6 +76,11 @@ def refusal(name: str) -> str:
 
 def why(reason: str) -> str:
     """The reason of a refusal for people; empty where there is no such device at all."""
+    if _NOT_MADE_FOR in reason and _is_seen():
+        return (
+            "this PyTorch was made without CUDA, as pip brings it on Windows. Install one with CUDA: choose it on"
+            " pytorch.org/get-started and run the line that is shown there in Workbench's environment."
+        )
     if any(text in reason for text in _ABSENT) or not ("CUDA" in reason or "NVIDIA" in reason):
         return ""
     if "too old" in reason:
@@ -85,10 +92,15 @@ def why(reason: str) -> str:
 
 def passed_over() -> str:
     """Why the processor computes although a card of NVIDIA is there, a sentence; empty where there is none."""
-    if torch.version.cuda is None:
+    if torch.version.hip is not None:  # AMD's are called cuda, too
         return ""
     reason = why(refusal("cuda"))
     return f"The graphics card is not used: {reason}" if reason else ""
+
+
+def _is_seen() -> bool:
+    """Whether a card of NVIDIA is here, as far as can be told without CUDA: its driver brings this program."""
+    return shutil.which("nvidia-smi") is not None
 
 
 def forked_rng(device: torch.device) -> AbstractContextManager[None]:
