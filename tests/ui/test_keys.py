@@ -9,13 +9,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QKeySequenceEdit, QLabel, QPushButton, QScrollArea
+from PySide6.QtWidgets import QComboBox, QKeySequenceEdit, QLabel, QPushButton, QScrollArea, QTextBrowser
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand, Open, find
 from workbench.core.document import Document
 from workbench.core.project import State
 from workbench.ui import keys
+from workbench.ui.actions import native
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.keys_sheet import AskKey, KeysSheet
 
@@ -170,3 +171,56 @@ def test_every_key_is_in_sight_in_a_small_window_and_words_are_one_line_where_th
     assert scroll.horizontalScrollBar().maximum() == 0
     heights = {label.height() for label in opened.findChildren(QLabel, "keys-words")}
     assert (max(heights) > 24) is (width == 1024)
+
+
+@pytest.fixture
+def on_a_mac(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "MAC", True)
+        keys.forget()
+        yield
+    keys.forget()
+
+
+@pytest.mark.parametrize("profile", list(keys.PROFILES))
+def test_a_mac_without_del_deletes_and_no_key_is_the_systems(profile: str, on_a_mac: None) -> None:
+    """⌘H hides the program before it is asked."""
+    given = keys.in_force(profile, {})
+    assert "Backspace" in given["delete-runs"]
+    assert "Backspace" in given["delete-boxes"]
+    assert "Ctrl+Backspace" in given["remove-images"]
+    assert "Ctrl+H" not in {key for some in given.values() for key in some}
+    assert keys.conflicts(given) == {}
+    assert keys.in_force(profile, {"delete-runs": ("Del",)})["delete-runs"] == ("Del",), "what a person set stays"
+
+
+@pytest.mark.parametrize(
+    ("words", "own"),
+    [
+        ("Find anything   Ctrl+K", "Find anything   ⌘K"),
+        ("Ctrl+click", "⌘click"),
+        ("Undo (Ctrl+Z), redo (Ctrl+Shift+Z)", "Undo (⌘Z), redo (⇧⌘Z)"),
+        ("hold Ctrl.", "hold ⌘."),
+        ("**Alt+drag**", "**⌥drag**"),
+        ("After Ctrl-C, a checkpoint", "After Ctrl-C, a checkpoint"),
+    ],
+)
+def test_keys_are_called_as_on_the_system(words: str, own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "MAC", False)
+    assert native(words) == words
+    monkeypatch.setattr(keys, "MAC", True)
+    assert native(words) == own
+
+
+def test_the_window_and_its_help_speak_of_a_macs_keys(
+    qtbot: QtBot, open_window: Open, project: Path, on_a_mac: None
+) -> None:
+    window = open_window(project)
+    assert find(window, QPushButton, "find-button").text().endswith("⌘K")
+    told = [label.text() for label in sheet(window).findChildren(QLabel)]
+    assert "⌘click" in told
+    assert not [words for words in told if "Ctrl" in words]
+    window.show_help("label-fast")
+    page = find(window, QTextBrowser, "help-text").toPlainText()
+    assert "⌘B" in page
+    assert "Ctrl+" not in page

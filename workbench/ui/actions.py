@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
@@ -65,8 +66,25 @@ def shown(key: str) -> str:
     """A key as this system's people know it (⌘ on a Mac)."""
     by_hand = ("click", "drag", "wheel", "arrows", "button", "…")
     if any(part in key.lower() for part in by_hand):
-        return key
+        return native(key)
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) or key
+
+
+_SIGNS = {"Alt": "⌥", "Shift": "⇧", "Ctrl": "⌘"}
+"""What Macs call the keys of others, in the order in which they stand there."""
+
+
+def native(words: str) -> str:
+    """Words with keys in them as this system's people know these: Ctrl+Shift+S is ⇧⌘S on a Mac. A terminal's Ctrl-C
+    is so called there, too.
+    """
+    if not keys.MAC:
+        return words
+
+    def signs(found: re.Match[str]) -> str:
+        return "".join(sign for name, sign in _SIGNS.items() if name in found[0])
+
+    return re.sub(r"\b(?:(?:Ctrl|Shift|Alt)\+)+|\bCtrl\b(?!-)", signs, words)
 
 
 def as_told(words: str) -> str:
@@ -78,5 +96,5 @@ def worded(words: str) -> str:
     """The keys in force in the place of {commands}."""
     for name in {part.split("}")[0] for part in words.split("{")[1:]}:
         own = keys.of(name)
-        words = words.replace(f"{{{name}}}", shown(own[0]) if own else "Ctrl+K and its name")
+        words = words.replace(f"{{{name}}}", shown(own[0]) if own else native("Ctrl+K and its name"))
     return words

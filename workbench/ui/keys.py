@@ -7,6 +7,7 @@ page, so a key may mean one thing in the window and a page together.
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -28,6 +29,9 @@ PROFILES: dict[str, Keys] = {
     },
 }  # fmt: skip
 """After the default shortcuts of these programs in 2026 (labelImg 1.8, X-AnyLabeling 4, labelme 7, CVAT 2)."""
+MAC = sys.platform == "darwin"
+_OURS_ON_A_MAC = {"Ctrl+H": "Shift+H"}
+"""Keys that macOS keeps for itself (⌘H hides the program), and what stands for them."""
 _PROFILE, _CHANGES = "keys/profile", "keys/changes"
 _cached: dict[str, tuple[str, ...]] | None = None
 
@@ -48,7 +52,17 @@ def changes() -> dict[str, tuple[str, ...]]:
 
 def in_force(profile: str, changes: Keys) -> dict[str, tuple[str, ...]]:
     """The keys of every command."""
-    return {command.name: command.keys for command in COMMANDS} | dict(PROFILES[profile]) | dict(changes)
+    given = {command.name: command.keys for command in COMMANDS} | dict(PROFILES[profile])
+    if MAC:
+        given = {name: _on_a_mac(keys) for name, keys in given.items()}
+    return given | dict(changes)
+
+
+def _on_a_mac(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Its small keyboards have no Del: their delete key is what others call Backspace."""
+    own = [_OURS_ON_A_MAC.get(key, key) for key in keys]
+    more = [f"{key.removesuffix('Del')}Backspace" for key in own if key.split("+")[-1] == "Del"]
+    return tuple(dict.fromkeys([*own, *more]))
 
 
 def of(name: str) -> tuple[str, ...]:

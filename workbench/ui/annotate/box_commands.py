@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Slot
 from workbench.core import box_faults, boxes, edits, interpolation, words
 from workbench.core.box_faults import FAULTS
 from workbench.core.project import XYXY, Box, Image, State
+from workbench.ui.actions import native
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.session import Session
@@ -94,7 +95,9 @@ class BoxCommands(QObject):
         if self._copied:
             count = len(self._copied)
             self._session.inform(
-                f"{words.count(count, 'box')} copied. Ctrl+V puts {'it' if count == 1 else 'them'} in any image."
+                native(
+                    f"{words.count(count, 'box')} copied. Ctrl+V puts {'it' if count == 1 else 'them'} in any image."
+                )
             )
 
     def paste(self) -> None:

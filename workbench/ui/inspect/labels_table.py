@@ -226,7 +226,7 @@ class LabelsTable(QTableView):
         self.setSortingEnabled(True)
         self.setMinimumHeight(80)
         self._back = QAction("As global", self)
-        self._back.setShortcut(QKeySequence(Qt.Key.Key_Delete))
+        self._back.setShortcuts([QKeySequence(key) for key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)])
         self._back.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self._back.triggered.connect(self._take_back)
         self._edit = QAction("Give it its own confidence", self)

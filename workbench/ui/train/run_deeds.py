@@ -14,6 +14,7 @@ from workbench.training import kept_runs
 from workbench.training.extending import Basis
 from workbench.training.kept_runs import KEPT_DAYS, Deleted, Fork
 from workbench.training.runs import EVENTS, RunInfo
+from workbench.ui.actions import native
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.train import run_work, work
@@ -264,7 +265,7 @@ class RunDeeds(QObject):
         if fork.recorded and self._setup.takes_anchors and document.anchors() != fork.anchors:
             setting = fork.anchors.to_setting() if fork.anchors else None
             if self._session.do(edits.ChangeSetting("anchors", setting)) is not None:
-                words.append("The project's anchors are those of that run now; Undo (Ctrl+Z) takes this back.")
+                words.append(native("The project's anchors are those of that run now; Undo (Ctrl+Z) takes this back."))
         self._session.inform(" ".join(words))
 
     @Slot(object)

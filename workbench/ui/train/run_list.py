@@ -31,7 +31,9 @@ FORK_HELP = (
     " of the project's data of today."
 )
 DELETE_HELP = f"Moved to the trash, where they can be taken back for {KEPT_DAYS} days"
-COMPARE_HELP = "Choose two or more runs (Ctrl+click, Shift+click) to see their curves, settings and AP side by side."
+COMPARE_HELP = actions.native(
+    "Choose two or more runs (Ctrl+click, Shift+click) to see their curves, settings and AP side by side."
+)
 
 
 class RunList(QWidget):

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt, QUrl, Slot
 from PySide6.QtGui import QKeySequence, QShortcut, QTextCursor, QTextFrameFormat, QTextTable
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
 from workbench.core.files import resource
 from workbench.ui import theme
+from workbench.ui.actions import native
 from workbench.ui.commands import HELP
+
+
+class _Pages(QTextBrowser):
+    """Names keys as this system's people know them."""
+
+    def loadResource(self, type: int, name: QUrl | str) -> object:
+        page = QUrl(name)
+        if page.isLocalFile() and page.fileName().endswith(".md"):
+            return native(Path(page.toLocalFile()).read_text(encoding="utf-8"))
+        return super().loadResource(type, name)
 
 
 class HelpWindow(QDialog):
@@ -17,7 +30,7 @@ class HelpWindow(QDialog):
     def __init__(self, name: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("help-window")
-        self._text = text = QTextBrowser(openExternalLinks=True)
+        self._text = text = _Pages(openExternalLinks=True)
         text.setObjectName("help-text")
         text.setAccessibleName("Help")
         text.setFrameShape(QTextBrowser.Shape.NoFrame)
@@ -39,13 +52,13 @@ class HelpWindow(QDialog):
         back = QPushButton("Back", autoDefault=False)
         back.setEnabled(False)
         back.setObjectName("help-back")
-        back.setToolTip("The page before (Alt+Left)")
+        back.setToolTip(native("The page before (Alt+Left)"))
         back.clicked.connect(self._text.backward)
         self._text.backwardAvailable.connect(back.setEnabled)
         self._field = QLineEdit(placeholderText="Find on this page", clearButtonEnabled=True)
         self._field.setObjectName("help-find")
         self._field.setAccessibleName("Find on this page")
-        self._field.setToolTip("Ctrl+F. Enter goes to the next place.")
+        self._field.setToolTip(native("Ctrl+F. Enter goes to the next place."))
         self._field.setMaximumWidth(320)
         self._field.textChanged.connect(self._find_anew)
         self._field.returnPressed.connect(self._find_next)

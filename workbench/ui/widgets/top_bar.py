@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenuBar, QPushButton
 
 from workbench.core.project import State
 from workbench.ui import theme
+from workbench.ui.actions import native
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided
 
@@ -45,7 +46,7 @@ class TopBar(QFrame):
         self._done = self._number("project-done", "", self._ask_not_done)
         self._saved = QLabel()
         self._saved.setObjectName("saved-state")
-        self._find = QPushButton("Find anything   Ctrl+K")
+        self._find = QPushButton(native("Find anything   Ctrl+K"))
         self._find.setObjectName("find-button")
         self._find.setToolTip(find.toolTip())
         self._find.setMinimumWidth(220)
