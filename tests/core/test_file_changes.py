@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,32 @@ def test_what_came_and_went_is_told_by_one_listing(document: Document, photograp
     assert found.new == {photographs: ("later/x.png",)}
     assert found.gone == {document.images()[1].id}
     assert found.renamed == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("q.png", "Q.PNG"), ("z\u00fcrich.png", "zu\u0308rich.png")], ids=["case", "a Mac's letters"]
+)
+def test_a_file_in_another_spelling_is_the_same_where_the_disk_takes_both(
+    document: Document, photographs: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    """As those of Windows and Macs do; on others it is another file."""
+    write_photographs(photographs, [before])
+    document.add_folder(photographs)
+    (photographs / before).rename(photographs / after)
+    assert [one.name for one in file_changes.look(document).renamed] == [after]
+
+    def there(path: Path) -> Path:
+        """The file that such a disk takes it for."""
+        plain = unicodedata.normalize("NFC", path.name).casefold()
+        names = (name for name in os.listdir(path.parent) if unicodedata.normalize("NFC", name).casefold() == plain)
+        return path.with_name(next(names, path.name))
+
+    exists, same = os.path.exists, os.path.samefile
+    monkeypatch.setattr(os.path, "exists", lambda path: exists(there(Path(path))))
+    monkeypatch.setattr(os.path, "samefile", lambda one, other: same(there(Path(one)), there(Path(other))))
+    found = file_changes.look(document)
+    assert (found.new, found.gone, found.renamed) == ({}, frozenset(), ())
+    assert document.add_folder(photographs) is None, "it would be in the project twice"
 
 
 def test_a_folder_inside_another_is_looked_through_with_it(document: Document, photographs: Path) -> None:

@@ -93,7 +93,8 @@ def look_into(
                 known |= {before + paths[row]: row for row in np.flatnonzero(images.roots == root).tolist()}
         listed = set(walk_images(folder))
         copied = functools.cache(functools.partial(_copied_by_exports, folder))
-        fresh = sorted((name for name in listed.difference(known) if not _is_copied(name, copied)), key=natural_key)
+        other = roots.unknown(folder, listed, known)
+        fresh = sorted((name for name in other if not _is_copied(name, copied)), key=natural_key)
         if fresh:
             new[folder] = tuple(fresh)
         # what the listing leaves out, such as hidden files, may be there all the same

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.core import roots
 from workbench.core.files import scan_images
 from workbench.core.project import Image
 from workbench.core.rows import IMAGE_COLUMNS
@@ -33,9 +34,8 @@ def describe(folder: Path, root: int, known: Collection[str] = ()) -> Iterator[I
     A file whose header can't be read is described too, with its `problem`, so that it is seen and not silently lost.
     """
     with Describing() as describe_one:
-        for name in scan_images(folder):
-            if name not in known:
-                yield describe_one(folder / name, name, root)
+        for name in roots.unknown(folder, scan_images(folder), known):
+            yield describe_one(folder / name, name, root)
 
 
 class Describing:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +50,33 @@ def place(folder: Path, project: Path, roots: Mapping[int, Path], images: Iterab
 def is_within(path: Path, folder: Path) -> bool:
     """Whether it is that folder or lies below it."""
     return path == folder or folder in path.parents
+
+
+def unknown(folder: Path, listed: Collection[str], known: Collection[str]) -> list[str]:
+    """Those that a listing of `folder` gives and that are not `known`, also not in another spelling.
+
+    Disks of Windows and of Macs take A.jpg for a.jpg, and Macs an ü in one character for one in two: a file that was
+    renamed by case alone, or whose project comes from Linux, is no new image.
+    """
+    fresh = [name for name in listed if name not in known]
+    if not fresh or not known:
+        return fresh
+    there = listed if isinstance(listed, frozenset | set) else set(listed)
+    unseen = {_plain(name): name for name in known if name not in there}
+    return [name for name in fresh if not _is_same(folder, name, unseen.get(_plain(name)))]
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _is_same(folder: Path, name: str, other: str | None) -> bool:
+    if other is None:
+        return False
+    try:
+        return os.path.samefile(folder / name, folder / other)
+    except OSError:  # the other is not there: this disk tells them apart
+        return False
 
 
 def _between(upper: Path, lower: Path) -> str:
