@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import linecache
+import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from workbench.ui.app import keep_no_sources
+from workbench.ui.app import _LogFile, keep_no_sources
 
 CHILD = """
 import ctypes, sys, threading
@@ -56,3 +59,25 @@ def test_the_lines_of_modules_are_not_kept_after_a_look_for_pyside(
     assert feature.pyside_feature_dict["with_qt"] == 0
     assert feature.pyside_feature_dict["without"] == -1  # no names are changed there
     assert not any(str(tmp_path) in file for file in linecache.cache)
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_full_log_goes_on_where_windows_does_not_let_it_be_put_away(
+    refuses: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second window has it open: all that either of them said from then on was lost."""
+
+    def rename(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "The process cannot access the file")
+
+    if refuses:
+        monkeypatch.setattr(os, "rename", rename)
+    handler = _LogFile(tmp_path / "workbench.log")
+    for words in ("a" * 700_000, "b" * 700_000, "the last words"):
+        handler.emit(logging.LogRecord("test", logging.INFO, __file__, 1, words, None, None))
+    assert handler._opened is not None
+    handler._opened.close()
+    kept = (tmp_path / "workbench.log").read_text(encoding="utf-8")
+    assert kept.endswith("the last words\n")
+    assert ("aaa" in kept) is refuses
+    assert capsys.readouterr().err == ""

@@ -246,11 +246,19 @@ class _LogFile(logging.Handler):
             from logging.handlers import RotatingFileHandler
 
             try:
-                self._opened = RotatingFileHandler(self._file, maxBytes=1 << 20, backupCount=2, encoding="utf-8")
+                opened = RotatingFileHandler(self._file, maxBytes=1 << 20, backupCount=2, encoding="utf-8")
+                opened.rotator = _put_away
+                self._opened = opened
             except OSError:
                 self._opened = logging.StreamHandler()
             self._opened.setFormatter(self.formatter)
         self._opened.emit(record)
+
+
+def _put_away(full: str, older: str) -> None:
+    """A full log gets another name; on Windows not while a second window has it open, and it goes on in it."""
+    with contextlib.suppress(OSError):
+        os.rename(full, older)
 
 
 def _route_qt_messages() -> None:
