@@ -14,5 +14,6 @@ def test_what_is_typed_is_a_path_from_home_and_never_a_fault(tmp_path: Path, mon
     told = {
         "": None, "  ": None, "~": tmp_path, " ~/cells ": tmp_path / "cells", "/data/cells": Path("/data/cells"),
         "cells": tmp_path / "cells", "~nobody who is here/cells": tmp_path / "~nobody who is here/cells",
+        '"/data/my cells"': Path("/data/my cells"), '"': tmp_path / '"',
     }  # fmt: skip
     assert {text: typed_path(text) for text in told} == told

@@ -44,9 +44,11 @@ def _kept(chosen: str, last: str) -> Path | None:
 def typed_path(text: str) -> Path | None:
     """What was typed in a field, with ~ for the home folder, where a name alone is meant to be; None for nothing.
 
-    "~somebody" who is not known here is a name like any other.
+    "~somebody" who is not known here is a name like any other. Windows' "Copy as path" puts it in quotes.
     """
     text = text.strip()
+    if len(text) > 2 and text[0] == text[-1] == '"':
+        text = text[1:-1].strip()
     return Path.home() / os.path.expanduser(text) if text else None
 
 
