@@ -23,6 +23,10 @@ from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.errors import WorkbenchError
 from workbench.settings import rows
 from workbench.training import validate
+from workbench.training.machine import Precision
+from workbench.training.runtime import Runtime
+from workbench.training.settings import TrainingSettings
+from workbench.training.step import Stepper
 
 plugins.loaded()
 NAMES = detectors.load_all().names()
@@ -199,6 +203,25 @@ def test_padding_changes_nothing(name: str) -> None:
     wider = targets([(4, 6, 30, 40, 0), (40, 10, 60, 20, 2), *[(0, 0, 0, 0, -1)] * 70], [(10, 10, 50, 60, 1)])
     for term, value in detector.loss(raw, TWO).items():
         torch.testing.assert_close(detector.loss(raw, wider)[term], value)
+
+
+def test_an_image_is_turned_against_the_network_by_its_own_loss_alone(name: str) -> None:
+    """Self-adversarial training: as far whatever else goes through the network at once."""
+    detector = build(name)
+    if detector.samples:
+        pytest.skip("its loss is that of a random part")
+    stepper = Stepper(detector, TrainingSettings(batch=4), Runtime(torch.device("cpu"), Precision("fp32", "")))
+    settle_norms(detector, 0)
+    detector(images(4))  # or norms that have counted nothing let hardly any slope through
+    pictures = images(4) / 2 + 0.25
+
+    def moved(some: Tensor, strength: float) -> Tensor:
+        stepper._attack = strength
+        return stepper._turned(detector, some) - some
+
+    strength = next(one for one in (1e-3, 0.1, 10, 1e3, 1e5) if moved(pictures, one).abs().max() > 1e-3)
+    together, alone = moved(pictures, strength), torch.cat([moved(one[None], strength) for one in pictures])
+    torch.testing.assert_close(together, alone, rtol=1e-2, atol=1e-2 * float(together.abs().max()))
 
 
 def test_an_ignore_region_teaches_neither_object_nor_background(name: str) -> None:

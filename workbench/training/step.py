@@ -311,22 +311,21 @@ class Stepper:
         3.3; rule 30). One step down the slope of the loss for empty images, per image; no weight or norm changes.
         Darknet also weighs each prediction by the root of its box's share of the image.
         """
-        leaf, count = images.detach().requires_grad_(), len(images)
-        nothing = Targets(
-            images.new_zeros(count, 0, 4), images.new_zeros(count, 0).long(), images.new_zeros(count, 0).bool()
-        )
+        leaf, none = images.detach().requires_grad_(), images.new_zeros(len(images), 0)
+        nothing = Targets(none[..., None].expand(-1, -1, 4), none.long(), none.bool())
+        parts = 1 if member.shared_divisor else len(images)  # by which each image's own loss is divided
         member.eval()
         try:
             with self.runtime.autocast():
                 raw = member(leaf)
             loss = sum(member.loss(raw, nothing).values(), torch.zeros((), device=self.device))
-            (slope,) = torch.autograd.grad(loss * count if self._scale is None else self._scaled(loss), leaf)
+            (slope,) = torch.autograd.grad(loss * parts if self._scale is None else self._scaled(loss), leaf)
         finally:
             member.train()
             if self.resting:
                 freezing.rest(member, True, weights=self._wrapped is None)
         if self._scale is not None:  # or fp16 would round small slopes to nothing
-            slope = slope / self._scaled(torch.ones((), device=self.device)) * count
+            slope = slope / self._scaled(torch.ones((), device=self.device)) * parts
         return (images - self._attack * slope).clamp(0, 1)
 
     def halve(self) -> None:
