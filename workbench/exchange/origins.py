@@ -197,7 +197,7 @@ def _keep_files(
     is_damaged = any(remark.level == "refused" for remark in reading.remarks)
     whole = [file for file, count in spoken.items() if not left[file] and not (is_damaged and count > 1)]
     root = reading.source if reading.source.is_dir() else reading.source.parent
-    names = dict[Path, str]()
+    names, given = dict[Path, str](), set[str]()
     with contextlib.suppress(WorkbenchError), atomic_path(archive) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
             for file in whole:
@@ -205,10 +205,11 @@ def _keep_files(
                     told = stamp(file)
                     if told == read_at.get(file) and told[0] <= LIMIT:
                         name = _text(shown(file, root)) if file.is_relative_to(root) else ""
-                        if not name or name in names.values():
+                        if not name or name in given:
                             name = f"{len(names)}/{_text(file.name)}"
                         packed.writestr(_entry(name), file.read_bytes())
                         names[file] = name
+                        given.add(name)
         return names
     return {}
 
