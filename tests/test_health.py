@@ -186,7 +186,7 @@ def test_rare_labels_and_labels_missing_from_a_split_are_told(folder: Path) -> N
 
 def test_closing_it_early_ends_its_threads(folder: Path) -> None:
     with sound(folder) as document:
-        looking = health.examine(document.snapshot(), threads=2)
+        looking = health.examine(document.snapshot())
         next(looking)
         looking.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("health")]

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import os
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,26 +70,12 @@ class Health:
         return sum(finding.level == "problem" for finding in self.findings)
 
 
-def examine(snapshot: Snapshot, *, open_files: bool = True, threads: int = THREADS) -> Iterator[Looked | Health]:
+def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[Looked | Health]:
     """Yield Looked while files are opened, and Health last. Closing it early ends the threads."""
     opened: dict[int, str] = {}
     findings = [*_boxes(snapshot), *_labels(snapshot), *_splits(snapshot), *_states(snapshot)]
     if open_files:
-        files = [_File()] * len(snapshot)
-        with ThreadPoolExecutor(threads, "health") as pool:
-            waiting: deque[tuple[int, Future[_File]]] = deque()
-            try:
-                for index in range(len(snapshot)):
-                    waiting.append((index, pool.submit(_opened, snapshot, index)))
-                    if len(waiting) > 2 * threads:
-                        files[waiting[0][0]] = waiting[0][1].result()
-                        yield Looked(waiting.popleft()[0] + 1, len(snapshot))
-                while waiting:
-                    files[waiting[0][0]] = waiting[0][1].result()
-                    yield Looked(waiting.popleft()[0] + 1, len(snapshot))
-            finally:
-                for _, future in waiting:
-                    future.cancel()
+        files = yield from _files(snapshot)
         findings += [finding for file in files for finding in file.findings]
         findings += _alike(snapshot, files)
         opened = {image.id: file.problem for image, file in zip(snapshot.images, files, strict=True)}
@@ -113,6 +99,24 @@ class _File:
     print: int | None = None
     findings: tuple[Finding, ...] = ()
     problem: str = ""
+
+
+def _files(snapshot: Snapshot) -> Generator[Looked, None, list[_File]]:
+    """Opens each image in a few threads; returns what was found, in the order of the images."""
+    found: list[_File] = []
+    waiting: deque[Future[_File]] = deque()
+    with ThreadPoolExecutor(THREADS, "health") as pool:
+        try:
+            for index in range(len(snapshot)):
+                waiting.append(pool.submit(_opened, snapshot, index))
+                is_last = index + 1 == len(snapshot)
+                while len(waiting) > (0 if is_last else 2 * THREADS):
+                    found.append(waiting.popleft().result())
+                    yield Looked(len(found), len(snapshot))
+        finally:
+            for future in waiting:
+                future.cancel()
+    return found
 
 
 def _opened(snapshot: Snapshot, index: int) -> _File:
