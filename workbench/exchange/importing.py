@@ -129,27 +129,11 @@ def _plan(
             taken.append(one)
             continue
         differences.append(difference)
-        if difference.kept is not None:  # what could be read does not lower its state
-            one = dataclasses.replace(one, state=higher(one.state, one.image.state))
-            if difference.kept and settings.on_existing != "keep":
-                _tell_kept(one, difference.kept, report)
-        if difference.changed is Changed.NOWHERE:
-            taken.append(dataclasses.replace(one, same=True))
-        elif settings.on_existing in ("replace", "add") or (
-            settings.on_existing == "update" and difference.changed is Changed.FILE
-        ):
-            if settings.on_existing == "add":
-                more = difference.others
-                if difference.twins:
-                    _tell_twins(one, difference, report)
-                taken.append(dataclasses.replace(one, besides=more) if more else dataclasses.replace(one, same=True))
-            else:
-                more, other, gone = difference.more, difference.other, difference.gone
-                taken.append(dataclasses.replace(one, instead=True, besides=more, other=other, gone=gone))
-        else:
+        chosen = _chosen(one, difference, settings.on_existing, report)
+        if chosen is None:
             left += 1
-            if settings.on_existing != "keep":
-                _leave(one, difference, report)
+        else:
+            taken.append(chosen)
     counts = document.box_counts()
     finished = sum(
         1
@@ -185,6 +169,27 @@ def _plan(
         finished=finished,
         new_splits=sum(1 for one in taken if gets_split(one, settings)),
     )
+
+
+def _chosen(one: Matched, difference: Difference, on_existing: str, report: Report) -> Matched | None:
+    """An image that the project has with other boxes, as it is to be imported; None: it is left as it is."""
+    if difference.kept is not None:  # what could be read does not lower its state
+        one = dataclasses.replace(one, state=higher(one.state, one.image.state))
+        if difference.kept and on_existing != "keep":
+            _tell_kept(one, difference.kept, report)
+    if difference.changed is Changed.NOWHERE:
+        return dataclasses.replace(one, same=True)
+    if on_existing == "add":
+        if difference.twins:
+            _tell_twins(one, difference, report)
+        more = difference.others
+        return dataclasses.replace(one, besides=more) if more else dataclasses.replace(one, same=True)
+    if on_existing == "replace" or (on_existing == "update" and difference.changed is Changed.FILE):
+        more, other, gone = difference.more, difference.other, difference.gone
+        return dataclasses.replace(one, instead=True, besides=more, other=other, gone=gone)
+    if on_existing != "keep":
+        _leave(one, difference, report)
+    return None
 
 
 def _labels_told(reading: Reading, taken: Sequence[Matched], known: int) -> dict[str, None]:
