@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from workbench.inference.exporters import Arrays
 
-KINDS = ("onnx", "torchscript", "pt2", "state-dict", "safetensors")  # as runtime_child.OPENERS has them
 PATIENCE = 600.0  # seconds that an answer may take: the largest network on the slowest machine takes 20
 
 
@@ -116,10 +115,11 @@ def _begun() -> subprocess.Popen[bytes]:
 
 
 class Apart:
-    """A file opened as one of KINDS, until it is closed. `threads` 0: as the library likes. Not for two threads.
+    """A model file, open in its own library in another process until it is closed. Not for use by two threads.
 
-    In `process`, which then can't be asked of an earlier file any more, or in one of its own. `runs`: else it holds
-    weights alone. `card` is the description that lies inside it, `versions` those of Python and the library.
+    `kind` is a key of runtime_child.OPENERS; `threads` 0 leaves their number to the library. A `process` that is handed
+    over lets go of the file that it had before; by default the file gets a process of its own. `runs` is False where
+    the file holds weights alone. `card` is the description inside the file, `versions` those of Python and the library.
     NotRunnable if it can't be opened.
     """
 

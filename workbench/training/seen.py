@@ -54,7 +54,6 @@ class Seen:
     step: int = -1  # of the run, from 0; -1: as it is, without augmentation
     steps: int = 0  # of the run
     place: int = 0  # in the step's batch
-    calm: bool = True
     attacked: bool = False  # whether the step turns its images against the network, which is not shown
     places: int = 0  # in the step's batch, all together
     epochs: int = 0  # of the training, which may be more than the recipe's (least_steps)
@@ -170,8 +169,7 @@ class Course:
             self.snapshot, batch.images[0], batch.boxes[0][there], self.data.labels[rows],
             batch.ignore[0][there], rows, sources, tuple(among),
             lost(self.data, pieces, np.flatnonzero(own), by_centre=settings.overlap_crop > 0), step, plan.steps, place,
-            calm, schedule.attack(settings, step, plan.steps) > 0, plan.batch,
-            plan.epochs,
+            schedule.attack(settings, step, plan.steps) > 0, plan.batch, plan.epochs,
         )  # fmt: skip
 
     def _with_pixels(self, sources: NDArray[np.int64]) -> Dataset:

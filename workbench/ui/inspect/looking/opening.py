@@ -21,7 +21,7 @@ class LookElsewhere(QPushButton):
     def __init__(self, session: Session, page: QWidget, choice: Choice) -> None:
         super().__init__("Other images…")
         self.setObjectName("inspect-elsewhere")
-        self._session, self._page, self._choice = session, page, choice
+        self._session, self._choice = session, choice
         self._action = make(page, "look-elsewhere", self.open, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.setToolTip(self._action.toolTip())
         self.clicked.connect(self.open)

@@ -39,7 +39,6 @@ class Transport(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._source: Source | None = None
         self.back = icon_button("looking-back", "mdi6.skip-previous-outline", "The picture before")
         self.play = icon_button("looking-play", _PLAY, "Play, or pause")
         self.on = icon_button("looking-on", "mdi6.skip-next-outline", "The next picture")
@@ -77,7 +76,6 @@ class Transport(QWidget):
 
     def show_source(self, source: Source | None) -> None:
         """From its beginning; does not emit `moved`."""
-        self._source = source
         count = source.count if source is not None else 0
         self.slider.blockSignals(True)
         self.slider.setRange(0, max(count - 1, 0))
