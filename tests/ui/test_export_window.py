@@ -14,7 +14,7 @@ from tests.ui.hand import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
-from workbench.exchange import apply_import, keep_files, plan_import
+from workbench.exchange import apply_import, exported, keep_files, plan_import
 from workbench.ui.main_window import MainWindow
 
 
@@ -69,6 +69,21 @@ def test_labels_are_exported_and_the_losses_are_told_before(
     exporting.folder.setText(str(tmp_path / "out"))
     exporting.write()
     assert list((tmp_path / "out").rglob("*.json"))
+
+
+def test_an_export_that_ends_as_its_project_is_closed_is_noted_in_it(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    """A change of the labels' order would else not be told of this folder."""
+    window = open_window(labelled, "data")
+    exporting = Exporting(qtbot, window)
+    exporting.choose("yolo")
+    exporting.folder.setText(str(tmp_path / "out"))
+    exporting.wait()
+    exporting.button.click()
+    window.session.close()
+    with Document.open(labelled, read_only=True) as document:
+        assert [one.folder for one in exported.known(document)] == [tmp_path / "out"]
 
 
 def test_what_the_last_export_wrote_is_replaced_only_when_asked(

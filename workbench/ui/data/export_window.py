@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import QCoreApplication, QTimer, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -39,6 +39,8 @@ _USUAL = "yolo"
 """The format proposed where nothing came in by an import."""
 _SETTLE = 300
 """Milliseconds after an edit until the losses are counted anew: edits come in rows."""
+PATIENCE = 30_000
+"""Milliseconds that closing a project waits for what is being written, as it does for all jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class ExportWindow(QDialog):
         self._is_chosen = False  # the format, by a person
         self._known: dict[str, tuple[Remark, ...]] = {}  # what formats would lose, as long as nothing is edited
         self._counting: Job | None = None
-        self._is_writing = False
+        self._writing: Job | None = None
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE)
         self._settle.timeout.connect(self._show_losses)
         self._write = QPushButton("Export")
@@ -105,6 +107,7 @@ class ExportWindow(QDialog):
         self._lay_out()
         session.edited.connect(self._edited)
         session.document_changed.connect(self._leave)
+        session.closing.connect(self._finish_writing)
         self.resize(640, 420)
 
     def _lay_out(self) -> None:
@@ -216,7 +219,7 @@ class ExportWindow(QDialog):
 
     def _enable(self) -> None:
         known = str(self._format.currentData()) in self._known
-        self._write.setEnabled(known and not self._is_writing and not self._settle.isActive())
+        self._write.setEnabled(known and self._writing is None and not self._settle.isActive())
 
     @Slot()
     def write(self) -> None:
@@ -231,7 +234,7 @@ class ExportWindow(QDialog):
         job.reported.connect(self._written)
         job.failed.connect(self._failed)
         job.finished.connect(self._ended)
-        self._is_writing = True
+        self._writing = job
         self._enable()
         self._session.start(job)
 
@@ -250,6 +253,12 @@ class ExportWindow(QDialog):
         told = [f"{one.file}: {one.sentence}" if one.file else one.sentence for one in report.remarks]
         self._losses.setPlainText("\n".join(told))
 
+    @Slot()
+    def _finish_writing(self) -> None:
+        """The project is closed: it notes first what was written, or an edit of labels would not be told of it."""
+        if self._writing is not None and self._writing.wait(PATIENCE):
+            QCoreApplication.sendPostedEvents(self._writing)
+
     @Slot(object)
     def _failed(self, error: object) -> None:
         """Told in the corner, too; here is where a person looks."""
@@ -260,7 +269,7 @@ class ExportWindow(QDialog):
 
     @Slot()
     def _ended(self) -> None:
-        self._is_writing = False
+        self._writing = None
         self._look_at_folder()
         self._enable()
 
