@@ -6,6 +6,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,30 @@ def test_a_new_label_is_in_a_file_that_lists_labels(tmp_path: Path) -> None:
         go_out(document, tmp_path / "out", "coco", copied=False)
     told = json.loads((tmp_path / "out" / "annotations" / "instances_train.json").read_bytes())
     assert [one["name"] for one in told["categories"]] == ["cat", "dog", "bird"]
+
+
+def test_ids_of_coco_stay_also_of_images_and_labels_without_boxes(tmp_path: Path) -> None:
+    """One box moved, and every image without boxes had another number: detections are judged by it."""
+    folder = foreign(tmp_path, "coco")
+    file = folder / "annotations" / "instances_train.json"
+    told = json.loads(file.read_bytes())
+    told["categories"] = [{"id": 7, "name": "cat"}, {"id": 3, "name": "bird"}, {"id": 90, "name": "dog"}]
+    for one in told["annotations"]:
+        one["category_id"] = {1: 7, 2: 90}[one["category_id"]]
+        one["image_id"] += 500
+    for one in told["images"]:
+        one["id"] += 500
+    told["annotations"] = [one for one in told["annotations"] if one["image_id"] != 502]
+    file.write_text(json.dumps(told))
+    with Document.create(tmp_path / "second") as document:
+        come_in(document, folder, "coco")
+        box = document.boxes(next(image.id for image in document.images() if image.name == "p0.jpg"))[0]
+        document.do(edits.ReplaceBoxes((replace(box, xyxy=(1, 1, 9, 9)),)))
+        document.do(edits.AddLabels((Label(0, "fish"),)))
+        go_out(document, tmp_path / "out", "coco", copied=False)
+    out = json.loads((tmp_path / "out" / "annotations" / "instances_train.json").read_bytes())
+    assert {one["file_name"]: one["id"] for one in out["images"]} == {"p0.jpg": 501, "p1.jpg": 502, "p2.jpg": 503}
+    assert {one["name"]: one["id"] for one in out["categories"]} == {"cat": 7, "bird": 3, "dog": 90, "fish": 91}
 
 
 def test_a_file_that_speaks_of_images_that_did_not_come_is_written_anew(tmp_path: Path) -> None:

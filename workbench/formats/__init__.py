@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -166,6 +166,27 @@ class Format(Protocol):
 
         The caller has them put on disk (files.sync_all), so many small files may be written with sync=False.
         """
+
+
+Id = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """The ids that images, by their place in a snapshot, and labels, by name, had in the files that they came in."""
+
+    images: Mapping[int, Id]
+    labels: Mapping[str, Id]
+
+
+class Numbers(Format, Protocol):
+    """What a format may do besides, in whose files images and labels have ids: they stay when the files are edited."""
+
+    def ids_in(self, data: bytes) -> tuple[dict[str, Id], dict[str, Id]]:
+        """Of images by name, and of labels by name, in a file of this format; none in what can't be read."""
+
+    def write(self, snapshot: Snapshot, folder: Path, former: Former | None = None) -> tuple[Path, ...]:
+        """As Format.write; what no box remembers is asked of `former`."""
 
 
 class Advises(Format, Protocol):

@@ -12,17 +12,17 @@ import json
 import mmap
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from workbench.core import strict_json
 from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
-from workbench.formats.parts.coco_json import CocoFile, CocoImage, is_id, parse_coco
+from workbench.formats import Former, Id, ReadImage, Reading, ReadSettings, Source, register
+from workbench.formats.parts.coco_json import CocoFile, CocoImage, ids_in, is_id, parse_coco
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     distinct_paths,
@@ -38,6 +38,7 @@ from workbench.formats.parts.report import none_found, read_bytes
 _OTHER_TASKS = ("captions_", "panoptic_", "stuff_", "labels_", "image_info_", "person_keypoints_")
 _NAMED = re.compile(r"^instances_|[._]coco\.json$", re.IGNORECASE)
 _IMAGE_FOLDER = "images"
+Key = TypeVar("Key")
 
 
 @register("coco")
@@ -60,8 +61,11 @@ class Coco:
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
         return tuple(f"{_IMAGE_FOLDER}/{path}" for path in distinct_paths(snapshot.images))
 
-    def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
-        documents = _documents(snapshot, self.places(snapshot))
+    def ids_in(self, data: bytes) -> tuple[dict[str, Id], dict[str, Id]]:
+        return ids_in(data)
+
+    def write(self, snapshot: Snapshot, folder: Path, former: Former | None = None) -> tuple[Path, ...]:
+        documents = _documents(snapshot, self.places(snapshot), former or Former({}, {}))
         written = []
         for split, document in documents.items():
             name = "default" if list(documents) == [Split.NONE] else SPLIT_NAMES[split]
@@ -199,11 +203,11 @@ def _near(file: Path) -> tuple[str, ...]:
     return (file.parent.name, *words)
 
 
-def _documents(snapshot: Snapshot, places: Sequence[str]) -> dict[Split, dict[str, Any]]:
+def _documents(snapshot: Snapshot, places: Sequence[str], former: Former) -> dict[Split, dict[str, Any]]:
     """One document per split in the order train, val, test, none; ids run through all of them."""
     notes = [kept(extra, "coco") or {} for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
-    categories = _category_ids(snapshot, notes)
-    image_ids = _image_ids(snapshot, notes)
+    categories = _category_ids(snapshot, notes, former)
+    image_ids = _image_ids(snapshot, notes, former)
     box_ids = _given([_told(note, key="id") for note in notes])
     listed = [{"id": categories[i], "name": label.name, "supercategory": ""} for i, label in enumerate(snapshot.labels)]
     documents: dict[Split, dict[str, Any]] = {}
@@ -258,15 +262,23 @@ def _annotation(
     return entry | {k: v for k, v in others.items() if k not in entry} if isinstance(others, dict) else entry
 
 
-def _category_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]]) -> list[int | str]:
-    told = [Counter[int | str]() for _ in snapshot.labels]
+def _category_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: Former) -> list[int | str]:
+    told = [_before(former.labels, label.name) for label in snapshot.labels]
     for label, note in zip(snapshot.label_index.tolist(), notes, strict=True):
         told[label].update(_told(note, key="category_id"))
     return _given(told)
 
 
-def _image_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]]) -> list[int | str]:
-    return _given([_told(*notes[snapshot.rows(i)], key="image_id") for i in range(len(snapshot))])
+def _image_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: Former) -> list[int | str]:
+    told = [_before(former.images, i) for i in range(len(snapshot))]
+    for i, one in enumerate(told):
+        one.update(_told(*notes[snapshot.rows(i)], key="image_id"))
+    return _given(told)
+
+
+def _before(known: Mapping[Key, int | str], key: Key) -> Counter[int | str]:
+    """The id of before, which goes behind any that a box says."""
+    return Counter({known[key]: 0}) if key in known else Counter()
 
 
 def _told(*notes: dict[str, Any], key: str) -> Counter[int | str]:
@@ -277,7 +289,7 @@ def _told(*notes: dict[str, Any], key: str) -> Counter[int | str]:
 def _given(told: Sequence[Counter[int | str]]) -> list[int | str]:
     """The id that each one's boxes came with, mostly; of several that claim one, whoever has most of its boxes.
 
-    The others (labels and images without boxes, what was drawn here) get new ones behind them. To count all anew for
+    The others (what was drawn or added here) get new ones behind them. To count all anew for
     one drawn box would tell whoever kept the old numbers that cars are dogs.
     """
     claims = [(count, place, id) for place, ids in enumerate(told) for id, count in ids.items()]

@@ -12,14 +12,13 @@ from typing import Any, TypeGuard
 from workbench.core import strict_json
 from workbench.core.project import XYXY, State
 from workbench.errors import Refused
-from workbench.formats import ReadBox
+from workbench.formats import Id, ReadBox
 from workbench.formats.parts.corners import SANE, around
 from workbench.formats.parts.json_values import is_clean, is_number
 from workbench.formats.parts.layout import keep, number
 
 _STANDARD = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "segmentation", "attributes"}
 _FLAGS = ("difficult", "truncated", "occluded")
-Id = int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,21 @@ def parse_coco(data: bytes, file: str) -> CocoFile:
         if not isinstance(root.get(key, []), list):
             raise Refused(file, f"{key}: expected a list")
     return _Document(root, file).read()
+
+
+def ids_in(data: bytes) -> tuple[dict[str, Id], dict[str, Id]]:
+    """The ids of images and of categories by their names, in a document that was read before; of several the first."""
+    try:
+        root = strict_json.parse(data, "")
+    except Refused:
+        return {}, {}
+    found: list[dict[str, Id]] = []
+    for key, name in (("images", "file_name"), ("categories", "name")):
+        listed = root.get(key) if isinstance(root, dict) else None
+        entries = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        ids = [(one.get(name), one.get("id")) for one in reversed(entries)]
+        found.append({text.strip(): id for text, id in ids if isinstance(text, str) and is_id(id)})
+    return found[0], found[1]
 
 
 class _Document:
