@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from workbench.core import image_check, images
 from workbench.core.document import Document
 from workbench.errors import Refused
 from workbench.ui import crashes
+from workbench.ui.job import Job
 from workbench.ui.session import Session
 
 # The real program, without a screen: it selects the second image and dies in some way, or tells what it shows.
@@ -101,6 +103,27 @@ def test_after_a_crash_the_next_start_says_so_and_shows_the_same_image(
     assert (code, seen) == (0, {"project": "", "image": "", "told": []}), "that start ended by itself"
 
 
+def test_a_training_that_a_kill_ended_is_told_with_it(tmp_path: Path, qtbot: QtBot) -> None:
+    session = Session()
+    note = crashes.Note(session, tmp_path / "running")
+
+    def killed() -> str:
+        """What the next start would say now."""
+        folder = tmp_path / "left"
+        folder.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "running" / f"{os.getpid()}.json", folder / "999999.json")
+        (crash,) = crashes.left(folder)
+        return crash.sentence.partition("Log tells more.")[2]
+
+    assert killed() == ""
+    session.start(Job("Training tiny-1", lambda job: iter([job.stop.wait(20)]), session, pauses=True))
+    session.runs_changed.emit()
+    assert killed() == " Training tiny-1 was interrupted: Resume on the Train page goes on with it."
+    assert session.end_jobs()
+    assert killed() == ""
+    note.end()
+
+
 def test_a_window_that_runs_has_not_crashed(tmp_path: Path) -> None:
     ours = crashes.Note(session=_Session(), folder=tmp_path)  # type: ignore[arg-type]
     assert crashes.left(tmp_path) == []
@@ -123,6 +146,7 @@ class _Signal:
 
 class _Session:
     image_changed, document_changed, document, image_id = _Signal(), _Signal(), None, 0
+    runs_changed, job_ended, jobs = _Signal(), _Signal(), ()
 
 
 KILLS = """

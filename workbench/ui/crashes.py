@@ -47,13 +47,15 @@ class Crash:
     reason: str
     stacks: str
     recent: tuple[int, ...] = ()  # images that it showed before, the last one first
+    training: str = ""  # the title of the job that trained then
 
     @property
     def sentence(self) -> str:
         why = self.reason or "it was ended from outside, or the machine stopped"
+        resume = f" {self.training} was interrupted: Resume on the Train page goes on with it." if self.training else ""
         return (
             f"Workbench did not end by itself on {self.when.day} {self.when:%B, %H:%M}: {why}."
-            " Your edits are on disk; Help > Log tells more."
+            f" Your edits are on disk; Help > Log tells more.{resume}"
         )
 
 
@@ -84,6 +86,8 @@ class Note(QObject):
         self._lock = Lock(folder, f"{os.getpid()}.lock")
         session.image_changed.connect(self.write)
         session.document_changed.connect(self.write)
+        session.runs_changed.connect(self.write)  # a training has begun
+        session.job_ended.connect(self.write)
         self.write()
 
     @Slot()
@@ -91,7 +95,9 @@ class Note(QObject):
         document = self._session.document
         image = self._session.image_id
         self._recent = [image, *(id for id in self._recent if id != image)][:_RECENT]
+        training = next((job.title for job in self._session.jobs if job.pauses), "")
         shown = {"project": str(document.folder) if document else "", "image": image, "recent": self._recent}
+        shown |= {"training": training}
         with contextlib.suppress(WorkbenchError):  # a full disk: there is nothing to be said about it here
             atomic_write(self._file, json.dumps(shown), sync=False)
 
@@ -124,7 +130,7 @@ def _read(file: Path, process: int) -> Crash | None:
         when = datetime.fromtimestamp(file.stat().st_mtime)
         shown = json.loads(file.read_text(encoding="utf-8"))
         project, image = str(shown["project"]), int(shown["image"])
-        recent = tuple(int(id) for id in shown.get("recent", ()))
+        recent, training = tuple(int(id) for id in shown.get("recent", ())), str(shown.get("training", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     stacks = ""
@@ -133,7 +139,7 @@ def _read(file: Path, process: int) -> Crash | None:
         stacks = file.read_text(encoding="utf-8", errors="replace")[:_SHOWN]
         when = max(when, datetime.fromtimestamp(file.stat().st_mtime))
     fatal = _FATAL.search(stacks)
-    return Crash(when, Path(project) if project else None, image, fatal[1] if fatal else "", stacks, recent)
+    return Crash(when, Path(project) if project else None, image, fatal[1] if fatal else "", stacks, recent, training)
 
 
 class Return(QObject):
