@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,12 @@ from tests.inference.stub import stub, write_pictures
 from workbench import console
 from workbench.cli import main
 from workbench.cli import predict as command
+from workbench.core.document import Document
+from workbench.core.edits import AddLabels, ChangeLabel
+from workbench.core.project import Label
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
+from workbench.training import events
 
 Capture = pytest.CaptureFixture[str]
 
@@ -62,6 +67,22 @@ def order(out: Path) -> dict[str, object]:
     """What was asked, as the job keeps it."""
     (job,) = out.glob("parts/*/job.json")
     return dict(json.loads(job.read_text())["order"])
+
+
+def test_labels_of_a_project_that_were_renamed_since_are_called_as_they_are_now(pictures: Path, tmp_path: Path) -> None:
+    with Document.create(tmp_path / "p", pictures) as document:
+        document.do(AddLabels((Label(0, "dog"),)))
+        document.do(ChangeLabel(replace(document.labels()[0], name="Hund")))
+    run = tmp_path / "p" / "runs" / "first"
+    run.mkdir(parents=True)
+    (run / "best.safetensors").write_bytes(b"weights")
+    (run / "events.jsonl").write_text(events.to_json(events.Finished(1, 1, False, 0.5, 1.0, "")) + "\n")
+    operating_point.write(run, OperatingPoint(0.4, (("dog", 0.6),)))
+    out = tmp_path / "out"
+    assert main(["predict", str(tmp_path / "p"), str(pictures), "--out", str(out), "--format", "json"]) == console.DONE
+    assert {found["label"] for one in json.loads((out / "predictions.json").read_text("utf-8"))
+            for found in one["detections"]} == {"cat", "Hund"}  # fmt: skip
+    assert order(out)["own"] == [["Hund", 0.6]]
 
 
 def test_the_operating_point_of_the_run_is_taken_unless_another_is_asked(

@@ -14,15 +14,18 @@ import numpy as np
 import pytest
 import torch
 
+from tests.inference.labelled import snapshot_of
 from workbench.core.detections import Candidates
 from workbench.errors import WorkbenchError
 from workbench.inference import export as exporting
 from workbench.inference import exporters, graph, model_card, operating_point
+from workbench.inference.events import ExportDone
 from workbench.inference.export import card_of
 from workbench.inference.exporters import Card, ExportSettings, result_code
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.predict import Predictor
 from workbench.inference.verification import Verification
+from workbench.training.header import read_header
 
 POINT = OperatingPoint(0.4, (("cat", 0.7), ("cow", 0.9), ("鳥", 0.1)), 0.5, "diou", 50, "best.safetensors")
 CARD = Card("toy", ("cat", "Hündin", "鳥"), 100, "stretch", 0.4, 0.5, "diou", label_scores={"cat": 0.7, "鳥": 0.1})
@@ -59,6 +62,31 @@ def test_a_run_that_was_renamed_goes_out_by_its_name_of_now(run: Path, cards: li
     (renamed / "events.jsonl").touch()  # a run, not a lone checkpoint
     list(exporting.export(renamed / "best.safetensors", renamed / "out", ["safetensors"]))
     assert [card.provenance["run"] for card in cards] == ["first", "renamed"]
+
+
+def test_labels_that_were_renamed_since_go_out_by_their_names_of_now(run: Path, photographs: list[Path]) -> None:
+    """In all that is written, with their own confidences; a checkpoint without its run is of who knows what project."""
+    truth = snapshot_of(photographs[:1], [[]], ["Katze", "Hündin", "鳥"])
+    truth = dataclasses.replace(truth, former_names=(("cat", "Katze"),))
+
+    def exported(folder: Path) -> tuple[list[str], dict[str, float], list[str]]:
+        events = list(exporting.export(run / "best.safetensors", folder, ["safetensors"], photographs[:1], None, truth))
+        assert isinstance(events[-1], ExportDone)
+        assert [one.format for one in events[-1].results] == ["safetensors"]
+        told = json.loads((folder / "safetensors" / "model.json").read_text("utf-8"))
+        labels = [label.name for label in read_header(folder / "safetensors" / "model.safetensors").labels]
+        return told["labels"], told["operating_point"]["confidence_of_labels"], labels
+
+    old, own, inside = exported(run / "lone")
+    assert old == inside == ["cat", "Hündin", "鳥"]
+    assert own == {"cat": 0.7, "鳥": 0.1}
+    (run / "events.jsonl").touch()
+    new, own, inside = exported(run / "out")
+    assert new == inside == ["Katze", "Hündin", "鳥"]
+    assert own == {"Katze": 0.7, "鳥": 0.1}
+    assert (
+        (run / "out" / "safetensors" / "MODEL_CARD.md").read_text("utf-8").startswith("# yolov4-tiny: Katze, Hündin,")
+    )
 
 
 def test_another_confidence_for_all_leaves_the_labels_their_own(predictor: Predictor) -> None:

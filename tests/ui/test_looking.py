@@ -24,6 +24,8 @@ from tests.ui.test_accessible import controls, described
 from workbench import plugins
 from workbench.core.detections import Kind
 from workbench.core.document import Document
+from workbench.core.edits import AddLabels, ChangeLabel
+from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point, webcam
 from workbench.inference.operating_point import OperatingPoint
@@ -329,6 +331,22 @@ def test_everything_opened_is_written_in_the_formats_ticked(
     for action in formats.values():
         action.setChecked(False)
     assert not find(window, QPushButton, "looking-write").isEnabled()
+
+
+def test_labels_that_were_renamed_since_are_called_as_they_are_now(
+    qtbot: QtBot, session: Session, window: LookingWindow, folder: Path, tmp_path: Path
+) -> None:
+    assert session.document is not None
+    session.do(AddLabels((Label(0, "cat"),)))
+    session.do(ChangeLabel(replace(session.document.labels()[-1], name="Katze")))
+    opened(qtbot, window, folder)
+    assert window._seen is not None
+    assert [label.name for label in window._seen.labels] == ["Katze", "dog"]
+    window.write_into(tmp_path)
+    writer = window._write
+    assert isinstance(writer, Writer)
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert tuple(writer.wishes[0].former) == (("cat", "Katze"),)
 
 
 def test_results_go_into_a_folder_of_their_own_and_what_was_stopped_is_gone_on_with(

@@ -142,7 +142,8 @@ def _look(
     say(f"{name}:", quiet=quiet)
     predictor = Predictor.open(file, device)
     done = show_evaluation(evaluate_run(predictor, snapshot, split, folder), quiet=quiet)
-    names, point = [label.name for label in done.truth.labels], operating_point.read(folder, file.name)
+    names = [label.name for label in done.truth.labels]
+    point = operating_point.read(folder, file.name, snapshot.former_names)
     best = evaluated.chosen_before(folder, file.name, split)
     at = best.confidence if best else scoring.best_confidence(done.evaluation)
     wanted = np.full(len(names), at if confidence is None else confidence)

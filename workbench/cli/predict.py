@@ -29,6 +29,7 @@ from workbench.cli.options import (
 from workbench.console import result, say
 from workbench.core import words
 from workbench.core.detections import KINDS
+from workbench.core.former_names import Former, names_now
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -195,14 +196,15 @@ def _predict(
     from workbench.training import torchrun
 
     plugins.loaded()
-    file, run_folder = _checkpoint(project, run, which)
+    file, run_folder, former = _checkpoint(project, run, which)
     with torchrun.joined() as runtime:
         if wish.webcam is None:
             check_sources(wish.sources)
         shard = _shard(wish.shard, runtime)
         quiet = as_json or not runtime.main
         predictor = _open(file, *place, runtime)
-        point = _point(wish, file, run_folder, predictor, quiet=quiet)
+        predictor.call_labels(former)
+        point = _point(wish, file, run_folder, former, predictor, quiet=quiet)
         say(f"Looking with {_name(file)}, from a confidence of {point.confidence:g}.", quiet=quiet)
         asked = _asked(wish, shard, predictor, point)
         if wish.webcam is not None:
@@ -218,17 +220,18 @@ def _predict(
     return _tell(merge(wish.out, wish.formats, wish.ids), as_json=as_json)
 
 
-def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None]:
-    """The file, and the folder of the run that it is of."""
+def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None, Former]:
+    """The file, the folder of the run that it is of, and what labels of the project were called before."""
     if project.suffix in FOREIGN:
         command = shlex.join(["workbench", "import-weights", str(project), f"{project.stem}.safetensors", "--detector"])
         raise WorkbenchError(
             f"{project} is neither a project nor a checkpoint of Workbench. Make it one first: {command} NAME"
         )
     if project.suffix == ".safetensors":
-        return project, project.parent
+        return project, project.parent, ()
     with project_of(project) as document:
-        return checkpoint_of(document.runs_folder, run, which)
+        file, folder = checkpoint_of(document.runs_folder, run, which)
+        return file, folder, () if folder is None else names_now(document)
 
 
 def _name(file: Path) -> str:
@@ -267,14 +270,14 @@ def _open(file: Path, device: str, precision: Precision, runtime: Runtime) -> Pr
 
 
 def _point(
-    wish: _Wish, file: Path, run_folder: Path | None, predictor: Predictor, *, quiet: bool
+    wish: _Wish, file: Path, run_folder: Path | None, former: Former, predictor: Predictor, *, quiet: bool
 ) -> OperatingPoint:  # fmt: skip
     """What was asked, else what is kept with the run or was best in its evaluation, else 0.25 and as published."""
     from workbench.inference import evaluated, operating_point
     from workbench.inference.operating_point import OperatingPoint
     from workbench.training.runs import EVENTS
 
-    kept = operating_point.read(run_folder, file.name) if run_folder is not None else None
+    kept = operating_point.read(run_folder, file.name, former) if run_folder is not None else None
     best = evaluated.best_point(run_folder, file.name) if run_folder is not None else None
     kind, iou = predictor.detector.published_nms
     point = kept or best or OperatingPoint(0.25, (), iou, kind)

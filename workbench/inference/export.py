@@ -35,6 +35,7 @@ from workbench.inference.predict import Predictor, folded
 from workbench.inference.runtimes import Process
 from workbench.inference.verification import NAME, Sample, noise, samples_of, verify
 from workbench.settings import changed
+from workbench.training.header import KEY, from_json
 from workbench.training.runs import EVENTS
 
 
@@ -61,11 +62,14 @@ def export(
     library and found what this program finds on up to eight of `images`. A format that can't be written or disagrees
     is told by NotExported, what was there before is left as it was, and the others go on. Without `settings` they are
     those of the point at which the run is used (evaluated.py); its labels' own confidences are always taken along.
+    Labels are called as they are in `snapshot`, also those that the run knows by a name that they had before.
     WorkbenchError, before anything is written, for an unknown format or one that needs a package that is missing.
     """
     run, name = Path(checkpoint).parent, Path(checkpoint).name
-    point = operating_point.read(run, name)
+    former = snapshot.former_names if snapshot is not None and (run / EVENTS).is_file() else ()
+    point = operating_point.read(run, name, former)
     predictor = Predictor.open(checkpoint, device="cpu")
+    predictor.call_labels(former)
     if predictor.header is not None and "run" in predictor.header.provenance and (run / EVENTS).is_file():
         predictor.header.provenance["run"] = run.name  # which may be another than when it was trained
     if settings is None:
@@ -309,7 +313,11 @@ def _metadata(predictor: Predictor) -> dict[str, str]:
     from safetensors import safe_open
 
     with safe_open(predictor.checkpoint, framework="np") as file:
-        return dict(file.metadata() or {})
+        told = dict(file.metadata() or {})
+    if KEY in told and predictor.header is not None:
+        kept = from_json(told[KEY])
+        told[KEY] = replace(kept, labels=predictor.header.labels).to_json()  # of which some may have other names now
+    return told
 
 
 def _provenance(predictor: Predictor) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from workbench.core import strict_json
 from workbench.core.detections import FLOOR, KINDS, MOST, Candidates, Detections, Kind
 from workbench.core.files import atomic_write
+from workbench.core.former_names import Former, called_now
 from workbench.errors import Refused, WorkbenchError
 
 FILE = "operating_point.json"
@@ -89,9 +90,10 @@ def forget(run_folder: Path) -> None:
         raise WorkbenchError(f"{file} could not be removed: {error.strerror or error}.", error) from error
 
 
-def read(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
+def read(run_folder: Path, checkpoint: str = "", former: Former = ()) -> OperatingPoint | None:
     """What was kept; None if nothing was, or for another checkpoint than this file's name ("": any).
 
+    `former`: names that labels had before, which are renamed in it.
     WorkbenchError that names the file and what is wrong in it, if it was damaged.
     """
     file = run_folder / FILE
@@ -108,6 +110,8 @@ def read(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
         raise Refused(
             file, f"{reason}. Keep the operating point anew on the Inspect page, or delete the file", line
         ) from error
+    called = called_now([name for name, _ in point.own], former)
+    point = replace(point, own=tuple(zip(called, (value for _, value in point.own), strict=True)))
     return None if checkpoint and point.checkpoint not in ("", checkpoint) else point
 
 

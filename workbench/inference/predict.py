@@ -9,6 +9,7 @@ import copy
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -20,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from workbench.core import boxes as geometry
 from workbench.core.detections import FLOOR, MOST, Candidates
+from workbench.core.former_names import Former, called_now
 from workbench.core.resize import Fit, How, fit
 from workbench.detectors.parts.blocks import ConvUnit
 from workbench.detectors.parts.detector import Detector
@@ -82,6 +84,14 @@ class Predictor:
             detector, names, header.input_px, cast(How, header.resize),
             device=str(place), precision=precision, header=header, checkpoint=Path(checkpoint),
         )  # fmt: skip
+
+    def call_labels(self, former: Former) -> None:
+        """Call labels that were renamed since the training as they are called now: in all that is written, too."""
+        called = called_now(self.labels, former)
+        if called != self.labels and self.header is not None:
+            labels = tuple(replace(x, name=name) for x, name in zip(self.header.labels, called, strict=True))
+            self.header = replace(self.header, labels=labels)
+        self.labels = called
 
     def candidates(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
         """For each upright (H, W, 3) uint8 RGB image its candidates with scores of at least `floor`.

@@ -137,7 +137,7 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
 def kept_point(wish: Wish) -> tuple[OperatingPoint | None, str]:
     """What was kept of the run for this checkpoint, or why it could not be read."""
     try:
-        return operating_point.read(wish.run_folder, wish.checkpoint.name), ""
+        return operating_point.read(wish.run_folder, wish.checkpoint.name, wish.snapshot.former_names), ""
     except WorkbenchError as error:
         return None, error.sentence
 

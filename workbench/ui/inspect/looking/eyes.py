@@ -16,6 +16,7 @@ import numpy as np
 from workbench.core import images
 from workbench.core.detections import Candidates, Kind
 from workbench.core.files import scan_images, stamp
+from workbench.core.former_names import Former
 from workbench.core.project import Label
 from workbench.core.video import is_video, printable
 from workbench.core.window import Window
@@ -74,6 +75,7 @@ class Look:
     checkpoint: Path
     tiles: int = 0
     overlap: float = 0.2
+    former: Former = ()  # what labels of the project were called before
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +128,7 @@ class Eyes:
         from workbench.inference import tiles
         from workbench.inference.predict_files import predictor_labels
 
-        predictor = self._network(look.checkpoint)
+        predictor = self._network(look.checkpoint, look.former)
         name, pixels, seconds = self._read(look, predictor.window)
         try:
             tiling = tiles.tiling(look.tiles, look.overlap)
@@ -139,13 +141,15 @@ class Eyes:
         labels = predictor_labels(predictor)
         return Seen(look, name, pictures.picture(pixels), found, labels, kind, iou, seconds, took)
 
-    def _network(self, checkpoint: Path) -> Predictor:
+    def _network(self, checkpoint: Path, former: Former) -> Predictor:
         try:
-            key = checkpoint, stamp(checkpoint)
+            key = checkpoint, stamp(checkpoint), former
         except OSError as error:
             raise WorkbenchError(f"{checkpoint} is not there any more. Choose another run.", error) from error
         if self._predictor is None or self._predictor[0] != key:
-            self._predictor = key, (self._open_predictor or _predictor)(checkpoint)
+            predictor = (self._open_predictor or _predictor)(checkpoint)
+            predictor.call_labels(former)
+            self._predictor = key, predictor
         return self._predictor[1]
 
     def _read(self, look: Look, window: Window | None) -> tuple[str, Pixels, float]:

@@ -14,6 +14,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core import words
+from workbench.core.former_names import Former, names_now
 from workbench.core.project import Label
 from workbench.core.video import VIDEO_SUFFIXES
 from workbench.errors import WorkbenchError
@@ -157,7 +158,7 @@ class LookingWindow(QDialog):
         self._run.setText(said)
         self._run.setToolTip(said)
         try:
-            kept = operating_point.read(run.folder, checkpoint.name)
+            kept = operating_point.read(run.folder, checkpoint.name, self._former)
         except WorkbenchError as error:
             kept = None
             self._session.tell(error)
@@ -169,6 +170,11 @@ class LookingWindow(QDialog):
         self._seen = None
         self.picture.clear()
         self._look()
+
+    @property
+    def _former(self) -> Former:
+        document = self._session.document
+        return () if document is None else names_now(document)
 
     # --- what is looked at ---
 
@@ -227,7 +233,8 @@ class LookingWindow(QDialog):
             return
         if self._seen is None:
             self.picture.say("Looking …", "text")
-        self._ask(Look(self._source, self.transport.index, self._checkpoint, self.side.tiles.value()))
+        tiles, former = self.side.tiles.value(), self._former
+        self._ask(Look(self._source, self.transport.index, self._checkpoint, tiles, former=former))
 
     @Slot(object, object)
     def _done(self, wish: object, result: object) -> None:
@@ -324,8 +331,9 @@ class LookingWindow(QDialog):
         if source is None or source.opened.path is None or checkpoint is None or self._job is not None:
             return
         wish = writing.Wish(
-            checkpoint, source.opened.path, folder, self.side.point, self.side.formats, self.side.tiles.value()
-        )
+            checkpoint, source.opened.path, folder, self.side.point, self.side.formats, self.side.tiles.value(),
+            self._former,
+        )  # fmt: skip
         job = Job(f"Predicting {source.title}", lambda _: self._write(wish), behind=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workbench.core import words
 from workbench.core.files import safe_name
+from workbench.core.former_names import Former
 from workbench.errors import WorkbenchError
 from workbench.inference.events import GoingOn, Listing, Predicted, PredictionsSaved, Skipped, Writing
 from workbench.inference.operating_point import OperatingPoint
@@ -24,6 +25,7 @@ class Wish:
     point: OperatingPoint
     formats: tuple[str, ...]
     tiles: int = 0
+    former: Former = ()  # what labels of the project were called before
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def write(wish: Wish) -> Iterator[Counted | Wrote]:
 
     plugins.loaded()
     predictor = Predictor.open(wish.checkpoint)
+    predictor.call_labels(wish.former)
     asked = Asked(wish.point, tiles=wish.tiles, formats=wish.formats)
     order = order_of(predictor, [wish.source], asked)
 
