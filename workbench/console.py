@@ -168,11 +168,21 @@ def _shown(value: Any) -> str:
 
 
 def ways_to_stop() -> list[int]:
-    """The signals that ask a long job to end: Ctrl-C, SIGTERM, and SIGHUP of a session that closed, unless by nohup."""
-    closed: int | None = getattr(signal, "SIGHUP", None)  # Windows has none
-    if closed is None or signal.getsignal(closed) is signal.SIG_IGN:
-        return [signal.SIGINT, signal.SIGTERM]
-    return [signal.SIGINT, signal.SIGTERM, closed]
+    """The signals that ask a long job to end: Ctrl-C, SIGTERM, and SIGHUP of a session that closed, unless by nohup.
+
+    On Windows Ctrl-Break: by nothing else does a program ask another there, what Python calls SIGTERM ends it at once.
+    """
+    ways: list[int] = [signal.SIGINT, signal.SIGTERM]
+    if (asked := getattr(signal, "SIGBREAK", None)) is not None:
+        ways.append(asked)
+    closed = _closed()
+    return ways if closed is None or signal.getsignal(closed) is signal.SIG_IGN else [*ways, closed]
+
+
+def _closed() -> int | None:
+    """Windows has none."""
+    found: int | None = getattr(signal, "SIGHUP", None)
+    return found
 
 
 @contextlib.contextmanager
@@ -184,11 +194,11 @@ def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[
 
     def ask(number: int, _: object) -> None:
         if stop.is_set():
-            if patient or number not in (signal.SIGINT, signal.SIGTERM):  # systemd sends SIGHUP right after SIGTERM
+            if patient or number == _closed():  # systemd sends SIGHUP right after SIGTERM
                 return
             raise KeyboardInterrupt
         stop.set()
-        if number not in (signal.SIGINT, signal.SIGTERM):  # nobody is there to read it
+        if number == _closed():  # nobody is there to read it
             return
         err.print("Stopping after this step; a checkpoint is being written. Ctrl-C again to break off.")
 

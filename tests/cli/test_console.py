@@ -115,6 +115,24 @@ for wish in (signal.SIG_DFL, signal.SIG_IGN):
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has the signal itself")
+def test_on_windows_ctrl_break_stops_a_job_in_order() -> None:
+    """Another program can ask for it by nothing else there."""
+    code = """
+import os, signal, threading
+signal.SIGBREAK = signal.SIGUSR1
+del signal.SIGHUP
+from workbench import __main__, console
+stop = threading.Event()
+with console.stop_on_signal(stop):
+    os.kill(os.getpid(), signal.SIGBREAK)
+print(stop.is_set())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"]
+    assert "a checkpoint is being written" in done.stderr
+
+
 def test_a_command_interrupted_while_it_is_loaded_says_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
