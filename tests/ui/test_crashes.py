@@ -184,3 +184,19 @@ def test_an_image_that_ended_the_window_is_marked_before_its_project_is_opened_a
     with Document.open(tmp_path / "p") as document:
         assert [bool(image.problem) for image in document.images()] == [False, True, False]
     session.close()
+
+
+@pytest.mark.parametrize(
+    ("stacks", "why"),
+    [
+        ("Windows fatal exception: code 0x8001010d\n\nThread 0x1:\n", "it was ended from outside"),
+        ("Windows fatal exception: code 0x8001010d\n\nWindows fatal exception: access violation\n", "access violation"),
+        ("Fatal Python error: Aborted\n", "Aborted"),
+    ],
+)  # fmt: skip
+def test_what_windows_parts_catch_themselves_is_no_reason_of_an_end(tmp_path: Path, stacks: str, why: str) -> None:
+    """Python notes it as fatal each time a file dialog asks another program."""
+    (tmp_path / "1.json").write_text(json.dumps({"project": "", "image": 0}), encoding="utf-8")
+    (tmp_path / "1.stacks").write_text(stacks, encoding="utf-8")
+    (crash,) = crashes.left(tmp_path)
+    assert why in crash.sentence

@@ -55,7 +55,7 @@ def keep(folder: Path, epoch: int, step: int, snapshot: Snapshot, found: Sequenc
     names = [label.name for label in snapshot.labels]
     pictures = [_written(snapshot, i, found[i], names) for i in chosen(snapshot)]
     line = json.dumps({"epoch": epoch, "step": step, "pictures": pictures}, ensure_ascii=False)
-    handle = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    handle = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
     try:
         os.write(handle, (line + "\n").encode())
     finally:

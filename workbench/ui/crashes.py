@@ -29,11 +29,12 @@ if TYPE_CHECKING:  # cv2 and NumPy
     from workbench.core.image_check import Checked
 
 _PROJECT = "project.sqlite"
-_FATAL = re.compile(r"^(?:Fatal Python error|Windows fatal exception): (.+)$", re.MULTILINE)
+_FATAL = re.compile(r"^(?:Fatal Python error|Windows fatal exception): (?!code 0x8)(.+)$", re.MULTILINE)
+"""Not 0x8001010d and the like, which parts of Windows throw and catch themselves: Python notes them all the same."""
 _RECENT = 10
 """Images that are looked at after a crash, and as many before and after the last one, which were read beforehand."""
 _SHOWN = 100_000
-"""Characters of a crash's stacks that are kept."""
+"""Characters of a crash's stacks that are kept, the last ones."""
 _watches = False  # whether the file of stacks is this module's
 
 
@@ -136,7 +137,7 @@ def _read(file: Path, process: int) -> Crash | None:
     stacks = ""
     with contextlib.suppress(OSError):
         file = _stacks(file.parent, process)
-        stacks = file.read_text(encoding="utf-8", errors="replace")[:_SHOWN]
+        stacks = file.read_text(encoding="utf-8", errors="replace")[-_SHOWN:]
         when = max(when, datetime.fromtimestamp(file.stat().st_mtime))
     fatal = _FATAL.search(stacks)
     return Crash(when, Path(project) if project else None, image, fatal[1] if fatal else "", stacks, recent, training)
