@@ -279,7 +279,9 @@ def test_a_picture_that_is_not_there_is_told_without_a_project(tmp_path: Path) -
     assert "project" not in told.splitlines()[1].replace(str(tmp_path), "")
 
 
-def test_videos_in_a_folder_of_photographs_are_told_and_how_to_name_them(tmp_path: Path, clip: Path) -> None:
+def test_videos_in_a_folder_of_photographs_are_told_and_how_to_name_them(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, out = tmp_path / "in", tmp_path / "in" / "out"
     write_pictures(folder, ["a.png"])
     for name in ("day 1/ride.AVI", "day 2/ride.avi"):
@@ -298,6 +300,12 @@ def test_videos_in_a_folder_of_photographs_are_told_and_how_to_name_them(tmp_pat
         in (remark(folder))
     )
     assert "2 videos" in remark(folder), "gone on with, too"
+
+    def commonpath(_: object) -> str:
+        raise ValueError("Paths don't have the same drive")
+
+    monkeypatch.setattr(os.path, "commonpath", commonpath)
+    assert f"such as '{folder / 'day 1' / '**' / '*.AVI'}'" in remark(folder, fresh=True), "on two drives of Windows"
     assert "1 video in the folders is" in remark(folder, folder / "day 1" / "ride.AVI", fresh=True)
     assert (out / "videos" / "ride.AVI.mp4").is_file(), "of a prediction"
     assert "1 video in" in remark(folder, folder / "day 1" / "ride.AVI", fresh=True)

@@ -153,7 +153,11 @@ def _remark(passed_by: set[Path], listed: Listed) -> str:
     left = sorted(file for file in passed_by if file.resolve() not in named)
     if not left:
         return ""
-    pattern = videos.printable(os.path.join(os.path.commonpath([file.parent for file in left]), "**", "*"))
+    try:
+        folder = os.path.commonpath([file.parent for file in left])
+    except ValueError:  # on several drives
+        folder = os.fspath(left[0].parent)
+    pattern = videos.printable(os.path.join(folder, "**", "*"))
     are = "is" if len(left) == 1 else "are"
     return (
         f"{words.count(len(left), 'video')} in the folders {are} not looked at. To have them predicted, open or name"
