@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from workbench.core.lock import Lock
 from workbench.core.project import AnchorSet
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache
-from workbench.training import kept_runs, runs
+from workbench.training import kept_runs, record, runs
 from workbench.training.events import Finished, Progress
 from workbench.training.header import read_header
 from workbench.training.record import read_request, write_request
@@ -79,6 +80,15 @@ def test_a_run_that_is_trained_is_left_alone(folder: Path, deed: Callable[[Path]
     assert not list((folder.parent / ".trash").glob("*"))
     deed(folder)
     assert "first" not in names(folder)
+
+
+def test_a_run_of_windows_names_its_images_so_that_it_goes_on_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "Path", PureWindowsPath)
+    monkeypatch.setattr(record.os, "path", ntpath)
+    run = PureWindowsPath("C:\\work\\cells\\runs\\tiny")
+    near = record._relative(PureWindowsPath("C:\\work\\photographs\\day 1\\a.jpg"), run)  # type: ignore[arg-type]
+    assert near == "../../../photographs/day 1/a.jpg"
+    assert record._relative(PureWindowsPath("D:\\a.jpg"), run) == ""  # type: ignore[arg-type]
 
 
 def test_what_is_in_a_renamed_run_still_reads_and_it_goes_on(request_of: MakeRequest) -> None:

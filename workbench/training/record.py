@@ -159,8 +159,9 @@ def _anchors(values: Mapping[str, Any] | None) -> AnchorSet | None:
 
 
 def _relative(file: Path, folder: Path) -> str:
+    """With slashes, which every system follows: a run may go on on another one."""
     try:
-        return os.path.relpath(file, folder)
+        return Path(os.path.relpath(file, folder)).as_posix()
     except ValueError:  # another drive
         return ""
 
