@@ -59,6 +59,7 @@ def test_the_csv_table_of_another_program_is_read_with_empty_lines_and_corners_i
 def test_a_strangers_plugin_runs_only_after_a_yes_and_asks_again_when_changed(folder: Path) -> None:
     file = folder / "stranger.py"
     file.write_text(GOOD)
+    (folder / "._stranger.py").write_bytes(b"\0\5\x16\7")  # what a Mac leaves beside it on a stick
     assert [(p.state, p.about) for p in plugins.load_all()] == [("asks", "A good one.")]
     assert "mine" not in formats.formats
     plugins.allow(plugins.load_all()[0])

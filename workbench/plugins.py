@@ -170,7 +170,9 @@ def _strange() -> list[Plugin]:
 
 
 def _in(folder: Path) -> list[Plugin]:
-    return [Plugin(file, "found", _about(file)) for file in sorted(folder.glob("*.py"))]
+    return [
+        Plugin(file, "found", _about(file)) for file in sorted(folder.glob("*.py")) if not file.name.startswith(".")
+    ]
 
 
 def installed() -> list[Plugin]:
