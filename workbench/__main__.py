@@ -12,6 +12,8 @@ def main() -> int:
     # OpenMP's threads spin while they wait, by default: with one other busy program a step then takes 30 times as long
     # (measured: 55 s instead of 7 s). Waiting passively costs a third on an idle machine and never collapses.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # OpenCV reads it as it is loaded: with these, Windows takes up to a minute to open a webcam (opencv/opencv#17687)
+    os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
     arguments = [one for one in sys.argv[1:] if one != "--safe-mode"]
     if len(arguments) < len(sys.argv) - 1:
         os.environ["WORKBENCH_SAFE_MODE"] = "1"  # without plugins: see plugins.py

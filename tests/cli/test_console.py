@@ -144,6 +144,7 @@ def test_a_command_interrupted_while_it_is_loaded_says_stopped(
         return really(name, *rest)
 
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # else main sets it
+    monkeypatch.setenv("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
     monkeypatch.setattr(sys, "argv", ["workbench", "detectors"])
     monkeypatch.setattr(builtins, "__import__", interrupted)
     assert __main__.main() == console.INTERRUPTED

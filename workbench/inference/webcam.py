@@ -7,6 +7,7 @@ ends the process, what was found until then is there for `merge`.
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -38,6 +39,13 @@ if TYPE_CHECKING:  # what is given has loaded torch
     from workbench.inference.predict import Predictor
 
 
+_NOT_ALLOWED = (
+    " Or macOS does not allow it yet: run 'workbench predict PROJECT --webcam 0' in a terminal once, where it asks, and"
+    " start the window from there; or allow it in System Settings > Privacy & Security > Camera."
+)
+"""OpenCV can ask for it in a program's first thread alone, which is the window's."""
+
+
 class Webcam:
     """A camera of this machine, while the `with` block lasts. WorkbenchError if it is not there."""
 
@@ -49,7 +57,7 @@ class Webcam:
             self._capture.release()
             raise WorkbenchError(
                 f"There is no webcam {number}, or another program is using it. Connect one, close the other program,"
-                " or choose another number (0 is the first)."
+                f" or choose another number (0 is the first).{_NOT_ALLOWED if sys.platform == 'darwin' else ''}"
             )
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # what is shown is now, not a second ago
         self._begun, self._count = time.monotonic(), 0
