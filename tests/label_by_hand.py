@@ -97,7 +97,7 @@ def told(file: Path, image: str) -> dict[str, Any]:
     for _ in range(200):
         time.sleep(0.1)
         if file.is_file():
-            found: dict[str, Any] = json.loads(file.read_text())
+            found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             if found["image"] == image:
                 return found
     raise SystemExit(f"{image} was not shown")

@@ -84,7 +84,9 @@ def keep(name: str, **values: Any) -> None:
 
 
 def machine() -> str:
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if line.startswith("model name")
+    ]
     cores = len(os.sched_getaffinity(0))
     return f"{names[0].partition(':')[2].strip() if names else platform.processor()}, {cores} cores"
 

@@ -71,7 +71,7 @@ def test_lists_and_patterns_name_videos_too(
     monkeypatch.chdir(tmp_path)
     shutil.copy(clip, "ride.avi")
     Path("broken.avi").write_bytes(b"no video")
-    Path("list.txt").write_text("ride.avi\nbroken.avi\n")
+    Path("list.txt").write_text("ride.avi\nbroken.avi\n", encoding="utf-8")
     *_, last = predict_files(stub(), [Path(source)], tmp_path / "out", Asked(every=3, formats=("json", "video")))
     assert isinstance(last, PredictionsSaved)
     assert (last.images, last.skipped) == (3, 1)

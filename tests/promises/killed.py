@@ -48,7 +48,7 @@ def write_in_place(folder: Path, chance: random.Random) -> None:
     while True:
         tell("begin do")
         boxes = [*boxes, *([chance.random()] * 4 for _ in range(edited_projects.MANY))][-4 * edited_projects.MANY :]
-        with open(file, "w") as stream:
+        with open(file, "w", encoding="utf-8") as stream:
             json.dump(boxes, stream)
         tell(f"done {json.dumps(boxes[-1])}")
 

@@ -107,7 +107,7 @@ def window_files(folder: Path) -> dict[str, Any]:
 
 
 def file_of(file: Path) -> str:
-    return file.read_text() if file.exists() else ""
+    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def in_place(folder: Path, disk: Disk) -> bool:
@@ -115,7 +115,7 @@ def in_place(folder: Path, disk: Disk) -> bool:
     file = folder / "labels.json"
     file.write_text(json.dumps([0] * 1000))
     disk.leave(0)
-    with contextlib.suppress(OSError), open(file, "w") as stream:
+    with contextlib.suppress(OSError), open(file, "w", encoding="utf-8") as stream:
         json.dump([0] * 10_000_000 if disk._limit else [0] * 100_000, stream)
     try:
         return bool(json.loads(file.read_text()))

@@ -76,7 +76,7 @@ def run(readers: dict[str, Callable[[Path], tuple[float, str]]]) -> None:
 
 
 def _limit(seconds: int, memory: int) -> None:
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    taken = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + memory, taken + memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 

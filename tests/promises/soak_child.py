@@ -38,7 +38,7 @@ LEFT_BEHIND: list[object] = []
 
 def memory() -> None:
     """A twelfth of what there is, written to so that it is resident."""
-    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    resident = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     LEFT_BEHIND.append(bytearray(os.urandom(1) * (resident // 12)))
 
 
@@ -47,7 +47,7 @@ def thread() -> None:
 
 
 def handle() -> None:
-    LEFT_BEHIND.append(open(os.devnull))  # noqa: SIM115 - it is left
+    LEFT_BEHIND.append(open(os.devnull, encoding="utf-8"))  # noqa: SIM115 - it is left
 
 
 def file() -> None:

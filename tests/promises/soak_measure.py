@@ -99,7 +99,7 @@ def _pythons_threads() -> list[threading.Thread]:
 
 
 def _memory() -> dict[str, float]:
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     fields = (line.split() for line in lines if line.startswith(("VmRSS", "RssAnon")))
     return {name.rstrip(":"): round(int(kib) / 1024, 1) for name, kib, _ in fields}
 

@@ -126,7 +126,7 @@ def test_no_image_is_changed_by_a_whole_session(qtbot: QtBot, open_window: Open,
 
 def over_the_image(file: Path) -> None:
     """As labelImg did."""
-    file.write_text("<annotation/>")
+    file.write_text("<annotation/>", encoding="utf-8")
 
 
 def touched(file: Path) -> None:

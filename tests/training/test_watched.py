@@ -38,7 +38,7 @@ def test_what_is_learnt_again_after_a_kill_goes_and_torn_lines_are_passed_over(t
     snapshot = make_snapshot(tmp_path / "images", train=1, validation=0)
     for epoch, found in ((1, NOTHING), (2, NOTHING), (3, NOTHING), (2, TWO)):
         watched.keep(tmp_path, epoch, epoch * 6, snapshot, [found])
-    with open(tmp_path / watched.FILE, "a") as file:
+    with open(tmp_path / watched.FILE, "a", encoding="utf-8") as file:
         file.write('{"epoch": 3, "step": 9, "pictures": [{"image": 1, "na\n[]\n{"epoch": 4}\n')
     assert [(look.epoch, len(look.pictures[0].boxes)) for look in watched.read(tmp_path)] == [(1, 0), (2, 1)]
     watched.keep(tmp_path, 3, 18, snapshot, [TWO])

@@ -40,7 +40,7 @@ def evaluated(project: Path, run: str, epoch: int, losses: dict[int, float], tim
     kept = image_losses.read(folder).with_new(np.array([*losses]), np.array([*losses.values()], np.float32), epoch)
     image_losses.write(folder, kept)
     event = Evaluated(epoch, 10 * epoch, 0.3, 0.5, 0.2, {}, 2, 0.1, True, time=time)
-    with open(folder / "events.jsonl", "a") as file:
+    with open(folder / "events.jsonl", "a", encoding="utf-8") as file:
         file.write(events.to_json(event) + "\n")
     return event
 

@@ -108,5 +108,9 @@ def test_what_a_job_that_steps_back_has_freed_is_the_systems_again(qtbot: QtBot,
 
 def own_memory() -> float:
     """MB that are resident and no file's."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+    line = next(
+        line
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        if line.startswith("RssAnon")
+    )
     return int(line.split()[1]) / 1000

@@ -25,7 +25,7 @@ def measure(window):
         window.showNormal()
         window.resize(window.width() + WIDTH - room.width(), window.height() + HEIGHT - room.height())
         widgets.QApplication.processEvents()
-    with open(boxes) as file:
+    with open(boxes, encoding="utf-8") as file:
         program.show(canvas, json.load(file))
     picture = canvas.pixmap
     canvas.scale = min((WIDTH - 2 * MARGIN) / picture.width(), (HEIGHT - 2 * MARGIN) / picture.height())

@@ -197,7 +197,7 @@ def since_start():
 def resident():
     """Megabytes of memory that the process holds now (Linux), or held at most."""
     try:
-        with open("/proc/self/statm") as file:
+        with open("/proc/self/statm", encoding="utf-8") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     except OSError:
         import resource
