@@ -114,9 +114,9 @@ PUBLISHED: dict[str, Numbers] = {
     "retinanet": TORCHVISION | {
         "learning_rate": 0.01, "positive_iou": 0.5, "negative_iou": 0.4, "focal_alpha": 0.25, "focal_gamma": 2.0,
     },
-    "retinanet-v2": TORCHVISION | {
+    "retinanet-v2": TORCHVISION | {  # --opt adamw --norm-weight-decay 0.0 --sync-bn; its multiscale is said to lack
         "optimizer": "adamw", "learning_rate": 0.0001, "weight_decay": 0.05, "positive_iou": 0.5, "negative_iou": 0.4,
-        "focal_alpha": 0.25, "focal_gamma": 2.0,
+        "focal_alpha": 0.25, "focal_gamma": 2.0, "sync_norm": True,
     },
     "fcos": TORCHVISION | {"learning_rate": 0.01, "centre_radius": 1.5},
     "faster-rcnn": TORCHVISION | {"learning_rate": 0.02, "proposals": 1000},

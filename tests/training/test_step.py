@@ -253,6 +253,11 @@ def test_cross_norms_that_can_do_nothing_are_spoken_of() -> None:
     assert stepper(Normed, batch=4, mini_batch=4).idle() == []
 
 
+def test_sync_norms_of_one_process_are_spoken_of_where_they_count_a_part_of_its_batch() -> None:
+    assert stepper(Normed, sync_norm=True, batch=4).idle() == []
+    assert "count 2 images at a time" in stepper(Normed, sync_norm=True, batch=4, mini_batch=2).idle()[0]
+
+
 def test_an_attack_hides_the_objects_from_the_network_and_changes_neither_weights_nor_norms() -> None:
     one = stepper(Normed)
     for _ in range(30):

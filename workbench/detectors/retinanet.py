@@ -7,7 +7,8 @@ gradients of the loss are those of torchvision's RetinaNet.compute_loss.
 Begun from a file and as published, version 1's batch norms are frozen as torchvision's. There the backbone's first two
 blocks rest as well; here they learn.
 There an image's shorter side is 800 pixels, the longer at most 1,333, and batches are filled up with the mean colour;
-here the longer side is input_px, in a square filled up with grey.
+here the longer side is input_px, in a square filled up with grey. Version 2 learnt there from shorter sides of 480 to
+800 pixels, drawn for each image (multiscale); here from one side, unless the training's `sizes` varies it.
 """
 
 from __future__ import annotations
@@ -190,8 +191,8 @@ class RetinaNetV2(RetinaNet):
     name = "retinanet-v2"
     title = "RetinaNet v2"
     summary = "RetinaNet with group norms in its heads and GIoU: more accurate, and it trains more steadily."
-    published: ClassVar[Mapping[str, Any]] = {  # torchvision's
-        **RetinaNet.published, "optimizer": "adamw", "learning_rate": 0.0001, "weight_decay": 0.05,
+    published: ClassVar[Mapping[str, Any]] = {  # torchvision's, pull request 5756, but for its multiscale
+        **RetinaNet.published, "optimizer": "adamw", "learning_rate": 0.0001, "weight_decay": 0.05, "sync_norm": True,
     }  # fmt: skip
     published_start: ClassVar[Mapping[str, Any]] = {}
     pretrained = foreign.pretrained(RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1, background=False)

@@ -192,7 +192,8 @@ class Stepper:
 
     def _idle_norms(self) -> list[str]:
         if self.settings.sync_norm and self.runtime.world == 1:
-            return ["One process trains, so sync_norm does nothing."]
+            few = f"One process trains, so sync_norm does nothing: batch norms count {self.micro} images at a time."
+            return [few] if self.micro < self.settings.batch else []  # or they count all, as they would of several
         if not self.settings.cross_norm:
             return []
         if not cross_norms(self.detector):
