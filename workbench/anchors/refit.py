@@ -21,9 +21,10 @@ _BETTER = 5e-5  # of mean IoU: for less no centre jumps
 
 
 class Fit:
-    """The best anchors of a pool of boxes, kept so: `pool` and `step` are those after the last edit.
+    """The best anchors of a pool of boxes, which follow its edits; `pool` and `step` are those after the last one.
 
-    Not for two threads at once. The same edits in the same order give the same anchors.
+    `refit` after each edit takes milliseconds; `try_elsewhere`, when there is time for it, keeps a thousand edits as
+    good as a fresh start. Not for two threads at once. The same calls in the same order give the same anchors.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Fit:
         """WorkbenchError when there are fewer than `k` distinct sizes."""
         self.k, self.seed, self.update, self.restarts = k, seed, checked(update), restarts
         self.pool = pool_of(sizes)
-        self._edits = 0
+        self._tries = 0  # each draws other random numbers
         self._pending = 0  # boxes changed since all was searched
         self._age = 0  # of the explorers, in turns
         self._explorers = np.zeros((0, k, 2))
@@ -48,35 +49,32 @@ class Fit:
         centres = search(pool, self.k, self.seed, self.update, self.restarts).centres
         self.pool, self.step = pool, judged(pool, centres)
 
-    def refit(self, removed: ArrayLike, added: ArrayLike, *, tries: bool = True) -> Step:
-        """The anchors after the sizes `removed` (r, 2) went and `added` (a, 2) came.
+    def refit(self, removed: ArrayLike, added: ArrayLike) -> Step:
+        """The anchors after the sizes `removed` (r, 2) went and `added` (a, 2) came, in pixels.
 
-        They climb on from where they were; beside that one of them is tried elsewhere, and explorers begin from fresh
-        starts and go a step of their way at each edit, and what is better is taken: so a thousand edits are as good
-        as a fresh start. Many changes at once are a fresh start.
-        Without `tries` that is left to `try_elsewhere`, for who can't wait.
+        They climb on from where they were; many changes at once are a fresh start.
         WorkbenchError, and nothing changed, if a removed one was not there or fewer than k distinct sizes are left.
         """
         pool = self.pool.replaced(removed, added)
         check(pool, self.k)
         changed = np.size(removed) // 2 + np.size(added) // 2
-        self._edits += 1
         self._pending += changed
         if changed > 2 and changed > FRESH_SHARE * len(pool):
             self._fresh(pool)
             return self.step
         self.pool = pool
         climb = Climb(pool, self.step.centres[None], self.update, (1.0,)).run(_MOVES, _GAIN)
-        centres, reached = climb.centres[0], float(climb.reached[0])
-        if tries and self.update == "median" and self.k > 1:
-            centres = self._challenged(pool, centres, reached)
-        return self._taken(centres)
+        return self._taken(climb.centres[0])
 
     def try_elsewhere(self) -> Step:
-        """The part of `refit` that looks for better anchors farther away, as often as one likes."""
+        """Look for better anchors farther away, a little at each call.
+
+        One of the anchors is tried in another place, and explorers that began from fresh starts go a step of their way;
+        what is better is taken.
+        """
         if self.update == "median" and self.k > 1:
-            self._edits += 1
-            return self._taken(self._challenged(self.pool, self.step.centres, self.step.mean_iou))
+            self._tries += 1
+            return self._taken(self._challenged())
         return self.step
 
     def _taken(self, centres: Doubles) -> Step:
@@ -85,18 +83,19 @@ class Fit:
         self.step = judged(self.pool, centres, self.step.iteration + 1, moved)
         return self.step
 
-    def _challenged(self, pool: Pool, centres: Doubles, reached: float) -> Doubles:
-        """`centres`, or what is better: one of them put elsewhere, or what one of the explorers has found by now."""
+    def _challenged(self) -> Doubles:
+        """The centres, or what is better: one of them put elsewhere, or what one of the explorers has found by now."""
+        pool, centres, reached = self.pool, self.step.centres, self.step.mean_iou
         if self._pending > FRESH_SHARE * len(pool):
             self._pending = 0
-            found = search(pool, self.k, self._edits, restarts=self.restarts, given=centres[None])
+            found = search(pool, self.k, self._tries, restarts=self.restarts, given=centres[None])
             return found.centres if found.reached > reached + _BETTER else centres
         coarse = coarse_of(pool)
         if self._age % _LIFE == 0:
-            self._explorers = seeds(coarse, self.k, [(self.seed, self._edits, one) for one in range(_EXPLORERS)])
+            self._explorers = seeds(coarse, self.k, [(self.seed, self._tries, one) for one in range(_EXPLORERS)])
         self._age += 1
         all_of_them = np.concatenate([centres[None], self._explorers])
-        draws = [np.random.default_rng((self.seed, self._edits, one, 1)) for one in range(len(all_of_them))]
+        draws = [np.random.default_rng((self.seed, self._tries, one, 1)) for one in range(len(all_of_them))]
         moved = transplanted(coarse, all_of_them, draws)
         climb = Climb(coarse, np.concatenate([all_of_them, moved]), shares=()).run(5, _GAIN)
         stayed, went = np.split(climb.reached, 2)

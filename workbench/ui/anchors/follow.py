@@ -110,7 +110,7 @@ class Following(QObject):
         if not len(gone) and not len(fresh):
             return
         try:
-            step = fit.refit(gone, fresh.sizes, tries=False)
+            step = fit.refit(gone, fresh.sizes)
         except WorkbenchError:  # too few are left, or others than were known
             self.lost.emit()
             return
