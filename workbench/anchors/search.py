@@ -153,10 +153,10 @@ class _Members:
         return [int(index) for index in np.argsort(-self.reached, kind="stable")[:count]]
 
 
-def transplanted(pool: Pool, centres: Doubles, draws: list[np.random.Generator], tries: int = _SPOTS) -> Doubles:
+def transplanted(pool: Pool, centres: Doubles, draws: list[np.random.Generator]) -> Doubles:
     """(R, k, 2) with one centre of each start put on another row of the pool.
 
-    Of `tries` rows drawn by their 1 - IoU, and of all centres, the pair whose exchange leaves the highest mean IoU:
+    Of a few rows drawn by their 1 - IoU, and of all centres, the pair whose exchange leaves the highest mean IoU:
     with the best and the second best IoU of each row at hand, a row costs as much as a centre in an assignment.
     """
     count, k, _ = centres.shape
@@ -177,14 +177,14 @@ def transplanted(pool: Pool, centres: Doubles, draws: list[np.random.Generator],
     np.put_along_axis(iou, nearest, 0.0, axis=1)
     second = iou.max(axis=1, keepdims=True)
     total = np.cumsum(weights * np.maximum(1 - best[:, 0], 1e-9), axis=1)
-    spots = np.stack([np.searchsorted(line, draw.random(tries) * line[-1]) for line, draw in zip(total, draws)])
-    spots = np.minimum(spots, len(area) - 1)  # (R, tries)
+    spots = np.stack([np.searchsorted(line, draw.random(_SPOTS) * line[-1]) for line, draw in zip(total, draws)])
+    spots = np.minimum(spots, len(area) - 1)  # (R, s)
     iou = overlaps(pool.sizes[spots])
     kept = np.maximum(iou, best)
     change = weights * (np.maximum(iou, second) - kept)  # where the row's own centre goes
-    place = nearest + k * np.arange(count * tries).reshape(count, tries, 1)
-    lost = np.bincount(place.ravel(), change.ravel(), count * tries * k)
-    won = weighted(weights, kept).reshape(count, tries, 1) + lost.reshape(count, tries, k)
+    place = nearest + k * np.arange(count * _SPOTS).reshape(count, _SPOTS, 1)
+    lost = np.bincount(place.ravel(), change.ravel(), count * _SPOTS * k)
+    won = weighted(weights, kept).reshape(count, _SPOTS, 1) + lost.reshape(count, _SPOTS, k)
     which = won.reshape(count, -1).argmax(axis=1)
     every = np.arange(count)
     result = centres.copy()

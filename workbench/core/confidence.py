@@ -88,17 +88,17 @@ def _running(matching: Matching, t: int) -> tuple[Rows, Rows]:
     return matching.remember(("running", t), (running[0], running[1]))
 
 
-def against_confidence(matching: Matching, iou: float = 0.5, confidences: Doubles = STEPS) -> Against:
-    """The curves, and where each is best."""
-    labels = tally(matching, confidences[:, None], iou)
+def against_confidence(matching: Matching) -> Against:
+    """The curves at IoU 0.5 over STEPS, and the confidence at which each is best."""
+    labels = tally(matching, STEPS[:, None])
     overall = labels.overall
-    best = np.array([_best(labels.f1[:, label], confidences) for label in range(labels.right.shape[1])])
-    return Against(confidences, labels, overall, best, _best(overall.f1, confidences))
+    best = np.array([_best(labels.f1[:, label]) for label in range(labels.right.shape[1])])
+    return Against(STEPS, labels, overall, best, _best(overall.f1))
 
 
-def _best(f1: Doubles, confidences: Doubles) -> float:
+def _best(f1: Doubles) -> float:
     known = np.nan_to_num(f1)
-    return float(confidences[np.argmax(known)]) if known.max(initial=0) > 0 else USUAL
+    return float(STEPS[np.argmax(known)]) if known.max(initial=0) > 0 else USUAL
 
 
 def _share(part: Rows, whole: Rows) -> Doubles:

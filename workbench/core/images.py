@@ -190,14 +190,14 @@ def _overview(image: Image.Image, about: ImageInfo, stream: io.BufferedReader, f
     return pixels.upright(made, about.orientation)
 
 
-def value_range(file: Path, limit: int = PIXEL_LIMIT) -> tuple[float, float] | None:
+def value_range(file: Path) -> tuple[float, float] | None:
     """The sample values below which a thousandth of the pixels lies, and above which; None for 8 bits.
 
     What a project's window may be made of: single hot or dead pixels do not count. Refuses what `read` refuses.
     """
     with _refusing(file):
         data = whole_file(file)
-        with _pillow(io.BytesIO(data), file, limit) as (image, about):
+        with _pillow(io.BytesIO(data), file, PIXEL_LIMIT) as (image, about):
             if about.bits <= 8:
                 return None
             image.load()

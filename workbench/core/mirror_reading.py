@@ -42,7 +42,7 @@ def rebuild(folder: Path, file: Path) -> None:
         with store.transaction() as connection:
             try:
                 _insert_head(connection, head)
-                with _without_indexes(connection, "box"):
+                with _without_box_indexes(connection):
                     for shown, lines, _ in mirror.blocks(folder):
                         _insert_block(connection, shown, lines)
             except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
@@ -74,10 +74,10 @@ def _insert_head(connection: sqlite3.Connection, head: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _without_indexes(connection: sqlite3.Connection, table: str) -> Iterator[None]:
+def _without_box_indexes(connection: sqlite3.Connection) -> Iterator[None]:
     """They are made of all rows at the end, which takes less than keeping them sorted."""
     found = connection.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql NOT NULL", (table,)
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'box' AND sql NOT NULL"
     ).fetchall()
     for name, _ in found:
         connection.execute(f"DROP INDEX {name}")

@@ -23,10 +23,10 @@ SHARES = (0.8, 0.1, 0.1)
 """Training, validation, test."""
 
 
-def random_split(images: Iterable[Image], seed: int, shares: Sequence[float] = SHARES) -> Edit | None:
+def random_split(images: Iterable[Image], seed: int) -> Edit | None:
     """The edit that gives each image without a split one, drawn by `seed`; None if all have one.
 
-    `shares` are of all images, with those that have a split. Of few images validation gets one before test does:
+    SHARES are of all images, with those that have a split. Of few images validation gets one before test does:
     without it no training can tell how good it is.
     """
     images = tuple(images)
@@ -36,7 +36,7 @@ def random_split(images: Iterable[Image], seed: int, shares: Sequence[float] = S
     order = [free[i] for i in np.random.default_rng(seed).permutation(len(free))]
     there = Counter(image.split for image in images)
     validation, test = (
-        max(round(len(images) * share) - there[split], 0) for split, share in zip(PARTS[1:], shares[1:], strict=True)
+        max(round(len(images) * share) - there[split], 0) for split, share in zip(PARTS[1:], SHARES[1:], strict=True)
     )
     if validation + test > len(order):  # both lack some
         validation = round(len(order) * validation / (validation + test))

@@ -52,7 +52,7 @@ def survival(pairs: Overlaps, groups: Rows) -> Survival:
     return Survival(removed, pairs.floor)
 
 
-def of_groups(boxes: NDArray[Any], groups: Rows, kind: Kind = "per label", floor: float = FLOOR) -> Survival:
+def of_groups(boxes: NDArray[Any], groups: Rows, kind: Kind = "per label") -> Survival:
     """The table of many images' boxes (N, 4). `groups` (N,) ascend; boxes overlap within one, by descending score.
 
     `kind` says how overlap is measured; who is compared with whom is up to `groups`.
@@ -61,8 +61,8 @@ def of_groups(boxes: NDArray[Any], groups: Rows, kind: Kind = "per label", floor
     how: Kind = "per label" if kind == "across labels" else kind
     for first, last in _spans(groups):
         part = groups[first:last]
-        removed[:, first:last] = survival(nms.overlaps(boxes[first:last], part, how, floor), part).removed
-    return Survival(removed, floor)
+        removed[:, first:last] = survival(nms.overlaps(boxes[first:last], part, how, FLOOR), part).removed
+    return Survival(removed, FLOOR)
 
 
 def _spans(groups: Rows) -> Iterator[tuple[int, int]]:

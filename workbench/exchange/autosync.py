@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -121,7 +121,7 @@ def data_set_of(file: Path) -> Path:
     return file.parent
 
 
-def bring_up(project: Path, format: str, snapshot: Snapshot, stopped: Callable[[], bool] = lambda: False) -> Synced:
+def bring_up(project: Path, format: str, snapshot: Snapshot) -> Synced:
     """Write what is not up to date of the snapshot's images; any thread. `project` is their project's folder.
 
     Files of images that are labelled no longer go, if they are still as we left them.
@@ -129,8 +129,6 @@ def bring_up(project: Path, format: str, snapshot: Snapshot, stopped: Callable[[
     with Store(project / FILE, read_only=True, check=False) as store, Archives(project / origins.FOLDER) as archives:
         work = _Work(project, store, archives, format, snapshot)
         for index in range(len(snapshot)):
-            if stopped():
-                break
             work.image(index)
         work.end()
     return work.done

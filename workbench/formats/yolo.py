@@ -160,7 +160,7 @@ class _Reader:
             self.report.say("refused", name, sentence, kind="listed without a file")
             read.append(ReadImage(name, None, 0, 0, (), split, State.UNLABELLED))
         spoken = {file for _, file in pairs if file} | {label_files.of(self.root / name) for name in layout.listed}
-        read += self.orphans({file for file in label_files.files if file not in spoken}, layout)
+        read += self.orphans({file for file in label_files.files if file not in spoken})
         if not read:
             if layout.images:
                 told = "no image here has a label file; give the folder above, which holds the data.yaml or labels/"
@@ -278,7 +278,7 @@ class _Reader:
         sentence = f"{count} a sixth number ({like}): it may be a confidence or a track id; it was kept, but not used."
         self.report.say("read", self.path.name, sentence)
 
-    def orphans(self, files: set[Path], layout: Layout) -> list[ReadImage]:
+    def orphans(self, files: set[Path]) -> list[ReadImage]:
         """Label files without an image: without its size the fractions mean nothing. Other texts are not spoken of."""
         lost = []
         for file in sorted(files):

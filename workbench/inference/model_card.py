@@ -72,7 +72,7 @@ def text(
         _use(member, card, point),
         _data(card, header, snapshot),
         _quality(evaluation),
-        _verified(member, verified),
+        _verified(verified),
         _limits(card, evaluation),
         f"## Licence\n\n{_plain(card.licence) or 'Not stated. Ask whoever gave you the weights.'}",
     ]
@@ -197,7 +197,7 @@ def _score(value: object) -> str:
     return words.share(value) if isinstance(value, int | float) else "-"
 
 
-def _verified(member: Exporter, verified: Verification) -> str:
+def _verified(verified: Verification) -> str:
     found = verified.agreement
     if found is None:
         return "## Verified\n\nNo: this format's file can't be read back."

@@ -23,10 +23,10 @@ def chosen_file(parent: QWidget, title: str, filters: str, last: str = LAST) -> 
     return _kept(QFileDialog.getOpenFileName(parent, title, _begin(last), filters)[0], last)
 
 
-def chosen_files(parent: QWidget, title: str, filters: str, last: str = LAST) -> list[Path]:
+def chosen_files(parent: QWidget, title: str, filters: str) -> list[Path]:
     """Several of one folder; none where nothing was chosen."""
-    chosen = QFileDialog.getOpenFileNames(parent, title, _begin(last), filters)[0]
-    return [path for name in chosen if (path := _kept(name, last))]
+    chosen = QFileDialog.getOpenFileNames(parent, title, _begin(LAST), filters)[0]
+    return [path for name in chosen if (path := _kept(name, LAST))]
 
 
 def _begin(last: str) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # the window is painted before NumPy is imported, which all o
 log = logging.getLogger(__name__)
 _LEFT = "left-training"
 """The preference with the project that was closed while it trained, and the title of that job."""
+_PATIENCE = 30.0  # seconds that jobs get to end
 _LARGE = 5000
 """Images from which an edit of all of them is felt."""
 
@@ -311,7 +312,7 @@ class Session(QObject):
         self._note_training()
         return all(job.end(seconds) for job in self.jobs if job.pauses)
 
-    def end_jobs(self, seconds: float = 30.0, keep: Job | None = None) -> bool:
+    def end_jobs(self, keep: Job | None = None) -> bool:
         """Ask all jobs (but `keep`) to stop and wait for them; False if one still runs.
 
         What they found is not told any more: it would come to the next project. Those that end themselves may, and
@@ -322,7 +323,7 @@ class Session(QObject):
             job.muted = not (job.ends_itself or job.carries)
             job.stop.set()
             job.pause.clear()
-        ended = [job.end(seconds) for job in jobs]
+        ended = [job.end(_PATIENCE) for job in jobs]
         for job in jobs:
             if job in self.jobs and job.isFinished():
                 self.jobs.remove(job)

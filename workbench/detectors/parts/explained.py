@@ -70,24 +70,20 @@ class Explained:
 
 def explain(
     layout: Layout, pairs: Pairs, roles: Roles | None, targets: Targets, real: Tensor, why: Callable[[int, int], str],
-    note: str = "", ignored: Tensor | None = None,
+    note: str,
 ) -> Explained:  # fmt: skip
-    """`real` (B, M): boxes to be found. `why`(image, box) says why one of them has no positive.
+    """`real` (B, M): boxes to be found. `why(image, box)` says why one of them has no positive.
 
-    `ignored` is used where there are no `roles`: what is known of it without outputs.
+    Without `roles` only the positives are known, by `pairs`; `note` then says what the rest depends on.
     """
     image, prior, box = (one.cpu() for one in pairs)
-    if roles is None:
-        positive = torch.zeros(len(real), len(layout), dtype=torch.bool)
-        positive[image, prior] = True
-        return Explained(
-            layout, image, prior, box, positive, None if ignored is None else ignored.cpu(), None,
-            _reasons(targets, real, image, box, why), note,
-        )  # fmt: skip
-    return Explained(
-        layout, image, prior, box, roles.positive.cpu(), roles.ignored.cpu(), roles.negative.cpu(),
-        _reasons(targets, real, image, box, why), note,
-    )  # fmt: skip
+    reasons = _reasons(targets, real, image, box, why)
+    if roles is not None:
+        masks = (roles.positive.cpu(), roles.ignored.cpu(), roles.negative.cpu())
+        return Explained(layout, image, prior, box, *masks, reasons, note)
+    positive = torch.zeros(len(real), len(layout), dtype=torch.bool)
+    positive[image, prior] = True
+    return Explained(layout, image, prior, box, positive, None, None, reasons, note)
 
 
 def _reasons(

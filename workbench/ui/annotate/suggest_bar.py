@@ -5,7 +5,6 @@ The network is a run's, or that of a file which a person chooses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -42,19 +41,19 @@ _KEPT = "label/suggest-confidence"
 
 
 class SuggestBar(QFrame):
-    """Hidden until `switch(True)`. It asks for the image that is shown; `finder` is a Finder, or a fake.
+    """Hidden until `switch(True)`. It asks for the image that is shown.
 
     `trained` when the button's training has ended and its network suggests from now on.
     """
 
     trained = Signal()
 
-    def __init__(self, session: Session, canvas: Canvas, *, finder: Callable[[Ask], Found] | None = None) -> None:
+    def __init__(self, session: Session, canvas: Canvas) -> None:
         super().__init__()
         self.setObjectName("suggest-bar")
         self.setProperty("role", "bar")
         self._session, self._canvas = session, canvas
-        self._finder: Callable[[Ask], Found] = finder or Finder()
+        self._finder = Finder()
         self._image = 0
         self._answer: Found | WorkbenchError | None = None
         self._back: Background | None = None

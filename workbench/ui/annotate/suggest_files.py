@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -26,16 +25,13 @@ def made_ready(wish: tuple[Path, Path]) -> Ready:
 
 
 class SuggestFiles(QObject):
-    """`came(file, Ready or WorkbenchError)` after `choose` or `read`. Those that came are in `ready`.
-
-    `work` is made_ready, or a fake.
-    """
+    """`came(file, Ready or WorkbenchError)` after `choose` or `read`. Those that came are in `ready`."""
 
     came = Signal(object, object)
 
-    def __init__(self, owner: QWidget, work: Callable[[tuple[Path, Path]], Ready] | None = None) -> None:
+    def __init__(self, owner: QWidget) -> None:
         super().__init__(owner)
-        self._owner, self._work = owner, work or made_ready
+        self._owner = owner
         self._back: Background | None = None
         self.ready: list[Ready] = []
         self.reading: Path | None = None
@@ -55,7 +51,7 @@ class SuggestFiles(QObject):
 
     def read(self, file: Path, cache: Path) -> None:
         if self._back is None:
-            self._back = Background("Reading a network", self._work, self)
+            self._back = Background("Reading a network", made_ready, self)
             self._back.done.connect(self._done)
         self.reading = file
         self._back.ask([(file, cache)])

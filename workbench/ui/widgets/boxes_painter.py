@@ -180,12 +180,12 @@ def draw_rects(painter: QPainter, rects: np.ndarray) -> None:
         painter.drawRects(first, len(rects))
 
 
-def outlined(painter: QPainter, rect: QRectF, colour: QColor, width: float = 2.0) -> None:
+def outlined(painter: QPainter, rect: QRectF, colour: QColor) -> None:
     """One rectangle with the dark line under it."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(line(UNDER, width + 2))
+    painter.setPen(line(UNDER, 4.0))
     painter.drawRect(rect)
-    painter.setPen(line(colour, width))
+    painter.setPen(line(colour, 2.0))
     painter.drawRect(rect)
 
 

@@ -11,6 +11,7 @@ LARGEST = 64.0
 """Widget pixels per image pixel at most."""
 SMALLEST = 16.0
 """An image is never shown smaller than this many widget pixels (its longer side)."""
+_LEAST = 48.0  # widget pixels of an image that stay in sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,9 @@ def centred(image: QSizeF, widget: QSizeF, scale: float) -> View:
     return View(scale, x, y)
 
 
-def kept_inside(view: View, image: QSizeF, widget: QSizeF, least: float = 48.0) -> View:
+def kept_inside(view: View, image: QSizeF, widget: QSizeF) -> View:
     """`view` moved back so far that some of the image can be seen."""
     width, height = image.width() * view.scale, image.height() * view.scale
-    x = min(max(view.x, min(least, width) - width), widget.width() - min(least, width))
-    y = min(max(view.y, min(least, height) - height), widget.height() - min(least, height))
+    x = min(max(view.x, min(_LEAST, width) - width), widget.width() - min(_LEAST, width))
+    y = min(max(view.y, min(_LEAST, height) - height), widget.height() - min(_LEAST, height))
     return View(view.scale, x, y)
