@@ -125,12 +125,15 @@ class FasterRcnn(Detector):
         return [(rows * FINEST, columns * FINEST)] * len(raw[0])
 
     def _second(self, raw: Raw, proposals: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """What the second network says of all proposals: label scores (n, 1 + C) and boxes (n, 4 (1 + C))."""
+        """What the second network says of all proposals: label scores (n, 1 + C) and boxes (n, 4 (1 + C)), float32.
+
+        torchvision computes boxes in the numbers that it is given, and bf16 knows every fourth pixel beyond 512.
+        """
         heads = self.net.roi_heads
         maps = OrderedDict(zip(("0", "1", "2", "3"), (level.float() for level in raw[:MAPS]), strict=True))
         features = heads.box_head(heads.box_roi_pool(maps, proposals, self._sizes(raw)))
         scores, boxes = heads.box_predictor(features)
-        return scores, boxes
+        return scores.float(), boxes.float()
 
     def _first(self, raw: Raw) -> tuple[Tensor, Tensor]:
         """Objectness (n, 1) and box numbers (n, 4) of all anchors of all images."""
