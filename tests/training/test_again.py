@@ -47,7 +47,7 @@ def test_it_has_the_settings_anchors_and_weights_of_the_run_and_the_labels_of_no
     chosen = again.again(Wish(document.runs_folder, old, True))
     assert (chosen.name, chosen.recipe.training.epochs, chosen.start) == ("old", 7, None), "fresh weights"
     document.do(edits.SetState((1, 2), State.DONE))
-    request = again.request(document, found)
+    request = again.request(document, found).request()
     assert (request.anchors, request.start, request.resume) == (ANCHORS, new / "best.safetensors", False)
     assert [image.state for image in request.snapshot.images].count(State.DONE) == 2
     assert request.folder == document.runs_folder / "yolov4-tiny-1"

@@ -80,7 +80,7 @@ class Training:
         """The last image first."""
         self.queued.append(asked.checkpoint)
         checkpoint = asked.checkpoint or asked.runs_folder / "one" / "best.safetensors"
-        fresh = [image.id for image in asked.snapshot.images if image.state is State.UNLABELLED]
+        fresh = [image.id for image in asked.snapshot().images if image.state is State.UNLABELLED]
         yield EvaluationProgress(1, 3, 0, 1.0, 1.0)
         order = np.array(fresh[::-1], np.int64)
         yield Queue(checkpoint.parent.name, checkpoint, dict.fromkeys(By, order), 0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 from workbench.training import kept_runs, runs
-from workbench.training.request import RunRequest
+from workbench.training.request import Asked
 
 if TYPE_CHECKING:
     from workbench.core.document import Document
@@ -56,12 +56,12 @@ def _newest(folder: Path) -> runs.RunInfo | None:
     return next((run for run in runs.runs(folder) if run.checkpoint is not None), None)
 
 
-def request(document: Document, wanted: Again) -> RunRequest:
+def request(document: Document, wanted: Again) -> Asked:
     """To be begun at once, as its folder is made. WorkbenchError where too little is labelled to learn from."""
     check(document, wanted)
     anchors = wanted.anchors if wanted.recorded else document.anchors()
     folder = runs.new_folder(document.runs_folder, wanted.recipe.detector)
-    return RunRequest(folder, document.snapshot(), wanted.recipe, anchors, start=wanted.start)
+    return Asked(document.folder, folder, wanted.recipe, anchors, wanted.start)
 
 
 def check(document: Document, wanted: Again) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench import detectors
+from workbench.core.document import snapshot_of
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.training.recipes import Recipe
 
@@ -43,3 +44,24 @@ class RunRequest:
     @property
     def name(self) -> str:
         return self.folder.name
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A training of the project in `project` as it is when its job begins: reading that takes a second where there are
+    100,000 boxes. The others as in RunRequest.
+    """
+
+    project: Path
+    folder: Path
+    recipe: Recipe
+    anchors: AnchorSet | None = None
+    start: Path | None = None
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def request(self) -> RunRequest:
+        """In the job. WorkbenchError where the project can't be read."""
+        return RunRequest(self.folder, snapshot_of(self.project), self.recipe, self.anchors, start=self.start)

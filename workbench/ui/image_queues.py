@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
+from workbench.core.document import snapshot_of
 from workbench.core.project import Snapshot
 from workbench.core.queueing import By
 from workbench.core.words import count
@@ -26,11 +27,15 @@ NO_RUN = "No trained run yet that could say which images it is unsure of: train 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """`checkpoint` None: that of the newest run that has one."""
+    """Of the project in `folder`. `checkpoint` None: that of the newest run that has one."""
 
+    folder: Path
     runs_folder: Path
     checkpoint: Path | None
-    snapshot: Snapshot
+
+    def snapshot(self) -> Snapshot:
+        """As the project is on disk: in the job."""
+        return snapshot_of(self.folder)
 
 
 def worked_out(asked: Asked) -> Iterator[EvaluationProgress | Skipped | Queue]:
@@ -43,7 +48,7 @@ def worked_out(asked: Asked) -> Iterator[EvaluationProgress | Skipped | Queue]:
     if checkpoint is None:
         raise WorkbenchError(NO_RUN)
     plugins.loaded()
-    yield from image_queue.queue(Wish(checkpoint.parent, checkpoint, asked.snapshot))
+    yield from image_queue.queue(Wish(checkpoint.parent, checkpoint, asked.snapshot()))
 
 
 class QueueWatch(QObject):
@@ -77,7 +82,7 @@ class QueueWatch(QObject):
             self._then = document is not None and self._checkpoint != self._of
             return
         self._of, self._then = self._checkpoint, False
-        asked, work = Asked(document.runs_folder, self._checkpoint, document.snapshot()), self.work
+        asked, work = Asked(document.folder, document.runs_folder, self._checkpoint), self.work
         self.job = Job("Ordering the images", lambda _: work(asked))
         self.job.reported.connect(self._reported)
         self._session.start(self.job)

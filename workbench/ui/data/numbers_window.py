@@ -22,8 +22,9 @@ from PySide6.QtWidgets import (
 from workbench import formats
 from workbench.core import words
 from workbench.core.applied import Applied
+from workbench.core.document import snapshot_of
 from workbench.core.edits import Batch, Edit
-from workbench.core.project import Label, Snapshot
+from workbench.core.project import Label
 from workbench.exchange import Exported, ExportReport, Renumbered, remember, renumbered, write_anew
 from workbench.ui import theme
 from workbench.ui.job import Job
@@ -158,9 +159,9 @@ class LabelEdits(QObject):
         document = self._session.document
         if document is None or not self._do(edit, then) or not anew:
             return
-        snapshot, folders = document.snapshot(), tuple(one.exported for one in anew)
-        self._folder = document.folder
-        job = Job("Writing exported folders anew", lambda _: _written(snapshot, folders), self._session)
+        home, folders = document.folder, tuple(one.exported for one in anew)
+        self._folder = home
+        job = Job("Writing exported folders anew", lambda _: _written(home, folders), self._session)
         job.reported.connect(self._came)
         self._session.start(job)
 
@@ -173,7 +174,9 @@ class LabelEdits(QObject):
             self._session.inform(f"{event.report.sentence} What was there is in '{event.aside.name}'.")
 
 
-def _written(snapshot: Snapshot, folders: tuple[Exported, ...]) -> Iterator[Anew]:
+def _written(project: Path, folders: tuple[Exported, ...]) -> Iterator[Anew]:
+    """In the job's thread."""
+    snapshot = snapshot_of(project)
     for exported in folders:
         report, aside = write_anew(snapshot, exported)
         yield Anew(report, aside, exported, snapshot.labels)

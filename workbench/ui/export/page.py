@@ -22,9 +22,7 @@ from PySide6.QtWidgets import (
 
 from workbench import settings
 from workbench.core import words
-from workbench.core.project import Split
 from workbench.errors import WorkbenchError
-from workbench.inference.checked_images import chosen
 from workbench.inference.events import ExportDone, Exported, ExportProgress, NotExported
 from workbench.inference.exporters import ExportSettings
 from workbench.inference.model_card import suggested
@@ -323,16 +321,15 @@ class ExportPage(Page):
         folder = typed_path(self._folder.text())
         if document is None or checkpoint is None or folder is None or self._job is not None:
             return
-        snapshot = document.snapshot()
         wish = Wish(
             checkpoint=Path(checkpoint),
             folder=folder,
             formats=self._formats.chosen(),
-            images=tuple(chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])),
+            images=(),
             settings=settings.changed(ExportSettings(), self._form.values()),
-            snapshot=snapshot,
         )
-        job = Job(f"Exporting {wish.checkpoint.parent.name}", lambda _: self._export(wish), behind=True)
+        home, name = document.folder, wish.checkpoint.parent.name
+        job = Job(f"Exporting {name}", lambda _: self._export(wish.of_project(home)), behind=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job

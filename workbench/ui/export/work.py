@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from workbench.core.project import Snapshot
+from workbench.core.document import snapshot_of
+from workbench.core.project import Snapshot, Split
+from workbench.inference.checked_images import chosen
 from workbench.inference.events import ExportEvent
 from workbench.inference.exporters import ExportSettings
 
@@ -43,6 +45,12 @@ class Wish:
     images: tuple[Path, ...]
     settings: ExportSettings
     snapshot: Snapshot | None = None
+
+    def of_project(self, folder: Path) -> Wish:
+        """With the images and the snapshot of the project as it is on disk: in the job."""
+        snapshot = snapshot_of(folder)
+        images = chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
+        return replace(self, images=tuple(images), snapshot=snapshot)
 
 
 @dataclass(frozen=True, slots=True)

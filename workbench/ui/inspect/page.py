@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.core.applied import Applied
-from workbench.core.project import FINISHED
 from workbench.errors import WorkbenchError
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
@@ -230,12 +229,10 @@ class InspectPage(Page):
         self._stop_looking()
         if document is None or run is None or checkpoint is None:
             return
-        snapshot = document.snapshot()
-        if self._choice.done_only:
-            snapshot = snapshot.only(states=FINISHED)
-        wish = Wish(run.folder, checkpoint, snapshot, self._choice.split, self._choice.held_out_of)
-        self._wish, self._looked_at = wish, self._choice.ids(document.images())
-        job = Job(f"Looking with {run.name}", lambda _: self._look(wish), behind=True)
+        choice = self._choice.split, self._choice.held_out_of, self._choice.done_only
+        asked = work.Asked(document.folder, run.folder, checkpoint, *choice)
+        self._looked_at = self._choice.ids(document.images())
+        job = Job(f"Looking with {run.name}", lambda _: work.looked(asked, self._look), behind=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job
@@ -259,7 +256,9 @@ class InspectPage(Page):
     def _reported(self, event: object) -> None:
         if self.sender() is not self._job:
             return
-        if isinstance(event, Counted):
+        if isinstance(event, Wish):
+            self._wish = event
+        elif isinstance(event, Counted):
             self._head.show_progress(event)
         elif isinstance(event, Found):
             self._take(event)

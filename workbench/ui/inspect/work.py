@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.detections import Candidates, Kind
+from workbench.core.document import snapshot_of
 from workbench.core.matching import ANY_AREA, Matching
-from workbench.core.project import Snapshot, Split
+from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
 from workbench.inference import evaluated, operating_point, scoring
@@ -33,6 +34,27 @@ class Wish:
     snapshot: Snapshot
     split: Split | None
     held_out_of: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A Wish of the project in `project` as it is when its job begins: reading that takes a second where it is large.
+
+    `done_only`: of the images that are done.
+    """
+
+    project: Path
+    run_folder: Path
+    checkpoint: Path
+    split: Split | None
+    held_out_of: Path | None
+    done_only: bool
+
+    def wish(self) -> Wish:
+        snapshot = snapshot_of(self.project)
+        if self.done_only:
+            snapshot = snapshot.only(states=FINISHED)
+        return Wish(self.run_folder, self.checkpoint, snapshot, self.split, self.held_out_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +127,13 @@ class Found:
 
 
 Look = Callable[[Wish], Iterator[Counted | Found]]
+
+
+def looked(asked: Asked, look: Look) -> Iterator[Wish | Counted | Found]:
+    """The wish first, which another run may be asked, too."""
+    wish = asked.wish()
+    yield wish
+    yield from look(wish)
 
 
 def look(wish: Wish) -> Iterator[Counted | Found]:

@@ -17,7 +17,7 @@ from workbench.core.words import duration, share
 from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished
-from workbench.training.request import RunRequest
+from workbench.training.request import Asked, RunRequest
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train import work
@@ -41,7 +41,7 @@ def stopping(events: Iterator[AnyEvent], control: Control, after: threading.Even
 
 
 def events(
-    train: Train, request: RunRequest | Path, job: Job, after: threading.Event, for_tensorboard: bool = False
+    train: Train, request: Asked | RunRequest | Path, job: Job, after: threading.Event, for_tensorboard: bool = False
 ) -> Iterator[Event | Story]:
     """What `job` does: the events of a training that reads its flags, and `after` as `stopping` says."""
     control = Control(job.stop, job.pause)
@@ -49,7 +49,7 @@ def events(
 
 
 def job(
-    name: str, train: Train, request: RunRequest | Path, after: threading.Event, for_tensorboard: bool = False
+    name: str, train: Train, request: Asked | RunRequest | Path, after: threading.Event, for_tensorboard: bool = False
 ) -> Job:
     """Of the training of run `name`; see `events`."""
 
@@ -59,9 +59,9 @@ def job(
     return Job(f"Training {name}", happening, ends_itself=True, pauses=True, behind=True)
 
 
-def evaluates(request: RunRequest | Path) -> bool:
+def evaluates(request: Asked | RunRequest | Path) -> bool:
     """Whether the training evaluates before its end; a path is a run to go on with."""
-    if isinstance(request, RunRequest):
+    if isinstance(request, Asked | RunRequest):
         return request.recipe.training.evaluate_every > 0
     try:
         kept = tomllib.loads((request / runs.RECIPE).read_text(encoding="utf-8"))

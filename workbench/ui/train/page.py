@@ -13,7 +13,7 @@ from workbench.core.former_names import colours
 from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.training.events import Evaluated, Failed, Paused, Saved, Started
-from workbench.training.request import RunRequest
+from workbench.training.request import Asked, RunRequest
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.job import Job
@@ -237,7 +237,7 @@ class TrainPage(Page):
                 return
             start = self._setup.start_from.file
             folder = runs.folder_for(document.runs_folder, self._setup.run_name.text(), recipe.detector)
-            request = RunRequest(folder, document.snapshot(), recipe, document.anchors(), start=start)
+            request = Asked(document.folder, folder, recipe, document.anchors(), start)
         except WorkbenchError as error:
             self.session.tell(error)
             return
@@ -250,11 +250,11 @@ class TrainPage(Page):
         self.go_on(run.folder)
 
     @Slot(object)
-    def go_on(self, asked: RunRequest | Path) -> None:
+    def go_on(self, asked: Asked | RunRequest | Path) -> None:
         if self._job is None:
             self._begin(asked.name, asked)
 
-    def _begin(self, name: str, request: RunRequest | Path) -> None:
+    def _begin(self, name: str, request: Asked | RunRequest | Path) -> None:
         after = self._stop_after = threading.Event()
         job = ending.job(name, self._train, request, after, self._curves.bar.for_tensorboard)
         job.reported.connect(self._trained)

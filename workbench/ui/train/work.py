@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.detectors import DetectorSettings
+from workbench.errors import WorkbenchError
 from workbench.training import board, recipes, runs
 from workbench.training.events import Control, Event
 from workbench.training.recipes import Recipe
-from workbench.training.request import RunRequest
+from workbench.training.request import Asked, RunRequest
 from workbench.ui.counted import Counted
 from workbench.ui.train.story import Story, told
 
@@ -171,14 +172,24 @@ def train(request: RunRequest | Path, control: Control) -> Iterator[Event]:
 
 
 def events(
-    train: Train, request: RunRequest | Path, control: Control, for_tensorboard: bool = False
+    train: Train, request: Asked | RunRequest | Path, control: Control, for_tensorboard: bool = False
 ) -> Iterator[Event | Story]:
     """The events of a training; of a resumed one, first the story so far."""
+    if isinstance(request, Asked):
+        request = _read(request)
     folder = request if isinstance(request, Path) else request.folder
     if isinstance(request, Path):
         yield read_story(request)
     happening = train(request, control)
     yield from board.mirrored(happening, folder) if for_tensorboard else happening
+
+
+def _read(asked: Asked) -> RunRequest:
+    try:
+        return asked.request()
+    except WorkbenchError:
+        runs.forget_unstarted(asked.folder)
+        raise
 
 
 def read_story(folder: Path) -> Story:
