@@ -74,6 +74,14 @@ def test_the_end_marker_of_an_embedded_preview_does_not_count(put: Put) -> None:
     assert "cut off" in sentence(put(data[: len(data) - 1000]))
 
 
+def test_a_jpeg_that_is_cut_off_is_told_by_its_sentence_alone(put: Put, capfd: pytest.CaptureFixture[str]) -> None:
+    """libjpeg, too, wrote to the terminal, three lines for each of such files, which named none."""
+    data = awkward.saved(awkward.photograph(), "JPEG", quality=90)
+    for part in (0.3, 0.6, 0.9):
+        assert "cut off" in sentence(put(data[: int(len(data) * part)]))
+    assert capfd.readouterr().err == ""
+
+
 def test_an_empty_file_is_refused(put: Put) -> None:
     assert sentence(put(b"")) == "the file is empty (0 bytes); copy or download it again"
     assert "empty" in sentence(put(b""), info)
