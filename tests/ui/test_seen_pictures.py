@@ -21,6 +21,7 @@ from workbench.ui.train.seen import picture as seen_picture
 from workbench.ui.train.seen.boxes_table import BoxesTable, size
 from workbench.ui.train.seen.colours import INKS, inks, missed_colour
 from workbench.ui.train.seen.legend import SeenLegend, entries
+from workbench.ui.train.seen.levels import Levels
 from workbench.ui.train.seen.marks import Marks, marks
 from workbench.ui.train.seen.pane import summary
 from workbench.ui.train.seen.picture import MANY, SeenPicture
@@ -88,6 +89,33 @@ def test_what_is_drawn_is_the_look(seen: Opened) -> None:
     assert (ink(shown, 60, 6), ink(shown, 72, 70)) == (filled, hatched)
     find(window, QCheckBox, "seen-ignored").click()
     assert ink(shown, 72, 70) == plain
+
+
+def test_tab_comes_to_the_levels_before_what_stands_below_them(seen: Opened) -> None:
+    _, window, _ = seen()
+    order, widget = list[str](), window.panes[0].table.nextInFocusChain()
+    while widget is not window.panes[0].table:
+        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            order.append(widget.objectName())
+        widget = widget.nextInFocusChain()
+    assert order.index("seen-level-1") < order.index("seen-ignored") < order.index("seen-legend-on")
+
+
+def test_switches_come_and_go_with_the_levels_and_are_on_at_first(qtbot: QtBot) -> None:
+    levels = Levels("l")
+    qtbot.addWidget(levels)
+    heard: list[bool] = []
+    levels.changed.connect(lambda: heard.append(True))
+    look = made_look(WISH)
+    for count in (1, 8, 2):
+        levels.show_look(replace(look, grids=((3, 3),) * count))
+        shown = [switch.objectName() for switch in levels.findChildren(QCheckBox) if not switch.isHidden()]
+        assert shown == [f"l-{number + 1}" for number in range(count)]
+        assert levels.hidden == frozenset()
+        assert not heard
+        levels._switches[0].click()
+        assert levels.hidden == {0}
+        heard.clear()
 
 
 def test_only_cells_in_which_nothing_learns_are_hatched(qtbot: QtBot) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QSizePolicy, QWidget
 
 from workbench.ui import theme
 from workbench.ui.train.seen.wishes import Look
+
+MOST = 6
+"""Levels of SSD. Their switches are there from the beginning, as Tab goes in the order in which widgets were made."""
 
 
 class Levels(QWidget):
@@ -19,6 +22,7 @@ class Levels(QWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._name = name
+        self._made = [self._switch(level) for level in range(MOST)]
         self._switches: list[QCheckBox] = []
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -50,15 +54,21 @@ class Levels(QWidget):
     def _make(self, count: int) -> None:
         for switch in self._switches:
             self._grid.removeWidget(switch)
-            switch.deleteLater()
-        self._switches = []
-        for level in range(count):
-            switch = QCheckBox()
-            switch.setObjectName(f"{self._name}-{level + 1}")
-            switch.setFont(theme.font(theme.SMALL))
-            switch.setChecked(True)
-            switch.toggled.connect(self.changed)
-            self._switches.append(switch)
+            switch.hide()
+        self._made += [self._switch(level) for level in range(len(self._made), count)]
+        self._switches = self._made[:count]
+        for switch in self._switches:
+            with QSignalBlocker(switch):
+                switch.setChecked(True)
+            switch.show()
+
+    def _switch(self, level: int) -> QCheckBox:
+        switch = QCheckBox(self)
+        switch.setObjectName(f"{self._name}-{level + 1}")
+        switch.setFont(theme.font(theme.SMALL))
+        switch.toggled.connect(self.changed)
+        switch.hide()
+        return switch
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._place()
