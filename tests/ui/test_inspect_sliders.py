@@ -275,6 +275,17 @@ def test_keeping_an_operating_point_is_taken_back_before_an_edit_made_earlier(
     assert session.undo_title == edit, "on another page Ctrl+Z is about what is seen there"
 
 
+def test_nothing_below_moves_when_a_point_is_kept(qtbot: QtBot, page: InspectPage, session: Session) -> None:
+    looked(qtbot, page, session)
+    keep = page.findChild(QPushButton, "inspect-keep")
+    assert keep is not None
+    height = keep.parentWidget().sizeHint().height()
+    press(qtbot, page, "inspect-keep")
+    qtbot.waitUntil(lambda: text(page, "inspect-kept") == "as kept")
+    keep.parentWidget().layout().activate()
+    assert keep.parentWidget().sizeHint().height() == height
+
+
 @pytest.mark.parametrize("words", ["{", '{"confidence": 7}'])
 def test_a_damaged_operating_point_is_told_of_and_does_not_stop_looking(
     qtbot: QtBot, page: InspectPage, session: Session, words: str

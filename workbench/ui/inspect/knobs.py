@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from workbench.core.detections import MOST, Kind
 from workbench.ui import theme
@@ -59,6 +59,9 @@ class Knobs(QWidget):
         self._kept.setObjectName("inspect-kept")
         self._kept.setProperty("role", "muted")
         self._forget = icon_button("inspect-forget", "mdi6.close", "Keep no operating point with this run.")
+        policy = self._forget.sizePolicy()  # as high as its row: all below it moved when a point was kept
+        policy.setVerticalPolicy(QSizePolicy.Policy.Ignored)
+        self._forget.setSizePolicy(policy)
         self._forget.clicked.connect(self.forget_asked)
         self._forget.hide()
         row = grid.rowCount()
