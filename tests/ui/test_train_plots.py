@@ -121,6 +121,15 @@ def test_the_plot_of_ap_says_when_there_is_none_yet(make: Make) -> None:
     assert note(curves.ap) == ""
 
 
+def test_an_ap_of_nothing_is_drawn_at_the_foot_of_the_plot(make: Make) -> None:
+    """It was drawn between -0.4 and 0.4, as if AP could be negative: so begin all trainings."""
+    curves = make()
+    curves.show_story(story(*(Evaluated(epoch, 10 * epoch, 0.0, 0.0, 0.0, {}, 10, 0.1, True) for epoch in (1, 2))))
+    low, high = curves.ap.viewRange()[1]
+    assert low == 0
+    assert high > 0.1
+
+
 def test_the_plot_of_ap_says_if_few_images_judged(make: Make) -> None:
     curves = make()
     curves.show_story(story(evaluated(1, {f"label {number:02}": 0.5 for number in range(11)}, images=1)))

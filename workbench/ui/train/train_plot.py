@@ -55,6 +55,8 @@ class TrainPlot(Plot):
             kind.x, kind.axis, parent, legend=kind.legend, corner=corner, above=True, whole_x=True,
             dense=kind.x == "step",
         )  # fmt: skip
+        if kind.name == "ap":
+            self.getPlotItem().vb.setLimits(yMin=0)  # while all are 0, half of the axis would be below nothing
         self.kind = kind
         self.setObjectName(f"train-plot-{kind.name}")
         self.setAccessibleName(kind.title)
