@@ -71,6 +71,19 @@ def test_each_fault_is_found_with_its_images(folder: Path) -> None:
     assert found["size changed"].images == (ids[1],)
 
 
+def test_a_folder_that_is_not_there_is_one_finding_and_no_image_of_it_is_to_be_taken_out(
+    folder: Path, tmp_path: Path
+) -> None:
+    with sound(folder) as document:
+        folder.rename(tmp_path / "elsewhere")
+        found = examine(document)
+        (gone,) = (finding for finding in found.findings if finding.level == "problem")
+        assert gone.sentence.startswith(f"The folder of 4 images is not there: {folder}. If it was moved")
+        assert gone.images == tuple(image.id for image in document.images())
+        assert health.repair(document, gone) is None
+        assert found.opened == {}, "nothing is known of what was not opened"
+
+
 def photographs(folder: Path) -> None:
     """Four pictures that can be told from each other; the third once more, smaller and as a poor JPEG."""
     for n in range(4):

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import os
 from collections import defaultdict, deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.fingerprint import fingerprint, near_groups
 from workbench.core.images import ImageInfo
+from workbench.core.lost_folders import ADVICE, missing
 from workbench.core.project import FINISHED, Box, Image, Snapshot, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
@@ -75,10 +76,13 @@ def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[Looked |
     opened: dict[int, str] = {}
     findings = [*_boxes(snapshot), *_labels(snapshot), *_splits(snapshot), *_states(snapshot)]
     if open_files:
-        files = yield from _files(snapshot)
+        lost = _lost(snapshot)
+        gone = {index for rows in lost.values() for index in rows}
+        files = yield from _files(snapshot, gone)
+        findings += [_gone(snapshot, folder, rows) for folder, rows in lost.items()]
         findings += [finding for file in files for finding in file.findings]
         findings += _alike(snapshot, files)
-        opened = {image.id: file.problem for image, file in zip(snapshot.images, files, strict=True)}
+        opened = {image.id: files[i].problem for i, image in enumerate(snapshot.images) if i not in gone}
     counts = np.bincount(snapshot.label_index, minlength=len(snapshot.labels))
     yield Health(
         images=len(snapshot),
@@ -101,22 +105,39 @@ class _File:
     problem: str = ""
 
 
-def _files(snapshot: Snapshot) -> Generator[Looked, None, list[_File]]:
-    """Opens each image in a few threads; returns what was found, in the order of the images."""
-    found: list[_File] = []
-    waiting: deque[Future[_File]] = deque()
+def _files(snapshot: Snapshot, gone: Collection[int]) -> Generator[Looked, None, list[_File]]:
+    """Opens each image but those of `gone` in a few threads; returns what was found, in the order of the images."""
+    found = [_File()] * len(snapshot)
+    rows = [row for row in range(len(snapshot)) if row not in gone]
+    waiting: deque[tuple[int, Future[_File]]] = deque()
     with ThreadPoolExecutor(THREADS, "health") as pool:
         try:
-            for index in range(len(snapshot)):
-                waiting.append(pool.submit(_opened, snapshot, index))
-                is_last = index + 1 == len(snapshot)
-                while len(waiting) > (0 if is_last else 2 * THREADS):
-                    found.append(waiting.popleft().result())
-                    yield Looked(len(found), len(snapshot))
+            for row in rows:
+                waiting.append((row, pool.submit(_opened, snapshot, row)))
+                while len(waiting) > (0 if row == rows[-1] else 2 * THREADS):
+                    done, future = waiting.popleft()
+                    found[done] = future.result()
+                    yield Looked(done + 1, len(snapshot))
         finally:
-            for future in waiting:
+            for _, future in waiting:
                 future.cancel()
     return found
+
+
+def _lost(snapshot: Snapshot) -> dict[Path, list[int]]:
+    """The images whose folder is not there, by it: moved, or on a disk that is away, as of a copy on a server."""
+    rows: dict[int, list[int]] = defaultdict(list)
+    for index, image in enumerate(snapshot.images):
+        rows[image.root].append(index)
+    firsts = {root: (snapshot.files[some[0]], snapshot.images[some[0]].path) for root, some in rows.items()}
+    folders = {root: file.parents[path.count("/")] for root, (file, path) in firsts.items()}
+    return {folders[root]: rows[root] for root in sorted(missing(folders))}
+
+
+def _gone(snapshot: Snapshot, folder: Path, rows: Sequence[int]) -> Finding:
+    """One finding, and none of them is to be taken out of the project: the images are only elsewhere."""
+    sentence = f"The folder of {words.count(len(rows), 'image')} is not there: {folder}. {ADVICE}"
+    return Finding("problem", "lost folder", sentence, tuple(snapshot.images[index].id for index in rows))
 
 
 def _opened(snapshot: Snapshot, index: int) -> _File:

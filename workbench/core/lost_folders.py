@@ -16,6 +16,8 @@ from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
 ASKED = 200  # images whose files are looked for in a new place
+ADVICE = "If it was moved, say where it is now: in the line above every page, or with workbench find-images."
+"""Behind a sentence about the folder of images, for who has the window and for who is on a server."""
 
 
 @dataclass(frozen=True, slots=True)

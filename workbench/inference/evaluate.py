@@ -15,6 +15,7 @@ import numpy as np
 from workbench.core import images
 from workbench.core.detections import Candidates
 from workbench.core.files import atomic_write
+from workbench.core.lost_folders import ADVICE
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Image, Snapshot, Split
 from workbench.core.window import Window
@@ -63,7 +64,7 @@ def evaluate_run(
         else:
             predicted[item[0]], sizes[item[0]] = relabelled(item[1], columns), item[2]
     if not predicted:
-        raise WorkbenchError("None of the images could be read, so there is nothing to evaluate.")
+        raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
     rows = sorted(predicted)
     truth, found = truth.take(rows), tuple(predicted[row] for row in rows)
     changed = [image.path for row, image in zip(rows, truth.images, strict=True) if _is_other(image, sizes[row])]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from workbench.core import boxes as geometry
 from workbench.core import images
 from workbench.core.files import check_room
+from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Image, Snapshot, State
 from workbench.core.resize import Fit, How, fit, scales_and_offsets
 from workbench.errors import Refused, WorkbenchError
@@ -86,7 +87,7 @@ def load(
     if changed := _changed(store):
         yield Message("warning", changed)
     if not store.fits:
-        raise WorkbenchError("None of the images could be read. Check that their folder is still there.")
+        raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
     data = store.dataset(ignore_difficult)
     return replace(data, pictures=shown[sorted(store.fits)]) if pictures else data
 
@@ -211,7 +212,7 @@ def _room(count: int, px: int, scratch: Path) -> NDArray[np.uint8]:
 
 
 def _told(problems: dict[int, str]) -> str:
-    some = " ".join(problems[i] for i in sorted(problems)[:NAMED])
+    some = " ".join(f"{problems[i].rstrip('.')}." for i in sorted(problems)[:NAMED])
     more = f" And {len(problems) - NAMED:,} more." if len(problems) > NAMED else ""
     noun, it = ("1 image is", "it") if len(problems) == 1 else (f"{len(problems):,} images are", "they")
     return f"{noun} left out because {it} could not be read. {some}{more}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from workbench import detectors
+from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.training import prepare, schedule
@@ -42,7 +43,7 @@ def read(
     except WorkbenchError as error:
         if any(image.split is Split.VALIDATION for image in validation.images):
             sentence = f"None of the {len(validation):,} validation images could be read."
-            raise WorkbenchError(f"{sentence} Check that their folder is still there.", error) from error
+            raise WorkbenchError(f"{sentence} Is their folder still there? {ADVICE}", error) from error
     yield Message(
         "warning", "None of the images held out could be read: AP is computed on the training images and tells little."
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core import images
+from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Snapshot
 from workbench.core.resize import Fit, How, letterbox_size
 from workbench.errors import Refused, WorkbenchError
@@ -35,7 +36,7 @@ def without_pixels(
         if size is not None:
             store.fits[index] = way(*size, px, how)
     if not store.fits:
-        raise WorkbenchError("None of the images could be read. Check that their folder is still there.")
+        raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
     made = replace(store.dataset(settings.difficult == "ignore"), rows=np.zeros(len(store.fits), np.int64))
     return replace(made, pictures=shown[sorted(store.fits)]) if pictures else made
 
