@@ -57,7 +57,7 @@ def show_training(events: Iterable[training.Event], *, quiet: bool = False) -> t
                 case training.Finished():
                     finished = event
     if finished is None:
-        raise WorkbenchError("The training ended without a word. See the run's events.jsonl.")
+        raise WorkbenchError("The training ended unexpectedly. See the run's events.jsonl.")
     return finished
 
 

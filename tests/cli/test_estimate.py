@@ -73,7 +73,7 @@ def test_a_training_that_could_learn_nothing_does_not_begin(project: Path, capsy
         assert main([command, str(project), *SMALL, "--states", "verified"]) == console.FAILED
         assert "None of the 8 images outside the test split is verified" in capsys.readouterr().err
     assert main(["train", str(project), *SMALL, "--learning-rate", "0"]) == console.FAILED
-    assert "The learning rate is 0, so nothing would be learnt. Choose another." in capsys.readouterr().err
+    assert "The learning rate is 0, so nothing can be learnt. Choose another." in capsys.readouterr().err
     assert not (project / "runs").exists() or not list((project / "runs").iterdir())
 
 

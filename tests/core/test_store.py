@@ -36,7 +36,7 @@ def test_a_full_disk_gives_a_sentence_and_loses_nothing(document: Document, tmp_
     document.draw((Box(0, 1, 1, (0, 0, 5, 5)),))
     pages = document.store.connection.execute("PRAGMA page_count").fetchone()[0]
     document.store.connection.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own "disk full"
-    with pytest.raises(WorkbenchError, match=r"disk of .* is full.*everything before it is"):
+    with pytest.raises(WorkbenchError, match=r"disk of .* is full.*everything before it was"):
         for _ in range(1000):
             document.draw(tuple(Box(0, 1, 1, (0, 0, 5, 5)) for _ in range(50)))
     kept = len(document.boxes(1))

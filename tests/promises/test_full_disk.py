@@ -42,8 +42,11 @@ def _alone() -> list[str]:
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("disk", r"^The disk of .* is full\. The last edit was not saved, everything before it is\. Make room"),
-        ("limit", r"^The disk of .* did not take .*The last edit was not saved, everything before it is"),
+        ("disk", r"^The disk of .* is full\. The last edit was not saved, but everything before it was\. Make room"),
+        (
+            "limit",
+            r"^Reading or writing on the disk of .* failed.*The last edit was not saved, but everything before it was",
+        ),
     ],
 )
 def test_a_full_disk_is_told_and_takes_nothing(tmp_path: Path, how: str, words: str) -> None:
@@ -65,6 +68,6 @@ def test_a_full_disk_is_told_and_takes_nothing(tmp_path: Path, how: str, words: 
         assert "is full" in told["copies"]["backup"]
         assert "the disk is full. Make room and try again; nothing was lost" in told["copies"]["text"]
     else:
-        assert "did not take" in told["copies"]["backup"]
+        assert "failed" in told["copies"]["backup"]
         assert "could not be written: File too large" in told["copies"]["text"]
     assert not told["JSON in place is whole"], "the control: a file written in place is destroyed by the same"

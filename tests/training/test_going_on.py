@@ -122,7 +122,7 @@ def test_the_weights_it_begins_with_stay_the_best_ones_unless_it_learns_better(
     wanted = checkpoint.load_detector(first)[0].state_dict()
     assert same(checkpoint.load_weights(best, wanted), checkpoint.load_weights(first, wanted))
     assert (runs.info(request.folder).best_ap50, only(events, Finished)[0].best_ap50) == (0.5, 0.5)
-    assert "were not surpassed" in only(events, Message)[-1].sentence
+    assert "did not get better" in only(events, Message)[-1].sentence
 
 
 def test_where_few_images_judge_worse_weights_are_told_at_the_end(

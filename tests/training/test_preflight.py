@@ -157,7 +157,7 @@ def test_boxes_that_are_too_small_are_counted(well: Snapshot) -> None:
     assert found["small"].boxes == tuple(well.box_ids[[3, 7]].tolist())
     assert found["small"].advice == "An input side of 96 px is enough for them."
     boxes[7, 2] = boxes[7, 0] + 0.4
-    slip = "So small a box is mostly a slip of the hand: look at it, and delete it."
+    slip = "Such a small box is mostly a slip of the hand: look at it and delete it."
     told = findings(replace(well, boxes=boxes))["small"].advice
     assert told == f"An input side of 96 px is enough for 1 of them. {slip}"
     assert set(found) == {"small"}  # and not, a second time, as what nothing answers for

@@ -63,12 +63,12 @@ def test_where_something_is_found_nothing_is_said() -> None:
 
 
 def test_without_validation_boxes_ap_can_not_be_told() -> None:
-    assert said(NOTHING, math.nan, truth=truth(crowd=True), per_label={})[0].startswith("AP can't be told")
+    assert said(NOTHING, math.nan, truth=truth(crowd=True), per_label={})[0].startswith("AP can't be measured")
 
 
 def test_not_a_single_detection() -> None:
     (only,) = said(NOTHING)
-    assert only.startswith("Next to nothing is found right (AP50 0.000): there is no detection at all")
+    assert only.startswith("Next to nothing is found right (AP50 0.000): there are no detections at all")
 
 
 def test_label_ids_that_are_shifted_by_one() -> None:
@@ -135,7 +135,7 @@ def test_right_ones_that_drown_in_wrong_ones_with_higher_scores() -> None:
         np.concatenate([truth(1).boxes, wrong]), np.array([0.05] * 3 + [0.4] * 5), np.array([0, 1, 2, *[0] * 5])
     )
     (only,) = said([one] * 10)
-    assert "100 % of the boxes are found, but what is wrong has higher scores (0.40 against 0.05)" in only
+    assert "100 % of the boxes are found, but wrong detections have higher scores (0.40 against 0.05)" in only
 
 
 def test_what_lies_beyond_the_best_of_an_image_is_not_asked() -> None:
@@ -202,7 +202,7 @@ def test_a_label_that_is_called_by_another_name() -> None:
 
 
 def test_a_label_that_nothing_is_called_by() -> None:
-    assert "nothing that is found on its boxes is called so" in cat(moved(lambda boxes: boxes[:2], (0, 1)))
+    assert "nothing that is found on its boxes has this label" in cat(moved(lambda boxes: boxes[:2], (0, 1)))
 
 
 def test_a_label_whose_detections_fit_badly_or_lie_elsewhere() -> None:

@@ -134,16 +134,16 @@ def test_the_anchors_are_used_and_that_is_undone(qtbot: QtBot, page: AnchorsPage
     kept = session.document.anchors()
     assert kept is not None
     assert (kept.sizes, kept.input_px, kept.mean_iou) == (((10, 20), (100, 50)), 416, 1.0)
-    assert text(page, "anchors-in-use") == "In training: 2 anchors, 416 px, mean IoU then 100.0 %"
+    assert text(page, "anchors-in-use") == "In training: 2 anchors, 416 px, mean IoU was 100.0 %"
     add_boxes(session, [(200, 10)])  # the number stays that of then
-    assert text(page, "anchors-in-use").endswith("mean IoU then 100.0 %")
+    assert text(page, "anchors-in-use").endswith("mean IoU was 100.0 %")
     session.undo()
     session.undo()
     assert session.document.anchors() is None
     assert "published" in text(page, "anchors-in-use")
     session.anchorless = "FCOS"
     page.shown()
-    assert text(page, "anchors-in-use") == "FCOS, chosen under Train, takes no anchors."
+    assert text(page, "anchors-in-use") == "FCOS, chosen on the Train page, has no anchors."
 
 
 def test_the_published_ones_can_be_had_again(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:

@@ -252,7 +252,7 @@ def test_a_box_that_training_can_not_see_is_marked_as_it_is_drawn(
     tip = model.index(1, 0).data(Qt.ItemDataRole.ToolTipRole)
     assert "reaches outside its image" in tip
     hand.draw((20, 20), (80, 60), CTRL)
-    assert "at the same place already" in find(window, QLabel, "message-text").text()
+    assert "in the same place" in find(window, QLabel, "message-text").text()
     assert marked() == [False, True, True, False]
 
 

@@ -45,7 +45,7 @@ def anchors(document: Document, detector: DetectorChoice | None, px: int = 0, re
 
 @pytest.mark.parametrize(
     ("share", "words"),
-    [(0.1, "and judged by the same ones: they are too few."), (0.4, "1 of them held out to validate.")],
+    [(0.1, "and judged on the same ones, as they are too few."), (0.4, "1 of them held out to validate.")],
 )
 def test_of_three_images_a_tenth_is_none(document: Document, share: float, words: str) -> None:
     training = TrainingSettings(hold_out=share)
@@ -111,5 +111,5 @@ def test_published_anchors_are_called_so(document: Document) -> None:
 def test_epochs_and_batch_that_few_images_change_are_said(document: Document) -> None:
     few = TrainingSettings(epochs=300, batch=8, least_steps=1200)
     told = counted(document, few, choice(9))[1]
-    assert " As they are few: 1,600 epochs in batches of 4 (Least steps). Anchors" in told
+    assert " Because they are few: 1,600 epochs in batches of 4 (Least steps). Anchors" in told
     assert "Least steps" not in counted(document, TrainingSettings(epochs=300, batch=8), choice(9))[1]

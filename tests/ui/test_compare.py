@@ -166,10 +166,10 @@ def test_runs_of_the_same_data_that_other_images_judge_are_told(tmp_path: Path) 
     one, other, old = (known(left(tmp_path / name, FIRST, "ab" * 32)) for name in ("a", "b", "old"))
     first = dataclasses.replace(one, info=dataclasses.replace(one.info, judged_by="12" * 32))
     second = dataclasses.replace(other, info=dataclasses.replace(other.info, judged_by="34" * 32))
-    assert "judged by different images" in differences.warning([first, second])
+    assert "judged on different images" in differences.warning([first, second])
     assert differences.warning([first, dataclasses.replace(second, info=first.info), old]) == ""
     fewer = dataclasses.replace(old, info=dataclasses.replace(old.info, validation_images=1))
-    assert "judged by different images" in differences.warning([one, fewer])  # of which only the number is known
+    assert "judged on different images" in differences.warning([one, fewer])  # of which only the number is known
 
 
 def test_what_only_one_detector_has_comes_last_and_a_setting_that_is_missing_had_its_default(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_runs_without_a_difference_and_without_an_evaluation_say_so(
     qtbot.waitUntil(lambda: len(table(window, "compare-runs")) == 2)
     assert (window.settings.words, window.labels.words) == (
         "These runs have the same settings and the same data.",
-        "None of these runs was evaluated yet.",
+        "None of these runs has been evaluated yet.",
     )
     assert find(window, QLabel, "compare-warning").text() == ""
     window.close()

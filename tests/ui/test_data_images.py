@@ -222,7 +222,7 @@ def test_new_and_missing_files_are_looked_for(qtbot: QtBot, open_window: Open, l
         said.clear()
         find(window, QAction, "action-look-for-files").trigger()
         qtbot.waitUntil(lambda: bool(said) and not session.jobs)
-        assert said == ["Nothing has come or gone in the folders of these images."]
+        assert said == ["There are no new or missing files in the folders of these images."]
         qtbot.waitUntil(lambda: broken.text() == "0")
 
 
@@ -245,7 +245,7 @@ def test_what_is_dropped_on_an_open_project_comes_to_it(
     qtbot.waitUntil(lambda: [image.name for image in on_disk(labelled)][3:] in (["w.png", "y.png"], ["y.png", "w.png"]))
     assert find(window, QWidget, "page-label").isVisible()
     drop(window, tmp_path / "more" / "notes.txt")
-    assert "notes.txt is no image" in find(window, QLabel, "message-text").text()
+    assert "notes.txt is not an image" in find(window, QLabel, "message-text").text()
 
 
 def test_what_comes_when_another_project_is_open_is_not_added_to_it(

@@ -181,7 +181,7 @@ def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: ExportPa
 def test_while_the_first_run_is_trained_the_page_says_so(qtbot: QtBot, page: ExportPage, session: Session) -> None:
     job = session.start(Job("Training", lambda job: iter([job.stop.wait(20)]), page, pauses=True))
     page.shown()
-    qtbot.waitUntil(lambda: "as soon as it has been checked" in text(page, "export-empty-sentence"))
+    qtbot.waitUntil(lambda: "after its first evaluation" in text(page, "export-empty-sentence"))
     job.stop.set()
     qtbot.waitUntil(lambda: not session.jobs)
     session.runs_changed.emit()
@@ -374,18 +374,18 @@ def test_what_was_typed_stays_and_each_checkpoint_shows_its_own_point(
     qtbot.waitUntil(lambda: run.count() == 2)
     choose("one")
     assert score() == "0.42"
-    assert "not judged yet" not in text(page, "export-words")
+    assert "have not been evaluated yet" not in text(page, "export-words")
     page._form.set_values({"score": 0.9})
     page.shown()  # somebody comes back to the page
     qtbot.wait(50)
     assert score() == "0.9"
     choose("two")
     assert score() == "0.25", "and not that of the other run"
-    assert "not judged yet" in text(page, "export-words")
+    assert "have not been evaluated yet" in text(page, "export-words")
     (two / "evaluation.json").write_text(json.dumps(judged), "utf-8")
     session.runs_changed.emit()
     qtbot.waitUntil(lambda: score() == "0.42")
-    assert "not judged yet" not in text(page, "export-words")
+    assert "have not been evaluated yet" not in text(page, "export-words")
 
 
 def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(

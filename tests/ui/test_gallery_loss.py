@@ -99,7 +99,7 @@ def test_the_highest_losses_come_first_and_images_without_one_last(
 ) -> None:
     evaluated(project, "tiny-1", 3, THREE, time=100)
     window = open_window(project, "data")
-    qtbot.waitUntil(lambda: about(window) == "Loss of 3 images, taken in tiny-1 up to epoch 3")
+    qtbot.waitUntil(lambda: about(window) == "Loss of 3 images, measured in tiny-1 up to epoch 3")
     assert listed(window) == list("abcde")
     np.testing.assert_array_equal(strips(window), [np.nan, 0.5, 1, np.nan, 0])
     highest_first(window)
@@ -124,7 +124,7 @@ def test_the_run_that_was_evaluated_last_counts_whichever_file_is_newer(
     evaluated(project, "new", 1, {1: 1.0}, time=200)
     evaluated(project, "old", 9, {1: 2.0, 2: 3.0}, time=100)
     window = open_window(project, "data")
-    qtbot.waitUntil(lambda: about(window) == "Loss of 1 image, taken in new up to epoch 1")
+    qtbot.waitUntil(lambda: about(window) == "Loss of 1 image, measured in new up to epoch 1")
 
 
 class Training:
@@ -159,7 +159,7 @@ def test_the_gallery_follows_the_running_training_and_keeps_what_is_selected(
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(view.model().index(1, 0)).center())
     training.report(evaluated(project, "tiny-1", 2, {1: 50.0, 3: 0.1}, time=200))
     qtbot.waitUntil(lambda: listed(window) == list("abecd"))
-    assert about(window) == "Loss of 4 images, taken in tiny-1 up to epoch 2"
+    assert about(window) == "Loss of 4 images, measured in tiny-1 up to epoch 2"
     assert window.session.image_id == 2
     assert find(window, QLabel, "gallery-selected").text() == "1 selected"
     assert view.selectionModel().selectedIndexes()[0].data() == "b.png"
@@ -191,4 +191,4 @@ def test_what_a_training_tells_while_its_project_closes_begins_no_thread(
     assert watch._background is None
     evaluated(project, "tiny-1", 3, THREE, time=100)
     window.open(project)
-    qtbot.waitUntil(lambda: about(window) == "Loss of 3 images, taken in tiny-1 up to epoch 3")
+    qtbot.waitUntil(lambda: about(window) == "Loss of 3 images, measured in tiny-1 up to epoch 3")

@@ -77,7 +77,7 @@ def test_that_nothing_is_wrong_is_not_said_of_a_project_that_has_changed_since(
     assert document is not None
     ids = tuple(image.id for image in document.images())
     health.show_health(Health(1, 1, 1, (), (), ()))
-    assert words(health) == "1 image, 1 box. Nothing to complain of."
+    assert words(health) == "1 image, 1 box. No problems found."
     window.session.do(edits.SetState(ids, State.DONE))
     assert words(health) == CHANGED
     press(health, "health-check")

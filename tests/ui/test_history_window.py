@@ -99,7 +99,7 @@ def test_steps_that_were_undone_are_said_to_be_with_the_project(qtbot: QtBot, op
 
 def test_a_project_of_which_nothing_is_known_says_so(qtbot: QtBot, open_window: Open, project: Path) -> None:
     history = opened(qtbot, open_window(project))
-    assert "Nothing was done here yet" in find(history, QLabel, "history-words").text()
+    assert "Nothing has been done on this image yet" in find(history, QLabel, "history-words").text()
     assert not find(history, QPushButton, "history-go").isEnabled()
 
 

@@ -68,7 +68,7 @@ def test_undo_of_the_import_takes_back_nothing_that_was_done_after_it(
     draw(importing, "k", 1, 1, 9, 9)
     find(importing.window, QPushButton, "message-button").click()
     assert len(boxes_on_disk(project)["k.jpg"]) == 3
-    assert "Other edits came since" in find(importing.window, QLabel, "message-text").text()
+    assert "There have been other edits since" in find(importing.window, QLabel, "message-text").text()
 
 
 def test_choices_appear_where_they_matter(importing: Importing, folder: Path, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_run_that_has_not_looked_says_what_to_do(
     combo = page.findChild(QComboBox, "inspect-compare-run")
     assert [combo.itemText(row) for row in range(combo.count())] == ["choose a run …", "first"]
     choose_other(page, "first")
-    assert "Press Look: first then" in text(page, "inspect-compare-status")
+    assert "Press Look: first is then run" in text(page, "inspect-compare-status")
     assert set(counts(page).values()) == {"– " + kind.replace("-", " ") for kind in COUNTS}
     look.fails_with = "This checkpoint is damaged. Use another one of the run."
     press(qtbot, page, "inspect-compare-look")

@@ -25,7 +25,7 @@ def test_every_chart_has_curves_whose_points_open_what_is_behind(qtbot: QtBot, s
     for chart, label in itertools.product((chart.name for chart in CHARTS), (0, 1)):
         result = drawing(qtbot, seen, chart, label)
         assert result.lines
-        assert not any(line.opens for line in result.lines) or "A point opens" in result.words
+        assert not any(line.opens for line in result.lines) or "Click a point" in result.words
         for line in result.lines:
             for point in range(len(line.x)) if line.opens is not None else ():
                 chosen = line.opens(point)
@@ -49,7 +49,7 @@ def test_the_line_of_several_labels_is_said_to_be_their_mean_and_the_dot_not(qtb
     seen.session.do(edits.AddBoxes((nucleus,)))
     words = seen.findChild(QLabel, "inspect-chart-words")
     assert isinstance(words, QLabel)
-    qtbot.waitUntil(lambda: "the mean of theirs" in words.text())
+    qtbot.waitUntil(lambda: "is their mean" in words.text())
 
 
 def test_a_click_on_a_point_opens_its_images(qtbot: QtBot, seen: InspectPage) -> None:

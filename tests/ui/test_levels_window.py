@@ -72,7 +72,7 @@ def test_the_range_is_measured_applied_seen_and_undone(qtbot: QtBot, open_window
     assert mean(shown.get(image) or QImage()) < 12
     levels = opened(window)
     press(levels, "levels-measure")
-    qtbot.waitUntil(lambda: words(levels) == "Measured. Apply makes it so.")
+    qtbot.waitUntil(lambda: words(levels) == "Measured. Press Apply to use these values.")
     qtbot.waitUntil(lambda: not window.session.jobs)
     press(levels, "levels-apply")
     with Document.open(thermal, read_only=True) as document:

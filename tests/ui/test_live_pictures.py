@@ -181,7 +181,7 @@ def test_what_is_missing_is_said(qtbot: QtBot, session: Session, pane: LivePictu
     assert not find(pane, QPushButton, "live-batch").isEnabled()
     story = told([started("tiny-2")])
     pane.show_run("tiny-2", story)
-    qtbot.waitUntil(lambda: sentence.text().startswith("tiny-2 was not evaluated yet."))
+    qtbot.waitUntil(lambda: sentence.text().startswith("tiny-2 has not been evaluated yet."))
     pane.show_run("old", told([started("old"), Finished(10, 1, False, 0.5, 1.0, "")]))
     qtbot.waitUntil(lambda: sentence.text().startswith("old kept no pictures"))
     assert sentence.isVisible()

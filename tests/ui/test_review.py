@@ -158,7 +158,7 @@ def test_a_key_decides_and_the_next_item_is_current(bench: Bench) -> None:
     images = [image.id for image in bench.document.images()]
     assert [box.crowd for box in bench.document.boxes(images[0])] == [False, True]
     assert bench.document.boxes(images[1]) == ()
-    bench.qtbot.waitUntil(lambda: "Nothing is left" in bench.review.view.hint)
+    bench.qtbot.waitUntil(lambda: "nothing left" in bench.review.view.hint)
 
 
 def test_what_follows_from_a_deed_comes_behind_where_one_is() -> None:

@@ -237,7 +237,8 @@ def test_it_is_told_whether_the_data_is_that_of_today(bench: Bench) -> None:
     bench.qtbot.waitUntil(lambda: "It is the same today." in bench.tip("other", DATA))
     assert bench.cell("tiny-2", DATA) == "8 images (0123)"
     assert bench.tip("tiny-2", DATA) == (
-        "6 images to learn from, 2 to validate on.\nThe project's data then: 0123456789abcdef\nIt has changed since."
+        "6 images to learn from, 2 to validate on.\n"
+        "Fingerprint of the project's data then: 0123456789abcdef\nIt has changed since."
     )
     assert bench.tip("tiny-10", DATA) == "6 images to learn from, 2 to validate on."
     label_all(bench.session)
@@ -247,7 +248,7 @@ def test_it_is_told_whether_the_data_is_that_of_today(bench: Bench) -> None:
 
 
 def test_an_ap_of_few_images_says_so(bench: Bench) -> None:
-    tip = "Judged by {} only: chance has a large part in it, so the newest weights count as the best.\n"
+    tip = "Judged by {} only: this is largely chance, so the newest weights count as the best.\n"
     runs_ = [replace(runs.info(bench.folder / "other"), validation_images=number) for number in (1, 9, 10)]
     for run, by in zip(runs_, ("1 image", "9 images", ""), strict=True):
         bench.runs.table.set_runs((run,))
@@ -293,5 +294,5 @@ def test_the_menu_explains_what_it_offers(bench: Bench) -> None:
     entries = {entry.text(): entry.toolTip() for entry in bench.runs.menu.actions() if entry.text()}
     bench.runs.menu.close()
     assert "this one stays as it is" in entries["Extend the run by more epochs…"]
-    assert "form at the left" in entries["Fork: the run's settings into the form"]
+    assert "form at the left" in entries["Fork: copy the run's settings into the form"]
     assert isinstance(find(bench.runs, QLabel, "train-runs-told"), QLabel)

@@ -83,8 +83,8 @@ def test_a_fork_fills_the_form_and_brings_the_anchors_back(
     assert setup.start_from.file == weights
     assert document.anchors() == anchors
     assert told == [
-        "The settings of 'first' are in the form: change what you like and start. The project's anchors are those of"
-        " that run now; Undo (Ctrl+Z) takes this back."
+        "The settings of 'first' are now in the form: change what you like and start. The project's anchors are those"
+        " of that run now; Undo (Ctrl+Z) takes this back."
     ]
     assert session.undo() is not None
     assert document.anchors() is None
@@ -94,5 +94,5 @@ def test_a_fork_fills_the_form_and_brings_the_anchors_back(
     session.do(edits.ChangeSetting("anchors", anchors.to_setting()))
     find(page, QAction, "action-fork-run").trigger()
     qtbot.waitUntil(lambda: len(told) == 2)
-    assert told[1].endswith("which is not there any more: fresh weights are chosen.")  # and nothing about anchors
+    assert told[1].endswith("which no longer exists: fresh weights are chosen.")  # and nothing about anchors
     assert setup.start_from.currentData() == FRESH

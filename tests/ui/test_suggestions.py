@@ -91,7 +91,7 @@ def hand(qtbot: QtBot, window: MainWindow) -> Hand:
 
 
 def test_enter_takes_one_and_shift_enter_all_as_edits_that_can_be_undone(hand: Hand) -> None:
-    assert hand.words == "2 boxes: Enter yes, Del no. Not in the project: moon."
+    assert hand.words == "2 boxes: Enter takes, Del refuses. Not in the project: moon."
     hand.key(Qt.Key.Key_Return)
     assert hand.boxes == [(10, 10, 50, 50)], "the most confident one"
     hand.wait(1)

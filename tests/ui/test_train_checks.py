@@ -182,7 +182,7 @@ def test_a_start_waits_for_the_look_at_what_it_starts(
     typed(shown, "epochs", "77")
     press(qtbot, shown, "train-start")
     press(qtbot, shown, "train-start")  # once is enough
-    assert button(shown, "train-start").text() == "Looking at it first …"
+    assert button(shown, "train-start").text() == "Checking it first …"
     qtbot.waitUntil(lambda: bool(fakes.plans) and fakes.plans[-1].recipe.training.epochs == 77)
     assert not session.jobs
     fakes.findings = ()

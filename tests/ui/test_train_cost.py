@@ -62,7 +62,7 @@ def test_an_estimate_of_other_settings_than_now_is_not_shown(qtbot: QtBot, shown
     press(qtbot, shown, "train-estimate")
     typed(shown, "batch", "3")
     fakes.held.clear()
-    qtbot.waitUntil(lambda: text(shown, "train-cost") == "The settings were changed meanwhile.")
+    qtbot.waitUntil(lambda: text(shown, "train-cost") == "The settings have changed since.")
 
 
 def test_a_training_has_the_machine_for_itself(qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes) -> None:

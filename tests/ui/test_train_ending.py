@@ -125,7 +125,7 @@ def test_what_ended_is_told_with_its_best_and_its_time() -> None:
         "",
         "The training of tiny-1 has finished after 1:02:05. Newest: AP50 0.400, AP 0.200 in epoch 2, judged by 1 image"
         " only.",
-        "The training of tiny-1 has finished after 1:02:05. Nothing was learnt that is better than the weights it began"
+        "The training of tiny-1 has finished after 1:02:05. It found nothing better than the weights it began"
         " with (AP50 0.400).",
         "The training of tiny-1 has finished after 1:02:05. Newest: AP50 0.400, AP 0.200 in epoch 2, judged by 1 image"
         " only. It began with AP50 0.900, AP 0.200.",

@@ -385,7 +385,7 @@ def test_a_training_that_closing_stopped_is_told_of_at_the_next_opening(
     window.close_project()
     window.open(project)
     told = find(window, QLabel, "message-text").text()
-    assert told == "Training tiny-1 was stopped when the project was closed. Resume on the Train page goes on with it."
+    assert told == "Training tiny-1 was stopped when the project was closed. To go on, press Resume on the Train page."
     window.close_project()
     window.open(project)
     assert find(window, QWidget, "messages").isHidden()

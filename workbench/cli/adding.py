@@ -20,7 +20,7 @@ from workbench.errors import WorkbenchError
 @app.command(name="add-images")
 def add_images(
     project: Project,
-    images: Annotated[list[Path], typer.Argument(help="Folders, with what is below them, and files.")],
+    images: Annotated[list[Path], typer.Argument(help="Folders (with their subfolders) and files.")],
     as_json: Json = False,
 ) -> None:
     """Add photographs to a project, if it does not have them. They stay where they are and are never changed."""

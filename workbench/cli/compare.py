@@ -68,9 +68,7 @@ class Look:
 def compare(
     project: OldProject,
     first: Annotated[str, typer.Argument(metavar="RUN1", help="A run's name.")],
-    second: Annotated[
-        str, typer.Argument(metavar="RUN2", help="Another run's name: it is told what this one changes.")
-    ],
+    second: Annotated[str, typer.Argument(metavar="RUN2", help="Another run's name: what it changes is shown.")],
     split: Part = "validation",
     checkpoint: Which = "best",
     confidence: Annotated[

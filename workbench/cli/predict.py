@@ -141,10 +141,10 @@ def predict(
         Path | None,
         typer.Option("--coco-ids", help="A COCO file whose ids of images and labels --format coco is to use."),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew where results of before are.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start again, replacing earlier results.")] = False,
     fast: Annotated[
         bool,
-        typer.Option("--fast", help="In bfloat16 where the hardware is quicker in it; scores move a little."),
+        typer.Option("--fast", help="Use bfloat16 where the hardware is faster with it; scores change slightly."),
     ] = False,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Leave out the pictures that are written by default.")
@@ -163,9 +163,7 @@ def predict(
 
         return _tell(merged(out_folder, formats if format else ["json"], coco_ids), as_json=as_json)
     if project is None or not (sources or webcam is not None):
-        raise WorkbenchError(
-            "Say with what to predict and where: workbench predict PROJECT photographs/, or PROJECT --webcam 0."
-        )
+        raise WorkbenchError("Name what to predict on: workbench predict PROJECT photographs/, or PROJECT --webcam 0.")
     if sources and webcam is not None:
         raise WorkbenchError("A webcam is predicted alone. Leave out the other sources, or --webcam.")
     wish = _Wish(

@@ -54,8 +54,8 @@ def restore(
     copy: Annotated[
         str, typer.Option("--copy", help="Which, by its name in --list; default: the newest good one.")
     ] = "",
-    text: Annotated[bool, typer.Option("--text", help="Make the project of its text in labels/ instead.")] = False,
-    show: Annotated[bool, typer.Option("--list", help="Show what copies there are, and change nothing.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Rebuild the project from its text in labels/ instead.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the copies, without changing anything.")] = False,
     as_json: Json = False,
 ) -> None:
     """Go back to a copy of the project's file (made every hour in which something was changed) or to its text.
@@ -104,7 +104,9 @@ def import_(
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave damaged entries out, with a remark.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would happen, without changing anything.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every remark, not the first 20.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -196,7 +198,8 @@ def export_labels(
         bool,
         typer.Option(
             "--replace",
-            help="Write into a folder that is not empty; what the last export wrote there and this one doesn't goes.",
+            help="Write into a folder that is not empty, and remove what the last export wrote there and this one "
+            "doesn't.",
         ),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every remark, not the first 20.")] = False,

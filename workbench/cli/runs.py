@@ -32,7 +32,8 @@ def list_runs(
         typer.Option("--delete", metavar="RUN", help="Move RUN to the trash, for 30 days; may be repeated."),
     ] = None,
     restore: Annotated[
-        str | None, typer.Option("--restore", metavar="RUN", help="Take RUN back from the trash: the newest so called.")
+        str | None,
+        typer.Option("--restore", metavar="RUN", help="Take RUN back from the trash (the newest of that name)."),
     ] = None,
     empty_trash: Annotated[bool, typer.Option("--empty-trash", help="Delete for good what is in the trash.")] = False,
     extend: Annotated[
@@ -61,7 +62,7 @@ def list_runs(
     if extend is not None:
         deeds.append(lambda folder: _extend(folder, *extend))
     if len(deeds) > 1:
-        raise WorkbenchError("Do one thing after another: give one of the options that change runs at a time.")
+        raise WorkbenchError("Give only one of the options that change runs at a time.")
     with project_of(project) as document:
         folder = document.runs_folder
     if deeds:

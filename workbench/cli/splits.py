@@ -36,10 +36,12 @@ def split(
             "--pattern", help=r"With --by name: a regular expression; what its bracket finds counts, say (film\d+)_."
         ),
     ] = "",
-    stratify: Annotated[bool, typer.Option("--stratify/--no-stratify", help="Each label in these shares, too.")] = True,
+    stratify: Annotated[
+        bool, typer.Option("--stratify/--no-stratify", help="Keep these shares for each label, too.")
+    ] = True,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Divide the images that have a split, too: an import's, or one made by hand."),
+        typer.Option("--again", help="Also divide images that already have a split, from an import or by hand."),
     ] = False,
     undo: Annotated[
         bool, typer.Option("--undo", help="Take back the last split, if nothing was changed in the project since.")

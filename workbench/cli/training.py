@@ -237,7 +237,8 @@ def print_events(happening: Iterable[Any]) -> int:
             happening.close()  # type: ignore[attr-defined]
             console.drop_output()
             raise WorkbenchError(
-                "What read the events has ended, so the training was stopped, with a checkpoint. Go on with --resume."
+                "The program reading the events has ended, so the training was stopped, with a checkpoint. Go on with "
+                "--resume."
             ) from error
         if isinstance(event, events.Failed):
             code = console.FAILED
@@ -302,7 +303,7 @@ def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -
                 "--weights",
                 help="Weights to begin with: a run's name, a checkpoint (.safetensors), Darknet's"
                 " (.weights, .conv.74), torchvision's"
-                " (.pth), or 'published' (see `workbench weights`). What fits is taken, what does not is said.",
+                " (.pth), or 'published' (see `workbench weights`). What fits is taken, and what does not is listed.",
             ),
         ),
         (

@@ -289,8 +289,8 @@ def _sentences(file: Path) -> Iterator[None]:
         text = str(error)
         if "full" in text:
             raise WorkbenchError(
-                f"The disk of {file.parent} is full. The last edit was not saved, everything before it is."
-                " Make room and do it again.",
+                f"The disk of {file.parent} is full. The last edit was not saved, but everything before it was. Make "
+                f"room and do it again.",
                 error,
             ) from error
         if any(words in text for words in _DAMAGE):
@@ -299,9 +299,8 @@ def _sentences(file: Path) -> Iterator[None]:
             raise WorkbenchError(f"Another program is writing to {file}. Try again in a moment.", error) from error
         if "disk I/O error" in text:
             raise WorkbenchError(
-                f"The disk of {file.parent} did not take or give what was asked of it. The last edit was not saved,"
-                " everything before it is. Look whether the disk is full, was taken out or is failing, and do it"
-                " again.",
+                f"Reading or writing on the disk of {file.parent} failed. The last edit was not saved, but everything "
+                f"before it was. Check whether the disk is full, was removed or is failing, then do it again.",
                 f"{error} ({error.sqlite_errorname})",
             ) from error
         if "readonly" in text or "unable to open" in text:

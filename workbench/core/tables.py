@@ -45,7 +45,7 @@ class Writing:
         if not (self._ended.wait(_LONG) and self._well):
             raise WorkbenchError(
                 "That was not done: the folder's images are still being written into the project."
-                " Try again in a moment; if it stays like this, close the project and open it again."
+                " Try again in a moment; if that does not help, close the project and open it again."
             )
 
 

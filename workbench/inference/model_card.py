@@ -217,9 +217,9 @@ def _limits(card: Card, evaluation: dict[str, Any] | None) -> str:
         if isinstance(one, dict) and "name" in one and int(one.get("boxes") or 0) < FEW
     ]
     lines = [
-        "It knows only its labels, and finds them best in photographs like those it was trained on: other cameras,"
-        " light, distances or places lower its quality, and nothing in its answers says so.",
-        "A confidence is no probability. Choose it on images of your own.",
+        "It knows only its labels, and finds them best in photographs like those it was trained on. With other "
+        "cameras, light, distances or places it gets worse, and nothing in its output says so.",
+        "A confidence is not a probability. Choose it on your own images.",
         f"Objects that are smaller than a few pixels once an image is fitted to {card.input_px} x {card.input_px}"
         " are missed.",
     ]

@@ -60,11 +60,11 @@ TITLES = {
 def words(item: Item, deed: Deed) -> str:
     """What the deed does to this item."""
     if deed is Deed.KEEP:
-        return "The labels stay as they are." if item.box else "Not an object: no label comes here."
+        return "The labels stay as they are." if item.box else "Not an object: nothing is labelled here."
     if deed is Deed.IGNORE:
         if item.apart:
-            return "A region to ignore comes where the prediction is; your box stays: they look like two objects."
-        return "The box becomes a region to ignore." if item.box else "A region to ignore comes here."
+            return "Adds a region to ignore where the prediction is. Your box stays: they look like two objects."
+        return "The box becomes a region to ignore." if item.box else "Adds a region to ignore here."
     if not item.box:
         return "The prediction becomes a labelled box."
     if item.prediction is None or (deed is Deed.WRONG and removes(item)):
@@ -72,7 +72,7 @@ def words(item: Item, deed: Deed) -> str:
     if deed is Deed.WRONG:
         return "The box keeps its place and gets the predicted label."
     if item.apart:
-        return "The prediction becomes a labelled box beside yours, which stays: they look like two objects."
+        return "Adds the prediction as a labelled box beside yours, which stays: they look like two objects."
     return "The box gets the prediction's place and label."
 
 

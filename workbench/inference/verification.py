@@ -305,9 +305,9 @@ def _compared(
     count = batch * len(images)
     if not result.compared:
         raise Differs(
-            f"{source.detector.title} finds nothing on {words.count(count, 'image')}, not even with the lowest"
-            " confidence, so no file of it can be verified, and this one was not kept. Train it, or choose another"
-            " checkpoint."
+            f"{source.detector.title} finds nothing on {words.count(count, 'image')}, not even at the lowest "
+            f"confidence, so its files can't be verified, and this one was not kept. Train it longer, or choose "
+            f"another checkpoint."
         )
     if not result.holds:
         others = (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.training.recipes import Recipe
 
 FEWEST = 2  # images: of a single one a network learns its place by heart
-NO_RUN = "No run yet to go on from: train one on the Train page, then this button goes on from it."
+NO_RUN = "There is no run to go on from yet. Train one on the Train page, then this button goes on from it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +74,5 @@ def check(document: Document, wanted: Again) -> None:
     states = {"done": "done", "verified": "verified", "in work": "in work or done"}[training.states]
     there = "No image is" if not number else "Only 1 image is"
     raise WorkbenchError(
-        f"{there} {states}, too few to train on. Label some more and mark them as done (N), {FEWEST} at the least."
+        f"{there} {states}, too few to train on. Label more and mark them as done (N), at least {FEWEST}."
     )

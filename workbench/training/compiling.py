@@ -153,7 +153,7 @@ def _round(stepper: Stepper, batch: AnyBatch) -> Round:
     seconds = clock(stepper.device) - start
     stepper.runtime.set_rng(*rng)
     if terms is None:
-        raise torch.OutOfMemoryError("The memory does not hold it.")
+        raise torch.OutOfMemoryError("It does not fit into memory.")
     return Round(seconds, terms.detach().clone())
 
 

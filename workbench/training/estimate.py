@@ -101,8 +101,8 @@ class Estimate:
         )
         return (
             f"Measured in {rough_duration(self.took)}: {of}, made of noise and the project's boxes, of up to {self.px}"
-            " px; an evaluation of such, and the reading of some image files. Other programs that run now slow it as"
-            " they would slow the training. The writing of checkpoints is not in it."
+            " px; an evaluation of such, and the reading of some image files. Other programs that are running slow it "
+            "as they would slow the training. Writing checkpoints is not included."
         )
 
     def rows(self) -> dict[str, str]:

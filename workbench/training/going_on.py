@@ -84,7 +84,7 @@ def remarks(folder: Path, best_by: str) -> Iterator[Message]:
     first, last = found[0], found[-1]
     if last.images >= FEW_JUDGES:
         if not any(event.best for event in found[1:]):
-            yield Message("info", "The weights it began with were not surpassed: they stay the best ones.")
+            yield Message("info", "It did not get better than the weights it began with: those stay the best ones.")
     elif getattr(last, best_by) < getattr(first, best_by):
         name, before, now = best_by.upper(), share(getattr(first, best_by)), share(getattr(last, best_by))
         numbers = f"{name} {before} at the beginning, {now} now"

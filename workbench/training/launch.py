@@ -88,7 +88,9 @@ def _passed_on(child: subprocess.Popen[bytes], folder: Path, control: Control) -
         assert child.stdout is not None
         child.stdout.close()
     if not isinstance(last, Finished | Failed):
-        yield Failed(f"The processes ended without a word, with code {child.returncode}. They said: {folder / LOG}")
+        yield Failed(
+            f"The processes ended unexpectedly, with code {child.returncode}. See their output: {folder / LOG}"
+        )
 
 
 def _heard(lines: queue.Queue[bytes | None], folder: Path, control: Control) -> Iterator[Event]:

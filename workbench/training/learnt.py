@@ -103,7 +103,7 @@ def before(start: Path, train: Snapshot, judges: Snapshot) -> str:
     )
 
 
-ADVICE = "To judge it fairly, keep the same images in the split validation for both, or begin with fresh weights."
+ADVICE = "To judge it fairly, keep the same images in the validation split for both, or start from fresh weights."
 
 
 def sentence(name: str, learnt: int | None, images: int) -> str:

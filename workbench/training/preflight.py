@@ -80,7 +80,7 @@ def _of_states(snapshot: Snapshot, settings: TrainingSettings) -> Iterator[Findi
     if empty:
         yield Finding(
             INFO, "state", f"{count(len(empty), 'image')} without boxes {_are(empty)} left out: {_by_state(empty)}.",
-            "An image that really shows nothing to find teaches that, once it is done.", len(empty), _ids(empty),
+            "If nothing is to be found in an image, mark it as done: then it teaches that.", len(empty), _ids(empty),
         )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def _of_negatives(train: Snapshot) -> Iterator[Finding]:
     empty = [image for image, boxes in zip(train.images, np.diff(train.offsets), strict=True) if not boxes]
     if len(empty) * 2 > len(train):
         sentence = f"{len(empty):,} of {len(train):,} training images have no box: they teach that nothing is there."
-        advice = "If they were only not labelled yet, set their state to unlabelled."
+        advice = "If they just aren't labelled yet, set their state to unlabelled."
         yield Finding(WARNING, "empty", sentence, advice, len(empty), _ids(empty))
 
 
@@ -119,28 +119,28 @@ def _of_labels(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Ite
     foreign = (learnt == 0) & (judged > 0)
     if foreign.any():
         yield _about(
-            labels, foreign, "only in validation", "only in the validation images", "This can't be learnt, and AP stays"
-            " 0 there. Are the label ids of an import shifted? Else label some in the training images, or deal the"
-            " splits anew.", _images_with(validation, foreign),
+            labels, foreign, "only in validation", "only in the validation images", "It can't be learnt, and its AP "
+                "stays 0. Are the label ids of an import shifted? If not, label some in the training images, or split "
+                "again.", _images_with(validation, foreign),
         )  # fmt: skip
     absent = (learnt == 0) & (judged == 0) & ~unused
     if absent.any():
         yield _about(
-            labels, absent, "not in training", "not in the training images", "This can't be learnt: the boxes are in"
-            " the test split or in images that are left out, or they are regions to ignore.",
+            labels, absent, "not in training", "not in the training images", "It can't be learnt: its boxes are in "
+                "the test split, in images that are left out, or regions to ignore.",
             _images_with(snapshot, absent),
         )  # fmt: skip
     rare = (learnt > 0) & (learnt < FEW)
     if rare.any():
         yield _about(
-            labels, rare, "rare label", f"with fewer than {FEW} boxes in training", "50 are a fair start: label more,"
-            " or merge with another label.", _images_with(train, rare), learnt,
+            labels, rare, "rare label", f"with fewer than {FEW} boxes in training", "50 are a fair start: label more, "
+                "or merge it with another label.", _images_with(train, rare), learnt,
         )  # fmt: skip
     unjudged = (learnt > 0) & (judged == 0)
     if own and len(validation.boxes) and unjudged.any():
         yield _about(
-            labels, unjudged, "not in validation", "not in the validation images", "How well this is found will not be"
-            " known. Move some of the images to the split validation.", _images_with(train, unjudged),
+            labels, unjudged, "not in validation", "not in the validation images", "You will not know how well it is "
+                "found. Move some of its images to the validation split.", _images_with(train, unjudged),
         )  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def _small(data: Dataset, small: NDArray[np.bool_], px: int, where: str) -> Find
         whom = "it" if number == 1 else "them" if within.all() else f"{int(within.sum()):,} of them"
         advice.append(f"An input side of {int(enough[within].max()):,} px is enough for {whom}.")
     if not within.all():
-        advice.append("So small a box is mostly a slip of the hand: look at it, and delete it.")
+        advice.append("Such a small box is mostly a slip of the hand: look at it and delete it.")
     return Finding(WARNING, "small", sentence, " ".join(advice), number, *_where(data, small))
 
 

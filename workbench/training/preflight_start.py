@@ -105,7 +105,7 @@ def of_settings(recipe: Recipe, images: int, start: Path | None) -> Iterator[Fin
         sentence = f"The run is only {count(steps, 'step')} long: that is too few for most detectors to learn anything."
         yield Finding(WARNING, "steps", sentence, "Choose more epochs or a smaller batch.", steps)
     if training.learning_rate == 0:
-        yield Finding(STOPS, "learning rate", "The learning rate is 0, so nothing would be learnt.", "Choose another.")
+        yield Finding(STOPS, "learning rate", "The learning rate is 0, so nothing can be learnt.", "Choose another.")
     if start is None:
         fresh = "The training begins with fresh weights"
         choose = "Choose weights to begin with"

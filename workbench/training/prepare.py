@@ -72,7 +72,7 @@ def _held_out(train: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Sn
     order = np.random.default_rng((settings.seed, 3)).permutation(len(train))
     rest = train.take(sorted(int(i) for i in order[count:]))
     if count < FEWEST_HELD_OUT or not len(rest.boxes):
-        note = "No image is in the validation split: AP is computed on the training images and tells little."
+        note = "No image is in the validation split: AP is computed on the training images, so it says little."
         return train, train, Message("warning", note)
     note = (
         f"No image is in the validation split: {count:,} of the {len(train):,} training images, chosen by the seed,"
@@ -181,7 +181,7 @@ def settled(
     if judges < FEW_JUDGES:
         early = ", and the training does not end early" if settings.patience else ""
         settings = replace(settings, patience=0)
-        few = f"AP is judged by {counted(judges, 'image')} only, and jumps"
+        few = f"AP is judged by {counted(judges, 'image')} only, so it jumps"
         notes.append(f"{few}: the newest weights count as the best{early}.")
     return settings, [Message("info", note) for note in notes]
 

@@ -25,18 +25,19 @@ class TrainingSettings:
     # how long
     epochs: int = setting(100, "How often every training image is looked at.", low=1, high=100_000, group="Length")
     least_steps: int = setting(
-        0, "Steps of the shortest training: of few images batches become smaller, to 4, then epochs more. 0: as set.",
+        0, "The fewest steps a training has: with few images, batches get smaller (down to 4), then epochs are added. "
+            "0: as set.",
         low=0, high=1_000_000, group="Length",
     )  # fmt: skip
     patience: int = setting(
-        0, "Stop when the best AP is this many evaluations old, if ten images or more judge it; 0: never.",
+        0, "Stop when AP has not risen for this many evaluations, if it is judged by ten images or more; 0: never.",
         low=0, high=10_000, group="Length",
     )  # fmt: skip
     evaluate_every: int = setting(
         1, "Epochs between two evaluations on the validation images; 0: only at the end.", low=0, group="Length"
     )
     best_by: str = setting(
-        "ap", "The number that decides which checkpoint is the best one.", choices=("ap", "ap50"), group="Length"
+        "ap", "The number that decides which checkpoint is the best.", choices=("ap", "ap50"), group="Length"
     )
 
     # the step
@@ -45,21 +46,23 @@ class TrainingSettings:
         "sgd", "SGD: with momentum, as published. AdamW: less sensitive to the learning rate, good for short runs.",
         choices=("sgd", "adamw"), group="Optimiser",
     )  # fmt: skip
-    learning_rate: float = setting(0.00261, "Size of the steps at its largest.", low=0.0, high=10.0, group="Optimiser")
+    learning_rate: float = setting(0.00261, "The learning rate at its highest.", low=0.0, high=10.0, group="Optimiser")
     momentum: float = setting(
-        0.9, "How much of the last step goes on (AdamW: its first beta).", low=0.0, high=0.9999, group="Optimiser"
-    )
+        0.9, "How much of the previous step carries over into the next (AdamW: its first beta).",
+        low=0.0, high=0.9999, group="Optimiser",
+    )  # fmt: skip
     weight_decay: float = setting(
         0.0005, "Pull of the convolutions' weights towards zero.", low=0.0, high=1.0, group="Optimiser"
     )
     clip_gradient: float = setting(
         0.0,
-        "Longest gradient, as a whole; longer ones are shortened (Pascanu 2012, arXiv 1211.5063). 0: never.",
+        "Largest norm of the whole gradient; larger ones are scaled down to it (Pascanu 2012, arXiv 1211.5063). 0: "
+        "never.",
         low=0.0,
         group="Optimiser",
     )
     ema: float = setting(
-        0.0, "Weights that are saved are an average of the past with this decay, say 0.999 (EMA, Darknet's"
+        0.0, "The saved weights are an average over past steps with this decay, say 0.999 (EMA, Darknet's"
         " ema_alpha); 0: no average.",
         low=0.0, high=0.99999, group="Optimiser",
     )  # fmt: skip
@@ -82,7 +85,7 @@ class TrainingSettings:
         group="Regularisation",
     )  # fmt: skip
     self_adversarial: float = setting(
-        0.0, "Share of steps, after the warm-up, on images that were changed so that the network finds nothing in them:"
+        0.0, "Share of steps, after the warm-up, on images changed so that the network finds nothing in them:"
         " self-adversarial training (YOLOv4, arXiv 2004.10934; Darknet: 0.5).",
         low=0.0, high=1.0, group="Regularisation",
     )  # fmt: skip
@@ -135,7 +138,7 @@ class TrainingSettings:
         0.3, "Images are made larger or smaller by up to this share.", low=0.0, high=0.9, group="Augmentation"
     )
     aspect: float = setting(
-        0.1, "Width and height are stretched against each other by up to this share.",
+        0.1, "Images are made wider or taller by up to this share.",
         low=0.0, high=0.9, group="Augmentation",
     )  # fmt: skip
     translate: float = setting(
@@ -143,21 +146,21 @@ class TrainingSettings:
     )
     hue: float = setting(
         0.1,
-        "Colours are turned by up to this share of the circle, either way (Darknet's hue).",
+        "Hues are shifted by up to this share of the colour circle, either way (Darknet's hue).",
         low=0.0,
         high=1.0,
         group="Augmentation",
     )
     saturation: float = setting(
         1.5,
-        "Colours get up to this factor stronger or weaker (Darknet's saturation); 1: not.",
+        "Colours get stronger or weaker by up to this factor (Darknet's saturation); 1: off.",
         low=1.0,
         high=10.0,
         group="Augmentation",
     )
     exposure: float = setting(
         1.5,
-        "Images get up to this factor lighter or darker (Darknet's exposure); 1: not.",
+        "Images get lighter or darker by up to this factor (Darknet's exposure); 1: off.",
         low=1.0,
         high=10.0,
         group="Augmentation",
@@ -181,7 +184,7 @@ class TrainingSettings:
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     contrast: float = setting(
-        1.0, "Contrast changes by up to this factor; 1: not (SSD: 1.5).", low=1.0, high=10.0, group="Augmentation"
+        1.0, "Contrast changes by up to this factor; 1: off (SSD: 1.5).", low=1.0, high=10.0, group="Augmentation"
     )
     brightness: float = setting(
         0.0, "Images get lighter or darker by up to this share of white (SSD: 0.125).",
@@ -205,8 +208,8 @@ class TrainingSettings:
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     calm_share: float = setting(
-        0.1, "Share of the run at its end without mosaic, MixUp, CutMix and changing input sides, so that it ends on"
-        " images as they are.", low=0.0, high=1.0, group="Augmentation",
+        0.1, "Share of the run at its end without mosaic, MixUp, CutMix and changing input sides, so that it ends on "
+            "ordinary images.", low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     sizes: float = setting(
         0.0, "The input side varies by up to this share, every ten steps; 0.4 is Darknet's random=1: 416 to 320..608.",
@@ -215,11 +218,11 @@ class TrainingSettings:
 
     # what is trained on
     states: str = setting(
-        "done", "Images used: done (and verified) ones, only verified ones, or also those in work.",
+        "done", "The images to use: done (and verified) ones, only verified ones, or also those in work.",
         choices=tuple(USED_STATES), group="Data",
     )  # fmt: skip
     difficult: str = setting(
-        "train", "Boxes marked difficult are trained on, or left out of the loss.",
+        "train", "Whether boxes marked difficult are trained on or left out of the loss.",
         choices=("train", "ignore"), group="Data",
     )  # fmt: skip
     hold_out: float = setting(

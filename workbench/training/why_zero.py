@@ -74,7 +74,10 @@ def remarks(
     """
     judged = np.bincount(truth.label_index[~np.asarray(truth.crowd, bool)], minlength=len(truth.labels))
     if not judged.any():
-        return ("AP can't be told: the validation images have no box that counts. Label some, or move some there.",)
+        return (
+            "AP can't be measured: the validation images have no box that counts. Label some, or move some images "
+            "there.",
+        )
     names = [label.name for label in truth.labels]
     bad = [c for c, name in enumerate(names) if judged[c] >= MANY and per_label.get(name, 0.0) < ZERO / 10]
     if not ap50 < ZERO and not bad:
@@ -174,22 +177,23 @@ def _of_image(
 def _reason(facts: Facts, names: Sequence[str]) -> str:
     """Why, of all labels together; the first that holds."""
     if not facts.detections:
-        return "there is no detection at all, the network is sure of nothing. Train longer, or check the labels."
+        return "there are no detections at all: the network is not sure of anything. Train longer, or check the labels."
     right, own = (float((iou >= RIGHT).mean()) for iou in (facts.near, facts.own))
     if right >= SOME and own < right / 3:
         return _misnamed(facts, names)
     if own >= SOME:
         found = facts.own >= RIGHT
         return (
-            f"{percent(own, 0)} of the boxes are found, but what is wrong has higher scores ({facts.wrong:.2f} against"
+            f"{percent(own, 0)} of the boxes are found, but wrong detections have higher scores ({facts.wrong:.2f} "
+            f"against"
             f" {np.median(facts.score[found]):.2f}). That is a matter of time, if the loss falls."
         )
     touched = (facts.near >= NEAR) & (facts.near < RIGHT)
     if touched.mean() >= SOME:
         return _misplaced(facts, touched)
     return (
-        "the detections lie where no boxes are. The boxes may belong to other images, or be in other coordinates: look"
-        " at What the trainer sees."
+        "the detections lie where no boxes are. The boxes may belong to other images, or use other coordinates: check "
+        "with What the trainer sees."
     )
 
 
@@ -254,12 +258,13 @@ def _of_label(facts: Facts, names: Sequence[str], label: int, judged: int) -> st
     other = mine & (facts.near >= RIGHT) & (facts.called != label)
     if other.sum() >= SOME * mine.sum():
         called = names[int(np.bincount(facts.called[other]).argmax())]
-        return f"{words}: {other.sum():,} of them are found, but most are called '{called}'. Is one mistaken for it?"
+        return f"{words}: {other.sum():,} of them are found, but most are called '{called}'. Are they mistaken for it?"
     if not (facts.own[mine] > 0).any():
-        return f"{words}: nothing that is found on its boxes is called so. If it is rare, {BALANCE}."
+        return f"{words}: nothing that is found on its boxes has this label. If it is rare, {BALANCE}."
     if (facts.own[mine] >= NEAR).mean() >= SOME:
         overlap = float(np.median(facts.own[mine][facts.own[mine] >= NEAR]))
         return (
-            f"{words}: what is called so overlaps its boxes by {overlap:.2f} only. Do anchors fit it, is it too small?"
+            f"{words}: what has this label overlaps its boxes by {overlap:.2f} only. Do anchors fit it, is "
+            f"it too small?"
         )
-    return f"{words}: what is called so lies elsewhere. Small objects are learnt late, or need a larger input side."
+    return f"{words}: what has this label lies elsewhere. Small objects are learnt late, or need a larger input side."

@@ -15,7 +15,7 @@ from workbench.ui.widgets import kept_size
 
 AT_ONCE = 5.0
 """Seconds that the window waits for without a word."""
-WORDS = "The training ends its step and is saved; then the window closes."
+WORDS = "The training finishes its step and is saved, then the window closes."
 
 
 def may_stop(session: Session) -> bool:

@@ -93,7 +93,7 @@ class QueueWatch(QObject):
         if isinstance(event, Queue) and document is not None and event.checkpoint.parent.parent == document.runs_folder:
             self.queue = event
             if event.skipped:
-                self._session.inform(f"{count(event.skipped, 'image')} could not be read and have no place in it.")
+                self._session.inform(f"{count(event.skipped, 'image')} could not be read and are not listed.")
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:

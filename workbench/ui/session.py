@@ -113,7 +113,7 @@ class Session(QObject):
         left = preferences.get(_LEFT, []) or []
         if len(left) == 2 and left[0] == str(document.folder) and not document.read_only:
             preferences.put(_LEFT, [])
-            words = f"{left[1]} was stopped when the project was closed. Resume on the Train page goes on with it."
+            words = f"{left[1]} was stopped when the project was closed. To go on, press Resume on the Train page."
             self.message.emit("hint", words)
 
     def close(self, keep: Job | None = None, remember: bool = True) -> None:

@@ -17,7 +17,7 @@ from workbench.ui.widgets.next_step import NextStep
 def say_none(page: NextStep, session: Session, sentence: str) -> None:
     """An empty page's words and ways where no run can be used yet; `sentence` where none is being trained either."""
     if session.is_training:
-        learnt = "What it has learnt comes here as soon as it has been checked for the first time."
+        learnt = "It appears here after its first evaluation."
         page.say("The first run is being trained", learnt, "Watch it", "train")
     else:
         page.say("No trained run yet", sentence, "Train a detector", "train")

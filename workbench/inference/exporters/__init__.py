@@ -50,9 +50,9 @@ class ExportSettings:
 
     score: float = setting(
         0.25,
-        "Confidence suggested to whoever uses the file, which itself cuts nothing off; labels that were kept with their"
-        " own on the Inspect page have that. It begins with the run's operating point, else at its highest F1 on"
-        " validation images.",
+        "The confidence suggested to whoever uses the file; the file itself cuts nothing off. Labels with a "
+        "confidence of their own, kept on the Inspect page, have that one. Starts as the run's operating point, else "
+        "where F1 is highest on validation images.",
         low=0.0,
         high=1.0,
         called="Suggested confidence",
@@ -70,16 +70,19 @@ class ExportSettings:
     )  # fmt: skip
     output: str = setting(
         DETECTIONS,
-        "What the file gives: detections after top-k and NMS; decoded boxes and scores of every prior; or the network's"
-        " raw heads, for your own decoding.",
+        "What the file returns: detections after top-k and NMS; decoded boxes and scores of every prior; or the "
+        "network's raw heads, for your own decoding.",
         choices=(DETECTIONS, DECODED, RAW),
         group=OUTPUT,
     )
-    limit: int = setting(300, "Most detections of an image, where NMS is in the file.", low=1, high=1000, group=OUTPUT)
-    batch: int = setting(1, "Images at a time; 0: any number. Of files that run.", low=0, high=256, group=OUTPUT)
+    limit: int = setting(300, "The most detections per image, if NMS is in the file.", low=1, high=1000, group=OUTPUT)
+    batch: int = setting(
+        1, "Images at a time; 0: any number. For files that run by themselves.", low=0, high=256, group=OUTPUT
+    )
     size: str = setting(
         "fixed",
-        "Whether the input has the trained height and width or any that the network can take. Of files that run.",
+        "Whether the input has the trained height and width, or any that the network can take. For files that run by "
+        "themselves.",
         choices=("fixed", "dynamic"),
         group=OUTPUT,
     )

@@ -51,25 +51,25 @@ class ChoicesForm(QWidget):
         )  # fmt: skip
         self.scale = _spin(
             "anchors-scale", 0, 90, 0,
-            "How much training makes images larger or smaller (the recipe's 'scale'): each box then counts as the"
-            " sizes that it gets, without what falls out of the image.",
+            "By how much training makes images larger or smaller (the recipe's 'scale'). Each box then counts at all "
+            "the sizes it can get, without the parts that fall outside the image.",
         )  # fmt: skip
         self.scale.setSuffix(" %")
         self.scale.setSingleStep(10)
         self.update_rule = combo_of(
             "anchors-update", {"median": "median", "mean": "mean (paper)"},
-            "Of its boxes, where an anchor moves in each step. The mean is YOLOv2's; the median reaches a higher mean"
-            " IoU.",
+            "Where an anchor moves in each step: to the mean of its boxes, as in YOLOv2, or to their median, which "
+            "reaches a higher mean IoU.",
         )  # fmt: skip
         self.refines = QCheckBox("then refine")
         self.refines.setObjectName("anchors-refine")
         self.refines.setToolTip(
-            "Genetic refinement as a second stage: a thousand random changes, of which those stay that are better."
+            "Genetic refinement as a second stage: tries a thousand random changes and keeps those that are better."
         )
         self.starts = _spin(
             "anchors-starts", 1, MOST_STARTS, anchors.RESTARTS,
-            "k-means ends elsewhere from each start, which k-means++ draws. So many run unseen, and the film is"
-            " that of the best.",
+            "k-means ends differently from each start (drawn by k-means++). This many are tried, and the film shows "
+            "the best.",
         )  # fmt: skip
         self.starts.setPrefix("best of ")
         self.seed = _spin("anchors-seed", 0, 9999, 0, "The same seed gives the same anchors.")
@@ -135,7 +135,7 @@ class PlaybackBar(QWidget):
         self.speed.setValue(8)
         self.speed.setObjectName("anchors-speed")
         self.speed.setAccessibleName("Speed of the steps")
-        self.speed.setToolTip("Steps a second; at the right end the result at once.")
+        self.speed.setToolTip("Steps per second; at the right end, the result appears at once.")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.play)

@@ -128,7 +128,7 @@ def _levels(wish: Wish) -> tuple[tuple[OfLevel, ...], list[Sentence]]:
     if wish.own is not None:
         return _own(need, wish.own, wish.boxes, wish.px)
     if not need.levels:
-        return (), [Sentence(f"{need.title} takes no anchors of a project: what it learns by is fixed.")]
+        return (), [Sentence(f"{need.title} doesn't use the project's anchors: what it learns by is fixed.")]
     return _by_anchors(need, wish.boxes, wish.centres)
 
 
@@ -243,8 +243,8 @@ def _own(need: Need, own: Own, boxes: Boxes, px: int) -> tuple[tuple[OfLevel, ..
         for level, stride in enumerate(own.strides)
     )  # fmt: skip
     what = "boxes" if any(own.sizes) else "points"
-    told = [Sentence(f"{need.title} takes no anchors of a project: it has {what} of its own. A box may be learnt at"
-                     " several scales.")]  # fmt: skip
+    told = [Sentence(f"{need.title} doesn't use the project's anchors: it has {what} of its own. A box may be learnt "
+        f"at several scales.")]  # fmt: skip
     missed = rows[own.seen & ~own.learnt.any(axis=0)]
     if len(missed):
         verb = "is" if len(missed) == 1 else "are"

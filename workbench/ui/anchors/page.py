@@ -336,7 +336,7 @@ class AnchorsPage(Page):
         self._playback.play(False)
         self._show(shown, fit=fit)
         back = f"{self._side.bar.word}, or Compute again, goes back to the fit."
-        self._progress.setText(f"{shown.hand}. {back}" if shown.hand else "Taken back: the fit again.")
+        self._progress.setText(f"{shown.hand}. {back}" if shown.hand else "Undone: this is the fit again.")
 
     @Slot()
     def _show_details(self) -> None:

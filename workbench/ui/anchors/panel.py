@@ -167,19 +167,19 @@ class Panel(QWidget):
         """What trainings take; `anchorless`: the detector that is to be trained, if it takes none."""
         self.published.setEnabled(used is not None)
         if anchorless:
-            self.in_use.setText(f"{anchorless}, chosen under Train, takes no anchors.")
-            self.in_use.setToolTip("What is found here is for detectors with anchors, such as YOLOv4-tiny.")
+            self.in_use.setText(f"{anchorless}, chosen on the Train page, has no anchors.")
+            self.in_use.setToolTip("The anchors here are for detectors that have some, such as YOLOv4-tiny.")
             return
         if used is None:
             self.in_use.setText("In training: the published anchors of the detector.")
             self.in_use.setToolTip("")
             return
         number = words.count(len(used.sizes), "anchor")
-        told = f"In training: {number}, {used.input_px:,} px, mean IoU then {percent(used.mean_iou)}"
+        told = f"In training: {number}, {used.input_px:,} px, mean IoU was {percent(used.mean_iou)}"
         self.in_use.setText(told)
         sizes = ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes)
         scaled = "A training with another input side scales them to it."
-        self.in_use.setToolTip(f"{told}: of the boxes when they were made. {scaled}\n{used.source}\n{sizes}")
+        self.in_use.setToolTip(f"{told}, of the boxes at the time they were made. {scaled}\n{used.source}\n{sizes}")
 
     def forget(self) -> None:
         """Nothing to show: no boxes, or none that could be clustered."""

@@ -44,12 +44,16 @@ class Numbers(QWidget):
         self._pairs: list[tuple[QLabel, QLabel]] = []
         self._is_low: bool | None = None
         rows = (
-            ("Mean IoU", self.mean_iou, "Of each box with its best anchor; what the fit raises."),
+            (
+                "Mean IoU",
+                self.mean_iou,
+                "The IoU of each box with its best anchor, on average. This is what the fit improves.",
+            ),
             ("Recall: IoU > 0.5", self.recall, "Best possible recall: boxes with an anchor above an IoU of one half."),
             (
                 "Recall: sides within 4 ×",
                 self.ratio,
-                "Boxes with an anchor whose sides are less than four times theirs, or they its: what Ultralytics asks.",
+                "Boxes whose sides are within a factor of four of some anchor's: the rule that Ultralytics uses.",
             ),
         )
         for title, number, help in rows:

@@ -37,7 +37,7 @@ _HEADS = (
     ("k", "Number of anchors."),
     ("IoU %", "Mean IoU: of each box with its best anchor."),
     ("> 0.5 %", "Best possible recall: boxes with an anchor above an IoU of one half."),
-    ("< 4 × %", "Boxes with an anchor whose sides are less than four times theirs, or they its."),
+    ("< 4 × %", "Boxes whose sides are within a factor of four of some anchor's."),
 )
 
 

@@ -53,7 +53,7 @@ class BoxCommands(QObject):
         if wrong.any():
             return box_faults.sentence(FAULTS[int(wrong.argmax())])
         twins = boxes.iou(np.array([xyxy]), layer.xyxy[layer.label_ids == label])
-        return "There is a box of this label at the same place already." if (twins > box_faults.TWIN).any() else ""
+        return "There is already a box with this label in the same place." if (twins > box_faults.TWIN).any() else ""
 
     @Slot(object)
     def replace(self, boxes: Sequence[Box]) -> bool:
@@ -78,7 +78,7 @@ class BoxCommands(QObject):
         boxes = self._canvas.meant_boxes
         on = not all(getattr(box, flag) for box in boxes)
         if not boxes:
-            self._session.inform(f"Select a box first: '{flag}' is a mark of the selected ones.")
+            self._session.inform(f"Select a box first: '{flag}' is a mark on boxes.")
         elif self.replace([dataclasses.replace(box, **{flag: on}) for box in boxes]):  # type: ignore[arg-type]
             self._session.inform(f"{words.count(len(boxes), 'box')} marked {flag}." if on else f"No longer {flag}.")
 
@@ -120,7 +120,9 @@ class BoxCommands(QObject):
         if missing:
             self._add_copies(missing, aside=False)
         else:
-            self._session.inform("All boxes of the image before are here." if others else "The image before has none.")
+            self._session.inform(
+                "All boxes of the previous image are here already." if others else "The previous image has no boxes."
+            )
 
     def fill_between(self) -> None:
         """Boxes on their way from the last image before this one that has some to this one.
@@ -133,9 +135,7 @@ class BoxCommands(QObject):
         if document is None or shown is None:
             return
         if not here:
-            self._session.inform(
-                "There is no box here to come from. Draw what has moved, then fill the images between."
-            )
+            self._session.inform("This image has no box yet. Draw what has moved, then fill the images in between.")
             return
         between: list[Image] = []
         found: list[tuple[Box, Box]] = []
@@ -145,9 +145,9 @@ class BoxCommands(QObject):
                 break
             between.append(image)
         if not found or not between:
-            why = "The image before has these boxes already." if found else (
-                f"None of the {len(between):,} images before has a box of these labels near these."
-                if between else "There is no image before this one in its folder."
+            why = "The previous image has these boxes already." if found else (
+                f"None of the {len(between):,} previous images has a box with the same label nearby."
+                if between else "This is the first image in its folder."
             )  # fmt: skip
             self._session.inform(why)
             return

@@ -14,12 +14,12 @@ from workbench.ui.annotate.geometry import Handle
 TOO_SMALL = "A box of less than 3 × 3 pixels was not kept. Zoom in to draw small things."
 DRAWS_NOW = "Draw boxes is on now, in the next images too: each drag draws a box. {cancel} ends that."
 AT = 6.0  # image pixels beside a suggestion that still mean its edge
-NO_BOX_THERE = "This drag selects the boxes that it touches, and there are none. To draw, press {draw} or Draw boxes."
+NO_BOX_THERE = "Dragging selects the boxes it touches, and it touched none. To draw, press {draw} or Draw boxes."
 
 
 SUGGESTED = (
-    "This is a suggestion: Enter takes it, and then it can be moved like every box. A drag on its corner or side takes"
-    " it too."
+    "This is a suggestion: press Enter to take it, then move it like any other box. Dragging a corner or side takes "
+    "it, too."
 )
 
 

@@ -28,7 +28,7 @@ class Going(QObject):
             self._session.inform("No image fits the filter at the left. Change it, or choose 'Any' in its fields.")
         else:
             end = "last" if step > 0 else "first"
-            self._session.inform(f"This is the {end} image of the list.")
+            self._session.inform(f"This is the {end} image in the list.")
 
     def go_unlabelled(self, step: int) -> None:
         """To the next (1) or previous (-1) listed image that is unlabelled."""
@@ -44,7 +44,7 @@ class Going(QObject):
         if before:
             self._commands.take_over(before)
         else:
-            self._session.inform("This is the first image: there is none before to take boxes from.")
+            self._session.inform("This is the first image: there is no previous one to copy boxes from.")
 
     def finish(self, state: State) -> None:
         """Mark the image and go to the next. *Done* without boxes says: there is nothing here to find."""

@@ -29,8 +29,8 @@ _LEAST = 176
 """Widget pixels in which a thumbnail and the beginning of a name are seen."""
 
 REORDERED = (
-    "The images that would teach the network most are listed first now. The field below the list brings back another"
-    " order."
+    "The images that would teach the network most are now listed first. Choose another order in the field below the "
+    "list."
 )
 
 
@@ -52,7 +52,7 @@ class ImageList(QWidget):
         self._order = ElidedCombo(
             "image-order",
             "Order of the images",
-            "In which order the images come. A run puts unlabelled ones first that would teach it most.",
+            "The order of the images. A run can put the unlabelled images that would teach it most first.",
         )
         self._order.setFont(theme.font(theme.SMALL))
         self._order.setMinimumWidth(40)

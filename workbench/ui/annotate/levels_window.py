@@ -43,8 +43,8 @@ class LevelsWindow(QDialog):
         self._session = session
         self._job: Job | None = None
         about = QLabel(
-            "Values up to the first become black, from the second on white, in all images of 16 bits or of floats."
-            " Detectors are trained on what you see here. 8-bit images stay as they are.",
+            "In all 16-bit and float images, values up to the first become black, and values from the second on "
+            "white. Detectors are trained on what you see here. 8-bit images stay as they are.",
             wordWrap=True,
         )
         about.setProperty("role", "muted")
@@ -144,7 +144,7 @@ class LevelsWindow(QDialog):
         elif isinstance(event, Window):
             self._low.setValue(event.low)
             self._high.setValue(event.high)
-            self._words.setText("Measured. Apply makes it so.")
+            self._words.setText("Measured. Press Apply to use these values.")
         else:
             self._words.setText("None of these images has more than 8 bits: there is nothing to set.")
 

@@ -27,7 +27,7 @@ from workbench.ui.widgets.popups import Menu
 
 REDRAW = 100  # ms
 COMMAND = "train-and-suggest"
-BUSY = "A training is under way: wait for its end, or stop it."
+BUSY = "A training is running: wait until it ends, or stop it."
 
 
 class LoopBar(QFrame):
@@ -70,14 +70,16 @@ class LoopBar(QFrame):
     def _build(self) -> None:
         self._words = Elided()
         self._words.setObjectName("loop-words")
-        self._words.setAccessibleName("How far the labelling is")
+        self._words.setAccessibleName("Progress of the labelling")
         self._bar = QProgressBar(textVisible=False, maximum=1000)
         self._bar.setObjectName("loop-progress")
-        self._bar.setAccessibleName("How far the training is")
+        self._bar.setAccessibleName("Progress of the training")
         self._bar.setFixedSize(96, 8)
         self.stop = QPushButton("Stop")
         self.stop.setObjectName("loop-stop")
-        self.stop.setToolTip("Stop the training: what it has learnt is kept as a run, which the Train page resumes")
+        self.stop.setToolTip(
+            "Stop the training. What it has learnt is kept as a run, which can be resumed on the Train page"
+        )
         self.stop.clicked.connect(self.stop_training)
         self.train = QToolButton()
         self.train.setObjectName("loop-train")
@@ -101,8 +103,8 @@ class LoopBar(QFrame):
         """With which weights it begins; the second is fresh ones."""
         menu, group = Menu(self.train), QActionGroup(self)
         for name, words in (
-            ("weights", "Go on from the run's weights"),
-            ("fresh", "Begin with fresh weights, by the run's settings"),
+            ("weights", "Continue from the run's weights"),
+            ("fresh", "Start from fresh weights, with the run's settings"),
         ):
             choice = menu.addAction(words)
             choice.setObjectName(f"loop-from-{name}")
@@ -115,8 +117,9 @@ class LoopBar(QFrame):
     def name_key(self) -> None:
         """The key may have changed."""
         self.train.setToolTip(
-            f"{tooltip(BY_NAME[COMMAND])}.\nWith the settings of the run that suggests; then its suggestions come,"
-            "\nand the images that would teach it most come first"
+            f"{tooltip(BY_NAME[COMMAND])}.\nTrains with the settings of the run that suggests, then shows the new "
+            f"suggestions"
+            "\nand lists the images that would teach it most first"
         )
 
     def follow(self, run: RunInfo | None) -> None:
@@ -182,7 +185,7 @@ class LoopBar(QFrame):
         self._session.training_asked.emit(request)
         if self._job is None:  # nobody was there to begin it
             self._name = ""
-            self._say("The training could not be begun. Try it on the Train page.")
+            self._say("The training could not start. Try it on the Train page.")
         self._show()
 
     @Slot(object)
@@ -236,12 +239,14 @@ class LoopBar(QFrame):
         """Its suggestions and its order of the images are the Label page's from now on."""
         checkpoint = next((self._folder / n for n in _CHECKPOINTS if (self._folder / n).is_file()), None)
         if checkpoint is None:
-            self._say(f"The training of {self._folder.name} left no weights that could suggest.")
+            self._say(f"The training of {self._folder.name} left no weights to suggest with.")
             return
         self._queues.choose(checkpoint)
         self._queues.renew()
         self._say("")
-        self._session.inform(f"Suggestions are those of {self._folder.name} now; what would teach it most comes first.")
+        self._session.inform(
+            f"Suggestions now come from {self._folder.name}, and the images that would teach it most are listed first."
+        )
         self.ended.emit(checkpoint)
 
     @Slot()

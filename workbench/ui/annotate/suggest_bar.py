@@ -34,9 +34,9 @@ NAMED = 3  # labels that the project lacks, of those in an image
 LAST, OTHER = "last", "other"  # the file that was chosen last, and any
 MODELS = "models"
 """The folder in a project's cache of what files of other programs became."""
-WHOSE = "Whose network suggests boxes: a run's, or that of a file."
-LEAST = """Least confidence of a suggestion: Up and Down on the picture change it, too.
-Several on one thing? A lower NMS overlap on the Inspect page, kept as operating point, thins them out."""
+WHOSE = "The network that suggests boxes: a run's, or one from a file."
+LEAST = """Lowest confidence of a suggestion. Up and Down on the picture change it, too.
+Several on one object? Lower the NMS overlap on the Inspect page and keep it as operating point."""
 _KEPT = "label/suggest-confidence"
 
 
@@ -83,7 +83,7 @@ class SuggestBar(QFrame):
         self._least = QSlider(Qt.Orientation.Horizontal)
         self._least.setRange(1, 99)
         self._least.setObjectName("suggest-confidence")
-        self._least.setAccessibleName("Least confidence of a suggestion")
+        self._least.setAccessibleName("Lowest confidence of a suggestion")
         self._least.setToolTip(LEAST)
         self._least.setFixedWidth(80)
         self._least.setValue(int(preferences.get(_KEPT, USUAL)))
@@ -359,11 +359,11 @@ class SuggestBar(QFrame):
         names = ", ".join(seen[:NAMED]) + (" …" if len(seen) > NAMED else "")
         if number:
             more = f" Not in the project: {names}." if seen else ""
-            return f"{count(number, 'box')}: Enter yes, Del no.{more}"
+            return f"{count(number, 'box')}: Enter takes, Del refuses.{more}"
         if seen:
             return f"No label here for {names}."
         if len(missing) == len(found.labels):
-            return f"The network's labels ({', '.join(missing[:3])}, …) are none of this project's."
+            return f"None of the network's labels ({', '.join(missing[:3])}, …) is in this project."
         return f"Nothing new above {self._confidence}."
 
     @Slot()

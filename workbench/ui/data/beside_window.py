@@ -36,7 +36,7 @@ class BesideWindow(QDialog):
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("beside-window")
-        self.setWindowTitle("Labels beside the images")
+        self.setWindowTitle("Label files beside the images")
         self._session = session
         about = QLabel(
             "Label files beside the images are kept up to date with every edit, for people who use other programs on"

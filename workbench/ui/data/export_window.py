@@ -83,8 +83,8 @@ class ExportWindow(QDialog):
         self._replace = QCheckBox("Replace what the last export wrote there")
         self._replace.setObjectName("export-replace")
         self._replace.setToolTip(
-            "Files of the last export that are not in this one go. What another program has changed or put there stays,"
-            " and is told."
+            "Files of the last export that this one does not write are removed. What another program has changed or "
+            "added stays, and is listed."
         )
         self._sentence = QLabel(wordWrap=True)
         self._sentence.setObjectName("export-sentence")
@@ -213,7 +213,7 @@ class ExportWindow(QDialog):
         failed = self._counting is not None and self._counting.error is not None
         self._counting = None
         if failed:  # told in the corner
-            self._sentence.setText("It is not known what this format can't hold.")
+            self._sentence.setText("What this format can't hold could not be worked out.")
         elif not self._settle.isActive():
             self._show_losses()
 

@@ -53,7 +53,7 @@ class HealthWindow(QDialog):
         self._job: Job | None = None
         self._is_stale = False  # the project was edited since it was checked
         self._is_shown = False  # what a check found stands there
-        self._files = QCheckBox("Open every image file: finds damaged ones and copies, and takes longer")
+        self._files = QCheckBox("Open every image file. Takes longer, and finds damaged files and copies")
         self._files.setObjectName("health-files")
         self._files.setChecked(True)
         self._words = QLabel(wordWrap=True)
@@ -190,7 +190,7 @@ class HealthWindow(QDialog):
         problems, hints = found.problems, len(found.findings) - found.problems
         about = f"{words.count(found.images, 'image')}, {words.count(found.boxes, 'box')}"
         counted = f"{words.count(problems, 'problem')}, {words.count(hints, 'hint')}"
-        self._words.setText(f"{about}: {counted}." if found.findings else f"{about}. Nothing to complain of.")
+        self._words.setText(f"{about}: {counted}." if found.findings else f"{about}. No problems found.")
         self._is_shown = True
         if self._is_stale:  # edited while it was checked
             self._words.setText(CHANGED)
@@ -210,7 +210,7 @@ class HealthWindow(QDialog):
         self._open.setEnabled(chosen is not None and bool(chosen[1] or chosen[0].images))
         words = REPAIRS.get(chosen[0].kind) if chosen else None
         self._repair.setText(words or "Repair")
-        self._repair.setToolTip("" if words or chosen is None else "This takes a person: look at the images.")
+        self._repair.setToolTip("" if words or chosen is None else "Only you can judge this: look at the images.")
         self._repair.setEnabled(words is not None and document is not None and not document.read_only)
 
     @Slot()

@@ -340,7 +340,9 @@ class ImportWindow(QDialog):
         """Only the import: other edits may have come since."""
         document = self._session.document
         if document is None or document.undo_title != title:
-            self._session.inform("Other edits came since. Edit > History shows them, and takes back what you choose.")
+            self._session.inform(
+                "There have been other edits since. Edit > History lists them and can take back any of them."
+            )
         else:
             self._session.undo()
 

@@ -49,7 +49,7 @@ class Incoming(QObject):
         elif others and not folders and not named:
             name = others[0].name if len(others) == 1 else f"None of the {len(others):,} files"
             self._session.tell(
-                WorkbenchError(f"{name} is no image. Labels come with Import labels, a video with Add video.")
+                WorkbenchError(f"{name} is not an image. Use Import labels for labels, and Add video for a video.")
             )
 
     def add_folder(self, folder: Path, names: Sequence[str] | None = None) -> None:

@@ -33,8 +33,8 @@ from workbench.ui.widgets.label_popup import LabelPopup
 from workbench.ui.widgets.popups import AskedByKey, Menu
 
 NONE = (
-    "None yet. The first box that is drawn asks for its label's name; + adds one, or all lines of a list that is pasted"
-    " there; the button beside it reads a text file."
+    "None yet. Your first box asks for the name of its label. + adds one by name, or a pasted list, one name a line; "
+    "the button beside it reads a text file."
 )
 
 

@@ -13,8 +13,8 @@ from workbench.ui.widgets.loss_scale import LossScale
 
 _HELP = "List the images with the highest loss first: wrong labels are among them"
 _ABOUT = (
-    "What the network of this run made of each image, as it was labelled when the run began.\n"
-    "Taken anew at each evaluation: of all images to validate, and of some that are trained on, of others each time."
+    "The loss of each image in this run, with its labels as they were when the run began.\n"
+    "Measured at each evaluation: on all validation images, and on a different part of the training images each time."
 )
 
 
@@ -50,4 +50,4 @@ class LossBar(QFrame):
         losses = self._watch.losses
         self.setVisible(len(losses) > 0)
         some = count(len(losses), "image")
-        self._about.setText(f"Loss of {some}, taken in {losses.run} up to epoch {losses.epoch:,}")
+        self._about.setText(f"Loss of {some}, measured in {losses.run} up to epoch {losses.epoch:,}")

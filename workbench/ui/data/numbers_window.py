@@ -45,7 +45,7 @@ class NumbersWindow(QDialog):
         said = QLabel(wordWrap=True)
         said.setObjectName("numbers-sentence")
         folders = words.count(len(found), "exported folder")
-        text = f"{folders} would have other numbers for labels than the project has afterwards."
+        text = f"{folders} would number the labels differently from the project."
         if runs:
             text += f" Trained runs ({runs:,}) keep their own labels by name: nothing changes for them."
         said.setText(text)
@@ -77,7 +77,7 @@ class NumbersWindow(QDialog):
             button.clicked.connect(slot)
             button.setProperty("role", "primary" if name == "numbers-both" else "")
             foot.addWidget(button)
-        kept = QLabel("Writing anew keeps the files of now in a folder beside.", wordWrap=True)
+        kept = QLabel("The present files are kept in a folder beside it.", wordWrap=True)
         kept.setProperty("role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)

@@ -40,12 +40,12 @@ from workbench.ui.widgets.image_filter import split_word
 from workbench.ui.widgets.popups import Menu
 
 _SHORT = (
-    "Add images", "Add video", "Import labels", "Export labels", "Labels beside", "Split at random",
+    "Add images", "Add video", "Import labels", "Export labels", "Label files", "Split at random",
     "Split by rules", "Check the data",
 )  # fmt: skip
 _BESIDE = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
 SEED = 0
-"""Of the random split. The split is kept with each image, so drawing it again divides only what came since."""
+"""Of the random split. Each image keeps its split, so splitting again divides only the images added since."""
 
 
 class DataPage(Page):

@@ -81,14 +81,14 @@ class SplitWindow(QDialog):
             r"(film\d+)_ keeps film12_0041.jpg and film12_0042.jpg together: “film” and a number, before a “_”."
             "\nLeft empty: the name up to its last number, without what Roboflow puts behind names."
         )
-        self._stratify = QCheckBox("Each label in these shares, too")
+        self._stratify = QCheckBox("Keep these shares for each label, too")
         self._stratify.setObjectName("split-stratify")
         self._stratify.setChecked(True)
-        self._again = QCheckBox("Divide the images that have a split, too")
+        self._again = QCheckBox("Divide images that already have a split, too")
         self._again.setObjectName("split-again")
         self._seed = _spin("split-seed", 0)
         self._seed.setRange(0, 999_999)
-        self._seed.setToolTip("Another number, another draw")
+        self._seed.setToolTip("Another number gives another split")
         self._words = QLabel(wordWrap=True)
         self._words.setObjectName("split-words")
         self._table = _table()

@@ -46,11 +46,11 @@ from workbench.ui.widgets.open_folder import open_folder
 PANEL = 400  # px
 RUN_HELP = "The run whose detector is exported."
 NOT_JUDGED = (
-    "These weights were not judged yet: look at the validation images on the Inspect page before, and the file gets the"
-    " confidence and NMS that serve best, and its card the figures."
+    "These weights have not been evaluated yet. Look at the validation images on the Inspect page first: then the "
+    "file gets the best confidence and NMS, and its card the figures."
 )
 NOTHING_YET = (
-    "Each file is run by its own library, apart from this program, on eight of the project's images. It is handed out"
+    "Each file is run by its own library, apart from this program, on eight of the project's images. It is kept"
     " only if it finds the same as the trained network."
 )
 

@@ -95,10 +95,11 @@ def precision_recall(state: Shown, label: int) -> Drawing:
     at = float(now.recall), float(now.precision)
     if not any(map(math.isnan, at)):
         lines.append(Line(HERE, np.array(at[:1]), np.array(at[1:]), "accent", points=True))
-    words = "A point opens the false alarms that come before this recall." if lines else NO_BOXES
+    words = "Click a point to see the false alarms before its recall." if lines else NO_BOXES
     if label < 0 and len(known) > 1:  # so that the dot may lie far off the line
         words += (
-            " The line of all labels is the mean of theirs; the dot counts all together, so frequent labels rule it."
+            " The line of all labels is their mean; the dot counts all labels together, so the frequent ones dominate "
+            "it."
         )
     return Drawing(tuple(lines), words)
 
@@ -153,7 +154,9 @@ def confidence(state: Shown, label: int) -> Drawing:
     now = float(_now(state, label).f1)
     if not math.isnan(now):
         lines.append(Line(HERE, np.array([here]), np.array([now]), "text", points=True))
-    return Drawing(tuple(lines), f"F1 is highest, {top:.3f}, at {best:.2f}. A point opens what scores just that.", best)
+    return Drawing(
+        tuple(lines), f"F1 is highest, {top:.3f}, at {best:.2f}. Click a point to see what scores just that.", best
+    )
 
 
 def _between(state: Shown, label: int, confidences: Doubles) -> Opens:
@@ -177,7 +180,7 @@ def overlaps(state: Shown, label: int) -> Drawing:
     if np.isnan(y).all():
         return Drawing((), NO_BOXES)
     line = Line("AP", state.matching.thresholds, y, "accent", points=True, opens=_lost_at(state, label))
-    words = "At any confidence. A point opens the boxes that are not found at its overlap, at this confidence."
+    words = "At any confidence. Click a point to see the boxes that are not found at its overlap, at this confidence."
     return Drawing((line,), words)
 
 
@@ -211,8 +214,8 @@ def sizes(state: Shown, label: int) -> Drawing:
     ranges = ", ".join(f"{side:.0f}" for side in SIDES)
     return Drawing(
         lines,
-        f"Ranges begin at {ranges} px: the side of a square of the box's area. At any confidence. A point opens what is"
-        " missed at this one.",
+        f"Ranges begin at {ranges} px: the side of a square of the box's area. At any confidence. Click a point to "
+        f"see what is missed at this one.",
     )  # fmt: skip
 
 
@@ -252,7 +255,7 @@ def calibrated(state: Shown, label: int) -> Drawing:
     )
     many = f"{result.count.sum():,} detections that score at least {FLOOR}"
     error = f"Expected calibration error {result.error:.3f}, of {many}."
-    return Drawing(lines, f"{error} A point opens those that score so.")
+    return Drawing(lines, f"{error} Click a point to see the detections with that score.")
 
 
 NO_BOXES = "There are no labelled boxes to compare with."

@@ -29,11 +29,11 @@ class Choice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._wanted = ""  # the name of a run that was asked for before it was listed
-        self._run = ElidedCombo("inspect-run", "Run", "The run whose detector looks.", 18)
+        self._run = ElidedCombo("inspect-run", "Run", "The run whose detector is used.", 18)
         self._checkpoint = ElidedCombo(
             "inspect-checkpoint", "Checkpoint", "The best checkpoint by AP, or the last one.", 5
         )
-        self._split = ElidedCombo("inspect-split", "Images", "Which images are looked at.", 11)
+        self._split = ElidedCombo("inspect-split", "Images", "The images to look at.", 11)
         # in the smallest window, beside the button that stops and the bar
         for combo, width in ((self._run, 100), (self._checkpoint, 70), (self._split, 90)):
             combo.setMinimumWidth(width)

@@ -175,8 +175,8 @@ class ConfusionTab(TableTab):
         self.model.show_table(state.found.names, result.table)
         self._taken_for.show_table(state.found.names, result.table)
         self.words.setText(
-            "Rows: labels of boxes; columns: labels detected; colour: share of the row. What the diagonal leaves is"
-            f" paired whatever its label. {state.rule}."
+            "Rows: labels of boxes; columns: labels detected; colour: share of the row. What is not on the diagonal "
+            f"is paired regardless of its label. {state.rule}."
         )
         self._fit()
 

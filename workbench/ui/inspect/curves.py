@@ -29,10 +29,10 @@ class Curves(Tab):
         self.drawing: Drawing | None = None
         self.drawn = (-1, -1)  # chart and label of the drawing
         self._plots: dict[str, Plot] = {}
-        self._chart = ElidedCombo("inspect-chart", "Chart", "Which curves are drawn.", 8)
+        self._chart = ElidedCombo("inspect-chart", "Chart", "The curves to draw.", 8)
         for chart in CHARTS:
             self._chart.addItem(chart.title)
-        self._label = ElidedCombo("inspect-chart-label", "Label", "Whose curves are drawn.", 8)
+        self._label = ElidedCombo("inspect-chart-label", "Label", "The label whose curves are drawn.", 8)
         self._use = QPushButton("Use")
         self._use.setObjectName("inspect-use")
         self._use.clicked.connect(self._use_best)

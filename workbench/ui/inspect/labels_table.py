@@ -37,9 +37,9 @@ HELP = (
     "Average precision at an overlap of 0.5, of the detections at this confidence.",
     "COCO's average precision, over ten overlaps, of the detections at this confidence. Low beside a high AP50: found,"
     " but not exactly.",
-    "Of this label's detections, the share that is right. Click for the images with false alarms.",
-    "Of this label's boxes, the share that is found. Click for the images with missed ones.",
-    "Labelled boxes of this label that count. Few of them make its numbers a matter of chance.",
+    "The share of this label's detections that are right. Click for the images with false alarms.",
+    "The share of this label's boxes that are found. Click for the images with missed ones.",
+    "Labelled boxes of this label that count. With few of them, its numbers are a matter of chance.",
 )
 LABEL, LEAST, AP50, AP, PRECISION, RECALL, BOXES = range(7)
 ROOM = {AP: 80, BOXES: 160}  # px that names have at most before these columns, in this order

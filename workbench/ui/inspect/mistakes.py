@@ -30,7 +30,7 @@ HELP: dict[Kind, str] = {
     "both": "On a box of another label, overlapping it by 0.1 to 0.5 only.",
     "duplicate": "On a box of its label that a higher detection has found already.",
     "background": "On no labelled box at all (overlap below 0.1).",
-    "missed": "Labelled boxes that nothing finds, and that mending a place or a label would not find.",
+    "missed": "Labelled boxes that nothing finds, and that no corrected place or label would find.",
 }
 COLUMNS = ("mistake", "costs AP50", "", "count")
 COST, BAR, COUNT = 1, 2, 3
@@ -89,9 +89,9 @@ class Mistakes(TableTab):
             self.words.setText("There are no labelled boxes to compare with.")
             return
         self.words.setText(
-            f"AP50 is {words.share(result.ap50)}. A cost is what mending all mistakes of a kind, and nothing else,"
-            " would add; costs don't add up, mistakes hide each other (TIDE, arXiv 2008.08115). Missed are only boxes"
-            f" on which no other mistake lies. {state.rule}."
+            f"AP50 is {words.share(result.ap50)}. A cost is what AP50 would gain if all mistakes of this kind, and "
+            f"nothing else, were mended. Costs don't add up, as mistakes hide each other (TIDE, arXiv 2008.08115). "
+            f"Only boxes without another mistake on them count as missed. {state.rule}."
         )
 
     def _fill(self, row: int, cost: str, share: float, count: str) -> None:

@@ -19,8 +19,8 @@ from workbench.ui.inspect.tab import Tab
 NUMBERS = {
     "ap": ("AP", "COCO's average precision, over ten overlaps, of the detections at this confidence."),
     "ap50": ("AP50", "Average precision at an overlap of 0.5, of the detections at this confidence."),
-    "precision": ("Precision", "Of the detections at this confidence, the share that is right (overlap 0.5)."),
-    "recall": ("Recall", "Of the labelled boxes, the share that is found at this confidence (overlap 0.5)."),
+    "precision": ("Precision", "The share of the detections at this confidence that are right (overlap 0.5)."),
+    "recall": ("Recall", "The share of the labelled boxes that are found at this confidence (overlap 0.5)."),
     "f1": ("F1", "Precision and recall in one number: high only if both are."),
 }
 COUNTS = {

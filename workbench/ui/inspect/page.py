@@ -216,7 +216,7 @@ class InspectPage(Page):
     def _say_nothing_yet(self) -> None:
         """What to do, where the pictures will be."""
         self._middle.picture.say(
-            "Press Look: this detector then searches the images, and what it finds is compared with their labels here.",
+            "Press Look to run this detector on the images and compare what it finds with their labels.",
             "text",
         )
 

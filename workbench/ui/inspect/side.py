@@ -52,9 +52,9 @@ class Side(QWidget):
         self.tabs.setTabBar(heads)
         self.tabs.setObjectName("inspect-tabs")
         self._tabs: list[Tab] = []
-        self.add_tab(self._numbers, "Numbers", "What the sliders make of the whole split.")
+        self.add_tab(self._numbers, "Numbers", "The numbers of the whole split at these sliders.")
         self.add_tab(self._curves, "Curves", "Precision, recall, F1, AP and calibration as curves.")
-        self.add_tab(ConfusionTab(), "Confusion", "Which label is taken for which.")
+        self.add_tab(ConfusionTab(), "Confusion", "Which labels are taken for which others.")
         self.add_tab(Mistakes(), "Errors", "Kinds of mistakes and what they cost.")
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.GRID, 0, 0, 0)

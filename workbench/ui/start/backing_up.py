@@ -153,11 +153,13 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
     if good is not None:
         ways[_way(asked, "restore-copy", f"Take the copy of {good.words}")] = good
     if text is not None:
-        ways[_way(asked, "restore-text", f"Make it of the text of {backups.said(text.written)}")] = text
+        ways[_way(asked, "restore-text", f"Rebuild it from the text of {backups.said(text.written)}")] = text
     if good is not None and text is not None and good.made > text.written:
         asked.setDefaultButton(next(button for button, way in ways.items() if way is good))
     if ways:
-        asked.setInformativeText("The damaged file is kept beside it. What is made of the text has no edits to undo.")
+        asked.setInformativeText(
+            "The damaged file is kept beside it. A project rebuilt from the text has no edits to undo."
+        )
     clicked: list[object] = []
     asked.buttonClicked.connect(clicked.append)
     asked.exec()

@@ -23,7 +23,7 @@ class Labels:
 
     @property
     def sentence(self) -> str:
-        return f"There are labels with these photographs ({self.title}): Import labels on the Data page reads them."
+        return f"There are labels with these photographs ({self.title}). Import labels on the Data page to use them."
 
 
 def seek(photographs: Path, job: Job) -> Iterator[Labels]:

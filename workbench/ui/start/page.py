@@ -106,7 +106,7 @@ class StartPage(QWidget):
     def _add_first(self) -> None:
         title = QLabel("Try it out")
         title.setFont(theme.font(theme.BODY, bold=True))
-        words = "120 drawn photographs with labels, made here in some seconds: to try everything with"
+        words = "120 drawn photographs with labels, made here in a few seconds, to try everything on"
         self.sample = FirstCard("start-sample", "Sample project", words, picture="sample.jpg")
         words = "Through the six pages, from the photographs to the finished detector, on the sample project"
         tour = FirstCard("start-tour", "One-minute tour", words, icon="mdi6.map-marker-path")

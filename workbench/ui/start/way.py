@@ -10,10 +10,10 @@ from workbench.ui.places import PLACES
 
 WORDS = {
     "data": "Your photographs, their labels and their splits",
-    "label": "Boxes, drawn by hand or suggested by what was trained",
+    "label": "Boxes, drawn by hand or suggested by a trained run",
     "anchors": "Typical sizes of boxes, for detectors that need them",
-    "train": "A detector learns, with its curves while it does",
-    "inspect": "What it finds, what it misses and what it invents",
+    "train": "A detector learns, and its curves show how",
+    "inspect": "What it finds, what it misses and what it makes up",
     "export": "The finished detector as a file for other programs",
 }
 _ICON = 24  # px

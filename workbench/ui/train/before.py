@@ -56,7 +56,7 @@ class Before(QWidget):
         self._button = QPushButton(ESTIMATE)
         self._button.setObjectName("train-estimate")
         self._button.setToolTip(
-            "Say how long this training takes and how much memory, by trying a few steps: 10 to 20 s"
+            "Estimate how long this training takes and how much memory it needs, by trying a few steps: 10 to 20 s"
         )
         self._looking = Background("Looking at the training", look, self)
         self._timer = QTimer(self, interval=PATIENCE, singleShot=True)
@@ -197,7 +197,7 @@ class Before(QWidget):
         if isinstance(made, Estimate) and self._measured == self._plan():
             self._say(made.words, made.how)
         else:
-            self._say("The settings were changed meanwhile.")
+            self._say("The settings have changed since.")
 
     def _say(self, words: str, how: str = "") -> None:
         """What it costs, and `how` that is known."""

@@ -37,7 +37,7 @@ def counted(
 
 def _held_out(images: int) -> str:
     """As prepare.parts() does where no image has the split validation."""
-    return f"{images:,} of them held out to validate" if images else "and judged by the same ones: they are too few"
+    return f"{images:,} of them held out to validate" if images else "and judged on the same ones, as they are too few"
 
 
 def _length(training: TrainingSettings, images: int) -> str:
@@ -45,7 +45,7 @@ def _length(training: TrainingSettings, images: int) -> str:
     longer = schedule.lengthened(training, max(images, 1), training.processes)
     if longer == training:
         return ""
-    return f" As they are few: {longer.epochs:,} epochs in batches of {longer.batch} (Least steps)."
+    return f" Because they are few: {longer.epochs:,} epochs in batches of {longer.batch} (Least steps)."
 
 
 def _anchors(document: Document, choice: DetectorChoice | None, own: DetectorSettings | None) -> str:

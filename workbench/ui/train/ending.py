@@ -91,7 +91,7 @@ def _best(story: Story) -> str:
     if first.step:
         return said
     if best is first:
-        return f"Nothing was learnt that is better than the weights it began with (AP50 {share(first.ap50)})."
+        return f"It found nothing better than the weights it began with (AP50 {share(first.ap50)})."
     return f"{said} It began with AP50 {share(first.ap50)}, AP {share(first.ap)}."
 
 

@@ -31,7 +31,7 @@ class PlotBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._shown: tuple[PlotKind, ...] = ()
-        self.plots = _menu_button("train-plots", "Plots", "mdi6.view-grid-outline", "Which plots are shown.")
+        self.plots = _menu_button("train-plots", "Plots", "mdi6.view-grid-outline", "The plots to show.")
         self.back = _tool("train-plots-all", "All plots", "mdi6.arrow-left", "Show the other plots again.")
         self.back.clicked.connect(self.all_asked)
         self.save = _menu_button(
@@ -40,7 +40,9 @@ class PlotBar(QWidget):
         self._offer_plots()
         self.save.menu().aboutToShow.connect(self._offer_files)
         self.save.menu().triggered.connect(self._ask_save)  # also from the menus within
-        self.labels = ElidedCombo("train-ap-of", "AP of", "Whose average precision the plot over the epochs shows.")
+        self.labels = ElidedCombo(
+            "train-ap-of", "AP of", "The label whose average precision is plotted over the epochs."
+        )
         self.labels.setMinimumWidth(80)
         self.labels.setSizeAdjustPolicy(ElidedCombo.SizeAdjustPolicy.AdjustToContents)
         self.labels.addItems([f"AP: {per_label.ALL}", per_label.AP50, per_label.AP])

@@ -20,13 +20,13 @@ from workbench.ui.widgets.popups import Menu
 LONG = 600  # seconds from which the time of the clock is told too
 DAY = 86_400  # seconds
 STOP = (
-    "End the training now: after the step that is being computed, also amid an epoch or an evaluation.\n"
-    "The weights of now are saved as the last checkpoint, from which Resume goes on.\n"
-    "The best checkpoint, which Inspect and Export use, stays as the last evaluation left it."
+    "End the training now: after the step that is being computed, even in the middle of an epoch or an evaluation.\n"
+    "Its weights are saved as the last checkpoint, and Resume goes on from there.\n"
+    "The best checkpoint, which Inspect and Export use, stays as it is."
 )
 AFTER = (
-    "Go on to the next evaluation, so that what was learned since the last one counts:\n"
-    "if it is the best so far, its weights become the best checkpoint. Then stop. Choose it again to take it back."
+    "Go on to the next evaluation, so that what was learnt since the last one counts:\n"
+    "if it is the best so far, its weights become the best checkpoint. Then stop. Choose it again to cancel."
 )
 RESUMED = "; Resume goes on with it"
 NEVER = "This run evaluates only at its end, so there is nothing to wait for."

@@ -253,7 +253,7 @@ class RunDeeds(QObject):
         document = self._session.document
         if document is None or not self._setup.loaded:
             return
-        words = [f"The settings of '{fork.name}' are in the form: change what you like and start."]
+        words = [f"The settings of '{fork.name}' are now in the form: change what you like and start."]
         self._setup.show_recipe(fork.recipe)
         start = self._setup.start_from
         if fork.start is not None and fork.start.is_file():
@@ -261,7 +261,7 @@ class RunDeeds(QObject):
         else:
             start.setCurrentIndex(start.findData(FRESH))
             if fork.start is not None:
-                words.append(f"It began with {fork.start}, which is not there any more: fresh weights are chosen.")
+                words.append(f"It began with {fork.start}, which no longer exists: fresh weights are chosen.")
         if fork.recorded and self._setup.takes_anchors and document.anchors() != fork.anchors:
             setting = fork.anchors.to_setting() if fork.anchors else None
             if self._session.do(edits.ChangeSetting("anchors", setting)) is not None:

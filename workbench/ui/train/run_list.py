@@ -20,17 +20,17 @@ from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.popups import Menu
 
 MOST_LISTED = 12  # deleted runs in the menu
-RESUME_HELP = "Go on from the last checkpoint, with the data and the settings the run began with."
+RESUME_HELP = "Go on from the last checkpoint, with the data and settings that the run began with."
 INSPECT_HELP = "See what this run finds in the images."
 EXTEND_HELP = (
-    "A finished run goes on for more epochs, as a run of its own that begins where this one ended; this one stays as it"
-    " is. You are asked how many, and told what it does to the learning rate."
+    "Go on for more epochs, as a new run that begins where this finished one ended; this one stays as it is. You are "
+    "asked how many, and told what it does to the learning rate."
 )
 FORK_HELP = (
-    "Put this run's detector, settings and anchors into the form at the left: change what you like, then start a run"
-    " of the project's data of today."
+    "Put this run's detector, settings and anchors into the form at the left: change what you like, then start a run "
+    "on the project's present data."
 )
-DELETE_HELP = f"Moved to the trash, where they can be taken back for {KEPT_DAYS} days"
+DELETE_HELP = f"Moves them to the trash, from which they can be taken back for {KEPT_DAYS} days"
 COMPARE_HELP = actions.native(
     "Choose two or more runs (Ctrl+click, Shift+click) to see their curves, settings and AP side by side."
 )
@@ -67,7 +67,7 @@ class RunList(QWidget):
         self.told.setProperty("role", "muted")
         self.take_back = push_button("train-runs-undo", "Undo", "Take back what was deleted.")
         self.compare = push_button("train-compare", "Compare", COMPARE_HELP)
-        self.more = push_button("train-runs-more", "More", "What else can be done with the chosen runs.")
+        self.more = push_button("train-runs-more", "More", "More to do with the chosen runs.")
         self.resume = push_button("train-resume", "Resume", RESUME_HELP)
         self.inspect = push_button("train-inspect", "Inspect", INSPECT_HELP)
         self._make_actions()

@@ -32,7 +32,7 @@ COLUMNS = ("run", "detector", "state", "epochs", "AP50", "AP", "data", "started"
 NAME, DETECTOR, STATE, EPOCHS, AP50, AP, DATA, STARTED, NOTE = range(len(COLUMNS))
 OF_BEST = (
     "Of the run's best weights, which Inspect and Export use."
-    f" Where fewer than {FEW_JUDGES} images judge, chance has a large part in it: the newest count as the best then."
+    f" With fewer than {FEW_JUDGES} images to judge by, it is largely chance, so the newest weights count as the best."
 )
 EMPTY = "No run yet. Choose a recipe at the left and start a training: its run is listed here."
 TYPING = 360  # px for a note
@@ -165,7 +165,7 @@ class RunsTable(QTableWidget):
         words = f"{count(run.images, 'image')} to learn from, {run.validation_images:,} to validate on."
         if not run.digest:
             return words
-        words += f"\nThe project's data then: {run.digest[:16]}"
+        words += f"\nFingerprint of the project's data then: {run.digest[:16]}"
         if not self._today:
             return words
         same = "It is the same today." if run.digest == self._today else "It has changed since."
@@ -312,5 +312,5 @@ def _about(run: RunInfo, column: int) -> str:
     name = run.name if column == NAME else ""  # which may be cut
     by = by_few(run.validation_images) if column in (AP50, AP) and not math.isnan(run.best_ap50) else ""
     if by:
-        by = f"{by.capitalize()}: chance has a large part in it, so the newest weights count as the best."
+        by = f"{by.capitalize()}: this is largely chance, so the newest weights count as the best."
     return "\n".join(part for part in (name, by, run.note, run.sentence, str(run.folder)) if part)

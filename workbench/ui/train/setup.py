@@ -254,7 +254,7 @@ class Setup(QWidget):
             if any(values[name] != getattr(self._recipe.training, name) for name in LENGTH):
                 self._is_own_length = True
                 self.form.set_values({"least_steps": 0})
-                self.said.emit("The training is as long as you say: Least steps, under Length, was set to 0.")
+                self.said.emit("The training is now as long as you say: Least steps, under Length, was set to 0.")
 
     @Slot()
     def _fit_width(self) -> None:
@@ -289,7 +289,7 @@ class Setup(QWidget):
             return
         self.starts_later = self.look_first()
         if self.starts_later:
-            self.start.setText("Looking at it first …")
+            self.start.setText("Checking it first …")
         else:
             self._start_now()
 

@@ -15,7 +15,7 @@ from workbench.ui.choosing import chosen_file
 from workbench.ui.train.work import PublishedWeights
 from workbench.ui.widgets.elided import ElidedCombo
 
-HELP = "Fresh weights learn from your images alone. From others, what fits is taken and the log says what was not."
+HELP = "Fresh weights learn from your images alone. From others, what fits is taken, and the log says what was not."
 FRESH, PUBLISHED, OTHER = "fresh", "published", "other"
 FILES = "Weights (*.safetensors *.weights *.conv.* *.pth *.pt);;All files (*)"
 

@@ -35,7 +35,7 @@ from workbench.ui.widgets.buttons import primary
 from workbench.ui.widgets.popups import Combo
 
 FROM_CFG = "darknet-cfg"  # the plugin for networks that have no name here
-HINT = "The file stays as it is. What it becomes is a run, like one trained here."
+HINT = "The file stays as it is. It becomes a run here, like one that you trained."
 
 
 class WeightsWindow(QDialog):
@@ -164,9 +164,9 @@ class WeightsWindow(QDialog):
     @Slot()
     def _say_what_adding_does(self) -> None:
         self._add_help.setText(
-            "Those that the project lacks, so that Inspect has something to compare with. Undo takes them away."
+            "Adds the labels that the project lacks, so that Inspect has something to compare with. Undo removes them."
             if self._add.isChecked()
-            else "Inspect compares labels by name: of those that the project lacks it shows nothing."
+            else "Inspect compares labels by name: it shows nothing for labels that the project lacks."
         )
 
     @Slot()

@@ -151,7 +151,7 @@ class FileChangesBar(QFrame):
         newly, self._told = gone if wish.asked else gone - self._told, gone
         self._tell(found, newly, len(gone))
         if wish.asked and self.isHidden():
-            self._session.inform("Nothing has come or gone in the folders of these images.")
+            self._session.inform("There are no new or missing files in the folders of these images.")
 
     def _tell(self, found: FileChanges, newly: frozenset[int], gone: int) -> None:
         document = self._session.document

@@ -107,14 +107,18 @@ class HistoryWindow(QDialog):
         self._table.clearSelection()
         self._go.setText("Make it so again" if alone else "Go to this step")
         if not self._entries and alone and document is not None and document.redo_title:
-            self._words.setText("Nothing is done here. Steps that were undone are listed with the whole project.")
+            self._words.setText(
+                "Nothing is done on this image now. Steps that were undone are listed with the whole project."
+            )
         elif not self._entries:
-            self._words.setText("Nothing was done here yet.")
+            self._words.setText("Nothing has been done on this image yet.")
         elif alone:
-            self._words.setText("The image's boxes and state as they were then; that is a new step, and can be undone.")
+            self._words.setText(
+                "Brings back the image's boxes and state of that time, as a new step that can be undone."
+            )
         else:
             self._words.setText(
-                "Later steps are undone, grey ones done again. Both ways, until something else is done."
+                "Undoes later steps, or redoes grey ones. You can go both ways until you make another edit."
             )
         self._enable()
 

@@ -35,7 +35,7 @@ class LabelPopup(QFrame):
         self._may_make = may_make
         self._answered = False
         self.is_shifted = False
-        words = "Label: type to find or to make one" if labels else "Name of the first label, such as cell"
+        words = "Label: type to find one or make a new one" if labels else "Name of the first label, such as cell"
         words = words if may_make else "Label: type to find one"
         self._field = QLineEdit(placeholderText=words)
         self._field.setObjectName("label-popup-field")

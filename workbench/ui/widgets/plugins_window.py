@@ -22,7 +22,7 @@ from workbench.ui.widgets.open_folder import open_folder
 
 _MEANS = {  # of a state, where its word says too little
     "later": "It imports PyTorch, and is loaded together with it when a page first needs that.",
-    "asks": "Nothing of it has run. It runs when you have allowed it and started the program again.",
+    "asks": "It has not run. It runs once you have allowed it and restarted the program.",
 }
 
 
@@ -130,8 +130,6 @@ def _sentence(plugin: plugins.Plugin) -> str:
     if plugin.state == "asks" and plugins.is_allowed(plugin):
         return f"{plugin.name} will be loaded at the next start, as it is now."
     if plugin.state in ("loaded", "failed", "later") and not plugins.is_allowed(plugin):
-        why = (
-            "It is not allowed any longer, or was changed since. It asks again at the next start, unless you allow it."
-        )
+        why = "It is no longer allowed, or has changed since. It asks again at the next start, unless you allow it."
         return f"{plugin.problem} {why}".lstrip()
     return plugin.problem

@@ -32,11 +32,11 @@ class Step:
 
 STEPS = (
     Step("data", ("rail",), "Six pages",
-         "They stand in the order of the work. {page-data} to {page-export} go to them."),
+         "They are in the order of the work. {page-data} to {page-export} switch between them."),
     Step("data", ("gallery", "empty-step"), "Data: your images",
          "Choose one here and it is the current one on every page. Enter opens it for labelling."),
-    Step("data", ("button-import-labels",), "Labels you have already",
-         "Those of other programs come in here, in eleven formats. The program first says what it would do."),
+    Step("data", ("button-import-labels",), "Labels you already have",
+         "Bring in labels from other programs here, in eleven formats. You first see what it would do."),
     Step("label", ("canvas",), "Label: draw",
          "Press {draw} and drag. A box is on disk when you let go of the mouse; {undo} takes it back."
          " {done} goes to the next image."),
@@ -49,10 +49,9 @@ STEPS = (
          "Choose a recipe and a detector, then {start-training}: do it now if you like, the tour goes on meanwhile."
          " The bottom line has time left, Pause and Stop on every page."),
     Step("inspect", ("inspect-confidence-slider", "inspect-empty-button"), "Inspect: what it finds",
-         "When a run has been trained, two sliders decide what counts as found; pictures, numbers and curves follow at"
-         " once."),
+         "Once a run is trained, two sliders decide what counts as found; pictures, numbers, curves follow at once."),
     Step("export", ("export-start", "export-empty-button"), "Export",
-         "A trained run becomes files for other programs, checked against its network before it says done."),
+         "Turn a trained run into files for other programs. Each file is checked against the network first."),
     Step("export", ("find-button",), "Find anything",
          "{find} finds any command, image or label, {keys} shows all keys. This tour is in the Help menu."),
 )  # fmt: skip

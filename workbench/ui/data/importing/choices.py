@@ -24,13 +24,13 @@ from workbench.ui.choosing import chosen_file, chosen_folder, typed_path
 from workbench.ui.widgets.dropping import local_paths
 from workbench.ui.widgets.popups import Combo
 
-_BASES = (("1 or 0, as the boxes prove", "auto"), ("1, as VOC's rule is", "1"), ("0, as many programs write", "0"))
+_BASES = (("1 or 0, whichever the boxes show", "auto"), ("1, as VOC rules", "1"), ("0, as many programs do", "0"))
 _SIZES = (("take its pixels as they are", "keep"), ("scale its boxes to the image", "scale"))
 _FILES = "Labels (*.json *.xml *.yaml *.yml *.txt *.csv *.data *.vott *.zip);;All files (*)"
 _EXISTING = (
-    ("stays as it is here", "update"),
-    ("becomes what the file says", "replace"),
-    ("stays, and the file's boxes come beside", "add"),
+    ("keep what is here", "update"),
+    ("take what the file says", "replace"),
+    ("keep it and add the file's boxes", "add"),
 )
 
 

@@ -14,9 +14,9 @@ HELP = {
     "regressed": "Labelled boxes that the older run finds and the newer misses or mislabels.",
     "wrong in both": "Labelled boxes that both miss or mislabel.",
     "right in both": "Labelled boxes that both find.",
-    "gone": "False alarms of the older run that the newer has not: none of its label overlaps it by half.",
-    "new": "False alarms of the newer run that the older has not.",
-    "in both": "False alarms of both runs, of one label and overlapping by half.",
+    "gone": "False alarms of the older run that the newer one doesn't have: none with that label overlaps it by half.",
+    "new": "False alarms of the newer run that the older one doesn't have.",
+    "in both": "False alarms of both runs, with the same label and overlapping by half.",
 }
 
 

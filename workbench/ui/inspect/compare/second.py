@@ -40,7 +40,7 @@ class SecondRun(QWidget):
         self._combo = ElidedCombo(
             "inspect-compare-run",
             "Other run",
-            "The run to compare with. A change is told from the older run to the newer one.",
+            "The run to compare with. Changes are shown from the older run to the newer one.",
             10,
         )
         self._go = QPushButton("Look")
@@ -136,7 +136,7 @@ class SecondRun(QWidget):
         elif work.is_kept(run.folder):
             self._begin()
         else:
-            self.said.emit(f"Press Look: {self.name} then searches the same images.")
+            self.said.emit(f"Press Look: {self.name} is then run on the same images.")
         self._show_busy()
 
     @Slot()

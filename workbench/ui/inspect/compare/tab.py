@@ -28,7 +28,7 @@ from workbench.ui.widgets.next_step import NextStep
 TITLES: dict[Measure, str] = {"ap50": "AP50", "ap": "AP", "f1": "F1", "precision": "Precision", "recall": "Recall"}
 SAME, OWN = "sliders, for both", "each its own point"
 MEASURE_HELP = "The number whose change is shown. AP is of all detections, at any confidence."
-OWN_HELP = "Each run with the operating point that was kept with it, else at its highest F1 and with its published NMS."
+OWN_HELP = "Each run at the operating point kept with it, else at its highest F1 and with its published NMS."
 
 
 class CompareTab(Tab):
@@ -62,7 +62,7 @@ class CompareTab(Tab):
         self._empty = NextStep("inspect-compare-empty")
         self._full = QWidget()
         self._own = ElidedCombo(
-            "inspect-compare-settings", "Settings", "Which confidences and NMS both runs are compared at.", 6
+            "inspect-compare-settings", "Settings", "The confidences and NMS at which both runs are compared.", 6
         )
         for words, help in ((SAME, "Confidences and NMS as above, for both runs."), (OWN, OWN_HELP)):
             self._own.addItem(words)

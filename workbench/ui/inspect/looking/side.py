@@ -54,7 +54,7 @@ class LookingSide(QWidget):
         self.tiles.setObjectName("looking-tiles")
         self.tiles.setAccessibleName("Tiles")
         self.tiles.setKeyboardTracking(False)
-        help = "Look at larger images in tiles of this side too, for small objects. Each costs as much as an image."
+        help = "Also look at larger images in tiles of this side, for small objects. Each takes as long as an image."
         self.tiles.setToolTip(help)
         tiles_label = QLabel("Tiles")
         tiles_label.setToolTip(help)

@@ -291,7 +291,7 @@ class LookingWindow(QDialog):
         if source is None or self._seen is None:
             self.side.offer_writing("Open something first.")
         elif self._job is not None:
-            self.side.offer_writing("Results are being written; the status bar of the main window has a Stop.")
+            self.side.offer_writing("Results are being written. To stop, use the status bar of the main window.")
         elif source.is_live:
             command = f"workbench predict PROJECT --webcam {source.opened.camera}"
             self.side.offer_writing(f"What a webcam shows is written while it is watched: {command}")
@@ -359,7 +359,7 @@ class LookingWindow(QDialog):
     def _job_ended(self, job: object) -> None:
         if job is self._job and self._job is not None:
             if self._wrote is None and self._job.error is None:
-                self.side.say_written("Stopped. The same again goes on from there.", None)
+                self.side.say_written("Stopped. Do the same again to go on from there.", None)
             self._job = None
             self._offer_writing()
 

@@ -41,7 +41,7 @@ class Head(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kind = ElidedCombo("review-kind", "Kind of mistake", "Which mistakes are listed.")
+        self._kind = ElidedCombo("review-kind", "Kind of mistake", "The mistakes to list.")
         self._kind.addItem("All mistakes", None)
         for kind in Kind:
             self._kind.addItem(PLURAL[kind].capitalize(), kind.value)
@@ -49,21 +49,21 @@ class Head(QFrame):
             "review-label", "Label", "Only mistakes with this label, as labelled or as predicted."
         )
         self._label.addItem("Any label", None)
-        self._order = ElidedCombo("review-order", "Order of the mistakes", "Which come first.")
+        self._order = ElidedCombo("review-order", "Order of the mistakes", "The mistakes to show first.")
         for order in Order:
             self._order.addItem(order.value.capitalize(), order.value)
         self._poor = double_spin_box(decimals=2, singleStep=0.05, minimum=0.5, maximum=0.95, value=POOR)
         self._poor.setObjectName("review-poor")
         self._poor.setPrefix("IoU below ")
         self._poor.setAccessibleName("Overlap below which a box is poor")
-        self._poor.setToolTip("Boxes that overlap their prediction by less than this are poor ones.")
+        self._poor.setToolTip("Boxes that overlap their prediction by less than this count as poor.")
         self._poor.setKeyboardTracking(False)
         self._count = QLabel()
         self._count.setObjectName("review-count")
         self.wide = QPushButton("Wide")
         self.wide.setObjectName("review-wide")
         self.wide.setCheckable(True)
-        self.wide.setToolTip("Give the list the room of the images and the picture.")
+        self.wide.setToolTip("Let the list take up the space of the images and the picture.")
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, theme.GRID // 2, 0, theme.GRID // 2)
         self._grid.setSpacing(theme.GRID // 2)

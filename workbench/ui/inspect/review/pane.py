@@ -28,7 +28,7 @@ from workbench.ui.widgets.tile_view import TileView
 
 NOTHING_YET = "Look at the images first."
 LISTING = "Listing …"
-ALL_DONE = "Nothing is left to review here."
+ALL_DONE = "There is nothing left to review here."
 _Select = QItemSelectionModel.SelectionFlag
 
 

@@ -154,7 +154,7 @@ def warning(compared: Sequence[Compared]) -> str:
     judges = {run.info.judged_by for run in compared if run.info.judged_by}
     if len(judges) > 1 or len({run.info.validation_images for run in compared if run.info.validation_images}) > 1:
         return (
-            "These runs were judged by different images, so their AP can't be held against each other. Where no image"
-            " has the split validation, seed and hold out choose them: give some images that split, and train anew."
+            "These runs were judged on different images, so their AP can't be compared. Where no image is in the "
+            "validation split, seed and hold out choose the images: put some images into that split, and train again."
         )
     return ""

@@ -142,7 +142,7 @@ def show_labels(
             for place, value in enumerate(values):
                 both = f"AP50 {share(one.ap50[place])}, AP {share(one.ap[place])}"
                 table.put(row, 1 + place, share(value), tip=both, right=True, bold=place in best)
-    table.say("" if found else "None of these runs was evaluated yet.")
+    table.say("" if found else "None of these runs has been evaluated yet.")
     _stretch(table)
 
 

@@ -24,8 +24,8 @@ STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 COLOURS = 6  # of theme.series; further runs have the same ones with another line
 MOST_ROWS = 5  # of the runs that are seen without scrolling
 LOSS_HELP = (
-    "The sum of the loss terms, each point the mean of the steps around it. Only runs of one detector with the same"
-    " settings of its loss can be held against each other by it."
+    "The sum of the loss terms, each point the mean of the steps around it. It compares only runs of the same "
+    "detector with the same loss settings."
 )
 
 

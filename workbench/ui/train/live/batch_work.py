@@ -101,7 +101,8 @@ class Batches:
         self._begun, self._course = wish, course
         plan, note = course.plan(), ""
         if wish.images and len(course.data) != wish.images:
-            note = f"The training had {wish.images:,} images, {len(course.data):,} can be read now: batches may differ."
+            now = len(course.data)
+            note = f"The training had {wish.images:,} images, but {now:,} can be read now: batches may differ."
         return Begun(plan.batch, plan.steps, note)
 
     def _made(self) -> Course:

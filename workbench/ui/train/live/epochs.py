@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSlider, QWidget
 from workbench.ui import theme
 from workbench.ui.widgets.elided import Elided
 
-_HELP = "Which epoch is shown: drag, or press Left and Right. At its end it follows the training."
+_HELP = "The epoch that is shown: drag, or press Left and Right. At the end it follows the training."
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
 WORDS = "epoch 1,000 of 1,000, AP50 0.000"
 """As long as they get: the slider must not change its length."""

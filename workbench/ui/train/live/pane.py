@@ -225,8 +225,8 @@ class LivePictures(QWidget):
             return "Start a training or choose a run: after each evaluation it shows what it finds in a few images."
         name = self._folder.name
         if self._story.ended is None and not self._story.evaluations:
-            return f"{name} was not evaluated yet. What it finds in a few validation images is seen here afterwards."
-        return f"{name} kept no pictures: it was not evaluated, or was trained before there were any."
+            return f"{name} has not been evaluated yet. What it finds in a few images is shown here afterwards."
+        return f"{name} kept no pictures: it was not evaluated, or was trained by an older version of this program."
 
     def _told(self, look: Look) -> str:
         started = self._story.started

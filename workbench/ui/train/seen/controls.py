@@ -186,12 +186,15 @@ class Controls(QWidget):
         self.augmented.setEnabled(not self._outside)
         self._tell(self.augmented, outside if self._outside else "As training changes it; off: only resized")
         for widget, help in (
-            (self.epoch, "In which epoch of the training. The end of a run can be without mosaic and its like."),
-            (self.roll, "As another seed would draw it"),
-            (self.back, "As the recipe's own seed draws it: what the training computes"),
+            (self.epoch, "The epoch of the training. At the end of a run, mosaic and the like can be off."),
+            (self.roll, "Draw the augmentation as another seed would"),
+            (self.back, "Draw it as the recipe's own seed does: what the training computes"),
         ):
             widget.setEnabled(on)
-            self._tell(widget, help if on else outside if self._outside else "Nothing is drawn: it is shown as it is")
+            self._tell(
+                widget,
+                help if on else outside if self._outside else "Nothing is drawn at random: the image is shown as it is",
+            )
         self.back.setEnabled(on and self._roll > 0)
         rolled = f"seed {self._seed + self._roll}" if on and self._roll else ""
         self.seed.setText("Not trained on: shown as it is" if self._outside else rolled)
