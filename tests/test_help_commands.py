@@ -209,7 +209,7 @@ def test_the_settings_that_the_page_on_exporting_lists_are_there() -> None:
     from workbench import settings
     from workbench.inference.exporters import ExportSettings
 
-    (listed,) = re.findall(r"page shows: (.*?)\. What", MODEL.read_text("utf-8"), re.DOTALL)
+    (listed,) = re.findall(r"form: (.*?)\. Confidence and NMS", MODEL.read_text("utf-8"), re.DOTALL)
     assert set(re.findall(r"`(\w+)`", listed)) <= {row.name for row in settings.rows(ExportSettings)}
     assert len(re.findall(r"`(\w+)`", listed)) >= 8
 
