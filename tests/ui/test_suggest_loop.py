@@ -199,7 +199,7 @@ def test_stop_ends_it_and_the_suggestions_stay(qtbot: QtBot, window: MainWindow,
     qtbot.waitUntil(stop.isVisible)
     press(window)
     QTest.mouseClick(stop, Qt.MouseButton.LeftButton)
-    told = "Training stopped: suggestions stay those of one. The run yolov4-tiny-1 can be resumed on the Train page."
+    told = "Stopped. Still suggestions of one; resume on the Train page."
     qtbot.waitUntil(lambda: words(window) == told)
     assert len(training.requests) == 1, "one at a time"
     assert training.requests[0].start is None, "fresh weights were chosen"

@@ -224,14 +224,13 @@ class LoopBar(QFrame):
     def _job_ended(self, job: object) -> None:
         if job is not self._job or not isinstance(job, Job):
             return
-        self._job, end, name = None, self._end, self._name
-        self._name = ""
+        self._job, self._name, end = None, "", self._end
         if isinstance(end, Failed) or job.error is not None:
             why = end.sentence if isinstance(end, Failed) else job.error.sentence if job.error else ""
             self._say(f"The training failed. {why}")
         elif end is None or end.stopped:
-            still = f"those of {self._run.name}" if self._run is not None else "as they were"
-            self._say(f"Training stopped: suggestions stay {still}. The run {name} can be resumed on the Train page.")
+            still = f"Still suggestions of {self._run.name}" if self._run is not None else "Suggestions stay"
+            self._say(f"Stopped. {still}; resume on the Train page.")  # the corner names the run, here is little room
         else:
             self._trained()
 
