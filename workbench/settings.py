@@ -58,8 +58,12 @@ class Row:
 
     @property
     def title(self) -> str:
-        words = self.name.capitalize().split("_")
-        return self.called or " ".join(SPELT.get(word.lower(), word) for word in words)
+        return self.called or titled(self.name)
+
+
+def titled(name: str) -> str:
+    """The title of a setting by its name alone: "ignore_iou" is "Ignore IoU"."""
+    return " ".join(SPELT.get(word.lower(), word) for word in name.capitalize().split("_"))
 
 
 def setting(

@@ -173,12 +173,12 @@ def test_runs_of_the_same_data_that_other_images_judge_are_told(tmp_path: Path) 
 
 
 def test_what_only_one_detector_has_comes_last_and_a_setting_that_is_missing_had_its_default(tmp_path: Path) -> None:
-    one = known(left(tmp_path / "a", FIRST, own="masks = 'fixed'\nwidth = 0.5"))
+    one = known(left(tmp_path / "a", FIRST, own="match_iou = 0.5\nmasks = 'fixed'\nwidth = 0.5"))
     other = known(left(tmp_path / "b", SECOND, detector="dream", own="width = 1"))
     (tmp_path / "b" / "settings.toml").write_text("[detector_settings]\nwidth = 1\n[training]\nbatch = 8", "utf-8")
     other = known(tmp_path / "b")
     found = rows(one, other)
-    assert list(found)[-1] == "Masks"
+    assert list(found)[-2:] == ["Match IoU", "Masks"], "as the form has them"
     assert found["Masks"] == ("fixed", "–")
     assert (found["Batch"], found["Epochs"]) == (("16", "8"), ("4", "100"))
     (tmp_path / "b" / "settings.toml").write_text("torn", "utf-8")

@@ -83,7 +83,7 @@ def _of_network(compared: Sequence[Compared]) -> Iterator[Difference]:
     tables = [_table(run, "detector_settings") for run in compared]
     for name in dict.fromkeys(name for table in tables for name in table):
         values = tuple(shown(table[name]) if name in table else NONE for table in tables)
-        yield Difference(name.replace("_", " ").capitalize(), values, "Of the detector")
+        yield Difference(settings.titled(name), values, "Of the detector")
 
 
 def _of_training(compared: Sequence[Compared]) -> Iterator[Difference]:
