@@ -14,6 +14,8 @@ def main() -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # OpenCV reads it as it is loaded: with these, Windows takes up to a minute to open a webcam (opencv/opencv#17687)
     os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
+    # torch likewise: what it can't compute on Apple's GPU the processor then does, where else the training would end
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     arguments = [one for one in sys.argv[1:] if one != "--safe-mode"]
     if len(arguments) < len(sys.argv) - 1:
         os.environ["WORKBENCH_SAFE_MODE"] = "1"  # without plugins: see plugins.py

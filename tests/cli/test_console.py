@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import contextlib
 import math
+import os
 import re
 import signal
 import subprocess
@@ -133,6 +135,24 @@ print(stop.is_set())
     assert "a checkpoint is being written" in done.stderr
 
 
+TOLD = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS": "0",
+    "PYTORCH_ENABLE_MPS_FALLBACK": "1",
+}
+
+
+def test_libraries_are_told_before_they_are_loaded() -> None:
+    """They read it once: OpenCV how to open a webcam of Windows, torch what to do without a kernel of Apple's GPU."""
+    code = (
+        "import os, sys; from workbench.__main__ import main; assert not {'cv2', 'numpy', 'torch'} & set(sys.modules)"
+        "; names, sys.argv[1:] = sys.argv[1:], ['--version']; main(); print({name: os.environ[name] for name in names})"
+    )
+    own = {name: value for name, value in os.environ.items() if name not in TOLD}
+    done = subprocess.run([sys.executable, "-c", code, *TOLD], capture_output=True, text=True, check=True, env=own)
+    assert ast.literal_eval(done.stdout.splitlines()[-1]) == TOLD
+
+
 def test_a_command_interrupted_while_it_is_loaded_says_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,8 +163,8 @@ def test_a_command_interrupted_while_it_is_loaded_says_stopped(
             raise KeyboardInterrupt
         return really(name, *rest)
 
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # else main sets it
-    monkeypatch.setenv("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
+    for name, value in TOLD.items():
+        monkeypatch.setenv(name, value)  # else main sets it
     monkeypatch.setattr(sys, "argv", ["workbench", "detectors"])
     monkeypatch.setattr(builtins, "__import__", interrupted)
     assert __main__.main() == console.INTERRUPTED

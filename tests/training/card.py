@@ -30,6 +30,10 @@ class MixedDevicesError(RuntimeError):
     """An operation that a card refuses."""
 
 
+class NoDoublesError(TypeError):
+    """Apple's cards have no float64: the MPS framework refuses each tensor of it."""
+
+
 class There(Tensor):
     """A tensor on the card; `here` is what it holds."""
 
@@ -125,6 +129,8 @@ def _held(value: Any) -> Any:
 
 
 def _lifted(value: Any) -> Any:
+    if isinstance(value, Tensor) and value.dtype in (torch.float64, torch.complex128):
+        raise NoDoublesError(f"{value.dtype} on the card")
     return There(value) if isinstance(value, Tensor) else value
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tests.contract.test_every_detector import build
-from tests.training.card import CARD, Card, MixedDevicesError
+from tests.training.card import CARD, Card, MixedDevicesError, NoDoublesError
 from tests.training.slow_device import SlowRuntime
 from tests.training.waits import Waits
 from workbench.detectors.parts import losses
@@ -113,6 +113,8 @@ def test_what_a_card_refuses_is_refused(mix: Any) -> None:
         assert card.found == {}
         with pytest.raises(MixedDevicesError):
             mix(there, here)
+        with pytest.raises(NoDoublesError):
+            there.double()
 
 
 def test_a_detector_of_two_stages_waits_no_more_often_than_it_did() -> None:
