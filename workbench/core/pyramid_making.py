@@ -77,7 +77,8 @@ class Build:
         except OSError as problem:
             raise _not_kept(folder, problem) from problem
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                patient(shutil.rmtree, work)  # on Windows a process has its files for moments after its end
 
     def _run(self, work: Path, format: str) -> Iterator[float]:
         window = [self.window.low, self.window.high] if self.window else None
