@@ -347,6 +347,13 @@ def test_input_side_and_width_are_the_cfgs_and_the_recipes_own_wait_for_another_
         of_cfg.changed({"input_px": 96})
 
 
+def test_a_network_with_fully_connected_layers_takes_one_size_by_either_of_their_names() -> None:
+    cfg = cfgs.yolov1_tiny(64, {"side": 1, "num": 2, "sqrt": 1})
+    assert "[connected]" in cfg
+    for text in (cfg, cfg.replace("[connected]", "[conn]")):
+        assert build(text).fixed_size
+
+
 def test_settings_of_runs_from_when_side_and_width_were_asked_for_are_read() -> None:
     kind: Any = detectors.load_all().get(NAME).settings_class
     assert kind.renewed({"cfg": "a.cfg", "input_px": 96, "width": 0.5}) == {"cfg": "a.cfg"}

@@ -18,6 +18,7 @@ from torchvision.ops import DropBlock2d
 
 from workbench.detectors.parts import blocks
 from workbench.detectors.parts.csp import WeightedSum
+from workbench.detectors.parts.darknet_cfg import section_text
 from workbench.detectors.parts.detection_head import DetectionHead
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.parts.region_head import STRIDE, RegionHead
@@ -69,7 +70,7 @@ class _Writer:
         size: dict[str, object] = {"width": card.input_px, "height": card.input_px, "channels": 3}
         # AlexeyAB's Darknet reads it here and in no other section; pjreddie's always fits images so
         boxed = {} if card.stretched else {"letter_box": 1}
-        self.net = _section("net", {"batch": 1, "subdivisions": 1, **size, **boxed})
+        self.net = section_text("net", {"batch": 1, "subdivisions": 1, **size, **boxed})
 
     def text(self) -> str:
         by_module = {self._module(node): node for node in self.graph.nodes if node.op == "call_module"}
@@ -88,7 +89,7 @@ class _Writer:
         return self.places[node]
 
     def _add(self, kind: str, options: Mapping[str, object]) -> int:
-        self.sections.append(_section(kind, options))
+        self.sections.append(section_text(kind, options))
         return len(self.sections) - 1
 
     def _inputs(self, node: fx.Node) -> list[int]:
@@ -180,10 +181,6 @@ class _Writer:
         if node.target in self.detector.outs:
             kind, options = _head(self.detector, self.detector.outs.index(str(node.target)), self.card)
             self._add(kind, options)
-
-
-def _section(kind: str, options: Mapping[str, object]) -> str:
-    return f"[{kind}]\n" + "".join(f"{name}={value}\n" for name, value in options.items())
 
 
 def _name(activation: nn.Module) -> str:
