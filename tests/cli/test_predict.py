@@ -19,6 +19,7 @@ from workbench.core.document import Document
 from workbench.core.edits import AddLabels, ChangeLabel
 from workbench.core.project import Label
 from workbench.inference import operating_point
+from workbench.inference.events import PredictionsSaved
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training import events
 
@@ -192,3 +193,11 @@ def test_a_webcam_that_is_not_there_is_a_sentence(checkpoint: Path, tmp_path: Pa
     assert main(["predict", str(checkpoint), "--webcam", "93", "--out", str(tmp_path / "out")]) == console.FAILED
     assert "There is no webcam 93" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_all_files_that_were_written_are_told_in_one_column(capsys: Capture) -> None:
+    saved = PredictionsSaved(Path("/f/predictions.json"), 1, 4, 0, (Path("/f/predictions.json"), Path("/f/pictures")))
+    command._say(saved, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:12].strip() for line in lines] == ["file", "images", "detections", "left out", "also"]
+    assert lines[-1][12:] == "/f/pictures"

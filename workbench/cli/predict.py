@@ -388,5 +388,5 @@ def _say(saved: PredictionsSaved, *, as_json: bool) -> int | None:
     result(told, as_json=as_json)
     if not as_json:
         for file in saved.files[1:]:
-            sys.stdout.write(console.printable(f"and {file}\n"))
+            sys.stdout.write(console.printable(f"{'also':<10}  {file}\n"))  # in the column of the numbers above
     return None
