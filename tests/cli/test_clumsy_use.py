@@ -43,6 +43,14 @@ def project(tmp_path: Path, capsys: Capture) -> Path:
     return tmp_path / "p 🐆"
 
 
+def test_few_images_are_told_the_recipe_that_is_made_for_them(project: Path, capsys: Capture) -> None:
+    """The window takes it by itself; on a server ten images were trained by the other, and found little."""
+    assert main(["train", str(project), *SMALL]) == console.DONE
+    assert "From only 2 images, “Few images” learns more: --preset small-data" in capsys.readouterr().err
+    assert main(["train", str(project), *SMALL, "--preset", "small-data"]) == console.DONE
+    assert "--preset" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["train", "estimate"])
 def test_a_project_without_boxes_is_refused_before_pytorch_is_loaded(
     command: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch

@@ -136,7 +136,7 @@ def _look_before(
     snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, start: Path | None, *, quiet: bool
 ) -> None:  # fmt: skip
     """Say what was changed of the recipe and what is odd, but for what the run says. WorkbenchError: hopeless."""
-    from workbench.training import differences, findings
+    from workbench.training import differences, findings, prepare, recipes
     from workbench.training.preflight import TOLD_BY_RUN, preflight
 
     found = preflight(snapshot, recipe, anchors, start, ask=False)
@@ -149,6 +149,10 @@ def _look_before(
     for one in found:
         if one.kind not in TOLD_BY_RUN:
             say(_line(one), quiet=quiet)
+    images = len(prepare.parts(snapshot, recipe.training)[0])
+    if start is None and recipe.name == recipes.DEFAULT and images < recipes.FEW_IMAGES:
+        few = recipes.find(recipes.FEW)  # which the window takes by itself
+        say(f"  From only {images:,} images, “{few.title}” learns more: --preset {few.name}", quiet=quiet)
 
 
 def _line(found: Finding) -> str:

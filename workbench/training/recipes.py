@@ -22,6 +22,8 @@ from workbench.training import differences
 from workbench.training.settings import TrainingSettings
 
 DEFAULT = "quick-cpu"
+FEW_IMAGES, FEW = 200, "small-data"
+"""Images to learn from below which that recipe is proposed; what it says of itself, and the help (start-here.md)."""
 # what a published recipe does not name: no augmentation of ours, but mirroring, which all have
 UNTOUCHED = {
     "scale": 0.0,

@@ -15,7 +15,7 @@ from workbench.core.document import Document
 from workbench.core.project import FIRST_RECIPE
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
-from workbench.training.recipes import DEFAULT, Recipe
+from workbench.training.recipes import DEFAULT, FEW, FEW_IMAGES, Recipe
 from workbench.training.runs import RECIPE, RunInfo, began_from
 from workbench.training.settings import TrainingSettings
 from workbench.ui.job import Job
@@ -23,9 +23,6 @@ from workbench.ui.session import Session
 from workbench.ui.train.chosen_data import counted
 from workbench.ui.train.run_deeds import RunDeeds
 from workbench.ui.train.setup import Setup
-
-FEW_IMAGES, FEW = 200, "small-data"
-"""What this recipe says of itself, and the help (start-here.md)."""
 
 
 def fitting(images: int, past: Sequence[RunInfo], names: Collection[str]) -> str:
