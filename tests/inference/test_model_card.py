@@ -121,6 +121,17 @@ def test_data_that_has_changed_since_is_said_to_have(opened: Predictor, card: Ca
     assert "as it is now: it has changed since" in made(card, opened, None, snapshot())
 
 
+def test_labels_that_were_renamed_after_the_evaluation_are_called_as_they_are_now(
+    opened: Predictor, card: Card
+) -> None:
+    now = dataclasses.replace(snapshot(), former_names=(("a|b", "mouse"),))
+    text = made(card, opened, EVALUATION, now)
+    assert "| mouse | - | - | 1 |" in text
+    assert "stand behind the numbers of mouse" in text
+    damaged = {**EVALUATION, "labels": [{"nam": "cat"}]}
+    assert "The run's evaluation could not be read." in made(card, opened, damaged, now)
+
+
 def test_the_operating_point_that_was_kept_goes_before_the_best_confidence(tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text(json.dumps(EVALUATION), "utf-8")
     assert model_card.suggested(tmp_path) == {"score": 0.4, "iou": 0.6, "nms_kind": "darknet diou", "limit": 300}

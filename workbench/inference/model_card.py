@@ -10,6 +10,7 @@ import numpy as np
 
 from workbench import settings
 from workbench.core import words
+from workbench.core.former_names import called_now
 from workbench.core.nms import TITLES
 from workbench.core.project import Snapshot, Split, State
 from workbench.inference.evaluated import point_of
@@ -67,6 +68,7 @@ def text(
     point: OperatingPoint | None = None,
 ) -> str:
     """The whole card. `point`: the one kept with the run."""
+    evaluation = _called_now(evaluation, snapshot)
     parts = [
         _title(member, card),
         _use(member, card, point),
@@ -187,6 +189,17 @@ def _quality(evaluation: dict[str, Any] | None) -> str:
     except (KeyError, TypeError, ValueError):
         return "## Quality\n\nThe run's evaluation could not be read. Evaluate it again."
     return "\n".join(["## Quality", "", head, "", *_table(["label", "AP", "AP50", "boxes"], rows)])
+
+
+def _called_now(evaluation: dict[str, Any] | None, snapshot: Snapshot | None) -> dict[str, Any] | None:
+    """Its labels by the names that the project has for them now; as it is where it is damaged."""
+    labels = (evaluation or {}).get("labels")
+    if evaluation is None or snapshot is None or not isinstance(labels, list):
+        return evaluation
+    if not all(isinstance(one, dict) and "name" in one for one in labels):
+        return evaluation
+    names = called_now([str(one["name"]) for one in labels], snapshot.former_names)
+    return {**evaluation, "labels": [{**one, "name": name} for one, name in zip(labels, names, strict=True)]}
 
 
 def _counted(value: object) -> object:
