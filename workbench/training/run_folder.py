@@ -10,6 +10,7 @@ from workbench.core.files import forget_unfinished
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import record
+from workbench.training.awake import kept_awake
 from workbench.training.runtime import Runtime
 
 
@@ -19,7 +20,9 @@ def log(folder: Path, runtime: Runtime) -> record.EventLog | record.NoLog:
 
 @contextlib.contextmanager
 def locked(folder: Path, runtime: Runtime) -> Iterator[None]:
-    """WorkbenchError where another program has it, or it can't be made."""
+    """While it is trained in, the machine stays awake. WorkbenchError where another program has the folder, or it can't
+    be made.
+    """
     if not runtime.main:
         yield
         return
@@ -32,6 +35,7 @@ def locked(folder: Path, runtime: Runtime) -> Iterator[None]:
         raise WorkbenchError(lock.why(f"the run {folder.name}"))
     forget_unfinished(folder)
     try:
-        yield
+        with kept_awake():
+            yield
     finally:
         lock.release()
