@@ -6,11 +6,12 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
-from workbench.core import files
+from workbench.core import files, refusals
 from workbench.errors import WorkbenchError
 
 
@@ -124,6 +125,25 @@ def test_a_folder_that_may_not_be_read_gets_a_sentence(tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "scandir", refuse)  # the tests may run as root, whom chmod does not stop
     with pytest.raises(WorkbenchError, match=r"can't be read: Permission denied\. Choose another"):
         files.scan_images(tmp_path)
+
+
+def test_what_a_macs_privacy_keeps_back_is_told_and_not_called_a_matter_of_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scandir(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(WorkbenchError, match="change its permissions"):
+        files.scan_images(tmp_path)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(WorkbenchError, match=r"Privacy & Security.*start it again\.$"):
+        files.scan_images(tmp_path)
+    assert "Privacy & Security" in refusals.not_readable(PermissionError(errno.EPERM, "Operation not permitted"))
+    assert "Privacy" not in refusals.not_readable(PermissionError(errno.EACCES, "Permission denied"))
+    monkeypatch.setattr(os, "replace", scandir)
+    with pytest.raises(WorkbenchError, match=r"could not be written: macOS keeps .*start it again\.$"):
+        files.atomic_write(tmp_path / "labels.txt", "new")
 
 
 def test_a_link_in_a_circle_hides_nothing_else(tmp_path: Path) -> None:

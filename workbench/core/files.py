@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from workbench.core import privacy
 from workbench.core.in_use import REFUSES, is_in_use, patient
 from workbench.core.words import visible
 from workbench.errors import WorkbenchError
@@ -120,6 +121,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _reason(error: OSError) -> str:
+    if privacy.keeps(error):
+        return f"{privacy.ALLOW}."
     if is_in_use(error):
         return "another program has it open, or it is write-protected. Close it there and try again; nothing was lost."
     if (
@@ -132,7 +135,7 @@ def _reason(error: OSError) -> str:
         errno.ENOSPC: "the disk is full. Make room and try again; nothing was lost.",
         errno.EDQUOT: "your disk quota is used up. Make room and try again; nothing was lost.",
         errno.EACCES: "permission was denied. Choose a folder that you may write to.",
-        errno.EPERM: "the system does not permit it. Choose a folder that you may write to.",  # a Mac's privacy
+        errno.EPERM: "the system does not permit it. Choose a folder that you may write to.",
         errno.EROFS: "the disk is read-only. Choose another folder.",
     }
     return words.get(error.errno or 0, f"{error.strerror or error}.")
@@ -312,10 +315,9 @@ def walk_images(folder: Path, passed_over: PassedOver | None = None) -> Iterator
     try:
         os.scandir(folder).close()
     except OSError as error:
-        raise WorkbenchError(
-            f"The folder {folder} can't be read: {error.strerror or error}. Choose another or change its permissions.",
-            error,
-        ) from error
+        why = f"{error.strerror or error}. Choose another or change its permissions"
+        told = privacy.ALLOW if privacy.keeps(error) else why
+        raise WorkbenchError(f"The folder {folder} can't be read: {told}.", error) from error
     return _image_names(folder, "", passed_over or PassedOver())
 
 

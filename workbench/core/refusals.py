@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.core import heic
+from workbench.core import heic, privacy
 
 # First bytes -> what the file is. Compared without case after leading white space.
 _LOOKS_LIKE = (
@@ -36,6 +36,8 @@ def not_an_image(head: bytes) -> str:
 def not_readable(problem: OSError | ValueError) -> str:
     """The sentence for a file that the system does not hand out."""
     match problem:
+        case PermissionError() if privacy.keeps(problem):
+            return f"it can't be read: {privacy.ALLOW}"
         case PermissionError():
             return "reading it is not allowed; give yourself permission to read it"
         case FileNotFoundError() | NotADirectoryError():
