@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import NoReturn
 
 import psutil
@@ -181,3 +182,24 @@ def test_a_backup_made_while_editing_opens_as_a_project(document: Document, tmp_
     document.store.backup(tmp_path / "copy" / store.FILE)
     with Document.open(tmp_path / "copy") as copy:
         assert len(copy.boxes(1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "uri"),
+    [
+        (PureWindowsPath(r"\\nas\lab 1\cells\project.sqlite"), "file:////nas/lab%201/cells/project.sqlite"),
+        (PureWindowsPath(r"C:\cells\project.sqlite"), "file:///C:/cells/project.sqlite"),
+        (PurePosixPath("/home/ü/project.sqlite"), "file:///home/%C3%BC/project.sqlite"),
+    ],
+)
+def test_a_project_on_a_network_drive_of_windows_has_no_server_in_its_uri(file: PurePath, uri: str) -> None:
+    """Drives with a letter, too: resolved, they are the server's."""
+    assert store.uri_of(file) == uri
+
+
+def test_sqlite_refuses_a_server_in_a_uri_and_follows_the_path_of_one(document: Document) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="invalid uri authority: nas"):
+        sqlite3.connect("file://nas/cells/project.sqlite?mode=ro", uri=True)
+    uri = document.store.file.as_uri().replace("file:///", "file:////", 1)
+    with contextlib.closing(sqlite3.connect(f"{uri}?mode=ro", uri=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM label").fetchone() == (1,)

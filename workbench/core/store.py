@@ -13,7 +13,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from workbench.core import broken_off, seal
@@ -264,7 +264,7 @@ def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
             f"There is no project in {file.parent} (no {FILE}). Choose another folder, or make a new one."
         )
     with _sentences(file):
-        uri = f"{file.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
+        uri = f"{uri_of(file.resolve())}?mode={'ro' if read_only else 'rw'}"
         # handed from the thread that opens to the one that works with it; never used by two at a time
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10, check_same_thread=False)
         try:
@@ -276,6 +276,12 @@ def _connect(file: Path, read_only: bool) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def uri_of(file: PurePath) -> str:
+    """As SQLite takes it: it refuses one that names a server, as that of a file on a network drive of Windows does."""
+    uri = file.as_uri()
+    return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
 
 
 @contextlib.contextmanager
