@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from workbench.inference.events import ExportDone
 from workbench.inference.export import card_of, export_predictor
 from workbench.inference.exporters import ExportSettings
 from workbench.inference.predict import Predictor
+from workbench.training import recipes
 
 PX = 64
 
@@ -60,6 +62,41 @@ def test_the_cfg_of_a_detector_is_the_network_again(name: str, tmp_path: Path) -
     assert again.published_nms == predictor.detector.published_nms
     torch.testing.assert_close(torch.tensor(again.anchors), torch.tensor(predictor.detector.anchors))
     assert again.remarks == ()
+
+
+@pytest.mark.parametrize("name", small.DARKNETS)
+def test_who_trains_on_with_the_cfg_has_the_published_loss(name: str, tmp_path: Path) -> None:
+    """Weights of terms, bounds and smoothing; of [region] not the thresh, which other readers take for a score."""
+    settings = (
+        recipes.preset("published").with_detector(name).changed({"width": 0.05, "input_px": PX}).detector_settings
+    )
+    detector = detectors.build(name, settings, len(small.LABELS))
+    predictor = small.lively(detector, PX)
+    (tmp_path / "model.cfg").write_text(written(predictor), "utf-8")
+    darknet.write(detector, tmp_path / "model.weights")
+    ours, theirs = (
+        vars_of(one.head) for one in (detector, read_back(tmp_path / "model.cfg", tmp_path / "model.weights"))
+    )
+    assert theirs == ours
+
+
+def vars_of(head: Any) -> dict[str, Any]:
+    """The rules that a cfg can name. Weights of 1 and levels that are not smoothed may be left out."""
+    rules = dataclasses.asdict(getattr(head, "region", head.rules))
+    for name, same in (("objectness_weight", 1), ("smooth_objectness", False)):
+        if name in rules and set(rules[name]) == {same}:
+            rules[name] = ()
+    if "ignore_iou" in rules and hasattr(head, "region"):
+        del rules["ignore_iou"]
+    if rules.get("box") == "mse":  # whose Darknet it is can't be said: pjreddie's two rules besides the weight
+        del rules["ignore_label"], rules["add_boxes"]
+    return rules
+
+
+def test_a_box_term_by_the_true_derivative_leaves_with_darknets_own_weight() -> None:
+    for name, weight in (("yolov4-tiny", 0.07), ("yolov4-csp", 0.05)):
+        text = written(small.predictor(name, PX))
+        assert f"iou_normalizer={weight}\n" in text
 
 
 @pytest.mark.parametrize(

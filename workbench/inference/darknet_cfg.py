@@ -2,7 +2,8 @@
 
 Layers with numbers come in the order of their registration, which is that of the .weights (see parts/darknet.py), each
 after what it needs; everything else stands where it is first needed. What training options the heads' rules name goes
-along; [net] says nothing of how it was trained.
+along, so that who trains on with it elsewhere has the same loss; but for [region]'s thresh, which OpenCV takes for the
+least score of a detection. [net] says nothing of how it was trained.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from workbench.detectors.parts.darknet_cfg import section_text
 from workbench.detectors.parts.detection_head import DetectionHead
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.parts.region_head import STRIDE, RegionHead
-from workbench.detectors.parts.yolo_head import YoloHead
+from workbench.detectors.parts.yolo_head import Rules, YoloHead
+from workbench.detectors.parts.yolo_settings import DARKNET_BOX_WEIGHT
+from workbench.detectors.yolov4_csp import DARKNET_BOX_WEIGHT as CSP_BOX_WEIGHT
 from workbench.errors import WorkbenchError
 from workbench.inference.exporters import Card
 
@@ -190,26 +193,47 @@ def _name(activation: nn.Module) -> str:
 def _head(detector: Detector, level: int, card: Card) -> tuple[str, dict[str, object]]:
     """The section of an output layer. Anchors are pixels, and cells in [region]."""
     head: Any = detector.head
+    boxes: dict[str, object]
     if isinstance(head, DetectionHead):
         boxes = {"classes": head.label_count, "coords": 4, "side": head.side, "num": head.box_count}
+        boxes |= {"coord_scale": head.rules.box_weight, "noobject_scale": head.rules.background_weight}
         return "detection", {**boxes, "softmax": 0, "sqrt": 1, "rescore": int(head.rules.rescore)}
     if isinstance(head, RegionHead):
         anchors = _listed(side / STRIDE for size in detector.anchors for side in size)
         boxes = {"classes": head.label_count, "coords": 4, "num": len(detector.anchors), "softmax": 1}
-        return "region", {"anchors": anchors, "bias_match": 1, **boxes}
+        boxes |= {"object_scale": head.region.object_weight, "noobject_scale": head.region.background_weight}
+        return "region", {"anchors": anchors, "bias_match": 1, **boxes, "rescore": int(head.region.rescore)}
     assert isinstance(head, YoloHead)
     anchors = _listed(side for size in detector.anchors for side in size)
     rules = head.rules
     options: dict[str, object] = {
         "mask": _listed(head.masks[level]), "anchors": anchors, "classes": head.label_count,
         "num": len(detector.anchors), "scale_x_y": head.scales[level], "ignore_thresh": rules.ignore_iou,
-        "iou_thresh": rules.match_iou, "truth_thresh": 1, "iou_loss": rules.box,
+        "iou_thresh": rules.match_iou, "truth_thresh": 1, "iou_loss": rules.box, **_weights(rules, level),
     }  # fmt: skip
     if rules.activated:
         options["new_coords"] = 1
     if card.nms_kind == "darknet diou":
         options |= {"nms_kind": "greedynms", "beta_nms": 0.6}
     return "yolo", options
+
+
+def _weights(rules: Rules, level: int) -> dict[str, object]:
+    """How the terms of the loss weigh: without these Darknet's box term would weigh 0.75, ten times the published."""
+    found: dict[str, object] = {}
+    if rules.darknet_gradient or rules.box == "mse":
+        found["iou_normalizer"] = rules.box_weight
+    elif rules.box == "ciou":  # our weight is for the true derivative, which Darknet's is not
+        found["iou_normalizer"] = CSP_BOX_WEIGHT if rules.activated else DARKNET_BOX_WEIGHT
+    if rules.largest_delta:
+        found["max_delta"] = rules.largest_delta[level]
+    if rules.objectness_weight:
+        found["obj_normalizer"] = rules.objectness_weight[level]
+    if rules.smooth_objectness:
+        found["objectness_smooth"] = int(rules.smooth_objectness[level])
+    if rules.label_smoothing:
+        found["label_smooth_eps"] = rules.label_smoothing
+    return found
 
 
 def _listed(numbers: Any) -> str:
