@@ -210,6 +210,20 @@ def test_what_is_cropped_loses_the_boxes_whose_centre_is_outside() -> None:
     assert min(count.values()) > 5
 
 
+def test_what_is_to_be_ignored_stays_however_a_crop_cuts_it() -> None:
+    """A crowd without its middle is a crowd still: were it left out, the crop would teach it as background."""
+    data = replace(squares([(4 * i, 6, 4 * i + 20, 40) for i in range(8)]), ignore=np.ones(8, bool))
+    without = 0
+    for step in range(10):
+        batch = make(replace(STILL, overlap_crop=1.0), step, data)
+        shown = (batch.images > 150).any(axis=(1, 2, 3))
+        assert ((batch.labels[:, 0] >= 0) >= shown).all()
+        assert batch.ignore[batch.labels >= 0].all()
+        corners = batch.boxes[:, 0]
+        without += int((shown & ((corners == 0) | (corners == SIDE)).any(axis=1)).sum())
+    assert without > 20  # cut by a border
+
+
 def test_overlap_crops_keep_a_box_by_a_drawn_overlap() -> None:
     """Crops of SSD: at least 0.3 of the side, no thinner than 1 to 2, and some box mostly in sight."""
     shown = 0

@@ -301,7 +301,7 @@ def _mixed(rows: _Rows, own: NDArray[np.float64]) -> _Rows:
 
 def _boxes(data: Dataset, pieces: Pieces, *, by_centre: bool = False) -> _Rows:
     """The boxes of all pieces where they came to lie, cut to their windows. by_centre: without those whose centre is
-    not seen, as SSD has it (section 2.2).
+    not seen, as SSD has it (section 2.2); what is to be ignored stays, or what is seen of it would be background.
     """
     counts = data.offsets[pieces.source + 1] - data.offsets[pieces.source]
     piece = np.repeat(np.arange(len(counts)), counts)  # of each box
@@ -314,7 +314,7 @@ def _boxes(data: Dataset, pieces: Pieces, *, by_centre: bool = False) -> _Rows:
     visible = areas(cut) - covered
     seen = (sides > 0).all(axis=1) & (visible > 0)
     if by_centre:
-        seen &= centred(whole, pieces.window[piece])
+        seen &= centred(whole, pieces.window[piece]) | data.ignore[rows]
     area = np.maximum((whole[:, 2:] - whole[:, :2]).prod(axis=1), 1e-9)
     sliver = (visible < LEAST_VISIBLE * area) | (sides < LEAST_SIDE).any(axis=1)
     return _Rows(cut[seen], data.labels[rows][seen], (data.ignore[rows] | sliver)[seen], pieces.place[piece][seen])

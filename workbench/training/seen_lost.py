@@ -48,7 +48,7 @@ def _of_piece(data: Dataset, pieces: Pieces, piece: int, by_centre: bool) -> lis
     cut = augment.common(whole, window)
     hidden = areas(augment.common(cut, hole))
     area, inside = areas(whole), areas(cut)
-    away = by_centre & ~augment.centred(whole, window)
+    away = by_centre & ~augment.centred(whole, window) & ~data.ignore[rows]
     found = []
     for k, row in enumerate(rows.tolist()):
         sides = (cut[k, 2:] - cut[k, :2]).clip(0)
