@@ -12,7 +12,7 @@ from workbench.core.project import FLAGS, XYXY, Split, State
 from workbench.core.words import visible
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.json_values import is_clean, is_number, is_small, short
+from workbench.formats.parts.json_values import is_clean, is_number, kept_of, short
 from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, keep, kept
 
 _POINTS = {"rectangle": (2, 4), "circle": (2,), "mask": (2,)}  # how many each may have; the others one or more
@@ -194,15 +194,10 @@ class _Document:
 
     def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
         """Those of `values` that say something and are small enough to be kept, all together."""
-        kept: dict[str, Any] = {}
-        for key, value in values.items():
-            if value in (None, "", [], {}):
-                continue
-            if is_small(kept | {key: value}):
-                kept[key] = value
-            else:
-                self.left_out(f"{place}.{key[:60]}", "values too long to be kept")
-        return kept
+        small, others = kept_of(values)
+        for key in others:
+            self.left_out(f"{place}.{key[:60]}", "values too long to be kept")
+        return small
 
     def left_out(self, place: str, kind: str) -> None:
         place = visible(place.lstrip("."), 200)  # keys of strangers are in it
