@@ -53,7 +53,7 @@ def said(time: datetime) -> str:
 
 
 def backups(folder: Path, now: datetime | None = None) -> list[Backup]:
-    """Those of the project in `folder`, newest first; behind them those of hours to come: a clock was ahead."""
+    """The backups of the project in `folder`, newest first. Those dated in the future (a clock was wrong) come last."""
     found, now = [], now or datetime.now()
     with contextlib.suppress(OSError):
         for file in (folder / FOLDER).iterdir():
@@ -65,7 +65,7 @@ def backups(folder: Path, now: datetime | None = None) -> list[Backup]:
 
 
 def is_due(folder: Path, now: datetime | None = None) -> bool:
-    """Whether the project was changed since its newest backup, and that is of another hour."""
+    """Whether the project was changed since its newest backup and that backup was made in another hour."""
     now = now or datetime.now()
     newest = next(iter(backups(folder, now)), None)
     if newest is None or newest.hour > now:
@@ -95,7 +95,7 @@ def back_up(folder: Path, now: datetime | None = None) -> Backup:
 
 
 def _wanted(made: list[Backup]) -> list[Backup]:
-    """The ten newest, and the newest of each of the last seven days of which there are any."""
+    """The backups to keep: the ten newest, and the newest of each of the last seven days that have one."""
     days: dict[object, Backup] = {}
     for backup in made:
         days.setdefault(backup.hour.date(), backup)
@@ -111,7 +111,9 @@ def newest_good(folder: Path) -> Backup | None:
 
 
 def text_of(folder: Path) -> Text | None:
-    """The project's text, if it is whole: labels, images and boxes can be had from it, but not the history of edits."""
+    """The project's text in labels/, or None if it is damaged. It has labels, images and boxes, but no history of
+    edits.
+    """
     try:
         return mirror.look(folder)
     except (WorkbenchError, ValueError):
@@ -119,7 +121,7 @@ def text_of(folder: Path) -> Text | None:
 
 
 def with_advice(folder: Path, damage: Damaged) -> Damaged:
-    """The same with what can be done about it."""
+    """The same error with advice: what the project in `folder` can be restored from."""
     good, text = newest_good(folder), text_of(folder)
     advice = []
     if good is not None:
@@ -134,10 +136,9 @@ def with_advice(folder: Path, damage: Damaged) -> Damaged:
 
 
 def restore(folder: Path, source: Backup | Text) -> Path:
-    """Put a backup, or the project made of its text, in the place of the project's file; that is kept beside it: where.
+    """Replace the project's file by a backup, or by one made of the project's text. Returns where the old file is kept.
 
-    WorkbenchError if the source is damaged, if the project is being edited, or if the disk is full; then nothing is
-    changed.
+    WorkbenchError, and nothing is changed, if the source is damaged, the project is being edited or the disk is full.
     """
     file = folder / FILE
     if isinstance(source, Backup):
@@ -162,7 +163,7 @@ def restore(folder: Path, source: Backup | Text) -> Path:
 
 
 def _kept_aside(file: Path) -> Path:
-    """A second name for the file as it is. What SQLite wanted to roll back in it must not reach the new one."""
+    """A second name for the file as it is, together with its rollback journal, which must not reach the new file."""
     name, number = f"{file.stem}.replaced {time.strftime('%Y-%m-%d %H.%M.%S')}", 1
     old = file.with_name(f"{name}{file.suffix}")
     while old.exists():  # of the same second

@@ -35,10 +35,11 @@ _EXACT = 2**24  # up to which whole numbers are exact as float32, whose sums tak
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """A number of the second run less that of the first, by label, and between `low` and `high` in 95 % of the draws.
+    """A number of the second run minus that of the first, per label and overall.
 
-    NaN where the number does not exist: AP and recall without boxes, precision where one run detects nothing. `low` and
-    `high` also where fewer than LEAST images have boxes.
+    In 95 % of the draws it lies between `low` and `high`. NaN where the number does not exist: AP and recall without
+    boxes, precision where one run detects nothing. `low` and `high` are also NaN where fewer than LEAST images have
+    boxes.
     """
 
     labels: Doubles  # (C,)
@@ -53,11 +54,10 @@ def ap_differences(
     first: Matching, second: Matching, ious: Sequence[float], draws: int = DRAWS, seed: int = 0,
     use: Bools | None = None,
 ) -> Iterator[float | Difference]:  # fmt: skip
-    """Of the mean AP over some overlaps: first how far it is, 0 to 1, now and then; then the Difference.
+    """The difference in AP, averaged over the IoU thresholds `ious`: yields progress, 0 to 1, and last the Difference.
 
-    `overall` is the mean over labels with boxes, of those in `use` (C,). The same seed gives the same interval. Both of
-    the same images, labels and boxes: ValueError otherwise. Seconds for thousands of images and every overlap: for a
-    job.
+    `use` (C,) chooses the labels that count for `overall`. The same seed gives the same interval. ValueError unless
+    both are of the same images, labels and boxes. Takes seconds for thousands of images, so run it in a job.
     """
     check_same(first, second)
     labels, images = first.truth.label_count, first.truth.image_count
@@ -80,9 +80,11 @@ def tally_differences(
     first: Matching, second: Matching, confidences: tuple[Confidence, Confidence], draws: int = DRAWS, seed: int = 0,
     use: Bools | None = None,
 ) -> dict[str, Difference]:  # fmt: skip
-    """Of "precision", "recall" and "f1" at a confidence of each run. `overall` is of all labels' sums (of `use`).
+    """The differences of "precision", "recall" and "f1", each run at a confidence of its own.
 
-    They are sums over images, so a draw is a product of two tables: a tenth of a second for 5,000 images and 80 labels.
+    `overall` is computed from the counts of all labels (of those in `use`, (C,)). As these are sums over images, all
+    draws are one product of two tables: a tenth of a second for 5,000 images and 80 labels. ValueError as of
+    ap_differences().
     """
     check_same(first, second)
     counts = [matching.counts(confidence) for matching, confidence in zip((first, second), confidences, strict=True)]
@@ -119,9 +121,9 @@ def check_same(first: Matching, second: Matching) -> None:
 
 
 def drawn(images: int, draws: int = DRAWS, seed: int = 0) -> Iterator[tuple[int, Times]]:
-    """(k, I) how often each image is drawn, some draws at a time, each with its first row's number.
+    """Yields how often each image is drawn, (k, I) for k draws at a time, with the number of the first of these rows.
 
-    Row 0 is the images as they are, once each; `draws` rows follow.
+    Row 0 has each image once: the images as they are. The `draws` rows follow.
     """
     yield 0, np.ones((1, images), np.uint16)
     some = max(_AT_ONCE // max(images, 1), 1)
@@ -176,7 +178,7 @@ def _boxes(matching: Matching) -> Rows:
 
 
 def _tells(matching: Matching, use: Bools | None) -> Bools:
-    """(C + 1,) whether enough images have boxes of each label, and of any in `use`, for an interval."""
+    """(C + 1,) whether enough images for an interval have boxes of each label, and, at the end, of any in `use`."""
     there = _boxes(matching) > 0
     any_ = (there if use is None else there[:, use]).any(axis=1, keepdims=True)
     return np.asarray(np.concatenate([there, any_], axis=1).sum(axis=0) >= LEAST)

@@ -18,7 +18,7 @@ _TRIES = 5
 
 
 def is_broken_off(connection: sqlite3.Connection) -> bool:
-    """Whether a process died in a transaction on this file, so that a connection that may only read is of no use."""
+    """Whether a process died in a transaction on this file. SQLite must then roll it back, which a reader can't."""
     try:
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.OperationalError as error:
@@ -29,7 +29,10 @@ def is_broken_off(connection: sqlite3.Connection) -> bool:
 
 
 class Mended:
-    """The copy is `file`, until `close`. OSError if there is no room for it; WorkbenchError if it never keeps still."""
+    """A rolled back copy of a project's file: `file`, until `close`.
+
+    OSError if there is no room for it; WorkbenchError if another program keeps writing while it is copied.
+    """
 
     def __init__(self, file: Path) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="workbench-", ignore_cleanup_errors=True)
@@ -64,7 +67,7 @@ def _journal(file: Path) -> Path:
 
 
 def _state(file: Path) -> list[tuple[int, int] | None]:
-    """Another one after each writing."""
+    """A value that differs after each write."""
     found: list[tuple[int, int] | None] = []
     for part in (file, _journal(file)):
         try:

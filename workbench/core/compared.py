@@ -91,7 +91,7 @@ class Found:
         return len(self.scores)
 
     def outside(self, area: tuple[float, float]) -> Bools | None:
-        """(K,) whose own area (square pixels) lies outside a range, inclusive; None: nobody's."""
+        """(K,) detections whose own area (square pixels) lies outside the range, ends included; None if none does."""
         if "areas" not in self._memo:
             self._memo["areas"] = geometry.areas(self.boxes.astype(np.float64))
         sizes = self._memo["areas"]
@@ -149,7 +149,7 @@ class Ranking:
 
 
 def among(present: Bools, rank: Rows, most: int) -> Bools:
-    """(K,) those of `present` that are among the `most` first present of their run; a run begins where rank is 0."""
+    """(K,) `present`, but only the `most` first of each run; a run (an image and label) begins where rank is 0."""
     begin = np.flatnonzero(rank == 0)
     running = np.cumsum(present, dtype=np.int32)
     ends = running[np.append(begin[1:], len(rank)) - 1]
@@ -183,7 +183,9 @@ class Pairs:
 
 
 def pairs(truth: Truth, found: Found, floor: float) -> Pairs:
-    """All pairs with an IoU of at least `floor`; for crowd regions, the shared part of the detection's own area."""
+    """All pairs of one image and label with an IoU of at least `floor`; with crowd regions, the share of the
+    detection's area.
+    """
     cells = truth.image_count * truth.label_count
     group = truth.images * truth.label_count + truth.labels
     order = np.argsort(group, kind="stable")
@@ -202,7 +204,7 @@ def pairs(truth: Truth, found: Found, floor: float) -> Pairs:
 
 
 def pairs_across(truth: Truth, found: Found, boxes: Rows, detections: Rows, floor: float) -> Pairs:
-    """The same for some `boxes` and `detections` whatever their labels. Rows of truth and found, in and out."""
+    """As pairs(), but among `boxes` and `detections` (rows of truth and found), and whatever their labels."""
     crowd, alike = truth.crowd[boxes], np.zeros(len(boxes), np.int64)
     one_label = Truth(
         truth.boxes[boxes], alike, truth.images[boxes], crowd, crowd, truth.areas[boxes], truth.image_count, 1

@@ -63,7 +63,7 @@ def atomic_write(path: Path, data: bytes | str, sync: bool = True) -> None:
 
 
 def readable_as_usual(path: Path) -> None:
-    """Give `path` the permissions of any new file beside it: safetensors makes its own for the owner's eyes alone."""
+    """Give `path` the permissions of any new file there: safetensors makes files for their owner alone."""
     twin = _unfinished(path)
     with contextlib.suppress(OSError):  # disks without permissions, shared folders
         with open(twin, "xb") as file:  # the umask can be asked only by changing it, for all threads
@@ -78,7 +78,7 @@ def _unfinished(path: Path) -> Path:
 
 
 def beginning(name: str) -> str:
-    """As much of a name as unfinished files begin with: 80 bytes, for 80 letters of Chinese alone may fill a name."""
+    """The part of a file's name that unfinished files begin with: 80 bytes, as a name may be as long as disks allow."""
     return os.fsencode(name)[:80].decode("utf-8", "ignore")
 
 
@@ -98,10 +98,10 @@ def sync_all() -> None:
 
 
 def check_room(folder: Path, size: int) -> None:
-    """OSError where the disk of `folder` has no room for `size` bytes.
+    """OSError if the disk of `folder` has no room for `size` bytes.
 
-    A file that is mapped into memory takes its room when it is written to: where there is none, the system ends the
-    program with SIGBUS, without a word.
+    A file that is mapped into memory takes its room only when it is written to; if there is none then, the system ends
+    the program with SIGBUS, without a word.
     """
     if shutil.disk_usage(folder).free < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
@@ -182,14 +182,14 @@ def resolve_inside(root: Path, name: str) -> Path:
 
 
 def stamp(file: Path) -> tuple[int, int]:
-    """What changes when a file is written: its bytes and nanoseconds. OSError if it is not there."""
+    """Size in bytes and time of change in ns: what differs once a file was written. OSError if it is not there."""
     about = file.stat()
     return about.st_size, about.st_mtime_ns
 
 
 def safe_name(text: str, fallback: str = "untitled") -> str:
-    """`text` as a file name on every system: no separators, control or reserved characters, at most 80 long, and of
-    MOST_BYTES, as disks count them: 64 emoji are too many for a name.
+    """`text` as a file name that every system takes: without separators, control and reserved characters, at most 80
+    characters and MOST_BYTES bytes long (64 emoji are more than a disk takes).
     """
     text = unicodedata.normalize("NFC", text)
     text = re.sub(r'[\x00-\x1f<>:"/\\|?*\ud800-\udfff]+', "-", text).strip(". -")[:80]
@@ -237,7 +237,7 @@ def scan_images(folder: Path) -> list[str]:
 
 
 def absolute(path: Path) -> Path:
-    """Absolute and without "..": the same place is always told in the same way. Other links stay as they were told."""
+    """An absolute path without "..", so that one place has one name. Links are kept unless ".." follows one."""
     told = Path(path).absolute()
     if ".." not in told.parts:
         return told

@@ -20,7 +20,7 @@ SETTING = "labels.former names"
 
 
 def former_names(project: Contents) -> Mapping[str, int]:
-    """Ids of labels by names that they had and no label has now."""
+    """Label ids by former name; names that a label has now are left out."""
     kept = project.setting(SETTING)
     now = {label.name for label in project.labels()}
     if not isinstance(kept, dict):
@@ -50,7 +50,10 @@ def colours(project: Contents) -> dict[str, str]:
 
 
 def keeping_names(edit: Edit, labels: Sequence[Label], kept: object) -> Edit:
-    """`edit`, and if it renames or merges some of `labels` their names with it; `kept` is the setting as it is."""
+    """The edit, extended so that it also keeps the names of `labels` that it renames or merges.
+
+    `kept`: the setting SETTING as it is before the edit.
+    """
     names = {label.id: label.name for label in labels}
     before: dict[str, int] = dict(kept) if isinstance(kept, dict) else {}
     after = dict(before)

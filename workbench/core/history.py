@@ -43,7 +43,7 @@ class Entry:
 
 
 def of_project(document: Document, most: int = MOST) -> list[Entry]:
-    """The newest `most` edits, newest first; undone ones come before what is done."""
+    """The newest `most` edits, newest first. Undone edits come first, as they were made after those still in force."""
     rows = document.store.rows("SELECT seq, time, title, undone FROM journal ORDER BY seq DESC LIMIT ?", most)
     return [Entry(row["seq"], row["time"], row["title"], bool(row["undone"])) for row in rows]
 
@@ -51,16 +51,16 @@ def of_project(document: Document, most: int = MOST) -> list[Entry]:
 def of_image(document: Document, image: int, most: int = MOST) -> list[Entry]:
     """The edits that touched one image, newest first, each with the image as it was after it.
 
-    The last entry, of seq 0, is the image before the first of them, where the journal reaches that far back; it ends
-    at an edit that is too long to be looked into, or at the one that added the image.
+    If the journal reaches back far enough, a last entry (seq 0) has the image before the first of them. The list stops
+    at the edit that added the image, and at an edit that is too long to be looked into.
     """
     return list(_walk(document, image, most))
 
 
 def restoring(document: Document, image: int, past: Past, title: str) -> Edit | None:
-    """The edit that makes `image` what it was; None if it is that already.
+    """The edit that makes `image` what it was, or None if it is that already.
 
-    A box whose label is gone from the project keeps the one that it has now; one that is gone itself is left out.
+    A box whose label no longer exists keeps its present label; if the box is gone too, it is left out.
     """
     labels = {label.id for label in document.labels()}
     present = {box.id: box for box in document.boxes(image)}
@@ -86,7 +86,7 @@ def restoring(document: Document, image: int, past: Past, title: str) -> Edit | 
 
 
 def go_to(document: Document, seq: int) -> int:
-    """Undo or redo until edit `seq` is the newest that is done (0: all are undone); how many steps that took."""
+    """Undo or redo until edit `seq` is the newest in force (0: all are undone). Returns the number of steps."""
     rows = document.store.rows("SELECT seq, undone FROM journal WHERE seq = ?", seq)
     if seq and not rows:
         raise WorkbenchError("That step is no longer in the project's history.")

@@ -29,13 +29,15 @@ _shunned: dict[str, tuple[_Stamp, str]] = {}
 
 
 def shun(file: Path, why: str) -> None:
-    """Refuse this file from now on in this process, with the sentence `why`, until it is another one (size, time)."""
+    """From now on refuse this file in this process with the sentence `why`, until its size or time changes."""
     with contextlib.suppress(OSError):
         _shunned[os.fspath(file)] = _stamp(file.stat()), why
 
 
 def mark(file: Path) -> str:
-    """The sentence for a file that ended a process. It tells which file that was: a mended one is another."""
+    """The sentence to keep for a file that ended a process. It names size and time, so that a repaired file is tried
+    again.
+    """
     try:
         about = file.stat()
     except (OSError, ValueError):
@@ -73,7 +75,7 @@ def whole_file(file: Path) -> bytes:
 
 
 def whole(stream: io.BufferedReader, file: Path) -> bytes:
-    """All bytes of an open file; its position stays, so that a decoder may go on."""
+    """All bytes of an open file. The stream's position stays as it was, so that a decoder may go on."""
     size = os.fstat(stream.fileno()).st_size
     if size > FILE_LIMIT:
         raise Refused(file, f"the file is too large ({words.size(size)}); cut it into smaller images")
@@ -85,7 +87,10 @@ def whole(stream: io.BufferedReader, file: Path) -> bytes:
 
 
 class Counted:
-    """A stream whose header is not read for ever: 15 MB of a million chunks took Pillow 5 s, 100,000 pages as long."""
+    """A stream that refuses files with too many small parts.
+
+    15 MB of a million PNG chunks kept Pillow busy for 5 s, and so did a header of 100,000 pages.
+    """
 
     def __init__(self, stream: IO[bytes], file: Path) -> None:
         self._read, self._stream, self._file = stream.read, stream, file
@@ -101,7 +106,7 @@ class Counted:
         return self._read(size)
 
     def _look_at_size(self) -> None:
-        """Large files may have more parts: chunks of a PNG have 8 KB and more, and are read in three."""
+        """Large files may have more parts: usual chunks of a PNG have 8 KB and more, and are read in three."""
         if not self._is_sized:
             before = self.tell()
             self._left += self.seek(0, io.SEEK_END) // 512

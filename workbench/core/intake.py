@@ -39,9 +39,9 @@ def describe(folder: Path, root: int, known: Collection[str] = ()) -> Iterator[I
 
 
 class Describing:
-    """Describes files that nobody has looked at: `with Describing() as describe_one: describe_one(file, name, root)`.
+    """Describes files that nobody has opened yet: `with Describing() as describe_one: describe_one(file, name, root)`.
 
-    Other files than JPEG and PNG are decoded in a process that they may end (0.3 s for the first of them).
+    Files other than JPEG and PNG are decoded in a child process, because some crash it (0.3 s for the first of them).
     """
 
     def __enter__(self) -> Describing:
@@ -100,7 +100,7 @@ def _is_tried(file: Path) -> bool:
 
 
 def keep_headers(connection: sqlite3.Connection, images: Sequence[Image]) -> None:
-    """Write what headers said; images that are gone meanwhile stay gone."""
+    """Write the headers' values into the project; images that were removed meanwhile are passed over."""
     connection.executemany(
         "UPDATE image SET width = ?, height = ?, orientation = ?, problem = ?, date = ? WHERE id = ?",
         ((i.width, i.height, i.orientation, i.problem, i.date, i.id) for i in images),
@@ -111,14 +111,14 @@ _UNLISTED = "unlisted root"
 
 
 def set_unlisted(connection: sqlite3.Connection, root: int | None) -> None:
-    """Note that not all names of this root may be in the project yet; None: now they are."""
+    """Note that the names of this root may not all be in the project yet; None removes that note."""
     connection.execute("DELETE FROM meta WHERE key = ?", (_UNLISTED,))
     if root is not None:
         connection.execute("INSERT INTO meta VALUES (?, ?)", (_UNLISTED, str(root)))
 
 
 def unlisted(connection: sqlite3.Connection) -> int | None:
-    """The root whose names were not all listed when that was broken off."""
+    """The root whose listing was interrupted, so that names may be missing from the project."""
     found = connection.execute("SELECT value FROM meta WHERE key = ?", (_UNLISTED,)).fetchone()
     return int(found[0]) if found else None
 
@@ -138,10 +138,10 @@ def reserve_ids(connection: sqlite3.Connection, count: int) -> int:
 
 
 def add_names(connection: sqlite3.Connection, root: int, names: Sequence[Named], first: int | None = None) -> int:
-    """Add images of which only the names are known, to a project that has just been made; how many were not there.
+    """Add images of which only the names are known, to a project that has just been made. Returns how many were new.
 
-    Their ids follow on `first` (reserved) in the order given. SQLite fetches the texts itself: in two thirds of the
-    time of row after row.
+    Their ids count from `first` (reserved before) in the order given. SQLite fetches the names through functions, which
+    takes two thirds of the time of inserting row after row.
     """
     connection.create_function("next_path", 0, iter([path for path, _ in names]).__next__)
     connection.create_function("next_key", 0, iter([key for _, key in names]).__next__)

@@ -14,9 +14,9 @@ FAR = 3.0
 
 
 def pairs(before: Sequence[Box], after: Sequence[Box]) -> list[tuple[Box, Box]]:
-    """Which boxes are the same object in both images: of one label, the nearest first, each once.
+    """Which boxes show the same object in both images: boxes of one label, the nearest pair first, each box once.
 
-    Distance is that of the centres in widths and heights of the box before.
+    Distances are those of the centres, in widths and heights of the earlier box.
     """
     if not before or not after:
         return []
@@ -35,7 +35,7 @@ def pairs(before: Sequence[Box], after: Sequence[Box]) -> list[tuple[Box, Box]]:
 
 
 def on_the_way(before: Box, after: Box, steps: int) -> list[Box]:
-    """The box in the `steps` images between, moved and grown evenly, on whole pixels; ids and images are still 0."""
+    """The box in each of `steps` images in between, interpolated linearly to whole pixels. Ids and images are 0."""
     ends = np.array([before.xyxy, after.xyxy])
     made = []
     for step in range(1, steps + 1):

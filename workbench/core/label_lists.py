@@ -15,12 +15,14 @@ LIMIT = 1 << 20
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """The names, each once and in their order, without what is no part of one; lines of nothing are left out."""
+    """The names in a text with one per line, each once and in order. Blank lines and characters no name may have are
+    dropped.
+    """
     return tuple(dict.fromkeys(name for name in map(words.one_line, text.splitlines()) if name))
 
 
 def names_of(file: Path) -> tuple[str, ...]:
-    """Of a text file in UTF-8. Refused where it is none, where no name is in it, or it is too large for a list."""
+    """The names in a text file (UTF-8). Refused if it is no text, holds no name or is too large to be such a list."""
     try:
         with open(file, "rb") as stream:
             data = stream.read(LIMIT + 1)

@@ -24,10 +24,10 @@ _LOOKING = threading.Lock()
 
 
 class Lock:
-    """Try to take the lock of `folder`; `held` tells the outcome and `holder` who has it instead.
+    """Tries to take the lock of `folder`: `held` says whether that worked, `holder` who has it otherwise.
 
-    `writable` False: nobody may have it, but the folder can't be written. `problem`: nobody has it, but the disk can't
-    lock, in the system's words (Lustre without flock, NFS without its daemon).
+    `writable` is False if the folder can't be written, so that nobody can have the lock. `problem` is the system's
+    message if the disk has no locks (Lustre without flock, NFS without its daemon).
     """
 
     def __init__(self, folder: Path, name: str = FILE) -> None:
@@ -53,7 +53,7 @@ class Lock:
             self.holder = self.holder or ("nobody, but its disk has no locks" if self.problem else "another process")
 
     def why(self, what: str) -> str:
-        """Why it is not held, of `what` it locks; for people."""
+        """A sentence for people: why the lock of `what` could not be taken."""
         if not self.writable:
             return f"The folder of {what} can't be written."
         if self.problem:
@@ -88,7 +88,9 @@ class Lock:
 
 
 def is_held(folder: Path, name: str = FILE) -> bool:
-    """Whether somebody has the lock. Those who look at the same time do not see each other; nothing is written."""
+    """Whether some process holds the lock. Nothing is written, and processes that ask at the same time don't disturb
+    each other.
+    """
     try:
         file = open(folder / name, "rb")  # noqa: SIM115 - closed below
     except OSError:
@@ -110,7 +112,7 @@ def is_held(folder: Path, name: str = FILE) -> bool:
 
 
 def _take(file: IO[bytes]) -> bool:
-    """Whether it is ours now; another has it if not. OSError if the disk can't lock."""
+    """Take the lock; False if another process has it. OSError if the disk has no locks."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -127,7 +129,7 @@ def _take(file: IO[bytes]) -> bool:
 
 
 def _holder(file: IO[bytes]) -> str:
-    """ "" if it does not say."""
+    """Who holds the lock by the file's text, "" if it does not say."""
     try:
         file.seek(_TEXT_FROM)
         about = json.loads(file.read(1000))

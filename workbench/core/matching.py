@@ -54,7 +54,7 @@ class Matching:
         return np.stack([self.level(t)[1] for t in range(len(self.thresholds))])
 
     def level(self, t: int) -> tuple[Rows, Bools]:
-        """(K,) taken and (K,) ignored at one threshold, remembered: all of them at once are large."""
+        """(K,) taken and (K,) ignored at one threshold. Remembered one by one, as all thresholds together are large."""
         known: tuple[Rows, Bools] | None = self._memo.get(t)
         if known is not None:
             return known
@@ -73,7 +73,9 @@ class Matching:
         return value
 
     def among(self, most: int) -> Bools | None:
-        """(K,) present detections that are among the `most` highest of their image and label. None: all are."""
+        """(K,) detections that are present and among the `most` highest of their image and label. None: all of them
+        are.
+        """
         if most > self.found.longest:
             return self.present
         if self.present is None:
@@ -82,7 +84,7 @@ class Matching:
 
     @property
     def judged(self) -> Bools:
-        """(K,) detections that are wrong if they take nothing."""
+        """(K,) detections that count as wrong if they take no box."""
         judged = np.ones(len(self.found), bool) if self.outside is None else ~self.outside
         return judged if self.present is None else judged & self.present
 
@@ -91,16 +93,16 @@ class Matching:
         return np.flatnonzero(self.links.levels & np.uint64(1 << t))
 
     def at(self, iou: float) -> int:
-        """The index of threshold `iou`; ValueError if it was not matched at."""
+        """The index of threshold `iou`. ValueError if the matching was not made at it."""
         near = np.flatnonzero(np.isclose(self.thresholds, iou, rtol=0, atol=1e-9))
         if not len(near):
             raise ValueError(f"matched at {self.thresholds.tolist()}, not at {iou}")
         return int(near[0])
 
     def counts(self, confidence: Confidence, iou: float = 0.5) -> Counts:
-        """Right, wrong and missed at a confidence (inclusive), one for all or (C,) one per label.
+        """Right, wrong and missed at or above a confidence: one for all labels, or (C,) one for each.
 
-        A count of the matching's beginning, no new matching.
+        Nothing is matched anew: what scores higher does not depend on what scores lower.
         """
         here, cells = self._at_level(self.at(iou)), (self.truth.image_count, self.truth.label_count)
         above, judged = self.above(confidence), self.judged
@@ -116,7 +118,7 @@ class Matching:
         return Counts(tp, fp, boxes - tp)
 
     def above(self, confidence: Confidence, rows: slice = slice(None)) -> Bools:
-        """(K,) whose score is enough."""
+        """(K,) detections with at least this score: one for all labels, or (C,) one for each."""
         if np.ndim(confidence) == 0:
             return np.asarray(self.found.scores[rows] >= confidence)
         labels = self.found.labels[rows]
@@ -211,9 +213,9 @@ def match(
     area: tuple[float, float] = ANY_AREA,
     overlapping: Pairs | None = None,
 ) -> Matching:
-    """Match at each of `thresholds`. Boxes outside `area` (square pixels, inclusive) don't count.
+    """Match at each of `thresholds` (IoU). Boxes outside `area` (square pixels, ends included) don't count.
 
-    `overlapping`, from pairs() with a floor at or below the lowest threshold, may be shared between areas.
+    `overlapping`, from pairs() with a floor no higher than the lowest threshold, can be shared between areas.
     """
     counted = truth.inside(area)
     links = taking.taken(choices(truth, found, thresholds, counted, overlapping))
@@ -223,7 +225,9 @@ def match(
 def choices(
     truth: Truth, found: Found, thresholds: Sequence[float], counted: Bools, overlapping: Pairs | None = None
 ) -> taking.Choices:
-    """What every detection would take, in order: for matching again and again with some of the detections."""
+    """The order in which each detection would take boxes: made once, to match again and again with some of the
+    detections.
+    """
     levels = np.minimum(np.asarray(thresholds, np.float64), 1 - 1e-10)  # pycocotools' guard for a threshold of 1
     near = pairs(truth, found, float(levels.min())) if overlapping is None else overlapping
     cells = found.images[near.detection] * truth.label_count + found.labels[near.detection]

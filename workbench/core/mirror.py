@@ -45,7 +45,7 @@ _UNSEEN = ("window.image", "window.page")
 
 
 def block_of(image: int) -> int:
-    """The number of the file that has this image."""
+    """The number of the text file that holds this image."""
     return (image - 1) // BLOCK
 
 
@@ -53,7 +53,8 @@ def block_of(image: int) -> int:
 
 
 def write(folder: Path, blocks: Collection[int] | None = None) -> int:
-    """Bring the text of the project in `folder` up to date: these blocks and the head, or all; how many files changed.
+    """Bring the text of the project in `folder` up to date: the head and these blocks (None: all). Returns how many
+    files changed.
 
     The project may be edited meanwhile. WorkbenchError if the disk is full.
     """
@@ -84,7 +85,7 @@ def _block_files(folder: Path) -> list[tuple[int, Path]]:
 
 
 def _renew(file: Path, text: str) -> bool:
-    """Whether it had to be written: what did not change is left alone."""
+    """Write the file if its content changed; returns whether it did."""
     data = text.encode()
     with contextlib.suppress(OSError):
         if file.read_bytes() == data:
@@ -111,7 +112,7 @@ def _head(connection: sqlite3.Connection, edits: list[int]) -> str:
 
 
 def _edits(connection: sqlite3.Connection) -> list[int]:
-    """Another list after each edit, undo and redo."""
+    """A value that changes with each edit, undo and redo."""
     found = connection.execute("SELECT count(*), ifnull(max(seq), 0), ifnull(sum(undone), 0) FROM journal").fetchone()
     return [int(value) for value in found]
 
@@ -194,21 +195,21 @@ class Text:
 
 
 def is_current(folder: Path, connection: sqlite3.Connection) -> bool:
-    """Whether the text has all edits of the project in `folder`."""
+    """Whether the text includes every edit of the project in `folder`."""
     with contextlib.suppress(OSError, ValueError):
         return bool(json.loads((folder / FOLDER / HEAD).read_bytes())["edits"] == _edits(connection))
     return False
 
 
 def look(folder: Path) -> Text:
-    """What a project could be rebuilt from. Refused, with file and line, if it is not whole."""
+    """When the text was written and how much is in it. Refused, with file and line, if it is damaged."""
     boxes = sum(seal.boxes for _, _, seal in blocks(folder))
     times = [file.stat().st_mtime for file in (folder / FOLDER).glob("*.json*")]
     return Text(datetime.fromtimestamp(max(times)), read_head(folder)["images"], boxes)
 
 
 def blocks(folder: Path) -> Iterator[tuple[str, list[bytes], _Seal]]:
-    """Name, lines and seal of each file; what is in them is what Workbench wrote, or Refused."""
+    """Name, lines and seal of each file. Refused if a file is not just as Workbench wrote it, or one is missing."""
     expected, found = read_head(folder)["images"], 0
     for _, file in _block_files(folder / FOLDER):
         shown = f"{FOLDER}/{file.name}"

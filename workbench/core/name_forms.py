@@ -13,7 +13,7 @@ DOTS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 def forms(name: str) -> tuple[str, ...]:
-    """`name` and shorter ones that still tell it: with four digits of its checksum, then without that and its end."""
+    """The name and shorter forms of it: with four digits of its checksum, then without checksum and ending."""
     found = _BY_LOT.search(name)
     if found is None:
         return (name,)
@@ -24,5 +24,5 @@ def forms(name: str) -> tuple[str, ...]:
 
 
 def short(name: str) -> str:
-    """For a sentence: without most of its checksum."""
+    """The name for use in a sentence: with only four digits of its checksum."""
     return forms(name)[:2][-1]

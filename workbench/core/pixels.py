@@ -26,10 +26,10 @@ _LARGE_PAGES = 4 << 20
 
 
 def room(height: int, width: int) -> np.ndarray:
-    """(height, width, 4) uint8 to be filled, for a picture that is kept: in memory of its own.
+    """(height, width, 4) uint8, to be filled: a picture that is kept for long, in a memory mapping of its own.
 
-    Among what a training takes and frees meanwhile, kept pictures leave holes that nothing fits in: the memory of a
-    window with 400 MiB of them grew by 40 MiB in sixteen trainings, like this by nothing from the fifth on.
+    Kept pictures among the memory that a training allocates and frees leave holes that nothing fits in. A window with
+    400 MiB of them grew by 40 MiB in sixteen trainings; with mappings it stops growing after the fifth.
     """
     size = 4 * height * width
     if sys.platform == "linux" and size in _MAPPED:
@@ -43,7 +43,7 @@ def room(height: int, width: int) -> np.ndarray:
 
 
 def in_room(picture: np.ndarray) -> np.ndarray:
-    """(H, W, 4) uint8, contiguous, as a copy in a room of its own; itself where the C library gives it one."""
+    """A copy of a picture (H, W, 4) uint8 in memory as room() gives it; the picture itself if that needs no mapping."""
     if picture.nbytes not in _MAPPED:
         return np.ascontiguousarray(picture)
     made = room(*picture.shape[:2])
@@ -65,7 +65,7 @@ def to_8_bit(samples: np.ndarray, window: Window | None) -> np.ndarray:
 
 
 def own_window(parts: Iterable[np.ndarray]) -> Window:
-    """0..1 where all values of all parts lie in it (how float images are meant), else the smallest to the largest."""
+    """The range from the smallest to the largest value; 0 to 1 if all values lie in it, as floats are meant then."""
     low, high = np.inf, -np.inf
     for samples in parts:
         finite = samples[np.isfinite(samples)]

@@ -159,7 +159,7 @@ class Pyramid:
 
 
 def tile_side(width: int) -> int:
-    """Of the tiles of a stored image: 512 pixels, less where a row of them would take too much memory to make."""
+    """The side of the tiles: 512 pixels, or less for images so wide that a row of tiles would take too much memory."""
     return next((side for side in (512, 256, 128) if side * width <= _STRIP), 64)
 
 
@@ -167,7 +167,9 @@ def tile_side(width: int) -> int:
 
 
 def kept_at(file: Path, about: ImageInfo, window: Window | None, cache: Path) -> Path:
-    """Where the pyramid of `file` as it is now belongs, below a project's cache folder. Refused if it is gone."""
+    """The file for the pyramid of `file` in its present version, below a project's cache folder. Refused if `file` is
+    gone.
+    """
     from workbench.core.refusals import not_readable
 
     try:
@@ -180,7 +182,7 @@ def kept_at(file: Path, about: ImageInfo, window: Window | None, cache: Path) ->
 
 
 def find(file: Path, about: ImageInfo, window: Window | None, cache: Path) -> Pyramid | None:
-    """The pyramid of `file` as it is now, if it was made; it then counts as looked at last."""
+    """The pyramid of `file` in its present version, or None if there is none. It is marked as used now, for trim()."""
     import zipfile
 
     target = kept_at(file, about, window, cache)
@@ -203,7 +205,7 @@ def find(file: Path, about: ImageInfo, window: Window | None, cache: Path) -> Py
 
 
 def trim(folder: Path, limit: int = DISK) -> None:
-    """Delete the pyramids looked at longest ago until those in `folder` take at most `limit` bytes."""
+    """Delete the pyramids that were used longest ago until those in `folder` take at most `limit` bytes."""
     kept = []
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):

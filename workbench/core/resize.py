@@ -15,7 +15,7 @@ PADDING = 128
 
 
 def kind_of(how: str) -> How:
-    """The usual way that gives the same sizes: Darknet's ways give other pixels only."""
+    """ "letterbox" or "stretch": Darknet's variants give the same sizes and places, but other pixel values."""
     return "letterbox" if how.endswith("letterbox") else "stretch"
 
 
@@ -71,7 +71,7 @@ def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
 
 
 def scales_and_offsets(pictures: np.ndarray, px: int, how: str) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 2) widths and heights -> what `fit` does to each: (n, 2) scales, 0 of unknown sizes, and (n, 2) pads."""
+    """For pictures' (n, 2) widths and heights what `fit` does: (n, 2) scales (0 for unknown sizes) and (n, 2) pads."""
     known = np.maximum(np.asarray(pictures, np.float64).reshape(-1, 2), 1)
     if how.endswith("stretch"):
         fitted = np.full_like(known, px)

@@ -14,7 +14,9 @@ from workbench.core.project import Image
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`root`: the folder that the images are kept under, `before`: from there to theirs, "" or such as "2024/May/"."""
+    """Where images of a folder are kept: `root` is their root folder, `before` the path from it to theirs ("" or
+    "2024/May/").
+    """
 
     root: Path
     before: str
@@ -48,7 +50,7 @@ def place(folder: Path, project: Path, roots: Mapping[int, Path], images: Iterab
 
 
 def is_within(path: Path, folder: Path) -> bool:
-    """Whether it is that folder or lies below it."""
+    """Whether the path is the folder or lies below it."""
     return path == folder or folder in path.parents
 
 
@@ -80,5 +82,5 @@ def _is_same(folder: Path, name: str, other: str | None) -> bool:
 
 
 def _between(upper: Path, lower: Path) -> str:
-    """From one folder down to another: "" if they are the same, else it ends in a slash."""
+    """The path from a folder down to another, ending in a slash; "" if they are the same."""
     return "" if upper == lower else f"{lower.relative_to(upper).as_posix()}/"

@@ -79,7 +79,7 @@ def images_with(connection: Connection, ids: Sequence[int]) -> list[Image]:
 
 
 def values_of(connection: Connection, column: str, ids: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """The ids of these images by what they have in a column; WorkbenchError if one is gone."""
+    """The ids of these images, grouped by their value in a column. WorkbenchError if an image is gone."""
     rows = connection.execute(f"SELECT id, {column} FROM image WHERE id IN {GIVEN}", (given(ids),))
     found = {row[0]: row for row in rows}
     groups: dict[str, list[int]] = {}

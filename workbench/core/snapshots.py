@@ -27,9 +27,9 @@ def take(
     former_names: tuple[tuple[str, str], ...] = (),
     some: bool = False,
 ) -> Snapshot:
-    """All boxes with these labels (in export order) and images (in their order). `file`: where an image lies.
+    """All boxes with these labels (in export order) and images (in their order). `file` gives an image's path.
 
-    `some`: there are other images, too, whose boxes are not asked for.
+    `some`: the project has other images too, whose boxes are left out.
     """
     cursor = connection.cursor()
     cursor.row_factory = None
@@ -66,7 +66,7 @@ def take(
 
 
 def _notes(connection: sqlite3.Connection, ids: np.ndarray, images: list[int] | None) -> tuple[tuple[str, str], ...]:
-    """(note, extra) of each box, or nothing where no box has any. `images`: those of the boxes, None for all."""
+    """(note, extra) of each box, or nothing if no box has any. `images`: those of the boxes, None for all."""
     asked = "SELECT id, note, extra FROM box WHERE (note <> '' OR extra <> '')"
     if images is None:
         rows = connection.execute(asked).fetchall()

@@ -56,7 +56,7 @@ def _edit(parts: dict[Split, list[int]], title: str) -> Edit:
 
 
 def is_division(title: str) -> bool:
-    """Whether an edit of this title in the journal is one that divided images: a label can be split off, too."""
+    """Whether a journal entry of this title divided images. (Splitting off a label begins with "Split", too.)"""
     return re.fullmatch(r"Split [0-9,]+ images (at random|by rules)", title) is not None
 
 
@@ -70,12 +70,12 @@ def by_folder(images: Iterable[Image]) -> list[Hashable]:
 
 
 def by_name(images: Iterable[Image], pattern: str = "") -> list[Hashable]:
-    """For each image what its name has in common with others: frames of a video, photographs of one patient.
+    """For each image the part of its name that it shares with others: frames of a video, photographs of one patient.
 
-    Without a pattern the name up to its last number ("ride 2_0017.jpg": "ride 2_"), without what Roboflow puts behind a
-    name ("ride 2_0017_jpg.rf.<random letters>.jpg"). `pattern` is a regular expression
-    searched in the path; what its first bracket finds counts, or all that it finds. Where it finds nothing, the image
-    stands alone. WorkbenchError if it is not one.
+    Without a pattern that is the name up to its last number ("ride 2_0017.jpg": "ride 2_"), without what Roboflow
+    appends ("ride 2_0017_jpg.rf.<random letters>.jpg"). `pattern` is a regular expression that is searched in the path:
+    its first group counts, or the whole match. An image where it finds nothing stands alone. WorkbenchError if it is
+    not valid.
     """
     try:
         known = re.compile(pattern)
@@ -94,7 +94,7 @@ def by_name(images: Iterable[Image], pattern: str = "") -> list[Hashable]:
 
 
 def by_likeness(prints: Sequence[int | None]) -> list[Hashable]:
-    """For each image the first of the pictures nearly like it, by their fingerprints; itself where it stands alone."""
+    """For each image the first of the images that look nearly like it, by fingerprint; itself if there is none."""
     keys: list[Hashable] = list(range(len(prints)))
     for rows in near_groups(prints):
         for row in rows:
@@ -155,7 +155,7 @@ def divided(
 
 
 def _amounts(snapshot: Snapshot, stratify: bool) -> np.ndarray:
-    """(n, k) what each image brings: itself, and the number of its boxes of each label."""
+    """(n, k) what each image adds to its split: one image, and its number of boxes of each label."""
     ones = np.ones((len(snapshot), 1))
     if not stratify:
         return ones
@@ -165,7 +165,7 @@ def _amounts(snapshot: Snapshot, stratify: bool) -> np.ndarray:
 
 
 def _emptiest(amount: np.ndarray, wanted: np.ndarray, there: np.ndarray, totals: np.ndarray) -> int:
-    """Which split lacks most of what a group brings (k,), measured when half of it is in."""
+    """The split that lacks most of what a group adds (k,), measured as if half of the group were in it already."""
     lack = (wanted - there - amount / 2) / np.maximum(wanted, 1e-9)
     score = (lack * (amount / totals)).sum(axis=1)
     score[wanted[:, 0] <= 0] = -np.inf  # no share

@@ -18,7 +18,9 @@ _WORK = (edits.AddBoxes, edits.ReplaceBoxes, edits.RemoveBoxes, edits.SetState)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Images: `labelled` are done or verified; `changed` had boxes or state edited since; None where nobody asks."""
+    """Numbers of images: `labelled` are done or verified; `changed` had boxes or state edited since a moment, and is
+    None if none was given.
+    """
 
     labelled: int
     total: int
@@ -32,7 +34,7 @@ class Standing:
 
 
 def standing(document: Contents, since: float | None = None) -> Standing:
-    """`since` in seconds since 1970. What was undone doesn't count."""
+    """How far the project is. `since`: seconds since 1970. Edits that were undone don't count as changes."""
     images = document.images()
     labelled = int((images.in_state(State.DONE) | images.in_state(State.VERIFIED)).sum())
     return Standing(labelled, len(images), None if since is None else len(_changed(document, since)))

@@ -202,7 +202,7 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; on return it is on disk. ReadOnly or WorkbenchError (disk full ...) otherwise."""
+        """A transaction: wholly done and on disk at the end, or not at all. ReadOnly, or WorkbenchError (disk full)."""
         if self.read_only:
             raise ReadOnly(self.why_read_only or "This project is open for reading only.")
         if self.before_writing is not None:
@@ -222,7 +222,7 @@ class Store:
             return self.connection.execute(sql, values).fetchall()
 
     def read(self, what: Callable[[sqlite3.Connection], T]) -> T:
-        """What a reader of many rows makes of the file; its errors as sentences."""
+        """The result of `what`, which reads the file; errors of SQLite and the disk are raised as WorkbenchError."""
         with _sentences(self.file):
             return what(self.connection)
 

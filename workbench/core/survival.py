@@ -28,17 +28,17 @@ _AT_ONCE = 200_000  # boxes whose pairs are listed together: bounds the working 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survival:
-    """removed[w, i]: a bit for each step at which box i goes. Steps below `floor` are not known."""
+    """The thresholds at which NMS removes box i: a bit per step in removed[:, i]. Steps below `floor` are unknown."""
 
     removed: NDArray[np.uint64]  # (2, N)
     floor: float
 
     def knows(self, iou: float) -> bool:
-        """Whether `iou` is a step; at others core.nms.walk has to be asked."""
+        """Whether `iou` is one of the steps; for other thresholds use core.nms.walk."""
         return self.floor <= iou <= 1 and round(iou * 100) / 100 == iou
 
     def kept(self, iou: float) -> NDArray[np.bool_]:
-        """(N,) True for the boxes that stay at `iou`, a step."""
+        """(N,) True for the boxes that stay at `iou`. ValueError if it is not a step."""
         if not self.knows(iou):
             raise ValueError(f"{iou} is no step from {self.floor} to 1")
         word, bit = divmod(round(iou * 100), _BITS)
@@ -46,7 +46,7 @@ class Survival:
 
 
 def survival(pairs: Overlaps, groups: Rows) -> Survival:
-    """The table of `pairs`. groups (N,): boxes of different groups never overlap; rows of a group descend by score."""
+    """The table of `pairs`. groups (N,): boxes of different groups never overlap; scores descend within a group."""
     removed = np.zeros((2, len(groups)), np.uint64)
     _settle(removed, pairs, groups)
     return Survival(removed, pairs.floor)

@@ -21,13 +21,13 @@ _LONG = 10.0
 
 
 class Writing:
-    """Whether images that are shown are on disk yet. Another thread hears of it; edits wait."""
+    """Whether images that are shown already are on disk, too. Written by the job's thread; edits wait for it."""
 
     def __init__(self) -> None:
         self._ended, self._well = threading.Event(), False
 
     def end(self, well: bool = False) -> None:
-        """It is over; `well`: the images are on disk, with the ids that they are shown with."""
+        """The writing is over. `well`: the images are on disk, with the ids that they are shown with."""
         if not self._ended.is_set():
             self._well = well
             self._ended.set()
@@ -41,7 +41,7 @@ class Writing:
         return self._ended.is_set() and self._well
 
     def wait(self) -> None:
-        """Some tenths of a second with 100,000 images. WorkbenchError if it takes long, or went wrong."""
+        """Wait for the end, some tenths of a second with 100,000 images. WorkbenchError if it takes long or failed."""
         if not (self._ended.wait(_LONG) and self._well):
             raise WorkbenchError(
                 "That was not done: the folder's images are still being written into the project."
@@ -50,7 +50,7 @@ class Writing:
 
 
 class Tables:
-    """Of one store. `comings` says how often images came or went."""
+    """The images and counts of one store, kept in memory. `comings` counts how often images were added or removed."""
 
     def __init__(self, store: Store, cache_folder: Path) -> None:
         self._store = store
@@ -64,11 +64,11 @@ class Tables:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether images are known that are not on disk, or not yet."""
+        """Whether the table has images that are not, or not yet, on disk."""
         return self._writing is not None and not self._writing.ended_well
 
     def forget_unwritten(self) -> bool:
-        """Read the images anew if some were shown that never came to the disk; whether there were any."""
+        """Read the images anew if some that were shown could not be written; returns whether there were any."""
         if self._writing is None or self._writing.goes_on or self._writing.ended_well:
             return False
         self._writing = self._store.before_writing = self._images = None
@@ -94,7 +94,7 @@ class Tables:
         return int(self._store.read(lambda c: c.execute("PRAGMA data_version").fetchone()[0]))
 
     def follow(self, edit: Edit, inverse: Edit) -> None:
-        """States and splits change in the table; images that come or go make a new one, read at the next asking."""
+        """Take over an edit: states and splits change in the table; added or removed images make it be read anew."""
         for part in edits.walk(edit):
             if isinstance(part, edits.AddImages | edits.RemoveImages):
                 self._images = None
@@ -107,9 +107,9 @@ class Tables:
             self._counts = None
 
     def adopt(self, images: ImageTable, comings: int, writing: Writing | None = None) -> None:
-        """Take over a table that was read when `self.comings` had this value; states set since are kept.
+        """Take over a table that was read when `comings` had this value; states set since then are kept.
 
-        `writing`: it is ahead of the file, and edits wait until that has all of it.
+        `writing`: the table is ahead of the file, and edits wait until the file has all of it.
         """
         self._writing = writing
         self._store.before_writing = writing.wait if writing is not None else None

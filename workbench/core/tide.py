@@ -48,7 +48,7 @@ class Tide:
 
 
 def tide(matching: Matching, confidence: float = 0.0) -> Tide:
-    """Of the detections with at least this score. The matching must have been made at IoU .5, too."""
+    """The mistakes among detections of at least this score. The matching must include the IoU threshold .5."""
     truth, found = matching.truth, matching.found
     taken, ignored = matching.level(matching.at(FOREGROUND))
     allowed = matching.among(MOST[-1])
@@ -130,7 +130,7 @@ def _mended(kinds: Rows, boxes: Rows, scores: NDArray[np.float64], kind: Kind, u
 
 
 def _mean_ap(labels: Rows, right: Bools, boxes: Rows, known: Bools) -> float:
-    """Mean over the `known` labels (C,). One of whose `boxes` none has to be found is 1 without wrong ones, else 0."""
+    """Mean AP over the `known` labels (C,). A label without boxes to find has AP 1, or 0 if it has wrong detections."""
     ap = of_flags(labels, right, boxes)
     wrong = np.bincount(labels[~right], minlength=len(boxes)) > 0
     worth = np.where(boxes == 0, np.where(wrong, 0.0, 1.0), ap)[known]

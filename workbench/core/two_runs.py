@@ -38,15 +38,16 @@ OVERLAP = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What one run detects: its matching, which must know OVERLAP, above a confidence (one for all, or (C,))."""
+    """What one run detects above a confidence (one, or (C,)). Its matching must include the threshold OVERLAP."""
 
     matching: Matching
     confidence: Confidence
 
     def numbers(self, measure: Measure, use: Bools) -> tuple[Doubles, float]:
-        """(C,) of each label, and over those in `use` (C,): the mean of APs, P, R and F1 of all counts.
+        """(C,) the measure for each label, and overall for the labels in `use` (C,).
 
-        AP is of all detections, whatever the confidence. NaN where a number does not exist.
+        Overall AP is the mean over labels; precision, recall and F1 are those of all counts together. AP is of all
+        detections, whatever the confidence. NaN where a number does not exist.
         """
         if measure in ("ap", "ap50"):
             table = average_precision(self.matching)
@@ -59,7 +60,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TwoRuns:
-    """Rows of boxes are rows of the Truth; rows of false alarms are rows of each run's Found, NONE where it has not."""
+    """Two runs object by object. `boxes` are rows of Truth; `alarms` are rows of each run's Found, NONE where that run
+    has no such false alarm.
+    """
 
     first: Seen
     second: Seen
@@ -70,22 +73,22 @@ class TwoRuns:
     alarms: Rows  # (F, 2)
 
     def boxes_of(self, fate: Fate) -> Rows:
-        """Rows of the boxes with this fate."""
+        """Rows of Truth: the boxes with this fate."""
         return self.boxes[self._has(fate)]
 
     def alarms_of(self, kind: Alarm) -> Rows:
-        """(n, 2) the rows of both runs."""
+        """(n, 2) rows of both runs' Found: the false alarms of this kind."""
         there = self.alarms != NONE
         first, second = there.T
         chosen = {"gone": first & ~second, "new": second & ~first, "in both": first & second}[kind]
         return np.asarray(self.alarms[chosen])
 
     def boxes_per_label(self, fate: Fate) -> Rows:
-        """(C,)"""
+        """(C,) the number of boxes with this fate."""
         return self._per_label(self.first.matching.truth.labels[self.boxes_of(fate)])
 
     def alarms_per_label(self, kind: Alarm) -> Rows:
-        """(C,) by the label of the false alarm."""
+        """(C,) the number of false alarms of this kind, by the label that they were detected as."""
         rows = self.alarms_of(kind)
         column = 1 if kind == "new" else 0
         found = (self.first, self.second)[column].matching.found
@@ -111,7 +114,10 @@ class TwoRuns:
 
 
 def compare(first: Seen, second: Seen, use: Bools | None = None) -> TwoRuns:
-    """Both of the same images, labels and boxes: ValueError otherwise. `use` (C,): the labels that both runs know."""
+    """The comparison over the labels in `use` (C,), those that both runs know; None: all.
+
+    ValueError unless both are of the same images, labels and boxes.
+    """
     bootstrap.check_same(first.matching, second.matching)
     truth = first.matching.truth
     some = np.ones(truth.label_count, bool) if use is None else use

@@ -95,12 +95,14 @@ def frames(file: Path, every: int = 1) -> Iterator[VideoFrame]:
 
 
 def gone_on(capture: cv2.VideoCapture) -> int:
-    """To the next frame that can be decoded: by how many, 0 at the end. A damaged one looks like the end to cv2."""
+    """Move to the next frame that can be decoded; by how many frames, 0 at the end. (cv2 reports a damaged frame as the
+    end.)
+    """
     return next((step for step in range(1, _DAMAGED + 2) if capture.grab()), 0)
 
 
 def length(file: Path) -> int:
-    """Frames by the video's header; 0 if it does not say."""
+    """The number of frames by the video's header; 0 if it does not say."""
     capture = opened(file)
     try:
         return max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
@@ -119,9 +121,10 @@ def rate(file: Path) -> float:
 
 
 def cut_off(file: Path, last: VideoFrame, every: int = 1) -> str:
-    """What to say if `last` is the last of every `every`-th frame and the header tells of much more; "" if not.
+    """A sentence if the video ends, at frame `last`, long before its header says; "" otherwise.
 
-    Headers are not exact, and sound may go on behind the pictures, so a second and a twentieth are let pass.
+    `every`: only every n-th frame was read. Headers are not exact, and sound may go on after the pictures, so a second
+    and a twentieth are tolerated.
     """
     there = rate(file)
     if not there or not length(file):
@@ -137,9 +140,8 @@ def cut_off(file: Path, last: VideoFrame, every: int = 1) -> str:
 
 
 def folder_of(project: Path, file: Path) -> Path:
-    """Where a project keeps the frames of a video: another for each, whatever its name, and the same if it was moved.
-
-    Refused if the file can't be read.
+    """The folder in which a project keeps the frames of a video. Different videos never share one, whatever their
+    names; a video that was moved keeps its own. Refused if the file can't be read.
     """
     return project / "frames" / f"{safe_name(printable(file.stem))} {fingerprint(file)}"
 

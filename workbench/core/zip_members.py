@@ -78,7 +78,7 @@ class Member:
 
 
 class Zip:
-    """An open zip. `members` are in the order of their places; Refused at once if one of them is not to be trusted."""
+    """An open zip. `members` are in the order of their places in the file. Refused if one of them can't be trusted."""
 
     def __init__(self, stream: IO[bytes], name: str, limits: Limits, stopped: Callable[[], bool]) -> None:
         self.name, self.limits = name, limits
@@ -102,12 +102,12 @@ class Zip:
         return found.hexdigest()
 
     def go_on(self) -> None:
-        """Stopped if somebody asked for it."""
+        """Raises Stopped if somebody asked to stop."""
         if self._stopped():
             raise Stopped(f"Unpacking {self.name} was stopped; nothing of it was kept.")
 
     def chunks(self, member: Member) -> Iterator[bytes]:
-        """Its bytes, piece by piece. Refused as soon as they are more than they should be, or not those packed."""
+        """A member's bytes, piece by piece. Refused as soon as they exceed the size given or fail the checksum."""
         self.go_to(member)
         size = crc = 0
         for piece, used in self._inflated(member) if member.method == _DEFLATED else self._stored(member):
@@ -123,7 +123,7 @@ class Zip:
             self._object(member, "is damaged: its checksum is another. Get the zip again")
 
     def go_to(self, member: Member) -> None:
-        """To the member's bytes. Refused if what stands before them says something else than the directory."""
+        """Move to a member's bytes. Refused if the header before them contradicts the directory."""
         self._stream.seek(member.at)
         header = self._stream.read(_LOCAL.size)
         if len(header) < _LOCAL.size or header[:4] != b"PK\3\4":
