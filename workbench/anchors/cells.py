@@ -13,7 +13,9 @@ from workbench.core.resize import scales_and_offsets
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """Of `boxes`, those whose cell has another centre too, and those that a cell with one box each can't learn."""
+    """Of `boxes` boxes, how many share their cell with another centre, and how many a cell that
+    learns one box loses.
+    """
 
     boxes: int
     sharing: int
@@ -21,7 +23,7 @@ class Sharing:
 
 
 def centres_of(snapshot: Snapshot, rows: NDArray[np.int64], px: int, resize: str) -> NDArray[np.float64]:
-    """(n, 2) where the middles of the boxes `rows` come to lie in the network's input, in pixels."""
+    """(n, 2) the centres of the boxes `rows` in pixels of the network's input."""
     pictures = np.array([(image.width, image.height) for image in snapshot.images], np.float64).reshape(-1, 2)
     scales, offsets = scales_and_offsets(pictures, px, resize)
     image = np.repeat(np.arange(len(snapshot.images)), np.diff(snapshot.offsets))[rows]
@@ -54,5 +56,5 @@ def places_of(
 
 
 def meeting(places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(m,) the rows whose place is another's too; `places` as places_of() gives them."""
+    """(m,) the rows that share their place with another; `places` as of places_of()."""
     return np.flatnonzero(np.bincount(places)[places] > 1) if len(places) else places

@@ -44,7 +44,7 @@ def kmeans(
 def best(
     sizes: Pool | ArrayLike, k: int, seed: int = 0, restarts: int = RESTARTS, *, update: Update = "median"
 ) -> Step:
-    """The last step of `kmeans`, but for its number."""
+    """The last step of kmeans(), except for its number: the steps before it are not made."""
     pool = _whole(sizes)
     return _last(sizes, pool, search(pool, k, seed, checked(update), max(1, restarts)), None)
 
@@ -64,7 +64,7 @@ def curve(sizes: Pool | ArrayLike, most: int = 15, seed: int = 0, update: Update
 
 
 def checked(update: str) -> Update:
-    """WorkbenchError for another than UPDATES has."""
+    """The update rule. WorkbenchError if it is not one of UPDATES."""
     for one in UPDATES:
         if update == one:
             return one

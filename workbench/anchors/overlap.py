@@ -22,7 +22,7 @@ def weighted(weights: NDArray[Any], values: NDArray[Any]) -> Doubles:
 
 
 def rows_of(sizes: ArrayLike) -> Doubles:
-    """Anything that holds sizes as (n, 2)."""
+    """The sizes as an array (n, 2), from anything that holds them so."""
     return np.asarray(sizes, np.float64).reshape(-1, 2)
 
 
@@ -39,7 +39,7 @@ def ious(sizes: Doubles, centres: Doubles) -> Doubles:
 
 
 def answer(sizes: ArrayLike, centres: ArrayLike) -> tuple[Numbers, Doubles]:
-    """(n,) best centre, the first of equals, and (n,) its IoU; in chunks, as a million sizes are many."""
+    """(n,) the best centre (the first of equals) and (n,) its IoU. In chunks, as there may be a million sizes."""
     rows, anchors = rows_of(sizes), rows_of(centres)
     where, how_well = np.zeros(len(rows), np.int64), np.zeros(len(rows))
     for start in range(0, len(rows), _CHUNK):
@@ -56,7 +56,9 @@ def answer(sizes: ArrayLike, centres: ArrayLike) -> tuple[Numbers, Doubles]:
 
 
 def ratios(sizes: ArrayLike, centres: ArrayLike) -> Doubles:
-    """(n,) how many times as long one side is as the other, at the worse of the two, for the nearest centre by that."""
+    """(n,) by which factor a size differs from a centre, at the worse of its two sides, for the
+    centre where that is least.
+    """
     rows = rows_of(sizes)
     result = np.full(len(rows), math.inf)
     for start in range(0, len(rows), _CHUNK):

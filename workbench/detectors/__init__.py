@@ -56,18 +56,19 @@ class DetectorSettings:
 
     @classmethod
     def renewed(cls, table: Mapping[str, Any]) -> dict[str, Any]:
-        """A table of settings that an earlier Workbench may have written, as this one names them."""
+        """A table of settings written by an earlier Workbench, with the names and values of this one."""
         return dict(table)
 
     def resolved(self, labels: tuple[str, ...]) -> Self:
-        """These settings made whole before a training or import for `labels`: what they name by file is read in.
+        """The settings with the content of the files they name, as a run keeps them. Called before a training or import
+        for `labels`.
 
         WorkbenchError says what is missing.
         """
         return self
 
     def pictures(self) -> tuple[tuple[Path, int], ...]:
-        """Pictures without boxes that the detector learns from too, and the number of what each shows."""
+        """Further pictures without boxes to learn from, each with the number of what it shows."""
         return ()
 
 

@@ -50,9 +50,10 @@ class ReadBox:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The annotation file that speaks of an image, and `name`: what it calls it, "" where only its own name says so.
+    """The annotation file that describes an image. `name`: what it calls the image, "" if only the file's own name
+    tells.
 
-    `lists_labels`: it names labels without boxes and their order, too.
+    `lists_labels`: the file also names labels without boxes, and their order.
     """
 
     file: Path
@@ -154,8 +155,8 @@ class Format(Protocol):
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = _DEFAULT) -> Reading:
         """Read `path`; look for image files beside it and under the folders `images`.
 
-        Raises errors.Refused (file, line, reason) where going on would lose or invent labels; it tells all such
-        places at once. With `settings.skip_broken` they are remarks of level "refused" instead.
+        Raises errors.Refused (file, line, reason) if going on would lose or invent labels; it names all such places at
+        once. With `settings.skip_broken` they become remarks of level "refused" instead.
         """
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
@@ -197,18 +198,20 @@ class Advises(Format, Protocol):
 
 
 class Keeps(Format, Protocol):
-    """What a format can do besides, so that files that came in and were not edited go out as they were.
+    """What a format may offer besides, so that imported files that were not edited are exported as they came.
 
-    tells_splits: True where the label files themselves say an image's split; left out where folders or lists do.
-    renewed: keys of what its boxes keep in `extra` that `write` makes anew, as ids: nobody has changed them.
+    tells_splits: True if the label files themselves say an image's split; left out where folders or lists do. renewed:
+    keys of a box's `extra` that `write` makes anew, such as ids, and that therefore don't count as edited.
     """
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
-        """What speaks of each image once `write` has written, None where nothing does; files relative to the folder."""
+        """The Source of each image once `write` has written, None where no file describes it; paths
+        are relative to the folder.
+        """
 
 
 class OneEach(Protocol):
-    """What a format with one file for each image can do besides (exchange/autosync.py)."""
+    """What a format with one file per image may offer besides (exchange/autosync.py)."""
 
     def text(self, snapshot: Snapshot, index: int, place: str, base: int = 1) -> str:
         """The file of image `index`, which lies at `place` (a relative posix path).

@@ -40,7 +40,7 @@ def digest(file: Path) -> str:
 
 
 def cache_file(run_folder: Path, checkpoint: Path) -> Path:
-    """Where the candidates of this checkpoint are kept, by its content: training on makes it another file."""
+    """The file for the candidates of this checkpoint; its name depends on the checkpoint's content."""
     return run_folder / "candidates" / f"{digest(checkpoint)[:24]}-{VERSION}.npz"
 
 
@@ -64,7 +64,7 @@ def load(file: Path) -> dict[str, Candidates]:
 
 
 def sizes(file: Path) -> dict[str, tuple[int, int]]:
-    """Width and height of the images as they were read, by digest; not of those kept before November 2026."""
+    """Width and height of the images when they were read, by digest; unknown for files from before November 2026."""
     try:
         names, found = npz.read(file, "images", "sizes")
         pairs = zip(names.tolist(), found.tolist(), strict=True)
@@ -76,10 +76,10 @@ def sizes(file: Path) -> dict[str, tuple[int, int]]:
 def save(
     file: Path, known: Mapping[str, Candidates], sizes: Mapping[str, tuple[int, int]] = MappingProxyType({})
 ) -> None:  # fmt: skip
-    """Replace the file: metrics from the cache are those from the network.
+    """Replace the file. If the run's folder is gone (renamed or deleted), nothing is written.
 
-    Nothing, if the run's folder has gone: it was renamed or deleted meanwhile. Where they can't be written, on a full
-    disk above all, they are predicted another time: what an hour of predicting came to is not lost for it.
+    If the file can't be written, which is only logged, the images will be predicted again another time: a full disk
+    must not cost the result of an hour's work.
     """
     if not file.parent.parent.is_dir():
         return

@@ -17,13 +17,13 @@ from workbench.inference.operating_point import OperatingPoint
 
 
 def file_of(run_folder: Path, split: Split | None) -> Path:
-    """Where an evaluation on `split` (None: all images) is kept; those of training and test have a file each."""
+    """The file of an evaluation on `split` (None: all images). Training and test have files of their own."""
     own = split in (Split.TRAIN, Split.TEST)
     return run_folder / (f"evaluation-{split}.json" if own else "evaluation.json")
 
 
 def evaluation_of(run_folder: Path, checkpoint: str = "", split: Split | None = None) -> dict[str, Any] | None:
-    """What file_of() holds; None if there is none, or it is of another checkpoint than this."""
+    """The evaluation in file_of(), or None if there is none or it is of another checkpoint."""
     try:
         found = json.loads(file_of(run_folder, split).read_text("utf-8"))
     except (OSError, ValueError):
@@ -33,9 +33,9 @@ def evaluation_of(run_folder: Path, checkpoint: str = "", split: Split | None = 
 
 
 def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
-    """The confidence at which an evaluation found F1 highest, and the NMS that it was found with.
+    """The confidence with the highest F1 in the evaluation of validation images, with the NMS that it was found with.
 
-    None without one on validation images (or on those of no split, or all). Earlier versions had one file for all.
+    An evaluation of all images, or of those without a split, serves as well. None if there is neither.
     """
     found = evaluation_of(run_folder, checkpoint) or {}
     if found.get("split") in (Split.TRAIN, Split.TEST):
@@ -50,13 +50,16 @@ def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
 
 
 def chosen_before(run_folder: Path, checkpoint: str, split: Split | None) -> OperatingPoint | None:
-    """What test images are judged at: the best point of the validation images. None for others, or without one."""
+    """The point to judge test images at: the best point of the validation images. None for other
+    splits, or without one.
+    """
     return best_point(run_folder, checkpoint) if split is Split.TEST else None
 
 
 def point_of(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
-    """What was kept with the run, else its best point; None: nobody has judged it, so as its detector's authors do.
+    """The operating point that was kept with the run, or else its best point.
 
-    WorkbenchError if what was kept is damaged.
+    None if the run was not evaluated: then the detector's published values apply. WorkbenchError if the kept one is
+    damaged.
     """
     return operating_point.read(run_folder, checkpoint) or best_point(run_folder, checkpoint)

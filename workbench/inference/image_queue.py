@@ -177,7 +177,7 @@ def _ordered(wish: Wish, kept: Kept, rows: NDArray[np.int64]) -> Queue:
 
 
 def queue_file(run_folder: Path, checkpoint: Path) -> Path:
-    """Where it is kept what this checkpoint saw. WorkbenchError if it is gone."""
+    """The file for what this checkpoint saw. WorkbenchError if the checkpoint is gone."""
     try:
         return run_folder / "queue" / f"{digest(checkpoint)[:24]}-{VERSION}.npz"
     except OSError as error:
@@ -185,12 +185,12 @@ def queue_file(run_folder: Path, checkpoint: Path) -> Path:
 
 
 def mark(file: Path) -> str:
-    """Another one for a file of another name, size or time. OSError if it is not there."""
+    """A text that differs for files of another name, size or time of change. OSError if the file is not there."""
     return hashlib.blake2b(f"{file.name}|{stamp(file)}".encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
 def load(file: Path) -> Kept:
-    """Nothing, if there is no such file or it is damaged: it can be seen again."""
+    """What was kept; an empty Kept if the file is missing or damaged, as everything can be looked at again."""
     try:
         both = [name for key in _NAMES for name in (key, f"{key}_rows")]
         uncertain, features, *found = npz.read(file, "uncertain", "features", *both)
@@ -208,9 +208,10 @@ _NAMES = ("digests", "marks")
 
 
 def save(file: Path, kept: Kept) -> None:
-    """Replace the file. Nothing, if the run's folder has gone: it was renamed or deleted meanwhile.
+    """Replace the file. If the run's folder is gone (renamed or deleted), nothing is written.
 
-    Where it can't be written, on a full disk or in a project that is read only, it is seen again another time.
+    If it can't be written (full disk, read-only project), which is only logged, the images are looked at again another
+    time.
     """
     if not file.parent.parent.is_dir():
         return

@@ -39,7 +39,7 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What decides about the results: a job with another order is another job."""
+    """All that decides about the results: a job with another order is another job."""
 
     checkpoint: str
     digest: str  # of the checkpoint's bytes
@@ -60,7 +60,7 @@ class Order:
         return OperatingPoint(self.confidence, self.own, self.iou, cast(Kind, self.kind), self.limit)
 
     def differences(self, other: Order) -> str:
-        """In words, the first few; "" for none."""
+        """The first few differences in words; "" if there are none."""
         words = []
         for name, word in WORDS.items():
             before, now = getattr(self, name), getattr(other, name)
@@ -139,7 +139,7 @@ def read(folder: Path) -> Job | None:
 
 
 def fingerprints(listed: Listed) -> tuple[str, ...]:
-    """Of its videos; "" of one that can't be read."""
+    """The fingerprints of the videos listed; "" for a video that can't be read."""
     found = []
     for _, file in listed.videos:
         try:
@@ -150,7 +150,9 @@ def fingerprints(listed: Listed) -> tuple[str, ...]:
 
 
 def check_videos(job: Job) -> None:
-    """WorkbenchError if a video is another than when the job began: a recording was replaced by the next."""
+    """WorkbenchError if a video is not the one that the job began with, such as a recording that
+    was replaced by the next.
+    """
     if not job.fingerprints:
         return
     now = fingerprints(job.listed)
@@ -178,9 +180,9 @@ def shards(output: Path) -> dict[Shard, Path]:
 
 
 def going_on(output: Path, shard: Shard, order: Order, *, fresh: bool, pictures: bool) -> Job | None:
-    """The job to go on with, None if a new one begins. WorkbenchError if another one's results are there.
+    """The job to go on with, or None to begin a new one. WorkbenchError if the folder has results of another job.
 
-    `fresh`: they go, and so do those of another number of shards.
+    `fresh`: those results are removed, also those of another number of shards.
     """
     for other, folder in shards(output).items():
         if other.of != shard.of and fresh:
@@ -208,7 +210,7 @@ def going_on(output: Path, shard: Shard, order: Order, *, fresh: bool, pictures:
 
 
 def put_aside(folder: Path) -> None:
-    """The parts of a shard that is begun anew, so that what it wrote is known: see out_folder.clear."""
+    """Move the parts of a shard that is begun anew aside: they tell which files it wrote (see out_folder.clear)."""
     parts.put_aside(folder, folder.parent / EARLIER)
 
 

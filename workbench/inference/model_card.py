@@ -28,10 +28,9 @@ OTHERS = ", those below their label's confidence at the end: they removed none o
 
 
 def suggested(run_folder: Path, checkpoint: str = "") -> dict[str, Any]:
-    """Export settings by name: of the point at which the run is used (evaluated.py); none: as published.
+    """Settings for an export by name, taken from the point at which the run is used (evaluated.py); {} without one.
 
-    NMS that lowers scores can't be put into a file: the published one stays. WorkbenchError if what was kept is
-    damaged.
+    Soft NMS can't be put into a file, so the published kind stays. WorkbenchError if the kept point is damaged.
     """
     point = point_of(run_folder, checkpoint)
     if point is None:
@@ -44,7 +43,7 @@ def suggested(run_folder: Path, checkpoint: str = "") -> dict[str, Any]:
 
 
 def licence_of(detector: Detector, header: CheckpointHeader | None) -> str:
-    """What is known of the licence where nobody states one: that of the weights it was begun from."""
+    """What can be said of the licence if nobody states one: that of the published weights it was begun from."""
     begun = str(header.provenance.get("begun from", "")) if header else ""
     published = detector.pretrained
     if begun and published is not None and published.url.rpartition("/")[2] == Path(begun).name:

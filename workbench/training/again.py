@@ -25,7 +25,7 @@ NO_RUN = "There is no run to go on from yet. Train one on the Train page, then t
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """`run`: the folder of the run to go on from, None for the newest that has weights; `fresh`: not from these."""
+    """`run`: the folder of the run to go on from, None for the newest with weights. `fresh`: begin with new weights."""
 
     runs_folder: Path
     run: Path | None
@@ -44,7 +44,9 @@ class Again:
 
 
 def again(wish: Wish) -> Again:
-    """Loads torch. WorkbenchError where there is no such run, or its recipe can't be read."""
+    """What the next training would be, by the last one. Loads torch. WorkbenchError if there is no
+    such run or its recipe can't be read.
+    """
     found = runs.info(wish.run) if wish.run is not None else _newest(wish.runs_folder)
     if found is None or found.checkpoint is None:
         raise WorkbenchError(NO_RUN)
@@ -57,7 +59,7 @@ def _newest(folder: Path) -> runs.RunInfo | None:
 
 
 def request(document: Document, wanted: Again) -> Asked:
-    """To be begun at once, as its folder is made. WorkbenchError where too little is labelled to learn from."""
+    """A request to be trained at once: it makes the run's folder. WorkbenchError if too little is labelled to learn from."""
     check(document, wanted)
     anchors = wanted.anchors if wanted.recorded else document.anchors()
     folder = runs.new_folder(document.runs_folder, wanted.recipe.detector)
@@ -65,7 +67,7 @@ def request(document: Document, wanted: Again) -> Asked:
 
 
 def check(document: Document, wanted: Again) -> None:
-    """WorkbenchError where too little is labelled."""
+    """WorkbenchError if too little is labelled to learn from."""
     images, training = document.images(), wanted.recipe.training
     learns = images.in_split(Split.NONE) | images.in_split(Split.TRAIN)
     number = sum(int((images.in_state(state) & learns).sum()) for state in training.used_states())

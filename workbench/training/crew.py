@@ -32,14 +32,16 @@ Result = TypeVar("Result")
 
 
 def size_for(detector: Detector, batch: int, threads: int) -> int:
-    """How many members are of use. One for networks that draw at random: that would come in no certain order."""
+    """How many members are useful. Networks that draw at random get one, as several would draw in no fixed order."""
     if detector.samples or any(isinstance(module, _DropoutNd | DropBlock2d) for module in detector.modules()):
         return 1
     return max(1, min(threads, batch // FEWEST))
 
 
 def deal(images: int, most: int) -> list[slice]:
-    """As few parts as there must be of `most` images, alike to one image: a rest of a single one spoils batch norms."""
+    """Slices of at most `most` images, as few and as equal as possible: a last part of one image
+    would spoil batch norms.
+    """
     parts = -(-images // most)
     return [slice(images * part // parts, images * (part + 1) // parts) for part in range(parts)]
 
@@ -59,7 +61,7 @@ class Crew:
         return len(self.members)
 
     def work(self, job: Callable[[Detector, Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
-        """`job(member, part)` for every part, in order; as many at a time as there are members. Take them all."""
+        """Yields `job(member, part)` for each part, in order; members work at the same time. Iterate to the end."""
         if self._pool is None:
             for part in parts:
                 yield job(self.members[0], part)

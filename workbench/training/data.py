@@ -61,14 +61,14 @@ def load(
     snapshot: Snapshot, px: int, how: How, *, ignore_difficult: bool, threads: int, scratch: Path, control: Control,
     pictures: Sequence[tuple[Path, int]] = (), cache: Path | None = None, wish: str = "auto",
 ) -> Generator[Message, None, Dataset]:  # fmt: skip
-    """Read the images of `snapshot`, telling about progress and unreadable files; and return a Dataset.
+    """Read the images of `snapshot` and return a Dataset; yields messages about progress and unreadable files.
 
-    pictures: further images without boxes, and the number of what each shows.
-    `scratch` is a folder for the mapped file. `cache` is one for images that are kept for later trainings: always if
-    `wish` is "disk", never if it is "memory", else if reading them takes long or they don't fit into memory.
-    Returns early, with what was read, when asked to stop. A file that takes long is named, and one that has another
-    size now than the project knows: its boxes are taken as they are.
-    WorkbenchError if not a single image can be read.
+    `pictures`: further images without boxes, each with the number of what it shows. `scratch`: a folder for a mapped
+    file. `cache`: a folder for images that are kept for later trainings. It is used always if `wish` is "disk", never
+    if it is "memory", otherwise if reading takes long or the images don't fit into memory.
+
+    A file that takes long is named. So is one whose size differs from the project's; its boxes are taken as they are.
+    When asked to stop it returns early with what was read. WorkbenchError if not a single image can be read.
     """
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
     snapshot = with_pictures(snapshot, [file for file, _ in pictures])
@@ -149,7 +149,7 @@ class PixelStore:
             del self._since[index]
 
     def hanging(self, seconds: float) -> set[int]:
-        """Images that have been read for longer than this."""
+        """Indices of the images whose reading has taken longer than this, in seconds."""
         now = time.monotonic()
         return {index for index, since in self._since.copy().items() if now - since > seconds}
 
@@ -219,7 +219,9 @@ def _told(problems: dict[int, str]) -> str:
 
 
 def _changed(store: PixelStore) -> str:
-    """Which files were resized, turned or cropped since their boxes were drawn; empty if none."""
+    """A sentence about files that were resized, turned or cropped since their boxes were drawn; ""
+    if there are none.
+    """
     rows = sorted(store.fits)
     sizes = np.array([(store.snapshot.images[i].width, store.snapshot.images[i].height) for i in rows]).reshape(-1, 2)
     wanted = np.hstack(scales_and_offsets(sizes, store.px, store.how))

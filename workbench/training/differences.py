@@ -50,7 +50,9 @@ def between(before: Any, now: Any) -> Iterator[Difference]:
 
 
 def differences(recipe: Recipe) -> tuple[Difference, ...]:
-    """From the preset of the recipe's name, made for its detector; from its own file where none is called so."""
+    """What differs from the preset of the recipe's name (made for its detector), or from its own
+    file if none has that name.
+    """
     return of(_preset(recipe.name, recipe.detector) or recipe.untouched(), recipe)
 
 
@@ -62,7 +64,7 @@ def _preset(name: str, detector: str) -> Recipe | None:
 
 
 def of(before: Recipe, now: Recipe) -> tuple[Difference, ...]:
-    """Of two recipes for one detector; the network's settings first."""
+    """What differs between two recipes for one detector, the network's settings first."""
     own = between(before.detector_settings, now.detector_settings)
     return (*own, *between(before.training, now.training))
 

@@ -19,10 +19,10 @@ from workbench.training import record
 
 
 def trained_on(folder: Path, snapshot: Snapshot) -> int | None:
-    """Images of `snapshot` that the run in `folder` was trained on, or a run whose weights it began with.
+    """How many images of `snapshot` were learnt by the run in `folder`, or by a run whose weights it began with.
 
-    None where there is no record of it: imported weights, a checkpoint that was copied elsewhere. In a job: it reads
-    the data of the run, 0.1 s for 10,000 images.
+    None if there is no record of it: imported weights, or a checkpoint that was copied elsewhere. It reads the data of
+    the run (0.1 s for 10,000 images), so call it in a job.
     """
     parts = list(_parts(folder))
     return sum(_are_among(snapshot, parts)) if parts else None
@@ -87,11 +87,11 @@ def _parts(folder: Path) -> Iterator[Snapshot]:
 
 
 def before(start: Path, train: Snapshot, judges: Snapshot) -> str:
-    """What to think of the AP of a training on `train` that begins from the file `start`, judged by other images.
+    """A warning if the AP of a training on `train` will be too good, because the weights in `start` have learnt images
+    of `judges`; "" if they have learnt none of them, or nobody knows.
 
-    "" where the run that the file is of has learnt from none of them, or nobody knows. Those held out are dealt anew
-    with every image that is added, so they seldom are what a run before has not seen. Where no other images judge, AP
-    is told to be of the training images.
+    Images that are held out are dealt anew with every image added, so they are seldom those that an earlier run has not
+    seen. If the training images themselves are the judges, there is another message for that.
     """
     known = trained_on(start.parent, judges) if judges.files != train.files else None
     if not known:
@@ -107,14 +107,16 @@ ADVICE = "To judge it fairly, keep the same images in the validation split for b
 
 
 def sentence(name: str, learnt: int | None, images: int) -> str:
-    """What to think of numbers of the run `name` on so many images; "" where it has seen none, or nobody knows."""
+    """A warning that numbers of the run `name` on so many images are too good; "" if it has seen
+    none, or nobody knows.
+    """
     if not learnt:
         return ""
     return f"{_trained(name, learnt, images)} here, so its numbers are too good. {_ADVICE.format('it', 'it has not')}"
 
 
 def sentence_of_two(names: tuple[str, str], learnt: tuple[int | None, int | None], images: tuple[int, int]) -> str:
-    """The same of two runs: in one sentence where both have seen some."""
+    """The same warning for two runs, in one sentence if both have seen some of the images."""
     one, other = zip(names, learnt, images, strict=True)
     if not learnt[0] or not learnt[1]:
         return sentence(*one) or sentence(*other)

@@ -50,7 +50,9 @@ class Light:
 
 
 def drawn(random: np.random.Generator, settings: TrainingSettings, count: int) -> list[Light]:
-    """For `count` images. What a setting switches off draws nothing else, so that the rest stays as it was."""
+    """Changes of colour for `count` images. A setting that is off takes no random numbers, so that
+    all others stay as they were.
+    """
     if settings.colour_rule == "ssd":
         return _drawn_as_ssd(random, settings, count)
     hue = random.uniform(-settings.hue, settings.hue, count)
@@ -84,8 +86,10 @@ def _lights(*columns: NDArray[np.float64]) -> list[Light]:
 
 
 def tables(lights: Sequence[Light]) -> NDArray[np.uint8]:
-    """(n, 5, 256): what becomes of each level of red, green and blue first; then of hue, saturation and value; and,
-    after these, of red, green, blue again.
+    """(n, 5, 256): for each image tables of what becomes of each level, in the order of their use.
+
+    The first is for red, green and blue, the next three for hue, saturation and value, the last for red, green and
+    blue.
     """
     numbers = np.array([(one.hue, one.saturation, one.exposure, one.contrast, one.brightness) for one in lights])
     hue, saturation, exposure, contrast, brightness = numbers.reshape(-1, 5, 1).transpose(1, 0, 2)

@@ -32,15 +32,15 @@ class Meter:
         self._clear()
 
     def begin(self, step: int) -> None:
-        """A resumed run starts at this step."""
+        """Begin at this step, which is not 0 for a resumed run."""
         self._first_step = step
 
     def rest(self) -> None:
-        """What is measured next starts now."""
+        """Leave out the time since the last step: what is measured next starts now."""
         self._since, self._worked = time.monotonic(), time.process_time()
 
     def go_on(self) -> None:
-        """After a pause, which counts for nothing: what is left takes no longer for it."""
+        """End a pause, which does not count in the estimate of the time left."""
         self._began += time.monotonic() - self._since
         self.rest()
 

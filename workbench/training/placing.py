@@ -28,8 +28,8 @@ def parts(
 ) -> Doubles:  # fmt: skip
     """(P, 4) xyxy: the part of each piece's image that is seen, in shares of its sides; beyond 0..1 there is grey.
 
-    boxes_of: piece -> the boxes of its image (m, 4), in shares of its sides. picture_of: piece -> where in its image
-    the picture lies, without the grey of a letterbox. The order is SSD's: out, then in.
+    `boxes_of(piece)`: the boxes of its image (m, 4), in shares of its sides. `picture_of(piece)`: where the picture
+    lies in its image, without the grey of a letterbox. The order is that of SSD: first zoom out, then crop.
     """
     seen = np.tile(WHOLE, (count, 1))
     pictures = (
@@ -94,7 +94,9 @@ def placed(
     random: np.random.Generator, settings: TrainingSettings, seen: Doubles, window: NDArray[np.int64],
     split: NDArray[np.bool_], from_side: int, to_side: int,
 ) -> tuple[Doubles, Doubles]:  # fmt: skip
-    """Scale and shift (P, 2) of every piece. `split`: it fills a quarter of a mosaic, its `window` (P, 4)."""
+    """Scale and shift, (P, 2) each, of every piece. `split`: pieces that fill a quarter of a
+    mosaic, `window` (P, 4).
+    """
     count = len(window)
     zoom = (1 + settings.scale) ** random.uniform(-1, 1, (count, 1))
     aspect = (1 + settings.aspect) ** random.uniform(-0.5, 0.5, (count, 1))
@@ -113,11 +115,12 @@ def placed(
 def snapped(
     a: Doubles, b: Doubles, window: NDArray[np.int64], side: int
 ) -> tuple[Doubles, Doubles, NDArray[np.int64], NDArray[np.int64]]:
-    """Scale and shift (P, 2) so that whole pixels of an image of `side` pixels become whole pixels of its window.
+    """Scale and shift, (P, 2) each, moved so that whole pixels of an image of `side` pixels fill whole pixels of its
+    window.
 
-    And the pixels (P, 4) xyxy of the image that are seen, and (P, 4) xyxy where they come to lie; without area where
-    none is. A whole part is enlarged at a third of the cost of moving pixels by fractions; it moves by half a pixel at
-    the most.
+    Also the pixels of the image that are seen, and where they lie in the window: (P, 4) xyxy each, without area where
+    none are. Moving whole pixels takes a third of the time of interpolating between them, and shifts a piece by half a
+    pixel at most.
     """
     ends = np.sort(np.stack([b, a * side + b]), axis=0)
     low = np.rint(np.maximum(ends[0], window[:, :2]))

@@ -30,10 +30,10 @@ LOOKED_AT = 128  # images whose boxes are matched before the first step: RetinaN
 
 
 def parts(snapshot: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snapshot, list[Message]]:
-    """Training and validation images, and what a person should know about the choice.
+    """Training images, validation images, and what a person should know about the choice.
 
-    Without a validation split some training images are held out, the same ones for the same seed; if there are too
-    few, the training images themselves are evaluated. WorkbenchError if there is nothing to learn from.
+    Without a validation split some training images are held out, the same ones for the same seed. If there are too few
+    for that, the training images are evaluated. WorkbenchError if there is nothing to learn from.
     """
     if not snapshot.labels:
         raise WorkbenchError("The project has no labels. Add a label and draw some boxes first.")
@@ -93,7 +93,7 @@ def build(recipe: Recipe, labels: int, anchors: AnchorSet | None) -> Detector:
 
 
 def label_weights(data: Dataset, power: float) -> torch.Tensor:
-    """(C,) how much a box of each label counts: (boxes of the commonest label / its own) to this power, at most 10."""
+    """(C,) the weight of each label's boxes: (boxes of the commonest label / its own) to this power, at most 10."""
     counts = np.bincount(data.labels[~data.ignore], minlength=len(data.snapshot.labels))
     weights = (max(counts.max(initial=0), 1) / np.maximum(counts, 1)) ** power
     return torch.from_numpy(weights.clip(max=HEAVIEST).astype(np.float32))
@@ -169,7 +169,9 @@ def _learnt(
 def settled(
     settings: TrainingSettings, detector: Detector, images: int, judges: int, processes: int = 1
 ) -> tuple[TrainingSettings, list[Message]]:
-    """The settings as they are for so many images to learn from and to be judged by, and what was changed."""
+    """The settings adapted to the number of images to learn from (`images`) and to be judged by,
+    and messages about that.
+    """
     notes = []
     if detector.fixed_size and settings.sizes:
         settings = replace(settings, sizes=0.0)
@@ -187,7 +189,7 @@ def settled(
 
 
 def told(data: Dataset, plan: schedule.Plan, step: int, rate: float) -> str:
-    """A step (from 0), for a person who looks for what spoilt it."""
+    """A sentence about a step (from 0), for a person who looks for what spoilt it: its learning rate and images."""
     names = [data.snapshot.images[int(i)].name for i in plan.indices(step)]
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return f"It was at step {step + 1:,}, learning rate {rate:.3g}, on {', '.join(names[:NAMED])}{more}."

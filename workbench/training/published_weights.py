@@ -34,12 +34,12 @@ class Downloaded:
 
 
 def published() -> dict[str, Pretrained]:
-    """By detector."""
+    """The published weights by the detector's name."""
     return {name: kind.pretrained for name, kind in detectors.load_all() if kind.pretrained is not None}
 
 
 def of(detector: str) -> Pretrained:
-    """WorkbenchError if nothing is published for it."""
+    """The weights published for this detector. WorkbenchError if there are none."""
     found = detectors.load_all().get(detector).pretrained
     if found is None:
         names = ", ".join(published())
@@ -48,13 +48,13 @@ def of(detector: str) -> Pretrained:
 
 
 def kept_file(weights: Pretrained) -> Path:
-    """Where the file is, or will be: in the user's cache, under its own name."""
+    """The path of the downloaded file, there or not: in the user's cache, under its own name."""
     folder = Path(platformdirs.user_cache_dir("workbench", appauthor=False)) / "weights"
     return folder / weights.url.rpartition("/")[2]
 
 
 def download(weights: Pretrained) -> Iterator[Downloaded]:
-    """Fetch the file and put it in its place once its check sum is right. Close it to give up; nothing is left then."""
+    """Fetch the file; it is put in its place once its checksum is right. Closing the generator early leaves nothing."""
     file, digest, done = kept_file(weights), hashlib.sha256(), 0
     file.parent.mkdir(parents=True, exist_ok=True)
     try:

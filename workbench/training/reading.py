@@ -18,9 +18,10 @@ from workbench.training.runtime import Runtime
 def read(
     request: RunRequest, runtime: Runtime, threads: int, control: Control
 ) -> Generator[Event, None, tuple[Dataset, Dataset]]:
-    """Training and validation, at the largest side that each is seen at; early, with what was read, when asked to stop.
+    """Read the training and the validation images, each at the largest side that the run shows them at.
 
-    WorkbenchError if nothing of the one or the other can be read, or there is nothing to learn from.
+    When asked to stop it returns early with what was read. WorkbenchError if there is nothing to learn from, or none of
+    the images of either kind can be read.
     """
     settings, own = request.recipe.training, request.recipe.detector_settings
     kind = detectors.load_all().get(request.recipe.detector)

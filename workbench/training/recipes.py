@@ -175,13 +175,13 @@ def read(file: Path) -> Recipe:
 
 
 def plain(detector: str) -> Recipe:
-    """The detector with its own defaults and no training to speak of: what imported weights have."""
+    """A recipe of the detector's defaults and no particular training, for imported weights."""
     kind = detectors.load_all().get(detector).settings_class
     return Recipe(detector, detector, "", detector, kind(), TrainingSettings())
 
 
 def find(text: str) -> Recipe:
-    """A preset by name or a recipe by the path of its file, as the command line takes either."""
+    """The preset of this name, or the recipe in the file of this path, as the command line takes either."""
     return read(Path(text)) if text.endswith(".toml") else preset(text)
 
 

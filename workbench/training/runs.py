@@ -152,9 +152,10 @@ def stamps(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def outline(folder: Path) -> tuple[Event, ...]:
-    """The events of a run, of all Progress only the newest, as the last: a long run has a hundred thousand of them.
+    """The events of a run, but of all Progress only the newest, at the end: long runs have a hundred thousand.
 
-    Read again only if the file has changed: 50 runs of 20,000 steps take 1.5 s, and are listed at each save of another.
+    The file is read again only if it has changed: 50 runs of 20,000 steps take 1.5 s, and are listed whenever one
+    saves.
     """
     file = folder / EVENTS
     try:

@@ -59,8 +59,8 @@ class Runtime:
         return [Message("warning", self.passed_over), why] if self.passed_over else [why]
 
     def left(self, error: Exception) -> bool:
-        """Whether this process alone has come to an end by `error`. Then the others wait for it in vain, and it must
-        end without waiting for them, with an exit code that ends them too.
+        """Whether this process alone has ended by `error`. The others then wait for it in vain, so
+        it must end without waiting for them, with an exit code that ends them too.
         """
         return False
 
@@ -68,17 +68,19 @@ class Runtime:
         return self.precision.autocast(self.device)
 
     def seed(self, seed: int, step: int) -> None:
-        """Before each step: what is drawn in it depends on nothing that was drawn before, as by a network that the
-        window builds on another page, and nothing of it need be saved. Each process draws other numbers.
+        """Seed torch before each step, differently in each process.
+
+        What a step draws then depends on nothing that was drawn before (a network that the window builds on another
+        page draws, too), and no random state needs to be saved.
         """
         torch.manual_seed(int(np.random.SeedSequence((seed, step, self.rank)).generate_state(1)[0]))
 
     def asker(self) -> Asker | None:
-        """How a step's numbers are asked of the device, to be read later; None where they are read at once."""
+        """How to ask the device for a step's numbers, to read them later; None if they are read at once."""
         return Ring(self.device) if self.device.type == "cuda" else None
 
     def wrap(self, network: nn.Module) -> nn.Module | None:
-        """The network to call so that gradients are averaged over the processes; None where there is but one."""
+        """A module that also averages the gradients over all processes; None if there is one process."""
         return None
 
     def part(self, count: int) -> slice:
@@ -100,14 +102,14 @@ class Runtime:
         torch.manual_seed(seed)
 
     def agree(self, wish: int) -> int:
-        """The greatest of what the processes wish."""
+        """The highest of the processes' wishes."""
         return wish
 
     def check_same(self, value: str, what: str) -> None:
         """WorkbenchError if the processes have different values, that is, not the same `what`."""
 
     def share(self, make: Callable[[], T]) -> T:
-        """What `make` gives in the main process, in all of them; a WorkbenchError from it is raised in all."""
+        """Call `make` in the main process and return its result in all of them; a WorkbenchError is raised in all."""
         return make()
 
     def gather(self, value: T) -> list[T]:
@@ -122,7 +124,7 @@ class Runtime:
 
     @contextlib.contextmanager
     def in_turn(self) -> Iterator[None]:
-        """Within it the first process of each machine comes first, so that the others find on disk what it made."""
+        """Within it the first process of each machine goes first, so that the others find on disk what it made."""
         yield
 
     def rng(self) -> tuple[Tensor, Tensor | None]:

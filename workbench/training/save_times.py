@@ -12,7 +12,7 @@ AGREE_EVERY = 50  # steps after which several processes ask one another
 
 
 class SaveTimes:
-    """`begin` after each save, and where the training begins."""
+    """Decides when to save. Call `begin` when the training begins and after each save."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime

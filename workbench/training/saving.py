@@ -69,7 +69,9 @@ def header(
 
 
 def begun_from(start: Path | None) -> str:
-    """The file's name; of a run's checkpoint with the run's, as all of them are called alike."""
+    """The name of the file that a run began from; for a checkpoint of a run with the run's name, as
+    all are called alike.
+    """
     if start is None:
         return ""
     return f"{start.parent.name}/{start.name}" if (start.parent / EVENTS).is_file() else start.name
@@ -107,7 +109,9 @@ def save_weights(file: Path, average: Average, about: CheckpointHeader) -> Saved
 
 
 def restore(state: State, stepper: Stepper, average: Average) -> Standing:
-    """Put what was saved back into network and optimiser; and where the training stood. Each step is seeded anew."""
+    """Put a saved state back into network, average and optimiser; returns where the training stood.
+    (Each step seeds torch.)
+    """
     stepper.detector.load_state_dict(state.detector)
     average.detector.load_state_dict(state.average)
     stepper.optimizer.load_state_dict(_for(stepper.optimizer, state.optimizer))
@@ -122,9 +126,9 @@ def restore(state: State, stepper: Stepper, average: Average) -> Standing:
 
 
 def as_before(settings: TrainingSettings, state: State | None) -> TrainingSettings:
-    """The settings with which a run goes on that was lengthened, also in another number of processes.
+    """The settings of a run that goes on after prepare.settled() lengthened it, also in another number of processes.
 
-    Those of an extended run were written into its recipe, and stand.
+    Those of an extended run were written into its recipe and need no change.
     """
     if state is None or not (state.batch and settings.least_steps):
         return settings
@@ -132,8 +136,8 @@ def as_before(settings: TrainingSettings, state: State | None) -> TrainingSettin
 
 
 def _for(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> dict[str, Any]:
-    """What was saved, to be computed as this device does it: a run may go on on another one, where only torch's fused
-    optimisers look by themselves whether a step may be taken.
+    """The optimiser's saved state, computed as this device does it: a run may go on on another
+    device, and only torch's fused optimisers check by themselves whether a step may be taken.
     """
     pairs = zip(saved["param_groups"], optimizer.param_groups, strict=True)
     return {**saved, "param_groups": [{**theirs, "fused": own["fused"]} for theirs, own in pairs]}

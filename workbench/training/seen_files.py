@@ -27,19 +27,19 @@ class Known:
 
 
 class Files:
-    """What is known of the files of a project. Safe in threads: two that ask for one file may both read it."""
+    """What is known of a project's files. Safe in threads, though two that ask for one file may both read it."""
 
     def __init__(self) -> None:
         self._known: dict[_Key, Known] = {}
         self._lock = threading.Lock()
 
     def known(self, file: Path, window: Window | None) -> Known | None:
-        """None for a file that was not read yet, or was changed since. Reads nothing but its size and time."""
+        """What is known of the file without reading it; None if it was not read yet or has changed since."""
         key = _key(file, window)
         return self._look(file, window) if key is None else self._known.get(key)
 
     def look(self, file: Path, window: Window | None) -> Known:
-        """Read the file, if it is not known."""
+        """What is known of the file; it is read if need be."""
         return self.known(file, window) or self._look(file, window)
 
     def unknown(self, files: Sequence[Path], window: Window | None) -> list[Path]:

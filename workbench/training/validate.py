@@ -74,7 +74,9 @@ def losses(
     detector: Detector, data: Dataset, indices: NDArray[np.int64], runtime: Runtime, batch: int, control: Control,
     threads: int = 1,
 ) -> NDArray[np.float32] | None:  # fmt: skip
-    """The loss of each of these images, in evaluation mode; in the main process. None when asked to stop meanwhile."""
+    """The loss of each of these images in evaluation mode, in the main process only. None if asked
+    to stop meanwhile.
+    """
     parts = [indices[first : first + batch] for first in range(0, len(indices), batch)]
     own, device = parts[runtime.rank :: runtime.world], runtime.device
     with cards.exactly(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "judge") as pool:
@@ -87,7 +89,7 @@ def losses(
 def _fitting(
     look: Callable[[NDArray[np.int64]], list[T]], device: torch.device
 ) -> Callable[[NDArray[np.int64]], list[T]]:
-    """The same function of images; where memory does not hold them, it gets the halves one after the other."""
+    """`look`, which is given the two halves one after the other where memory does not hold all images."""
 
     def looked(indices: NDArray[np.int64]) -> list[T]:
         try:
@@ -143,7 +145,9 @@ def _drawing_apart(device: torch.device) -> Iterator[None]:
 
 
 def _dealt_back(everyones: Sequence[list[list[T]]], parts: int) -> list[T]:
-    """In the order of the images: process r had the parts r, r + R, ... Nothing where nothing was gathered."""
+    """The results in the order of the images; process r had the parts r, r + R, ... Empty where
+    nothing was gathered.
+    """
     count = len(everyones)
     return [one for part in range(parts) for one in everyones[part % count][part // count]] if everyones else []
 

@@ -40,7 +40,8 @@ class _Content:
 
 
 def start(detector: Detector, file: Path, labels: Sequence[str], former: Former = ()) -> Message:
-    """Fill `detector`, made for `labels`, with what fits of `file`, and say what did. Refused if nothing fits.
+    """Fill `detector`, made for `labels`, with what fits of `file`, and return a message that says what did. Refused if
+    nothing fits.
 
     `former`: names that the labels had before, by which the file may know them.
     """
@@ -67,15 +68,17 @@ def _alike(detector: Detector, theirs: AnchorSet) -> bool:
 
 
 def own_anchors(request: RunRequest) -> AnchorSet | None:
-    """Those of begun_anchors(); a run that goes on has those that it was started with."""
+    """The anchors of a run: those of begun_anchors(), or those that it was started with if it goes on."""
     return request.anchors if request.resume else begun_anchors(request.recipe, request.anchors, request.start)
 
 
 def begun_anchors(recipe: Recipe, chosen: AnchorSet | None, start: Path | None) -> AnchorSet | None:
-    """The anchors that were chosen or, with Darknet's own weights to begin from, the published ones as they are.
+    """The anchors to train with: those chosen, or else those that the weights in `start` were trained with.
 
-    What a file says of boxes is in anchors of so many pixels, whatever the input side: 0.68 times as large, as other
-    trainings at 416 px have those of YOLOv4's 608, they made all boxes so much smaller. Refused for a damaged file.
+    That is for files with a Darknet network's published anchors, which are then taken as they are, in pixels and
+    whatever the input side. Scaled to it (YOLOv4's are for 608 px; at 416 px 0.68 times as large) all boxes came out
+    that much smaller, as the file's numbers are relative to the anchors. None: the detector's own. Refused for a
+    damaged file.
     """
     if chosen is not None or start is None:
         return chosen
@@ -189,7 +192,9 @@ def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Pat
 
 
 def import_run(file: Path, recipe: Recipe, names: Sequence[str], folder: Path) -> Path:
-    """The same as a run in the project's folder of runs, so that every page knows it; returns the run's folder."""
+    """As import_weights(), but as a run in the project's folder of runs, so that every page knows
+    it. Returns its folder.
+    """
     run = runs.new_folder(folder, f"{recipe.detector}-imported")
     try:
         done = import_weights(file, recipe, names, run / BEST)
@@ -215,7 +220,7 @@ def import_run(file: Path, recipe: Recipe, names: Sequence[str], folder: Path) -
 
 
 def published_names(file: Path, recipe: Recipe) -> tuple[str, ...]:
-    """The labels of a published file or of a checkpoint of ours, which know their own; empty if it is neither."""
+    """The labels of a published file or a checkpoint of ours, which both know them; empty for other files."""
     if Path(file).suffix == ".safetensors":
         return tuple(label.name for label in checkpoint.read_header(Path(file)).labels)
     published = detectors.load_all().get(recipe.detector).pretrained

@@ -18,19 +18,21 @@ BACKGROUND, BETWEEN = -1, -2
 
 
 def overlaps(boxes: Tensor, real: Tensor, anchors: Tensor) -> Tensor:
-    """IoU (M, N); -1 for boxes that are not to be found, `real` (M,) False."""
+    """IoU (M, N) of boxes and anchors; -1 for boxes that are not to be found (`real` (M,) False)."""
     return torch.where(real[:, None], box_iou(boxes.float(), anchors), -1.0)
 
 
 def all_overlaps(targets: Targets, anchors: Tensor) -> list[Tensor]:
-    """`overlaps` of every image."""
+    """overlaps() for every image."""
     real = matching.real(targets)
     return [overlaps(boxes, one, anchors) for boxes, one in zip(targets.boxes, real, strict=True)]
 
 
 @torch.no_grad()
 def roles(targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
-    """What becomes of every anchor whose `matches` (B, N) are a box, BACKGROUND or BETWEEN; no crowd is background."""
+    """What each anchor is to the loss, by its `matches` (B, N): a box, BACKGROUND or BETWEEN. In a
+    crowd region none is background.
+    """
     positive = matches >= 0
     _, share = matching.best_overlap(anchors.expand(len(matches), -1, 4), targets)
     background = (matches == BACKGROUND) & (share <= matching.CROWD_SHARE)
@@ -38,9 +40,11 @@ def roles(targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
 
 
 def match(iou: Tensor, high: float, low: float, *, keep_best: bool) -> Tensor:
-    """(N,) the box of each anchor: above `high` the one that it overlaps most, below `low` BACKGROUND, else BETWEEN.
+    """(N,) the box of each anchor: the one it overlaps most if by more than `high`, BACKGROUND if by less than `low`,
+    else BETWEEN.
 
-    keep_best: the anchors that overlap a box most of all answer, however little, for the box *they* overlap most.
+    keep_best: the anchors that overlap some box most of all answer too, however small the overlap, for the box that
+    *they* overlap most.
     """
     if not iou.shape[0]:
         return torch.full((iou.shape[1],), BACKGROUND, dtype=torch.int64, device=iou.device)
@@ -53,7 +57,9 @@ def match(iou: Tensor, high: float, low: float, *, keep_best: bool) -> Tensor:
 
 
 def match_defaults(iou: Tensor, threshold: float) -> Tensor:
-    """SSD's: as `match` at one threshold, and each box has the anchor that overlaps it most, the last box winning."""
+    """SSD's rule: match() at one threshold, and each box also gets the anchor that overlaps it
+    most. If two boxes want the same one, the last wins.
+    """
     found = match(iou, threshold, threshold, keep_best=False)
     boxes, anchors = iou.shape
     if not boxes:

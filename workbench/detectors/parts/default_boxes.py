@@ -67,7 +67,7 @@ class DefaultBoxHead(nn.Module):
         return (self._match(targets) >= 0).sum()
 
     def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
-        """See Detector. Without outputs it is not known which negatives are the hardest. `size` is the head's own."""
+        """See Detector. Without outputs the hardest negatives are unknown. `size` must be the head's own."""
         matches = self._match(targets)
         label = None if raw is None else self._label_loss(self.split(raw)[0], targets, matches)
         return foreign.told(
@@ -112,7 +112,7 @@ class DefaultBoxHead(nn.Module):
 
 
 def outputs(network: Any, images: Tensor) -> Raw:
-    """Of a network with torchvision's names for its parts: its label layers' outputs, then its box layers'."""
+    """The outputs of a network with torchvision's names for its parts: of its label layers, then of its box layers."""
     maps = list(network.backbone(images).values())
     labels, boxes = network.head.classification_head.module_list, network.head.regression_head.module_list
     return (
@@ -131,7 +131,7 @@ def padded(targets: Targets) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Taught:
-    """What each prior is to learn; where it has no box, its own place, some label, and a weight of 1."""
+    """What each prior learns. A prior without a box has its own place, an arbitrary label and a weight of 1."""
 
     positive: Tensor  # (B, N) whether it has a box
     boxes: Tensor  # (B, N, 4) xyxy
@@ -140,7 +140,9 @@ class Taught:
 
 
 def taught(targets: Targets, matches: Tensor, priors: Tensor, label_weights: Tensor) -> Taught:
-    """For matches (B, N), the index of the true box or a negative number, priors (N, 4) and label_weights (C,)."""
+    """What each prior learns. matches (B, N): the index of its box or a negative number; priors (N,
+    4); label_weights (C,).
+    """
     positive, index = matches >= 0, matches.clamp(min=0)
     boxes, labels = padded(targets)
     truth = boxes.gather(1, index[..., None].expand(-1, -1, 4))

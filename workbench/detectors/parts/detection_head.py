@@ -109,16 +109,19 @@ class DetectionHead(nn.Module):
         return Candidates(out.boxes.flatten(1, 2), scores.clamp(max=1).flatten(1, 2))
 
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
-        """One row per cell that answers. Which of its boxes does depends on the network's outputs: 0 stands here."""
+        """One row per cell that answers. Its anchor is always 0: which of the cell's boxes answers
+        depends on the outputs.
+        """
         cell, counted = self._cells(targets)
         image, box = counted.nonzero(as_tuple=True)
         place, zero = cell[image, box], torch.zeros_like(image)
         return Assignment(image, zero, place // self.side, place % self.side, zero, box)
 
     def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
-        """See Detector. Without outputs it is known which cells answer, not which of a cell's boxes: the first stands.
+        """See Detector. Without outputs it is known which cells answer, but not which box of a cell; the first is
+        shown.
 
-        `size` is that of the head, which takes no other.
+        `size` must be that of the head, which takes no other.
         """
         each, grids = self.box_count, ((self.side, self.side),)
         layout = laid("cell", cells(grids, [each], (self.px, self.px)), grids, [each])

@@ -37,7 +37,7 @@ class Targets:
     pictures: Tensor | None = None  # (B,) int64: what a picture without boxes shows, -1 for images with boxes
 
     def only(self, images: slice) -> Targets:
-        """Those of some of the images."""
+        """The targets of some of the images."""
         pictures = None if self.pictures is None else self.pictures[images]
         return Targets(self.boxes[images], self.labels[images], self.ignore[images], pictures)
 
@@ -67,7 +67,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Assignment:
-    """Which prior answers for which box, for "what the trainer sees": one row per positive."""
+    """Which prior answers for which box, by the detector's own rules: one row per positive."""
 
     image: Tensor  # (P,) int64
     level: Tensor  # (P,)
@@ -79,10 +79,10 @@ class Assignment:
 
 @dataclass(frozen=True)
 class LabelRows:
-    """How the rows of an output layer belong to the labels, so that weights can go over to other labels.
+    """Which rows of an output layer belong to which label, so that weights can go over to other labels.
 
-    Rows: `groups` times (`before` rows for no label in particular, then one per label), each `repeat` times; and
-    `after` more that belong to no label.
+    There are `groups` times (`before` rows for no label in particular, then one row per label), each row `repeat`
+    times; and `after` more rows at the end that belong to no label.
     """
 
     groups: int
@@ -96,7 +96,7 @@ class LabelRows:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Published weights that a detector can start from: a file that a person has, or lets be downloaded."""
+    """Published weights that a detector can start from. A person has the file, or lets it be downloaded."""
 
     url: str  # its name ends in the first eight digits of its SHA-256, before the suffix
     megabytes: float
@@ -123,7 +123,7 @@ class Head(Protocol):
 
     @property
     def rows(self) -> tuple[LabelRows, ...]:
-        """Of each of the detector's `outs`."""
+        """The rows of each of the detector's `outs`."""
         ...
 
 
@@ -196,9 +196,8 @@ class Detector(nn.Module):
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Named terms, each a scalar averaged over images (not over cells); their sum is minimised.
 
-        "box" and "label" are among them, and it makes the `explained.Roles` that explained() tells.
-
-        Detectors with `shared_divisor` divide by the batch's positives instead, as their authors do.
+        "box" and "label" are among them. It makes the `explained.Roles` that explained() shows. Detectors with
+        `shared_divisor` divide by the positives of the whole batch instead, as their authors do.
         """
         return self.head.loss(raw, targets)
 
@@ -207,13 +206,13 @@ class Detector(nn.Module):
         return self.head.candidates(raw)
 
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
-        """Positives for `targets` at network input `size` (H, W)."""
+        """The positives for `targets` at network input `size` (H, W)."""
         return self.head.assignment(targets, size)
 
     def positives(self, targets: Targets, size: tuple[int, int]) -> Tensor:
-        """() how many there are in assignment(), where the targets are. Asked of those with `shared_divisor`.
+        """() the number of rows of assignment(), on the targets' device. Asked of detectors with `shared_divisor`.
 
-        Where it is counted on the device, no step of several parts waits for a graphics card.
+        A head that counts on the device saves a training step of several parts from waiting for the graphics card.
         """
         count = getattr(getattr(self, "head", None), "positives", None)
         if count is None:
@@ -221,10 +220,10 @@ class Detector(nn.Module):
         return cast(Tensor, count(targets))
 
     def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
-        """What the loss makes of every prior at network input `size` (H, W), by the loss's own code.
+        """What the loss makes of every prior at network input `size` (H, W), computed by the loss's own code.
 
-        `raw`: what forward() gave for these images; without it only what does not depend on it is told. Call it
-        without gradients. WorkbenchError where a plugin's detector does not tell.
+        `raw`: what forward() returned for these images; without it, only what does not depend on outputs is known. Call
+        it without gradients. WorkbenchError if a plugin's detector lacks it.
         """
         tell = getattr(getattr(self, "head", None), "explained", None)
         if tell is None:
@@ -234,7 +233,7 @@ class Detector(nn.Module):
 
     @property
     def anchor_need(self) -> AnchorNeed | None:
-        """None for detectors without anchors."""
+        """How many anchors it takes and which level uses which; None for detectors without anchors."""
         return self.head.need
 
     def label_rows(self) -> dict[str, LabelRows]:
@@ -243,17 +242,17 @@ class Detector(nn.Module):
 
     @property
     def later_multiply_adds(self) -> int:
-        """Multiplications of one image in candidates(), where a second network works there."""
+        """Multiplications in candidates() for one image, if a second network works there."""
         return 0
 
     def weigh_labels(self, weights: Tensor) -> None:
-        """Let boxes of label i count weights[i] > 0 times as much: (C,), kept in buffers called label_weights."""
+        """Make a box of label i count weights[i] > 0 times as much. (C,), kept in buffers called label_weights."""
         for buffer in self._label_weights():
             buffer.copy_(weights)
 
     @property
     def weighs_labels(self) -> bool:
-        """Whether it has such buffers."""
+        """Whether weigh_labels() has an effect."""
         return bool(self._label_weights())
 
     def _label_weights(self) -> list[Tensor]:

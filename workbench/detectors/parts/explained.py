@@ -104,7 +104,9 @@ def _reasons(
 
 
 def laid(kind: str, boxes: Tensor, grids: Grids, per_cell: Sequence[int]) -> Layout:
-    """The places of boxes (N, 4) that lie in the order (level, row, column, anchor)."""
+    """The Layout of boxes (N, 4) that lie in the order (level, row, column, anchor). per_cell:
+    anchors in a cell of each level.
+    """
     parts = []
     for level, ((rows, columns), each) in enumerate(zip(grids, per_cell, strict=True)):
         place = torch.cartesian_prod(torch.arange(rows), torch.arange(columns), torch.arange(each)).view(-1, 3)

@@ -60,10 +60,10 @@ def freeze_norms(network: nn.Module) -> None:
 
 
 def map_sizes(backbone: nn.Module, px: int) -> Grids:
-    """Rows and columns of each of the backbone's maps for an input of `px` pixels; nothing is computed.
+    """Rows and columns of each of the backbone's maps for an input of `px` pixels, found without computing anything.
 
-    Also sets the stride of convolutions that see a map of a single cell to 1. They give the same, but torch's bfloat16
-    on the CPU (2.14, oneDNN) fills the gradients of strided ones with what lies in memory.
+    Also sets the stride of convolutions that see a map of a single cell to 1. The result is the same, but torch's
+    bfloat16 on the CPU (2.14, oneDNN) leaves uninitialised memory in the gradients of strided ones.
     """
     empty = {
         name: torch.empty_like(tensor, device="meta")
@@ -119,7 +119,9 @@ def grids_of(maps: Sequence[Tensor]) -> Grids:
 
 
 def halved(size: tuple[int, int], finest: int, levels: int) -> Grids:
-    """Rows and columns of a pyramid's maps for an input of `size` (H, W), `finest` pixels per cell of the first."""
+    """Rows and columns of a pyramid's maps for an input of `size` (H, W); the first map has
+    `finest` pixels per cell.
+    """
     grids = [(size[0] // finest, size[1] // finest)]
     while len(grids) < levels:
         grids.append((-(-grids[-1][0] // 2), -(-grids[-1][1] // 2)))
@@ -127,7 +129,7 @@ def halved(size: tuple[int, int], finest: int, levels: int) -> Grids:
 
 
 def placed(matches: Tensor, grids: Grids, per_cell: Sequence[int]) -> Assignment:
-    """One row per box that answers: matches (B, N), the index of the true box or a negative number."""
+    """The assignment of matches (B, N): the index of the box that each prior answers for, negative for none."""
     image, slot = (matches >= 0).nonzero(as_tuple=True)
     counts = torch.tensor([rows * columns * each for (rows, columns), each in zip(grids, per_cell, strict=True)])
     ends = counts.cumsum(0)
@@ -142,7 +144,9 @@ def told(
     kind: str, boxes: Tensor, grids: Grids, per_cell: Sequence[int], matches: Tensor, roles: Roles, *, whole: bool,
     targets: Targets, real: Tensor, why: Callable[[int, int], str], note: str = "",
 ) -> Explained:  # fmt: skip
-    """For matches (B, N) as `placed` takes them. `whole`: the negatives are known, without a `note` why not."""
+    """The Explained of matches (B, N), as placed() takes them. `whole`: the negatives are known;
+    otherwise `note` says why not.
+    """
     image, prior = roles.positive.nonzero(as_tuple=True)
     found = explain(
         laid(kind, boxes, grids, per_cell), (image, prior, matches[image, prior]), roles, targets, real, why,
@@ -152,10 +156,10 @@ def told(
 
 
 def pretrained(weights: Any, *, background: bool, norm_eps: float | None = None) -> Pretrained:
-    """What torchvision says of a published file: a member of one of its weights enums.
+    """The Pretrained of a member of one of torchvision's weights enums.
 
-    background: whether the file's first label, "__background__", is the network's own. norm_eps: what the file's
-    batch norms add to variances, if it isn't what the network's own do.
+    background: whether the file's first label, "__background__", is a label of the network. norm_eps: what the file's
+    batch norms add to variances, if it differs from what the network's add.
     """
     labels = tuple(weights.meta["categories"])
     return Pretrained(

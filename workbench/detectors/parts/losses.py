@@ -21,7 +21,7 @@ ALPHA_EPS = 1e-6  # Darknet's, in the denominator of CIoU's alpha
 
 
 def iou_loss(predicted: Tensor, truth: Tensor, kind: str) -> Tensor:
-    """1 - IoU, GIoU, DIoU or CIoU: (..., 4) against (..., 4) -> (...). Differentiable by autograd."""
+    """1 - IoU, GIoU, DIoU or CIoU of boxes (..., 4) with boxes (..., 4) -> (...). Differentiable by autograd."""
     sides, truth_sides = predicted[..., 2:] - predicted[..., :2], truth[..., 2:] - truth[..., :2]
     common = _product(_overlap(predicted, truth).clamp(min=0))
     union = _product(sides) + _product(truth_sides) - common
@@ -43,9 +43,10 @@ def iou_loss(predicted: Tensor, truth: Tensor, kind: str) -> Tensor:
 
 
 def _product(sides: Tensor) -> Tensor:
-    """(..., 2) -> (...). To learn the gradient of prod(), torch waits for a graphics card to say whether a side is 0.
+    """(..., 2) -> (...), without prod(), whose gradient makes torch wait for the graphics card to say whether a side is
+    0.
 
-    On the processor it stays, as its gradient differs in the last digit, and with it every training so far.
+    On the processor prod() stays: the gradient differs in the last digit, and with it every training so far.
     """
     return sides.prod(-1) if sides.device.type == PROCESSOR else sides[..., 0] * sides[..., 1]
 
@@ -70,10 +71,10 @@ def coordinate_loss(numbers: Tensor, encoded: Tensor, area: Tensor, *, activated
 
 
 def pull(numbers: Tensor, wanted: Tensor, activated: bool) -> Tensor:
-    """What it costs that a probability is not the one wanted: cross-entropy of a logit.
+    """The cost of a probability that is not the one wanted: the cross-entropy of a logit.
 
-    Of an `activated` number, which is the probability itself, half the squared error: the gradient that Darknet gives
-    it is the difference, which its logistic activation then multiplies by p (1 - p).
+    `activated` numbers are probabilities themselves. Their cost is half the squared error, whose gradient is the
+    difference, as Darknet has it; its logistic activation then multiplies that by p (1 - p).
     """
     if activated:
         return (numbers - wanted).square() / 2
@@ -92,14 +93,14 @@ def focal_weight(probability: Tensor, wanted: Tensor, gamma: float, alpha: float
 
 
 def hardest(loss: Tensor, eligible: Tensor, most: Tensor) -> Tensor:
-    """(B, N) bool: the `most` (B,) eligible entries of each row with the highest loss (online hard example mining)."""
+    """(B, N) bool: in each row the `most` (B,) eligible entries with the highest loss (online hard example mining)."""
     ranked = torch.where(eligible, loss, -math.inf).argsort(dim=1, descending=True)
     rank = torch.empty_like(ranked).scatter_(1, ranked, torch.arange(loss.shape[1], device=loss.device).expand_as(loss))
     return eligible & (rank < most[:, None])
 
 
 def with_gradient(value: Tensor, logits: Tensor, delta: Tensor) -> Tensor:
-    """`value` (...) as a number, -`delta` (..., 4) as its gradient with respect to `logits` (..., 4)."""
+    """A tensor with the values `value` (...), whose gradient with respect to `logits` (..., 4) is -`delta` (..., 4)."""
     lever = (logits * delta.detach()).sum(-1)
     return value.detach() - (lever - lever.detach())
 

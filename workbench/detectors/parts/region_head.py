@@ -86,7 +86,7 @@ class RegionHead(YoloHead):
     def _judged_by(
         self, logits: Tensor, targets: Targets, answers: Taught, grid: priors.Priors
     ) -> tuple[Roles, Tensor]:  # fmt: skip
-        """What becomes of every prior; and (B, N) which are neither a box's nor in an ignore region."""
+        """The role of every prior; and (B, N) which are neither a box's nor in an ignore region."""
         iou, share = matching.best_overlap(coding.decode_all(logits, grid), targets)
         free = ~answers.positive & (share <= matching.CROWD_SHARE)
         if targets.pictures is not None:  # of which it is not known where something is
@@ -116,7 +116,7 @@ class RegionHead(YoloHead):
         return Taught(boxes, labels, slots, counted[..., 0], self.label_weights[labels], positive)
 
     def _pull(self, logits: Tensor, wanted: Tensor) -> Tensor:
-        """How much it costs that sigmoid(logits) is not `wanted`, by either published loss (rule 11)."""
+        """The cost of sigmoid(logits) not being `wanted`, by either published loss (rule 11)."""
         if self.region.sigmoid_squares:
             return (logits.sigmoid() - wanted).square() / 2
         return functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")

@@ -18,7 +18,7 @@ COUNTERS = ("num_batches_tracked", SEEN)  # no weights: whether they go over is 
 
 @dataclass(frozen=True)
 class Transferred:
-    """What went over. Counted in tensors of the detector."""
+    """What was taken over, counted in tensors of the detector."""
 
     taken: int
     total: int
@@ -97,7 +97,7 @@ def _pairs(theirs: Sequence[str] | None, ours: Sequence[str]) -> list[tuple[int,
 def _labels_of(
     layer: str, wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], rows: LabelRows
 ) -> int | None:  # fmt: skip
-    """How many labels a file's output layer was made for; None if it is another kind of layer."""
+    """The number of labels that a file's output layer was made for; None if the layer does not fit at all."""
     pairs = [(slot, tensors.get(name)) for name, slot in wanted.items() if name.rpartition(".")[0] == layer]
     counts = {
         None if found is None or found.shape[1:] != slot.shape[1:] else
@@ -111,7 +111,7 @@ def _labels_of(
 def _take_rows(
     slot: Tensor, found: Tensor, rows: LabelRows, labels: int, theirs: int, pairs: list[tuple[int, int]]
 ) -> set[int]:
-    """Copy what belongs to no label and to the labels in `pairs`; returns our indices of those."""
+    """Copy the rows of no label and those of the labels in `pairs`; returns our indices of these labels."""
     parts = []
     for tensor, count in ((slot, labels), (found, theirs)):
         whole = tensor[: tensor.shape[0] - rows.after] if rows.after else tensor

@@ -31,7 +31,7 @@ class WordTree:
         return tuple(numbers[parent] for parent in self.parents)
 
     def path(self, node: int) -> tuple[int, ...]:
-        """The node, its parent, and so on up to the root's child."""
+        """The node, its parent, and so on up to a child of the root."""
         found = []
         while node >= 0:
             found.append(node)
@@ -54,7 +54,7 @@ def flat(labels: int) -> WordTree:
 
 
 def read(text: str) -> WordTree:
-    """What to_text() wrote. WorkbenchError with the line if it is not that."""
+    """The inverse of to_text(). WorkbenchError with the line if the text is not valid."""
     names: list[str] = []
     parents: list[int] = []
     labels: dict[int, int] = {}

@@ -58,7 +58,7 @@ def split_of_name(file: Path) -> Split | None:
 
 
 def sniffed(path: Path, suffix: str, is_own: Callable[[Path], bool]) -> float:
-    """1 if the file, or one of the first 20 with this suffix below the folder, is a format's own, else 0."""
+    """1 if the file, or one of the first 20 files with this suffix below the folder, is of the format, else 0."""
     try:
         files = [path] if path.is_file() else files_below(path, suffix)[:20]
         return 1.0 if any(map(is_own, files)) else 0.0
@@ -87,12 +87,12 @@ def files_below(folder: Path, suffix: str) -> list[Path]:
 
 
 def shown(file: Path, root: Path) -> str:
-    """How remarks name a file: relative to what the user gave, where possible."""
+    """A file's name in remarks: relative to what the user gave, where possible."""
     return file.relative_to(root).as_posix() if file != root and file.is_relative_to(root) else file.name
 
 
 def is_labelled(snapshot: Snapshot, index: int) -> bool:
-    """Whether a written file should speak of this image: it has boxes, or a person said that it has none."""
+    """Whether an exported file should describe this image: it has boxes, or a person said that it has none."""
     done = snapshot.images[index].state in FINISHED
     return done or bool(snapshot.offsets[index + 1] > snapshot.offsets[index])
 

@@ -199,13 +199,14 @@ class Unsuitable(WorkbenchError):
 class Exporter(Protocol):
     """One file format.
 
-    It has one of three ways to be read back. `runtime`, one of runtimes.KINDS: the file is opened by its own library in
-    a process of its own. `fill(file, detector)`, which puts the weights of a file that can't run by itself into a
-    detector. `opened(file)`, which gives the file as a Run, run the way a stranger would. The first of them counts.
+    A file is read back in one of three ways; the first that a format has counts. `runtime`, a key of
+    runtime_child.OPENERS: its own library opens the file in a process of its own. `fill(file, detector)` puts the
+    weights of a file that can't run by itself into a detector. `opened(file)` returns the file as a Run, as anybody
+    would run it.
 
-    It may also have: `flexible` True, if it heeds Card.batch and Card.size, otherwise it gets those of one image of
-    the trained size. `beside(source)`, further texts by the names of their files. `unfit(kind)`, why it can't hold any
-    detector of this class, "" where it can: the Export page does not offer it then.
+    Optional: `flexible`, True if it heeds Card.batch and Card.size; otherwise it gets those of one image of the trained
+    size. `beside(source)`: further texts by file name. `unfit(kind)`: why it can't hold any detector of this class, ""
+    if it can; the Export page does not offer it then.
     """
 
     title: ClassVar[str]  # as people write it
