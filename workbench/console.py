@@ -22,6 +22,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Column, Table
 from rich.text import Text
 
+from workbench.stopping import closed_signal, ways_to_stop
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -167,24 +169,6 @@ def _shown(value: Any) -> str:
     return "-" if value is None else printable(str(value)).replace("[", "\\[")
 
 
-def ways_to_stop() -> list[int]:
-    """The signals that ask a long job to end: Ctrl-C, SIGTERM, and SIGHUP of a session that closed, unless by nohup.
-
-    On Windows Ctrl-Break: by nothing else does a program ask another there, what Python calls SIGTERM ends it at once.
-    """
-    ways: list[int] = [signal.SIGINT, signal.SIGTERM]
-    if (asked := getattr(signal, "SIGBREAK", None)) is not None:
-        ways.append(asked)
-    closed = _closed()
-    return ways if closed is None or signal.getsignal(closed) is signal.SIG_IGN else [*ways, closed]
-
-
-def _closed() -> int | None:
-    """Windows has none."""
-    found: int | None = getattr(signal, "SIGHUP", None)
-    return found
-
-
 @contextlib.contextmanager
 def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[None]:
     """`ways_to_stop` set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C interrupts.
@@ -194,11 +178,11 @@ def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[
 
     def ask(number: int, _: object) -> None:
         if stop.is_set():
-            if patient or number == _closed():  # systemd sends SIGHUP right after SIGTERM
+            if patient or number == closed_signal():  # systemd sends SIGHUP right after SIGTERM
                 return
             raise KeyboardInterrupt
         stop.set()
-        if number == _closed():  # nobody is there to read it
+        if number == closed_signal():  # nobody is there to read it
             return
         err.print("Stopping after this step; a checkpoint is being written. Ctrl-C again to break off.")
 

@@ -42,7 +42,7 @@ def die(how):
     window().session.select_image(document.images()[1].id)
     if how == "abort":
         os.abort()
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), {"kill": signal.SIGKILL, "term": signal.SIGTERM, "hup": signal.SIGHUP}[how])
 
 def tell():
     session = window().session
@@ -101,6 +101,16 @@ def test_after_a_crash_the_next_start_says_so_and_shows_the_same_image(
     assert f": {why}. Your edits are on disk; Help > Log tells more." in told[0]
     code, seen = run("")
     assert (code, seen) == (0, {"project": "", "image": "", "told": []}), "that start ended by itself"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["term", "hup"])
+def test_a_system_that_shuts_down_and_a_terminal_that_closes_end_the_window_in_order(tmp_path: Path, how: str) -> None:
+    """What is trained is saved then, as by Ctrl-C: the window was gone at once, and with it what was not saved."""
+    write_photographs(tmp_path / "photographs", ["a.png", "b.png"])
+    Document.create(tmp_path / "project", tmp_path / "photographs").close()
+    assert run(how, tmp_path / "project") == (0, {})
+    assert run("")[1]["told"] == []
 
 
 def test_a_training_that_a_kill_ended_is_told_with_it(tmp_path: Path, qtbot: QtBot) -> None:

@@ -31,6 +31,7 @@ from workbench.core import words
 from workbench.core.detections import KINDS
 from workbench.core.former_names import Former, names_now
 from workbench.errors import WorkbenchError
+from workbench.stopping import ways_to_stop
 
 if TYPE_CHECKING:
     from workbench.inference.events import PredictionsSaved
@@ -364,7 +365,7 @@ def _stopping(patient: bool = False) -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, ask) for number in console.ways_to_stop()}
+    before = {number: signal.signal(number, ask) for number in ways_to_stop()}
     try:
         yield stop
     finally:

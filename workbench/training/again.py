@@ -59,7 +59,9 @@ def _newest(folder: Path) -> runs.RunInfo | None:
 
 
 def request(document: Document, wanted: Again) -> Asked:
-    """A request to be trained at once: it makes the run's folder. WorkbenchError if too little is labelled to learn from."""
+    """A request to be trained at once: it makes the run's folder. WorkbenchError if too little is labelled to learn
+    from.
+    """
     check(document, wanted)
     anchors = wanted.anchors if wanted.recorded else document.anchors()
     folder = runs.new_folder(document.runs_folder, wanted.recipe.detector)

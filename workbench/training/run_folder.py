@@ -20,8 +20,8 @@ def log(folder: Path, runtime: Runtime) -> record.EventLog | record.NoLog:
 
 @contextlib.contextmanager
 def locked(folder: Path, runtime: Runtime) -> Iterator[None]:
-    """Hold the lock of a run's folder, which is made, and keep the machine awake. WorkbenchError if another program has the
-    folder or it can't be made.
+    """Hold the lock of a run's folder, which is made, and keep the machine awake. WorkbenchError if another program has
+    the folder or it can't be made.
     """
     if not runtime.main:
         yield

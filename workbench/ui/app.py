@@ -52,6 +52,7 @@ def run(project: Path | None) -> int:
     keep_no_sources()
     from PySide6.QtWidgets import QApplication
 
+    from workbench.stopping import ways_to_stop
     from workbench.ui import crashes, preferences, theme
     from workbench.ui.main_window import MainWindow
 
@@ -70,7 +71,8 @@ def run(project: Path | None) -> int:
         window.open(project)
     QTimer.singleShot(_CALM, lambda: _painted(window))
     # Python sees a signal only between its own instructions: an empty timer gives it the chance.
-    signal.signal(signal.SIGINT, lambda *_: window.closing.at_once())
+    for number in ways_to_stop():
+        signal.signal(number, lambda *_: window.closing.at_once())
     awake = QTimer(interval=250)
     awake.timeout.connect(lambda: None)
     awake.start()

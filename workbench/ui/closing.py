@@ -61,7 +61,7 @@ class Closing(QObject):
         session.job_ended.connect(self._ended)
 
     def at_once(self) -> None:
-        """Ctrl-C in the terminal: what is trained is stopped and kept without a question."""
+        """Ctrl-C, or the end of the terminal or the system: what is trained is stopped and kept without a question."""
         self._asks = False
         self._window.close()
 

@@ -1,0 +1,23 @@
+"""The signals by which a terminal or the system asks this program to end, in the window as on the command line."""
+
+from __future__ import annotations
+
+import signal
+
+
+def ways_to_stop() -> list[int]:
+    """The signals that ask a long job to end: Ctrl-C, SIGTERM, and SIGHUP of a session that closed, unless by nohup.
+
+    On Windows Ctrl-Break: by nothing else does a program ask another there, what Python calls SIGTERM ends it at once.
+    """
+    ways: list[int] = [signal.SIGINT, signal.SIGTERM]
+    if (asked := getattr(signal, "SIGBREAK", None)) is not None:
+        ways.append(asked)
+    closed = closed_signal()
+    return ways if closed is None or signal.getsignal(closed) is signal.SIG_IGN else [*ways, closed]
+
+
+def closed_signal() -> int | None:
+    """SIGHUP; None on Windows, which has none."""
+    found: int | None = getattr(signal, "SIGHUP", None)
+    return found
