@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QSignalBlocker, Signal, Slot
+from PySide6.QtWidgets import QComboBox
 
 from workbench.training import runs
 from workbench.training.runs import RunInfo
@@ -32,6 +33,29 @@ def place_of(run: RunInfo | None, found: Sequence[RunInfo]) -> int:
     if run.name in names:
         return names.index(run.name)
     return starts.index(run.started) if run.started and run.started in starts else -1
+
+
+def list_runs(picker: QComboBox, found: Sequence[RunInfo], place: int) -> None:
+    """Offer these runs, which are the items' data, with that at `place` chosen; no signal is emitted."""
+    with QSignalBlocker(picker):
+        picker.clear()
+        for run in found:
+            picker.addItem(f"{run.name} ({run.state})", run)
+        picker.setCurrentIndex(max(place, 0))
+
+
+def list_checkpoints(picker: QComboBox, run: RunInfo | None) -> None:
+    """Offer the best and the last weights of a run, the files being the items' data; no signal is emitted.
+
+    What was chosen before, best or last, stays.
+    """
+    chosen = picker.currentText()
+    with QSignalBlocker(picker):
+        picker.clear()
+        for word, file in (("best", run.best), ("last", run.last)) if run is not None else ():
+            if file is not None:
+                picker.addItem(word, file)
+        picker.setCurrentIndex(max(picker.findText(chosen), 0))
 
 
 class TrainedRuns(QObject):

@@ -38,7 +38,7 @@ from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.trained_runs import TrainedRuns, place_of, say_none
+from workbench.ui.trained_runs import TrainedRuns, list_checkpoints, list_runs, place_of, say_none
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.open_folder import open_folder
@@ -216,12 +216,7 @@ class ExportPage(Page):
         wanted = (None if looked is self._inspected else looked, self._chosen_run())
         places = [place for run in wanted if (place := place_of(run, usable)) >= 0]
         self._inspected = looked
-        self._run.blockSignals(True)
-        self._run.clear()
-        for run in usable:
-            self._run.addItem(f"{run.name} ({run.state})", run)
-        self._run.setCurrentIndex(places[0] if places else 0)
-        self._run.blockSignals(False)
+        list_runs(self._run, usable, places[0] if places else 0)
         self._run_changed()
 
     def _chosen_run(self) -> RunInfo | None:
@@ -232,14 +227,7 @@ class ExportPage(Page):
     def _run_changed(self) -> None:
         run = self._chosen_run()
         self._run.setToolTip(f"{self._run.currentText()}\n{RUN_HELP}")
-        chosen = self._checkpoint.currentText()
-        self._checkpoint.blockSignals(True)
-        self._checkpoint.clear()
-        for word, file in (("best", run.best), ("last", run.last)) if run is not None else ():
-            if file is not None:
-                self._checkpoint.addItem(word, file)
-        self._checkpoint.setCurrentIndex(max(self._checkpoint.findText(chosen), 0))
-        self._checkpoint.blockSignals(False)
+        list_checkpoints(self._checkpoint, run)
         if run is None:
             return
         if self._folder.text() in ("", self._suggested):

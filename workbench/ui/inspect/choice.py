@@ -14,7 +14,7 @@ from workbench.core.image_table import ImageTable
 from workbench.core.project import FINISHED, Split
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
-from workbench.ui.trained_runs import place_of
+from workbench.ui.trained_runs import list_checkpoints, list_runs, place_of
 from workbench.ui.widgets.elided import ElidedCombo
 
 _HELD_OUT = "held out"
@@ -103,14 +103,9 @@ class Choice(QWidget):
         """Offer these runs, which have a checkpoint; the chosen one stays if it is among them, if by another name."""
         chosen = self.run
         names, place = [run.name for run in found], place_of(chosen, found)
-        self._run.blockSignals(True)
-        self._run.clear()
-        for run in found:
-            self._run.addItem(f"{run.name} ({run.state})", run)
-        self._run.setCurrentIndex(max(place, 0))
-        self._run.blockSignals(False)
+        list_runs(self._run, found, place)
         if chosen is not None and chosen.name in names:
-            self._list_checkpoints()
+            list_checkpoints(self._checkpoint, self.run)
         else:  # its files lie elsewhere
             self._run_changed()
         if self._wanted in names:
@@ -136,17 +131,7 @@ class Choice(QWidget):
         if not first and self._split.currentData() != chosen:
             self.changed.emit()  # it has no images any more
 
-    def _list_checkpoints(self) -> None:
-        run, chosen = self.run, self._checkpoint.currentText()
-        self._checkpoint.blockSignals(True)
-        self._checkpoint.clear()
-        for word, file in (("best", run.best), ("last", run.last)) if run is not None else ():
-            if file is not None:
-                self._checkpoint.addItem(word, file)
-        self._checkpoint.setCurrentIndex(max(self._checkpoint.findText(chosen), 0))
-        self._checkpoint.blockSignals(False)
-
     @Slot()
     def _run_changed(self) -> None:
-        self._list_checkpoints()
+        list_checkpoints(self._checkpoint, self.run)
         self.changed.emit()

@@ -194,7 +194,6 @@ class TrainPage(Page):
 
     @Slot(object)
     def _load_failed(self, error: object) -> None:
-        self._loading = None
         if isinstance(error, WorkbenchError):
             self._setup.loading.setText(error.sentence)
 
