@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from workbench.core import strict_json
 from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
-from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.createml_json import IMAGE_KEYS, LIST_KEYS, CreateMLImage, parse_createml
 from workbench.formats.parts.json_values import is_small
@@ -36,7 +34,7 @@ from workbench.formats.parts.layout import (
     without_folders,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parsed, read_bytes
+from workbench.formats.parts.report import none_found, parsed
 
 _FILE = "_annotations.createml.json"  # as Roboflow calls it
 _RECORD = (
@@ -135,6 +133,7 @@ class _Reader(DataSetReader):
     """One reading of a Create ML file, or of folders with one each."""
 
     apart = ("annotations",)
+    beside_images = True  # as labelImg writes them
 
     def read(self) -> Reading:
         read: list[ReadImage] = []
@@ -147,22 +146,9 @@ class _Reader(DataSetReader):
         return self.report.reading("createml", self.path, tuple(labels), read, self.lookup)
 
     def files(self) -> list[Path]:
-        """The files to read, also damaged ones that are called like one of them: they must be told."""
-        if self.path.is_file():
-            return [self.path]
-        chosen, images = [], set[Path]()
-        for file in files_below(self.path, ".json"):
-            if _is_createml(file) or "createml" in file.name.lower():
-                chosen.append(file)
-                continue
-            images = images or {image.with_suffix("") for image in self.lookup.files}
-            name = shown(file, self.root)
-            try:
-                if file.with_suffix("") in images:  # labelImg names it as the image
-                    strict_json.parse(read_bytes(file, name), name)
-                self.report.say("read", name, "Not a Create ML file; it was not read.", kind="other files, not read")
-            except Refused as error:
-                self.report.damage(error)
+        chosen = self.own_files(
+            ".json", "Create ML", lambda file: _is_createml(file) or "createml" in file.name.lower()
+        )
         if not chosen and not self.report.broken:
             sentence, others = f"there is no Create ML file in {self.path}", files_below(self.path, ".json")
             raise none_found(sentence, self.path, others, self.root, parse_createml)

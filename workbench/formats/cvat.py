@@ -87,7 +87,8 @@ class _Reader(DataSetReader):
         self.homes: set[Path] = set()  # the folders of the documents
 
     def read(self) -> Reading:
-        read = parsed(self.files(), self.root, parse_cvat, self.report)
+        files = self.own_files(".xml", "CVAT", lambda file: _is_cvat(file) or file.name.lower() == _FILE)
+        read = parsed(files, self.root, parse_cvat, self.report)
         for file, one in read:
             for level, sentence, line, kind in one.remarks:
                 self.report.say(level, shown(file, self.root), sentence, line, kind)
@@ -101,19 +102,6 @@ class _Reader(DataSetReader):
         images += self.bare_images(images)
         labels = dict.fromkeys(label for _, one in read for label in one.labels)
         return self.report.reading("cvat", self.path, tuple(labels), images, self.lookup)
-
-    def files(self) -> list[Path]:
-        """The files to read, also damaged ones that are called like CVAT's: they must be told."""
-        if self.path.is_file():
-            return [self.path]
-        chosen = []
-        for file in files_below(self.path, ".xml"):
-            name = shown(file, self.root)
-            if _is_cvat(file) or file.name.lower() == _FILE:
-                chosen.append(file)
-            else:
-                self.report.say("read", name, "Not a CVAT file; it was not read.", kind="other files, not read")
-        return chosen
 
     def image(self, image: CvatImage, file: Path, is_project: bool) -> ReadImage:
         if not is_portable(image.name):

@@ -18,11 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from workbench.core import strict_json
 from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, is_portable, leads_out
 from workbench.core.project import FLAGS, Snapshot, Split, State
-from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.labelme_json import SHAPE_KEYS, TOP_KEYS, LabelMeFile, parse_labelme
@@ -92,9 +90,10 @@ class _Reader(DataSetReader):
     """One reading of a LabelMe file or of a folder of them."""
 
     apart = _APART
+    beside_images = True
 
     def read(self) -> Reading:
-        files = parsed(self.files(), self.root, parse_labelme, self.report)
+        files = parsed(self.own_files(".json", "LabelMe", _is_labelme), self.root, parse_labelme, self.report)
         if not files and not self.report.broken:
             sentence = f"there are no LabelMe files in {self.path}"
             others = files_below(self.path, ".json")
@@ -103,25 +102,6 @@ class _Reader(DataSetReader):
         self.tell_shapes([one for _, one in files])
         read += self.bare_images(read)
         return self.report.reading("labelme", self.path, self.labels(read), read, self.lookup)
-
-    def files(self) -> list[Path]:
-        """The files to read. One that is no JSON at all but has its image beside it is damaged, and must be told."""
-        if self.path.is_file():
-            return [self.path]
-        chosen, images = [], set[Path]()
-        for file in files_below(self.path, ".json"):
-            if _is_labelme(file):
-                chosen.append(file)
-                continue
-            images = images or {image.with_suffix("") for image in self.lookup.files}
-            name = shown(file, self.root)
-            try:
-                if file.with_suffix("") in images:
-                    strict_json.parse(read_bytes(file, name), name)
-                self.report.say("read", name, "Not a LabelMe file; it was not read.", kind="other files, not read")
-            except Refused as error:
-                self.report.damage(error)
-        return chosen
 
     def image(self, file: Path, one: LabelMeFile) -> ReadImage:
         name = shown(file, self.root)

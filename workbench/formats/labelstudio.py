@@ -94,7 +94,10 @@ class _Reader(DataSetReader):
     """One reading of a Label Studio file or of a folder of them."""
 
     def read(self) -> Reading:
-        files = parsed(self.files(), self.root, parse_labelstudio, self.report)
+        own = self.own_files(
+            ".json", "Label Studio", lambda file: _is_labelstudio(file) or bool(_NAMED.fullmatch(file.name))
+        )
+        files = parsed(own, self.root, parse_labelstudio, self.report)
         if not files and not self.report.broken:
             sentence = f"there is no Label Studio file in {self.path}"
             others = files_below(self.path, ".json")
@@ -106,19 +109,6 @@ class _Reader(DataSetReader):
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
         labels = dict.fromkeys([*self.listed(used, [file for file, _ in files]), *used])
         return self.report.reading("labelstudio", self.path, tuple(labels), images, self.lookup)
-
-    def files(self) -> list[Path]:
-        """The files to read, also damaged ones that are called like one of them: they must be told."""
-        if self.path.is_file():
-            return [self.path]
-        chosen = []
-        for file in files_below(self.path, ".json"):
-            name = shown(file, self.root)
-            if _is_labelstudio(file) or _NAMED.fullmatch(file.name):
-                chosen.append(file)
-            else:
-                self.report.say("read", name, "Not a Label Studio file; it was not read.", kind="other files, not read")
-        return chosen
 
     def image(self, image: TaskImage, file: Path) -> ReadImage:
         name = shown(file, self.root)

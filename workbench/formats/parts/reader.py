@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from workbench.core import strict_json
 from workbench.core.image_lookup import ImageLookup
 from workbench.core.project import Split, State
+from workbench.errors import Refused
 from workbench.formats import ReadImage, ReadSettings
-from workbench.formats.parts.layout import shown, split_of_folders
-from workbench.formats.parts.report import Report
+from workbench.formats.parts.layout import files_below, shown, split_of_folders
+from workbench.formats.parts.report import Report, read_bytes
 
 
 class DataSetReader:
     """One reading of a file or folder, `path`; formats derive theirs. `root` is the folder of the data set."""
 
     apart: Sequence[str] = ()  # folders of annotation files beside those of images, in lower case: not the root
+    beside_images = False  # whether its JSON files lie beside their images and are called like them
 
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
         """`images`: more folders that the images may lie in."""
@@ -24,6 +28,34 @@ class DataSetReader:
         folder = path if path.is_dir() else path.parent
         self.root = folder.parent if folder.name.lower() in self.apart else folder
         self.lookup = ImageLookup([self.root, *images])
+
+    def own_files(self, suffix: str, title: str, is_own: Callable[[Path], bool]) -> list[Path]:
+        """The files to read: `path` itself, or those below it that are the format's own; the others are told.
+
+        `is_own` also takes damaged files that are called like the format's own: they must be refused, not left out.
+        """
+        if self.path.is_file():
+            return [self.path]
+        chosen = []
+        for file in files_below(self.path, suffix):
+            if is_own(file):
+                chosen.append(file)
+            else:
+                self._tell_other(file, title)
+        return chosen
+
+    def _tell_other(self, file: Path, title: str) -> None:
+        name = shown(file, self.root)
+        try:
+            if self.beside_images and file.with_suffix("") in self._stems:  # what is no JSON at all is damaged, then
+                strict_json.parse(read_bytes(file, name), name)
+            self.report.say("read", name, f"Not a {title} file; it was not read.", kind="other files, not read")
+        except Refused as error:
+            self.report.damage(error)
+
+    @functools.cached_property
+    def _stems(self) -> frozenset[Path]:
+        return frozenset(image.with_suffix("") for image in self.lookup.files)
 
     def bare_images(
         self, read: Sequence[ReadImage], folder: str = "", split_of: Callable[[Path], Split | None] | None = None
