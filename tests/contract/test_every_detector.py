@@ -266,7 +266,7 @@ def test_outputs_beyond_all_reason_give_a_finite_loss(name: str) -> None:
 
 
 def test_on_a_card_its_tensors_are_made_there_and_none_is_waited_for(name: str) -> None:
-    """But by what draws samples, whose number depends on the data."""
+    """But by what draws samples, whose number depends on the data. And Apple's cards have all that is asked for."""
     detector = build(name)
     with Card() as card:
         detector.to(CARD)
@@ -275,9 +275,10 @@ def test_on_a_card_its_tensors_are_made_there_and_none_is_waited_for(name: str) 
         raw = detector(pictures)
         terms, best = detector.loss(raw, wanted), detector.candidates(raw).best(100)
         number = detector.positives(wanted, (PX, PX)) if detector.shared_divisor else None
-        waits = card.found.copy()
+        waits, not_apples = card.found.copy(), card.not_apples.copy()
         answers = detector.assignment(wanted, (PX, PX))
     assert detector.samples or waits == {}
+    assert not_apples == {}
     assert all(isinstance(tensor, There) for tensor in (*terms.values(), *best))
     assert all(term.shape == () for term in terms.values())
     assert number is None or int(number.here) == len(answers.image) > 0

@@ -24,6 +24,7 @@ from tests.training.waits import ASKING, asker, by_mask, hidden
 CARD = torch.device("meta")  # the one whose tensors autograd takes without a driver
 INDEXING = ("aten.index.", "aten.index_put", "aten._index_put", "aten._unsafe_index")
 MOVING = ("aten._to_copy", "aten.copy_", "aten._foreach_copy_")
+EXTREMES = ("amin", "amax", "min", "max")
 
 
 class MixedDevicesError(RuntimeError):
@@ -54,11 +55,16 @@ class There(Tensor):
 
 
 class Card(TorchDispatchMode):
-    """`found`: how often the processor would wait, by the function of the program that asked, and for what."""
+    """`found`: how often the processor would wait, by the function of the program that asked, and for what.
+
+    `not_apples`: the same of operations that Apple's cards lack or did wrongly: numbers of 64 bits with a fraction, the
+    least or greatest integer in scatter_reduce (pytorch/pytorch #141948) and of integers of 64 bits at all (#191104).
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.found: Counter[str] = Counter()
+        self.not_apples: Counter[str] = Counter()
         self._patch = pytest.MonkeyPatch()
 
     def __enter__(self) -> Card:
@@ -97,6 +103,8 @@ class Card(TorchDispatchMode):
         found = func(*tree_map(_held, args), **tree_map(_held, kwargs))
         if not (onto == CARD or (there and onto is None)):
             return found
+        if _is_not_apples(name.split(".")[1].rstrip("_"), given, list(_tensors([found]))):
+            self.not_apples[f"{asker()}: {name}"] += 1
         own = {id(tensor.here): tensor for tensor in there}  # an operation in place gives its tensor back
         return tree_map(lambda one: own[id(one)] if id(one) in own else _lifted(one), found)
 
@@ -118,6 +126,13 @@ class Card(TorchDispatchMode):
     def _count(self, what: str) -> None:
         if who := asker():
             self.found[f"{who}: {what}"] += 1
+
+
+def _is_not_apples(name: str, given: list[Tensor], found: list[Tensor]) -> bool:
+    if any(tensor.dtype == torch.float64 for tensor in found):
+        return True
+    integers = bool(given) and not given[0].is_floating_point()
+    return integers and (name == "scatter_reduce" or (name in EXTREMES and given[0].dtype == torch.int64))
 
 
 def _there(tensor: Tensor) -> bool:

@@ -66,9 +66,9 @@ def match_defaults(iou: Tensor, threshold: float) -> Tensor:
         return found
     value, best = iou.max(dim=1)
     slots = torch.where(value > 0, best, anchors)
-    order = torch.arange(boxes, device=iou.device)
-    forced = found.new_full((anchors + 1,), -1).scatter_reduce_(0, slots, order, "amax")[:-1]
-    return torch.where(forced >= 0, forced, found)
+    order = torch.arange(boxes, device=iou.device, dtype=matching.ORDER)
+    forced = order.new_full((anchors + 1,), -1).scatter_reduce_(0, slots, order, "amax")[:-1]
+    return torch.where(forced >= 0, forced.long(), found)
 
 
 def why_none(targets: Targets, anchors: Tensor, image: int, box: int, noun: str = "anchor") -> str:

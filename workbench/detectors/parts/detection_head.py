@@ -145,7 +145,7 @@ class DetectionHead(nn.Module):
         column, row = centres.floor().long().clamp(0, self.side - 1).unbind(-1)
         cell, count = row * self.side + column, self.side**2
         wanted = torch.where(matching.real(targets), cell, count)
-        order = torch.arange(cell.shape[1], device=cell.device).expand_as(cell)
+        order = torch.arange(cell.shape[1], device=cell.device, dtype=matching.ORDER).expand_as(cell)
         table = order.new_full((len(cell), count + 1), cell.shape[1])
         first = table.scatter_reduce_(1, wanted, order, "amin").gather(1, wanted) == order
         return cell, first & (wanted < count)

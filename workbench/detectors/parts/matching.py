@@ -16,6 +16,7 @@ from workbench.detectors.parts.detector import Targets
 from workbench.detectors.parts.priors import Priors
 
 CROWD_SHARE = 0.5  # of a prior or a prediction: with more of it inside an ignore region it is not called background
+ORDER = torch.float32  # of a box among others: in scatter_reduce, Apple's cards find no least or greatest integer
 BOXES_AT_ONCE = 32  # of M, in the prior-against-box IoU: bounds memory at N x 32 numbers per image
 
 
@@ -65,7 +66,7 @@ def _cell(centre: Tensor, stride: Tensor, count: Tensor) -> Tensor:
 def owners(matches: Matches, count: int) -> Tensor:
     """(B, M, K) bool: true for the last box of each slot, so that a slot with several boxes is counted once."""
     batch, boxes, pairs = matches.slots.shape
-    order = torch.arange(boxes, device=matches.slots.device, dtype=torch.int32)
+    order = torch.arange(boxes, device=matches.slots.device, dtype=ORDER)
     order = order.view(1, boxes, 1).expand(batch, boxes, pairs).reshape(batch, -1)
     slots = matches.slots.reshape(batch, -1)
     last = order.new_full((batch, count + 1), -1).scatter_reduce_(1, slots, order, "amax")

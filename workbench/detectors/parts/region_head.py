@@ -105,7 +105,8 @@ class RegionHead(YoloHead):
     def _taught(self, targets: Targets, grid: priors.Priors) -> Taught:
         """Rule 13: the anchor of the best shape in the cell of the box's centre."""
         found = self.match(targets, grid)  # (B, M, anchors), of which at most one is taken
-        one = matching.Matches(found.taken.any(-1, keepdim=True), found.slots.amin(-1, keepdim=True))
+        slots = found.slots.int().amin(-1, keepdim=True).long()  # of int64 Apple's cards gave 0 (PyTorch, #191104)
+        one = matching.Matches(found.taken.any(-1, keepdim=True), slots)
         counted = matching.owners(one, len(grid))
         positive = torch.zeros(len(targets.boxes), len(grid) + 1, dtype=torch.bool, device=targets.boxes.device)
         positive = positive.scatter_(1, one.slots[..., 0], True)[:, :-1]
