@@ -170,6 +170,8 @@ def test_a_run_of_another_device_goes_on_with_the_optimiser_of_this_one(
     ("error", "said"),
     [
         ("CUDA error: unspecified launch failure\nCUDA kernel errors ...", "The graphics card meta failed (CUDA error"),
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", "The graphics card meta failed (cuDNN error: CUDNN_STATUS_EXEC"),
+        ("NCCL error in: ../Utils.hpp:75, unhandled cuda error", "The graphics card meta failed (NCCL error in: ../Ut"),
         ("CUDA out of memory. Tried to allocate 3 GiB", "The memory of meta ran out."),
     ],
 )

@@ -17,6 +17,7 @@ from workbench.errors import WorkbenchError
 
 _FULL = ("out of memory", "_ALLOC_FAILED", "DefaultCPUAllocator")
 _NO_WAY = ("unable to find an engine to execute", "Unable to find a valid cuDNN algorithm")
+_FAILED = ("CUDA error", "cuDNN error", "NCCL error")  # the library that notices it first says so
 _NOT_MADE_FOR = "not compiled with CUDA"
 _ABSENT = ("Found no NVIDIA driver", "No CUDA GPUs are available", "no CUDA-capable device", _NOT_MADE_FOR,
            "invalid device ordinal")  # fmt: skip
@@ -57,7 +58,7 @@ def trouble(error: BaseException, device: torch.device) -> WorkbenchError | None
     if device.type != "cpu" and ran_out(error):
         more = "Close other programs that use it, or choose a smaller input side, a smaller width or another detector."
         return WorkbenchError(f"The memory of {device} ran out. {more} The last checkpoint is kept.", repr(error))
-    if isinstance(error, RuntimeError) and "CUDA error" in str(error):
+    if _says(error, _FAILED):
         more = "What it computed since the last checkpoint is lost. Start Workbench again and resume the run."
         return WorkbenchError(f"The graphics card {device} failed ({_first_line(error)}). {more}", repr(error))
     return None
