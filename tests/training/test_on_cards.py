@@ -288,3 +288,21 @@ def test_several_processes_say_too_why_no_card_is_used(monkeypatch: pytest.Monke
         runtime = torchrun.Torchrun.__new__(torchrun.Torchrun)
         runtime.choose(TrainingSettings(device=device), "fp32")
         assert [note.sentence for note in runtime.notes() if note.level == "warning"] == said
+
+
+def test_who_waits_for_its_turn_is_asked_to_stop_with_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would read all the images that the first one left, for nothing."""
+    told: list[int] = []
+
+    def agree(self: torchrun.Torchrun, wish: int) -> int:
+        told.append(wish)
+        return max(told)
+
+    monkeypatch.setattr(torchrun.Torchrun, "agree", agree)
+    first, second = Control(), Control()
+    for number, control in enumerate((first, second)):
+        monkeypatch.setattr(torchrun, "here", lambda number=number: number)
+        with torchrun.Torchrun.__new__(torchrun.Torchrun).in_turn(control):
+            assert control.stop.is_set() == (control is second)
+            first.stop.set()  # while it reads
+    assert told == [True, False]

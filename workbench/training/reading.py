@@ -28,7 +28,7 @@ def read(
     wish = "disk" if runtime.neighbours > 1 else settings.keep_images  # neighbours share what is there
 
     def loaded(part: Snapshot, px: int, pictures: bool = False) -> Generator[Event, None, Dataset]:
-        with runtime.in_turn():
+        with runtime.in_turn(control):
             return (yield from load(
                 part, px, kind.chosen_resize(own), ignore_difficult=settings.difficult == "ignore", threads=threads,
                 scratch=request.folder, control=control, pictures=own.pictures() if pictures else (),

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.training import cards, machine
-from workbench.training.events import Message
+from workbench.training.events import Control, Message
 from workbench.training.late import Asker, Ring
 from workbench.training.machine import Precision
 from workbench.training.settings import TrainingSettings
@@ -123,8 +123,10 @@ class Runtime:
         """Leave the others. Call once, at the end."""
 
     @contextlib.contextmanager
-    def in_turn(self) -> Iterator[None]:
-        """Within it the first process of each machine goes first, so that the others find on disk what it made."""
+    def in_turn(self, control: Control) -> Iterator[None]:
+        """Within it the first process of each machine goes first, so that the others find on disk what it made; they are
+        asked to stop if it was asked meanwhile.
+        """
         yield
 
     def rng(self) -> tuple[Tensor, Tensor | None]:

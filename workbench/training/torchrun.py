@@ -23,6 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from workbench.errors import WorkbenchError
 from workbench.training import cards, machine
+from workbench.training.events import Control
 from workbench.training.outcome import Diverged
 from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
@@ -137,14 +138,19 @@ class Torchrun(Runtime):
         return everyone or []
 
     @contextlib.contextmanager
-    def in_turn(self) -> Iterator[None]:
+    def in_turn(self, control: Control) -> Iterator[None]:
         if here() != 0:
-            dist.barrier()
+            self._hand_on(control)
         try:
             yield
         finally:  # whatever became of it: the others wait
             if here() == 0:
-                dist.barrier()
+                self._hand_on(control)
+
+    def _hand_on(self, control: Control) -> None:
+        """Wait for all, and whoever was asked to stop asks them, too: what it left undone they would do for nothing."""
+        if self.agree(control.stop.is_set()):
+            control.stop.set()
 
     def sum(self, tensors: Sequence[Tensor]) -> None:
         if not tensors:
