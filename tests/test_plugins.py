@@ -80,7 +80,7 @@ def test_a_name_of_a_plugin_that_did_not_run_is_said_to_be_its_and_what_to_do(
     plugins.loaded()
     with pytest.raises(WorkbenchError) as unknown:
         formats.load_all().get("mine")
-    assert "The plugin stranger.py brings it, but did not run. It was changed since you" in unknown.value.sentence
+    assert "The plugin stranger.py provides it, but did not run. It was changed since you" in unknown.value.sentence
     assert unknown.value.sentence.endswith("See Help > Plugins, or: workbench plugins --allow stranger.py")
     with pytest.raises(WorkbenchError, match="ask to run are not among them: stranger.py. See Help > Plugins"):
         formats.load_all().get("zebra")

@@ -11,13 +11,13 @@ tells what is wrong with its images and boxes.
 turns a snapshot, a recipe and a detector into *events* and checkpoints; inference/ turns a checkpoint and images into
 candidates, numbers and exported files.
 
-scenes/ draws the photographs of the sample project, and demo.py goes the whole way with them; report.py and console.py
-are how long jobs, tables and sentences look on the console. plugins.py brings detectors, formats and exporters in
-single files, which import api.py only; registry.py is the list of a family's members. settings.py makes of one field a
-form row, a flag, a TOML key and a line of documentation.
+scenes/ draws the photographs of the sample project, and demo.py runs the whole workflow on them; report.py and
+console.py show long jobs, tables and sentences on the console. plugins.py loads detectors, formats and exporters from
+single files, which import api.py only; registry.py lists a family's members. settings.py turns one field into a form
+row, a flag, a TOML key and a line of documentation.
 
-Everything so far is plain Python without Qt. cli/ and ui/ are two thin faces on it: the window and the command line
-iterate the very same generators.
+All of this is plain Python without Qt. cli/ and ui/ are two thin layers on top: the window and the command line
+iterate the same generators.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Start here: without arguments, or with a project folder, the window; else the command line."""
+"""Start here: without arguments, or with a project folder, it opens the window; otherwise it is the command line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 def main() -> int:
     """Entry point of `workbench` and `python -m workbench`; returns the exit code."""
-    # OpenMP's threads spin while they wait, by default: with one other busy program a step then takes 30 times as long
+    # By default OpenMP's threads spin while they wait: with one other busy program a step then takes 30 times as long
     # (measured: 55 s instead of 7 s). Waiting passively costs a third on an idle machine and never collapses.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # OpenCV reads it as it is loaded: with these, Windows takes up to a minute to open a webcam (opencv/opencv#17687)
+    # Read when OpenCV is loaded. With hardware transforms Windows takes a minute to open a webcam (opencv/opencv#17687)
     os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
-    # torch likewise: what it can't compute on Apple's GPU the processor then does, where else the training would end
+    # Likewise for torch: the processor computes what Apple's GPU can't, which would otherwise end the training
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     arguments = [one for one in sys.argv[1:] if one != "--safe-mode"]
     if len(arguments) < len(sys.argv) - 1:
@@ -27,7 +27,7 @@ def main() -> int:
         from workbench.cli import main as command_line
     except KeyboardInterrupt:  # importing takes seconds on a slow disk
         sys.stderr.write("Stopped.\n")
-        return 130  # as console.INTERRUPTED, which may not be there yet
+        return 130  # console.INTERRUPTED, which may not be imported yet
 
     return command_line(arguments)
 

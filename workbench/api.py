@@ -1,7 +1,7 @@
-"""All that a plugin may import. Names here keep their meaning as long as `API = 1` is accepted.
+"""Everything a plugin may import. Names here keep their meaning as long as `API = 1` is accepted.
 
-A detector plugin also imports torch itself, for which reason it is loaded with the detectors and not at the start, and
-calls `detector()` for the base class and `parts("blocks")` and such for what the built-in detectors are made of:
+A detector plugin also imports torch, so it is loaded with the detectors and not at startup. It calls `detector()` for
+the base class and `parts("blocks")` and the like for what the built-in detectors are made of:
 
     import torch
     from workbench.api import detectors, detector
@@ -32,10 +32,10 @@ __all__ = [
 
 
 def detector() -> ModuleType:
-    """The module with Detector, Targets, Candidates and Assignment; imports torch, so it is a call."""
+    """The module with Detector, Targets, Candidates and Assignment; a function, because importing it imports torch."""
     return parts("detector")
 
 
 def parts(name: str) -> ModuleType:
-    """A module of what detectors are made of: "blocks", "yolo_head", "region_head", "losses", "matching" and others."""
+    """One of the modules detectors are built from: "blocks", "yolo_head", "region_head", "losses", "matching" etc."""
     return importlib.import_module(f"workbench.detectors.parts.{name}")

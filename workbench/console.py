@@ -1,8 +1,8 @@
-"""How the command line talks: sentences, tables, progress bars, and JSON where a program reads along.
+"""What the command line prints: sentences, tables, progress bars, and JSON for programs that read it.
 
 Results go to stdout, everything else to stderr, so that `workbench evaluate ... --json | jq` works. Exit codes:
-0 done, 1 it could not be done (a sentence says why), 2 the command was not understood, 3 `check` found problems,
-130 stopped by Ctrl-C.
+0 done, 1 failed (a sentence says why), 2 the command was not understood, 3 `check` found problems, 130 stopped by
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 DONE, FAILED, MISUSED, PROBLEMS, INTERRUPTED = 0, 1, 2, 3, 130
 
 PIPED = 2000
-"""Letters of a line that another program reads."""
+"""Width, in characters, of a line that another program reads."""
 ROOMY = 116
-"""Letters that a training's bar takes in full, of a hundred thousand steps."""
+"""Width, in characters, that a training's full progress bar needs for a hundred thousand steps."""
 
 
 class _Times(ProgressColumn):
-    """How long it takes: "0:00:12 gone, 0:01:03 left", where there is little room what is left, then "in 0:01:15"."""
+    """Elapsed and remaining time: "0:00:12 gone, 0:01:03 left" (only the latter in little room), then "in 0:01:15"."""
 
     max_refresh = 0.5
 
@@ -55,7 +55,7 @@ class _Times(ProgressColumn):
 
 
 class _Detail(ProgressColumn):
-    """What changes; where there is no room it is cut, and the line stays one."""
+    """The changing detail; cut where there is no room, so that it stays on one line."""
 
     def render(self, task: Task) -> Text:
         return Text(task.fields["detail"], no_wrap=True, overflow="ellipsis")
@@ -78,11 +78,11 @@ class Bar:
 
 @contextlib.contextmanager
 def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Iterator[Bar]:
-    """A progress bar on stderr while the block runs. It goes if the block fails before it began: nothing was done."""
+    """A progress bar on stderr while the block runs. It is removed if the block fails before any progress was made."""
     if quiet:
         yield Bar(None, title, total)
         return
-    is_whole = not err.is_terminal and "COLUMNS" not in os.environ  # as of a table
+    is_whole = not err.is_terminal and "COLUMNS" not in os.environ  # as in table()
     console = Console(stderr=True, highlight=False, width=PIPED) if is_whole else err
     is_roomy, whole = console.width >= ROOMY, Column(no_wrap=True)
     columns = (
@@ -98,18 +98,18 @@ def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Itera
         yield shown
     finally:
         progress.live.transient = not shown.begun
-        if err.is_terminal or shown.begun:  # elsewhere an empty line would be left of one that never began
+        if err.is_terminal or shown.begun:  # in a pipe, a bar that never began would leave an empty line
             progress.stop()
 
 
 def drop_output() -> None:
-    """After a BrokenPipeError: what is still buffered for stdout goes nowhere when Python ends."""
+    """After a BrokenPipeError: discard what is still buffered for stdout when Python ends."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str) -> str:
-    """Without what a file's bytes or name could do to a terminal."""
+    """`text` without characters by which a file's content or name could control the terminal."""
     return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
 
 
@@ -120,17 +120,17 @@ def say(sentence: str, *, quiet: bool = False) -> None:
 
 
 def json_line(text: str) -> None:
-    """A line of JSON on stdout. What its encoding lacks (a Windows code page, half a character) is escaped."""
+    """A line of JSON on stdout. What its encoding can't express (a Windows code page, a lone surrogate) is escaped."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(json.loads(text))
     sys.stdout.write(text + "\n")
-    sys.stdout.flush()  # a reader that has gone is told here, not at the interpreter's end
+    sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter ends
 
 
 def result(values: dict[str, Any], *, as_json: bool) -> None:
-    """The numbers of a command: one JSON object, or a line for each, never broken: a path in it can be copied."""
+    """The results of a command: one JSON object, or one line each, never wrapped, so that a path can be copied."""
     if as_json:
         json_line(json.dumps(values, ensure_ascii=False, default=str))
         return
@@ -140,15 +140,15 @@ def result(values: dict[str, Any], *, as_json: bool) -> None:
 
 
 WHOLE = 48
-"""Letters of a name that is never cut in a table."""
+"""Names of up to this many characters are never cut in a table."""
 
 
 def table(titles: list[str], rows: list[list[Any]]) -> None:
-    """A table on stdout; numbers to the right. Into a file or a pipe nothing is cut, unless COLUMNS says how wide."""
+    """A table on stdout, numbers right-aligned. In a file or a pipe nothing is cut, unless COLUMNS says how wide."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column, title in enumerate(titles):
         numeric = bool(rows) and all(row[column] is None or _is_number(row[column]) for row in rows)
-        # names of the first column are typed in other commands, so they are not cut
+        # names in the first column are typed into other commands, so they are not cut
         least = max((len(str(row[0])) for row in rows), default=0) if column == 0 else None
         made.add_column(title, justify="right" if numeric else "left", min_width=least and min(least, WHOLE))
     for row in rows:
@@ -171,9 +171,10 @@ def _shown(value: Any) -> str:
 
 @contextlib.contextmanager
 def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[None]:
-    """`ways_to_stop` set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C interrupts.
+    """The signals of `ways_to_stop` set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C
+    interrupts.
 
-    `patient`: it does not. torchrun passes each signal on, so that its processes get one Ctrl-C twice.
+    `patient`: a second one does nothing. torchrun passes signals on, so its processes get one Ctrl-C twice.
     """
 
     def ask(number: int, _: object) -> None:
@@ -184,7 +185,7 @@ def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[
         stop.set()
         if number == closed_signal():  # nobody is there to read it
             return
-        err.print("Stopping after this step; a checkpoint is being written. Ctrl-C again to break off.")
+        err.print("Stopping after this step; a checkpoint is being written. Press Ctrl-C again to abort.")
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -18,9 +18,9 @@ PRESET, ANCHORS = scenes.RECIPE, 6
 
 
 def show(folder: Path, epochs: int = 0) -> None:
-    """Make the sample project in `folder` (new or empty) and take it through the whole loop."""
+    """Make the sample project in `folder` (new or empty) and run the whole loop on it."""
     if folder.exists() and any(folder.iterdir()):
-        raise WorkbenchError(f"The folder {folder} is not empty. Give the demo another one: workbench demo FOLDER")
+        raise WorkbenchError(f"The folder {folder} is not empty. Choose another one: workbench demo FOLDER")
     with make(folder) as document:
         kept = cluster(document)
         run = train(document, kept, epochs)
@@ -30,7 +30,7 @@ def show(folder: Path, epochs: int = 0) -> None:
 
 
 def make(folder: Path) -> Document:
-    """Step 1: the photographs and the project, open."""
+    """Step 1: make the photographs and the project; return it open."""
     begun, drawn = time.monotonic(), []
     with bar("Photographs", IMAGES) as progress:
         for scene in scenes.write_scenes(folder / scenes.PHOTOGRAPHS, IMAGES, SEED):
@@ -57,7 +57,7 @@ def cluster(document: Document) -> AnchorSet:
 
 
 def train(document: Document, kept: AnchorSet, epochs: int = 0) -> Path:
-    """Step 3: train; the run's folder."""
+    """Step 3: train; returns the run's folder."""
     from workbench.training import recipes, runs
     from workbench.training.events import Control
     from workbench.training.run import RunRequest
@@ -75,7 +75,7 @@ def train(document: Document, kept: AnchorSet, epochs: int = 0) -> Path:
 
 
 def evaluate(document: Document, run: Path) -> float:
-    """Step 4: AP on the held-out test images; AP50."""
+    """Step 4: AP on the held-out test images; returns AP50."""
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
 
@@ -88,7 +88,7 @@ def evaluate(document: Document, run: Path) -> float:
 
 
 def predict(document: Document, run: Path) -> Path:
-    """Step 5: predictions for the unlabelled images."""
+    """Step 5: predict on the unlabelled images; returns the file of the results."""
     from workbench.inference.predict import Predictor
     from workbench.inference.predict_files import predict_files
 

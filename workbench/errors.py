@@ -1,10 +1,10 @@
-"""What goes wrong, said in a sentence: the one exception that reaches a person as its own words."""
+"""Errors as sentences: the one exception whose own words are shown to the user."""
 
 
 class WorkbenchError(Exception):
-    """A failure that a person can act on.
+    """A failure that the user can act on.
 
-    `sentence` says what happened and what to do; it is shown as it is. `cause` is for the log
+    `sentence` says what happened and what to do; it is shown unchanged. `cause` is for the log
     (an exception's text, a path, a stack) and is never shown first.
     """
 
@@ -15,7 +15,7 @@ class WorkbenchError(Exception):
 
 
 class Refused(WorkbenchError):
-    """A file that is not taken: the sentence begins with `file:` or `file:line:`."""
+    """A file that is refused: the sentence begins with `file:` or `file:line:`."""
 
     def __init__(self, file: object, sentence: str, line: int = 0, cause: object = "") -> None:
         place = f"{file}:{line}" if line else f"{file}"
@@ -26,8 +26,8 @@ class Refused(WorkbenchError):
 
 
 class Damaged(WorkbenchError):
-    """A project file that is damaged. Whoever opens it says which copy is good (core.backups)."""
+    """A damaged project file. The code that opens it adds which copy is good (core.backups)."""
 
 
 class ReadOnly(WorkbenchError):
-    """An edit was asked of a project that is open for reading only."""
+    """An edit was attempted on a project that is open for reading only."""

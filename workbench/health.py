@@ -1,7 +1,7 @@
-"""The health of a project: what would spoil a training or surprise a person, each finding with its images.
+"""The health of a project: what would spoil a training or surprise the user, each finding with its images.
 
 `examine` is a generator, so that the command line can show progress and the window can run it as a job. It reads the
-snapshot, and (unless told not to) opens every image file once.
+snapshot and, unless told not to, opens every image file once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found. `level`: "problem" spoils training or loses labels, "hint" may be meant."""
+    """One finding. `level`: "problem" spoils training or loses labels, "hint" may be intended."""
 
     level: str
     kind: str
@@ -53,9 +53,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The result: counts of the project, and findings, problems first.
+    """The result: the project's counts, and the findings, problems first.
 
-    `opened`: by the ids of the images whose files were opened, why one can't be read, "" where it can.
+    `opened`: for the id of each image whose file was opened, why it can't be read, or "" if it can.
     """
 
     images: int
@@ -72,7 +72,7 @@ class Health:
 
 
 def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[Looked | Health]:
-    """Yield Looked while files are opened, and Health last. Closing it early ends the threads."""
+    """Yield Looked while files are opened, then Health. Closing the generator early ends its threads."""
     opened: dict[int, str] = {}
     findings = [*_boxes(snapshot), *_labels(snapshot), *_splits(snapshot), *_states(snapshot)]
     if open_files:
@@ -97,7 +97,7 @@ def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[Looked |
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What opening an image file said: what its pixels are known by, and what is wrong with it."""
+    """What opening an image file showed: what identifies its pixels, and what is wrong with it."""
 
     digest: str = ""
     print: int | None = None
@@ -106,7 +106,7 @@ class _File:
 
 
 def _files(snapshot: Snapshot, gone: Collection[int]) -> Generator[Looked, None, list[_File]]:
-    """Opens each image but those of `gone` in a few threads; returns what was found, in the order of the images."""
+    """Open each image except `gone` in a few threads; returns what was found, in the order of the images."""
     found = [_File()] * len(snapshot)
     rows = [row for row in range(len(snapshot)) if row not in gone]
     waiting: deque[tuple[int, Future[_File]]] = deque()
@@ -125,7 +125,7 @@ def _files(snapshot: Snapshot, gone: Collection[int]) -> Generator[Looked, None,
 
 
 def _lost(snapshot: Snapshot) -> dict[Path, list[int]]:
-    """The images whose folder is not there, by it: moved, or on a disk that is away, as of a copy on a server."""
+    """Missing folders (moved, on an unplugged disk, or not copied to this server), and the rows of their images."""
     rows: dict[int, list[int]] = defaultdict(list)
     for index, image in enumerate(snapshot.images):
         rows[image.root].append(index)
@@ -135,7 +135,7 @@ def _lost(snapshot: Snapshot) -> dict[Path, list[int]]:
 
 
 def _gone(snapshot: Snapshot, folder: Path, rows: Sequence[int]) -> Finding:
-    """One finding, and none of them is to be taken out of the project: the images are only elsewhere."""
+    """One finding for all images of a folder; none should be removed from the project: they are only elsewhere."""
     sentence = f"The folder of {words.count(len(rows), 'image')} is not there: {folder}. {ADVICE}"
     return Finding("problem", "lost folder", sentence, tuple(snapshot.images[index].id for index in rows))
 
@@ -157,10 +157,10 @@ def _opened(snapshot: Snapshot, index: int) -> _File:
 
 
 def _huge(image: Image, file: Path, about: ImageInfo) -> _File:
-    """One that is labelled only. A JPEG is known by an eighth of its size; others can't be looked at so cheaply."""
+    """An image that can only be labelled. JPEGs are compared at an eighth of their size; others would cost too much."""
     sentence = (
         f"{image.path} has {about.width * about.height / 1e6:,.0f} megapixels: it can be labelled, but training and"
-        f" prediction leave out what has more than {images.PIXEL_LIMIT / 1e6:.0f}. Cut it into smaller images for them."
+        f" prediction leave out images of more than {images.PIXEL_LIMIT / 1e6:.0f}. Cut it into smaller ones for them."
     )
     found = (Finding("hint", "huge", sentence, (image.id,)), *_changed(image, about.width, about.height))
     if about.format != "JPEG":
@@ -174,7 +174,7 @@ def _changed(image: Image, width: int, height: int) -> tuple[Finding, ...]:
         return ()
     sentence = (
         f"{image.path} is {width} x {height} now, but was {image.width} x {image.height} when it came into the"
-        " project. Put the former file back, or correct the boxes that don't fit any more."
+        " project. Put the former file back, or correct the boxes that no longer fit."
     )
     return (Finding("problem", "size changed", sentence, (image.id,)),)
 
@@ -231,7 +231,7 @@ def _labels(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[Finding]:
-    """Labels that are rare beside others, or missing where they are learnt or measured."""
+    """Labels that are rare compared to others, or missing from a split where they are learnt or measured."""
     most, some = int(counts.argmax()), np.flatnonzero(counts)
     least = int(some[counts[some].argmin()])
     if counts[most] >= UNEVEN * counts[least]:
@@ -240,7 +240,7 @@ def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[Finding]:
             "hint",
             "uneven labels",
             f"'{snapshot.labels[most].name}' has {times:,} times as many boxes as '{snapshot.labels[least].name}':"
-            " the rare one is learnt late. Label more of it, or set Label balance on the Train page.",
+            " the rare one is learnt more slowly. Label more of it, or set Label balance on the Train page.",
         )
     owners = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))
     for split in (Split.TRAIN, Split.VALIDATION):
@@ -272,7 +272,7 @@ def _states(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _alike(snapshot: Snapshot, files: Sequence[_File]) -> Iterator[Finding]:
-    """Pictures that are the same to the last pixel, or nearly: across splits they make AP too good."""
+    """Pictures that are identical, or nearly so: across splits they make AP too good."""
     groups = near_groups([file.print for file in files])
     flat: dict[str, list[int]] = defaultdict(list)  # pictures of one colour have no fingerprint
     for index, file in enumerate(files):
@@ -288,16 +288,16 @@ def _alike(snapshot: Snapshot, files: Sequence[_File]) -> Iterator[Finding]:
             yield Finding("problem", "leak", f"{what} is in {where}: {names}. AP will be too good.", ids)
         else:
             kind = "same picture" if what == "The same picture" else "like picture"
-            yield Finding("hint", kind, f"{what} is there {len(rows)} times: {names}.", ids)
+            yield Finding("hint", kind, f"{what} occurs {len(rows)} times: {names}.", ids)
 
 
 # --- repairs ---
 
 
 def repair(document: Document, finding: Finding) -> Edit | None:
-    """The edit that mends what was found, or None where a person must look. Nothing is done to files.
+    """The edit that repairs a finding, or None where a person must look. Files are never changed.
 
-    What went from the project since then is passed over.
+    Whatever has left the project since the check is skipped.
     """
     boxes = _boxes_of(document, finding)
     wanted = set(finding.images)
@@ -310,7 +310,7 @@ def repair(document: Document, finding: Finding) -> Edit | None:
         case "unreadable" if images_:
             return edits.RemoveImages(tuple(image.id for image in images_))
         case "leak":
-            # to where no harm is done: what is trained on stays so, and measuring loses the copy
+            # to the harmless side: training images stay in training, and the copies leave the measured split
             target = Split.TRAIN if any(one.split is Split.TRAIN for one in images_) else Split.VALIDATION
             others = tuple(one.id for one in images_ if one.split not in (target, Split.NONE))
             return edits.SetSplit(others, target) if others else None
@@ -342,7 +342,7 @@ def _boxes_of(document: Document, finding: Finding) -> list[Box]:
 
 
 def _cut(document: Document, boxes: Sequence[Box]) -> Edit | None:
-    """Boxes cut at the border of their images; those of which nothing is left go."""
+    """Boxes cut at the border of their images; those with nothing left are removed."""
     cut: list[Box] = []
     gone: list[int] = []
     for box in boxes:

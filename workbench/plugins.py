@@ -1,9 +1,9 @@
-"""Plugins: one Python file adds detectors, formats or exporters. Imported one by one, so that none harms the start.
+"""Plugins: one Python file adds detectors, formats or exporters. Loaded one by one, so that none can break startup.
 
 A plugin declares `API = 1`, imports `workbench.api` only, and registers by the decorators that built-in members use.
-Files of the shipped folder are trusted; a file of the user's plugin folder runs only after the user has said yes to
-exactly that content (its SHA-256), because a plugin is a program. So does an installed package that names a module of
-itself as an entry point of the group "workbench.plugins": there the content is that of all its files.
+Files in the shipped folder are trusted; a file in the user's plugin folder runs only after the user has said yes to
+exactly that content (its SHA-256), because a plugin is a program. The same holds for an installed package with an
+entry point of the group "workbench.plugins" that names one of its modules: its content is all of the package's files.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ log = logging.getLogger(__name__)
 API = 1
 GROUP = "workbench.plugins"  # of entry points
 SAFE_MODE = "WORKBENCH_SAFE_MODE"  # set by `workbench --safe-mode`, also for the processes that it starts
-NOTHING = "It registered nothing. A class is registered by a line above it, such as @detectors.register('name')."
+NOTHING = "It registered nothing. To register a class, put a line such as @detectors.register('name') above it."
 HOW = "See Help > Plugins, or: workbench plugins"
 STATES = {"loaded": "loaded", "failed": "failed", "asks": "asks to run", "later": "with PyTorch", "off": "off"}
 AT_NEXT_START = "at the next start"
 FAMILIES: tuple[Registry[Any], ...] = (detectors.detectors, formats.formats, exporters.exporters)
-SHIPPED = "workbench_plugin_"  # and the file's name: how the module of a file is called
+SHIPPED = "workbench_plugin_"  # prefix of a file's module name
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One plugin, a file or an installed package, and what became of it.
+    """One plugin, a file or an installed package, and what happened when it was loaded.
 
     `state`: "loaded", "failed", "asks" (for the user's consent), "later" (with PyTorch, which it imports), "off" (in
-    safe mode). `module` of an installed package, whose `file` it is; else empty. What is to become of it at the next
-    start is another thing: see `is_allowed` and `told`.
+    safe mode). `module`: of an installed package, whose `file` it is; otherwise empty. What happens at the next start
+    may differ: see `is_allowed` and `told`.
     """
 
     file: Path
@@ -67,12 +67,12 @@ class Plugin:
 
     @property
     def owner(self) -> str:
-        """As the registries have it."""
+        """Its name as an owner in the registries."""
         return self.package or self.file.name
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that runs when it is imported."""
+        """All files that run when it is imported."""
         if not self.package or self.file.name != "__init__.py":
             return (self.file,)
         inside = (file for file in self.file.parent.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
@@ -95,9 +95,9 @@ _one_at_a_time = threading.RLock()
 
 
 def loaded() -> tuple[Plugin, ...]:
-    """What became of every plugin; the first call of the process loads them. Safe from any thread.
+    """Every plugin and its state; the first call in the process loads them. Safe from any thread.
 
-    Those that import torch wait until the detectors are loaded: it takes seconds, which the window does not have.
+    Those that import torch wait until the detectors are loaded: that takes seconds, too long for the window.
     """
     global _loaded
     with _one_at_a_time:
@@ -118,7 +118,7 @@ detectors.when_loaded(_load_waiting)
 
 
 def listed() -> tuple[Plugin, ...]:
-    """`loaded()` and, as asking, what came since then; what asked and has gone is left out."""
+    """`loaded()` and, as asking, those that appeared since then; those that asked and have gone are left out."""
     known = tuple(plugin for plugin in loaded() if plugin.state != "asks" or plugin.file.exists())
     there = {(plugin.owner, plugin.file) for plugin in known}
     if any(plugin.state == "off" for plugin in known):
@@ -127,16 +127,16 @@ def listed() -> tuple[Plugin, ...]:
 
 
 def told(plugin: Plugin) -> str:
-    """What became of it, and of the next start where that differs, in a few words."""
+    """Its state, and what happens at the next start where that differs, in a few words."""
     if plugin.state == "off" or is_allowed(plugin) == (plugin.state != "asks"):
         return STATES[plugin.state]
     return AT_NEXT_START if plugin.state == "asks" else f"{STATES[plugin.state]}, asks at the next start"
 
 
 def find(name: str) -> Plugin:
-    """The plugin of the user's folder or of a package by its name, file name or path. Nothing of it is imported.
+    """The plugin in the user's folder or in a package, by its name, file name or path. Nothing is imported.
 
-    WorkbenchError where there is none.
+    WorkbenchError if there is none.
     """
     found = _strange()
     for plugin in found:
@@ -144,28 +144,28 @@ def find(name: str) -> Plugin:
             return plugin
     names = f" There are: {', '.join(plugin.owner for plugin in found)}." if found else ""
     raise WorkbenchError(
-        f"There is no plugin '{name}' in {user_folder()}, and no installed package of that name brings one.{names}"
-        " Put the file there, and name it as it is called there."
+        f"There is no plugin '{name}' in {user_folder()}, and no installed package of that name provides one.{names}"
+        " Put the file into that folder, and give its name as it is there."
     )
 
 
 def load_all(*, safe_mode: bool | None = None) -> tuple[Plugin, ...]:
-    """Import every plugin that may run, one failing without harming the others.
+    """Import every plugin that may run; one that fails does not affect the others.
 
-    `safe_mode`: none at all, and each says so; None: as the program was started.
+    `safe_mode`: load none, and each says so; None: as the program was started.
     """
     off = bool(os.environ.get(SAFE_MODE)) if safe_mode is None else safe_mode
     shipped = _in(shipped_folder())
     strange = _strange()
     if off:
-        why = "Nothing was loaded, as the program was started with --safe-mode."
+        why = "Nothing was loaded because the program was started with --safe-mode."
         return tuple(replace(plugin, state="off", problem=why) for plugin in shipped + strange)
     asked = [_load(plugin) if is_allowed(plugin) else _waiting(plugin) for plugin in strange]
     return (*(_load(plugin) for plugin in shipped), *asked)
 
 
 def _strange() -> list[Plugin]:
-    """Those that run only after the user's yes."""
+    """The plugins that run only after the user has allowed them."""
     return [*_in(user_folder()), *installed()]
 
 
@@ -176,7 +176,7 @@ def _in(folder: Path) -> list[Plugin]:
 
 
 def installed() -> list[Plugin]:
-    """Those of installed packages. Nothing of them is imported."""
+    """The plugins of installed packages. Nothing is imported."""
     found = []
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda one: one.value):
         package = point.dist.name if point.dist is not None else point.name
@@ -191,9 +191,9 @@ def installed() -> list[Plugin]:
 
 
 def load_trusted(folder: Path) -> tuple[Plugin, ...]:
-    """Import every plugin in `folder` without asking: for `pytest tests/contract --plugins`, by their author.
+    """Import every plugin in `folder` without asking: for authors who run `pytest tests/contract --plugins`.
 
-    This process has none of the user's own then: one of the same name would take the place of what is tested.
+    The user's own plugins are not loaded in this process: one of the same name would replace what is tested.
     """
     global _loaded
     detectors.load_all()
@@ -216,12 +216,12 @@ def forget(plugin: Plugin) -> None:
 
 
 def is_shipped(plugin: Plugin) -> bool:
-    """Whether it came with the program, and is trusted as that is."""
+    """Whether it came with the program, and is trusted like the program."""
     return not plugin.package and plugin.file.parent == shipped_folder()
 
 
 def is_allowed(plugin: Plugin) -> bool:
-    """Whether it runs at the next start, as its content is now."""
+    """Whether it runs at the next start with its present content."""
     if is_shipped(plugin):
         return True
     try:
@@ -231,7 +231,7 @@ def is_allowed(plugin: Plugin) -> bool:
 
 
 def _elsewhere(name: str) -> str:
-    """A sentence on the plugin that registers `name` but did not run, or without a name on all that ask; or nothing."""
+    """A sentence about the plugin that registers `name` but did not run (name "": about all that ask), or ""."""
     asking = [plugin for plugin in _loaded or () if plugin.state == "asks"]
     if not name:
         names = ", ".join(plugin.owner for plugin in asking)
@@ -240,7 +240,7 @@ def _elsewhere(name: str) -> str:
     for plugin in (*asking, *out):
         if name in _registered_by(plugin):
             how = f" {HOW} --allow {plugin.owner}" if plugin in asking else ""
-            return f"The plugin {plugin.owner} brings it, but did not run. {plugin.problem}{how}"
+            return f"The plugin {plugin.owner} provides it, but did not run. {plugin.problem}{how}"
     return ""
 
 
@@ -249,7 +249,7 @@ for _family in FAMILIES:
 
 
 def _registered_by(plugin: Plugin) -> set[str]:
-    """The names that its text registers, read without running it."""
+    """The names that its source registers, found without running it."""
     found = set()
     for file in plugin.files:
         calls = [node for node in ast.walk(_parsed(file)) if isinstance(node, ast.Call) and node.args]
@@ -260,7 +260,7 @@ def _registered_by(plugin: Plugin) -> set[str]:
 
 
 def _parsed(file: Path) -> ast.Module:
-    """The statements of a Python file; of another one, or one that can't be read, none."""
+    """The syntax tree of a Python file; an empty one if it can't be read or parsed."""
     try:
         return ast.parse(file.read_bytes() if file.suffix == ".py" else b"")
     except (OSError, SyntaxError, ValueError):
@@ -287,7 +287,7 @@ def _load(plugin: Plugin) -> Plugin:
 
 @contextlib.contextmanager
 def _owned(owner: str) -> Iterator[None]:
-    """What is registered meanwhile is the owner's; what it had registered before is forgotten."""
+    """Members registered inside belong to `owner`; those that it registered before are forgotten."""
     for family in FAMILIES:
         family.unregister_owner(owner)
         family.current_owner = owner

@@ -13,9 +13,9 @@ OWN = "built in"
 
 
 def lacks(member: object, texts: Iterable[str] = (), tuples: Iterable[str] = (), calls: Iterable[str] = ()) -> str:
-    """What of these attributes a member has not, as "its class Mine has no `title` (a text), `write()`"; or nothing.
+    """Which of these attributes a member lacks, as "its class Mine has no `title` (a text), `write()`"; or "".
 
-    `texts` must be strings with something in them, `tuples` tuples (or lists) of strings, `calls` methods.
+    `texts` must be non-empty strings, `tuples` tuples (or lists) of strings, `calls` methods.
     """
 
     def is_text(value: Any) -> bool:
@@ -36,13 +36,13 @@ def named(member: object) -> str:
 
 
 class Registry(Generic[Member]):
-    """Members of one family, the program's own first, in the order of their registration.
+    """The members of one family, the program's own first, in order of registration.
 
     `family` is the singular noun used in messages ("detector"). `owner` of a member is OWN
     unless a plugin registered it (see plugins.py, which sets `current_owner` while it imports).
-    `settle(name, member)` makes a member ready and gives what is wrong with it, or nothing.
-    `elsewhere(name)` says where an unknown name may be, `elsewhere("")` who is not here yet (plugins.py), or
-    nothing.
+    `settle(name, member)` prepares a member and returns what is wrong with it, or "".
+    `elsewhere(name)` says where an unknown name may come from, `elsewhere("")` who has not been loaded (plugins.py),
+    or "".
     """
 
     def __init__(self, family: str, settle: Callable[[str, Member], str] = lambda name, member: "") -> None:
@@ -54,7 +54,7 @@ class Registry(Generic[Member]):
         self._owners: dict[str, str] = {}
 
     def register(self, name: str) -> Callable[[Member], Member]:
-        """Decorator: file a member under `name`. A second one of that name, or one that lacks a part, is an error."""
+        """Decorator: register a member as `name`. A duplicate name, or a member that lacks a part, is an error."""
 
         def file(member: Member) -> Member:
             if name in self._members:
@@ -74,7 +74,7 @@ class Registry(Generic[Member]):
         return file
 
     def get(self, name: str) -> Member:
-        """The member called `name`; WorkbenchError with the plugin that may have it, or the nearest name."""
+        """The member called `name`; else WorkbenchError with the plugin that may have it, or the nearest name."""
         if name in self._members:
             return self._members[name]
         if where := self.elsewhere(name):
@@ -89,7 +89,7 @@ class Registry(Generic[Member]):
         return self._owners[name]
 
     def unregister_owner(self, owner: str) -> None:
-        """Forget all members that `owner` registered (a plugin that failed half way)."""
+        """Forget all members that `owner` registered (a plugin that failed halfway)."""
         for name in [n for n, o in self._owners.items() if o == owner]:
             del self._members[name], self._owners[name]
 
@@ -97,7 +97,7 @@ class Registry(Generic[Member]):
         return tuple(name for name, _ in self)
 
     def __iter__(self) -> Iterator[tuple[str, Member]]:
-        # stable: a plugin may come before the program's own are loaded, or after
+        # stable: a plugin may be loaded before or after the program's own members
         return iter(sorted(self._members.items(), key=lambda member: self._owners[member[0]] != OWN))
 
     def __contains__(self, name: str) -> bool:

@@ -1,7 +1,6 @@
 """Long jobs on the console: their events as progress bars and lines, their results as plain values.
 
-Each function iterates one generator to its end and returns what the last event says. The window iterates the very same
-generators.
+Each function iterates one generator to its end and returns its last event. The window iterates the same generators.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def show_training(events: Iterable[training.Event], *, quiet: bool = False) -> t
 
 
 def _started(event: training.Started) -> str:
-    again = f", going on at step {event.resumed_step:,}" if event.resumed_step else ""
+    again = f", resuming at step {event.resumed_step:,}" if event.resumed_step else ""
     return (
         f"Training {event.detector} ({event.parameters / 1e6:.2f} M parameters)"
         f" on {words.count(event.images, 'image')},"
@@ -80,17 +79,17 @@ def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> Evaluation
                     kept = "kept from before" if event.cached == event.total else ""
                     progress.to(event.done, event.total, kept or words.speed(event.images_per_second))
                 case Skipped():
-                    say(f"  left out: {event.sentence}")  # also beside --json: its reason stands nowhere else
+                    say(f"  left out: {event.sentence}")  # also with --json: the reason is given nowhere else
                 case EvaluationDone():
                     done = event
                     if event.remark:
-                        say(f"  {event.remark}")  # also beside --json
+                        say(f"  {event.remark}")  # also with --json
     assert done is not None, "an evaluation ends with its result or raises"
     return done
 
 
 def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> PredictionsSaved:
-    """Show predictions being written to their end."""
+    """Show the writing of predictions to its end."""
     saved: PredictionsSaved | None = None
     with bar("Predicting", quiet=quiet) as progress:
         for event in events:
@@ -99,7 +98,7 @@ def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> Predictio
                     progress.to(0, None, f"{words.count(event.found, 'picture')} found")
                 case GoingOn():
                     progress.to(event.done, event.total)
-                    say(f"  {event.done:,} were predicted before; going on from there", quiet=quiet)
+                    say(f"  {event.done:,} were predicted before; continuing from there", quiet=quiet)
                 case Predicted():
                     progress.to(event.done, event.total or None, words.speed(event.images_per_second))
                 case Skipped():
@@ -108,15 +107,15 @@ def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> Predictio
                     progress.to(event.done, event.total, f"writing {event.format}")
                 case PredictionsSaved():
                     saved = event
-                    # what was left out moved no bar, a video may have fewer frames than it says, and where all was
-                    # there nothing was looked at
+                    # images left out did not move the bar, a video may have fewer frames than it says, and nothing
+                    # was looked at where all results were there
                     progress.to(event.images + event.skipped, event.images + event.skipped)
     assert saved is not None, "predictions end with what was saved or raise"
     return saved
 
 
 def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
-    """Show an export to its end. What failed is in the result: whoever asked for it decides what it means."""
+    """Show an export to its end. Failures are in the result: the caller decides what they mean."""
     done: ExportDone | None = None
     with bar("Exporting", quiet=quiet) as progress:
         for event in events:
@@ -141,7 +140,7 @@ def _checked(one: Exported) -> str:
     if one.agreement is None:
         return f"{words.size(one.bytes)}, not verified: its format can't be read back. {one.remark}".rstrip()
     where = f"on {words.count(one.checked_images, 'image')}" if one.checked_images else "on noise"
-    apart = f"scores differ by {one.agreement.largest_score_gap:.1g} at most, boxes by"
+    apart = f"scores differ by at most {one.agreement.largest_score_gap:.1g}, boxes by"
     apart += f" {one.agreement.largest_box_gap:.1g} px"
     return f"{words.size(one.bytes)}, finds the same as the trained network {where}: {apart}. {one.remark}".rstrip()
 
@@ -162,7 +161,7 @@ def show_health(events: Iterable[health.Looked | health.Health], *, quiet: bool 
 def numbers(done: EvaluationDone, confidence: float | None = None) -> dict[str, Any]:
     """An evaluation as plain values: its NMS, the twelve COCO numbers, and AP and AP50 of each label.
 
-    Precision, recall and F1 of all labels together are at this confidence; None: where F1 is highest.
+    Precision, recall and F1 of all labels together are taken at this confidence; None: where F1 is highest.
     """
     evaluation = done.evaluation
     at = best_confidence(evaluation) if confidence is None else confidence

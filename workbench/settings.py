@@ -3,7 +3,7 @@
 A settings class declares its fields with `setting(default, help, ...)`. Everything that shows or reads
 settings (the form on the train page, the command line, a run's settings.toml) walks `rows(cls)`.
 
-Refused: pydantic. Its models are neither frozen dataclasses nor orderly to walk for a form, and the
+Rejected: pydantic. Its models are not frozen dataclasses and are awkward to walk for a form, and the
 checks needed here (range, choice, type, nearest name) are the thirty lines below.
 """
 
@@ -27,12 +27,12 @@ SPELT = {
     "sgd": "SGD", "adamw": "AdamW", "ap": "AP", "ap50": "AP50", "coco": "COCO", "voc": "VOC", "ssd": "SSD",
     "darknet": "Darknet", "alexeyab": "AlexeyAB",
 }  # fmt: skip
-"""As the field writes them: words of titles, and choices where they are shown; files and flags have the raw ones."""
+"""The usual spelling of words in titles and of choices as shown; files and flags use the raw ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One field as a form, a flag or a TOML key shows it.
+    """One field, as shown by a form, a flag or a TOML key.
 
     `kind` is one of bool, int, float, str, or tuple (of floats). `optional` fields may be None ("auto"). `files` is
     the pattern of the files that a text may name ("*.cfg"), FOLDER for a folder, or empty.
@@ -79,9 +79,9 @@ def setting(
     called: str = "",
     titles: tuple[str, ...] = (),
 ) -> Any:
-    """A dataclass field with what a form needs to know. `low` and `high` are inclusive; `called` as its name is not.
+    """A dataclass field with what a form needs to know. `low` and `high` are inclusive; `called` replaces its title.
 
-    `titles` are what a form writes instead of the `choices`, one for each; without them those of SPELT are.
+    `titles` are what a form shows instead of the `choices`, one for each; without them the spelling is that of SPELT.
     """
     about = {
         "help": help, "unit": unit, "low": low, "high": high, "choices": choices, "group": group, "files": files,
@@ -114,11 +114,11 @@ ELSEWHERE = {
     **dict.fromkeys(("size", "imgsz", "img_size", "image_size", "resolution"), "input_px"),
     **dict.fromkeys(("lr", "lr0", "base_lr"), "learning_rate"), "batch_size": "batch", "max_epochs": "epochs",
 }  # fmt: skip
-"""How other programs, and commands that know nothing of detectors, call a setting."""
+"""What other programs, and commands that know nothing of detectors, call a setting."""
 
 
 class UnknownSetting(WorkbenchError):
-    """A name that no setting has; the nearest of those that it could be is suggested."""
+    """No setting has this name; the nearest one that exists is suggested."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"There is no setting called '{name}'.{_nearest(name, known)}")
@@ -132,9 +132,9 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 
 def checked(row: Row, value: Any, called: str = "") -> Any:
-    """`value` as the row's kind (text is parsed), or a WorkbenchError that names the row and its limits.
+    """`value` converted to the row's kind (text is parsed), or a WorkbenchError that names the row and its limits.
 
-    The row is `called` so, else by its name, which is that of the TOML key and, but for the dashes, of the flag.
+    The message uses `called`, or else the row's name, which is the TOML key and, but for dashes, the flag.
     """
     if row.optional and (value is None or (isinstance(value, str) and value.strip().lower() in ("", "auto"))):
         return None
@@ -199,7 +199,7 @@ def _wanted(row: Row) -> str:
 
 
 def changed(settings: Settings, values: dict[str, Any]) -> Settings:
-    """A copy of `settings` with `values` put in, each checked; an unknown name gets the nearest suggested."""
+    """A copy of `settings` with `values` put in, each checked; for an unknown name the nearest one is suggested."""
     known = {row.name: row for row in rows(type(settings))}
     clean = {}
     for name, value in values.items():
@@ -210,6 +210,6 @@ def changed(settings: Settings, values: dict[str, Any]) -> Settings:
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
-    """Field values by name; None ("auto") left out, tuples as lists: what TOML and JSON can hold."""
+    """Field values by name, as TOML and JSON can hold them: None ("auto") is left out, tuples become lists."""
     values = {row.name: getattr(settings, row.name) for row in rows(type(settings))}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items() if v is not None}

@@ -6,9 +6,9 @@ import signal
 
 
 def ways_to_stop() -> list[int]:
-    """The signals that ask a long job to end: Ctrl-C, SIGTERM, and SIGHUP of a session that closed, unless by nohup.
+    """The signals that ask a long job to end: Ctrl-C, SIGTERM, and SIGHUP of a closed session, unless under nohup.
 
-    On Windows Ctrl-Break: by nothing else does a program ask another there, what Python calls SIGTERM ends it at once.
+    On Windows also Ctrl-Break, the only way for one program to ask another to stop; SIGTERM there ends it at once.
     """
     ways: list[int] = [signal.SIGINT, signal.SIGTERM]
     if (asked := getattr(signal, "SIGBREAK", None)) is not None:

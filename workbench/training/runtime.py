@@ -124,8 +124,8 @@ class Runtime:
 
     @contextlib.contextmanager
     def in_turn(self, control: Control) -> Iterator[None]:
-        """Within it the first process of each machine goes first, so that the others find on disk what it made; they are
-        asked to stop if it was asked meanwhile.
+        """Within it the first process of each machine goes first, so that the others find on disk what it made; they
+        are asked to stop if it was asked meanwhile.
         """
         yield
 
