@@ -244,7 +244,7 @@ def test_a_zip_is_known_by_its_bytes_not_by_its_name(tmp_path: Path) -> None:
     assert not archives.is_archive(tmp_path / "text.zip")
     assert not archives.is_archive(tmp_path)
     assert not archives.is_archive(tmp_path / "none")
-    with pytest.raises(Refused, match="no archive"):
+    with pytest.raises(Refused, match="not an archive"):
         bring(tmp_path / "text.zip", tmp_path / "project")
     with pytest.raises(WorkbenchError, match="no file"):
         bring(tmp_path / "none", tmp_path / "project")

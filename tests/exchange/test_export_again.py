@@ -100,7 +100,7 @@ def test_the_same_picture_that_somebody_put_there_stays_theirs(document: Documen
     report = out(document, tmp_path / "set")
     assert theirs.is_file()
     assert report.removed == 3  # its label, and the other one with its label
-    assert "image with nothing on it" in warnings(report)["images/train/b.jpg"]
+    assert "image without objects" in warnings(report)["images/train/b.jpg"]
 
 
 def test_our_own_copy_is_replaced_when_the_photograph_is_another_one(document: Document, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_after_a_second_export_the_folder_is_as_a_new_one(document: Document, tm
         out(document, tmp_path / "control", format)
     blind = out(document, tmp_path / "control", format, copies=False)
     assert tree(tmp_path / "control") != tree(tmp_path / "new")
-    left = {name for name, sentence in warnings(blind).items() if sentence.startswith("It is not of this export")}
+    left = {name for name, sentence in warnings(blind).items() if sentence.startswith("It is not from this export")}
     assert left
     assert left <= tree(tmp_path / "control").keys() - tree(tmp_path / "new").keys()
 

@@ -213,7 +213,7 @@ def test_one_film_that_begins_like_another_is_told(tmp_path: Path) -> None:
     picture(tmp_path / "set" / "film2" / "0.jpg")
     with Document.create(tmp_path / "p", images=tmp_path / "project") as document:
         _, plan = brought(document, coco(tmp_path / "set" / "all.json", "film2/0.jpg"))
-        said = "It is the same picture as 'film1/0.jpg' of the project, so its labels are of that one."
+        said = "It is the same picture as 'film1/0.jpg' of the project, so its labels go to that one."
         assert said in [remark.sentence for remark in plan.remarks]
 
 

@@ -130,7 +130,7 @@ def test_what_cannot_be_read_is_told_and_left_out(wish: Wish, looks: list[int]) 
     assert isinstance(last, Queue)
     assert last.orders[By.UNCERTAIN].tolist() == [6, 4, 2]
     assert last.skipped == 2
-    with pytest.raises(WorkbenchError, match="is not there any more"):
+    with pytest.raises(WorkbenchError, match="no longer exists"):
         next(queue(Wish(wish.run_folder, wish.run_folder / "gone.safetensors", wish.snapshot)))
 
 

@@ -196,7 +196,7 @@ def test_pictures_that_came_after_the_end_are_not_passed_over_in_silence(folder:
     shutil.copytree(folder, tmp_path / "in")
     list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out"))
     write_pictures(tmp_path / "in", ["late.png"])
-    with pytest.raises(WorkbenchError, match="13 pictures, and 14 are there now.*--fresh"):
+    with pytest.raises(WorkbenchError, match="13 pictures .* predicted, but now there are 14.*--fresh"):
         list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out"))
 
 

@@ -91,5 +91,5 @@ def test_an_image_is_looked_at_once_and_anew_when_it_or_the_run_has_changed(file
 
 
 def test_what_is_gone_is_said(files: Path) -> None:
-    with pytest.raises(WorkbenchError, match=r"gone\.safetensors is not there any more"):
+    with pytest.raises(WorkbenchError, match=r"gone\.safetensors no longer exists"):
         Finder()(Ask(files / "gone.safetensors", 1, files / "0.png"))

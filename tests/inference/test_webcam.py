@@ -114,7 +114,7 @@ def test_a_camera_that_is_unplugged_ends_it_too(cameras: list[Camera], tmp_path:
     *_, last = watch(tmp_path, threading.Event())
     assert isinstance(last, PredictionsSaved)
     assert last.images == 9
-    assert "ended because webcam 1 sends no pictures any more" in last.remark
+    assert "ended because webcam 1 no longer sends pictures" in last.remark
     *_, enough = watch(tmp_path, threading.Event(), frames=9, fresh=True)
     assert isinstance(enough, PredictionsSaved)
     assert "ended because" not in enough.remark
@@ -124,7 +124,7 @@ def test_a_camera_that_sends_nothing_is_told_and_nothing_is_written(
     cameras: list[Camera], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Camera, "read", lambda _: (False, None))
-    with pytest.raises(WorkbenchError, match="Webcam 1 is there and sends no pictures"):
+    with pytest.raises(WorkbenchError, match="Webcam 1 is there but sends no pictures"):
         watch(tmp_path, threading.Event())
     assert list(tmp_path.rglob("*.json*")) == []
 

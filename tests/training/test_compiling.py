@@ -152,7 +152,7 @@ def test_a_compiler_that_fails_is_told_and_the_training_goes_on(
     made = compiled()
     (remark,) = made.compiled(batch(), 101)
     assert said in remark.sentence
-    assert remark.sentence.endswith("It goes on without.")
+    assert remark.sentence.endswith("The training goes on without it.")
     assert remark.level == "warning"
     assert made.step(batch(), 0.1) == stepper(Normed).step(batch(), 0.1)
     assert made.compiled(batch(), 102) == []
@@ -168,7 +168,7 @@ def test_a_compiled_network_that_fails_later_is_told_and_called_as_it_is(monkeyp
     assert made.compiler is not None
     made.compiler.call.failed = call.failed
     (remark,) = made.compiled(batch(), 101)
-    assert remark.sentence == "The compiled network failed: division by zero. It goes on without."
+    assert remark.sentence == "The compiled network failed: division by zero. The training goes on without it."
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_a_note_is_kept_and_taken_away(folder: Path) -> None:
     assert runs.info(folder).note == ""
     assert not (folder / "note.txt").exists()
     kept_runs.write_note(folder, "")
-    with pytest.raises(WorkbenchError, match="There is no run called 'second' any more"):
+    with pytest.raises(WorkbenchError, match="The run 'second' no longer exists"):
         kept_runs.write_note(folder.parent / "second", "a")
 
 
@@ -129,7 +129,7 @@ def test_a_deleted_run_is_in_the_trash_and_comes_back(folder: Path) -> None:
     assert kept_runs.restore(deleted) == folder
     assert names(folder) == ["first"]
     assert kept_runs.deleted_runs(folder.parent) == ()
-    with pytest.raises(WorkbenchError, match="no run called 'first' any more"):
+    with pytest.raises(WorkbenchError, match="The run 'first' no longer exists"):
         kept_runs.restore(deleted)
 
 

@@ -23,7 +23,7 @@ def add_images(
     images: Annotated[list[Path], typer.Argument(help="Folders (with their subfolders) and files.")],
     as_json: Json = False,
 ) -> None:
-    """Add photographs to a project, if it does not have them. They stay where they are and are never changed."""
+    """Add photographs that a project does not have yet. They stay where they are and are never changed."""
     if missing := [path for path in images if not path.exists()]:
         raise WorkbenchError(f"There is no {missing[0]}. Nothing was added.")
     left_out = PassedOver()
@@ -55,7 +55,7 @@ def add_video(
     every: Annotated[int, typer.Option("--every", help="Take every n-th frame; 0: one a second.", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
-    """Add frames of a video as images: kept as JPEGs in the project's folder, with index and time in their notes."""
+    """Add frames of a video as images. They are kept as JPEGs in the project's folder, with frame and time as notes."""
     from workbench.core import video as videos
 
     step = every or max(1, round(videos.rate(video)))

@@ -30,8 +30,8 @@ def anchors(
         typer.Option("--scale", help="Training's setting of that name: its range of sizes counts.", min=0.0, max=0.9),
     ] = 0.0,
     update: Annotated[Update, typer.Option("--update", help="median (better) or mean (the paper's).")] = "median",
-    seed: Annotated[int, typer.Option("--seed", help="Where the clustering begins.", min=0)] = 0,
-    use: Annotated[bool, typer.Option("--use", help="Keep them in the project: training will use them.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the clustering's starts.", min=0)] = 0,
+    use: Annotated[bool, typer.Option("--use", help="Use them in training: keeps them in the project.")] = False,
     published: Annotated[
         list[str] | None,
         typer.Option("--published", help=f"Compare with a published set, or several: {', '.join(PUBLISHED)}."),

@@ -26,9 +26,12 @@ def benchmark(
         list[int] | None, typer.Option("--batch", help="Images at a time; may be repeated; default: 1 and 8.", min=1)
     ] = None,
     threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0: one for each core.", min=0)] = 0,
-    seconds: Annotated[float, typer.Option("--seconds", help="About how long each is timed.", min=0.0)] = 3.0,
+    seconds: Annotated[float, typer.Option("--seconds", help="About how long to time each.", min=0.0)] = 3.0,
     limit: Annotated[
-        float, typer.Option("--limit", help="Seconds that a format may take in all; the rest of it is left out.", min=1)
+        float,
+        typer.Option(
+            "--limit", help="Seconds that each format may take in all; what is not done by then is left out.", min=1
+        ),
     ] = 120.0,
     as_json: Json = False,
 ) -> None:

@@ -181,8 +181,8 @@ def labelled(snapshot: Snapshot, split: Split | None) -> Snapshot:
     some = snapshot.take([index for index in range(len(snapshot)) if is_labelled(index)])
     if split is not None and len(some) and not any(image.split is split for image in some.images):
         raise WorkbenchError(
-            f"There is no labelled image in the split '{split}'. Take them all with --split all, or deal the images out"
-            " first: workbench split PROJECT"
+            f"There is no labelled image in the split '{split}'. Use all images with --split all, or split them "
+            f"first: workbench split PROJECT"
         )
     return some
 

@@ -25,7 +25,7 @@ def plugins(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the plugins and what became of each, or allow one to run: it is a program, and may do all that you may."""
+    """List the plugins and their states, or allow one to run. A plugin is a program: it can do whatever you can."""
     from workbench import detectors
 
     allowed, forgotten = [[there.find(name) for name in names or ()] for names in (allow, forget)]

@@ -25,7 +25,7 @@ def point(
     confidence: Annotated[
         float | None,
         typer.Option(
-            "--confidence", help="Least score of all labels: those with one of their own lose it.", min=0, max=1
+            "--confidence", help="Lowest score, for all labels; labels with one of their own lose it.", min=0, max=1
         ),
     ] = None,
     iou: Annotated[
@@ -39,10 +39,12 @@ def point(
             f" {', '.join(KINDS)}.",
         ),
     ] = "",
-    limit: Annotated[int | None, typer.Option("--limit", help="Most detections of an image.", min=1, max=MOST)] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="The most detections per image.", min=1, max=MOST)
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Keep confidence and NMS with a run: predict, export and the window begin with them. No options: show them."""
+    """Keep confidence and NMS with a run: predict, export and the window start from them. No options: shows them."""
     from workbench.inference import operating_point
 
     with project_of(project) as document:

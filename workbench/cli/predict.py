@@ -155,7 +155,7 @@ def predict(
 ) -> int | None:
     """Find objects in images, folders, videos and webcams.
 
-    What is broken off, even by a kill, is gone on with by the same command. Several processes share the work with
+    If it is interrupted, even by a kill, the same command goes on from there. Several processes share the work with
     --shard or under torchrun: torchrun --nproc-per-node 8 -m workbench predict PROJECT SOURCES
     """
     formats = _formats(format, tuple(sources or ()), webcam, pictures)

@@ -58,7 +58,7 @@ def restore(
     show: Annotated[bool, typer.Option("--list", help="List the copies, without changing anything.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Go back to a copy of the project's file (made every hour in which something was changed) or to its text.
+    """Go back to a copy of the project's file (made in every hour with changes), or to its text.
 
     The text is newer than the copies, but has no history of edits.
     """
@@ -110,7 +110,7 @@ def import_(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every remark, not the first 20.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring labels of other programs into a project: all of them, or nothing."""
+    """Import labels from other programs into a project: all of them, or nothing."""
     from workbench import exchange, plugins
 
     plugins.loaded()

@@ -50,8 +50,8 @@ def evaluate(
 ) -> None:
     """Measure AP by the COCO definition on the labelled images of a split.
 
-    Precision, recall and F1 are of all labels together, at the confidence with the highest F1; on test images at that
-    of the validation images, if they were evaluated before.
+    Precision, recall and F1 are for all labels together, at the confidence with the highest F1. For test images, that
+    of the validation images is used, if they were evaluated before.
     """
     from workbench import plugins
     from workbench.inference import evaluated

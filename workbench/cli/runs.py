@@ -25,7 +25,7 @@ def list_runs(
     rename: Annotated[tuple[str, str] | None, typer.Option("--rename", metavar="RUN NAME", help="Rename RUN.")] = None,
     note: Annotated[
         tuple[str, str] | None,
-        typer.Option("--note", metavar="RUN TEXT", help="Keep TEXT as the note on RUN; '' takes it away."),
+        typer.Option("--note", metavar="RUN TEXT", help="Keep TEXT as the note on RUN; '' removes it."),
     ] = None,
     delete: Annotated[
         list[str] | None,
@@ -35,7 +35,9 @@ def list_runs(
         str | None,
         typer.Option("--restore", metavar="RUN", help="Take RUN back from the trash (the newest of that name)."),
     ] = None,
-    empty_trash: Annotated[bool, typer.Option("--empty-trash", help="Delete for good what is in the trash.")] = False,
+    empty_trash: Annotated[
+        bool, typer.Option("--empty-trash", help="Delete everything in the trash for good.")
+    ] = False,
     extend: Annotated[
         tuple[str, int] | None,
         typer.Option(

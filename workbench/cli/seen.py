@@ -39,7 +39,7 @@ def seen(
     picture: Annotated[Path | None, typer.Option("--out", help="Draw it into this PNG.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a training image exactly as it enters the network, and what of a detector learns each box."""
+    """Show a training image exactly as it enters the network, and which cells, anchors or points learn each box."""
     from workbench import plugins
     from workbench.training import recipes
     from workbench.training.seen_assignment import assigned, detector_of

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def train(**given: Any) -> int | None:
     """Train a detector. Ctrl-C stops at the next step and leaves a checkpoint that --resume continues.
 
-    So do a SIGTERM and a terminal or SSH session that is closed; under nohup the training goes on.
+    A SIGTERM, or closing the terminal or SSH session, does the same; under nohup the training goes on.
 
     On several graphics cards or machines: torchrun --nproc-per-node 8 -m workbench train PROJECT
     """
@@ -160,7 +160,7 @@ def _line(found: Finding) -> str:
 
 
 def estimate(**given: Any) -> None:
-    """Say what a training would take in time, memory and disk: measures a few steps here, and trains nothing."""
+    """Estimate the time, memory and disk that a training takes. Measures a few steps here, and trains nothing."""
     _refuse_empty(given)
     from workbench import plugins
     from workbench.training import differences, measuring

@@ -24,7 +24,7 @@ def weights(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the weights that torchvision publishes, or fetch those of a detector. Nothing is fetched unasked."""
+    """List the weights that torchvision publishes, or fetch those of a detector. Nothing is fetched without asking."""
     from workbench.training import published_weights
 
     if not detector:
@@ -104,7 +104,9 @@ def _list(as_json: bool) -> None:
 def import_weights(
     file: Annotated[Path, typer.Argument(help="Darknet's .weights, torchvision's .pth or a checkpoint.")],
     target: Annotated[Path, typer.Argument(help="A project's folder, or the .safetensors file to write.")],
-    detector: Annotated[str, typer.Option("--detector", help="What the weights are of; see `workbench detectors`.")],
+    detector: Annotated[
+        str, typer.Option("--detector", help="The detector that the weights belong to; see `workbench detectors`.")
+    ],
     labels: Annotated[
         Path | None, typer.Option("--labels", help="A file with one label per line, in the network's order.")
     ] = None,

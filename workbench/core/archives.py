@@ -147,7 +147,7 @@ def _check_kind(file: Path) -> None:
     if not file.is_file():
         raise WorkbenchError(f"There is no file {visible(str(file))}.")
     if not kind:
-        raise Refused(name, "this is no archive, or its beginning is damaged. Choose a zip, or a folder.")
+        raise Refused(name, "this is not an archive, or its beginning is damaged. Choose a zip or a folder.")
     if kind != "zip":
         raise Refused(name, f"this is a {kind} archive, and only zips are read. Unpack it and choose the folder.")
 

@@ -45,6 +45,6 @@ def sentence(fault: Fault) -> str:
     return {
         "empty": "This box has no area. Delete it, or draw it again.",
         "tiny": f"This box is too small for most detectors to see (under {LEAST:g} pixels, or under {SEEN:g} once the"
-        f" image is {SIDE:g} pixels wide): train with a larger input side, or cut such images into parts.",
+        f" image is {SIDE:g} pixels wide): train with a larger input side, or cut such images into smaller ones.",
         "outside": "This box reaches outside its image. Training cuts it off at the border.",
     }[fault]

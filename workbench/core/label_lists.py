@@ -27,14 +27,14 @@ def names_of(file: Path) -> tuple[str, ...]:
         with open(file, "rb") as stream:
             data = stream.read(LIMIT + 1)
         if len(data) > LIMIT or b"\0" in data:
-            raise Refused(file, "this is no list of label names; choose a text file with one name a line")
+            raise Refused(file, "this is not a list of label names; choose a text file with one name a line")
         names = names_in(data.decode("utf-8-sig"))
     except OSError as error:
         raise Refused(file, f"it can't be read: {error.strerror or error}", cause=error) from error
     except UnicodeDecodeError as error:
-        raise Refused(file, "its letters can't be read; save it as UTF-8 in a text editor", cause=error) from error
+        raise Refused(file, "its characters can't be read; save it as UTF-8 in a text editor", cause=error) from error
     if not names:
-        raise Refused(file, "no names are in it; write one label a line")
+        raise Refused(file, "it holds no names; write one label a line")
     return names
 
 

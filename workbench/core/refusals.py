@@ -27,7 +27,7 @@ def not_an_image(head: bytes) -> str:
             return "this HEIC photograph is damaged or cut off; copy it again, or export it as JPEG"
         return f"this is a HEIC photograph, which takes one more install: {heic.INSTALL}; or export it as JPEG"
     if head[4:8] == b"ftyp":
-        return "this is a video or another container, not an image; export its pictures as JPEG"
+        return "this is a video or another container, not an image; export its frames as JPEG"
     if head.startswith(_SOUND_STARTS):
         return "the picture is damaged or cut off at its very beginning; copy or download it again"
     return "this is not an image of a known format (JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC); export it as PNG or JPEG"

@@ -273,8 +273,8 @@ class ExportFolder:
             removed += not why
             if why:
                 self._left_there.add(name)
-                sentence = f"It is left of an earlier export, but {why}, so it was not removed. Move it away."
-                report.say("warning", name, sentence, kind="left of an earlier export, not removed")
+                sentence = f"It is left over from an earlier export, but {why}, so it was not removed. Move it away."
+                report.say("warning", name, sentence, kind="left over from an earlier export, not removed")
         return removed
 
     def _unlink(self, file: Path) -> str:
@@ -302,12 +302,12 @@ class ExportFolder:
                 continue
             if is_image(name):
                 if path.parent in folders and name not in places and os.path.realpath(file) not in own:
-                    sentence = "It is not of this export: programs may take it for an image with nothing on it."
+                    sentence = "It is not from this export: programs may take it for an image without objects."
                     report.say("warning", name, sentence)
             elif path.suffix.lower() in suffixes:
                 top = path.parts[0] if len(path.parts) > 1 else ""
                 if path.suffix.lower() != ".txt" or top in tops:  # texts elsewhere are for people to read
-                    sentence = "It is not of this export: programs may read it together with what was written."
+                    sentence = "It is not from this export: programs may read it together with what was written."
                     report.say("warning", name, sentence)
 
     def _write_list(self, format: str, files: dict[str, Ours]) -> None:

@@ -93,7 +93,7 @@ def match(
                 continue
             taken[key] = read
             if image and file and _is_labelled(read) and project.is_elsewhere(image, file):
-                sentence = f"It is the same picture as '{image.path}' of the project, so its labels are of that one."
+                sentence = f"It is the same picture as '{image.path}' of the project, so its labels go to that one."
                 report.say("read", read.name, sentence, kind="images that lie in another folder here")
             root = None
             image = document.measured(image) if image else None

@@ -114,7 +114,7 @@ def queue(
 
 
 def _gone(file: Path, error: OSError) -> str:
-    return f"{file} is not there any more: {error.strerror}."
+    return f"{file} no longer exists: {error.strerror}."
 
 
 def _unlabelled_first(snapshot: Snapshot, todo: list[int]) -> list[int]:
@@ -181,7 +181,7 @@ def queue_file(run_folder: Path, checkpoint: Path) -> Path:
     try:
         return run_folder / "queue" / f"{digest(checkpoint)[:24]}-{VERSION}.npz"
     except OSError as error:
-        raise WorkbenchError(f"{checkpoint} is not there any more: {error.strerror}. Choose another run.") from error
+        raise WorkbenchError(f"{checkpoint} no longer exists: {error.strerror}. Choose another run.") from error
 
 
 def mark(file: Path) -> str:

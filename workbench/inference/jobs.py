@@ -159,8 +159,8 @@ def check_videos(job: Job) -> None:
     for (_, file), before, here in zip(job.listed.videos, job.fingerprints, now, strict=True):
         if here != before:
             raise WorkbenchError(
-                f"{file.name} is not the video any more that was predicted into {job.folder.parent.parent}. Give"
-                " --fresh to begin anew, or another folder with --out."
+                f"{file.name} is not the video any more that was predicted into {job.folder.parent.parent}. Start "
+                f"again with --fresh, or give another folder with --out."
             )
 
 
@@ -190,8 +190,8 @@ def going_on(output: Path, shard: Shard, order: Order, *, fresh: bool, pictures:
             shutil.rmtree(folder, ignore_errors=True)  # another shard does the same
         elif other.of != shard.of:
             raise WorkbenchError(
-                f"{output} holds results of {_count(other)}, and this is {_count(shard)}. Give --fresh to begin anew,"
-                " or another folder with --out."
+                f"{output} holds results of {_count(other)}, and this is {_count(shard)}. Start again with --fresh, "
+                f"or give another folder with --out."
             )
     if fresh:
         (folder_of(output, shard) / FILE).unlink(missing_ok=True)
@@ -204,7 +204,7 @@ def going_on(output: Path, shard: Shard, order: Order, *, fresh: bool, pictures:
     if different:
         raise WorkbenchError(
             f"{output} holds results of another job. What differs: {different}."
-            " Give --fresh to begin anew, or another folder with --out."
+            " Start again with --fresh, or give another folder with --out."
         )
     return job
 

@@ -189,8 +189,8 @@ def _check_listing(job: Job, paths: Sequence[Path], output: Path) -> Generator[P
         again.unlink(missing_ok=True)
     if listed.digest != job.listed.digest:
         raise WorkbenchError(
-            f"All was predicted that was there then: {words.count(job.listed.everywhere, 'picture')}, and"
-            f" {listed.everywhere:,} are there now. Give --fresh to predict them all, or another folder with --out."
+            f"The {words.count(job.listed.everywhere, 'picture')} that were there are predicted, but now there are"
+            f" {listed.everywhere:,}. Predict them all with --fresh, or give another folder with --out."
         )
 
 
@@ -235,7 +235,9 @@ def merge(
     whole, formats = jobs.complete(output), results.checked(formats)
     one = whole[0]
     if "pictures" in formats and not one.pictures:
-        raise WorkbenchError("No pictures were written while predicting. Predict with --format pictures and --fresh.")
+        raise WorkbenchError(
+            "No pictures were written while predicting. Predict again with --format pictures and --fresh."
+        )
     out_folder.check(output, [Path(source) for source in one.order.sources], formats)
     out_folder.claim(output, formats)
     if "video" in formats:

@@ -116,7 +116,7 @@ def _stamp(file: Path) -> object:
     try:
         return stamp(file)
     except OSError as error:
-        raise WorkbenchError(f"{file} is not there any more: {error.strerror}. Choose another run.", error) from error
+        raise WorkbenchError(f"{file} no longer exists: {error.strerror}. Choose another run.", error) from error
 
 
 def suggestions(

@@ -118,7 +118,7 @@ def predict_webcam(
                 " another --out."
             )
         if (first := camera.read()) is None:
-            raise WorkbenchError(f"Webcam {number} is there and sends no pictures. Plug it in again, or take another.")
+            raise WorkbenchError(f"Webcam {number} is there but sends no pictures. Plug it in again, or use another.")
         out_folder.claim(output, formats)
         jobs.going_on(output, shard, order, fresh=True, pictures=False)
         job = Job(
@@ -141,9 +141,7 @@ def predict_webcam(
         is_cut = not stop.is_set() and (frames == 0 or written.done.images < frames)
     for event in merge(output, [name for name in formats if name != "video"], recorded=film if recorder else None):
         if isinstance(event, PredictionsSaved) and is_cut:
-            event = replace(
-                event, remark=f"It ended because webcam {number} sends no pictures any more. {event.remark}"
-            )
+            event = replace(event, remark=f"It ended because webcam {number} no longer sends pictures. {event.remark}")
         yield event
 
 

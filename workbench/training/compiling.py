@@ -91,7 +91,11 @@ class Compiler:
             return [Message("warning", f"{self._unable} The network is not compiled.")]
         if self.call.failed is not None:
             self._over = True
-            return [Message("warning", f"The compiled network failed: {_why(self.call.failed)} It goes on without.")]
+            return [
+                Message(
+                    "warning", f"The compiled network failed: {_why(self.call.failed)} The training goes on without it."
+                )
+            ]
         shape = _shape(stepper, batch)
         if shape in self._tried or len(self._tried) >= SIZES:
             return []
@@ -106,7 +110,9 @@ class Compiler:
                 logging.getLogger(__name__).info("the network could not be compiled", exc_info=True)
                 self.call.shapes.discard(shape)
                 self._over = True
-                return Message("warning", f"The network could not be compiled: {_why(error)} It goes on without.")
+                return Message(
+                    "warning", f"The network could not be compiled: {_why(error)} The training goes on without it."
+                )
         slow, quick = (statistics.median(one.seconds for one in rounds[1:]) for rounds in (plain, fast))
         apart = _apart(plain[-1].terms, fast[-1].terms)
         side = f"a batch of {shape[2]} × {shape[3]} px"

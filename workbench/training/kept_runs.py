@@ -174,7 +174,7 @@ def fork(folder: Path) -> Fork:
 def existing(folder: Path) -> Path:
     """The folder; WorkbenchError if it holds no run."""
     if not (folder / EVENTS).is_file():
-        raise WorkbenchError(f"There is no run called '{folder.name}' any more.")
+        raise WorkbenchError(f"The run '{folder.name}' no longer exists.")
     return folder
 
 

@@ -46,6 +46,7 @@ def read(
             sentence = f"None of the {len(validation):,} validation images could be read."
             raise WorkbenchError(f"{sentence} Is their folder still there? {ADVICE}", error) from error
     yield Message(
-        "warning", "None of the images held out could be read: AP is computed on the training images and tells little."
+        "warning",
+        "None of the images held out could be read: AP is computed on the training images, so it says little.",
     )
     return data, (yield from loaded(data.snapshot, own.input_px))

@@ -145,7 +145,7 @@ class Eyes:
         try:
             key = checkpoint, stamp(checkpoint), former
         except OSError as error:
-            raise WorkbenchError(f"{checkpoint} is not there any more. Choose another run.", error) from error
+            raise WorkbenchError(f"{checkpoint} no longer exists. Choose another run.", error) from error
         if self._predictor is None or self._predictor[0] != key:
             predictor = (self._open_predictor or _predictor)(checkpoint)
             predictor.call_labels(former)
@@ -160,7 +160,7 @@ class Eyes:
             frame = self._live(source).read()
             if frame is None:
                 self.close()
-                raise WorkbenchError(f"{source.title} sends no pictures any more. Is it still connected?")
+                raise WorkbenchError(f"{source.title} no longer sends pictures. Is it still connected?")
             return source.title, frame.image, frame.seconds
         if source.is_video:
             frame = self._frames(source, path).frame(look.index)
