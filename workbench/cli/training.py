@@ -271,60 +271,62 @@ def _training_rows() -> tuple[settings.Row, ...]:
     return settings.rows(TrainingSettings)
 
 
+_OWN: tuple[tuple[str, Any, Any, Any], ...] = (  # options beside the settings: name, kind, default, what typer is told
+    ("project", Path, inspect.Parameter.empty, typer.Argument(help="The project's folder.", callback=there)),
+    (
+        "preset",
+        str,
+        "quick-cpu",
+        typer.Option("--preset", "-p", help="A recipe that ships, or the path of a .toml file."),
+    ),
+    ("detector", str | None, None, typer.Option("--detector", help="See `workbench detectors`.")),
+    ("name", str | None, None, typer.Option("--name", help="The run's name; default: the detector's and a number.")),
+    (
+        "anchors",
+        str,
+        "project",
+        typer.Option("--anchors", help="'project' (see `workbench anchors --use`) or 'published'."),
+    ),
+    (
+        "set",
+        list[str] | None,
+        None,
+        typer.Option("--set", help="NAME=VALUE of the detector (see `workbench detectors NAME`); may be repeated."),
+    ),
+    (
+        "weights",
+        str | None,
+        None,
+        typer.Option(
+            "--weights",
+            help="Weights to begin with: a run's name, a checkpoint (.safetensors), Darknet's"
+            " (.weights, .conv.74), torchvision's"
+            " (.pth), or 'published' (see `workbench weights`). What fits is taken, and what does not is listed.",
+        ),
+    ),
+    (
+        "resume",
+        str | None,
+        None,
+        typer.Option("--resume", help="Go on with this run; at the end, without a name: the newest."),
+    ),
+    (
+        "tensorboard",
+        bool,
+        False,
+        typer.Option("--tensorboard", help="Write the curves for TensorBoard too (extra 'tb')."),
+    ),
+    ("as_json", bool, False, typer.Option("--json", help="Print the result as JSON.")),
+    ("json_events", bool, False, typer.Option("--json-events", help="Print every event as a line of JSON.")),
+)
+
+
 def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -> Callable[..., Any]:
     """Give a command one flag per field of TrainingSettings: the signature that typer reads is made from the rows.
 
     `without`: names of options of `train` that it does not take.
     """
-    option, optional = typer.Option, inspect.Parameter.KEYWORD_ONLY
-    own: list[tuple[str, Any, Any, Any]] = [
-        ("project", Path, inspect.Parameter.empty, typer.Argument(help="The project's folder.", callback=there)),
-        (
-            "preset",
-            str,
-            "quick-cpu",
-            option("--preset", "-p", help="A recipe that ships, or the path of a .toml file."),
-        ),
-        ("detector", str | None, None, option("--detector", help="See `workbench detectors`.")),
-        ("name", str | None, None, option("--name", help="The run's name; default: the detector's and a number.")),
-        (
-            "anchors",
-            str,
-            "project",
-            option("--anchors", help="'project' (see `workbench anchors --use`) or 'published'."),
-        ),
-        (
-            "set",
-            list[str] | None,
-            None,
-            option("--set", help="NAME=VALUE of the detector (see `workbench detectors NAME`); may be repeated."),
-        ),
-        (
-            "weights",
-            str | None,
-            None,
-            option(
-                "--weights",
-                help="Weights to begin with: a run's name, a checkpoint (.safetensors), Darknet's"
-                " (.weights, .conv.74), torchvision's"
-                " (.pth), or 'published' (see `workbench weights`). What fits is taken, and what does not is listed.",
-            ),
-        ),
-        (
-            "resume",
-            str | None,
-            None,
-            option("--resume", help="Go on with this run; at the end, without a name: the newest."),
-        ),
-        (
-            "tensorboard",
-            bool,
-            False,
-            option("--tensorboard", help="Write the curves for TensorBoard too (extra 'tb')."),
-        ),
-        ("as_json", bool, False, option("--json", help="Print the result as JSON.")),
-        ("json_events", bool, False, option("--json-events", help="Print every event as a line of JSON.")),
-    ]
+    optional = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         inspect.Parameter(
             name,
@@ -332,7 +334,7 @@ def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -
             default=default,
             annotation=Annotated[kind, about],
         )
-        for name, kind, default, about in own
+        for name, kind, default, about in _OWN
         if name not in without
     ]
     for row in _training_rows():
@@ -340,7 +342,7 @@ def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -
         flag = f"{row.flag}/--no-{row.flag[2:]}" if row.kind is bool else row.flag
         unit = f" [{row.unit}]" if row.unit else ""
         one_of = f" One of: {', '.join(row.choices)}." if row.choices else ""
-        about = option(flag, help=row.help + unit + one_of, rich_help_panel=f"Recipe: {row.group or 'more'}")
+        about = typer.Option(flag, help=row.help + unit + one_of, rich_help_panel=f"Recipe: {row.group or 'more'}")
         parameters.append(inspect.Parameter(row.name, optional, default=None, annotation=Annotated[kind | None, about]))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return command
