@@ -134,19 +134,8 @@ def export_labels(
     """
     folder = Path(folder).absolute()
     member = formats.load_all().get(format)
-    if folder.exists() and not folder.is_dir():
-        raise WorkbenchError(f"{folder} is a file. Choose a folder to export into.")
-    is_filled = holds_something(folder)
-    if not replace and is_filled:
-        raise WorkbenchError(
-            f"The folder {folder} is not empty. Choose a new one, or allow its files to be replaced (--replace)."
-        )
-    has_photographs = photographs_below(snapshot, folder)
-    if copy_images and has_photographs:
-        raise WorkbenchError(
-            f"{folder} holds photographs of the project, which no copies may overwrite. Choose a new folder, or export"
-            " without copying the images."
-        )
+    is_filled, has_photographs = holds_something(folder), photographs_below(snapshot, folder)
+    _check_folder(folder, replace or not is_filled, not (copy_images and has_photographs))
     rows = [i for i in range(len(snapshot)) if is_labelled(snapshot, i)]
     # an image without a label file is one with nothing on it, for those who train with the folder
     taken = rows if "unlabelled images" in member.cannot_store else list(range(len(snapshot)))
@@ -181,6 +170,21 @@ def export_labels(
         remarks=(*warnings.remarks, *losses(snapshot, format), *report.remarks),
         removed=removed,
     )
+
+
+def _check_folder(folder: Path, may_write: bool, may_copy: bool) -> None:
+    """WorkbenchError if `folder` is a file, holds something that may not be replaced, or photographs below copies."""
+    if folder.exists() and not folder.is_dir():
+        raise WorkbenchError(f"{folder} is a file. Choose a folder to export into.")
+    if not may_write:
+        raise WorkbenchError(
+            f"The folder {folder} is not empty. Choose a new one, or allow its files to be replaced (--replace)."
+        )
+    if not may_copy:
+        raise WorkbenchError(
+            f"{folder} holds photographs of the project, which no copies may overwrite. Choose a new folder, or export"
+            " without copying the images."
+        )
 
 
 def _known_as(project: Path) -> str:
