@@ -114,13 +114,13 @@ def test_sources_are_looked_at_before_a_word_is_said_and_a_run_nobody_judged_is_
     assert main(["predict", str(checkpoint), str(tmp_path / "nope"), *out]) == console.FAILED
     assert capsys.readouterr().err.splitlines() == [f"workbench: {tmp_path / 'nope'} does not exist. Check the name."]
     assert main(["predict", str(checkpoint), str(pictures), *out]) == console.DONE
-    assert "Looking with best.safetensors, from" in capsys.readouterr().err
+    assert "Predicting with best.safetensors, at" in capsys.readouterr().err
     (checkpoint.parent / "events.jsonl").write_text("")
     assert main(["predict", str(checkpoint), str(pictures), *out]) == console.DONE
     told = capsys.readouterr().err
     (checkpoint.parent / "events.jsonl").unlink()
-    assert "Confidence 0.25: nobody has evaluated this run on its validation images yet." in told
-    assert f"Looking with {checkpoint.parent.name}, best, from" in told
+    assert "Confidence 0.25: this run was not evaluated on its validation images yet." in told
+    assert f"Predicting with {checkpoint.parent.name}, best, at" in told
 
 
 def test_shards_are_merged_into_what_one_process_writes(

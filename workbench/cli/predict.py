@@ -204,7 +204,7 @@ def _predict(
         predictor = _open(file, *place, runtime)
         predictor.call_labels(former)
         point = _point(wish, file, run_folder, former, predictor, quiet=quiet)
-        say(f"Looking with {_name(file)}, from a confidence of {point.confidence:g}.", quiet=quiet)
+        say(f"Predicting with {_name(file)}, at a confidence of at least {point.confidence:g}.", quiet=quiet)
         asked = _asked(wish, shard, predictor, point)
         if wish.webcam is not None:
             return _watch(predictor, wish, asked, as_json=as_json)
@@ -284,9 +284,7 @@ def _point(
         why = "the operating point that was kept with the run" if kept else "where its F1 on validation images is best"
         say(f"Confidence {point.confidence:g}: {why}.", quiet=quiet)
     elif wish.confidence is None and run_folder is not None and (run_folder / EVENTS).is_file():
-        say(
-            f"Confidence {point.confidence:g}: nobody has evaluated this run on its validation images yet.", quiet=quiet
-        )
+        say(f"Confidence {point.confidence:g}: this run was not evaluated on its validation images yet.", quiet=quiet)
     own = point.own if wish.confidence is None else ()
     if wish.nms:
         asked = kind_of_nms(wish.nms)
