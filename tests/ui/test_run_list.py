@@ -110,6 +110,25 @@ def test_what_is_typed_is_not_lost_to_a_listing_that_comes_meanwhile(bench: Benc
     bench.wait_for("fresh", "mine", "other", "tiny-2")
 
 
+def test_a_listing_that_comes_meanwhile_leaves_the_place_and_the_keys_where_they_are(bench: Bench) -> None:
+    """While a run is trained they are listed every few seconds: who read further down was taken back each time."""
+    for number in range(40):
+        leave(bench.folder / f"old-{number:02d}", replace(STARTED, time=1.0 + number))
+    with bench.qtbot.waitSignal(bench.deeds.listed):
+        bench.deeds.list_runs()
+    table = bench.runs.table
+    bench.click("other")
+    table.setFocus()
+    bench.key(Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    bar = table.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    with bench.qtbot.waitSignal(bench.deeds.listed):
+        bench.deeds.list_runs()
+    assert bar.value() == bar.maximum() > 0
+    bench.key(Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    assert [run.name for run in table.chosen] == ["other", "tiny-10", "tiny-2"]
+
+
 def test_notes_are_typed_in_a_column_that_is_there_when_it_is_needed(bench: Bench) -> None:
     table = bench.runs.table
     assert table.isColumnHidden(NOTE)

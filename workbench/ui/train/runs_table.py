@@ -109,8 +109,10 @@ class RunsTable(QTableWidget):
         if self.is_editing:
             self._waiting = found
             return
-        there = {run.name for run in found}
-        chosen = [run.name for run in self.chosen if run.name in there] or [name for name in select if name in there]
+        there, seen = {run.name for run in found}, self.verticalScrollBar().value()
+        kept = [run.name for run in self.chosen if run.name in there]
+        chosen = kept or [name for name in select if name in there]
+        current = self._cell_at(self.currentRow(), NAME).data(_RUN) if self.currentRow() >= 0 else ""
         self._runs = {run.name: run for run in found}
         self.blockSignals(True)
         self.setSortingEnabled(False)
@@ -121,8 +123,10 @@ class RunsTable(QTableWidget):
                     self.setItem(row, column, self._cell(run, column))
         self.setSortingEnabled(True)
         self.setColumnHidden(NOTE, not any(run.note for run in found))
-        self._choose(chosen)
+        self._choose(chosen, current)
         self.blockSignals(False)
+        if kept:  # while one trains they are listed every few seconds, and somebody may read further down
+            self.verticalScrollBar().setValue(seen)
         policy = Qt.ScrollBarPolicy
         self.setHorizontalScrollBarPolicy(policy.ScrollBarAsNeeded if found else policy.ScrollBarAlwaysOff)
         self._share_room()
@@ -190,14 +194,16 @@ class RunsTable(QTableWidget):
     def _row_of(self, name: str) -> int:
         return next((row for row in range(self.rowCount()) if self._cell_at(row, NAME).data(_RUN) == name), -1)
 
-    def _choose(self, names: Sequence[str]) -> None:
+    def _choose(self, names: Sequence[str], current: str = "") -> None:
+        """Select these; the keys go on from the run called `current` if it is one of them."""
         model, flag = self.selectionModel(), QItemSelectionModel.SelectionFlag
         model.clearSelection()
         rows = [row for row in map(self._row_of, names) if row >= 0]
         for row in rows:
             model.select(self.model().index(row, NAME), flag.Select | flag.Rows)
         if rows:
-            model.setCurrentIndex(self.model().index(rows[0], NAME), flag.NoUpdate)
+            row = self._row_of(current) if current in names else rows[0]
+            model.setCurrentIndex(self.model().index(row, NAME), flag.NoUpdate)
 
     # --- typing in place ---
 
