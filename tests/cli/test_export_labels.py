@@ -60,4 +60,4 @@ def test_what_is_removed_and_what_is_of_others_is_told(tmp_path: Path, capsys: C
     assert theirs.is_file()
     assert not (folder / "labels" / "none" / "a.txt").exists()
     assert main([*command, "--verbose"]) == console.DONE
-    assert "warning  labels/none/x.txt: It is not of this export" in capsys.readouterr().err
+    assert "warning  labels/none/x.txt: It is not from this export" in capsys.readouterr().err
