@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from workbench.errors import WorkbenchError
 from workbench.training import board
-from workbench.training.events import Evaluated, Message, Progress
+from workbench.training.events import Evaluated, Message, Progress, Started
+
+STARTED = Started("tiny-1", "", "fcos", "cpu", "fp32", 8, 2, 4, 9, 99)
 
 
 @pytest.mark.filterwarnings("ignore")  # of protobuf and numpy inside tensorboard
@@ -37,6 +40,26 @@ def test_events_pass_through_and_can_be_read_back(tmp_path: Path) -> None:
         "AP50/cat": [(2, 0.5)],
         "AP/cat": [(2, 0.25)],
     }
+
+
+@pytest.mark.filterwarnings("ignore")  # of protobuf and numpy inside tensorboard
+def test_steps_that_are_learnt_again_after_a_kill_replace_those_before(tmp_path: Path) -> None:
+    """Else the curves run back and forth."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+
+    def steps(*numbers: int) -> list[Progress]:
+        return [Progress(n, 9, 1, 1, {"box": n + len(numbers) / 8}, 1.0, 0.01, 20.0, 3.0) for n in numbers]
+
+    def read() -> list[tuple[int, float]]:
+        found = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+        found.Reload()
+        return [(one.step, one.value) for one in found.Scalars("loss/box")]
+
+    list(board.mirrored([STARTED, *steps(1, 2, 3, 4)], tmp_path))
+    list(board.mirrored([replace(STARTED, resumed_step=2), *steps(3, 4, 5)], tmp_path))
+    assert read() == [(1, 1.5), (2, 2.5), (3, 3.375), (4, 4.375), (5, 5.375)]
+    list(board.mirrored([STARTED, *steps(1)], tmp_path))
+    assert read() == [(1, 1.125)], "nothing was saved, so it begins again"
 
 
 def test_a_missing_tensorboard_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

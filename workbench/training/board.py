@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import math
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from workbench.core.extras import install
 from workbench.errors import WorkbenchError
-from workbench.training.events import Evaluated, Event, Progress
+from workbench.training.events import Evaluated, Event, Progress, Started
 
 
 def is_there() -> bool:
@@ -24,15 +25,24 @@ def require() -> None:
 
 
 def mirrored(events: Iterable[Event], folder: Path) -> Iterator[Event]:
-    """Pass `events` on, and write what they say of loss, AP and the machine into `folder`/tensorboard."""
+    """Pass `events` on, and write what they say of loss, AP and the machine into `folder`/tensorboard.
+
+    Of a run that goes on, the steps that it learns again replace those that a kill left behind its last save.
+    """
     require()
     from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(str(folder / "tensorboard")) as writer:  # type: ignore[no-untyped-call]
+    writer, purged = None, None
+    with contextlib.ExitStack() as stack:
         for event in events:
-            for name, value in _scalars(event):
-                if value == value:  # NaN is not known
-                    writer.add_scalar(name, value, event.step)  # type: ignore[no-untyped-call, union-attr]
+            if isinstance(event, Started):
+                purged = event.resumed_step and event.resumed_step + 1
+            scalars = [(name, value) for name, value in _scalars(event) if value == value]  # NaN is not known
+            if scalars and writer is None:
+                told = SummaryWriter(str(folder / "tensorboard"), purge_step=purged)  # type: ignore[no-untyped-call]
+                writer = stack.enter_context(told)
+            for name, value in scalars:
+                writer.add_scalar(name, value, event.step)  # type: ignore[no-untyped-call, union-attr]
             yield event
 
 
