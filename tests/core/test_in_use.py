@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.core import files, in_use
+from workbench.core import files, in_use, refusals
 from workbench.core.in_use import patient
 from workbench.errors import WorkbenchError
 
@@ -21,7 +21,6 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """On Windows, where waiting takes no time: for how long one would have."""
     seconds: list[float] = []
     monkeypatch.setattr(in_use, "REFUSES", True)
-    monkeypatch.setattr(files, "REFUSES", True)
     monkeypatch.setattr(in_use.time, "sleep", seconds.append)
     return seconds
 
@@ -90,6 +89,15 @@ def test_elsewhere_nobody_waits_because_permission_is_missing(monkeypatch: pytes
     with pytest.raises(PermissionError):
         patient(deny)
     assert len(tries) == 1
+
+
+def test_an_image_that_windows_does_not_hand_out_is_told_with_the_reason(tmp_path: Path, waited: list[float]) -> None:
+    assert "another program has it open" in refusals.not_readable(refused(SHARING, "a.jpg"))
+    assert "reading it is not allowed" in refusals.not_readable(refused(DENIED, "a.jpg"))
+    far = FileNotFoundError(errno.ENOENT, "The system cannot find the path", str(tmp_path / ("x" * 120) / ("y" * 120)))
+    assert "longer than Windows takes" in refusals.not_readable(far)
+    near = FileNotFoundError(errno.ENOENT, "The system cannot find the file", str(tmp_path / "a.jpg"))
+    assert "is not there" in refusals.not_readable(near)
 
 
 def test_a_path_that_is_too_long_for_windows_is_told(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from workbench.core import privacy
-from workbench.core.in_use import REFUSES, is_in_use, patient
+from workbench.core.in_use import is_in_use, is_too_long, patient
 from workbench.core.words import visible
 from workbench.errors import WorkbenchError
 
@@ -25,7 +25,6 @@ IMAGE_SUFFIXES = frozenset((
 _UNFINISHED = re.compile(r"^\..+\.[0-9]+\.[0-9a-f]{8}\.tmp$")  # as atomic_path names them
 _NUMBER = re.compile(r"([0-9]+)")
 _LONGEST_NAME, _LONGEST_PATH = 255, 1024  # bytes, and characters: longer names no disk holds
-_LONGEST_WINDOWS = 247  # letters of a folder's path, unless long ones were switched on; it says "not found" then
 MOST_BYTES = 240  # of a name that is made here: a number or an ending still fits behind it
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$", re.IGNORECASE)
 
@@ -125,11 +124,7 @@ def _reason(error: OSError) -> str:
         return f"{privacy.ALLOW}."
     if is_in_use(error):
         return "another program has it open, or it is write-protected. Close it there and try again; nothing was lost."
-    if (
-        REFUSES
-        and isinstance(error, FileNotFoundError)
-        and len(os.path.abspath(error.filename or "")) > _LONGEST_WINDOWS
-    ):
+    if is_too_long(error):
         return "its path is longer than Windows takes. Choose a folder with a shorter one."
     words = {
         errno.ENOSPC: "the disk is full. Make room and try again; nothing was lost.",

@@ -1,4 +1,4 @@
-"""Files that somebody else has open just now: Windows replaces, moves and deletes none of them.
+"""Files that Windows does not hand out: those that somebody else has open just now, and those of long paths.
 
 Virus scanners, indexers and sync clients open what was just written for some moments, and so does our own window what a
 training writes. On other systems nobody is refused for that.
@@ -18,6 +18,8 @@ REFUSES = os.name == "nt"
 """Whether this system does."""
 _WAITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Seconds between the tries, 1.2 in all: a scanner lets go of most files within a tenth of one."""
+_LONGEST = 247
+"""Letters of a folder's path; a file's may have twelve more."""
 _SHARING, _LOCKED, _MAPPED = 32, 33, 1224
 """Windows' numbers for a file that another has open, for one that it has locked, and mapped into memory."""
 
@@ -40,6 +42,11 @@ def is_in_use(error: OSError) -> bool:
         return False
     replacing = isinstance(error, PermissionError) and error.filename2 is not None
     return replacing or _number(error) in (_SHARING, _LOCKED, _MAPPED)
+
+
+def is_too_long(error: OSError) -> bool:
+    """Whether the path is longer than Windows takes, unless long ones were switched on. It says "not found" then."""
+    return REFUSES and isinstance(error, FileNotFoundError) and len(os.path.abspath(error.filename or "")) > _LONGEST
 
 
 def _number(error: OSError) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.core import heic, privacy
+from workbench.core import heic, in_use, privacy
 
 # First bytes -> what the file is. Compared without case after leading white space.
 _LOOKS_LIKE = (
@@ -38,6 +38,10 @@ def not_readable(problem: OSError | ValueError) -> str:
     match problem:
         case PermissionError() if privacy.keeps(problem):
             return f"it can't be read: {privacy.ALLOW}"
+        case OSError() if in_use.is_in_use(problem):
+            return "another program has it open and lets nobody else read it; close it there"
+        case FileNotFoundError() if in_use.is_too_long(problem):
+            return "its path is longer than Windows takes; move it to a folder with a shorter one"
         case PermissionError():
             return "reading it is not allowed; give yourself permission to read it"
         case FileNotFoundError() | NotADirectoryError():
