@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import pytest
 from tests.inference.stub import stub, write_pictures
 from workbench.core import video as videos
 from workbench.errors import WorkbenchError
-from workbench.inference import sources
+from workbench.inference import listing, sources
 from workbench.inference.events import PredictionsSaved
 from workbench.inference.predict_files import Asked, predict_files
 
@@ -98,3 +99,27 @@ def test_a_pattern_is_found_in_a_folder_whose_own_name_has_brackets(
     rows = json.loads((tmp_path / "out" / "predictions.json").read_text())
     names = ["below/b.png"] if "[b]" in pattern else ["a.png", "below/b.png"] if "**" in pattern else ["a.png"]
     assert [row["file"] for row in rows] == names
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is open")
+def test_a_disk_that_gets_full_while_all_is_listed_is_told_also_on_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sorted so far is open then, and Windows deletes no open file: that hid the reason."""
+    write_pictures(tmp_path / "in", ["a.png", "b.png"])
+    encoded, times = listing._encoded, iter(range(100))
+
+    def full(line: object) -> str:
+        if next(times) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return str(encoded(line))
+
+    def unlink(file: Path, missing_ok: bool = False) -> None:
+        if any(os.path.realpath(f"/proc/self/fd/{fd}") == str(file) for fd in os.listdir("/proc/self/fd")):
+            raise PermissionError(errno.EACCES, "It is being used by another process", str(file))
+        os.unlink(file)
+
+    monkeypatch.setattr(listing, "_encoded", full)
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(WorkbenchError, match="the disk is full"):
+        list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out", Asked(formats=("json",))))

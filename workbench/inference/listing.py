@@ -82,7 +82,8 @@ def write(file: Path, items: Iterable[Item], shard: Shard) -> Iterator[int | Lis
         yield _written(file, runs, everywhere)
     finally:
         for run in file.parent.glob(f"{file.name}.*.run"):
-            run.unlink()
+            with contextlib.suppress(OSError):  # where the disk is full, they are open still: on Windows they stay then
+                run.unlink()
 
 
 def _line(key: str, item: Item) -> Line:
