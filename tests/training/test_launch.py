@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -69,6 +70,24 @@ def test_its_events_are_those_of_a_training_and_a_stop_leaves_no_flag(stopped: S
 def test_what_the_processes_refuse_is_raised_and_leaves_no_run(tmp_path: Path) -> None:
     request = request_in(tmp_path, batch=1)
     with pytest.raises(WorkbenchError, match="can't be dealt out to 2 processes"):
+        list(run.train(request))
+    runs.forget_unstarted(request.folder)
+    assert not request.folder.exists()
+
+
+def test_a_pytorch_of_windows_that_can_not_start_them_is_told_and_leaves_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its torchrun ended without a word, and what it had said stood in a file of the run."""
+    words = "RuntimeError: use_libuv was requested but PyTorch was built without libuv support"
+    code = f"import sys; sys.stderr.write({words!r}); sys.exit(1)"
+
+    def started(_folder: Path, _processes: int, _resume: bool, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=log)
+
+    monkeypatch.setattr(launch, "_started", started)
+    request = request_in(tmp_path)
+    with pytest.raises(WorkbenchError, match="can't start several processes.* Train in one process"):
         list(run.train(request))
     runs.forget_unstarted(request.folder)
     assert not request.folder.exists()

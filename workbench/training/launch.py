@@ -25,6 +25,7 @@ from workbench.training.together import LAUNCHER, PAUSE, STOP
 
 LOG = "processes.log"  # what the processes say besides events
 LOOK_EVERY = 0.1  # seconds between two looks at what is asked for
+_TAIL = 1 << 15  # bytes of it that are looked at
 PATIENCE = 120.0  # seconds for an orderly end, which writes a checkpoint
 
 
@@ -87,10 +88,22 @@ def _passed_on(child: subprocess.Popen[bytes], folder: Path, control: Control) -
         reader.join()
         assert child.stdout is not None
         child.stdout.close()
+    if not begun and _lacks_libuv(folder):
+        raise _Refused(
+            "This PyTorch can't start several processes, as none can yet that is made for Windows. Train in one"
+            " process, or under Linux (WSL)."
+        )
     if not isinstance(last, Finished | Failed):
         yield Failed(
             f"The processes ended unexpectedly, with code {child.returncode}. See their output: {folder / LOG}"
         )
+
+
+def _lacks_libuv(folder: Path) -> bool:
+    """Whether torchrun ended with the words of a PyTorch that was built without it (pytorch/pytorch#139990)."""
+    with contextlib.suppress(OSError):
+        return b"without libuv support" in (folder / LOG).read_bytes()[-_TAIL:]
+    return False
 
 
 def _heard(lines: queue.Queue[bytes | None], folder: Path, control: Control) -> Iterator[Event]:
