@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from tests import networks
 from tests.training.run_results import MakeRequest, only
 from tests.training.toys import make_snapshot
+from workbench import detectors
 from workbench.core.project import Image
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.training import image_losses, run, validate, watched
@@ -53,6 +56,22 @@ def test_a_sum_over_boxes_is_divided_by_those_that_are_learnt_and_a_mean_is_not(
     detector: Any = SimpleNamespace(loss_per_positive=mean)
     side._take(detector, data, np.arange(3), np.full(3, 6.0), 1)
     assert side._losses.losses.tolist() == expected
+
+
+def test_of_faster_rcnn_the_second_stage_judges_an_image() -> None:
+    """The first knows no labels, and both draw as many anchors and proposals, however many boxes there are."""
+    kind = detectors.load_all().get("faster-rcnn")
+    detector = networks.build("faster-rcnn", kind.settings_class(input_px=64, width=0.1), 2).eval()
+    boxes, none = torch.tensor([[[8.0, 8, 40, 40], [20, 4, 60, 30]]]), torch.zeros(1, 2, dtype=torch.bool)
+    wanted = Targets(boxes, torch.tensor([[0, 1]]), none)
+    with torch.inference_mode():
+        raw = detector(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
+        (judged,) = validate._each_loss(detector, raw, wanted)
+        torch.manual_seed(0)
+        terms = detector.loss(raw, wanted)
+    assert judged == pytest.approx(float(terms["box"] + terms["label"]), rel=1e-5)
+    assert judged < float(sum(terms.values()))
+    assert detector.loss_per_positive
 
 
 def test_a_run_keeps_the_losses_of_all_its_images_and_its_pictures(request_of: MakeRequest) -> None:

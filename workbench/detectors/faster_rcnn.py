@@ -75,6 +75,11 @@ class FasterRcnn(Detector):
         FasterRCNN_ResNet50_FPN_Weights.COCO_V1, background=True, norm_eps=0.0
     )
     samples = True
+    # Means over the drawn ones, whose number boxes don't raise; the first network knows no labels. Measured on blood
+    # cells: one wrong label raised an image above .80 of the others, above .59 by all terms per box; the order was that
+    # of fewest boxes (-.93) and is hardly that of most (.33)
+    loss_per_positive = True
+    judged_by = ("box", "label")
     outs = (f"net.{SCORES}", f"net.{BOXES}")
     backbone_parts = ("net.backbone.body",)
     defaults: Tensor

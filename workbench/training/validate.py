@@ -125,7 +125,7 @@ def _judged(
 
 
 def _each_loss(detector: Detector, raw: Raw, targets: Targets) -> list[float]:
-    """The loss of every image of a batch by itself."""
+    """The loss of every image of a batch by itself, of the terms that the detector is judged by."""
     place = raw[0].device
     with _drawing_apart(place) if detector.samples else contextlib.nullcontext():
         sums = []
@@ -133,7 +133,7 @@ def _each_loss(detector: Detector, raw: Raw, targets: Targets) -> list[float]:
             if detector.samples:
                 torch.manual_seed(0)  # each time the same, so that losses can be compared
             terms = detector.loss(tuple(level[i : i + 1] for level in raw), targets.only(slice(i, i + 1)))
-            sums.append(torch.stack(list(terms.values())).sum())
+            sums.append(torch.stack([terms[name] for name in detector.judged_by or terms]).sum())
     return [float(value) for value in torch.stack(sums).tolist()] if sums else []
 
 

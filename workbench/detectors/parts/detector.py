@@ -153,6 +153,7 @@ class Detector(nn.Module):
     pretrained: ClassVar[Pretrained | None] = None
     shared_divisor: ClassVar[bool] = False  # whether the loss is divided by the positives of all images together
     loss_per_positive: ClassVar[bool] = False  # whether an image's loss is a mean over its positives, not their sum
+    judged_by: ClassVar[tuple[str, ...]] = ()  # terms of the loss by which images are compared; none: by all
     samples: ClassVar[bool] = False  # whether the loss looks at a random part of its boxes, each time another
     remarks: tuple[str, ...] = ()  # sentences for whoever begins to train it
     outs: ClassVar[tuple[str, ...]]  # names of the output layers, each with a weight, as in label_rows()
