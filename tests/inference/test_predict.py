@@ -16,7 +16,7 @@ from workbench.detectors import DetectorSettings
 from workbench.detectors.parts.detector import Candidates, Detector, Raw
 from workbench.errors import WorkbenchError
 from workbench.inference import predict
-from workbench.inference.predict import Predictor, chosen_device, has_fast_bfloat16
+from workbench.inference.predict import Predictor, has_fast_bfloat16
 
 
 class Fixed(Detector):
@@ -156,9 +156,9 @@ def test_a_checkpoint_opens_with_labels_and_gives_the_same(
     assert np.array_equal(ours.boxes, theirs.boxes)
 
 
-def test_a_device_that_is_not_there_is_said() -> None:
+def test_a_device_that_is_not_there_is_said(checkpoint: Path) -> None:
     with pytest.raises(WorkbenchError, match="no device 'quantum'"):
-        chosen_device("quantum")
+        Predictor.open(checkpoint, device="quantum")
 
 
 def test_bfloat16_is_slow_where_the_cpu_does_not_say_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

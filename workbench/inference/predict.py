@@ -62,7 +62,7 @@ class Predictor:
         self.header = header
         self.window = header.window if header else None  # how files of more than 8 bits are to be read
         self.checkpoint = checkpoint
-        self.device = chosen_device(device)
+        self.device = machine.chosen_device(device)
         self.precision: Precision = "fast" if precision == "fast" and has_fast_bfloat16(self.device) else "exact"
         self.batch = BATCH.get(self.device.type, 8)
         try:
@@ -77,7 +77,7 @@ class Predictor:
         """The detector saved in `checkpoint`. WorkbenchError if the file is not one or the device is not there."""
         from workbench.training.checkpoint import load_detector
 
-        place = chosen_device(device)
+        place = machine.chosen_device(device)
         detector, header = load_detector(checkpoint)  # the copy that runs takes memory there, and nothing else
         names = [label.name for label in header.labels]
         return cls(
@@ -159,11 +159,6 @@ def folded(detector: Detector, device: torch.device) -> Detector:
             unit.conv = fuse_conv_bn_eval(unit.conv, unit.norm)
             unit.norm = nn.Identity()  # type: ignore[assignment]
     return running.requires_grad_(False)
-
-
-def chosen_device(name: str = "auto") -> torch.device:
-    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError for one that is not there or can't be used."""
-    return machine.chosen_device(name)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -217,7 +217,7 @@ class Panel(QWidget):
                     return
         self._wish = Wish(given.boxes, given.centres, need, given.px, own, given.choices.resize, resize)
         if self._background is None:
-            self._background = Background("Anchors in detail", _work, self)
+            self._background = Background("Anchors in detail", details, self)
             self._background.done.connect(self._done)
         self._background.ask([self._wish])
 
@@ -311,11 +311,6 @@ class Panel(QWidget):
             self._rules.close()
             self._rules.deleteLater()
             self._rules = None
-
-
-def _work(wish: Wish) -> object:
-    """In a thread."""
-    return details(wish)
 
 
 def _rule(wish: OwnWish | Otherwise | tuple[str, int] | str) -> object:
