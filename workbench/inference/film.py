@@ -32,7 +32,7 @@ class Film:
         self._last: VideoFrame | None = None
 
     def frame(self, index: int) -> VideoFrame:
-        """The next one, if it is damaged. WorkbenchError if the video ends before it, whatever its header says."""
+        """The frame at this index, or the next one if it is damaged. WorkbenchError if the video ends before it."""
         if self._last is not None and self._last.index <= index < self._next:
             return replace(self._last, index=index)  # the same again, or damaged too
         if not self._next <= index <= self._next + NEAR:

@@ -153,7 +153,7 @@ def entries(file: Path, start: Position = Position()) -> Iterator[Entry]:  # noq
 
 
 def order_of(place: str, is_video: bool, frame: int) -> tuple[str, str, bool, int, int]:
-    """Sorts results of several shards as one listing of all would have them."""
+    """The sort key that brings results of several shards into the order of one listing of all."""
     found = _NUMBERED.search(place)
     plain = place[: found.start()] if found else place
     return natural_key(plain), plain, is_video, int(found.group(1)) if found else 0, frame

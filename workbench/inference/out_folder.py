@@ -32,7 +32,8 @@ _PERHAPS = "?"  # behind a folder that predictions may have written into: those 
 
 
 def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
-    """WorkbenchError if files could be replaced that are no results: the photographs themselves, or labels.
+    """WorkbenchError if writing could replace files that are no results of predictions: the photographs themselves, or
+    labels.
 
     Also if a video can't be written there: cv2 ends the process for a name that is not UTF-8.
     """
@@ -54,7 +55,9 @@ def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
 
 
 def claim(output: Path, formats: Iterable[str]) -> None:
-    """Keep that the folders and files of these formats are of predictions, once checked and `parts` is there."""
+    """Note that the folders and files of these formats belong to predictions. Call it after
+    check(), once `parts` exists.
+    """
     kept = output / jobs.FOLDER / _CLAIMED
     before = _kept(output) if kept.is_file() or jobs.shards(output) else None
     now = (before or frozenset()) | {name for told in formats for name in ALONE.get(told) or (FOLDERS[told],)}
@@ -63,12 +66,14 @@ def claim(output: Path, formats: Iterable[str]) -> None:
 
 
 def _ours(output: Path) -> frozenset[str]:
-    """What may be replaced there: what predictions have written, and what they may have."""
+    """The folders and files that may be replaced: those that predictions have, or may have, written."""
     return frozenset(name.rstrip(_PERHAPS) for name in _kept(output))
 
 
 def _kept(output: Path) -> frozenset[str]:
-    """The folders and files that predictions have written; perhaps all, of predictions that did not keep it yet."""
+    """The folders and files that predictions are noted to have written; for earlier versions, which
+    noted nothing, all.
+    """
     if not (output / jobs.FOLDER).is_dir():
         return frozenset()
     try:
@@ -80,10 +85,11 @@ def _kept(output: Path) -> frozenset[str]:
 def clear(
     output: Path, whole: Sequence[Job], now: Iterable[Row], formats: Sequence[str], written: Sequence[Path]
 ) -> None:
-    """Remove what jobs before the one of `whole` wrote and this one, whose rows are `now`, has not: nothing else, ever.
+    """Remove what earlier jobs wrote and the job of `whole`, whose rows are `now`, did not write again: nothing else,
+    ever.
 
-    A trainer would take a label file of an image that was predicted last week for one of this job. What is perhaps of
-    predictions stays. Folders that hold what is predicted now stay, too.
+    A trainer would otherwise take the label file of an image that was predicted last week for one of this job. Files
+    that are only perhaps of predictions stay, and so do folders that hold what is predicted now.
     """
     earlier, kept = output / jobs.FOLDER / jobs.EARLIER, output / jobs.FOLDER / _CLAIMED
     if not earlier.is_dir() or not kept.is_file():
@@ -112,7 +118,7 @@ def clear(
 
 
 def _looked_at(output: Path, whole: Sequence[Job]) -> set[str]:
-    """The folders of results in which sources of this job lie: pictures that were drawn may be predicted, too."""
+    """Folders of results that sources of this job lie in: pictures that were drawn may be predicted, too."""
 
     @lru_cache(maxsize=1024)
     def holders(folder: str) -> frozenset[str]:
@@ -133,9 +139,9 @@ def _order(row: Row) -> tuple[str, str, bool, int, int]:
 
 
 def _compared(before: Iterable[Row], now: Iterable[Row]) -> Iterator[tuple[Row, bool]]:
-    """Each row of before and whether there is one of its place now. Both are in the order of a listing.
+    """Each earlier row, and whether there is one for the same place now. Both are in the order of a listing.
 
-    "A" and "a" count as one: on many disks they are.
+    "A" and "a" count as one place: on many disks they are.
     """
     told = heapq.merge(
         ((_order(row), False, row) for row in before),
@@ -171,7 +177,7 @@ def _remove(file: Path, output: Path) -> None:
 
 
 def without_own(items: Iterable[Item], output: Path) -> Iterator[Item]:
-    """The items but for pictures that an earlier prediction has drawn: its folder may lie among the sources."""
+    """The items without pictures that an earlier prediction drew, whose folder may lie among the sources."""
     pictures = output / FOLDERS["pictures"]
 
     @lru_cache(maxsize=1024)
@@ -182,7 +188,7 @@ def without_own(items: Iterable[Item], output: Path) -> Iterator[Item]:
 
 
 def without_drawn(files: Iterable[Path], output: Path) -> set[Path]:
-    """The videos but for those that predictions have drawn."""
+    """The videos without those that predictions drew."""
     return {file for file in files if not _lies_in(file, output / FOLDERS["video"])}
 
 

@@ -58,9 +58,10 @@ class Pair:
 
 
 def pair(first: Looked, second: Looked, names: tuple[str, str]) -> Pair:
-    """Both are of the same project; `names` are those of the runs. In a job: seconds where the images differ.
+    """Bring two looks of the same project together; `names` are those of the runs. Call it in a job: it may take
+    seconds.
 
-    WorkbenchError if the project's labels were others at one of the looks, or they have no image or label in common.
+    WorkbenchError if the project's labels were different at one of the looks, or they share no image or no label.
     """
     if [label.id for label in first.truth.labels] != [label.id for label in second.truth.labels]:
         raise WorkbenchError("The project's labels have changed between the two looks. Look again with both runs.")
@@ -97,7 +98,7 @@ def _common(mine: Sequence[int], theirs: Sequence[int]) -> tuple[Rows, Rows]:
 
 
 def _labels(first: Looked, second: Looked, names: tuple[str, str]) -> tuple[NDArray[np.bool_], list[str]]:
-    """(C,) labels that both know, and sentences about the others."""
+    """(C,) the labels that both know, and sentences about the others."""
     use, notes = np.ones(len(first.truth.labels), bool), []
     for one, name in zip((first, second), names, strict=True):
         if not one.labels:

@@ -55,7 +55,7 @@ class Row:
 
     @property
     def own_place(self) -> str:
-        """Where a file for this picture alone goes: frames of a video lie in a folder of its name."""
+        """The place of a file for this picture alone; frames of a video get a folder with its name."""
         return self.place if self.frame < 0 else f"{self.place}/{self.frame:06d}"
 
 
@@ -141,7 +141,7 @@ class Parts:
             self.sync()
 
     def sync(self) -> None:
-        """Have it on disk, and what was written beside it before."""
+        """Wait until it is on disk, and what was written beside it before."""
         if self._beside:
             sync_all()
         os.fsync(self._stream.fileno())
@@ -175,7 +175,7 @@ def put_aside(folder: Path, aside: Path) -> None:
 
 
 def rows(folder: Path) -> Iterator[Row]:
-    """Everything that was found, in the order of the listing. WorkbenchError for what is damaged."""
+    """Everything that was found, in the order of the listing. WorkbenchError if a part is damaged."""
     for file in files(folder):
         end = 0
         for line, end in _lines(file):  # noqa: B007 - the last one counts

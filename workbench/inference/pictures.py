@@ -23,7 +23,9 @@ LONGEST = 65_500  # pixels of a side that a JPEG can have (libjpeg's limit)
 
 
 class Pictures:
-    """Writes into `folder`; one that is there is replaced. `alone`: no other process writes there meanwhile."""
+    """Writes pictures into `folder`, replacing files that are there. `alone`: no other process
+    writes there meanwhile.
+    """
 
     def __init__(self, folder: Path, labels: Sequence[Label], alone: bool) -> None:
         self._folder, self._labels, self._clears = folder, labels, alone

@@ -93,7 +93,7 @@ def predict_files(
 
 
 def order_of(predictor: Predictor, paths: Sequence[Path], asked: Asked) -> Order:
-    """WorkbenchError if the tiles can't be."""
+    """All that decides about the results, see jobs.Order. WorkbenchError if such tiles can't be made."""
     kind, iou = predictor.detector.published_nms
     point = asked.point or OperatingPoint(0.25, (), iou, kind)
     try:
@@ -110,7 +110,7 @@ def order_of(predictor: Predictor, paths: Sequence[Path], asked: Asked) -> Order
 
 
 def check_sources(paths: Sequence[Path]) -> None:
-    """Before anything is written. WorkbenchError: nothing is there, or a video can't be read."""
+    """Call it before anything is written. WorkbenchError if there is nothing to predict, or a video can't be read."""
     if next(sources.found(paths), None) is None:
         raise _nothing(paths)
     for path in paths:
@@ -148,7 +148,7 @@ def _begin(
 
 
 def _remark(passed_by: set[Path], listed: Listed) -> str:
-    """Of the videos in folders that nobody named; "" if there is none."""
+    """A sentence about videos in folders, which are not predicted unless they are named; "" if there are none."""
     named = {file.resolve() for _, file in listed.videos}
     left = sorted(file for file in passed_by if file.resolve() not in named)
     if not left:

@@ -44,7 +44,7 @@ Writer = Callable[[Iterable[Row], About, Path], Progress]
 
 
 def writers() -> dict[str, Writer]:
-    """By the name of the format. "pictures" are written while pixels are at hand (pictures.py)."""
+    """The writers by name of their format. ("pictures" are written while the pixels are at hand, see pictures.py.)"""
     from workbench.inference.results_coco import write_coco
     from workbench.inference.results_files import write_voc, write_yolo
     from workbench.inference.results_video import write_videos
@@ -60,7 +60,7 @@ FORMATS = ("json", "coco", "yolo", "voc", "csv", "pictures", "video")
 
 
 def checked(names: Iterable[str]) -> tuple[str, ...]:
-    """The same, each once. WorkbenchError that lists all formats if one is not among them."""
+    """The names of formats, each once. WorkbenchError, which lists all formats, if one is unknown."""
     names = tuple(dict.fromkeys(names))
     for name in names:
         if name not in FORMATS:

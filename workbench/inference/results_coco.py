@@ -25,7 +25,7 @@ RESULTS, IMAGES = "predictions.coco.json", "predictions.coco.images.json"
 
 
 def write_coco(rows: Iterable[Row], about: About, folder: Path) -> Progress:
-    """WorkbenchError if the file of ids can't be read, or knows none of the labels or of the images."""
+    """Write COCO results. WorkbenchError if the file of ids can't be read, or knows none of the labels or images."""
     ids = _read_ids(about.ids, about.labels) if about.ids is not None else None
     unknown = known = 0
     with contextlib.ExitStack() as stack:

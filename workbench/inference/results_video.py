@@ -97,7 +97,9 @@ class Recorder:
         return self
 
     def write(self, picture: NDArray[np.uint8]) -> None:
-        """(H, W, 3) RGB. Later ones of another size are brought to that of the first. WorkbenchError: no such MP4."""
+        """Add a frame (H, W, 3) RGB; it is resized if its size is not that of the first.
+        WorkbenchError if no MP4 can be written.
+        """
         if self._writer is None:
             self._open(picture.shape[1], picture.shape[0])
         assert self._writer is not None
@@ -111,7 +113,9 @@ class Recorder:
         self.frames += 1
 
     def write_until(self, seconds: float, picture: NDArray[np.uint8]) -> None:
-        """As often as it takes for the video to be `seconds` long: for cameras, which come at no even pace."""
+        """Add the frame as often as it takes for the video to last `seconds`: cameras give frames
+        at uneven intervals.
+        """
         while self.frames < max(1, round(seconds * self._rate)):
             self.write(picture)
 
@@ -160,7 +164,9 @@ class Recorder:
             self._inner.unlink(missing_ok=True)
 
     def _check_whole(self) -> None:
-        """cv2 tells nobody that a frame, or the end without which nothing opens an MP4, found no room on the disk."""
+        """cv2 does not report that a frame, or the end without which an MP4 can't be opened, found
+        no room on the disk.
+        """
         try:
             there = videos.length(self._inner)
         except WorkbenchError:

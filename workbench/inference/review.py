@@ -81,7 +81,7 @@ class Item:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What stays the same when the labels of other things change."""
+        """A key that stays the same when other things are labelled."""
         return self.kind, self.image, self.box, self.prediction and (self.prediction.label, self.prediction.xyxy)
 
     @property
@@ -95,14 +95,14 @@ class Item:
 
     @property
     def apart(self) -> bool:
-        """Whether box and prediction rather mean two objects: neither has its centre in the other."""
+        """Whether box and prediction seem to mean two objects: neither has its centre in the other."""
         if self.xyxy is None or self.prediction is None:
             return False
         return not (_centre_in(self.xyxy, self.prediction.xyxy) or _centre_in(self.prediction.xyxy, self.xyxy))
 
     @property
     def around(self) -> XYXY:
-        """Of both boxes."""
+        """The smallest rectangle around box and prediction."""
         both = [xyxy for xyxy in (self.xyxy, self.prediction and self.prediction.xyxy) if xyxy]
         x0, y0, x1, y1 = zip(*both, strict=True)
         return min(x0), min(y0), max(x1), max(y1)
@@ -129,9 +129,9 @@ def items(
     poor: float = IOU,
     losses: Mapping[int, float] | None = None,
 ) -> tuple[Item, ...]:
-    """All of them, in no order. `matching` is that of `truth`, its detections after NMS.
+    """All disagreements, in no particular order. `matching` is that of `truth` with the detections after NMS.
 
-    `poor`: right detections that overlap their box by less than this are poor boxes too. `losses` by image id.
+    `poor`: a right detection that overlaps its box by less than this counts as a poor box. `losses`: by image id.
     """
     made = _Items(truth, matching, losses or {})
     missed, alarms, wrong = _mistakes(matching, confidence)
@@ -236,7 +236,7 @@ def _off(matching: Matching, confidence: Confidence, poor: float) -> _Pairs:
 
 
 def ordered(listed: Sequence[Item], order: Order) -> list[Item]:
-    """Equals by image, then as they were; what an item lacks comes last."""
+    """The items in this order: equal ones by image, then as they were; those that lack the quantity come last."""
     numbers = np.array([_number(item, order) for item in listed], np.float64).reshape(-1)
     return [listed[row] for row in _ranked(numbers)]
 

@@ -58,7 +58,7 @@ TITLES = {
 
 
 def words(item: Item, deed: Deed) -> str:
-    """What the deed does to this item."""
+    """A sentence that tells what the deed does to this item."""
     if deed is Deed.KEEP:
         return "The labels stay as they are." if item.box else "Not an object: nothing is labelled here."
     if deed is Deed.IGNORE:
@@ -77,12 +77,12 @@ def words(item: Item, deed: Deed) -> str:
 
 
 def removes(item: Item) -> bool:
-    """Whether there is nothing to make of the item's box, if it is wrong."""
+    """Whether the item's box can only be removed, if it is wrong."""
     return bool(item.box) and (item.prediction is None or not item.labels_differ)
 
 
 def edit(item: Item, deed: Deed, document: Document) -> edits.Batch:
-    """The deed as one edit. The item's box must still be there: WorkbenchError when it is applied otherwise."""
+    """The deed as one edit. Applying it raises WorkbenchError if the item's box is gone."""
     parts = _keep(item) if deed is Deed.KEEP else _change(item, deed, document)
     done: list[Edit] = [part for part in parts if not isinstance(part, edits.ChangeSetting)]
     looked_at = [part.value for part in parts if isinstance(part, edits.ChangeSetting)]
@@ -147,19 +147,19 @@ def _inside(xyxy: XYXY, document: Document, image: int) -> XYXY:
 
 
 def memory(document: Document) -> dict[int, Sequence[Sequence[Any]]]:
-    """All that the project remembers."""
+    """What was looked at and left as it is, by image id: all that the project remembers of the queue."""
     rows = document.store.rows("SELECT key, value FROM meta WHERE key GLOB ?", f"{SETTING}*")
     return {int(key.removeprefix(SETTING)): json.loads(value) for key, value in map(tuple, rows)}
 
 
 def touched(edit: Edit) -> frozenset[int]:
-    """The images whose memory this edit changes."""
+    """Ids of the images whose memory this edit changes."""
     keys = (part.key for part in edits.walk(edit) if isinstance(part, edits.ChangeSetting))
     return frozenset(int(key.removeprefix(SETTING)) for key in keys if key.startswith(SETTING))
 
 
 def is_settled(item: Item, known: Memory) -> bool:
-    """Whether this was looked at and left as it is: the box, if there is one, else the prediction."""
+    """Whether somebody looked at this item and left it: its box, if it has one, otherwise its prediction."""
     rows = known.get(item.image, ())
     if item.xyxy is not None:
         return any(row[1] == item.box and row[0] == item.label and _still(row[2:], item.xyxy) for row in rows)
@@ -182,10 +182,10 @@ def _iou(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def renewed(truth: Snapshot, fresh: Snapshot) -> Snapshot:
-    """`truth` with the images of `fresh` (document.snapshot(changed ids)) as they are there; those of neither stay.
+    """`truth` with the images of `fresh` (document.snapshot(changed ids)) as they are there.
 
-    Images keep their places, so candidates stay theirs; images of `fresh` that `truth` lacks are left out. ValueError
-    if the two have other labels: the detector's labels must then be looked up again.
+    Images keep their places, so that candidates still belong to them; images of `fresh` that `truth` lacks are left
+    out. ValueError if the two have different labels: the detector's labels must then be looked up again.
     """
     import numpy as np
 

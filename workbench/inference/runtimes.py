@@ -32,9 +32,10 @@ class NotRunnable(Exception):
 
 
 class Process:
-    """A Python of its own for files of any kind, begun with the first of them, until it is closed.
+    """A Python process that opens files of any kind in their own libraries. It starts with the first file and lives
+    until closed.
 
-    `patience`: seconds that an answer may take, after which the process is ended. Not for two threads.
+    `patience`: seconds that an answer may take, after which the process is ended. Not for use by two threads.
     """
 
     def __init__(self, patience: float = PATIENCE) -> None:
@@ -51,7 +52,7 @@ class Process:
 
     @property
     def number(self) -> int | None:
-        """Of the running process, as the system counts them; None before the first file and after an end."""
+        """The system's id of the running process; None before the first file and after its end."""
         return None if self._process is None else self._process.pid
 
     def close(self) -> None:
@@ -66,7 +67,7 @@ class Process:
         process.wait()
 
     def ask(self, about: dict[str, Any], **arrays: NDArray[Any]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
-        """The answer to a question that runtime_child knows. NotRunnable if there is none."""
+        """The answer to a question that runtime_child knows. NotRunnable if none comes."""
         packed = io.BytesIO()
         np.savez(packed, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
         process = self._process = self._process or _begun()

@@ -35,20 +35,20 @@ class Rules:
 
 
 def score(truth: Snapshot, found: Sequence[Candidates], rules: Rules) -> Evaluation:
-    """Score candidates: every number that an evaluation has."""
+    """Every number of an evaluation, computed from candidates."""
     return metrics.evaluate(truth, detected(found, rules), difficult=rules.difficult)
 
 
 def sliders(truth: Snapshot, found: Sequence[Candidates], difficult: Difficult = "count") -> Sliders:
-    """The same candidates for moving over: `sliders.evaluation(names, iou, kind, limit)` is what `score` gives.
+    """The candidates prepared for sliders: `sliders.evaluation(names, iou, kind, limit)` equals what `score` gives.
 
-    Its `prepare(kind)` takes seconds for a million candidates, with "soft" NMS every move does: call them in a job.
+    `prepare(kind)` takes seconds for a million candidates, and with "soft" NMS so does every move: call them in a job.
     """
     return Sliders.of(Truth.of(truth, difficult), found)
 
 
 def detected(found: Sequence[Candidates], rules: Rules) -> list[Detections]:
-    """What is left of each image's candidates by these rules."""
+    """The detections of each image: what these rules leave of its candidates."""
     return [one.detections(rules.score, rules.iou, rules.kind, rules.limit) for one in found]
 
 
@@ -74,7 +74,7 @@ def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
 
 
 def relabelled(found: Candidates, columns: np.ndarray) -> Candidates:
-    """`found` with the project's labels; candidates of labels that the project lacks are left out."""
+    """The candidates with the project's labels; those of labels that the project lacks are left out."""
     labels = columns[found.labels]
     known = labels >= 0
     return Candidates(found.boxes[known], found.scores[known], labels[known])

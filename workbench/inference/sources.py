@@ -91,10 +91,10 @@ class Numbered:
 
 
 def found(paths: Sequence[Path], pass_by: Callable[[Path], object] = lambda _: None) -> Iterator[Item]:
-    """All that `paths` name, in no order: images, folders (and folders within), videos, lists, patterns.
+    """All that `paths` name, in no particular order: images, folders (with folders within), videos, lists, patterns.
 
-    WorkbenchError if a path does not exist or is none of these by its name. Videos in folders are not looked at: a
-    million photographs are not to wait for one. Lists and patterns name them; `pass_by` gets them.
+    Videos in folders are handed to `pass_by` and not opened, as a million photographs are not to wait for one; lists
+    and patterns name videos. WorkbenchError if a path does not exist or is none of these by its name.
     """
     folders = names_of_folders(paths)
     for path in paths:
@@ -115,7 +115,7 @@ def found(paths: Sequence[Path], pass_by: Callable[[Path], object] = lambda _: N
 
 
 def names_of_folders(paths: Sequence[Path]) -> dict[Path, str]:
-    """What goes before the names of a folder's images where several are given: no two alike."""
+    """If several folders are given, the prefix of the names of each one's images; no two are alike."""
     names: dict[Path, str] = {}
     for path in (path for path in paths if path.is_dir()):
         name, count = printable(path.resolve().name) or "root", 1
@@ -199,10 +199,10 @@ def read(
     entries: Iterable[Entry], every: int = 1, window: Window | None = None, ahead: int = 8, first: int = 0,
     part: tuple[int, int] = (0, 1),
 ) -> Generator[Numbered, None, None]:  # fmt: skip
-    """The pictures of `entries`, decoded `ahead` of whoever takes them; of videos every `every`-th frame.
+    """The pictures of `entries`, up to `ahead` of them decoded in advance; of videos every `every`-th frame.
 
-    `first`: the frame of the first entry to begin with, if that is a video. `part` (k, n): of the frames of a video
-    that would be taken, the k-th, the k + n-th ... alone.
+    `first`: the frame to begin with if the first entry is a video. `part` (k, n): take only every n-th of a video's
+    frames, from the k-th on.
     """
     waiting: deque[tuple[Entry, Future[NDArray[np.uint8]] | None]] = deque()
     readers = ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1), thread_name_prefix="reading")

@@ -39,10 +39,10 @@ def stream(
     predictor: Predictor, pictures: Iterable[Numbered], parts: Parts, rules: Rules, beside: Sequence[Beside],
     total: int = 0, batch: int = 0,
 ) -> Iterator[Predicted | Skipped]:  # fmt: skip
-    """Predict `pictures`, `batch` at a time (0: as many as the device likes). `total` 0: nobody knows.
+    """Predict `pictures`, `batch` at a time (0: as many as the device likes). `total`: their number, 0 if unknown.
 
-    When events of a batch come, the batch is written; closing it early loses nothing. Where batches begin depends on
-    the pictures alone, so that going on gives the same bytes as one go.
+    When a batch's events come, the batch is written, so closing the generator early loses nothing. Where batches begin
+    depends on the pictures alone, so that a job that was interrupted gives the same bytes as one that was not.
     """
     begun, before = time.perf_counter(), parts.done.images
     for some in batches(pictures, batch or predictor.batch):
@@ -69,7 +69,7 @@ def stream(
 
 
 def batches(pictures: Iterable[Numbered], size: int) -> Iterator[list[Numbered]]:
-    """`size` at a time, or as many as have PIXELS together; a new one where a video begins or ends."""
+    """Batches of `size`, or of as many as have PIXELS together; a new one begins where a video begins or ends."""
     some: list[Numbered] = []
     pixels = 0
     for one in pictures:

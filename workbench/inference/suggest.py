@@ -123,10 +123,10 @@ def suggestions(
     found: Found, labels: Sequence[Label], boxes: Sequence[Box], confidence: float, said: Mapping[str, int] = NOTHING,
     overlap: float = SAME,
 ) -> tuple[Suggestion, ...]:  # fmt: skip
-    """The most confident first; of labels that the project has, see `meant`, and not of what `boxes` has.
+    """Detections of labels that the project has (see `meant`) and that `boxes` lacks, the most confident first.
 
-    Nor what overlaps a more confident one of its label by `overlap`, the IoU that a person keeps with the run: the
-    authors' NMS lets through what would be no suggestion any more once that one was taken.
+    One that overlaps a more confident one of its label by `overlap`, the IoU kept with the run, is left out: the
+    authors' NMS lets through some that would be no suggestion any more once the other was taken.
     """
     ids = np.array(meant(found.labels, labels, said) or [0])
     detected = found.candidates.detections(confidence, found.iou, found.kind, MOST)
@@ -153,9 +153,9 @@ def _surest(boxes: NDArray[np.float64], labels: NDArray[np.int64], overlap: floa
 
 
 def meant(theirs: Sequence[str], labels: Sequence[Label], said: Mapping[str, int] = NOTHING) -> list[int]:
-    """For each of a network's labels the id of the project's that it means, 0 for none.
+    """For each of a network's labels the id of the project's label that it means, 0 for none.
 
-    `said`: what a person has said of some, ids by the network's names. Else it is the label of the same name, or of one
+    `said`: what a person decided, ids by the network's names. Otherwise it is the label of the same name, or of one
     that differs only in capitals, spaces, hyphens and underscores: "TV monitor" is "tvmonitor".
     """
     ours = {label.id for label in labels}
@@ -166,17 +166,17 @@ def meant(theirs: Sequence[str], labels: Sequence[Label], said: Mapping[str, int
 
 
 def plain(name: str) -> str:
-    """A label's name without what people write in different ways."""
+    """A label's name without the differences that meant() ignores."""
     return name.casefold().replace(" ", "").replace("_", "").replace("-", "")
 
 
 def unknown(found: Found, labels: Sequence[Label], said: Mapping[str, int] = NOTHING) -> tuple[str, ...]:
-    """Names that the network has and the project doesn't: nothing of them is suggested."""
+    """The network's labels that the project lacks, for which there are no suggestions."""
     return tuple(name for name, id in zip(found.labels, meant(found.labels, labels, said), strict=True) if not id)
 
 
 def seen(found: Found, names: Iterable[str], confidence: float) -> tuple[str, ...]:
-    """Those of `names` that the network sees in the image, the one that it sees most often first."""
+    """Those of `names` that the network sees in the image, the most frequent first."""
     detected = found.candidates.detections(confidence, found.iou, found.kind, MOST)
     counts = Counter(found.labels[label] for label in detected.labels.tolist())
     wanted = set(names)

@@ -99,7 +99,7 @@ class Views:
         )
 
     def merged(self, point: OperatingPoint, names: Sequence[str]) -> Detections:
-        """What is left at an operating point; its limit is that of a view."""
+        """The detections at an operating point, the views merged. The point's limit applies to each view."""
         confidences = point.confidences(names)
         rows = np.flatnonzero(self.scores >= confidences[self.labels]) if len(confidences) else np.zeros(0, np.int64)
         rows = rows[~self._halves(rows)]
@@ -133,7 +133,7 @@ def _cut(boxes: NDArray[np.float32], place: Place, width: int, height: int) -> N
 def seen(
     predictor: Predictor, images: Sequence[NDArray[np.uint8]], tiling: Tiling | None
 ) -> list[Candidates | Views]:  # fmt: skip
-    """What the network sees in each image, in tiles where it is larger than one."""
+    """What the network sees in each image; images larger than a tile are also seen in tiles."""
     if tiling is None:
         return list(predictor.candidates(images))
     places = [tiling.places(image.shape[1], image.shape[0]) for image in images]
@@ -150,10 +150,10 @@ def seen(
 
 
 def selected(found: Candidates | Views, point: OperatingPoint, names: Sequence[str]) -> Detections:
-    """What is left of it at an operating point."""
+    """The detections at an operating point."""
     return found.merged(point, names) if isinstance(found, Views) else point.detections(found, names)
 
 
 def tiling(side: int, overlap: float) -> Tiling | None:
-    """None where `side` is 0: no tiles."""
+    """The tiling for these tiles; None if `side` is 0. ValueError as of Tiling."""
     return Tiling(side, overlap) if side else None

@@ -116,16 +116,16 @@ def samples_of(predictor: Predictor, files: Sequence[Path]) -> list[Sample]:
 
 
 def noise(px: int) -> list[Sample]:
-    """Two inputs for want of images: they show that a file runs, and little more."""
+    """Two inputs of noise, for want of images: they show that a file runs, and little more."""
     return [Sample("", image) for image in np.random.default_rng(0).random((2, 1, 3, px, px), np.float32)]
 
 
 def verify(
     name: str, member: Exporter, file: Path, source: Source, samples: Sequence[Sample], process: Process | None = None
 ) -> Verification:
-    """Compare the file written as format `name` with the network on `samples`. Differs, which says how, if it fails.
+    """Compare a file, written in the format `name`, with the network on `samples`. Differs, with a reason, if it fails.
 
-    Its library runs in `process`, or in one of its own.
+    The file's library runs in `process`, or in a process of its own.
     """
     shapes = _shapes(source.card, samples)
     try:
