@@ -17,8 +17,10 @@ from workbench import detectors
 from workbench.core.project import Image
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.training import image_losses, run, validate, watched
-from workbench.training.events import Evaluated, Message
+from workbench.training.events import Control, Evaluated, Message
 from workbench.training.image_losses import NONE
+from workbench.training.runtime import Runtime
+from workbench.training.settings import TrainingSettings
 from workbench.training.side import Side
 
 
@@ -72,6 +74,32 @@ def test_of_faster_rcnn_the_second_stage_judges_an_image() -> None:
     assert judged == pytest.approx(float(terms["box"] + terms["label"]), rel=1e-5)
     assert judged < float(sum(terms.values()))
     assert detector.loss_per_positive
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cpu", [1500, 1500, 750]), ("cuda", [64, 640, 750])])
+def test_looking_at_training_images_takes_a_card_a_twentieth_of_the_time(
+    device: str, expected: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However fast it learns: an image by itself takes it as long as it takes the processor to order it, here 8 ms."""
+    clock, looked = [0.0], list[int]()
+
+    def losses(_: object, data: object, at: np.ndarray, *more: object) -> np.ndarray:
+        looked.append(len(at))
+        clock[0] += len(at) / 128
+        return np.zeros(len(at))
+
+    monkeypatch.setattr("workbench.training.side.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(validate, "losses", losses)
+    monkeypatch.setattr(Side, "_take", lambda *_: None)
+    runtime: Any = Runtime(torch.device(device))
+    request: Any = SimpleNamespace(folder=tmp_path, resume=False)
+    data: Any = range(10_000)
+    detector: Any = None
+    side = Side(request, TrainingSettings(batch=100), data, data, runtime, 1, Control())
+    for seconds, step in ((10.0, 100), (100.0, 200), (1000.0, 250)):
+        clock[0] += seconds
+        side._judge(detector, 1, step)
+    assert looked == expected
 
 
 def test_a_run_keeps_the_losses_of_all_its_images_and_its_pictures(request_of: MakeRequest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +19,8 @@ from workbench.training.validate import Scores
 
 MOST_LOSSES = 10_000
 JUDGED = 0.15  # of the images learnt, so many are looked at again; not learning, each costs a third: a twentieth in all
+CARDS_SHARE = 0.05  # of the time, on graphics cards: an image by itself is 300 orders, in which many learn several
+CARDS_FIRST = 64  # images, which tell how long one takes there
 
 
 class Side:
@@ -33,6 +36,7 @@ class Side:
         self.runtime, self.threads, self.control = runtime, threads, control
         self._losses = image_losses.read(request.folder) if request.resume else image_losses.NONE
         self._judged_at = self._next = 0  # step of the last look at training images, and the place of the next one
+        self._judged, self._each = time.monotonic(), 0.0  # when that look ended; seconds that an image took in it
         self._settings, self._looks = settings, 0
         self._falls: list[float] = []  # the loss of each step, until nobody asks why nothing is found
 
@@ -78,14 +82,23 @@ class Side:
             yield Message("warning", f"What was found after epoch {epoch} could not be kept: {error}")
 
     def _judge(self, detector: Detector, epoch: int, step: int) -> None:
-        count = min(int((step - self._judged_at) * self.batch * JUDGED), len(self.data))
+        count = min(int((step - self._judged_at) * self.batch * JUDGED), len(self.data), self._most())
+        count, begun = self.runtime.agree(count), time.monotonic()
         at = (np.arange(count) + self._next) % len(self.data)
         found = validate.losses(detector, self.data, at, self.runtime, self.batch, self.control, self.threads)
         if found is None or not count:
             return
         self._judged_at, self._next = step, int(at[-1] + 1) % len(self.data)
+        self._judged = time.monotonic()
+        self._each = (self._judged - begun) / count
         if self.runtime.main:
             self._take(detector, self.data, at, found, epoch)
+
+    def _most(self) -> int:
+        """Training images that there is time for."""
+        if self.runtime.device.type == "cpu":
+            return len(self.data)
+        return int(CARDS_SHARE * (time.monotonic() - self._judged) / self._each) if self._each else CARDS_FIRST
 
     def _take(self, detector: Detector, data: Dataset, at: np.ndarray, losses: np.ndarray, epoch: int) -> None:
         ids = np.array([data.snapshot.images[int(i)].id for i in at], np.int64)
