@@ -108,7 +108,7 @@ def test_another_number_of_anchors_is_dealt_as_training_deals_it() -> None:
     centres = np.array([[10.0, 10], [40, 40], [80, 80]])
     found = details.details(details.Wish(SCALED, centres, need(count=3), 416))
     assert [level.anchors for level in found.levels] == [((10.0, 10.0), (80.0, 80.0)), ((40.0, 40.0),)]
-    told = "Some was published with 2 anchors, and has these 3 in their place, dealt over its scales as above."
+    told = "Some was published with 2 anchors, and uses these 3 instead, shared out among its scales as above."
     assert found.sentences[-1].text == told
 
 

@@ -67,7 +67,7 @@ def test_what_it_says_of_detectors_is_so(blood: Path) -> None:
         lost[name] = " ".join(sentence.text for sentence in found.sentences)
     cells, share, least = re.search(r"(7 × 7) cells.*: (\d+) of .* at least (\d+)", lost["yolov1"]).groups()  # type: ignore[union-attr]
     assert f"each of its {cells} cells learns a single box" in WORDS
-    close = "have their middle in one cell with another's, as boxes do that touch or lie close"
+    close = "have their middle in the same cell as another box, as when boxes touch or lie close"
     assert close in lost["yolov1"]
     assert f"{share} {close}: at least {least} can't be learnt" in WORDS
     gone = re.search(r"(\d+) boxes \(\S+ %\) can't be learnt", lost["yolov2"]).group(1)  # type: ignore[union-attr]

@@ -77,7 +77,7 @@ def test_images_that_a_detector_resizes_otherwise_are_warned_of_and_a_click_mend
     find(hand.window, QSpinBox, "anchors-k").setValue(6)
     hand.wait()
     told = hand.scales("yolov3-tiny")
-    assert told.startswith("⚠ YOLOv3-tiny learns from letterboxed images, and these sizes are of stretched ones.")
+    assert told.startswith("⚠ YOLOv3-tiny learns from letterboxed images, but these sizes are from stretched ones.")
     find(hand.window, QLabel, "anchors-scales-words").linkActivated.emit("0")
     assert find(hand.window, QComboBox, "anchors-resize").currentText() == "letterbox"
     hand.wait()

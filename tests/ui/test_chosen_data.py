@@ -61,13 +61,13 @@ def test_of_three_images_a_tenth_is_none(document: Document, share: float, words
         (
             6,
             416,
-            "the project's 9, made for 416 px. Tiny was published with 6 anchors, and has these 9 in their place.",
+            "the project's 9, made for 416 px. Tiny was published with 6 anchors, and uses these 9 instead.",
         ),
         (
             1,
             1_024,
             "the project's 9, made for 416 px, scaled to 1,024."
-            " Tiny was published with 1 anchor, and has these 9 in their place.",
+            " Tiny was published with 1 anchor, and uses these 9 instead.",
         ),
         (0, 320, ""),
     ],
@@ -98,7 +98,7 @@ def test_sizes_of_images_that_were_resized_otherwise_are_warned_of(
     assert (
         told
         == "the project's 9, made for 416 px."
-        + says * " Tiny learns from letterboxed images, and these sizes are of stretched ones:"
+        + says * " Tiny learns from letterboxed images, but these sizes are from stretched ones:"
         + says * " choose letterbox on the Anchors page, and use what it finds."
     )
 

@@ -206,6 +206,8 @@ def test_what_was_exported_before_is_listed_and_gives_way_to_what_is_exported_no
     assert results(page) == []
     press(qtbot, page, "export-start")
     qtbot.waitUntil(lambda: "agree" in results(page)[0][3] if results(page) else False)
+    said = "1 format written and verified, with a model card and an example."
+    qtbot.waitUntil(lambda: text(page, "export-words") == said)
 
 
 def test_the_chosen_formats_are_written_and_their_check_is_shown(

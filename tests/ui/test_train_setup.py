@@ -133,13 +133,13 @@ def test_the_line_above_start_follows_the_detector_and_its_input_side(page: Trai
     session.do(edits.ChangeSetting("anchors", nine.to_setting()))
     page._setup.form.set_values({"input_px": 416})
     page._setup.changed.emit()
-    dealt = "YOLOv4-tiny was published with 6 anchors, and has these 9 in their place."
+    dealt = "YOLOv4-tiny was published with 6 anchors, and uses these 9 instead."
     assert text(page, "train-data").endswith(f"Anchors: the project's 9, made for 416 px. {dealt}")
     page._setup.form.set_values({"input_px": 320})
     page._setup.changed.emit()
     assert text(page, "train-data").endswith(f"made for 416 px, scaled to 320. {dealt}")
     choose(combo(page, "train-detector"), "yolov3")
-    other = "YOLOv3 learns from letterboxed images, and these sizes are of stretched ones: choose letterbox"
+    other = "YOLOv3 learns from letterboxed images, but these sizes are from stretched ones: choose letterbox"
     assert f"made for 416 px, scaled to 320. {other}" in text(page, "train-data")
     session.do(edits.ChangeSetting("anchors", dataclasses.replace(nine, resize="letterbox").to_setting()))
     assert text(page, "train-data").endswith("made for 416 px, scaled to 320.")

@@ -10,7 +10,7 @@ _DONE = {"stretch": "stretched", "letterbox": "letterboxed"}
 
 def other_number(title: str, published: int, number: int) -> str:
     """Of a detector that takes another number of anchors than its authors gave it (priors.even_masks); no full stop."""
-    return f"{title} was published with {count(published, 'anchor')}, and has these {number:,} in their place"
+    return f"{title} was published with {count(published, 'anchor')}, and uses these {number:,} instead"
 
 
 def other_resize(title: str, wanted: str, made_with: str) -> str:
@@ -18,4 +18,4 @@ def other_resize(title: str, wanted: str, made_with: str) -> str:
     wants, has = kind_of(wanted), kind_of(made_with)
     if wants == has:
         return ""
-    return f"{title} learns from {_DONE[wants]} images, and these sizes are of {_DONE[has]} ones"
+    return f"{title} learns from {_DONE[wants]} images, but these sizes are from {_DONE[has]} ones"

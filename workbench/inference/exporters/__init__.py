@@ -37,7 +37,7 @@ Run = Callable[[NDArray[np.float32]], Arrays]
 
 DETECTIONS, DECODED, RAW = "detections", "decoded", "raw"
 PUBLISHED = "published"
-OUTPUT = "What the file gives"
+OUTPUT = "What the file returns"
 RUNNING = ("onnx", "torchscript", "pt2")  # runtimes whose files answer to images
 MOST_IMAGES, LARGEST = 1024, 4096  # at a time, and pixels of a side: where sizes are left open, they have an end
 NMS_KINDS = ("per label", "across labels", "diou", "darknet diou")  # soft has no graph

@@ -153,7 +153,7 @@ def _by_anchors(
         told.append(Sentence("Every scale has boxes, and no two want the same anchor of the same cell."))
     found = tuple(sorted(found, key=lambda one: one.stride))  # the finest first, whatever the detector's order is
     if need.count != need.published:
-        dealt = ", dealt over its scales as above" if len(need.levels) > 1 else ""
+        dealt = ", shared out among its scales as above" if len(need.levels) > 1 else ""
         told.append(Sentence(f"{anchor_words.other_number(need.title, need.published, need.count)}{dealt}."))
     return found, told
 
@@ -202,7 +202,7 @@ def _sharing(
         return []
     if adds_up:
         all_of_them = np.concatenate(meeting)
-        text = "share an anchor of a cell with another: it learns from all of them, and can find one of them only."
+        text = "share an anchor of a cell with another: it learns from all of them, but can find only one."
         which = "that share a cell's anchor"
         return [_linked(len(all_of_them), text, boxes, all_of_them, which)]
     wants = "it wants" if lost == 1 else "each wants"
@@ -226,7 +226,7 @@ def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
     link = f"{seen.sharing:,} of {words.count(seen.boxes, 'box')}"
     meeting = rows[anchors.meeting(anchors.places_of(images, centres, cell))]
     return Sentence(
-        f"{told}{link} have their middle in one cell with another's, as boxes do that touch or lie close, so at least"
+        f"{told}{link} have their middle in the same cell as another box, as when boxes touch or lie close, so at least"
         f" {seen.lost:,} can't be learnt, whatever the anchors.",
         True, link, boxes.chosen(meeting, "that share a cell of " + need.title),
     )  # fmt: skip

@@ -358,7 +358,8 @@ class ExportPage(Page):
             if not self.isVisible():  # else it is seen here
                 self.session.message.emit("error", f"Not exported: {names}. The Export page says why.")
         else:
-            self._say(f"{written}, each with a model card and an example.", "ok")
+            each = "each " if len(event.results) > 1 else ""
+            self._say(f"{written}, {each}with a model card and an example.", "ok")
 
     @Slot(object)
     def _failed(self, error: object) -> None:
