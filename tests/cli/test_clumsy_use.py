@@ -317,7 +317,7 @@ def test_what_a_file_holds_does_not_reach_the_terminal_as_control_characters(
         console.FAILED
     )
     said = capsys.readouterr().err.strip()
-    assert "dog.jpg: This is not a Darknet cfg: it is no text." in said
+    assert "dog.jpg: This is not a Darknet cfg: it isn't text." in said
     assert said.replace("\n", "").isprintable()
 
 
@@ -326,7 +326,7 @@ def test_a_refused_export_leaves_no_folder(project: Path, tmp_path: Path, capsys
     assert main(["train", str(project), "--detector", "ssd300", *small]) == console.DONE, capsys.readouterr().err
     command = ["export", str(project), str(tmp_path / "made" / "out"), "--format", "darknet"]
     assert main(command) == console.FAILED
-    assert "not a network of Darknet's" in capsys.readouterr().err
+    assert "not a Darknet network" in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
     (tmp_path / "made").mkdir()
     assert main(command) == console.FAILED

@@ -174,11 +174,11 @@ REASONS: tuple[tuple[str, dict[str, Any], Targets, str], ...] = (
     ("ssd300", {}, targets([(40, 40, 41, 60, 0), (40, 40, 41, 60, 1)]), "answers for another box"),
     ("retinanet", {}, targets([(40, 40, 60, 60, 0), (40, 40, 60, 60, 1)]), "answers for another box"),
     ("faster-rcnn", {}, targets([(40, 40, 60, 60, 0), (40, 40, 60, 60, 1)]), "answers for another box"),
-    ("fcos", {}, targets([(41, 41, 43, 43, 0)]), "no point lies in it"),
+    ("fcos", {}, targets([(41, 41, 43, 43, 0)]), "no point lies inside it"),
     ("fcos", {}, targets([(40, 40, 60, 60, 0), (40, 40, 60, 60, 1)]), "a smaller box has all its points"),
-    ("fcos", {}, targets([(0, 53, 128, 59, 0)]), "outside of the range of every level"),
+    ("fcos", {}, targets([(0, 53, 128, 59, 0)]), "outside the range of every level"),
     ("yolov4", {}, targets([(40, 40, 40.5, 60, 0)]), "smaller than a pixel of the input: 0.5 × 20.0 px"),
-    ("fcos", {}, targets([(40, 40, 90, 90, 0)], ignore=((0, 0),)), "it is to be ignored"),
+    ("fcos", {}, targets([(40, 40, 90, 90, 0)], ignore=((0, 0),)), "it is an ignored box"),
 )
 
 
@@ -212,7 +212,7 @@ def test_a_detector_that_does_not_tell_says_so() -> None:
     class Quiet(Detector):
         title = "Quiet"
 
-    with pytest.raises(Exception, match="Quiet does not say what its loss makes"):
+    with pytest.raises(Exception, match="Quiet does not tell how its loss treats"):
         Quiet(build("yolov3").settings, 1, ()).explained(None, SOME, (PX, PX))
 
 

@@ -129,7 +129,7 @@ def test_a_tree_survives_its_text() -> None:
         (TREE, ("hussky",), "Did you mean 'husky'"),
         ("animal -1\ndog 1\n", ("dog",), "Line 2 of the tree names line 1 as its parent"),
         ("animal -1\ndog\n", ("dog",), "Line 2 of the tree must be a name"),
-        ("animal x\n", ("animal",), "Line 1 of the tree must end in the number"),
+        ("animal x\n", ("animal",), "Line 1 of the tree must end in its parent"),
     ],
 )
 def test_what_is_wrong_with_a_tree_is_said(text: str, labels: tuple[str, ...], sentence: str) -> None:

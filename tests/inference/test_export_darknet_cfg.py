@@ -171,4 +171,4 @@ def test_labels_in_a_tree_have_no_cfg_and_that_is_said(tmp_path: Path) -> None:
 def test_darknets_weights_say_which_detectors_they_can_not_hold() -> None:
     kinds, darknets = dict(detectors.load_all()), dict(exporters.load_all())["darknet"]
     assert exporters.unfit(darknets, kinds["yolov4-tiny"]) == ""
-    assert exporters.unfit(darknets, kinds["fcos"]).startswith("FCOS is not a network of Darknet's")
+    assert exporters.unfit(darknets, kinds["fcos"]).startswith("FCOS is not a Darknet network")

@@ -29,14 +29,14 @@ def test_the_two_families_are_what_they_are_called() -> None:
 @pytest.mark.parametrize("name", small.TORCHVISIONS)
 def test_what_is_not_darknets_is_not_read_as_its_weights(name: str, tmp_path: Path) -> None:
     (tmp_path / "a.weights").write_bytes(bytes(4000))
-    with pytest.raises(Refused, match="not a network of Darknet's"):
+    with pytest.raises(Refused, match="not a Darknet network"):
         darknet.load(small.build(name), tmp_path / "a.weights")
 
 
 def test_a_format_that_can_t_hold_the_detector_is_told_and_the_other_is_written(tmp_path: Path) -> None:
     *_, done = export_predictor(small.predictor("ssd300"), tmp_path, ["darknet", "safetensors"])
     assert isinstance(done, ExportDone)
-    assert "not a network of Darknet's" in done.failed[0].sentence
+    assert "not a Darknet network" in done.failed[0].sentence
     assert done.results[0].agreement is not None
     assert done.results[0].agreement.holds
     assert not (tmp_path / "darknet").exists()

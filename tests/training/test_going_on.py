@@ -91,7 +91,7 @@ def test_labels_that_were_renamed_since_are_known(request_of: MakeRequest, first
     assert "the learning rate is 0.015" in found["goes on"].sentence
     events = list(train(request))
     assert rates(events) == {0.015}
-    assert any("with what is known of" in m.sentence and "new" in m.sentence for m in only(events, Message))
+    assert any("including what is known of" in m.sentence and "new" in m.sentence for m in only(events, Message))
     assert read_request(request.folder).snapshot.former_names == former, "it may have to begin again"
 
 

@@ -123,7 +123,7 @@ def test_a_published_file_goes_over_label_by_label(tmp_path: Path) -> None:
     torch.save(theirs.state_dict(), tmp_path / "ssdlite.pth")
     ours = build("ssdlite", 2, width=1.0)
     said = weights.start(ours, tmp_path / "ssdlite.pth", ("Person", "blood cell"))
-    assert "with what is known of Person" in said.sentence
+    assert "including what is known of Person" in said.sentence
     layer = "head.classification_head.module_list.0.1.bias"
     rows, source = ours.get_parameter(f"net.{layer}").view(6, 3), theirs.get_parameter(layer).view(6, 91)
     assert torch.equal(rows[:, :2], source[:, :2])
@@ -135,7 +135,7 @@ def test_a_backbone_alone_finds_its_place(tmp_path: Path) -> None:
     ours = build("fcos", 2, width=1.0)
     said = weights.start(ours, tmp_path / "resnet50.pth", ("a", "b"))
     assert torch.equal(ours.get_parameter("net.backbone.body.layer1.0.conv1.weight"), theirs.layer1[0].conv1.weight)
-    assert "2 tensors of the file have no place" in said.sentence  # its classifier
+    assert "2 tensors of the file were not used" in said.sentence  # its classifier
 
 
 def test_norms_that_stay_as_they_were_in_the_file_are_spoken_of(tmp_path: Path) -> None:

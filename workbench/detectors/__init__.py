@@ -41,7 +41,7 @@ class AnchorNeed:
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """What every detector can be told. Architectures subclass this with fields of their own."""
+    """The settings that every detector has. Architectures subclass this with fields of their own."""
 
     input_px: int = setting(416, "Side of the square network input; a multiple of 32.", unit="px", low=32, high=2048)
     width: float = setting(
@@ -50,7 +50,7 @@ class DetectorSettings:
     resize: str | None = setting(
         None,
         "How an image becomes the square input; auto: as published. stretch changes its proportions, letterbox pads"
-        " it with grey; with darknet before, pixels are interpolated as by a Darknet built without OpenCV.",
+        " it with grey; those with darknet interpolate pixels as a Darknet built without OpenCV does.",
         choices=HOWS,
     )
 
@@ -63,7 +63,7 @@ class DetectorSettings:
         """The settings with the content of the files they name, as a run keeps them. Called before a training or import
         for `labels`.
 
-        WorkbenchError says what is missing.
+        Raises WorkbenchError, which says what is missing.
         """
         return self
 
@@ -73,8 +73,8 @@ class DetectorSettings:
 
 
 def _settle(name: str, kind: type[Detector]) -> str:
-    """Give it its `name`; what is wrong with it, as it would show only after hours of training, or nothing."""
-    base = f"{__name__}.parts.detector.Detector"  # by its name, as importing it is importing torch
+    """Set its `name`; return its first fault, which might otherwise show only after hours of training, or ''."""
+    base = f"{__name__}.parts.detector.Detector"  # by name, as importing it would import torch
     lineage = [f"{one.__module__}.{one.__qualname__}" for one in getattr(kind, "__mro__", ())]
     if base not in lineage:
         return f"{named(kind)} is not derived from Detector"
@@ -103,11 +103,11 @@ _waiting: list[Callable[[], None]] = []
 def load_all() -> Registry[type[Detector]]:
     """Import every module of this package (and with it torch) and return the registry."""
     global _loaded
-    if not _loaded:  # looking through the folder takes half a millisecond, and is asked for by the dozen
+    if not _loaded:  # listing the folder takes half a millisecond, and this is called dozens of times
         for module in pkgutil.iter_modules(__path__):
             if module.name != "parts":
                 importlib.import_module(f"{__name__}.{module.name}")
-    if not _loaded:  # by another thread meanwhile
+    if not _loaded:  # another thread may have done it meanwhile
         _loaded = True
         for action in _waiting:
             action()

@@ -1,13 +1,13 @@
 """Faster R-CNN: a first network proposes, a second one looks at each proposal (Ren, He, Girshick, Sun: Faster R-CNN,
-2015, arXiv 1506.01497). Where anchors came from (section 3.1.1); here for comparison with the detectors of one stage.
+2015, arXiv 1506.01497). Anchors come from this paper (section 3.1.1); here for comparison with one-stage detectors.
 
 The network is torchvision's on ResNet-50 with a feature pyramid, so its published weights fit. Matching, sampling and
-losses are torchvision's own code; beside it stands what a project's ignore regions ask for.
+losses are torchvision's own code, with additions for a project's ignore regions.
 
-Begun from a file and as published, its batch norms are frozen as torchvision's. There the backbone's first two blocks
-rest as well; here they learn.
-There an image's shorter side is 800 pixels, the longer at most 1,333, and batches are filled up with the mean colour;
-here the longer side is input_px, in a square filled up with grey.
+When a run starts from weights with the published settings, batch norms are frozen as in torchvision. torchvision also
+freezes the backbone's first two blocks; here they are trained.
+There an image's shorter side is 800 pixels, the longer at most 1,333, and batches are padded with the mean colour;
+here the longer side is input_px, in a square padded with grey.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ LEVELS = 5  # of proposals; the second network looks at the first four maps
 MAPS = LEVELS - 1
 FINEST = 4  # pixels per cell of the first map
 ANCHORS = 3  # per cell: one size in three shapes
-POOLED_CELLS = 49  # each proposal is seen as 7 x 7 cells
+POOLED_CELLS = 49  # each proposal is pooled to 7 x 7 cells
 SCORES, BOXES = "roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred"
-BETA = 1 / 9  # where the smooth L1 turns from square to straight, as in torchvision
+BETA = 1 / 9  # where smooth L1 turns from quadratic to linear, as in torchvision
 
-UNKNOWN = "Which negatives are learnt is drawn at random in every step: choose weights to see a draw."
-HIGH, LOW = 0.7, 0.3  # overlap above which an anchor learns a box, and below which background
+UNKNOWN = "The negatives to learn from are drawn at random in every step: choose weights to see one draw."
+HIGH, LOW = 0.7, 0.3  # IoU above which an anchor is positive, and below which it is background
 
 Lists = list[dict[str, Tensor]]
 
@@ -57,7 +57,7 @@ class FasterRcnnSettings(foreign.ForeignSettings):
 
 @register("faster-rcnn")
 class FasterRcnn(Detector):
-    """Outputs: four maps of features, then what the first network says on five: objectness (3), boxes (3 x 4)."""
+    """Outputs: four maps of features, then the first network's outputs on five: objectness (3), boxes (3 x 4)."""
 
     name = "faster-rcnn"
     title = "Faster R-CNN"
@@ -118,7 +118,7 @@ class FasterRcnn(Detector):
         return (*maps[:MAPS], *objectness, *boxes)
 
     def _proposals(self, raw: Raw, objectness: Tensor, numbers: Tensor) -> list[Tensor]:
-        """(P, 4) xyxy per image, P at most as many as the settings say: the first network's answer."""
+        """The first network's proposals: (P, 4) xyxy per image, P at most as many as the settings say."""
         count, rpn = len(raw[0]), self.net.rpn
         boxes = rpn.box_coder.decode(numbers.detach(), [self._anchors(raw)] * count).view(count, -1, 4)
         per_level = [rows * columns * ANCHORS for rows, columns in foreign.grids_of(raw[MAPS : MAPS + LEVELS])]
@@ -130,9 +130,9 @@ class FasterRcnn(Detector):
         return [(rows * FINEST, columns * FINEST)] * len(raw[0])
 
     def _second(self, raw: Raw, proposals: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """What the second network says of all proposals: label scores (n, 1 + C) and boxes (n, 4 (1 + C)), float32.
+        """The second network's outputs for all proposals: label scores (n, 1 + C) and boxes (n, 4 (1 + C)), float32.
 
-        torchvision computes boxes in the numbers that it is given, and bf16 knows every fourth pixel beyond 512.
+        torchvision computes boxes in the dtype that it is given, and bf16 resolves only every fourth pixel beyond 512.
         """
         heads = self.net.roi_heads
         maps = OrderedDict(zip(("0", "1", "2", "3"), (level.float() for level in raw[:MAPS]), strict=True))
@@ -147,7 +147,7 @@ class FasterRcnn(Detector):
         return objectness, numbers
 
     def candidates(self, raw: Raw) -> Candidates:
-        """Each label has a box of its own per proposal. Images with fewer proposals get rows with scores of 0."""
+        """Each proposal has a separate box per label. Images with fewer proposals get rows with scores of 0."""
         proposals, there = self._best_proposals(raw, *self._first(raw))
         scores, numbers = self._second(raw, list(proposals))
         count, most = proposals.shape[:2]
@@ -156,9 +156,9 @@ class FasterRcnn(Detector):
         return Candidates(boxes[:, :, 1:], scores[..., 1:])
 
     def _best_proposals(self, raw: Raw, objectness: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """The proposals (B, P, 4), and whether they are there (B, P): P is fixed, as in a file that others run.
+        """The proposals (B, P, 4), and which are real (B, P). P is fixed, as exported files need.
 
-        What _proposals() finds; what NMS removes stands at the end instead of being cut off.
+        The same as _proposals(), but what NMS removes is moved to the end instead of being cut off.
         """
         count, rpn, (height, width) = len(raw[0]), self.net.rpn, self._sizes(raw)[0]
         boxes = rpn.box_coder.decode(numbers, [self._anchors(raw)] * count).view(count, -1, 4)
@@ -208,7 +208,7 @@ class FasterRcnn(Detector):
         return torch.stack([anchor_matching.match(iou, HIGH, LOW, keep_best=True) for iou in found])
 
     def _drawn(self, roles: Roles) -> Roles:
-        """What those learn that were drawn, at most 256 per image and half of them positive."""
+        """The roles of a random sample: at most 256 per image, at most half of them positive."""
         labels = torch.where(roles.ignored, -1, roles.positive.long())
         positive, negative = self.net.rpn.fg_bg_sampler(list(labels))
         return Roles(torch.stack(positive).bool(), roles.ignored, torch.stack(negative).bool())
@@ -221,14 +221,14 @@ class FasterRcnn(Detector):
 
     @property
     def anchor_need(self) -> None:
-        """Sizes and shapes are fixed: 32 to 512 pixels, upright, square and lying."""
+        """Sizes and shapes are fixed: 32 to 512 pixels, tall, square and wide."""
 
     def label_rows(self) -> dict[str, LabelRows]:
         return {self.outs[0]: LabelRows(1, before=1), self.outs[1]: LabelRows(1, before=1, repeat=4)}
 
     @property
     def later_multiply_adds(self) -> int:
-        """Of the second network, for as many proposals as there may be."""
+        """Of the second network, for the largest possible number of proposals."""
         layers = [module for module in self.net.roi_heads.modules() if isinstance(module, nn.Linear)]
         return self.most * sum(layer.weight.numel() for layer in layers)
 
@@ -247,7 +247,7 @@ class FasterRcnn(Detector):
         }
 
     def _first_loss(self, raw: Raw, objectness: Tensor, numbers: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """As torchvision's rpn.compute_loss, with what was drawn laid open."""
+        """Like torchvision's rpn.compute_loss, but with the drawn sample exposed."""
         anchors = self._anchors(raw)
         matches = self._match(targets, anchors)
         roles = self._drawn(anchor_matching.roles(targets, matches, anchors))
@@ -281,7 +281,7 @@ class FasterRcnn(Detector):
         }
 
     def _outside(self, proposals: Tensor, targets: Targets, image: int) -> Tensor:
-        """Without those that lie in an ignore region and on no box."""
+        """The proposals without those that lie in an ignore region and on no box."""
         some = Targets(*(getattr(targets, name)[image : image + 1] for name in ("boxes", "labels", "ignore")))
         iou, share = matching.best_overlap(proposals[None], some)
         return proposals[((share <= matching.CROWD_SHARE) | (iou >= 0.5))[0]]

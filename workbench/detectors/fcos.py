@@ -3,13 +3,13 @@ One-Stage Object Detection, 2019, arXiv 1904.01355, section 3; with the later ve
 arXiv 2006.09214).
 
 The network is torchvision's on ResNet-50, so its published weights fit. Values and gradients of the loss are those of
-torchvision's FCOS.compute_loss, but that the smaller of two boxes wins also where their areas differ by less than 8
-square pixels, which its float32 may not tell apart.
+torchvision's FCOS.compute_loss, except that the smaller of two boxes also wins where their areas differ by less than 8
+square pixels, which torchvision's float32 may not tell apart.
 
-Begun from a file and as published, its batch norms are frozen as torchvision's. There the backbone's first two blocks
-rest as well; here they learn.
-There an image's shorter side is 800 pixels, the longer at most 1,333, and batches are filled up with the mean colour;
-here the longer side is input_px, in a square filled up with grey.
+When a run starts from weights with the published settings, batch norms are frozen as in torchvision. torchvision also
+freezes the backbone's first two blocks; here they are trained.
+There an image's shorter side is 800 pixels, the longer at most 1,333, and batches are padded with the mean colour;
+here the longer side is input_px, in a square padded with grey.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class FcosSettings(foreign.ForeignSettings):
     """Settings of FCOS."""
 
     centre_radius: float = setting(
-        1.5, "Points within this many cells of a box's centre learn it, if they lie inside.", low=0.5, high=1000.0,
-        group="Loss",
+        1.5, "Points within this many cells of a box's centre are trained on it, if they lie inside.",
+        low=0.5, high=1000.0, group="Loss",
     )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ class Fcos(Detector):
     name = "fcos"
     title = "FCOS"
     paper = "Tian, Shen, Chen, He: FCOS: Fully Convolutional One-Stage Object Detection, 2019, arXiv 1904.01355"
-    summary = "Without anchors to choose: for objects of very different shapes, given a graphics card and time."
+    summary = "No anchors to choose: for objects of very different shapes, if you have a graphics card and time."
     settings_class: ClassVar[type[DetectorSettings]] = FcosSettings
     shared_divisor = True
     loss_per_positive = True
@@ -106,7 +106,7 @@ class Fcos(Detector):
         )
 
     def candidates(self, raw: Raw) -> Candidates:
-        """Score: the root of label times centre-ness, as torchvision has it; the paper's is their product."""
+        """Score: the square root of label times centre-ness, as in torchvision; in the paper, their product."""
         boxes = _decode(foreign.flat(raw[LEVELS : 2 * LEVELS], 4), self._points(raw))
         centre = foreign.flat(raw[2 * LEVELS :], 1).sigmoid()
         return Candidates(boxes, (foreign.flat(raw[:LEVELS], self.label_count).sigmoid() * centre).sqrt())
@@ -133,7 +133,7 @@ class Fcos(Detector):
 
     @torch.no_grad()
     def _roles(self, targets: Targets, matches: Tensor, squares: Tensor) -> Roles:
-        """What becomes of every point."""
+        """The role of every point."""
         positive = matches >= 0
         _, share = matching.best_overlap(squares.expand(len(matches), -1, 4), targets)
         return Roles(positive, ~positive & (share > matching.CROWD_SHARE), ~positive & (share <= matching.CROWD_SHARE))
@@ -142,9 +142,9 @@ class Fcos(Detector):
         """Why a box to be found has no positive."""
         inside, in_range = self._reach(targets.boxes[image : image + 1, box : box + 1].float(), squares)
         if not inside.any():
-            return "no point lies in it near its middle: it is smaller than the finest level's cells"
+            return "no point lies inside it near its centre: it is smaller than the finest level's cells"
         if not (inside & in_range).any():
-            return "outside of the range of every level that has a point near its middle"
+            return "its size is outside the range of every level that has a point near its centre"
         return "a smaller box has all its points"
 
     @property
@@ -155,7 +155,7 @@ class Fcos(Detector):
         return {self.outs[0]: LabelRows(1)}
 
     def _match(self, targets: Targets, squares: Tensor) -> Tensor:
-        """(B, N) the smallest box that a point lies in, near its centre and of its level's sizes; -1 for none."""
+        """(B, N) the smallest box around the point, near its centre, with a size for its level; -1 for none."""
         boxes, real = targets.boxes.float(), matching.real(targets)
         if not boxes.shape[1]:
             return torch.full((len(boxes), len(squares)), -1, dtype=torch.int64, device=boxes.device)

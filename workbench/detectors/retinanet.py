@@ -1,14 +1,14 @@
-"""RetinaNet: a feature pyramid, nine anchors per cell, and the focal loss that lets them all be taught at once (Lin,
+"""RetinaNet: a feature pyramid, nine anchors per cell, and the focal loss, which can train them all at once (Lin,
 Goyal, Girshick, He, Dollar: Focal Loss for Dense Object Detection, 2017, arXiv 1708.02002, sections 3 and 4).
 
 The network is torchvision's on ResNet-50. Version 2 has group norms in its heads and pulls boxes by GIoU. Values and
 gradients of the loss are those of torchvision's RetinaNet.compute_loss.
 
-Begun from a file and as published, version 1's batch norms are frozen as torchvision's. There the backbone's first two
-blocks rest as well; here they learn.
-There an image's shorter side is 800 pixels, the longer at most 1,333, and batches are filled up with the mean colour;
-here the longer side is input_px, in a square filled up with grey. Version 2 learnt there from shorter sides of 480 to
-800 pixels, drawn for each image (multiscale); here from one side, unless the training's `sizes` varies it.
+When a run starts from weights with the published settings, version 1's batch norms are frozen as in torchvision, which
+also freezes the backbone's first two blocks; here they are trained.
+There an image's shorter side is 800 pixels, the longer at most 1,333, and batches are padded with the mean colour;
+here the longer side is input_px, in a square padded with grey. There version 2 was trained with shorter sides of 480 to
+800 pixels, drawn for each image (multiscale); here with one side, unless the training's `sizes` varies it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from workbench.settings import setting
 LEVELS = 5
 FINEST = 8  # pixels per cell of the first map
 ANCHORS = 9  # per cell: three sizes times three shapes
-WEIGHTS = (1.0,) * 4  # of the box coding: none
+WEIGHTS = (1.0,) * 4  # of the box coding: unweighted
 LABELS, BOXES = "head.classification_head.cls_logits", "head.regression_head.bbox_reg"
 
 
@@ -49,20 +49,20 @@ class RetinaNetSettings(foreign.ForeignSettings):
     """Settings of RetinaNet."""
 
     positive_iou: float = setting(
-        0.5, "Anchors that overlap a box by at least this learn it, and each box's best one.", low=0.05, high=0.95,
-        group="Loss",
+        0.5, "Anchors that overlap a box by at least this are trained on it, and so is each box's best anchor.",
+        low=0.05, high=0.95, group="Loss",
     )  # fmt: skip
     negative_iou: float = setting(
-        0.4, "Anchors that overlap all boxes by less learn background; those between are left alone.",
+        0.4, "Anchors that overlap every box by less than this are background; those in between are ignored.",
         low=0.0, high=0.95, group="Loss",
     )  # fmt: skip
     focal_gamma: float = setting(
-        2.0, "Focal loss: what is nearly right counts less, by its error to this power (Lin 2017, arXiv 1708.02002);"
-        " 0: as much as all else.",
+        2.0, "Focal loss: predictions that are nearly right count less, by their error to this power (Lin 2017, arXiv"
+        " 1708.02002); 0: off.",
         low=0.0, high=5.0, group="Loss",
     )  # fmt: skip
     focal_alpha: float = setting(
-        0.25, "Weight of positives, the paper's alpha; negatives count 1 less this.", low=0.0, high=1.0, group="Loss"
+        0.25, "Weight of positives, the paper's alpha; negatives weigh 1 - alpha.", low=0.0, high=1.0, group="Loss"
     )
 
 
@@ -73,7 +73,7 @@ class RetinaNet(Detector):
     name = "retinanet"
     title = "RetinaNet"
     paper = "Lin, Goyal, Girshick, He, Dollar: Focal Loss for Dense Object Detection, 2017, arXiv 1708.02002"
-    summary = "A pyramid of maps on ResNet-50: good on objects of all sizes, given a graphics card and time."
+    summary = "A pyramid of maps on ResNet-50: good on objects of all sizes, if you have a graphics card and time."
     settings_class: ClassVar[type[DetectorSettings]] = RetinaNetSettings
     published: ClassVar[Mapping[str, Any]] = {  # torchvision's: 26 epochs, falling after 16 and 22
         "epochs": 26, "learning_rate": 0.01, "batch": 16, "momentum": 0.9, "weight_decay": 0.0001, "warm_up": 1000,

@@ -1,8 +1,8 @@
-"""SSD: VGG-16 and default boxes on maps of falling size (Liu, Anguelov, Erhan, Szegedy, Reed, Fu, Berg: SSD: Single
+"""SSD: VGG-16 and default boxes on maps of decreasing size (Liu, Anguelov, Erhan, Szegedy, Reed, Fu, Berg: SSD: Single
 Shot MultiBox Detector, 2016, arXiv 1512.02325; figure 2, section 2.2 and, for SSD512, section 3.3).
 
 The network is torchvision's, so its published weights fit SSD300. SSD512's last maps are the authors' (4, 2, 1 cells),
-which torchvision's own `highres` form misses.
+which torchvision's own `highres` form does not have.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from workbench.detectors.parts.narrow import narrow
 from workbench.errors import WorkbenchError
 from workbench.settings import setting
 
-MEAN, STD = (0.48235, 0.45882, 0.40784), (1 / 255,) * 3  # of the Caffe VGG: colours in 0..255 less their means
+MEAN, STD = (0.48235, 0.45882, 0.40784), (1 / 255,) * 3  # of the Caffe VGG: colours in 0..255 minus their means
 CLASSES, BOXES = "head.classification_head.module_list", "head.regression_head.module_list"
 
 
@@ -34,7 +34,7 @@ class SsdSettings(foreign.ForeignSettings):
 
     input_px: int = setting(300, "Side of the square network input.", unit="px", low=64, high=2048)
     match_iou: float = setting(
-        0.5, "Default boxes that overlap a box by at least this learn it.", low=0.05, high=0.95, group="Loss"
+        0.5, "Default boxes that overlap a box by at least this are trained on it.", low=0.05, high=0.95, group="Loss"
     )
     box_scales: tuple[float, ...] = setting(
         (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05),
@@ -56,7 +56,7 @@ class Ssd512Settings(SsdSettings):
 
 
 class Net(nn.Module):
-    """torchvision's feature extractor and head, under the names that its published file has."""
+    """torchvision's feature extractor and head, under the names used in its published file."""
 
     def __init__(self, backbone: nn.Module, channels: list[int], boxes: list[int], labels: int) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Net(nn.Module):
 
 
 def vgg(*, seven_maps: bool, px: int) -> SSDFeatureExtractorVGG:
-    """VGG-16 to conv5_3 and what SSD adds to it, with fresh weights."""
+    """VGG-16 up to conv5_3 and what SSD adds to it, with fresh weights."""
     layers = make_layers(cfgs["D"])
     for layer in layers.modules():
         if isinstance(layer, nn.Conv2d):  # as torchvision's VGG starts them
@@ -142,7 +142,7 @@ class Ssd512(Ssd300):
 
     name = "ssd512"
     title = "SSD512"
-    summary = "SSD with a seventh map, at 512 pixels: finds smaller objects, at three times the computing."
+    summary = "SSD with a seventh map, at 512 pixels: finds smaller objects, for three times the computation."
     settings_class = Ssd512Settings
     published_px = 512
     pretrained = None

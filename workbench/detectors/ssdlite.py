@@ -31,7 +31,7 @@ class SsdLiteSettings(foreign.ForeignSettings):
 
     input_px: int = setting(320, "Side of the square network input; a multiple of 32.", unit="px", low=32, high=2048)
     match_iou: float = setting(
-        0.5, "Default boxes that overlap a box by at least this learn it.", low=0.05, high=0.95, group="Loss"
+        0.5, "Default boxes that overlap a box by at least this are trained on it.", low=0.05, high=0.95, group="Loss"
     )
     smallest_boxes: float = setting(
         0.2, "Side of the finest map's default boxes as a share of the image.", low=0.01, high=0.9
@@ -48,7 +48,7 @@ class SsdLite(Detector):
     name = "ssdlite"
     title = "SSDlite"
     paper = "Sandler et al.: MobileNetV2, 2018, arXiv 1801.04381; Howard et al.: MobileNetV3, 2019, arXiv 1905.02244"
-    summary = "Computes less than any other here: for phones and small boards. Misses small objects."
+    summary = "Needs the least computation of all: for phones and small boards. Misses small objects."
     settings_class: ClassVar[type[DetectorSettings]] = SsdLiteSettings
     shared_divisor = True
     loss_per_positive = True

@@ -1,8 +1,8 @@
-"""YOLO9000: YOLOv2 that learns from boxes and from mere pictures, on a tree of labels (Redmon, Farhadi: YOLO9000, 2016,
-arXiv 1612.08242, section 4; the network is cfg/yolo9000.cfg: Darknet-19 without a passthrough, three anchors).
+"""YOLO9000: YOLOv2 that learns from boxes and from pictures without, on a tree of labels (Redmon, Farhadi: YOLO9000,
+2016, arXiv 1612.08242, section 4; the network is cfg/yolo9000.cfg: Darknet-19 without a passthrough, three anchors).
 
-Where a box is labelled, the softmax over its siblings is taught, and those of its ancestors; its descendants are not.
-A picture without boxes teaches only labels, at the prior that finds them most probable.
+A box trains the softmax over its label's siblings and those of the label's ancestors, but not of its descendants.
+A picture without boxes trains only labels, at the prior that finds them most probable.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Yolo9000Settings(RegionSettings):
 
     input_px: int = setting(544, "Side of the square network input; a multiple of 32.", unit="px", low=32, high=2048)
     tree: str = setting(
-        "", "File with the tree: per line a name and the number of its parent's line, from 0, or -1. It must hold the"
-        " project's labels. Without one, labels are all siblings.", files="*.tree",
+        "", "File with the tree: on each line a name and its parent's line number, counted from 0, or -1. It must"
+        " contain the project's labels. Without a tree, all labels are siblings.", files="*.tree",
     )  # fmt: skip
     picture_folder: str = setting(
-        "", "Folder of pictures without boxes to learn labels from: a sub-folder for each, named as in the tree.",
+        "", "Folder of pictures without boxes to learn labels from: a sub-folder per label, named as in the tree.",
         files=FOLDER,
     )  # fmt: skip
 
@@ -49,11 +49,11 @@ class Yolo9000Settings(RegionSettings):
         try:
             text = Path(os.path.expanduser(self.tree)).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise Refused(self.tree, "this tree could not be read: a text is expected.", cause=error) from error
+            raise Refused(self.tree, "this tree could not be read: it must be a text file.", cause=error) from error
         return replace(self, tree=word_tree.for_labels(text, labels).to_text())
 
     def pictures(self) -> tuple[tuple[Path, int], ...]:
-        """The pictures and their nodes, in the order of their names."""
+        """The pictures and their nodes, sorted by name."""
         if not self.picture_folder.strip():
             return ()
         if not self.tree.strip():
@@ -69,15 +69,15 @@ class Yolo9000Settings(RegionSettings):
             raise WorkbenchError(f"The folder '{unknown[0]}' in {folder} is not in the tree. Rename it or the node.")
         found = [(entry / path, index[entry.name.casefold()]) for entry in inside for path in scan_images(entry)]
         if not found:
-            raise WorkbenchError(f"There is no picture in the sub-folders of {folder}.")
+            raise WorkbenchError(f"There are no pictures in the sub-folders of {folder}.")
         return tuple(found)
 
 
 class TreeHead(RegionHead):
-    """YOLOv2's head with a softmax over each group of siblings. Of the outputs, one belongs to each node."""
+    """YOLOv2's head with a softmax over each group of siblings, and one output per node."""
 
     groups: Tensor  # (V,)
-    paths: Tensor  # (V, D) each node's way to the root, filled up with V
+    paths: Tensor  # (V, D) each node's path to the root, padded with V
     nodes: Tensor  # (C,)
 
     def __init__(self, tree: WordTree, anchors: priors.Anchors, rules: RegionRules) -> None:
@@ -92,7 +92,7 @@ class TreeHead(RegionHead):
         self.register_buffer("label_weights", torch.ones(len(tree.nodes)), persistent=False)
 
     def log_conditional(self, logits: Tensor) -> Tensor:
-        """(..., V) -> (..., V + 1): log probability of each node given its parent, and 0 for what fills up paths."""
+        """(..., V) -> (..., V + 1): log probability of each node given its parent, and 0 for the padding of paths."""
         groups = self.groups.expand(logits.shape)
         shape = (*logits.shape[:-1], self.group_count)
         largest = logits.new_full(shape, -torch.inf).scatter_reduce(-1, groups, logits.detach(), "amax")
@@ -101,12 +101,12 @@ class TreeHead(RegionHead):
         return torch.cat([whole, torch.zeros_like(whole[..., :1])], dim=-1)
 
     def log_probability(self, logits: Tensor, nodes: Tensor) -> Tensor:
-        """logits (..., V) and nodes (...) -> (...): of the way from the root to the node."""
+        """logits (..., V) and nodes (...) -> (...): of the path from the root to the node."""
         way = self.paths[nodes]  # (..., D)
         return self.log_conditional(logits).gather(-1, way).sum(-1)
 
     def candidates(self, raw: Raw) -> Candidates:
-        """A label's score is objectness times the probabilities on its way from the root."""
+        """A label's score is objectness times the probabilities on its path from the root."""
         logits, grid = self.flat(raw)
         ways = self.paths[self.nodes]  # (C, D)
         log = self.log_conditional(logits[..., 5:])[..., ways].sum(-1)
@@ -143,8 +143,8 @@ class Yolo9000(Detector):
     summary = "YOLOv2 on a tree of labels, which also learns from pictures without boxes; for very many labels."
     settings_class: ClassVar[type[DetectorSettings]] = Yolo9000Settings
     darknet = True
-    published_anchors = ((24.91872, 36.50368), (96.168, 138.00864), (295.272, 307.83168))  # there in cells
-    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolo9000.cfg; epochs are the paper's of YOLOv2
+    published_anchors = ((24.91872, 36.50368), (96.168, 138.00864), (295.272, 307.83168))  # in cells there
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolo9000.cfg; epochs are those of YOLOv2 in the paper
         "epochs": 160, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 1000,
         "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "whole_jitter": 0.2,
         "hue": 0.1, "saturation": 1.333, "exposure": 1.333, "sizes": 0.4,
@@ -180,7 +180,7 @@ class Yolo9000(Detector):
         return (self.out(self.body(images)),)
 
     def label_rows(self) -> dict[str, LabelRows]:
-        """None on a tree, whose nodes have the rows."""
+        """Empty with a tree, where rows belong to nodes."""
         return {} if self.planted else super().label_rows()
 
 

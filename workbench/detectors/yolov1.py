@@ -1,8 +1,8 @@
 """YOLOv1: 24 convolutions and two fully connected layers look at the whole image once (Redmon, Divvala, Girshick,
-Farhadi: You Only Look Once, 2015, arXiv 1506.02640; the network is figure 3). Four networks go by this name; this is
-the paper's, without batch norm. The released yolov1.weights belong to another one.
+Farhadi: You Only Look Once, 2015, arXiv 1506.02640; the network is figure 3). Four networks have this name; this is
+the paper's, without batch norm. The released yolov1.weights belong to another.
 
-A cell learns a single box, the first of those whose centres it holds; neighbours in a crowd go unseen.
+A cell learns only the first of the boxes whose centres it holds, so crowded objects are missed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class YoloV1Settings(DetectionSettings):
     """Settings of YOLOv1."""
 
     dropout: float = setting(
-        0.5, "Share of the fully connected layer's outputs that is dropped in training.", low=0.0, high=0.9
+        0.5, "Share of the fully connected layer's outputs dropped in training.", low=0.0, high=0.9
     )
 
 
@@ -49,7 +49,7 @@ class YoloV1(Detector):
     name = "yolov1"
     title = "YOLOv1"
     paper = "Redmon, Divvala, Girshick, Farhadi: You Only Look Once, 2015, arXiv 1506.02640"
-    summary = "Where it began: one grid, no anchors. For seeing how it worked; hard to train from scratch."
+    summary = "The original: one grid, no anchors. To see how it worked; hard to train from scratch."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV1Settings
     darknet = True
     published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov1.cfg; epochs are the paper's

@@ -39,7 +39,7 @@ class YoloV2(Detector):
     summary = "The first YOLO with anchors; for objects that are neither small nor crowded."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV2Settings
     darknet = True
-    published_anchors = (  # of cfg/yolov2.cfg, there in cells of 32 pixels
+    published_anchors = (  # from cfg/yolov2.cfg, which has them in cells of 32 pixels
         *((18.32736, 21.67632), (59.98272, 66.00096), (106.82976, 175.17888)),
         *((252.25024, 112.88896), (312.65664, 293.38496)),
     )

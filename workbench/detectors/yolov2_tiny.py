@@ -42,7 +42,7 @@ class YoloV2Tiny(Detector):
     summary = "The plainest network with anchors: good for learning how they work; weak on small objects."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV2TinySettings
     darknet = True
-    published_anchors = (  # of cfg/yolov2-tiny.cfg, there in cells of 32 pixels
+    published_anchors = (  # from cfg/yolov2-tiny.cfg, which has them in cells of 32 pixels
         *((18.32736, 21.67632), (59.98272, 66.00096), (106.82976, 175.17888)),
         *((252.25024, 112.88896), (312.65664, 293.38496)),
     )

@@ -26,11 +26,11 @@ RESIDUALS = (1, 2, 8, 8, 4)  # Darknet-53: residual blocks after each halving
 
 @dataclass(frozen=True)
 class YoloV3Settings(YoloV3LossSettings):
-    """Settings of YOLOv3. Anchors are dealt evenly: with nine, the largest three to the coarsest level."""
+    """Settings of YOLOv3. Anchors are divided evenly: of nine, the coarsest level gets the largest three."""
 
 
 class Residual(nn.Module):
-    """Half as many channels by 1x1, back by 3x3, added to what came in."""
+    """1x1 to half the channels, 3x3 back, added to the input."""
 
     def __init__(self, channels: int, half: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Residual(nn.Module):
 class Level(nn.Module):
     """One output level: five convolutions to the neck, which the next finer level continues from, then the outputs.
 
-    With `pooled`, a spatial pyramid stands after the third of them, and a convolution that takes it in.
+    With `pooled`, a spatial pyramid and a convolution that takes its output come after the third.
     """
 
     def __init__(self, inputs: int, half: int, whole: int, outputs: int, *, pooled: bool = False) -> None:
@@ -64,7 +64,7 @@ class Level(nn.Module):
 
 
 def stage(inputs: int, outputs: int, half: int, residuals: int) -> nn.Sequential:
-    """Halve the size, then `residuals` blocks."""
+    """Halve the size, then `residuals` residual blocks."""
     return nn.Sequential(ConvUnit(inputs, outputs, stride=2), *(Residual(outputs, half) for _ in range(residuals)))
 
 
@@ -75,7 +75,7 @@ class YoloV3(Detector):
     name = "yolov3"
     title = "YOLOv3"
     paper = "Redmon, Farhadi: YOLOv3: An Incremental Improvement, 2018, arXiv 1804.02767"
-    summary = "Large and accurate, also for small objects; wants a graphics card and some thousand boxes."
+    summary = "Large and accurate, also for small objects; needs a graphics card and a few thousand boxes."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV3Settings
     darknet = True
     published_anchors = (
@@ -123,11 +123,11 @@ class YoloV3(Detector):
 
 @register("yolov3-spp")
 class YoloV3Spp(YoloV3):
-    """The same with a spatial pyramid."""
+    """YOLOv3 with a spatial pyramid."""
 
     name = "yolov3-spp"
     title = "YOLOv3-SPP"
-    summary = "YOLOv3 that sees farther around each cell: better on large objects, one percent slower."
+    summary = "YOLOv3 that sees more around each cell: better on large objects, one percent slower."
     published: ClassVar[Mapping[str, Any]] = {**YoloV3.published, "input_px": 608}  # cfg/yolov3-spp.cfg
     published_px = 608  # which has YOLOv3's anchors as they are
     pooled = True

@@ -2,7 +2,7 @@
 arXiv 1804.02767; the network is cfg/yolov3-tiny.cfg, which the paper does not describe).
 
 The cfg of May 2018 gave the fine level anchors 1, 2, 3, and the public weights were trained that way; since August
-2018 it says 0, 1, 2. The setting `masks` chooses.
+2018 it has been 0, 1, 2. The setting `masks` chooses.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class YoloV3Tiny(Detector):
     name = "yolov3-tiny"
     title = "YOLOv3-tiny"
     paper = "Redmon, Farhadi: YOLOv3: An Incremental Improvement, 2018, arXiv 1804.02767"
-    summary = "The simplest network here: runs on anything, is found in every embedded toolkit."
+    summary = "The simplest network here: runs on anything and is supported by every embedded toolkit."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV3TinySettings
     darknet = True
     published_anchors = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))

@@ -1,8 +1,8 @@
-"""YOLOv4: CSPDarknet-53, a pyramid pooled at its tip (SPP), and a path down and up again (PAN) to three output levels
+"""YOLOv4: CSPDarknet-53, spatial pyramid pooling at its end (SPP), and a path down and up (PAN) to three output levels
 (Bochkovskiy, Wang, Liao 2020, arXiv 2004.10934, section 3.4). Network and constants follow cfg/yolov4.cfg.
 
-The released network has none of SAM, DropBlock, MiWRC, Mish behind the backbone, CmBN, self-adversarial training, label
-smoothing and a cosine schedule, which the paper lists; all are settings here or of the training, and the preset
+The paper lists SAM, DropBlock, MiWRC, Mish behind the backbone, CmBN, self-adversarial training, label smoothing and a
+cosine schedule; the released network has none of them. All are settings here or of the training, and the preset
 yolov4-paper sets them.
 To train as Darknet did: box_gradient darknet, objectness_prior 0.5.
 """
@@ -42,37 +42,37 @@ DROPPED_CELLS = 7  # Darknet's and the paper's block side
 
 @dataclass(frozen=True)
 class YoloV4Settings(YoloV4LossSettings):
-    """Settings of YOLOv4. Anchors are dealt evenly: with nine, the largest three to the coarsest level."""
+    """Settings of YOLOv4. Anchors are divided evenly: of nine, the coarsest level gets the largest three."""
 
     match_iou: float = setting(
         0.213,
-        "Every anchor whose shape overlaps a box by more than this learns it, 0.213 as published; 1: only the best.",
+        "Anchors whose shape overlaps a box by more than this are trained on it; published: 0.213; 1: only the best.",
         low=0.05,
         high=1.0,
         group="Loss",
     )
     pyramid: bool = setting(
-        True, "The deepest features are pooled at three ranges, SPP (He 2014, arXiv 1406.4729); off: as they are."
+        True, "Pool the deepest features at three ranges, SPP (He 2014, arXiv 1406.4729); off: use them as they are."
     )
     path_up: bool = setting(
         True,
-        "After the path down to fine features one up again to coarse ones, PAN (Liu 2018, arXiv 1803.01534); off: the"
-        " path down alone, as in YOLOv3 (Lin 2016, arXiv 1612.03144).",
+        "Follow the path down to fine features by one back up to coarse ones, PAN (Liu 2018, arXiv 1803.01534); off:"
+        " the path down alone, as in YOLOv3 (Lin 2016, arXiv 1612.03144).",
     )
     attention: bool = setting(
         False,
-        "The path's features are weighed by a map of their own, SAM (Woo 2018, arXiv 1807.06521, as the paper changed"
-        " it); not in the released network.",
+        "Weight the path's features by a map computed from them, SAM (Woo 2018, arXiv 1807.06521, as the paper"
+        " changed it); not in the released network.",
     )
     weighted_residuals: str = setting(
         "off",
-        "Residual blocks add by learnt shares, MiWRC (Tan 2020, arXiv 1911.09070); not in the released network.",
+        "Residual blocks add with learnt weights, MiWRC (Tan 2020, arXiv 1911.09070); not in the released network.",
         choices=("off", "per feature", "per channel"),
     )
     dropblock: float = setting(
         0.0,
-        "Share of the backbone's last two feature maps that is blanked in squares of 7 cells while training (Ghiasi"
-        " 2018, arXiv 1810.12890); 0: none, as released.",
+        "DropBlock: share of the backbone's last two feature maps blanked in 7 x 7 squares in training (Ghiasi 2018,"
+        " arXiv 1810.12890); 0: none, as released.",
         low=0.0,
         high=0.5,
     )
@@ -82,7 +82,7 @@ class YoloV4Settings(YoloV4LossSettings):
 
 
 class Dropped(DropBlock2d):  # type: ignore[misc]  # torchvision has no types
-    """With smaller squares where a map has fewer cells: torchvision refuses those of an even side, as on 6 x 6."""
+    """DropBlock with smaller squares where a map has fewer cells: torchvision refuses even sides, as on 6 x 6."""
 
     def forward(self, features: Tensor) -> Tensor:
         side = min(self.block_size, *features.shape[2:])
@@ -94,7 +94,7 @@ class Backbone(nn.Module):
     """CSPDarknet-53: features at strides 8, 16 and 32. The first stage keeps all channels in both branches."""
 
     def __init__(self, channels: tuple[int, ...], weighted: str, dropped: float) -> None:
-        """`channels`: of the stem and the five stages."""
+        """`channels`: those of the stem and the five stages."""
         super().__init__()
         self.stem = MishUnit(3, channels[0])
         stages = [CspStage(channels[0], channels[1], channels[1], channels[0], RESIDUALS[0], weighted)]
@@ -110,7 +110,7 @@ class Backbone(nn.Module):
 
 
 def alternating(inputs: int, half: int, whole: int, count: int) -> nn.Sequential:
-    """`count` convolutions, 1x1 to `half` and 3x3 to `whole` channels by turns."""
+    """`count` convolutions, alternating 1x1 to `half` and 3x3 to `whole` channels."""
     units: list[nn.Module] = []
     for index in range(count):
         units.append(ConvUnit(inputs, whole) if index % 2 else ConvUnit(inputs, half, size=1))
@@ -133,7 +133,7 @@ class PooledTip(nn.Module):
 
 
 class Finer(nn.Module):
-    """From a level to the next finer one: enlarge, put the backbone's features of that size first, mix."""
+    """From a level to the next finer one: enlarge, concatenate behind the backbone's features of that size, mix."""
 
     def __init__(self, coarse: int, detail: int, half: int, whole: int) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class Finer(nn.Module):
 
 
 class Coarser(nn.Module):
-    """From a level to the next coarser one: halve, put the features that came down at that size second, mix."""
+    """From a level to the next coarser one: halve, concatenate before the path down's features of that size, mix."""
 
     def __init__(self, fine: int, half: int, whole: int) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class Coarser(nn.Module):
 
 
 class Output(nn.Module):
-    """The last two convolutions of a level, `attention` between them."""
+    """The last two convolutions of a level, with `attention` between them."""
 
     def __init__(self, half: int, whole: int, attention: bool, outputs: int) -> None:
         super().__init__()
@@ -181,8 +181,8 @@ class YoloV4(Detector):
     title = "YOLOv4"
     paper = "Bochkovskiy, Wang, Liao: YOLOv4: Optimal Speed and Accuracy of Object Detection, 2020, arXiv 2004.10934"
     summary = (
-        "Large, and by its published figures the most accurate of the YOLO versions here. Wants a graphics card and"
-        " some thousand boxes."
+        "Large, and by its published figures the most accurate of the YOLO versions here. Needs a graphics card and"
+        " a few thousand boxes."
     )
     settings_class: ClassVar[type[DetectorSettings]] = YoloV4Settings
     darknet = True
@@ -191,7 +191,7 @@ class YoloV4(Detector):
         *((36, 75), (76, 55), (72, 146)),
         *((142, 110), (192, 243), (459, 401)),
     )
-    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov4.cfg, which has mosaic in half of its batches
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov4.cfg, which uses mosaic in half of its batches
         "epochs": 273, "batch": 64, "momentum": 0.949, "weight_decay": 0.0005, "learning_rate": 0.0013,
         "warm_up": 1000, "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.3,
         "sizes": 0.4, "mosaic": 0.5, "hue": 0.1, "saturation": 1.5, "exposure": 1.5, "box_gradient": "darknet",

@@ -2,8 +2,8 @@
 (C.-Y. Wang, Bochkovskiy, Liao 2021, arXiv 2011.08036, section 4.1). Network and constants follow cfg/yolov4-csp.cfg.
 
 Its last convolutions end in a sigmoid: the centre reaches half a cell beyond its cell (2 s - 0.5) and a side is the
-anchor's times (2 s)^2, which can't explode as exp(t) can. As in Darknet, what follows is taught by squared errors, and
-at the two coarser levels objectness learns the overlap of predictions that fit already and nothing from the others.
+anchor's times (2 s)^2, which can't explode as exp(t) can. As in Darknet, these outputs are trained by squared errors,
+and at the two coarser levels objectness learns only from predictions that already fit: their overlap.
 To train as Darknet did: box_gradient darknet, objectness_prior 0.5.
 """
 
@@ -34,28 +34,28 @@ DARKNET_BOX_WEIGHT = 0.05  # the cfg's iou_normalizer
 
 @dataclass(frozen=True)
 class YoloV4CspSettings(YoloV4LossSettings):
-    """Settings of YOLOv4-CSP. Anchors are dealt evenly: with nine, the largest three to the coarsest level."""
+    """Settings of YOLOv4-CSP. Anchors are divided evenly: of nine, the coarsest level gets the largest three."""
 
     match_iou: float = setting(
         0.2,
-        "Every anchor whose shape overlaps a box by more than this learns it, 0.2 as published; 1: only the best.",
+        "Anchors whose shape overlaps a box by more than this are trained on it; published: 0.2; 1: only the best.",
         low=0.05,
         high=1.0,
         group="Loss",
     )
     objectness_weights: tuple[float, ...] = setting(
-        (4.0, 1.0, 0.4), "Weights of the objectness term, for the fine, medium and coarse level.", group="Loss"
+        (4.0, 1.0, 0.4), "Weights of the objectness term for the fine, medium and coarse levels.", group="Loss"
     )
     smooth_objectness: str = setting(
         "medium, coarse",
-        "Levels at which objectness learns the overlap of predictions that fit already, instead of 1 at each box.",
+        "Levels at which objectness learns the overlap of predictions that already fit, instead of 1 at each box.",
         choices=("medium, coarse", "none", "all"),
         group="Loss",
     )
 
     def loss_rules(self) -> Rules:
         if len(self.objectness_weights) != len(STRIDES) or min(self.objectness_weights) < 0:
-            raise WorkbenchError("objectness_weights must be three numbers of at least 0, say 4, 1, 0.4.")
+            raise WorkbenchError("objectness_weights must be three numbers of at least 0, such as 4, 1, 0.4.")
         smooth = {"none": (), "all": (True,) * 3, "medium, coarse": (False, True, True)}[self.smooth_objectness]
         return replace(
             self._overlap_rules(DARKNET_BOX_WEIGHT),
@@ -67,9 +67,9 @@ class YoloV4CspSettings(YoloV4LossSettings):
 
 
 class Mix(TwoBranches):
-    """Two branches and a convolution over both: 1x1 past, or `pairs` times 1x1 and 3x3. Of the PAN, and the tip.
+    """Two branches and a convolution over both: 1x1 alone, or alternating 1x1 and 3x3. Used in the PAN and the tip.
 
-    With `pooled` a spatial pyramid stands in the second branch (the tip of the backbone, SPP).
+    With `pooled` the second branch contains a spatial pyramid (SPP, at the tip of the backbone).
     """
 
     def __init__(self, inputs: int, channels: int, *, pooled: bool = False) -> None:
@@ -86,7 +86,7 @@ class Mix(TwoBranches):
 
 
 class Finer(nn.Module):
-    """From a level to the next finer one: enlarge, put the backbone's features of that size first, mix."""
+    """From a level to the next finer one: enlarge, concatenate behind the backbone's features of that size, mix."""
 
     def __init__(self, coarse: int, detail: int, channels: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Finer(nn.Module):
 
 
 class Coarser(nn.Module):
-    """From a level to the next coarser one: halve, put the features that came down at that size second, mix."""
+    """From a level to the next coarser one: halve, concatenate before the path down's features of that size, mix."""
 
     def __init__(self, fine: int, channels: int) -> None:
         super().__init__()
@@ -173,6 +173,6 @@ class YoloV4Csp(Detector):
         fine = self.to_fine(down, shallow)
         medium = self.back_to_medium(fine, down)
         coarse = self.back_to_coarse(medium, tip)
-        # in float32 also under autocast: bf16 would move a centre by steps of up to a quarter of a pixel at stride 32
+        # in float32 even under autocast: bf16 would move a centre in steps of up to a quarter of a pixel at stride 32
         maps = self.fine(fine), self.medium(medium), self.coarse(coarse)
         return maps[0].float().sigmoid(), maps[1].float().sigmoid(), maps[2].float().sigmoid()

@@ -1,8 +1,8 @@
 """YOLOv4-tiny: a small, fast detector with two output levels (Bochkovskiy et al. 2020, arXiv 2004.10934; C.-Y. Wang
 et al., Scaled-YOLOv4, 2021, arXiv 2011.08036, section 4.3). Network and constants follow cfg/yolov4-tiny.cfg.
 
-The published file gives the fine level anchors 1, 2, 3 instead of 0, 1, 2, a slip that the public weights were trained
-with: anchor 0 is used nowhere (boxes nearest to it are never learnt) and anchor 3 twice. The setting `masks` chooses.
+The published file gives the fine level anchors 1, 2, 3 instead of 0, 1, 2, and the public weights were trained with
+this slip: anchor 0 is unused (boxes nearest to it are never learnt), anchor 3 used twice. The setting `masks` chooses.
 To train as Darknet did: masks published, box_gradient darknet, match_iou 1, objectness_prior 0.5.
 YOLOv4-tiny-3l has a third, finer level: cfg/yolov4-tiny-3l.cfg, whose masks are in order.
 """
@@ -35,13 +35,13 @@ class YoloV4TinySettings(YoloV4LossSettings):
 
 @dataclass(frozen=True)
 class YoloV4Tiny3lSettings(YoloV4LossSettings):
-    """Settings of YOLOv4-tiny-3l. Anchors are dealt evenly: with nine, the largest three to the coarsest level."""
+    """Settings of YOLOv4-tiny-3l. Anchors are divided evenly: of nine, the coarsest level gets the largest three."""
 
 
 class CspBlock(nn.Module):
-    """Half of the channels takes a detour of two convolutions and comes back beside the rest: C -> 2 C at half size.
+    """Half of the channels pass two more convolutions and are concatenated to all of them: C -> 2 C at half size.
 
-    Returns also the features before the pooling, which the last block hands to the fine level.
+    Also returns the features before the pooling, which the last block passes to the fine level.
     """
 
     def __init__(self, channels: int) -> None:
@@ -72,8 +72,8 @@ class YoloV4Tiny(Detector):
     darknet = True
     published_anchors: ClassVar[priors.Anchors] = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
 
-    # cfg/yolov4-tiny.cfg, whose two million steps are 1,085 epochs of COCO. Its resize=1.5 is the scale here: Darknet
-    # moves two opposite borders apart for it, and so the image by up to a fifth too; scale is about the middle
+    # cfg/yolov4-tiny.cfg, whose two million steps are 1,085 epochs of COCO. Its resize=1.5 is `scale` here: Darknet
+    # moves opposite borders apart independently, which also shifts the image by up to a fifth; `scale` keeps the centre
     published: ClassVar[Mapping[str, Any]] = {
         "epochs": 1085, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.00261,
         "warm_up": 1000, "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "jitter": 0.3,
@@ -128,7 +128,7 @@ class YoloV4Tiny3l(YoloV4Tiny):
 
     name = "yolov4-tiny-3l"
     title = "YOLOv4-tiny-3l"
-    summary = "YOLOv4-tiny with a third, finer level: for small objects, at about a fifth more computing."
+    summary = "YOLOv4-tiny with a third, finer level: for small objects, for about a fifth more computation."
     settings_class = YoloV4Tiny3lSettings
     published_anchors = (
         *((12, 16), (19, 36), (40, 28)),

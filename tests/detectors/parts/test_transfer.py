@@ -73,7 +73,7 @@ def test_what_does_not_fit_stays_fresh_and_is_named() -> None:
     assert done.fresh == ("stem.0", "neck.0")
     assert done.unused == 2
     assert "stem.0, neck.0 start fresh" in done.sentence
-    assert "2 tensors of the file have no place" in done.sentence
+    assert "2 tensors of the file were not used" in done.sentence
 
 
 def test_output_layers_of_another_number_of_anchors_stay_fresh() -> None:

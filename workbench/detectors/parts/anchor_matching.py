@@ -1,7 +1,7 @@
-"""Which anchor answers for which box where the overlap decides: SSD, RetinaNet and the first stage of Faster R-CNN.
+"""Which anchor answers for which box, decided by overlap: for SSD, RetinaNet and the first stage of Faster R-CNN.
 
-M = most boxes of an image, N = anchors. All of one image; everything has a fixed shape. The rules are torchvision's
-(Matcher and SSDMatcher in its detection/_utils.py), which has them for lists of boxes of any length.
+M = most boxes of an image, N = anchors. Functions take one image, and every shape is fixed. The rules are torchvision's
+(Matcher and SSDMatcher in its detection/_utils.py), which works on lists of boxes of any length.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The layers that Darknet's networks are built of: convolution unit, max-pool, grouped route, reorg, upsample.
+"""The layers that Darknet's networks are built from: convolution unit, max-pool, grouped route, reorg, upsample.
 
 B = images, C = channels. Every layer keeps (B, C, H, W) and works in any memory format.
 """
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 LEAKY_SLOPE = 0.1  # Darknet's leaky; torch's default is 0.01
-NORM_MOMENTUM = 0.01  # Darknet's share of a step's statistics in the running ones; torch's default is 0.1
+NORM_MOMENTUM = 0.01  # the weight of one step in Darknet's running statistics; torch's default is 0.1
 
 
 ACTIVATIONS = ("leaky", "mish", "silu", "relu")
 
 
 def scaled(channels: int, width: float) -> int:
-    """`channels` times `width`, rounded to a multiple of 8 (what matrix units like), at least 8."""
+    """`channels` times `width`, rounded to a multiple of 8 (faster on matrix units), at least 8."""
     return max(8, round(channels * width / 8) * 8)
 
 
@@ -65,15 +65,15 @@ def set_activation(network: nn.Module, name: str | None) -> None:
         "relu": nn.ReLU,
     }
     for unit in [module for module in network.modules() if isinstance(module, ConvUnit)]:
-        if not isinstance(unit.activation, nn.Sigmoid):  # a gate's, which is no nonlinearity to choose
+        if not isinstance(unit.activation, nn.Sigmoid):  # a sigmoid belongs to a gate and is not up for choice
             unit.activation = kinds[name]()
 
 
 def settle_norms(network: nn.Module, step: int) -> None:
     """Call before training step `step` (from 0): running statistics start as plain means of the steps so far.
 
-    At Darknet's 0.01 per step they still hold a third of their first values (0 and 1) after 100 steps, so that the
-    early evaluations of a short run would measure those and not the network. From step 100 on each norm has its own.
+    At Darknet's 0.01 per step a third of the initial values (0 and 1) would still be in them after 100 steps, so early
+    evaluations of a short run would measure those, not the network. From step 100 on each norm uses its own momentum.
     """
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d) and module.momentum:
@@ -82,7 +82,7 @@ def settle_norms(network: nn.Module, step: int) -> None:
 
 
 class Attention(nn.Module):
-    """Features times a map of weights in 0..1 made of them: spatial attention as YOLOv4 changed it (figure 5).
+    """Features times a map of weights in 0..1 computed from them: spatial attention as YOLOv4 changed it (figure 5).
 
     The original (SAM, Woo et al. 2018, arXiv 1807.06521) pools over channels first; Darknet's [sam] is this product.
     """
@@ -98,9 +98,9 @@ class Attention(nn.Module):
 
 
 class MaxPool(nn.Module):
-    """Darknet's [maxpool]: size - 1 missing cells in all, the smaller half left and above, each counting as -inf.
+    """Darknet's [maxpool]: pads size - 1 cells of -inf in each direction, the smaller half at the left and top.
 
-    So 2x2 with stride 1 keeps the size (one column is added right, one row below) and 2x2 with stride 2 rounds up.
+    So 2x2 with stride 1 keeps the size (one column is added at the right, one row below); with stride 2 it rounds up.
     Padding with zeros, as several ports do, changes the result wherever leaky values are negative.
     """
 
@@ -121,7 +121,7 @@ class MaxPool(nn.Module):
 class SpatialPyramid(nn.Module):
     """Spatial pyramid pooling, SPP: the largest values around each cell at three ranges, then the features themselves.
 
-    As in yolov3-spp.cfg and since (He et al. 2014, arXiv 1406.4729, pooled to fixed sizes): C -> 4 C channels.
+    As in yolov3-spp.cfg and later (He et al. 2014, arXiv 1406.4729, pooled to fixed sizes): C -> 4 C channels.
     """
 
     def __init__(self) -> None:

@@ -1,11 +1,11 @@
-"""How YOLO's four numbers per prior become a box, and a box becomes the four numbers (YOLOv3 section 2.1).
+"""YOLO's box coding: from four numbers per prior to a box and back (YOLOv3 section 2.1).
 
-t = (t_x, t_y, t_w, t_h): the centre lies sigmoid(t) into the prior's cell, the sides are the anchor's times exp(t).
-With scale_x_y = s > 1 (YOLOv4) the centre may reach s - 1 cells, half on each side, beyond the cell's edges, because
-a sigmoid never quite gets to 0 or 1.
+t = (t_x, t_y, t_w, t_h): the centre lies at sigmoid(t) of the prior's cell, the sides are the anchor's times exp(t).
+With scale_x_y = s > 1 (YOLOv4) the centre may reach (s - 1) / 2 cells beyond each edge of the cell, because a sigmoid
+never quite reaches 0 or 1.
 
-`activated` numbers (Scaled-YOLOv4, Darknet's new_coords) have been through a sigmoid already, all four of them: the
-centre is placed by the same formula, and the sides are the anchor's times (2 t)^2, so never more than four times.
+All four `activated` numbers (Scaled-YOLOv4, Darknet's new_coords) have already been through a sigmoid: the centre is
+placed by the same formula, and the sides are the anchor's times (2 t)^2, so at most four times the anchor's.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from workbench.detectors.parts.priors import Priors
 
-LARGEST_LOG_SIDE = 20.0  # exp(20) anchors is beyond any image; keeps a diverging run's areas finite
-LARGEST_ROOT_SIDE = 1e4  # the same for activated numbers, which are within 0..1 unless somebody made them up
+LARGEST_LOG_SIDE = 20.0  # exp(20) times an anchor exceeds any image; keeps a diverging run's areas finite
+LARGEST_ROOT_SIDE = 1e4  # the same for activated numbers, which are within 0..1 unless made up
 
 
 def decode(
@@ -43,10 +43,10 @@ def decode_all(numbers: Tensor, priors: Priors, *, activated: bool = False) -> T
 def encode(
     boxes: Tensor, cells: Tensor, strides: Tensor, anchors: Tensor, scales: Tensor, *, activated: bool = False
 ) -> Tensor:
-    """boxes (..., 4) xyxy -> (..., 4), what decode() turns into them once the first two are logits (`logits_of`).
+    """boxes (..., 4) xyxy -> (..., 4) numbers; decode() restores the boxes once the first two are logits (`logits_of`).
 
-    The first two are the sigmoid's values: 0..1 for a centre in the prior's cell. With `activated` all four are
-    the numbers themselves.
+    The first two are sigmoid values: 0..1 for a centre in the prior's cell. With `activated`, decode() takes all four
+    as they are.
     """
     centres, sides = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
     places = (centres / strides - cells + (scales - 1) / 2) / scales
@@ -55,5 +55,5 @@ def encode(
 
 
 def logits_of(encoded: Tensor) -> Tensor:
-    """The logits that decode() turns into exactly the encoded box; places at the reach's edge are kept finite."""
+    """The logits that decode() turns into exactly the encoded box; finite also at the edge of the centre's reach."""
     return torch.cat([encoded[..., :2].clamp(1e-6, 1 - 1e-6).logit(), encoded[..., 2:]], dim=-1)

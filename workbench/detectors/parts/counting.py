@@ -1,4 +1,4 @@
-"""How large a detector is and how much it computes: what people compare architectures by."""
+"""How large a detector is and how much it computes, for comparing architectures."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from workbench.detectors.parts.detector import Detector
 
 
 def parameters(detector: nn.Module) -> int:
-    """Numbers that training changes; batch norm's statistics are not among them."""
+    """The number of trainable values; batch norm's statistics are not counted."""
     return sum(parameter.numel() for parameter in detector.parameters())
 
 
 @torch.no_grad()
 def multiply_adds(detector: Detector, px: int | None = None) -> int:
-    """Multiplications of one image of `px` pixels a side (None: its own) in convolutions and fully connected layers.
+    """Multiply-adds in convolutions and fully connected layers for one image of `px` pixels a side (None: its own).
 
-    A multiplication with its addition counts once; Darknet's BFLOPs and torchvision's GFLOPS count differently: the
-    first twice, the second once. The detector must lie on the "meta" device, where nothing is computed.
+    A multiplication with its addition counts once, as in torchvision's GFLOPS; Darknet's BFLOPs count it twice. The
+    detector must be on the "meta" device, where nothing is computed.
     """
     total = 0
 
@@ -33,7 +33,7 @@ def multiply_adds(detector: Detector, px: int | None = None) -> int:
     def count_transposed(module: nn.Module, given: tuple[torch.Tensor], _: torch.Tensor) -> None:
         nonlocal total
         assert isinstance(module, nn.ConvTranspose2d)
-        total += given[0].numel() * module.weight[0].numel()  # each input goes to so many outputs
+        total += given[0].numel() * module.weight[0].numel()  # the number of outputs each input contributes to
 
     layers = [module for module in detector.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]

@@ -1,9 +1,9 @@
-"""Cross mini-batch normalisation, CmBN: batch norms that count all mini-batches of a batch so far (Bochkovskiy et al.,
+"""Cross mini-batch normalisation, CmBN: batch norms over all mini-batches of a batch so far (Bochkovskiy et al.,
 YOLOv4, 2020, arXiv 2004.10934, figure 4; after Yao et al., CBN, arXiv 2002.05712).
 
-As Darknet's cbn=1 has it (rule 31): the k-th mini-batch is normalised by the mean of the first k ones' means and mean
-squares. The weights do not change within a batch, so CBN's correction for changed weights is not needed; the statistics
-of earlier mini-batches are constants to the gradient.
+As with Darknet's cbn=1 (rule 31), mini-batch k is normalised by the averaged means and mean squares of mini-batches 1
+to k. The weights do not change within a batch, so CBN's correction for changed weights is not needed; the gradient
+treats the statistics of earlier mini-batches as constants.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class CrossNorm2d(nn.BatchNorm2d):
-    """A batch norm by the same names. `begin()` before each batch."""
+    """A batch norm with the same parameter names. Call `begin()` before each batch."""
 
     taken = 0  # mini-batches of this batch so far
     mean: Tensor
@@ -38,12 +38,12 @@ class CrossNorm2d(nn.BatchNorm2d):
 
     @property
     def _share(self) -> float:
-        """Of the coming mini-batch in the statistics."""
+        """The weight of the coming mini-batch in the statistics."""
         return 1 / (self.taken + 1)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: float) -> None:
-        """Move the running statistics as torch does, the variance being the unbiased one."""
+        """Update the running statistics as torch does, with the unbiased variance."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.momentum is not None
@@ -56,7 +56,7 @@ def cross_norms(network: nn.Module) -> list[CrossNorm2d]:
 
 
 def use_cross_norms(network: nn.Module) -> None:
-    """Make every batch norm of the network, which keeps its numbers, one of these."""
+    """Replace every batch norm of the network by one of these with the same values."""
     for module in network.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = CrossNorm2d

@@ -11,12 +11,12 @@ WEIGHT_EPS = 1e-4  # Darknet's, in the denominator of the weights' share
 
 
 class WeightedSum(nn.Module):
-    """Inputs by learnt shares, in place of their sum: multi-input weighted residual connections (MiWRC).
+    """A sum of the inputs by learnt shares: multi-input weighted residual connections (MiWRC).
 
-    Share = relu(weight) / (sum of them + 1e-4), one weight per input or per input and channel: Darknet's shortcut with
-    weights_type per_feature or per_channel and weights_normalization relu; EfficientDet's "fast normalized fusion"
-    (Tan et al. 2020, arXiv 1911.09070, section 3.3). With softmax the weights' exponentials share, with "none" the
-    weights themselves are the shares.
+    share = relu(weight) / (sum of relu(weights) + 1e-4), one weight per input or per input and channel: Darknet's
+    shortcut with weights_type per_feature or per_channel and weights_normalization relu; EfficientDet's "fast
+    normalized fusion" (Tan et al. 2020, arXiv 1911.09070, section 3.3). With "softmax" the shares are the softmax of
+    the weights, with "none" the weights themselves.
     """
 
     def __init__(self, channels: int = 1, inputs: int = 2, normalization: str = "relu") -> None:
@@ -38,7 +38,7 @@ class WeightedSum(nn.Module):
 
 
 class Residual(nn.Module):
-    """1x1 to `inner` channels, back by 3x3, added to what came in; `weighted` by learnt shares (see WeightedSum)."""
+    """1x1 to `inner` channels, 3x3 back, added to the input; `weighted` by learnt shares (see WeightedSum)."""
 
     def __init__(self, channels: int, inner: int, weighted: str = "off") -> None:
         """`weighted`: "off", "per feature" or "per channel"."""
@@ -54,7 +54,7 @@ class Residual(nn.Module):
 
 
 class TwoBranches(nn.Module):
-    """An entry, a branch through most of the work and one past it, and a convolution over both."""
+    """An entry, one branch through most of the layers and one past them, and a convolution over both."""
 
     entry: nn.Module
     past: nn.Module

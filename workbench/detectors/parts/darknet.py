@@ -1,10 +1,10 @@
-"""Darknet's `.weights` files: put one into a detector, write one from a detector.
+"""Darknet's `.weights` files: load one into a detector, write one from a detector.
 
 A file is three little-endian int32 (major, minor, revision), the number of images seen (uint64 since version 0.2,
 uint32 before), then float32 per layer in the order of the cfg: bias, [batch norm: scale, mean, variance,] weights. It
-names nothing, so the only protection against the wrong network is that the length must fit to the byte.
+contains no names, so the only protection against the wrong network is that its length must match to the byte.
 
-A detector's layers are its convolutions, fully connected layers and weighted sums in the order of their registration,
+A detector's layers are its convolutions, fully connected layers and weighted sums in the order of registration,
 each convolution with the batch norm that follows it.
 """
 
@@ -27,14 +27,14 @@ from workbench.errors import Refused
 Layer = tuple[nn.Conv2d | nn.Linear | WeightedSum, nn.BatchNorm2d | None]
 NEWEST = (0, 2, 5)  # what every Darknet since 2018 writes
 MOST_LABELS = 100_000  # ten times those of YOLO9000
-LARGEST_VERSION = 1000  # beyond: fully connected weights stand transposed (and, in older readers, a shorter header)
+LARGEST_VERSION = 1000  # above: fully connected weights are transposed (and, in older readers, the header is shorter)
 
 
 SEEN = "seen"  # the buffer of heads that count the images they were trained on
 
 
 def seen_of(tensors: Iterable[tuple[str, Tensor]]) -> int | None:
-    """The images that a head among these named tensors has counted; None if none counts."""
+    """The number of images that a head among these named tensors has counted; None if no head counts."""
     return next((int(tensor) for name, tensor in tensors if name.rpartition(".")[2] == SEEN), None)
 
 
@@ -46,7 +46,7 @@ def set_seen(detector: Detector, seen: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first 16 or 20 bytes. `seen`: images of training behind these weights."""
+    """The first 16 or 20 bytes. `seen`: images that these weights were trained on."""
 
     major: int
     minor: int
@@ -55,7 +55,7 @@ class Header:
 
     @property
     def wide(self) -> bool:
-        """Whether `seen` takes eight bytes. A reader that thinks otherwise is off by one float in every layer."""
+        """Whether `seen` takes eight bytes. A reader that gets this wrong is off by one float in every layer."""
         return self.major * 10 + self.minor >= 2 and self.major < LARGEST_VERSION and self.minor < LARGEST_VERSION
 
     @property
@@ -69,7 +69,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds for a detector. `labels` as the file was made for; `complete`: it did not stop early."""
+    """What a file holds for a detector. `labels`: the number it was made for; `complete`: it has every layer."""
 
     header: Header
     labels: int
@@ -78,7 +78,7 @@ class Content:
 
 
 def read(detector: Detector, file: Path) -> Header:
-    """Fill the detector from `file`, wholly or (Refused) not at all."""
+    """Fill the detector from `file`, completely or (Refused) not at all."""
     content = load(detector, file)
     if not content.complete or content.labels != detector.label_count:
         raise Refused(file, _misfit(detector, file, content.header, content))
@@ -88,12 +88,12 @@ def read(detector: Detector, file: Path) -> Header:
 
 
 def load(detector: Detector, file: Path) -> Content:
-    """The numbers of a file made for this network: with any number of labels, or stopping early (conv.74 and such).
+    """The weights in a file made for this network, with any number of labels, or for its first layers (conv.74 etc.).
 
-    Refused if a single number is missing or left over.
+    Raises Refused if even one number is missing or left over.
     """
     if not detector.darknet:
-        raise Refused(file, f"is no file for {detector.title}, which is not a network of Darknet's. Choose a YOLO.")
+        raise Refused(file, f"can't be used for {detector.title}, which is not a Darknet network. Choose a YOLO.")
     layout = list(_named_layers(detector))
     per_label = sum(_floats(*layer, detector, 1) - _floats(*layer, detector, 0) for layer in layout)
     fixed = sum(_floats(*layer, detector, 0) for layer in layout)
@@ -113,7 +113,7 @@ def load(detector: Detector, file: Path) -> Content:
 
 
 def write(detector: Detector, file: Path, seen: int = 0) -> None:
-    """Write the detector's weights as Darknet 0.2.5 does; `file` is replaced wholly or not at all."""
+    """Write the detector's weights as Darknet 0.2.5 does; `file` is replaced completely or not at all."""
     with atomic_path(file) as temporary, open(temporary, "xb") as out:
         out.write(struct.pack("<iiiQ", *NEWEST, seen))
         for layer in layers(detector):
@@ -145,12 +145,12 @@ def _named_layers(detector: nn.Module) -> Iterator[tuple[str, Layer]]:
 
 
 def count(detector: nn.Module) -> int:
-    """The floats that a file of this detector holds: its parameters and the running means and variances."""
+    """The number of floats in a file of this detector: its parameters and running means and variances."""
     return sum(slot.numel() for layer in layers(detector) for _, slot in _slots(*layer))
 
 
 def _floats(name: str, layer: Layer, detector: Detector, labels: int) -> int:
-    """How many a file made for `labels` labels has of this layer."""
+    """How many floats of this layer a file made for `labels` labels has."""
     rows = detector.label_rows().get(name)
     total = sum(slot.numel() for _, slot in _slots(*layer))
     return total if rows is None else total // rows.count(detector.label_count) * rows.count(labels)
@@ -192,7 +192,7 @@ def _filled(
 
 
 def _parse(detector: Detector, file: Path, most: int) -> tuple[Header, np.ndarray]:
-    """The numbers of a file that has no more than `most`: a larger one is not read at all."""
+    """The numbers in a file, of which there may be at most `most`: a larger file is not read at all."""
     try:
         with open(file, "rb") as stream:
             header = _header(stream.read(20), file)
@@ -206,15 +206,13 @@ def _parse(detector: Detector, file: Path, most: int) -> tuple[Header, np.ndarra
         raise Refused(file, _misfit(detector, file, header, None))
     numbers = np.frombuffer(data, "<f4")
     if not np.isfinite(numbers).all():
-        raise Refused(
-            file, "holds numbers that are not finite, so the training behind it had failed. Use an earlier file."
-        )
+        raise Refused(file, "contains numbers that are not finite, so its training had failed. Use an earlier file.")
     return header, numbers
 
 
 def _header(head: bytes, file: Path) -> Header:
     if len(head) < 16:
-        raise Refused(file, "is too short to be a Darknet weights file. Copy it again.")
+        raise Refused(file, "is too short for a Darknet weights file. Copy it again.")
     major, minor, revision, seen = struct.unpack("<iiiI", head[:16])
     header = Header(major, minor, revision, seen)
     if major < 0 or minor < 0 or major > 2 * LARGEST_VERSION or minor > 2 * LARGEST_VERSION:
@@ -229,7 +227,7 @@ def _misfit(detector: Detector, file: Path, header: Header, content: Content | N
     sizes = f"{expected:,} bytes expected, {found:,} found"
     sentence = f"does not fit {detector.title} with {detector.label_count} labels: {sizes}"
     if content is None:
-        return f"{sentence}. Choose what it was trained with: the detector, width and anchors, or the cfg."
+        return f"{sentence}. Choose the detector, width and anchors that it was trained with, or its cfg."
     if content.complete:
-        return f"{sentence}. It fits {content.labels} labels: choose as many."
-    return f"{sentence}. It holds the beginning of the network only: use it to start a training from."
+        return f"{sentence}. It fits {content.labels} labels: choose that many."
+    return f"{sentence}. It contains only the first layers of the network: use it to start a training from."

@@ -1,6 +1,6 @@
-"""The text of Darknet's .cfg files: sections of options, read and written, and what of them is known here.
+"""The text of Darknet's .cfg files: reads and writes sections of options, and says which options are supported.
 
-`plugins/darknet_cfg.py` builds a detector of it, `inference/darknet_cfg.py` writes the cfg of a detector.
+`plugins/darknet_cfg.py` builds a detector from one, `inference/darknet_cfg.py` writes the cfg of a detector.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {  # activations.h has them al
     "mish": nn.Mish,
     "hard_mish": lambda: Elementwise(lambda x: torch.where(x > 0, x, 0.5 * x.clamp(-2, 0) ** 2 + x.clamp(-2, 0))),
 }
-_COMPUTED: dict[str, dict[str, float | str]] = {  # options that change what a layer computes, and what is known here
+_COMPUTED: dict[str, dict[str, float | str]] = {  # options that change what a layer computes: values supported here
     "convolutional": {"binary": 0, "xnor": 0, "bin_output": 0, "antialiasing": 0, "flipped": 0, "share_index": ""},
     "maxpool": {"maxpool_depth": 0, "antialiasing": 0},
     "upsample": {"scale": 1},
@@ -46,7 +46,7 @@ _COMPUTED: dict[str, dict[str, float | str]] = {  # options that change what a l
     "region": {"softmax": 1, "coords": 4, "background": 0, "tree": ""},
     "detection": {"sqrt": 1, "softmax": 0, "coords": 4, "reorg": 0},
 }  # fmt: skip
-_LEARNT: dict[str, dict[str, float | str]] = {  # likewise of options that change only what is learnt
+_LEARNT: dict[str, dict[str, float | str]] = {  # the same for options that change only what is learnt
     "convolutional": {"rotate": 0, "stretch": 0, "sway": 0, "stretch_sway": 0, "assisted_excitation": 0},
     "dropout": {"dropblock": 0},
     "yolo": {
@@ -56,7 +56,7 @@ _LEARNT: dict[str, dict[str, float | str]] = {  # likewise of options that chang
     "region": {"bias_match": 1, "focal_loss": 0, "class_scale": 1, "coord_scale": 1, "classfix": 0},
     "detection": {"object_scale": 1, "class_scale": 1, "forced": 0},
 }  # fmt: skip
-ALIKE = (  # options of [yolo] that only the first of several may set
+ALIKE = (  # options for which only the first [yolo] section counts
     "iou_loss", "iou_normalizer", "label_smooth_eps", "ignore_thresh", "iou_thresh",
 )  # fmt: skip
 _ALIASES = {
@@ -65,7 +65,7 @@ _ALIASES = {
 
 
 class Elementwise(nn.Module):
-    """A nonlinearity that PyTorch has no layer for."""
+    """A nonlinearity for which PyTorch has no layer."""
 
     def __init__(self, work: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -77,10 +77,10 @@ class Elementwise(nn.Module):
 
 @dataclass(frozen=True)
 class Section:
-    """One bracketed part of a cfg: [net] or a layer. `line` is where it begins; of two names that mean the same kind,
-    such as [conv] and [convolutional], `kind` is the longer one.
+    """One section of a cfg: [net] or a layer. `line` is where it begins. `kind` is its name; where two names mean the
+    same, such as [conv] and [convolutional], the longer one.
 
-    The methods raise WorkbenchError for an option that is not a number where one is expected.
+    The methods raise WorkbenchError for an option that should be a number and is not.
     """
 
     kind: str
@@ -98,27 +98,27 @@ class Section:
         return int(self.number(name, default))
 
     def numbers(self, name: str) -> list[float]:
-        """Those with commas between; none where the option is missing."""
+        """The option's comma-separated numbers; none where it is missing."""
         try:
             return [float(part) for part in self.options.get(name, "").split(",") if part.strip()]
         except ValueError:
-            raise self.refuse(f"'{name}' must be numbers with commas, not '{self.options[name]}'") from None
+            raise self.refuse(f"'{name}' must be numbers separated by commas, not '{self.options[name]}'") from None
 
     def stride(self) -> int:
-        """The same in both directions, or WorkbenchError."""
+        """The stride, which must be the same in both directions (else WorkbenchError)."""
         stride = self.whole("stride", 1)
         if any(self.whole(name, stride) != stride for name in ("stride_x", "stride_y")):
-            raise self.refuse("stride_x and stride_y must be the same as stride")
+            raise self.refuse("stride_x and stride_y must equal stride")
         return stride
 
     @property
     def unknown(self) -> list[str]:
-        """Options that make the layer compute what is not known here."""
+        """Options that make the layer compute something that is not supported."""
         return self._others(_COMPUTED)
 
     @property
     def unlearnt(self) -> list[str]:
-        """Options that change what is learnt in a way that is not known here."""
+        """Options that change what is learnt in a way that is not supported."""
         return self._others(_LEARNT)
 
     def _others(self, known: Mapping[str, Mapping[str, float | str]]) -> list[str]:
@@ -129,7 +129,7 @@ class Section:
         return self.options[name] == value if isinstance(value, str) else self.number(name, 0) == value
 
     def refuse(self, why: str) -> WorkbenchError:
-        """To be raised: the cfg can't be used because of this section."""
+        """The error to raise: the cfg can't be used because of this section."""
         return WorkbenchError(f"The cfg can't be used: [{self.kind}] in line {self.line}: {why}.")
 
 
@@ -145,7 +145,7 @@ def read(text: str) -> list[Section]:
             name, equals, value = line.partition("=")
             if not equals or not sections:
                 what = raw.strip()[:60]
-                found = f"line {number} is '{what}'" if what.isprintable() and "\ufffd" not in what else "it is no text"
+                found = f"line {number} is '{what}'" if what.isprintable() and "\ufffd" not in what else "it isn't text"
                 raise WorkbenchError(f"This is not a Darknet cfg: {found}.")
             sections[-1].options[name.strip()] = value.strip()
     if not sections or sections[0].kind != "net":
@@ -154,5 +154,5 @@ def read(text: str) -> list[Section]:
 
 
 def section_text(kind: str, options: Mapping[str, object]) -> str:
-    """The lines of one section; a cfg has an empty line between two."""
+    """The lines of one section; a cfg has an empty line between sections."""
     return f"[{kind}]\n" + "".join(f"{name}={value}\n" for name, value in options.items())

@@ -1,9 +1,9 @@
-"""SSD's default boxes: laid over six or seven maps, matched by overlap, taught with the hardest negatives
+"""SSD's default boxes: laid over six or seven maps, matched by overlap, trained with the hardest negatives
 (Liu et al., SSD, 2016, arXiv 1512.02325, section 2.2).
 
 B = images, M = most boxes of an image, N = default boxes, C = labels. Label 0 of the outputs is the background.
-Values and gradients are those of torchvision's SSD.compute_loss, but that an image without any box still teaches its
-three worst negatives, and that nothing here asks the data for its shape.
+Values and gradients are those of torchvision's SSD.compute_loss, except that an image without boxes still trains its
+three worst negatives. No shape here depends on the data.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from workbench.detectors.parts.explained import Explained, Roles
 
 VARIANCES = (10.0, 10.0, 5.0, 5.0)  # the inverse of the paper's code's 0.1, 0.1, 0.2, 0.2
 NEGATIVES_PER_POSITIVE = 3.0
-UNKNOWN = "Which negatives are learnt depends on what the network predicts, the worst ones: choose weights to see them."
+UNKNOWN = "Only the negatives that the network gets most wrong are learnt: choose weights to see them."
 LARGEST_LOG_SIDE = 4.135166556742356  # log(1000 / 16): torchvision's bound
 
 
 class DefaultBoxHead(nn.Module):
-    """The part after the last convolutions; holds no parameters. `raw` is the levels' labels, then their boxes."""
+    """The part after the last convolutions, without parameters. `raw` is the levels' labels, then their boxes."""
 
     defaults: Tensor  # (N, 4) xyxy pixels
     label_weights: Tensor  # (C,), see Detector.weigh_labels
 
     def __init__(self, labels: int, px: int, generator: DefaultBoxGenerator, grids: foreign.Grids, iou: float) -> None:
-        """iou: overlap above which a default box answers for a box."""
+        """`iou`: overlap above which a default box answers for a box."""
         super().__init__()
         self.label_count, self.iou, self.grids = labels, iou, grids
         self.per_cell: list[int] = generator.num_anchors_per_location()
@@ -44,7 +44,7 @@ class DefaultBoxHead(nn.Module):
 
     @property
     def need(self) -> None:
-        """The default boxes are chosen by hand."""
+        """None: the default boxes are chosen by hand."""
 
     @property
     def rows(self) -> tuple[LabelRows, ...]:
@@ -82,14 +82,14 @@ class DefaultBoxHead(nn.Module):
         return torch.stack([anchor_matching.match_defaults(iou, self.iou) for iou in found])
 
     def _label_loss(self, logits: Tensor, targets: Targets, matches: Tensor) -> Tensor:
-        """(B, N) cross-entropy of each default box, that of the background where it has no box."""
+        """(B, N) cross-entropy of each default box, for the background where it has no box."""
         there = padded(targets)[1].gather(1, matches.clamp(min=0))
         wanted = torch.where(matches >= 0, there + 1, 0)
         return functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
 
     @torch.no_grad()
     def _roles(self, targets: Targets, matches: Tensor, label: Tensor | None) -> Roles:
-        """What becomes of every default box; without their losses all negatives count."""
+        """The role of every default box; without losses all negatives count."""
         positive = matches >= 0  # (B, N)
         _, share = matching.best_overlap(self.defaults.expand(len(matches), -1, 4), targets)
         ignored = ~positive & (share > matching.CROWD_SHARE)
@@ -152,7 +152,7 @@ def taught(targets: Targets, matches: Tensor, priors: Tensor, label_weights: Ten
 
 
 def encode(boxes: Tensor, anchors: Tensor, weights: Sequence[float]) -> Tensor:
-    """xyxy boxes (..., 4) as their place and log size relative to anchors (..., 4), times weights (R-CNN's coding)."""
+    """xyxy boxes (..., 4) -> place and log size relative to anchors (..., 4), times weights (R-CNN's coding)."""
     centres, sides = (anchors[..., :2] + anchors[..., 2:]) / 2, anchors[..., 2:] - anchors[..., :2]
     moved = ((boxes[..., :2] + boxes[..., 2:]) / 2 - centres) / sides
     grown = ((boxes[..., 2:] - boxes[..., :2]) / sides).clamp(min=1e-9).log()

@@ -1,11 +1,11 @@
-"""YOLOv1's head: every cell of a coarse grid says what it holds and proposes a few boxes (YOLOv1, sections 2 and 2.2).
+"""YOLOv1's head: every cell of a coarse grid predicts labels and a few boxes (YOLOv1, sections 2 and 2.2).
 
 B = images, M = most boxes of an image, L = cells, P = boxes per cell, C = labels. The outputs are not cell by cell:
 first the L x C label scores, then the L x P confidences, then the L x P boxes, as in Darknet's [detection]. A box is
 its centre's place in the cell (0..1) and the square roots of its sides as shares of the image; nothing goes through a
-sigmoid or a softmax. "Rule n" is that of Darknet's training, as gathered in the reference.
+sigmoid or a softmax. "Rule n" is a rule of Darknet's training, as listed in the reference.
 
-Refused: logistic outputs, as later versions have, though they train more easily. The paper's are linear.
+Refused: logistic outputs as in later versions, although they train more easily. The paper's are linear.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from workbench.detectors.parts.explained import Explained, Pairs, Roles, cells, 
 
 @dataclass(frozen=True)
 class DetectionRules:
-    """What the loss is told; the defaults are those of cfg/yolov1.cfg and of the paper."""
+    """The loss's settings; the defaults are those of cfg/yolov1.cfg and of the paper."""
 
-    rescore: bool = True  # rule 8: confidence learns the box's present IoU; False = learns 1
+    rescore: bool = True  # rule 8: confidence learns the box's current IoU; False = learns 1
     box_weight: float = 5.0
     background_weight: float = 0.5
 
@@ -43,7 +43,7 @@ class _Outputs:
 
 @dataclass(frozen=True)
 class _Taught:
-    """What the cell of each box says of it. Where a box is not counted, of a harmless one."""
+    """What the cell of each box predicts for it. Where a box is not counted, a harmless one stands in."""
 
     cell: Tensor  # (B, M)
     counted: Tensor  # (B, M) bool
@@ -57,7 +57,7 @@ class _Taught:
 
 
 class DetectionHead(nn.Module):
-    """The part after the last layer; holds no parameters. `side`: cells per side of the image, `px`: its pixels."""
+    """The part after the last layer, without parameters. `side`: cells per side of the image, `px`: its pixels."""
 
     label_weights: Tensor  # (C,), see Detector.weigh_labels
 
@@ -68,11 +68,11 @@ class DetectionHead(nn.Module):
 
     @property
     def need(self) -> None:
-        """There are no anchors."""
+        """None: there are no anchors."""
 
     @property
     def outputs(self) -> int:
-        """How many numbers the last layer gives."""
+        """The number of outputs of the last layer."""
         return self.rows[0].count(self.label_count)
 
     @property
@@ -103,7 +103,7 @@ class DetectionHead(nn.Module):
         )
 
     def candidates(self, raw: Raw) -> Candidates:
-        """Score = confidence times label; two negative numbers make no detection, though Darknet multiplies them."""
+        """Score = confidence times label. Two negative factors make no detection, although Darknet multiplies them."""
         out = self.split(raw)
         scores = out.confidence.clamp(min=0)[..., None] * out.labels.clamp(min=0)[:, :, None]  # (B, L, P, C)
         return Candidates(out.boxes.flatten(1, 2), scores.clamp(max=1).flatten(1, 2))
@@ -183,9 +183,9 @@ class DetectionHead(nn.Module):
         return {name: term / 2 / len(raw[0]) for name, term in terms.items()}  # Darknet's deltas are differences
 
     def _responsible(self, boxes: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """Rule 9: which of the cell's boxes (B, M, P, 4) answers, and its IoU with the true one: (B, M) each.
+        """Rule 9: which of the cell's boxes (B, M, P, 4) answers, and its IoU with the true box: (B, M) each.
 
-        That of the best IoU or, where no box meets the true one, that whose numbers are nearest to it.
+        The one with the best IoU or, where none overlaps the true box, the one whose numbers are nearest.
         """
         iou = 1 - losses.iou_loss(boxes, truth[:, :, None], "iou")  # (B, M, P)
         apart = (_centred(boxes) - _centred(truth)[:, :, None]).square().sum(-1)
@@ -193,13 +193,13 @@ class DetectionHead(nn.Module):
         return best, iou.gather(2, best[..., None])[..., 0]
 
     def _encoded(self, truth: Tensor, cell: Tensor) -> Tensor:
-        """(B, M, 4) the numbers that the true box is: place in its cell, square roots of its sides' shares."""
+        """(B, M, 4) the numbers that encode the true box: place in its cell, square roots of its sides' shares."""
         corner = torch.stack([cell % self.side, cell // self.side], dim=-1)
         centres, sides = torch.split(_centred(truth), 2, dim=-1)
         return torch.cat([centres / self.px * self.side - corner, (sides / self.px).sqrt()], dim=-1)
 
     def _roles(self, out: _Outputs, targets: Targets, cell: Tensor, best: Tensor, counted: Tensor) -> Roles:
-        """Background are all boxes that answer for nothing, the other box of a cell with an object too."""
+        """All boxes that answer for nothing are background, including the other box of a cell with an object."""
         count = self.side**2 * self.box_count
         slots = torch.where(counted, cell * self.box_count + best, count)
         answers = torch.zeros(len(cell), count + 1, dtype=torch.bool, device=cell.device)

@@ -1,4 +1,4 @@
-"""Settings that YOLOv1 and its tiny relative share."""
+"""Settings shared by YOLOv1 and YOLOv1-tiny."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from workbench.settings import setting
 
 @dataclass(frozen=True)
 class DetectionSettings(DarknetSettings):
-    """What a YOLOv1 head can be told; the defaults are the paper's."""
+    """Settings of a YOLOv1 head; the defaults are the paper's."""
 
     input_px: int = setting(448, "Side of the square network input; a multiple of 32.", unit="px", low=32, high=2048)
-    side: int = setting(7, "Cells per side of the grid, S. Each finds one object at most.", low=1, high=64)
-    boxes: int = setting(2, "Boxes that a cell proposes, B.", low=1, high=10)
+    side: int = setting(7, "Cells per side of the grid, S. Each finds at most one object.", low=1, high=64)
+    boxes: int = setting(2, "Boxes that each cell predicts, B.", low=1, high=10)
     rescore: bool = setting(
         True,
-        "Confidence learns how well the box fits at present (YOLOv1, arXiv 1506.02640); off: it learns 1 at every box.",
+        "Confidence learns how well the box currently fits (YOLOv1, arXiv 1506.02640); off: it learns 1 at every box.",
         group="Loss",
     )
     box_weight: float = setting(
-        5.0, "Weight of the box term, the paper's lambda coord.", low=0.0, high=100.0, group="Loss"
+        5.0, "Weight of the box term, lambda_coord in the paper.", low=0.0, high=100.0, group="Loss"
     )
     background_weight: float = setting(
-        0.5, "Weight of confidences without an object, the paper's lambda noobj.", low=0.0, high=100.0, group="Loss"
+        0.5, "Weight of confidences without an object, lambda_noobj in the paper.", low=0.0, high=100.0, group="Loss"
     )
 
     def loss_rules(self) -> DetectionRules:

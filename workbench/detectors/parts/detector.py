@@ -1,4 +1,4 @@
-"""The base of every detector and the tensors that it exchanges: targets in, raw outputs, candidates out.
+"""The base class of every detector and the tensors it exchanges: targets in, raw outputs and candidates out.
 
 B = images in the batch, M = most boxes of one image, N = candidates of one image, C = labels, L = output levels.
 Boxes are xyxy in pixels of the network input.
@@ -27,8 +27,8 @@ Raw = tuple[Tensor, ...]
 class Targets:
     """The boxes of a batch, padded to M. A row with labels == -1 is padding.
 
-    ignore marks boxes (crowd regions, by choice difficult ones) whose area must be neither object nor background.
-    `pictures` counts as the settings' pictures() do; only detectors that have some get any.
+    `ignore` marks boxes (crowd regions, optionally difficult ones) whose area must be neither object nor background.
+    `pictures` uses the numbers of the settings' pictures(); given only to detectors that have some.
     """
 
     boxes: Tensor  # (B, M, 4) float32, xyxy pixels of the network input
@@ -55,7 +55,7 @@ class Candidates:
     scores: Tensor  # (B, N, C)
 
     def best(self, most: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The up to `most` pairs of each image with the highest scores, highest first.
+        """Up to `most` pairs of each image with the highest scores, highest first.
 
         boxes (B, k, 4), scores (B, k), labels (B, k).
         """
@@ -103,12 +103,12 @@ class Pretrained:
     source: str
     licence: str
     labels: tuple[str, ...]  # in the order of the output layers' rows
-    prefix: str = ""  # of the detector's names before the file's
+    prefix: str = ""  # comes before the file's names to give the detector's
     norm_eps: float | None = None  # what the file's batch norms add to their variances, if it isn't what ours add
 
 
 class Head(Protocol):
-    """What comes after the last convolution: the rules of a detector, where several share them."""
+    """The part after the last convolution: a detector's rules, where several detectors share them."""
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]: ...
 
@@ -131,11 +131,11 @@ class Detector(nn.Module):
     """An architecture with its own loss, target assignment and decoding.
 
     Subclasses set the class attributes, define forward(), and either set `head` or define the six methods that are
-    handed on to it here. forward() and candidates() are exported: neither may hold control flow that depends on data.
-    __init__() also runs under torch.device("meta"), without values, where only the size of the network is asked for.
+    delegated to it here. forward() and candidates() are exported, so their control flow must not depend on data.
+    __init__() also runs under torch.device("meta"), without values, where only the network's size is needed.
     """
 
-    name: ClassVar[str]  # registering sets it
+    name: ClassVar[str]  # set by register()
     title: ClassVar[str]  # as people write it: "YOLOv4-tiny"
     paper: ClassVar[str]  # authors, title, year, arXiv number
     summary: ClassVar[str]  # one sentence for the picker: what it is good for
@@ -143,12 +143,12 @@ class Detector(nn.Module):
     published_anchors: ClassVar[tuple[tuple[float, float], ...]] = ()  # (w, h) px at `published_px`
     published_px: ClassVar[int] = 416
     published: ClassVar[Mapping[str, Any]] = {}  # how its authors trained it: settings of its own and of the training
-    published_start: ClassVar[Mapping[str, Any]] = {}  # more of these, where a run begins from weights as theirs did
+    published_start: ClassVar[Mapping[str, Any]] = {}  # more of these, for runs that start from weights as theirs did
     published_resize: ClassVar[How] = "stretch"  # how an image becomes the square input, unless settings say otherwise
-    published_nms: tuple[Kind, float] = ("per label", 0.45)  # how its authors thin out, and above which overlap
-    fixed_size: ClassVar[bool] = False  # whether it takes images of input_px only: fully connected layers
-    one_per_cell: ClassVar[bool] = False  # whether a cell learns a single box, and others in it go unlearnt
-    darknet: ClassVar[bool] = False  # whether it is a network of Darknet's, whose .weights it reads and writes
+    published_nms: tuple[Kind, float] = ("per label", 0.45)  # its authors' kind of NMS and IoU threshold
+    fixed_size: ClassVar[bool] = False  # whether it accepts only images of input_px, because of fully connected layers
+    one_per_cell: ClassVar[bool] = False  # whether a cell learns only one of its boxes
+    darknet: ClassVar[bool] = False  # whether it is a Darknet network, whose .weights it reads and writes
     multiple: ClassVar[int] = 32  # what the input side must be a multiple of
     pretrained: ClassVar[Pretrained | None] = None
     shared_divisor: ClassVar[bool] = False  # whether the loss is divided by the positives of all images together
@@ -157,7 +157,7 @@ class Detector(nn.Module):
     samples: ClassVar[bool] = False  # whether the loss looks at a random part of its boxes, each time another
     remarks: tuple[str, ...] = ()  # sentences for whoever begins to train it
     outs: ClassVar[tuple[str, ...]]  # names of the output layers, each with a weight, as in label_rows()
-    backbone_parts: ClassVar[tuple[str, ...]] = ()  # submodules that may rest: what a file of general weights holds
+    backbone_parts: ClassVar[tuple[str, ...]] = ()  # submodules that can be frozen: what general weights contain
     head: Head
 
     def __init__(
@@ -166,8 +166,8 @@ class Detector(nn.Module):
         """`anchors`: (w, h) in network pixels, in any order and number (how they spread over levels: `anchor_need`).
 
         None: the published ones, multiplied by input_px / published_px, so that they stay the same share of the image.
-        Darknet never does that; to use a Darknet file at another size, hand over `published_anchors` themselves.
-        WorkbenchError for an input side that is not a multiple of `multiple` and for anchors that are not positive.
+        Darknet never does that; to use a Darknet file at another size, pass `published_anchors` themselves.
+        Raises WorkbenchError for an input side that is not a multiple of `multiple` and for anchors not above 0.
         """
         super().__init__()
         if settings.input_px % self.multiple:
@@ -179,15 +179,15 @@ class Detector(nn.Module):
             factor = settings.input_px / self.published_px
             anchors = tuple((w * factor, h * factor) for w, h in self.published_anchors)
         if not all(0 < side < math.inf for size in anchors for side in size):
-            raise WorkbenchError("An anchor has a side that is not a positive number. Compute the anchors again.")
+            raise WorkbenchError("An anchor has a side that is not above 0. Compute the anchors again.")
         self.settings = settings
         self.resize = self.chosen_resize(settings)
         self.label_count = labels
-        self.anchors = tuple(sorted(anchors, key=lambda size: size[0] * size[1]))  # ascending area, as masks count
+        self.anchors = tuple(sorted(anchors, key=lambda size: size[0] * size[1]))  # by ascending area, as masks expect
 
     @classmethod
     def chosen_resize(cls, settings: DetectorSettings) -> How:
-        """How images are brought to the square input."""
+        """How images become the square input."""
         return cast(How, settings.resize) if settings.resize else cls.published_resize
 
     def forward(self, images: Tensor) -> Raw:
@@ -228,7 +228,7 @@ class Detector(nn.Module):
         """
         tell = getattr(getattr(self, "head", None), "explained", None)
         if tell is None:
-            raise WorkbenchError(f"{self.title} does not say what its loss makes of each cell, anchor or point.")
+            raise WorkbenchError(f"{self.title} does not tell how its loss treats each cell, anchor or point.")
         found: Explained = tell(raw, targets, size)
         return found
 
@@ -238,7 +238,7 @@ class Detector(nn.Module):
         return self.head.need
 
     def label_rows(self) -> dict[str, LabelRows]:
-        """Which rows of the output layers (by name) belong to which label: for weights of a file with other labels."""
+        """Which rows of the output layers (by name) belong to which label, for loading weights with other labels."""
         return dict(zip(self.outs, self.head.rows, strict=True))
 
     @property

@@ -1,8 +1,7 @@
-"""What a loss makes of every prior, laid open: which are positive, ignored or negative, and why a box has none.
+"""How a loss treats every prior: which are positive, ignored or negative, and why a box has no positive.
 
 B = images, M = most boxes of an image, N = priors (anchors, cells or points of all levels), P = pairs of a positive and
-a box. A detector's loss takes its masks from `Roles`, made in one place for the loss and for explained(): so what is
-shown is what is trained.
+a box. A detector's loss takes its masks from the same `Roles` as explained(), so what is shown is what is trained.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ Pairs = tuple[Tensor, Tensor, Tensor]  # (P,) each: image, prior, box
 
 @dataclass(frozen=True)
 class Roles:
-    """The masks of a loss. A prior in none of them was passed over: a negative that was not chosen or drawn."""
+    """The masks of a loss. A prior in none of them is a negative that was not chosen or drawn."""
 
     positive: Tensor  # (B, N) bool: learns a box
     ignored: Tensor  # (B, N) bool: neither object nor background
@@ -39,7 +38,7 @@ class Layout:
     """Where the N priors of an input lie, level by level from the first output on, there row by row."""
 
     kind: str  # "anchor", "cell" or "point"
-    boxes: Tensor  # (N, 4) xyxy pixels: anchors about the middle of their cells, or the cells; of points their squares
+    boxes: Tensor  # (N, 4) xyxy pixels: anchors centred in their cells, or the cells; for points their squares
     level: Tensor  # (N,) int64
     row: Tensor  # (N,)
     column: Tensor  # (N,)
@@ -52,9 +51,9 @@ class Layout:
 
 @dataclass(frozen=True)
 class Explained:
-    """The assignment of a batch. `ignored` and `negative` are None where they depend on outputs that were not given.
+    """The assignment of a batch. `ignored` and `negative` are None if they depend on outputs that were not given.
 
-    A positive may answer for several boxes, where the loss adds them up: then it stands in several pairs.
+    A positive may answer for several boxes, if the loss adds them up: then it is in several pairs.
     """
 
     layout: Layout
@@ -94,10 +93,10 @@ def _reasons(
     found: dict[tuple[int, int], str] = {}
     for i, m in missing.nonzero().tolist():
         width, height = (targets.boxes[i, m, 2:] - targets.boxes[i, m, :2]).tolist()
-        if min(width, height) < 1:  # training has it ignored: it says nothing of why
+        if min(width, height) < 1:  # training ignores it, so `real` is False
             found[i, m] = f"smaller than a pixel of the input: {width:.1f} × {height:.1f} px"
         elif not real[i, m]:
-            found[i, m] = "it is to be ignored: neither object nor background"
+            found[i, m] = "it is an ignored box: neither object nor background"
         else:
             found[i, m] = why(i, m)
     return found
@@ -118,8 +117,8 @@ def laid(kind: str, boxes: Tensor, grids: Grids, per_cell: Sequence[int]) -> Lay
 def cells(grids: Grids, per_cell: Sequence[int], size: tuple[int, int]) -> Tensor:
     """(N, 4) xyxy pixels of an input of `size` (H, W): the cell of each prior.
 
-    Made of operations that every exported format has, and without values on "meta": __init__() and candidates() may
-    call it.
+    Uses only operations that every exported format has and that work on "meta", so that __init__() and candidates()
+    may call it.
     """
     parts = []
     for (rows, columns), each in zip(grids, per_cell, strict=True):

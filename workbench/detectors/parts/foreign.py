@@ -1,4 +1,4 @@
-"""What the detectors that stand on torchvision's modules share: their settings, input, outputs and published weights.
+"""Shared by the detectors built on torchvision's modules: their settings, input, outputs and published weights.
 
 B = images, A = boxes per cell, K = numbers per box, N = boxes of all levels in the order (level, row, column, box).
 """
@@ -26,17 +26,17 @@ LICENCE = "BSD 3-Clause, as torchvision; trained on COCO, whose annotations are 
 
 @dataclass(frozen=True)
 class ForeignSettings(DetectorSettings):
-    """What every detector on torchvision's modules can be told."""
+    """Settings of every detector built on torchvision's modules."""
 
     frozen_norms: bool = setting(
         False,
-        "Batch norms keep the statistics they have: for going on from published weights with few images at a time. As"
-        " published, RetinaNet (v1), FCOS and Faster R-CNN do so wherever a run begins from weights.",
+        "Batch norms keep their statistics: for training on from published weights with few images at a time. As"
+        " published, RetinaNet (v1), FCOS and Faster R-CNN do so in every run that starts from weights.",
     )
 
 
 class Normalise(nn.Module):
-    """(B, 3, H, W) in 0..1 -> less the mean, by the standard deviation of each colour, as the backbone knows images."""
+    """(B, 3, H, W) in 0..1 -> minus each colour's mean, divided by its standard deviation: the backbone's input."""
 
     mean: Tensor
     std: Tensor
@@ -51,7 +51,7 @@ class Normalise(nn.Module):
 
 
 def freeze_norms(network: nn.Module) -> None:
-    """Replace batch norms by ones that neither learn nor count; weights load into them by the same names."""
+    """Replace batch norms by frozen ones; weights load into them by the same names."""
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.BatchNorm2d):
             frozen = FrozenBatchNorm2d(module.num_features, eps=module.eps)
@@ -105,7 +105,7 @@ def spread(generator: nn.Module, grids: Grids, size: tuple[int, int], device: to
         maps = [torch.empty(1, 1, *grid) for grid in grids]
         boxes: list[Tensor] = generator(ImageList(torch.empty(1, 3, *size), [size]), maps)
     cuda = device.type == "cuda"
-    return (boxes[0].pin_memory() if cuda else boxes[0]).to(device, non_blocking=cuda)  # or the card is waited for
+    return (boxes[0].pin_memory() if cuda else boxes[0]).to(device, non_blocking=cuda)  # else this waits for the card
 
 
 def flat(maps: Sequence[Tensor], numbers: int) -> Tensor:

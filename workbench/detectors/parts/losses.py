@@ -1,5 +1,4 @@
-"""How far a predicted box is from the true one: CIoU and its kin, YOLOv3's coordinates, and Darknet's own gradient;
-and how far a probability is from what it should be.
+"""Losses for boxes (CIoU and relatives, YOLOv3's coordinates, Darknet's own gradient) and for probabilities.
 
 P = pairs of prediction and truth. Boxes are xyxy. Each function returns one value per pair; weighting and summing are
 the caller's. Sources: GIoU arXiv 1902.09630, DIoU and CIoU arXiv 1911.08287, YOLOv3 arXiv 1804.02767, focal loss arXiv
@@ -62,8 +61,8 @@ def _angle(sides: Tensor) -> Tensor:
 def coordinate_loss(numbers: Tensor, encoded: Tensor, area: Tensor, *, activated: bool = False) -> Tensor:
     """YOLOv3's box term: cross-entropy of x and y, half the squared error of log w and log h, times 2 - area.
 
-    numbers, encoded (..., 4); area (...): the true box's share of the image. So small boxes weigh up to twice as much
-    (rules 16, 17). `activated` numbers: half the squared error of all four.
+    numbers, encoded (..., 4); area (...): the true box's share of the image, so small boxes weigh up to twice as much
+    (rules 16, 17). For `activated` numbers: half the squared error of all four.
     """
     centre = pull(numbers[..., :2], encoded[..., :2], activated).sum(-1)
     side = (numbers[..., 2:] - encoded[..., 2:]).square().sum(-1) / 2
@@ -85,10 +84,10 @@ FOCAL_ALPHA = 0.25  # the paper's, of positives; negatives count 1 - alpha
 
 
 def focal_weight(probability: Tensor, wanted: Tensor, gamma: float, alpha: float = FOCAL_ALPHA) -> Tensor:
-    """Focal loss's factor on cross-entropy: easy examples, already near what is wanted, count less (equation 5)."""
+    """Focal loss's factor on cross-entropy: easy examples, already nearly right, count less (equation 5)."""
     side = alpha * wanted + (1 - alpha) * (1 - wanted)
     error = probability * (1 - wanted) + (1 - probability) * wanted
-    # below 1 the power's slope at 0 is infinite, and float32 is quite certain from a logit of 17 on
+    # below 1 the power's slope at 0 is infinite, and in float32 the probability is exactly 1 from a logit of 17 on
     return side * (error if gamma >= 1 else error.clamp(min=1e-6)) ** gamma
 
 
@@ -109,12 +108,12 @@ def with_gradient(value: Tensor, logits: Tensor, delta: Tensor) -> Tensor:
 def darknet_ciou_delta(
     predicted: Tensor, truth: Tensor, side_factors: Tensor | float = 1.0, largest: Tensor | float = math.inf
 ) -> Tensor:
-    """Darknet's step for the four numbers of CIoU, which is not CIoU's gradient (rules 23, 24): (..., 4), unweighted.
+    """Darknet's CIoU step for the four numbers, which is not CIoU's gradient (rules 23, 24): (..., 4), unweighted.
 
-    predicted and truth: xyxy as shares of the image. Three liberties are kept as they are in its `dx_box_iou`: the
-    centre's derivative stands for that of t_x and t_y (no sigmoid, no cell, no scale_x_y); the overlap's derivative by
-    w and h is not halved; the aspect's lacks 1 / (w^2 + h^2). `side_factors`, exp(t) in YOLOv4 and 1 with new_coords,
-    go on w and h (..., 2). A result beyond `largest` (..., 1) is cut, NaN becomes 0.
+    predicted and truth: xyxy as shares of the image. Three deviations of its `dx_box_iou` are kept: the centre's
+    derivative is used for t_x and t_y (no sigmoid, no cell, no scale_x_y); the overlap's derivative by w and h is not
+    halved; the aspect's lacks 1 / (w^2 + h^2). `side_factors` (..., 2), exp(t) in YOLOv4 and 1 with new_coords,
+    multiply w and h. Results are clamped to `largest` (..., 1), NaN becomes 0.
     """
     sides, truth_sides = predicted[..., 2:] - predicted[..., :2], truth[..., 2:] - truth[..., :2]
     low, high = _overlap_slopes(predicted, truth, sides, truth_sides)  # by the low and the high edges, (..., 2) each
@@ -123,7 +122,7 @@ def darknet_ciou_delta(
     diagonal = hull.square().sum(-1, keepdim=True)  # C
     reach_low, reach_high = (predicted[..., :2] < truth[..., :2]).float(), (predicted[..., 2:] > truth[..., 2:]).float()
     distance = apart.square().sum(-1, keepdim=True)  # S
-    # d(-S / C) by the centre as Darknet has it: its second part has the sign of the true derivative turned
+    # d(-S / C) by the centre as in Darknet: its second part has the opposite sign of the true derivative
     by_centre = (2 * apart * diagonal - 2 * hull * (reach_high - reach_low) * distance) / diagonal.square()
     by_side = 2 * hull * (reach_high + reach_low) / 2 * distance / diagonal.square()
     aspect_slope = 8 / math.pi**2 * (_angle(truth_sides) - _angle(sides))
@@ -136,7 +135,7 @@ def darknet_ciou_delta(
 
 
 def _overlap_slopes(predicted: Tensor, truth: Tensor, sides: Tensor, truth_sides: Tensor) -> tuple[Tensor, Tensor]:
-    """d IoU by the box's left and top, and by its right and bottom edge; zero where the boxes do not meet."""
+    """d IoU by the box's left and top, and by its right and bottom edges; zero where the boxes do not overlap."""
     inner = _overlap(predicted, truth)  # (..., 2)
     meets = (inner > 0).all(-1, keepdim=True)
     across = inner.flip(-1)  # moving a vertical edge sweeps the other axis' overlap

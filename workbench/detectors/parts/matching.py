@@ -1,8 +1,8 @@
-"""Who answers for which box: Darknet's anchor matching for YOLOv3 and v4, and which priors are left in peace.
+"""Which prior answers for which box: Darknet's anchor matching for YOLOv3 and v4, and which priors are ignored.
 
 B = images, M = most boxes of an image, K = (level, anchor) pairs, N = priors. A "slot" is a prior's index among
 the N. Everything has a fixed shape: a box that is padding, or a pair that does not answer, gets slot N, one past the
-last. So a training step needs neither a loop over boxes nor a word from the graphics card.
+last. So a training step needs neither a loop over boxes nor a value back from the graphics card.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ class Matches:
 
 
 def real(targets: Targets) -> Tensor:
-    """(B, M) bool: boxes to be found. Padding, ignore regions and boxes under 1 px (Darknet drops those) are not."""
+    """(B, M) bool: boxes to be found: not padding, ignore regions or boxes under 1 px (which Darknet drops)."""
     sides = targets.boxes[..., 2:] - targets.boxes[..., :2]
     return (targets.labels >= 0) & ~targets.ignore & (sides >= 1).all(-1)
 
 
 def shape_iou(sides: Tensor, anchors: Tensor) -> Tensor:
-    """IoU of boxes laid on the same centre: sides (..., 2) against anchors (n, 2) -> (..., n)."""
+    """IoU of boxes with the same centre: sides (..., 2) against anchors (n, 2) -> (..., n)."""
     common = torch.minimum(sides[..., None, :], anchors).prod(-1)
     return common / (sides.prod(-1)[..., None] + anchors.prod(-1) - common).clamp(min=1e-9)
 
 
 def match(targets: Targets, priors: Priors, anchors: Tensor, match_iou: float) -> Matches:
-    """The anchor of the best shape among all levels' (rule 18), and every other above `match_iou` (1: none; rule 22).
+    """The anchor of the best shape on all levels (rule 18), and all others above `match_iou` (1: none; rule 22).
 
-    Only the cell that holds the box's centre answers. anchors: (n, 2), all of them, also those in no mask: a box whose
-    best anchor no level uses has no positive, as in Darknet.
+    Only the cell with the box's centre answers. anchors: (n, 2), including those in no mask: a box whose best anchor
+    no level uses has no positive, as in Darknet.
     """
     pairs, boxes = priors.pairs, targets.boxes.float()
     iou = shape_iou(boxes[..., 2:] - boxes[..., :2], anchors)  # (B, M, n)
@@ -59,7 +59,7 @@ def match(targets: Targets, priors: Priors, anchors: Tensor, match_iou: float) -
 
 
 def _cell(centre: Tensor, stride: Tensor, count: Tensor) -> Tensor:
-    """(B, M, 1) pixels -> (B, M, K) cell, a centre on or past the edge counted to the last cell."""
+    """(B, M, 1) pixels -> (B, M, K) cell; a centre on or past the edge belongs to the last cell."""
     return torch.minimum((centre / stride).floor().long().clamp(min=0), count - 1)
 
 
@@ -105,7 +105,7 @@ def _area(boxes: Tensor) -> Tensor:
 
 
 def _common(boxes: Tensor, truth: Tensor) -> Tensor:
-    """Shared area of (B, N, 4) and (B, m, 4) -> (B, N, m); axis by axis, as reducing over xy is 8 x slower."""
+    """Shared area of (B, N, 4) and (B, m, 4) -> (B, N, m); axis by axis, as reducing over xy is 8 times slower."""
     x0, y0, x1, y1 = (edge[..., None] for edge in boxes.unbind(-1))  # (B, N, 1)
     u0, v0, u1, v1 = (edge[:, None] for edge in truth.unbind(-1))  # (B, 1, m)
     width = torch.minimum(x1, u1).sub_(torch.maximum(x0, u0)).clamp_(min=0)

@@ -1,7 +1,7 @@
-"""Makes a network of torchvision's narrower: every layer keeps the first of its channels.
+"""Makes one of torchvision's networks narrower: every layer keeps the first of its channels.
 
-torchvision builds its detectors at one width only. What is left of a layer's first weights is enlarged by the square
-root of how many inputs it lost, so that sums of fewer products are as large as before.
+torchvision builds its detectors at one width only. A layer's remaining initial weights are multiplied by the square
+root of the factor by which its inputs shrank, so that sums of fewer products are as large as before.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ IMAGE_CHANNELS = 3
 def narrow(network: nn.Module, width: float, outputs: Collection[str], cells: int = 1) -> None:
     """Scale the channels of every layer of `network`, in place, as `scaled` does; at width 1 nothing changes.
 
-    outputs: names of the layers whose outputs stay as many as they are. cells: of the maps that the fully connected
-    layer behind a pooling takes (49 for 7 x 7).
+    outputs: names of the layers that keep all their outputs. cells: of the maps that the fully connected layer behind
+    a pooling takes (49 for 7 x 7).
     """
     if width == 1:
         return
@@ -77,5 +77,5 @@ def _narrow_norm(norm: nn.BatchNorm2d | FrozenBatchNorm2d | nn.GroupNorm, width:
     if isinstance(norm, nn.BatchNorm2d):
         norm.num_features = channels
     elif isinstance(norm, nn.GroupNorm):
-        each = norm.num_channels // norm.num_groups  # a group of one value has no spread to be divided by
+        each = norm.num_channels // norm.num_groups  # a group of one value has no deviation to divide by
         norm.num_channels, norm.num_groups = channels, channels // math.gcd(each, channels)

@@ -1,7 +1,7 @@
-"""Priors: the grid of anchors over an image that YOLO's outputs are relative to.
+"""Priors: the grid of anchors over an image to which YOLO's outputs are relative.
 
 N = priors of all levels, in the order (level, row, column, anchor): the order in which Darknet lists detections.
-K = pairs of (level, anchor) in the order of the masks; one pair stands in every cell of its level.
+K = pairs of (level, anchor) in the order of the masks; every cell of the level has one prior per pair.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Masks = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class Pairs:
-    """What the K pairs are, and where each one's priors lie among the N."""
+    """The K pairs, and where each one's priors are among the N."""
 
     anchor: Tensor  # (K,) int64, index into all anchors
     stride: Tensor  # (K,) int64, pixels per cell
-    rows: Tensor  # (K,) int64, cells of the level downwards
+    rows: Tensor  # (K,) int64, rows of cells of the level
     columns: Tensor  # (K,) int64
     first: Tensor  # (K,) int64, index of the level's first prior
     per_cell: Tensor  # (K,) int64, anchors of the level
@@ -56,7 +56,7 @@ class Priors:
 def spread(
     anchors: Tensor, strides: Sequence[int], masks: Masks, scales: Sequence[float], grids: Sequence[tuple[int, int]]
 ) -> Priors:
-    """Lay the anchors over the cells. anchors (n, 2) pixels; grids: (rows, columns) per level.
+    """The priors of every cell. anchors (n, 2) pixels; grids: (rows, columns) per level.
 
     Built from fills and ranges on the anchors' device alone, so that nothing is copied from the host at each step.
     """
@@ -83,13 +83,13 @@ def _filled(values: Sequence[int], device: torch.device) -> Tensor:
 
 
 def by_level(values: Sequence[float], levels: Tensor) -> Tensor:
-    """The value of each entry's level: values per level and levels (n,) -> (n,) float."""
+    """Each entry's value, by its level: one value per level and levels (n,) -> (n,) float."""
     table = torch.cat([torch.full((1,), float(value), device=levels.device) for value in values])
     return table[levels]
 
 
 def even_masks(count: int, levels: int) -> Masks:
-    """`count` anchors dealt evenly over levels that run from coarse to fine, the largest to the coarsest.
+    """`count` anchors divided evenly among levels from coarse to fine, the largest to the coarsest.
 
     7 anchors over 2 levels: ((3, 4, 5, 6), (0, 1, 2)). WorkbenchError when a level would get none.
     """

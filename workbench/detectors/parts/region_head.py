@@ -1,8 +1,8 @@
-"""YOLOv2's head: how its outputs become boxes, and the two losses that were published for it (YOLO9000, section 2).
+"""YOLOv2's head: how its outputs become boxes, and the two losses published for it (YOLO9000, section 2).
 
-B = images, M = most boxes of an image, N = priors, C = labels. "Rule n" is that of Darknet's training, as gathered in
-the reference. Grid, anchors and matching are those of the later heads with a single level; what differs is the loss
-and that labels exclude each other. Terms are sums over priors, averaged over images (rule 2), computed in float32 and
+B = images, M = most boxes of an image, N = priors, C = labels. "Rule n" is a rule of Darknet's training, as listed in
+the reference. Grid, anchors and matching are those of the later heads with a single level; the loss differs, and
+labels exclude each other. Terms are sums over priors, averaged over images (rule 2), computed in float32 and
 with shapes that do not depend on the data.
 """
 
@@ -24,11 +24,11 @@ STRIDE = 32
 
 @dataclass(frozen=True)
 class RegionRules:
-    """What the loss is told; the defaults are those of cfg/yolov2.cfg."""
+    """The loss's settings; the defaults are those of cfg/yolov2.cfg."""
 
     sigmoid_squares: bool = True  # rule 11: squared error through the sigmoid; False = cross-entropy, small boxes more
-    rescore: bool = True  # rule 13: objectness learns the box's present IoU; False = learns 1
-    ignore_iou: float = 0.6  # rule 13: a prediction overlapping a box by more is not called background
+    rescore: bool = True  # rule 13: objectness learns the box's current IoU; False = learns 1
+    ignore_iou: float = 0.6  # rule 13: a prediction that overlaps a box by more is not background
     warm_up_images: int = 12800  # rule 12
     object_weight: float = 5.0
     background_weight: float = 1.0
@@ -41,16 +41,16 @@ class Taught:
 
     boxes: Tensor  # (B, M, 4) what it should predict, xyxy pixels; a harmless box where not counted
     labels: Tensor  # (B, M) int64, at least 0
-    slots: Tensor  # (B, M) its index among the N; N - 1 where none answers
-    counted: Tensor  # (B, M) bool: of the boxes that share a prior, the last one alone (rule 5)
+    slots: Tensor  # (B, M) the prior's index among the N; N - 1 where none answers
+    counted: Tensor  # (B, M) bool: of the boxes that share a prior, only the last (rule 5)
     weight: Tensor  # (B, M) of the box's label
     positive: Tensor  # (B, N) bool
 
 
 class RegionHead(YoloHead):
-    """The part after the last convolution; holds no parameters, only the number of images trained on.
+    """The part after the last convolution, without parameters; it only holds the number of images trained on.
 
-    `seen` is part of the state, so that a resumed run leaves the warm-up where the unbroken one does.
+    `seen` is part of the state, so that a resumed run ends the warm-up where an uninterrupted one does.
     """
 
     seen: Tensor
@@ -89,7 +89,7 @@ class RegionHead(YoloHead):
         """The role of every prior; and (B, N) which are neither a box's nor in an ignore region."""
         iou, share = matching.best_overlap(coding.decode_all(logits, grid), targets)
         free = ~answers.positive & (share <= matching.CROWD_SHARE)
-        if targets.pictures is not None:  # of which it is not known where something is
+        if targets.pictures is not None:  # where the objects in them are is not known
             free = free & (targets.pictures < 0)[:, None]
         background = free & (iou <= self.region.ignore_iou)
         return Roles(answers.positive, ~answers.positive & ~background, background), free
@@ -123,7 +123,7 @@ class RegionHead(YoloHead):
         return functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
 
     def _coordinates(self, logits: Tensor, wanted: Tensor) -> Tensor:
-        """(..., 4) -> (...): the centre's place in the cell and, by half the squared error, the logs of the sides."""
+        """(..., 4) -> (...): loss of the centre's place in the cell plus half the squared error of the log sides."""
         return self._pull(logits[..., :2], wanted[..., :2]).sum(-1) + (
             (logits[..., 2:4] - wanted[..., 2:]).square().sum(-1) / 2
         )
@@ -137,7 +137,7 @@ class RegionHead(YoloHead):
         return torch.where(answers.counted, loss * answers.weight, 0.0).sum()
 
     def _objectness_term(self, picked: Tensor, answers: Taught, grid: priors.Priors) -> Tensor:
-        """At positives: towards the IoU that the prior reaches at present, which is a constant here, or towards 1."""
+        """At positives: towards the prior's current IoU, taken as a constant, or towards 1."""
         wanted = torch.ones_like(picked[..., 4])
         if self.region.rescore:
             with torch.no_grad():
@@ -151,12 +151,12 @@ class RegionHead(YoloHead):
         return self.region.background_weight * torch.where(background, loss, 0.0).sum()
 
     def _label_term(self, logits: Tensor, answers: Taught) -> Tensor:
-        """Cross-entropy over the labels, of which a box has exactly one. logits (B, M, C)."""
+        """Cross-entropy over the labels; a box has exactly one. logits (B, M, C)."""
         loss = -logits.log_softmax(-1).gather(-1, answers.labels[..., None])[..., 0]
         return torch.where(answers.counted, loss * answers.weight, 0.0).sum()
 
     def _warm_up_term(self, logits: Tensor, free: Tensor) -> Tensor:
-        """Rule 12: at first, every prior without a box is held near its anchor in the middle of its cell."""
+        """Rule 12: at first, every prior without a box is pulled to its anchor in the middle of its cell."""
         middle = torch.arange(4, device=logits.device).lt(2).float() / 2  # 0.5, 0.5, 0, 0
         loss = self._coordinates(logits, middle.expand_as(logits[..., :4]))
         weight = (self.seen < self.region.warm_up_images).float() * self.region.warm_up_weight

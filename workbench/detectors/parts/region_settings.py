@@ -1,4 +1,4 @@
-"""Settings that YOLOv2 and its tiny relative share."""
+"""Settings shared by YOLOv2 and YOLOv2-tiny."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbench.settings import setting
 
 @dataclass(frozen=True)
 class RegionSettings(DarknetSettings):
-    """What a YOLOv2 head can be told; the defaults are those of cfg/yolov2.cfg."""
+    """Settings of a YOLOv2 head; the defaults are those of cfg/yolov2.cfg."""
 
     rules: str = setting(
         "paper",
@@ -22,25 +22,25 @@ class RegionSettings(DarknetSettings):
     )
     rescore: bool = setting(
         True,
-        "Objectness learns how well the box fits at present (YOLOv2, arXiv 1612.08242); off: it learns 1 at every box.",
+        "Objectness learns how well the box currently fits (YOLOv2, arXiv 1612.08242); off: it learns 1 at every box.",
         group="Loss",
     )
     ignore_iou: float = setting(
         0.6,
-        "A prediction that overlaps a box by more than this is not taught to be background.",
+        "A prediction that overlaps a box by more than this is not trained as background.",
         low=0.0,
         high=1.0,
         group="Loss",
     )
     warm_up_images: int = setting(
         12800,
-        "Over the first so many images every prediction without a box is held near its anchor; 0: never.",
+        "For this many images, every prediction without a box is pulled to its anchor; 0: never.",
         low=0,
         high=10_000_000,
         group="Loss",
     )
     objectness_prior: float = setting(
-        0.5,  # the paper's loss has hardly any gradient where the sigmoid is nearly 0
+        0.5,  # the paper's loss has almost no gradient where the sigmoid is nearly 0
         "Share of priors expected to hold an object when training starts; 0.5 is Darknet's start.",
         low=0.0001,
         high=0.5,

@@ -1,4 +1,4 @@
-"""Batch norms that count the images of all processes of a training (Peng et al., MegDet, arXiv 1711.07240).
+"""Batch norms over the images of all processes of a training (Peng et al., MegDet, arXiv 1711.07240).
 
 torch.nn.SyncBatchNorm does the same on graphics cards only; these also work on processors, where the tests run, and
 keep the class that the other parts look for.
@@ -16,7 +16,7 @@ from workbench.errors import WorkbenchError
 
 
 class SyncNorm2d(nn.BatchNorm2d):
-    """A batch norm by the same names. In training every process must call it the same number of times."""
+    """A batch norm with the same parameter names. In training all processes must call it equally often."""
 
     def forward(self, images: Tensor) -> Tensor:
         if not self.training:
@@ -25,7 +25,7 @@ class SyncNorm2d(nn.BatchNorm2d):
         sums: Tensor = _Sum.apply(torch.cat([wide.sum((0, 2, 3)), wide.new_full((1,), wide[:, 0].numel())]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
-        away = wide - mean[:, None, None]  # a mean of squares less the square of the mean would lose digits
+        away = wide - mean[:, None, None]  # the mean of squares minus the squared mean would lose digits
         squares: Tensor = _Sum.apply(away.square().sum((0, 2, 3)))
         variance = squares / count
         self._remember(mean.detach(), variance.detach(), count)
@@ -34,7 +34,7 @@ class SyncNorm2d(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-        """Move the running statistics as torch does, the variance being the unbiased one."""
+        """Update the running statistics as torch does, with the unbiased variance."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.momentum is not None
@@ -45,7 +45,7 @@ class SyncNorm2d(nn.BatchNorm2d):
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; the gradient of each one's part is the sum of all gradients."""
+    """The sum over all processes; each part's gradient is the sum of all processes' gradients."""
 
     @staticmethod
     def forward(context: Any, part: Tensor) -> Tensor:
@@ -61,18 +61,18 @@ class _Sum(torch.autograd.Function):
 
 
 def use_sync_norms(network: nn.Module) -> None:
-    """Make every batch norm of the network, which keeps its numbers, one of these."""
+    """Replace every batch norm of the network by one of these with the same values."""
     for module in network.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = SyncNorm2d
 
 
 def check_parts(batch: int, world: int, micro: int) -> None:
-    """WorkbenchError if some processes would have more mini-batches than others, for which norms would wait in vain."""
+    """WorkbenchError if some processes would have more mini-batches than others: their norms would wait forever."""
     fewest, most = (-(-images // micro) for images in (batch // world, -(-batch // world)))
     if fewest != most:
         raise WorkbenchError(
-            f"With sync_norm every process needs as many mini-batches as the others, and of {batch} images in"
+            f"With sync_norm all processes need the same number of mini-batches, but with {batch} images in"
             f" mini-batches of {micro} some of {world} have {most} and some {fewest}."
             f" Choose a batch that is a multiple of {world}, or another mini_batch."
         )

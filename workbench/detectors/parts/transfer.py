@@ -1,5 +1,5 @@
-"""Puts weights of another training into a detector: all that fit by name and shape, and of output layers the rows of
-the labels that both know.
+"""Loads weights of another training into a detector: all that fit by name and shape and, of output layers, the rows of
+labels that both have.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 from workbench.detectors.parts.darknet import SEEN
 from workbench.detectors.parts.detector import Detector, LabelRows
 
-COUNTERS = ("num_batches_tracked", SEEN)  # no weights: whether they go over is not worth a word
+COUNTERS = ("num_batches_tracked", SEEN)  # not weights: whether they are taken need not be reported
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Transferred:
 
     taken: int
     total: int
-    labels: tuple[str, ...]  # whose rows of the output layers were taken; all of them if these went over whole
-    fresh: tuple[str, ...]  # layers (by their first name parts) of which nothing was taken
+    labels: tuple[str, ...]  # whose rows of the output layers were taken; all labels if whole layers were
+    fresh: tuple[str, ...]  # layers (by the first parts of their names) of which nothing was taken
     unused: int  # tensors of the file
     new_labels: bool = False  # whether rows of some labels in the output layers start fresh
 
@@ -32,13 +32,13 @@ class Transferred:
         words = f"{self.taken:,} of {self.total:,} tensors were taken over"
         if self.labels:
             some = ", ".join(self.labels[:8]) + (" and more" if len(self.labels) > 8 else "")
-            words += f", with what is known of {some}"
+            words += f", including what is known of {some}"
         elif self.new_labels:
-            words += ", but for what belongs to labels, which starts fresh"
+            words += ", except what belongs to labels, which starts fresh"
         if self.fresh:
             more = " and more" if len(self.fresh) > 4 else ""
             words += f"; {', '.join(self.fresh[:4])}{more} start fresh"
-        return words + (f"; {self.unused:,} tensors of the file have no place." if self.unused else ".")
+        return words + (f"; {self.unused:,} tensors of the file were not used." if self.unused else ".")
 
 
 @torch.no_grad()
@@ -87,7 +87,7 @@ def _is_counter(name: str) -> bool:
 
 
 def _pairs(theirs: Sequence[str] | None, ours: Sequence[str]) -> list[tuple[int, int]]:
-    """(their index, our index) of the labels of the same name, in capitals or not."""
+    """(their index, our index) of labels with the same name, ignoring case."""
     if theirs is None:
         return []
     index = {name.casefold(): i for i, name in reversed(list(enumerate(theirs)))}

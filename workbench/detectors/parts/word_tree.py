@@ -1,8 +1,8 @@
-"""A WordTree: labels and what they are kinds of, so that pictures of dogs and boxes of animals teach one network
+"""A WordTree: labels and what they are kinds of, so that pictures of dogs and boxes of animals train one network
 (Redmon, Farhadi: YOLO9000, 2016, arXiv 1612.08242, section 4).
 
 V = nodes, C = labels of the project, which are some of the nodes. Siblings, the nodes of one parent, exclude each other
-and share a softmax; a node's probability is the product of those on its way from the root.
+and share a softmax; a node's probability is the product of those on its path from the root.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class WordTree:
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """(V,) numbers of the groups of siblings, by their parents."""
+        """(V,) the number of each node's group of siblings; one group per parent."""
         numbers = {parent: number for number, parent in enumerate(dict.fromkeys(self.parents))}
         return tuple(numbers[parent] for parent in self.parents)
 
@@ -73,9 +73,9 @@ def read(text: str) -> WordTree:
 
 
 def for_labels(text: str, labels: tuple[str, ...]) -> WordTree:
-    """A user's tree, Darknet's form: per line a name and the number of its parent's line, counted from 0, or -1.
+    """A user's tree in Darknet's form: on each line a name and its parent's line number, counted from 0, or -1.
 
-    Each of `labels` must be a node, by name, in capitals or not. WorkbenchError with the line or the label if not.
+    Each of `labels` must be the name of a node, ignoring case; else WorkbenchError with the line or the label.
     """
     names: list[str] = []
     parents: list[int] = []
@@ -98,7 +98,7 @@ def _parent(text: str, line: int, before: int) -> int:
     try:
         parent = int(text)
     except ValueError:
-        raise WorkbenchError(f"Line {line} of the tree must end in the number of its parent's line.") from None
+        raise WorkbenchError(f"Line {line} of the tree must end in its parent's line number.") from None
     if not -1 <= parent < before:
         raise WorkbenchError(f"Line {line} of the tree names line {parent} as its parent, which must come before it.")
     return parent

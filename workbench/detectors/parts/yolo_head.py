@@ -1,7 +1,7 @@
 """YOLO's head with anchors (v3, v4, Scaled-YOLOv4): raw outputs to boxes, targets to positives, and Darknet's loss.
 
-B = images, M = most boxes of an image, N = priors, K = (level, anchor) pairs, C = labels. "Rule n" is that of Darknet's
-training, as gathered in the reference; what a detector does differently from another is in its `Rules`.
+B = images, M = most boxes of an image, N = priors, K = (level, anchor) pairs, C = labels. "Rule n" is a rule of
+Darknet's training, as listed in the reference; where detectors differ, it is in their `Rules`.
 
 All loss terms are sums over priors, averaged over images (rule 2): a mean over priors would change the balance between
 the terms. Everything is computed in float32 (also under autocast, which narrows only convolutions and products of
@@ -29,7 +29,7 @@ UNKNOWN = "Which cells are ignored depends on what the network predicts: choose 
 class Rules:
     """What the loss does where the detectors differ. Tuples hold a value per level; empty means the default for all.
 
-    `box`: "mse" (YOLOv3's coordinates) or one of losses.IOU_LOSSES. `darknet_gradient`: CIoU pulls as Darknet does.
+    `box`: "mse" (YOLOv3's coordinates) or one of losses.IOU_LOSSES. `darknet_gradient`: CIoU with Darknet's gradient.
     """
 
     box: str
@@ -39,12 +39,12 @@ class Rules:
     activated: bool = False  # rule 28: the outputs have been through a sigmoid, see coding
     objectness_weight: tuple[float, ...] = ()  # empty = 1
     smooth_objectness: tuple[bool, ...] = ()  # rule 27: ignored predictions learn their IoU, positives nothing
-    rescore: bool = False  # objectness of positives learns the present IoU instead of 1
+    rescore: bool = False  # objectness of positives learns the current IoU instead of 1
     label_weight: float = 1.0
     label_smoothing: float = 0.0  # rule 27
     focal_gamma: float = 0.0  # 0 = off
     negatives_per_positive: float = 0.0  # hardest ones, per image; 0 = all
-    ignore_iou: float = 0.7  # rule 19: a prediction overlapping a box by more is not called background,
+    ignore_iou: float = 0.7  # rule 19: a prediction that overlaps a box by more is not background,
     ignore_label: float = 0.0  # if some label of it also has more than this probability (Darknet by AlexeyAB: 0.25)
     match_iou: float = 1.0  # rule 22: further anchors above this shape IoU answer too; 1 = only the best
     add_boxes: bool = True  # rule 5: boxes that share a prior add up; False = the last one alone counts
@@ -52,7 +52,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class _Answers:
-    """Which prior answers for which box, and what it says. Slots are as in matching; here clamped to N - 1."""
+    """Which prior answers for which box, and what it predicts. Slots are as in matching, but clamped to N - 1."""
 
     matches: matching.Matches
     picked: Tensor  # (B, M, K, 5 + C) the outputs of the answering priors
@@ -60,13 +60,13 @@ class _Answers:
     labels: Tensor  # (B, M, K, C) bool: the labels of all boxes in the slot
     counted: Tensor  # (B, M, K) bool: the pairs whose boxes are learnt
     weight: Tensor  # (B, M, 1) of the box's label
-    truth: Tensor  # (B, M, K, 4) xyxy; a harmless box where none is asked for
+    truth: Tensor  # (B, M, K, 4) xyxy; a harmless box where the pair does not answer
     predicted: Tensor  # (B, M, K, 4) xyxy
     slots: Tensor  # (B, M, K)
 
 
 class YoloHead(nn.Module):
-    """The part after the last convolutions; holds no parameters. `scales` is scale_x_y per level."""
+    """The part after the last convolutions, without parameters. `scales` is scale_x_y per level."""
 
     anchors: Tensor
     label_weights: Tensor  # (C,), see Detector.weigh_labels
@@ -86,17 +86,17 @@ class YoloHead(nn.Module):
 
     @property
     def rows(self) -> tuple[LabelRows, ...]:
-        """Per anchor x, y, w, h, objectness and one per label."""
+        """Per anchor: x, y, w, h, objectness and one row per label."""
         return tuple(LabelRows(len(mask), before=5) for mask in self.masks)
 
     def channels(self, level: int) -> int:
-        """Outputs of the last convolution of a level."""
+        """The number of outputs of a level's last convolution."""
         return self.rows[level].count(self.label_count)
 
     def start(self, convolutions: Sequence[nn.Module], objectness: float) -> None:
         """First weights of the last convolutions: boxes near their anchors, objectness at the given probability.
 
-        Darknet starts these like every other layer, at objectness 0.5; thousands of priors then have to unlearn first.
+        Darknet starts these like every other layer, at objectness 0.5, which thousands of priors must first unlearn.
         """
         for convolution in convolutions:
             assert isinstance(convolution, nn.Conv2d)
@@ -136,7 +136,7 @@ class YoloHead(nn.Module):
         return matches.taken if self.rules.add_boxes else matching.owners(matches, count)
 
     def pairs(self, targets: Targets, grid: priors.Priors) -> Pairs:
-        """Every prior and box that it learns, by image, then box, then level."""
+        """Every pair of a prior and a box it learns, sorted by image, then box, then level."""
         matches = self.match(targets, grid)
         image, box, pair = self._counted(matches, len(grid)).nonzero(as_tuple=True)
         return image, matches.slots[image, box, pair], box
@@ -154,14 +154,14 @@ class YoloHead(nn.Module):
         return self.spread([(size[0] // stride, size[1] // stride) for stride in self.strides])
 
     def layout(self, grid: priors.Priors) -> Layout:
-        """Anchors about the middle of their cells."""
+        """Anchors centred in their cells."""
         middle, halves = (grid.cells + 0.5) * grid.strides, grid.anchors / 2
         grids = tuple((grid.height // stride, grid.width // stride) for stride in self.strides)
         boxes = torch.cat([middle - halves, middle + halves], dim=1)
         return laid("anchor", boxes, grids, [len(mask) for mask in self.masks])
 
     def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
-        """See Detector. Without outputs, positives alone are known."""
+        """See Detector. Without outputs only the positives are known."""
         outputs, grid = (None, self._at(size)) if raw is None else self.flat(raw)
         roles = None if outputs is None else self._roles(outputs, targets, grid)
         pairs, real = self.pairs(targets, grid), matching.real(targets)
@@ -206,7 +206,7 @@ class YoloHead(nn.Module):
         return {name: term / len(outputs) for name, term in terms.items()}
 
     def _label(self, answers: _Answers) -> Tensor:
-        """Every label at every positive slot, each slot once (rules 16, 20); what is there counts by its weight."""
+        """Every label at every positive slot, each slot once (rules 16, 20); labels present count by their weight."""
         numbers, there = answers.picked[..., 5:], answers.labels.float()  # (B, M, K, C)
         smoothing = self.rules.label_smoothing
         loss = losses.pull(numbers, there * (1 - smoothing) + smoothing / 2, self.rules.activated)
@@ -216,14 +216,14 @@ class YoloHead(nn.Module):
         return self.rules.label_weight * torch.where(answers.owner, loss, 0.0).sum()
 
     def _objectness(self, outputs: Tensor, targets: Targets, answers: _Answers, grid: priors.Priors) -> Tensor:
-        """Towards 1 at positives and 0 elsewhere, but for ignored priors (rules 19, 21)."""
+        """Towards 1 at positives and 0 elsewhere, except for ignored priors (rules 19, 21)."""
         roles, loss, weight = self._judged(outputs, targets, answers, grid)
         return (torch.where(roles.counted, loss, 0.0) * weight).sum()
 
     def _judged(
         self, outputs: Tensor, targets: Targets, answers: _Answers, grid: priors.Priors
     ) -> tuple[Roles, Tensor, Tensor]:  # fmt: skip
-        """What becomes of every prior, and (B, N) each: how wrong its objectness is, and how much that weighs."""
+        """The role of every prior, and (B, N) each: the loss of its objectness, and its weight."""
         rules = self.rules
         with torch.no_grad():
             weight = self._at_slots(answers, answers.weight.expand_as(answers.predicted[..., 0]), len(grid))
@@ -251,7 +251,7 @@ class YoloHead(nn.Module):
         return Roles(positive, ignored, negative), loss, weight
 
     def _at_slots(self, answers: _Answers, values: Tensor, count: int) -> Tensor:
-        """(B, M, K) values of pairs that answer, above 0 -> (B, N): the largest in each prior's slot, 0 in others."""
+        """(B, M, K) values above 0 of pairs that answer -> (B, N): the largest in each prior's slot, else 0."""
         table = values.new_zeros(len(values), count + 1)
         return table.scatter_reduce_(1, answers.matches.slots.flatten(1), values.flatten(1), "amax")[:, :-1]
 
@@ -271,7 +271,7 @@ class YoloHead(nn.Module):
         else:
             loss = losses.iou_loss(predicted, truth, rules.box)
         loss = torch.where(answers.counted, loss * answers.weight, 0.0)
-        if rules.match_iou < 1:  # rule 22: what several boxes of different labels ask of one prior is averaged
+        if rules.match_iou < 1:  # rule 22: what boxes of different labels ask of the same prior is averaged
             loss = loss / answers.labels.sum(-1).clamp(min=1)
         return rules.box_weight * loss.sum()
 
@@ -280,7 +280,7 @@ class YoloHead(nn.Module):
         whole = torch.stack([numbers.new_full((), side) for side in (grid.width, grid.height)]).repeat(2)
         factors = 1.0 if rules.activated else numbers[..., 2:].detach().exp()
         largest: Tensor | float = math.inf
-        if rules.largest_delta:  # Darknet cuts after weighting
+        if rules.largest_delta:  # Darknet clamps after weighting
             bounds = priors.by_level(rules.largest_delta, grid.pairs.level)
             largest = (bounds / max(rules.box_weight, 1e-9))[:, None]  # (K, 1)
         delta = losses.darknet_ciou_delta(answers.predicted / whole, answers.truth / whole, factors, largest)

@@ -1,4 +1,4 @@
-"""Settings that all YOLO detectors with anchors have, and those of the losses of YOLOv3 and YOLOv4."""
+"""Settings of all YOLO detectors with anchors, and of the losses of YOLOv3 and YOLOv4."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from workbench.errors import WorkbenchError
 from workbench.settings import setting
 
 DARKNET_BOX_WEIGHT = 0.07  # the cfg's iou_normalizer; fits Darknet's gradient only
-# Our own, as the true gradient is smaller by about the cells per image (rules 23, 24). Measured on drawn rectangles
+# Our own, as the true gradient is smaller, by about the number of cells (rules 23, 24). Measured on drawn rectangles
 # (width 0.25, 128 px, 600 steps): boxes found at IoU 0.75 with weight 1, 3, 5, 8: 16, 17, 29, 35 %.
 AUTOGRAD_BOX_WEIGHT = 5.0
-TINY_MASKS = {"fixed": ((3, 4, 5), (0, 1, 2)), "published": ((3, 4, 5), (1, 2, 3))}  # of two levels and six anchors
+TINY_MASKS = {"fixed": ((3, 4, 5), (0, 1, 2)), "published": ((3, 4, 5), (1, 2, 3))}  # for two levels and six anchors
 
 
 def tiny_masks() -> Any:
@@ -25,14 +25,14 @@ def tiny_masks() -> Any:
     return setting(
         "fixed",
         "Which anchors each level uses. fixed: each of the six once, for training from scratch. published: as the "
-        "public weights were trained, with the smallest anchor unused. Other than six anchors are dealt evenly.",
+        "public weights were trained, without the smallest anchor. Other numbers of anchors are divided evenly.",
         choices=tuple(TINY_MASKS),
     )
 
 
 @dataclass(frozen=True)
 class DarknetSettings(DetectorSettings):
-    """What every network of Darknet's can be told."""
+    """Settings of every Darknet network."""
 
     activation: str | None = setting(
         None,
@@ -44,18 +44,18 @@ class DarknetSettings(DetectorSettings):
 
 @dataclass(frozen=True)
 class YoloSettings(DarknetSettings):
-    """What every YOLO head with logistic outputs can be told."""
+    """Settings of every YOLO head with logistic outputs."""
 
     ignore_iou: float = setting(
         0.7,
-        "A prediction that overlaps a box by more than this is not taught to be background.",
+        "A prediction that overlaps a box by more than this is not trained as background.",
         low=0.0,
         high=1.0,
         group="Loss",
     )
     match_iou: float = setting(
         1.0,
-        "Every anchor whose shape overlaps a box by more than this learns it; 1: only the best anchor, as published.",
+        "Anchors whose shape overlaps a box by more than this are trained on it; 1: only the best one, as published.",
         low=0.05,
         high=1.0,
         group="Loss",
@@ -69,28 +69,28 @@ class YoloSettings(DarknetSettings):
     )
     rescore: bool = setting(
         False,
-        "Objectness learns how well the box fits at present, as in YOLOv2 (arXiv 1612.08242); off: 1 at every box.",
+        "Objectness learns how well the box currently fits, as in YOLOv2 (arXiv 1612.08242); off: 1 at every box.",
         group="Loss",
     )
     label_smoothing: float = setting(
         0.0,
-        "Labels are taught as this much less than certain: 1 - e/2 and e/2 (Szegedy 2016, arXiv 1512.00567); 0: off.",
+        "Label smoothing e: labels are trained towards 1 - e/2 and e/2 (Szegedy 2016, arXiv 1512.00567); 0: off.",
         low=0.0,
         high=0.5,
         group="Loss",
     )
     focal_gamma: float = setting(
         0.0,
-        "Focal loss: what is nearly right counts less, by its error to this power; the paper takes 2, with 0.25 for"
-        " positives (Lin 2017, arXiv 1708.02002); 0: off.",
+        "Focal loss: predictions that are nearly right count less, by their error to this power; 2 in the paper, with"
+        " weight 0.25 for positives (Lin 2017, arXiv 1708.02002); 0: off.",
         low=0.0,
         high=5.0,
         group="Loss",
     )
     hard_negatives: float = setting(
         0.0,
-        "Only so many background predictions per positive are learnt, the worst ones: online hard example mining"
-        " (Shrivastava 2016, arXiv 1604.03540; SSD takes 3); 0: all.",
+        "Only this many background predictions per positive are trained, the worst ones: online hard example mining"
+        " (Shrivastava 2016, arXiv 1604.03540; 3 in SSD); 0: all.",
         low=0.0,
         high=1000.0,
         group="Loss",
@@ -110,10 +110,10 @@ class YoloSettings(DarknetSettings):
 
 @dataclass(frozen=True)
 class YoloV3LossSettings(YoloSettings):
-    """The settings of YOLOv3 and v3-tiny: the loss as one of the two public lines of Darknet has it.
+    """The settings of YOLOv3 and v3-tiny: the loss of one of the two public lines of Darknet.
 
-    They differ in three places: AlexeyAB weighs the box term 0.75 (rule 17), lets a prediction be ignored only if one
-    of its labels has a probability above 0.25 (rule 19), and adds up the boxes that share a prior (rule 5).
+    They differ in three places: AlexeyAB weights the box term by 0.75 (rule 17), ignores a prediction only if one of
+    its labels has a probability above 0.25 (rule 19), and adds up the boxes that share a prior (rule 5).
     """
 
     rules: str = setting(
@@ -131,18 +131,18 @@ class YoloV3LossSettings(YoloSettings):
 
 @dataclass(frozen=True)
 class YoloV4LossSettings(YoloSettings):
-    """The settings of YOLOv4, its tiny relatives and Scaled-YOLOv4: boxes by their overlap."""
+    """The settings of YOLOv4, YOLOv4-tiny and Scaled-YOLOv4: box losses by overlap."""
 
     box_loss: str = setting(
         "ciou",
-        "What pulls boxes into place: CIoU as published, DIoU (both arXiv 1911.08287), GIoU (1902.09630), plain IoU,"
+        "The box loss: CIoU as published, DIoU (both arXiv 1911.08287), GIoU (1902.09630), plain IoU,"
         " or YOLOv3's coordinates (MSE).",
         choices=(*IOU_LOSSES, "mse"),
         group="Loss",
     )
     box_gradient: str = setting(
         "true",
-        "How CIoU pulls: true is its derivative; darknet repeats what Darknet computes, which differs from that.",
+        "CIoU's gradient: true is its derivative; darknet is what Darknet computes, which differs.",
         choices=("true", "darknet"),
         group="Loss",
     )
@@ -156,21 +156,21 @@ class YoloV4LossSettings(YoloSettings):
 
     @classmethod
     def renewed(cls, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Before 2026-11, Darknet's gradient was a kind of loss."""
+        """Until 2026-11, Darknet's gradient was a kind of box_loss."""
         values = super().renewed(table)
         if values.get("box_loss") == "darknet ciou":
             values |= {"box_loss": "ciou", "box_gradient": "darknet"}
         return values
 
     def loss_rules(self) -> Rules:
-        """The released configuration's: iou_normalizer 0.07, no bound on the gradient."""
+        """Those of the released configuration: iou_normalizer 0.07, no bound on the gradient."""
         return self._overlap_rules(DARKNET_BOX_WEIGHT)
 
     def _overlap_rules(self, darknet_weight: float) -> Rules:
         darknet = self.box_gradient == "darknet"
         if darknet and self.box_loss != "ciou":
             raise WorkbenchError(
-                f"Darknet's own gradient is there for CIoU only. Set box_loss to ciou or box_gradient to true"
+                f"Darknet's own gradient exists for CIoU only. Set box_loss to ciou or box_gradient to true"
                 f" (box_loss is {self.box_loss})."
             )
         auto = darknet_weight if darknet else 0.75 if self.box_loss == "mse" else AUTOGRAD_BOX_WEIGHT

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @register("darknet")
 class DarknetWeights:
-    """Only networks of Darknet's can be written so."""
+    """Only Darknet's networks can be written this way."""
 
     title: ClassVar[str] = "Darknet weights"
     summary: ClassVar[str] = "For YOLO networks: .weights, .cfg and .names for Darknet and what reads its files."
@@ -25,9 +25,7 @@ class DarknetWeights:
     def unfit(kind: type[Detector]) -> str:
         """Those that Darknet has no cfg for."""
         return (
-            ""
-            if kind.darknet
-            else f"{kind.title} is not a network of Darknet's, so it can't be written as its weights."
+            "" if kind.darknet else f"{kind.title} is not a Darknet network, so it can't be written as Darknet weights."
         )
 
     def write(self, source: Source, file: Path) -> str:
