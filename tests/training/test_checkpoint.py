@@ -84,8 +84,10 @@ def test_weights_of_others_are_refused_with_a_reason(tmp_path: Path) -> None:
     save_file({"w": torch.ones(3)}, tmp_path / "b.safetensors")
     with pytest.raises(Refused, match="not made by Workbench"):
         read_header(tmp_path / "b.safetensors")
-    with pytest.raises(Refused, match="could not be read"):
+    with pytest.raises(Refused, match="is not there any more. Choose another run or file"):  # deleted meanwhile
         read_header(tmp_path / "absent.safetensors")
+    with pytest.raises(Refused, match="could not be read"):
+        read_header(tmp_path)
 
 
 def test_weights_that_do_not_fit_their_header_are_refused(tmp_path: Path, toy: type[Toy]) -> None:

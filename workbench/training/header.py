@@ -80,6 +80,9 @@ def read_header(file: Path) -> CheckpointHeader:
                 raise Refused(file, "this is not a checkpoint, or it is damaged. Choose a .safetensors file of a run.")
             head = json.loads(stream.read(length))
         text = head["__metadata__"][KEY]
+    except FileNotFoundError as error:
+        reason = "this checkpoint is not there any more. Choose another run or file."
+        raise Refused(file, reason, cause=error) from error
     except OSError as error:
         raise Refused(file, f"this checkpoint could not be read: {error.strerror or error}.", cause=error) from error
     except (ValueError, RecursionError) as error:
