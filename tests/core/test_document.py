@@ -337,3 +337,17 @@ def test_former_names_follow_their_label_until_another_label_has_them(document: 
     document.undo()
     document.do(edits.AddLabels((Label(0, "RBC"),)))
     assert former_names(document) == {}, "a network that was trained since means the new one"
+
+
+def test_a_name_that_undo_takes_from_a_label_is_one_of_its_former_names(document: Document) -> None:
+    """A network may have been trained meanwhile."""
+    document.do(edits.AddLabels((Label(0, "RBC"),)))
+    red = document.labels()[-1]
+    document.do(edits.ChangeLabel(dataclasses.replace(red, name="Erythrozyt")))
+    document.undo()
+    assert document.snapshot().former_names == (("Erythrozyt", "RBC"),)
+    document.redo()
+    assert document.snapshot().former_names == (("RBC", "Erythrozyt"),)
+    document.undo()
+    document.do(edits.ChangeLabel(dataclasses.replace(red, name="red")))
+    assert former_names(document) == {"Erythrozyt": red.id, "RBC": red.id}

@@ -18,7 +18,7 @@ from workbench.core.contents import Contents
 from workbench.core.edits import Edit
 from workbench.core.files import absolute, check_name
 from workbench.core.former_names import SETTING as FORMER_NAMES
-from workbench.core.former_names import keeping_names, names_now
+from workbench.core.former_names import keeping_names, left_behind, names_now
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
@@ -180,8 +180,14 @@ class Document(Contents):
             return None
         row = found[0]
         edit = journal.from_json(row["inverse"] if kind == "undo" else row["edit"])
+        names = left_behind(edit, self.labels()) if kind == "undo" else {}
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
+            if names:
+                kept = self.setting(FORMER_NAMES)
+                edits.ChangeSetting(FORMER_NAMES, {**(kept if isinstance(kept, dict) else {}), **names}).apply(
+                    connection
+                )
             connection.execute("UPDATE journal SET undone = ? WHERE seq = ?", (int(kind == "undo"), row["seq"]))
         return self._tell(kind, done, inverse, row["title"])
 

@@ -1,6 +1,7 @@
 """What labels were called before: networks that were trained then know them by those names only.
 
-Kept as a setting of the project by the very edits that rename or merge labels, so that undo takes it back with them.
+Kept as a setting of the project by the very edits that rename or merge labels, so that undo takes it back with them;
+but a name that undo takes from a label is one that a network may have been trained with, too.
 """
 
 from __future__ import annotations
@@ -64,3 +65,10 @@ def keeping_names(edit: Edit, labels: Sequence[Label], kept: object) -> Edit:
             after = {name: part.target if id == part.source else id for name, id in after.items()}
             after[names[part.source]] = part.target
     return edit if after == before else Batch((edit, ChangeSetting(SETTING, after)), edit.title)
+
+
+def left_behind(edit: Edit, labels: Sequence[Label]) -> dict[str, int]:
+    """Names that `edit` takes from some of `labels`, where it takes their renaming back: ids by them."""
+    names = {label.id: label.name for label in labels}
+    changed = (part.label for part in walk(edit) if isinstance(part, ChangeLabel) and part.label.id in names)
+    return {names[label.id]: label.id for label in changed if names[label.id] != label.name}
