@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QAction, QColor, QImage
+from PySide6.QtGui import QAction, QColor, QImage, QNativeGestureEvent, QPointingDevice, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
@@ -117,12 +117,30 @@ def test_the_wheel_zooms_at_the_pointer(qtbot: QtBot, open_window: Open, labelle
     assert hand.canvas.view.scale == pytest.approx(scale)
 
 
-def wheel(hand: Hand, place: QPoint, units: int) -> None:
-    from PySide6.QtGui import QWheelEvent
+def test_two_fingers_on_a_touch_pad_zoom_and_what_a_mac_adds_to_a_movement_does_not(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = Hand(qtbot, open_window(labelled))
+    place = hand.at(30, 30)
+    scale = hand.canvas.view.scale
+    at, over = QPointF(place), QPointF(hand.canvas.mapToGlobal(place))
+    spread = QNativeGestureEvent(
+        Qt.NativeGestureType.ZoomNativeGesture, QPointingDevice.primaryPointingDevice(), 2, at, at, over, 0.5, QPointF()
+    )
+    QApplication.sendEvent(hand.canvas, spread)
+    assert hand.canvas.view.scale == pytest.approx(scale * 1.5)
+    found = hand.canvas.view.to_image(at)
+    assert abs(found.x() - 30) < 1
+    wheel(hand, place, 120, Qt.ScrollPhase.ScrollMomentum)
+    assert hand.canvas.view.scale == pytest.approx(scale * 1.5)
+    wheel(hand, place, 120, Qt.ScrollPhase.ScrollUpdate)
+    assert hand.canvas.view.scale == pytest.approx(scale * 1.5 * 1.25)
 
+
+def wheel(hand: Hand, place: QPoint, units: int, phase: Qt.ScrollPhase = Qt.ScrollPhase.NoScrollPhase) -> None:
     event = QWheelEvent(
         QPointF(place), QPointF(hand.canvas.mapToGlobal(place)), QPoint(), QPoint(0, units),
-        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, phase, False,
     )  # fmt: skip
     QApplication.sendEvent(hand.canvas, event)
 

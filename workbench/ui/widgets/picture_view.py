@@ -7,7 +7,16 @@ mouse is painted over it. A mouse move then costs a copy of the backdrop, howeve
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QTextOption, QWheelEvent
+from PySide6.QtGui import (
+    QImage,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QTextOption,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui import theme
@@ -18,6 +27,8 @@ from workbench.ui.widgets.view import View, centred, fitted, kept_inside
 
 _STEP = 1.25
 """Zoom per notch of the wheel (120 units) and per press of the zoom keys."""
+_SPREAD = Qt.NativeGestureType.ZoomNativeGesture
+_LEAST = 0.1  # of the size, by one such event: its value is what was added
 _TILES_TOGETHER = 30
 """Milliseconds within which tiles that come are painted together: each painting paints the boxes too."""
 
@@ -131,9 +142,20 @@ class PictureView(QWidget):
         else:
             self.set_view(self.view)
 
+    def event(self, event: QEvent) -> bool:
+        """Two fingers that spread on a touch pad zoom at the pointer."""
+        if isinstance(event, QNativeGestureEvent) and event.gestureType() == _SPREAD:
+            if not self._size.isEmpty():
+                self.set_view(self.view.zoomed(max(1 + event.value(), _LEAST), event.position(), self._size))
+            return True
+        return super().event(event)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom at the pointer, with Ctrl (labelImg) or without (CVAT); Shift moves sideways."""
         if self._size.isEmpty():
+            return
+        if event.phase() == Qt.ScrollPhase.ScrollMomentum:  # a Mac goes on when the fingers have left
+            event.accept()
             return
         delta = event.angleDelta()
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
