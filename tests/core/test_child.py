@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import subprocess
 import sys
 import time
@@ -107,3 +108,21 @@ def test_more_memory_than_allowed_is_not_had() -> None:
     code = "child.limit_memory(200_000_000)\ntry: bytes(300_000_000)\nexcept MemoryError: child.say('none')"
     with running(code) as one:
         assert one.hear() == "none"
+
+
+def test_no_process_opens_a_console_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the window was started without one, each would be a black window."""
+    from workbench.inference import runtimes
+    from workbench.training import launch
+
+    class ToldError(Exception):
+        pass
+
+    def popen(*_: object, creationflags: int = 0, **__: object) -> None:
+        raise ToldError(creationflags)
+
+    monkeypatch.setattr(subprocess, "CREATE_NO_WINDOW", 0x08000000, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    for start in (lambda: Child("none"), runtimes._begun, lambda: launch._started(tmp_path, 2, False, io.BytesIO())):
+        with pytest.raises(ToldError, match=str(0x08000000)):
+            start()

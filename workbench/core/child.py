@@ -24,6 +24,16 @@ class Ended(Exception):
     """The child has ended, by itself or stopped; nothing more comes of it."""
 
 
+def no_window() -> int:
+    """What Popen is told so that Windows opens no console for a process of ours: a black window, for each of them,
+    where the program itself was started without one, as by pythonw.
+    """
+    import subprocess  # not in the child
+
+    flag: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    return flag
+
+
 class Child:
     """A running child. To be closed by whoever started it; not for two threads at once."""
 
@@ -45,6 +55,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | dict(environment or {}),
+            creationflags=no_window(),
         )
         self._closed = threading.Event()
         # not waited for by a program that ends without closing this

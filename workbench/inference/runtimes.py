@@ -22,6 +22,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.child import no_window
 from workbench.inference.exporters import Arrays
 
 PATIENCE = 600.0  # seconds that an answer may take: the largest network on the slowest machine takes 20
@@ -111,8 +112,9 @@ def _begun() -> subprocess.Popen[bytes]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **kept}  # two processes whose threads spin hold each other up
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-    )
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
+        creationflags=no_window(),
+    )  # fmt: skip
 
 
 class Apart:

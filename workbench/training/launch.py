@@ -16,6 +16,7 @@ from typing import IO
 
 import psutil
 
+from workbench.core.child import no_window
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import events, record, runs
@@ -69,7 +70,9 @@ def _started(folder: Path, processes: int, resume: bool, log: IO[bytes]) -> subp
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
         "-m", "workbench.cli.together", str(folder), "go-on" if resume else "begin",
     ]  # fmt: skip
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, creationflags=no_window()
+    )
 
 
 def _passed_on(child: subprocess.Popen[bytes], folder: Path, control: Control) -> Iterator[Event]:
