@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import time
+
 import pytest
 import torch
 
@@ -89,3 +92,16 @@ def test_threads_are_given_back_after_a_failure() -> None:
         assert torch.get_num_threads() == 1
         raise KeyError
     assert torch.get_num_threads() == before
+
+
+def test_the_trial_is_timed_on_windows_whose_clock_of_a_thread_goes_in_large_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A trial took no time by it, by which no training on a processor came to its first step."""
+    exact, step = time.thread_time, 1 / 64
+    monkeypatch.setattr(time, "thread_time", lambda: exact() // step * step)
+    monkeypatch.setattr(sys, "platform", "win32")
+    (_, slow), (_, fast) = machine._trials(CPU, torch.bfloat16)
+    assert fast > 0
+    assert slow > 0
+    assert machine.chosen_precision("auto", CPU).name in ("fp32", "bf16")
