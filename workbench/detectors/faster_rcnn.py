@@ -36,6 +36,7 @@ LEVELS = 5  # of proposals; the second network looks at the first four maps
 MAPS = LEVELS - 1
 FINEST = 4  # pixels per cell of the first map
 ANCHORS = 3  # per cell: one size in three shapes
+SMALLEST = 32  # pixels: the square root of the smallest ones' area
 POOLED_CELLS = 49  # each proposal is pooled to 7 x 7 cells
 SCORES, BOXES = "roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred"
 BETA = 1 / 9  # where smooth L1 turns from quadratic to linear, as in torchvision
@@ -74,6 +75,7 @@ class FasterRcnn(Detector):
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
         FasterRCNN_ResNet50_FPN_Weights.COCO_V1, background=True, norm_eps=0.0
     )
+    smallest_px = SMALLEST * LOW**0.5  # anchors around a smaller box learn background
     samples = True
     # Means over the drawn ones, whose number boxes don't raise; the first network knows no labels. Measured on blood
     # cells: one wrong label raised an image above .80 of the others, above .59 by all terms per box; the order was that

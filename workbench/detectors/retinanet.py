@@ -40,6 +40,7 @@ from workbench.settings import setting
 LEVELS = 5
 FINEST = 8  # pixels per cell of the first map
 ANCHORS = 9  # per cell: three sizes times three shapes
+SMALLEST = 32  # pixels: the square root of the smallest ones' area
 WEIGHTS = (1.0,) * 4  # of the box coding: unweighted
 LABELS, BOXES = "head.classification_head.cls_logits", "head.regression_head.bbox_reg"
 
@@ -98,6 +99,7 @@ class RetinaNet(Detector):
         assert isinstance(settings, RetinaNetSettings)
         if settings.negative_iou > settings.positive_iou:
             raise WorkbenchError("negative_iou must not be above positive_iou.")
+        self.smallest_px = SMALLEST * settings.negative_iou**0.5  # anchors around a smaller box learn background
         self.normalise = foreign.Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         self.net = self.build(weights=None, weights_backbone=None, num_classes=labels)
         narrow(self.net, settings.width, (LABELS, BOXES))

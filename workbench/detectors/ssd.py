@@ -104,6 +104,7 @@ class Ssd300(Detector):
         "brightness": 0.125, "saturation": 1.5, "hue": 0.1, "colour_rule": "ssd",
     }  # fmt: skip
     published_px = 300
+    smaller_by = "a smaller first number of box_scales"
     multiple = 1
     fixed_size = True
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(SSD300_VGG16_Weights.COCO_V1, background=True)
@@ -122,6 +123,7 @@ class Ssd300(Detector):
         if len(settings.box_scales) != len(self.steps) + 1 or min(settings.box_scales) <= 0:
             raise WorkbenchError(f"box_scales must be {len(self.steps) + 1} numbers above 0, one per map and one more.")
         px = settings.input_px
+        self.smallest_px = settings.box_scales[0] * px * settings.match_iou**0.5
         generator = DefaultBoxGenerator(
             self.ratios, scales=list(settings.box_scales), steps=self.steps if px == self.published_px else None,
             clip=self.clipped,

@@ -57,6 +57,7 @@ class SsdLite(Detector):
         "schedule": "cosine", "final_rate": 0.0, "overlap_crop": 0.857,
     }  # fmt: skip
     published_px = 320
+    smaller_by = "a smaller smallest_boxes"
     published_nms = ("per label", 0.55)  # torchvision's
     fixed_size = True
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
@@ -74,6 +75,7 @@ class SsdLite(Detector):
         if settings.frozen_norms:
             foreign.freeze_norms(self.net)
         px = settings.input_px
+        self.smallest_px = settings.smallest_boxes * px * settings.match_iou**0.5
         generator = DefaultBoxGenerator([[2, 3]] * MAPS, settings.smallest_boxes, settings.largest_boxes)
         grids = foreign.map_sizes(self.net.backbone, px)
         self.head = DefaultBoxHead(labels, px, generator, grids, settings.match_iou)

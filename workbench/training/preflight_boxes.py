@@ -1,4 +1,4 @@
-"""Would a detector learn the boxes? Too small, matched by nothing, or unlike all anchors.
+"""Would a detector learn the boxes? Too small, matched by nothing, or unlike all anchors, or below its own.
 
 Asked of the boxes alone by the assignment of the loss, as seen_coverage.py does for every detector at once.
 """
@@ -22,7 +22,7 @@ from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.training import prepare, weights
 from workbench.training.data import Dataset
-from workbench.training.findings import INFO, STOPS, WARNING, Finding
+from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
 from workbench.training.recipes import Recipe
 from workbench.training.seen_boxes import without_pixels
 from workbench.training.seen_coverage import NARROWEST, answered
@@ -31,6 +31,7 @@ MOST_IMAGES = 4_000  # that are asked: a second or two
 FAR = 0.25  # IoU below which a box is unlike an anchor: a box of twice its width and height has just that
 MANY = 0.05  # share of the boxes, from which it is a warning
 FEW = 0.01
+MOST_OF_A_LABEL = 0.5
 LARGER = 2.0  # times the input side: what is advised
 STEP = 32  # px of an input side
 
@@ -69,6 +70,7 @@ def of_boxes(
         yield from _missed(detector, data, wanted & ~small, where)
     if kind.published_anchors:
         yield from _far(detector, data, wanted & ~small, sides, anchors is not None, where)
+    yield from _below(detector, data, wanted & ~small, sides, where)
 
 
 def _sample(train: Snapshot, most: int) -> Snapshot:
@@ -131,6 +133,25 @@ def _far(
         sentence = f"{share} are unlike all of {of}: the best overlaps by less than {FAR:g}.{where}"
         advice = "Compute the anchors anew: on the Anchors page, or by workbench anchors --use."
         yield Finding(WARNING, "anchors", sentence, advice, number, *_where(data, far))
+
+
+def _below(
+    detector: Detector, data: Dataset, wanted: NDArray[np.bool_], sides: NDArray[np.float32], where: str
+) -> Iterator[Finding]:  # fmt: skip
+    """Boxes below a detector's own anchors: the best one learns each, and those around it learn background there."""
+    size = np.sqrt(np.maximum(sides, 0).prod(axis=1))
+    below = wanted & (size < detector.smallest_px)
+    number, all_, labels = int(below.sum()), int(wanted.sum()), data.snapshot.labels
+    of_each, so_small = (np.bincount(data.labels[some], minlength=len(labels)) for some in (wanted, below))
+    mostly = [labels[i].name for i in np.flatnonzero((so_small > 0) & (so_small >= MOST_OF_A_LABEL * of_each))]
+    if number < MANY * all_ and not mostly:
+        return
+    most = f", most of {named(mostly)} among them," if mostly else ""
+    least, px = f"{detector.smallest_px:.0f}", detector.settings.input_px
+    share = f"{number:,} of {all_:,} boxes ({percent(number / all_)}){most}"
+    sentence = f"{share} are smaller than {least} × {least} pixels at {px} px, too small for {detector.title}'s own"
+    advice = f"They are learnt badly. Choose {detector.smaller_by}, or FCOS or a YOLO, which learn smaller ones."
+    yield Finding(WARNING, "own anchors", f"{sentence} anchors.{where}", advice, number, *_where(data, below))
 
 
 def _subject(number: int) -> str:

@@ -154,6 +154,8 @@ class Detector(nn.Module):
     shared_divisor: ClassVar[bool] = False  # whether the loss is divided by the positives of all images together
     loss_per_positive: ClassVar[bool] = False  # whether an image's loss is a mean over its positives, not their sum
     judged_by: ClassVar[tuple[str, ...]] = ()  # terms of the loss by which images are compared; none: by all
+    smallest_px: float = 0.0  # side of a square: of a smaller box its own anchors learn next to nothing; 0: it has none
+    smaller_by: ClassVar[str] = "a larger input side"  # what makes that smaller beside the boxes
     samples: ClassVar[bool] = False  # whether the loss looks at a random part of its boxes, each time another
     remarks: tuple[str, ...] = ()  # sentences for whoever begins to train it
     outs: ClassVar[tuple[str, ...]]  # names of the output layers, each with a weight, as in label_rows()

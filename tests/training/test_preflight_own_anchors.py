@@ -1,0 +1,72 @@
+"""Boxes that are too small for the anchors that a detector brings with it are told before the training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.toys import make_snapshot
+from workbench.core.project import Snapshot
+from workbench.training import recipes
+from workbench.training.findings import WARNING, Finding
+from workbench.training.preflight_boxes import of_boxes
+
+PX = 320  # of the input, where the snapshot's 64 pixels are five times as large
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Snapshot:
+    """40 boxes of 32 x 32 pixels, half of either label."""
+    return make_snapshot(tmp_path, 40, 0)
+
+
+def sized(snapshot: Snapshot, sides: np.ndarray) -> Snapshot:
+    """With boxes of these sides, in pixels of the input."""
+    low = snapshot.boxes[:, :2]
+    return replace(snapshot, boxes=np.concatenate([low, low + sides[:, None] * 64 / PX], axis=1))
+
+
+def found(snapshot: Snapshot, detector: str, px: int = PX) -> list[Finding]:
+    recipe = recipes.plain(detector).changed({"input_px": px})
+    return [one for one in of_boxes(snapshot, recipe, None, None) if one.kind == "own anchors"]
+
+
+# the smallest anchor's side times the root of the overlap below which anchors learn background
+@pytest.mark.parametrize(
+    ("detector", "least"),
+    [
+        ("retinanet", 32 * 0.4**0.5), ("faster-rcnn", 32 * 0.3**0.5), ("ssd300", 0.07 * PX * 0.5**0.5),
+        ("ssdlite", 0.2 * PX * 0.5**0.5), ("fcos", 0.0), ("yolov3-tiny", 0.0),
+    ],
+)  # fmt: skip
+def test_boxes_below_a_detector_s_own_anchors_are_told(snapshot: Snapshot, detector: str, least: float) -> None:
+    for factor, said in ((0.95, least > 0), (1.05, False)):
+        told = found(sized(snapshot, np.full(40, (least or 20) * factor)), detector)
+        assert bool(told) == said
+    if least:
+        (told,) = found(sized(snapshot, np.full(40, least * 0.95)), detector)
+        assert told.level == WARNING
+        assert told.count == len(told.boxes) == 40
+        assert f"smaller than {least:.0f} × {least:.0f} pixels at 320 px" in told.sentence
+
+
+def test_a_label_that_is_mostly_so_small_is_named_however_rare_it_is(snapshot: Snapshot) -> None:
+    """One of 40 boxes is no word worth, if it is not most of its label."""
+    sides = np.full(40, 100.0)
+    sides[0] = 10
+    assert found(sized(snapshot, sides), "retinanet") == []
+    alone = replace(snapshot, label_index=np.where(np.arange(40) == 0, 1, 0))
+    (told,) = found(sized(alone, sides), "retinanet")
+    assert told.sentence.startswith(f"1 of 40 boxes (2.5 %), most of {snapshot.labels[1].name} among them, ")
+
+
+def test_a_larger_input_side_makes_them_large_enough_for_anchors_in_pixels_alone(snapshot: Snapshot) -> None:
+    """Default boxes of SSD are shares of the image; what it says to change is their setting."""
+    retina, lite = sized(snapshot, np.full(40, 15.0)), sized(snapshot, np.full(40, 30.0))
+    assert "larger input side" in found(retina, "retinanet")[0].advice
+    assert found(retina, "retinanet", 640) == []
+    assert "smallest_boxes" in found(lite, "ssdlite")[0].advice
+    assert found(lite, "ssdlite", 640) != []
