@@ -184,7 +184,7 @@ class Told:
 def test_decoded_boxes_of_any_batch_are_taken_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = np.array([[[0.1, 0.6], [0.7, 0.2], [0.5, 0.5]]] * 2, np.float32)
     told = Told(replace(CARD, output="decoded", batch=2).to_json(), np.stack([BOXES] * 2), scores)
-    monkeypatch.setattr(onnx_model, "Apart", lambda *_: told)
+    monkeypatch.setattr(onnx_model, "ExportedFile", lambda *_: told)
     (found,) = onnx_model.OnnxModel(tmp_path / "a.onnx").candidates([PICTURE])
     assert told.seen[0].shape == (2, 3, 32, 32), "as many as the file takes"
     assert found.scores.tolist() == pytest.approx([0.7, 0.6, 0.2, 0.1])
@@ -206,7 +206,7 @@ def test_a_description_that_says_too_little_is_refused(
     card = json.loads(CARD.to_json()) | changes
     (tmp_path / "a.onnx").write_bytes(b"any")
     told = Told(json.dumps({name: value for name, value in card.items() if value is not None}))
-    monkeypatch.setattr(onnx_model, "Apart", lambda *_: told)
+    monkeypatch.setattr(onnx_model, "ExportedFile", lambda *_: told)
     with pytest.raises(WorkbenchError, match=why):
         made_ready(tmp_path / "a.onnx", tmp_path)
     assert told.closed

@@ -28,7 +28,7 @@ from workbench.inference.events import Agreement
 from workbench.inference.export import source_of
 from workbench.inference.exporters import Card, Exporter, ExportSettings, Source, Unsuitable, onnx_file
 from workbench.inference.predict import Predictor, folded
-from workbench.inference.runtimes import Apart, NotRunnable, Process
+from workbench.inference.runtimes import ExportedFile, NotRunnable, Process
 from workbench.inference.verification import Differs, Sample, samples_of, verify
 
 RUNNING = ("onnx", "torchscript", "pt2")
@@ -257,19 +257,19 @@ def test_the_process_that_runs_a_file_knows_nothing_of_this_program(written: dic
     """What a file's library says reaches the sentence; one that brought the process down leaves another to the next."""
     with Process() as process:
         with pytest.raises(NotRunnable, match="FileNotFoundError"):
-            Apart("safetensors", tmp_path / "gone", process=process)
+            ExportedFile("safetensors", tmp_path / "gone", process=process)
         first = process.number
-        with Apart("safetensors", written["safetensors"], process=process) as apart:
-            assert not apart.runs
-            assert set(apart.versions) == {"python", "safetensors"}
+        with ExportedFile("safetensors", written["safetensors"], process=process) as opened:
+            assert not opened.runs
+            assert set(opened.versions) == {"python", "safetensors"}
             assert process.number == first, "a file that could not be opened does not cost a process"
             assert first is not None
             os.kill(first, signal.SIGTERM)
             with pytest.raises(NotRunnable, match="ended with code"):
-                apart.weights()
+                opened.weights()
         assert process.number is None
-        with Apart("safetensors", written["safetensors"], process=process) as apart:
-            assert "fine_out.bias" in apart.weights()
+        with ExportedFile("safetensors", written["safetensors"], process=process) as opened:
+            assert "fine_out.bias" in opened.weights()
             assert process.number not in (None, first)
     assert process.number is None
     text = Path(runtimes.__file__).with_name("runtime_child.py").read_text("utf-8")

@@ -25,7 +25,7 @@ from workbench.inference import exporters
 from workbench.inference.export import source_of
 from workbench.inference.exporters import Exporter, ExportSettings, Source
 from workbench.inference.predict import Predictor
-from workbench.inference.runtimes import Apart, NotRunnable, Process
+from workbench.inference.runtimes import ExportedFile, NotRunnable, Process
 from workbench.inference.verification import noise, samples_of
 
 PROGRAM = "workbench"  # the row of this program itself, without export
@@ -147,9 +147,10 @@ def _of_format(
             if pace.left <= 0:
                 return late
             with Process(pace.left) as process:
-                apart = Apart(member.runtime, file, pace.threads, process)  # type: ignore[attr-defined]
-                times = apart.times(picture, WARM, min(pace.seconds, pace.left), LEAST, MOST)
-                library = ", ".join(f"{name} {version}" for name, version in apart.versions.items() if name != "python")
+                exported = ExportedFile(member.runtime, file, pace.threads, process)  # type: ignore[attr-defined]
+                times = exported.times(picture, WARM, min(pace.seconds, pace.left), LEAST, MOST)
+                versions = exported.versions.items()
+                library = ", ".join(f"{name} {version}" for name, version in versions if name != "python")
         except (WorkbenchError, NotRunnable) as error:
             return late if pace.left <= 0 else NotTimed(name, f"with {images} at a time: {error}")
         except Exception as error:  # exporters raise dozens of kinds

@@ -21,7 +21,7 @@ from workbench.core.resize import HOWS, How, fit
 from workbench.core.window import Window
 from workbench.errors import Refused, WorkbenchError
 from workbench.inference.exporters import DECODED, DETECTIONS, Arrays
-from workbench.inference.runtimes import Apart, NotRunnable
+from workbench.inference.runtimes import ExportedFile, NotRunnable
 
 NEEDED = {  # of the card, in a person's words
     "labels": "its labels",
@@ -38,11 +38,11 @@ class OnnxModel:
     def __init__(self, file: Path) -> None:
         """Refused for a file that can't be run, or that doesn't say what it is."""
         try:
-            self._apart = Apart("onnx", file)
+            self._exported = ExportedFile("onnx", file)
         except NotRunnable as error:
             raise Refused(file, f"ONNX Runtime could not open it: {error}.", cause=error) from error
         try:
-            card = _card(file, self._apart.card)
+            card = _card(file, self._exported.card)
             self.labels = tuple(str(name) for name in card["labels"])
             self.window = Window(*card["window"]) if card.get("window") else None
             self._px, self._resize = int(card["input_px"]), cast(How, card["resize"])
@@ -59,7 +59,7 @@ class OnnxModel:
         self._file = file
 
     def close(self) -> None:
-        self._apart.close()
+        self._exported.close()
 
     def candidates(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
         """Of each upright (H, W, 3) uint8 RGB image; boxes in its pixels. Where the file has NMS, what that left."""
@@ -69,7 +69,7 @@ class OnnxModel:
         square, way = fit(image, self._px, self._resize)
         tensor = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         try:
-            arrays = self._apart.run(np.repeat(tensor, max(self._batch, 1), axis=0))
+            arrays = self._exported.run(np.repeat(tensor, max(self._batch, 1), axis=0))
         except NotRunnable as error:
             raise WorkbenchError(f"{self._file.name} could not be run: {error}.", error) from error
         boxes, scores, labels = self._pairs(arrays)

@@ -117,7 +117,7 @@ def _begun() -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-class Apart:
+class ExportedFile:
     """A model file, open in its own library in another process until it is closed. Not for use by two threads.
 
     `kind` is a key of runtime_child.OPENERS; `threads` 0 leaves their number to the library. A `process` that is handed
@@ -138,7 +138,7 @@ class Apart:
         self.runs: bool = about["runs"]
         self.versions: dict[str, str] = about["versions"]
 
-    def __enter__(self) -> Apart:
+    def __enter__(self) -> ExportedFile:
         return self
 
     def __exit__(

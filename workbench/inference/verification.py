@@ -30,7 +30,7 @@ from workbench.inference.checked_images import CHECKED
 from workbench.inference.events import FOREIGN_SHARE, MATCHED_SHARE, Agreement
 from workbench.inference.exporters import Arrays, Card, Exporter, Run, Source
 from workbench.inference.predict import Predictor, folded
-from workbench.inference.runtimes import Apart, NotRunnable, Process
+from workbench.inference.runtimes import ExportedFile, NotRunnable, Process
 
 NAME = "verification.json"
 SAID = 160  # characters of what a library says that go into a sentence
@@ -147,9 +147,9 @@ def _answered(
     """What the file answers to each batch of each shape, none if it can't be read back, and whose versions ran it."""
     kind = getattr(member, "runtime", "")
     if kind:
-        with Apart(kind, file, process=process) as apart:
-            _check_card(member, apart.card, source.card)
-            return _answers_apart(member, apart, source, shapes), apart.versions
+        with ExportedFile(kind, file, process=process) as exported:
+            _check_card(member, exported.card, source.card)
+            return _answers_of_file(member, exported, source, shapes), exported.versions
     if hasattr(member, "fill"):
         filled = _emptied(source)
         member.fill(file, filled)
@@ -221,12 +221,12 @@ def _resized(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.
     return np.asarray(resized.numpy(), np.float32)
 
 
-def _answers_apart(member: Exporter, apart: Apart, source: Source, shapes: Shapes) -> list[list[Arrays]]:
+def _answers_of_file(member: Exporter, exported: ExportedFile, source: Source, shapes: Shapes) -> list[list[Arrays]]:
     """By the file itself, or by a network that is filled with the weights in it."""
-    if apart.runs:
-        return [[_run(member, apart, source.card, image) for image in images] for images in shapes]
+    if exported.runs:
+        return [[_run(member, exported, source.card, image) for image in images] for images in shapes]
     filled = _emptied(source)
-    weights = apart.weights()
+    weights = exported.weights()
     wanted = filled.state_dict()
     if {n: w.shape for n, w in weights.items()} != {n: tuple(w.shape) for n, w in wanted.items()}:
         odd = sorted({n for n in {*wanted, *weights} if n not in weights or n not in wanted}) or sorted(
@@ -240,9 +240,9 @@ def _answers_apart(member: Exporter, apart: Apart, source: Source, shapes: Shape
     return _answers(filled, source.card, shapes)
 
 
-def _run(member: Exporter, apart: Apart, card: Card, image: NDArray[np.float32]) -> Arrays:
+def _run(member: Exporter, exported: ExportedFile, card: Card, image: NDArray[np.float32]) -> Arrays:
     try:
-        return apart.run(image)
+        return exported.run(image)
     except NotRunnable as error:
         raise Differs(_why_not_at(member, card, image, str(error)), error) from error
 
