@@ -69,7 +69,7 @@ class Explained:
 
 def explain(
     layout: Layout, pairs: Pairs, roles: Roles | None, targets: Targets, real: Tensor, why: Callable[[int, int], str],
-    note: str,
+    note: str = "",
 ) -> Explained:  # fmt: skip
     """`real` (B, M): boxes to be found. `why(image, box)` says why one of them has no positive.
 
