@@ -100,6 +100,33 @@ def test_a_network_that_does_not_fit_onto_its_device_is_said(monkeypatch: pytest
         Predictor(Fixed([[0, 0, 64, 64]], [[0.5]]), "a", 64, "stretch", device="cpu")
 
 
+@pytest.mark.parametrize("full", ["the card", "of the network", "of an image"])
+def test_where_nobody_chooses_a_device_a_full_card_gives_way_to_the_processor(
+    full: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As beside a training on a small card: suggestions and what Inspect looks at are late then, and not refused."""
+    fixed, before = Fixed([[0, 0, 64, 64]], [[0.5]]), predict.folded
+
+    def chosen(name: str) -> torch.device:
+        if name != "cpu" and full == "the card":
+            raise WorkbenchError("The memory of cuda is full.") from torch.OutOfMemoryError()
+        return torch.device("cpu" if name == "cpu" else "meta")
+
+    def folded(detector: Detector, device: torch.device) -> Detector:
+        if device.type != "cpu" and full == "of the network":
+            raise torch.OutOfMemoryError
+        fixed.memory = 0 if device.type != "cpu" else 1000
+        return before(detector, device)
+
+    monkeypatch.setattr(predict, "chosen_device", chosen)
+    monkeypatch.setattr(predict, "folded", folded)
+    predictor = Predictor(fixed, "a", 64, "stretch", gives_way=True)
+    assert len(predictor.candidates([blank(64, 64)] * 3)) == 3
+    assert predictor.device.type == "cpu"
+    with pytest.raises(WorkbenchError, match="is full|not enough memory"):
+        Predictor(fixed, "a", 64, "stretch").candidates([blank(64, 64)])
+
+
 def test_exact_is_whole_float32_on_graphics_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     """For torch lets them cut it, unless told."""
     seen: list[bool] = []

@@ -296,7 +296,9 @@ def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
         found = tuple(Candidates.of_arrays(*map(np.array, one)) for one in SEEN)
         yield EvaluationDone(scoring.score(truth, found, Rules()), truth, found, Rules(), 0, None, 0, "1 has changed.")
 
-    monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file: SimpleNamespace(labels=("cell",)))
+    monkeypatch.setattr(
+        "workbench.inference.predict.Predictor.open", lambda file, **_: SimpleNamespace(labels=("cell",))
+    )
     monkeypatch.setattr("workbench.inference.evaluate.evaluate_run", evaluated)
     for split, is_chosen in ((Split.TEST, True), (Split.VALIDATION, False)):
         *_, found = work.look(Wish(folder, folder / "best.safetensors", snapshot, split))

@@ -352,7 +352,7 @@ def test_labels_that_were_renamed_since_are_called_as_they_are_now(
 def test_results_go_into_a_folder_of_their_own_and_what_was_stopped_is_gone_on_with(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = SimpleNamespace(Predictor=SimpleNamespace(open=lambda _: stub()))
+    network = SimpleNamespace(Predictor=SimpleNamespace(open=lambda _, **more: stub()))
     monkeypatch.setitem(sys.modules, "workbench.inference.predict", network)  # the real one loads PyTorch
     monkeypatch.setattr(plugins, "loaded", lambda: None)
     wish = Wish(tmp_path / "best.safetensors", folder, tmp_path, OperatingPoint(0.25, iou=0.45), ("json",))

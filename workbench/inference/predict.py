@@ -40,7 +40,9 @@ class Predictor:
 
     `detector` stays with its owner; a copy with folded batch norms in channels-last order is run. `precision`
     "exact" is float32; "fast" is bfloat16 where the hardware computes with it (up to 0.6 % of the output range off),
-    elsewhere it is "exact". Numbers that are reported come from "exact".
+    elsewhere it is "exact". Numbers that are reported come from "exact". One that `gives_way` computes on the processor
+    where the memory of the device does not suffice: for the window, where nobody can choose another device, and where
+    a training may hold all of a small card's.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Predictor:
         precision: Precision = "exact",
         header: CheckpointHeader | None = None,
         checkpoint: Path | None = None,
+        gives_way: bool = False,
     ) -> None:
         self.detector = detector
         self.labels = tuple(labels)
@@ -62,27 +65,40 @@ class Predictor:
         self.header = header
         self.window = header.window if header else None  # how files of more than 8 bits are to be read
         self.checkpoint = checkpoint
+        self._asked, self._gives_way = precision, gives_way
+        try:
+            self._begin(device)
+        except WorkbenchError as error:
+            if not (gives_way and error.__cause__ is not None and cards.ran_out(error.__cause__)):
+                raise
+            self._begin("cpu")
+
+    def _begin(self, device: str) -> None:
+        """Run there. WorkbenchError if it is not there or its memory does not suffice."""
         self.device = machine.chosen_device(device)
-        self.precision: Precision = "fast" if precision == "fast" and has_fast_bfloat16(self.device) else "exact"
+        self.precision: Precision = "fast" if self._asked == "fast" and has_fast_bfloat16(self.device) else "exact"
         self.batch = BATCH.get(self.device.type, 8)
         try:
-            self.running = folded(detector, self.device).to(memory_format=torch.channels_last)
+            self.running = folded(self.detector, self.device).to(memory_format=torch.channels_last)
         except RuntimeError as error:
             if cards.ran_out(error):
                 raise WorkbenchError(cards.full(self.device), error) from error
             raise
 
     @classmethod
-    def open(cls, checkpoint: Path, device: str = "auto", precision: Precision = "exact") -> Predictor:
+    def open(
+        cls, checkpoint: Path, device: str = "auto", precision: Precision = "exact", *, gives_way: bool = False
+    ) -> Predictor:
         """The detector saved in `checkpoint`. WorkbenchError if the file is not one or the device is not there."""
         from workbench.training.checkpoint import load_detector
 
-        place = machine.chosen_device(device)
+        if not gives_way:
+            machine.chosen_device(device)  # refused before the file is read
         detector, header = load_detector(checkpoint)  # the copy that runs takes memory there, and nothing else
         names = [label.name for label in header.labels]
         return cls(
             detector, names, header.input_px, cast(How, header.resize),
-            device=str(place), precision=precision, header=header, checkpoint=Path(checkpoint),
+            device=device, precision=precision, header=header, checkpoint=Path(checkpoint), gives_way=gives_way,
         )  # fmt: skip
 
     def call_labels(self, former: Former) -> None:
@@ -107,13 +123,18 @@ class Predictor:
             except RuntimeError as error:
                 if not cards.ran_out(error):
                     raise
-                if self.batch == 1:
+                if self.batch == 1 and not (self._gives_way and self.device.type != "cpu"):
                     raise WorkbenchError(
                         f"There is not enough memory on {self.device} for a single image of {self.input_px} px."
                         " Predict on the CPU or with a smaller detector.",
                         error,
                     ) from error
+            else:
+                continue
+            if self.batch > 1:  # outside the except block, whose traceback would keep the tensors alive
                 self.batch //= 2
+            else:
+                self._begin("cpu")
         return result
 
     def _run(self, images: Sequence[NDArray[np.uint8]], floor: float) -> Iterator[Candidates]:

@@ -108,7 +108,7 @@ def _opened(file: Path) -> tuple[Predictor | OnnxModel, tuple[Kind, float]]:
         return model, model.published_nms
     from workbench.inference.predict import Predictor
 
-    predictor = Predictor.open(file)
+    predictor = Predictor.open(file, gives_way=True)
     return predictor, predictor.detector.published_nms
 
 

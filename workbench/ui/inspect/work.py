@@ -145,7 +145,7 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
 
     plugins.loaded()
     snapshot = learnt.held_out(wish.held_out_of, wish.snapshot) if wish.held_out_of else wish.snapshot
-    predictor = Predictor.open(wish.checkpoint)
+    predictor = Predictor.open(wish.checkpoint, gives_way=True)
     for event in evaluate.evaluate_run(predictor, snapshot, wish.split, wish.run_folder):
         if isinstance(event, EvaluationProgress):
             yield Counted(event.done, event.total, "images")

@@ -209,4 +209,5 @@ def _predictor(checkpoint: Path) -> Predictor:
     from workbench.inference.predict import Predictor
 
     plugins.loaded()
-    return Predictor.open(checkpoint, precision="fast")  # what is seen in passing; files are written exactly
+    # what is seen in passing; files are written exactly
+    return Predictor.open(checkpoint, precision="fast", gives_way=True)

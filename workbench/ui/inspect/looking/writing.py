@@ -48,7 +48,7 @@ def write(wish: Wish) -> Iterator[Counted | Wrote]:
     from workbench.inference.predict_files import Asked, order_of, predict_files
 
     plugins.loaded()
-    predictor = Predictor.open(wish.checkpoint)
+    predictor = Predictor.open(wish.checkpoint, gives_way=True)
     predictor.call_labels(wish.former)
     asked = Asked(wish.point, tiles=wish.tiles, formats=wish.formats)
     order = order_of(predictor, [wish.source], asked)
