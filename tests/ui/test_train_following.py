@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,10 @@ def test_the_curves_and_the_row_of_a_run_grow_while_another_program_trains_it(
     assert page._curves.ap.data("AP50")[1].tolist() == [0.51]
     qtbot.waitUntil(lambda: row(page, "cli-1") == ("running", "0.510"))  # looked at by itself
     assert changes, "Compare and Inspect are told of the checkpoint"
+    changes.clear()
+    other.tell(replace(EVALUATED, epoch=2, step=20, ap=0.1, ap50=0.2, best=False))
+    look(qtbot, page)
+    assert changes, "and of each evaluation"
     other.tell(progress(40), FINISHED)
     other.lock.release()
     qtbot.waitUntil(lambda: title(page) == "cli-1: finished")

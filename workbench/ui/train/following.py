@@ -115,6 +115,7 @@ class Following(QObject):
             self.grew.emit()
             if any(isinstance(event, Evaluated) for event in seen.events):
                 self.evaluated.emit()
+                self._session.runs_changed.emit()  # for Compare, also where it is not the best
 
     @Slot(object)
     def _listed(self, found: tuple[RunInfo, ...]) -> None:
