@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ from tests.training.card import CARD, Card, MixedDevicesError, NoDoublesError
 from tests.training.slow_device import SlowRuntime
 from tests.training.waits import Waits
 from workbench.detectors.parts import losses
+from workbench.detectors.parts.detector import Detector
 from workbench.training import machine
 from workbench.training.augment import Batch
 from workbench.training.ema import Average
+from workbench.training.optimizer import make_optimizer
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Stepper
 
@@ -73,26 +76,54 @@ def test_nor_does_a_step_in_fp16() -> None:
     assert waits("yolov2-tiny", "fp16") == {}
 
 
+@pytest.fixture
+def _fused_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card has torch's fused optimisers, as NVIDIA's have."""
+
+    def fused(detector: Detector, settings: TrainingSettings) -> torch.optim.Optimizer:
+        made = make_optimizer(detector, settings)
+        for group in made.param_groups:
+            group["fused"] = True
+        return made
+
+    everywhere = importlib.import_module("torch.optim.optimizer")
+    monkeypatch.setattr(everywhere, "_get_fused_kernels_supported_devices", lambda: [CARD.type])
+    monkeypatch.setattr("workbench.training.step.make_optimizer", fused)
+
+
+@pytest.mark.usefixtures("_fused_there")
 @pytest.mark.parametrize(
     ("name", "changes", "attack"),
-    [("yolov4-tiny", {"cross_norm": True, "clip_gradient": 1.0}, 1.0), ("ssd300", {}, 0.0)],
+    [
+        ("yolov4-tiny", {"cross_norm": True, "clip_gradient": 1.0}, 1.0),
+        ("yolov2-tiny", {"optimizer": "adamw"}, 0.0),
+        ("yolov1-tiny", {"mini_batch": 2}, 1.0),
+        ("ssd300", {"freeze": 0.5}, 0.0),
+    ],
 )
-def test_a_step_of_two_parts_mixes_nothing_of_the_card_and_the_processor(
+def test_steps_of_two_parts_mix_nothing_of_the_card_and_the_processor(
     name: str, changes: dict[str, Any], attack: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But for the optimiser, whose fused kind this card does not have."""
-    monkeypatch.setattr(Stepper, "_move", lambda *_: None)
+    """From the batch to the new weights and their average; the losses of all others are in the detectors' contract."""
     runtime = SlowRuntime(1000)
     runtime.device = CARD
     monkeypatch.setattr(runtime, "autocast", contextlib.nullcontext)  # it has none
-    settings, detector = dataclasses.replace(SETTINGS, mini_batch=1, **changes), build(name)
+    settings, detector = dataclasses.replace(SETTINGS, **{"mini_batch": 1, **changes}), build(name)
     batch = some_batch(detector.settings.input_px)
     with machine.one_thread_each(), Card() as card:
         stepper = Stepper(detector, settings, runtime)
+        average = Average(stepper.detector, SETTINGS.ema)
+        before = [weight.cpu().clone() for weight in average.detector.parameters()]
         card.found.clear()
-        stepper.order(batch, 1e-4, 0, attack)
+        for number in range(2):
+            stepper.order(batch, 1e-4, number, attack, rests=settings.freeze > 0 and not number)
+            average.update(number + 1, stepper.over)
         waits = card.found.copy()
+        moved = [
+            not torch.equal(was, now.cpu()) for was, now in zip(before, average.detector.parameters(), strict=True)
+        ]
     assert {where.partition(":")[0] for where in waits} == {"_sent"}  # to a card of NVIDIA from pinned memory
+    assert sum(moved) > len(moved) / 2
     stepper.close()
 
 
