@@ -34,7 +34,7 @@ def test_the_matrix_adds_up_to_the_counts_shown(qtbot: QtBot, seen: InspectPage)
     counts = [seen.findChild(QPushButton, f"inspect-open-{name}").text() for name in ("right", "wrong", "missed")]
     assert counts == ["1 right", "2 false alarms", "1 missed"]  # the nucleus on a cell is one of each
     words = text(seen, "inspect-confusion-words")
-    assert "Confidence from 0.50; right from an overlap of 0.5; NMS per label at 0.60, at most 300" in words
+    assert "Confidence from 0.50; right at an overlap of at least 0.5; NMS per label at 0.60, at most 300" in words
 
 
 def test_cells_and_sums_say_what_they_count(qapp: QApplication) -> None:

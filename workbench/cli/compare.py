@@ -180,8 +180,8 @@ def _show(both: Pair, runs: TwoRuns, differences: dict[str, Difference], draws: 
     rows = [[line[0][0], *(_told(*row) for _, row in line)] for line in lines]
     table(["label", *(titles.get(measure, measure) for measure in numbers)], rows)
     say(
-        f"Second less first on {count(len(both.truth), 'image')}; in brackets 95 % of {draws:,} resamples of the"
-        f" images; * where these leave out 0; none of fewer than {LEAST} images with the label."
+        f"Second minus first on {count(len(both.truth), 'image')}; in brackets 95 % of {draws:,} resamples of the"
+        f" images; * if these exclude 0; none for labels in fewer than {LEAST} images."
     )
 
 

@@ -72,8 +72,8 @@ class Shown:
         own = int((~np.isnan(self.own)).sum())
         others = f", its own for {own:,} label{'' if own == 1 else 's'}" if own else ""
         return (
-            f"Confidence from {self.confidence:.2f}{others}; right from an overlap of {OVERLAP};"
-            f" NMS {KINDS[self.nms.kind][0]} at {self.nms.iou:.2f}, at most {self.nms.limit:,} of an image"
+            f"Confidence from {self.confidence:.2f}{others}; right at an overlap of at least {OVERLAP};"
+            f" NMS {KINDS[self.nms.kind][0]} at {self.nms.iou:.2f}, at most {self.nms.limit:,} per image"
         )
 
     def shown_only(self) -> Matching:

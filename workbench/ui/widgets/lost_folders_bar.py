@@ -38,7 +38,7 @@ class LostFoldersBar(QFrame):
         self._icon = QLabel()
         self._words = Elided()
         self._words.setObjectName("lost-folders-words")
-        self._choose = QPushButton("Show where they are…")
+        self._choose = QPushButton("Find them…")
         self._choose.setObjectName("lost-folders-choose")
         self._choose.setToolTip("Choose the folder in which these photographs are now")
         self._choose.clicked.connect(self._ask)

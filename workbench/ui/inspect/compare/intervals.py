@@ -58,8 +58,8 @@ class Intervals(QObject):
         if self._is_stopped:
             return "The interval was not worked out: it was stopped."
         return (
-            f"Whiskers: {percent(LEVEL, 0)} of {DRAWS:,} resamples of the images, coloured where they leave out 0;"
-            f" none for a label that fewer than {LEAST} images have."
+            f"Whiskers: {percent(LEVEL, 0)} of {DRAWS:,} resamples of the images, coloured if they exclude 0;"
+            f" none for labels in fewer than {LEAST} images."
         )
 
     def stop(self) -> None:

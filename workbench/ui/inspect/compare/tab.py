@@ -27,7 +27,7 @@ from workbench.ui.widgets.next_step import NextStep
 
 TITLES: dict[Measure, str] = {"ap50": "AP50", "ap": "AP", "f1": "F1", "precision": "Precision", "recall": "Recall"}
 SAME, OWN = "sliders, for both", "each its own point"
-MEASURE_HELP = "The number whose change is shown. AP is of all detections, at any confidence."
+MEASURE_HELP = "The number whose change is shown. AP counts all detections, at any confidence."
 OWN_HELP = "Each run at the operating point kept with it, else at its highest F1 and with its published NMS."
 
 
@@ -215,7 +215,7 @@ class CompareTab(Tab):
             return
         known = self._intervals.of(compared, self._number)
         self.table.differences.show_rows(rows_of(compared, self._number, known))
-        at_all = "AP is of all detections, at any confidence. " if self._number in ("ap", "ap50") else ""
+        at_all = "AP counts all detections, at any confidence. " if self._number in ("ap", "ap50") else ""
         self._words.setText(f"{self._intervals.words} {at_all}{_rules(compared)}")
 
     # --- what is opened ---
@@ -259,7 +259,7 @@ def _rules(compared: Compared) -> str:
         f"{name}: confidence from {state.confidence:.2f}, NMS {KINDS[state.nms.kind][0]} at {state.nms.iou:.2f}."
         for name, state in zip(compared.names, both, strict=True)
     )
-    return f"Right from an overlap of {OVERLAP}. {' '.join(each)}"
+    return f"Right at an overlap of at least {OVERLAP}. {' '.join(each)}"
 
 
 def _small(name: str) -> QLabel:
