@@ -38,6 +38,7 @@ from workbench.ui.inspect.looking.side import FORMATS
 from workbench.ui.inspect.looking.window import FIRST, LookingWindow
 from workbench.ui.inspect.looking.writing import Wish, Wrote
 from workbench.ui.session import Session
+from workbench.ui.widgets.elided import ElidedCombo
 
 Key = Qt.Key
 
@@ -182,6 +183,12 @@ def test_the_run_s_operating_point_is_where_the_knobs_begin(
     qtbot.keyClick(window, Key.Key_Right)
     qtbot.waitUntil(lambda: "2 of 4" in words(window, "place"))
     assert window.side.point == replace(point, iou=0.4), "another picture changes nothing"
+
+
+def test_the_kind_of_nms_is_read_whole(qtbot: QtBot, window: LookingWindow, folder: Path, network: Stub) -> None:
+    network.detector = SimpleNamespace(published_nms=("darknet diou", 0.6))  # type: ignore[assignment]
+    opened(qtbot, window, folder)
+    assert find(window, ElidedCombo, "inspect-kind").shown_text() == "published: Darknet DIoU"
 
 
 def test_the_arrows_move_a_knob_that_has_the_keyboard_and_after_a_drag_still_the_pictures(

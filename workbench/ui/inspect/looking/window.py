@@ -42,7 +42,7 @@ from workbench.ui.widgets.open_folder import open_folder
 from workbench.ui.widgets.popups import Menu
 
 SIZE, SMALLEST = (1100, 720), (760, 520)
-SIDE = 300  # px
+SIDE = 344  # px: "published: Darknet DIoU" is to be read whole beside "NMS" and "max 300"
 CAMERAS = 4  # that are offered
 FIRST = "Choose a folder of images, a video or a webcam, or drop one here."
 _GEOMETRY, _FOLDER = "looking/window", "looking/folder"
