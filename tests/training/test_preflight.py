@@ -87,7 +87,7 @@ def test_images_without_boxes_that_are_left_out_are_only_told(well: Snapshot) ->
     boxless = replace(well, offsets=np.maximum(well.offsets - 3, 0), **rows(well, range(3, 48)))
     found = findings(with_images(boxless, lambda n: {"state": State.UNLABELLED if n < 3 else State.DONE}))
     assert found["state"].level == INFO
-    assert found["state"].sentence == "3 images without boxes are left out: 3 unlabelled."
+    assert found["state"].sentence == "3 images without boxes are left out: all unlabelled."
 
 
 def rows(snapshot: Snapshot, kept: range) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _of_states(snapshot: Snapshot, settings: TrainingSettings) -> Iterator[Findi
         subject = f"{count(len(boxed), 'image')} with {count(boxes, 'box')}"
         yield Finding(
             WARNING, "state", f"{subject} {_are(boxed)} left out: {_by_state(boxed)}.",
-            "Mark them as done where they are, or choose other states in the recipe.", len(boxed), _ids(boxed),
+            "Mark them as done if they are, or choose other states in the recipe.", len(boxed), _ids(boxed),
         )  # fmt: skip
     empty = [image for image, boxes in out if not boxes]
     if empty:
@@ -90,6 +90,8 @@ def _are(images: Sequence[Image]) -> str:
 
 def _by_state(images: Sequence[Image]) -> str:
     numbers = {state: sum(image.state is state for image in images) for state in State}
+    if len(images) in numbers.values():  # not "3 images …: 3 unlabelled"
+        return f"{'all ' if len(images) > 1 else ''}{WAYS[images[0].state]}"
     return ", ".join(f"{number:,} {WAYS[state]}" for state, number in numbers.items() if number)
 
 
