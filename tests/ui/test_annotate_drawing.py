@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QListWidget, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.annotate_hand import CTRL, SHIFT, corners, labelled, names, near
@@ -336,3 +336,21 @@ def test_escape_in_the_label_popup_drops_the_draft(qtbot: QtBot, open_window: Op
     QTest.keyClick(find(popup, QLineEdit, "label-popup-field"), Qt.Key.Key_Escape)
     assert corners(project) == []
     assert QApplication.activePopupWidget() is None
+
+
+def test_the_popup_says_what_to_do_for_the_first_label(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    """There was an empty frame below the field; Enter in it made nothing."""
+    hand = Hand(qtbot, open_window(project))
+    hand.draw((10, 10), (60, 50))
+    popup = QApplication.activePopupWidget()
+    assert popup is not None
+    field, listed = find(popup, QLineEdit, "label-popup-field"), find(popup, QListWidget, "label-popup-list")
+    assert [listed.item(row).text() for row in range(listed.count())] == ["Type a name, then press Enter."]
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Return):
+        QTest.keyClick(field, key)
+    assert QApplication.activePopupWidget() is popup
+    assert names(project) == []
+    QTest.keyClicks(field, "cell")
+    assert [listed.item(row).text() for row in range(listed.count())] == ["New label 'cell'"]
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert names(project) == ["cell"]

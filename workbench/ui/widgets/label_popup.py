@@ -92,6 +92,11 @@ class LabelPopup(QFrame):
             item = QListWidgetItem(theme.icon("mdi6.plus"), f"New label '{name}'")
             item.setData(Qt.ItemDataRole.UserRole, name)
             self._list.addItem(item)
+        if not self._list.count():  # an empty frame says nothing to who sees it first
+            item = QListWidgetItem("Type a name, then press Enter." if self._may_make else "No label is called that.")
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+            self._list.addItem(item)
+            return
         self._list.setCurrentRow(0)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -111,7 +116,7 @@ class LabelPopup(QFrame):
 
     @Slot(QListWidgetItem)
     def _take(self, item: QListWidgetItem | None) -> None:
-        if item is None:
+        if item is None or not item.flags() & Qt.ItemFlag.ItemIsEnabled:
             return
         value = item.data(Qt.ItemDataRole.UserRole)
         self._answered = True
