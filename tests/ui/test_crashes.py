@@ -81,7 +81,7 @@ def run(how: str, *project: Path) -> tuple[int, dict[str, object]]:
     ("how", "ended", "why"),
     [
         ("abort", -signal.SIGABRT, "Aborted"),
-        ("kill", -signal.SIGKILL, "it was ended from outside, or the machine stopped"),
+        ("kill", -signal.SIGKILL, "it was killed, or the machine stopped"),
     ],
 )
 def test_after_a_crash_the_next_start_says_so_and_shows_the_same_image(
@@ -98,7 +98,7 @@ def test_after_a_crash_the_next_start_says_so_and_shows_the_same_image(
     told = seen["told"]
     assert isinstance(told, list)
     assert len(told) == 1
-    assert f": {why}. Your edits are on disk; Help > Log tells more." in told[0]
+    assert f": {why}. Your edits are on disk; Help > Log has details." in told[0]
     code, seen = run("")
     assert (code, seen) == (0, {"project": "", "image": "", "told": []}), "that start ended by itself"
 

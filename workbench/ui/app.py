@@ -288,5 +288,5 @@ class _Told:
         log.error("Not caught", exc_info=(kind, error, trace))
         self._window.session.message.emit(
             "error",
-            f"Something went wrong inside Workbench ({kind.__name__}). Your edits are on disk; Help > Log tells more.",
+            f"Something went wrong inside Workbench ({kind.__name__}). Your edits are on disk; Help > Log has details.",
         )

@@ -52,11 +52,11 @@ class Crash:
 
     @property
     def sentence(self) -> str:
-        why = self.reason or "it was ended from outside, or the machine stopped"
+        why = self.reason or "it was killed, or the machine stopped"
         resume = f" {self.training} was interrupted: Resume on the Train page goes on with it." if self.training else ""
         return (
-            f"Workbench did not end by itself on {self.when.day} {self.when:%B, %H:%M}: {why}."
-            f" Your edits are on disk; Help > Log tells more.{resume}"
+            f"Workbench ended unexpectedly on {self.when.day} {self.when:%B, %H:%M}: {why}."
+            f" Your edits are on disk; Help > Log has details.{resume}"
         )
 
 

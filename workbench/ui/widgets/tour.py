@@ -34,20 +34,21 @@ STEPS = (
     Step("data", ("rail",), "Six pages",
          "They are in the order of the work. {page-data} to {page-export} switch between them."),
     Step("data", ("gallery", "empty-step"), "Data: your images",
-         "Choose one here and it is the current one on every page. Enter opens it for labelling."),
+         "The one you choose here is the current image on every page. Enter opens it for labelling."),
     Step("data", ("button-import-labels",), "Labels you already have",
-         "Bring in labels from other programs here, in eleven formats. You first see what it would do."),
+         "Import labels from other programs here, in eleven formats. You see what would happen before anything is"
+         " changed."),
     Step("label", ("canvas",), "Label: draw",
          "Press {draw} and drag. A box is on disk when you let go of the mouse; {undo} takes it back."
          " {done} goes to the next image."),
     Step("label", ("button-suggest",), "Let a detector help",
          "With a trained run, {suggest} shows its suggestions; Enter takes the marked one."),
     Step("anchors", ("anchors-plot", "anchors-empty-button"), "Anchors: sizes",
-         "The sizes of your boxes, grouped step by step; {anchors-play} plays it. {anchors-use} uses the result in"
-         " training."),
+         "The sizes of your boxes, grouped step by step. {anchors-play} plays it again, {anchors-use} uses the result"
+         " in training."),
     Step("train", ("train-start", "train-empty-button", "train-loading"), "Train",
-         "Choose a recipe and a detector, then {start-training}: do it now if you like, the tour goes on meanwhile."
-         " The bottom line has time left, Pause and Stop on every page."),
+         "Choose a recipe and a detector, then press {start-training}. You can do it now: the tour goes on meanwhile."
+         " On every page, the bottom line shows the time left, Pause and Stop."),
     Step("inspect", ("inspect-confidence-slider", "inspect-empty-button"), "Inspect: what it finds",
          "Once a run is trained, two sliders decide what counts as found; pictures, numbers, curves follow at once."),
     Step("export", ("export-start", "export-empty-button"), "Export",
