@@ -22,7 +22,7 @@ class Meter:
 
     def __init__(self, plan: Plan, device: torch.device) -> None:
         self.plan, self.device = plan, device
-        self._began = time.monotonic()
+        self._began = time.perf_counter()
         self._first_step = 0
         self._process = psutil.Process()
         self._cores = machine.cores()
@@ -37,11 +37,11 @@ class Meter:
 
     def rest(self) -> None:
         """Leave out the time since the last step: what is measured next starts now."""
-        self._since, self._worked = time.monotonic(), time.process_time()
+        self._since, self._worked = time.perf_counter(), time.process_time()
 
     def go_on(self) -> None:
         """End a pause, which does not count in the estimate of the time left."""
-        self._began += time.monotonic() - self._since
+        self._began += time.perf_counter() - self._since
         self.rest()
 
     def add(self, terms: dict[str, float], rate: float, gradient_norm: float = math.nan) -> None:
@@ -53,12 +53,12 @@ class Meter:
 
     @property
     def due(self) -> bool:
-        return time.monotonic() - self._since >= REPORT_EVERY
+        return time.perf_counter() - self._since >= REPORT_EVERY
 
     def progress(self, done: int) -> Progress:
         """The report after `done` steps; starts a new interval."""
         terms = {name: total / max(self._steps, 1) for name, total in self._sums.items()}
-        now = time.monotonic()
+        now = time.perf_counter()
         self._take_speed(now - self._since)
         per_step = (now - self._began) / max(done - self._first_step, 1)  # with evaluations
         report = Progress(
