@@ -1,17 +1,17 @@
 """Finds the anchors that fit a project's boxes: k-means on box sizes with 1 - IoU as the distance, step by step.
 
 Redmon and Farhadi, "YOLO9000: Better, Faster, Stronger", 2016 (arXiv 1612.08242), section 2, "Dimension Clusters".
-There a centre moves to the mean of its boxes; that costs three points of mean IoU against the median (measured over
-ten samples of COCO), because the objective is nearly one of absolute distances in log size. `update="mean"` is the
-paper's, the default is the median, each box weighted by how much its IoU would change: that stands still only where
-the mean IoU does.
+In the paper a centre moves to the mean of its boxes; that costs three points of mean IoU compared to the median
+(measured over ten samples of COCO), because the objective is nearly a sum of absolute distances in log size.
+`update="mean"` is the paper's rule; the default is the median with each box weighted by how much its IoU would
+change, which stops only where the mean IoU does.
 
 n boxes, m rows of a pool (distinct sizes, or cells of a histogram of log sizes when there are many), k anchors. A size
 is (width, height) in pixels of the network input. IoU is that of two rectangles with a common corner.
 
 pool.py -> starts.py -> climb.py -> search.py -> clustering.py (steps, curve), refit.py (follows edits), genetic.py;
-steps.py judges any anchors, sizes.py reads a project, levels.py knows what goes where, published.py and texts.py are
-sets of others and ways out.
+steps.py rates any anchors, sizes.py reads a project, levels.py assigns boxes to levels, published.py holds other
+people's sets, and texts.py writes anchors as text.
 """
 
 from workbench.anchors.cells import Sharing, centres_of, meeting, places_of, sharing

@@ -1,4 +1,4 @@
-"""How many boxes have their centre in a cell with another's: a grid whose cells learn one box each loses them."""
+"""How many boxes share a cell with another box's centre: where each cell learns one box, the others are lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def centres_of(snapshot: Snapshot, rows: NDArray[np.int64], px: int, resize: str
 def sharing(
     images: NDArray[np.int64], centres: NDArray[np.float64], cell: float, kinds: NDArray[np.int64] | None = None
 ) -> Sharing:
-    """Of centres (n, 2) in `images` (n,) with cells of `cell` pixels. `kinds` (n,): only those of one kind meet."""
+    """For centres (n, 2) in `images` (n,), cells of `cell` pixels. `kinds` (n,): only centres of one kind can meet."""
     places = places_of(images, centres, cell, kinds)
     counts = np.bincount(places)
     return Sharing(len(places), int(counts[counts > 1].sum()), int((counts - 1).sum()))
@@ -43,7 +43,7 @@ def sharing(
 def places_of(
     images: NDArray[np.int64], centres: NDArray[np.float64], cell: float, kinds: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
-    """(n,) the number of the cell (and kind) of each centre, as `sharing` counts them: from 0 on, none is left out."""
+    """(n,) the number of each centre's cell (and kind), as `sharing` counts them: consecutive from 0."""
     places = [images, *np.floor(centres / cell).astype(np.int64).T]
     keys = np.column_stack(places if kinds is None else [*places, kinds])
     if not len(keys):

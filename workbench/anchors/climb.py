@@ -1,4 +1,4 @@
-"""The moves of k-means, several starts at once: each box to its best centre, each centre to the middle of its boxes.
+"""The moves of k-means, for several starts at once: boxes go to their best centre, centres to the middle of theirs.
 
 R starts, m rows of a pool, k centres. Assignment is computed in single precision (the choice between two centres that
 fit a box equally well changes nothing), the sums that decide whether a move is taken in double.
@@ -18,13 +18,13 @@ Update = Literal["median", "mean"]
 UPDATES: tuple[Update, ...] = get_args(Update)
 MOST_STEPS = 300  # moving to the mean may go in circles
 STILL = 1e-4  # px: a centre that moves less stands still
-SHARES = (1.0, 0.5, 0.125)  # of the way to the median: the one that the boxes like best is taken; none: unasked
-_BLOCK = 1 << 15  # IoUs at a time: they stay in the cache
+SHARES = (1.0, 0.5, 0.125)  # of the way to the median: the best one is taken; empty: go all the way, untested
+_BLOCK = 1 << 15  # IoUs at a time, so that they stay in the cache
 
 
 class _Held(NamedTuple):
-    """Rows with their centres: `label` (R, m) among the R k of all starts, `overlap` and `union` (R, m) px^2, and
-    `quality` (R k,), the IoUs of each centre's boxes summed."""
+    """Rows and their centres: `label` (R, m) indexes the R k centres of all starts, `overlap` and `union` (R, m) are in
+    px^2, `quality` (R k,) is the sum of the IoUs of each centre's boxes."""
 
     label: Numbers
     overlap: Doubles
@@ -34,9 +34,9 @@ class _Held(NamedTuple):
 
 @dataclass
 class Climb:
-    """All the starts' ways up: `path[i]` (R, k, 2) are the centres after i moves, `reached` (R,) their mean IoU.
+    """The climb from every start: `path[i]` (R, k, 2) are the centres after i moves, `reached` (R,) their mean IoU.
 
-    The centres of a start stay in the order in which they began.
+    The centres of a start keep their initial order.
     """
 
     pool: Pool
@@ -54,7 +54,7 @@ class Climb:
         self._area = self._width * self._height
 
     def run(self, most: int = MOST_STEPS, gain: float = 0.0) -> Climb:
-        """Until no centre moves, or until a move wins no more than `gain` of mean IoU, or `most` moves."""
+        """Move until no centre moves, until a move gains no more than `gain` of mean IoU, or `most` times."""
         centres = self.centres.copy()  # of the starts that still move
         alive = np.arange(len(centres))
         self.reached = np.zeros(len(centres))
@@ -78,9 +78,9 @@ class Climb:
         return self
 
     def _filled(self, centres: Doubles) -> Numbers:
-        """(R, m) the best centre of each row. A centre without one is put, in place, where the worst served row is.
+        """(R, m) the best centre of each row. A centre without rows is moved (in place) to the row with the lowest IoU.
 
-        Which only raises the mean IoU.
+        This can only raise the mean IoU.
         """
         label = self._nearest(centres)
         count, k, _ = centres.shape
@@ -109,7 +109,7 @@ class Climb:
         return moved.reshape(centres.shape)
 
     def _means(self, label: Numbers, centres: Doubles) -> Doubles:
-        """(R, k, 2) the mean of each centre's boxes; a centre without boxes stays."""
+        """(R, k, 2) the mean of each centre's boxes; a centre without boxes stays where it is."""
         count, size = len(centres), centres.size // 2
         boxes, *sums = (
             np.bincount(label.ravel(), np.tile(values, count), size)
@@ -122,9 +122,9 @@ class Climb:
     def _targets(self, centres: Doubles, held: _Held) -> Doubles:
         """(R, k, 2) the median of each centre's boxes, each weighted by how fast its IoU changes with the centre.
 
-        That speed, with the logarithm of the centre's width, is I a / U^2 while the centre is the narrower one and
-        I c / U^2 while it is the wider: I = intersection, U = union, a = area of the box, c = of the centre. So the
-        centre stands still only where the mean IoU does.
+        With respect to the log of the centre's width, that rate is I a / U^2 while the centre is narrower than the box
+        and I c / U^2 while it is wider: I = intersection, U = union, a = area of the box, c = of the centre. So the
+        centre stops only where the mean IoU does.
         """
         flat, label = centres.reshape(-1, 2), held.label
         slope = held.overlap * self.pool.weights
@@ -147,7 +147,7 @@ class Climb:
         return target.reshape(centres.shape)
 
     def _nearest(self, centres: Doubles) -> Numbers:
-        """(R, m) the centre with the highest IoU, the first of equals."""
+        """(R, m) the centre with the highest IoU; the first one on ties."""
         count, k, _ = centres.shape
         w, h = centres.astype(np.float32).transpose(2, 0, 1)[..., None]
         areas = w * h  # (R, k, 1)
@@ -162,7 +162,7 @@ class Climb:
         return nearest
 
     def _held(self, centres: Doubles, label: Numbers) -> _Held:
-        """Each row with the centre of its `label` (R, m), counted through the centres of all starts."""
+        """Each row with the centre of its `label` (R, m), an index over the centres of all starts."""
         w, h = centres.reshape(-1, 2).T.copy().take(label, axis=1)
         width, height = self._sides
         overlap = np.minimum(width, w)

@@ -1,4 +1,4 @@
-"""K-means step by step, its end alone, and how well each number of anchors does."""
+"""K-means step by step, its result alone, and how well each number of anchors does."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ CURVE_RESTARTS = 4
 def kmeans(
     sizes: Pool | ArrayLike, k: int, seed: int = 0, *, update: Update = "median", restarts: int = RESTARTS
 ) -> Iterator[Step]:
-    """The steps of the best of `restarts` starts, the others being run unseen. Same seed, same steps.
+    """The steps of the best of `restarts` starts; the others run unseen. Same seed, same steps.
 
-    With update "median" the mean IoU never falls from one step to the next; in a later step a centre may have been put
-    elsewhere. With "mean", the paper's, it is k-means alone. No cluster is ever empty.
+    With update "median" the mean IoU never falls from one step to the next; in a later step a centre may have jumped
+    elsewhere. With "mean", the paper's rule, it is plain k-means. No cluster is ever empty.
     WorkbenchError when there are fewer than `k` distinct sizes.
     """
     pool = _whole(sizes)
@@ -50,9 +50,9 @@ def best(
 
 
 def curve(sizes: Pool | ArrayLike, most: int = 15, seed: int = 0, update: Update = "median") -> Iterator[Step]:
-    """The best of some starts for each number of anchors from 1 to `most`, or to the number of distinct sizes.
+    """The best of several starts for each number of anchors from 1 to `most`, or to the number of distinct sizes.
 
-    With "median" the mean IoU never falls: the anchors before, and one more on the worst served boxes, are a start.
+    With "median" the mean IoU never falls: one start is the previous anchors plus one on the worst-fitted boxes.
     """
     pool = sizes if isinstance(sizes, Pool) else Pool.of(sizes)
     before: Doubles | None = None
@@ -76,13 +76,13 @@ def _whole(sizes: Pool | ArrayLike) -> Pool:
 
 
 def _last(sizes: Pool | ArrayLike, pool: Pool, found: Found, before: Step | None) -> Step:
-    """Judged on every box where the pool's rows are cells."""
+    """The last step, rated on every box where the pool's rows are histogram cells."""
     moved = 0.0 if before is None else float(np.abs(found.centres - before.centres).max())
     given = pool if isinstance(sizes, Pool) or not pool.bin else rows_of(sizes)
     return judged(given, found.centres, before.iteration + 1 if before else 0, moved)
 
 
 def _one_more(pool: Pool, centres: Doubles) -> Doubles:
-    """(k + 1, 2): with the row that loses most."""
+    """(k + 1, 2): `centres` and the row that loses most."""
     quality = answer(pool.sizes, centres)[1]
     return np.concatenate([centres, pool.sizes[[int((pool.weights * (1 - quality)).argmax())]]])

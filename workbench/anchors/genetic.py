@@ -1,8 +1,8 @@
-"""Anchors by chance: small random changes, of which the better ones stay; as a second stage after k-means.
+"""Genetic refinement of anchors: small random changes, keeping those that help; a second stage after k-means.
 
-The idea is that of the evolution of anchors in Ultralytics' YOLOv5 (2020), as its documentation tells it: every
-generation multiplies the sides by random factors and keeps what has the higher fitness. Nothing of its code is here,
-and the fitness is another: the mean IoU, which k-means raises too, in place of a ratio of sides.
+The idea is the anchor evolution of Ultralytics' YOLOv5 (2020), as its documentation describes it: every generation
+multiplies the sides by random factors and keeps the result if its fitness is higher. None of its code is used, and
+the fitness is different: the mean IoU, as in k-means, instead of a ratio of sides.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from workbench.anchors.overlap import rows_of
 from workbench.anchors.pool import Pool, pool_of
 from workbench.anchors.steps import Step, by_area, judged
 
-CHANCE = 0.5  # of each side to change in a generation
-SPREADS = (0.01, 0.1)  # of the logarithm of a side: drawn between these, as what helps grows finer
+CHANCE = 0.5  # that a side changes in a generation
+SPREADS = (0.01, 0.1)  # of the logarithm of a side: drawn from this range, because smaller changes help later
 
 
 def refine(given: Pool | ArrayLike, centres: ArrayLike, seed: int = 0, generations: int = 1000) -> Iterator[Step]:
-    """A step for each generation that was better, its `iteration` the generation's number, and one at the end.
+    """A step for each generation that was better (`iteration` is the generation's number), and one at the end.
 
     Same seed, same steps; the mean IoU only rises.
     """

@@ -15,7 +15,7 @@ NO_LEVEL = -1
 
 
 def by_level(sizes: ArrayLike, centres: ArrayLike, masks: Masks) -> Numbers:
-    """(n,) the level of each size's best anchor; NO_LEVEL where no level uses that anchor, so nothing learns the box.
+    """(n,) the level of each size's best anchor; NO_LEVEL where no level uses that anchor, so the box is not learnt.
 
     `masks[i]` are the anchors that level i uses, numbered by ascending area, as detectors.AnchorNeed has them. An
     anchor that several levels use counts for the first; `level_shares` counts it for each.
@@ -34,5 +34,5 @@ def level_shares(sizes: ArrayLike, centres: ArrayLike, masks: Masks) -> Doubles:
 
 
 def smaller_than_cell(sizes: ArrayLike, stride: float) -> NDArray[np.bool_]:
-    """(n,) sizes that are narrower and lower than a cell of `stride` pixels: neighbours may then share one."""
+    """(n,) sizes that are narrower and lower than a cell of `stride` pixels: neighbours may share a cell."""
     return np.asarray((rows_of(sizes) < stride).all(axis=1))

@@ -1,4 +1,4 @@
-"""IoU of sizes: of two rectangles with a common corner, as the YOLOv2 paper compares a box with an anchor."""
+"""IoU of sizes, i.e. of two rectangles with a common corner, as the YOLOv2 paper compares a box with an anchor."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 Doubles = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
-RECALL_IOU = 0.5  # a box is within reach of an anchor above this IoU
-RATIO = 4.0  # or, as current trainers count, while neither side is this many times that of the anchor
+RECALL_IOU = 0.5  # above this IoU an anchor covers a box
+RATIO = 4.0  # or, as current trainers count, if neither side differs from the anchor's by this factor
 _CHUNK = 65_536  # sizes per IoU matrix: a few MB
 
 
 def weighted(weights: NDArray[Any], values: NDArray[Any]) -> Doubles:
-    """(m,), (..., m) -> (...) weighted sums. Not by BLAS, whose second thread spins on for milliseconds after each."""
+    """(m,), (..., m) -> (...) weighted sums. Without BLAS: its second thread spins for milliseconds after each call."""
     return np.asarray(np.einsum("m,...m->...", weights, values))
 
 
@@ -74,12 +74,12 @@ def ratios(sizes: ArrayLike, centres: ArrayLike) -> Doubles:
 
 
 def assign(sizes: ArrayLike, centres: ArrayLike) -> Numbers:
-    """(n,) the centre with the highest IoU for each size, the first of equals."""
+    """(n,) the centre with the highest IoU for each size; the first one on ties."""
     return answer(sizes, centres)[0]
 
 
 def mean_iou(sizes: ArrayLike, centres: ArrayLike) -> float:
-    """Mean over the sizes of the IoU with their best centre; NaN without sizes."""
+    """Mean over the sizes of the IoU with the best centre; NaN without sizes."""
     found = answer(sizes, centres)[1]
     return float(found.mean()) if len(found) else math.nan
 

@@ -1,6 +1,6 @@
 """A picture of anchors without a window: boxes by size in the colour of their anchor, the anchors, the curve over k.
 
-Pillow only; imported by whoever draws, so that computing anchors needs it not.
+Pillow only; imported only where a picture is drawn, so that computing anchors does not need it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from workbench.core.words import percent
 WIDTH, HEIGHT = 1500, 820  # px
 DENSE = 20_000  # boxes: more are drawn as a density, fewer as dots
 _PAPER, _INK, _MUTED, _GRID = "#ffffff", "#1f2328", "#59636e", "#e4e7eb"
-FEW = 0.002  # of the boxes at either end may lie beyond the frame
+FEW = 0.002  # share of the boxes at either end that may lie beyond the frame
 _MOST_RECTANGLES = 50
 
 
 class _Axes:
-    """A frame in the picture and the way from values to pixels."""
+    """A frame in the picture and the mapping from values to pixels."""
 
     def __init__(
         self, box: tuple[int, int, int, int], x: tuple[float, float], y: tuple[float, float], log: bool
@@ -76,7 +76,7 @@ def draw_plot(
     others: Mapping[str, ArrayLike] | None = None,
     what: str = "boxes",
 ) -> None:
-    """Write a PNG into a folder that is there.
+    """Write a PNG into an existing folder.
 
     sizes (n, 2) in network pixels; `curve` is clustering's; `others` are further sets by name.
     """
@@ -129,7 +129,7 @@ def _scatter(
 
 
 def _beyond(sizes: Doubles) -> str:
-    """Which are not in the frame: the farthest of them."""
+    """A remark on the boxes outside the frame, with the farthest of them."""
     if not len(sizes):
         return ""
     area = sizes.prod(axis=1)
@@ -156,7 +156,7 @@ def _crosses(draw: ImageDraw.ImageDraw, across: Doubles, down: Doubles) -> None:
 
 
 def _paint(image: Image.Image, across: Doubles, down: Doubles, nearest: NDArray[np.int64], *, dots: bool) -> None:
-    """Dots that let each other through, or, of very many boxes, pixels as dark as they have boxes."""
+    """Translucent dots or, for very many boxes, pixels shaded by the number of boxes."""
     pixels = np.asarray(image, np.float32).copy()
     columns, rows = np.rint(across).astype(int), np.rint(down).astype(int)
     reach = range(-2, 3) if dots else range(2)
@@ -232,7 +232,7 @@ def _rectangles(draw: ImageDraw.ImageDraw, centres: Doubles) -> None:
 
 
 def _mark(draw: ImageDraw.ImageDraw, x: float, y: float, kind: int) -> None:
-    """Of another set: a diamond, square, circle or triangle without a filling."""
+    """The mark of another set: an outlined diamond, square, circle or triangle."""
     reach = 7
     shapes = (
         [(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)],
@@ -245,7 +245,7 @@ def _mark(draw: ImageDraw.ImageDraw, x: float, y: float, kind: int) -> None:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times the powers of ten between two sizes; all whole ones where the span is short."""
+    """1, 2 and 5 times the powers of ten between two sizes; all whole numbers where the range is short."""
     ticks = [m * 10.0**p for p in range(-3, 6) for m in (1, 2, 5) if low <= m * 10.0**p <= high]
     if len(ticks) >= 3:
         return ticks

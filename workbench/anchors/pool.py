@@ -1,4 +1,4 @@
-"""The boxes' sizes as few weighted rows: the distinct sizes, or the cells of a histogram of log sizes.
+"""The boxes' sizes as a few weighted rows: the distinct sizes, or the cells of a histogram of log sizes.
 
 Fitting then costs the same for ten thousand boxes and for ten million, and an edited box touches one row.
 """
@@ -17,19 +17,19 @@ from workbench.errors import WorkbenchError
 
 EXACT = 4_096  # distinct sizes up to which every one is kept
 BINS = 128  # per axis over the range of the sizes: at most 0.01 points of mean IoU from the exact sizes
-FEWEST_CELLS = 512  # a histogram with fewer says too little: then the distinct sizes after all
-MOST_EXACT = 2 * EXACT  # by edits; then it is counted anew
+FEWEST_CELLS = 512  # a histogram with fewer is too coarse: the distinct sizes are used instead
+MOST_EXACT = 2 * EXACT  # to which edits may bring it before it is recounted
 _CHUNK = 1 << 18
-_ROW = 1 << 20  # cells per row of the numbering: the grid has no border that an edited box could cross
+_ROW = 1 << 20  # cells per row in the numbering: far more than any edited box can reach
 
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """m rows, each with how many boxes it stands for and the sums of their widths and heights.
+    """m rows, each with the number of boxes it stands for and the sums of their widths and heights.
 
-    `keys` (m,) are sorted and say which row a size belongs to: the size itself as a complex number, or, where `bin` is
-    above 0, the number of its cell of a grid with that step in the logarithm of either side. Frozen: an edit gives
-    another pool.
+    `keys` (m,) are sorted and say which row a size belongs to: the size itself as a complex number or, where `bin` is
+    above 0, the number of its cell in a grid with that step in the logarithm of either side. Frozen: an edit returns a
+    new pool.
     """
 
     keys: NDArray[np.generic]
@@ -43,9 +43,9 @@ class Pool:
         rows = rows_of(sizes)
         usable = is_usable(rows)
         rows = rows if usable.all() else rows[usable]
-        some = rows[: 16 * exact]  # no need to sort all of them, nor to sort pairs
+        some = rows[: 16 * exact]  # a sample is enough, and complex numbers sort faster than pairs
         if len(some) > exact and len(np.unique(some[:, 0] + math.pi * some[:, 1])) > exact:
-            for finer in (1, 4, 16):  # boxes of one width or height lie on a line of the grid
+            for finer in (1, 4, 16):  # boxes that share one width or height fill only a line of the grid
                 pool = _histogram(rows, _step(rows, bins * finer))
                 if len(pool.keys) >= FEWEST_CELLS:
                     return pool
@@ -53,12 +53,12 @@ class Pool:
         return pool.binned(bins) if len(pool.keys) > exact else pool
 
     def binned(self, bins: int) -> Pool:
-        """Its rows put into a coarser histogram; itself if that would have too few cells."""
+        """The same rows in a coarser histogram; the pool itself if that would have too few cells."""
         pool = _histogram(self.sizes, _step(self.sizes, bins), self.sums, self.weights)
         return pool if len(pool.keys) >= min(FEWEST_CELLS, bins * bins // 8) else self
 
     def replaced(self, removed: ArrayLike, added: ArrayLike) -> Pool:
-        """Without the sizes `removed` (r, 2) and with `added` (a, 2): work for r + a boxes and a copy of the rows.
+        """Without the sizes `removed` (r, 2) and with `added` (a, 2). Costs r + a boxes and a copy of the rows.
 
         WorkbenchError if a removed one was not in it.
         """
@@ -74,7 +74,7 @@ class Pool:
         at = np.asarray(np.searchsorted(self.keys, keys))
         known = np.isin(keys, self.keys[np.minimum(at, len(self.keys) - 1)]) if len(self.keys) else at < 0
         if (weights[~known] < 0).any() or (self.weights[at[known]] + weights[known] < 0).any():
-            raise WorkbenchError("A box that was changed is not among those that the anchors were computed from.")
+            raise WorkbenchError("A box that was changed is not among those the anchors were computed from.")
         all_keys, all_weights, all_sums = self.keys, self.weights.copy(), self.sums.copy()
         all_weights[at[known]] += weights[known]
         all_sums[at[known]] += sums[known]
@@ -87,7 +87,7 @@ class Pool:
         if empty.any():
             all_keys, all_weights, all_sums = all_keys[~empty], all_weights[~empty], all_sums[~empty]
         pool = Pool(all_keys, all_weights, all_sums, self.bin)
-        if self.bin and all_keys is self.keys:  # means that moved within their cells hardly change places
+        if self.bin and all_keys is self.keys:  # means that moved within their cells hardly change the order
             pool.__dict__["orders"] = self.orders
         return pool.binned(BINS) if not self.bin and len(pool.keys) > MOST_EXACT else pool
 
@@ -96,7 +96,7 @@ class Pool:
 
     @cached_property
     def sizes(self) -> Doubles:
-        """(m, 2) the rows' sizes: of a cell the mean of its boxes."""
+        """(m, 2) the rows' sizes; for a cell, the mean of its boxes."""
         if self.bin:
             return self.sums / self.weights[:, None]
         return np.column_stack([self.keys.real, self.keys.imag])
@@ -128,7 +128,7 @@ def pool_of(given: Pool | ArrayLike) -> Pool:
 
 
 def _step(sizes: Doubles, bins: int) -> float:
-    """Of the logarithm, so that the longer of the two ranges has that many bins."""
+    """The step in the logarithm at which the longer of the two ranges has that many bins."""
     if not len(sizes):
         return 1.0
     width, height = sizes.T.copy()  # reducing long rows is many times faster than reducing pairs
@@ -144,13 +144,13 @@ def _cells(sizes: Doubles, step: float) -> NDArray[np.int64]:
 
 
 def _counted(rows: Doubles) -> Pool:
-    """Equal sizes put together; complex numbers sort by real, then imaginary part."""
+    """Equal sizes merged; complex numbers sort by real, then imaginary part."""
     keys, weights = np.unique(rows[:, 0] + 1j * rows[:, 1], return_counts=True)
     return Pool(keys, weights.astype(np.float64), weights[:, None] * np.column_stack([keys.real, keys.imag]))
 
 
 def _histogram(sizes: Doubles, step: float, sums: Doubles | None = None, weights: Doubles | None = None) -> Pool:
-    """Sizes of the same cell put together; by a dense grid, as sorting ten million takes a second."""
+    """Sizes in the same cell merged; with a dense grid, because sorting ten million takes a second."""
     width, height = sizes.T.copy()
     low = np.floor(np.log([width.min(), height.min()]) / step).astype(np.int64) - 1
     high = np.floor(np.log([width.max(), height.max()]) / step).astype(np.int64) + 2

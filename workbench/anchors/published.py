@@ -1,4 +1,4 @@
-"""The anchors that authors of detectors published, to compare one's own with."""
+"""The anchors that authors of detectors published, for comparison with one's own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 Sizes = tuple[tuple[float, float], ...]
-V2_CELL = 32  # px: YOLOv2's files have anchors in cells of its one level
+V2_CELL = 32  # px: YOLOv2's files give anchors in units of the cells of its one level
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class PublishedSet:
     sizes: Sizes
 
     def at(self, px: int) -> Sizes:
-        """For another input side: they stay the same share of the image."""
+        """The sizes for another input side: the same shares of the image."""
         return tuple((w * px / self.px, h * px / self.px) for w, h in self.sizes)
 
 
 def default_boxes(px: int, scales: Sequence[float], ratios: Sequence[Sequence[int]]) -> Sizes:
-    """SSD's: on map i squares of scale i and of the mean between it and the next, and the former at each ratio."""
+    """SSD's: on map i, squares of scale i and of the geometric mean with the next scale, and scale i at each ratio."""
     found: list[tuple[float, float]] = []
     for scale, following, others in zip(scales, scales[1:], ratios):
         between = math.sqrt(scale * following)
@@ -74,4 +74,4 @@ PUBLISHED: Mapping[str, PublishedSet] = MappingProxyType(
         "ssd300-voc": PublishedSet("SSD300, VOC", _SSD, 300, default_boxes(300, _SSD300_VOC, _SSD300)),
     }
 )
-"""By the name of the detector, and of its other published set; tests/test_anchors_sets.py holds them to these."""
+"""By the name of the detector or of its other published set; tests/test_anchors_sets.py checks the detectors' own."""

@@ -13,18 +13,18 @@ from workbench.anchors.search import RESTARTS, check, coarse_of, search, transpl
 from workbench.anchors.starts import seeds
 from workbench.anchors.steps import Step, by_area, judged
 
-FRESH_SHARE = 0.1  # of the boxes: after so many edits a whole search is made, after so many at once from the start
-_MOVES = 2  # after an edit; what is left is done after the next one
-_GAIN = 1e-6  # of mean IoU: the move that wins less is the last
-_EXPLORERS, _LIFE = 2, 16  # fits that begin anew beside this one, and for how many turns they look for better places
-_BETTER = 5e-5  # of mean IoU: for less no centre jumps
+FRESH_SHARE = 0.1  # of the boxes: after so many edits a full search is made; after so many at once, from new starts
+_MOVES = 2  # after an edit; the rest is done after the next one
+_GAIN = 1e-6  # of mean IoU: a move that gains less is the last
+_EXPLORERS, _LIFE = 2, 16  # fits from fresh starts beside this one, and how many turns each of them gets
+_BETTER = 5e-5  # of mean IoU: a centre does not jump for less
 
 
 class Fit:
-    """The best anchors of a pool of boxes, which follow its edits; `pool` and `step` are those after the last one.
+    """The best anchors of a pool of boxes, kept up with its edits; `pool` and `step` are the state after the last one.
 
-    `refit` after each edit takes milliseconds; `try_elsewhere`, when there is time for it, keeps a thousand edits as
-    good as a fresh start. Not for two threads at once. The same calls in the same order give the same anchors.
+    `refit` after each edit takes milliseconds; `try_elsewhere`, called when there is time, keeps the result after a
+    thousand edits as good as a fresh start's. Not thread-safe. The same calls in the same order give the same anchors.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class Fit:
         """WorkbenchError when there are fewer than `k` distinct sizes."""
         self.k, self.seed, self.update, self.restarts = k, seed, checked(update), restarts
         self.pool = pool_of(sizes)
-        self._tries = 0  # each draws other random numbers
-        self._pending = 0  # boxes changed since all was searched
+        self._tries = 0  # each draws different random numbers
+        self._pending = 0  # boxes changed since the last full search
         self._age = 0  # of the explorers, in turns
         self._explorers = np.zeros((0, k, 2))
         self._fresh(self.pool)
@@ -52,8 +52,8 @@ class Fit:
     def refit(self, removed: ArrayLike, added: ArrayLike) -> Step:
         """The anchors after the sizes `removed` (r, 2) went and `added` (a, 2) came, in pixels.
 
-        They climb on from where they were; many changes at once are a fresh start.
-        WorkbenchError, and nothing changed, if a removed one was not there or fewer than k distinct sizes are left.
+        They climb on from where they were; after many changes at once, from a fresh start.
+        WorkbenchError, and nothing changed, if a removed size was not there or fewer than k distinct sizes are left.
         """
         pool = self.pool.replaced(removed, added)
         check(pool, self.k)
@@ -69,8 +69,8 @@ class Fit:
     def try_elsewhere(self) -> Step:
         """Look for better anchors farther away, a little at each call.
 
-        One of the anchors is tried in another place, and explorers that began from fresh starts go a step of their way;
-        what is better is taken.
+        One of the anchors is tried in another place, and explorers that began from fresh starts go a step further;
+        whatever is better is taken.
         """
         if self.update == "median" and self.k > 1:
             self._tries += 1
@@ -84,7 +84,7 @@ class Fit:
         return self.step
 
     def _challenged(self) -> Doubles:
-        """The centres, or what is better: one of them put elsewhere, or what one of the explorers has found by now."""
+        """The centres or something better: with one of them moved elsewhere, or what an explorer has found by now."""
         pool, centres, reached = self.pool, self.step.centres, self.step.mean_iou
         if self._pending > FRESH_SHARE * len(pool):
             self._pending = 0

@@ -1,8 +1,8 @@
-"""The best of many starts: k-means from each, then single centres put elsewhere for as long as that helps.
+"""The best of many starts: k-means from each, then single centres are moved elsewhere as long as that helps.
 
-Most of it happens on a coarse histogram, and what does best there is finished on the pool itself. Where many boxes
-have exactly the same side, as boxes drawn on small images do, each such side is a little summit of its own, which a
-histogram does not have: then the best few look for other places on the pool too.
+Most of it happens on a coarse histogram, and the best results are finished on the pool itself. Where many boxes have
+exactly the same side, as boxes drawn on small images do, each such side is a small local maximum that a histogram
+does not show: then the best few also try other places on the pool.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from workbench.errors import WorkbenchError
 
 RESTARTS = 8
 COARSE = 48  # bins of the histogram on which starts compete
-_OF_CELLS = 24  # where the pool is a histogram itself: as good there (measured: 10,000 boxes, 6 seeds), and quicker
+_OF_CELLS = 24  # where the pool is itself a histogram: as good (measured: 10,000 boxes, 6 seeds) and faster
 _COARSE_ABOVE = 1_000  # rows; a smaller pool is its own
-_SPOTS = 4  # where a centre could go, of which the best is taken
-_GAIN = 1e-5  # of mean IoU: a move on the coarse histogram that wins less is the last
+_SPOTS = 4  # places tried for a centre, of which the best is taken
+_GAIN = 1e-5  # of mean IoU: a move on the coarse histogram that gains less is the last
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """How long is searched. `first`: moves from the starts, of which the best `chains` go on; each then puts a centre
-    elsewhere `rounds` times, with `moves` after it; at last the best few do so `fine` times on the pool itself.
+    """How long to search. `first`: moves from each start, after which the best `chains` go on. Each then moves a centre
+    elsewhere `rounds` times, with `moves` after each; finally the best few do so `fine` times on the pool itself.
     """
 
     first: int
@@ -44,13 +44,13 @@ class _Plan:
 _SMALL = _Plan(first=30, chains=1_000, rounds=18, moves=6)
 _EXACT = _Plan(first=30, chains=1_000, rounds=10, moves=6, fine=8)
 _CELLS = _Plan(first=4, chains=4, rounds=8, moves=4)
-_BRIEF = _Plan(first=4, chains=4, rounds=2, moves=6)  # for a curve, whose numbers help each other
+_BRIEF = _Plan(first=4, chains=4, rounds=2, moves=6)  # for a curve, where each number of anchors helps the next
 _FINALISTS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The best centres (k, 2), their mean IoU on the pool, and the centres on the way there, first to last."""
+    """The best centres (k, 2), their mean IoU on the pool, and the centres at each step towards them."""
 
     centres: Doubles
     reached: float
@@ -67,7 +67,7 @@ def search(
     brief: bool = False,
     given: Doubles | None = None,
 ) -> Found:
-    """The best of `restarts` starts by k-means++ and of `given` (g, k, 2); with "mean" nothing is put elsewhere.
+    """The best of `restarts` starts by k-means++ and of `given` (g, k, 2); with "mean" no centre is moved elsewhere.
 
     WorkbenchError when there are fewer than `k` distinct sizes.
     """
@@ -89,7 +89,7 @@ def search(
     if len(begun) > chains:
         members = members.only(chains)
     draws = [np.random.default_rng((seed, chain, 1)) for chain in range(len(members.centres))]
-    more = max(k / 9, (k / 9) ** 2)  # the more centres, the more ways to be stuck
+    more = max(k / 9, (k / 9) ** 2)  # the more centres, the more ways to get stuck
     rounds = math.ceil(plan.rounds * more) if k > 1 else 0
     for turn in range(rounds):
         if turn in (rounds // 2, rounds * 3 // 4):
@@ -121,20 +121,20 @@ def coarse_of(pool: Pool, bins: int = COARSE) -> Pool:
 
 
 class _Members:
-    """Sets of centres (R, k, 2), with what they reached (R,) and how each came about."""
+    """Sets of centres (R, k, 2), the mean IoU they reached (R,) and how each came about."""
 
     def __init__(self, centres: Doubles, reached: Doubles, trails: list[list[Doubles]]) -> None:
         self.centres, self.reached, self.trails = centres, reached, trails
 
     def breed(self, pool: Pool, draws: list[np.random.Generator], moves: int) -> None:
-        """One centre of each is put elsewhere, and the result climbs; it takes the place of its origin if better."""
+        """Move one centre of each set elsewhere and climb; the result replaces its origin if it is better."""
         climb = Climb(pool, transplanted(pool, self.centres, draws), shares=()).run(moves, _GAIN)
         for index in np.flatnonzero(climb.reached > self.reached):
             self.centres[index], self.reached[index] = climb.centres[index], climb.reached[index]
             self.trails[index] = [*self.trails[index], climb.centres[index]]
 
     def moved_to(self, pool: Pool, moves: int = 20, gain: float = _GAIN) -> _Members:
-        """The same after climbing on another pool."""
+        """The same sets after climbing on another pool."""
         climb = Climb(pool, self.centres, shares=SHARES[:1] if pool.bin else SHARES).run(moves, gain)
         trails = [[*trail, *(step[i] for step in climb.path)] for i, trail in enumerate(self.trails)]
         return _Members(climb.centres, climb.reached, trails)
@@ -144,7 +144,7 @@ class _Members:
         return _Members(self.centres[order], self.reached[order], [self.trails[index] for index in order])
 
     def cull(self) -> None:
-        """The better half twice."""
+        """Replace the worse half by copies of the better half."""
         order = np.resize(self.best((len(self.reached) + 1) // 2), len(self.reached))
         self.centres, self.reached = self.centres[order], self.reached[order]
         self.trails = [self.trails[index] for index in order]
@@ -154,10 +154,10 @@ class _Members:
 
 
 def transplanted(pool: Pool, centres: Doubles, draws: list[np.random.Generator]) -> Doubles:
-    """(R, k, 2) with one centre of each start put on another row of the pool.
+    """(R, k, 2) with one centre of each start moved to another row of the pool.
 
-    Of a few rows drawn by their 1 - IoU, and of all centres, the pair whose exchange leaves the highest mean IoU:
-    with the best and the second best IoU of each row at hand, a row costs as much as a centre in an assignment.
+    Among a few rows drawn by their 1 - IoU and all centres, the pair whose exchange leaves the highest mean IoU: with
+    the best and second-best IoU of each row at hand, trying a row costs as much as assigning boxes to one centre.
     """
     count, k, _ = centres.shape
     width, height = pool.sides.astype(np.float32)
@@ -181,7 +181,7 @@ def transplanted(pool: Pool, centres: Doubles, draws: list[np.random.Generator])
     spots = np.minimum(spots, len(area) - 1)  # (R, s)
     iou = overlaps(pool.sizes[spots])
     kept = np.maximum(iou, best)
-    change = weights * (np.maximum(iou, second) - kept)  # where the row's own centre goes
+    change = weights * (np.maximum(iou, second) - kept)  # where the row's own centre is the one removed
     place = nearest + k * np.arange(count * _SPOTS).reshape(count, _SPOTS, 1)
     lost = np.bincount(place.ravel(), change.ravel(), count * _SPOTS * k)
     won = weighted(weights, kept).reshape(count, _SPOTS, 1) + lost.reshape(count, _SPOTS, k)

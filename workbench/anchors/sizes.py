@@ -10,16 +10,16 @@ from workbench.anchors.overlap import Doubles, Numbers, is_usable
 from workbench.core.project import AnchorSet, Snapshot, Split
 from workbench.core.resize import scales_and_offsets
 
-QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # the middles of five equal parts of what augmentation draws
-LEAST_VISIBLE = 0.25  # of a box's area: with less left it is neither object nor background to training
-LEAST_SIDE = 2.0  # network pixels of a box's visible part, likewise
+QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # the middles of five equal parts of the distribution augmentation draws from
+LEAST_VISIBLE = 0.25  # of a box's area: if less is visible, training treats it as neither object nor background
+LEAST_SIDE = 2.0  # network pixels, for a side of a box's visible part: likewise
 
 
 def sizes_of(snapshot: Snapshot, px: int, resize: str = "stretch", scale: float = 0.0) -> Doubles:
     """(n, 2) widths and heights of the snapshot's boxes in pixels of a square network input of side `px`.
 
-    They are cut at the border of their image, as training cuts them. Left out: crowd regions, boxes without area, and
-    boxes of images whose size is not known. With `scale`, see `sizes_and_rows`.
+    They are cut at the border of their image, as in training. Left out: crowd regions, boxes without area, and boxes of
+    images whose size is not known. For `scale`, see `sizes_and_rows`.
     """
     return sizes_and_rows(snapshot, px, resize, scale)[0]
 
@@ -27,11 +27,11 @@ def sizes_of(snapshot: Snapshot, px: int, resize: str = "stretch", scale: float 
 def sizes_and_rows(snapshot: Snapshot, px: int, resize: str = "stretch", scale: float = 0.0) -> tuple[Doubles, Numbers]:
     """`sizes_of`, and (n,) the row of each in snapshot.boxes.
 
-    `scale` is training's setting of that name: images are enlarged (1 + scale) ** u times about their middle, u even
-    between -1 and 1. A box is then a range of sizes, for which it is given five times, at the QUANTILES of u, its row
-    repeated: a box counts as five, so shares and means are those of boxes and counts are five times theirs. What an
-    enlarged image loses at its border is cut off, and a box of which training would learn nothing at that scale
-    (less than LEAST_VISIBLE is seen, or a side is below LEAST_SIDE) is not given at that scale.
+    `scale` is training's setting of that name: images are enlarged (1 + scale) ** u times about their centre, with u
+    uniform between -1 and 1. A box then has a range of sizes, so it is returned five times, at the QUANTILES of u, with
+    its row repeated: shares and means are those of boxes, and counts are five times theirs. What an enlarged image
+    loses at its border is cut off, and a box from which training would learn nothing at a scale (less than
+    LEAST_VISIBLE is visible, or a side is below LEAST_SIDE) is left out at that scale.
     """
     pictures = np.array([(image.width, image.height) for image in snapshot.images], np.float64).reshape(-1, 2)
     by_image = scales_and_offsets(pictures, px, resize)[0]
@@ -42,7 +42,7 @@ def sizes_and_rows(snapshot: Snapshot, px: int, resize: str = "stretch", scale: 
     if scale == 0:
         rows = np.flatnonzero(usable)
         return sizes[rows], rows
-    middles = (low + high - whole) / 2 * scales  # (boxes, 2) px from the middle
+    middles = (low + high - whole) / 2 * scales  # (boxes, 2) px from the image's centre
     seen = np.stack([_seen(sizes, middles, (1 + scale) ** (2 * share - 1), px) for share in QUANTILES], axis=1)
     kept = usable[:, None] & (seen > 0).all(axis=2)
     rows = np.repeat(np.arange(len(sizes)), kept.sum(axis=1))
@@ -50,7 +50,7 @@ def sizes_and_rows(snapshot: Snapshot, px: int, resize: str = "stretch", scale: 
 
 
 def _seen(sizes: Doubles, middles: Doubles, zoom: float, px: int) -> Doubles:
-    """(n, 2) px that are seen of boxes around `middles` when all is enlarged; 0 where it is too little."""
+    """(n, 2) px visible of boxes centred at `middles` after enlarging by `zoom`; 0 where it is too little."""
     low, high = zoom * (middles - sizes / 2), zoom * (middles + sizes / 2)
     cut = np.minimum(high, px / 2) - np.maximum(low, -px / 2)
     enough = (cut >= LEAST_SIDE).all(axis=1) & (cut.prod(axis=1) >= LEAST_VISIBLE * (zoom * sizes).prod(axis=1))
@@ -58,12 +58,12 @@ def _seen(sizes: Doubles, middles: Doubles, zoom: float, px: int) -> Doubles:
 
 
 def trained(snapshot: Snapshot) -> Snapshot:
-    """What training sees: the images of the splits train and none, or all, if those have no boxes."""
+    """What training sees: the images in the splits train and none, or all images if those have no boxes."""
     return trained_or_all(snapshot)[0]
 
 
 def trained_or_all(snapshot: Snapshot) -> tuple[Snapshot, bool]:
-    """`trained`, and whether that is all images because no training image has a box."""
+    """`trained`, and whether that means all images because no training image has a box."""
     seen = snapshot.only(splits=(Split.TRAIN, Split.NONE))
     return (seen, False) if len(seen.boxes) else (snapshot, len(snapshot.boxes) > 0)
 
@@ -78,7 +78,7 @@ def anchor_set(
     update: Update = "median",
     scale: float = 0.0,
 ) -> AnchorSet:
-    """The best `k` anchors for the boxes that training sees (`trained`), at all its scales if `scale` is given."""
+    """The best `k` anchors for the boxes that training sees (`trained`), over all its scales if `scale` is given."""
     sizes, rows = sizes_and_rows(trained(snapshot), px, resize, scale)
     step = best(sizes, k, seed, update=update)
     scales = f", scale {scale:g}" if scale else ""

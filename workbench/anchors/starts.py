@@ -12,10 +12,10 @@ from workbench.anchors.pool import Pool
 
 
 def seeds(pool: Pool, k: int, starts: Iterable[tuple[int, ...]]) -> Doubles:
-    """(R, k, 2) sizes of the pool; each of the R `starts` is a seed, and the same seed gives the same sizes.
+    """(R, k, 2) sizes from the pool; each of the R `starts` is a seed, and the same seed gives the same sizes.
 
-    k-means++ (Arthur and Vassilvitskii, 2007): each next centre with a chance proportional to 1 - best IoU. Greedy as
-    their section 7 suggests: of a few drawn, the one that leaves the least distance is taken.
+    k-means++ (Arthur and Vassilvitskii, 2007): each next centre is drawn with probability proportional to 1 - best IoU.
+    Greedy, as their section 7 suggests: of a few candidates, the one that leaves the least total distance is taken.
     """
     tries = 2 + int(math.log(k))
     drawn = np.stack([np.random.default_rng(start).random((k, tries)) for start in starts])
@@ -26,7 +26,7 @@ def seeds(pool: Pool, k: int, starts: Iterable[tuple[int, ...]]) -> Doubles:
     rows = np.zeros((count, k), np.int64)
     every = np.arange(count)
     for index in range(k):
-        chance = pool.weights * np.maximum(far, 1e-12)  # sizes that hardly differ still must give k centres
+        chance = pool.weights * np.maximum(far, 1e-12)  # nearly equal sizes must still give k centres
         np.put_along_axis(chance, rows[:, :index], 0.0, axis=1)
         total = np.cumsum(chance, axis=1)
         spots = drawn[:, index] * total[:, -1:]

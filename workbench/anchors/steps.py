@@ -1,4 +1,4 @@
-"""What is known about a set of anchors: how many boxes each has, the mean IoU, and the share of boxes within reach."""
+"""How good a set of anchors is: the number of boxes of each, the mean IoU, and the share of boxes covered."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from workbench.anchors.pool import Pool
 class Step:
     """The state of a fit after an iteration; iteration 0 is the start. The last one has `done`.
 
-    `centres` are sorted by area, `counts` are boxes. `moved` is how far the centre that moved most went, in pixels.
+    `centres` are sorted by area, `counts` are boxes. `moved` is the largest distance any centre moved, in pixels.
     """
 
     iteration: int
     centres: Doubles  # (k, 2)
-    counts: Numbers  # (k,) at least 1 each; of centres that somebody moved by hand perhaps 0
+    counts: Numbers  # (k,) at least 1 each; centres moved by hand may have 0
     mean_iou: float
     recall: float  # share of the boxes with an IoU above RECALL_IOU
     ratio_recall: float  # share of the boxes whose sides differ from those of an anchor by less than RATIO times
@@ -29,9 +29,9 @@ class Step:
 
 
 def judge(given: Pool | ArrayLike, centres: ArrayLike) -> Step:
-    """How any centres do, in the order in which they are given; on a pool in milliseconds, to follow a dragged one.
+    """Rate any centres, in the given order; on a pool this takes milliseconds, fast enough to follow a dragged one.
 
-    Sizes (n, 2) are answered one by one, a pool by its rows. NaN without boxes.
+    Sizes (n, 2) are assigned one by one, a pool by its rows. NaN without boxes.
     """
     return judged(given, rows_of(centres))
 

@@ -1,4 +1,4 @@
-"""Anchors as text to be pasted elsewhere: a line of a Darknet cfg, JSON, Python; each can be read back."""
+"""Anchors as text to paste elsewhere: a line of a Darknet cfg, JSON, Python; each can be read back."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from workbench.core.project import AnchorSet
 def as_cfg(sizes: Sequence[Sequence[float]], cell: float = 0.0, digits: int | None = None) -> str:
     """`anchors = 10,13,  16,30, ...`, as [yolo] has it: whole pixels of the network input.
 
-    With `cell` (32 for YOLOv2) as [region] has it: in cells of that many pixels, with four decimals. `digits`: other
-    decimals. No side becomes 0.
+    With `cell` (32 for YOLOv2) as [region] has it: in cells of that many pixels, with four decimals. `digits`: another
+    number of decimals. No side becomes 0.
     """
     unit = cell or 1.0
     places = (4 if cell else 0) if digits is None else digits
@@ -24,9 +24,9 @@ def as_cfg(sizes: Sequence[Sequence[float]], cell: float = 0.0, digits: int | No
 
 
 def as_json(chosen: AnchorSet, ratio_recall: float | None = None) -> str:
-    """The sizes in pixels with the input side and the resize rule they hold for, and where they come from.
+    """The sizes in pixels, with the input side and resize rule they are valid for, and where they come from.
 
-    `ratio_recall`: Step's, which a set does not keep.
+    `ratio_recall`: from the Step; a set does not keep it.
     """
     told = {
         "anchors": [[round(side, 2) for side in size] for size in chosen.sizes],
@@ -41,15 +41,15 @@ def as_json(chosen: AnchorSet, ratio_recall: float | None = None) -> str:
 
 
 def as_python(chosen: AnchorSet) -> str:
-    """A list of tuples, below a remark that says what they hold for."""
+    """A list of tuples, below a comment that says what they are valid for."""
     pairs = ", ".join(f"({w:.2f}, {h:.2f})" for w, h in chosen.sizes)
-    source = " ".join(chosen.source.split())  # a remark is one line
+    source = " ".join(chosen.source.split())  # a comment is one line
     of = f"; {source}" if source else ""
     return f"# width, height in pixels at {chosen.input_px} px, {chosen.resize}{of}\nANCHORS = [{pairs}]\n"
 
 
 def whole_numbers(counts: ArrayLike, total: int) -> NDArray[np.int64]:
-    """(k,) whole numbers in the proportions of `counts` (k,) that add up to `total`: the largest remainders go up."""
+    """(k,) whole numbers in the proportions of `counts` (k,) that add up to `total`, by largest remainders."""
     parts = np.asarray(counts, np.float64)
     exact = parts * (total / parts.sum() if parts.sum() else 0.0)
     found = np.floor(exact).astype(np.int64)
