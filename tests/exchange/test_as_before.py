@@ -57,7 +57,7 @@ def test_the_first_pixel_keeps_its_number_when_the_proof_goes_or_comes(
     plan = take(document, folder)
     assert (plan.alike, plan.reading.base) == (2, base)
     assert firsts(document)[1:] == [5 - base, 5 - base]
-    said = f"Pixels are counted from {base}: only so 2 boxes of images that are here already lie as here."
+    said = f"Pixels are counted from {base}, because then 2 boxes of images in the project lie where it has them."
     assert any(remark.sentence.startswith(said) for remark in plan.remarks)
     other = plan_import(document, folder, settings=ImportSettings(voc_base=str(1 - base)))
     assert other.reading.base == 1 - base, "a person's choice stays"
@@ -81,4 +81,4 @@ def test_boxes_that_were_scaled_are_scaled_again(document: Document, tmp_path: P
     assert firsts(document) == [8]
     plan = take(document, tmp_path / "set")
     assert (plan.alike, firsts(document)) == (1, [8])
-    assert any("were scaled: only so 1 box of images that are here already lies" in r.sentence for r in plan.remarks)
+    assert any("were scaled, because then 1 box of images in the project lies" in r.sentence for r in plan.remarks)

@@ -105,7 +105,7 @@ def test_what_changed_on_both_sides_stays_and_asks(document: Document, folder: P
     assert (report.left, len(edges(document, "a"))) == (1, 3)
     (remark,) = (r for r in report.remarks if r.level == "refused")
     assert "Changed here and in the file since both were the same: the file has 2 boxes fewer." in remark.sentence
-    assert "ask to replace" in remark.sentence
+    assert "choose to replace" in remark.sentence
 
 
 @pytest.mark.parametrize(("how", "boxes"), [("update", 3), ("refuse", 3), ("keep", 3), ("replace", 2), ("add", 4)])
@@ -173,7 +173,7 @@ def test_labels_that_never_came_in_by_an_import_are_compared_all_the_same(tmp_pa
         assert changes(document, folder) == {"a": (Changed.UNKNOWN, 0, 0, 1), "b": (Changed.NOWHERE, 0, 0, 0)}
         report = come_in(document, folder)
         assert report.left == 1
-        said = "Labelled here already, and otherwise: the file has 1 box changed"
+        said = "Already labelled here, but differently: the file has 1 box changed"
         assert [r for r in report.remarks if said in r.sentence]
 
 
@@ -252,7 +252,7 @@ def test_ids_that_another_program_counts_anew_are_no_difference(of_coco: Documen
     plan = plan_import(of_coco, file, "coco", settings=ImportSettings(on_existing=how))
     assert (plan.boxes, plan.replaced) == (0, how == "replace"), "no box comes twice"
     assert plan.left == (how == "update"), "a box was drawn here since"
-    assert (how == "add") == any("other marks or notes on 1 box" in r.sentence for r in plan.remarks)
+    assert (how == "add") == any("different marks or notes on 1 box" in r.sentence for r in plan.remarks)
 
 
 @pytest.mark.parametrize("how", ["update", "replace"])
@@ -299,7 +299,7 @@ def test_what_could_not_be_read_does_not_go(
     settings = ImportSettings(skip_broken=True)
     plan = plan_import(of_coco, tmp_path / "out", format, settings=settings)
     assert (plan.removed, plan.alike) == (0, 0)
-    assert [r for r in plan.remarks if r.sentence.endswith("could be read, so what it lacks stays: 1 box.")]
+    assert [r for r in plan.remarks if r.sentence.endswith("so boxes that it lacks were kept: 1 box.")]
     apply_import(of_coco, plan)
     assert (len(edges(of_coco, "a")), of_coco.images()[0].state) == (2, State.DONE)
     settings = ImportSettings(skip_broken=True, on_existing="replace")

@@ -276,7 +276,7 @@ def test_a_place_without_labels_is_told_for_what_it_is(tmp_path: Path) -> None:
         "letter.txt": ": no labels of a known format are in this file."
         " A list of label names is read on the Data page, beside the + of its labels.",
         "nothing": ": there are no files in this folder.",
-        "pictures": ": there is 1 picture and no label file.",
+        "pictures": ": there is 1 picture but no label file.",
     }
     with Document.create(tmp_path / "p") as document, pytest.raises(WorkbenchError, match="no files in this folder"):
         plan_import(document, tmp_path / "nothing")
@@ -288,17 +288,17 @@ VIA = (
 OTHERS = {
     "via.json": (
         VIA,
-        " via.json is of VGG Image Annotator: let that write the COCO format, and import what it writes.",
+        " via.json is from VGG Image Annotator: export from it in COCO format, and import that.",
     ),
     "via.csv": (
         'filename,region_shape_attributes,region_attributes\na.jpg,"{}","{}"\n',
-        " via.csv is of VGG Image Annotator: let that write the COCO format, and import what it writes.",
+        " via.csv is from VGG Image Annotator: export from it in COCO format, and import that.",
     ),
     "default.json": (
         '{"categories": {"label": {}}, "items": [{"id": "a", "annotations": [{"type": "bbox", "label_id": 0}]}]}',
-        " default.json is of Datumaro: let that write the COCO or CVAT format, and import what it writes.",
+        " default.json is from Datumaro: export from it in COCO or CVAT format, and import that.",
     ),
-    "set.zip": ("PK", " There is set.zip inside: unpack it, and import what comes out."),
+    "set.zip": ("PK", " It contains set.zip: unpack it, and import the contents."),
     "other.json": ('{"a": 1}', ""),
 }
 
@@ -310,7 +310,7 @@ def test_a_file_of_a_program_whose_own_format_is_not_known_is_told_what_to_do(tm
     picture(tmp_path / "set" / "a.jpg")
     with pytest.raises(WorkbenchError) as caught:
         recognise(tmp_path / "set")
-    assert f": no labels of a known format were found here.{sentence} Known are coco" in caught.value.sentence
+    assert f": no labels of a known format were found here.{sentence} Known formats are coco" in caught.value.sentence
 
 
 @pytest.mark.parametrize(

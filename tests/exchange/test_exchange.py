@@ -116,7 +116,7 @@ def test_images_with_boxes_are_never_overwritten_silently(tmp_path: Path, choice
         found = document.boxes(image.id)
         assert (len(found), report.left) == (boxes, left)
         assert (found[0].label == dog.id) is (choice != "replace")
-        said = [r for r in report.remarks if "Labelled here already, and otherwise: the file has 1 box" in r.sentence]
+        said = [r for r in report.remarks if "Already labelled here, but differently: the file has 1 box" in r.sentence]
         assert bool(said) is (choice == "refuse")
 
 

@@ -126,7 +126,7 @@ def test_a_picture_that_comes_while_others_are_copied_is_not_overwritten(
             picture(late, grey=99)
 
     monkeypatch.setattr(export_folder.ExportFolder, "copy", copying)
-    with pytest.raises(WorkbenchError, match="was changed while the images were copied"):
+    with pytest.raises(WorkbenchError, match="was changed while images were being copied"):
         out(document, tmp_path / "set")
     assert late.read_bytes() == picture(tmp_path / "c.jpg", grey=99).read_bytes()
 
@@ -237,7 +237,7 @@ def test_files_of_others_are_named_and_stay(document: Document, tmp_path: Path) 
     report = out(document, folder)
     told = warnings(report)
     assert told.keys() == {"labels/train/x.txt", "images/train/x.jpg", "other.yaml", "data.yaml"}
-    assert told["data.yaml"] == "What was there is of no export of this project; it was replaced."
+    assert told["data.yaml"] == "The file that was here is of no export of this project; it was replaced."
     assert report.remarks[0].level == "warning", "first, where it is seen"
     assert all(file.is_file() for file in theirs.values())
     assert not warnings(out(document, tmp_path / "new")), "the control"

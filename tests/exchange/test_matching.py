@@ -42,11 +42,9 @@ def test_the_labels_of_a_missing_image_do_not_go_to_one_of_another_split(tmp_pat
         assert counts == {"a.jpg": 0}
         assert refused(plan) == ["There is no image file for it; its 1 boxes were left out."]
         assert plan.sentence.endswith(
-            "1 image without a file left out (say in which folder the images are, or add them to the project first)."
+            "1 image without a file left out (choose the folder of the images, or add them to the project first)."
         )
-        assert (
-            "say in which" not in plan_import(document, coco(tmp_path / "some" / "t.json", "a.jpg", "b.jpg")).sentence
-        )
+        assert "(choose" not in plan_import(document, coco(tmp_path / "some" / "t.json", "a.jpg", "b.jpg")).sentence
         counts, _ = brought(document, coco(tmp_path / "more" / "train.json", "train/a.jpg"))
         assert counts == {"a.jpg": 1}, "the control: the folder that it lies in"
 

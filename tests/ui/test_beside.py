@@ -72,7 +72,7 @@ def test_the_window_shows_where_the_files_lie_and_how_they_stand(
     window = open_window(labelled, "data")
     dialog = choose(window, "yolo")
     assert find(dialog, QLabel, "beside-place").text() == "a.png  →  a.txt  in the same folder"
-    qtbot.waitUntil(lambda: "1 of another program left alone.\na.txt." in state(dialog))
+    qtbot.waitUntil(lambda: "1 changed by another program left alone.\na.txt." in state(dialog))
     assert texts(labelled)["a.txt"] == "0 0.1 0.1 0.1 0.1\n"
     assert "Import labels on the Data page" in find(window, QLabel, "message-text").text()
     find(window, QAction, "action-import-labels").trigger()

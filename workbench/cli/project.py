@@ -93,7 +93,7 @@ def import_(
     images: Annotated[Path | None, typer.Option("--images", help="Where the images are, if not beside.")] = None,
     on_existing: Annotated[
         str,
-        typer.Option("--on-existing", help="Images labelled otherwise here: update, refuse, keep, replace or add."),
+        typer.Option("--on-existing", help="Images labelled differently here: update, refuse, keep, replace or add."),
     ] = "update",
     on_size: Annotated[
         str, typer.Option("--on-size", help="Annotations made at another size than the file's: keep or scale.")

@@ -1,9 +1,9 @@
 """Labels into a project and out of it, in the formats of workbench/formats.
 
 Beside the images: autosync.py keeps YOLO or VOC files up to date.
-Import: `plan_import` reads and compares and changes nothing; `apply_import` makes one edit of the plan.
-Export: `losses` says what a format would lose of a project; `export_labels` writes, and says it again. `renumbered`
-says which exported folders an edit of the labels would leave with other numbers than the project's.
+Import: `plan_import` reads and compares without changing anything; `apply_import` turns the plan into one edit.
+Export: `losses` says what a format would lose of a project; `export_labels` writes, and reports it again. `renumbered`
+says which exported folders would have other label numbers than the project after an edit of the labels.
 """
 
 from workbench.exchange.comparing import Changed, Difference

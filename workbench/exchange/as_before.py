@@ -1,7 +1,7 @@
-"""How files must be read so that boxes which came in from them before are where they are: a guess need not fall anew.
+"""How files must be read so that boxes imported from them before stay where they are, without guessing again.
 
-Pascal VOC files do not say from which number they count pixels, and one box that is moved can take the proof away;
-boxes of another size than the image were perhaps fitted when they came in. What is here already is the better witness.
+Pascal VOC files do not say from which number they count pixels, and moving one box can remove the proof; boxes made at
+another size than the image's may have been scaled on import. The boxes in the project are the better evidence.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from workbench.exchange.matching import Matched
 from workbench.formats import Reading
 from workbench.formats.parts.report import Report
 
-_ENOUGH = 500  # images that both sides have boxes of; more say the same
+_ENOUGH = 500  # images with boxes on both sides; more would not change the answer
 
 
 def settings_of(
     document: Document, reading: Reading, matched: Sequence[Matched], settings: ImportSettings, report: Report
 ) -> ImportSettings:
-    """`settings` under which more boxes are where the project has them than under those given, which are told then.
+    """The settings under which most boxes lie where the project has them; a change from `settings` is reported.
 
-    What a person chose stays. `matched`: of the reading under `settings`.
+    What a person chose stays. `matched`: the reading under `settings`.
     """
     base = reading.base
     if base is not None and settings.voc_base == "auto":
         shift = np.array([1, 1, 0, 0]) * (2 * base - 1)  # from 1 to 0 or back
         if found := _more(document, matched, lambda one, boxes: boxes + shift):
             sentence = (
-                f"Pixels are counted from {1 - base}: only so {count(found, 'box')} of images that are here already"
-                f" {'lies' if found == 1 else 'lie'} as here. If that is wrong, choose from which number."
+                f"Pixels are counted from {1 - base}, because then {count(found, 'box')} of images in the project"
+                f" {'lies' if found == 1 else 'lie'} where it has them. If that is wrong, choose the number yourself."
             )
             report.say("repaired", reading.source.name, sentence)
             settings = dataclasses.replace(settings, voc_base=str(1 - base))
     if settings.on_size == "keep" and (found := _more(document, matched, _scaled)):
         sentence = (
-            f"Boxes made at another size than the image has were scaled: only so {count(found, 'box')} of images that"
-            f" are here already {'lies' if found == 1 else 'lie'} as here."
+            f"Boxes made at another size than their image's were scaled, because then {count(found, 'box')} of images"
+            f" in the project {'lies' if found == 1 else 'lie'} where it has them."
         )
         report.say("repaired", reading.source.name, sentence)
         settings = dataclasses.replace(settings, on_size="scale")
@@ -59,7 +59,7 @@ def _scaled(one: Matched, boxes: np.ndarray) -> np.ndarray:
 
 
 def _more(document: Document, matched: Sequence[Matched], other: Callable[[Matched, np.ndarray], np.ndarray]) -> int:
-    """How many more boxes lie as here when they are read the other way, 0 if not more."""
+    """How many more boxes lie where the project has them when read the other way; 0 if not more."""
     more = seen = 0
     for one in matched:
         if not one.image.id or not one.boxes:

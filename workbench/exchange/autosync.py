@@ -1,9 +1,9 @@
-"""Label files beside the images, kept up to date for people who use other programs on them: YOLO txt or Pascal VOC XML.
+"""Label files beside the images, kept up to date for other programs that use them: YOLO txt or Pascal VOC XML.
 
 They lie where those programs look: in `labels/` for images below a folder `images/` (for VOC in `Annotations/` for
-`JPEGImages/`), else next to each image. A file that another program has changed is never overwritten: it is told, and
-an import shows what is different. Numbers of labels are those of the data set's own list, if it has one (numbering.py).
-Images themselves are never touched.
+`JPEGImages/`), else next to each image. A file that another program has changed is never overwritten: it is reported,
+and an import shows what is different. Label numbers are those of the data set's own list, if it has one (numbering.py).
+The images themselves are never touched.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from workbench.formats.parts.yolo_names import ruling
 FORMATS = {"yolo": ".txt", "voc": ".xml"}
 _FOLDERS = {"yolo": ("images", "labels"), "voc": ("jpegimages", "Annotations")}
 NAMES = "classes.txt"
-"""labelImg and others read the labels of YOLO files from it, in their order."""
+"""From which labelImg and others read the names of the labels in YOLO files, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file as we left it: where, what it says (content.py), what its bytes are, how large and how old it is then.
+    """A file as we left it: path, content (content.py), hash of its bytes, size and time.
 
-    `image`: of which image it speaks, 0 for a list of labels. `ours`: we wrote these bytes; else they were found right.
+    `image`: the one it describes, 0 for a list of labels. `ours`: we wrote these bytes; else they were already correct.
     """
 
     file: Path
@@ -57,17 +57,17 @@ _COLUMNS = "file, content, hash, size, time, image, ours"
 
 @dataclass(slots=True)
 class Synced:
-    """What a bringing-up did. `foreign` were changed by others and left; `failed` could not be written.
+    """What an update did. `foreign` were changed by others and left alone; `failed` could not be written.
 
-    `unlisted`: files were not written, because a list of names of the data set lacks these labels of them (and of how
-    many). `sharing` are images whose label file belongs to another one of the same name but for its ending. `written`
-    and `gone` are for `remember`.
+    `unlisted`: by the data set's list of names, the labels it lacks, with how many files were not written because of
+    that. `sharing`: images whose label file belongs to another image that differs only in its suffix.
+    `written` and `gone` are for `remember`.
     """
 
     written: list[Written] = field(default_factory=list)
     gone: list[Path] = field(default_factory=list)
-    files: int = 0  # that were written or removed now
-    current: int = 0  # that were right already
+    files: int = 0  # written or removed now
+    current: int = 0  # correct already
     foreign: list[Path] = field(default_factory=list)
     failed: list[Path] = field(default_factory=list)
     unlisted: dict[Path, dict[str, int]] = field(default_factory=dict)
@@ -77,25 +77,25 @@ class Synced:
     def sentence(self) -> str:
         told = [f"{words.count(self.files, 'label file')} written beside the images"]
         told += [f"{self.current:,} were up to date"] if self.current else []
-        told += [f"{len(self.foreign):,} of another program left alone"] if self.foreign else []
+        told += [f"{len(self.foreign):,} changed by another program left alone"] if self.foreign else []
         told += [f"{len(self.failed):,} could not be written"] if self.failed else []
         for file, lacking in self.unlisted.items():
             names = ", ".join(f"'{name}'" for name in list(lacking)[:3])
             files = f"{max(lacking.values()):,} or more" if len(lacking) > 1 else f"{max(lacking.values()):,}"
             told.append(f"{files} not written, because {file.name} does not list {names}: add it there")
         if self.sharing:
-            told.append(f"{words.count(len(self.sharing), 'image')} without one, for another has the name")
+            told.append(f"{words.count(len(self.sharing), 'image')} without one, because another image has its name")
         return f"{'; '.join(told)}."
 
 
 def chosen(document: Document) -> str:
-    """The format that is kept beside the images, "" for none."""
+    """The format that is kept up to date beside the images, "" for none."""
     value = document.setting(AUTOSYNC, "")
     return value if value in FORMATS else ""
 
 
 def choose(document: Document, format: str) -> None:
-    """Keep this format beside the images from now on; "" for none. No edit, so undo does not take it back."""
+    """Keep this format beside the images from now on; "" for none. Not an edit, so undo does not revert it."""
     if format and format not in FORMATS:
         raise WorkbenchError(f"Only {' and '.join(FORMATS)} can be kept beside the images, not '{format}'.")
     with document.store.transaction() as connection:
@@ -114,7 +114,7 @@ def place(image: Path, format: str) -> Path:
 
 
 def data_set_of(file: Path) -> Path:
-    """The folder whose import reads this label file with its images and its list of labels."""
+    """The folder to import in order to read this label file with its images and its list of labels."""
     for folder in file.parents:
         if folder.name.lower() in {instead.lower() for _, instead in _FOLDERS.values()}:
             return folder.parent
@@ -122,9 +122,9 @@ def data_set_of(file: Path) -> Path:
 
 
 def bring_up(project: Path, format: str, snapshot: Snapshot) -> Synced:
-    """Write what is not up to date of the snapshot's images; any thread. `project` is their project's folder.
+    """Write the label files of the snapshot's images that are out of date; any thread. `project`: the project's folder.
 
-    Files of images that are labelled no longer go, if they are still as we left them.
+    Files of images that are no longer labelled are removed if they are still as we left them.
     """
     with Store(project / FILE, read_only=True, check=False) as store, Archives(project / origins.FOLDER) as archives:
         work = _Work(project, store, archives, format, snapshot)
@@ -135,7 +135,7 @@ def bring_up(project: Path, format: str, snapshot: Snapshot) -> Synced:
 
 
 def remember(document: Document, synced: Synced) -> None:
-    """Note in the project how the files were left; in its own thread."""
+    """Record in the project how the files were left; call it in the document's thread."""
     if document.read_only or not (synced.written or synced.gone):
         return
     rows = [
@@ -149,7 +149,7 @@ def remember(document: Document, synced: Synced) -> None:
 
 
 def foreign(project: Path) -> tuple[Path, ...]:
-    """The files that others have changed since we wrote them; any thread. A file that is gone is not one of them."""
+    """The files that others have changed since we wrote them; any thread. Missing files are not included."""
     with Store(project / FILE, read_only=True, check=False) as store:
         rows = store.rows(f"SELECT {_COLUMNS} FROM written")
     known = [_written(project, row) for row in rows]
@@ -157,9 +157,9 @@ def foreign(project: Path) -> tuple[Path, ...]:
 
 
 class Beside:
-    """What the program itself wrote beside the images in a format, for whoever reads these files: an import.
+    """What the program itself wrote beside the images in a format; used by an import that reads these files.
 
-    `names`: lists of labels that the numbers in YOLO files may be of.
+    `names`: the lists of labels to which numbers in YOLO files may refer.
     """
 
     def __init__(self, document: Document, format: str, names: Sequence[Sequence[str]]) -> None:
@@ -169,9 +169,9 @@ class Beside:
         self._ends = [_listed(one) for one in names] if format == "yolo" else [b"", b"from 0"]
 
     def look(self, file: Path, image: int, said: bytes) -> tuple[bool, bool] | None:
-        """Whether the file is as we left it, and the image of this id, which says `said`, as it was then.
+        """Whether the file is as we left it, and whether the image of this id, now `said`, is as it was then.
 
-        None of a file that we know nothing of.
+        None for a file that we know nothing about.
         """
         was = self._written.get(file)
         if was is None or was.image != image:
@@ -181,7 +181,7 @@ class Beside:
 
 
 def _kept(project: Path, file: Path) -> str:
-    """As the project's file has it: relative, so that images and project can be moved together."""
+    """The path as the project's file stores it: relative, so that images and project can be moved together."""
     try:
         return Path(os.path.relpath(file, project)).as_posix()
     except ValueError:  # another drive
@@ -198,7 +198,7 @@ def _hash(data: bytes) -> bytes:
 
 
 class _Work:
-    """One bringing-up; `done` is what came of it so far."""
+    """One update; `done` is the result so far."""
 
     def __init__(self, project: Path, store: Store, archives: Archives, format: str, snapshot: Snapshot) -> None:
         self.project, self.store, self.archives = project, store, archives
@@ -212,7 +212,7 @@ class _Work:
         self.folders: dict[Path, Numbered | None] = {}  # None: its list of labels could not be written
         self.lists: dict[tuple[str, ...], Numbered] = {}
         self.rulings: dict[Path, Path] = {}
-        self.now: dict[Path, Written] = {}  # lists of labels that were written meanwhile
+        self.now: dict[Path, Written] = {}  # lists of labels written in this update
         self.from_zero = self.folders_from_zero() if format == "voc" else frozenset()
         self.done = Synced()
 
@@ -228,13 +228,13 @@ class _Work:
                 self.take_away(was, image.id)
             return
         if not picture.parent.is_dir() or not (image.width and image.height):
-            return  # its disk is away, or it can't be read
+            return  # its disk is not connected, or it can't be read
         said, snapshot, base = content.of_image(self.snapshot, index, self.cannot), self.snapshot, 1
         if self.format == "yolo":
             by = self.numbered(file.parent, self.roots.get(image.root, picture.parent))
             if by is None or self.lacks(by, file.parent, index):
                 return
-            said, snapshot = _hash(said + _listed(by.names)), by.snapshot  # numbers of labels are part of what it says
+            said, snapshot = _hash(said + _listed(by.names)), by.snapshot  # label numbers are part of the content
         elif file.parent in self.from_zero:
             said, base = _hash(said + b"from 0"), 0
         if was is not None and was.content == said and _is_as_left(was):
@@ -246,7 +246,7 @@ class _Work:
         self.write(file, said, text if unedited is None else unedited, came, image.id)
 
     def belongs_to_another(self, image: Image, picture: Path) -> bool:
-        """Whether an older image of the project would have the same label file: a.jpg and a.png."""
+        """Whether an older image of the project has the same label file, as a.jpg and a.png do."""
         asked = "SELECT min(id) FROM image WHERE root = ? AND path > ? AND path < ? AND instr(substr(path, ?), '.') = 0"
         whole = picture.with_suffix("")
         for root, folder in self.roots.items():
@@ -258,7 +258,7 @@ class _Work:
         return False
 
     def folders_from_zero(self) -> frozenset[Path]:
-        """Where files lie that came in and count pixels from 0: what is written beside them must do so, too."""
+        """Folders of imported files that count pixels from 0: what is written beside them must do so, too."""
         asked = (
             "SELECT DISTINCT image.root, image.path FROM imported JOIN origin ON origin.id = imported.origin"
             " JOIN image ON image.id = imported.image WHERE origin.format = ? AND origin.base = 0"
@@ -273,7 +273,7 @@ class _Work:
         return _written(self.project, rows[0]) if rows else None
 
     def imported(self, snapshot: Snapshot, index: int, base: int) -> tuple[bytes | None, bytes | None]:
-        """The file that the newest import of this format brought of the image, and one that says what is here now."""
+        """The image's file from the newest import of this format, and a file of what the project says now."""
         id, source = snapshot.images[index].id, Source(Path(), snapshot.files[index].name)
         came = unedited = None
         for origin in self.store.read(lambda connection: origins.read(connection, id)).get(id, ()):
@@ -288,9 +288,9 @@ class _Work:
         return came, unedited
 
     def numbered(self, folder: Path, root: Path) -> Numbered | None:
-        """The labels by the numbers that hold in this folder; None if its classes.txt can't be kept right.
+        """The labels with the numbers valid in this folder; None if its classes.txt can't be kept correct.
 
-        It is written where it is missing or ours; a list that another program has made rules.
+        That is written where it is missing or ours; a list made by another program takes precedence.
         """
         if folder not in self.folders:
             file = folder / NAMES
@@ -311,15 +311,15 @@ class _Work:
         return was is not None and was.ours and _is_as_left(was)
 
     def end(self) -> None:
-        """A list of labels goes with the last label file of its folder: nobody would keep it up to date."""
+        """Remove lists of labels whose folder has no label file left: nothing would keep them up to date."""
         for folder in {file.parent for file in self.done.gone} if self.format == "yolo" else ():
             was, before = self.known(folder / NAMES), self.done.files
             if was is not None and was.ours and _is_as_left(was) and not _has_labels(folder):
                 self.take_away(was, 0)
-                self.done.files = before  # counts those of images
+                self.done.files = before  # counts only the files of images
 
     def lacks(self, by: Numbered, folder: Path, index: int) -> bool:
-        """Whether the list of the folder lacks a label of the image, which is told then."""
+        """Whether the folder's list lacks a label of the image; if so, that is reported."""
         lacking = by.lacks(self.snapshot, index) if by is not self.own else ()
         for name in lacking:
             told = self.done.unlisted.setdefault(self.rulings[folder], {})
@@ -327,7 +327,7 @@ class _Work:
         return bool(lacking)
 
     def write(self, file: Path, said: bytes, text: bytes, came: bytes | None, image: int) -> None:
-        """`came`: what the newest import has read there. `image`: see Written."""
+        """`came`: what the newest import read there. `image`: see Written."""
         try:
             there = file.read_bytes() if file.exists() else None
             was = self.known(file)
@@ -353,7 +353,7 @@ class _Work:
             self.done.failed.append(file)
 
     def take_away(self, was: Written, image: int) -> None:
-        """A file that we did not write, or of an image that is the project's no longer, is left where it is."""
+        """Remove a file, unless we did not write it or its image is no longer in the project."""
         if was.file.exists():
             if not _is_as_left(was) or not was.ours or was.image != image:
                 self.done.foreign.append(was.file)
@@ -388,10 +388,10 @@ def _listed(names: Sequence[str]) -> bytes:
 
 
 def _says_more(data: bytes) -> bool:
-    """Whether a YOLO file has lines of more than a label and four numbers: outlines, track ids, confidences."""
+    """Whether a YOLO file has lines with more than a label and four numbers: outlines, track ids, confidences."""
     return any(len(line.split()) > 5 for line in data.splitlines())
 
 
 def _same_lines(a: bytes, b: bytes) -> bool:
-    """Whether two files differ in the ends of their lines only."""
+    """Whether two files differ only in their line endings."""
     return a.replace(b"\r\n", b"\n").rstrip(b"\n") == b.replace(b"\r\n", b"\n").rstrip(b"\n")

@@ -1,7 +1,7 @@
-"""What a file says of an image beside what the project says: alike, or changed in the file, here, or on both sides.
+"""Compares what a file and the project say of an image: the same, or changed in the file, here, or on both sides.
 
-Who has changed what is known where the labels came in by an import before (origins.py), or the program wrote the file
-itself (autosync.py); else two that differ are a matter for a person.
+Which side changed is known if the labels were imported before (origins.py) or the program wrote the file itself
+(autosync.py); otherwise a person must decide between two that differ.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from workbench.formats.parts.layout import kept
 
 
 class Changed(StrEnum):
-    """Where an image's labels were changed since they were last the same."""
+    """Where an image's labels have changed since both sides were last the same."""
 
     NOWHERE = "nowhere"
     FILE = "in the file"
     HERE = "here"
     BOTH = "on both sides"
-    UNKNOWN = "somewhere"  # they never came in by an import, and differ
+    UNKNOWN = "somewhere"  # they differ and were never imported
 
 
 _SENTENCES = {
-    Changed.NOWHERE: "The same here and in the file.",
+    Changed.NOWHERE: "The same in the project and in the file.",
     Changed.FILE: "Changed in the file since both were the same, and not here: {}.",
     Changed.HERE: "Changed here since both were the same, and not in the file: {}.",
     Changed.BOTH: "Changed here and in the file since both were the same: {}.",
-    Changed.UNKNOWN: "Labelled here already, and otherwise: {}.",
+    Changed.UNKNOWN: "Already labelled here, but differently: {}.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Of one image that both sides speak of, in boxes: what taking the file's would bring, take away and change.
+    """For one image on both sides, in boxes: what taking the file's boxes would add, remove and change.
 
-    `more`: of the file's boxes (by their place there) those that have none here. `other`: those that are plainly the
-    same as one here, by its id, and have other edges, another label, note or marks. `gone`: ids of boxes here that the
-    file has not. `twins`: those of `other` (by their place) that have the same edges and label. `kept`: how many boxes
-    stay that the file has not, because it could not be read whole; None where it could.
+    `more`: the file's boxes (by index) without a counterpart here. `other`: pairs of a file's box and the id of a box
+    here that are clearly the same but differ in edges, label, note or marks. `gone`: ids of boxes here that the file
+    lacks. `twins`: those of `other` (by index in the file) with the same edges and label. `kept`: how many boxes that
+    the file lacks stay because it could not be read completely; None if it could.
     """
 
     image: Image
@@ -73,12 +73,12 @@ class Difference:
 
     @property
     def others(self) -> tuple[int, ...]:
-        """Which of the file's boxes are not here: of a twin there would be two, one on the other."""
+        """Which of the file's boxes to add. Not twins: there would be two boxes, one on top of the other."""
         return tuple(sorted((*self.more, *(place for place, _ in self.other if place not in self.twins))))
 
     @property
     def words(self) -> str:
-        """As in "the file has 2 boxes more, 1 other"."""
+        """For example "the file has 2 boxes more, 1 other"."""
         if not (self.added or self.removed or self.moved):
             return "the file has another state"
         told = [
@@ -90,15 +90,15 @@ class Difference:
 
     @property
     def sentence(self) -> str:
-        """Who changed what, and what taking the file's would do."""
+        """Which side changed what, and what taking the file's boxes would do."""
         return _SENTENCES[self.changed].format(self.words)
 
 
 class Comparison:
-    """A project's images beside those of a reading, one at a time.
+    """Compares a project's images with those of a reading, one at a time.
 
-    `damaged`: files as in Reading, of which what they lack is not to go. `before`: what labels were called when the
-    files came in before.
+    `damaged`: files as in Reading; what they lack must not be removed here. `before`: what labels were called when the
+    files were imported before.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Comparison:
         self._tolerance = 0.51 if "fractions of a pixel" in self._cannot else 0.01
 
     def of(self, one: Matched) -> Difference | None:
-        """None where only the file speaks of the image."""
+        """The difference for one image; None if only the file has labels of it."""
         index = self._index.get(one.image.id)
         origins = self._origins.get(one.image.id, ())
         if index is None or not one.labelled:
@@ -128,7 +128,7 @@ class Comparison:
             if one.image.state is State.UNLABELLED:
                 return None  # also after an import that was undone
             if one.image.state is State.IN_WORK and not any(origin.is_done for origin in origins):
-                return None  # as an import leaves it whose file was damaged: nobody has said anything
+                return None  # as left by an import of a damaged file: nobody has said anything about it
         more, other, gone, twins = self._boxes(index, one)
         if self._is_damaged(one):
             kept, gone = len(gone), ()
@@ -142,7 +142,7 @@ class Comparison:
                 return Difference(one.image, Changed.NOWHERE)
         source, said = one.read.source, content.of_image(self._snapshot, index, self._cannot)
         written = self._beside.look(source.file, one.image.id, said) if source is not None else None
-        if written is not None and written[0]:  # what it lacks, its format can't hold
+        if written is not None and written[0]:  # whatever it lacks, its format can't hold
             return Difference(one.image, Changed.NOWHERE) if written[1] else Difference(one.image, Changed.HERE, *found)
         if written is not None and written[1]:
             return Difference(one.image, Changed.FILE, *found)
@@ -157,9 +157,9 @@ class Comparison:
         return any("/".join(parts[at:]) in self._damaged for at in range(len(parts)))
 
     def _held(self, index: int, there: np.ndarray) -> np.ndarray:
-        """Rows of the image's boxes that the format can hold: that a file has not got the others says nothing.
+        """Rows of the image's boxes that the format can hold: a file that lacks the others says nothing about them.
 
-        `there` (m, 4): those of the file. One that has boxes beside its image was written by a program that keeps them.
+        `there` (m, 4): the file's boxes. If some lie outside the image, the program that wrote it keeps such boxes.
         """
         rows = self._snapshot.rows(index)
         held = np.ones(rows.stop - rows.start, bool)
@@ -187,7 +187,7 @@ class Comparison:
         if origin.format not in known:
             return False
         cannot = known.get(origin.format).cannot_store
-        is_marked = self._snapshot.images[index].state is State.VERIFIED and "verified" in cannot  # by a person, then
+        is_marked = self._snapshot.images[index].state is State.VERIFIED and "verified" in cannot  # so by a person
         if is_marked:
             return False
         return any(origin.is_of(content.of_image(self._snapshot, index, cannot, told)) for told in ({}, self._before))
@@ -195,7 +195,7 @@ class Comparison:
     def _boxes(
         self, index: int, one: Matched
     ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], tuple[int, ...], tuple[int, ...]]:
-        """`more`, `other`, `gone`, `twins` of Difference: the same boxes are paired off, then those on each other."""
+        """`more`, `other`, `gone`, `twins` of Difference: identical boxes are paired first, then overlapping ones."""
         there = np.array([box.xyxy for _, box in one.boxes], float).reshape(-1, 4)
         rows = self._held(index, there)
         ids = self._snapshot.box_ids[rows].tolist()
@@ -203,7 +203,7 @@ class Comparison:
         if not len(here) or not len(there):
             return tuple(range(len(there))), (), tuple(ids), ()
         cut = here
-        if "outside" in self._cannot and one.image.width and one.image.height:  # our files are cut, others' are not
+        if "outside" in self._cannot and one.image.width and one.image.height:  # our files are clipped, others' are not
             cut = boxes.clip(here, one.image.width, one.image.height)
         named = self._named(rows, one)
         said_alike = self._said_alike(rows, one)
@@ -221,7 +221,7 @@ class Comparison:
         return tuple(more), other, tuple(ids[row] for row in gone), twins
 
     def _named(self, rows: np.ndarray, one: Matched) -> pairing.Accept:
-        """Whether the labels of a box here and one there are the same, as the format has them."""
+        """Tells whether a box here and one in the file have the same label, as the format writes it."""
         names = [label.name for label in self._snapshot.labels]
         if "spaces in labels" in self._cannot:
             names = ["_".join(name.split()) for name in names]
@@ -234,7 +234,7 @@ class Comparison:
         return lambda r, c: (here[r] == there[c]) | (crowd[r] & crowd_there[c])
 
     def _marks(self, rows: np.ndarray) -> np.ndarray:
-        """(here, marks) as the format's files have them."""
+        """(here, marks) as the format's files would have them."""
         marks: np.ndarray = self._snapshot.flags[rows]
         if "crowd apart" in self._cannot:
             marks[:, FLAGS.index("difficult")] |= marks[:, FLAGS.index("crowd")]
@@ -242,9 +242,9 @@ class Comparison:
         return marks
 
     def _said_alike(self, rows: np.ndarray, one: Matched) -> pairing.Accept:
-        """Whether marks and notes agree, as far as the format holds them, and extras, if both sides have some.
+        """Tells whether marks and notes agree, as far as the format holds them, and extras, if both sides have some.
 
-        What the format's own writer makes anew, as ids, is no difference.
+        What the format's writer regenerates, such as ids, does not count as a difference.
         """
         notes = [self._snapshot.notes[row] for row in rows.tolist()] if self._snapshot.notes else [("", "")] * len(rows)
         notes_there = [(box.note, box.extra) for _, box in one.boxes]
@@ -265,7 +265,7 @@ class Comparison:
         return lambda r, c: (told[r] == told_there[c]) & ((more[r] == more_there[c]) | ~(has[r] & has_there[c]))
 
     def _kept(self, extra: str) -> Hashable:
-        """What a box's extra holds of this format, without what its writer makes anew; None for nothing."""
+        """What a box's extra holds for this format, without what its writer regenerates; None for nothing."""
         told = kept(extra, self._format)
         if isinstance(told, dict):
             told = {key: value for key, value in told.items() if key not in self._renewed}

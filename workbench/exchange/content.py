@@ -1,7 +1,7 @@
-"""What an image's labels are to one format, in sixteen bytes: whether a file, and what came of it, was changed since.
+"""A 16-byte hash of an image's labels as one format sees them: tells whether a file, or its import, has changed since.
 
-Two contents are alike when the format would write the same of both, so an edit that it can't hold (a note on a VOC box)
-does not count as one.
+Two contents are equal when the format would write the same for both, so an edit that it can't hold (a note on a VOC
+box) does not count.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _AS_THEY_ARE: Mapping[str, str] = {}
 
 
 def of(rows: Iterable[Row], state: State, cannot_store: Collection[str]) -> bytes:
-    """16 bytes; the order of the boxes does not matter."""
+    """The content of these boxes and state, 16 bytes; the order of the boxes does not matter."""
     held = [flag not in cannot_store for flag in FLAGS]
     told = sorted(
         (
@@ -36,12 +36,12 @@ def of(rows: Iterable[Row], state: State, cannot_store: Collection[str]) -> byte
 
 
 def state_told(state: State, cannot_store: Collection[str]) -> State:
-    """A state as a format can tell it."""
+    """A state as the format would read it back."""
     return State.DONE if str(state) in cannot_store else state
 
 
 def of_read(one: Matched, cannot_store: Collection[str], names: Mapping[str, str] = _AS_THEY_ARE) -> bytes:
-    """Of what a file says; `names`: instead of those of labels."""
+    """The content of an image as a file describes it; `names` replace those of its labels."""
     rows = [
         (
             names.get(label, label),
@@ -58,7 +58,7 @@ def of_read(one: Matched, cannot_store: Collection[str], names: Mapping[str, str
 def of_image(
     snapshot: Snapshot, index: int, cannot_store: Collection[str], names: Mapping[str, str] = _AS_THEY_ARE
 ) -> bytes:
-    """Of image `index` of a project as it is; `names`: instead of those of labels."""
+    """The content of image `index` as it is in the project; `names` replace those of its labels."""
     rows = snapshot.rows(index)
     notes = snapshot.notes[rows] if snapshot.notes else [("", "")] * (rows.stop - rows.start)
     listed = [names.get(label.name, label.name) for label in snapshot.labels]

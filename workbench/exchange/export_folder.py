@@ -1,10 +1,10 @@
-"""The folder of an export: which files in it are ours, how new ones come to their places, and which old ones go.
+"""The folder of an export: which files in it are ours, how new ones get into place, and which old ones are removed.
 
-All is written into a hidden folder beside them first, so an export that fails or is killed half-way leaves the files of
-the last one. A hidden list (`LIST`) says what an export wrote, with sizes and hashes. It is of use to the project that
-wrote it only: by another one's, as without a list, no image is overwritten and no file removed. It is written before
-the files are moved, with what was and what will be, and after: whenever the program is killed, the next export knows
-which files are its own.
+Everything is first written into a hidden folder beside them, so an export that fails or is killed halfway leaves the
+files of the last one. A hidden list (`LIST`) says what an export wrote, with sizes and hashes. Only the project that
+wrote it uses it: with another project's list, or without one, no image is overwritten and no file removed. It is
+written before the files are moved (with the old and the new files) and again afterwards: whenever the program is
+killed, the next export knows which files are its own.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from workbench.errors import WorkbenchError
 from workbench.formats.parts.report import Report
 
 LIST = EXPORTED
-"""No .json: Create ML wants one JSON file in a folder, and readers of other formats look into each."""
+"""Not .json: Create ML wants a single JSON file in a folder, and readers of other formats open all of them."""
 _PART, _PART_END = f"{LIST}.", ".part"
 _VERSION = 1
 _CHUNK = 1 << 20
 
 Ours = dict[tuple[int, str], set[str]]
-"""What a file that an export wrote may say, one thing but while an export is going on, and of which images (`key_of`)
-that is a copy; of none for label files."""
+"""The contents that a file of ours may have (more than one only while an export is running), each with the image
+(`key_of`) of which it is a copy; "" for label files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Picture:
 
 
 def is_export(folder: Path) -> bool:
-    """Whether an export filled this folder, so that another may replace it."""
+    """Whether this folder was filled by an export, so that another may replace it."""
     return (folder / LIST).is_file()
 
 
 def holds_something(folder: Path) -> bool:
-    """Whether anything but what a killed export left half written is in it. WorkbenchError if it can't be read."""
+    """Whether it holds anything but the unfinished files of a killed export. WorkbenchError if it can't be read."""
     try:
         return folder.is_dir() and any(not _is_part(name) for name in os.listdir(folder))
     except OSError as error:
@@ -62,7 +62,7 @@ def holds_something(folder: Path) -> bool:
 
 
 def photographs_below(snapshot: Snapshot, folder: Path) -> bool:
-    """Whether any image file of the project lies in `folder` or deeper, also by way of links."""
+    """Whether any image file of the project lies in `folder` or below, also by way of links."""
     real = os.path.realpath(folder)
     parents = dict[Path, bool]()
 
@@ -79,7 +79,7 @@ def photographs_below(snapshot: Snapshot, folder: Path) -> bool:
 
 
 def key_of(snapshot: Snapshot, index: int) -> str:
-    """Tells the images of one project from each other, whatever an export calls them."""
+    """A key that identifies an image within its project, whatever an export calls it."""
     image = snapshot.images[index]
     told = f"{image.id}/{image.path}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(told, digest_size=8).hexdigest()
@@ -96,9 +96,9 @@ def said_by(file: Path) -> tuple[int, str]:
 
 
 class ExportFolder:
-    """One export into `folder`; `project` is what tells its project from others, "" for one that leaves no list.
+    """One export into `folder`; `project` identifies the project, "" for an export that leaves no list.
 
-    Used in this order: `pictures_of`, then in `part()`: writing into the folder that it gives, `copy`, `put`.
+    Used in this order: `pictures_of`, then inside `part()`: write into the folder it yields, `copy`, `put`.
     """
 
     def __init__(self, folder: Path, project: str) -> None:
@@ -108,18 +108,18 @@ class ExportFolder:
         for path, ours in self.known.items():
             for image in set().union(*ours.values()):
                 self._copies.setdefault(image, []).append(path)
-        self._stay = dict[str, Ours]()  # copies of images that are right as they are
-        self._found = dict[str, tuple[int, int] | None]()  # what was at the places of images
+        self._stay = dict[str, Ours]()  # copies of images that are up to date
+        self._found = dict[str, tuple[int, int] | None]()  # what was found at the places of images
         self._new = dict[str, Ours]()
-        self._left_there = set[str]()  # of an earlier export, and told
+        self._left_there = set[str]()  # of an earlier export, and reported
 
     def pictures_of(
         self, snapshot: Snapshot, places: tuple[str, ...], taken: list[int], copies: bool, report: Report
     ) -> list[Picture]:
-        """The image files to be copied, none of which is at its place. Nothing is written.
+        """The image files to copy, those that are not in place yet. Nothing is written.
 
-        Without `copies` those that the last export copied only: they go where their labels go. WorkbenchError if an
-        image file that no export of the project wrote, or that was changed since, would be overwritten.
+        Without `copies` only those that the last export copied: they follow their labels. WorkbenchError if this would
+        overwrite an image file that no export of the project wrote, or that was changed since.
         """
         found, foreign = list[Picture](), list[str]()
         for index in taken:
@@ -155,7 +155,7 @@ class ExportFolder:
         return found
 
     def _source(self, file: Path, image: str, copies: bool) -> Path | None:
-        """The file to copy from: the photograph; where it is missing, or is not to be copied, our own last copy."""
+        """The file to copy from: the photograph or, if it is missing or not to be copied, our own last copy."""
         if copies and file.is_file():
             return file
         for path in self._copies.get(image, ()):
@@ -165,7 +165,7 @@ class ExportFolder:
         return None
 
     def _left(self, path: str) -> tuple[int, str] | None:
-        """What the file at `path` says if it is ours and nobody has changed it since."""
+        """The content of the file at `path` if it is ours and nobody has changed it since."""
         ours, file = self.known.get(path), self.folder / path
         with contextlib.suppress(OSError, WorkbenchError):
             if ours is None or file.is_symlink() or file.stat().st_size not in {size for size, _ in ours}:
@@ -177,7 +177,7 @@ class ExportFolder:
 
     @contextlib.contextmanager
     def part(self) -> Iterator[Path]:
-        """A new hidden folder in this one to write into; it goes in any case. Errors speak of this folder."""
+        """A new hidden folder in this one to write into; always removed at the end. Errors name this folder."""
         is_new = not self.folder.exists()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -197,7 +197,7 @@ class ExportFolder:
             shutil.rmtree(part, ignore_errors=True)
             if is_new:
                 with contextlib.suppress(OSError):
-                    self.folder.rmdir()  # if nothing came of it
+                    self.folder.rmdir()  # if the export failed
 
     def copy(self, picture: Picture, part: Path) -> None:
         """Copy an image file into `part`."""
@@ -214,9 +214,9 @@ class ExportFolder:
         self._new[picture.place] = {(size, digest.hexdigest()): {picture.image}}
 
     def put(self, part: Path, format: str, keep_images: bool, report: Report) -> int:
-        """Move all that is in `part` to its place; then remove what the last export wrote and this one did not.
+        """Move everything in `part` to its place; then remove what the last export wrote and this one did not.
 
-        Gives how many were removed. `keep_images`: no image is. What others have changed stays, and is told.
+        Returns how many were removed. `keep_images`: images are not. What others have changed stays and is reported.
         """
         names = sorted(file.relative_to(part).as_posix() for file in _files(part))
         parents = {str(PurePosixPath(name).parent) for name in names} - {"."}
@@ -236,7 +236,7 @@ class ExportFolder:
             for name in names:
                 target = self.folder / name
                 if name in self._found and _stamp(target) != self._found[name]:
-                    raise WorkbenchError(f"{target} was changed while the images were copied. Export again.")
+                    raise WorkbenchError(f"{target} was changed while images were being copied. Export again.")
                 patient(os.replace, part / name, target)
         except OSError as error:
             raise _not_written(self.folder, error) from error
@@ -246,17 +246,17 @@ class ExportFolder:
         return removed
 
     def _both(self, name: str) -> Ours:
-        """What the file at this place may say from now until the export is done."""
+        """The contents that the file at this place may have until the export is done."""
         was, new = self.known.get(name, {}), self._new.get(name, {})
         return {said: was.get(said, set()) | new.get(said, set()) for said in {*was, *new}}
 
     def _tell_changed(self, report: Report) -> None:
-        """Of the files that are about to be replaced those that were not as we left them."""
+        """Report the files about to be replaced that are not as we left them."""
         for name, ours in self._new.items():
             file = self.folder / name
             if file.exists() and self._left(name) is None and said_by(file) not in ours:
                 what = "was changed since the last export" if name in self.known else "is of no export of this project"
-                report.say("warning", name, f"What was there {what}; it was replaced.")
+                report.say("warning", name, f"The file that was here {what}; it was replaced.")
 
     def _remove_old(self, keep_images: bool, report: Report) -> int:
         now = {_same(name): name for name in {*self._new, *self._stay}}
@@ -266,7 +266,7 @@ class ExportFolder:
             if not os.path.lexists(file):
                 continue
             if _same(name) in now and file.samefile(self.folder / now[_same(name)]):
-                continue  # a disk that takes a.jpg and A.jpg for the same
+                continue  # a disk on which a.jpg and A.jpg are the same file
             if keep_images and is_image(name):
                 continue
             why = "was changed since" if self._left(name) is None else self._unlink(file)
@@ -278,7 +278,7 @@ class ExportFolder:
         return removed
 
     def _unlink(self, file: Path) -> str:
-        """Remove a file, and the folders that are empty then; why not, "" if it went well."""
+        """Remove a file and the folders it leaves empty; returns why that failed, or ""."""
         try:
             file.unlink()
         except OSError as error:
@@ -289,7 +289,7 @@ class ExportFolder:
         return ""
 
     def tell_foreign(self, snapshot: Snapshot, places: tuple[str, ...], report: Report) -> None:
-        """Warn of files that are nobody's of ours and that programs would read together with what was written."""
+        """Warn about files that are not ours and that programs would read together with what was written."""
         written = [PurePosixPath(name) for name in self._new if not is_image(name)]
         suffixes = {path.suffix.lower() for path in written} - {""}
         tops = {path.parts[0] if len(path.parts) > 1 else "" for path in written if path.suffix.lower() == ".txt"}
@@ -314,7 +314,7 @@ class ExportFolder:
         if not self.project:
             return
         told = {
-            "about": "What Workbench wrote into this folder. Its next export into it removes what has no place there.",
+            "about": "What Workbench wrote into this folder. Its next export here removes what no longer belongs.",
             "version": _VERSION,
             "project": self.project,
             "format": format,
@@ -329,7 +329,7 @@ def is_image(name: str) -> bool:
 
 
 def _read_list(folder: Path, project: str) -> dict[str, Ours]:
-    """Nothing where there is none, or it is another project's or damaged: then all that is there is foreign."""
+    """Our files by the list; empty if it is missing, another project's or damaged: then all files count as foreign."""
     try:
         told: Any = json.loads((folder / LIST).read_bytes())
         if told["version"] != _VERSION or told["project"] != project:
@@ -348,14 +348,14 @@ def _is_part(name: str) -> bool:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All files in `folder` and deeper but for hidden folders; of ours, `LIST` is not one."""
+    """All files in `folder` and below, without hidden folders and without `LIST`."""
     for base, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(base, name) for name in names if name != LIST)
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:
-    """None where nothing is, not even a link that leads nowhere."""
+    """What tells a file's versions apart; None where nothing is, not even a dangling link."""
     with contextlib.suppress(OSError):
         return stamp(file)
     return (-1, -1) if os.path.lexists(file) else None

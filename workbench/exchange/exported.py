@@ -1,7 +1,7 @@
-"""Which folders a project's labels were exported to, and which of them number labels otherwise after an edit.
+"""Which folders a project's labels were exported to, and which of them have different label numbers after an edit.
 
-Formats that keep the order of labels (YOLO, COCO) number them by it: a label that moves, goes or is merged gives others
-another number, and a program that was set up for the old numbers takes cats for dogs.
+Formats that keep the order of labels (YOLO, COCO) number them by it: when a label is moved, removed or merged, others
+get new numbers, and a program set up for the old ones takes cats for dogs.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from workbench.exchange.exporting import ExportReport, export_labels
 
 _SETTING = "exported"
 _KEPT = 20
-"""Exports that are remembered, the newest: older folders are rarely in use."""
+"""How many exports are remembered, the newest ones: older folders are rarely in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One export: where, as what, with the images or not, and the labels' ids and names in the order they had."""
+    """One export: folder, format, whether images were copied, and the labels' ids and names in their order then."""
 
     folder: Path
     format: str
     copied: bool
     labels: tuple[tuple[int, str], ...]
-    project: Path | None = None  # its folder, of those that a project knows
+    project: Path | None = None  # the project's folder, if a project knows of this export
 
 
 @dataclass(frozen=True, slots=True)
 class Renumbered:
-    """What an edit would change for an exported folder: (name, number there, number from then on or None: gone)."""
+    """What an edit would change for an exported folder: (name, number there, new number; None if the label is gone)."""
 
     exported: Exported
     changes: tuple[tuple[str, int, int | None], ...]
 
 
 def remember(document: Document, report: ExportReport, labels: Sequence[Label], copied: bool) -> None:
-    """Note that `labels` were exported in this order; no edit, so undo does not take it back."""
+    """Record that `labels` were exported in this order. Not an edit, so undo does not revert it."""
     if document.read_only:
         return
     new = Exported(report.folder, report.format, copied, tuple((label.id, label.name) for label in labels))
@@ -71,13 +71,13 @@ def known(document: Document) -> tuple[Exported, ...]:
 
 
 def _written(document: Document, folder: Path) -> str:
-    """Relative to the project where the folder lies in it, so that both can be moved together."""
+    """The folder as stored: relative if it lies in the project, so that both can be moved together."""
     inside = document.folder in folder.parents
     return folder.relative_to(document.folder).as_posix() if inside else str(folder)
 
 
 def renumbered(document: Document, edit: Edit) -> tuple[Renumbered, ...]:
-    """The exported folders whose numbers of labels would no longer be the project's after this edit."""
+    """The exported folders whose label numbers would no longer be the project's after this edit."""
     after = {id: place for place, id in enumerate(_order_after(document.labels(), edit))}
     found, members = [], formats.load_all()
     for exported in known(document):
@@ -108,25 +108,25 @@ def _order_after(labels: Sequence[Label], edit: Edit) -> list[int]:
 
 
 def write_anew(snapshot: Snapshot, exported: Exported) -> tuple[ExportReport, Path]:
-    """Export into the same folder with the numbers of now; also gives where the old files are: beside it, all of them.
+    """Export into the same folder with the present numbers; also returns where all the old files are, beside it.
 
-    WorkbenchError if it can't be written; then the old folder is where it was.
+    WorkbenchError if it can't be written; the old folder is then where it was.
     """
     folder = exported.folder
     if photographs_below(snapshot, folder):
-        raise WorkbenchError(f"{folder} holds photographs of the project and was left as it is. Export anew by hand.")
+        raise WorkbenchError(f"{folder} holds photographs of the project and was left as it is. Export again by hand.")
     aside = _free(folder)
     try:
         patient(os.rename, folder, aside)
     except OSError as error:
         raise WorkbenchError(
-            f"{folder} could not be put aside: {error.strerror or error}. Close what uses it and export it again.",
+            f"{folder} could not be moved aside: {error.strerror or error}. Close what uses it and export again.",
             error,
         ) from error
     try:
         return export_labels(snapshot, exported.format, folder, exported.copied, project=exported.project), aside
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)  # nothing but what this export has written so far
+        shutil.rmtree(folder, ignore_errors=True)  # holds only what this export has written so far
         os.rename(aside, folder)
         raise
 

@@ -1,4 +1,4 @@
-"""Labels out of a project, with what the format loses told in numbers."""
+"""Exports a project's labels, and reports in numbers what the format loses."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from workbench.formats.parts.report import Report
 class ExportReport:
     """What was written.
 
-    `remarks` of level "warning" say what is in the folder and should not be; "lost" what the format could not hold; the
-    others what to know.
+    `remarks` of level "warning" name what is in the folder but should not be, "lost" what the format could not hold;
+    the others are for information.
     """
 
     format: str
     folder: Path
     files: tuple[Path, ...]
-    images: int  # images that the files speak of
+    images: int  # images that the files describe
     boxes: int
     copied: int  # image files copied
     remarks: tuple[Remark, ...]
-    removed: int = 0  # files that the last export wrote and this one did not
+    removed: int = 0  # files written by the last export and not by this one
 
     @property
     def sentence(self) -> str:
@@ -52,9 +52,9 @@ class ExportReport:
 
 
 def losses(snapshot: Snapshot, format: str) -> tuple[Remark, ...]:
-    """What `format` would lose of this snapshot: one remark of level "lost" for each kind that is really there.
+    """What `format` would lose of this snapshot: one remark of level "lost" for each kind that actually occurs.
 
-    Behind them, of level "read", what the folder will lack for those who read it.
+    After them, with level "read", what the folder will lack for programs that read it.
     """
     member = formats.load_all().get(format)
     found = []
@@ -98,7 +98,7 @@ def _counts(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
 
 
 def _dropped(snapshot: Snapshot, cannot_store: Collection[str]) -> np.ndarray:
-    """(m,) which boxes are left out whole."""
+    """(m,) which boxes are left out entirely."""
     sizes = np.array([(i.width, i.height) for i in snapshot.images], float).reshape(-1, 2)
     ends = np.repeat(sizes, np.diff(snapshot.offsets), axis=0)
     kinds = {
@@ -125,19 +125,19 @@ def export_labels(
     """Write the labels of `snapshot` into `folder`, which must be new or empty unless `replace`.
 
     `copy_images` also copies the image files, unchanged, to where the format expects them; `progress(done, all)` is
-    called for each. `project` is the folder of the snapshot's project: files that came in by an import of this format
-    and were not edited are written as they came, and files that its last export wrote into `folder` and this one does
-    not are removed (export_folder.py). No image file is overwritten that an export of the project did not write.
+    called for each. `project` is the folder of the snapshot's project: files imported in this format and not edited
+    since are written byte for byte, and files that the last export wrote into `folder` and this one does not are
+    removed (export_folder.py). An image file that no export of the project wrote is never overwritten.
 
     Raises WorkbenchError when the folder can't be written, is not empty, or holds images that would be overwritten;
-    the files in it are then as they were, unless the disk fails while the new ones are moved to their places.
+    the files in it are then unchanged, unless the disk fails while the new ones are moved into place.
     """
     folder = Path(folder).absolute()
     member = formats.load_all().get(format)
     is_filled, has_photographs = holds_something(folder), photographs_below(snapshot, folder)
     _check_folder(folder, replace or not is_filled, not (copy_images and has_photographs))
     rows = [i for i in range(len(snapshot)) if is_labelled(snapshot, i)]
-    # an image without a label file is one with nothing on it, for those who train with the folder
+    # to those who train with the folder, an image without a label file has nothing on it
     taken = rows if "unlabelled images" in member.cannot_store else list(range(len(snapshot)))
     places, report, warnings = member.places(snapshot), Report(), Report()
     inside = ExportFolder(folder, "" if project is None else _known_as(project))
@@ -188,7 +188,7 @@ def _check_folder(folder: Path, may_write: bool, may_copy: bool) -> None:
 
 
 def _known_as(project: Path) -> str:
-    """What tells a project from others, also when its folder was moved: its name and when, to a second, it was made."""
+    """What identifies a project, also when its folder was moved: its name and the second in which it was made."""
     with Store(project / FILE, read_only=True, check=False) as store:
         told = store.meta("created", str(project)), store.meta("name", "")
     return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,5 +1,5 @@
-"""The ids of images and labels in files that came in, for those that no box of today remembers: without boxes, or with
-such as were drawn here. Whoever goes by an image's id, as detections of another program do, finds it again.
+"""The ids of images and labels in imported files, for those that no present box remembers (no boxes, or only new ones).
+Whatever refers to an image by its id, such as detections of another program, then still finds it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from workbench.formats import Former, Id, Numbers
 
 
 def former_ids(snapshot: Snapshot, format: str, project: Path) -> Former | None:
-    """Of the newest import of each image by this format whose file is kept; None where there is none, or no ids."""
+    """The ids from each image's newest import in this format whose file is kept; None if there is none, or no ids."""
     member = formats.load_all().get(format)
     if not hasattr(member, "ids_in"):
         return None

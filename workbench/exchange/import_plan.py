@@ -1,4 +1,4 @@
-"""What an import would do: decided beforehand, looked at, and then done whole (importing.py)."""
+"""What an import would do: planned first, shown to the user, then done as a whole (importing.py)."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ class ImportSettings(ReadSettings):
 
     on_existing: str = setting(
         "update",
-        "Images labelled already where the file says something else: update takes the file's word where nobody has"
-        " changed here what an import brought, leaves the others and says so; refuse leaves all and says so, keep"
-        " leaves all silently, replace takes the file's boxes instead, add those of the file's that are not here",
+        "Images already labelled differently here: update takes the file's boxes where what an import brought was not"
+        " changed here, and leaves and reports the others; refuse leaves and reports all, keep leaves all silently,"
+        " replace takes the file's boxes instead, add adds those of the file's boxes that are not here",
         choices=("update", "refuse", "keep", "replace", "add"),
     )
     on_size: str = setting(
         "keep",
-        "Annotations made at another size than the image file has: keep takes the pixels as they are, scale fits them",
+        "Annotations made at another size than the image file's: keep takes the pixels as they are, scale fits them",
         choices=("keep", "scale"),
     )
-    splits: bool = setting(True, "Take the official splits; an image that has a split in the project keeps it")
+    splits: bool = setting(True, "Take the official splits; an image that already has a split in the project keeps it")
 
 
 @dataclass(frozen=True)
 class ImportPlan:
     """What an import would do. `images` pairs what was read with the project's image (id 0: to be added).
 
-    `differences` are the images that both sides speak of, those that are alike, too; `stamps` say which state of the
-    files was read; `compared` and `found` are what `replan` begins with.
+    `differences` covers the images that both sides describe, including identical ones; `stamps` identify the state of
+    the files that were read; `compared` and `found` are what `replan` starts from.
     """
 
     reading: Reading
     settings: ImportSettings
     images: tuple[Matched, ...]
     new_labels: tuple[str, ...]
-    remarks: tuple[Remark, ...]  # of reading and of comparing
+    remarks: tuple[Remark, ...]  # from reading and from comparing
     matched: int  # images of the project that would get boxes, a state or a split
-    added: int  # image files that would come into the project
+    added: int  # image files that would be added to the project
     missing: int  # images whose file was not found: left out
     left: int  # images that differ from the file and are left as they are
     boxes: int  # boxes that would be added
     replaced: int  # boxes of the project that would be changed
-    removed: int  # boxes of the project that would go
+    removed: int  # boxes of the project that would be removed
     differences: tuple[Difference, ...] = ()
     stamps: Mapping[Path, Stamp] = field(default_factory=dict)
-    compared: tuple[Matched, ...] = ()  # all that were matched, before it was decided what is taken of them
-    found: tuple[Remark, ...] = ()  # remarks of matching, as part of `remarks`
+    compared: tuple[Matched, ...] = ()  # all matched images, before deciding what to take from them
+    found: tuple[Remark, ...] = ()  # remarks from matching, also part of `remarks`
     finished: int = 0  # images that would become done (or verified)
     new_splits: int = 0  # images of the project that would get a split
 
@@ -71,18 +71,18 @@ class ImportPlan:
 
     @property
     def alike(self) -> int:
-        """Images that the project has just as the file says."""
+        """How many images are the same in the project as in the file."""
         return sum(1 for one in self.differences if one.changed is Changed.NOWHERE and not one.kept)
 
     @property
     def splits(self) -> dict[Split, int]:
-        """How many images would get which split: those that have none."""
+        """How many images without a split would get which one."""
         fresh = [one.split for one in self.images if self.settings.splits and one.image.split is Split.NONE]
         return {split: fresh.count(split) for split in Split if split is not Split.NONE and split in fresh}
 
     @property
     def split_otherwise(self) -> int:
-        """Images of the project that keep a split which is not the file's."""
+        """How many images of the project keep a split other than the file's."""
         told = ({one.split, one.image.split} for one in self.images if one.split and self.settings.splits)
         return sum(len(both - {Split.NONE}) > 1 for both in told)
 
@@ -100,28 +100,28 @@ class ImportPlan:
         parts = [f"{count:,} {split}" for split, count in self.splits.items()]
         more += [f"official splits taken: {', '.join(parts)}"] if parts else []
         otherwise = words.count(self.split_otherwise, "image")
-        more += [f"{otherwise} in another split here, which stays"] if self.split_otherwise else []
+        more += [f"{otherwise} in another split here (kept)"] if self.split_otherwise else []
         if self.missing:
             is_all = self.missing == len(self.reading.images)
-            where = " (say in which folder the images are, or add them to the project first)" if is_all else ""
+            where = " (choose the folder of the images, or add them to the project first)" if is_all else ""
             more.append(f"{words.count(self.missing, 'image')} without a file left out{where}")
         more += [f"{words.count(self.alike, 'image')} the same already"] if self.alike else []
-        more += [f"{self.left:,} labelled otherwise here, left as they are"] if self.left else []
+        more += [f"{self.left:,} labelled differently here, left as they are"] if self.left else []
         return "; ".join([f"{formats.formats.get(self.reading.format).title}: {what}", *more]) + "."
 
 
 def gets_split(one: Matched, settings: ImportSettings) -> bool:
-    """Whether it is an image of the project that has no split yet."""
+    """Whether it is an image of the project without a split that gets the file's."""
     return bool(one.image.id and one.split and settings.splits and one.image.split is Split.NONE)
 
 
 def higher(one: State, other: State) -> State:
-    """The one that is nearer to verified."""
+    """Whichever is closer to verified."""
     return max(one, other, key=_RANK.index)
 
 
 def state_after(one: Matched, counts: Mapping[int, int]) -> State:
-    """The state of an image after the import; `counts`: how many boxes the project's images have."""
+    """The state of an image after the import; `counts`: the number of boxes by image id."""
     if not one.image.id:
         return one.state
     if not one.labelled or one.same:

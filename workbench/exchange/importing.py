@@ -1,7 +1,7 @@
-"""Labels into a project: plan an import, look at what it would do, apply it whole.
+"""Imports labels into a project: plan the import, look at what it would do, apply it as a whole.
 
-`plan_import` reads and compares and changes nothing. `apply_import` makes one edit of the plan: one transaction, one
-step of undo. A damaged file refuses the whole import with all damage in one message, unless `skip_broken`.
+`plan_import` reads and compares without changing anything. `apply_import` turns the plan into one edit: one
+transaction, one undo step. A damaged file stops the whole import, with all damage in one message, unless `skip_broken`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _USUAL = ImportSettings()
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did: the plan's numbers, now true, and every remark.
+    """What an import did: the plan's numbers as done, and every remark.
 
-    `ids`: of the plan's images, in its order. `step`: of the journal, 0 if nothing was changed.
+    `ids`: of the plan's images, in its order. `step`: its journal entry, 0 if nothing was changed.
     """
 
     format: str
@@ -65,10 +65,10 @@ def plan_import(
     images: Path | None = None,
     settings: ImportSettings = _USUAL,
 ) -> ImportPlan:
-    """Read `path` and compare it with the project; nothing is changed.
+    """Read `path` and compare it with the project, without changing anything.
 
-    `images`: a folder to look for image files in, besides `path` and the project's own folders. Raises Refused with
-    all damage of the files, or WorkbenchError when the format is not clear.
+    `images`: a folder to search for image files, besides `path` and the project's own folders. Raises Refused with all
+    damage in the files, or WorkbenchError when the format is not clear.
     """
     path = absolute(path)
     member = formats.load_all().get(format or recognise(path))
@@ -78,10 +78,10 @@ def plan_import(
     roots = [root for root in document.roots().values() if root.is_dir()]
     since = origins.now()
     by, told, renamed = settings, Report(), renamed_here(document)
-    for _ in range(2):  # again, if what is here shows that they must be read otherwise
+    for _ in range(2):  # again, if the project's boxes show that the files must be read differently
         reading = member.read(path, [*folders, *roots], by)
         is_renamed = any(one_line(name) in renamed for name in reading.labels)
-        read_at = {} if is_renamed else origins.stamps(reading, since)  # or their bytes would go out with that name
+        read_at = {} if is_renamed else origins.stamps(reading, since)  # else an export would write the old names
         report = Report(settings.skip_broken)
         reading = cleaned(reading, report, renamed)
         matched = match(document, reading, report, scale=by.on_size == "scale", folders=folders)
@@ -93,13 +93,13 @@ def plan_import(
 
 
 def replan(document: Document, plan: ImportPlan, settings: ImportSettings) -> ImportPlan:
-    """The plan under other settings and of the project as it is now; the files are not read again.
+    """The plan under other settings and for the project as it is now; the files are not read again.
 
-    Settings that decide how files are read (`skip_broken`, `voc_base`, `on_size`) must be those of `plan`. Images that
-    came into the project since are not seen. WorkbenchError if images that the plan counts on are gone.
+    Settings that decide how files are read (`skip_broken`, `voc_base`, `on_size`) must be those of `plan`. Images added
+    to the project since are not seen. WorkbenchError if images that the plan relies on are gone.
     """
     read_by = [(one.skip_broken, one.voc_base, one.on_size) for one in (plan.settings, settings)]
-    assert read_by[0] == read_by[1], "these take another reading"
+    assert read_by[0] == read_by[1], "these settings need the files to be read again"
     now = [
         dataclasses.replace(one, image=document.measured(one.image)) if one.image.id else one for one in plan.compared
     ]
@@ -172,8 +172,8 @@ def _plan(
 
 
 def _chosen(one: Matched, difference: Difference, on_existing: str, report: Report) -> Matched | None:
-    """An image that the project has with other boxes, as it is to be imported; None: it is left as it is."""
-    if difference.kept is not None:  # what could be read does not lower its state
+    """How to import an image that has other boxes in the project; None: it is left as it is."""
+    if difference.kept is not None:  # a partly read file does not lower the state
         one = dataclasses.replace(one, state=higher(one.state, one.image.state))
         if difference.kept and on_existing != "keep":
             _tell_kept(one, difference.kept, report)
@@ -193,8 +193,8 @@ def _chosen(one: Matched, difference: Difference, on_existing: str, report: Repo
 
 
 def _labels_told(reading: Reading, taken: Sequence[Matched], known: int) -> dict[str, None]:
-    """The names that come in: all of a file's at its first import, later (some of its images are `known`) those of
-    boxes that come. A label that was given another name here is not to come back empty.
+    """The label names to import: at the first import all of a file's, later (some images are `known`) those of the
+    boxes added. Otherwise a label that was renamed here would come back empty.
     """
     used = {
         name
@@ -210,27 +210,27 @@ def _leave(one: Matched, difference: Difference, report: Report) -> None:
         kind = "images changed here and not in the file, left as they are"
         report.say("read", one.image.path, f"{difference.sentence} It was left as it is.", kind=kind)
         return
-    sentence = f"{difference.sentence} It was left as it is; ask to replace its boxes by the file's, or to add those."
-    report.say("refused", one.image.path, sentence, kind="images labelled otherwise here, left as they are")
+    sentence = f"{difference.sentence} It was left as it is; choose to replace its boxes by the file's or to add those."
+    report.say("refused", one.image.path, sentence, kind="images labelled differently here, left as they are")
 
 
 def _tell_kept(one: Matched, count: int, report: Report) -> None:
-    sentence = f"Not all that the file says of it could be read, so what it lacks stays: {words.count(count, 'box')}."
+    sentence = f"The file could not be read completely, so boxes that it lacks were kept: {words.count(count, 'box')}."
     report.say(
-        "read", one.image.path, sentence, kind="images whose file could not be read whole, of which nothing goes"
+        "read", one.image.path, sentence, kind="images whose file could not be read completely, no boxes removed"
     )
 
 
 def _tell_twins(one: Matched, difference: Difference, report: Report) -> None:
     which = words.count(len(difference.twins), "box")
-    sentence = f"The file has other marks or notes on {which} than here; what is here was left as it is."
+    sentence = f"The file has different marks or notes on {which}; those in the project were left as they are."
     report.say("read", one.image.path, sentence, kind="images with other marks or notes in the file, left as they are")
 
 
 def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
-    """Do what `plan` says in one edit; on any error the project is as it was.
+    """Carry out `plan` in one edit; on any error the project is unchanged.
 
-    The plan must be of the project as it is now: WorkbenchError if images it counts on are gone.
+    The plan must match the project as it is now: WorkbenchError if images it relies on are gone.
     """
     if document.read_only:
         raise ReadOnly(document.why_read_only)
@@ -259,12 +259,12 @@ def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
 
 
 def keep_files(project: Path, plan: ImportPlan, report: ImportReport) -> None:
-    """Keep the files of an import that was done, and what they said (origins.py). Any thread."""
+    """Keep the files of a finished import, and what they said (origins.py). Any thread."""
     origins.keep(project, plan.reading, plan.stamps, zip(report.ids, plan.images, strict=True), report.step)
 
 
 def labels_to_add(document: Document, names: Sequence[str]) -> tuple[Label, ...]:
-    """Labels of these names as an import would add them now: their ids, colours and places behind the others."""
+    """Labels of these names as an import would add them now: with new ids and colours, placed after the others."""
     first = _next(document, "label")
     position = max((label.position for label in document.labels()), default=-1) + 1
     return tuple(Label(first + n, name, colour_for(first + n), position=position + n) for n, name in enumerate(names))
@@ -277,12 +277,12 @@ def _next(document: Document, table: str) -> int:
 
 @dataclass
 class _Batch:
-    """Builds the edit of a plan. Ids are allotted here, because boxes name their image and label by id."""
+    """Builds the edit of a plan. Ids are assigned here, because boxes refer to their image and label by id."""
 
     document: Document
     plan: ImportPlan
     removed: list[int] = field(default_factory=list)
-    images: list[Image] = field(default_factory=list)  # of the plan, in its order, with the ids that they get
+    images: list[Image] = field(default_factory=list)  # the plan's, in its order, with the ids they get
 
     def build(self) -> list[edits.Edit]:
         made: list[edits.Edit] = []
@@ -310,14 +310,14 @@ class _Batch:
         return made
 
     def _changed(self, one: Matched, ids: Mapping[str, int]) -> Iterator[Box]:
-        """The project's boxes as the file has them; what its format can't hold stays as it is."""
+        """The project's boxes as the file has them; what the format can't hold stays as it is."""
         cannot = formats.load_all().get(self.plan.reading.format).cannot_store
         here = {box.id: box for box in self.document.boxes(one.image.id)}
         spaced = {label.id: "_".join(label.name.split()) for label in self.document.labels()}
         for place, id in one.other:
             (name, told), box = one.boxes[place], here[id]
             held = {flag: getattr(told if flag not in cannot else box, flag) for flag in FLAGS}
-            if "crowd apart" in cannot and box.crowd and told.difficult:  # as its writer has crowds
+            if "crowd apart" in cannot and box.crowd and told.difficult:  # how the format writes crowds
                 held |= {"crowd": True, "difficult": box.difficult}
             note = box.note if "note" in cannot else told.note
             is_named = ("spaces in labels" in cannot and spaced[box.label] == name) or (
@@ -346,7 +346,7 @@ class _Batch:
         return images
 
     def _changes(self) -> list[edits.Edit]:
-        """States and splits of images that the project has already; boxes that give way."""
+        """States and splits of images already in the project; removal of boxes that are replaced."""
         states: dict[State, list[int]] = {}
         splits: dict[Split, list[int]] = {}
         counts = self.document.box_counts()

@@ -1,5 +1,5 @@
-"""Names of labels that come in: without spaces at their ends and without characters that no line of text can hold, and
-as a label is called now that was given another name here.
+"""Cleans the names of imported labels: no spaces at the ends, no characters that don't fit on a line of text, and the
+present name of a label that was renamed here.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from workbench.formats.parts.report import Report
 
 
 def cleaned(reading: Reading, report: Report, renamed: Mapping[str, str]) -> Reading:
-    """`reading` with names that a project can hold; what was changed is told. Names that become alike are one label;
-    `labels` then has it twice, by its numbers in the files. `renamed`: what names of before have become.
+    """`reading` with names that a project can hold; changes are reported. Names that become equal are one label;
+    `labels` then has it twice, by its numbers in the files. `renamed`: the present name for each former one.
     """
     told = dict.fromkeys([*reading.labels, *(box.label for image in reading.images for box in image.boxes)])
     names = {name: one_line(name) or "unnamed" for name in told}
@@ -41,11 +41,11 @@ def cleaned(reading: Reading, report: Report, renamed: Mapping[str, str]) -> Rea
 
 
 def renamed_here(document: Document) -> dict[str, str]:
-    """What labels are called now by names that they had before, which none has now."""
+    """The present name of each label by its former names that no label has now."""
     now = {label.id: label.name for label in document.labels()}
     return {name: now[id] for name, id in former_names(document).items() if id in now}
 
 
 def _sentence(name: str, clean: str, is_former: bool) -> str:
-    apart = f" now. To keep the two apart, add a label '{visible(name)}' before." if is_former else "."
+    apart = f" now. To keep the two apart, add a label '{visible(name)}' first." if is_former else "."
     return f"The label '{visible(name)}' is called '{clean}' here{apart}"

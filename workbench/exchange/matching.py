@@ -1,4 +1,4 @@
-"""Which image of the project each image of a reading is, and its boxes in that image's upright pixels."""
+"""Finds the project's image for each image of a reading, and converts the boxes to its upright pixels."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from workbench.formats.parts import watching
 from workbench.formats.parts.report import Report
 
 _AGAIN = re.compile(r"-(?:[2-9]|[1-9][0-9]+)(?=\.[^.]*$)")
-"""What an export puts behind a stem that another image has (distinct_paths)."""
+"""What an export appends to a stem that another image has (distinct_paths)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """An image of a reading with the project's image. `root` is the folder that a new image (id 0) lies below.
+    """An image of a reading and the project's image. `root` is the folder that a new image (id 0) lies below.
 
     `labelled`: the files say what is in it (perhaps nothing). Boxes come with the name of their label. `same`: the
-    project says so already; `instead`: they take the place of the project's boxes; `besides`: only these of them are
-    added, `other` (box and the id of the project's) change one that is there, and `gone` are ids of those that go.
+    project already has them; `instead`: they replace the project's boxes; `besides`: only these are added, `other`
+    (box and the id of the project's) change existing ones, and `gone` are the ids of those removed.
     """
 
     read: ReadImage
@@ -61,11 +61,11 @@ class Matched:
 def match(
     document: Document, reading: Reading, report: Report, *, scale: bool, folders: Sequence[Path] = ()
 ) -> tuple[Matched, ...]:
-    """The images of `reading` that have a file or are in the project; the others are remarked and left out.
+    """The images of `reading` that have a file or are in the project; the others are reported and left out.
 
-    `folders`: absolute, where images were looked for besides, so where new ones may lie.
+    `folders` (absolute): where images were also searched for, so where new ones may lie.
 
-    Two annotations of one image, and boxes outside an image of another size than was annotated, are damage.
+    Two annotations of one image, and boxes outside an image of another size than annotated, count as damage.
     """
     project = _ProjectImages(document, reading)
     roots, names = _Roots(document, reading, folders), OtherNames(document, reading)
@@ -88,7 +88,7 @@ def match(
             if key in taken:
                 if _is_labelled(read):
                     report.damage(
-                        Refused(read.name, f"it is the same image as '{taken[key].name}', and both have labels")
+                        Refused(read.name, f"it is the same image as '{taken[key].name}', but both have labels")
                     )
                 continue
             taken[key] = read
@@ -133,12 +133,12 @@ class _ProjectImages:
             if read.file is not None:
                 self._read[composed(read.file.name)].append(read.file)
                 self._read[_ending(read.file)].append(read.file)
-        self._by_ending: dict[str, list[tuple[Image, Path]]] | None = None  # when it is first needed
-        self._by_flat: dict[str, list[tuple[Image, Path]]] = defaultdict(list)  # d/a.jpg as d_a.jpg; then, too
+        self._by_ending: dict[str, list[tuple[Image, Path]]] | None = None  # made when first needed
+        self._by_flat: dict[str, list[tuple[Image, Path]]] = defaultdict(list)  # d/a.jpg as d_a.jpg; made then, too
         self._sizes: dict[Path, int] = {}
 
     def _resolved(self, file: Path) -> Path:
-        """The file with the links among its folders followed; folders are asked once."""
+        """The file with links among its folders resolved; each folder only once."""
         if file.parent not in self._real:
             self._real[file.parent] = Path(os.path.realpath(file.parent))
         return self._real[file.parent] / file.name
@@ -158,11 +158,10 @@ class _ProjectImages:
         return ending[0] if len(ending) == 1 else None
 
     def _copied(self, copy: Path) -> Image | None:
-        """The image that has this name and these bytes; of several the one whose path ends like this file's.
+        """The image with this name and these bytes; of several, the one whose path ends like this file's.
 
-        A copy that our export called otherwise is the image that it was made of, not a second one. Films have hundreds
-        of frames of one name: those in a folder of the same name are looked at before the others, and bytes only where
-        sizes agree.
+        A copy that our export renamed is the image it was made from, not a second one. Videos have hundreds of frames
+        with the same name: those in a folder of the same name are compared first, and bytes only if sizes agree.
         """
         if self._by_ending is None:
             self._by_ending = defaultdict(list)
@@ -183,9 +182,9 @@ class _ProjectImages:
         return None
 
     def _is_nearest(self, copy: Path, file: Path, shared: int) -> bool:
-        """Whether no other file of the reading is as likely a copy of the project's `file`: two films begin alike.
+        """Whether no other file of the reading is as likely a copy of the project's `file`: videos may begin alike.
 
-        `shared`: how many parts at the end of both paths are the same.
+        `shared`: how many parts at the end of both paths agree.
         """
         others = self._read[composed(copy.name) if shared == 1 else _ending(file)]
         near = [other for other in others if other != copy and _shared_end(other, file) >= shared]
@@ -198,7 +197,7 @@ class _ProjectImages:
         if file not in self._sizes:
             try:
                 self._sizes[file] = file.stat().st_size
-            except OSError:  # it is as good as none
+            except OSError:  # as if it were not there
                 self._sizes[file] = -1
         return self._sizes[file]
 
@@ -208,12 +207,12 @@ class _ProjectImages:
         return _ending(there) != _ending(file) and self._by_file.get(self._resolved(file)) is not image
 
     def _told(self, image: Image) -> str:
-        """Its path, with the folder that it lies in: "a.jpg" alone is the end of any a.jpg's path."""
+        """Its path with the folder it lies in: "a.jpg" alone would be the end of any a.jpg's path."""
         return image.path if "/" in image.path else f"{self._roots[image.root].name}/{image.path}"
 
 
 class _Roots:
-    """The folder that a new image is kept relative to: one of the project's, the data set's, one told, else its own."""
+    """The folder a new image is stored relative to: one of the project's, the data set's, a given one, or its own."""
 
     def __init__(self, document: Document, reading: Reading, folders: Sequence[Path]) -> None:
         source = reading.source if reading.source.is_dir() else reading.source.parent
@@ -240,10 +239,10 @@ def _ends(path: str, name: str) -> bool:
 
 
 def _are_as_stored(document: Document, found: Sequence[tuple[ReadImage, Image]]) -> bool:
-    """Whether the boxes of a reading were drawn on the pictures as they are stored, by a program that ignores EXIF.
+    """Whether the boxes of a reading were drawn on the pictures as stored, by a program that ignores EXIF.
 
-    Photographs held sideways prove it by their sizes, also for those held upside down, whose sizes prove nothing; where
-    there are none, the boxes that are here already do.
+    The sizes of photographs taken sideways prove it, also for those taken upside down, whose sizes prove nothing; if
+    there are none, the boxes already in the project do.
     """
     stored = shown = more = 0
     for read, image in found:
@@ -262,20 +261,20 @@ def _are_as_stored(document: Document, found: Sequence[tuple[ReadImage, Image]])
 
 
 def _boxes(read: ReadImage, image: Image, report: Report, scale: bool, as_stored: bool) -> tuple[tuple[str, Box], ...]:
-    """The boxes in the pixels of the upright image, turned or scaled if they were made on another picture of it.
+    """The boxes in pixels of the upright image, rotated or scaled if they were made on another version of it.
 
-    `as_stored`: those of the other images were drawn on the pictures as they are stored.
+    `as_stored`: the boxes of the other images were drawn on the pictures as stored.
     """
     told, real = (read.width, read.height), (image.width, image.height)
     boxes: Sequence[XYXY] = [box.xyxy for box in read.boxes]
     if boxes and all(told) and all(real) and told != real:
         boxes = _fitted(boxes, read, image, report, scale)
     elif boxes and as_stored and 2 <= image.orientation <= 4 and told == real:
-        sentence = f"Its boxes were turned by EXIF orientation {image.orientation}: they were drawn as it is stored."
+        sentence = f"Its boxes were turned by EXIF orientation {image.orientation}: they are of the stored pixels."
         report.say("repaired", read.name, sentence, kind="images whose boxes were turned by EXIF orientation")
         boxes = [turned(box, image.orientation, *real) for box in boxes]
     elif boxes and image.orientation != 1:
-        sentence = f"Its EXIF orientation is {image.orientation}; the boxes were taken as of the upright image."
+        sentence = f"Its EXIF orientation is {image.orientation}; the boxes were read as those of the upright image."
         report.say("read", read.name, sentence, kind="images with an EXIF orientation")
     if all(real) and (beyond := sum(1 for box in boxes if _is_beyond(box, *real))):
         which = f"{beyond:,} of {count(len(boxes), 'box')}; the image has {real[0]} x {real[1]} pixels"
@@ -288,7 +287,7 @@ def _boxes(read: ReadImage, image: Image, report: Report, scale: bool, as_stored
 
 
 def _is_beyond(box: XYXY, width: int, height: int) -> bool:
-    """By more than a pixel, which roundings explain."""
+    """Whether a box reaches outside by more than a pixel; rounding explains that much."""
     return min(box[0], box[1]) < -1 or box[2] > width + 1 or box[3] > height + 1
 
 
@@ -304,16 +303,16 @@ def _fitted(boxes: Sequence[XYXY], read: ReadImage, image: Image, report: Report
         return [(x0 * sx, y0 * sy, x1 * sx, y1 * sy) for x0, y0, x1, y1 in boxes]
     outside = sum(1 for box in boxes if box[2] > image.width + 1 or box[3] > image.height + 1)
     if outside:
-        reason = f"{sizes}, and {outside} boxes lie outside; let the boxes be scaled, or mend the file"
+        reason = f"{sizes}, and {outside} boxes lie outside; choose to scale the boxes, or correct the file"
         report.damage(Refused(read.name, reason))
     else:
         kind = "images of another size than annotated, boxes taken as they are"
-        report.say("repaired", read.name, f"Its boxes were taken as they are, though {sizes}.", kind=kind)
+        report.say("repaired", read.name, f"Its boxes were taken as they are, although {sizes}.", kind=kind)
     return boxes
 
 
 def turned(box: XYXY, orientation: int, width: int, height: int) -> XYXY:
-    """A box in the pixels of the stored image (`width` x `height`) as of the image that EXIF makes upright."""
+    """A box in pixels of the stored image (`width` x `height`), converted to the image that EXIF makes upright."""
     x0, y0, x1, y1 = box
     if orientation in (3, 4, 6, 7):  # the stored bottom becomes the top, or with 6 and 7 the left
         y0, y1 = height - y1, height - y0

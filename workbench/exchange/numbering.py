@@ -1,7 +1,7 @@
-"""Labels by the numbers that a list of names gives them: that of the data set, if it has one (yolo_names.ruling).
+"""Label numbers as a list of names gives them: the data set's own list, if it has one (yolo_names.ruling).
 
-Whoever trains on a YOLO folder reads its numbers by the data.yaml above it, or by a list of names; a program that
-writes numbers of its own into it makes cats of dogs.
+Training on a YOLO folder reads its numbers by the data.yaml above it, or by a list of names; a program that writes
+its own numbers into it turns dogs into cats.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from workbench.core.project import Label, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A snapshot whose labels have the numbers of a list. `unlisted`: of each label's number before, whether the list
-    lacks it."""
+    """A snapshot whose labels have the numbers of a list. `unlisted`: for each label, by its number before, whether the
+    list lacks it."""
 
     snapshot: Snapshot
     names: tuple[str, ...]
     unlisted: np.ndarray  # (labels,) bool, by the project's numbers
 
     def lacks(self, before: Snapshot, index: int) -> tuple[str, ...]:
-        """The labels of boxes of image `index` that have no number here."""
+        """The labels of image `index`'s boxes that have no number in the list."""
         used = np.unique(before.label_index[before.rows(index)])
         return tuple(before.labels[number].name for number in used.tolist() if self.unlisted[number])
 

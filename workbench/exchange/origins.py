@@ -1,7 +1,7 @@
 """Where labels came from: the files of an import, kept in the project, and what they said of each image.
 
-With it a file that nobody edited is exported byte for byte as it came, and a second import knows who has changed what:
-the file, a person here, or both. The files are in imports/*.zip of the project, which a person may open or delete.
+With these, labels that nobody edited are exported byte for byte as imported, and a second import knows what changed:
+the file, the project, or both. The files are in the project's imports/*.zip, which users may open or delete.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ from workbench.formats.parts.layout import shown
 
 FOLDER = "imports"
 _CUT_OFF = "SELECT id FROM origin WHERE step > 0 AND NOT EXISTS (SELECT 1 FROM journal WHERE seq = step)"
-"""Imports that were undone, and after which something else was done: nothing brings them back."""
+"""Imports that were undone, followed by another edit: they can't be redone."""
 _OUTDATED = """
 SELECT id FROM origin WHERE format = ?1 AND id NOT IN (
   SELECT origin FROM (
     SELECT origin, row_number() OVER (PARTITION BY image ORDER BY origin DESC) AS place
     FROM imported JOIN origin ON origin.id = imported.origin WHERE format = ?1)
   WHERE place <= 2)"""
-"""Imports of a format that are of none of their images one of the two newest: undoing one leaves that before it. Never
-only some images of an import: a file that spoke of several would seem to be about the others alone."""
+"""Imports of a format that are not among the two newest for any of their images: after undoing the newest, the one
+before it remains. Always whole imports: a file about several images would otherwise seem to be about fewer."""
 _UNASKED = "SELECT archive FROM origin WHERE id NOT IN (SELECT origin FROM imported)"
 LIMIT = 256 << 20
-"""Bytes of one file that is kept; a larger one is written anew by an export."""
+"""Largest file that is kept, in bytes; larger ones are rewritten by an export."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What an import said of an image.
 
-    `file` is the name in the zip `archive`, "" where the bytes are not kept. `labels`: the names of the import by
-    their numbers there; `content` as in content.py; `base` as in Reading. `is_done`: it was not undone. `left`: as
-    `content`, of the image as it was after the import, if that was not all the file's. `split`: the one that the file
-    told (NONE for none), None where nobody noted it.
+    `file` is the name in the zip `archive`, "" if the bytes are not kept. `labels`: the names in the import by their
+    numbers there; `content` as in content.py; `base` as in Reading. `is_done`: it was not undone. `left`: the
+    `content` of the image after the import, if that was not just the file's. `split`: the one in the file (NONE for
+    none), None if it was not recorded.
     """
 
     id: int
@@ -66,13 +66,13 @@ class Origin:
     split: Split | None = None
 
     def is_of(self, said: bytes) -> bool:
-        """Whether an image that says this (content.of_image) is as this import left it."""
+        """Whether an image with this content (content.of_image) is as this import left it."""
         return said in (self.content, self.left)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One image of an import, by its id in the project; `source` is the file that speaks of it."""
+    """One image of an import, by its id in the project; `source` is the file that describes it."""
 
     id: int
     source: Source
@@ -85,14 +85,14 @@ Stamp = tuple[int, int]
 
 
 def now() -> int:
-    """What the clock that files are stamped by says, in ns."""
-    coarse = getattr(time, "CLOCK_REALTIME_COARSE", None)  # a tick behind the other, as the stamps are
+    """The time, in ns, of the clock by which files are stamped."""
+    coarse = getattr(time, "CLOCK_REALTIME_COARSE", None)  # a tick behind the other clock, like the stamps
     read = getattr(time, "clock_gettime_ns", None)
     return time.time_ns() if coarse is None or read is None else int(read(coarse))
 
 
 def stamps(reading: Reading, since: int) -> dict[Path, Stamp]:
-    """Of the files that speak of images and were not written to since reading them began (`now()` then)."""
+    """The stamps of the files that describe images, except those changed after reading began (`since`, by `now()`)."""
     found = dict[Path, Stamp]()
     for file in {image.source.file for image in reading.images if image.source is not None}:
         with contextlib.suppress(OSError):
@@ -105,12 +105,11 @@ def stamps(reading: Reading, since: int) -> dict[Path, Stamp]:
 def keep(
     project: Path, reading: Reading, read_at: Mapping[Path, Stamp], images: Iterable[tuple[int, Matched]], step: int
 ) -> None:
-    """Note what `reading` said of the images (by their ids) that were taken from it, and keep its files.
+    """Record what `reading` said of the images (by their ids) taken from it, and keep its files.
 
-    `step`: of the journal, that the import was; 0 where it changed nothing: it holds as long as the step before it.
-    In a connection of its own. Files that are no longer as they were `read_at`, or can't be read, are noted without
-    their bytes; the files of imports that nothing asks for any more are removed. WorkbenchError if the project can't be
-    written.
+    `step`: the import's journal entry; 0 if it changed nothing: the record then lasts as long as the step before it.
+    Uses its own connection. Files that have changed since `read_at`, or can't be read, are recorded without their
+    bytes; files of imports that are no longer needed are removed. WorkbenchError if the project can't be written.
     """
     cannot = formats.load_all().get(reading.format).cannot_store
     spoken = [(id, one) for id, one in images if one.read.source is not None]
@@ -150,7 +149,7 @@ def keep(
 
 
 def _is_known(project: Path, reading: Reading, taken: Sequence[Taken]) -> bool:
-    """Whether the newest import of each image that was not undone says the same, and its file is kept as it is now."""
+    """Whether each image's newest import that was not undone says the same, and its file is kept as it is now."""
     with Store(project / FILE, read_only=True, check=False) as store:
         known = store.read(read)
     same = set[Path]()
@@ -171,12 +170,12 @@ def _is_known(project: Path, reading: Reading, taken: Sequence[Taken]) -> bool:
 
 
 def _noted(one: Taken) -> bytes:
-    """Its content, and the split behind it, which projects of before do not have."""
+    """Its content followed by the split, which older projects do not have."""
     return one.content + one.split.encode()
 
 
 def _left(project: Path, format: str, ids: Sequence[int], step: int) -> dict[int, bytes]:
-    """How the import left these images, which had boxes before; nothing if the project was edited since."""
+    """The content of these images after the import, which had boxes before; empty if the project was edited since."""
     if not ids:
         return {}
     cannot = formats.load_all().get(format).cannot_store
@@ -191,7 +190,7 @@ def _left(project: Path, format: str, ids: Sequence[int], step: int) -> dict[int
 def _keep_files(
     archive: Path, reading: Reading, read_at: Mapping[Path, Stamp], taken: Sequence[Taken]
 ) -> dict[Path, str]:
-    """The name in the zip of each file that was taken whole: all its images, and nothing of it left out."""
+    """The name in the zip of each file that was imported completely: all its images, with nothing left out."""
     spoken = Counter(image.source.file for image in reading.images if image.source is not None)
     left = spoken - Counter(one.source.file for one in taken)
     is_damaged = any(remark.level == "refused" for remark in reading.remarks)
@@ -215,7 +214,7 @@ def _keep_files(
 
 
 def _text(name: str) -> str:
-    """A name that is not UTF-8 as one that zips and databases hold."""
+    """A name that is not UTF-8, in a form that zips and databases can hold."""
     return name.encode("utf-8", "replace").decode()
 
 
@@ -231,7 +230,7 @@ def _free(folder: Path, stem: str) -> Path:
 
 
 def read(connection: sqlite3.Connection, image: int | None = None) -> dict[int, list[Origin]]:
-    """By image, the newest import first. Of one `image` only, if given."""
+    """Origins by image id, the newest import first; only of `image`, if given."""
     about, how = {}, {}
     undone = "step > 0 AND NOT EXISTS (SELECT 1 FROM journal WHERE seq = step AND undone = 0)"
     rows = connection.execute(f"SELECT id, format, archive, labels, base, {undone} FROM origin")
@@ -249,7 +248,7 @@ def read(connection: sqlite3.Connection, image: int | None = None) -> dict[int, 
 
 
 class Archives:
-    """The zips that are asked for, each opened once; what is gone or damaged yields nothing."""
+    """The zips of imports, each opened once when needed; missing or damaged ones yield nothing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._open = folder, dict[str, zipfile.ZipFile | None]()
@@ -262,7 +261,7 @@ class Archives:
         self._stack.close()
 
     def bytes_of(self, origin: Origin) -> bytes | None:
-        with contextlib.suppress(Exception):  # zipfile and zlib answer damage with a dozen kinds
+        with contextlib.suppress(Exception):  # zipfile and zlib raise a dozen kinds of exceptions on damage
             if origin.archive not in self._open:
                 self._open[origin.archive] = None
                 packed = zipfile.ZipFile(self._folder / origin.archive)

@@ -1,8 +1,8 @@
-"""Names that may mean another image as well: then nobody can say whose the boxes are, and they are left out.
+"""Finds names that may also mean another image: then it is unclear whose the boxes are, and they are left out.
 
-An export without its images has names of an export: a.jpg of the split train is train/a.jpg in some formats, a.png
-becomes a-2.png beside a.jpg, d/a.jpg becomes d_a.jpg where folders are flat. Where the project has an image of such a
-name, too, labels that lie apart from their images could be either's.
+Exports rename images: a.jpg in the split train is train/a.jpg in some formats, a.png becomes a-2.png beside a.jpg,
+d/a.jpg becomes d_a.jpg in flat folders. If the project also has an image with such a name, labels that come without
+their images could belong to either.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from workbench.formats.parts.yolo_layout import LABEL_FOLDERS
 
 _SPLIT_FOLDERS = {*SPLIT_WORDS, *SPLIT_NAMES.values()}
 _Key = tuple[str, str]
-"""A file, relative to the folder of an export, and what it calls an image."""
+"""A file, relative to the export's folder, and the name it gives an image."""
 
 
 class OtherNames:
-    """The images of a project by all that a file may mean by a name."""
+    """Tells which of a project's images a name in a file may mean."""
 
     def __init__(self, document: Document, reading: Reading) -> None:
         self._is_folder = reading.source.is_dir()
@@ -46,20 +46,20 @@ class OtherNames:
         snapshot = document.snapshot()
         self._snapshot = snapshot.take(_likely_mistaken(snapshot, _is_flat(self._format)))
         self._exported = _Exported(self._format, [self._snapshot])
-        self._others: _Exported | None = None  # made when it is needed
+        self._others: _Exported | None = None  # made when needed
         self._by_path: dict[str, list[Image]] = defaultdict(list)
         for image in snapshot.images:
             for name in {image.path, _stem(image.path)}:
                 self._by_path[name].append(image)
 
     def doubt(self, read: ReadImage, image: Image | None) -> str:
-        """What else the name of `read` may mean than `image` of the project, as the rest of a sentence, or ""."""
+        """What the name of `read` may mean other than `image` of the project, as the rest of a sentence, or ""."""
         if read.source is None or (image is None and read.file is None):
             return ""
         here = self._exported.of(read.source, self._inner(read.source))
         if image is not None and here:
             other = next((one for one in here if one.id != image.id), None)
-            return f"is '{image.path}' by its path and '{other.path}' as this project exports it" if other else ""
+            return f"is '{image.path}' by its path, but '{other.path}' in an export of this project" if other else ""
         if read.file is not None and read.file.is_relative_to(self._set):
             return self._doubt_beside(read.source, read.file)
         if image is None:
@@ -71,10 +71,10 @@ class OtherNames:
         if self._others is None:
             self._others = _Exported(self._format, _as_it_might_have_been(self._snapshot))
         meant = self._others.of(read.source, self._inner(read.source))
-        if not meant and posix(read.source.name).rsplit("/", 1)[-1] != image.name:  # found though called otherwise
+        if not meant and posix(read.source.name).rsplit("/", 1)[-1] != image.name:  # found under another name
             meant = self._others.called(read.source.name)
         if meant and image.id not in {one.id for one in meant}:
-            return f"may be '{image.path}' or what an export calls '{meant[0].path}'"
+            return f"may be '{image.path}', or '{meant[0].path}' in an export"
         return ""
 
     def tell(self, read: ReadImage, doubt: str, report: Report) -> None:
@@ -89,22 +89,22 @@ class OtherNames:
         return len(source.file.relative_to(self._set).parts) if is_below else 1
 
     def _doubt_beside(self, source: Source, file: Path) -> str:
-        """An image beside the file that names it is as good as one at that path from the data set's folder."""
+        """An image beside the file that names it counts as much as one at that path from the data set's folder."""
         name = posix(source.name)
         if not name or _is_one_each(source) or not is_portable(name):
             return ""
-        if not os.path.lexists(source.file.parent / name):  # a data set has 100,000, and to follow links takes long
+        if not os.path.lexists(source.file.parent / name):  # first, because resolving links of 100,000 images is slow
             return ""
         try:
             beside = resolve_inside(source.file.parent, name)
             if beside == file.resolve() or not beside.is_file() or same_content(beside, file):
                 return ""
-        except (OSError, ValueError, WorkbenchError):  # no name of a file there
+        except (OSError, ValueError, WorkbenchError):  # not a possible file name there
             return ""
-        return "stands beside the file that names it and in another folder, and these are different images"
+        return "lies both beside the file that names it and in another folder, and these are different images"
 
     def _literal(self, source: Source) -> Iterator[str]:
-        """The paths that a file may mean; in one of a split also the name in that split's folder."""
+        """The paths that a file may mean; in a split's file also the name in that split's folder."""
         folders = source.file.parent.relative_to(self._set).parts if source.file.is_relative_to(self._set) else ()
         if _is_one_each(source):
             places = [place for place, part in enumerate(folders, start=1) if part.lower() in LABEL_FOLDERS]
@@ -118,11 +118,11 @@ class OtherNames:
 
 
 class _Exported:
-    """The images that exports of some snapshots describe in a file under a name."""
+    """The images that exports of some snapshots would describe, by file and name."""
 
     def __init__(self, format: formats.Format, snapshots: list[Snapshot]) -> None:
         self._images: dict[_Key, list[Image]] = defaultdict(list)
-        for snapshot in snapshots if _keeps(format) else []:  # a plugin's may do without
+        for snapshot in snapshots if _keeps(format) else []:  # optional in a plugin
             assert _keeps(format)
             for image, told in zip(snapshot.images, format.sources(snapshot), strict=True):
                 if told is not None:
@@ -133,22 +133,22 @@ class _Exported:
         self._depths = {file.count("/") + 1 for file, _ in self._images}
 
     def of(self, source: Source, inner: int) -> list[Image]:
-        """`inner`: how many parts of its path are surely of the export; d/a.json is no a.json."""
+        """Images of `source`. `inner`: how many parts of its path are surely the export's (d/a.json isn't a.json)."""
         for depth in sorted(self._depths, reverse=True):
             if depth >= inner and (found := self._images.get(("/".join(source.file.parts[-depth:]), source.name))):
                 return found
         return []
 
     def called(self, name: str) -> list[Image]:
-        """In whatever file; none where the file's own name is the only one."""
+        """Images with this name in any file; none if only the file's own name says which image it is."""
         return self._called.get(name, []) if name else []
 
 
 def _likely_mistaken(snapshot: Snapshot, flat: bool) -> list[int]:
-    """The images that an export may call like another one, and those that decide what it calls these.
+    """The images to which an export may give another one's name, and those on which these names depend.
 
-    To ask a format for all 100,000 takes a minute. Names are made up where paths are the same but for their suffix,
-    case, "-2", a folder of a split, or in flat folders for "_" instead of "/".
+    Asking a format about all 100,000 takes a minute. New names are made where paths differ only in suffix, case, "-2",
+    a split's folder or, in flat folders, in "_" instead of "/".
     """
     shared = shared_folders(snapshot.images)
     families: dict[str, list[int]] = defaultdict(list)
@@ -175,7 +175,7 @@ def _likely_mistaken(snapshot: Snapshot, flat: bool) -> list[int]:
 
 
 def _is_flat(format: formats.Format) -> bool:
-    """Whether exports keep images of different folders in one."""
+    """Whether exports put images from different folders into one."""
     images = tuple(Image(n, f"{folder}/a.jpg", 1, 1, root=1) for n, folder in enumerate("de", start=1))
     whole, box = np.zeros(0, np.int64), np.zeros((0, 4))
     two = Snapshot((), images, (Path(), Path()), np.zeros(3, np.int64), box, whole, box.astype(bool), whole)
@@ -183,7 +183,7 @@ def _is_flat(format: formats.Format) -> bool:
 
 
 def _as_it_might_have_been(snapshot: Snapshot) -> list[Snapshot]:
-    """With every image labelled, under its split and under each: splits and labels change between export and import."""
+    """With every image labelled, in its own split and in each: both may have changed between export and import."""
     count = len(snapshot.images)
     boxed = replace(
         snapshot,
@@ -208,7 +208,7 @@ def _keeps(format: formats.Format) -> TypeGuard[formats.Keeps]:
 
 
 def _is_one_each(source: Source) -> bool:
-    """Whether the file has the name of its image: then its own path says which it is."""
+    """Whether the file is named after its image, so that its own path says which image it is."""
     return not source.name or _stem(posix(source.name).rsplit("/", 1)[-1]) == _stem(source.file.name)
 
 
@@ -217,7 +217,7 @@ def _stem(path: str) -> str:
 
 
 def same_content(one: Path, other: Path) -> bool:
-    """Whether two files have the same bytes; one that can't be read has none."""
+    """Whether two files have the same bytes; False if one can't be read."""
     try:
         return filecmp.cmp(one, other, shallow=False)
     except OSError:

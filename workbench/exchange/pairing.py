@@ -1,7 +1,7 @@
-"""Which boxes of one list are those of another one: the nearest are paired off, each once.
+"""Finds which boxes of one list are those of another: the nearest are paired, each once.
 
-Never all with all at once: of an image with 20,000 boxes (an aerial photograph, a slide of cells) that table has 400
-million places, and the system ended the program.
+Never all against all at once: for an image with 20,000 boxes (an aerial photograph, a slide of cells) that table has
+400 million entries, and the system killed the program.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Accept = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def near(
     here: np.ndarray, there: np.ndarray, reach_here: np.ndarray, reach_there: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The rows of `here` (n, 4) and `there` (m, 4) of which no edge is further apart than either's reach, and how far.
+    """Rows of `here` (n, 4) and `there` (m, 4) with no edges further apart than the larger reach, and their distance.
 
-    `reach_here` (n,) and `reach_there` (m,) in pixels; the distance is the largest of the four edges', as a part of
-    the larger reach: 0 to 1. Three arrays of (k,), in no particular order.
+    `reach_here` (n,) and `reach_there` (m,) in pixels; the distance is the largest of the four edges', relative to the
+    larger reach: 0 to 1. Three arrays of (k,), in no particular order.
     """
     assert here.shape[1:] == there.shape[1:] == (4,), "boxes are xyxy"
     if not len(here) or not len(there):
@@ -51,12 +51,12 @@ def pair(
     left: tuple[np.ndarray, np.ndarray],
     accept: Accept | None = None,
 ) -> list[tuple[int, int]]:
-    """Take the nearest pairs of what is `left` (bools of either side) away from it, in place; which rows they are.
+    """Pair the nearest of the rows `left` (bools of either side) and clear them there; returns the pairs of rows.
 
-    Of pairs that are equally near the first rows go together. `reach` as in `near`, above 0.
+    Of equally near pairs, the first rows go together. `reach` as in `near`, above 0.
     """
     one, other = (np.flatnonzero(side) for side in left)
-    if not len(one) or not len(other):  # as nearly always, once the same ones are gone
+    if not len(one) or not len(other):  # nearly always, once identical boxes are paired
         return []
     rows, columns, parts = near(here[one], there[other], reach[0][one], reach[1][other])
     rows, columns = one[rows], other[columns]
@@ -78,13 +78,13 @@ def alike(here: np.ndarray, there: np.ndarray) -> int:
 
 
 def coded(*sides: Iterable[Hashable]) -> list[np.ndarray]:
-    """Whole numbers for values, the same for equal ones in all `sides`."""
+    """Integers for values: equal values get the same number in all `sides`."""
     numbers: dict[Hashable, int] = {}
     return [np.array([numbers.setdefault(value, len(numbers)) for value in side], np.int64) for side in sides]
 
 
 def hashable(value: object) -> Hashable:
-    """A value of JSON as one that can be looked up; equal for equal ones."""
+    """A JSON value in hashable form; equal values give equal results."""
     if isinstance(value, dict):
         return frozenset((key, hashable(inner)) for key, inner in value.items())
     return tuple(map(hashable, value)) if isinstance(value, list) else value  # type: ignore[return-value]

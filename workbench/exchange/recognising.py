@@ -1,4 +1,4 @@
-"""Which format a folder, file or zip is of; and what is there where it is of none."""
+"""Recognises the format of a folder, file or zip, and says what is there if it has none."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from workbench.core.words import visible
 from workbench.errors import WorkbenchError
 
 _LOOKED_AT = 10_000
-"""Files of a folder without labels that are looked at to say what it holds."""
+"""How many files of a folder without labels are examined to say what it holds."""
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz")
-_OTHERS = (  # programs by what their own files hold, and what they can write instead
+_OTHERS = (  # words in a program's own files, the program, and the format it can write instead
     ((b"shape_attributes", b"region_attributes"), "VGG Image Annotator", "COCO format"),
     ((b'"label_id"', b'"items"'), "Datumaro", "COCO or CVAT format"),
     ((b'"classTitle"', b'"objects"'), "Supervisely", "COCO format"),
@@ -23,7 +23,7 @@ _LOOKED_INTO, _HEAD = 20, 65_536  # files, and bytes of each, that are searched 
 
 
 def recognise(path: Path) -> str:
-    """The name of the one format that `path` is of. WorkbenchError if it is none or may be several."""
+    """The name of the format of `path`. WorkbenchError if it has none or may have several."""
     path = Path(path)
     if not path.exists():
         raise WorkbenchError(f"There is no file or folder {path}.")
@@ -31,7 +31,7 @@ def recognise(path: Path) -> str:
     if not found:
         names = ", ".join(formats.load_all().names())
         raise WorkbenchError(
-            f"{what_is_there(path)} Known are {names};"
+            f"{what_is_there(path)} Known formats are {names};"
             f" give the folder that holds the annotation files, or name the format with --format. {absent()}".rstrip()
         )
     if len(found) > 1 and found[1][1] > found[0][1] - 0.5:
@@ -44,7 +44,7 @@ def recognise(path: Path) -> str:
 
 
 def absent() -> str:
-    """A sentence on plugins that may know a format and ask to run; or nothing."""
+    """A sentence about plugins that may know a format and ask to run, or ""."""
     return formats.formats.elsewhere("")
 
 
@@ -64,12 +64,12 @@ def what_is_there(path: Path) -> str:
         return f"{path}: there are no files in this folder."
     if not counts[False]:
         many = "there is 1 picture" if counts[True] == 1 else f"there are {counts[True]:,} pictures"
-        return f"{path}: {many} and no label file."
+        return f"{path}: {many} but no label file."
     return f"{path}: no labels of a known format were found here.{_of_another(files)}"
 
 
 def _of_another(files: list[Path]) -> str:
-    """What could be done with one of the files: written by a program that can write another format, or packed."""
+    """What can be done with one of the files, if it is an archive or from a program that can write a known format."""
     for file in [file for file in files if file.suffix.lower() in (".json", ".csv")][:_LOOKED_INTO]:
         try:
             with file.open("rb") as stream:
@@ -79,6 +79,6 @@ def _of_another(files: list[Path]) -> str:
         for words, program, instead in _OTHERS:
             if all(word in head for word in words):
                 name = visible(file.name, 60)
-                return f" {name} is of {program}: let that write the {instead}, and import what it writes."
+                return f" {name} is from {program}: export from it in {instead}, and import that."
     packed = next((visible(file.name, 60) for file in files if file.suffix.lower() in _ARCHIVES), None)
-    return f" There is {packed} inside: unpack it, and import what comes out." if packed else ""
+    return f" It contains {packed}: unpack it, and import the contents." if packed else ""

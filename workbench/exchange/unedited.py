@@ -1,8 +1,8 @@
-"""Files that nobody edited go out byte for byte as they came in by an import of the same format.
+"""Labels that nobody edited are exported byte for byte as the file they were imported from, in the same format.
 
-The format writes all files; then those are replaced whose images are exactly those of a file that came in, with the
-same boxes, marks and states as far as the format holds them (content.py), the same splits where its files tell them,
-and the same numbers of labels.
+The format writes all files; then those are replaced whose images are exactly those of an imported file, with the same
+boxes, marks and states as far as the format holds them (content.py), the same splits if the files state them, and the
+same label numbers.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from workbench.formats import Format, Keeps, Source
 
 
 def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied: bool) -> int:
-    """Replace the files below `folder` that `format` has just written and nobody edited; how many they were.
+    """Replace files that `format` has just written below `folder` by the imported ones, if unedited; returns how many.
 
     `copied`: the images lie there, too, so the names in a file must lead to them; else the last part is enough.
     """
     member = formats.load_all().get(format)
-    if not hasattr(member, "sources"):  # a plugin's may do without
+    if not hasattr(member, "sources"):  # optional in a plugin
         return 0
     member = cast(Keeps, member)
     with Store(project / FILE, read_only=True, check=False) as store:
         known = store.read(origins.read)
     if not known:
         return 0
-    by_file: dict[Path, dict[int, tuple[int, Source]]] = defaultdict(dict)  # the images' places by their ids
+    by_file: dict[Path, dict[int, tuple[int, Source]]] = defaultdict(dict)  # by image id: its index and source
     for index, source in enumerate(member.sources(snapshot)):
         if source is not None:
             by_file[source.file][snapshot.images[index].id] = index, source
-    came: dict[tuple[int, str], dict[int, Origin]] = defaultdict(dict)  # what each file spoke of, also what is gone
+    came: dict[tuple[int, str], dict[int, Origin]] = defaultdict(dict)  # all images of each file, also those gone
     for id, several in known.items():
         for origin in several:
             if origin.format == format and origin.file:
                 came[origin.id, origin.file][id] = origin
-    restored, late = 0, dict[Path, bytes]()  # `late` count pixels from another number than what is written here
+    restored, late = 0, dict[Path, bytes]()  # `late`: count pixels from another number than the files written here
     bases = set[int | None]()
     with Archives(project / origins.FOLDER) as archives:
         for file, told in by_file.items():
@@ -64,7 +64,7 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
                     late[file] = data
                     bases.add(one.base)
                 break
-    if late and len(late) == len(by_file) and len(bases) == 1:  # one folder has one way to count
+    if late and len(late) == len(by_file) and len(bases) == 1:  # all files of a folder must count the same way
         for file, data in late.items():
             atomic_write(folder / file, data, sync=False)
         if _base_of(member, folder) in bases:
@@ -74,7 +74,7 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
 
 
 def _base_of(member: Keeps, folder: Path) -> int | None:
-    """From which number whoever reads `folder` would count pixels."""
+    """The first pixel's number that a reader of `folder` would assume."""
     try:
         return cast(Format, member).read(folder).base
     except WorkbenchError:
@@ -82,7 +82,7 @@ def _base_of(member: Keeps, folder: Path) -> int | None:
 
 
 def is_as_it_came(origin: Origin, snapshot: Snapshot, index: int, source: Source, copied: bool) -> bool:
-    """Whether the file of `origin` could stand for what its format would write of image `index` as `source`."""
+    """Whether the file of `origin` can replace what its format would write of image `index` as `source`."""
     if not _is_name_right(origin.name, source.name, copied):
         return False
     member = formats.load_all().get(origin.format)
@@ -99,7 +99,7 @@ def is_as_it_came(origin: Origin, snapshot: Snapshot, index: int, source: Source
 
 
 def _is_name_right(came: str, written: str, copied: bool) -> bool:
-    if not came or not written:  # the file's own name says which image it is of
+    if not came or not written:  # the file's own name says which image it is
         return True
     if copied:
         return posix(came) == posix(written)
