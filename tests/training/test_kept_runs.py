@@ -82,6 +82,15 @@ def test_a_run_that_is_trained_is_left_alone(folder: Path, deed: Callable[[Path]
     assert "first" not in names(folder)
 
 
+def test_several_runs_are_deleted_within_a_step_of_windows_clock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave(folder.parent / "second", STARTED)
+    monkeypatch.setattr(time, "time_ns", lambda: 1_795_951_337_687_500_000)
+    both = [kept_runs.delete(run) for run in (folder, folder.parent / "second")]
+    assert names(folder) == []
+    assert {one.name for one in kept_runs.deleted_runs(folder.parent)} == {"first", "second"}
+    assert [kept_runs.restore(one).name for one in both] == ["first", "second"]
+
+
 def test_a_run_of_windows_names_its_images_so_that_it_goes_on_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "Path", PureWindowsPath)
     monkeypatch.setattr(record.os, "path", ntpath)

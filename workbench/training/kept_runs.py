@@ -78,8 +78,10 @@ class Deleted:
 
 def delete(folder: Path) -> Deleted:
     """Move the run in `folder` to the trash. WorkbenchError while it is trained."""
-    now = time.time_ns()
-    shelf = existing(folder).parent / TRASH / str(now)
+    now, trash = time.time_ns(), existing(folder).parent / TRASH
+    while (trash / str(now)).exists():  # Windows' clock stands still for milliseconds, in which several are deleted
+        now += 1
+    shelf = trash / str(now)
     try:
         shelf.mkdir(parents=True)
     except OSError as error:
