@@ -23,13 +23,23 @@ from workbench.training.runtime import Runtime
 from workbench.training.step import Stepper
 
 STEPS, IMAGES = 10, 4
+FEW = 2  # steps of networks so deep that what the last digit makes of one is a thousand times as much in the next
 WAIT = "told"  # the task that waits for a file of this name
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # detector: its settings, the training's
     "plain": ({"input_px": 64}, {"mini_batch": 1}),  # no batch norms: parts may be smaller than a process's
     "divided": ({"input_px": 64}, {"mini_batch": 1}),  # by the positives of all images, as SSD and FCOS do
     "yolov4-tiny": ({"width": 0.1, "input_px": 64}, {"sync_norm": True, "optimizer": "adamw"}),
     "yolov2-tiny": ({"width": 0.1, "input_px": 64}, {"sync_norm": True}),  # counts the images that it has seen
+    "yolov1-tiny": ({"width": 0.1, "input_px": 64}, {"sync_norm": True}),
+    "ssdlite": ({"width": 0.1, "input_px": 64}, {"sync_norm": True}),
+    "retinanet": ({"width": 0.1, "input_px": 64}, {"sync_norm": True}),  # means over each image's positives
 }
+DEEP = ("ssdlite", "retinanet")
+
+
+def last_step(name: str) -> int:
+    """Of steps(), from 0."""
+    return (FEW if name in DEEP else STEPS) - 1
 
 
 def batch(side: int, step: int) -> Batch:
@@ -45,7 +55,7 @@ def batch(side: int, step: int) -> Batch:
 
 
 def steps(name: str, runtime: Runtime) -> dict[str, Tensor]:
-    """Ten steps: the gradients of the first and the last, and the weights and counts after them.
+    """Ten steps, or few: the gradients of the first and the last, and the weights and counts after them.
 
     In float64: in float32, which negatives are the hardest and which anchor fits best soon turn on the last digit.
     """
@@ -71,11 +81,11 @@ def _steps(name: str, runtime: Runtime) -> dict[str, Tensor]:
     stepper = Stepper(prepare.build(recipe, 2, None).double(), recipe.training, runtime)
     found = {}
     part = runtime.part(IMAGES)
-    for step in range(STEPS):
+    for step in range(last_step(name) + 1):
         whole = batch(recipe.detector_settings.input_px, step)
         some = Batch(whole.images[part], whole.boxes[part], whole.labels[part], whole.ignore[part], of=IMAGES)
         terms = stepper.step(some, recipe.training.learning_rate, step)
-        if step in (0, STEPS - 1):
+        if step in (0, last_step(name)):
             for key, parameter in stepper.detector.named_parameters():
                 if parameter.grad is not None:
                     found[f"gradient {step} {key}"] = parameter.grad.clone()
