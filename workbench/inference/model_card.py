@@ -95,7 +95,7 @@ def _use(member: Exporter, card: Card, kept: OperatingPoint | None) -> str:
     lines += ["", _interface(card) if is_runnable(member) else _weights_alone(member)]
     own = "; ".join(f"{_plain(name)} {score:g}" for name, score in sorted(card.label_scores.items())[:LISTED])
     confidence = f"confidence {card.score:g}" + (f" (labels with their own: {own})" if own else "")
-    point = f"{confidence}, NMS {TITLES[card.nms_kind]} at an overlap of {card.iou:g}, at most {card.limit} of one"
+    point = f"{confidence}, NMS {TITLES[card.nms_kind]} at an overlap of {card.iou:g}, at most {card.limit} per"
     return "\n".join([*lines, "", f"Operating point: {point} image.{_SOFT if kept and kept.kind == 'soft' else ''}"])
 
 
@@ -150,7 +150,7 @@ def _data(card: Card, header: CheckpointHeader | None, snapshot: Snapshot | None
     lines += [f"- {name}: {_plain(str(value))}" for name, value in facts.items() if value] or ["Nothing is known."]
     if snapshot is not None and len(snapshot):
         same = snapshot.digest == card.data
-        when = "" if same else " (the project as it is now: it has changed since, or a part of it was trained on)"
+        when = "" if same else " (of the project now: it has changed since, or only a part of it was trained on)"
         lines += ["", f"Boxes per label{when}:", "", *_boxes(snapshot)]
     return "\n".join(lines)
 
