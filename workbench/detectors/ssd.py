@@ -3,6 +3,10 @@ Shot MultiBox Detector, 2016, arXiv 1512.02325; figure 2, section 2.2 and, for S
 
 The network is torchvision's, so its published weights fit SSD300. SSD512's last maps are the authors' (4, 2, 1 cells),
 which torchvision's own `highres` form does not have.
+
+Matching is torchvision's, too: if several boxes want the same default box, the last one gets it, while the authors give
+each box one of its own. Their scripts draw one of five interpolations for each image and fill what is zoomed out with
+the mean colour, here grey; biases there learn at twice the rate.
 """
 
 from __future__ import annotations
