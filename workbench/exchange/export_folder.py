@@ -293,7 +293,7 @@ class ExportFolder:
         written = [PurePosixPath(name) for name in self._new if not is_image(name)]
         suffixes = {path.suffix.lower() for path in written} - {""}
         tops = {path.parts[0] if len(path.parts) > 1 else "" for path in written if path.suffix.lower() == ".txt"}
-        folders = {PurePosixPath(place).parent for place in places}
+        folders, placed = {PurePosixPath(place).parent for place in places}, frozenset(places)
         own = {os.path.realpath(file) for file in snapshot.files} if photographs_below(snapshot, self.folder) else set()
         for file in sorted(_files(self.folder)):
             name = file.relative_to(self.folder).as_posix()
@@ -301,7 +301,7 @@ class ExportFolder:
             if name in self._new or name in self._stay or name in self._left_there:
                 continue
             if is_image(name):
-                if path.parent in folders and name not in places and os.path.realpath(file) not in own:
+                if path.parent in folders and name not in placed and os.path.realpath(file) not in own:
                     sentence = "It is not from this export: programs may take it for an image without objects."
                     report.say("warning", name, sentence)
             elif path.suffix.lower() in suffixes:
