@@ -118,7 +118,7 @@ def test_what_is_not_known_is_said_to_be_unknown(opened: Predictor, card: Card) 
 
 
 def test_data_that_has_changed_since_is_said_to_have(opened: Predictor, card: Card) -> None:
-    assert "as it is now: it has changed since" in made(card, opened, None, snapshot())
+    assert "of the project now: it has changed since" in made(card, opened, None, snapshot())
 
 
 def test_labels_that_were_renamed_after_the_evaluation_are_called_as_they_are_now(

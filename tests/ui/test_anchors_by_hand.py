@@ -144,7 +144,7 @@ def test_a_scale_without_boxes_and_boxes_in_one_cell_are_warned_of(hand: Hand) -
     assert "smaller than a cell of the finest scale (16 px)" in words
     words = hand.scales("yolov1")
     assert words.startswith("⚠ YOLOv1 has 7 × 7 cells, and each learns one box: 25 of 26 boxes"), words
-    assert "FCOS takes no anchors" in hand.scales("fcos")
+    assert "FCOS doesn't use the project's anchors" in hand.scales("fcos")
 
 
 def test_the_worst_box_of_a_label_is_shown_on_its_image(hand: Hand) -> None:

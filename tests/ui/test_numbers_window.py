@@ -50,7 +50,7 @@ def names(window: MainWindow) -> list[str]:
 def test_what_would_change_is_shown_and_cancel_changes_nothing(folder: Path, project: Path, open_window: Open) -> None:
     window = open_window(project, "data")
     asked = asked_to_move(window)
-    assert "1 exported folder would have other numbers" in find(asked, QLabel, "numbers-sentence").text()
+    assert "1 exported folder would number the labels differently" in find(asked, QLabel, "numbers-sentence").text()
     tree = find(asked, QTreeWidget, "numbers-tree")
     head = tree.topLevelItem(0)
     assert head.text(0) == str(folder)

@@ -77,7 +77,7 @@ class NumbersWindow(QDialog):
             button.clicked.connect(slot)
             button.setProperty("role", "primary" if name == "numbers-both" else "")
             foot.addWidget(button)
-        kept = QLabel("The present files are kept in a folder beside it.", wordWrap=True)
+        kept = QLabel("If you write them anew, the present files are kept in a folder beside.", wordWrap=True)
         kept.setProperty("role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
