@@ -100,7 +100,7 @@ def test_ids_that_via_writes_as_texts_are_those_of_its_images() -> None:
     ]
     assert json.loads(read.images[0].boxes[0].extra)["coco"] == {"id": 9, "image_id": 70, "category_id": 90}
     assert [s for level, s in read.remarks if level == "repaired" and "ids" in s] == [
-        "4 ids stood as texts instead of numbers, or the reverse; they were taken as the same."
+        "4 ids are text in one place and numbers in another; they were taken as the same."
     ]
     other = parse(images=[{"id": "70", "file_name": "a.jpg"}])
     assert (len(other.images[0].boxes), other.broken) == (1, ())

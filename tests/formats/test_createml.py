@@ -206,7 +206,7 @@ def test_what_a_file_says_more_about_a_box_comes_back(tmp_path: Path) -> None:
     more = {"uniqueIdentifier": "4E6F", "confidence": 0.5}
     read = parse(record(annotation() | more | {"long": "x" * 5000}, weather="fog"))
     assert sorted(kind for _, _, kind in read.remarks) == [
-        "things about images that a project has no place for",
+        "values of images that a project has no place for",
         "values too long to be kept",
     ]
     box = read.images[0].boxes[0]

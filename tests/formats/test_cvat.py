@@ -89,7 +89,7 @@ def test_an_image_without_shapes_is_unlabelled_for_cvat_lists_all_of_a_task(tmp_
     reading = cvat.read(tmp_path)
     assert [image.state for image in reading.images] == [State.DONE, State.UNLABELLED]
     assert sentences(reading, "read") == {
-        "1 images have no boxes and nothing says that anyone looked for some: they are unlabelled."
+        "1 images have no boxes, and nothing says that anyone looked for some: they are unlabelled."
     }
 
 

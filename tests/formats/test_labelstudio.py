@@ -217,8 +217,8 @@ def test_predictions_and_drafts_are_no_labels(tmp_path: Path) -> None:
     reading = read(tmp_path, task(predictions=[{"result": [RESULT], "score": 0.9}], drafts=[{"result": [RESULT]}]))
     assert (reading.images[0].boxes, reading.images[0].state) == ((), State.UNLABELLED)
     assert levels(reading) == [
-        ("refused", "1 tasks have drafts, which are no labels and were left out."),
-        ("refused", "1 tasks have predictions, which are no labels and were left out."),
+        ("refused", "1 tasks have drafts, which are not labels and were left out."),
+        ("refused", "1 tasks have predictions, which are not labels and were left out."),
     ]
 
 
@@ -241,7 +241,7 @@ def test_marks_of_json_min_are_counted_for_it_does_not_say_of_which_region_they_
     reading = read(tmp_path, MINIMAL | {"what": "difficult"}, MINIMAL | {"id": 2, "image": "b.jpg", "what": [several]})
     assert [i.boxes[0].difficult for i in reading.images] == [False, False]
     assert levels(reading) == [
-        ("refused", "1 marks were left out: JSON-MIN does not say of which region they are."),
+        ("refused", "1 marks were left out: JSON-MIN does not say which region they are of."),
         ("refused", "1 results of the kind 'choices' without a box were left out."),
     ]
 

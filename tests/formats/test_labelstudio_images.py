@@ -56,7 +56,7 @@ def test_an_upload_is_found_by_what_label_studio_made_of_its_name(tmp_path: Path
     text(tmp_path / "set" / "x.json", json.dumps([labelled(RESULT, image=f"/data/upload/3/0a1b2c3d-{called}")]))
     reading = labelstudio.read(tmp_path / "set", [tmp_path / "pictures"])
     assert [i.file for i in reading.images] == [image]
-    told = [f"'{called}' is '{file}', whose name an upload changes so."] if called != file else []
+    told = [f"'{called}' is '{file}', whose name was changed by an upload."] if called != file else []
     assert [r.sentence for r in reading.remarks if r.level == "repaired"] == told
 
 
@@ -127,7 +127,7 @@ def test_without_a_size_in_the_file_the_size_of_the_image_counts(tmp_path: Path)
     reading = read(tmp_path, *tasks)
     assert [[b.xyxy for b in i.boxes] for i in reading.images] == [[(20, 12, 60, 18)], [], []]
     assert [i.state for i in reading.images] == [State.DONE, State.UNLABELLED, State.UNLABELLED]
-    assert [r.sentence.split(", for ")[0] for r in reading.remarks] == [
+    assert [r.sentence.split(", because ")[0] for r in reading.remarks] == [
         "'b.jpg': 1 boxes were left out",
         "'c.jpg': 1 boxes were left out",
     ]

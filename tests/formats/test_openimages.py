@@ -67,8 +67,8 @@ def test_the_samples_of_datumaro_are_read(test_data: Path) -> None:
         True,
     )
     assert said(reading) == [
-        ("read", "1 masks were not taken, only boxes."),
-        ("read", "3 image labels were not taken, only boxes."),
+        ("read", "1 masks were not read, only boxes."),
+        ("read", "3 image labels were not read, only boxes."),
     ]
 
 
@@ -111,7 +111,7 @@ def test_rows_of_images_that_are_not_there_are_counted_and_not_looked_at(tmp_pat
     dataset(tmp_path, row(), row("b"), row("b"), row("c", edges="x,y,z,w"))
     reading = openimages.read(tmp_path)
     assert [(i.name, len(i.boxes)) for i in reading.images] == [("images/train/a.jpg", 1)]
-    assert said(reading) == [("refused", "3 boxes of 2 images were left out: there are no files of them.")]
+    assert said(reading) == [("refused", "3 boxes of 2 images were left out: their image files are missing.")]
 
 
 def test_of_a_long_list_of_names_those_are_taken_that_have_boxes(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_of_a_long_list_of_names_those_are_taken_that_have_boxes(tmp_path: Path)
     text(tmp_path / "annotations/oidv6-class-descriptions.csv", "LabelName,DisplayName\n" + many + NAMES)
     reading = openimages.read(tmp_path)
     assert reading.labels == ("Tree",)
-    assert said(reading) == [("read", "Of 1,102 labels those were taken that have boxes.")]
+    assert said(reading) == [("read", "Of 1,102 labels, only those with boxes were taken.")]
 
 
 def test_the_names_of_things_that_have_boxes_come_before_those_of_all_things(tmp_path: Path) -> None:
@@ -163,9 +163,9 @@ def test_tables_of_other_things_are_said_with_their_number(tmp_path: Path) -> No
     text(folder / "train-point-labels.csv", "ImageId,X,Y,Label,EstimatedYesNo\na,0.1,0.2,/m/0,yes\n")
     text(folder / "other.csv", "one,two\n1,2\n")
     assert sorted(sentence for _, sentence in said(openimages.read(tmp_path))) == [
-        "1 image labels were not taken, only boxes.",
-        "1 points were not taken, only boxes.",
-        "2 relationships were not taken, only boxes.",
+        "1 image labels were not read, only boxes.",
+        "1 points were not read, only boxes.",
+        "2 relationships were not read, only boxes.",
         "Not one of Open Images' tables.",
     ]
 
@@ -182,7 +182,7 @@ def test_tables_of_two_versions_that_tell_the_same_are_taken_once(tmp_path: Path
 def test_tables_that_tell_different_things_of_an_image_are_refused(tmp_path: Path) -> None:
     dataset(tmp_path)
     write(tmp_path, row(edges="0,1,0,1"), file="annotations/oidv6-train-annotations-bbox.csv")
-    with pytest.raises(Refused, match=r"bbox\.csv:2: 'a' stands in another table too, with other boxes"):
+    with pytest.raises(Refused, match=r"bbox\.csv:2: 'a' is also in another table, with other boxes"):
         openimages.read(tmp_path)
 
 

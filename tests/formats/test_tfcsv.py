@@ -98,7 +98,7 @@ def test_it_is_said_how_the_pixels_were_counted_and_what_speaks_for_either(tmp_p
     text(tmp_path / "x.csv", RACCOON)
     (remark,) = tfcsv.read(tmp_path).remarks
     assert "counted from 0" in remark.sentence
-    assert "of 2 boxes 0 begin at 0 (its proof) and 1 end exactly at the border" in remark.sentence
+    assert "of 2 boxes 0 begin at 0 (which proves it) and 1 others end exactly at the border" in remark.sentence
 
 
 def test_numbers_that_look_like_fractions_are_taken_as_pixels_with_a_remark(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_label_map_tells_the_order_of_the_labels(tmp_path: Path) -> None:
     ("content", "line", "reason"),
     [
         ("item {\n  id: 1\n}\n", 3, "an item needs a name and an id"),
-        ("item { id: 1 name: 'a' }\nitem { id: 1 name: 'b' }", 2, "the id 1 stands twice"),
+        ("item { id: 1 name: 'a' }\nitem { id: 1 name: 'b' }", 2, "the id 1 occurs twice"),
         ("item { id: 1\nname: 'a }", 2, 'not a label map: "\'" is not expected here'),
         ("item { id: 1 name: 'a'\n", 2, "not a label map: expected item { id: 1 name: 'cat' } and so on"),
         ("", 1, "not a label map: expected item { id: 1 name: 'cat' } and so on"),
@@ -269,4 +269,4 @@ def test_a_damaged_label_map_is_told_and_the_boxes_are_read(
     reading = tfcsv.read(tmp_path)
     assert reading.labels == ("dog",)
     told = [(r.line, r.sentence) for r in reading.remarks if r.file == "label_map.pbtxt"]
-    assert told == [(line, f"The order of the labels was not taken: {reason}.")]
+    assert told == [(line, f"The order of the labels could not be read: {reason}.")]

@@ -106,7 +106,7 @@ def test_a_box_that_cvat_turned_is_read_as_the_one_around_it(tmp_path: Path) -> 
     reading = voc.read(data_set(tmp_path, a=voc_file(turned, plain)))
     assert boxes(reading)[0] == pytest.approx((18, 2, 22, 22))
     assert boxes(reading)[1] == (0, 2, 3, 4)
-    assert [r.line for r in reading.remarks if r.sentence == "A turned box was read as the box around it."] == [3]
+    assert [r.line for r in reading.remarks if r.sentence == "A rotated box was read as its bounding box."] == [3]
     image = reading.images[0]
     shown = snapshot(["cat"], [Image(1, "a.jpg", 40, 30)], [Box(0, 0, 0, b.xyxy, extra=b.extra) for b in image.boxes])
     again = to_xml(shown, 0, "JPEGImages/a.jpg")

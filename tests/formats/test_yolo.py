@@ -358,7 +358,7 @@ def test_a_part_of_a_data_set_takes_its_names_from_above(tmp_path: Path, inner: 
 def test_images_without_label_files_are_not_said_to_be_no_images(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "train" / "a.jpg")
     text(tmp_path / "labels" / "train" / "a.txt", "0 0.5 0.5 0.1 0.1\n")
-    with pytest.raises(Refused, match="no image here has a label file; give the folder above"):
+    with pytest.raises(Refused, match="no image here has a label file; choose the parent folder"):
         yolo.read(tmp_path / "images" / "train")
 
 
@@ -394,4 +394,4 @@ def test_an_export_of_label_studio_without_images_means_those_that_were_uploaded
     lost = [remark.file for remark in reading.remarks if remark.level == "refused"]
     assert lost == [f"labels/{name}.txt" for name in ("0a1b2c3d-c", "1a1b2c3d-c", "20240131-1", "deadbeef-d")]
     told = [remark.sentence for remark in reading.remarks if remark.file == "labels/12345678-b_1.txt"]
-    assert told == ["Its image is 'b (1).jpg': Label Studio sets a hash before the name of what is uploaded."]
+    assert told == ["Its image is 'b (1).jpg': Label Studio puts a hash before the names of uploads."]

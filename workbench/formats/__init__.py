@@ -1,4 +1,4 @@
-"""Annotation formats, one per file: what a format's module offers, and what reading one yields.
+"""Annotation formats, one per file: what a format's module provides, and what reading one yields.
 
 To add a format: one module here (or a plugin file) with a class that has the parts of `Format`, registered
 with `@formats.register("name")`. It then appears in `workbench import`, `export-labels`, the window and
@@ -32,9 +32,9 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class ReadBox:
-    """A box as a file says it, already in our convention (xyxy, half-open, 0-based, pixels of the upright image).
+    """A box from a file, already in our convention (xyxy, half-open, 0-based, pixels of the upright image).
 
-    Zero-size boxes are kept as they are (the health check shows them); `line` is where the file says it.
+    Zero-size boxes are kept as they are (the health check shows them); `line` is its line in the file.
     """
 
     label: str
@@ -67,8 +67,8 @@ class ReadImage:
 
     `name` is the path as the files give it, posix; `file` is the existing image file found for it, or None.
     `split` is the official one, None if the files name none. `state` is DONE for an image that the files
-    say was labelled (also with no boxes), UNLABELLED for one that they merely list. `source` is None where no file
-    speaks of it, or where some of what it says could not be read.
+    say was labelled (also with no boxes), UNLABELLED for one that they merely list. `source` is None if no file
+    describes the image, or if part of the file could not be read.
     """
 
     name: str
@@ -83,10 +83,10 @@ class ReadImage:
 
 @dataclass(frozen=True)
 class Reading:
-    """All that a folder or file of one format holds. `labels` are in the format's own order.
+    """Everything a folder or file of one format holds. `labels` are in the format's own order.
 
-    `base`: the number of the first pixel in the files, where the format leaves it open; its writer counts from 1.
-    `damaged`: files, as remarks name them, of which something could not be read: what they lack may be just that.
+    `base`: the number of the first pixel in the files, if the format leaves it open; our writer counts from 1.
+    `damaged`: files (as remarks name them) that could not be read completely: what they seem to lack may be there.
     """
 
     format: str
@@ -103,15 +103,15 @@ LOSSES: dict[str, str] = {
     "truncated": "the mark 'truncated'",
     "occluded": "the mark 'occluded'",
     "crowd": "crowd regions (left out)",
-    "crowd apart": "what tells crowd regions from single objects (they become difficult ones)",
+    "crowd apart": "the difference between crowd regions and single objects (crowd regions become difficult)",
     "note": "notes",
     "in work": "the state in work (it is read back as done)",
     "verified": "the state verified (it is read back as done)",
     "unlabelled images": "images without boxes that are not marked done (left out: they would look like empty ones)",
-    "empty images": "images without boxes that are marked done (left out: nothing can say so)",
+    "empty images": "images without boxes that are marked done (left out: the format can't express that)",
     "crowd labels": "the labels of crowd regions (they become DontCare)",
     "spaces in labels": "spaces in labels (they become _)",
-    "unsplit images": "images without a split (their folder is read by no trainer)",
+    "unsplit images": "images without a split (no trainer reads their folder)",
     "unknown size": "boxes of images whose size is not known",
     "split": "the splits",
     "label order": "the order of the labels",
@@ -125,12 +125,12 @@ LOSSES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ReadSettings:
-    """What a person may decide about reading; every format takes all of it and uses what concerns it."""
+    """What the user may decide about reading; every format accepts all of it and uses what applies."""
 
     skip_broken: bool = setting(False, "Leave out damaged files, objects and lines with a remark, and take the rest")
     voc_base: str = setting(
         "auto",
-        "The number of the first pixel in VOC files: auto looks for proof in the files and in what is here",
+        "The number of the first pixel in VOC files: auto looks for evidence in the files and in the project",
         choices=("auto", "0", "1"),
     )
 
@@ -142,8 +142,8 @@ class Format(Protocol):
     """One annotation format. Methods touch nothing but the paths they are given.
 
     title: what people call it ("Pascal VOC XML").
-    cannot_store: the parts of a project that the format loses, of `LOSSES`.
-    first_number: where labels have numbers in its files, that of the first; left out where they have names only.
+    cannot_store: the parts of a project that the format loses, from `LOSSES`.
+    first_number: the first label's number, if labels have numbers in its files; absent if they only have names.
     """
 
     title: str
@@ -160,12 +160,12 @@ class Format(Protocol):
         """
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """Where each image belongs in a written folder: relative posix paths, no two alike even without suffix."""
+        """Where each image belongs in a written folder: relative posix paths, unique even without suffix."""
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         """Write `snapshot` into `folder` (made if missing) by atomic replaces; return the files written.
 
-        The caller has them put on disk (files.sync_all), so many small files may be written with sync=False.
+        The caller syncs them to disk (files.sync_all), so many small files may be written with sync=False.
         """
 
 
@@ -174,27 +174,27 @@ Id = int | str
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """The ids that images, by their place in a snapshot, and labels, by name, had in the files that they came in."""
+    """The ids that images (by index in a snapshot) and labels (by name) had in the files they were imported from."""
 
     images: Mapping[int, Id]
     labels: Mapping[str, Id]
 
 
 class Numbers(Format, Protocol):
-    """What a format may do besides, in whose files images and labels have ids: they stay when the files are edited."""
+    """Optional, for a format whose files give images and labels ids: these stay the same when the files are edited."""
 
     def ids_in(self, data: bytes) -> tuple[dict[str, Id], dict[str, Id]]:
-        """Of images by name, and of labels by name, in a file of this format; none in what can't be read."""
+        """The ids of images by name, and of labels by name, in a file of this format; empty if it can't be read."""
 
     def write(self, snapshot: Snapshot, folder: Path, former: Former | None = None) -> tuple[Path, ...]:
-        """As Format.write; what no box remembers is asked of `former`."""
+        """As Format.write; ids that no box remembers are taken from `former`."""
 
 
 class Advises(Format, Protocol):
-    """What a format may do besides: say what those who read its files will miss in them."""
+    """Optional for a format: says what programs that read its files will miss."""
 
     def advice(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """Sentences, each with what to do; none where nothing is amiss."""
+        """Sentences, each with what to do; empty if nothing is missing."""
 
 
 class Keeps(Format, Protocol):
@@ -221,14 +221,14 @@ class OneEach(Protocol):
 
 
 def _settle(name: str, member: Format) -> str:
-    """What is wrong with it, as it would show only when it is used, or nothing."""
+    """What is wrong with a format that would otherwise only show when it is used, or ""."""
     if fault := lacks(member, ("title",), calls=("sniff", "read", "places", "write")):
         return fault
     lost = getattr(member, "cannot_store", None)
     if not isinstance(lost, Set):
         return f"{named(member)} has no `cannot_store`, a frozenset"
     unknown = sorted(map(str, lost - set(LOSSES)))
-    return f"`cannot_store` holds '{unknown[0]}', and known are {', '.join(LOSSES)}" if unknown else ""
+    return f"`cannot_store` holds '{unknown[0]}', but only {', '.join(LOSSES)} are known" if unknown else ""
 
 
 Kind = TypeVar("Kind", bound=Format)
@@ -236,7 +236,7 @@ formats: Registry[Format] = Registry("format", _settle)
 
 
 def register(name: str) -> Callable[[type[Kind]], type[Kind]]:
-    """Class decorator: make one of the class and file it under `name`."""
+    """Class decorator: create an instance of the class and register it as `name`."""
 
     def file(kind: type[Kind]) -> type[Kind]:
         formats.register(name)(kind())
@@ -251,14 +251,14 @@ def load_all() -> Registry[Format]:
     return formats
 
 
-@functools.cache  # it is asked for each image
+@functools.cache  # called for each image
 def _load() -> None:
     for module in pkgutil.iter_modules(__path__):
-        if module.name != "parts":  # what several formats share
+        if module.name != "parts":  # shared code
             importlib.import_module(f"{__name__}.{module.name}")
 
 
 def recognise(path: Path) -> list[tuple[str, float]]:
-    """Names of the formats that `path` may be, surest first; those above 0 only."""
+    """The formats that `path` may be, with their scores above 0, the most certain first."""
     found: Iterable[tuple[str, float]] = ((name, member.sniff(path)) for name, member in load_all())
     return sorted(((n, s) for n, s in found if s > 0), key=lambda pair: -pair[1])

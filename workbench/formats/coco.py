@@ -1,7 +1,7 @@
 """COCO JSON (instances): one file per split, boxes as 0-based [x, y, width, height].
 
 Category ids are sparse and in any order, images without annotations are images without objects, and crowd regions
-are kept apart (reference/formats.md, section 4). Boxes remember their original ids, so that an export of imported
+are kept as such (reference/formats.md, section 4). Boxes remember their original ids, so that an export of imported
 data can be compared with the original.
 """
 
@@ -85,9 +85,9 @@ class Coco:
 
 
 def _is_coco(file: Path) -> bool:
-    """Whether the keys of a COCO document stand in the file; a large one is searched, not parsed.
+    """Whether the file has the keys of a COCO document; a large one is searched, not parsed.
 
-    One that was cut off (half a download) has lost its categories, which stand last as a rule: reading it says so.
+    A truncated file (half a download) has lost its categories, which usually come last: reading it reports that.
     """
     if file.suffix.lower() != ".json" or not file.stat().st_size:
         return False
@@ -120,16 +120,14 @@ class _Reader(DataSetReader):
             images += self.images(file, name, coco)
             groups |= coco.groups
         used = {box.label for image in images for box in image.boxes}
-        for group in sorted(groups - used if used else ()):  # Roboflow sets one before all others
+        for group in sorted(groups - used if used else ()):  # Roboflow puts one before all others
             del labels[group]
-            sentence = f"The category '{group[:60]}' has no box and means a group of others or none; it is no label."
-            self.report.say(
-                "read", self.path.name, sentence, kind="categories that mean a group of others or none, left out"
-            )
+            sentence = f"The category '{group[:60]}' has no boxes and only groups other categories; it is not a label."
+            self.report.say("read", self.path.name, sentence, kind="categories that only group others, left out")
         return self.report.reading("coco", self.path, tuple(labels), images, self.lookup)
 
     def files(self) -> list[Path]:
-        """The files to read: of several tasks of one data set the instances."""
+        """The files to read: if a data set has several tasks, only the instances."""
         if self.path.is_file():
             return [self.path]
         every = files_below(self.path, ".json")
@@ -139,7 +137,7 @@ class _Reader(DataSetReader):
         for file in files:
             if file not in chosen:
                 self.report.say(
-                    "read", shown(file, self.root), "Of another task than boxes; it was not read.",
+                    "read", shown(file, self.root), "It is for another task than boxes; it was not read.",
                     kind="files of other tasks, not read",
                 )  # fmt: skip
         if not chosen and not self.report.broken:
@@ -148,7 +146,7 @@ class _Reader(DataSetReader):
         return chosen
 
     def is_taken(self, file: Path) -> bool:
-        """Whether it is a COCO file, or called like one of boxes and no list of results; damage must be told."""
+        """Whether it is a COCO file, or named like one with boxes (damage must be reported) and no list of results."""
         if _is_coco(file):
             return True
         name = shown(file, self.root)
@@ -179,7 +177,7 @@ class _Reader(DataSetReader):
         found = self.lookup.beside(image.name) if self.path.is_file() else None
         if found is None:
             match = self.lookup.find((file.parent.relative_to(self.root) / posix(image.name)).as_posix())
-            if match.how is not Found.EXACT:  # not beside the file, as Roboflow has it
+            if match.how is not Found.EXACT:  # not beside the file, where Roboflow has it
                 match = self.lookup.find(image.name, near=near)
             found = match.file
             if match.how is Found.AMBIGUOUS:
@@ -198,13 +196,13 @@ class _Reader(DataSetReader):
 
 
 def _near(file: Path) -> tuple[str, ...]:
-    """Folder names that the images of this file are likely to lie in: its own, its split's, "val2017", "images"."""
+    """Names of folders likely to hold this file's images: its own, its split's, "val2017", "images"."""
     words = [word for word in re.split(r"[_.\-]+", file.stem) if word]
     return (file.parent.name, *words)
 
 
 def _documents(snapshot: Snapshot, places: Sequence[str], former: Former) -> dict[Split, dict[str, Any]]:
-    """One document per split in the order train, val, test, none; ids run through all of them."""
+    """One document per split in the order train, val, test, none; ids are unique across all of them."""
     notes = [kept(extra, "coco") or {} for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
     categories = _category_ids(snapshot, notes, former)
     image_ids = _image_ids(snapshot, notes, former)
@@ -217,7 +215,7 @@ def _documents(snapshot: Snapshot, places: Sequence[str], former: Former) -> dic
             rows = [row for i in chosen for row in range(*snapshot.rows(i).indices(len(snapshot.boxes)))]
             owner = {row: i for i in chosen for row in range(*snapshot.rows(i).indices(len(snapshot.boxes)))}
             documents[split] = {
-                "info": {"description": "Workbench"},  # pycocotools 2.0.9 and 2.0.10 (loadRes) stop without
+                "info": {"description": "Workbench"},  # pycocotools 2.0.9 and 2.0.10 (loadRes) fail without it
                 "licenses": [],
                 "images": [_image(snapshot, i, places[i], image_ids[i]) for i in chosen],
                 "annotations": [
@@ -245,7 +243,7 @@ def _annotation(
         "id": id,
         "image_id": image,
         "category_id": categories[int(snapshot.label_index[row])],
-        "segmentation": [],  # trainers of masks and boxes ask for the key
+        "segmentation": [],  # trainers for masks and boxes expect the key
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "area": (x1 - x0) * (y1 - y0),
         "iscrowd": int(crowd),
@@ -277,20 +275,20 @@ def _image_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: Form
 
 
 def _before(known: Mapping[Key, int | str], key: Key) -> Counter[int | str]:
-    """The id of before, which goes behind any that a box says."""
+    """The former id, with less weight than any that a box gives."""
     return Counter({known[key]: 0}) if key in known else Counter()
 
 
 def _told(*notes: dict[str, Any], key: str) -> Counter[int | str]:
-    """How often boxes say which id."""
+    """How often each id occurs in boxes."""
     return Counter(id for note in notes if is_id(id := note.get(key)))
 
 
 def _given(told: Sequence[Counter[int | str]]) -> list[int | str]:
-    """The id that each one's boxes came with, mostly; of several that claim one, whoever has most of its boxes.
+    """For each item the id that most of its boxes came with; if several claim one, it goes to the one with most boxes.
 
-    The others (what was drawn or added here) get new ones behind them. To count all anew for
-    one drawn box would tell whoever kept the old numbers that cars are dogs.
+    The others (drawn or added here) get new ids after these. Renumbering everything because of one drawn box would turn
+    cars into dogs for anyone who kept the old numbers.
     """
     claims = [(count, place, id) for place, ids in enumerate(told) for id, count in ids.items()]
     found: dict[int, int | str] = {}

@@ -1,9 +1,9 @@
-"""Create ML JSON: one list for a folder of images; what Apple's Create ML trains from, and labelImg and Roboflow write.
+"""Create ML JSON: one list for a folder of images; what Apple's Create ML trains on, and labelImg and Roboflow write.
 
-Coordinates are the centre of a box, its width and its height, in pixels from the left top corner: Create ML's API knows
-other units and anchors, but no file says which it has (reference/formats.md, section 7). Create ML wants one folder
-with exactly one JSON file and all its images, called by their file names, so each split becomes such a folder
-(train, val, test, none; the folder itself where no image has a split), and images that share a name are called after
+Coordinates are the centre of a box, its width and its height, in pixels from the top left corner: Create ML's API has
+other units and anchors, but no file says which it uses (reference/formats.md, section 7). Create ML wants one folder
+with exactly one JSON file and all its images, referred to by file name, so each split becomes such a folder
+(train, val, test, none; the folder itself if no image has a split), and images that share a name are named after
 their folders. It holds nothing but label and box; `verified` is labelImg's mark. Crowd regions are left out: a
 trainer would take each for one object.
 """
@@ -36,7 +36,7 @@ from workbench.formats.parts.layout import (
 from workbench.formats.parts.reader import DataSetReader
 from workbench.formats.parts.report import none_found, parsed
 
-_FILE = "_annotations.createml.json"  # as Roboflow calls it
+_FILE = "_annotations.createml.json"  # Roboflow's name for it
 _RECORD = (
     re.compile(r'"image(?:filename)?"\s*:\s*"'),
     re.compile(r'"annotations?"\s*:\s*\['),
@@ -61,7 +61,7 @@ class CreateML:
         return _Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """<split>/<name>: Create ML looks for its images in the folder of the JSON file, not below."""
+        """<split>/<name>: Create ML looks for images in the folder of the JSON file, not below it."""
         split = any(image.split is not Split.NONE for image in snapshot.images)
         folders = [f"{SPLIT_NAMES[image.split]}/" if split else "" for image in snapshot.images]
         return tuple(
@@ -87,7 +87,7 @@ class CreateML:
 
 
 def _record(snapshot: Snapshot, index: int, name: str, verified: bool) -> dict[str, Any]:
-    """One image. `verified`: all records say whether they are, for they are the rows of one table to Create ML."""
+    """One image. `verified`: give that key in every record, because Create ML treats them as the rows of one table."""
     rows = snapshot.rows(index)
     record: dict[str, Any] = {"image": name}
     if verified:
@@ -109,7 +109,7 @@ def _annotation(snapshot: Snapshot, row: int) -> dict[str, Any]:
 
 
 def _is_createml(file: Path) -> bool:
-    """By the first record, as far as it can be seen: others write lists of images with annotations too."""
+    """Judged by the first record, as far as it was read: other formats have lists of images with annotations, too."""
     if file.suffix.lower() != ".json":
         return False
     with file.open("rb") as stream:
@@ -175,7 +175,7 @@ class _Reader(DataSetReader):
         )
 
     def find(self, image: str, file: Path, inner: str) -> Path | None:
-        """The image in the folder of the JSON file, else the one of that name, its split's before others."""
+        """The image in the folder of the JSON file, else one with that name, preferably of the same split."""
         if self.path.is_file() and (there := self.lookup.beside(inner) or self.lookup.beside(image)):
             return there
         match = self.lookup.find(inner)

@@ -1,16 +1,16 @@
 """CVAT XML 1.1: one annotations.xml for a task, a job or a project, images beside it in images/; written by CVAT.
 
-xtl, ytl, xbr, ybr are floats from the left top corner of the upright image, and the right edge of an image is its
-width, so they are our numbers. "CVAT for images" lists each image with its shapes; "CVAT for video" lists tracks with
-a shape for each frame while outside is 0, and its frames are files called frame_000000.png. A turned box and any other
-shape becomes its bounding box; points and tags are left out and counted. <meta> has the labels in their order, the
+xtl, ytl, xbr, ybr are floats from the top left corner of the upright image, and the right edge of an image is its
+width, so they equal our numbers. "CVAT for images" lists each image with its shapes; "CVAT for video" lists tracks with
+a shape for each frame while outside is 0, and its frames are files called frame_000000.png. A rotated box and any other
+shape becomes its bounding box; points and tags are left out and counted. <meta> has the labels in order, and the
 subset of a task or image is its split. Free attributes called difficult, truncated, crowd and note are our marks and
 note; others, and group, source and z-order, are kept with the box.
 
 CVAT lists every image of a task, also those that nobody has looked at, so an image without shapes is unlabelled. We
-write one task of images, as CVAT takes it back into a task with these labels. CVAT has no state for an image: ours
-is an XML attribute that it does not read ("state"). It takes in free attributes only if the task's labels have them,
-so <meta> says which there are.
+write one task of images, which CVAT can import into a task with these labels. CVAT has no state for an image: ours
+is an XML attribute that it ignores ("state"). It imports free attributes only if the task's labels have them, so
+<meta> declares them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from workbench.formats.parts.reader import DataSetReader
 from workbench.formats.parts.report import none_found, parsed
 
 _FILE, _IMAGE_FOLDER = "annotations.xml", "images"
-_NO_SUBSET = "default"  # CVAT's word for what is in none
-_SUFFIXES = (".png", ".PNG", ".jpg", ".jpeg", ".JPG")  # of frames, whose names CVAT tells without
+_NO_SUBSET = "default"  # CVAT's name for "in no subset"
+_SUFFIXES = (".png", ".PNG", ".jpg", ".jpeg", ".JPG")  # of frames, which CVAT names without a suffix
 
 
 @register("cvat")
@@ -122,10 +122,10 @@ class _Reader(DataSetReader):
         )
 
     def split(self, image: CvatImage, file: Path) -> Split | None:
-        """Of the image's subset, else its task's, else of the folders or the name of the document (val.xml)."""
+        """The split by the image's subset, else its task's, else by the folders or the document's name (val.xml)."""
         subset = image.subset.lower()
         if subset not in ("", _NO_SUBSET, *SPLIT_WORDS):
-            sentence = f"The subset '{image.subset[:60]}' is none of train, validation and test; it was not taken."
+            sentence = f"The subset '{image.subset[:60]}' is not train, validation or test, so it was ignored."
             self.report.say("read", shown(file, self.root), sentence)
         if subset in SPLIT_WORDS or image.is_own_subset:
             return SPLIT_WORDS.get(subset)
@@ -149,12 +149,12 @@ class _Reader(DataSetReader):
             self.report.say("refused", shown(file, self.root), sentence, kind="names that fit several images")
         others = [other for other in self.homes if not home.is_relative_to(other)]
         if match.file is not None and any(match.file.is_relative_to(other) for other in others):
-            return None  # another document's: every video has a frame_000000
+            return None  # it belongs to another document: every video has a frame_000000
         return match.file
 
 
 def _spellings(path: str, is_frame: bool) -> list[str]:
-    """The path with the suffixes that it may have, if it has none or CVAT did not tell it."""
+    """The path with the suffixes that it may have, if it has none or CVAT did not give it."""
     stem, dot, suffix = path.rpartition(".")
     known = dot and f".{suffix.lower()}" in IMAGE_SUFFIXES
     if known and not is_frame:

@@ -1,13 +1,13 @@
 """KITTI object detection: training/label_2/000000.txt for training/image_2/000000.png, one line per object.
 
-The format of the KITTI vision benchmark, which NVIDIA TAO, torchvision's Kitti and Datumaro also take. Corners are
-pixels from 0, with fractions. `truncated` (0 to 1) and `occluded` (0 no, 1 partly, 2 largely, 3 unknown) are our marks
-when above 0; alpha, the object in space and a score are kept with the box and written again. DontCare regions hold
-objects that nobody told apart: they are read as crowd regions with the label DontCare, and crowd regions of other
-labels are written as DontCare, which evaluations ignore. The columns are parted by spaces, so labels have "_" for them.
-A file without lines says that there is nothing in its image. Splits are the lists in ImageSets/ (train, val and test;
-trainval: all of training/, also what is in neither), else the folders training and testing, in which two images may
-have one number. There is no list of labels.
+The format of the KITTI vision benchmark, which NVIDIA TAO, torchvision's Kitti and Datumaro also read. Corners are
+0-based pixels, with fractions. `truncated` (0 to 1) and `occluded` (0 no, 1 partly, 2 largely, 3 unknown) are our marks
+when above 0; alpha, the 3D object and a score are kept with the box and written again. DontCare regions hold objects
+that were not labelled individually: they are read as crowd regions with the label DontCare, and crowd regions of other
+labels are written as DontCare, which evaluations ignore. The columns are separated by spaces, so labels have "_"
+instead. A file without lines says that there is nothing in its image. Splits are the lists in ImageSets/ (train, val
+and test; trainval: all of training/, also what is in neither), else the folders training and testing, in which two
+images may have the same number. There is no list of labels.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _LISTS = {"train": Split.TRAIN, "val": Split.VALIDATION, "test": Split.TEST}
 _SPOKEN = {
     "regions": f"{{}} DontCare regions were read as crowd regions with the label {IGNORED}.",
     "unknown": "{} boxes have unknown occlusion (3); they were read as not occluded.",
-    "space": "{} boxes say where the object is in space; that was kept, but is not shown.",
-    "scores": "{} boxes have a score, as detections have; it was kept, but not used.",
+    "space": "{} boxes say where the object is in space; this was kept, but is not shown.",
+    "scores": "{} boxes have a score, like detections; it was kept, but not used.",
 }
 
 
@@ -70,9 +70,9 @@ class Kitti:
         return _Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """training/image_2/<name>, for test images testing/: readers list one folder, and nothing below it.
+        """training/image_2/<name>, for test images testing/: readers list one folder and nothing below it.
 
-        They stop at an image without a label file, so what is not labelled goes elsewhere.
+        They fail at an image without a label file, so unlabelled images go elsewhere.
         """
         folders = [
             "unlabelled" if not is_labelled(snapshot, i) else "testing" if image.split is Split.TEST else "training"
@@ -110,7 +110,7 @@ class Kitti:
 
 
 def _types(labels: Sequence[Label]) -> list[str]:
-    """What each label is called in a file: without spaces, and no two alike."""
+    """What each label is called in a file: unique, and without spaces."""
     types: list[str] = []
     words = ["_".join(re.split(r"[\s\0\ufeff]+", label.name.strip())) or "_" for label in labels]
     plain = {label.name for label, word in zip(labels, words, strict=True) if label.name == word}
@@ -144,7 +144,7 @@ def _is_kitti(file: Path) -> bool:
 
 
 def _label_files(folder: Path) -> list[Path]:
-    """The texts in folders called label_2, or all of them if there is no such folder."""
+    """The text files in folders called label_2, or all text files if there is no such folder."""
     files = files_below(folder, ".txt")
     return [f for f in files if _LABELS in f.relative_to(folder.parent).parts[:-1]] or files
 
@@ -156,7 +156,7 @@ class _Reader(DataSetReader):
 
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
         super().__init__(path, images, settings)
-        is_half = self.root.name.lower() in _HALVES  # training/ or training/label_2 was given: its lists lie beside it
+        is_half = self.root.name.lower() in _HALVES  # training/ or training/label_2 was given: the lists lie beside it
         self.home = self.root.parent if is_half else self.root
         self.lists = self.listed()
 
@@ -182,7 +182,7 @@ class _Reader(DataSetReader):
         return self.report.reading("kitti", self.path, tuple(labels), read, self.lookup)
 
     def files(self) -> list[Path]:
-        """The label files. Without a folder label_2: all texts of the folders in which one is KITTI's."""
+        """The label files. Without a folder label_2: all text files of the folders in which one is KITTI's."""
         if self.path.is_file():
             return [self.path]
         files = _label_files(self.path)
@@ -224,7 +224,7 @@ class _Reader(DataSetReader):
     def listed(self) -> dict[str, Split | None] | None:
         """The split of each image of training/ that a list in ImageSets names, or None without lists.
 
-        test.txt counts from 0 in testing/, if there is such a folder, so it says nothing of training/ then.
+        If there is a folder testing/, the numbers in test.txt refer to it and say nothing about training/.
         """
         folder = self.home / "ImageSets"
         splits: dict[str, Split | None] = {}
@@ -243,7 +243,7 @@ class _Reader(DataSetReader):
         return splits if files else None
 
     def split_of(self, file: Path) -> Split | None:
-        """Of an image or a label file."""
+        """The split of an image or a label file."""
         folder = split_of_folders(file, self.home)
         if self.lists is None or folder is Split.TEST:
             return folder

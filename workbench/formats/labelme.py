@@ -1,11 +1,11 @@
 """LabelMe JSON: one file per image, beside it; written by labelme, X-AnyLabeling and many converters.
 
-A rectangle is two opposite corners in any order, floats from the left top corner of the upright image, so they are our
-numbers; X-AnyLabeling writes all four corners, which labelme 7 does not open, so we write two. Of other shapes the
-bounding box is taken. `checked` (X-AnyLabeling) is our state verified, `difficult` its own mark, `flags` of a shape
-hold truncated, occluded and crowd, its `description` is our note. The format knows neither splits nor the state in
-work: they are written as "split" and "state", which both programs keep. Images without labels have no file; labels.txt
-(what `labelme --labels` takes) holds the order of the labels. See reference/formats.md, section 6.
+A rectangle is two opposite corners in any order, floats from the top left corner of the upright image, so they equal
+our numbers; X-AnyLabeling writes all four corners, which labelme 7 can't open, so we write two. Other shapes become
+their bounding box. `checked` (X-AnyLabeling) is our state verified, `difficult` its own mark, `flags` of a shape hold
+truncated, occluded and crowd, and its `description` is our note. The format has neither splits nor the state in work:
+they are written as "split" and "state", which both programs preserve. Images without labels have no file; labels.txt
+(for `labelme --labels`) holds the order of the labels. See reference/formats.md, section 6.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from workbench.formats.parts.report import none_found, parsed, read_bytes
 
 _APART = ("annotations", "labels")  # folders of labels beside a folder of images
 _KEYS = (b'"shapes"', b'"shape_type"', b'"imagePath"', b'"imageData"')
-_NO_LABELS = ("__ignore__", "_background_")  # the first lines of a labels.txt for labelme's own exporters
+_NO_LABELS = ("__ignore__", "_background_")  # the first lines of a labels.txt for labelme's exporters
 _LABEL_FILE = "labels.txt"
-_VERSION = "7.0.0"  # of labelme, whose layout is written
+_VERSION = "7.0.0"  # of labelme, whose layout we write
 
 
 @register("labelme")
@@ -75,7 +75,7 @@ class LabelMe:
 
 
 def _is_labelme(file: Path) -> bool:
-    """Whether two of labelme's keys stand near the beginning or, after an endless imageData, at the end."""
+    """Whether two of labelme's keys are near the beginning or, after a long imageData, at the end."""
     if file.suffix.lower() != ".json":
         return False
     with file.open("rb") as stream:
@@ -108,13 +108,13 @@ class _Reader(DataSetReader):
         for level, sentence, kind in one.remarks:
             self.report.say(level, name, sentence, kind=kind)
         if one.boxes and not (one.width and one.height):
-            self.report.say("read", name, "The file does not say the size of its image; the image's own is taken.")
+            self.report.say("read", name, "The file does not give the size of its image; the image's own size is used.")
         inner = self.inner(file, one.image)
         found = self.find(file, inner)
         if found is None and one.has_picture:
             self.report.say(
-                "read", name, "The picture inside the file (imageData) was not taken; its image file is needed.",
-                kind="pictures inside the files, not taken",
+                "read", name, "The picture inside the file (imageData) was not read; its image file is needed.",
+                kind="pictures inside the files, not read",
             )  # fmt: skip
         split = split_of_folders(file, self.root) if one.split is None else one.split
         return ReadImage(
@@ -129,7 +129,7 @@ class _Reader(DataSetReader):
         )
 
     def inner(self, file: Path, image: str) -> str:
-        """The image's path from the root: imagePath starts at the folder of the annotation file, perhaps with ".."."""
+        """The image's path from the root: imagePath is relative to the annotation file's folder, perhaps with ".."."""
         folder = file.parent.relative_to(self.root).as_posix()
         plain = image.replace("\\", "/")
         inner = "" if plain[1:2] == ":" else posixpath.normpath(posixpath.join(folder, plain))
@@ -157,7 +157,7 @@ class _Reader(DataSetReader):
         if own is not None and own.parent == file.parent:  # as labelme does when image and file were renamed
             if own.stem != PurePosixPath(inner).name:
                 self.report.say(
-                    "repaired", name, f"It names the image '{inner[:80]}'; the image of its own name was taken.",
+                    "repaired", name, f"It names the image '{inner[:80]}'; the image of the file's own name was used.",
                     kind="files that name another image than their own",
                 )  # fmt: skip
             return own
@@ -170,7 +170,7 @@ class _Reader(DataSetReader):
         return match.file
 
     def tell_shapes(self, files: Sequence[LabelMeFile]) -> None:
-        """How many shapes became boxes and how many could not, of each kind, in all files together."""
+        """Report how many shapes became boxes and how many could not, of each kind, in all files together."""
         outlines, dots = Counter[str](), Counter[str]()
         for one in files:
             outlines += one.outlines
@@ -182,10 +182,10 @@ class _Reader(DataSetReader):
         for kind, count in sorted(outlines.items()):
             self.report.say("repaired", self.path.name, f"{count:,} {kind} were read as their bounding boxes.")
         for kind, count in sorted(dots.items()):
-            self.report.say("refused", self.path.name, f"{count:,} {kind} were left out: no box can be made of them.")
+            self.report.say("refused", self.path.name, f"{count:,} {kind} were left out: they can't become boxes.")
 
     def labels(self, read: Sequence[ReadImage]) -> tuple[str, ...]:
-        """In the order of labels.txt, if it speaks of these labels at all; others follow as they come."""
+        """The labels in the order of labels.txt, if it lists any of them; others follow in order of appearance."""
         used = dict.fromkeys(box.label for image in read for box in image.boxes)
         listed = next((f for f in (self.path / _LABEL_FILE, self.root / _LABEL_FILE) if f.is_file()), None)
         if listed is None or leads_out(listed, [self.root]) or listed.stat().st_size > 1 << 20:
@@ -193,13 +193,13 @@ class _Reader(DataSetReader):
         lines = read_bytes(listed, _LABEL_FILE).decode("utf-8-sig", "replace").split("\n")
         names = [name for line in lines if (name := line.strip()) and (name in used or name not in _NO_LABELS)]
         if (used and not used.keys() & set(names)) or any("\ufffd" in name for name in names):
-            self.report.say("read", _LABEL_FILE, "It lists none of the labels of the boxes; it was not read.")
+            self.report.say("read", _LABEL_FILE, "It lists none of the boxes' labels, so it was ignored.")
             return tuple(used)
         return tuple(dict.fromkeys([*names, *used]))
 
 
 def _to_json(snapshot: Snapshot, index: int, place: str) -> str:
-    """The document of one image, which lies beside it. Keys and their order are labelme's, and ours come last."""
+    """The document of one image, which lies beside it. Keys and their order are labelme's; our own come last."""
     image, rows = snapshot.images[index], snapshot.rows(index)
     notes = [sane(kept(extra, "labelme")) for _, extra in snapshot.notes[rows]]
     told = next((sane(note["image"]) for note in notes if "image" in note), {})
@@ -228,7 +228,7 @@ def _to_json(snapshot: Snapshot, index: int, place: str) -> str:
 def _shape(snapshot: Snapshot, row: int, note: dict[str, Any]) -> dict[str, Any]:
     x0, y0, x1, y1 = snapshot.boxes[row].tolist()
     told = dict(zip(FLAGS, snapshot.flags[row].tolist(), strict=True))
-    flags = _bools(note.get("flags"))  # a flag that the file had is written again, also when it is off
+    flags = _bools(note.get("flags"))  # a flag that the file had is written again, even if it is off
     flags |= {flag: on for flag, on in told.items() if (on and flag != "difficult") or flag in flags}
     group = note.get("group_id")
     shape: dict[str, Any] = {

@@ -1,12 +1,12 @@
-"""Label Studio JSON: tasks with annotations, as it exports and imports them; JSON-MIN is read too.
+"""Label Studio JSON: tasks with annotations, as it exports and imports them; JSON-MIN is read, too.
 
-Numbers are percent of the image's width and height, so a box needs the size of its image (original_width and _height,
-else the image file's own). Of the annotations of a task the newest that was not cancelled counts; predictions and
-drafts are no labels. A turned rectangle becomes its bounding box. Names come from uploads (a hash stands before the
+Numbers are percentages of the image's width and height, so a box needs the size of its image (original_width and
+_height, else the image file's own). Of a task's annotations, the newest that was not cancelled counts; predictions and
+drafts are not labels. A rotated rectangle becomes its bounding box. Names come from uploads (a hash precedes the
 name), local files (?d=), links or buckets.
 
 We write tasks.json and label_config.xml. Marks are choices of a region ("difficult" ...), its note is meta.text, a
-verified image is ground truth, the split and the state in work are data of the task. To open them in Label Studio: set
+verified image is ground truth, and the split and the state in work are task data. To open them in Label Studio: set
 LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT to the exported folder, make a
 project with the labels of label_config.xml, add the local storage "images" (without syncing it), import tasks.json.
 """
@@ -37,7 +37,7 @@ from workbench.formats.parts.report import none_found, parsed, read_bytes
 
 _FILE, _CONFIG = "tasks.json", "label_config.xml"
 _IMAGE_FOLDER = "images"
-_NAMED = re.compile(r"tasks\.json|project-\d+-at-.*\.json", re.IGNORECASE)  # ours, and as Label Studio calls exports
+_NAMED = re.compile(r"tasks\.json|project-\d+-at-.*\.json", re.IGNORECASE)  # ours, and Label Studio's exports
 _LISTS = ("annotations", "completions", "predictions")
 _REGION = re.compile(r'"(?:original_width|from_name)"')
 _LABELS = re.compile(r'labels"\s*:\s*\[')
@@ -72,7 +72,7 @@ class LabelStudio:
 
 
 def _is_labelstudio(file: Path) -> bool:
-    """By the first task, or by what can be seen of it: a task may be longer than what is read."""
+    """Judged by the first task, or its beginning: a task may be longer than what is read."""
     if file.suffix.lower() != ".json":
         return False
     with file.open("rb") as stream:
@@ -119,10 +119,8 @@ class _Reader(DataSetReader):
                 kind="image names that lead outside the folder",
             )  # fmt: skip
         if not image.names:
-            sentence = f"{image.place}: the picture inside the file was not taken; its image file is needed.".lstrip(
-                ":"
-            )
-            self.report.say("refused", name, sentence, kind="pictures inside the files, not taken")
+            sentence = f"{image.place}: the picture inside the file was not read; its image file is needed.".lstrip(":")
+            self.report.say("refused", name, sentence, kind="pictures inside the files, not read")
         found = self.find(image, file) if image.names else None
         boxes, sides = self.boxes(image, found, name)
         state = image.state if boxes or not image.regions else State.UNLABELLED
@@ -138,23 +136,23 @@ class _Reader(DataSetReader):
         )
 
     def boxes(self, image: TaskImage, found: Path | None, name: str) -> tuple[tuple[ReadBox, ...], tuple[int, int]]:
-        """The boxes in pixels, and the size of the image that they are of: the file's word, else the image's own."""
+        """The boxes in pixels, and the size of their image: as the file gives it, else the image's own."""
         width, height = image.sides
         if image.regions and not (width and height):
-            reason = "there is no image file, and the file does not say its size"
+            reason = "there is no image file, and the file does not give its size"
             try:
                 info = image_files.info(found) if found else None
             except WorkbenchError as error:
                 info, reason = None, f"the image can't be read: {getattr(error, 'reason', error.sentence)}"
             if info is None:
-                sentence = f"'{image.url[:80]}': {len(image.regions)} boxes were left out, for {reason}."
-                kind = "images whose boxes were left out, for their size is not known"
+                sentence = f"'{image.url[:80]}': {len(image.regions)} boxes were left out, because {reason}."
+                kind = "images whose boxes were left out, because their size is not known"
                 self.report.say("refused", name, sentence, kind=kind)
                 return (), (0, 0)
             width, height = info.width, info.height
         if any(all(region.sides) and region.sides != (width, height) for region in image.regions):
-            sentence = f"{image.place}: its regions name several sizes of the image; {width} x {height} was taken."
-            self.report.say("repaired", name, sentence, kind="images of several sizes, the first was taken")
+            sentence = f"{image.place}: its regions give several sizes of the image; {width} x {height} was used."
+            self.report.say("repaired", name, sentence, kind="images with several sizes, the first was used")
         boxes = tuple(replace(region.box, xyxy=region.shape.pixels(width, height)) for region in image.regions)
         for box in boxes:
             if box.xyxy[0] == box.xyxy[2] or box.xyxy[1] == box.xyxy[3]:
@@ -163,7 +161,7 @@ class _Reader(DataSetReader):
         return boxes, (width, height)
 
     def find(self, image: TaskImage, file: Path) -> Path | None:
-        """The image by its path, seen from the file or the folder, else by its name; with its hash before without."""
+        """The image by its path from the file or the folder, else by its name; with its hash first, then without."""
         folder = file.parent.relative_to(self.root).as_posix()
         names = [*image.names[1:], image.names[0]]
         places = [posixpath.normpath(posixpath.join(folder, name)) for name in names] + names
@@ -180,8 +178,8 @@ class _Reader(DataSetReader):
             alike = self.uploads.get(image.uploaded, [])
             found, count = (alike[0], 1) if len(alike) == 1 else (None, len(alike))
             if found is not None:
-                sentence = f"'{image.uploaded[:80]}' is '{found.name[:80]}', whose name an upload changes so."
-                kind = "names that an upload changed, found by what they were"
+                sentence = f"'{image.uploaded[:80]}' is '{found.name[:80]}', whose name was changed by an upload."
+                kind = "names changed by an upload, found by the original name"
                 self.report.say("repaired", shown(file, self.root), sentence, kind=kind)
         if found is None and count:
             sentence = f"{count} images fit the name '{image.url[:80]}' equally well, so none was taken."
@@ -190,20 +188,20 @@ class _Reader(DataSetReader):
 
     @functools.cached_property
     def uploads(self) -> dict[str, list[Path]]:
-        """The image files by what they would be called after an upload."""
+        """The image files by the names an upload would give them."""
         found: dict[str, list[Path]] = {}
         for file in self.lookup.files:
             found.setdefault(uploaded_as(composed(file.name)), []).append(file)
         return found
 
     def listed(self, used: dict[str, None], files: Sequence[Path]) -> list[str]:
-        """The labels in the order of the labelling interface, if it lies beside a file and speaks of these labels."""
+        """The labels in the order of the labelling interface, if it lies beside a file and lists these labels."""
         for config in dict.fromkeys(file.parent / _CONFIG for file in files):
             try:
                 name, is_there = shown(config, self.root), config.is_file() and not leads_out(config, [self.root])
                 root = strict_xml.parse(read_bytes(config, name), name) if is_there else None
             except Refused as error:
-                self.report.say("read", name, f"The order of the labels was not taken: {error.reason}.", error.line)
+                self.report.say("read", name, f"The order of the labels could not be read: {error.reason}.", error.line)
                 continue
             labels, open_elements = [], [root] if root else []
             while open_elements:

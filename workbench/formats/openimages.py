@@ -3,11 +3,11 @@
 Google's tables, which CVAT, Datumaro, FiftyOne and Roboflow also write. XMin, XMax, YMin, YMax are fractions of the
 image's size, so the image files are needed. LabelName is a code; class-descriptions*.csv says what it stands for, in
 the order of our labels. IsGroupOf marks crowd regions; -1 is "unknown" and read as no. Source, IsDepiction, IsInside,
-the codes and whatever else a row says are kept with the box.
+the codes and anything else in a row are kept with the box.
 
-An image without boxes was not necessarily looked at. It is done where the image labels (*-human-imagelabels*.csv) deny
-every label that there is, and so we write it; else it is unlabelled. Rotation in the list of images says how stored
-image and boxes must be turned together: where an image file's EXIF says the same, the boxes are of the stored pixels.
+An image without boxes was not necessarily looked at. It is done if the image labels (*-human-imagelabels*.csv) deny
+every label, which is also how we write it; otherwise it is unlabelled. Rotation in the list of images says how stored
+image and boxes must be rotated together: if an image file's EXIF says the same, the boxes are of the stored pixels.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from workbench.formats.parts.openimages_csv import (
 from workbench.formats.parts.openimages_reading import Reader
 
 _SUBSETS = {Split.TRAIN: "train", Split.VALIDATION: "validation", Split.TEST: "test", Split.NONE: "none"}
-_KNOWN = (*COLUMNS, *CLICKS, "DisplayName")  # what is kept of a box and has its own place, or none
-_SAME = 1e-6  # of the image's size: a box that was not moved
+_KNOWN = (*COLUMNS, *CLICKS, "DisplayName")  # kept values of a box that are written elsewhere, or not at all
+_SAME = 1e-6  # of the image's size: within this a box was not moved
 
 
 @register("openimages")
@@ -63,7 +63,7 @@ class OpenImages:
         return _Writer(snapshot, self.places(snapshot), folder / "annotations").write()
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
-        """The tables of boxes; an image without boxes stands in none."""
+        """The tables of boxes; an image without boxes is in none."""
         ids, found = _Writer(snapshot, self.places(snapshot), Path("annotations")).ids, list[Source | None]()
         for index, image in enumerate(snapshot.images):
             rows = snapshot.rows(index)
@@ -89,7 +89,7 @@ class _Writer:
         self.codes = self._codes()
 
     def _codes(self) -> list[list[str]]:
-        """The LabelNames of each label: those its boxes came with while it had this name, else the name itself."""
+        """The LabelNames of each label: those its boxes came with if it still has this name, else the name itself."""
         names = [label.name for label in self.snapshot.labels]
         found: list[dict[str, None]] = [{} for _ in names]
         taken: dict[str, int] = {}
@@ -141,7 +141,7 @@ class _Writer:
         return [self._box(row, self.ids[index], image.width, image.height) for row in inside]
 
     def _box(self, row: int, id: str, width: int, height: int) -> str:
-        """One row; the box is cut at the image's border, outside which the format has no numbers."""
+        """One row; the box is cut at the image's border, because the format has no numbers outside it."""
         own, codes = self.own[row], self.codes[int(self.snapshot.label_index[row])]
         x0, y0, x1, y1 = self.snapshot.boxes[row].tolist()
         edges = [min(max(v / side, 0.0), 1.0) for v, side in ((x0, width), (x1, width), (y0, height), (y1, height))]
@@ -159,7 +159,7 @@ class _Writer:
         )
 
     def _marks(self, row: int) -> list[str]:
-        """Our three marks, or "unknown" where the file said that and nobody has set them; the other two as kept."""
+        """Our three marks, or "unknown" if the file said that and nobody has set them; the other two as kept."""
         _, truncated, occluded, crowd = self.snapshot.flags[row].tolist()
         told = [self.own[row].get(name, "0") for name in FLAGS]
         ours = [
@@ -169,7 +169,7 @@ class _Writer:
         return ours + [value if value in ("1", "-1") else "0" for value in told[len(ours) :]]
 
     def _denied(self, index: int) -> list[str]:
-        """For an image that is done and empty, that it holds none of the labels."""
+        """For an image that is done and empty, rows saying that it has none of the labels."""
         rows = self.snapshot.rows(index)
         if rows.start != rows.stop or not is_labelled(self.snapshot, index):
             return []
@@ -177,7 +177,7 @@ class _Writer:
 
 
 def _is_unmoved(own: dict[str, str], edges: Sequence[float]) -> bool:
-    """Whether a box still lies where the file had it, so that its extreme points are still its own."""
+    """Whether a box is still where the file had it, so that its extreme points are still valid."""
     told = [number(own.get(name, "")) for name in EDGES]
     return all(a is not None and abs(a - b) < _SAME for a, b in zip(told, edges, strict=True))
 

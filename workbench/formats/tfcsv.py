@@ -2,11 +2,11 @@
 
 xml_to_csv.py of raccoon_dataset and its many copies write it (train_labels.csv, test_labels.csv; images in images/),
 and so does Roboflow (train/_annotations.csv with the images beside it). The columns filename, width, height, class,
-xmin, ymin, xmax, ymax come in any order; further ones are kept with their box. The numbers are pixels, but nobody says
-from which number they are counted: they are taken as edges that begin at 0. A table made from VOC files has VOC's
-numbers, whose left and top edges are one more. A row without class and corners says that there is nothing in its image;
-the scripts that read these tables stop at such a row, so we write none. The format knows no marks; crowd regions are
-left out, for a trainer would take each for one object. A label map beside the tables (label_map.pbtxt) tells the order
+xmin, ymin, xmax, ymax come in any order; further ones are kept with their box. The numbers are pixels, but it is not
+specified from which number they are counted: they are read as edges counted from 0. A table made from VOC files has
+VOC's numbers, whose left and top edges are one more. A row without class and corners says that its image is empty; the
+scripts that read these tables fail at such a row, so we write none. The format has no marks; crowd regions are left
+out, because a trainer would take each for one object. A label map beside the tables (label_map.pbtxt) gives the order
 of the labels.
 """
 
@@ -41,8 +41,8 @@ from workbench.formats.parts.tfcsv_rows import COLUMNS, TfImage, TfTable, parse_
 
 _IMAGE_FOLDER = "images"
 _TABLE_FOLDERS = ("annotations", "data")  # raccoon_dataset has data/ beside images/
-_NAMED = re.compile(r"labels\.csv$|^_annotations\.csv$", re.IGNORECASE)  # as the tutorials and Roboflow call them
-_DAMAGED = 3  # columns that one may lack and still be taken for a table
+_NAMED = re.compile(r"labels\.csv$|^_annotations\.csv$", re.IGNORECASE)  # names used by the tutorials and Roboflow
+_DAMAGED = 3  # columns that may be missing from a damaged table
 _FILES = {
     Split.TRAIN: "train_labels.csv",
     Split.VALIDATION: "val_labels.csv",
@@ -91,7 +91,7 @@ class TfCsv:
         return tuple(written)
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
-        """Images without boxes stand in no table."""
+        """The table of each image; images without boxes are in none."""
         found: list[Source | None] = []
         for index, (image, place) in enumerate(zip(snapshot.images, self.places(snapshot), strict=True)):
             is_told = bool((~snapshot.crowd[snapshot.rows(index)]).any())
@@ -101,7 +101,7 @@ class TfCsv:
 
 
 def _is_table(file: Path) -> bool:
-    """By its first line; one that has most of the columns is a damaged table, which reading it tells."""
+    """Judged by its first line; one with most of the columns is a damaged table, which reading it reports."""
     if file.suffix.lower() != ".csv":
         return False
     lacking = len(set(COLUMNS) - first_names(file))
@@ -153,35 +153,35 @@ class _Reader(DataSetReader):
         return chosen
 
     def mapped(self, used: Mapping[str, None]) -> tuple[str, ...]:
-        """The labels in the order of the label map that lies with the tables, if it speaks of these labels."""
+        """The labels in the order of the label map beside the tables, if it lists these labels."""
         maps = [] if self.path.is_file() else files_below(self.root, ".pbtxt")
         for file in maps:
             name = shown(file, self.root)
             try:
                 labels = parse_label_map(read_bytes(file, name), name)
             except Refused as error:
-                self.report.say("read", name, f"The order of the labels was not taken: {error.reason}.", error.line)
+                self.report.say("read", name, f"The order of the labels could not be read: {error.reason}.", error.line)
                 continue
             if not used or used.keys() & set(labels):
                 return labels
-            self.report.say("read", name, "It lists none of the labels of the boxes; it was not read.")
+            self.report.say("read", name, "It lists none of the boxes' labels, so it was ignored.")
         return ()
 
     def tell_base(self, name: str, table: TfTable) -> None:
-        """Which number the first pixel was taken to have, and what speaks for either."""
+        """Report which number the first pixel was taken to have, and the evidence for either."""
         boxes = [(box.xyxy, image) for image in table.images.values() for box in image.boxes]
         zeros, borders = first_pixel((xyxy, image.width, image.height) for xyxy, image in boxes)
         if boxes:
             self.report.say(
                 "read", name,
-                f"The numbers were taken as edges counted from 0, for the format does not say: of {len(boxes):,} boxes"
-                f" {zeros:,} begin at 0 (its proof) and {borders:,} end exactly at the border without that (likely"
-                " VOC's numbers, whose left and top edges are one more).",
-                kind="tables, numbers taken as edges counted from 0",
+                f"The numbers were read as edges counted from 0, because the format does not say: of {len(boxes):,}"
+                f" boxes {zeros:,} begin at 0 (which proves it) and {borders:,} others end exactly at the border"
+                " (likely VOC's numbers, whose left and top edges are one more).",
+                kind="tables, numbers read as edges counted from 0",
             )  # fmt: skip
         if boxes and all(0 <= v <= 1 for xyxy, _ in boxes for v in xyxy):
             self.report.say(
-                "read", name, "All numbers lie between 0 and 1, as if they were fractions; they were taken as pixels."
+                "read", name, "All numbers lie between 0 and 1, as if they were fractions; they were read as pixels."
             )
 
     def image(self, image: TfImage, file: Path) -> ReadImage:
@@ -223,7 +223,7 @@ class _Reader(DataSetReader):
         return match.file
 
     def once(self, read: Sequence[tuple[Path, ReadImage]]) -> list[ReadImage]:
-        """Images that stand in several tables with the same boxes (all, and those of its split) are taken once."""
+        """Images that occur in several tables (of everything and of one split) with the same boxes, taken once."""
         taken: dict[object, ReadImage] = {}
         for table, image in read:
             boxes = tuple(sorted((box.label, box.xyxy) for box in image.boxes))
@@ -235,6 +235,6 @@ class _Reader(DataSetReader):
                 sentence = f"The image is in two splits; it stays in {first.split}."
                 self.report.say("repaired", image.name, sentence, kind="images in two splits")
             taken[key] = replace(first, split=first.split or image.split)
-            sentence = "It stands in several tables with the same boxes; they were taken once."
+            sentence = "It occurs in several tables with the same boxes; they were taken once."
             self.report.say("read", image.name, sentence, kind="images in several tables, taken once")
         return list(taken.values())

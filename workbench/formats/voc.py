@@ -2,7 +2,7 @@
 
 The devkit counts pixels from 1 and its corners are inclusive, so a VOC box (xmin, ymin, xmax, ymax) is our
 (xmin - 1, ymin - 1, xmax, ymax). Many tools write 0-based numbers under the same names: `voc_base` "auto" looks for
-proof in all files and says what it found (reference/formats.md, section 1).
+evidence in all files and says what it found (reference/formats.md, section 1).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Voc:
                 sets.setdefault(snapshot.images[index].split, []).append(stem)
         unsplit = sets.pop(Split.NONE, [])
         if not sets and any(part.lower() in SPLIT_WORDS for stem in unsplit for part in stem.split("/")[:-1]):
-            sets[Split.TRAIN] = []  # without a list, the folders' names would be taken for splits
+            sets[Split.TRAIN] = []  # without any list, folder names would be taken for splits
         for split, stems in sorted(sets.items()):
             file = folder / "ImageSets" / "Main" / f"{SPLIT_NAMES[split]}.txt"
             atomic_write(file, "".join(f"{stem}\n" for stem in stems), sync=False)
@@ -87,8 +87,8 @@ class Voc:
 
 
 def _annotation_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The XML files to read and those that are not: all, or where there are folders called Annotations, those in them
-    and those next to an image that has none there.
+    """The XML files to read and those not to read. To read: all or, if there are folders called Annotations, those in
+    them and those next to an image that has none there.
     """
     files = files_below(folder, ".xml")
     inside = {f for f in files if "annotations" in (part.lower() for part in f.relative_to(folder.parent).parts[:-1])}
@@ -105,7 +105,7 @@ def _annotation_files(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _place(file: Path, folder: Path) -> PurePosixPath:
-    """Where its image lies, without suffix and without the folders that VOC has for the one and the other."""
+    """Where its image lies, without suffix and without VOC's folders for annotations and images."""
     parts = file.relative_to(folder).with_suffix("").parts
     own = ("annotations", _IMAGE_FOLDER.lower())
     return PurePosixPath(*(part for part in parts[:-1] if part.lower() not in own), parts[-1])
@@ -132,7 +132,7 @@ class _Reader(DataSetReader):
     def read(self) -> Reading:
         files, others = _annotation_files(self.path) if self.path.is_dir() else ([self.path], [])
         for file in others:
-            sentence = "It is not in a folder Annotations, nor next to an image without a file there; it was not read."
+            sentence = "It lies neither in Annotations nor next to an image that has no file there; it was not read."
             self.report.say("read", self.shown(file), sentence, kind="other files, not read")
         if not files:
             raise Refused(self.path, "there are no XML files in this folder")
@@ -145,7 +145,7 @@ class _Reader(DataSetReader):
         return replace(self.report.reading("voc", self.path, tuple(labels), read, self.lookup), base=base)
 
     def beside(self, files: Sequence[Path]) -> list[Path]:
-        """All files that lists may speak of; of a single file its neighbours."""
+        """All files that lists may name; for a single file, its neighbours."""
         if self.path.is_dir():
             return [*files, *self.lookup.files]
         return files_below(self.path.parent, ".xml")
@@ -154,7 +154,7 @@ class _Reader(DataSetReader):
         return shown(file, self.root)
 
     def base(self, files: Sequence[VocFile]) -> int:
-        """The number of the first pixel, by setting or by proof, with a remark on which and why."""
+        """The number of the first pixel, by setting or by evidence, with a remark on which and why."""
         boxes = [(o.box.xyxy, voc.width, voc.height) for voc in files for o in voc.objects if not o.turned]
         zeros, borders = first_pixel(boxes)
         chosen = self.settings.voc_base
@@ -164,7 +164,7 @@ class _Reader(DataSetReader):
             self.report.say(
                 "read",
                 self.path.name,
-                f"Pixels are counted from {base}, {why}: of {len(boxes):,} boxes {zeros:,} begin at 0 (its proof)"
+                f"Pixels are counted from {base}, {why}: of {len(boxes):,} boxes {zeros:,} begin at 0 (proof of 0)"
                 f" and {borders:,} end exactly at the border (likely 1).",
             )
         return base
@@ -176,7 +176,7 @@ class _Reader(DataSetReader):
             self.report.say("read", name, f"<{tag}> says something about the image that a project has no place for.")
         boxes = tuple(self.box(o, base, name) for o in voc.objects)
         if voc.objects and not voc.width:
-            self.report.say("read", name, "The file does not say the size of its image; the image's own is taken.")
+            self.report.say("read", name, "The file does not give the size of its image; the image's own size is used.")
         state = State.VERIFIED if voc.verified else State.DONE
         return ReadImage(
             name=voc.filename or f"{file.stem}",
@@ -194,9 +194,9 @@ class _Reader(DataSetReader):
         if o.swapped:
             self.report.say("repaired", name, SWAPPED, o.box.line)
         if o.turned:
-            self.report.say("repaired", name, "A turned box was read as the box around it.", o.box.line)
+            self.report.say("repaired", name, "A rotated box was read as its bounding box.", o.box.line)
         for tag in o.unclear:
-            self.report.say("repaired", name, f"<{tag}> is neither 0 nor 1; it was taken as 0.", o.box.line)
+            self.report.say("repaired", name, f"<{tag}> is neither 0 nor 1; it was read as 0.", o.box.line)
         if x0 == x1 or y0 == y1:
             size = f"{x1 - x0 + base:g} x {y1 - y0 + base:g} px"
             self.report.say(
@@ -228,7 +228,7 @@ class _Reader(DataSetReader):
         if own.file is not None:
             if wanted.name and own.file.stem != wanted.stem:
                 self.report.say(
-                    "repaired", name, f"It names the image '{wanted.name}'; the image of its own name was taken.",
+                    "repaired", name, f"It names the image '{wanted.name}'; the image of the file's own name was used.",
                     kind="files that name another image than their own",
                 )  # fmt: skip
             return own.file
@@ -244,7 +244,7 @@ class _Reader(DataSetReader):
         return other.file
 
     def placed(self, annotation: Path, suffix: str) -> Match | None:
-        """The image where VOC has it: Annotations/d/a.xml -> JPEGImages/d/a.jpg, in the data set's own folder."""
+        """The image in VOC's place: Annotations/d/a.xml -> JPEGImages/d/a.jpg, in the data set's own folder."""
         parts = annotation.parts[:-1]
         places = [i for i, part in enumerate(parts) if part.lower() == "annotations"][-1:]
         for i in places:
@@ -258,15 +258,15 @@ class _Reader(DataSetReader):
 class _Splits:
     """The official splits: ImageSets/Main of each VOC folder below `root`, else folders named after splits.
 
-    A line names an image. In lists of one label (`cow_trainval.txt`, not read; some tools write all lists so) a number
-    follows: 1, 0 or -1. As images are called "cat 1.jpg" and "#x.jpg", too, a line that is the name of one is that.
+    A line names an image. In lists of one label (`cow_trainval.txt`, not read; some tools write all lists like this) a
+    number follows: 1, 0 or -1. Images may be called "cat 1.jpg" or "#x.jpg", so a line that is an image's name is that.
     """
 
-    # cow_trainval.txt and its like list objects of one label, not a split
+    # cow_trainval.txt and the like list objects of one label, not a split
     FILES = (("train", Split.TRAIN), ("val", Split.VALIDATION), ("test", Split.TEST), ("trainval", Split.TRAIN))
 
     def __init__(self, root: Path, report: Report, files: Iterable[Path]) -> None:
-        """`files`: the annotation files and images that there are."""
+        """`files`: all annotation files and images."""
         self.root = root
         self._lists: dict[Path, dict[str, Split]] = {}
         self._known: dict[Path, set[str]] = {}
@@ -298,7 +298,7 @@ class _Splits:
             for folder, splits in self._lists.items():
                 if file is not None and file.is_relative_to(folder):
                     inner = _inner(file, folder)
-                    bare = None if file.stem in self._known[folder] else splits.get(file.stem)  # another image's
+                    bare = None if file.stem in self._known[folder] else splits.get(file.stem)  # not another image's
                     split = splits.get(inner) or bare
                     if split:
                         return split
@@ -306,7 +306,7 @@ class _Splits:
 
 
 def _inner(file: Path, folder: Path) -> str:
-    """What a list calls it: the path below Annotations or JPEGImages, without suffix."""
+    """The name a list gives it: the path below Annotations or JPEGImages, without suffix."""
     parts = file.relative_to(folder).parts
     return PurePosixPath(*(parts[1:] or parts)).with_suffix("").as_posix()
 

@@ -1,14 +1,14 @@
 """VoTT JSON: vott-json-export/NAME-export.json beside its images, or a project's <id>-asset.json files; VoTT 2.x.
 
-A region is a rectangle (or polygon) with any number of tags; left, top, width and height are pixels from the left top
-corner as floats, so they are our numbers. A region with several tags becomes one box for each, as in VoTT's other
-exports, and one region again when it is written. `state` says 2 for tagged, 1 for looked at ("not yet tagged", so it is
+A region is a rectangle (or polygon) with any number of tags; left, top, width and height are pixels from the top left
+corner as floats, so they equal our numbers. A region with several tags becomes one box for each, as in VoTT's other
+exports, and one region again when written. `state` is 2 for tagged, 1 for looked at ("not yet tagged", so it is
 unlabelled here), 0 for not opened. The asset files are newer than an export beside them, and only they hold a project's
-regions: of its .vott file the order of the tags and the unlabelled images are taken.
+regions: the .vott file gives the order of the tags and the unlabelled images.
 
 VoTT has no place for splits: each is a file of its own (train-export.json), which is how datumaro names its subsets.
-Marks, notes and the states verified and in work are keys of ours ("difficult", "note", "status") that VoTT does not
-show. VoTT puts all images into one folder, so images that share a name are called after their folders.
+Marks, notes and the states verified and in work are our own keys ("difficult", "note", "status"), which VoTT does not
+show. VoTT puts all images into one folder, so images that share a name are named after their folders.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from workbench.formats.parts.vott_json import (
 
 _FOLDER = "vott-json-export"
 _EXPORT, _ASSET, _PROJECT = "-export.json", "-asset.json", ".vott"
-_VERSION = "2.2.0"  # of VoTT, its last one, whose layout is written
+_VERSION = "2.2.0"  # of VoTT, the last one, whose layout we write
 
 
 @register("vott")
@@ -100,7 +100,7 @@ class Vott:
 
 
 def _is_vott(file: Path) -> bool:
-    """By the keys near its beginning; a .vott file holds no regions, but names a project of VoTT's."""
+    """Judged by the keys near its beginning; a .vott file holds no regions, but identifies a VoTT project."""
     if file.suffix.lower() not in (".json", _PROJECT):
         return False
     with file.open("rb") as stream:
@@ -133,14 +133,14 @@ class _Reader(DataSetReader):
         return self.report.reading("vott", self.path, tuple(labels), images, self.lookup)
 
     def files(self) -> list[Path]:
-        """The files to read, asset files first; also damaged ones that are called like one: they must be told."""
+        """The files to read, asset files first; including damaged ones with such a name: they must be reported."""
         if self.path.is_file() and self.path.suffix.lower() != _PROJECT:
             return [self.path]
         projects = [self.path] if self.path.is_file() else files_below(self.path, _PROJECT)
         chosen = []
         for file in files_below(self.root, ".json"):
             if self.path.is_file() and (file.parent != self.root or not file.name.endswith(_ASSET)):
-                continue  # of a project only its own asset files
+                continue  # not one of the project's own asset files
             name = shown(file, self.root)
             if _is_vott(file) or file.name.endswith((_EXPORT, _ASSET)):
                 chosen.append(file)
@@ -149,7 +149,7 @@ class _Reader(DataSetReader):
         return sorted(chosen, key=lambda file: not file.name.endswith(_ASSET)) + projects
 
     def assets(self, files: Sequence[tuple[Path, VottFile]]) -> list[tuple[Path, VottAsset]]:
-        """Each asset from where it is newest: its own file, else an export, else the project's list."""
+        """Each asset from its newest source: its own file, else an export, else the project's list."""
         found: list[tuple[Path, VottAsset]] = []
         seen: dict[tuple[Path, str], Path] = {}
         for file, one in files:
@@ -159,14 +159,14 @@ class _Reader(DataSetReader):
                 if first is not None and asset.boxes is None:
                     continue
                 if first is not None and first.name.endswith(_ASSET) and not file.name.endswith(_ASSET):
-                    sentence = f"'{asset.name[:60]}' has an asset file too, which is newer and was taken."
-                    kind = "images of an export that have an asset file too, which was taken"
+                    sentence = f"'{asset.name[:60]}' also has an asset file, which is newer and was used."
+                    kind = "images of an export that also have an asset file, which was used"
                     self.report.say("read", shown(file, self.root), sentence, kind=kind)
                     continue
                 seen[home, asset.id] = file
                 if asset.boxes is None and asset.stage == TAGGED:
                     reason = (
-                        f"it is tagged, but its file '{visible(asset.id, 60)}'{_ASSET} with the regions is not there"
+                        f"it is tagged, but the file with its regions, '{visible(asset.id, 60)}'{_ASSET}, is missing"
                     )
                     self.report.damage(Refused(shown(file, self.root), f"{asset.place.rstrip('.')}: {reason}"))
                     asset = replace(asset, state=State.IN_WORK)
@@ -197,7 +197,7 @@ class _Reader(DataSetReader):
         )
 
     def find(self, asset: VottAsset, folder: str, there: str, file: str) -> Path | None:
-        """The image beside the file, else the one of its name; VoTT URL-encodes names, other programs do not."""
+        """The image beside the file, else one with its name; VoTT URL-encodes names, other programs do not."""
         names = [posix(name) for name in dict.fromkeys([asset.name, unquote(asset.name)])]
         beside = [posixpath.normpath(posixpath.join(folder, name)) for name in names]
         if self.path.is_file() and (known := next(filter(None, map(self.lookup.beside, beside)), None)):
@@ -215,7 +215,7 @@ class _Reader(DataSetReader):
 
 
 def _lines(head: dict[str, Any], assets: dict[str, dict[str, Any]]) -> str:
-    """An export with one line for each asset: it can be compared, and is written four times faster than indented."""
+    """An export with one line per asset: easy to diff, and written four times faster than indented JSON."""
     told = ",\n".join(f"{_compact(id)}:{_compact(asset)}" for id, asset in assets.items())
     return f'{_compact(head)[:-1]},"assets":{{\n{told}\n}}}}\n'
 
@@ -225,7 +225,7 @@ def _compact(value: Any) -> str:
 
 
 def _asset_ids(snapshot: Snapshot, places: Sequence[str]) -> list[str]:
-    """The original ids if all boxes of each image agree on one and no two images share one, else VoTT's: MD5."""
+    """The original ids if the boxes of each image agree on one and no two images share one, else MD5 as in VoTT."""
     ids = []
     for index, place in enumerate(places):
         told = {sane(note.get("asset")).get("id") for note in _notes(snapshot, index)}

@@ -1,7 +1,7 @@
 """YOLO txt: one text file per image with fractions of its size; data.yaml (Ultralytics) or obj.data (Darknet).
 
-An empty txt says that there is nothing in the image; a missing one says nothing at all. The fractions are of the
-upright image, as trainers that obey EXIF see it (reference/formats.md, sections 2, 3 and 8).
+An empty txt says that there is nothing in the image; a missing one says nothing. The fractions are of the upright
+image, as seen by trainers that obey EXIF (reference/formats.md, sections 2, 3 and 8).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Yolo:
             if description_of(path) is not None:
                 return 1.0
             return 0.8 if any(_looks_like_labels(file) for file in files_below(path, ".txt")[:20]) else 0.0
-        except Refused as error:  # several data sets: reading says so
+        except Refused as error:  # several data sets: reading reports it
             return 0.9 if "several data sets" in error.reason else 0.0
         except OSError:
             return 0.0
@@ -74,7 +74,7 @@ class Yolo:
         return _Reader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """images/<split>/<path>. A folder "images" inside would make trainers look for the labels there: renamed."""
+        """images/<split>/<path>. A folder "images" inside is renamed: trainers would look for the labels there."""
         images = [
             replace(i, path=re.sub(r"(^|/)images(?=/)", r"\1images_", i.path, flags=re.I))
             for i in without_split_folders(snapshot.images)
@@ -93,14 +93,14 @@ class Yolo:
         return (*written, file)
 
     def advice(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """Ultralytics refuses a data.yaml without train or val; val named as train would only look like a judgement."""
+        """Ultralytics refuses a data.yaml without train or val; naming train as val would only pretend to evaluate."""
         used = {image.split for index, image in enumerate(snapshot.images) if is_labelled(snapshot, index)}
         lacking = [split for split in (Split.TRAIN, Split.VALIDATION) if split not in used]
         if not used or not lacking:
             return ()
         keys = " and no ".join(SPLIT_NAMES[split] for split in lacking)
         return (
-            f"data.yaml has no {keys}, without which Ultralytics refuses it, as no labelled image is of the split"
+            f"Ultralytics will refuse data.yaml: it has no {keys}, because no labelled image is in the split"
             f" {' or '.join(lacking)}. Divide the images into splits and export again.",
         )
 
@@ -156,14 +156,14 @@ class _Reader:
         pairs = [*(pair for pair in pairs if pair[0] not in uploads), *uploads.items()]
         read = [self.image(image, file, layout) for image, file in pairs]
         for name, split in layout.listed.items():
-            sentence = "Listed, but there is no such image file; what it may be labelled with was left out."
+            sentence = "Listed, but there is no such image file; its labels, if any, were left out."
             self.report.say("refused", name, sentence, kind="listed without a file")
             read.append(ReadImage(name, None, 0, 0, (), split, State.UNLABELLED))
         spoken = {file for _, file in pairs if file} | {label_files.of(self.root / name) for name in layout.listed}
         read += self.orphans({file for file in label_files.files if file not in spoken})
         if not read:
             if layout.images:
-                told = "no image here has a label file; give the folder above, which holds the data.yaml or labels/"
+                told = "no image here has a label file; choose the parent folder, which holds the data.yaml or labels/"
                 raise Refused(self.path, told)
             raise Refused(self.path, "there are neither images nor label files here")
         self.tell_sixths()
@@ -175,7 +175,7 @@ class _Reader:
             above = names_above(self.root) if layout.names is None else None
             if above is not None and above.names:
                 layout.names = above.names
-                sentence = f"The names of the labels come from {above.file}, for there are none inside."
+                sentence = f"The names of the labels come from {above.file}, because this folder has none."
                 self.report.say("read", self.path.name, sentence)
             return layout
         of = from_obj_data if self.description.suffix.lower() == ".data" else from_yaml
@@ -199,7 +199,7 @@ class _Reader:
         return [(image, file) for image, file in pairs if file or image.parent in folders]
 
     def uploads(self, files: set[Path], pairs: Sequence[tuple[Path, Path | None]], layout: Layout) -> dict[Path, Path]:
-        """By image, label files that Label Studio called as uploads: their images are called as they were before."""
+        """By image, label files that Label Studio named after uploads, while the images have their original names."""
         found = defaultdict[Path, list[Path]](list)
         for file in sorted(files - {file for _, file in pairs if file}):
             if (image := self.lookup.uploaded(file.stem).file) is not None:
@@ -223,7 +223,7 @@ class _Reader:
         except WorkbenchError as error:
             reason = getattr(error, "reason", error.sentence)
             self.report.say(
-                "refused", name, f"Its {len(parsed.rows)} boxes were left out, for the image can't be read: {reason}"
+                "refused", name, f"Its {len(parsed.rows)} boxes were left out: the image can't be read: {reason}"
             )
             return ReadImage(name, image, 0, 0, (), split, State.UNLABELLED)
         boxes = self.boxes(parsed, layout, info.width, info.height, shown(file, self.root))
@@ -249,7 +249,7 @@ class _Reader:
         for row in parsed.rows:
             self.highest = max(self.highest, row.index)
             if row.line in outlines:
-                sentence = "More than six numbers are an outline; its enclosing box was taken."
+                sentence = "More than six numbers are an outline; it was read as its bounding box."
                 self.report.say("repaired", file, sentence, row.line)
             if row.sixth:
                 self.sixths.append(float(row.sixth))
@@ -257,7 +257,7 @@ class _Reader:
                 self.report.say("read", file, "The box has zero size; it was kept.", row.line)
             key = (row.index, row.cx, row.cy, row.w, row.h)
             if key in seen:
-                self.report.say("read", file, "The same box stands here twice; both were kept.", row.line)
+                self.report.say("read", file, "The same box occurs twice; both were kept.", row.line)
             seen.add(key)
             label = names[row.index] if names is not None else f"label {row.index}"
             extra = keep("yolo", {"sixth": row.sixth} if row.sixth else None)
@@ -265,7 +265,7 @@ class _Reader:
         return tuple(boxes)
 
     def tell_sixths(self) -> None:
-        """What the sixth numbers of all lines look like: the format gives them two meanings and no way to tell."""
+        """Report what the sixth numbers of all lines look like: they may have either of two meanings."""
         if not self.sixths:
             return
         if all(0 <= value <= 1 for value in self.sixths):
@@ -279,7 +279,7 @@ class _Reader:
         self.report.say("read", self.path.name, sentence)
 
     def orphans(self, files: set[Path]) -> list[ReadImage]:
-        """Label files without an image: without its size the fractions mean nothing. Other texts are not spoken of."""
+        """Label files without an image: without its size the fractions mean nothing. Other texts are not mentioned."""
         lost = []
         for file in sorted(files):
             if _looks_like_labels(file):
@@ -293,8 +293,8 @@ class _Reader:
 
 
 def _label_text(snapshot: Snapshot, index: int) -> str:
-    """The lines of one image. Crowd regions are left out: a trainer would take each for one object. So is what has
-    no pixel in the image, where only a line on its border would be left.
+    """The lines of one image. Crowd regions are left out: a trainer would take each for one object. So are boxes
+    without a pixel in the image, of which only a line on its border would be left.
     """
     image, rows = snapshot.images[index], snapshot.rows(index)
     lines = []
@@ -315,6 +315,6 @@ def _data_yaml(snapshot: Snapshot) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A YAML double-quoted scalar: JSON's, but with the characters escaped that YAML does not take as they are."""
+    """A YAML double-quoted scalar: JSON's, with the characters escaped that YAML does not accept unescaped."""
     unsafe = "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
     return re.sub(unsafe, lambda m: f"\\u{ord(m.group()):04x}", json.dumps(text, ensure_ascii=False))

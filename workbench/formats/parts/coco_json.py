@@ -1,4 +1,4 @@
-"""One COCO file: bytes to labels, images and boxes, every refusal with the path inside the document."""
+"""Parses one COCO file: bytes to labels, images and boxes; every refusal names the path inside the document."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CocoImage:
 
 @dataclass(frozen=True, slots=True)
 class CocoFile:
-    """One document. `labels` in the order of its categories; `groups`: those that name no object by themselves.
+    """One document. `labels` in the order of its categories; `groups`: those that only group other categories.
 
     `remarks` are (level, sentence).
     """
@@ -46,7 +46,7 @@ class CocoFile:
 
 
 def parse_coco(data: bytes, file: str) -> CocoFile:
-    """Read one document. Raises Refused if it is no COCO file; damaged entries are in `broken`."""
+    """Read one document. Raises Refused if it is not a COCO file; damaged entries go to `broken`."""
     root = strict_json.parse(data, file)
     if not isinstance(root, dict) or not isinstance(root.get("images"), list):
         raise Refused(file, 'not COCO: expected an object with a list "images"', line=1)
@@ -57,7 +57,7 @@ def parse_coco(data: bytes, file: str) -> CocoFile:
 
 
 def ids_in(data: bytes) -> tuple[dict[str, Id], dict[str, Id]]:
-    """The ids of images and of categories by their names, in a document that was read before; of several the first."""
+    """The ids of images and of categories by name, in a document that was read before; the first id of each name."""
     try:
         root = strict_json.parse(data, "")
     except Refused:
@@ -98,13 +98,13 @@ class _Document:
                 boxes[image].append(box)
         if self.outlines:
             self.remarks.append(
-                ("read", f"{self.outlines:,} outlines (segmentation) were not taken, only their boxes.")
+                ("read", f"{self.outlines:,} outlines (segmentation) were ignored, only their boxes were read.")
             )
         if self.turned:
             self.remarks.append(("repaired", f"{self.turned:,} turned boxes were read as the boxes around them."))
         if self.respelt:
             sentence = (
-                f"{self.respelt:,} ids stood as texts instead of numbers, or the reverse; they were taken as the same."
+                f"{self.respelt:,} ids are text in one place and numbers in another; they were taken as the same."
             )
             self.remarks.append(("repaired", sentence))
         silent = "annotations" not in self.root
@@ -122,7 +122,7 @@ class _Document:
         return Refused(self.file, f"{place}: {reason}")
 
     def entries(self, key: str, read: Any) -> dict[Id, Any]:
-        """The entries of a list by their ids, which must be there and differ."""
+        """The entries of a list by their ids, which must be present and unique."""
         found: dict[Id, Any] = {}
         for at, entry in enumerate(self.root.get(key, [])):
             place = f"{key}[{at}]"
@@ -150,7 +150,8 @@ class _Document:
         return labels
 
     def groups(self, labels: dict[Id, str]) -> frozenset[str]:
-        """A person is a "person" in COCO's own files, which makes it no group; labelme2coco lists the background."""
+        """Labels that only group others. In COCO's files "person" is its own supercategory, so it is none; labelme2coco
+        lists the background."""
         above = [
             (e.get("name"), e.get("supercategory")) for e in self.root.get("categories", []) if isinstance(e, dict)
         ]
@@ -197,7 +198,7 @@ class _Document:
         attributes = entry.get("attributes")
         attributes = attributes if isinstance(attributes, dict) else {}
         xyxy, rotation = self.box(entry, place), attributes.get("rotation", 0)
-        if is_number(rotation) and rotation % 360:  # CVAT's: the bbox is that of the box before it was turned
+        if is_number(rotation) and rotation % 360:  # CVAT's: the bbox is that of the box before its rotation
             xyxy, attributes = around(xyxy, rotation), {k: v for k, v in attributes.items() if k != "rotation"}
             self.turned += 1
         if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
@@ -216,7 +217,7 @@ class _Document:
         )
 
     def listed(self, id: Any, listed: Collection[Id]) -> Id | None:
-        """`id` as its list has it, or None: VIA (up to 2.0.10) numbers images 0, 1 ... and means them by "0", "1"."""
+        """`id` as in its list, or None: VIA (up to 2.0.10) numbers images 0, 1 ... but refers to them as "0", "1"."""
         if not is_id(id):
             return None
         if id in listed:
@@ -246,13 +247,13 @@ class _Document:
         flat = [value for part in outline for value in (part if isinstance(part, list) else [part])]  # VIA's is flat
         if len(flat) < 6 or len(flat) % 2 or not all(is_number(value) for value in flat):
             raise self.refuse(f"{place}.bbox", "there is no box, and no outline to make one from")
-        self.remarks.append(("repaired", f"{place}: there was no bbox; it was made from the outline."))
+        self.remarks.append(("repaired", f"{place}: it has no bbox; one was made from the outline."))
         xs, ys = flat[0::2], flat[1::2]
         return float(min(xs)), float(min(ys)), float(max(xs)), float(max(ys))
 
 
 def _others(entry: dict[str, Any], image: Id, category: Id, attributes: dict[str, Any]) -> dict[str, Any]:
-    """What is kept for writing the file again: the original ids, and small values that a box has no field for."""
+    """What is kept for writing the file again: the original ids, and small values for which a box has no field."""
     own = {"id": entry["id"]} if is_id(entry.get("id")) else {}
     others: dict[str, Any] = own | {"image_id": image, "category_id": category}
     more = {k: v for k, v in entry.items() if k not in _STANDARD and _is_small(v)}
@@ -261,7 +262,7 @@ def _others(entry: dict[str, Any], image: Id, category: Id, attributes: dict[str
 
 
 def _is_small(value: Any) -> bool:
-    """Numbers, texts and short flat lists of them: no key points of a whole body, no bottomless nesting."""
+    """Numbers, texts and short flat lists of them: no key points of a whole body, no deep nesting."""
     if isinstance(value, list):
         return len(value) <= 256 and all(not isinstance(v, list | dict) and _is_small(v) for v in value)
     if isinstance(value, float):
@@ -272,7 +273,7 @@ def _is_small(value: Any) -> bool:
 
 
 def is_id(value: Any) -> TypeGuard[Id]:
-    """Whether it can be the id of an image, a category or an annotation: a whole number or a text."""
+    """Whether it can be the id of an image, a category or an annotation: an integer or a text."""
     return (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63) or (
         isinstance(value, str) and 0 < len(value) <= 200 and is_clean(value)
     )
@@ -283,7 +284,7 @@ def _is_true(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    """A value as a message shows it: like json_values.short, but a box shows its numbers, a name its own letters."""
+    """A value for a message: like json_values.short, but boxes show their numbers and names their letters."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Corners of boxes in texts and tables of strangers: put in order, with a remark on each that was not."""
+"""Corners of boxes in foreign texts and tables: put in order, with a remark for each that was not."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from workbench.core.project import XYXY
 
 SANE = 1e7  # pixels; no image is larger, and larger numbers are damage
-SWAPPED = "The corners of a box stood in the wrong order; they were swapped."
+SWAPPED = "The corners of a box were in the wrong order; they were swapped."
 
 
 def ordered(corners: Sequence[float]) -> XYXY:
-    """xyxy with the lesser number first."""
+    """xyxy with the smaller number first."""
     x0, y0, x1, y1 = corners
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
 def around(corners: Sequence[float], degrees: float) -> XYXY:
-    """The box around a rectangle that was turned about its centre. Its corners may stand in any order."""
+    """The bounding box of a rectangle rotated about its centre. Its corners may be in any order."""
     x0, y0, x1, y1 = corners
     x, y, w, h = (x0 + x1) / 2, (y0 + y1) / 2, abs(x1 - x0) / 2, abs(y1 - y0) / 2
     across, along = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
@@ -27,9 +27,9 @@ def around(corners: Sequence[float], degrees: float) -> XYXY:
 
 
 def first_pixel(boxes: Iterable[tuple[XYXY, int, int]]) -> tuple[int, int]:
-    """Of boxes with width and height (0: not known) of their image: how many prove that the first pixel is number 0.
+    """For boxes with the width and height (0: not known) of their image: how many prove that the first pixel is 0.
 
-    And how many end exactly at the border without that, as is likely where it is 1. What lies outside proves nothing.
+    And how many others end exactly at the border, as is likely if it is 1. Boxes that reach outside prove nothing.
     """
     zeros = borders = 0
     for (x0, y0, x1, y1), width, height in boxes:
@@ -41,7 +41,7 @@ def first_pixel(boxes: Iterable[tuple[XYXY, int, int]]) -> tuple[int, int]:
 
 
 def remarks(corners: Sequence[float], empty: str, line: int) -> Iterator[tuple[str, str, int, str]]:
-    """(level, sentence, line, kind) of corners as a file says them. `empty`: the sentence for a box of zero size."""
+    """(level, sentence, line, kind) for corners as given in a file. `empty`: the sentence for a box of zero size."""
     x0, y0, x1, y1 = corners
     if x0 > x1 or y0 > y1:
         yield "repaired", SWAPPED, line, SWAPPED

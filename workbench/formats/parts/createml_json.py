@@ -1,4 +1,4 @@
-"""One Create ML file: bytes to images and boxes, every refusal with the path inside the document."""
+"""Parses one Create ML file: bytes to images and boxes; every refusal names the path inside the document."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from workbench.formats import ReadBox
 from workbench.formats.parts.json_values import is_clean, is_number, is_small, short
 from workbench.formats.parts.layout import keep
 
-IMAGE_KEYS = ("image", "imagefilename")  # Create ML's window and most tools; Apple's documents
+IMAGE_KEYS = ("image", "imagefilename")  # as in the Create ML app and most tools; as in Apple's documentation
 LIST_KEYS = ("annotations", "annotation")
 _SIDES = ("x", "y", "width", "height")
 
 
 @dataclass
 class CreateMLImage:
-    """What all records of one image say. `place` is that of its first record inside the document."""
+    """What all records of one image say. `place`: where its first record is in the document."""
 
     name: str
     place: str
@@ -39,7 +39,7 @@ class CreateMLFile:
 
 
 def parse_createml(data: bytes, file: str) -> CreateMLFile:
-    """Read one document. Raises Refused if it is no Create ML file; damaged records and boxes are in `broken`."""
+    """Read one document. Raises Refused if it is not a Create ML file; damaged records and boxes go to `broken`."""
     root = strict_json.parse(data, file)
     if not isinstance(root, list):
         raise Refused(file, "not Create ML: expected a list of images", line=1)
@@ -71,13 +71,13 @@ class _Document:
         key = next((key for key in IMAGE_KEYS if key in record), IMAGE_KEYS[0])
         name = self.text(record, key, place)
         if name in images:
-            sentence = f"{place}: '{name[:60]}' stands here again ({images[name].place}); all its boxes were taken."
-            self.remarks.append(("repaired", sentence, "images that have several records, put together"))
+            sentence = f"{place}: '{name[:60]}' occurs again ({images[name].place}); all its boxes were read."
+            self.remarks.append(("repaired", sentence, "images with several records, merged"))
         image = images.setdefault(name, CreateMLImage(name, place))
         image.verified |= record.get("verified") is True
         for other in [key for key in record if key not in (*IMAGE_KEYS, *LIST_KEYS, "verified")]:
-            sentence = f"'{visible(other, 60)}' says something about the image that a project has no place for."
-            self.remarks.append(("read", sentence, "things about images that a project has no place for"))
+            sentence = f"'{visible(other, 60)}' describes the image, but a project has no place for it; it was ignored."
+            self.remarks.append(("read", sentence, "values of images that a project has no place for"))
         key = next((key for key in LIST_KEYS if key in record), LIST_KEYS[0])
         annotations = record.get(key)
         if not isinstance(annotations, list):
@@ -121,28 +121,28 @@ class _Document:
         return ReadBox(label, xyxy, extra=keep("createml", self.small(more, place)))
 
     def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
-        """What is kept for writing the file again: values that are small enough, all together."""
+        """What is kept for writing the file again: values that are small enough, taken together."""
         kept: dict[str, Any] = {}
         for key, value in values.items():
             if is_small(kept | {key: value}):
                 kept[key] = value
             else:
-                sentence = f"{place}: '{visible(key, 60)}' was not taken: it is too long to be kept."
+                sentence = f"{place}: '{visible(key, 60)}' was not kept: it is too long."
                 self.remarks.append(("read", sentence, "values too long to be kept"))
         return kept
 
     def tell_numbers(self, boxes: list[XYXY]) -> None:
-        """Proof that the numbers may mean something else than pixels of the centre, which no file says."""
+        """Report signs that the numbers are not pixels of the centre; the files don't say what they are."""
         before = sum(1 for box in boxes if min(box) < -1)
         if before:
             sentence = (
                 f"{before:,} of {len(boxes):,} boxes begin left of or above their image. Create ML's x and y are the"
-                " centre of a box; if this file means its left top corner, it must be converted first."
+                " centre of a box; if this file means its top left corner, it must be converted first."
             )
             self.remarks.append(("read", sentence, "files whose boxes begin outside the image"))
         if len(boxes) > 1 and all(max(box) <= 1.5 for box in boxes):
             sentence = (
                 "All its boxes end within the first pixel of their image: its numbers may be fractions of the image's"
-                " size; they were taken as pixels."
+                " size; they were read as pixels."
             )
             self.remarks.append(("read", sentence, "files whose numbers may be fractions"))

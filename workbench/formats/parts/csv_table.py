@@ -1,4 +1,4 @@
-"""CSV tables from strangers, read strictly and row by row: a line for each refusal, and no more memory than a row.
+"""Foreign CSV tables, read strictly and row by row: every refusal names its line, and only one row is in memory.
 
 Open Images' table of boxes has 14.6 million rows in 2.3 GB, so a table is never held as a whole.
 """
@@ -23,9 +23,9 @@ def as_stream(source: bytes | IO[bytes]) -> IO[bytes]:
 
 
 def rows(source: bytes | IO[bytes], file: str) -> Iterator[tuple[int, list[str]]]:
-    """(line where it begins, values) of every row that is not blank, the header among them.
+    """(line where it begins, values) of every row that is not blank, including the header.
 
-    Raises Refused (file, line) at what is no CSV at all: after it nobody knows where the next row begins.
+    Raises Refused (file, line) at anything that is not CSV: the beginning of the next row is then unknown.
     """
     reader = csv.reader(_lines(as_stream(source), file), strict=True)
     line = 1
@@ -48,7 +48,7 @@ def _lines(stream: IO[bytes], file: str) -> Iterator[str]:
         if len(raw) == LINE_LIMIT and not raw.endswith(b"\n"):
             raise Refused(file, f"a line of more than {LINE_LIMIT:,} bytes; this is no table", number)
         if b"\0" in raw:
-            raise Refused(file, "it holds NUL characters; this is no text", number)
+            raise Refused(file, "it holds NUL characters; this is not text", number)
         try:
             yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
@@ -69,8 +69,8 @@ def header(
 ) -> tuple[dict[str, int], int]:
     """The column of each name in the first row, in any order and case, and how many columns there are.
 
-    `wanted` ones must be there, none twice. The names of `wanted` and `known` come as written there, others as the
-    file writes them. Unnamed columns (pandas' index) are left out.
+    `wanted` columns must be there, none twice. Names in `wanted` and `known` are returned as spelt there, others as in
+    the file. Unnamed columns (pandas' index) are left out.
     """
     line, names = next(found, (1, []))
     spelled = {name.casefold(): name for name in (*wanted, *known)}
@@ -88,10 +88,10 @@ def header(
 
 
 def first_names(file: Path) -> frozenset[str]:
-    """The column names in the first line, in lower case; none if that is no line of a CSV table."""
+    """The column names in the first line, in lower case; empty if that is not a line of a CSV table."""
     with file.open("rb") as stream:
         head = stream.readline(65_536)
-    try:  # damage in one name does not hide the others: reading the table tells of it
+    try:  # damage in one name must not hide the others: reading the table reports it
         names = next(csv.reader([head.decode("utf-8-sig", "replace").replace("\0", "\ufffd")]), [])
     except csv.Error:
         return frozenset()
@@ -99,13 +99,13 @@ def first_names(file: Path) -> frozenset[str]:
 
 
 def other_values(row: list[str], columns: Mapping[str, int], known: Collection[str]) -> dict[str, str]:
-    """What a row says in columns that are not `known`, to be kept; nothing endless."""
+    """The values of a row in columns that are not `known`, to be kept if they are not too long."""
     told = {name: row[place].strip() for name, place in columns.items() if name not in known}
     return {name: value for name, value in told.items() if value and len(name) <= 200 and len(value) <= 1000}
 
 
 def sane_values(kept: object, known: Collection[str]) -> dict[str, str]:
-    """What the `extra` of a box holds, which may be anything, as far as it can be written in columns of its own."""
+    """What a box's `extra` holds (it may be anything), as far as it can be written into columns of its own."""
     if not isinstance(kept, dict):
         return {}
     taken = {name.casefold() for name in known}
@@ -117,10 +117,10 @@ def sane_values(kept: object, known: Collection[str]) -> dict[str, str]:
 
 
 def to_row(values: Iterable[object]) -> str:
-    """One line. Quoted where needed; control characters, which many readers stumble on, become spaces."""
+    """One line. Quoted where needed; control characters, which break many readers, become spaces."""
     return ",".join(_quoted(_CONTROL.sub(" ", str(value))) for value in values) + "\n"
 
 
 def _quoted(text: str) -> str:
-    text = text.encode("utf-8", "replace").decode()  # half a character can't be written
+    text = text.encode("utf-8", "replace").decode()  # lone surrogates can't be written
     return '"' + text.replace('"', '""') + '"' if '"' in text or "," in text or text != text.strip() else text

@@ -1,4 +1,4 @@
-"""One shape of a CVAT document: its element to the bounding box, its marks, and what is kept for writing it again."""
+"""Reads one shape of a CVAT document: its bounding box, its marks, and what is kept for writing it again."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from workbench.formats.parts.json_values import is_small
 from workbench.formats.parts.layout import keep, number
 
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
-SHAPES = {  # of which the bounding box is taken, with their plural for the remark
+SHAPES = {  # those read as their bounding box, with the plural for the remark
     "box": "boxes", "polygon": "polygons", "polyline": "polylines", "ellipse": "ellipses", "cuboid": "cuboids",
     "mask": "masks", "skeleton": "skeletons",
 }  # fmt: skip
-NO_BOXES = {"points": "groups of points", "tag": "tags of whole images"}  # no box can be made of them
+NO_BOXES = {"points": "groups of points", "tag": "tags of whole images"}  # can't become boxes
 _CUBOID = tuple(f"{axis}{corner}{face}" for face in "12" for corner in ("tl", "bl", "tr", "br") for axis in "xy")
 _GEOMETRY = {*CORNERS, *_CUBOID, "points", "rle", "left", "top", "width", "height", "cx", "cy", "rx", "ry", "rotation"}
-OWN = {"label", "occluded", *_GEOMETRY}  # XML attributes of a shape that a box has a place for
+OWN = {"label", "occluded", *_GEOMETRY}  # XML attributes of a shape for which a box has a field
 _OF_TRACKS = {"frame", "outside"}
-USUAL = {"source": "manual", "z_order": "0"}  # as we write them where a box was not told otherwise
+USUAL = {"source": "manual", "z_order": "0"}  # what we write if a box has no other value
 NOTE = "note"
 _ALIASES = {"iscrowd": "crowd", "is_crowd": "crowd", "ignore": "difficult"}
 
 
 @dataclass
 class Told:
-    """What a document gave rise to. `counts` are by (level, words), `remarks` are (level, sentence, line, kind)."""
+    """What to report about a document. `counts`: by (level, words); `remarks`: (level, sentence, line, kind)."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     remarks: list[tuple[str, str, int, str]] = field(default_factory=list)
@@ -44,25 +44,25 @@ class Told:
 
 
 def mark_of(name: str) -> str:
-    """The mark (or "note") that a free attribute of this name stands for, or ""."""
+    """The mark (or "note") that a free attribute with this name stands for, or ""."""
     plain = name.strip().casefold()
     plain = _ALIASES.get(plain, plain)
     return plain if plain in (*FLAGS, NOTE) else ""
 
 
 def is_true(text: str) -> bool | None:
-    """A mark's value: CVAT's checkboxes say true and false, its own XML attributes 1 and 0. None: something else."""
+    """A mark's value: CVAT's checkboxes use true and false, its own XML attributes 1 and 0. None: anything else."""
     plain = text.strip().lower()
     return {"": False, "0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}.get(plain)
 
 
 def read_shape(element: Element, told: Told, file: str, track: Element | None = None) -> ReadBox | None:
-    """The box of a shape of SHAPES, or None if none can be made of it. Raises Refused (file, line) on damage."""
+    """The box of a shape in SHAPES, or None if it has none. Raises Refused (file, line) on damage."""
     named = element if track is None else track
     if "label" not in named.attributes:
         raise Refused(file, f"<{named.tag}> has no label", named.line)
     label, plural = named.attributes["label"].strip(), SHAPES[element.tag]
-    if not label:  # datumaro writes what has no label like this; CVAT never does
+    if not label:  # datumaro writes unlabelled shapes like this; CVAT never does
         told.counts["refused", "shapes without a label were left out"] += 1
         return None
     xyxy = _bounds(element, file)
@@ -74,7 +74,7 @@ def read_shape(element: Element, told: Told, file: str, track: Element | None = 
         plural = "turned boxes" if turned else plural
         told.counts["repaired", f"{plural} were read as their bounding boxes"] += 1
     if element.tag == "box" and (xyxy[0] > xyxy[2] or xyxy[1] > xyxy[3]):
-        sentence = "The corners of a box stood in the wrong order; they were swapped."
+        sentence = "The corners of a box were in the wrong order; they were swapped."
         told.remarks.append(("repaired", sentence, element.line, sentence))
         xyxy = min(xyxy[0::2]), min(xyxy[1::2]), max(xyxy[0::2]), max(xyxy[1::2])
     if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
@@ -82,7 +82,7 @@ def read_shape(element: Element, told: Told, file: str, track: Element | None = 
         told.remarks.append(("read", sentence, element.line, "boxes of zero size, kept"))
     occluded = is_true(element.attributes.get("occluded", ""))
     if occluded is None:
-        sentence = "occluded is neither 0 nor 1; it was taken as 0."
+        sentence = "occluded is neither 0 nor 1; it was read as 0."
         told.remarks.append(("repaired", sentence, element.line, sentence))
     free = _free(element, file)
     flags = {flag: any(is_true(value) for name, value in free.items() if mark_of(name) == flag) for flag in FLAGS}
@@ -95,7 +95,7 @@ def read_shape(element: Element, told: Told, file: str, track: Element | None = 
 
 
 def _bounds(element: Element, file: str) -> XYXY | None:
-    """The bounding box of a shape (of a box that is not turned: its corners in their order); None: too few points."""
+    """The bounding box of a shape (for a box without rotation, its corners in their order); None: too few points."""
 
     def values(*names: str) -> list[float]:
         return [_value(element, name, file) for name in names]
@@ -110,7 +110,7 @@ def _bounds(element: Element, file: str) -> XYXY | None:
             turn = math.radians(_angle(element, file))
             across, along = math.cos(turn), math.sin(turn)
             return _around(cx, cy, math.hypot(rx * across, ry * along), math.hypot(rx * along, ry * across))
-        case "mask":  # its rectangle, in whole pixels, is said beside its run lengths
+        case "mask":  # its rectangle, in whole pixels, is given beside its run lengths
             left, top, width, height = values("left", "top", "width", "height")
             if width <= 0 or height <= 0:
                 raise Refused(file, f"a mask of {width:g} x {height:g} pixels", element.line)
@@ -142,7 +142,7 @@ def _angle(element: Element, file: str) -> float:
 
 
 def is_outside(element: Element, file: str) -> bool:
-    """Whether the element says that its object is not to be seen; a skeleton is not when all of its points are not."""
+    """Whether the element says that its object is not visible; a skeleton isn't if none of its points is."""
     if element.tag == "skeleton" and (parts := [child for child in element.children if "outside" in child.attributes]):
         return all(is_outside(part, file) for part in parts)
     outside = is_true(element.attributes.get("outside", "0"))
@@ -175,7 +175,7 @@ def _points(element: Element, file: str) -> list[tuple[float, float]]:
 
 
 def _free(element: Element, file: str) -> dict[str, str]:
-    """The free attributes of a shape, by the names that people gave them."""
+    """The free attributes of a shape, by their user-defined names."""
     free = {}
     for child in element.all("attribute"):
         name = child.attributes.get("name", "").strip()
@@ -186,12 +186,12 @@ def _free(element: Element, file: str) -> dict[str, str]:
 
 
 def _others(element: Element, track: Element | None, free: Mapping[str, str], told: Told) -> dict[str, Any]:
-    """What is kept for writing the file again: XML attributes and free ones that a box has no field for."""
+    """What is kept for writing the file again: XML attributes and free ones for which a box has no field."""
     own = {name: value for name, value in element.attributes.items() if name not in (OWN | _OF_TRACKS)}
     kept = {name: value for name, value in free.items() if not _comes_back(name, value)}
     if track is not None:
         own = {n: v for n, v in track.attributes.items() if n in ("source", "group_id")} | own
-        if own.get("keyframe") == "1":  # 0: CVAT placed it between two that a person drew
+        if own.get("keyframe") == "1":  # 0: CVAT interpolated it between two that a person drew
             del own["keyframe"]
         if "id" in track.attributes:
             kept = {"track_id": track.attributes["id"]} | kept
@@ -204,14 +204,14 @@ def _others(element: Element, track: Element | None, free: Mapping[str, str], to
 
 
 def _comes_back(name: str, value: str) -> bool:
-    """Whether a free attribute is just how we write a mark or a note, so that it need not be kept."""
+    """Whether a free attribute is exactly how we write a mark or a note, so that it need not be kept."""
     return name == NOTE or (name in FLAGS and value == "true")
 
 
 def free_attributes(kept: Mapping[str, Any], marks: Mapping[str, bool], note: str) -> Iterator[tuple[str, str]]:
-    """The free attributes of a box to be written: those the file had, as they are now, then marks that are new.
+    """The free attributes of a box to write: those the file had, with their present values, then new marks.
 
-    `marks` are difficult, truncated, crowd; occluded has an XML attribute of its own, and is changed here only.
+    `marks` are difficult, truncated, crowd; occluded has an XML attribute of its own and is only changed here.
     """
     said = set()
     for name, value in kept.items():

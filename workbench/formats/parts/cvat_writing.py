@@ -1,4 +1,4 @@
-"""A CVAT document of one image task from a snapshot."""
+"""Writes a snapshot as a CVAT document of one image task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Free = list[tuple[str, str]]
 
 
 def to_xml(snapshot: Snapshot, names: Sequence[str]) -> str:
-    """The document; `names` are the images' paths below images/. Ids count them as CVAT does, in lexical order."""
+    """The document; `names` are the images' paths below images/. As in CVAT, ids number them in lexical order."""
     notes = [(note, sane(kept(extra, "cvat"))) for note, extra in snapshot.notes] or [("", {})] * len(snapshot.boxes)
     free = [_free(snapshot, row, *note) for row, note in enumerate(notes)]
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "  <version>1.1</version>"]
@@ -36,7 +36,7 @@ def _free(snapshot: Snapshot, row: int, note: str, told: dict[str, Any]) -> _Fre
 
 
 def _meta(snapshot: Snapshot, free: Sequence[_Free]) -> Iterator[str]:
-    """Labels in order, with the free attributes that their boxes have: CVAT takes in no others."""
+    """Labels in order, with the free attributes of their boxes: CVAT imports no others."""
     used: dict[int, dict[str, None]] = {}
     for row, attributes in enumerate(free):
         used.setdefault(int(snapshot.label_index[row]), {}).update((name, None) for name, _ in attributes)
@@ -68,7 +68,7 @@ def _image(
     told: dict[str, object] = {"id": id, "name": name, "subset": _SUBSETS[image.split]}
     if image.width and image.height:
         told |= {"width": image.width, "height": image.height}
-    if image.state is not State.DONE or rows.start == rows.stop:  # CVAT has no word for it, and does not mind ours
+    if image.state is not State.DONE or rows.start == rows.stop:  # CVAT has no such attribute and ignores ours
         told["state"] = image.state
     yield f"  <image{_quoted(told)}>"
     for row in range(rows.start, rows.stop):
@@ -92,15 +92,15 @@ def _box(snapshot: Snapshot, row: int, told: dict[str, Any], free: _Free) -> str
 
 
 def _is_attribute(name: str, value: object) -> bool:
-    """Whether what a box was told, which may be anything, can be an XML attribute beside those that we write."""
+    """Whether a value kept in a box (which may be anything) can be an XML attribute beside those we write."""
     if name in OWN or not _NAME.fullmatch(name) or name.lower().startswith("xml") or not isinstance(value, str):
         return False
-    # CVAT does not open the file otherwise
+    # otherwise CVAT can't open the file
     return name not in ("z_order", "group_id") or re.fullmatch(r"-?[0-9]{1,9}", value, re.ASCII) is not None
 
 
 def _pixels(value: float) -> str:
-    """With two decimals as CVAT writes it, or as many as it takes to be the same number again."""
+    """With two decimals as in CVAT, or as many as are needed to read back the same number."""
     plain = f"{value + 0.0:.2f}"
     return plain if float(plain) == value else repr(value)
 

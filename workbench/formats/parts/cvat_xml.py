@@ -1,4 +1,4 @@
-"""One CVAT document: bytes to labels, images and frames with their boxes, every refusal with its line."""
+"""Parses one CVAT document: bytes to labels, images and frames with their boxes; every refusal names its line."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from workbench.formats.parts.corners import SANE
 from workbench.formats.parts.cvat_shapes import NO_BOXES, SHAPES, Told, is_outside, read_shape
 from workbench.formats.parts.layout import number
 
-_CONTAINERS = ("task", "project", "job")  # what <meta> may speak of
+_CONTAINERS = ("task", "project", "job")  # what <meta> may describe
 _TOP = {"version", "meta", "image", "track"}
 _LAST_FRAME = 10**9
-SIZE_LIMIT = 128 << 20  # bytes: a document holds a whole project; reading takes 8 times its size of memory
+SIZE_LIMIT = 128 << 20  # bytes: a document holds a whole project; reading takes 8 times its size in memory
 
 
 @dataclass
 class CvatImage:
-    """An image or a frame of a video. `width` and `height` are 0 when the document does not say them.
+    """An image or a frame of a video. `width` and `height` are 0 if the document does not give them.
 
-    `subset` is its own or, if `is_own_subset` is False, that of its task. `said` is the state that the document says.
+    `subset` is its own or, if `is_own_subset` is False, its task's. `said` is the state given in the document.
     """
 
     name: str
@@ -37,12 +37,12 @@ class CvatImage:
     is_own_subset: bool
     is_frame: bool
     said: State | None = None
-    is_incomplete: bool = False  # some of its boxes are damaged, or stand nowhere
+    is_incomplete: bool = False  # some of its boxes are damaged or missing
     boxes: list[ReadBox] = field(default_factory=list)
 
     @property
     def state(self) -> State:
-        """CVAT lists every image of a task, looked at or not: without boxes it is unlabelled unless we wrote so."""
+        """CVAT lists every image of a task, looked at or not: without boxes it is unlabelled, unless we wrote one."""
         if self.is_incomplete:
             return State.IN_WORK
         return self.said or (State.DONE if self.boxes else State.UNLABELLED)
@@ -68,7 +68,7 @@ class _Task:
 
 
 def parse_cvat(data: bytes, file: str) -> CvatFile:
-    """Read one document. Raises Refused if it is no CVAT file; damaged images, tracks and shapes are in `broken`."""
+    """Read one document. Raises Refused if it is not a CVAT file; damaged images, tracks and shapes go to `broken`."""
     root = strict_xml.parse(data, file, SIZE_LIMIT)
     if root.tag != "annotations":
         raise Refused(file, f"not CVAT: the outermost element is <{root.tag[:40]}>, not <annotations>", root.line)
@@ -95,7 +95,7 @@ class _Document:
                 else:
                     task, subset, listed = self.track(element)
                     spans.setdefault((task, subset), []).append(listed)
-                    self.told.counts["read", "of its objects are tracks: a box on each frame where they are seen"] += 1
+                    self.told.counts["read", "of its objects are tracks: a box on each frame that shows them"] += 1
             except Refused as error:
                 self.told.broken.append(error)
         self.mark_gaps(spans)
@@ -114,7 +114,7 @@ class _Document:
         self.told.remarks.append((level, sentence, line, kind or sentence))
 
     def read_tasks(self) -> dict[str, _Task]:
-        """The tasks by their ids; "" is the only one, or the project as a whole."""
+        """The tasks by id; "" is the only one, or the project as a whole."""
         tasks = {"": _Task("", 0, 0)}
         inner = self.container.first("tasks") if self.container else None
         for element in [*([self.container] if self.container else []), *(inner.all("task") if inner else [])]:
@@ -125,13 +125,13 @@ class _Document:
         return tasks
 
     def labels(self) -> list[str]:
-        """In the order of <meta>; those with a <parent> are the points of a skeleton, no labels of their own."""
+        """In the order of <meta>; those with a <parent> are points of a skeleton, not labels."""
         listed = self.container.first("labels") if self.container else None
         labels = listed.all("label") if listed else ()
         return [name for label in labels if (name := _text(label, "name")) and not _text(label, "parent")]
 
     def home(self, element: Element) -> tuple[_Task, str, bool]:
-        """The task of an image or track, its subset, and whether the element says that itself."""
+        """The task of an image or track, its subset, and whether the element itself gives the subset."""
         task = self.tasks.get(element.attributes.get("task_id", ""), self.tasks[""])
         own = element.attributes.get("subset", "").strip()
         return task, own or task.subset, bool(own)
@@ -164,12 +164,12 @@ class _Document:
     def shape(self, element: Element, track: Element | None = None) -> ReadBox | None:
         if element.tag in SHAPES:
             return read_shape(element, self.told, self.file, track)
-        if element.tag != "attribute":  # images have some in newer documents; they are no objects
+        if element.tag != "attribute":  # images have some in newer documents; they are not objects
             self.told.left_out(NO_BOXES.get(element.tag, f"shapes <{visible(element.tag, 40)}>"))
         return None
 
     def track(self, track: Element) -> tuple[str, str, list[tuple[int, bool]]]:
-        """Put the boxes of a track into its frames. Returns task, subset and (frame, is a box there) in order."""
+        """Put the boxes of a track into its frames. Returns task, subset and (frame, whether it has a box) in order."""
         if "label" not in track.attributes:
             raise Refused(self.file, "<track> has no label", track.line)
         task, subset, is_own = self.home(track)
@@ -202,9 +202,9 @@ class _Document:
         return int(text)
 
     def mark_gaps(self, spans: dict[tuple[str, str], list[list[tuple[int, bool]]]]) -> None:
-        """Frames that a track skips while its object is to be seen: a box is missing there, so they are not done.
+        """Mark frames that a track skips while its object is visible: a box is missing there, so they are not done.
 
-        CVAT itself lists every frame of a track; documents with key frames only come from other programs.
+        CVAT itself lists every frame of a track; documents with only key frames come from other programs.
         """
         skipped = set()
         for (task, subset), tracks in spans.items():
@@ -217,25 +217,25 @@ class _Document:
         for key in skipped:
             self.by_frame[key].is_incomplete = True
         if skipped:
-            words = "frames lie between the frames that a track lists, so boxes are missing there: they are in work"
+            words = "frames lie between those that a track lists, so boxes are missing there: they are in work"
             self.told.counts["repaired", words] = len(skipped)
 
     def tell_of_the_whole(self) -> None:
-        """What the document says, or does not say, beside its shapes."""
+        """Report what the document says, or fails to say, apart from its shapes."""
         version = _text(self.root, "version")
         if version != "1.1":
-            self.say("read", f"It is of version '{version[:20]}'; it was read like version 1.1." if version else
-                     "It does not say its version; it was read like version 1.1.")  # fmt: skip
+            self.say("read", f"It has version '{version[:20]}'; it was read as version 1.1." if version else
+                     "It does not state its version; it was read as version 1.1.")  # fmt: skip
         for tag in dict.fromkeys(child.tag for child in self.root.children if child.tag not in _TOP):
             self.say("read", f"<{visible(tag, 40)}> is not known; it was not read.")
         if self.by_frame and _text(self.container, "mode") == "annotation" and self.root.first("track"):
             self.say(
-                "read", "Its tracks tell numbers of frames, but the task was made of images, whose names they do not"
-                " tell: export it from CVAT as 'CVAT for images 1.1'.",
+                "read", "Its tracks give frame numbers, but the task was made of images, whose names they do not"
+                " give: export it from CVAT as 'CVAT for images 1.1'.",
             )  # fmt: skip
         silent = sum(1 for image in self.images if image.state is State.UNLABELLED and image.said is None)
         if silent:
-            words = "images have no boxes and nothing says that anyone looked for some: they are unlabelled"
+            words = "images have no boxes, and nothing says that anyone looked for some: they are unlabelled"
             self.told.counts["read", words] = silent
 
 
@@ -245,6 +245,6 @@ def _text(element: Element | None, tag: str) -> str:
 
 
 def _side(text: str) -> int | None:
-    """Pixels, 0 when not said; None when it is no size."""
+    """Pixels; 0 if absent, None if it is not a size."""
     value = number(text.strip() or "0")
     return int(value) if value is not None and 0 <= value <= SANE and value.is_integer() else None

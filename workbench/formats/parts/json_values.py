@@ -1,4 +1,4 @@
-"""Values of strangers' JSON: which are numbers of pixels, which are small enough to keep, how a message shows them."""
+"""Values in foreign JSON: which are numbers of pixels, which are small enough to keep, how messages show them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def is_number(value: Any) -> bool:
 
 
 def is_clean(text: str) -> bool:
-    """Whether text can be written as UTF-8: without halves of characters (lone surrogates)."""
+    """Whether text can be written as UTF-8, i.e. has no lone surrogates."""
     return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def is_small(value: Any) -> bool:
-    """Whether a value can be kept: finite, clean, not nested without end, and of less than 4,000 characters."""
+    """Whether a value can be kept: finite, clean, not nested too deep, and of less than 4,000 characters."""
     return _is_finite(value, 6) and len(json.dumps(value)) < 4000
 
 
@@ -34,14 +34,14 @@ def _is_finite(value: Any, depth: int) -> bool:
 
 
 def sane(values: Any) -> dict[str, Any]:
-    """What the `extra` of a box holds, which may be anything, as far as it can be written."""
+    """What a box's `extra` holds (it may be anything), as far as it can be written."""
     if not isinstance(values, dict):
         return {}
     return {key: value for key, value in values.items() if is_clean(key) and is_small(value)}
 
 
 def kept_of(values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Those of `values` that say something and are small enough to be kept, all together; the keys of too long ones."""
+    """Those of `values` that are not empty and are small enough, taken together; and the keys of those too long."""
     told = {key: value for key, value in values.items() if value not in (None, "", [], {})}
     if is_small(told):
         return told, []
@@ -53,7 +53,7 @@ def kept_of(values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def short(value: Any) -> str:
-    """A value as a message shows it; nested ones are not printed, for they may be endless."""
+    """A value for a message; nested ones are not printed, because they may be very long."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else f"a list of {len(value):,}"
     if isinstance(value, int) and abs(value) > 10**30:
@@ -65,5 +65,5 @@ def short(value: Any) -> str:
 
 
 def key_shown(key: str) -> str:
-    """A stranger's key as a message shows it inside a place such as assets.KEY.regions[0]."""
+    """A foreign key for a message, as part of a place such as assets.KEY.regions[0]."""
     return visible(key, 60)

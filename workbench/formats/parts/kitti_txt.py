@@ -1,7 +1,7 @@
-"""One KITTI label file: bytes to boxes, and a line from a box.
+"""Parses one KITTI label file (bytes to boxes), and makes a line from a box.
 
-A line is: type truncated occluded alpha x1 y1 x2 y2, the object's height, width, length, x, y, z and rotation in space
-(metres, radians), and in files of results a score.
+A line is: type truncated occluded alpha x1 y1 x2 y2, the 3D object's height, width, length, x, y, z and rotation
+(metres, radians) and, in result files, a score.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from workbench.formats.parts.layout import keep, kept, number
 IGNORED = "DontCare"
 SIZE_LIMIT = 8 << 20  # bytes
 _SPACE = ("-10", "-1", "-1", "-1", "-1000", "-1000", "-1000", "-10")  # the devkit's numbers for "not known"
-_UNKNOWN = {-10.0, -1.0, -1000.0, 0.0}  # Datumaro writes -1 for all of it, NVIDIA TAO 0
-_PLAIN = ("0.00", "0", *_SPACE)  # truncated, occluded and what follows, of a box that was drawn in two dimensions
+_UNKNOWN = {-10.0, -1.0, -1000.0, 0.0}  # Datumaro writes -1 for all of these, NVIDIA TAO 0
+_PLAIN = ("0.00", "0", *_SPACE)  # truncated, occluded and the rest, for a box drawn in two dimensions
 _REGION = ("-1", "-1", *_SPACE)  # the same of a DontCare region
 
 
 @dataclass(slots=True)
 class KittiFile:
-    """The boxes of one file, in order. `spoken` counts what a person should know, by the word for it."""
+    """The boxes of one file, in order. `spoken` counts what is to be reported, by its keyword."""
 
     boxes: list[ReadBox] = field(default_factory=list)
     remarks: list[tuple[str, str, int, str]] = field(default_factory=list)  # (level, sentence, line, kind)
@@ -36,7 +36,7 @@ class KittiFile:
 
 
 def parse_kitti(data: bytes, file: str) -> KittiFile:
-    """Read one label file. Raises Refused if it is no text at all; damaged lines are in `broken`."""
+    """Read one label file. Raises Refused if it is not text; damaged lines go to `broken`."""
     if len(data) > SIZE_LIMIT:
         raise Refused(file, f"the file has {len(data):,} bytes; label files of more than {SIZE_LIMIT:,} are not read")
     try:
@@ -58,7 +58,7 @@ def parse_kitti(data: bytes, file: str) -> KittiFile:
 def looks_like_kitti(head: bytes, whole: bool, named: bool) -> bool:
     """Whether the first lines are KITTI's: a word and 14 or 15 numbers. `whole`: the head is the whole file.
 
-    `named`: it lies in a folder label_2, where the word may be a number too; elsewhere it would be YOLO's outline.
+    `named`: it lies in a folder label_2, where the word may be a number; elsewhere that would be a YOLO outline.
     """
     lines = head.decode("utf-8-sig", "replace").split("\n")
     told = [line.split() for line in (lines if whole else lines[:-1])[:8] if line.strip()]
@@ -71,7 +71,7 @@ def looks_like_kitti(head: bytes, whole: bool, named: bool) -> bool:
 
 
 def _box(values: Sequence[str], line: int, read: KittiFile) -> ReadBox:
-    """ValueError says what is wrong with the line."""
+    """The box of a line; a ValueError says what is wrong with it."""
     label = values[0]
     if len(values) not in (15, 16):
         more = "; files of KITTI's tracking are not read" if len(values) in (17, 18) else ""
@@ -112,7 +112,7 @@ def _ordered(corners: Sequence[float], label: str, line: int, read: KittiFile) -
 
 
 def to_line(label: str, xyxy: XYXY, truncated: bool, occluded: bool, region: bool, extra: str) -> str:
-    """One line. What the file once said is said again as far as it still agrees with the marks."""
+    """One line. The file's original values are written again as far as they still agree with the marks."""
     default = _REGION if region else _PLAIN
     told = kept(extra, "kitti")
     if not isinstance(told, list) or len(told) not in (10, 11):
@@ -127,6 +127,6 @@ def to_line(label: str, xyxy: XYXY, truncated: bool, occluded: bool, region: boo
 
 
 def _decimal(value: float) -> str:
-    """Two decimals, as KITTI has them, and up to nine where they are needed."""
+    """Two decimals as in KITTI, or up to nine if needed."""
     whole, decimals = f"{round(value, 9) + 0.0:.9f}".split(".")
     return f"{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"

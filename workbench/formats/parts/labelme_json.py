@@ -1,4 +1,4 @@
-"""One LabelMe file: bytes to boxes as the file says them, every refusal with the path inside the document."""
+"""Parses one LabelMe file: bytes to boxes as given there; every refusal names the path inside the document."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from workbench.formats.parts.json_values import is_clean, is_number, kept_of, sh
 from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, keep, kept
 
 _POINTS = {"rectangle": (2, 4), "circle": (2,), "mask": (2,)}  # how many each may have; the others one or more
-_OUTLINES = {  # of which the bounding box is taken, with their plural for the remark
+_OUTLINES = {  # those read as their bounding box, with the plural for the remark
     "polygon": "polygons", "circle": "circles", "line": "lines", "linestrip": "line strips", "mask": "masks",
     "oriented_rectangle": "turned rectangles", "rotation": "turned rectangles", "quadrilateral": "quadrilaterals",
     "cuboid": "cuboids",
 }  # fmt: skip
-_DOTS = {"point": "single points", "points": "groups of points"}  # no box can be made from them
+_DOTS = {"point": "single points", "points": "groups of points"}  # can't become boxes
 SHAPE_KEYS = {"label", "points", "shape_type", "flags", "description", "group_id", "difficult", "mask"}
 TOP_KEYS = {
     "version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth", "checked", "state", "split",
@@ -31,19 +31,19 @@ TOP_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class LabelMeFile:
-    """One annotation file. `width` and `height` are 0 when it does not say them.
+    """One annotation file. `width` and `height` are 0 if it does not give them.
 
-    `outlines` counts the shapes whose bounding box was taken, `dots` those that were left out, by their plural.
+    `outlines` counts the shapes read as their bounding box, `dots` those left out, both by plural.
     `remarks` are (level, sentence, kind).
     """
 
-    image: str  # imagePath as the file says it; "" when absent
+    image: str  # imagePath as in the file; "" if absent
     width: int
     height: int
     boxes: tuple[ReadBox, ...]
     state: State
-    split: Split | None  # None: not said; NONE: said to be in none
-    has_picture: bool  # inside the file, as imageData
+    split: Split | None  # None: not given; NONE: given as none
+    has_picture: bool  # whether it contains the picture, as imageData
     outlines: Counter[str]
     dots: Counter[str]
     fours: int  # upright rectangles of four points
@@ -52,7 +52,7 @@ class LabelMeFile:
 
 
 def parse_labelme(data: bytes, file: str) -> LabelMeFile:
-    """Read one document. Raises Refused if it is no LabelMe file; damaged shapes are in `broken`."""
+    """Read one document. Raises Refused if it is not a LabelMe file; damaged shapes go to `broken`."""
     root = strict_json.parse(data, file)
     if not isinstance(root, dict) or not isinstance(root.get("shapes"), list):
         raise Refused(file, 'not LabelMe: expected an object with a list "shapes"', line=1)
@@ -102,7 +102,7 @@ class _Document:
         return Refused(self.file, f"{place}: {reason}")
 
     def text(self, entry: dict[str, Any], key: str, place: str) -> str:
-        """Text; "" when absent."""
+        """The text at `key`; "" if absent."""
         value = entry.get(key)
         if value is None:
             return ""
@@ -113,7 +113,7 @@ class _Document:
         return value
 
     def side(self, key: str) -> int:
-        """Pixels, 0 when absent; X-AnyLabeling writes -1 for unknown."""
+        """Pixels, 0 if absent; X-AnyLabeling writes -1 for unknown."""
         value = self.root.get(key)
         if value is None or value == -1:
             return 0
@@ -139,7 +139,7 @@ class _Document:
         label = self.text(shape, "label", f"{place}.").strip()
         if not label:
             raise self.refuse(f"{place}.label", "a shape without a label")
-        kind = shape.get("shape_type") or "polygon"  # as labelme read the files of its first versions
+        kind = shape.get("shape_type") or "polygon"  # labelme's default for files of its first versions
         if not isinstance(kind, str) or not (kind == "rectangle" or kind in _OUTLINES or kind in _DOTS):
             raise self.refuse(f"{place}.shape_type", f"{short(kind)} is none of the shapes that are known")
         points = self.points(shape.get("points"), kind, f"{place}.points")
@@ -184,10 +184,10 @@ class _Document:
         return {key: value for key, value in flags.items() if isinstance(value, bool) and is_clean(key)}
 
     def others(self, shape: dict[str, Any], flags: dict[str, bool], place: str) -> dict[str, Any]:
-        """What is kept for writing the file again: group, flags, and small values that a box has no field for."""
+        """What is kept for writing the file again: group, flags, and small values for which a box has no field."""
         group = shape.get("group_id")
         if group is not None and (isinstance(group, bool) or not isinstance(group, int)):
-            self.left_out(f"{place}.group_id", "groups that are no whole numbers")
+            self.left_out(f"{place}.group_id", "groups that are not whole numbers")
             group = None
         more = self.small({key: value for key, value in shape.items() if key not in SHAPE_KEYS}, place)
         return self.small({"flags": flags, "group_id": group, "more": more}, place)
@@ -200,11 +200,11 @@ class _Document:
         return small
 
     def left_out(self, place: str, kind: str) -> None:
-        place = visible(place.lstrip("."), 200)  # keys of strangers are in it
-        self.remarks.append(("read", f"{place} was not taken: {kind}.", kind))
+        place = visible(place.lstrip("."), 200)  # it contains foreign keys
+        self.remarks.append(("read", f"{place} was not kept: {kind}.", kind))
 
     def with_others(self, boxes: list[ReadBox]) -> tuple[ReadBox, ...]:
-        """What the file says about its image goes with each box, for a project has no other place for it."""
+        """What the file says about its image is kept with each box, because a project has no other place for it."""
         try:
             flags = {key: value for key, value in self.flags(self.root, "").items() if value}
         except Refused as error:
@@ -214,7 +214,7 @@ class _Document:
         told = self.small({"flags": flags} | more, "")
         if told and not boxes:
             for key in told:
-                sentence = f"'{key[:60]}' says something about the image that a project has no place for."
+                sentence = f"'{key[:60]}' describes the image, but a project has no place for it; it was ignored."
                 self.remarks.append(("read", sentence, sentence))
         if not told:
             return tuple(boxes)
@@ -224,7 +224,7 @@ class _Document:
 
 
 def _bounds(points: list[tuple[float, float]], kind: str) -> XYXY:
-    if kind == "circle":  # its centre and a point of its line
+    if kind == "circle":  # its centre and a point on its outline
         (x, y), edge = points
         radius = math.dist((x, y), edge)
         return x - radius, y - radius, x + radius, y + radius
@@ -234,6 +234,6 @@ def _bounds(points: list[tuple[float, float]], kind: str) -> XYXY:
 
 
 def _is_upright(points: list[tuple[float, float]], xyxy: XYXY) -> bool:
-    """Whether the four points are the four corners of their bounding box, to a hundredth of a pixel."""
+    """Whether the four points are the corners of their bounding box, to a hundredth of a pixel."""
     corners = [(x, y) for x in xyxy[0::2] for y in xyxy[1::2]]
     return all(any(math.dist(corner, point) < 0.01 for point in points) for corner in corners)

@@ -1,6 +1,6 @@
-"""One Label Studio document: bytes to images with their regions, every refusal with the path inside the document.
+"""Parses one Label Studio document: bytes to images and their regions; refusals name the path inside the document.
 
-Read are the JSON export and what is imported (a list of tasks, or one task), JSON-MIN (a list of records without
+Accepted: the JSON export and import formats (a list of tasks, or one task), JSON-MIN (a list of records without
 annotations), and the files of a target storage (one annotation with its task inside).
 """
 
@@ -25,18 +25,18 @@ from workbench.formats.parts.labelstudio_results import Region, Results
 from workbench.formats.parts.layout import SPLIT_WORDS, keep, kept
 
 _MIN_KEYS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "split", "state"}
-_MARKS = {  # what the value of a result without labels has, in which JSON-MIN leaves out the type
+_MARKS = {  # keys in the value of a result without labels, by which to tell its type, which JSON-MIN leaves out
     "choices": "choices", "text": "textarea", "taxonomy": "taxonomy", "rating": "rating", "number": "number",
     "points": "polygon", "radiusX": "ellipse", "x": "rectangle",
 }  # fmt: skip
-_USUAL_KEYS = ("image", "img", "image_url", "url", "images")  # of an image among the data of a task
+_USUAL_KEYS = ("image", "img", "image_url", "url", "images")  # of the image in a task's data
 _QUERY = re.compile(r"[?&](?:d|filepath|fileuri)=(.*)", re.DOTALL)
 _UPLOAD = re.compile(r"(?:^|/)upload/(?:[^/]+/)*(?:[0-9a-f]{8}-)?([^/]+)$")  # upload/PROJECT/HASH-NAME
 
 
 @dataclass(frozen=True, slots=True)
 class TaskImage:
-    """One image of a task. `url` is what the file says, `names` the paths that it may mean; () for a picture in it."""
+    """One image of a task. `url` is from the file, `names` are the paths it may mean; () for an embedded picture."""
 
     url: str
     names: tuple[str, ...]
@@ -51,13 +51,13 @@ class TaskImage:
 
     @property
     def uploaded(self) -> str:
-        """What an upload is called without its hash; "" for what is none."""
+        """The name of an upload without its hash; "" if it is not an upload."""
         return self.names[0] if any(_UPLOAD.search(name) for name in self.names) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelStudioFile:
-    """One document. `counts` by (level, what happened); `broken` are damaged tasks and regions."""
+    """One document. `counts`: by (level, what happened); `broken`: damaged tasks and regions."""
 
     images: tuple[TaskImage, ...]
     counts: Counter[tuple[str, str]]
@@ -65,7 +65,7 @@ class LabelStudioFile:
 
 
 def parse_labelstudio(data: bytes, file: str) -> LabelStudioFile:
-    """Read one document. Raises Refused if it is none of Label Studio's; damaged tasks and regions are in `broken`."""
+    """Read one document. Raises Refused if it is not Label Studio's; damaged tasks and regions go to `broken`."""
     root = strict_json.parse(data, file)
     tasks = [("", root)] if isinstance(root, dict) else [(f"[{n}]", task) for n, task in enumerate(root or [])]
     if not tasks or not isinstance(root, dict | list):
@@ -74,18 +74,18 @@ def parse_labelstudio(data: bytes, file: str) -> LabelStudioFile:
 
 
 def image_names(url: str) -> tuple[str, ...]:
-    """The paths that a value of a task may mean, first its own name: Label Studio sets a hash before uploaded ones."""
+    """The paths that a task's value may mean, its own name first: Label Studio prefixes uploads with a hash."""
     text = url.strip()
     if text.startswith("data:"):
         return ()
     if query := _QUERY.search(text):
         raw = query.group(1)
         found = [unquote(raw.split("&")[0]), unquote(raw), raw]
-    elif re.match(r"[A-Za-z][\w+.-]+://", text):  # the host, or the bucket, is no folder
+    elif re.match(r"[A-Za-z][\w+.-]+://", text):  # the host or bucket is not a folder
         raw = text.split("://", 1)[1].partition("/")[2]
         found = [unquote(re.split(r"[?#]", raw)[0]), unquote(raw)]
     else:
-        served = text.lstrip("/").startswith(("data/", "upload/"))  # a link to Label Studio itself, else a path
+        served = text.lstrip("/").startswith(("data/", "upload/"))  # served by Label Studio itself, else a path
         found = [unquote(text), text] if served else [text, unquote(text)]
         found.append(unquote(re.split(r"[?#]", text)[0]))
     plain = [match.group(1) for path in found if (match := _UPLOAD.search(path))]
@@ -124,7 +124,7 @@ class _Document:
         return Refused(self.file, f"{place.lstrip('.')}: {reason}")
 
     def task(self, entry: Any, place: str) -> dict[str, Any]:
-        """A task, whatever it was written as. Its annotations hold their place and their entries as (place, ...)."""
+        """A task in one common form. Its annotations hold their place and their entries as (place, ...)."""
         if not isinstance(entry, dict):
             raise self.refuse(place, f"expected an object, found {short(entry)}")
         if "data" not in entry and isinstance(entry.get("task"), dict):  # a file of a target storage
@@ -155,7 +155,7 @@ class _Document:
         return annotation | {"result": entries}
 
     def minimal(self, record: dict[str, Any], place: str) -> dict[str, Any]:
-        """A record of JSON-MIN as a task: lists of objects are results under the name of their control."""
+        """A record of JSON-MIN as a task: lists of objects are results, under the name of their control."""
         entries, data = [], {}
         for key, value in record.items():
             if isinstance(value, list) and any(isinstance(one, dict) for one in value):
@@ -164,7 +164,7 @@ class _Document:
                 data[key] = value
                 lost = sum(word in FLAGS for word in (value if isinstance(value, list) else [value]))
                 if lost:
-                    self.counts["refused", "marks were left out: JSON-MIN does not say of which region they are"] += (
+                    self.counts["refused", "marks were left out: JSON-MIN does not say which region they are of"] += (
                         lost
                     )
         told = [{"result": entries} | {key: record.get(key) for key in ("created_at", "updated_at")}]
@@ -176,7 +176,7 @@ class _Document:
         data, annotations = task["data"], task["annotations"]
         for key in ("predictions", "drafts"):
             if task.get(key):
-                self.counts["refused", f"tasks have {key}, which are no labels and were left out"] += 1
+                self.counts["refused", f"tasks have {key}, which are not labels and were left out"] += 1
         whole = [one for one in annotations if not (one.get("was_cancelled") or one.get("skipped"))]
         if len(whole) > 1:
             self.counts["repaired", "tasks have several annotations; the newest of each was taken"] += 1
@@ -198,14 +198,14 @@ class _Document:
         told = self.results.small({"data": self.results.small(others), "meta": task.get("meta")})
         images = []
         if any(not 0 <= region.item < len(urls) for region in regions):
-            raise self.refuse(place, f"a result is of an image (item_index) that is none of its {len(urls)}")
+            raise self.refuse(place, f"a result refers to an image (item_index) that is none of its {len(urls)}")
         for item, url in enumerate(urls):
             own = tuple(_with_task(region, told) for region in regions if region.item == item)
             images.append(TaskImage(url, image_names(url), place, own, state, split))
         return images
 
     def urls(self, data: dict[str, Any], entries: Iterable[Any], place: str) -> tuple[list[str], str]:
-        """The image of a task, or its images, and their key among the data, which the file does not say."""
+        """The image or images of a task, and their key in its data, which the file does not say."""
         texts = {key: urls for key, value in data.items() if (urls := _urls(value))}
         found = {key: urls for key, urls in texts.items() if all(map(_is_image, urls))}
         found = found or {key: urls for key, urls in texts.items() if key in _USUAL_KEYS or "://" in urls[0]}
@@ -233,7 +233,7 @@ def _minimal_results(key: str, values: list[Any], place: str) -> Iterator[tuple[
 
 
 def _urls(value: Any) -> list[str]:
-    """The texts of a value that may be an image or a list of images."""
+    """The texts in a value that may be an image or a list of images."""
     values = value if isinstance(value, list) else [value]
     texts = [one.strip() for one in values if isinstance(one, str) and one.strip() and is_clean(one)]
     return texts if len(texts) == len(values) else []
@@ -246,7 +246,7 @@ def _is_image(url: str) -> bool:
 
 
 def _when(annotation: dict[str, Any]) -> float:
-    """Seconds since 1970 of its last change; 0 if the file does not say it. The first versions wrote numbers."""
+    """Time of its last change in seconds since 1970; 0 if not given. The first versions wrote numbers."""
     for key in ("updated_at", "created_at"):
         told = annotation.get(key)
         if isinstance(told, int | float) and not isinstance(told, bool) and abs(told) < 1e12:
@@ -261,7 +261,7 @@ def _when(annotation: dict[str, Any]) -> float:
 
 
 def _with_task(region: Region, told: dict[str, Any]) -> Region:
-    """What the file says about an image goes with each of its boxes, for a project has no other place for it."""
+    """What the file says about an image is kept with each of its boxes, because a project has no other place for it."""
     if not told:
         return region
     extra = (kept(region.box.extra, "labelstudio") or {}) | {"task": told}

@@ -1,4 +1,4 @@
-"""The results of one Label Studio annotation: shapes in percent of their image, and what belongs to each by its id."""
+"""Reads the results of one Label Studio annotation: shapes in percent of the image, and what shares their id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workbench.formats.parts.json_values import is_clean, is_number, kept_of, ke
 from workbench.formats.parts.layout import keep
 
 _SIDES = {"rectangle": ("x", "y", "width", "height"), "ellipse": ("x", "y", "radiusX", "radiusY"), "polygon": ()}
-_OUTLINES = {"ellipse": "ellipses", "polygon": "polygons"}  # of which the bounding box is taken
+_OUTLINES = {"ellipse": "ellipses", "polygon": "polygons"}  # read as their bounding box
 _NO_BOXES = {
     "brush": "brush masks", "bitmask": "bitmasks", "keypoint": "key points", "vector": "vectors",
     "videorectangle": "boxes of videos", "relation": "relations between boxes",
@@ -29,8 +29,8 @@ _USUAL = {"origin": "manual", "image_rotation": 0}  # not worth keeping
 class Shape:
     """A rectangle (x, y, width, height), an ellipse (x, y of its centre, two radii) or a polygon (x, y, x, y ...).
 
-    All in percent of the image's width and height; `rotation` in degrees, clockwise on the screen, around the left top
-    corner of a rectangle and the centre of an ellipse. The rotation of the view (image_rotation) is not in the numbers.
+    All in percent of the image's width and height; `rotation` in degrees, clockwise on the screen, around the top left
+    corner of a rectangle or the centre of an ellipse. The rotation of the view (image_rotation) does not affect them.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Shape:
     rotation: float = 0.0
 
     def pixels(self, width: int, height: int) -> XYXY:
-        """Its bounding box in an image of this size: a rotation is one of pixels, not of percents."""
+        """Its bounding box in an image of this size: rotation applies to pixels, not to percentages."""
         if self.kind == "rectangle" and not self.rotation:
             x, y, w, h = self.numbers
             return x * width / 100, y * height / 100, (x + w) * width / 100, (y + h) * height / 100
@@ -57,17 +57,17 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A box whose xyxy is still its `shape`; `sides` are original_width and original_height, 0 = not said."""
+    """A box whose xyxy is still its `shape`; `sides` are original_width and original_height, 0 = not given."""
 
     shape: Shape
     box: ReadBox
     sides: tuple[int, int]
-    item: int  # which image of its task
+    item: int  # index of the image in its task
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One entry of a result list, with its place and that of its value inside the document."""
+    """One entry of a result list, with its place and that of its value in the document."""
 
     place: str
     value_place: str
@@ -82,7 +82,7 @@ class Result:
 
     @property
     def is_bare_label(self) -> bool:
-        """Whether it is a label with a geometry of its own, as the first versions wrote it for <Labels>."""
+        """Whether it is a label with its own geometry, as the first versions wrote it for <Labels>."""
         return self.kind == "" and bool({"x", "points"} & self.value.keys())
 
     @property
@@ -92,7 +92,7 @@ class Result:
 
 
 class Results:
-    """Reads result lists of one document; what happened is counted, what is damaged is collected."""
+    """Reads the result lists of one document; counts what happened and collects damage."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -104,7 +104,7 @@ class Results:
         return Refused(self.file, f"{place}: {reason}")
 
     def read(self, entries: Iterable[tuple[str, str, Any]]) -> list[Region]:
-        """The regions of (place, place of the value, entry), in their order."""
+        """The regions from (place, place of the value, entry), in order."""
         results = []
         for place, value_place, entry in entries:
             try:
@@ -141,7 +141,7 @@ class Results:
         return Result(place, value_place, kind.removesuffix("labels"), entry, value)
 
     def regions(self, result: Result, names: Result | None, beside: Sequence[Result]) -> list[Region]:
-        """One region for each label of a result. `names`: the result that holds its labels, if they stand apart."""
+        """One region for each label of a result. `names`: the result that holds its labels, if that is another one."""
         shape = self.shape(result)
         told = result.labels if result.labels is not None else names.labels if names else None
         labels = dict.fromkeys(self.label(label, f"{result.value_place}") for label in told or [])
@@ -209,9 +209,9 @@ class Results:
         return int(value)
 
     def flags(self, beside: Sequence[Result]) -> tuple[dict[str, bool], dict[str, Any]]:
-        """The marks among the choices that were made for a region, and what else was said of it, to be kept.
+        """The marks among the choices made for a region, and anything else said about it, to be kept.
 
-        A mark is a choice of its name ("difficult"), or "yes" or "true" of a question of its name.
+        A mark is a choice with its name ("difficult"), or "yes" or "true" for a question with its name.
         """
         flags, kept, rest = dict.fromkeys(FLAGS, False), dict[str, Any](), []
         for result in beside:
@@ -231,14 +231,14 @@ class Results:
         return flags, kept | {"results": rest}
 
     def small(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Those of `values` that say something and are small enough to be kept, all together."""
+        """Those of `values` that are not empty and are small enough to be kept, taken together."""
         small, others = kept_of(values)
         for key in others:
-            self.counts["read", f"values of '{key_shown(key)}' were not taken: they are too long to be kept"] += 1
+            self.counts["read", f"values of '{key_shown(key)}' were not kept: they are too long"] += 1
         return small
 
 
 def _note(text: Any) -> str:
-    """Label Studio keeps the notes of a region as a list of texts."""
+    """A region's notes as one text; Label Studio keeps them as a list."""
     lines = text if isinstance(text, list) else [text]
     return "\n".join(line for line in lines if isinstance(line, str) and is_clean(line))

@@ -1,4 +1,4 @@
-"""A project as Label Studio imports it: one task for each image, and the labelling interface that its results fit."""
+"""Writes a project for Label Studio to import: one task per image, and a labelling interface that fits the results."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.labelstudio_results import RESULT_KEYS
 from workbench.formats.parts.layout import SPLIT_NAMES, kept
 
-_NAMES = {"from_name": "label", "to_name": "image", "attributes": "attributes"}  # what boxes keep, and our own
+_NAMES = {"from_name": "label", "to_name": "image", "attributes": "attributes"}  # the keys boxes keep, our values
 LOCAL_FILES = "/data/local-files/?d="
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """The names of the tags that results refer to: those the boxes came with, where all agree, else our own."""
+    """The names of the tags that results refer to: those the boxes were imported with if all agree, else our own."""
 
     label: str = _NAMES["from_name"]
     image: str = _NAMES["to_name"]
@@ -35,7 +35,7 @@ def controls(snapshot: Snapshot) -> Controls:
     label, image, attributes = (
         next(iter(some)) if len(some) == 1 else own for some, own in zip(told, _NAMES.values(), strict=True)
     )
-    if attributes.lower() in FLAGS:  # a question of one mark
+    if attributes.lower() in FLAGS:  # a question for one mark
         attributes = _NAMES["attributes"]
     if len({label, image, attributes}) < 3 or ILLEGAL.search(label + image + attributes):
         return Controls()
@@ -61,7 +61,7 @@ def to_config(snapshot: Snapshot, names: Controls) -> str:
 
 
 def to_task(snapshot: Snapshot, index: int, place: str, names: Controls) -> dict[str, Any]:
-    """One task. Images that nobody has labelled yet, and boxes of images of unknown size, have no annotation."""
+    """One task. Images not labelled yet, and boxes of images of unknown size, get no annotation."""
     image, rows, notes = snapshot.images[index], snapshot.rows(index), _notes(snapshot, index)
     told = next((sane(note["task"]) for note in notes if "task" in note), {})
     data: dict[str, Any] = {"image": LOCAL_FILES + quote(place)}
@@ -90,7 +90,7 @@ def _notes(snapshot: Snapshot, index: int) -> list[dict[str, Any]]:
 
 
 def _results(snapshot: Snapshot, index: int, notes: Sequence[dict[str, Any]], names: Controls) -> list[dict[str, Any]]:
-    """The results of one image: for each box its rectangle, then what else is said of it under the same id."""
+    """The results of one image: for each box its rectangle, then everything else about it with the same id."""
     rows = snapshot.rows(index)
     told = [_entries(snapshot, index, row, notes[row - rows.start], names) for row in range(rows.start, rows.stop)]
     results: list[dict[str, Any]] = []
@@ -98,7 +98,7 @@ def _results(snapshot: Snapshot, index: int, notes: Sequence[dict[str, Any]], na
     for _, several in groupby(told, key=_without_label):
         same = list(several)
         labels = [label for entries in same for label in entries[0]["value"]["rectanglelabels"]]
-        if same[0][0]["id"] and len(set(labels)) == len(labels):  # of one region with several labels
+        if same[0][0]["id"] and len(set(labels)) == len(labels):  # from one region with several labels
             same = same[:1]
             same[0][0]["value"]["rectanglelabels"] = labels
         for entries in same:
@@ -115,7 +115,7 @@ def _without_label(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _entries(snapshot: Snapshot, index: int, row: int, note: dict[str, Any], names: Controls) -> list[dict[str, Any]]:
-    """The rectangle of a box, with its original id or "", and the results beside it."""
+    """The rectangle of a box, with its original id or "", and the results that go with it."""
     image = snapshot.images[index]
     x0, y0, x1, y1 = snapshot.boxes[row].tolist()
     place = {
@@ -158,7 +158,7 @@ def _beside(
     common: dict[str, Any],
     place: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """The marks of a box as choices, put to those it had of the same control, and the other results it came with."""
+    """The marks of a box as choices, added to its former ones in the same control, and its other former results."""
     marks = [flag for flag, on in zip(FLAGS, snapshot.flags[row].tolist(), strict=True) if on]
     results = []
     others = note.get("results")

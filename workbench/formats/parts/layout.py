@@ -1,4 +1,4 @@
-"""What the formats share about folders: words for splits, names of exported files, which images count as labelled."""
+"""What the formats share: names of split folders, names of exported files, which images count as labelled."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", r
 
 
 def number(text: str) -> float | None:
-    """A plain finite decimal number, or None. float() would also take nan, inf, 1_0 and Arabic digits."""
+    """A plain finite decimal number, or None. float() would also accept nan, inf, 1_0 and Arabic digits."""
     if len(text) > 64 or not _NUMBER.fullmatch(text):
         return None
     value = float(text)
@@ -40,7 +40,7 @@ def number(text: str) -> float | None:
 
 
 def split_of_folders(file: Path, root: Path) -> Split | None:
-    """The split that a folder between `root` and `file` is named after, or None."""
+    """The split named by a folder between `root` and `file`, or None."""
     try:
         parts = file.relative_to(root).parts[:-1]
     except ValueError:
@@ -49,9 +49,9 @@ def split_of_folders(file: Path, root: Path) -> Split | None:
 
 
 def split_of_name(file: Path) -> Split | None:
-    """The split that a file (a path relative to the data set), else the folder nearest to it, is named after.
+    """The split named by a file (a path relative to the data set), else by the nearest folder above it.
 
-    As instances_val2017.json, train_labels.csv, train/_annotations.coco.json.
+    For example instances_val2017.json, train_labels.csv, train/_annotations.coco.json.
     """
     words = [*re.split(r"[^a-z]+", file.stem.lower()), *(part.lower() for part in reversed(file.parts[:-1]))]
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
@@ -81,7 +81,7 @@ def files_below(folder: Path, suffix: str) -> list[Path]:
         for name in names:
             if name.lower().endswith(suffix) and not name.startswith("."):
                 file = Path(base, name)
-                if not (file.is_symlink() and leads_out(file, [folder])):  # Report.reading tells of those
+                if not (file.is_symlink() and leads_out(file, [folder])):  # Report.reading reports those
                     found.append(file)
     return sorted(found, key=lambda file: natural_key(file.relative_to(folder).as_posix()))
 
@@ -98,13 +98,13 @@ def is_labelled(snapshot: Snapshot, index: int) -> bool:
 
 
 def distinct_paths(images: Iterable[Image]) -> tuple[str, ...]:
-    """A relative posix path for each image, portable, and no two alike even without suffix and in lower case.
+    """A relative posix path for each image, portable, and unique even without suffix and in lower case.
 
-    Folders that all images of a root lie in are left out: a data set that comes in and goes out does not get one more
-    around it each time. "a.jpg" and "a.png" would share one label file, and so would images of the same path in two
-    root folders: the later ones get "-2", "-3" ... after their stem.
+    Folders common to all images of a root are left out: otherwise each import and export would add one around the data
+    set. "a.jpg" and "a.png" would share one label file, and so would images with the same path in two root folders: the
+    later ones get "-2", "-3" ... after their stem.
     """
-    images, taken, counts = tuple(images), set[str](), dict[str, int]()  # how many of a stem there are
+    images, taken, counts = tuple(images), set[str](), dict[str, int]()  # counts: images by stem
     shared = shared_folders(images)
     paths = []
     for image in images:
@@ -123,7 +123,7 @@ def distinct_paths(images: Iterable[Image]) -> tuple[str, ...]:
 
 
 def without_split_folders(images: Iterable[Image]) -> tuple[Image, ...]:
-    """For layouts with a folder for each split: images that lie in one of that name already are not put in another."""
+    """For layouts with a folder per split: images already in a folder of that name are not put into another."""
     images = tuple(images)
     shared, found = shared_folders(images), []
     for image in images:
@@ -134,7 +134,7 @@ def without_split_folders(images: Iterable[Image]) -> tuple[Image, ...]:
 
 
 def without_folders(images: Sequence[Image]) -> tuple[Image, ...]:
-    """For layouts of one folder: an image goes by its name, those that share one without its suffix by folders_name."""
+    """For layouts with one folder: an image keeps its name; those that share a stem are named folders_name."""
     stems = [PurePosixPath(image.path).stem.casefold() for image in images]
     count = Counter(stems)
     return tuple(
@@ -144,7 +144,7 @@ def without_folders(images: Sequence[Image]) -> tuple[Image, ...]:
 
 
 def shared_folders(images: Sequence[Image]) -> dict[int, int]:
-    """How many folders all images of a root have in common, by root."""
+    """By root, how many folders all its images have in common."""
     shared: dict[int, list[str]] = {}
     for image in images:
         folders = image.path.split("/")[:-1]
@@ -172,7 +172,7 @@ def _portable(path: str) -> str:
 
 
 def kept(extra: str, format: str) -> Any:
-    """What `format` once stored in a box's `extra` JSON, or None."""
+    """What `format` stored in a box's `extra` JSON, or None."""
     if not extra:
         return None
     try:
@@ -183,5 +183,5 @@ def kept(extra: str, format: str) -> Any:
 
 
 def keep(format: str, value: Any) -> str:
-    """The `extra` JSON of a box for what `format` says and a box has no field for; "" for nothing."""
+    """The `extra` JSON of a box for values of `format` for which a box has no field; "" for nothing."""
     return json.dumps({format: value}, ensure_ascii=True, separators=(",", ":")) if value else ""

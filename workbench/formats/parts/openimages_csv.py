@@ -1,7 +1,7 @@
 """The tables of Open Images V4 to V7: boxes, image labels, lists of images and names of labels; and lines of them.
 
-Which table a file is, its columns say: the names of the files differ from version to version. A table of boxes speaks
-of millions of images that nobody has, so rows of images that are not `wanted` are only counted.
+The kind of a table is told by its columns: file names differ from version to version. A table of boxes covers millions
+of images, most of which the user does not have, so rows of images that are not `wanted` are only counted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LIST_COLUMNS = (
     "OriginalSize", "OriginalMD5", "Thumbnail300KURL", "Rotation",
 )  # fmt: skip
 LABEL_COLUMNS = ("ImageID", "Source", "LabelName", "Confidence")
-PLAIN = {"Source": "freeform", "Confidence": "1"}  # of a box that a person drew
+PLAIN = {"Source": "freeform", "Confidence": "1"}  # for a box drawn by a person
 _NEEDED = ("ImageID", "LabelName", *EDGES)
 _ROUNDING = 1e-6  # the official files have six decimals
 Wanted = Callable[[str], bool]
@@ -44,7 +44,7 @@ class OpenBox:
 
 @dataclass(slots=True)
 class BoxTable:
-    """A table of boxes by ImageID. `left` counts the rows of each image that was not wanted."""
+    """A table of boxes by ImageID. `left` counts the rows of each image that is not wanted."""
 
     boxes: dict[str, list[OpenBox]] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
@@ -54,7 +54,7 @@ class BoxTable:
 
 
 def kind_of(names: frozenset[str]) -> str:
-    """What a table with these columns (in lower case) tells: "boxes", "labels", "images", or a word for what it is."""
+    """What a table with these columns (in lower case) holds: "boxes", "labels", "images", or a word for others."""
     if names >= {name.casefold() for name in _NEEDED}:
         return "boxes"
     if "maskpath" in names:
@@ -71,7 +71,7 @@ def kind_of(names: frozenset[str]) -> str:
 
 
 def parse_boxes(source: bytes | IO[bytes], file: str, wanted: Wanted = lambda image: True) -> BoxTable:
-    """Read a table of boxes. Raises Refused if it is none; damaged rows are in `broken`."""
+    """Read a table of boxes. Raises Refused if it is not one; damaged rows go to `broken`."""
     found = rows(source, file)
     columns = _Columns(*header(found, file, _NEEDED, (*COLUMNS, *CLICKS)))
     table, place = BoxTable(), columns.image
@@ -90,14 +90,14 @@ def parse_boxes(source: bytes | IO[bytes], file: str, wanted: Wanted = lambda im
             except ValueError as error:
                 table.broken.append(Refused(file, str(error), line))
                 table.damaged.add(image)
-    except Refused as error:  # what follows can't be told apart any more
+    except Refused as error:  # what follows can't be split into rows
         table.broken.append(error)
         table.damaged.update(table.boxes)
     return table
 
 
 class _Columns:
-    """Where a table has what; worked out once, for a table has millions of rows."""
+    """The positions of a table's columns; determined once, because a table has millions of rows."""
 
     def __init__(self, columns: dict[str, int], count: int) -> None:
         self.count = count
@@ -110,13 +110,13 @@ class _Columns:
 
 
 def _box(row: list[str], columns: _Columns, line: int, table: BoxTable) -> OpenBox:
-    """ValueError says what is wrong with the row."""
+    """The box of a row; a ValueError says what is wrong with it."""
     label = row[columns.label].strip()
     if not label:
         raise ValueError("a box without a LabelName")
     x0, x1, y0, y1 = [_fraction(name, row[place].strip()) for name, place in columns.edges]
     if x0 > x1 or y0 > y1:
-        sentence = "The edges of a box stood in the wrong order; they were swapped."
+        sentence = "The edges of a box were in the wrong order; they were swapped."
         table.remarks.append(("repaired", sentence, line, sentence))
         x0, x1, y0, y1 = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
     if x0 == x1 or y0 == y1:
@@ -131,7 +131,7 @@ def _box(row: list[str], columns: _Columns, line: int, table: BoxTable) -> OpenB
 
 
 def _others(row: list[str], columns: _Columns, flags: dict[str, str]) -> dict[str, str]:
-    """What is kept of a row. The points where a person clicked are the box's extremes: they go with its edges."""
+    """What is kept of a row. The clicked points are the box's extremes: they belong to its edges."""
     others = other_values(row, columns.others, ())
     if number(others.get("Confidence", "1")) is None:
         raise ValueError(f"Confidence must be a number, not '{others['Confidence'][:40]}'")
@@ -156,13 +156,13 @@ def _fraction(name: str, text: str) -> float:
 
 
 def extra_of(box: OpenBox, name: str) -> str:
-    """What is kept of a box: its LabelName with the name that it stood for then, and what has no field."""
+    """What is kept of a box: its LabelName with the name it stands for, and values without a field."""
     told = {"LabelName": box.label, "DisplayName": name} if name != box.label else {}
     return keep("openimages", told | box.others)
 
 
 def parse_labels(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[str, dict[str, bool]]:
-    """By ImageID, whether each LabelName was verified to be in the image (Confidence above 0) or not to be."""
+    """By ImageID, whether each LabelName was verified to be in the image (Confidence above 0) or absent."""
     found = rows(source, file)
     columns, _ = header(found, file, ("ImageID", "LabelName", "Confidence"))
     told: dict[str, dict[str, bool]] = {}
@@ -180,14 +180,14 @@ def parse_labels(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[s
 
 
 def parse_list(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[str, tuple[str | None, float]]:
-    """By ImageID, the Subset (None: there is no such column) and the Rotation (0: not said) in a list of images."""
+    """By ImageID, the Subset (None: there is no such column) and the Rotation (0: not given) in a list of images."""
     found = rows(source, file)
     columns, count = header(found, file, ("ImageID",), LIST_COLUMNS)
     listed: dict[str, tuple[str | None, float]] = {}
     subset, rotation = columns.get("Subset", count), columns.get("Rotation", count)
     for _, row in found:
         image = row[columns["ImageID"]].strip() if len(row) > columns["ImageID"] else ""
-        if image and wanted(image):  # rows that are too short were seen; they still have these first columns
+        if image and wanted(image):  # short rows occur; they still have these first columns
             turned = number(row[rotation].strip()) if len(row) == count and rotation < count else None
             listed[image] = (row[subset].strip().lower() if len(row) > subset else None, turned or 0.0)
     return listed

@@ -1,4 +1,4 @@
-"""One reading of Open Images' tables: which files are which, which images are there, and their boxes in pixels."""
+"""Reads Open Images' tables: tells which file is which, finds the images, and converts their boxes to pixels."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from workbench.formats.parts.reader import DataSetReader
 
 _TABLE_FOLDERS = ("annotations", "csv_folder")  # csv_folder: OIDv4_ToolKit
 _MANY = 1000
-"""Labels; class-descriptions.csv names the 20,000 that images may be tagged with, of which 600 have boxes."""
-_LABELS_LIMIT = 256 << 20  # bytes of a table of image labels: the official one, of 57 million, denies nobody everything
-_TURNS = {3: 180.0, 6: 270.0, 8: 90.0}  # EXIF orientation: degrees counterclockwise that make the image upright
+"""Largest number of labels; class-descriptions.csv names 20,000 image tags, of which 600 have boxes."""
+_LABELS_LIMIT = 256 << 20  # bytes of a table of image labels: the official one, of 57 million, has no empty images
+_TURNS = {3: 180.0, 6: 270.0, 8: 90.0}  # EXIF orientation: counterclockwise degrees that make the image upright
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class _Told:
     """What the tables say of one image."""
 
     boxes: list[OpenBox]
-    split: Split | None  # of the table's name
+    split: Split | None  # by the table's name
     has_broken: bool
     file: Path
 
@@ -82,7 +82,7 @@ class Reader(DataSetReader):
         )
 
     def tables(self) -> dict[str, list[Path]]:
-        """The tables by what they tell. Of several lists of names those of things that have boxes."""
+        """The tables by kind. Of several lists of names, the one of labels that have boxes."""
         found: dict[str, list[Path]] = {kind: [] for kind in ("boxes", "labels", "images", "names")}
         beside = sorted(self.path.parent.glob("*.csv")) if self.path.is_file() else []
         beside = [file for file in beside if file == self.path or not leads_out(file, [self.root])]
@@ -99,9 +99,7 @@ class Reader(DataSetReader):
                 found[kind].append(file)
             elif not beside:
                 what = (
-                    f"{_count(file):,} {kind} were not taken, only boxes."
-                    if kind
-                    else "Not one of Open Images' tables."
+                    f"{_count(file):,} {kind} were not read, only boxes." if kind else "Not one of Open Images' tables."
                 )
                 self.report.say("read", shown(file, self.root), what, kind=f"tables of {kind or 'something else'}")
         of_boxes = [file for file in found["names"] if "boxable" in file.name.lower()]
@@ -109,7 +107,7 @@ class Reader(DataSetReader):
 
     @contextmanager
     def opened(self, file: Path) -> Iterator[tuple[IO[bytes], str]]:
-        """The table and its name in remarks. What is wrong with it as a whole becomes damage."""
+        """The table and its name in remarks. An error in the table as a whole is recorded as damage."""
         name = shown(file, self.root)
         try:
             with file.open("rb") as stream:
@@ -121,7 +119,7 @@ class Reader(DataSetReader):
             self.report.damage(Refused(name, reason))
 
     def is_there(self, id: str) -> bool:
-        """Whether some image file may be the one of this ImageID."""
+        """Whether some image file may have this ImageID."""
         return id.replace("\\", "/").rsplit("/", 1)[-1].casefold() in self.stems
 
     def boxes(self, files: Sequence[Path]) -> dict[str, _Told]:
@@ -143,37 +141,35 @@ class Reader(DataSetReader):
                     self.compare(id, first, one, name)
         if left:
             sentence = (
-                f"{sum(left.values()):,} boxes of {len(left):,} images were left out: there are no files of them."
+                f"{sum(left.values()):,} boxes of {len(left):,} images were left out: their image files are missing."
             )
             self.report.say("refused", self.path.name, sentence)
         return told
 
     def compare(self, id: str, first: _Told, other: _Told, name: str) -> None:
-        """The tables of V4 and V6 tell the same of an image; two that differ can't both be right."""
+        """The tables of V4 and V6 agree about an image; two that differ can't both be right."""
         same = sorted((b.label, b.edges) for b in first.boxes) == sorted((b.label, b.edges) for b in other.boxes)
         if same:
-            sentence = f"'{id[:80]}' stands in another table too, with the same boxes; they were taken once."
+            sentence = f"'{id[:80]}' is also in another table with the same boxes; they were taken once."
             self.report.say("read", name, sentence, kind="images in several tables, taken once")
         else:
             line = other.boxes[0].line if other.boxes else 0
-            self.report.damage(Refused(name, f"'{id[:80]}' stands in another table too, with other boxes", line))
+            self.report.damage(Refused(name, f"'{id[:80]}' is also in another table, with other boxes", line))
 
     def labels(self, told: dict[str, _Told]) -> tuple[str, ...]:
         used = dict.fromkeys(box.label for one in told.values() for box in one.boxes)
         nameless = [code for code in used if code not in self.names]
         if nameless:
-            sentence = (
-                f"{len(nameless):,} LabelNames stand in no class-descriptions.csv; they are the labels themselves."
-            )
+            sentence = f"{len(nameless):,} LabelNames are in no class-descriptions.csv; they became the labels' names."
             self.report.say("repaired", self.path.name, sentence)
         codes = list(self.names)
         if len(codes) > _MANY:
-            self.report.say("read", self.path.name, f"Of {len(codes):,} labels those were taken that have boxes.")
+            self.report.say("read", self.path.name, f"Of {len(codes):,} labels, only those with boxes were taken.")
             codes = [code for code in codes if code in used]
         alike = len(codes) - len({self.names[code] for code in codes})
         if alike:
             self.report.say(
-                "repaired", self.path.name, f"{alike:,} labels are called like others; they became one each."
+                "repaired", self.path.name, f"{alike:,} labels have the same name as others; they were merged."
             )
         return tuple(dict.fromkeys([*(self.names[code] for code in codes), *nameless]))
 
@@ -187,7 +183,7 @@ class Reader(DataSetReader):
             info = image_files.info(file)
         except WorkbenchError as error:
             reason = getattr(error, "reason", error.sentence)
-            sentence = f"Its {len(one.boxes)} boxes were left out, for the image can't be read: {reason}"
+            sentence = f"Its {len(one.boxes)} boxes were left out: the image can't be read: {reason}"
             self.report.say("refused", shown(file, self.root), sentence)
             return ReadImage(name, file, 0, 0, (), split, State.UNLABELLED)
         width, height, turn = self.as_boxed(id, info)
@@ -197,18 +193,18 @@ class Reader(DataSetReader):
         return ReadImage(shown(file, self.root), file, width, height, boxes, split, state, source)
 
     def as_boxed(self, id: str, info: ImageInfo) -> tuple[int, int, bool]:
-        """The size of what the boxes were drawn on, and whether they must be turned upside down here.
+        """The size of the picture the boxes were drawn on, and whether they must be turned upside down here.
 
-        The stored image's size where EXIF says the same as Rotation: whoever imports sees it and turns the boxes.
+        The stored image's size if EXIF says the same as Rotation: the import will see that and turn the boxes.
         """
         rotation = self.listed.get(id, (None, 0.0))[1]
         if info.orientation != 1 and _TURNS.get(info.orientation) == rotation:
-            sentence = "Its boxes are of the stored pixels, for its EXIF orientation is the Rotation in the list."
+            sentence = "Its boxes are of the stored pixels: its EXIF orientation equals the Rotation in the list."
             self.report.say("read", id, sentence, kind="images turned by EXIF and by the list")
             upright = info.orientation == 3
             return (info.width, info.height, True) if upright else (info.height, info.width, False)
         if rotation and info.orientation == 1:
-            sentence = f"It should be turned by {rotation:g} degrees; image and boxes were taken as they are stored."
+            sentence = f"It should be turned by {rotation:g} degrees; image and boxes were read as stored."
             self.report.say("read", id, sentence, kind="images that the list would turn")
         return info.width, info.height, False
 
@@ -223,7 +219,7 @@ class Reader(DataSetReader):
         return SPLIT_WORDS.get(self.listed.get(id, (None, 0.0))[0] or "")
 
     def find(self, id: str, split: Split | None) -> Path | None:
-        """The image in its split's folder, in images/ or not; else the one of that name, its split's before others."""
+        """The image in its split's folder, in images/ or not; else one with that name, preferably of its split."""
         if not is_portable(id):
             sentence = f"'{id[:80]}' leads outside the folder; it was looked for by name inside."
             self.report.say("repaired", self.path.name, sentence, kind="image names that lead outside the folder")
@@ -240,7 +236,7 @@ class Reader(DataSetReader):
         return match.file
 
     def empty(self, files: Sequence[Path], used: set[Path]) -> list[ReadImage]:
-        """Images without boxes that a list names or labels tell of: done where every label is denied."""
+        """Images without boxes that a list or image labels name: done if every label is denied."""
         told: dict[str, dict[str, bool]] = {}
         for file in files:
             with self.opened(file) as (stream, name):
@@ -248,7 +244,7 @@ class Reader(DataSetReader):
                     told.setdefault(id, {}).update(labels)
         taken = sum(sum(labels.values()) for labels in told.values())
         if taken:
-            self.report.say("read", self.path.name, f"{taken:,} image labels were not taken, only boxes.")
+            self.report.say("read", self.path.name, f"{taken:,} image labels were not read, only boxes.")
         read = []
         for id in dict.fromkeys([*self.listed, *told]):
             split = self.split_in_list(id)
@@ -264,7 +260,7 @@ class Reader(DataSetReader):
         return read
 
     def others(self, used: set[Path]) -> list[ReadImage]:
-        """Images of the data set that no table speaks of: unlabelled. Masks are PNG files too."""
+        """Images of the data set that are in no table: unlabelled. Masks are PNG files, too."""
         return [
             ReadImage(shown(file, self.root), file, 0, 0, (), split_of_folders(file, self.root), State.UNLABELLED)
             for file in self.lookup.files
@@ -275,6 +271,6 @@ class Reader(DataSetReader):
 
 
 def _count(file: Path) -> int:
-    """The rows of a table, its header apart; rows of several lines count several times."""
+    """The number of rows of a table, without its header; rows of several lines count several times."""
     with file.open("rb") as stream:
         return max(sum(1 for line in stream if line.strip()) - 1, 0)

@@ -1,4 +1,4 @@
-"""What reading a data set begins and ends with: its folder, its images, and those of them that nobody labelled."""
+"""The common part of reading a data set: its folder, its images, and those of them that nobody labelled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DataSetReader:
     beside_images = False  # whether its JSON files lie beside their images and are called like them
 
     def __init__(self, path: Path, images: Sequence[Path], settings: ReadSettings) -> None:
-        """`images`: more folders that the images may lie in."""
+        """`images`: further folders that may hold the images."""
         self.path, self.settings = path, settings
         self.report = Report(settings.skip_broken)
         folder = path if path.is_dir() else path.parent
@@ -60,9 +60,9 @@ class DataSetReader:
     def bare_images(
         self, read: Sequence[ReadImage], folder: str = "", split_of: Callable[[Path], Split | None] | None = None
     ) -> list[ReadImage]:
-        """Images beside those that were `read`, and in folders called `folder`, that no file speaks of: unlabelled.
+        """Images beside those that were `read`, and in folders called `folder`, that no file describes: unlabelled.
 
-        None if a single file was given. `split_of` says the split of an image; without it the folders' names do.
+        Empty if a single file was given. `split_of` gives the split of an image; without it the folders' names do.
         """
         if not self.path.is_dir():
             return []

@@ -1,4 +1,4 @@
-"""What an import says about each file: remarks, and all damage collected so that a person sees it at once."""
+"""What an import reports about each file: remarks, and all damage collected so that it can be shown at once."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from workbench.formats import ReadImage, Reading, Remark
 from workbench.formats.parts import watching
 from workbench.formats.parts.layout import shown
 
-SHOWN = 20  # of one kind of remark, and of the damages in one error
+SHOWN = 20  # remarks of one kind, and pieces of damage in one error
 _LOOK_LIMIT = 64 << 20  # bytes
 
 
 class Report:
     """Collects remarks and damage while a format reads.
 
-    A remark of a kind that has been made `SHOWN` times is only counted: a data set of 100,000 files must not make
-    100,000 remarks. `skip_broken` turns damage into "refused" remarks.
+    After `SHOWN` remarks of a kind, further ones are only counted: a data set of 100,000 files must not make 100,000
+    remarks. `skip_broken` turns damage into "refused" remarks.
     """
 
     def __init__(self, skip_broken: bool = False) -> None:
         self.skip_broken = skip_broken
         self.broken: list[Refused] = []
-        self.skipped: set[str] = set()  # files of which something was left out as damaged
+        self.skipped: set[str] = set()  # files of which a damaged part was left out
         self._remarks: list[Remark] = []
         self._kinds: Counter[tuple[str, str]] = Counter()
 
     def say(self, level: str, file: object, sentence: str, line: int = 0, kind: str = "") -> None:
-        """One remark. Remarks of the same `kind` (the sentence, if not given) are shown some times, then counted."""
+        """Add a remark. Of each `kind` (by default the sentence) the first `SHOWN` are kept, the rest counted."""
         key = (level, kind or sentence)
         self._kinds[key] += 1
         if self._kinds[key] <= SHOWN:
             self._remarks.append(Remark(level, str(file), line, sentence))
 
     def tell_uploaded(self, file: str, image: Path) -> None:
-        """`file` means `image`, by what Label Studio called it."""
-        sentence = f"Its image is '{image.name[:80]}': Label Studio sets a hash before the name of what is uploaded."
-        self.say("repaired", file, sentence, kind="names that Label Studio set a hash before, found without")
+        """Report that `file` means `image`, by the name Label Studio gave it."""
+        sentence = f"Its image is '{image.name[:80]}': Label Studio puts a hash before the names of uploads."
+        self.say("repaired", file, sentence, kind="names with a hash from Label Studio, found without it")
 
     def damage(self, error: Refused) -> None:
-        """Something that can't be read without losing labels."""
+        """Record something that can't be read without losing labels."""
         self.broken.append(error)
 
     def settle(self) -> None:
-        """Raise one error with all damage, or remark it if damage is to be skipped."""
+        """Raise one error with all damage, or turn it into remarks if damage is to be skipped."""
         if self.broken and not self.skip_broken:
             raise together(self.broken)
         for error in self.broken:
@@ -74,7 +74,7 @@ class Report:
         for link in links:
             sentence = (
                 f"It is a link to {os.path.realpath(link)}, outside the data set's folder, so it was not followed. If"
-                " it is yours, copy the file here, or give the folder that it lies in as the folder of the images."
+                " it is yours, copy the file here, or choose the folder it lies in as the folder of the images."
             )
             self.say("refused", shown(link, lookup.roots[0]), sentence, kind="links that lead outside, not followed")
         self.settle()
@@ -82,19 +82,19 @@ class Report:
 
 
 def together(errors: Sequence[Refused]) -> Refused:
-    """One error that says all: the first stands in front, the next ones below, each on a line of its own."""
+    """One error with all of them: the first one comes first, the others below it, one per line."""
     first = errors[0]
     if len(errors) == 1:
         return first
     lines = [first.reason, *(error.sentence for error in errors[1:SHOWN])]
     if len(errors) > SHOWN:
         lines.append(f"... and {len(errors) - SHOWN:,} more")
-    lines.append(f"{len(errors):,} things can't be read, so nothing was imported. Mend them, or skip what is broken.")
+    lines.append(f"{len(errors):,} things can't be read, so nothing was imported. Fix them, or skip what is broken.")
     return Refused(first.file, "\n".join(lines), first.line, cause=first.cause)
 
 
 class Parsed(Protocol):
-    """What a format's parser makes of one file: at least the damage in it that need not stop the reading."""
+    """What a format's parser returns for one file: at least the damage in it that need not stop the reading."""
 
     @property
     def broken(self) -> Sequence[Refused]: ...
@@ -106,7 +106,7 @@ One = TypeVar("One", bound=Parsed)
 def parsed(
     files: Iterable[Path], root: Path, parse: Callable[[bytes, str], One], report: Report
 ) -> list[tuple[Path, One]]:
-    """Each of `files` as `parse` understands it; the damage in them, and files that it refuses, go to the report."""
+    """The result of `parse` for each of `files`; damage in them, and refused files, go to the report."""
     read = []
     for file in files:
         name = shown(file, root)
@@ -123,9 +123,9 @@ def parsed(
 def none_found(
     sentence: str, folder: Path, files: Sequence[Path], root: Path, parse: Callable[[bytes, str], Parsed]
 ) -> Refused:
-    """Why nothing in `folder` is of a format: what its parser says of the first of the files that might be.
+    """Why nothing in `folder` is of a format: what its parser says about the first of the files that might be.
 
-    `sentence` says it of the folder as a whole. Large files are not looked at: others hold gigabytes of JSON, too.
+    `sentence` says it of the folder as a whole. Large files are not examined: other programs' JSON may have gigabytes.
     """
     errors: list[Refused] = []
     for file in files[:SHOWN]:
@@ -144,7 +144,7 @@ def none_found(
 
 
 def read_bytes(file: Path, shown: str) -> bytes:
-    """The bytes of an annotation file; Refused in words if it can't be read."""
+    """The bytes of an annotation file; Refused, with the reason, if it can't be read."""
     watching.step("annotation files read")
     try:
         return file.read_bytes()

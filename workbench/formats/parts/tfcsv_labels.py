@@ -15,7 +15,7 @@ _PLAIN = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 
 
 def parse_label_map(data: bytes, file: str) -> tuple[str, ...]:
-    """The names of its items by id. Raises Refused (file, line) if it is no label map."""
+    """The names of its items in order of their ids. Raises Refused (file, line) if it is not a label map."""
     if len(data) > SIZE_LIMIT:
         raise Refused(file, f"the file has {len(data):,} bytes; label maps of more than {SIZE_LIMIT:,} are not read")
     try:
@@ -52,12 +52,12 @@ def _add(item: dict[str, str], found: dict[int, str], file: str, line: int) -> N
     if not name.strip() or not re.fullmatch(r"[0-9]{1,9}", id, re.ASCII):
         raise Refused(file, "an item needs a name and an id", line)
     if int(id) in found:
-        raise Refused(file, f"the id {id} stands twice", line)
+        raise Refused(file, f"the id {id} occurs twice", line)
     found[int(id)] = name.strip()
 
 
 def _value(word: str) -> str:
-    """A text without its quotes and escapes, of which octal ones are bytes of UTF-8."""
+    """A string without quotes and with escapes resolved; octal ones are bytes of UTF-8."""
     if word[0] not in "\"'":
         return word
     inner = _ESCAPE.sub(lambda m: bytes([int(m[1], 8) & 255]) if m[1] else _PLAIN.get(m[2], m[2]), word[1:-1].encode())

@@ -1,4 +1,4 @@
-"""One table of TensorFlow's object detection tutorials: bytes to images and boxes, and a row from a box."""
+"""Parses one table of TensorFlow's object detection tutorials (bytes to images and boxes), and writes rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CORNERS = COLUMNS[4:]
 
 @dataclass(slots=True)
 class TfImage:
-    """An image as the rows of one table tell of it. `line` is the first of them; 0 x 0: they don't say the size."""
+    """An image as described by the rows of one table, the first at `line`; 0 x 0: they don't give the size."""
 
     name: str
     width: int
@@ -39,7 +39,7 @@ class TfTable:
 
 
 def parse_tfcsv(data: bytes, file: str) -> TfTable:
-    """Read one table. Raises Refused if it has not these columns; damaged rows are in `broken`."""
+    """Read one table. Raises Refused if it lacks these columns; damaged rows go to `broken`."""
     if len(data) > SIZE_LIMIT:
         raise Refused(file, f"the file has {len(data):,} bytes; tables of more than {SIZE_LIMIT:,} are not read")
     found = rows(data, file)
@@ -56,7 +56,7 @@ def parse_tfcsv(data: bytes, file: str) -> TfTable:
                     table.images[name].has_broken = True
                 elif name:
                     table.images[name] = TfImage(name, 0, 0, line, has_broken=True)
-    except Refused as error:  # what follows can't be told apart any more
+    except Refused as error:  # what follows can't be split into rows
         table.broken.append(error)
         for image in table.images.values():
             image.has_broken = True
@@ -64,7 +64,7 @@ def parse_tfcsv(data: bytes, file: str) -> TfTable:
 
 
 def _row(row: list[str], line: int, columns: Mapping[str, int], count: int, table: TfTable) -> None:
-    """Take one row into `table`. ValueError says what is wrong with it."""
+    """Add one row to `table`. A ValueError says what is wrong with it."""
     if not any(value.strip() for value in row):
         return
     if len(row) != count:

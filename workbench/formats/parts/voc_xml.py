@@ -1,4 +1,4 @@
-"""One Pascal VOC annotation file: bytes to objects as the file says them, and a strict file from a snapshot."""
+"""Parses one Pascal VOC annotation file (bytes to objects as given there), and writes a strict one from a snapshot."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from workbench.formats.parts.layout import keep, kept, number
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _KNOWN = {"name", "truncated", "occluded", "difficult", "bndbox"}
-_ROTATION = "rotation"  # as CVAT calls it
+_ROTATION = "rotation"  # CVAT's name for it
 _KNOWN_TOP = {"folder", "filename", "path", "source", "size", "segmented", "object"}
 
 
 @dataclass(frozen=True, slots=True)
 class VocObject:
-    """One <object>: `corners` are xmin, ymin, xmax, ymax as the file says them, put in order."""
+    """One <object>: `corners` are xmin, ymin, xmax, ymax as in the file, put in order."""
 
     box: ReadBox  # xyxy still as in the file
     swapped: bool
     unclear: tuple[str, ...]  # flags whose value is not 0 or 1
-    turned: bool  # it was one, and is the box around it
+    turned: bool  # it was rotated; this is its bounding box
 
 
 @dataclass(frozen=True, slots=True)
 class VocFile:
-    """One annotation file. `width` and `height` are 0 when it does not say them; `broken` are damaged objects."""
+    """One annotation file. `width` and `height` are 0 if it does not give them; `broken` are damaged objects."""
 
     filename: str
     width: int
     height: int
     verified: bool
     objects: tuple[VocObject, ...]
-    unknown: tuple[str, ...]  # elements about the image that a project has no place for
+    unknown: tuple[str, ...]  # elements about the image for which a project has no place
     broken: tuple[Refused, ...]
 
 
 def parse_voc(data: bytes, file: str) -> VocFile:
-    """Read one annotation file. Raises Refused (file, line) if it is no VOC file; damaged objects are in `broken`."""
+    """Read one annotation file. Raises Refused (file, line) if it is not a VOC file; damaged objects go to `broken`."""
     root = strict_xml.parse(data, file)
     if root.tag != "annotation":
         raise Refused(file, f"not Pascal VOC: the outermost element is <{root.tag[:40]}>, not <annotation>", root.line)
@@ -98,9 +98,9 @@ def _object(element: Element, file: str) -> VocObject:
 
 
 def _box(element: Element, name: str, file: str) -> tuple[XYXY, float]:
-    """The corners as they stand there, and by how many degrees the box is turned about its centre (clockwise).
+    """The corners as in the file, and by how many degrees the box is rotated about its centre (clockwise).
 
-    roLabelImg has a <robndbox> instead; CVAT and Datumaro have the box as it was before, and an attribute.
+    roLabelImg has a <robndbox> instead; CVAT and Datumaro have the box before its rotation, and an attribute.
     """
     found = list(element.all("bndbox"))
     if not found and (turned := element.first("robndbox")):
@@ -137,7 +137,7 @@ def _is_called(attribute: Element, name: str) -> bool:
 
 
 def _flag(element: Element | None) -> bool | None:
-    """False when absent or 0; None when it says something else than yes or no."""
+    """False if absent or 0; None if it is neither yes nor no."""
     text = element.text.lower() if element else ""
     return {"": False, "0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}.get(text)
 
@@ -147,13 +147,13 @@ def _is_known(element: Element) -> bool:
 
 
 def _plain(element: Element, without: str = "") -> list[Any]:
-    """What is kept of an element; not its attributes (CVAT's, elements) that are called `without`."""
+    """What is kept of an element; without its attribute elements (CVAT's) called `without`."""
     children = [child for child in element.children if not (without and _is_called(child, without))]
     return [element.tag, element.attributes, element.text, [_plain(child) for child in children]]
 
 
 def to_xml(snapshot: Snapshot, index: int, place: str, base: int = 1) -> str:
-    """One strict annotation file: 1-based inclusive whole numbers; `base` 0 for folders of files that count so."""
+    """One strict annotation file: 1-based inclusive whole numbers; `base` 0 for folders whose files count from 0."""
     image, path = snapshot.images[index], PurePosixPath(place)
     verified = ' verified="yes"' if image.state is State.VERIFIED else ""
     lines = [
@@ -168,7 +168,7 @@ def to_xml(snapshot: Snapshot, index: int, place: str, base: int = 1) -> str:
     rows = snapshot.rows(index)
     is_beyond = boxes.beyond(snapshot.boxes[rows], image.width, image.height).tolist()
     for row, is_out in enumerate(is_beyond, start=rows.start):
-        if not is_out:  # of which there would be a pixel on the border
+        if not is_out:  # otherwise it would become a pixel on the border
             lines += _xml_object(snapshot, row, image.width, image.height, base)
     return "\n".join([*lines, "</annotation>\n"])
 
@@ -197,7 +197,7 @@ def _xml_object(snapshot: Snapshot, row: int, width: int, height: int, base: int
 
 
 def _inclusive(low: float, high: float, side: int) -> tuple[int, int]:
-    """Half-open edges as the 1-based numbers of the first and last pixel, inside the image if `side` is known."""
+    """Half-open edges as 1-based numbers of the first and last pixel, inside the image if `side` is known."""
     limit = side or int(SANE)
     first = min(max(round(low) + 1, 1), limit)
     return first, min(max(round(high), first), limit)
@@ -221,5 +221,5 @@ def _xml_other(other: Any, indent: str) -> str:
 
 
 def _text(text: str, quote: bool = False) -> str:
-    """Escaped; characters that XML 1.0 can't hold become U+FFFD. A bare CR would be read as LF."""
+    """Escaped; characters that XML 1.0 can't hold become U+FFFD. A bare CR is escaped, since it would be read as LF."""
     return escape(strict_xml.ILLEGAL.sub("\ufffd", text), {"\r": "&#13;"} | ({'"': "&quot;"} if quote else {}))

@@ -1,4 +1,4 @@
-"""One VoTT document: bytes to assets and boxes, every refusal with the path inside the document.
+"""Parses one VoTT document: bytes to assets and boxes; every refusal names the path inside the document.
 
 VoTT writes three kinds: an export (all assets with their regions), the file of one asset (<id>-asset.json), and the
 project (.vott), which lists assets and tags but holds no regions.
@@ -19,7 +19,7 @@ from workbench.formats.parts.layout import keep, kept
 
 NOT_VISITED, VISITED, TAGGED = 0, 1, 2  # VoTT's AssetState; visited: "not yet tagged"
 _VIDEO = 2  # of AssetType; its frames are assets of their own
-_OUTLINES = {"POLYGON": "polygons", "POLYLINE": "polylines"}  # of which the bounding box is taken
+_OUTLINES = {"POLYGON": "polygons", "POLYLINE": "polylines"}  # read as their bounding box
 _SHAPES = {"RECTANGLE", "SQUARE", "POINT", *_OUTLINES}
 _SIDES = ("left", "top", "width", "height")
 REGION_KEYS = {"id", "type", "tags", "boundingBox", "points", "note", *FLAGS}
@@ -34,7 +34,7 @@ class VottAsset:
     name: str  # as VoTT wrote it: the URL-encoded name of the file
     path: str
     place: str  # inside the document
-    width: int  # 0 = not said
+    width: int  # 0 = not given
     height: int
     stage: int  # VoTT's own state
     state: State
@@ -43,7 +43,7 @@ class VottAsset:
 
 @dataclass(frozen=True, slots=True)
 class VottFile:
-    """One document. `labels` in the order of its tags; `counts` by what happened; `remarks` are (level, text, kind)."""
+    """One document. `labels` in the order of its tags; `counts`: by what happened; `remarks`: (level, text, kind)."""
 
     labels: tuple[str, ...]
     assets: tuple[VottAsset, ...]
@@ -53,7 +53,7 @@ class VottFile:
 
 
 def parse_vott(data: bytes, file: str) -> VottFile:
-    """Read one document. Raises Refused if it is no VoTT file; damaged assets and regions are in `broken`."""
+    """Read one document. Raises Refused if it is not a VoTT file; damaged assets and regions go to `broken`."""
     root = strict_json.parse(data, file)
     if isinstance(root, dict):
         if isinstance(root.get("asset"), dict) and isinstance(root.get("regions"), list):
@@ -76,7 +76,7 @@ class _Document:
         labels = self.labels()
         assets = []
         if "assets" not in self.root and "asset" not in self.root:
-            sentence = 'There is no list "assets", so it tells of no image.'
+            sentence = 'There is no list "assets", so it describes no images.'
             self.remarks.append(("refused", sentence, "documents without images"))
         for key, entry in entries.items():
             try:
@@ -139,7 +139,7 @@ class _Document:
         )
 
     def sides(self, size: Any, place: str) -> tuple[int, int]:
-        """Pixels; VoTT writes null for an image that nobody has opened."""
+        """Pixels; VoTT writes null for an image that was never opened."""
         if size is None:
             return 0, 0
         sides: list[Any] = [size.get(key) for key in ("width", "height")] if isinstance(size, dict) else [None]
@@ -152,7 +152,7 @@ class _Document:
         if isinstance(status, str) and status in set(State):
             return State(status)
         if stage == VISITED and not has_boxes:
-            self.counts["read", "images were only looked at in VoTT, which calls that not yet tagged: unlabelled"] += 1
+            self.counts["read", "images were only viewed in VoTT, which calls that not yet tagged: unlabelled"] += 1
         return State.DONE if has_boxes or stage == TAGGED else State.UNLABELLED
 
     def boxes(self, regions: list[Any], place: str) -> list[ReadBox]:
@@ -165,7 +165,7 @@ class _Document:
         return boxes
 
     def region(self, region: Any, place: str) -> list[ReadBox]:
-        """One box for each tag, as VoTT's own exports to other formats have it."""
+        """One box for each tag, as in VoTT's own exports to other formats."""
         if not isinstance(region, dict):
             raise self.refuse(place, f"expected an object, found {short(region)}")
         kind, tags = region.get("type", "RECTANGLE"), region.get("tags")
@@ -220,28 +220,28 @@ class _Document:
         return min(xs), min(ys), max(xs), max(ys)
 
     def others(self, region: dict[str, Any], place: str) -> dict[str, Any]:
-        """What is kept for writing the file again: the region's id, and values that a box has no field for."""
+        """What is kept for writing the file again: the region's id, and values for which a box has no field."""
         more = {key: value for key, value in region.items() if key not in REGION_KEYS}
         return self.small({"id": region.get("id"), "more": self.small(more, place)}, place)
 
     def with_asset(self, boxes: list[ReadBox], asset: dict[str, Any], place: str) -> tuple[ReadBox, ...]:
-        """What the file says about its image goes with each box, for a project has no other place for it."""
+        """What the file says about its image is kept with each box, because a project has no other place for it."""
         told = self.small({k: v for k, v in asset.items() if k == "id" or k not in ASSET_KEYS}, place)
         if not told:
             return tuple(boxes)
         return tuple(replace(b, extra=keep("vott", (kept(b.extra, "vott") or {}) | {"asset": told})) for b in boxes)
 
     def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
-        """Those of `values` that say something and are small enough to be kept, all together."""
+        """Those of `values` that are not empty and are small enough to be kept, taken together."""
         small, others = kept_of(values)
         for key in others:
-            sentence = f"{place}{key_shown(key)} was not taken: it is too long to be kept."
+            sentence = f"{place}{key_shown(key)} was not kept: it is too long."
             self.remarks.append(("read", sentence, "values too long to be kept"))
         return small
 
 
 def to_region(snapshot: Snapshot, row: int, note: dict[str, Any]) -> dict[str, Any]:
-    """One region as VoTT writes it; its id is the original one or ""."""
+    """One region as in VoTT; its id is the original one or ""."""
     x0, y0, x1, y1 = snapshot.boxes[row].tolist()
     id = note.get("id")
     region: dict[str, Any] = {

@@ -1,6 +1,6 @@
-"""Who waits for a reading hears of each file, and may stop it: formats are read in one call, which can take minutes.
+"""Lets a caller follow and stop the reading of a format, which is one call that can take minutes.
 
-Per thread, so nothing has to be handed through every format: `watched` around the call, `step` where a file is begun.
+Per thread, so nothing has to be passed through every format: `watched` around the call, `step` at each file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 
 class Stopped(Exception):
-    """Raised by a watcher to end the reading. Not a WorkbenchError: nobody must be told that something went wrong."""
+    """Raised by a watcher to end the reading. Not a WorkbenchError: nothing went wrong, so nothing is reported."""
 
 
 class _Watcher(threading.local):
@@ -23,7 +23,7 @@ _watcher = _Watcher()
 
 @contextlib.contextmanager
 def watched(told: Callable[[str], None]) -> Iterator[None]:
-    """Call `told(what)` at each step of this thread within; what it raises ends the reading."""
+    """Call `told(what)` at each step in this thread; an exception it raises ends the reading."""
     before, _watcher.told = _watcher.told, told
     try:
         yield
@@ -32,6 +32,6 @@ def watched(told: Callable[[str], None]) -> Iterator[None]:
 
 
 def step(what: str) -> None:
-    """One of `what` is begun, such as "annotation files read"."""
+    """Announce one more of `what`, such as "annotation files read"."""
     if _watcher.told is not None:
         _watcher.told(what)

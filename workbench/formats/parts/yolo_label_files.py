@@ -1,4 +1,4 @@
-"""Which label file of a YOLO data set is an image's."""
+"""Finds the label file of an image in a YOLO data set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LabelFiles:
     def of(self, image: Path) -> Path | None:
         """images/a/b.jpg -> labels/a/b.txt (the last such folder), else b.txt beside it, else at the same path.
 
-        Else the only one that is called so but for capitals and how accents are written, if it is of no other image.
+        Else the only one whose name differs just in capitals or the encoding of accents, if it is no other image's.
         """
         for file in self._places(image):
             if file in self.files:

@@ -1,7 +1,7 @@
-"""Which files a YOLO data set consists of: data.yaml (Ultralytics), obj.data (Darknet), or folders of images and txt.
+"""Finds the files of a YOLO data set: data.yaml (Ultralytics), obj.data (Darknet), or folders of images and txt.
 
-Paths in data.yaml and obj.data are wrong more often than right once a data set has been moved: they are looked for
-inside the data set's folder, never outside it, and what was done is remarked.
+Paths in data.yaml and obj.data are usually wrong once a data set has been moved: they are searched for inside the
+data set's folder, never outside it, and what was done is reported.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ NAME_FILES = ("classes.txt", "obj.names", "classes.names", "_darknet.labels", "p
 _LIST_FILES = ("train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt")
 _SYNONYMS = {"val": ("valid", "validation"), "valid": ("val", "validation"), "validation": ("val", "valid")}
 _MAX_LABELS = 100_000
-_DEEPEST = 32  # folders of a path that are looked for; each of them is, so thousands would take minutes
+_DEEPEST = 32  # folders of a path to look for; each is looked for, so thousands would take minutes
 
 
 @dataclass
 class Layout:
-    """What to read. `names` None: there is no list of names. `images` with the split told for each, in order.
+    """What to read. `names` None: there is no list of names. `images`: with the split given for each, in order.
 
-    `listed` are images that a list names and that have no file.
+    `listed`: images that a list names but that have no file.
     """
 
     names: tuple[str, ...] | None = None
     images: dict[Path, Split | None] = field(default_factory=dict)
     listed: dict[str, Split | None] = field(default_factory=dict)
-    own: dict[Path, Path] = field(default_factory=dict)  # label files that lie apart from their images, by image
+    own: dict[Path, Path] = field(default_factory=dict)  # by image: label files that lie apart from it
     keypoints: int = 0
-    whole: bool = False  # images without a label file were named by the data set, so they are part of it
+    whole: bool = False  # the data set names images without a label file, so they are part of it
 
 
 def description_of(path: Path) -> Path | None:
-    """The data.yaml or obj.data of a data set, or None. Refused if there are several."""
+    """The data.yaml or obj.data of a data set, or None. Refused if there is more than one."""
     if path.is_file():
         return path if path.suffix.lower() in (".yaml", ".yml", ".data") else None
     yamls = [f for s in (".yaml", ".yml") for f in files_below(path, s) if is_data_yaml(f)]
@@ -55,7 +55,7 @@ def description_of(path: Path) -> Path | None:
     found = top or found
     if len(found) > 1:
         names = ", ".join(shown(f, path) for f in found[:5])
-        raise Refused(path, f"there are several data sets here ({names}); give the path of one of them")
+        raise Refused(path, f"there are several data sets here ({names}); choose one of them")
     return found[0] if found else None
 
 
@@ -93,7 +93,7 @@ def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> La
                 continue
             if (folder / posix(entry.text)) != target:
                 found = target.relative_to(root).as_posix() if target.is_relative_to(root) else target.name
-                report.say("repaired", name, f"'{entry.text}' is not there; '{found}' was taken for {key}.", entry.line)
+                report.say("repaired", name, f"'{entry.text}' is not there; '{found}' was used for {key}.", entry.line)
             _add(target, split, folder, lookup, layout, report)
     _add_unsplit(folder, lookup, layout, report)
     if not layout.images and not layout.listed:
@@ -122,12 +122,12 @@ def _yaml_names(table: dict[str, strict_yaml.Node], name: str, report: Report) -
     count = max(names) + 1
     if count > len(names):
         sentence = (
-            f"names: {count - len(names)} numbers below {count} have no name; they are called 'label' and number."
+            f"names: {count - len(names)} numbers below {count} have no name; they are called 'label' and the number."
         )
         report.say("repaired", name, sentence, node.line)
     told = table.get("nc")
     if told is not None and told.text != str(count):
-        report.say("repaired", name, f"nc says {told.text}, but there are {count} names; the names count.", told.line)
+        report.say("repaired", name, f"nc says {told.text}, but there are {count} names; nc was ignored.", told.line)
     return tuple(names.get(index, f"label {index}") for index in range(count))
 
 
@@ -146,21 +146,21 @@ def _keypoints(table: dict[str, strict_yaml.Node]) -> int:
 
 
 def _yaml_folder(table: dict[str, strict_yaml.Node], folder: Path, name: str, report: Report) -> Path:
-    """The folder that the split's paths are relative to: `path` if it lies inside the yaml's folder, else that."""
+    """The folder the splits' paths are relative to: `path` if it lies inside the yaml's folder, else the latter."""
     node = table.get("path")
     if node is None or not node.text or posix(node.text) == "":
         return folder
     inner = _resolve(folder, node.text) if is_portable(node.text) else None
     if inner is None or not inner.is_dir():
         report.say(
-            "repaired", name, f"path '{node.text}' is not inside this folder; its own folder was taken.", node.line
+            "repaired", name, f"path '{node.text}' is not inside this folder; the file's folder was used.", node.line
         )
         return folder
     return inner
 
 
 def _resolve(folder: Path, text: str, want_images: ImageLookup | None = None) -> Path | None:
-    """The folder or list that a path means, inside `folder`: as given, without its first parts, or val for valid."""
+    """The folder or list a path means, inside `folder`: as given, without its first parts, or with val for valid."""
     parts = [part for part in posix(text).split("/") if part != ".."][-_DEEPEST:]
     for start in range(len(parts)):
         for words in _alike(parts[start:]):
@@ -183,7 +183,7 @@ def _alike(parts: list[str]) -> Iterator[list[str]]:
 
 
 def _add_unsplit(folder: Path, lookup: ImageLookup, layout: Layout, report: Report) -> None:
-    """What our own export wrote of images without a split: data.yaml has no word for them, so the folder tells."""
+    """Add images without a split from our own exports: data.yaml can't name them, so they are found by their folder."""
     name = SPLIT_NAMES[Split.NONE]
     if (folder / "images" / name).is_dir():
         _add(folder / "images" / name, None, folder, lookup, layout, report)
@@ -215,7 +215,7 @@ def _add(target: Path, split: Split | None, folder: Path, lookup: ImageLookup, l
 def _add_labels(
     text: str, split: Split | None, folder: Path, lookup: ImageLookup, layout: Layout, report: Report
 ) -> bool:
-    """A split that came without its images: take its folder of labels, and look for the images everywhere."""
+    """Add a split that came without its images: read its folder of labels, and look for the images everywhere."""
     words = ["labels" if part.lower() in IMAGE_FOLDERS else part for part in posix(text).split("/")]
     target = _resolve(folder, "/".join(words))
     if target is None or not target.is_dir():
@@ -241,7 +241,7 @@ def _claim(file: Path, split: Split | None, layout: Layout, report: Report) -> N
 
 
 def text_lines(file: Path, name: str) -> list[str]:
-    """The lines of a list of names or paths, stripped. Refused if it is not text."""
+    """The stripped lines of a list of names or paths. Refused if it is not text."""
     data = read_bytes(file, name)
     try:
         text = data.decode("utf-8-sig")
@@ -260,7 +260,7 @@ def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -
         if equals:
             values[key.strip()] = (value.strip(), line)
         elif text and not text.startswith("#"):
-            report.say("refused", name, f"'{text[:60]}' is no 'key = value'; it was left out.", line)
+            report.say("refused", name, f"'{text[:60]}' is not of the form 'key = value'; it was left out.", line)
     layout = Layout(whole=True)
     if "names" in values and (listed := _resolve(file.parent, values["names"][0])):
         layout.names = names_in(listed, root)
@@ -285,18 +285,18 @@ def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -
 
 
 def from_folders(path: Path, root: Path, lookup: ImageLookup) -> Layout:
-    """No description: every image that has a label file, and the images beside those."""
+    """Without a description: every image that has a label file, and the images beside those."""
     return Layout(names=names_below(path, root), images={f: split_of_folders(f, root) for f in lookup.files})
 
 
 def names_below(path: Path, root: Path) -> tuple[str, ...] | None:
-    """The list of names in a data set's folders, or None. Refused if two lists differ."""
+    """The names by the lists in a data set's folders, or None. Refused if two lists differ."""
     every = [f for f in files_below(root, "") if f.name.lower() in NAME_FILES or f.suffix.lower() == ".names"]
     found = [f for f in every if f.suffix.lower() != ".txt" or not is_label_file(f)]
     lists = {names_in(f, root): f for f in reversed(found)}
     if len(lists) > 1:
         files = " and ".join(sorted(shown(f, root) for f in lists.values())[:3])
-        raise Refused(path, f"{files} are different lists of names; remove the wrong one or give a data.yaml")
+        raise Refused(path, f"{files} are different lists of names; remove the wrong one or choose a data.yaml")
     return next(iter(lists), None)
 
 
@@ -310,17 +310,17 @@ def names_in(file: Path, root: Path) -> tuple[str, ...]:
 
 
 def names_told(file: Path) -> tuple[str, ...]:
-    """The names in a data.yaml or in a list of them, by their numbers. Refused if it can't be read."""
+    """The names in a data.yaml or in a list of names, by number. Refused if it can't be read."""
     if file.suffix.lower() in (".yaml", ".yml"):
         return _yaml_names(strict_yaml.parse(read_bytes(file, file.name), file.name), file.name, Report(True))
     return names_in(file, file.parent)
 
 
 def is_label_file(file: Path) -> bool:
-    """Whether a txt may be a label file: by its name, and what is called as a list is by what stands in it.
+    """Whether a txt may be a label file: by its name or, if it is named like a list, by its content.
 
-    Images are called test.jpg and classes.jpg, too. Their label files begin with five numbers; if they are empty or
-    damaged, their image is where it belongs.
+    Images may also be called test.jpg or classes.jpg. Their label files begin with five numbers; if empty or damaged,
+    they are recognised by an image in the matching place.
     """
     if file.name.lower() not in (*NAME_FILES, *_LIST_FILES):
         return True
@@ -333,7 +333,7 @@ def is_label_file(file: Path) -> bool:
     if len(first) >= 5 and all(number(word) is not None for word in first):
         return True
     places = [place for place, part in enumerate(file.parts[:-1]) if part.lower() in LABEL_FOLDERS][-1:]
-    beside = [] if first else [file.parent]  # a list that stands beside an image of its name
+    beside = [] if first else [file.parent]  # a list may lie beside an image with its name
     homes = [Path(*file.parts[:i], word, *file.parts[i + 1 : -1]) for i in places for word in spelt(IMAGE_FOLDERS)]
     return any(_has_image(home, file.stem) for home in [*beside, *homes])
 
@@ -347,7 +347,7 @@ def _has_image(folder: Path, stem: str) -> bool:
 
 
 def spelt(words: tuple[str, ...]) -> Iterator[str]:
-    """LABEL_FOLDERS or IMAGE_FOLDERS as they are written on disk."""
+    """LABEL_FOLDERS or IMAGE_FOLDERS as they are spelt on disk."""
     for word in words:
         yield word
         yield word.capitalize()

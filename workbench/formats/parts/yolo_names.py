@@ -1,4 +1,4 @@
-"""Which list of names rules a folder of YOLO label files: the nearest data.yaml above it, else the nearest list."""
+"""Which list of names applies to a folder of YOLO label files: the nearest data.yaml above, else the nearest list."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from workbench.formats.parts.layout import SPLIT_WORDS
 from workbench.formats.parts.yolo_layout import IMAGE_FOLDERS, LABEL_FOLDERS, NAME_FILES, is_data_yaml, names_told
 
 _UPWARDS = 3
-"""Folders above that of the label files are looked through, and all up to the one above the images' own."""
+"""How many folders above the label files' are searched, apart from all up to the one above the images'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A list that another program made; no names where it can't be read."""
+    """A list made by another program; without names if it can't be read."""
 
     file: Path
     names: tuple[str, ...]
 
 
 def ruling(folder: Path, root: Path, is_ours: Callable[[Path], bool]) -> Ruling | None:
-    """The list that rules `folder`, of images below `root`: the nearest data.yaml, else the nearest list of names.
+    """The list that applies to `folder`, of images below `root`: the nearest data.yaml, else the nearest list of names.
 
-    Lists that `is_ours`, which we keep there or in a folder above ourselves, rule nothing.
+    Lists for which `is_ours`, which we keep there or in a folder above ourselves, don't count.
     """
     return _in(list(_upwards(folder, root)), is_ours)
 
 
 def names_above(folder: Path) -> Ruling | None:
-    """The list of the data set that `folder` is a part of: of labels, images or a split."""
+    """The list of the data set of which `folder` (of labels, images or a split) is a part."""
     parts = {*LABEL_FOLDERS, *IMAGE_FOLDERS, *SPLIT_WORDS}
     above = list(itertools.takewhile(lambda one: one.name.lower() in parts, (folder, *folder.parents)))
     return _in([one.parent for one in above], lambda _: False)

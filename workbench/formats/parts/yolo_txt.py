@@ -1,4 +1,4 @@
-"""One YOLO label file: lines of `index cx cy w h`, as fractions of the image's width and height."""
+"""Parses one YOLO label file: lines of `index cx cy w h`, in fractions of the image's width and height."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from workbench.formats.parts.layout import number
 
 SIZE_LIMIT = 8 << 20  # bytes
 _ROUNDING = 1e-6  # writers give six decimals, so 1.0000005 is a rounded 1
-_BEYOND = 0.01  # of the image's side, by which edges and outlines may stick out, as Ultralytics' check lets them
+_BEYOND = 0.01  # of the image's side, by which edges and outlines may stick out, as in Ultralytics' check
 
 
 @dataclass(frozen=True, slots=True)
 class YoloRow:
-    """One line. `sixth` is a number that may be a confidence or a track id: the format does not say which."""
+    """One line. `sixth` is a number that may be a confidence or a track id; the format does not say which."""
 
     index: int
     cx: float
@@ -26,7 +26,7 @@ class YoloRow:
     sixth: str = ""
 
     def pixels(self, width: int, height: int) -> XYXY:
-        """The box in pixels; edges that stick out by no more than the writer's rounding are put on the border."""
+        """The box in pixels; edges that stick out by no more than the writer's rounding are moved to the border."""
         x0, x1 = _edges(self.cx, self.w, width)
         y0, y1 = _edges(self.cy, self.h, height)
         return round(x0, 6), round(y0, 6), round(x1, 6), round(y1, 6)  # 506.00000002 would only look like precision
@@ -34,7 +34,7 @@ class YoloRow:
 
 @dataclass(slots=True)
 class YoloFile:
-    """The rows of one file, the lines that were outlines (now their boxes), and what is damaged."""
+    """The rows of one file, the lines that were outlines (now their bounding boxes), and damage."""
 
     rows: list[YoloRow] = field(default_factory=list)
     outlines: list[int] = field(default_factory=list)
@@ -44,7 +44,7 @@ class YoloFile:
 def parse_yolo(data: bytes, file: str, labels: int | None = None, keypoints: int = 0) -> YoloFile:
     """Read one label file. `labels`: how many names there are (None: unknown); `keypoints`: numbers after the box.
 
-    Raises Refused if the file as a whole is no text; damaged lines are in `broken`.
+    Raises Refused if the file is not text; damaged lines go to `broken`.
     """
     if len(data) > SIZE_LIMIT:
         raise Refused(file, f"the file has {len(data):,} bytes; label files of more than {SIZE_LIMIT:,} are not read")
@@ -70,7 +70,7 @@ def parse_yolo(data: bytes, file: str, labels: int | None = None, keypoints: int
 
 
 def _row(parts: list[str], labels: int | None, keypoints: int, line: int) -> YoloRow:
-    """ValueError says what is wrong with the line."""
+    """The row of a line; a ValueError says what is wrong with it."""
     count = len(parts)
     if keypoints and count == 5 + keypoints:
         count = 5
@@ -100,7 +100,7 @@ def _index(text: str, labels: int | None) -> int:
     if labels is not None and value >= labels:
         raise ValueError(f"the index {int(value)} has no name: there are {labels} names, 0 to {labels - 1}")
     if value > 100_000:
-        raise ValueError(f"the index {text[:40]} is too large to be a label's")
+        raise ValueError(f"the index {text[:40]} is too large for a label")
     return int(value)
 
 
@@ -129,7 +129,7 @@ def _edges(centre: float, size: float, side: int) -> tuple[float, float]:
 
 
 def to_line(index: int, xyxy: XYXY, width: int, height: int) -> str:
-    """One line; the box is cut at the image's border, outside which the format has no numbers.
+    """One line; the box is cut at the image's border, because the format has no numbers outside it.
 
     Ten decimals: six would move an edge of a 10,000 px image by 0.0075 px.
     """
