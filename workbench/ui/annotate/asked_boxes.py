@@ -1,4 +1,4 @@
-"""Boxes that another page asked for come selected, to be seen: arrow keys move them only once a person touched one."""
+"""Boxes that another page asks to show are selected on the canvas; arrow keys move them only after a click on a box."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workbench.ui.session import Session
 
 
 class AskedBoxes(QObject):
-    """Sees what the canvas is told before it does: who came to look presses an arrow for the next image."""
+    """An event filter on the canvas: a user who came only to look presses an arrow key for the next image."""
 
     def __init__(self, session: Session, canvas: Canvas) -> None:
         super().__init__(canvas)

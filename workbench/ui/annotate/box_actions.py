@@ -1,4 +1,4 @@
-"""The commands on selected boxes as actions of the Label page, and the menu that has them."""
+"""The commands for selected boxes as actions of the Label page, and their menu."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workbench.ui.widgets.popups import Menu
 
 
 class BoxActions(QObject):
-    """`refuse` may do something in the place of deleting, and says so by True; `ask_label` asks for another label."""
+    """`refuse` may do something instead of deleting, and then returns True; `ask_label` asks for another label."""
 
     def __init__(
         self,

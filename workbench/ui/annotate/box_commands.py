@@ -1,4 +1,4 @@
-"""What can be done to boxes by command: add, delete, duplicate, copy and paste, another label, replaced ones."""
+"""The commands for boxes: add, delete, duplicate, copy and paste, change the label, replace."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.session import Session
 
 _FARTHEST = 200
-"""Images before this one among which boxes are looked for."""
+"""How many earlier images are searched for boxes."""
 _ASIDE = 10.0
-"""Image pixels that a copy in the same image lies aside of its original, so that both are seen."""
+"""Offset of a copy in the same image, in image pixels, so that both boxes are visible."""
 
 
 class BoxCommands(QObject):
-    """Acts on the canvas's selection in the session's image, by edits."""
+    """Acts on the canvas's selection in the session's image through edits."""
 
     def __init__(self, session: Session, canvas: Canvas, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -33,9 +33,9 @@ class BoxCommands(QObject):
         self._copied: tuple[Box, ...] = ()
 
     def add(self, image: int, xyxy: XYXY, label: int) -> None:
-        """A box drawn in `image`: on disk when this returns, and selected; while drawing goes on, only keys are for it.
+        """Add a box drawn in `image`: saved when this returns, and selected; in draw mode it only gets the keys.
 
-        Another image may be shown since, where the box waited for its label.
+        Another image may be on the canvas by now, if the box had to wait for its label.
         """
         is_here = image == self._session.image_id
         remark = self._remark(xyxy, label) if is_here else ""
@@ -47,7 +47,7 @@ class BoxCommands(QObject):
                 self._session.inform(remark)
 
     def _remark(self, xyxy: XYXY, label: int) -> str:
-        """What is wrong with a new box, "" if nothing."""
+        """What is wrong with a new box, or ""."""
         size, layer = self._canvas.image_size, self._canvas.layer
         wrong = box_faults.faults(np.array(xyxy), np.array([size.width(), size.height()]))[0]
         if wrong.any():
@@ -57,15 +57,15 @@ class BoxCommands(QObject):
 
     @Slot(object)
     def replace(self, boxes: Sequence[Box]) -> bool:
-        """Moved, resized, marked: the boxes with the same ids give way. Whether any did."""
+        """Replace the boxes with these ids by these moved, resized or marked ones. Returns whether any changed."""
         done = bool(boxes) and self._session.do(edits.ReplaceBoxes(tuple(boxes))) is not None
         if boxes and not done:
-            self._canvas.renew()  # refused: show them where they are
+            self._canvas.renew()  # refused: show them unchanged
         return done
 
     @Slot(object, str)
     def note(self, boxes: Sequence[Box], words: str) -> None:
-        """On these boxes, as they are now; those that are gone meanwhile need none."""
+        """Set the note of these boxes, in their current state; boxes deleted meanwhile are skipped."""
         document = self._session.document
         if document is None:
             return
@@ -74,7 +74,7 @@ class BoxCommands(QObject):
         self.replace([dataclasses.replace(b, note=words) for b in alive if b.id in wanted and b.note != words])
 
     def mark(self, flag: str, _checked: bool = False) -> None:
-        """Mark the selected boxes, or take the mark away where all of them have it."""
+        """Mark the selected boxes, or remove the mark if all of them have it."""
         boxes = self._canvas.meant_boxes
         on = not all(getattr(box, flag) for box in boxes)
         if not boxes:
@@ -83,7 +83,7 @@ class BoxCommands(QObject):
             self._session.inform(f"{words.count(len(boxes), 'box')} marked {flag}." if on else f"No longer {flag}.")
 
     def delete(self, instead: Callable[[], bool] = lambda: False, _checked: bool = False) -> None:
-        """The selected boxes; where none is, `instead` may do something and say so by True."""
+        """Delete the selected boxes; if none is selected, `instead` may act, and then returns True."""
         if not instead() and self._canvas.meant:
             self._session.do(edits.RemoveBoxes(self._canvas.meant))
 
@@ -101,7 +101,7 @@ class BoxCommands(QObject):
             )
 
     def paste(self) -> None:
-        """Into this image at the same place, cut at its border; boxes that lie wholly outside are left out."""
+        """Paste at the same place in this image, clipped to its border; boxes wholly outside are left out."""
         document = self._session.document
         if document is None or not self._copied:
             return
@@ -110,11 +110,11 @@ class BoxCommands(QObject):
         self._add_copies(known, aside=any(box.image == self._session.image_id for box in known))
 
     def take_over(self, image: int) -> None:
-        """Copies of another image's boxes at the same places, but for those that are here already."""
+        """Copy another image's boxes to the same places, except those that are already here."""
         document = self._session.document
         if document is None:
             return
-        here = {(box.label, box.xyxy) for box in document.boxes(self._session.image_id)}  # also of a hidden label
+        here = {(box.label, box.xyxy) for box in document.boxes(self._session.image_id)}  # of hidden labels too
         others = document.boxes(image)
         missing = tuple(box for box in others if (box.label, box.xyxy) not in here)
         if missing:
@@ -125,10 +125,10 @@ class BoxCommands(QObject):
             )
 
     def fill_between(self) -> None:
-        """Boxes on their way from the last image before this one that has some to this one.
+        """Interpolate boxes between this image and the last earlier image that has boxes.
 
-        Before, in the folder and by name, whatever is listed. Of this image the selected boxes count, or all. Images
-        that were done are in work again: nobody has looked at what came into them.
+        Earlier means in the same folder by name, whatever the list shows. In this image the selected or all boxes count.
+        Done images go back to in work: nobody has looked at their new boxes.
         """
         document, canvas, shown = self._session.document, self._canvas, self._session.image
         here = canvas.selected_boxes or canvas.layer.boxes
@@ -154,7 +154,7 @@ class BoxCommands(QObject):
         self._fill(between, found)
 
     def _before(self, shown: Image) -> list[Image]:
-        """The images of the same folder before one, the nearest first."""
+        """The images of the same folder that come before this one, nearest first."""
         document = self._session.document
         assert document is not None
         folder = shown.root, shown.path.rpartition("/")[0]
@@ -182,7 +182,7 @@ class BoxCommands(QObject):
             self._session.inform(f"{what} in the {where} between. Look them through; Undo takes them all back.")
 
     def relabel(self, label: int, fresh: bool = False) -> None:
-        """The selected boxes; `fresh`: also the one that was just drawn."""
+        """Change the label of the selected boxes; with `fresh`, also of the box that was just drawn."""
         boxes = self._canvas.meant_boxes if fresh else self._canvas.selected_boxes
         changed = [dataclasses.replace(box, label=label) for box in boxes if box.label != label]
         document = self._session.document
@@ -191,7 +191,7 @@ class BoxCommands(QObject):
             self._session.inform(f"{which} '{document.label(label).name}' now. Undo takes it back.")
 
     def forget(self) -> None:
-        """Another project: what was copied means nothing there."""
+        """Another project is open: the copied boxes mean nothing there."""
         self._copied = ()
 
     def _add_copies(self, boxes: Sequence[Box], *, aside: bool) -> None:
@@ -203,7 +203,7 @@ class BoxCommands(QObject):
         for box in boxes:
             moved = (box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy)
             cut = geometry.between(*moved, size.width(), size.height())
-            if geometry.is_too_small(cut):  # at the very corner: lie on the original
+            if geometry.is_too_small(cut):  # in the very corner: put it on top of the original
                 cut = geometry.between(*box.xyxy, size.width(), size.height())
             if not geometry.is_too_small(cut):
                 copies.append(dataclasses.replace(box, id=0, image=self._session.image_id, xyxy=cut))

@@ -1,4 +1,4 @@
-"""A new box without the mouse: in the middle of what is seen, as large as the one before; arrow keys do the rest."""
+"""A new box without the mouse: in the middle of the view, as large as the last one; arrow keys adjust it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from workbench.ui.annotate import geometry
 from workbench.ui.annotate.canvas import Canvas
 
 _SHARE = 5
-"""The first box is a fifth of the picture's sides."""
+"""Sides of the first box, as a share of the picture's."""
 
 
 def in_sight(canvas: Canvas) -> XYXY | None:
-    """Where it goes, in whole pixels of the image; None while there is no picture, and where it would be too small."""
+    """The box's place, in whole image pixels; None without a picture, or if the box would be too small."""
     if canvas.image_size.isEmpty() or canvas.sentence:
         return None
     width, height = canvas.image_size.width(), canvas.image_size.height()

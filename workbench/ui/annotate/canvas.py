@@ -1,7 +1,7 @@
 """The canvas: draw, select, move and resize boxes on the picture. It asks for edits and changes nothing itself.
 
 Two modes. *Select*: click a box, drag it or its corners and sides, drag on the picture to select several. *Draw* (W):
-a drag anywhere makes a box, also inside another one; only corners, and the selected box's handles, go before.
+a drag anywhere makes a box, also inside another one; only corners and the selected box's handles take precedence.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.widgets.picture_view import PictureView
 
 BORDER = 3.0
-"""Widget pixels within which the image's border attracts a side; with 6, boxes that end 4 pixels before it were hit."""
+"""Widget pixels within which a side snaps to the image's border; at 6, boxes that end 4 pixels before it snapped."""
 _CLICK = 3.0
-"""Widget pixels that the mouse may slip during a click."""
+"""Widget pixels that the mouse may move during a click."""
 
 
 class Canvas(PictureView):
@@ -36,11 +36,11 @@ class Canvas(PictureView):
 
     drawn = Signal(object)  # XYXY in image pixels
     changed = Signal(object)  # tuple[Box, ...]
-    corrected = Signal(object, object)  # a Suggestion, and the XYXY that it was dragged to
+    corrected = Signal(object, object)  # a Suggestion, and the XYXY it was dragged to
     selection_changed = Signal()
     mode_changed = Signal(bool)  # drawing
     verify_asked = Signal()  # Space was pressed and released, and nothing moved meanwhile
-    refused = Signal(str)  # why, or what came of it unasked; {name} stands for a command's key
+    refused = Signal(str)  # why, or a side effect; {name} stands for a command's key
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,22 +53,22 @@ class Canvas(PictureView):
         self.hovered = 0
         self.hidden = False
         self.is_drawing = False
-        self._knows_drawing = False  # it was switched on or off by hand
+        self._knows_drawing = False  # the user has switched drawing on or off
         self.draft: XYXY | None = None  # waits for its label
         self.new_label: Label | None = None
         self._selected: tuple[int, ...] = ()
-        self._fresh = 0  # the box that was just drawn, while drawing goes on
-        self.drawn_here: set[int] = set()  # all that were, since W, on this image
-        self.suggests = False  # arrows and Delete are for what a run would label
+        self._fresh = 0  # the box that was just drawn, in draw mode
+        self.drawn_here: set[int] = set()  # all boxes drawn on this image since W
+        self.suggests = False  # arrows and Delete act on suggestions
         self.ratio: float | None = None  # width to height of new boxes; None: any
         self._pressed = QPointF()
         self._space = self._space_used = False
-        self.ghosts: Sequence[Suggestion] = ()  # what a run would label
+        self.ghosts: Sequence[Suggestion] = ()  # a run's suggestions
 
     # --- what it shows ---
 
     def set_boxes(self, boxes: Sequence[Box], labels: Sequence[Label]) -> None:
-        """Show these; boxes that are gone are no longer selected."""
+        """Show these boxes; boxes that are gone lose their selection."""
         size = self.image_size.width(), self.image_size.height()
         self.layer = BoxesLayer(boxes, {label.id: label for label in labels}, size)
         self.layer.style = self._style
@@ -89,7 +89,7 @@ class Canvas(PictureView):
             self.mode_changed.emit(on)
 
     def set_style(self, style: BoxStyle) -> None:
-        """How boxes look, now and from now on."""
+        """Set how boxes look."""
         self._style = self.layer.style = style
         self.renew()
 
@@ -98,12 +98,12 @@ class Canvas(PictureView):
         self.renew()
 
     def set_draft(self, xyxy: XYXY | None) -> None:
-        """Keep a drawn rectangle in sight while its label is asked for."""
+        """Keep a drawn rectangle visible while its label is asked for."""
         self.draft = xyxy
         self.update()
 
     def cancel(self) -> None:
-        """Esc: first what the hand is doing, then drawing, then the selection."""
+        """Esc: ends the current gesture first, then drawing, then the selection."""
         if self.gesture is not None or self.draft is not None:
             self.gesture = self.draft = None
             self.renew()
@@ -113,7 +113,7 @@ class Canvas(PictureView):
             self.select(())
 
     def cancel_gesture(self) -> None:
-        """Another image is coming: what the hand had begun on this one is dropped."""
+        """Drop the gesture in progress, as another image is coming."""
         self.gesture = self.draft = None
         self.drawn_here.clear()
 
@@ -130,7 +130,7 @@ class Canvas(PictureView):
 
     @property
     def meant(self) -> tuple[int, ...]:
-        """Ids of the boxes that marks and other keys are for: the selected ones, else the one that was just drawn."""
+        """Ids of the boxes that marks and other keys act on: the selected ones, else the one just drawn."""
         return self._selected or ((self._fresh,) if self._fresh else ())
 
     @property
@@ -138,7 +138,7 @@ class Canvas(PictureView):
         return tuple(self.layer.boxes[self.layer.row[id]] for id in self.meant)
 
     def select(self, ids: Collection[int], fresh: int = 0) -> None:
-        """`fresh` was just drawn, and drawing goes on: keys are for it, but the next drag is for a new box."""
+        """`fresh` was just drawn in draw mode: keys act on it, but the next drag draws a new box."""
         new, fresh = tuple(id for id in ids if id in self.layer.row), fresh if fresh in self.layer.row else 0
         if (new, fresh) != (self._selected, self._fresh):
             self._selected, self._fresh = new, fresh
@@ -147,7 +147,7 @@ class Canvas(PictureView):
             self.selection_changed.emit()
 
     def select_next(self, step: int) -> None:
-        """The box after (before, if negative) the selected one, by their order in the list; it is brought into view."""
+        """Select the box after the selected one in the list (before it, if `step` is negative); bring it into view."""
         ids = self.layer.ids
         if not ids:
             return
@@ -225,7 +225,7 @@ class Canvas(PictureView):
                 self.update()
             return
         self.gesture.move(*pointing.image_point(self, event.position()), self._aids(event))
-        if isinstance(self.gesture, Moving):  # all that changes lies where the boxes were and are
+        if isinstance(self.gesture, Moving):  # only the area of the old and new boxes changes
             self.update(before.united(canvas_painter.selection_area(self)).toAlignedRect())
         else:
             self.update()
@@ -257,9 +257,9 @@ class Canvas(PictureView):
         self.renew()
 
     def _aids(self, event: QMouseEvent) -> Aids:
-        """With Shift a square is drawn, a corner keeps its box's shape; with Ctrl or Alt the border doesn't attract.
+        """With Shift, draw a square or keep a box's shape at its corner; with Ctrl or Alt, don't snap to the border.
 
-        Many window managers of Linux keep Alt and a drag for themselves.
+        Many window managers on Linux take Alt and a drag for themselves.
         """
         held, keys = event.modifiers(), Qt.KeyboardModifier
         reach = 0.0 if held & (keys.ControlModifier | keys.AltModifier) else BORDER / self.view.scale
@@ -294,7 +294,7 @@ class Canvas(PictureView):
             self.changed.emit((dataclasses.replace(gesture.box, xyxy=gesture.xyxy),))
 
     def _finish_picking(self, gesture: Picking, is_click: bool) -> None:
-        if not (is_click or len(self.layer.ids) or self._knows_drawing):  # a newcomer's first drag means a box
+        if not (is_click or len(self.layer.ids) or self._knows_drawing):  # a newcomer's first drag means to draw a box
             size = self.image_size.width(), self.image_size.height()
             self.set_drawing(True)
             self.refused.emit(gestures.DRAWS_NOW)
@@ -307,7 +307,7 @@ class Canvas(PictureView):
         self.select([*self._selected, *(id for id in found if id not in self._selected)] if gesture.add else found)
 
     def _cycle(self, hits: list[int]) -> None:
-        """Ctrl-click: of the boxes under the pointer the one after the selected one."""
+        """Ctrl-click: select the box after the selected one among those under the pointer."""
         chosen = [id for id in hits if id in self._selected]
         if hits:
             self.select((hits[(hits.index(chosen[0]) + 1) % len(hits)] if chosen else hits[0],))
@@ -348,7 +348,7 @@ class Canvas(PictureView):
             event.ignore()
 
     def event(self, event: QEvent) -> bool:
-        """A command that comes while an arrow is held finds the boxes where they are seen."""
+        """A command that arrives while an arrow key is held finds the boxes where they are shown."""
         if isinstance(event, QKeyEvent) and ends_nudge(event):
             self.end_nudge()
         return super().event(event)
@@ -372,7 +372,7 @@ class Canvas(PictureView):
         super().focusOutEvent(event)
 
     def _nudge(self, event: QKeyEvent) -> None:
-        """A held arrow key is one edit, made when it is let go. What the mouse is doing goes before."""
+        """A held arrow key is one edit, made on release. A mouse gesture takes precedence."""
         made = nudged(event, self.gesture, self.meant_boxes, self.image_size)
         if made is not None:
             self.gesture = made
@@ -381,7 +381,7 @@ class Canvas(PictureView):
             self.end_nudge()
 
     def end_nudge(self) -> None:
-        """Ask for the edit of what the arrow keys moved."""
+        """Emit the edit for the boxes that the arrow keys moved."""
         if isinstance(self.gesture, Nudging):
             gesture, self.gesture = self.gesture, None
             if gesture.moved:

@@ -1,4 +1,4 @@
-"""The menus of the strip that say how the canvas draws and shows: shape of new boxes, looks of picture and boxes."""
+"""The strip's menus for drawing and display: shape of new boxes, looks of picture and boxes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbench.ui.session import Session
 
 
 class CanvasMenus(QObject):
-    """`menus` by the name of the action beside or below whose button they open; `views` are those actions."""
+    """`menus` are keyed by the name of the action whose button opens them; `views` are those actions."""
 
     def __init__(self, session: Session, canvas: Canvas, draw: QAction, page: QWidget) -> None:
         super().__init__(page)
@@ -39,7 +39,7 @@ class CanvasMenus(QObject):
         self._show_shape()
 
     def _opening(self, menu: QMenu, name: str) -> Callable[[], None]:
-        """Opens below its button, also when the key was pressed."""
+        """Opens the menu below its button, also when the key was pressed."""
 
         def open_() -> None:
             button = self._page.findChild(QToolButton, f"button-{name}")

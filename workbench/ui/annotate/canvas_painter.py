@@ -1,4 +1,4 @@
-"""Paints what moves on the canvas: the selected boxes with their handles, the draft, the rubber band, cross-hair."""
+"""Paints what moves on the canvas: selected boxes with their handles, the draft, the rubber band, the cross-hair."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from workbench.ui.annotate.canvas import Canvas
 
 _GRIP = 8.0
-"""Widget pixels of a handle's side."""
+"""Side of a handle in widget pixels."""
 _ROOM = 16.0
-"""Widget pixels that handles and lines reach beyond a box."""
+"""Widget pixels by which handles and lines extend beyond a box."""
 
 
 def paint(painter: QPainter, canvas: Canvas) -> None:
@@ -46,7 +46,7 @@ def paint(painter: QPainter, canvas: Canvas) -> None:
 
 
 def selection_area(canvas: Canvas) -> QRectF:
-    """The part of the widget that the selected boxes take, as they are being moved."""
+    """The widget area of the selected boxes as they are being moved."""
     rows = [canvas.layer.row[id] for id in canvas.meant]
     if not rows:
         return QRectF()
@@ -88,12 +88,12 @@ def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
     if len(rows) == 1:
         rect = QRectF(*rects[0].tolist())
         _paint_name(painter, canvas, rect, int(label_ids[0]))
-        if canvas.selected:  # what was just drawn has none: a drag there draws
+        if canvas.selected:  # the box just drawn has no handles: a drag there draws
             _paint_handles(painter, rect)
 
 
 def _paint_name(painter: QPainter, canvas: Canvas, rect: QRectF, label_id: int) -> None:
-    """The label's name, even where the box is narrow."""
+    """Paint the label's name, even if the box is narrow."""
     label = canvas.layer.labels.get(label_id)
     if label is not None:
         font = theme.font(theme.SMALL)

@@ -1,6 +1,6 @@
-"""Boxes under the mouse: which one is meant, which handle, and what moving or resizing makes of it.
+"""Boxes under the mouse: which box, which handle, and the result of moving or resizing it.
 
-Everything is in image pixels, xyxy, and snaps to whole pixels: the mouse means no fractions, and VOC can't keep them.
+Everything is in image pixels, xyxy, and snaps to whole pixels: a mouse is no finer, and VOC can't store fractions.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from workbench.core import box_faults
 from workbench.core.project import XYXY
 
 LEAST = box_faults.LEAST
-"""Boxes narrower or lower than this many pixels are slips of the hand."""
+"""Boxes narrower or lower than this many pixels are taken for slips of the hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """One of the eight grips: which sides it moves. -1 left or top, 1 right or bottom, 0 neither."""
+    """One of the eight handles, and the sides it moves: -1 left or top, 1 right or bottom, 0 neither."""
 
     x: int
     y: int
 
     def place(self, xyxy: XYXY) -> tuple[float, float]:
-        """Where it lies on the box."""
+        """Its position on the box."""
         x0, y0, x1, y1 = xyxy
         return ((x0, (x0 + x1) / 2, x1)[self.x + 1], (y0, (y0 + y1) / 2, y1)[self.y + 1])
 
@@ -34,7 +34,7 @@ class Handle:
         return Handle(-self.x, -self.y)
 
 
-# Corners first: on a small box they win over the sides.
+# Corners first: on a small box they take precedence over the sides.
 HANDLES = tuple(
     Handle(x, y) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1), (0, -1), (1, 0), (0, 1), (-1, 0))
 )  # fmt: skip
@@ -52,9 +52,9 @@ def handle_at(xyxy: XYXY, x: float, y: float, reach: float) -> Handle | None:
 
 
 def nearest_handle(boxes: np.ndarray, x: float, y: float, reach: float) -> tuple[int, Handle] | None:
-    """Of the (n, 4) boxes the row and the handle nearest to the point, within `reach`; of equals the smallest box's.
+    """Row and handle nearest to the point within `reach`, among (n, 4) boxes; in a tie, the smallest box's.
 
-    Of a small box less counts, so that its middle half is always free of handles.
+    For a small box the reach is shorter, so that its middle half is always free of handles.
     """
     best: tuple[float, int, Handle] | None = None
     for row in under(boxes, x, y, reach).tolist():
@@ -69,7 +69,7 @@ def nearest_handle(boxes: np.ndarray, x: float, y: float, reach: float) -> tuple
 
 
 def under(boxes: np.ndarray, x: float, y: float, reach: float) -> np.ndarray:
-    """Rows of the (n, 4) boxes that hold the point (or come within `reach` of it), smallest first, newest first."""
+    """Rows of the (n, 4) boxes that contain the point (or come within `reach` of it), smallest first, then newest."""
     if not len(boxes):
         return np.zeros(0, np.int64)
     inside = (
@@ -90,14 +90,14 @@ def touched(boxes: np.ndarray, area: XYXY) -> np.ndarray:
 
 
 def between(x0: float, y0: float, x1: float, y1: float, width: float, height: float) -> XYXY:
-    """The box between two points, cut at the image's border, on whole pixels."""
+    """The box between two points, clipped to the image and in whole pixels."""
     left, right = sorted((_snap(x0, width), _snap(x1, width)))
     top, bottom = sorted((_snap(y0, height), _snap(y1, height)))
     return left, top, right, bottom
 
 
 def shaped(start: tuple[float, float], x: float, y: float, ratio: float, width: float, height: float) -> XYXY:
-    """As `between` two points, `ratio` times as wide as high: as large as the farther side asks, inside the image."""
+    """Like `between`, but `ratio` times as wide as high: as large as the farther side needs, inside the image."""
     x0, y0 = _snap(start[0], width), _snap(start[1], height)
     right, down = x >= x0, y >= y0
     high = max(abs(x - x0) / ratio, abs(y - y0))
@@ -108,7 +108,7 @@ def shaped(start: tuple[float, float], x: float, y: float, ratio: float, width: 
 
 
 def drawn_to_border(x: float, y: float, width: float, height: float, reach: float) -> tuple[float, float]:
-    """The point, on the image's border where it comes within `reach` of it."""
+    """The point, snapped to the image's border if it lies within `reach` of it."""
     return _drawn(x, width, reach), _drawn(y, height, reach)
 
 
@@ -117,7 +117,7 @@ def _drawn(value: float, size: float, reach: float) -> float:
 
 
 def resized(xyxy: XYXY, handle: Handle, x: float, y: float, width: float, height: float) -> XYXY:
-    """The box with the handle's sides at the point, cut at the image's border; it may turn over."""
+    """The box with the handle's sides at the point, clipped to the image; it may flip over."""
     x0, y0, x1, y1 = xyxy
     if handle.x:
         x0, x1 = (_snap(x, width), x1) if handle.x < 0 else (x0, _snap(x, width))
@@ -129,10 +129,10 @@ def resized(xyxy: XYXY, handle: Handle, x: float, y: float, width: float, height
 def shift(
     boxes: Sequence[XYXY], dx: float, dy: float, width: float, height: float, reach: float = 0.0
 ) -> tuple[float, float]:
-    """As much of the shift (dx, dy) as leaves all boxes inside the image, in whole pixels.
+    """The part of the shift (dx, dy) that keeps all boxes inside the image, in whole pixels.
 
-    Sides that would come within `reach` of the border lie on it. Boxes that are outside already are not pulled in: no
-    edit that nobody asked for.
+    Sides that would come within `reach` of the border snap to it. Boxes that are already outside are not pulled in:
+    nobody asked for that edit.
     """
     return (
         _limited(round(dx), min(b[0] for b in boxes), max(b[2] for b in boxes), width, reach),
@@ -141,7 +141,7 @@ def shift(
 
 
 def stretch(boxes: Sequence[XYXY], dx: float, dy: float, width: float, height: float) -> tuple[float, float]:
-    """How far, of (dx, dy), the right and lower sides may move: no box leaves the image or becomes too small."""
+    """The part of (dx, dy) by which the right and lower sides may move: no box leaves the image or gets too small."""
     low_x, low_y = (min(0.0, max(LEAST - (b[2 + i] - b[i]) for b in boxes)) for i in (0, 1))
     high_x, high_y = (max(0.0, min(size - b[2 + i] for b in boxes)) for i, size in enumerate((width, height)))
     return min(max(round(dx), low_x), high_x), min(max(round(dy), low_y), high_y)

@@ -1,4 +1,4 @@
-"""What the hand is doing on the canvas from press to release, as values: drawing, moving, resizing, picking several."""
+"""Mouse gestures on the canvas from press to release, as values: drawing, moving, resizing, selecting several."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workbench.ui.annotate.geometry import Handle
 
 TOO_SMALL = "A box of less than 3 × 3 pixels was not kept. Zoom in to draw small things."
 DRAWS_NOW = "Draw boxes is on now, in the next images too: each drag draws a box. {cancel} ends that."
-AT = 6.0  # image pixels beside a suggestion that still mean its edge
+AT = 6.0  # image pixels from a suggestion's edge that still count as on it
 NO_BOX_THERE = "Dragging selects the boxes it touches, and it touched none. To draw, press {draw} or Draw boxes."
 
 
@@ -24,7 +24,7 @@ SUGGESTED = (
 
 
 def none_there(start: tuple[float, float], suggested: Sequence[XYXY]) -> str:
-    """Why a drag from here, in image pixels, has picked nothing."""
+    """Why a drag from `start`, in image pixels, has selected nothing."""
     x, y = start
     on_one = any(x0 - AT <= x <= x1 + AT and y0 - AT <= y <= y1 + AT for x0, y0, x1, y1 in suggested)
     return SUGGESTED if on_one else NO_BOX_THERE
@@ -32,21 +32,21 @@ def none_there(start: tuple[float, float], suggested: Sequence[XYXY]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Aids:
-    """What helps the hand: sides within `reach` pixels of the image's border lie on it; `ratio` of width to height."""
+    """Aids for the hand: sides within `reach` pixels of the image's border snap to it; `ratio` is width to height."""
 
     reach: float = 0.0
-    ratio: float | None = None  # None: as the hand has it
+    ratio: float | None = None  # None: free
 
 
 @dataclass
 class Drawing:
-    """A new box between where the mouse went down and where it is. The draft belongs to the tool until release."""
+    """A new box between the press and the pointer. The draft belongs to the tool until release."""
 
     start: tuple[float, float]
     size: tuple[float, float]  # of the image
     xyxy: XYXY = (0.0, 0.0, 0.0, 0.0)
     by_clicks: bool = False  # the first click set one corner, the next sets the other
-    cycles: bool = False  # a mere click means the box below, and draws nothing
+    cycles: bool = False  # a click without a drag selects the box below and draws nothing
 
     def move(self, x: float, y: float, aids: Aids) -> None:
         x, y = geometry.drawn_to_border(x, y, *self.size, aids.reach)
@@ -64,18 +64,18 @@ class Moving:
     start: tuple[float, float]
     size: tuple[float, float]
     by: tuple[float, float] = (0.0, 0.0)
-    clicked: int = 0  # the box that a mere click would have meant
+    clicked: int = 0  # the box that a click without a drag selects
 
     def move(self, x: float, y: float, aids: Aids) -> None:
         self.push(x - self.start[0], y - self.start[1], aids.reach)
 
     def push(self, dx: float, dy: float, reach: float = 0.0) -> None:
-        """To (dx, dy) from where the boxes began."""
+        """Move to (dx, dy), measured from where the boxes started."""
         self.by = geometry.shift([box.xyxy for box in self.boxes], dx, dy, *self.size, reach)
 
     @property
     def shifts(self) -> XYXY:
-        """What is added to the corners of each."""
+        """What is added to each box's corners."""
         return (*self.by, *self.by)
 
     @property
@@ -90,11 +90,11 @@ class Moving:
 
 
 class Nudging(Moving):
-    """They follow the arrow keys, and not the mouse."""
+    """The selected boxes follow the arrow keys instead of the mouse."""
 
 
 class Stretching(Nudging):
-    """Their right and lower sides alone do."""
+    """Only their right and lower sides move."""
 
     def push(self, dx: float, dy: float, reach: float = 0.0) -> None:
         self.by = geometry.stretch([box.xyxy for box in self.boxes], dx, dy, *self.size)
@@ -106,15 +106,15 @@ class Stretching(Nudging):
 
 @dataclass
 class Resizing:
-    """One box's sides follow the mouse, keeping the distance at which they were grabbed."""
+    """One box's sides follow the mouse at the distance at which they were grabbed."""
 
     box: Box
     handle: Handle
     grabbed: tuple[float, float]  # pointer minus handle
     size: tuple[float, float]
     xyxy: XYXY
-    fresh: bool = False  # the box was not selected before: a mere click selects it
-    suggestion: Suggestion | None = None  # what becomes a box by this
+    fresh: bool = False  # the box was not selected before: a click without a drag selects it
+    suggestion: Suggestion | None = None  # the suggestion that this turns into a box
 
     def move(self, x: float, y: float, aids: Aids) -> None:
         at = geometry.drawn_to_border(x - self.grabbed[0], y - self.grabbed[1], *self.size, aids.reach)
@@ -126,7 +126,7 @@ class Resizing:
 
 @dataclass
 class Picking:
-    """A rubber band: the boxes that it touches are selected, with those selected before if `add`."""
+    """A rubber band: selects the boxes it touches; with `add`, keeps the earlier selection."""
 
     start: tuple[float, float]
     add: bool

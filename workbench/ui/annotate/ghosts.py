@@ -1,4 +1,4 @@
-"""Paints suggestions: dashed boxes in their labels' colours, the one that a key would take in full lines."""
+"""Paints suggestions: dashed boxes in their labels' colours; the one that a key would take has solid lines."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def paint(painter: QPainter, canvas: Canvas) -> None:
     chosen = marked(canvas)
     held = canvas.gesture.suggestion if isinstance(canvas.gesture, Resizing) else None
     others = [one for one in canvas.ghosts if one != held]
-    for ghost in sorted(others, key=lambda one: one is chosen):  # the marked one above all
+    for ghost in sorted(others, key=lambda one: one is chosen):  # the marked one on top
         _paint_one(painter, canvas, ghost, ghost is chosen)
 
 
 def marked(canvas: Canvas) -> Suggestion | None:
-    """Which one a key takes: the one that is pointed at, else the most confident."""
+    """The suggestion that a key takes: the one under the pointer, else the most confident."""
     return pointed(canvas) or (canvas.ghosts[0] if canvas.ghosts else None)
 
 
 def pointed(canvas: Canvas) -> Suggestion | None:
-    """The smallest one below the pointer."""
+    """The smallest one under the pointer."""
     if canvas.pointer is None:
         return None
     under = [one for one in canvas.ghosts if canvas.view.rect(one.xyxy).contains(canvas.pointer)]

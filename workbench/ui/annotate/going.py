@@ -1,4 +1,4 @@
-"""From the image that is shown to another listed one, and with which mark it is left."""
+"""Moves from the shown image to another listed one, and sets the state of the one it leaves."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from workbench.ui.session import Session
 
 
 class Going(QObject):
-    """`images` are those that are listed."""
+    """`images` is the list of images."""
 
     def __init__(self, session: Session, images: ImagesModel, commands: BoxCommands, parent: QObject) -> None:
         super().__init__(parent)
         self._session, self._images, self._commands = session, images, commands
 
     def go(self, step: int) -> None:
-        """To the next (1) or previous (-1) listed image."""
+        """Go to the next (1) or previous (-1) listed image."""
         following = self._images.nearest(self._session.image_id, step)
         if following:
             self._session.select_image(following)
@@ -31,7 +31,7 @@ class Going(QObject):
             self._session.inform(f"This is the {end} image in the list.")
 
     def go_unlabelled(self, step: int) -> None:
-        """To the next (1) or previous (-1) listed image that is unlabelled."""
+        """Go to the next (1) or previous (-1) listed image that is unlabelled."""
         following = self._images.next_in_state(self._session.image_id, step, State.UNLABELLED)
         if following:
             self._session.select_image(following)
@@ -39,7 +39,7 @@ class Going(QObject):
             self._session.inform("No other listed image is unlabelled.")
 
     def take_over(self) -> None:
-        """The boxes of the image before."""
+        """Copy the boxes of the previous image."""
         before = self._images.neighbour(self._session.image_id, -1)
         if before:
             self._commands.take_over(before)
@@ -47,21 +47,21 @@ class Going(QObject):
             self._session.inform("This is the first image: there is no previous one to copy boxes from.")
 
     def finish(self, state: State) -> None:
-        """Mark the image and go to the next. *Done* without boxes says: there is nothing here to find."""
+        """Mark the image and go to the next. *Done* without boxes says that there is nothing here to find."""
         image = self._session.image
         if image is None:
             return
         following = self._images.neighbour(image.id, 1)  # before the filter drops this one
         if not unread_images.set_state(self._session, (image.id,), state):
             return
-        following = following or self._images.next_in_state(image.id, 1, State.UNLABELLED)  # those above in the list
+        following = following or self._images.next_in_state(image.id, 1, State.UNLABELLED)  # those higher in the list
         if following:
             self._session.select_image(following)
         elif not unread_images.of(self._session).has(image.id):
             self._session.inform(f"Marked {state}. {self._what_is_left()}")
 
     def _what_is_left(self) -> str:
-        """After the last image of the list."""
+        """Say what remains after the last image of the list."""
         document = self._session.document
         assert document is not None
         images = document.images()

@@ -1,4 +1,4 @@
-"""Labels whose boxes a person does not want to see for now; the project is as it was at the next start."""
+"""Labels whose boxes a user has hidden for now; they are shown again after a restart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.ui.session import Session
 
 
 class HiddenLabels(QObject):
-    """Their ids, of the project that is open. Whoever adds boxes of one sees it again: nothing is made out of sight."""
+    """Ids of hidden labels in the open project. Adding a box shows its label again: nothing is made out of sight."""
 
     changed = Signal()
 
@@ -26,11 +26,11 @@ class HiddenLabels(QObject):
         self._set(self.ids ^ {label})
 
     def show(self, labels: Collection[int]) -> None:
-        """Those of these that are hidden are so no longer."""
+        """Show these labels again."""
         self._set(self.ids - frozenset(labels))
 
     def show_boxes(self, image: int, ids: Collection[int]) -> None:
-        """Of these boxes those in this image are wanted: nothing hides them."""
+        """Show the labels of those of these boxes that are in this image."""
         document = self._session.document
         if self.ids and ids and document is not None:
             self.show({box.label for box in document.boxes(image) if box.id in ids})

@@ -1,4 +1,4 @@
-"""The list of images beside the canvas: thumbnails, states, a filter by state and name, and the order of it all."""
+"""The list of images beside the canvas: thumbnails, states, order, and a filter by state and name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from workbench.ui.widgets.image_filter import ORDERS, ImageFilter
 from workbench.ui.widgets.rows import MOVING_KEYS
 
 _LEAST = 176
-"""Widget pixels in which a thumbnail and the beginning of a name are seen."""
+"""Widget pixels that fit a thumbnail and the beginning of a name."""
 
 REORDERED = (
     "The images that would teach the network most are now listed first. Choose another order in the field below the "
@@ -35,7 +35,7 @@ REORDERED = (
 
 
 class ImageList(QWidget):
-    """Follows the session's image and chooses it. `done` after the keyboard is no longer needed here."""
+    """Follows the session's image and chooses it. `left`: the keyboard is no longer needed here."""
 
     left = Signal()  # Enter or Esc in the filter: back to the canvas
 
@@ -58,7 +58,7 @@ class ImageList(QWidget):
         self._order.setMinimumWidth(40)
         for order, words in ORDERS.items():
             self._order.addItem(words, order.value)
-        self._first = False  # whether the first of the queue is to be shown when it comes
+        self._first = False  # whether to show the queue's first image when the queue comes
         self._lay_out()
         self._filter.changed.connect(self._filtered)
         self._order.activated.connect(self._order_chosen)
@@ -91,12 +91,12 @@ class ImageList(QWidget):
 
     @property
     def asked_boxes(self) -> frozenset[int]:
-        """Ids of the boxes that the list is about; empty for all of its images."""
+        """Ids of the boxes that the list is restricted to; empty for all of its images."""
         return self.model.filter.boxes
 
     @Slot(object)
     def _walk(self, wanted: Filter) -> None:
-        """The same images as the gallery that one of them was opened from."""
+        """List the same images as the gallery that one of them was opened from."""
         if wanted.only is None:
             self._filter.drop_only()
         else:
@@ -109,14 +109,14 @@ class ImageList(QWidget):
         order = Order(self._order.currentData())
         self._first = order in QUEUED
         self._filter.more.set_order(order)
-        if self._first:  # also where it was chosen before: for what is labelled by now
+        if self._first:  # also if this order was already chosen: labels have changed since
             image_queues.of(self._session).renew()
         self.left.emit()
 
     @Slot()
     def order_by_both(self) -> None:
-        """A network was trained: what would teach it most comes first. It is shown where one is through with an image;
-        another one, which somebody may just look at, stays.
+        """After a training: order the images by what would teach the network most. The first is shown if the current
+        image is finished; an image that somebody may be looking at stays.
         """
         image = self._session.image
         self._first = image is None or image.state in FINISHED
@@ -131,7 +131,7 @@ class ImageList(QWidget):
 
     @Slot()
     def _queue_came(self) -> None:
-        """It is begun with its first image; where nothing waits for labels, whoever is at an image stays there."""
+        """Show its first image; if no image there waits for labels, the current one stays."""
         queue = image_queues.of(self._session).queue
         if self._first and queue is not None and self.model.filter.order in QUEUED:
             self._first = False
@@ -147,13 +147,13 @@ class ImageList(QWidget):
 
     @Slot()
     def follow(self, _id: int = 0) -> None:
-        """Mark the session's image, if the filter shows it, and say where in the list it is."""
+        """Mark the session's image if the filter shows it, and show its position in the list."""
         row, count = self.model.row_of(self._session.image_id), self.model.rowCount()
         selection = self._view.selectionModel()
         if row >= 0 and selection.currentIndex().row() != row:
             index = self.model.index(row)
             selection.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-            for near in (max(row - 1, 0), min(row + 1, count - 1), row):  # what comes next is seen, either way
+            for near in (max(row - 1, 0), min(row + 1, count - 1), row):  # show both neighbours in either direction
                 self._view.scrollTo(self.model.index(near), QAbstractItemView.ScrollHint.EnsureVisible)
         elif row < 0:
             selection.clear()
@@ -161,7 +161,7 @@ class ImageList(QWidget):
 
 
 class ImageTable(QTableView):
-    """One column of rows of one height. A QListView lays out all rows at every change: 0.2 s for 100,000 images."""
+    """One column of rows of equal height. A QListView lays out all rows at every change: 0.2 s for 100,000 images."""
 
     def __init__(self, model: ImagesModel) -> None:
         super().__init__()
@@ -183,7 +183,7 @@ class ImageTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Only the keys that move in a list: letters and Space are the page's commands."""
+        """Handle only keys that move in a list: letters and Space are the page's commands."""
         if event.key() in MOVING_KEYS:
             super().keyPressEvent(event)
         else:

@@ -1,4 +1,4 @@
-"""Asks for a label at the pointer, and makes one where the name is new."""
+"""Asks for a label at the pointer, and creates it if the name is new."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workbench.ui.widgets.label_popup import LabelPopup
 
 
 class LabelAsking(QObject):
-    """One pop-up at a time; the canvas has the keys again when it is gone."""
+    """One pop-up at a time; when it closes, the canvas has the keyboard again."""
 
     def __init__(self, session: Session, canvas: Canvas, page: QWidget) -> None:
         super().__init__(page)
@@ -26,14 +26,14 @@ class LabelAsking(QObject):
         session.document_changed.connect(self._give_up)
 
     def ask(self, use: Callable[[int], None], *, shifted: Callable[[int], None] | None = None, hint: str = "") -> None:
-        """`use` gets the id of the label that was chosen or made; nothing is called when nothing is.
+        """Call `use` with the id of the label that was chosen or created; nothing is called if none was.
 
-        `shifted` gets it in its place where that was by Shift+Enter, which `hint` tells.
+        `shifted` is called instead after Shift+Enter, which `hint` explains.
         """
         document = self._session.document
         if document is None:
             return
-        # A child of the window, not of the page, whose keys would act while a name is typed.
+        # A child of the window, not of the page: the page's keys would act while a name is typed.
         popup = LabelPopup(document.labels(), self._page.window(), hint)
         popup.cancelled.connect(self._gone)
 
@@ -54,9 +54,9 @@ class LabelAsking(QObject):
 
     @Slot(str)
     def make(self, name: str) -> None:
-        """A new label, for the next boxes too; of several lines that were pasted, a label each.
+        """Create a label, which new boxes get too; several pasted lines make a label each.
 
-        The field where it was typed keeps the keyboard, for another one.
+        The field where it was typed keeps the keyboard for the next name.
         """
         names = names_in(name)
         if len(names) > 1:
@@ -72,7 +72,7 @@ class LabelAsking(QObject):
 
     @Slot()
     def _give_up(self) -> None:
-        """Another project: what was asked for one means nothing in another."""
+        """Another project is open: an answer for the last one means nothing in it."""
         for popup in self._page.window().findChildren(LabelPopup):
             popup.close()
 

@@ -1,8 +1,8 @@
-"""What a chosen label is for on the Label page: the selected boxes, the next ones, and the one that was just drawn.
+"""What a label chosen on the Label page applies to: the selected boxes, the next ones, and the one just drawn.
 
-While drawing goes on, a number key between two boxes may mean either of them. Who draws fast presses it for the next
-one, and relabelling the last by it would make wrong labels that nobody sees. So the first press is for the next boxes,
-and the same number again for the one just drawn, too: pressing a number before each box never changes one.
+In draw mode, a number key pressed between two boxes may mean either of them. Fast users press it for the next
+one; if it relabelled the last, wrong labels would go unnoticed. So the first press is for the next boxes,
+and a second press of the same number for the one just drawn, too: a number before each box never changes one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HINT = "Enter: for the next boxes. Shift+Enter: for the box just drawn, too"
 
 
 class LabelChoosing(QObject):
-    """By E, a click in the list, or a number key."""
+    """Chosen by E, a click in the list, or a number key."""
 
     def __init__(
         self, session: Session, canvas: Canvas, commands: BoxCommands, asking: LabelAsking, hidden: HiddenLabels
@@ -32,7 +32,7 @@ class LabelChoosing(QObject):
         self._was_told = False
 
     def ask(self) -> None:
-        """E: another label for the selected boxes, or the label for new ones."""
+        """E: choose another label for the selected boxes, or the label for new ones."""
         if self._has_fresh:
             self._asking.ask(self._use, shifted=self._use_for_fresh, hint=_HINT)
         else:
@@ -44,7 +44,7 @@ class LabelChoosing(QObject):
         self._canvas.setFocus()
 
     def of_number(self, digit: str) -> Label | None:
-        """The label of a number key; if there is none, that is said."""
+        """The label of a number key; if there is none, a message says so."""
         document = self._session.document
         label = label_keys(document.labels()).get(digit) if document else None
         if label is None:
@@ -58,7 +58,7 @@ class LabelChoosing(QObject):
             return
         self._use(label.id)
         if self._has_fresh and not self._was_told:
-            self._was_told = True  # once: it would lie over the picture at each change of labels
+            self._was_told = True  # only once: at each change of labels it would cover the picture
             self._session.inform(f"The next boxes are '{label.name}'. {digit} again: the box just drawn, too.")
 
     @property
@@ -66,7 +66,7 @@ class LabelChoosing(QObject):
         return bool(self._canvas.meant and not self._canvas.selected)
 
     def _use(self, id: int, fresh: bool = False) -> None:
-        """For the selected boxes if there are any, and for new ones."""
+        """Apply the label to the selected boxes, if any, and to new ones."""
         self._hidden.show((id,))
         self._session.select_label(id)
         self._commands.relabel(id, fresh)

@@ -1,4 +1,4 @@
-"""Which number key means which label: the keys that people gave, then 1 to 9 in the order of the labels."""
+"""Which number key chooses which label: the keys that users assigned, then 1 to 9 in the order of the labels."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from workbench.core.project import Label
 DIGITS = "1234567890"
 
 
-# The row of digits on the keyboard, by what the system calls its keys: where a layout has letters or signs on them
-# without Shift (AZERTY, Czech), they are still the keys for labels
+# The row of digits by native key codes: in layouts with letters or signs there
+# without Shift (AZERTY, Czech), these keys still choose labels
 _EVDEV, _WINDOWS = range(10, 20), range(2, 12)
 _MAC = (18, 19, 20, 21, 23, 22, 26, 28, 25, 29)
 
 
 def digit_of(event: QKeyEvent, platform: str = sys.platform) -> str:
-    """The digit that a key stands for, by its text or its place on the keyboard; "" for another key.
+    """The digit that a key stands for, by its text or its place on the keyboard; "" for any other key.
 
-    Keys pressed with Shift, Ctrl, Alt or Meta are never meant.
+    Keys pressed with Shift, Ctrl, Alt or Meta never count.
     """
     if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
         return ""
@@ -55,7 +55,7 @@ def label_keys(labels: Sequence[Label]) -> dict[str, Label]:
 
 
 def keeping_keys(edit: Edit, gone: int, labels: Sequence[Label]) -> Edit:
-    """`edit`, by which the label of this id goes, with the others' keys left as they are: fingers know them."""
+    """`edit`, which removes the label with id `gone`, with all other labels' keys kept: users know them by heart."""
     before = label_keys(labels)
     after = {label.id: key for key, label in label_keys([one for one in labels if one.id != gone]).items()}
     kept = tuple(

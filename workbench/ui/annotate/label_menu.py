@@ -1,4 +1,4 @@
-"""What else than choosing can be done in the Label page's list of labels: renaming, and the way to the rest."""
+"""What the Label page's list of labels offers besides choosing: renaming, and the way to the other commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbench.ui.widgets.rows import ROW
 
 
 class LabelMenu(QObject):
-    """Of `view`, whose rows are labels: a menu, a double click, and a key of the page, as the picture has the keys."""
+    """For `view`, whose rows are labels: a menu, a double click, and a key of the page, as the canvas has the keys."""
 
     def __init__(self, session: Session, view: QAbstractItemView, hidden: HiddenLabels, page: QWidget) -> None:
         super().__init__(view)
@@ -52,7 +52,7 @@ class LabelMenu(QObject):
 
     @Slot()
     def rename(self, _index: QModelIndex | bool = False) -> None:
-        """Ask for another name of the current label; it stays the same label in all its boxes."""
+        """Ask for a new name of the current label; in all its boxes it stays the same label."""
         row, document = self._view.currentIndex().data(ROW), self._session.document
         label = next((one for one in document.labels() if row and one.id == row.id), None) if document else None
         if label is None:

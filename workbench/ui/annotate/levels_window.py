@@ -1,4 +1,4 @@
-"""What is black and what is white in images of more than 8 bits: one range of values for the whole project."""
+"""The values shown as black and white in images of more than 8 bits: one range for the whole project."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from workbench.ui.widgets.buttons import primary
 from workbench.ui.widgets.spins import double_spin_box
 
 SAMPLED = 100
-"""Images that are measured, spread over the project."""
+"""How many images are measured, spread over the project."""
 _MOST = 1e9
 
 
 class LevelsWindow(QDialog):
-    """Not modal. What is set is a step that can be undone; training, thumbnails and predictions follow it."""
+    """Not modal. Setting a range can be undone; training, thumbnails and predictions follow it."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -86,12 +86,12 @@ class LevelsWindow(QDialog):
 
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
-        if applied.changes("window"):  # what is typed or measured stays through other edits
+        if applied.changes("window"):  # other edits leave typed or measured values alone
             self._show()
 
     @Slot()
     def _show(self) -> None:
-        """The window that is set."""
+        """Show the current range."""
         document = self._session.document
         window = document.window() if document is not None else None
         for spin, value in ((self._low, window.low if window else 0), (self._high, window.high if window else 65535)):
@@ -122,7 +122,7 @@ class LevelsWindow(QDialog):
 
     @Slot()
     def measure(self) -> None:
-        """Find values that fit the project's images; nothing is set by it."""
+        """Find values that fit the project's images, without setting them."""
         document = self._session.document
         if document is None or self._job is not None:
             return
@@ -166,7 +166,7 @@ def _measured(files: Sequence[Path]) -> Iterator[Counted | Window | None]:
         try:
             found = images.value_range(file)
         except WorkbenchError:
-            found = None  # it is shown as unreadable elsewhere
+            found = None  # other places show it as unreadable
         if found is not None:
             lows.append(found[0])
             highs.append(found[1])

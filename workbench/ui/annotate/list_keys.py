@@ -1,4 +1,4 @@
-"""Keys of the picture that mean the same after a click on a list or slider of the page; in a field they are its own."""
+"""The canvas's keys that also work after a click on a list or slider of the page; text fields keep theirs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QAbstractSlider, QApplication
 
 
 def triggered(event: QKeyEvent, actions: Sequence[QAction]) -> bool:
-    """Whether the key, which a list or slider has left to its page, is that of one of these; then it was done."""
+    """Trigger the action with this key, which a list or slider has passed on; returns whether there was one."""
     pressed = QKeySequence(event.keyCombination())
     action = next((one for one in actions if pressed in one.shortcuts()), None)
     if action is None or not isinstance(QApplication.focusWidget(), QAbstractItemView | QAbstractSlider):

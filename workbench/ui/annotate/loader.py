@@ -1,6 +1,6 @@
-"""Pictures for the canvas: read in the background, the neighbours beforehand, the last ones kept.
+"""Pictures for the canvas: read in the background, neighbours in advance, the last ones kept.
 
-Of a huge image the overview comes first; its tiles are cut once, in a process of their own, while it is shown.
+Of a huge image the overview comes first; meanwhile a separate process cuts its tiles, once.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from workbench.core.pyramid_making import Build
 
 MEMORY = 384 << 20
-"""Bytes of pictures kept: six of 12 megapixels with their halved copies."""
+"""Bytes of pictures kept: six of 12 megapixels with their half-size copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An image to read. `cache` is the project's cache folder, where huge images are kept in tiles; None: nowhere."""
+    """An image to read. `cache` is the project's cache folder, where huge images are kept as tiles; None: no tiles."""
 
     image: int
     file: Path
@@ -43,29 +43,29 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A first look at an image, before it is read in full."""
+    """A first look at an image before it is read in full."""
 
     of: Wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Whether the file of a picture that is kept is as it was: another program may have turned or cut it since."""
+    """A check whether the file of a kept picture is unchanged: another program may have rotated or cropped it."""
 
     of: Wanted
     stamp: tuple[int, int] | None
 
 
 class PictureLoader(QObject):
-    """`want` the shown image first, then its neighbours; `came` tells of each, with a Picture or a WorkbenchError.
+    """`want` the shown image first, then its neighbours; `came` gives each one's Picture or WorkbenchError.
 
-    Of the first one, where it is a large JPEG, a preview comes before. Of a huge one a TiledPicture comes, and again
-    while its tiles are made (its `note` says how far) and when they are there.
+    If the first is a large JPEG, a preview comes before it. If it is huge, a TiledPicture comes, again
+    while its tiles are made (its `note` says how far), and again when they are ready.
     """
 
     came = Signal(int, object)
-    read = Signal(int, object)  # whole images only: neither a preview nor a note
-    changed = Signal(int)  # whose file is another one now than was shown
+    read = Signal(int, object)  # whole images only, no previews or notes
+    changed = Signal(int)  # an image whose file has changed since it was shown
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -81,8 +81,8 @@ class PictureLoader(QObject):
         self._background.done.connect(self._done)
 
     def want(self, wishes: Sequence[Wanted]) -> Picture | None:
-        """The first one's picture if it is kept, and by `came` that of its file if it has changed since; else it comes
-        by `came`. The others are read beforehand.
+        """The first one's picture if it is kept (`came` brings a new one if its file has changed); otherwise `came`
+        brings it. The others are read in advance.
         """
         for wish in reversed(wishes):
             if wish in self._kept:
@@ -114,13 +114,13 @@ class PictureLoader(QObject):
         if isinstance(result, Picture):
             result = self._keep(wish, result)
         if wish not in self._wanted:
-            return  # late: the same number may be another image by now, of another project, or in other levels
+            return  # too late: the number may now be another image, of another project, or at other levels
         if is_again:
             self.changed.emit(wish.image)
         self.read.emit(wish.image, result)
         self.came.emit(wish.image, result)
         if wish == self._just_cut:
-            self._just_cut = None  # not again, should they not be found: for ever
+            self._just_cut = None  # if the tiles aren't found, don't cut again: it would never end
         elif wish == self._first and isinstance(result, Picture):
             self._cut_if_needed(result)
 
@@ -135,7 +135,7 @@ class PictureLoader(QObject):
     # --- huge images ---
 
     def _cut_if_needed(self, shown: Picture | None) -> None:
-        """Cut the first image into tiles if it is huge and was not yet; that of another one is given up."""
+        """Cut the first image into tiles if it is huge and has none; stop cutting any other."""
         missing = isinstance(shown, TiledPicture) and shown.pyramid is None and pyramid.is_available()
         if missing and self._first is not None and self._first.cache is not None:
             self._cutting.begin(self._first)
@@ -154,14 +154,14 @@ class PictureLoader(QObject):
 
     @Slot(object, object)
     def _cut(self, wish: object, error: object) -> None:
-        """The tiles are there: read the image again, which finds them. Or they can't be made."""
+        """The tiles are ready: read the image again, with them. Or they can't be made."""
         assert isinstance(wish, Wanted)
         if wish != self._first:
             return
         shown = self._kept.get(wish)
         if not isinstance(error, WorkbenchError):
             self._just_cut = wish
-            self._kept.pop(wish, None)  # it is read anew, be it later
+            self._kept.pop(wish, None)  # so that it is read again, perhaps later
             self._background.ask((wish,))
         elif isinstance(shown, TiledPicture) and shown.levels:
             self._show_note(wish, error.sentence)
@@ -170,7 +170,7 @@ class PictureLoader(QObject):
             self.came.emit(wish.image, error)
 
     def forget(self) -> None:
-        """Another project: drop all."""
+        """Another project is open: drop all."""
         self._first, self._wanted = None, frozenset()
         self._cutting.cancel()
         self._background.ask(())
@@ -188,21 +188,21 @@ class PictureLoader(QObject):
 
 
 class Cutting(QObject):
-    """Cuts one image at a time into tiles, in a thread that waits for the process which does it."""
+    """Cuts one image at a time into tiles, in a thread that waits for the process that does it."""
 
     progressed = Signal(object, float)  # Wanted, share done
-    ended = Signal(object, object)  # Wanted, None or a WorkbenchError; not told of what was cancelled
+    ended = Signal(object, object)  # Wanted, None or a WorkbenchError; not emitted after a cancel
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._job: Job | None = None
         self._build: Build | None = None
-        self._wish: Wanted | None = None  # what is being done
-        self._next: Wanted | None = None  # what is to be done after it
+        self._wish: Wanted | None = None  # in progress
+        self._next: Wanted | None = None  # to be done next
         self._closed = False
 
     def begin(self, wish: Wanted) -> None:
-        """Cut this one, and nothing else."""
+        """Cut this image only, and drop any other."""
         if wish == self._wish and self._build is not None:
             return
         self.cancel()
@@ -210,7 +210,7 @@ class Cutting(QObject):
         self._start()
 
     def cancel(self) -> None:
-        """End at once what is being done."""
+        """Stop the current one at once."""
         self._next = None
         self._wish = None
         if self._build is not None:
@@ -244,7 +244,7 @@ class Cutting(QObject):
             job.deleteLater()
             if wish is not None:
                 self.ended.emit(wish, job.error)
-        self._start()  # what was asked for while the last one was ending
+        self._start()  # one that was asked for while the last was ending
 
     def is_idle(self) -> bool:
         return self._job is None and self._next is None
@@ -268,11 +268,11 @@ def _load(wish: object) -> Picture | None:
         return pictures.preview(wish.of.file, wish.of.window)
     if isinstance(wish, Again):
         now = _stamp(wish.of.file)
-        if now in (None, wish.stamp):  # what is kept is of use where the disk is away
+        if now in (None, wish.stamp):  # if the disk is gone, the kept picture is still of use
             return None
         wish = wish.of
     assert isinstance(wish, Wanted)
-    stamp = _stamp(wish.file)  # before it is read: what is written meanwhile is seen the next time
+    stamp = _stamp(wish.file)  # before reading: a write during it is noticed next time
     return dataclasses.replace(pictures.load(wish.file, wish.window, wish.cache), stamp=stamp)
 
 

@@ -1,4 +1,4 @@
-"""The menu of the strip with brightness, contrast and gamma."""
+"""The strip's menu of brightness, contrast and gamma."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from workbench.ui.looks import PLAIN, Looks
 from workbench.ui.widgets.popups import Menu
 
 _GAMMA = 100
-"""Steps of the slider from gamma 1 to gamma 4, and down to 1/4."""
+"""Slider steps from gamma 1 to gamma 4, and down to 1/4."""
 
 
 class LooksMenu(Menu):
-    """`changed` with the Looks while a slider moves. Not kept between starts: then files are shown as they are."""
+    """Emits `changed` with the Looks as a slider moves. Not kept between starts: then files are shown as they are."""
 
     changed = Signal(object)
 
     def __init__(self, levels: QAction, parent: QWidget | None = None) -> None:
-        """`levels`: what is asked for where brightness is of no use, in images of more than 8 bits."""
+        """`levels` opens the window for images of more than 8 bits, where brightness is of no use."""
         super().__init__(parent)
         self.setObjectName("looks-menu")
         panel = QWidget()

@@ -1,4 +1,4 @@
-"""Label, train, suggest: a line that says how many images remain, and a button that trains on what is labelled now."""
+"""Label, train, suggest: a line with the number of images left, and a button that trains on the current labels."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ BUSY = "A training is running: wait until it ends, or stop it."
 
 
 class LoopBar(QFrame):
-    """`ended(checkpoint)` when a training that was asked for here has ended by itself; images are put in order then.
+    """`ended(checkpoint)` when a training started here has ended by itself; the images are then put in order.
 
-    `plan` is again.again, or a fake. One training at a time: it is the Train page that runs it.
+    `plan` is again.again, or a fake. One training at a time: the Train page runs it.
     """
 
     ended = Signal(object)
@@ -46,15 +46,15 @@ class LoopBar(QFrame):
         self._queues = image_queues.of(session)
         self._run: RunInfo | None = None
         self._back: Background | None = None
-        self._asked = 0  # times that a training was prepared; 0 in `_waiting`: none is
+        self._asked = 0  # how often a training was prepared; 0 in `_waiting`: none is
         self._waiting = 0
         self._job: Job | None = None
-        self._name = ""  # of the run that is to be begun, or trained
+        self._name = ""  # of the run that is to start, or is training
         self._folder = Path()
         self._progress: Progress | None = None
         self._ap50 = ""
         self._end: Finished | Failed | None = None
-        self._said = ""  # instead of how far labelling is, until something happens
+        self._said = ""  # shown instead of the labelling progress until something happens
         self._counted: tuple[int, int] | None = None  # images looked through, of all
         self._soon = QTimer(self, singleShot=True, interval=REDRAW)
         self._soon.timeout.connect(self._show)
@@ -95,12 +95,12 @@ class LoopBar(QFrame):
         for widget in (self._bar, self.stop, self.train):
             self.row.addWidget(widget)
         height = max(self.stop.sizeHint().height(), self.train.sizeHint().height())
-        for button in (self.stop, self.train):  # the picture below is not to move when one takes the other's place
+        for button in (self.stop, self.train):  # the picture below must not move when one replaces the other
             button.setFixedHeight(height)
             button.setFocusPolicy(button.focusPolicy().NoFocus)
 
     def _made_menu(self) -> QActionGroup:
-        """With which weights it begins; the second is fresh ones."""
+        """The choice of initial weights; the second choice is fresh ones."""
         menu, group = Menu(self.train), QActionGroup(self)
         for name, words in (
             ("weights", "Continue from the run's weights"),
@@ -123,7 +123,7 @@ class LoopBar(QFrame):
         )
 
     def follow(self, run: RunInfo | None) -> None:
-        """The run that suggests, from which the button goes on."""
+        """`run` makes the suggestions; the button trains it further."""
         self._run = run
         self._show()
 
@@ -132,7 +132,7 @@ class LoopBar(QFrame):
         self._show()
 
     def close_down(self) -> None:
-        """The window goes."""
+        """The window closes."""
         self._soon.stop()
         if self._back is not None:
             self._back.close()
@@ -143,7 +143,7 @@ class LoopBar(QFrame):
 
     @Slot()
     def start(self) -> None:
-        """Train on what is labelled now; what is in the way is said."""
+        """Train on the current labels; if something prevents it, say so."""
         document = self._session.document
         if document is None or self._waiting:
             return
@@ -183,7 +183,7 @@ class LoopBar(QFrame):
         self._name, self._folder = request.name, request.folder
         self._progress, self._ap50, self._end = None, "", None
         self._session.training_asked.emit(request)
-        if self._job is None:  # nobody was there to begin it
+        if self._job is None:  # nothing was there to start it
             self._name = ""
             self._say("The training could not start. Try it on the Train page.")
         self._show()
@@ -205,7 +205,7 @@ class LoopBar(QFrame):
 
     @Slot(object, object)
     def _event(self, job: object, event: object) -> None:
-        """Keep it; it is shown ten times a second at most."""
+        """Keep the event; the display is updated at most ten times a second."""
         if job is self._job and self._job is not None:
             if isinstance(event, Progress):
                 self._progress = event
@@ -230,12 +230,12 @@ class LoopBar(QFrame):
             self._say(f"The training failed. {why}")
         elif end is None or end.stopped:
             still = f"Still suggestions of {self._run.name}" if self._run is not None else "Suggestions stay"
-            self._say(f"Stopped. {still}; resume on the Train page.")  # the corner names the run, here is little room
+            self._say(f"Stopped. {still}; resume on the Train page.")  # short of room: the corner names the run
         else:
             self._trained()
 
     def _trained(self) -> None:
-        """Its suggestions and its order of the images are the Label page's from now on."""
+        """From now on the Label page uses its suggestions and its order of the images."""
         checkpoint = next((self._folder / n for n in _CHECKPOINTS if (self._folder / n).is_file()), None)
         if checkpoint is None:
             self._say(f"The training of {self._folder.name} left no weights to suggest with.")
@@ -313,7 +313,7 @@ _CHECKPOINTS = ("best.safetensors", "last.safetensors")
 
 
 def _plan(wish: Wish) -> Again:
-    """In a thread: PyTorch and the plugins are loaded there."""
+    """Runs in a thread: PyTorch and the plugins are loaded here."""
     from workbench import plugins
 
     plugins.loaded()

@@ -1,4 +1,4 @@
-"""What arrow keys on the canvas mean: how far the selected boxes move or grow, and which keys end that."""
+"""What arrow keys do on the canvas: how far selected boxes move or grow, and which keys end it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def push_of(event: QKeyEvent, size: QSizeF) -> tuple[float, float]:
 
 
 def ends_nudge(event: QKeyEvent) -> bool:
-    """Whether this announces a key that means something else; Qt announces each before commands get it."""
+    """Whether this event announces a key with another meaning; Qt announces each key before commands get it."""
     return event.type() == QEvent.Type.ShortcutOverride and event.key() not in (*ARROWS, *_HELD)
 
 
 def nudged(event: QKeyEvent, gesture: Gesture | None, boxes: tuple[Box, ...], size: QSizeF) -> Nudging | None:
-    """What an arrow key does to `gesture`: with Alt `boxes` are stretched, else moved.
+    """The gesture after an arrow key: with Alt `boxes` are stretched, otherwise moved.
 
-    None while the mouse is at something, and after the other of the two, which is to end first.
+    None during a mouse gesture, and after an arrow of the other kind, which has to end first.
     """
     kind = Stretching if event.modifiers() & Qt.KeyboardModifier.AltModifier else Nudging
     going = kind(boxes, (0.0, 0.0), (size.width(), size.height())) if gesture is None else gesture

@@ -1,6 +1,6 @@
-"""The Label page: images at the left, the canvas in the middle, labels and boxes at the right.
+"""The Label page: images on the left, the canvas in the middle, labels and boxes on the right.
 
-It turns what the canvas, the lists and the keys ask for into edits of the session, and shows what the session says.
+It turns what the canvas, the lists and the keys ask for into edits of the session, and follows the session.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.empty import Empty
 
 _AHEAD = (1, -1, 2)
-"""Neighbours that are read beforehand, the likeliest first."""
+"""How many neighbours are read in advance, the likeliest first."""
 _UP_DOWN = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1}
 _COUNT_AFTER = 150
-"""Milliseconds after the last edit until boxes are counted again: counting a million takes 40 ms."""
+"""Milliseconds from the last edit until boxes are counted again: counting a million takes 40 ms."""
 
 
 class AnnotatePage(Page):
@@ -134,7 +134,7 @@ class AnnotatePage(Page):
         for widget in (self._images, middle, self._side):
             self._splitter.addWidget(widget)
         self._splitter.setStretchFactor(1, 1)
-        self._splitter.setSizes([232, 776, 224])  # names of 18 letters are whole
+        self._splitter.setSizes([232, 776, 224])  # fits names of 18 letters
         self._splitter.setChildrenCollapsible(False)
         kept_size.keep_panes(self._splitter, "label/splitter")
         self._empty = Empty(
@@ -192,7 +192,7 @@ class AnnotatePage(Page):
 
     @Slot()
     def _finish(self) -> None:
-        """What is half done and means something becomes an edit: an arrow that is held, a note without Enter."""
+        """Make edits of unfinished input that counts: a held arrow key, a note without Enter."""
         self.canvas.end_nudge()
         self._side.details.finish()
 
@@ -215,7 +215,7 @@ class AnnotatePage(Page):
         if self._shown in applied.images or applied.labels_changed:
             self._show_boxes()
         if applied.changes("window") or self._shown in applied.came:
-            self._shown = 0  # the same image, read anew
+            self._shown = 0  # the same image, read again
         if applied.images_changed or applied.changes("window"):
             self._show_image()
         if applied.labels_changed:
@@ -234,7 +234,7 @@ class AnnotatePage(Page):
         self._show_image()
 
     def _show_image(self) -> None:
-        """Put the session's image on the canvas, if the page is seen; its picture comes when it is read."""
+        """Put the session's image on the canvas if the page is visible; its picture follows when it is read."""
         document, image = self.session.document, self.session.image
         if document is not None and image is not None:
             image = document.measured(image)
@@ -266,7 +266,7 @@ class AnnotatePage(Page):
         if id != self._shown:
             return
         if isinstance(result, Picture):
-            # The size in the project is what boxes were drawn in; a file of another size was changed since.
+            # Boxes were drawn in the size that the project has; if the file's size differs, it was changed since.
             size = QSizeF(result.width, result.height)
             first = self.canvas.image_size
             self.canvas.show_picture(result, size, keep_view=True)
@@ -328,12 +328,12 @@ class AnnotatePage(Page):
     def _draw_here(self) -> None:
         xyxy = box_here.in_sight(self.canvas)
         if xyxy is not None:
-            self.canvas.set_drawing(False)  # the arrow keys move what is selected
+            self.canvas.set_drawing(False)  # so that arrow keys move the selection
             self._drawn(xyxy)
 
     @Slot(object)
     def _drawn(self, xyxy: XYXY) -> None:
-        """A rectangle was drawn: on disk at once, unless the project has no label yet; then its name is asked for."""
+        """Save a drawn rectangle at once, unless the project has no label yet: then ask for its name first."""
         label, image = self.session.label, self._shown
         if label is not None:
             self._commands.add(image, xyxy, label.id)
@@ -348,16 +348,16 @@ class AnnotatePage(Page):
 
     @Slot()
     def _train_and_suggest(self) -> None:
-        """Also where no suggestions are shown yet: what is in the way, or how it goes, is said in their lines."""
+        """Works also while suggestions are off: their bar says how it goes or what prevents it."""
         self._suggest.setChecked(True)
         self._suggesting.switch(True)
         self._suggesting.loop.start()
 
     def _go_between(self, place: QWidget) -> None:
-        """On the picture Tab is for boxes: this is the way out of it, to where Tab goes on, and back in."""
+        """On the canvas Tab steps through boxes: this key leaves it for where Tab goes on, and comes back."""
         (place if self.canvas.hasFocus() else self.canvas).setFocus(Qt.FocusReason.TabFocusReason)
 
-    # --- keys that may come from any list of the page ---
+    # --- keys that any list of the page may pass on ---
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space:

@@ -1,4 +1,4 @@
-"""What lies under the pointer on the canvas: boxes, handles, and the shape of the pointer that says so."""
+"""What is under the pointer on the canvas: boxes, handles, and the cursor shape that shows it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from workbench.ui.annotate.canvas import Canvas
 
 REACH = 7.0
-"""Widget pixels within which a handle or a side of the selected box is taken."""
+"""Reach of the selected box's handles and sides, in widget pixels."""
 _EDGE = 5.0
-"""The same of boxes that are not selected: fewer, as what is pressed inside a box moves it."""
+"""The same for boxes that are not selected: shorter, since a press inside a box moves it."""
 _ON = 3.0
-"""Widget pixels beside a box that still mean it; the least reach of the selected box's handles."""
+"""Widget pixels beside a box that still hit it; the least reach of the selected box's handles."""
 
 
 class Grip(NamedTuple):
-    """A handle that a drag would take. Of a suggestion, the box that it would become, whose id is 0."""
+    """A handle that a drag would take. For a suggestion, the box that it would become, with id 0."""
 
     box: Box
     handle: Handle
@@ -45,18 +45,18 @@ def under(canvas: Canvas, position: QPointF) -> list[int]:
 
 
 def grip(canvas: Canvas, position: QPointF) -> Grip | None:
-    """The handle at a widget position: the one selected box's, else the nearest one of all boxes, else of suggestions.
+    """The handle at a widget position: the one selected box's, else the nearest of all boxes, else of suggestions.
 
-    While drawing, when all else begins a new box, only corners of those, and none of a box drawn in the same go: the
-    next one may begin there. Others are corrected so, suggestions above all. On what is selected, only its own handles:
-    that is moved.
+    While drawing, when a drag elsewhere begins a new box, only corners count, and none of a box drawn in the same go:
+    the next one may begin there. This lets users correct others, above all suggestions. Inside the selection only its
+    own handles count: it is moved.
     """
     if canvas.hidden:
         return None
     at, scale = image_point(canvas, position), canvas.view.scale
     if len(canvas.selected) == 1:
         box = canvas.selected_boxes[0]
-        # Small boxes keep a middle part to be moved by.
+        # Keep the middle of a small box free for moving it.
         reach = min(REACH / scale, max(_ON / scale, min(box.width, box.height) / 3))
         handle = geometry.handle_at(box.xyxy, *at, reach)
         if handle is not None:
@@ -84,7 +84,7 @@ def _unselected(canvas: Canvas, at: tuple[float, float]) -> Grip | None:
 
 
 def shape(canvas: Canvas, held: Grip | None, is_panning: bool) -> Qt.CursorShape:
-    """Of the pointer; `held` as `grip` gives it."""
+    """The cursor's shape; `held` as `grip` returns it."""
     shapes = Qt.CursorShape
     if held is not None:
         x, y = held.handle.x, held.handle.y

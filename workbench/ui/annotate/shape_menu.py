@@ -1,4 +1,4 @@
-"""The menu beside Draw: whether new boxes have any shape, or always the same width to height."""
+"""The menu beside Draw: new boxes have any shape, or a fixed ratio of width to height."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ShapeMenu(Menu):
 
     @property
     def words(self) -> str:
-        """The shape as people write it, "" for any."""
+        """The ratio as people write it, or "" for any."""
         return str(self._group.checkedAction().data())
 
     @property

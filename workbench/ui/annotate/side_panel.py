@@ -1,4 +1,4 @@
-"""The right side of the Label page: the labels with their keys, the boxes of this image, and what the selected are."""
+"""The right side of the Label page: labels with their keys, this image's boxes, and details of the selected ones."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _HIDDEN = "hidden  "
 
 
 _FOR_A_WHILE = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason)
-"""Its menu or the question for another name has the keyboard, both about the row that they were opened on."""
+"""Its menu, or the dialog for a new name, has the keyboard; both concern the row on which they were opened."""
 
 
 class LabelRows(RowsView):
-    """Enter chooses the label that the arrows came to, as a click does; who leaves without it has chosen none."""
+    """Enter chooses the label that the arrow keys reached, as a click does; leaving without it chooses none."""
 
     left = Signal()
 
@@ -54,7 +54,7 @@ class LabelRows(RowsView):
 
 
 class LabelsPanel(QWidget):
-    """The project's labels: a click chooses one, the field at the bottom makes one."""
+    """The project's labels: a click chooses one, the field at the bottom creates one."""
 
     chosen = Signal(int)
     asked = Signal(str)  # a new label of this name
@@ -84,7 +84,7 @@ class LabelsPanel(QWidget):
     def show_labels(
         self, labels: Sequence[Label], counts: dict[int, int], current: int, hidden: frozenset[int] = frozenset()
     ) -> None:
-        """With their numbers of boxes, and a word where those are not shown."""
+        """Show labels with their numbers of boxes, and a word on those that are hidden."""
         keys = {label.id: key for key, label in label_keys(labels).items()}
         self._view.rows.set_rows(
             [
@@ -124,7 +124,7 @@ class LabelsPanel(QWidget):
 
 
 class BoxesPanel(QWidget):
-    """The boxes of the shown image; selecting here selects on the canvas and the other way round."""
+    """The boxes of the shown image; the selection here and on the canvas follow each other."""
 
     selected = Signal(object)  # list of box ids
 
@@ -146,7 +146,7 @@ class BoxesPanel(QWidget):
         return self._view
 
     def show_boxes(self, boxes: Sequence[Box], labels: dict[int, Label], size: tuple[float, float]) -> None:
-        """`size` of the image, (0, 0) where unknown; boxes with a fault have a mark. A new one comes into sight."""
+        """`size` is the image's, (0, 0) if unknown; boxes with a fault are marked. A new box is scrolled into view."""
         self._following = True
         before = {row.id for row in self._view.rows.rows}
         wrong = box_faults.faults(np.array([box.xyxy for box in boxes]), np.array(size))
@@ -159,7 +159,7 @@ class BoxesPanel(QWidget):
         self._following = False
 
     def follow(self, ids: Sequence[int]) -> None:
-        """Mark these; nothing is emitted."""
+        """Select these rows without emitting a signal."""
         self._following = True
         model = self._view.selectionModel()
         chosen = QItemSelection()
@@ -187,7 +187,7 @@ def _words(wrong: Sequence[bool]) -> str:
 
 def _row(box: Box, label: Label | None, wrong: str) -> Row:
     flags = [flag for flag in FLAGS if getattr(box, flag)]
-    one = not wrong and len(flags) == 1  # else a letter each: the name needs the room
+    one = not wrong and len(flags) == 1  # otherwise a letter each: the name needs the space
     marks = ("\N{WARNING SIGN} " if wrong else "") + (_SHORT[flags[0]] if one else "".join(f[0] for f in flags))
     size = f"{box.width:.0f} × {box.height:.0f}"
     words = label.name if label else "?"
@@ -199,18 +199,18 @@ def _row(box: Box, label: Label | None, wrong: str) -> Row:
 
 
 class DetailsPanel(QWidget):
-    """The marks and the note of the selected boxes. A note that is being typed is never lost: `finish` keeps it."""
+    """The marks and the note of the selected boxes. A note being typed is never lost: `finish` saves it."""
 
     changed = Signal(object)  # tuple[Box, ...]
-    noted = Signal(object, str)  # tuple[Box, ...] as they were shown, and what is to be noted on them
-    left = Signal()  # Enter or Esc in the note, or nothing is selected any more: back to the canvas
+    noted = Signal(object, str)  # tuple[Box, ...] as they were shown, and their new note
+    left = Signal()  # Enter or Esc in the note, or the selection is gone: back to the canvas
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._boxes: tuple[Box, ...] = ()
         self._flags = {}
         layout = _column(self, "Selected")
-        self._about = Elided()  # no box is to make the panel wider: the picture would move
+        self._about = Elided()  # no box may make the panel wider: the picture would move
         self._about.setObjectName("selection-about")
         self._about.setProperty("role", "muted")
         self._about.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
@@ -238,15 +238,15 @@ class DetailsPanel(QWidget):
         self.show_boxes(())
 
     def show_boxes(self, boxes: Sequence[Box], are_selected: bool = True) -> None:
-        """Else it is the one that was just drawn."""
+        """Show these boxes; with `are_selected` False, it is the one just drawn."""
         ids = [box.id for box in boxes]
         goes_on = self._note.isModified() and ids == [box.id for box in self._boxes]
         if not goes_on and self.finish() and ids == [box.id for box in self._boxes]:
-            return  # they were shown anew with that edit, and these are older
+            return  # that edit has already updated the panel, and these are older
         self._boxes = tuple(boxes)
         has_keyboard = self.window().focusWidget()
         if not boxes and has_keyboard is not None and self.isAncestorOf(has_keyboard):
-            self.left.emit()  # what is switched off loses the keyboard, and nothing would get it
+            self.left.emit()  # a disabled widget loses the keyboard, and nothing else would get it
         self.setEnabled(bool(boxes))
         if len(boxes) == 1:
             x0, y0, x1, y1 = boxes[0].xyxy
@@ -278,7 +278,7 @@ class DetailsPanel(QWidget):
 
     @Slot()
     def finish(self) -> bool:
-        """Ask for the edit of the note as it is typed, before something else is shown here; False if there is none."""
+        """Emit the edit of a note being typed before something else is shown; False if there is none."""
         note, boxes = self._note.text(), self._boxes
         different = self._note.isModified() and any(box.note != note for box in boxes)
         self._note.setModified(False)
@@ -289,7 +289,7 @@ class DetailsPanel(QWidget):
 
 
 class NoteField(QLineEdit):
-    """Tells when a key was pressed that is no letter of it: a command may follow, which may show another image."""
+    """Tells when a key was pressed that types nothing: a command may follow, which may show another image."""
 
     command_comes = Signal()
 
@@ -314,13 +314,13 @@ _MEANINGS = {
 
 
 _LABELS = 0.45
-"""The labels' share of the room for both lists, where the boxes have need of the rest."""
+"""The labels' share of the height of both lists if the boxes need the rest."""
 _FEWEST = 3
-"""Rows that the list of boxes always has room for: also for what it says where there is none."""
+"""Rows for which the list of boxes always has room, also for its message when it is empty."""
 
 
 class SidePanel(QSplitter):
-    """The three panels one above the other. Room that the boxes of the image don't need is the labels'."""
+    """The three panels above one another. Height that the image's boxes don't need goes to the labels."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Vertical, parent)
@@ -347,7 +347,7 @@ class SidePanel(QSplitter):
 
     @Slot()
     def share(self) -> None:
-        """Divide the room between the lists anew, unless a person has done it."""
+        """Divide the height between the lists again, unless the user has set it."""
         labels, boxes, rest = self.sizes()
         if self._is_by_hand or not labels + boxes:
             return
@@ -358,7 +358,7 @@ class SidePanel(QSplitter):
 
 
 def _wanted(panel: QWidget, view: RowsView, fewest: int) -> int:
-    """Pixels of height in which all rows of a panel's list are seen."""
+    """Height in pixels at which all rows of a panel's list are visible."""
     layout = panel.layout()
     assert layout is not None
     around = layout.minimumSize().height() - view.minimumSizeHint().height()

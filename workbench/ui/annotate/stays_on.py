@@ -1,4 +1,4 @@
-"""A switch whose key turns it on and never off: who presses W to draw draws, whether or not he was drawing."""
+"""A switch whose key only turns it on: whoever presses W wants to draw, whether or not drawing was on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction
 
 
 class StaysOn(QObject):
-    """For QActions; their buttons and menus switch both ways."""
+    """For QActions; their buttons and menus still switch both ways."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         return event.type() == QEvent.Type.Shortcut and isinstance(watched, QAction) and watched.isChecked()

@@ -1,4 +1,4 @@
-"""The line above the canvas: tools at the left, the image's name in the middle, zoom and Done at the right."""
+"""The line above the canvas: tools on the left, the image's name in the middle, zoom and Done on the right."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from workbench.ui.widgets.image_delegates import STATE_ICONS
 from workbench.ui.widgets.popups import Menu
 
 _TINT = 45
-"""Of 255: how much of the accent lies on a tool that is on."""
+"""Opacity, of 255, of the accent on a tool that is on."""
 _ROOMY = 860
-"""Widget pixels from which the size of the image stands beside its name."""
+"""Least width in widget pixels at which the image's size is shown beside its name."""
 _WORDY = 920
-"""Widget pixels from which the suggestions have their word, too."""
+"""Least width in widget pixels at which the button of suggestions shows its word."""
 _TIGHT = 620
-"""Widget pixels below which the buttons of the view give way: keys and the View menu have them too."""
+"""Width in widget pixels below which the view's buttons are hidden: keys and the View menu have them too."""
 
 
 class Strip(QFrame):
-    """Buttons of the page's actions; the page says what image is shown. `hidden` shows hidden labels again."""
+    """Buttons for the page's actions; the page says which image is shown. `hidden` shows hidden labels again."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Strip(QFrame):
             layout.addWidget(_wide_button(action))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Where there is little room, the name has it; the size is in the name's tooltip too."""
+        """If space is short, the name gets it; its tooltip has the size too."""
         self._about.setVisible(self.width() >= _ROOMY)
         is_tight, beside = self.width() < _TIGHT, Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         for view in (*self._views, self._zoom):
@@ -95,7 +95,7 @@ class Strip(QFrame):
         super().resizeEvent(event)
 
     def show_note(self, note: str) -> None:
-        """What a person should know of the file: a sign, with the words in its tooltip."""
+        """Show a sign for what users should know about the file, with the words in its tooltip."""
         self._note.setVisible(bool(note))
         self._note.setToolTip(note)
         self._note.setAccessibleDescription(note)
@@ -108,9 +108,9 @@ class Strip(QFrame):
         self.show_image(self._shown)
 
     def show_hidden(self, labels: int, names: str) -> None:
-        """How many labels are hidden, and which."""
+        """Show how many labels are hidden, and which."""
         self.hidden.setVisible(bool(labels))
-        self.hidden.setChecked(True)  # a click took that away
+        self.hidden.setChecked(True)  # a click has unchecked it
         self.hidden.setText(f"{labels}")
         self.hidden.setToolTip(f"{count(labels, 'label')} hidden: {names}. Click to see the boxes again")
         self.hidden.setAccessibleName(f"{count(labels, 'label')} hidden")
@@ -136,7 +136,7 @@ class Strip(QFrame):
 
 
 def _hidden_button() -> QToolButton:
-    """Marked as a tool that is on: what is not seen is easily forgotten."""
+    """Marked like a tool that is on: hidden boxes are easily forgotten."""
     button = _Tool(autoRaise=True)
     button.setCheckable(True)
     button.setObjectName("hidden-labels")
@@ -148,7 +148,7 @@ def _hidden_button() -> QToolButton:
 
 
 def _more_button(actions: Sequence[QAction], menus: Mapping[str, QMenu]) -> QToolButton:
-    """All of them in a menu, where there is no room for their buttons."""
+    """A menu of all of them, for when there is no room for their buttons."""
     button = QToolButton(autoRaise=True)
     button.setObjectName("button-more-views")
     button.setAccessibleName("Zoom and looks")
@@ -169,7 +169,7 @@ def _more_button(actions: Sequence[QAction], menus: Mapping[str, QMenu]) -> QToo
 
 
 def _wide_button(action: QAction) -> QPushButton:
-    """With the command's name; its tooltip follows the action's, whose key may change."""
+    """Shows the command's name; its tooltip follows the action's, whose key may change."""
     name = action.objectName().removeprefix("action-")
     button = QPushButton(name.capitalize())
     button.setObjectName(f"{name}-button")
@@ -183,7 +183,7 @@ def _wide_button(action: QAction) -> QPushButton:
 
 
 class _Tool(QToolButton):
-    """As QToolButton, but one that is on can't be overlooked. A style sheet would take away its words."""
+    """A QToolButton that stands out when it is on. A style sheet would remove its text."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -197,7 +197,7 @@ class _Tool(QToolButton):
 
 
 def _button(action: QAction, menu: QMenu | None = None) -> QToolButton:
-    """A menu opens beside an action that can be switched on, which also has words; else in its place."""
+    """With a menu, a checkable action gets text and the menu beside it; any other button just opens the menu."""
     button = _Tool(autoRaise=True)
     button.setDefaultAction(action)
     button.setObjectName(f"button-{action.objectName().removeprefix('action-')}")

@@ -1,4 +1,4 @@
-"""The menu of the strip that says how boxes look: names and sizes on them, coloured by label or by mark."""
+"""The strip's menu for how boxes look: names and sizes on them, colours by label or by mark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEPT = "label/boxes"
 
 
 class StyleMenu(Menu):
-    """`changed` with the BoxStyle; it is kept between starts."""
+    """Emits `changed` with the BoxStyle; it is kept between starts."""
 
     changed = Signal(object)
 
@@ -42,7 +42,7 @@ class StyleMenu(Menu):
         return action
 
     def _legend(self) -> QWidgetAction:
-        """Which colour says which mark."""
+        """Shows the colour of each mark."""
         words = QLabel(
             "<br>".join(f'<font color="{ink}">\N{BLACK SQUARE}</font> {mark}' for mark, ink in MARKS.items())
         )

@@ -1,6 +1,6 @@
-"""Suggestions of a trained network on the Label page: lines above the canvas, boxes on it, one key to take one or all.
+"""A trained network's suggestions on the Label page: lines above the canvas, boxes on it, a key to take one or all.
 
-The network is a run's, or that of a file which a person chooses.
+The network comes from a run, or from a file that the user chooses.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from workbench.ui.session import Session
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 
 USUAL = 30  # hundredths
-STEP = 5  # hundredths, of a key
-NAMED = 3  # labels that the project lacks, of those in an image
-LAST, OTHER = "last", "other"  # the file that was chosen last, and any
+STEP = 5  # hundredths per key press
+NAMED = 3  # how many missing labels of an image are named
+LAST, OTHER = "last", "other"  # the last chosen file, and any other
 MODELS = "models"
-"""The folder in a project's cache of what files of other programs became."""
+"""The folder in a project's cache for converted files of other programs."""
 WHOSE = "The network that suggests boxes: a run's, or one from a file."
 LEAST = """Lowest confidence of a suggestion. Up and Down on the picture change it, too.
 Several on one object? Lower the NMS overlap on the Inspect page and keep it as operating point."""
@@ -41,9 +41,9 @@ _KEPT = "label/suggest-confidence"
 
 
 class SuggestBar(QFrame):
-    """Hidden until `switch(True)`. It asks for the image that is shown.
+    """Hidden until `switch(True)`. It suggests boxes for the shown image.
 
-    `trained` when the button's training has ended and its network suggests from now on.
+    `trained`: a training started by the button has ended, and its network makes the suggestions now.
     """
 
     trained = Signal()
@@ -60,7 +60,7 @@ class SuggestBar(QFrame):
         self._list: Background | None = None
         self._runs: tuple[Listed, ...] = ()
         self._suggesting: Path | None = None  # the checkpoint in use
-        self._wanted: Path | None = None  # the one to choose when it is listed
+        self._wanted: Path | None = None  # the one to choose once it is listed
         self._is_learning = False  # whether the chosen run is being trained
         self._refused = ""  # why a chosen file can't be used
         self.taking = Taking(session, canvas, self)
@@ -104,7 +104,7 @@ class SuggestBar(QFrame):
             row.addWidget(widget)
         row.addWidget(self._words, 1)
         row.addWidget(self.all)
-        self.loop.row.insertWidget(1, self._labels)  # where there is more room
+        self.loop.row.insertWidget(1, self._labels)  # that line has more room
         rows = QVBoxLayout(self)
         rows.setContentsMargins(theme.GRID, 4, theme.GRID, 4)
         rows.setSpacing(4)
@@ -125,14 +125,14 @@ class SuggestBar(QFrame):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._list_runs()  # another operating point may have been kept on the Inspect page
+        self._list_runs()  # the operating point may have been changed on the Inspect page
 
     def hideEvent(self, event: QHideEvent) -> None:
         preferences.put(_KEPT, self._least.value())
         super().hideEvent(event)
 
     def close_down(self) -> None:
-        """The window goes: wait for what is being looked at."""
+        """The window closes: wait for work in progress."""
         for background in (self._back, self._list):
             if background is not None:
                 background.close()
@@ -140,7 +140,7 @@ class SuggestBar(QFrame):
         self._back = self._list = None
         self._files.close_down()
         self.loop.close_down()
-        close = getattr(self._finder, "close", None)  # a fake has none
+        close = getattr(self._finder, "close", None)  # fakes have none
         if close is not None:
             close()
 
@@ -175,7 +175,7 @@ class SuggestBar(QFrame):
             self._fill()
 
     def _fill(self) -> None:
-        """The choices: runs, files, and another file. What was chosen stays, or what was wanted is chosen now."""
+        """List runs, files, and another file. The choice stays, unless another was wanted and is listed now."""
         before = self._suggesting
         self._run.clear()
         for one in self._runs:
@@ -193,17 +193,17 @@ class SuggestBar(QFrame):
         if now != before:
             self._begin_with(now)
         was_learning, self._is_learning = self._is_learning, self._learns(now)
-        # What a person looks at stays while its network goes on learning, until there is no more to come.
+        # Suggestions on the screen stay while their network is still in training, until its last weights are there.
         if now != before or not self._canvas.ghosts or (was_learning and not self._is_learning):
             self._ask()
         else:
-            self._show()  # by what a person keeps now
+            self._show()  # with the labels' meanings as set now
 
     def _learns(self, checkpoint: Path | None) -> bool:
         return any(one.run.checkpoint == checkpoint and one.run.is_running for one in self._runs)
 
     def _begin_with(self, checkpoint: Path | None) -> None:
-        """Another network than before suggests: where a person keeps it, there the confidence begins."""
+        """If another network makes the suggestions now, start at the confidence that was kept for it."""
         self._suggesting = checkpoint
         chosen = next((one for one in self._runs if one.run.checkpoint == checkpoint), None)
         if chosen is not None and chosen.point is not None:
@@ -212,7 +212,7 @@ class SuggestBar(QFrame):
         image_queues.of(self._session).choose(checkpoint if chosen is not None else None)
 
     def _row_of(self, checkpoint: Path | None) -> int:
-        """-1 for none."""
+        """Its row, or -1."""
         rows = range(self._run.count())
         return next((row for row in rows if checkpoint is not None and self._run.itemData(row) == checkpoint), -1)
 
@@ -228,7 +228,7 @@ class SuggestBar(QFrame):
         if isinstance(chosen, Path):
             self._begin_with(chosen)
         elif document is not None:
-            self._run.setCurrentIndex(self._row_of(self._suggesting))  # until it has been read
+            self._run.setCurrentIndex(self._row_of(self._suggesting))  # until the file has been read
             if chosen == LAST and last is not None:
                 self._files.read(last, document.cache_folder / MODELS)
             else:
@@ -240,7 +240,7 @@ class SuggestBar(QFrame):
     def _file_came(self, file: object, result: object) -> None:
         if isinstance(result, WorkbenchError):
             self._refused = result.sentence
-            self._session.tell(result)  # there is little room here
+            self._session.tell(result)  # the bar is too short for it
             self._show()
         elif isinstance(result, Ready):
             self._wanted = result.model
@@ -248,7 +248,7 @@ class SuggestBar(QFrame):
 
     @Slot(object)
     def _trained(self, checkpoint: object) -> None:
-        """The button's training has ended: its network suggests, when its run is listed."""
+        """The button's training has ended: use its network once its run is listed."""
         if isinstance(checkpoint, Path):
             self._wanted = checkpoint
             self._list_runs()
@@ -257,12 +257,12 @@ class SuggestBar(QFrame):
     @Slot(object)
     def _edited(self, applied: object) -> None:
         if isinstance(applied, Applied) and applied.settings_changed:
-            self._show()  # what a person says of labels may be another
+            self._show()  # labels may have been given another meaning
 
-    # --- looking ---
+    # --- inference ---
 
     def show_image(self, image: int) -> None:
-        """This image is on the canvas, 0 for none, with its boxes as they are now: what is labelled isn't suggested."""
+        """This image (0: none) is on the canvas with its current boxes: what is labelled isn't suggested."""
         if image != self._image:
             self._image, self._answer = image, None
             self.taking.image = image
@@ -286,7 +286,7 @@ class SuggestBar(QFrame):
         self._back.ask([Ask(checkpoint, image.id, document.file(image), document.window())])
 
     def _look(self, ask: Ask) -> Found:
-        """In a thread: PyTorch and the plugins are loaded there."""
+        """Runs in a thread: PyTorch and the plugins are loaded here."""
         from workbench import plugins
 
         plugins.loaded()
@@ -304,7 +304,7 @@ class SuggestBar(QFrame):
 
     @property
     def _found(self) -> Found | None:
-        """What the chosen run sees in the image that is shown."""
+        """The chosen run's results for the shown image."""
         found = self._answer if isinstance(self._answer, Found) else None
         now = self._image, self._checkpoint
         return found if found is not None and (found.ask.image, found.ask.checkpoint) == now else None
@@ -321,7 +321,7 @@ class SuggestBar(QFrame):
         return self.taking.taken.others(self._image, some, boxes)
 
     def _strange(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The network's labels that the project lacks, and which of them are seen in this image."""
+        """The network's labels that the project lacks, and those of them that were found in this image."""
         document, found = self._session.document, self._found
         if document is None or found is None:
             return (), ()
@@ -371,7 +371,7 @@ class SuggestBar(QFrame):
         self._show()
 
     def push(self, steps: int) -> bool:
-        """Up (1) and Down (-1) on the picture; whether they mean anything."""
+        """Up (1) and Down (-1) on the canvas; returns whether they have a use now."""
         if self.isHidden():
             return False
         self._least.setValue(self._least.value() + steps * STEP)

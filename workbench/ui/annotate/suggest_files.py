@@ -1,4 +1,4 @@
-"""Trained networks from files that a person chooses to suggest boxes, made ready in the background."""
+"""Trained networks from files that the user chooses for suggestions, loaded in the background."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LAST = "label/suggest-file"
 
 
 def made_ready(wish: tuple[Path, Path]) -> Ready:
-    """In a thread: PyTorch and the plugins are loaded there."""
+    """Runs in a thread: PyTorch and the plugins are loaded here."""
     from workbench import plugins
 
     plugins.loaded()
@@ -25,7 +25,7 @@ def made_ready(wish: tuple[Path, Path]) -> Ready:
 
 
 class SuggestFiles(QObject):
-    """`came(file, Ready or WorkbenchError)` after `choose` or `read`. Those that came are in `ready`."""
+    """`came(file, Ready or WorkbenchError)` after `choose` or `read`. Loaded ones are in `ready`."""
 
     came = Signal(object, object)
 
@@ -37,7 +37,7 @@ class SuggestFiles(QObject):
         self.reading: Path | None = None
 
     def choose(self, cache: Path) -> bool:
-        """Ask a person for a file and read it; False if none was chosen. `cache`: where what it becomes is kept."""
+        """Ask for a file and read it; False if none was chosen. Its converted form is stored in `cache`."""
         chosen = chosen_file(self._owner, "A trained network", model_files.FILES)
         if chosen is not None:
             self.read(chosen, cache)
@@ -45,7 +45,7 @@ class SuggestFiles(QObject):
 
     @property
     def last(self) -> Path | None:
-        """The file that was chosen last, perhaps before the program was closed, if it is there and not read yet."""
+        """The file chosen last, perhaps before a restart, if it exists and is not read yet."""
         kept = Path(str(preferences.get(_LAST, "")))
         return kept if kept.name and kept.is_file() and all(one.source != kept for one in self.ready) else None
 
@@ -67,11 +67,11 @@ class SuggestFiles(QObject):
         self.came.emit(wish[0], result)
 
     def forget(self) -> None:
-        """Another project: what was made ready is in the first one's cache."""
+        """Another project is open: what was loaded is in the last one's cache."""
         self.ready, self.reading = [], None
 
     def close_down(self) -> None:
-        """The window goes: wait for what is being read."""
+        """The window closes: wait for the file being read."""
         if self._back is not None:
             self._back.close()
             self._back.deleteLater()

@@ -1,4 +1,4 @@
-"""A button for a network's labels that the project lacks: add them, or say which of the project's they are."""
+"""A button for a network's labels that the project lacks: add them, or match them to labels of the project."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from workbench.ui.session import Session
 from workbench.ui.widgets.popups import Menu
 
 SETTING = "suggest.labels"
-"""The project's setting of what a person has said: ids of labels by a network's names for them."""
-_NAMED = 3  # labels that a line of the menu names
-_LISTED = 12  # labels that have a menu of their own
-_NONE = ("N/A", "__background__")  # places in COCO's list without a meaning
+"""The project's setting that holds the user's matches: label ids by the network's names."""
+_NAMED = 3  # labels named in one line of the menu
+_LISTED = 12  # labels with a menu of their own
+_NONE = ("N/A", "__background__")  # meaningless entries of COCO's list
 
 
 def said(document: Document) -> Mapping[str, int]:
-    """What a person has said of a network's labels."""
+    """The user's matches for a network's labels."""
     kept = document.setting(SETTING)
     return {str(name): int(id) for name, id in kept.items()} if isinstance(kept, dict) else {}
 
 
 def meanings(document: Document) -> Mapping[str, int]:
-    """That, and what the project's labels were called before they were renamed or merged."""
+    """`said`, plus the former names of labels that were renamed or merged."""
     return {**former_names(document), **said(document)}
 
 
 class SuggestLabels(QPushButton):
-    """Hidden while the project has all labels of the network. `show_labels` says which it lacks."""
+    """Hidden while the project has all of the network's labels. `show_labels` sets those it lacks."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class SuggestLabels(QPushButton):
         self.hide()
 
     def show_labels(self, missing: tuple[str, ...], seen: tuple[str, ...]) -> None:
-        """Those of the network that the project lacks, and which of these it sees in this image."""
+        """`missing` are the network's labels that the project lacks, `seen` those of them found in this image."""
         self._missing = tuple(dict.fromkeys(name for name in missing if name.strip() and name not in _NONE))
         self._seen = tuple(name for name in seen if name in self._missing)
         document = self._session.document
@@ -66,7 +66,7 @@ class SuggestLabels(QPushButton):
 
     @Slot()
     def fill(self) -> None:
-        """Build the menu anew."""
+        """Rebuild the menu."""
         menu = self.menu()
         menu.clear()
         if self._seen:
@@ -96,11 +96,11 @@ class SuggestLabels(QPushButton):
             action.triggered.connect(lambda _=False, id=label.id: self.means(name, id))
 
     def add(self, names: tuple[str, ...]) -> None:
-        """To the project, as one step that can be undone."""
+        """Add them to the project, as one step that can be undone."""
         self._session.do(AddLabels(tuple(Label(0, name) for name in names)))
 
     def means(self, name: str, label: int) -> None:
-        """The network's label `name` is the project's `label`; kept with the project, can be undone."""
+        """Match the network's label `name` to the project's `label`; saved in the project, can be undone."""
         document = self._session.document
         if document is not None:
             self._session.do(ChangeSetting(SETTING, {**said(document), name: label}))

@@ -1,4 +1,4 @@
-"""The runs whose networks can suggest boxes, as they are on disk."""
+"""The runs on disk whose networks can suggest boxes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from workbench.training.runs import RunInfo
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A run, and the operating point at which a person keeps it, if one does."""
+    """A run, and its operating point if one has been kept."""
 
     run: RunInfo
     point: OperatingPoint | None
 
 
 def listed(folder: Path) -> tuple[Listed, ...]:
-    """The runs with weights in a project's folder of runs, the newest first. In a thread."""
+    """The runs with weights in a project's runs folder, newest first. Runs in a thread."""
     found = ((run, run.checkpoint) for run in runs.runs(folder))
     return tuple(Listed(run, _point(checkpoint)) for run, checkpoint in found if checkpoint is not None)
 

@@ -1,5 +1,5 @@
-"""Which suggestions a person has answered: those taken do not come back while their box is there, however that was
-corrected; those refused never, also where the next network puts them a little elsewhere.
+"""Which suggestions the user has answered: a taken one does not come back while its box exists, however
+that was corrected; a refused one never does, even if the next network places it slightly differently.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from workbench.inference.suggest import Suggestion
 
 SAME = 0.5
-"""Overlap from which another suggestion is the refused one again."""
+"""IoU from which another suggestion counts as the refused one."""
 
 
 class Taken:
-    """Of the open project, as long as the window lives; the network may be another by then."""
+    """For the open project, as long as the window lives, also when another network makes the suggestions."""
 
     def __init__(self) -> None:
-        self._boxes: dict[tuple[int, XYXY, int], int] = {}  # image, where it was suggested, label: the box
+        self._boxes: dict[tuple[int, XYXY, int], int] = {}  # (image, suggested place, label): the box
         self._refused: dict[tuple[int, int], list[XYXY]] = {}  # by image and label
 
     def keep(self, taken: Sequence[Suggestion], boxes: Sequence[Box]) -> None:
-        """These became these boxes, one each."""
+        """Remember which box each of these became."""
         for one, box in zip(taken, boxes, strict=True):
             self._boxes[box.image, one.xyxy, one.label] = box.id
 
     def refuse(self, image: int, one: Suggestion) -> None:
-        """Nor any that overlaps it by half."""
+        """Refuse this one and all that overlap it by half."""
         self._refused.setdefault((image, one.label), []).append(one.xyxy)
 
     def want_again(self, image: int, one: Suggestion) -> None:
-        """Take one `refuse` back."""
+        """Undo one `refuse`."""
         self._refused[image, one.label].remove(one.xyxy)
 
     def _is_refused(self, image: int, one: Suggestion) -> bool:
@@ -44,7 +44,7 @@ class Taken:
         return bool(refused) and bool((iou(np.array([one.xyxy]), np.array(refused)) >= SAME).any())
 
     def others(self, image: int, suggested: Sequence[Suggestion], boxes: Sequence[Box]) -> tuple[Suggestion, ...]:
-        """Those of an image that were not taken, or whose box is not among the image's `boxes` any more."""
+        """Those of an image that were not taken, or whose box is no longer in `boxes`."""
         there = {box.id for box in boxes}
         return tuple(
             one

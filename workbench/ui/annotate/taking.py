@@ -1,4 +1,4 @@
-"""Taking suggestions on the Label page: one or all, with another label, dragged into shape; or refusing one."""
+"""Taking suggestions on the Label page: one or all, with another label, or reshaped by a drag; or refusing one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from workbench.ui.session import Session
 
 
 class Taking(QObject):
-    """Of the canvas's suggestions for `image`, which its owner sets; what was answered is in `taken`."""
+    """Acts on the canvas's suggestions for `image`, which its owner sets; answers are kept in `taken`."""
 
-    answered = Signal()  # there are fewer now
+    answered = Signal()  # fewer are left now
 
     def __init__(self, session: Session, canvas: Canvas, parent: QObject) -> None:
         super().__init__(parent)
@@ -30,29 +30,29 @@ class Taking(QObject):
 
     @Slot()
     def take_marked(self) -> None:
-        """Enter."""
+        """Enter: take the marked one."""
         one = ghosts.marked(self._canvas)
         if one is not None:
             self._take((one,))
 
     @Slot()
     def take_all(self) -> None:
-        """Shift+Enter."""
+        """Shift+Enter: take all."""
         self._take(tuple(self._canvas.ghosts))
 
     def take_as(self, label: int) -> None:
-        """A number key: what is pointed at, with this label. Not while the key is for a selected or the next box."""
+        """A number key: take the one under the pointer with this label, unless the key is for a selected or new box."""
         one = ghosts.pointed(self._canvas)
         if one is not None and not self._canvas.selected and not self._canvas.is_drawing:
             self._draw((one,), (Box(0, self.image, label, one.xyxy),))
 
     @Slot(object, object)
     def take_corrected(self, one: Suggestion, xyxy: XYXY) -> None:
-        """Dragged by a corner or side. It isn't selected: a number key then means the next suggestion."""
+        """Take one dragged by a corner or side. It isn't selected, so that a number key is for the next suggestion."""
         self._draw((one,), (Box(0, self.image, one.label, xyxy),))
 
     def refuse_marked(self) -> bool:
-        """Delete: the marked one is not suggested again. False where a box is selected, or none is marked."""
+        """Delete: never suggest the marked one again. False if a box is selected, or none is marked."""
         one = ghosts.marked(self._canvas)
         if one is None or self._canvas.selected or self._canvas.hidden:
             return False
@@ -77,7 +77,7 @@ class Taking(QObject):
         self._refuse(image, one)
 
     def _go_to(self, image: int, words: str) -> None:
-        """Undo and redo are seen where they happen; another image than was shown is named."""
+        """Show the image where undo or redo acts; if it was not the shown one, name it."""
         if image != self._session.image_id and self._session.document is not None:
             name = self._session.document.image(image).name
             self._session.inform(f"{words}: Refuse suggestion ({short(name)}).")
@@ -85,16 +85,16 @@ class Taking(QObject):
 
     @Slot()
     def _turn_to_suggestions(self) -> None:
-        """Keys are no longer for the box that was just drawn."""
+        """Stop keys from acting on the box just drawn."""
         self._canvas.select(self._canvas.selected)
 
     def _take(self, some: tuple[Suggestion, ...]) -> None:
         self._draw(some, tuple(Box(0, self.image, one.label, one.xyxy) for one in some))
 
     def _draw(self, some: tuple[Suggestion, ...], boxes: tuple[Box, ...]) -> None:
-        """Make these boxes of these suggestions, one each."""
-        if some and self.image and not self._canvas.hidden:  # nobody takes what can't be seen
+        """Turn these suggestions into these boxes, one each."""
+        if some and self.image and not self._canvas.hidden:  # nobody takes what is invisible
             drawn = self._session.draw(boxes)
             if drawn is not None:
                 self.taken.keep(some, drawn.added_boxes)
-                self.answered.emit()  # when the edit was shown, those of another label or place were suggested still
+                self.answered.emit()  # the edit was shown with those of a changed label or place still there
