@@ -127,7 +127,8 @@ class BoxCommands(QObject):
     def fill_between(self) -> None:
         """Interpolate boxes between this image and the last earlier image that has boxes.
 
-        Earlier means in the same folder by name, whatever the list shows. In this image the selected or all boxes count.
+        Earlier means in the same folder by name, whatever the list shows. In this image the selected or all boxes
+        count.
         Done images go back to in work: nobody has looked at their new boxes.
         """
         document, canvas, shown = self._session.document, self._canvas, self._session.image
