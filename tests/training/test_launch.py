@@ -146,3 +146,37 @@ def test_processes_that_do_not_stop_are_killed_with_all_that_they_started(
     child.stdout.close()
     assert (tmp_path / together.STOP).exists()
     assert not list(_alive(both, until=time.monotonic() + 10))
+
+
+TABLE = """[rank0]: RuntimeError: Connection closed by peer
+[rank1]: Traceback (most recent call last):
+[rank1]:     raise ValueError("an Error: within")
+[rank1]: torch.AcceleratorError: CUDA error: unspecified launch failure
+[1]:
+  rank      : 0 (local_rank: 0)
+  exitcode  : -15 (pid: 12550)  (SIGTERM)
+-------------------------------------------------------
+Root Cause (first observed failure):
+[0]:
+  time      : 2026-11-29_11:27:38
+  rank      : 1 (local_rank: 1)
+  exitcode  : {} (pid: 12551)
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (TABLE.format(1), "Process 1 failed: torch.AcceleratorError: CUDA error: unspecified launch failure."),
+        (TABLE.format(-9), "Process 1 was killed, as systems do where memory runs out. Resume the run, in fewer"),
+        (TABLE.format(1).replace("[rank1]", "[rank2]"), ""),
+        ("[rank1]: ValueError: but nothing of torchrun's", ""),
+        (
+            "Traceback ...\nRuntimeError: use_libuv was requested but PyTorch was built without libuv",
+            "The processes could not be started: RuntimeError: use_libuv was requested but PyTorch was built without",
+        ),
+    ],
+)
+def test_which_process_failed_first_and_how_is_told_by_what_torchrun_says(said: str, why: str) -> None:
+    found = launch.ended_by(said)
+    assert found.startswith(why) if why else not found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -28,6 +29,9 @@ LOG = "processes.log"  # what the processes say besides events
 LOOK_EVERY = 0.1  # seconds between two looks at what is asked for
 _TAIL = 1 << 15  # bytes of it that are looked at
 PATIENCE = 120.0  # seconds for an orderly end, which writes a checkpoint
+_FIRST = "Root Cause"  # the last part of what torchrun says: which process failed first, and how
+_KILLED = -9  # exit code, of SIGKILL
+_ERROR = r"[\w.]*(?:Error|Exception)\b.*"  # the line of a traceback that says what it was
 
 
 def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
@@ -48,7 +52,8 @@ def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
         if not launcher.held:
             raise WorkbenchError(launcher.why(f"the run {folder.name}"))
         with open(folder / LOG, "ab") as log:
-            yield from _passed_on(_started(folder, processes, request.resume, log), folder, control)
+            before = log.tell()
+            yield from _passed_on(_started(folder, processes, request.resume, log), folder, control, before)
     except _Refused:
         if not request.resume:  # nothing began, so nothing is to be kept
             for name in (runs.RECIPE, record.DATA, runs.ABOUT, LOG):
@@ -75,7 +80,8 @@ def _started(folder: Path, processes: int, resume: bool, log: IO[bytes]) -> subp
     )
 
 
-def _passed_on(child: subprocess.Popen[bytes], folder: Path, control: Control) -> Iterator[Event]:
+def _passed_on(child: subprocess.Popen[bytes], folder: Path, control: Control, before: int) -> Iterator[Event]:
+    """`before`: bytes that the log held already."""
     lines: queue.Queue[bytes | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(child, lines), name="processes")
     reader.start()
@@ -97,9 +103,9 @@ def _passed_on(child: subprocess.Popen[bytes], folder: Path, control: Control) -
             " process, or under Linux (WSL)."
         )
     if not isinstance(last, Finished | Failed):
-        yield Failed(
-            f"The processes ended unexpectedly, with code {child.returncode}. See their output: {folder / LOG}"
-        )
+        said = (folder / LOG).read_bytes()[before:].decode("utf-8", "replace")
+        why = ended_by(said) or f"The processes ended unexpectedly, with code {child.returncode}."
+        yield Failed(f"{why} See their output: {folder / LOG}")
 
 
 def _lacks_libuv(folder: Path) -> bool:
@@ -107,6 +113,28 @@ def _lacks_libuv(folder: Path) -> bool:
     with contextlib.suppress(OSError):
         return b"without libuv support" in (folder / LOG).read_bytes()[-_TAIL:]
     return False
+
+
+def ended_by(said: str) -> str:
+    """What torchrun says about the process that failed first, or about its own failure, in sentences; "" if nothing."""
+    if _FIRST not in said:
+        errors = re.findall(rf"^{_ERROR}$", said, re.MULTILINE)
+        return f"The processes could not be started: {_short(errors[-1])}" if errors else ""
+    first = said.rpartition(_FIRST)[2]
+    rank, code = (re.search(rf"{name}\s*: (-?\d+)", first) for name in ("rank", "exitcode"))
+    if rank is None or code is None:
+        return ""
+    if int(code[1]) == _KILLED:
+        return (
+            f"Process {rank[1]} was killed, as systems do where memory runs out. Resume the run, in fewer processes if"
+            " it happens again."
+        )
+    errors = re.findall(rf"^\[rank{rank[1]}\]: ({_ERROR})$", said, re.MULTILINE)
+    return f"Process {rank[1]} failed: {_short(errors[-1])}" if errors else ""
+
+
+def _short(error: str) -> str:
+    return f"{error[:200].rstrip('.')}."
 
 
 def _heard(lines: queue.Queue[bytes | None], folder: Path, control: Control) -> Iterator[Event]:
