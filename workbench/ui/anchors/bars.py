@@ -1,4 +1,4 @@
-"""The histograms beside the plot of box sizes, and the points in it."""
+"""The histograms beside the plot of box sizes, and the points in the plot."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from workbench.ui.anchors.cloud import Cloud
 from workbench.ui.widgets.plot import Plot
 
 BAR_ROOM = 48  # px
-SIZE = 5  # px of a point
-ROUND = 4_000  # points from which they are square, which paints four times as fast
+SIZE = 5  # px, a point's size
+ROUND = 4_000  # from this many points on they are square, which paints four times as fast
 
 Colours = NDArray[np.uint8]
 
 
 class Points(pg.GraphicsObject):  # type: ignore[misc]
-    """Up to some ten thousand points, a colour for each group of them: painted as one polygon a group."""
+    """Up to some ten thousand points in groups of one colour each; every group is painted as one polygon."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Points(pg.GraphicsObject):  # type: ignore[misc]
         return self._area
 
     def paint(self, painter: QPainter, _option: QStyleOptionGraphicsItem, _widget: QWidget | None = None) -> None:
-        """In pixels: Qt strokes a point as a line of 1/63 of a unit, which is many pixels where units are large."""
+        """In pixels: Qt strokes a point as a line 1/63 unit long, which is many pixels when units are large."""
         to_px = painter.worldTransform()
         painter.save()
         painter.setWorldTransform(QTransform())
@@ -56,12 +56,12 @@ class Points(pg.GraphicsObject):  # type: ignore[misc]
             pen.setCapStyle(self._cap)
             painter.setPen(pen)
             across, down = to_px.m11() * x + to_px.dx(), to_px.m22() * y + to_px.dy()
-            painter.drawPointsNp(across, down)  # type: ignore[arg-type]  # arrays are what it is for
+            painter.drawPointsNp(across, down)  # type: ignore[arg-type]  # it takes arrays
         painter.restore()
 
 
 class Bars(pg.PlotWidget):  # type: ignore[misc]
-    """The histogram beside an axis of the plot, whose range it follows: 0 above it, 1 at its right."""
+    """The histogram along one axis of the plot, whose range it follows: 0 above the plot, 1 to its right."""
 
     def __init__(self, of: Plot, axis: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,7 +73,7 @@ class Bars(pg.PlotWidget):  # type: ignore[misc]
         self.setMouseEnabled(False, False)
         (self.setXLink if axis == 0 else self.setYLink)(of)
         (self.setFixedHeight if axis == 0 else self.setFixedWidth)(BAR_ROOM)
-        if axis == 0:  # as wide at the left as the plot's own axis, so that bars stand above their boxes
+        if axis == 0:  # leaves the width of the plot's left axis, so that bars line up with their boxes
             self.getPlotItem().getAxis("left").setStyle(showValues=False, tickLength=0)
             of.getPlotItem().getAxis("left").geometryChanged.connect(lambda: self._align(of))
         self.setAccessibleName("Boxes by width" if axis == 0 else "Boxes by height")

@@ -1,4 +1,4 @@
-"""What a person does with anchors: drag, type, look at other sets, take that back, keep sets, hand them to training."""
+"""What users do with anchors: drag, type, look at other sets, undo that, keep sets, use them for training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOVED = "Moved by hand"
 
 @dataclass(frozen=True, slots=True)
 class _Edited:
-    """What a person moved last, to be looked at again; in the order of its table, unlike the set."""
+    """The anchors last moved by hand, to be viewed again; in the order of the table, unlike a set's."""
 
     shown: Shown
     choices: Choices
@@ -35,14 +35,14 @@ class _Edited:
         return as_set(self.shown.step, self.choices, self.shown.source)
 
     def at(self, px: int) -> NDArray[np.float64]:
-        """Its centres for another input side."""
+        """The same anchors for another input side."""
         return self.shown.step.centres * (px / self.choices.px)
 
 
 class ByHand(QObject):
-    """`wanted(Shown, fit)`: this is to be on the page; `fit`: with all anchors in sight. `settled`: a change has ended.
+    """`wanted(Shown, fit)`: show this on the page; `fit`: with all anchors in view. `settled`: a change is complete.
 
-    It is told by `know` what is on the page. `said(words)`: what came of a deed.
+    `know` tells it what the page shows. `said(words)`: the outcome of an action.
     """
 
     wanted = Signal(object, bool)
@@ -74,28 +74,28 @@ class ByHand(QObject):
         panel.published_asked.connect(self._use_published)
 
     def know(self, shown: Shown, choices: Choices, source: str, pool: Pool | None) -> None:
-        """What is on the page now, where that comes from, and what anchors are judged by."""
+        """What the page shows now, its provenance, and what anchors are judged by."""
         self._shown, self._choices, self._source, self._pool = shown, choices, source, pool
 
     def forget(self) -> None:
-        """Another project, or no boxes."""
+        """Another project is open, or it has no boxes."""
         self._edited = None
         self.forget_shown()
 
     def forget_shown(self) -> None:
-        """Others are computed: there is nothing to take back, but what was moved can be compared with them."""
+        """Others are being computed: nothing can be undone, but the moved anchors can still be compared with them."""
         self._shown = self._dragged_from = self._pool = None
         self.history.forget()
 
     def forget_moves(self) -> None:
-        """The film goes on: there is nothing to take back, but what was moved can be looked at again."""
+        """The film goes on: nothing can be undone, but the moved anchors can still be viewed."""
         self.history.forget()
 
     # --- moving anchors ---
 
     @Slot(int, float, float)
     def _drag(self, number: int, width: float, height: float) -> None:
-        """Everything that depends on it is said anew, at each move."""
+        """Everything that depends on the anchor is updated at each move."""
         before = self._shown
         if self._move(number, width, height) and self._dragged_from is None:
             self._dragged_from = before
@@ -133,7 +133,7 @@ class ByHand(QObject):
 
     @Slot(object)
     def _bring_back(self, shown: Shown) -> None:
-        """Judged by the boxes that there are now."""
+        """Show it again, judged by the current boxes."""
         if self._pool is None:
             return
         self.wanted.emit(self._judged(shown.step.centres, shown.source, shown.hand), True)
@@ -152,7 +152,7 @@ class ByHand(QObject):
         else:
             after = self._judged(np.array(entry.sizes), entry.source, f"{entry.name[:1].upper()}{entry.name[1:]}")
         if np.array_equal(after.step.centres, before.step.centres):
-            return  # a double click says it twice, and there is nothing to undo
+            return  # the second signal of a double click: there is nothing to undo
         self.wanted.emit(after, True)
         self.history.moved(f"Look at {entry.name}", before, after)
         self.settled.emit()
@@ -160,7 +160,7 @@ class ByHand(QObject):
     # --- sets ---
 
     def show_sets(self, fit: AnchorSet | None, choices: Choices, pool: Pool | None) -> None:
-        """`fit`: the end of the film, if it has one."""
+        """`fit`: the film's last step, if there is one."""
         document = self._session.document
         if document is None:
             return
@@ -178,7 +178,7 @@ class ByHand(QObject):
 
     @Slot()
     def use(self) -> None:
-        """Trainings take what is shown from now on."""
+        """Use the shown anchors for training from now on."""
         chosen = self._as_set()
         if chosen is not None:
             self._session.do(edits.ChangeSetting("anchors", chosen.to_setting()))

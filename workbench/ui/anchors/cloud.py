@@ -1,6 +1,6 @@
-"""The boxes' sizes ready to be painted: as points while they are few, as a density when they are many. No Qt.
+"""The boxes' sizes prepared for painting: as points if they are few, as a density if they are many. No Qt.
 
-n boxes, B bins of an axis. Places are where a size lies in the plot: pixels, or their decimal logarithms.
+n boxes, B bins per axis. Places are sizes in the plot's coordinates: pixels, or their decimal logarithms.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 POINTS = 20_000
-"""Boxes above which a density is painted: points would lie on each other, and paint slower than the screen renews."""
+"""Boxes above which a density is painted: points would overlap, and take longer to paint than a screen refresh."""
 BINS = 256
-_BARS = 96  # of a histogram beside an axis
-_ROOM = 0.06  # of the range, beyond the outermost boxes
-_LEAST_LOG = 0.15  # of a logarithm: where all boxes are of one size there is still an axis with ticks
+_BARS = 96  # of each histogram
+_ROOM = 0.06  # share of the range added beyond the outermost boxes
+_LEAST_LOG = 0.15  # of a decimal logarithm: if all boxes have one size, the axis still has ticks
 _FAINT = 0.25  # opacity of a bin with a single box
 
 Doubles = NDArray[np.float64]
@@ -23,10 +23,10 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
-    """Sizes (n, 2) as they are painted. `groups` are (n,) numbers of the label or split by name of the colouring.
+    """Sizes (n, 2) as they are painted. `groups` has, for each colouring, the (n,) numbers of the labels or splits.
 
-    Where `cells` is None every box is a point; else cells (m,) are the bins (row * BINS + column) that have boxes, with
-    `counts` (m,) and `middles` (m, 2), the mean size in each.
+    If `cells` is None every box is a point; else cells (m,) are the bins (row * BINS + column) that contain boxes, with
+    their `counts` (m,) and `middles` (m, 2), the mean size in each.
     """
 
     places: Doubles  # (n, 2)
@@ -36,7 +36,7 @@ class Cloud:
     cells: NDArray[np.int64] | None
     counts: Doubles
     middles: Doubles
-    majorities: dict[str, NDArray[np.int64]]  # by colouring: (m,) the group of most boxes in each cell
+    majorities: dict[str, NDArray[np.int64]]  # by colouring: (m,) the most frequent group in each cell
     bars: tuple[Doubles, Doubles]  # (_BARS,) boxes by width, by height
 
     def __len__(self) -> int:
@@ -44,11 +44,11 @@ class Cloud:
 
     @property
     def edges(self) -> tuple[Doubles, Doubles]:
-        """(_BARS + 1,) of the bars, by axis."""
+        """(_BARS + 1,) the bars' edges for each axis."""
         return tuple(np.linspace(self.low[axis], self.high[axis], _BARS + 1) for axis in (0, 1))  # type: ignore[return-value]
 
     def picture(self, colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(BINS, BINS, 4) RGBA of the cells in these colours (m, 3): the more boxes, the less transparent."""
+        """(BINS, BINS, 4) RGBA of the cells in these colours (m, 3): the more boxes, the more opaque."""
         assert self.cells is not None
         image = np.zeros((BINS * BINS, 4), np.uint8)
         strength = np.log1p(self._smooth())
@@ -58,9 +58,9 @@ class Cloud:
         return image.reshape(BINS, BINS, 4)
 
     def _smooth(self) -> Doubles:
-        """(m,) counts, each with some of its neighbours'.
+        """(m,) counts, smoothed with their neighbours'.
 
-        Sides are whole pixels of the original, of which now two and now three fall into a bin: that drew stripes.
+        Sides are whole pixels of the original, so a bin gets now two of them and now three, which showed as stripes.
         """
         flat = np.zeros(BINS * BINS)
         flat[self.cells] = self.counts
@@ -72,7 +72,7 @@ class Cloud:
         return smooth
 
     def nearest(self, place: tuple[float, float], unit: tuple[float, float]) -> tuple[int, float]:
-        """The box nearest to a place, and how far it is, in units (say, those of a screen pixel); -1 without boxes."""
+        """The box nearest to a place, and its distance in units (of a screen pixel, say); -1 without boxes."""
         if not len(self):
             return -1, np.inf
         apart = (((self.places - place) / unit) ** 2).sum(axis=1)
@@ -85,7 +85,7 @@ class Cloud:
 
 
 def cloud(sizes: Doubles, groups: dict[str, NDArray[np.int64]], log: bool) -> Cloud:
-    """A tenth of a second for a million boxes. Of axes that are logarithmic, sizes must be above 0."""
+    """Takes a tenth of a second for a million boxes. On logarithmic axes, sizes must be above 0."""
     places = np.log10(sizes) if log else np.asarray(sizes, np.float64)
     low, high = _area(places, log)
     shares = (places - low) / (high - low)
@@ -110,16 +110,16 @@ def _area(places: Doubles, log: bool) -> tuple[Doubles, Doubles]:
         return np.zeros(2), np.ones(2)
     low, high = places.min(axis=0), places.max(axis=0)
     if not log:
-        low = np.zeros(2)  # where sizes begin
+        low = np.zeros(2)  # sizes start at 0
     room = np.maximum((high - low) * _ROOM, _LEAST_LOG if log else 1e-3)
     return (low - room if log else low), high + room
 
 
 def _majority(flat: NDArray[np.int64], group: NDArray[np.int64], cells: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(m,) the group that most boxes of each cell have."""
+    """(m,) the most frequent group in each cell."""
     kinds = int(group.max(initial=0)) + 1
     best, most = np.zeros(len(cells), np.int64), np.zeros(len(cells))
-    for kind in range(kinds):  # one after the other: 65,536 cells times 1,000 labels would be half a gigabyte
+    for kind in range(kinds):  # one at a time: 65,536 cells times 1,000 labels would be half a gigabyte
         counts = np.bincount(flat[group == kind], minlength=BINS * BINS)[cells]
         wins = counts > most
         best[wins], most[wins] = kind, counts[wins]

@@ -1,4 +1,4 @@
-"""What the colours of the points mean, and the rings: names beside squares, in a corner of the plot."""
+"""The key to the points' colours and the rings: names beside squares, in a corner of the plot."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from workbench.ui import theme
 from workbench.ui.widgets.legend import cut
 
 MOST = 12
-"""Names; the list beside the plot has them all."""
+"""Names shown at most; the list beside the plot has them all."""
 EDGE = 8  # px from the plot's sides
 
 
 class ColourKey(QLabel):
-    """Lies over its plot's upper right corner; the mouse goes through it."""
+    """Lies over its plot's upper right corner and lets the mouse through."""
 
     def __init__(self, plot: pg.PlotWidget) -> None:
         super().__init__(plot, textFormat=Qt.TextFormat.RichText)
@@ -32,13 +32,13 @@ class ColourKey(QLabel):
         self.hide()
 
     def show_colours(self, colours: Sequence[tuple[str, str]]) -> None:
-        """(name, colour) each; hidden without any."""
+        """(name, colour) each; hidden if there are none."""
         if tuple(colours) != self._colours:
             self._colours = tuple(colours)
             self._say()
 
     def show_ring(self, words: str) -> None:
-        """What the rings mean, "" where there are none."""
+        """What the rings mean, or "" if there are none."""
         if words != self._ring:
             self._ring = words
             self._say()
@@ -58,7 +58,7 @@ class ColourKey(QLabel):
     def _place(self, *_: object) -> None:
         plot = self.parentWidget()
         assert isinstance(plot, pg.PlotWidget)
-        if plot.getPlotItem() is None:  # it is closed, and on its way out
+        if plot.getPlotItem() is None:  # closed, and about to be deleted
             return
         field = plot.getPlotItem().vb.sceneBoundingRect()
         self.adjustSize()

@@ -1,4 +1,4 @@
-"""The choices of the anchors page: how many, for what input, of which boxes, and how the film is played."""
+"""The choices on the anchors page: how many, for which input, from which boxes, and how the film is played."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_STARTS = 300
 
 
 class ChoicesForm(QWidget):
-    """`changed` after any of them was changed by a person."""
+    """`changed` after the user has changed any of them."""
 
     changed = Signal()
 
@@ -103,7 +103,7 @@ class ChoicesForm(QWidget):
         self.resize_how.setCurrentIndex(self.resize_how.findData(how))
 
     def begin_with(self, used: AnchorSet | None) -> None:
-        """As many, and for the same input side, as a project uses already; nothing is emitted."""
+        """Start with the number and input side that the project already uses, without emitting a signal."""
         if used is not None:
             for spin, value in ((self.k, len(used.sizes)), (self.px, used.input_px)):
                 with QSignalBlocker(spin):
@@ -156,7 +156,7 @@ class PlaybackBar(QWidget):
 
     @property
     def word(self) -> str:
-        """What the button says."""
+        """The button's text."""
         return "Replay" if self._playback.over else "Pause" if self._playback.playing else "Play"
 
     @Slot()
@@ -178,7 +178,7 @@ def _spin(name: str, low: int, high: int, value: int, help: str) -> QSpinBox:
 
 
 def combo_of(name: str, entries: dict[str, str], help: str) -> QComboBox:
-    """`entries`: what is shown, by its data."""
+    """`entries`: the shown text by item data."""
     combo = Combo()
     combo.setObjectName(name)
     combo.setToolTip(help)

@@ -1,7 +1,7 @@
-"""What a set of anchors means for each label and for each output level of a detector, worked out behind the window.
+"""What a set of anchors means for each label and each output level of a detector, computed in the background.
 
-Every box counts once: where augmentation gives it several sizes, by their mean for its label, and at the middle one of
-them for its scale. m = boxes.
+Every box counts once: if augmentation gives it several sizes, its label gets their mean, and its scale is found from
+the middle one. m = boxes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from workbench.ui.anchors.work import Boxes, Chosen
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wish:
-    """`need` is of as many anchors as `centres` has; `own`: of a detector that takes none. `resize`: as chosen on the
-    page; `counted`: of the boxes, where that is the detector's own way.
+    """`need` is for as many anchors as `centres` has; `own` is for a detector without anchors. `resize`: the page's
+    choice; `counted`: the boxes' way, if it is the detector's own.
     """
 
     boxes: Boxes
@@ -37,7 +37,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OfLabel:
-    """Of one label: its boxes, their mean IoU with their best anchors, the worst, and those below one half."""
+    """One label's boxes, their mean IoU with their best anchors, the worst one, and those below one half."""
 
     number: int
     boxes: Chosen
@@ -49,7 +49,7 @@ class OfLabel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OfLevel:
-    """`anchors` of the project, or the detector's own boxes; () of points."""
+    """`anchors`: the project's, or the detector's own default boxes; () for points."""
 
     stride: int
     anchors: tuple[tuple[float, float], ...]
@@ -59,7 +59,7 @@ class OfLevel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sentence:
-    """`link`: the part of the text that shows `chosen`, or that has the boxes resized in the way `resize`."""
+    """`link`: the part of the text that shows `chosen`, or that resizes images in the way `resize`."""
 
     text: str
     is_warning: bool = False
@@ -76,7 +76,7 @@ class Details:
 
 
 def details(wish: Wish) -> Details:
-    """Some tenths of a second for a million boxes."""
+    """Takes some tenths of a second for a million boxes."""
     levels, sentences = _levels(wish)
     other = _other_resize(wish)
     told = (*sentences, *other) if wish.counted else (*other, *sentences)
@@ -151,7 +151,7 @@ def _by_anchors(
     told += _sharing(boxes, rows, anchors.assign(sizes, centres), level_of, found, need.adds_up)
     if not told:
         told.append(Sentence("Every scale has boxes, and no two want the same anchor of the same cell."))
-    found = tuple(sorted(found, key=lambda one: one.stride))  # the finest first, whatever the detector's order is
+    found = tuple(sorted(found, key=lambda one: one.stride))  # finest first, whatever the detector's order
     if need.count != need.published:
         dealt = ", shared out among its scales as above" if len(need.levels) > 1 else ""
         told.append(Sentence(f"{anchor_words.other_number(need.title, need.published, need.count)}{dealt}."))
@@ -191,7 +191,7 @@ def _sharing(
     boxes: Boxes, rows: NDArray[np.int64], nearest: NDArray[np.int64], level_of: NDArray[np.int64],
     levels: tuple[OfLevel, ...], adds_up: bool,
 ) -> list[Sentence]:  # fmt: skip
-    """Boxes whose cell and anchor is another's, too."""
+    """Boxes that share their cell and anchor with another box."""
     lost, meeting = 0, []
     for place, level in enumerate(levels):
         its = np.flatnonzero(level_of == place)
@@ -211,7 +211,7 @@ def _sharing(
 
 
 def _linked(number: int, text: str, boxes: Boxes, rows: NDArray[np.int64], which: str) -> Sentence:
-    """`number`: of the boxes that the sentence is about; `rows` are those that the link shows."""
+    """`number`: how many boxes the sentence is about; `rows`: those that the link shows."""
     count, share = words.count(number, "box"), words.percent(number / max(len(boxes.starts), 1))
     return Sentence(f"{count} ({share}) {text}", True, count, boxes.chosen(rows, which))
 
@@ -233,7 +233,7 @@ def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
 
 
 def _own(need: Need, own: Own, boxes: Boxes, px: int) -> tuple[tuple[OfLevel, ...], list[Sentence]]:
-    """By the detector's own boxes or points."""
+    """For a detector with its own boxes or points."""
     rows, asked = boxes.middles, int(own.seen.sum())
     found = tuple(
         OfLevel(

@@ -1,4 +1,4 @@
-"""Arrows at the edge of the plot of box sizes: each points to an anchor that lies outside what is shown of it."""
+"""Arrows at the edge of the plot of box sizes: each points to an anchor outside the view."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from workbench.ui import theme
 from workbench.ui.anchors.to_scale import cluster_colour
 
 EDGE = 10.0  # px from the edge to an arrow's middle
-APART = 19.0  # px between the middles of two
-REACH = 11.0  # px from its middle that still mean it
+APART = 19.0  # px between the middles of two arrows
+REACH = 11.0  # px from its middle within which a click hits it
 _SHAPE = QPolygonF([QPointF(9, 0), QPointF(-6, -7), QPointF(-3, 0), QPointF(-6, 7)])  # px; points to the right
-_STEPS = sorted(range(-40, 41), key=abs)  # of a third of an arrow, to both sides
+_STEPS = sorted(range(-40, 41), key=abs)  # thirds of an arrow, in both directions
 
 Doubles = NDArray[np.float64]
 
 
 class _Arrow(QGraphicsItem):
-    """One of them, in pixels of the view."""
+    """One arrow, in pixels of the view."""
 
     def __init__(self, number: int, parent: QGraphicsItem) -> None:
         super().__init__(parent)
@@ -45,17 +45,17 @@ class _Arrow(QGraphicsItem):
 
 
 class EdgeArrows:
-    """Follows the plot's range and size; `at` says which anchor an arrow is of."""
+    """Follows the plot's range and size; `at` finds the anchor of an arrow."""
 
     def __init__(self, box: pg.ViewBox) -> None:
-        self._box = box  # not the plot: two that hold each other go late, and in any thread
+        self._box = box  # not the plot: two objects that refer to each other are freed late, and in any thread
         self._places: Doubles = np.zeros((0, 2))
         self._arrows: list[_Arrow] = []
         self._box.sigRangeChanged.connect(self._renew)
         self._box.sigResized.connect(self._renew)
 
     def show_anchors(self, places: Doubles, sizes: Doubles) -> None:
-        """Where these anchors (k, 2) lie in the plot, and their sizes in px."""
+        """Set these anchors' (k, 2) places in the plot, and their sizes in px."""
         self._places = places
         while len(self._arrows) < len(places):
             self._arrows.append(_Arrow(len(self._arrows), self._box))
@@ -68,11 +68,11 @@ class EdgeArrows:
         return [number for number, arrow in enumerate(self._arrows) if arrow.isVisible()]
 
     def place_of(self, number: int) -> QPointF:
-        """Where the arrow of an anchor is in the scene."""
+        """The place of an anchor's arrow in the scene."""
         return self._arrows[number].scenePos()
 
     def at(self, place: QPointF) -> int | None:
-        """The anchor whose arrow is at a place of the scene."""
+        """The anchor whose arrow is at this place of the scene."""
         near = {number: math.dist(self.place_of(number).toTuple(), place.toTuple()) for number in self.numbers()}
         found = min(near, key=near.__getitem__, default=None)
         return found if found is not None and near[found] <= REACH else None
@@ -95,7 +95,7 @@ class EdgeArrows:
 
 
 def told_of(number: int, width: float, height: float) -> str:
-    """What an arrow says of its anchor, the first of which is 0."""
+    """An arrow's text about its anchor; numbers start at 0."""
     return (
         f"Anchor {number + 1}: {width:.0f} × {height:.0f} px, outside the view."
         " A click shows it in the table, “Show all” in the plot."
@@ -103,16 +103,16 @@ def told_of(number: int, width: float, height: float) -> str:
 
 
 def sentence(count: int) -> str:
-    """Of so many anchors out of sight, "" for none."""
+    """Words on this many anchors outside the view, "" for none."""
     return f"{words.count(count, 'anchor')} outside the view" if count else ""
 
 
 def spread(goals: Doubles, size: Doubles) -> list[tuple[float, float]]:
-    """For each goal (m, 2) outside a view of this size (px) the nearest place at its edge, none on another."""
+    """For each goal (m, 2) outside a view of `size` (px), the nearest place at its edge, without overlaps."""
     inner = size - 2 * EDGE
     found: dict[int, tuple[float, float]] = {}
     places = np.clip(goals - EDGE, 0, inner)
-    for row in np.argsort(-np.hypot(*(goals - EDGE - places).T), kind="stable").tolist():  # far ones keep the corners
+    for row in np.argsort(-np.hypot(*(goals - EDGE - places).T), kind="stable").tolist():  # far ones get the corners
         begin = _along(places[row], inner)
         tries = (_corner(begin + step * APART / 3, inner) for step in _STEPS)
         free = (spot for spot in tries if all(math.dist(spot, other) >= APART - 1e-6 for other in found.values()))
@@ -121,16 +121,16 @@ def spread(goals: Doubles, size: Doubles) -> list[tuple[float, float]]:
 
 
 def _along(place: Doubles, size: Doubles) -> float:
-    """How far along the edge a place on it is: clockwise from the upper left corner."""
+    """The position of a place along the edge: clockwise from the upper left corner."""
     (x, y), (wide, high) = place.tolist(), size.tolist()
     ways: Sequence[tuple[float, float]] = (
         (y, x), (wide - x, wide + y), (high - y, 2 * wide + high - x), (x, 2 * wide + 2 * high - y),
     )  # fmt: skip
-    return min(ways)[1]  # of the side that it is nearest to
+    return min(ways)[1]  # for the nearest side
 
 
 def _corner(along: float, size: Doubles) -> tuple[float, float]:
-    """The place so far along the edge."""
+    """The place at this position along the edge."""
     wide, high = size.tolist()
     left = along % (2 * (wide + high))
     if left <= wide:

@@ -1,6 +1,6 @@
-"""Below the boxes: how good the fit was at each of its steps, and what other numbers of anchors would do.
+"""Below the boxes: how good the fit was at each step, and how good other numbers of anchors would be.
 
-Where another set than the fit is shown, the title says so and a dashed line lies at its mean IoU.
+If another set than the fit is shown, the title says so and a dashed line marks its mean IoU.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from workbench.ui.widgets.plot import BOTTOM_RIGHT, Plot
 
 CURVES = ("mean IoU", "IoU above 0.5", "sides within 4 ×")
 SHOWN = "mean IoU, as shown"
-"""The line of another set."""
-TOP = 101.0  # percent: the line of 100 is seen whole
+"""The other set's line."""
+TOP = 101.0  # percent: the line at 100 is not cut off
 
 
 class FitCurves(QWidget):
-    """Two plots beside each other, each with a title. `count_chosen(k)`: a click in the right one."""
+    """Two plots side by side, each with a title. `count_chosen(k)`: a click in the right one."""
 
     count_chosen = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._refined_from: int | None = None
-        self._other: tuple[str, float] | None = None  # name and mean IoU of what is shown, if that is not the fit
+        self._other: tuple[str, float] | None = None  # name and mean IoU of the shown set, unless it is the fit
         self.steps = Plot("step", "%", corner=BOTTOM_RIGHT, above=True, whole_x=True)
         self.steps.setObjectName("anchors-curves")
         self.by_count = Plot("number of anchors", "%", corner=BOTTOM_RIGHT, above=True, whole_x=True)
@@ -66,12 +66,12 @@ class FitCurves(QWidget):
     # --- what is shown ---
 
     def begin(self, k: int) -> None:
-        """A fit of `k` anchors begins: no curves yet."""
+        """A fit of `k` anchors starts: no curves yet."""
         self.forget()
         self.mark.setValue(k)
 
     def forget(self) -> None:
-        """Nothing to show."""
+        """Show nothing."""
         self.steps.forget()
         self.by_count.forget()
         self.stage.hide()
@@ -79,20 +79,20 @@ class FitCurves(QWidget):
         self._say()
 
     def begin_stage(self, step: int) -> None:
-        """From this step on the anchors are refined."""
+        """The anchors are refined from this step on."""
         self._refined_from = step
         self.stage.setValue(step)
         self.stage.show()
         self._say()
 
     def show_steps(self, steps: Sequence[Step]) -> None:
-        """The curves of a fit so far."""
+        """Show the curves of the fit so far."""
         for name, values in _percents(steps):
             self.steps.curve(name, range(len(steps)), values)
         self._draw_other()
 
     def show_other(self, name: str, mean_iou: float) -> None:
-        """What is shown is another set, of this name; "" if it is of the fit."""
+        """The shown set's name; "" if it is from the fit."""
         other = (name, 100 * mean_iou) if name else None
         if other != self._other:
             self._other = other
@@ -100,18 +100,18 @@ class FitCurves(QWidget):
             self._say()
 
     def add_count(self, step: Step) -> None:
-        """What as many anchors as `step` has would do."""
+        """Add the result for the number of anchors that `step` has."""
         for name, (value,) in _percents([step]):
             known = self.by_count.data(name) if name in self.by_count.names() else ((), ())
             self.by_count.curve(name, [*known[0], len(step.centres)], [*known[1], value])
 
     def show_counts(self, steps: Sequence[Step]) -> None:
-        """The same for all numbers."""
+        """Show the results for all numbers of anchors."""
         for name, values in _percents(steps):
             self.by_count.curve(name, [len(one.centres) for one in steps], values)
 
     def _draw_other(self) -> None:
-        """The line as long as the curves."""
+        """Draw the line as long as the curves."""
         if self._other is None or CURVES[0] not in self.steps.names():
             self.steps.forget([SHOWN])
             return
@@ -137,7 +137,7 @@ class FitCurves(QWidget):
         assert isinstance(event, MouseClickEvent)
         vb = self.by_count.getPlotItem().vb
         if event.isAccepted() or event.button() != Qt.MouseButton.LeftButton or not self.by_count.names():
-            return  # a name in the legend hides its curve
+            return  # a click on a name in the legend hides its curve
         if vb.sceneBoundingRect().contains(event.scenePos()):
             self.count_chosen.emit(min(max(round(vb.mapSceneToView(event.scenePos()).x()), 1), MOST_ANCHORS))
 

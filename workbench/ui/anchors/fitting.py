@@ -1,4 +1,4 @@
-"""A line that says as much as it has room for: the first of several sentences, each shorter than the one before."""
+"""A line that shows the first of several ever shorter sentences that fits."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from workbench.ui.widgets.elided import Elided
 
 
 class Fitting(Elided):
-    """If even the last sentence is too long it is cut; the tooltip then has the first."""
+    """If even the last sentence is too long, it is elided; the tooltip then has the first."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
         self._sentences: tuple[str, ...] = ("",)
 
     def say(self, *sentences: str) -> None:
-        """The longest first."""
+        """Longest first."""
         self._sentences = sentences
         self._choose()
 

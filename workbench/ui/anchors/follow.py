@@ -1,4 +1,4 @@
-"""After every edit the fit goes along: only the boxes of the images that were touched are looked at again."""
+"""The fit follows every edit: only the boxes of touched images are read again."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from workbench.ui.anchors.work import Boxes, Choices, Fitted, boxes_of
 from workbench.ui.session import Session
 
 MOST_IMAGES = 200
-"""Touched by an edit above which all is computed anew, in the job: an import of ten thousand is no frame's work."""
+"""Touched images above which all is computed again in the job: an import of ten thousand does not fit in a frame."""
 
 
 class Following(QObject):
-    """`moved(step)` after an edit; `lost` where it can't follow and all must be computed anew.
+    """`moved(step)` after an edit; `lost` if it can't follow and everything must be computed again.
 
-    What an edit costs does not depend on the number of boxes: those of touched images lie beside the others.
+    The cost of an edit does not depend on the number of boxes: those of touched images are kept separately.
     """
 
     moved = Signal(object)
@@ -33,13 +33,13 @@ class Following(QObject):
         self._session = session
         self._fit: Fit | None = None
         self._boxes: Boxes | None = None  # as the job found them
-        self._order: NDArray[np.int64] = np.zeros(0, np.int64)  # their rows by image
+        self._order: NDArray[np.int64] = np.zeros(0, np.int64)  # its rows, sorted by image
         self._sorted: NDArray[np.int64] = np.zeros(0, np.int64)  # the images in that order
-        self._since: dict[int, Boxes] = {}  # of images that were touched since
+        self._since: dict[int, Boxes] = {}  # of images touched since
         self._choices: Choices | None = None
-        self._fell_back = False  # no training image had a box, so those of all images are taken
-        self._touched: set[int] = set()  # since the job began to read the project
-        self._renumbered = False  # labels were changed since then
+        self._fell_back = False  # no training image had a box, so all images' boxes were used
+        self._touched: set[int] = set()  # since the job started to read the project
+        self._renumbered = False  # labels have changed since then
         session.edited.connect(self._edited)
 
     @property
@@ -52,21 +52,21 @@ class Following(QObject):
 
     @property
     def has_missed(self) -> bool:
-        """Edits came while the job was at work."""
+        """Whether there were edits while the job was running."""
         return bool(self._touched)
 
     @property
     def parts(self) -> tuple[Boxes | None, Mapping[int, Boxes]]:
-        """For `merged`."""
+        """The arguments of `merged`."""
         return self._boxes, dict(self._since)
 
     def begin(self, choices: Choices) -> None:
-        """A job is about to read the project: edits from now on may be missing in what it finds."""
+        """A job is about to read the project: its result may lack edits from now on."""
         self.stop()
         self._choices = choices
 
     def follow(self, fitted: Fitted, boxes: Boxes | None) -> None:
-        """The job's end."""
+        """The job has ended."""
         self._fit, self._boxes = fitted.fit, boxes
         self._order, self._sorted = fitted.order, fitted.images
         self._fell_back = fitted.fell_back
@@ -84,7 +84,7 @@ class Following(QObject):
     def _edited(self, applied: Applied) -> None:
         if self._choices is None:
             return
-        if applied.labels_changed:  # numbers of labels may be others
+        if applied.labels_changed:  # labels may have new numbers
             self._renumbered = self._fit is None
             if self._fit is not None:
                 self.lost.emit()
@@ -99,11 +99,11 @@ class Following(QObject):
         touched, self._touched = self._touched, set()
         if document is None or fit is None or choices is None:
             return
-        if len(touched) > MOST_IMAGES or self._fell_back:  # a training image may have a box now
+        if len(touched) > MOST_IMAGES or self._fell_back:  # after a fallback, a training image may have a box now
             self.lost.emit()
             return
         snapshot = document.snapshot(touched)
-        if choices.part == "train":  # those of other splits are left out
+        if choices.part == "train":  # leave out the other splits
             snapshot = snapshot.only(splits=(Split.TRAIN, Split.NONE))
         fresh = boxes_of(snapshot, choices)
         gone = np.concatenate([self._sizes(image) for image in touched])
@@ -111,7 +111,7 @@ class Following(QObject):
             return
         try:
             step = fit.refit(gone, fresh.sizes)
-        except WorkbenchError:  # too few are left, or others than were known
+        except WorkbenchError:  # too few are left, or they aren't those the fit had
             self.lost.emit()
             return
         for image in touched:
@@ -119,11 +119,11 @@ class Following(QObject):
         self.moved.emit(step)
 
     def settle(self) -> Step | None:
-        """A moment after an edit, for what it left undone: some ten milliseconds."""
+        """Shortly after an edit, improve the fit further; takes some ten milliseconds."""
         return None if self._fit is None else self._fit.try_elsewhere()
 
     def _sizes(self, image: int) -> NDArray[np.float64]:
-        """Of the boxes that the fit has of it."""
+        """Sizes of this image's boxes that are in the fit."""
         assert self._boxes is not None
         if image in self._since:
             return self._since[image].sizes
@@ -132,7 +132,7 @@ class Following(QObject):
 
 
 def merged(boxes: Boxes, since: Mapping[int, Boxes]) -> Boxes:
-    """All boxes as they are now: any thread."""
+    """All current boxes. Any thread."""
     left = boxes.without(frozenset(since))
     for more in since.values():
         left = left.plus(more)

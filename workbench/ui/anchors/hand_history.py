@@ -1,4 +1,4 @@
-"""Moves of anchors by hand can be taken back on the page, before any edit of the project is."""
+"""Undo for moves of anchors by hand: on the page they come before the project's edits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.ui.own_steps import OwnSteps
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """The anchors on the page. `source`: their provenance; `hand`: what a person did to have them, "" for the film."""
+    """The anchors on the page. `source`: their provenance; `hand`: the action they came from, "" for the film."""
 
     step: Step
     source: str
@@ -20,12 +20,12 @@ class Shown:
 
 
 def name_of(hand: str) -> str:
-    """What a person did, within a sentence; titles of detectors stay as they are written."""
+    """An action as named within a sentence; titles of detectors keep their capitals."""
     return hand[:1].lower() + hand[1:] if hand[1:2].islower() else hand
 
 
 class HandHistory(OwnSteps):
-    """`wanted(Shown)`: this is to be on the page again. Anchors that are others now `forget` all moves."""
+    """`wanted(Shown)`: show this on the page again. When other anchors replace these, `forget` drops all moves."""
 
     wanted = Signal(object)
 

@@ -1,4 +1,4 @@
-"""Asks for the name under which a set of anchors is kept, and says before what a name would do."""
+"""Asks for the name under which to keep a set of anchors, and says beforehand what the name would do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workbench.core import words
 
 
 class KeepWindow(QDialog):
-    """`named(name)` once a person has chosen. `own` names may be given again, `others` may not."""
+    """`named(name)` once the user has chosen. Names in `own` may be used again, those in `others` may not."""
 
     named = Signal(str)
 

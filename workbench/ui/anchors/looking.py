@@ -1,4 +1,4 @@
-"""From a number or a point on the Anchors page to the boxes that it counts: on their image, or in the gallery."""
+"""From a number or a point on the Anchors page to the boxes behind it: on their image, or in the gallery."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workbench.ui.session import Session
 
 
 class Looking(QObject):
-    """Leaves the page for another, with the boxes that are still there."""
+    """Leaves the page for another one, with those of the boxes that still exist."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -21,7 +21,7 @@ class Looking(QObject):
 
     @Slot(object)
     def show_boxes(self, chosen: Chosen) -> None:
-        """One box on its image, several in the gallery."""
+        """Show one box on its image, several in the gallery."""
         if len(chosen.ids) == 1:
             self._show_box(int(chosen.ids[0]), int(chosen.images[0]))
         else:
@@ -29,7 +29,7 @@ class Looking(QObject):
 
     @Slot(object)
     def show_images(self, chosen: Chosen) -> None:
-        """The images of these boxes on the Data page, with the boxes marked."""
+        """Show the images of these boxes on the Data page, with the boxes marked."""
         document = self._session.document
         if document is None:
             return
@@ -43,7 +43,7 @@ class Looking(QObject):
         self._session.marked_asked.emit(images, why, frozenset(chosen.ids.tolist()))
 
     def show_served(self, boxes: Boxes, centres: NDArray[np.float64], number: int) -> None:
-        """The boxes of an anchor."""
+        """Show the boxes that an anchor serves."""
         rows = boxes.middles
         served = rows[anchors.assign(boxes.sizes[rows], centres) == number]
         w, h = np.rint(centres[number]).astype(int).tolist()

@@ -1,4 +1,4 @@
-"""What the Anchors page says while there are no boxes, and which step it offers."""
+"""What the Anchors page says without boxes, and which step it offers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The Anchors page: the sizes of the project's boxes, and k-means finding anchors for them before one's eyes.
+"""The Anchors page: the sizes of the project's boxes, and k-means finding anchors for them, step by step.
 
-A job computes (work.py), a film of its steps is played, and from its end on the anchors follow every edit (follow.py).
-What is shown is either a step of the film or a set that a person dragged, typed or chose (by_hand.py).
+A job computes (work.py), its steps are played as a film, and after it the anchors follow every edit (follow.py).
+The page shows either a step of the film or a set that the user dragged, typed or chose (by_hand.py).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.widgets.next_step import NextStep
 
-WAIT = 200  # ms after the last change of a choice before computing, so that a spin box can be held down
-RENEW = 300  # ms after an edit until the picture follows
+WAIT = 200  # ms from the last change of a choice until computing starts, so that a spin box can be held down
+RENEW = 300  # ms from an edit until the picture follows
 
 
 class AnchorsPage(Page):
-    """Computes when first shown and after every change of a choice, in a Job; plays the steps as they come."""
+    """Computes when first shown and after every change of a choice, in a Job; plays the steps as they arrive."""
 
     name, title, icon = "anchors", "Anchors", "mdi6.vector-square"
 
@@ -44,13 +44,13 @@ class AnchorsPage(Page):
         super().__init__(session, parent)
         self._taken: work.Taken | None = None
         self._job: Job | None = None
-        self._dropped: set[Job] = set()  # kept until they have ended: sender() knows no job that is gone
-        self._choices: work.Choices | None = None  # what is shown was computed by
-        self._shown: Shown | None = None  # a step of the film, or by hand
-        self._early: Pool | None = None  # until the fit is there
-        self._refined_from: int | None = None  # the step of the film that begins the second stage
-        self._stale = False  # edits came while the page was hidden
-        self._lost = False  # and could not be followed
+        self._dropped: set[Job] = set()  # kept until they end: sender() doesn't return a deleted job
+        self._choices: work.Choices | None = None  # those of the shown result
+        self._shown: Shown | None = None  # a step of the film, or a set by hand
+        self._early: Pool | None = None  # used until the fit is there
+        self._refined_from: int | None = None  # the film's step at which the second stage begins
+        self._stale = False  # there were edits while the page was hidden
+        self._lost = False  # and they could not be followed
         self._following = Following(session, self)
         self._looking = Looking(session, self)
         self._playback = Playback(self)
@@ -126,7 +126,7 @@ class AnchorsPage(Page):
 
     @Slot()
     def _lost_track(self) -> None:
-        """Compute again, but not while nobody looks: that would also forget what was moved by hand."""
+        """Compute again, but not while the page is hidden: that would also drop moves by hand."""
         if self.isVisible():
             self._later.start()
         else:
@@ -166,7 +166,7 @@ class AnchorsPage(Page):
             self.shown()
 
     def _forget(self) -> None:
-        """Nothing is shown, so that nothing of other boxes is."""
+        """Show nothing, so that nothing from other boxes stays."""
         self._taken = self._shown = self._early = None
         self._stale = self._lost = False
         self._plots.forget()
@@ -177,7 +177,7 @@ class AnchorsPage(Page):
         if applied.settings_changed:
             self._show_sets()
         if (applied.images or applied.images_changed) and self._job is None and not self._following.is_following:
-            self._choices = None  # an empty page has nothing that could follow
+            self._choices = None  # an empty page has nothing to follow edits with
             if self.isVisible():
                 self.compute()
 
@@ -193,7 +193,7 @@ class AnchorsPage(Page):
 
     @Slot()
     def compute(self) -> None:
-        """Start with the boxes and the choices as they are; what runs is dropped."""
+        """Start with the current boxes and choices; drop a running job."""
         self._later.stop()
         self._lost = False
         self._drop_job()
@@ -207,7 +207,7 @@ class AnchorsPage(Page):
         choices = self._form.choices()
         self._following.begin(choices)
         self._plots.begin(choices.k, choices.px)
-        self._playback.play(True)  # whatever had paused the film before: a start is no answer
+        self._playback.play(True)  # even if the film was paused before: computing must show a response
         self._hand.forget_shown()
         self._shown = self._early = self._refined_from = None
         self._panel.begin(choices.px)
@@ -224,7 +224,7 @@ class AnchorsPage(Page):
         self.session.start(job)
 
     def _drop_job(self) -> None:
-        """What it has reported and will report is passed over."""
+        """Ignore all its reports from now on."""
         if self._job is not None:
             self._job.stop.set()
             self._dropped.add(self._job)
@@ -254,7 +254,7 @@ class AnchorsPage(Page):
     def _take(self, taken: work.Taken) -> None:
         self._taken = taken
         self._plots.show_boxes(taken, fit=not self._following.is_following)
-        if self._shown is not None and self._choices is not None:  # the count is another
+        if self._shown is not None and self._choices is not None:  # the count has changed
             self._panel.show_step(self._shown.step, self._choices.px, count_in(self._shown.step, taken))
         self._show_sets()
 
@@ -297,7 +297,7 @@ class AnchorsPage(Page):
         return None if self._shown is None else self._shown.step
 
     def _source(self) -> str:
-        """Where what is shown comes from."""
+        """The provenance of the shown anchors."""
         assert self._choices is not None
         by_hand = self._shown is not None and self._shown.hand
         return self._shown.source if self._shown and by_hand else of_fit(self._choices, self._taken)
@@ -306,7 +306,7 @@ class AnchorsPage(Page):
 
     @Slot(object)
     def _show_step(self, step: Step) -> None:
-        """A step of the film."""
+        """Show a step of the film."""
         self._hand.forget_moves()
         self._show(Shown(step, ""))
         self._plots.curves.show_steps(self._playback.steps[: self._playback.position + 1])
@@ -340,7 +340,7 @@ class AnchorsPage(Page):
 
     @Slot()
     def _show_details(self) -> None:
-        """The tables of what is shown; worked out behind the window."""
+        """Show the tables for the shown anchors; they are computed in the background."""
         document, step = self.session.document, self._step
         if self._boxes is not None and step is not None and self._choices is not None and document is not None:
             self._panel.show_details(self._boxes, step.centres, self._choices, document.folder)
@@ -362,7 +362,7 @@ class AnchorsPage(Page):
 
     @Slot(object)
     def _follow(self, step: Step) -> None:
-        """The project was edited, and the fit has moved along: the numbers at once, the picture a little later."""
+        """The project was edited, and the fit has followed: update the numbers at once, the picture a little later."""
         self._playback.end_with(step)
         if self._shown is not None and self._shown.hand:
             assert self._following.pool is not None
@@ -375,7 +375,7 @@ class AnchorsPage(Page):
 
     @Slot()
     def _redraw(self) -> None:
-        """All boxes and the curve as they are now; in a job, as a million boxes take a while."""
+        """Draw all current boxes and the curve; in a job, as a million boxes take a while."""
         self._stale = not self.isVisible()
         if self._stale:
             return
@@ -388,7 +388,7 @@ class AnchorsPage(Page):
         (boxes, since), pool, choices = self._following.parts, self._following.pool, self._choices
         if boxes is None or pool is None or choices is None:
             return
-        if self._job is not None:  # it does not know of the last edits
+        if self._job is not None:  # it has missed the last edits
             self._renew.start()
             return
         self._start(Job("Drawing the boxes", lambda _: work.renewed(lambda: merged(boxes, since), pool, choices)))

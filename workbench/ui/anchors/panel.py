@@ -31,13 +31,13 @@ from workbench.ui.commands import BY_NAME
 from workbench.ui.widgets.elided import Elided
 
 _ANCHORS, _SCALES, _LABELS = 0, 2, 3
-_USUAL = "yolov4-tiny"  # as Train begins with
-_LOW = 420  # px, in which numbers above each other would leave no room for tables
+_USUAL = "yolov4-tiny"  # as on Train
+_LOW = 420  # px of window height below which stacked numbers would leave no room for tables
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Given:
-    """What the tabs are about."""
+    """The subject of the tabs."""
 
     boxes: Boxes
     centres: NDArray[np.float64]
@@ -50,9 +50,9 @@ class _Given:
 
 
 class Panel(QWidget):
-    """What it is told to show; and what a person asks for, as signals.
+    """Shows what it is given, and emits the user's requests as signals.
 
-    `boxes_asked(Chosen)`: they are to be seen; `served_asked(number)`: those that an anchor serves.
+    `boxes_asked(Chosen)`: show these boxes; `served_asked(number)`: show those that an anchor serves.
     """
 
     typed = Signal(int, float, float)
@@ -71,13 +71,13 @@ class Panel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._background: Background | None = None  # for the tables
-        self._rules: Background | None = None  # for what detectors want: it loads torch, which takes seconds
+        self._rules: Background | None = None  # for the detectors' rules: it loads torch, which takes seconds
         self._wish: Wish | None = None
         self._given: _Given | None = None
         self._offered = False
         self._needs: dict[str, Need] = {}
         self._own: tuple[OwnWish, Own] | None = None
-        self._otherwise: tuple[Otherwise, Boxes] | None = None  # the boxes in the other way of resizing
+        self._otherwise: tuple[Otherwise, Boxes] | None = None  # the boxes with images resized in another way
         self._shows: tuple[str, int, int] | None = None  # detector, input side, anchors
         self.numbers = Numbers()
         self.table, self.sets, self.scales, self.labels = AnchorsTable(), SetsTable(), ScalesView(), LabelsView()
@@ -130,7 +130,7 @@ class Panel(QWidget):
         super().resizeEvent(event)
 
     def _set_low(self, on: bool) -> None:
-        """In a low window numbers and buttons stand side by side, so that tables have rows."""
+        """In a low window numbers and buttons stand side by side, to leave rows for the tables."""
         if on == self._is_low:
             return
         self._is_low = on
@@ -143,20 +143,20 @@ class Panel(QWidget):
     # --- what is shown ---
 
     def show_step(self, step: Step | None, px: int, boxes: int) -> None:
-        """`boxes`: how many there are, each once."""
+        """`boxes`: their number, each counted once."""
         self.use.setEnabled(step is not None)
         self.numbers.show_step(step, px)
         self.table.show_step(step, px, boxes)
 
     def begin(self, px: int) -> None:
-        """Others are being computed: what the tables say holds no longer."""
+        """Others are being computed: the tables are out of date."""
         self._wish = self._given = self._shows = None
         self.show_step(None, px, 0)
         if self._offered:
             self.scales.wait("Computing …")
 
     def select_anchor(self, number: int) -> None:
-        """Show an anchor in the table."""
+        """Select an anchor in the table."""
         self.tabs.setCurrentIndex(_ANCHORS)
         self.table.selectRow(number)
 
@@ -164,7 +164,7 @@ class Panel(QWidget):
         self.sets.show_sets(entries, pool, shown)
 
     def show_used(self, used: AnchorSet | None, anchorless: str = "") -> None:
-        """What trainings take; `anchorless`: the detector that is to be trained, if it takes none."""
+        """The anchors used in training; `anchorless`: the detector to be trained, if it takes none."""
         self.published.setEnabled(used is not None)
         if anchorless:
             self.in_use.setText(f"{anchorless}, chosen on the Train page, has no anchors.")
@@ -182,7 +182,7 @@ class Panel(QWidget):
         self.in_use.setToolTip(f"{told}, of the boxes at the time they were made. {scaled}\n{used.source}\n{sizes}")
 
     def forget(self) -> None:
-        """Nothing to show: no boxes, or none that could be clustered."""
+        """Show nothing: there are no boxes, or they can't be clustered."""
         self._wish = self._given = self._own = self._shows = self._otherwise = None
         if self._rules is not None and self._offered:
             self._rules.ask([])
@@ -194,7 +194,7 @@ class Panel(QWidget):
     # --- scales and labels ---
 
     def show_details(self, boxes: Boxes, centres: NDArray[np.float64], choices: Choices, folder: Path) -> None:
-        """For the tab that is open; it is worked out in a thread."""
+        """For the open tab; computed in a thread."""
         self._given = _Given(boxes, centres, choices, folder)
         self._ask()
 
@@ -206,7 +206,7 @@ class Panel(QWidget):
             need = self._need(given)
             if need is None:
                 return
-            if not (need.published or need.problem):  # no anchors that would be of another resizing
+            if not (need.published or need.problem):  # anchors for another way of resizing don't come into it
                 seen = self._as_seen_by(need, given)
                 if seen is None:
                     return
@@ -222,7 +222,7 @@ class Panel(QWidget):
         self._background.ask([self._wish])
 
     def _need(self, given: _Given) -> Need | None:
-        """Of the chosen detector, for so many anchors; None while it is being found out."""
+        """The chosen detector's, for this number of anchors; None while it is being worked out."""
         if not self._offered:
             self.scales.wait("Loading the detectors, once: this takes some seconds …")
             self._ask_rules("detectors")
@@ -238,7 +238,7 @@ class Panel(QWidget):
         return need
 
     def _own_of(self, need: Need, given: _Given) -> Own | None:
-        """Where a detector without anchors learns these boxes; None while it is being found out."""
+        """Where a detector without anchors learns these boxes; None while it is being worked out."""
         if self._own is not None:
             wish, own = self._own
             if (wish.name, wish.px) == (need.name, given.px) and wish.boxes is given.boxes:
@@ -247,7 +247,7 @@ class Panel(QWidget):
         return None
 
     def _as_seen_by(self, need: Need, given: _Given) -> Boxes | None:
-        """The boxes as this detector resizes images; None while they are being taken."""
+        """The boxes with images resized as for this detector; None while they are being read."""
         if kind_of(need.resize) == kind_of(given.choices.resize):
             return given.boxes
         if self._otherwise is not None:
@@ -297,7 +297,7 @@ class Panel(QWidget):
             self.details_asked.emit()
 
     def close_down(self) -> None:
-        """The project goes: wait for what is being worked out of it, which is little."""
+        """The project closes: wait for its running computation, which is short."""
         if self._background is not None:
             self._background.close()
             self._background.deleteLater()
@@ -305,7 +305,7 @@ class Panel(QWidget):
         self.forget()
 
     def close_for_good(self) -> None:
-        """The window goes: what detectors want is of no project, and is waited for only now."""
+        """The window closes: detectors' rules belong to no project, so only now wait for them."""
         self.close_down()
         if self._rules is not None:
             self._rules.close()
@@ -314,7 +314,7 @@ class Panel(QWidget):
 
 
 def _rule(wish: OwnWish | Otherwise | tuple[str, int] | str) -> object:
-    """In a thread of its own: torch is loaded here, when detectors are first asked for."""
+    """Runs in a thread of its own: torch is loaded here, when detectors are first needed."""
     if isinstance(wish, Otherwise):
         return taken_otherwise(wish)
     if isinstance(wish, OwnWish):

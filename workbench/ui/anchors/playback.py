@@ -1,4 +1,4 @@
-"""Plays the steps of k-means like a film: at a speed, paused, or one by one."""
+"""Plays the steps of k-means like a film: at some speed, paused, or one by one."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from workbench.anchors import Step
 
-AT_ONCE = 31  # steps a second on the slider that mean: no film, the last step
-CALM = 30  # times what it took to draw one step passes before the next: so many points stay fluent
+AT_ONCE = 31  # steps a second at the slider's end, which means: no film, only the last step
+CALM = 30  # this many times a step's drawing time passes before the next, so that many points stay fluid
 REDRAW = 100  # ms: plots are drawn ten times a second at most
 
 
 class Playback(QObject):
-    """Takes steps as they come and shows them in order. `shown(step)` for each that is to be drawn."""
+    """Collects steps as they arrive and shows them in order. `shown(step)` for each one to draw."""
 
     shown = Signal(object)
-    changed = Signal()  # playing began or ended
+    changed = Signal()  # playing started or stopped
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.steps: list[Step] = []
         self.position = -1
-        self._drawing = 0.0  # ms that the last step took
+        self._drawing = 0.0  # ms for drawing the last step
         self.playing = True
         self._speed = 8
         self._timer = QTimer(self)
@@ -36,7 +36,7 @@ class Playback(QObject):
         self.changed.emit()
 
     def add(self, step: Step) -> None:
-        """A new step; the first is shown at once."""
+        """Add a step; the first is shown at once."""
         was_at_end = self.at_end
         self.steps.append(step)
         if self.position < 0:
@@ -46,7 +46,7 @@ class Playback(QObject):
             self.changed.emit()
 
     def end_with(self, step: Step) -> None:
-        """The film ends with another step, which is the one being shown: the boxes have changed since."""
+        """End the film with another step, which is already shown: the boxes have changed since."""
         if self.steps:
             self.steps[-1] = step
             self.position = len(self.steps) - 1
@@ -54,7 +54,7 @@ class Playback(QObject):
             self.changed.emit()
 
     def show_end(self) -> None:
-        """The last step there is, also when it is being shown: something else may have been since."""
+        """Show the last step, even if the film is there: something else may have been shown since."""
         if self.steps:
             self.position = -1
             self._go(len(self.steps) - 1)
@@ -67,16 +67,16 @@ class Playback(QObject):
 
     @property
     def over(self) -> bool:
-        """The last step is shown."""
+        """Whether the last step is shown."""
         return self.at_end and self.steps[-1].done
 
     def set_speed(self, speed: int) -> None:
-        """Steps a second; AT_ONCE shows the newest."""
+        """Steps per second; AT_ONCE shows the newest."""
         self._speed = speed
         self._wake()
 
     def play(self, on: bool) -> None:
-        """Go on, or pause; at the end, playing begins anew."""
+        """Play or pause; at the end, play from the start."""
         if on and self.over:
             self._go(0)
         self.playing = on

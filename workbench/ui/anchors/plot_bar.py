@@ -1,4 +1,4 @@
-"""Above the plot of box sizes: what it shows in a sentence, colours, axes, and choosing a region."""
+"""Above the plot of box sizes: a sentence on what it shows, colours, axes, and choosing a region."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from workbench.ui.anchors.controls import combo_of
 from workbench.ui.anchors.fitting import Fitting
 from workbench.ui.commands import BY_NAME
 
-NARROW = 640  # px, in which whole words on the buttons would leave no room for the sentence
+NARROW = 640  # px of width below which full words on the buttons would leave no room for the sentence
 
 
 class PlotBar(QWidget):
-    """Above the plot: colours, axes, and choosing a region; and what is to be said of it."""
+    """Above the plot: colours, axes, choosing a region, and a sentence."""
 
     coloured = Signal(str)
     log_set = Signal(bool)
@@ -70,12 +70,12 @@ class PlotBar(QWidget):
         self.show_region("")
 
     def tell(self, *sentences: str) -> None:
-        """Of these, which say less and less, the first that has room; hidden by what is said of a region."""
+        """Show the first that fits of these ever shorter sentences; a region's sentence hides it."""
         self._sentences = sentences
         self._say()
 
     def show_region(self, sentence: str, *, is_empty: bool = False) -> None:
-        """What was chosen, "" for nothing."""
+        """The sentence on the chosen region, "" without one."""
         self._region = sentence
         self.gallery.setEnabled(not is_empty)
         self.gallery.setVisible(bool(sentence))

@@ -1,4 +1,4 @@
-"""The left of the Anchors page: the boxes and the anchors among them, and the curves of how good those are."""
+"""The left of the Anchors page: the boxes with the anchors among them, and curves of how good the anchors are."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SPLIT_NAMES = {Split.NONE: "no split", Split.TRAIN: "train", Split.VALIDATION: "
 
 
 class Plots(QWidget):
-    """`boxes_asked(Chosen)`: the one that was clicked is to be seen; `region_asked(Chosen)`: those of the region.
+    """`boxes_asked(Chosen)`: show the clicked box; `region_asked(Chosen)`: show the region's boxes.
 
-    `dragged(number, width, height)`, `dropped()` and `anchor_clicked(number)` as SizesPlot has them.
+    `dragged(number, width, height)`, `dropped()` and `anchor_clicked(number)` as in SizesPlot.
     """
 
     boxes_asked = Signal(object)
@@ -37,7 +37,7 @@ class Plots(QWidget):
         self._taken: Taken | None = None
         self._image = 0  # the selected one
         self._region: Chosen | None = None
-        self._outside = 0  # anchors that are out of sight
+        self._outside = 0  # anchors outside the view
         self.sizes = SizesPlot()
         self.sizes.setObjectName("anchors-plot")
         self.sizes.setAccessibleName("Boxes by width and height, and the anchors")
@@ -79,12 +79,12 @@ class Plots(QWidget):
     # --- what is shown ---
 
     def begin(self, k: int, px: int) -> None:
-        """A fit of `k` anchors begins: no curves yet."""
+        """A fit of `k` anchors starts: no curves yet."""
         self.curves.begin(k)
         self.sizes.set_limit(px)
 
     def forget(self) -> None:
-        """Nothing to show."""
+        """Show nothing."""
         self._taken = None
         self._drop_region()
         self.curves.forget()
@@ -94,28 +94,28 @@ class Plots(QWidget):
         self.bar.tell("")
 
     def show_boxes(self, taken: Taken, *, fit: bool) -> None:
-        """`fit`: the axes to them; else what a person looks at stays."""
+        """`fit`: fit the axes to them; otherwise the view stays."""
         self._taken = taken
         self._drop_region()
         self._draw(fit=fit)
 
     @Slot(int)
     def show_image(self, id: int) -> None:
-        """Mark the boxes of the image of this id."""
+        """Mark the boxes of the image with this id."""
         self._image = id
         if self._taken is not None:
             boxes = self._taken.boxes
             self.sizes.ring(boxes.sizes[boxes.images == id])
 
     def show_centres(self, centres: NDArray[np.float64], *, fit: bool = False) -> None:
-        """`fit`: all are to be seen."""
+        """`fit`: bring all of them into view."""
         self.sizes.set_centres(centres)
         if fit:
             self.sizes.fit_anchors()
 
     @Slot()
     def _draw(self, _log: bool = False, *, fit: bool = True) -> None:
-        """The boxes, with the axes as chosen."""
+        """Draw the boxes with the chosen axes."""
         if self._taken is None:
             return
         boxes, cloud = self._taken.boxes, self._taken.clouds[self.bar.log.isChecked()]
@@ -156,7 +156,7 @@ class Plots(QWidget):
             self._tell()
 
     def _tell(self) -> None:
-        """What is shown; what can't be seen comes before what can be done."""
+        """Say what is shown; first what is outside the view, then what can be done."""
         if self._taken is None:
             return
         told = f"{words.count(self._taken.count, 'box')} of {words.count(self._taken.images, 'image')}."

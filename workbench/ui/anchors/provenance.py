@@ -1,4 +1,4 @@
-"""Where anchors come from, in words that go with them into sets, trainings and files."""
+"""Where anchors come from, in words that are stored with them in sets, trainings and files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOVED = ", then moved by hand"
 
 
 def of_fit(choices: Choices, taken: Taken | None) -> str:
-    """Of what k-means found in these boxes."""
+    """For what k-means found in these boxes."""
     boxes, fell_back = (taken.count, taken.fell_back) if taken is not None else (0, False)
     more = f", scaled by {choices.scale:g}" if choices.scale else ""
     refined = ", then refined" if choices.refines else ""
@@ -24,18 +24,18 @@ def of_fit(choices: Choices, taken: Taken | None) -> str:
 
 
 def count_in(step: Step, taken: Taken | None) -> int:
-    """Boxes that a step is about, each once: augmentation gives a box several sizes."""
+    """Boxes behind a step, each counted once: augmentation gives a box several sizes."""
     each = taken.count / max(len(taken.boxes), 1) if taken is not None else 1.0
     return round(int(step.counts.sum()) * each)
 
 
 def moved(source: str) -> str:
-    """The same, said once, after a person moved an anchor."""
+    """The provenance after an anchor was moved by hand; the addition is made only once."""
     return source if source.endswith(MOVED) else source + MOVED
 
 
 def as_set(step: Step, choices: Choices, source: str) -> AnchorSet:
-    """By ascending area, in thousandths of a pixel."""
+    """By ascending area, rounded to thousandths of a pixel."""
     order = np.lexsort((step.centres[:, 0], step.centres.prod(axis=1)))
     return AnchorSet(
         sizes=tuple((round(w, 3), round(h, 3)) for w, h in step.centres[order].tolist()),

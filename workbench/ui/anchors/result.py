@@ -1,4 +1,4 @@
-"""The anchors being shown: how good they are, and their table, in which they can be typed."""
+"""The shown anchors: how good they are, and their table, in which they can be typed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HEADS = (
 
 
 class Numbers(QWidget):
-    """Mean IoU and both recalls, and the anchors to scale."""
+    """Mean IoU, both recalls, and the anchors to scale."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,7 +65,7 @@ class Numbers(QWidget):
         self.set_low(False)
 
     def set_low(self, on: bool) -> None:
-        """In a low window the numbers stand side by side, without the picture."""
+        """In a low window the numbers stand side by side, and the picture is hidden."""
         if on == self._is_low:
             return
         self._is_low = on
@@ -78,7 +78,7 @@ class Numbers(QWidget):
         if not on:
             self._grid.addWidget(self.picture, 0, 1, 6, 1, Qt.AlignmentFlag.AlignRight)
             self._grid.setColumnStretch(0, 1)
-        self.picture.setVisible(not on)  # only when it has its place: else it would be a window
+        self.picture.setVisible(not on)  # only after it is in a layout: before, it would become a window
 
     def show_step(self, step: Step | None, px: int) -> None:
         labels = (self.mean_iou, self.recall, self.ratio)
@@ -90,9 +90,9 @@ class Numbers(QWidget):
 
 
 class AnchorsTable(QTableWidget):
-    """`typed(number, width, height)` when a person has typed another side, `refused(why)` when it can't be one.
+    """`typed(number, width, height)` when the user has typed a side, `refused(why)` when it is invalid.
 
-    `served_asked(number)`: the boxes of an anchor are to be seen.
+    `served_asked(number)`: show the boxes of an anchor.
     """
 
     typed = Signal(int, float, float)
@@ -120,7 +120,7 @@ class AnchorsTable(QTableWidget):
         theme.theme().changed.connect(self._restyle)
 
     def show_step(self, step: Step | None, px: int, boxes: int) -> None:
-        """`px`: the input side, which no side exceeds. `boxes`: how many there are, each once."""
+        """`px`: the input side, the limit of every side. `boxes`: their number, each counted once."""
         self._step, self._px = step, px
         with QSignalBlocker(self):
             self.setRowCount(0 if step is None else len(step.centres))

@@ -1,6 +1,6 @@
-"""What detectors want of anchors, and where those with default boxes or points of their own learn a box.
+"""What detectors require of anchors, and where those with their own default boxes or points learn a box.
 
-All of it loads torch, so it belongs into a thread. G = images at once, M = most boxes of one of them.
+All of it loads torch, so call it in a thread. G = images at once, M = most boxes in one of them.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from workbench.ui.anchors.work import Boxes
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector, Targets
 
-NARROWEST = 0.05  # width of the network that is built: its rules are the same at any width
+NARROWEST = 0.05  # width of the network that is built: the rules are the same at any width
 MOST_IMAGES = 400
-"""Whose boxes are assigned: SSD and the like compare every box with thousands of their own, in seconds."""
-SLOTS = 256  # images x boxes at once: bounds what is laid out, boxes x points x 4
+"""Boxes assigned at most: SSD and the like compare each with thousands of their own, which takes seconds."""
+SLOTS = 256  # images x boxes at once: bounds the memory for boxes x points x 4
 NEEDS_A_FILE = ("darknet-cfg",)
-"""Detectors that are nothing without a file of the person's, for which only the Train page asks."""
+"""Detectors that need a file of the user's, which only the Train page asks for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a detector makes of `count` anchors, or what it has in their place.
+    """What a detector makes of `count` anchors, or what it has instead.
 
-    `levels`: (stride in px, its anchors by ascending area), () without anchors. `published`: how many its authors give
-    it, 0 for one that takes none. `cells`: per side of a grid whose cells learn one box each, 0 where anchors tell
-    boxes of one cell apart. `adds_up`: an anchor of a cell that is several boxes' learns from all of them, not from one
-    alone. `problem`: why that number won't do. `resize`: how an image becomes its input, if nobody says otherwise.
+    `levels`: (stride in px, its anchors by ascending area), () without anchors. `published`: the number its authors
+    use, 0 if it takes none. `cells`: per side of a grid whose cells learn one box each, 0 if anchors tell the boxes in
+    a cell apart. `adds_up`: an anchor of a cell that several boxes share is trained on all of them, not on just
+    one. `problem`: why that number is invalid. `resize`: how an image becomes its input by default.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Need:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Own:
-    """Where a detector with boxes or points of its own learns the `boxes`, m of the Wish's `middles`.
+    """Where a detector with its own boxes or points learns the `boxes`, m of the Wish's `middles`.
 
-    `strides` of its L levels; `sizes`: (w, h) of its boxes there, () of points; `learnt`: (L, m) whether something of
-    the level answers for the box. `seen`: (m,) which boxes were asked about. `px`: its input side.
+    `strides` of its L levels; `sizes`: (w, h) of its boxes there, () for points; `learnt`: (L, m) whether anything on
+    the level is assigned to the box. `seen`: (m,) which boxes were tested. `px`: its input side.
     """
 
     strides: tuple[int, ...]
@@ -65,7 +65,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OwnWish:
-    """To work out an Own."""
+    """The inputs for an Own."""
 
     boxes: Boxes
     name: str
@@ -73,14 +73,14 @@ class OwnWish:
 
 
 def detectors() -> tuple[tuple[str, str], ...]:
-    """(name, title) of all that can be looked at here."""
+    """(name, title) of all detectors that can be chosen here."""
     from workbench import detectors as known
 
     return tuple((name, kind.title) for name, kind in known.load_all() if name not in NEEDS_A_FILE)
 
 
 def need_of(name: str, count: int = 0) -> Need:
-    """By the very rule of training, which takes any number of anchors that is enough; 0: as many as published."""
+    """Uses training's own rule, which accepts any sufficient number of anchors; `count` 0: the published number."""
     from workbench import detectors as known
 
     kind = known.load_all().get(name)
@@ -99,7 +99,7 @@ def need_of(name: str, count: int = 0) -> Need:
 
 
 def _adds_up(made: Detector) -> bool:
-    """Whether two boxes that are all alike are both answered for, by the assignment of the loss."""
+    """Whether the loss's assignment keeps both of two identical boxes as targets."""
     import torch
 
     px = made.settings.input_px
@@ -110,7 +110,7 @@ def _adds_up(made: Detector) -> bool:
 
 
 def own_levels(wish: OwnWish) -> Own:
-    """By the assignment of the loss; boxes as they are without augmentation."""
+    """Uses the loss's assignment; boxes as they are without augmentation."""
     import torch
 
     made, px = _made(wish.name, wish.px)
@@ -138,13 +138,13 @@ def own_levels(wish: OwnWish) -> Own:
 
 
 def _stride(px: int, cells: int) -> int:
-    """The power of two that gives so many cells, as halving does; of the coarsest levels how large their cells are."""
+    """The power of two that gives this many cells by halving; for the coarsest levels, the size of their cells."""
     powers = (2**n for n in range(2, 9))
     return next((one for one in powers if cells >= 4 and -(-px // one) == cells), round(px / cells))
 
 
 def _made(name: str, px: int) -> tuple[Detector, int]:
-    """The detector at this input side, or at its own if that can't be."""
+    """The detector at this input side, or at its default one if that is not possible."""
     from workbench import detectors as known
 
     kind = known.load_all().get(name)
@@ -171,7 +171,7 @@ def _targets(corners: NDArray[np.float64], batch: list[NDArray[np.int64]]) -> Ta
 def _layout(
     made: Detector, px: int
 ) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[tuple[float, float], ...], ...]]:  # fmt: skip
-    """Rows and columns of each level, and the sizes of its boxes; none where it has points."""
+    """Rows and columns of each level, and the sizes of its boxes; none if it has points."""
     import torch
 
     nothing = _targets(np.zeros((1, 4)), [np.zeros(1, np.int64)])

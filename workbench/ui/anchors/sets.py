@@ -1,4 +1,4 @@
-"""Sets of anchors side by side: those being shown, those in use, kept ones by name, and what others published."""
+"""Sets of anchors side by side: the shown one, the one in use, those kept by name, and published ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.popups import Menu
 
 KEPT = "anchor sets"
-"""The project's setting: a list of tables with a name and what AnchorSet has."""
+"""The project's setting: a list of tables, each with a name and the fields of AnchorSet."""
 USED, CLUSTERED, EDITED, SHOWN = "in use", "clustered", "edited", "shown"
 RESERVED = (USED, CLUSTERED, EDITED, SHOWN)
 _HEADS = (
@@ -43,9 +43,9 @@ _HEADS = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A set by name, with sizes for the input side being looked at; `source`: where they come from.
+    """A named set, with sizes for the chosen input side; `source`: where they come from.
 
-    `own`: kept in this project, and may go.
+    `own`: kept in this project, and can be removed.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Entry:
 
 
 def kept(setting: Any) -> list[tuple[str, AnchorSet]]:
-    """What the project's setting holds, without what is damaged in it."""
+    """The sets in the project's setting; damaged entries are left out."""
     found = []
     for one in setting if isinstance(setting, list) else []:
         try:
@@ -83,7 +83,7 @@ def all_sets(
     used: AnchorSet | None,
     own: Sequence[tuple[str, AnchorSet]],
 ) -> list[Entry]:
-    """What trains, was found, was moved by hand and is shown, what is kept, and what is published: for `px`."""
+    """The sets in use, found, moved by hand, shown, kept, and published, scaled to `px`."""
     sets = ((USED, used), (CLUSTERED, clustered), (EDITED, edited), (SHOWN, shown))
     entries = [Entry(name, _at(one, px), one.source) for name, one in sets if one is not None]
     entries += [Entry(name, _at(one, px), one.source, own=True) for name, one in own]
@@ -95,9 +95,9 @@ def _at(one: AnchorSet, px: int) -> tuple[tuple[float, float], ...]:
 
 
 class SetsTable(QWidget):
-    """`chosen(entry)` to look at one; `kept(name)`: what is shown is to be kept under it; `dropped(name)`.
+    """`chosen(entry)`: view it; `kept(name)`: keep the shown set under this name; `dropped(name)`: remove it.
 
-    `copied(words)`: what the clipboard has now.
+    `copied(words)`: what is in the clipboard now.
     """
 
     chosen = Signal(object)
@@ -128,7 +128,7 @@ class SetsTable(QWidget):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setTabKeyNavigation(False)
-        self.table.setWordWrap(False)  # else the last of several lines is cut at its end
+        self.table.setWordWrap(False)  # otherwise the last of several lines is cut off at its end
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.cellActivated.connect(self._activated)
         self.table.cellClicked.connect(self._activated)
@@ -158,7 +158,7 @@ class SetsTable(QWidget):
         self._enable()
 
     def show_sets(self, entries: Sequence[Entry], pool: Pool | None, shown: AnchorSet | None) -> None:
-        """`shown`: what Copy and Keep are about."""
+        """`shown`: the set that Copy and Keep act on."""
         before, is_same = self._selected(), shown is not None and shown == self._shown
         blocker = QSignalBlocker(self.table)
         self._entries, self._shown, self._ratio = tuple(entries), shown, None
@@ -189,7 +189,7 @@ class SetsTable(QWidget):
         self._enable()
 
     def _select(self, before: tuple[bool, str] | None, shown: list[int], *, stays: bool) -> None:
-        """The row of what is shown, in sight; that of `before` if it is among those, or nothing else is shown now."""
+        """Select the shown set's row and scroll to it; `before`'s if it is one of them or nothing else is shown now."""
         row = next((row for row, entry in enumerate(self._entries) if entry.key == before), None)
         if row is not None and (stays or row in shown):
             self.table.selectRow(row)
@@ -247,5 +247,5 @@ class SetsTable(QWidget):
 
 
 def _are_same(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> bool:
-    """To thousandths of a pixel, to which sets are rounded."""
+    """Equal to thousandths of a pixel, to which sets are rounded."""
     return len(one) == len(other) and bool(np.allclose(one, other, rtol=0, atol=0.002))

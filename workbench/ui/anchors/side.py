@@ -1,4 +1,4 @@
-"""The right of the Anchors page: choices above, the film's controls, what happens, and the panel with the tables."""
+"""The right of the Anchors page: choices at the top, the film's controls, progress, and the panel of tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HELP = "reading-the-anchors-page"
 
 
 class Side(QWidget):
-    """Holds the parts; `help_asked` with a help page's name."""
+    """Holds the parts; `help_asked` carries a help page's name."""
 
     help_asked = Signal(str)
 
@@ -29,7 +29,7 @@ class Side(QWidget):
         self.progress.setObjectName("anchors-progress")
         self.progress.setProperty("role", "muted")
         self.progress.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.progress.setFixedHeight(2 * self.progress.fontMetrics().lineSpacing() + 2)  # nothing below jumps
+        self.progress.setFixedHeight(2 * self.progress.fontMetrics().lineSpacing() + 2)  # keeps what is below in place
         self.again = QPushButton("Compute again")
         self.again.setObjectName("anchors-run")
         self.again.setToolTip(f"{tooltip(BY_NAME['anchors-compute'])}: goes back from what you moved to the fit.")
@@ -65,7 +65,7 @@ class Side(QWidget):
 
 
 def words_of(step: Step, position: int, starts: int, *, is_refined: bool) -> str:
-    """What a step of the film did. `starts`: how many the film is the best of."""
+    """What a step of the film did. `starts`: the film is the best of this many."""
     stage = f", refining, generation {step.iteration:,}" if is_refined else ""
     if not position and not step.done:
         return "Step 0: where it begins."

@@ -1,4 +1,4 @@
-"""The faint lines in the plot of box sizes: of one area (dashed) and of one shape (dotted), each with its name."""
+"""The faint lines in the plot of box sizes: of equal area (dashed) and equal shape (dotted), each with its name."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from PySide6.QtGui import QFontMetricsF
 from workbench.ui import theme
 from workbench.ui.anchors.cloud import Cloud
 
-AREAS = (32.0, 96.0)  # px: COCO's small and large objects begin there
+AREAS = (32.0, 96.0)  # px: where COCO's medium and large objects begin
 ASPECTS = {0.25: "4 × as high", 0.5: "2 × as high", 1.0: "square", 2.0: "2 × as wide", 4.0: "4 × as wide"}
-POINTS = 256  # of a line
-_TRIES = (0.0, 0.12, 0.24, 0.36)  # along what is seen of a line, where its name may stand
+POINTS = 256  # per line
+_TRIES = (0.0, 0.12, 0.24, 0.36)  # positions along the visible part of a line to try for its name
 
 Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Line:
-    """`x`, `y` (m,) in the plot's places. `first`: its name is near its first point in sight, else its last."""
+    """`x`, `y` (m,) in plot coordinates. `first`: its name is near its first visible point, else its last."""
 
     x: Doubles
     y: Doubles
@@ -34,16 +34,16 @@ class _Line:
 
 
 class SizeLines:
-    """Lines across all boxes; names stand where they are in sight and cover no other, in any zoom."""
+    """Lines across all boxes; at any zoom their names are in view and don't overlap."""
 
     def __init__(self, box: pg.ViewBox) -> None:
-        self._box = box  # not the plot: two that hold each other go late, and in any thread
+        self._box = box  # not the plot: two objects that refer to each other are freed late, and in any thread
         self._lines: list[_Line] = []
         self._box.sigRangeChanged.connect(self.place_names)
         self._box.sigResized.connect(self.place_names)
 
     def draw(self, cloud: Cloud | None) -> None:
-        """For these boxes, in the colours of the theme; none without boxes."""
+        """Draw them for these boxes in the theme's colours; none without boxes."""
         for line in self._lines:
             self._box.removeItem(line.drawn)
             self._box.removeItem(line.words)
@@ -75,7 +75,7 @@ class SizeLines:
         self._lines.append(_Line(x, y, drawn, words, name, first))
 
     def place_names(self, *_: object) -> None:
-        """Each near the end of what is seen of its line; one that has no room is not shown."""
+        """Place each near the end of its line's visible part; hide one that has no room."""
         (left, right), (low, high) = self._box.viewRange()
         wide, tall = float(self._box.width()), float(self._box.height())
         metrics = QFontMetricsF(theme.font(theme.SMALL))
@@ -90,7 +90,7 @@ class SizeLines:
                 line.words.setPos(float(line.x[place]), float(line.y[place]))
 
     def names(self) -> list[tuple[str, QRectF]]:
-        """The names in sight, and where they stand in the scene."""
+        """The visible names and their rectangles in the scene."""
         return [(one.name, one.words.mapRectToScene(one.words.boundingRect())) for one in self._lines
                 if one.words.isVisible()]  # fmt: skip
 
@@ -98,7 +98,7 @@ class SizeLines:
 def _room_for(
     across: Doubles, down: Doubles, size: tuple[float, float], field: QRectF, taken: list[QRectF], *, first: bool
 ) -> int | None:
-    """The point of a line (in px of the view) at which its name lies in `field` and on none of `taken`."""
+    """The point of a line (in px of the view) at which its name is inside `field` and covers none of `taken`."""
     inside = (across >= 0) & (across <= field.right()) & (down >= 0) & (down <= field.bottom())
     rows = np.flatnonzero(inside)
     if not len(rows):

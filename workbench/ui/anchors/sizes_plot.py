@@ -1,6 +1,6 @@
-"""The plot of box sizes with the anchors in it, which can be dragged; a region of it can be chosen.
+"""The plot of box sizes with draggable anchors; a region of it can be chosen.
 
-Points, or a density when there are many, are coloured by the anchor that serves them, by label or by split.
+Points, or a density if there are many, are coloured by the anchor that serves them, by label or by split.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from workbench.ui.anchors.size_lines import SizeLines
 from workbench.ui.anchors.to_scale import cluster_colour
 from workbench.ui.widgets.plot import Plot
 
-REACH = 12.0  # screen pixels from a point that still mean it
+REACH = 12.0  # screen pixels from a point within which a click hits it
 GRIP = 10.0  # and from the middle of an anchor
 USUAL = 416.0
-"""Pixels that the axes reach before there is something to show."""
+"""Range of the axes in pixels while there is nothing to show."""
 RING = 13  # px
 CURRENT = "on the current image"
 
@@ -38,9 +38,9 @@ def _rgb(colours: Sequence[str]) -> Colours:
 
 
 class _Area(pg.ViewBox):  # type: ignore[misc]
-    """A drag with Shift, or while `chooses`, draws a rectangle instead of moving the picture."""
+    """With Shift, or if `chooses`, a drag draws a rectangle instead of moving the view."""
 
-    brushed = Signal(object)  # QRectF in the plot's places
+    brushed = Signal(object)  # QRectF in plot coordinates
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,11 +75,11 @@ class _Area(pg.ViewBox):  # type: ignore[misc]
 
 
 class SizesPlot(Plot):
-    """`clicked(row)`: of the box that was clicked, `anchor_clicked(number)`: of the anchor that was, without moving it.
+    """`clicked(row)`: a box was clicked; `anchor_clicked(number)`: an anchor was, without being moved.
 
-    `pointed(row, place on the screen)`: what that box is should be told. `brushed(rows)`: of the boxes in a rectangle
-    that was drawn. `dragged(number, width, height)` while an anchor is moved by hand, `dropped()` after it.
-    `outside_counted(count)`: so many anchors are out of sight, where arrows point to them.
+    `pointed(row, place on the screen)`: say which box this is. `brushed(rows)`: the boxes in a drawn rectangle.
+    `dragged(number, width, height)` while an anchor is moved by hand, then `dropped()`.
+    `outside_counted(count)`: this many anchors are outside the view, where arrows point to them.
     """
 
     clicked = Signal(int)
@@ -116,9 +116,9 @@ class SizesPlot(Plot):
         self._area.brushed.connect(self._brushed)
         self.scene().sigMouseClicked.connect(self._clicked)
         for changed in (self._area.sigRangeChanged, self._area.sigResized):
-            changed.connect(self._count_outside)  # after the arrows have
+            changed.connect(self._count_outside)  # after the arrows are updated
         theme.theme().changed.connect(self._take_colours)
-        self._area.setRange(QRectF(0, 0, USUAL, USUAL), padding=0)  # no side is negative, also before there are boxes
+        self._area.setRange(QRectF(0, 0, USUAL, USUAL), padding=0)  # no negative sides, even before there are boxes
 
     # --- what is shown ---
 
@@ -130,7 +130,7 @@ class SizesPlot(Plot):
         *,
         fit: bool = True,
     ) -> None:
-        """Show these boxes. `groups`: by colouring, (n,) numbers of its colours in `palettes`. `fit`: the axes."""
+        """Show these boxes. `groups`: by colouring, (n,) indices into its colours in `palettes`. `fit`: fit the axes."""
         self._cloud, self._groups = cloud, groups
         self._palettes = {name: _rgb(colours) for name, colours in palettes.items()}
         self._key.show_colours(self._keys.get(self._colouring, ()))
@@ -150,7 +150,7 @@ class SizesPlot(Plot):
             self.fit()
 
     def show_nothing(self) -> None:
-        """No boxes and no anchors."""
+        """Remove all boxes and anchors."""
         self._cloud, self._centres = None, np.zeros((0, 2))
         self._points.hide()
         self._density.hide()
@@ -161,7 +161,7 @@ class SizesPlot(Plot):
         self._place_handles()
 
     def ring(self, sizes: NDArray[np.float64]) -> None:
-        """Rings around the boxes of these (n, 2) widths and heights: those of the image that is shown elsewhere."""
+        """Draw rings around boxes with these (n, 2) widths and heights: those of the image selected elsewhere."""
         self._ringed = sizes
         self._key.show_ring(CURRENT if len(sizes) else "")
         self._draw_rings()
@@ -181,14 +181,14 @@ class SizesPlot(Plot):
             self._area.setRange(QRectF(QPointF(*(low - room).tolist()), QPointF(*(high + room).tolist())), padding=0)
 
     def fit_anchors(self) -> None:
-        """Show all, if an anchor is out of sight."""
+        """Show all if an anchor is outside the view."""
         (left, right), (bottom, top) = self._area.viewRange()
         places = self._places()
         if ((places < (left, bottom)) | (places > (right, top))).any():
             self.fit()
 
     def _places(self) -> NDArray[np.float64]:
-        """(k, 2) where the anchors lie in the plot."""
+        """(k, 2) the anchors' places in the plot."""
         return np.log10(np.maximum(self._centres, 1e-6)) if self._log else self._centres
 
     def set_centres(self, centres: NDArray[np.float64]) -> None:
@@ -205,17 +205,17 @@ class SizesPlot(Plot):
         self._paint_colours()
 
     def set_keys(self, keys: Mapping[str, Sequence[tuple[str, str]]]) -> None:
-        """By colouring: what its colours mean, (name, colour) each."""
+        """What the colours of each colouring mean, (name, colour) each."""
         self._keys = dict(keys)
 
     def set_limit(self, px: int) -> None:
-        """The input side, beyond which no anchor is dragged. Of another one the anchors that are shown say nothing."""
+        """The input side, which limits drags. If it changes, the shown anchors no longer apply."""
         if px != self._px:
             self.set_centres(np.zeros((0, 2)))
         self._px = px
 
     def set_chooses(self, on: bool) -> None:
-        """Whether a drag chooses a region, also without Shift."""
+        """Whether a drag chooses a region even without Shift."""
         self._area.chooses = on
 
     def show_region(self, area: QRectF | None) -> None:
@@ -223,7 +223,7 @@ class SizesPlot(Plot):
 
     @Slot()
     def _take_colours(self) -> None:
-        """Of the theme, as Plot.restyle does."""
+        """Use the theme's colours, as Plot.restyle does."""
         self._lines.draw(self._cloud)
         self._paint_colours()
         self._draw_rings()
@@ -313,7 +313,7 @@ class SizesPlot(Plot):
             self.clicked.emit(row)
 
     def _anchor_at(self, place: QPointF) -> int | None:
-        """The anchor, or the arrow to one, at a place of the scene."""
+        """The anchor at a place of the scene, or the anchor whose arrow is there."""
         if not len(self._centres):
             return None
         arrow = self._arrows.at(place)
@@ -324,7 +324,7 @@ class SizesPlot(Plot):
         return int(apart.argmin()) if apart.min() <= GRIP else None
 
     def _row_at(self, place: QPointF) -> int | None:
-        """The box nearest to a place of the scene, if it is meant."""
+        """The box nearest to a place of the scene, if it is within reach."""
         if self._cloud is None:
             return None
         at, unit = self._area.mapSceneToView(place), self._area.viewPixelSize()
@@ -332,7 +332,7 @@ class SizesPlot(Plot):
         return row if apart <= REACH else None
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Over a point: what it is."""
+        """Over a point, emit `pointed`."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             place = self.mapToScene(event.pos())
             row = self._row_at(place) if self._anchor_at(place) is None else None
@@ -349,5 +349,5 @@ class SizesPlot(Plot):
 
 
 def _plain_numbers(values: Iterable[float], _scale: float, _spacing: float) -> list[str]:
-    """Ticks of a logarithmic axis as 20 and 100, not as 2·10¹ and 10²; of those between, 1, 2 and 5 have room."""
+    """Ticks of a logarithmic axis as 20 and 100, not as 2·10¹ and 10²; between powers, only 1, 2 and 5 have room."""
     return [f"{10**value:.4g}" if f"{10**value:e}"[0] in "125" else "" for value in values]

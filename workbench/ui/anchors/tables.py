@@ -1,4 +1,4 @@
-"""What a set of anchors means: for each scale of a detector, and for each label. Counts lead to the boxes counted."""
+"""What a set of anchors means for each scale of a detector and for each label. Counts link to the boxes counted."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ROW = 24  # px
 
 
 class ScalesView(QWidget):
-    """`detector_chosen(name)`; `asked(Chosen)`: these boxes are to be seen; `resize_asked(how)`: it is to be chosen."""
+    """`detector_chosen(name)`; `asked(Chosen)`: show these boxes; `resize_asked(how)`: choose this way of resizing."""
 
     detector_chosen = Signal(str)
     resize_asked = Signal(str)
@@ -82,8 +82,8 @@ class ScalesView(QWidget):
         self._scroll.setObjectName("anchors-scales-scroll")
         self._scroll.setWidget(self.words)
         self._scroll.setMinimumHeight(72)
-        self._scroll.viewport().setBackgroundRole(QPalette.ColorRole.Base)  # as the tables above and beside it
-        self.words.setAutoFillBackground(False)  # setWidget() has filled it
+        self._scroll.viewport().setBackgroundRole(QPalette.ColorRole.Base)  # like the tables above and beside it
+        self.words.setAutoFillBackground(False)  # setWidget() has turned it on
         self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.detector)
@@ -100,7 +100,7 @@ class ScalesView(QWidget):
         self.detector.setEnabled(True)
 
     def wait(self, sentence: str) -> None:
-        """What was shown is of something else: only the sentence is."""
+        """Show only this sentence: the contents are out of date."""
         self._show((), (Sentence(sentence),))
 
     def show_details(self, details: Details | None) -> None:
@@ -131,7 +131,7 @@ class ScalesView(QWidget):
         self.words.setText("<br>".join(_as_html(number, one) for number, one in enumerate(sentences)))
 
     def _fit_table(self) -> None:
-        """No higher than its rows, so that the sentences have the rest."""
+        """Make it no higher than its rows, so that the sentences get the rest."""
         self.table.resizeRowsToContents()
         rows = sum(self.table.rowHeight(row) for row in range(self.table.rowCount()))
         self.table.setMaximumHeight(self.table.horizontalHeader().sizeHint().height() + rows + 4)
@@ -167,7 +167,7 @@ def _as_html(number: int, one: Sentence) -> str:
 
 
 class LabelsView(QWidget):
-    """`asked(Chosen)`: these boxes are to be seen, the one that fits worst of a label, say."""
+    """`asked(Chosen)`: show these boxes, for instance a label's worst one."""
 
     asked = Signal(object)
 
@@ -222,7 +222,7 @@ class LabelsView(QWidget):
 
 
 def _table(name: str, accessible: str, heads: Sequence[tuple[str, str]], wide: int) -> QTableWidget:
-    """`heads`: words and tooltip of each column; the column `wide` gets the room that is left."""
+    """`heads`: text and tooltip of each column; the column `wide` gets the remaining width."""
     table = QTableWidget(0, len(heads))
     table.setObjectName(name)
     table.setAccessibleName(accessible)

@@ -1,4 +1,4 @@
-"""The anchors as rectangles round one centre, in the network's square; and their colours."""
+"""The anchors as concentric rectangles in the network's input square, and their colours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def cluster_colour(number: int) -> QColor:
 
 
 class ToScale(QWidget):
-    """The anchors as rectangles round one centre, in the network's square."""
+    """The anchors as concentric rectangles in the network's input square."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

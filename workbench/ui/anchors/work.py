@@ -1,4 +1,4 @@
-"""What the anchors page computes in its thread: the boxes, the steps of a fit, how other numbers do. No Qt."""
+"""What the anchors page computes in its thread: the boxes, the steps of a fit, other numbers of anchors. No Qt."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPLITS = tuple(Split)
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """`part`: "all", or "train" for the images that training sees. `scale`: of the augmentation, a share."""
+    """`part`: "all", or "train" for the images used in training. `scale`: the augmentation's, as a share."""
 
     k: int
     px: int
@@ -40,7 +40,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chosen:
-    """Boxes that a person wants to see: (n,) ids and the images they are in; `words` go on after "12 boxes ..."."""
+    """Boxes that the user wants to see: (n,) ids and the images they are in; `words` continue "12 boxes ..."."""
 
     ids: NDArray[np.int64]
     images: NDArray[np.int64]
@@ -49,10 +49,10 @@ class Chosen:
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """The boxes as the network sees them, n rows: more than one for a box where augmentation scales it.
+    """The boxes as the network sees them, in n rows: a box has several if augmentation scales it.
 
-    Rows of one box follow each other, from the smallest size to the largest. `ids` of the boxes, `images` ids;
-    `labels` and `splits` are places in `names` and SPLITS; `centres` (n, 2) in network pixels as they are without
+    Rows of one box are consecutive, from the smallest size to the largest. `ids` are of boxes, `images` of images;
+    `labels` and `splits` are indices into `names` and SPLITS; `centres` (n, 2) in network pixels, without
     augmentation.
     """
 
@@ -76,12 +76,12 @@ class Boxes:
 
     @property
     def middles(self) -> NDArray[np.int64]:
-        """(m,) the row of each box with the middle one of its sizes: without augmentation its only one."""
+        """(m,) for each box the row of its middle size: without augmentation its only one."""
         ends = np.append(self.starts[1:], len(self))
         return np.asarray((self.starts + ends) // 2)
 
     def chosen(self, rows: NDArray[np.int64], words: str) -> Chosen:
-        """The boxes of these rows; `words` say which they are."""
+        """The boxes of these rows; `words` describe them."""
         ids, first = np.unique(self.ids[rows], return_index=True)
         return Chosen(ids, self.images[rows][first], words)
 
@@ -112,7 +112,7 @@ class Boxes:
 
 
 def chosen_images(snapshot: Snapshot, part: str) -> tuple[Snapshot, bool]:
-    """Of the whole project, those of `part`; and whether that is all because no training image has a box."""
+    """The project's images in `part`; and whether that is all of them because no training image has a box."""
     return anchors.trained_or_all(snapshot) if part == "train" else (snapshot, False)
 
 
@@ -130,7 +130,7 @@ def boxes_of(snapshot: Snapshot, choices: Choices) -> Boxes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Otherwise:
-    """To take the `boxes` of a project again, as the network sees them when images are resized in another way."""
+    """Input for reading a project's `boxes` again, as the network sees them if images are resized in another way."""
 
     boxes: Boxes
     folder: Path
@@ -139,7 +139,7 @@ class Otherwise:
 
 
 def taken_otherwise(wish: Otherwise) -> Boxes:
-    """In a thread."""
+    """Runs in a thread."""
     with Document.open(wish.folder, read_only=True, check=False) as document:
         snapshot = document.snapshot()
     return boxes_of(chosen_images(snapshot, wish.choices.part)[0], replace(wish.choices, resize=wish.resize))
@@ -147,32 +147,32 @@ def taken_otherwise(wish: Otherwise) -> Boxes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taken:
-    """The boxes that the rest is about, and the two pictures of them: with logarithmic axes, and without."""
+    """The boxes behind everything else, and the two pictures of them: with logarithmic axes, and without."""
 
     boxes: Boxes
-    count: int  # of the boxes, each once
+    count: int  # of boxes, each counted once
     images: int
-    clouds: tuple[Cloud, Cloud]  # by whether axes are logarithmic
-    fell_back: bool = False  # no training image has a box: these are all images
+    clouds: tuple[Cloud, Cloud]  # indexed by whether axes are logarithmic
+    fell_back: bool = False  # no training image has a box, so all images are used
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pooled:
-    """What any anchors can be judged by, before the first step."""
+    """What anchors can be judged by, before the first step."""
 
     pool: Pool
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """There is nothing to compute: the page says so in its place, not in the corner."""
+    """There is nothing to compute: the page shows why in its place, not in the corner."""
 
     sentence: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """A step, and of which stage it is: 0 k-means, 1 the changes by chance after it."""
+    """A step and its stage: 0 k-means, 1 the random changes after it."""
 
     step: Step
     stage: int
@@ -180,7 +180,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ByCount:
-    """How well so many anchors would do."""
+    """The result for one number of anchors."""
 
     step: Step
 
@@ -191,27 +191,27 @@ class ByCount:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AllCounts:
-    """The same for every number, after an edit."""
+    """The results for all numbers, after an edit."""
 
     steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """What follows edits from now on; `order`: the rows of the boxes by their images, and `images` in that order."""
+    """What follows later edits; `order`: the boxes' rows sorted by image, and `images` in that order."""
 
     fit: Fit
     order: NDArray[np.int64]
     images: NDArray[np.int64]
-    fell_back: bool = False  # as Taken has it
+    fell_back: bool = False  # as in Taken
 
 
 Event = Taken | Pooled | Told | ByCount | AllCounts | Fitted | Failed
 
 
 def compute(project: Path, choices: Choices, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-    """The boxes of the project as it is on disk; the steps; a ByCount for each number of anchors the boxes allow; and
-    a Fit. Failed where the boxes are too few."""
+    """Yields the project's boxes as they are on disk; the steps; a ByCount for each number of anchors the boxes allow;
+    and a Fit. Failed if there are too few boxes."""
     try:
         yield from _computed(project, choices, stopped)
     except WorkbenchError as error:
@@ -253,12 +253,12 @@ def _fitting(pool: Pool, choices: Choices) -> Iterator[Told]:
 
 
 def renewed(boxes: Callable[[], Boxes], pool: Pool, choices: Choices) -> Iterator[Event]:
-    """After an edit: the boxes, and the curve over the number of anchors, anew."""
+    """After an edit: the boxes, and the curve over the number of anchors, computed again."""
     yield taken(boxes())
     yield AllCounts(tuple(anchors.curve(pool, MOST_ANCHORS, choices.seed, choices.update)))
 
 
 def taken(boxes: Boxes, fell_back: bool = False) -> Taken:
-    """Some tenths of a second for a million."""
+    """Takes some tenths of a second for a million boxes."""
     clouds = cloud(boxes.sizes, boxes.groups, False), cloud(boxes.sizes, boxes.groups, True)
     return Taken(boxes, len(boxes.starts), len(np.unique(boxes.images)), clouds, fell_back)
