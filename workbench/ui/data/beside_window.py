@@ -1,4 +1,4 @@
-"""Labels beside the images: choose the format that other programs read, see where the files lie and how they stand."""
+"""Labels beside the images: choose the format that other programs read, and see where the files are and their state."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHOICES = (
 
 
 class BesideWindow(QDialog):
-    """Not modal. A choice takes effect at once; the files are written behind the window."""
+    """Not modal. A choice takes effect at once; the files are written in the background."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -80,7 +80,7 @@ class BesideWindow(QDialog):
         self.resize(560, 360)
 
     def renew(self) -> None:
-        """Before it is shown: as the project is now."""
+        """Show the project's current state; call before showing the window."""
         document = self._session.document
         if document is None:
             return
@@ -122,7 +122,7 @@ class BesideWindow(QDialog):
 
 
 def _short(label_file: Path, image_file: Path) -> str:
-    """The label file as seen from the image's folder."""
+    """The label file's path relative to the image's folder."""
     if label_file.parent == image_file.parent:
         return f"{label_file.name}  in the same folder"
     return str(label_file)

@@ -36,16 +36,16 @@ from workbench.ui.widgets.buttons import foot, primary
 from workbench.ui.widgets.popups import Combo
 
 _USUAL = "yolo"
-"""The format proposed where nothing came in by an import."""
+"""The format proposed if nothing has been imported."""
 _SETTLE = 300
-"""Milliseconds after an edit until the losses are counted anew: edits come in rows."""
+"""Milliseconds from an edit until losses are counted again: edits often come in series."""
 PATIENCE = 30_000
-"""Milliseconds that closing a project waits for what is being written, as it does for all jobs."""
+"""How many milliseconds closing a project waits for a running export, as for all jobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lost:
-    """What a format would lose of the project as it is."""
+    """What a format would lose of the project in its current state."""
 
     format: str
     remarks: tuple[Remark, ...]
@@ -56,13 +56,13 @@ class _Written:
     report: ExportReport
     labels: tuple[Label, ...]
     copied: bool
-    project: Path  # whose labels they are
+    project: Path  # the labels' project
 
 
 class ExportWindow(QDialog):
-    """Not modal. What the format would lose is counted in a job and told before Export can be pressed; so is written.
+    """Not modal. A job counts what the format would lose, shown before Export is enabled; another job writes.
 
-    Both read the project anew: what is written is the project as it is when Export is pressed.
+    Both read the project again: what is written is the project as it is when Export is pressed.
     """
 
     def __init__(self, session: Session, parent: QWidget) -> None:
@@ -91,8 +91,8 @@ class ExportWindow(QDialog):
         self._losses = QPlainTextEdit(readOnly=True)
         self._losses.setObjectName("export-losses")
         self._losses.setAccessibleName("What the format can't hold")
-        self._is_chosen = False  # the format, by a person
-        self._known: dict[str, tuple[Remark, ...]] = {}  # what formats would lose, as long as nothing is edited
+        self._is_chosen = False  # the format was chosen by the user
+        self._known: dict[str, tuple[Remark, ...]] = {}  # what each format would lose; cleared by any edit
         self._counting: Job | None = None
         self._writing: Job | None = None
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE)
@@ -128,10 +128,10 @@ class ExportWindow(QDialog):
         layout.addWidget(self._sentence)
         layout.addWidget(self._losses, 1)
         layout.addLayout(foot(self, self._write))
-        choose.setAutoDefault(False)  # Enter in a field must not press whichever button comes first
+        choose.setAutoDefault(False)  # otherwise Enter in a field would press the first button
 
     def renew(self) -> None:
-        """Before it is shown: a folder that is not there yet, and what would be lost of the project as it is now."""
+        """Call before showing the window: proposes a new folder and counts the losses for the current project."""
         document = self._session.document
         if document is None:
             return
@@ -146,7 +146,7 @@ class ExportWindow(QDialog):
 
     @Slot()
     def _look_at_folder(self) -> None:
-        """A folder that holds something may be replaced, if a person says so; never by itself."""
+        """A folder with contents is replaced only if the user says so."""
         folder = typed_path(self._folder.text())
         is_taken = folder is not None and is_export(folder)
         self._replace.setVisible(is_taken)
@@ -159,7 +159,7 @@ class ExportWindow(QDialog):
 
     @Slot()
     def _leave(self) -> None:
-        """Another project: nothing that is known is true of it."""
+        """Another project is open: nothing known so far holds for it."""
         self._is_chosen, self._counting = False, None
         self._known.clear()
         self._settle.stop()
@@ -181,7 +181,7 @@ class ExportWindow(QDialog):
 
     @Slot()
     def _show_losses(self) -> None:
-        """At once where it is known, else when a job has counted it."""
+        """Show them at once if they are known, else when a job has counted them."""
         document, format = self._session.document, str(self._format.currentData())
         if document is None:
             return
@@ -212,7 +212,7 @@ class ExportWindow(QDialog):
             return
         failed = self._counting is not None and self._counting.error is not None
         self._counting = None
-        if failed:  # told in the corner
+        if failed:  # shown in the corner
             self._sentence.setText("What this format can't hold could not be worked out.")
         elif not self._settle.isActive():
             self._show_losses()
@@ -229,7 +229,7 @@ class ExportWindow(QDialog):
         format, copy = str(self._format.currentData()), self._copy.isChecked()
         home = document.folder
         replace = self._replace.isChecked()
-        self._replace.setChecked(False)  # asked for once
+        self._replace.setChecked(False)  # consent counts once
         job = Job("Exporting labels", lambda _: _export(home, format, folder, copy, replace), self._session)
         job.reported.connect(self._written)
         job.failed.connect(self._failed)
@@ -255,13 +255,13 @@ class ExportWindow(QDialog):
 
     @Slot()
     def _finish_writing(self) -> None:
-        """The project is closed: it notes first what was written, or an edit of labels would not be told of it."""
+        """The project closes: first record what was written, or an edit of labels would not warn about it."""
         if self._writing is not None and self._writing.wait(PATIENCE):
             QCoreApplication.sendPostedEvents(self._writing)
 
     @Slot(object)
     def _failed(self, error: object) -> None:
-        """Told in the corner, too; here is where a person looks."""
+        """Also shown in the corner, but the user looks here."""
         if isinstance(error, WorkbenchError):
             way = ", or tick Replace above" if self._replace.isVisible() else ""
             self._sentence.setText(error.sentence.replace(", or allow its files to be replaced (--replace)", way))
@@ -275,13 +275,13 @@ class ExportWindow(QDialog):
 
 
 def _came_as(document: Document) -> str:
-    """The format of the newest import, "" if there was none."""
+    """The format of the latest import, "" if there was none."""
     found = document.store.rows("SELECT format FROM origin ORDER BY id DESC LIMIT 1")
     return str(found[0]["format"]) if found else ""
 
 
 def _lost(project: Path, format: str) -> Iterator[_Lost]:
-    """In the job's thread: a document is not for two threads."""
+    """Runs in the job's thread: a document must not be shared between threads."""
     with Document.open(project, read_only=True, check=False) as document:
         snapshot = document.snapshot()
     yield _Lost(format, losses(snapshot, format))

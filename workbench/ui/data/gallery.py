@@ -1,4 +1,4 @@
-"""The gallery: all images as tiles, a filter above them, and below what to do with the selected ones."""
+"""The gallery: all images as tiles, with a filter above and actions for the selected ones below."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.rows import ranges
 from workbench.ui.widgets.tile_view import TileView
 
-MARK_AFTER = 50  # ms after the last change of a selection, which may be of a million images
+MARK_AFTER = 50  # ms from the last change of a selection, which may have a million images
 
 
 class Gallery(QWidget):
@@ -97,12 +97,12 @@ class Gallery(QWidget):
         return tuple(sorted(self.model.ids(self.view.chosen_rows())))
 
     def under(self, position: QPoint) -> bool:
-        """Whether a global position lies on the tiles."""
+        """Whether a global position is over the tiles."""
         view = self.view.viewport()
         return view.rect().contains(view.mapFromGlobal(position))
 
     def show_only(self, wanted: Filter) -> None:
-        """Set the filter, also in the bar, and begin at the first: a number was clicked."""
+        """A number was clicked: set the filter, also in its bar, and go to the first image."""
         self._bar.set_filter(wanted)
         self.view.scrollToTop()
 
@@ -131,7 +131,7 @@ class Gallery(QWidget):
         self._kept = self.selected()
 
     def _select_again(self) -> None:
-        """Those that were selected and are still listed: the list was ordered anew, or more images came."""
+        """Select again what is still listed: the list was reordered, or more images have arrived."""
         rows = sorted(row for row in map(self.model.row_of, self._kept) if row >= 0)
         self._kept = ()
         chosen = QItemSelection()
@@ -141,7 +141,7 @@ class Gallery(QWidget):
             self.view.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def _mark_again(self) -> None:
-        """Where none is the current one, Qt chooses one when the keyboard comes, and that would be on every page."""
+        """Without a current image, Qt makes one current when the list gets the focus, and every page would show it."""
         row = self.model.row_of(self._session.image_id)
         if row >= 0:
             self.view.selectionModel().setCurrentIndex(
@@ -181,7 +181,7 @@ class Gallery(QWidget):
 
     @Slot()
     def _mark_values(self) -> None:
-        """In the bar: the state and the split that all selected images have."""
+        """Show in the bar the state and the split that all selected images share."""
         document, ids = self._session.document, np.array(self.model.ids(self.view.chosen_rows()), int)
         if document is None or not len(ids):
             self._selection.mark(None, None)
@@ -196,7 +196,7 @@ class Gallery(QWidget):
     def _set_state(self, state: State) -> None:
         if self.selected():
             unread_images.set_state(self._session, self.selected(), state)
-        self._mark_values()  # also where nothing was changed: a click has turned its button
+        self._mark_values()  # even if nothing has changed: the click has toggled its button
 
     @Slot(object)
     def _set_split(self, split: Split) -> None:
@@ -218,7 +218,7 @@ def _tiles(model: ImagesModel) -> TileView:
 
 
 class SelectionBar(QFrame):
-    """What the selected images are and become: the button of a value that all of them have is pressed down."""
+    """The selected images' values, and buttons to change them: a value that all of them share is shown pressed."""
 
     state_chosen = Signal(object)
     split_chosen = Signal(object)
@@ -249,7 +249,7 @@ class SelectionBar(QFrame):
         self._fold()
 
     def _add(self, word: str, choices: list[State] | list[Split], signal: SignalInstance, name: str) -> None:
-        """A button for each choice where there is room, else a menu."""
+        """A button for each choice if there is room, else a menu."""
         title = QLabel(f"{word}:")
         title.setProperty("role", "muted")
         wide, narrow = self._wide.layout(), self._narrow.layout()
@@ -266,7 +266,7 @@ class SelectionBar(QFrame):
             button.setCheckable(True)
             button.setProperty("role", "choice")
             button.setObjectName(f"{name}-{choice.value}")
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard to the tiles
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the focus on the tiles
             button.clicked.connect(lambda _=False, choice=choice: signal.emit(choice))
             wide.addWidget(button)
             action = menu.addAction(text)
@@ -282,7 +282,7 @@ class SelectionBar(QFrame):
         self._fold()
 
     def minimumSizeHint(self) -> QSize:
-        """Of the folded form: the full one must not keep the window wide."""
+        """That of the folded form: the full one must not keep the window wide."""
         rows = self._narrow.sizeHint()
         return QSize(rows.width() + self._about.sizeHint().width() + 4 * theme.GRID, super().minimumSizeHint().height())
 
@@ -293,7 +293,7 @@ class SelectionBar(QFrame):
         self._narrow.setVisible(not fits)
 
     def mark(self, state: State | None, split: Split | None) -> None:
-        """The values that all selected images have; None: they have several, or there are none."""
+        """Show the values that all selected images share; None if they differ or nothing is selected."""
         for choice, parts in self._marks.items():
             for part in parts:
                 part.setChecked(choice is (state if isinstance(choice, State) else split))

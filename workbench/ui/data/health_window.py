@@ -1,4 +1,4 @@
-"""Check the data: what would spoil a training, each finding with its images, and a repair that can be undone."""
+"""Check the data: finds what would spoil a training, and lists each finding's images and a repair with undo."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from workbench.ui.widgets.buttons import foot, primary
 
 CHANGED = "The project has changed since. Check again to be sure."
 LISTED = 500
-"""Images listed below a finding; more than a person looks through one by one."""
+"""Images listed under a finding; more than anyone looks through one by one."""
 _FINDING, _IMAGE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 _ICONS = {"problem": ("mdi6.alert-circle-outline", "error"), "hint": ("mdi6.lightbulb-on-outline", "muted")}
 
 
 class HealthWindow(QDialog):
-    """Not modal. The check runs in a job on a second, read-only opening of the project; a repair is one edit."""
+    """Not modal. The check is a job on a second, read-only opening of the project; a repair is one edit."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -52,7 +52,7 @@ class HealthWindow(QDialog):
         self._session = session
         self._job: Job | None = None
         self._is_stale = False  # the project was edited since it was checked
-        self._is_shown = False  # what a check found stands there
+        self._is_shown = False  # results of a check are shown
         self._files = QCheckBox("Open every image file. Takes longer, and finds damaged files and copies")
         self._files.setObjectName("health-files")
         self._files.setChecked(True)
@@ -103,7 +103,7 @@ class HealthWindow(QDialog):
 
     @Slot()
     def _forget(self) -> None:
-        """Another project: what was found says nothing of it."""
+        """Another project is open: the findings don't apply to it."""
         if self._job is not None:
             self._job.stop.set()
         self._job, self._is_shown = None, False
@@ -113,14 +113,14 @@ class HealthWindow(QDialog):
 
     @property
     def is_due(self) -> bool:
-        """Whether the project as it is was not checked, and is not being."""
+        """Whether the project's current state has not been checked and is not being checked."""
         return self._job is None and (self._is_stale or not self._words.text())
 
     # --- checking ---
 
     @Slot()
     def check(self) -> None:
-        """Start, or stop what runs."""
+        """Start a check, or stop the running one."""
         document = self._session.document
         if self._job is not None:
             self._job.stop.set()
@@ -192,13 +192,13 @@ class HealthWindow(QDialog):
         counted = f"{words.count(problems, 'problem')}, {words.count(hints, 'hint')}"
         self._words.setText(f"{about}: {counted}." if found.findings else f"{about}. No problems found.")
         self._is_shown = True
-        if self._is_stale:  # edited while it was checked
+        if self._is_stale:  # there was an edit during the check
             self._words.setText(CHANGED)
 
     # --- what to do about it ---
 
     def _chosen(self) -> tuple[Finding, int] | None:
-        """The finding, and the image (0: none in particular)."""
+        """The selected finding and image (0: none in particular)."""
         items = self._tree.selectedItems()
         return (items[0].data(0, _FINDING), items[0].data(0, _IMAGE) or 0) if items else None
 
@@ -215,7 +215,7 @@ class HealthWindow(QDialog):
 
     @Slot()
     def _show(self) -> None:
-        """The image on the Label page, the boxes that are meant selected."""
+        """Show the image on the Label page, with the finding's boxes selected."""
         chosen, document = self._chosen(), self._session.document
         if chosen is None or document is None:
             return
@@ -228,7 +228,7 @@ class HealthWindow(QDialog):
 
     @Slot()
     def repair(self) -> None:
-        """Mend what the selected finding says, in all its images, as one edit."""
+        """Repair the selected finding in all its images, as one edit."""
         chosen, document = self._chosen(), self._session.document
         if chosen is None or document is None:
             return
@@ -258,7 +258,7 @@ def _examined(folder: Path, files: bool) -> Iterator[Looked | Health | BoxStatis
 
 
 class _Sentences(QStyledItemDelegate):
-    """Rows as high as their sentences: with a style sheet Qt leaves them one line high and cuts the rest."""
+    """Rows as high as their text: with a style sheet Qt keeps them one line high and cuts off the rest."""
 
     def __init__(self, tree: QTreeWidget) -> None:
         super().__init__(tree)
@@ -286,5 +286,5 @@ def _tree() -> QTreeWidget:
     tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
     tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     tree.setWordWrap(True)
-    tree.header().sectionResized.connect(tree.scheduleDelayedItemsLayout)  # rows are as high as their sentences
+    tree.header().sectionResized.connect(tree.scheduleDelayedItemsLayout)  # row heights depend on it
     return tree

@@ -1,7 +1,7 @@
 """Import labels: choose a folder, file or zip, see what it would do and three images of it, then all of it or nothing.
 
-Nothing changes before Import. The files are read in a job; what differs from the project is decided without reading
-them again, and an edit of the project while the window is open is taken into account before Import can be pressed.
+Nothing changes before Import. A job reads the files; the comparison with the project doesn't read
+them again, and it is repeated after every edit of the project, before Import is enabled.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from workbench.ui.widgets.buttons import primary
 from workbench.ui.widgets.empty import Empty
 
 _SETTLE = 300
-"""Milliseconds after an edit of the project until the plan is made anew: edits come in rows."""
+"""Milliseconds from an edit of the project until the plan is made again: edits often come in series."""
 _HINT = (
     "Choose a folder, a file or a zip with labels of another program, or drop it here.\n"
     "Nothing is changed before you say Import."
@@ -46,7 +46,7 @@ _HINT = (
 
 
 class ImportWindow(QDialog):
-    """Not modal. It shows a plan of the project as it is; where the project was edited since, the plan is made anew."""
+    """Not modal. It shows a plan for the current project; after an edit of the project the plan is made again."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -57,13 +57,13 @@ class ImportWindow(QDialog):
         plugins.loaded()
         self._found: Findings | None = None
         self._job: Job | None = None
-        self._is_reading = False  # the job reads files; else it compares what was read
+        self._is_reading = False  # the job reads files; otherwise it compares what was read
         self._is_applying = False
-        self._is_anew = True  # what comes next is of other files than what is shown
-        self._format = ""  # as it was recognised or chosen
+        self._is_anew = True  # the next result is for other files than the shown one
+        self._format = ""  # as detected or chosen
         self._opened: work.Opened | None = None
-        self._is_stale = False  # the project was edited since the plan was begun
-        self._comings = 0  # document.comings when the files were read: of images that came since the plan knows nothing
+        self._is_stale = False  # the project was edited since the plan was started
+        self._comings = 0  # document.comings when the files were read: the plan lacks images added since
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE)
         self._settle.timeout.connect(self._renew)
         self._choices = Choices()
@@ -88,7 +88,7 @@ class ImportWindow(QDialog):
         self._choices.splits_changed.connect(self._compare)
         self._existing.activated.connect(self._compare)
         session.edited.connect(self._edited)
-        session.document_changed.connect(self.reject)  # close() does nothing where the start page has put it aside
+        session.document_changed.connect(self.reject)  # close() does nothing if the start page has hidden it
         self.setMinimumSize(640, 440)
         self.resize(960, 680)
         self._show_hint()
@@ -156,17 +156,17 @@ class ImportWindow(QDialog):
 
     @Slot()
     def _be_careful(self) -> None:
-        """Other files: no edit is given up for them before somebody says so."""
+        """Other files were chosen: overwriting edits needs consent again."""
         self._existing.setCurrentIndex(0)
 
     def propose(self, path: Path) -> None:
-        """Read this; where the window has nothing to do yet."""
+        """Read this file or folder, if the window is not in use yet."""
         if self._found is None and self._job is None:
             self._choices.take(path)
 
     @Slot()
     def read(self) -> None:
-        """Make the plan of what is chosen, in a job; what is being read is given up."""
+        """Make the plan for the chosen files in a job; drop any other reading."""
         source, document = self._choices.path, self._session.document
         if source is None or document is None:
             return
@@ -188,11 +188,11 @@ class ImportWindow(QDialog):
 
     @Slot()
     def _compare(self) -> None:
-        """Other settings for what was read, or another project beside it: the files are not read again."""
+        """The settings or the project changed: compare again, without reading the files again."""
         document, found = self._session.document, self._found
         if document is None or (found is None and not self._is_reading):
             return
-        if found is None:  # the job that runs began with other settings
+        if found is None:  # the running job started with other settings
             self.read()
             return
         self._is_reading = self._is_stale = False
@@ -210,7 +210,7 @@ class ImportWindow(QDialog):
         self._enable()
 
     def _abandon(self) -> None:
-        """What the job still says is not listened to; it ends by itself, soon."""
+        """Ignore the job from now on; it ends soon by itself."""
         if self._job is not None:
             self._job.stop.set()
             self._job = None
@@ -276,7 +276,7 @@ class ImportWindow(QDialog):
 
     @Slot(object)
     def _failed(self, error: object) -> None:
-        """A fault of the program, which is told in the corner, too."""
+        """An error in the program, also shown in the corner."""
         if self.sender() is self._job and isinstance(error, WorkbenchError):
             self._show_damage(error)
 
@@ -285,7 +285,7 @@ class ImportWindow(QDialog):
         if self.sender() is not self._job:
             return
         job, self._job = self._job, None
-        if job is not None and job.stop.is_set():  # by the status bar
+        if job is not None and job.stop.is_set():  # stopped in the status bar
             self.stop()
         if not self._settle.isActive():
             self._renew()
@@ -293,7 +293,7 @@ class ImportWindow(QDialog):
         if self._apply.isEnabled():
             self._apply.setFocus()
 
-    # --- what is dropped ---
+    # --- drag and drop ---
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if dropped(event) is not None:
@@ -305,11 +305,11 @@ class ImportWindow(QDialog):
             event.acceptProposedAction()
             self._choices.take(path)
 
-    # --- doing it ---
+    # --- importing ---
 
     @Slot()
     def apply(self) -> None:
-        """Do the plan: one edit, one step of undo. The files are kept by a job."""
+        """Apply the plan as one edit, one step of undo. A job keeps the files."""
         document, found = self._session.document, self._found
         if document is None or found is None or self._job is not None:
             return
@@ -333,11 +333,11 @@ class ImportWindow(QDialog):
         )
         self._session.inform(f"Imported. {report.sentence} Undo takes it back.")
         self._session.offered.emit("Undo", partial(self._undo, document.undo_title))
-        self._found = None  # which was of the project before
+        self._found = None  # it was for the project before the import
         self.close()
 
     def _undo(self, title: str) -> None:
-        """Only the import: other edits may have come since."""
+        """Undo only the import: there may have been other edits since."""
         document = self._session.document
         if document is None or document.undo_title != title:
             self._session.inform(
@@ -348,7 +348,7 @@ class ImportWindow(QDialog):
 
     @Slot(object)
     def _edited(self, _applied: object) -> None:
-        """A plan is of a project as it was: what a person changed since must not be overwritten by it."""
+        """The plan is for an earlier state: it must not overwrite what the user has changed since."""
         if not self._is_applying and (self._found is not None or self._job is not None):
             self._is_stale = True
             self._settle.start()
@@ -356,15 +356,15 @@ class ImportWindow(QDialog):
 
     @Slot()
     def _renew(self) -> None:
-        """Make the plan of the project as it is now; while a job runs, after it."""
+        """Make the plan for the current project; if a job is running, after it."""
         document = self._session.document
         if self._is_stale and self._job is None and self._found is not None and document is not None:
             self._compare() if document.comings == self._comings else self.read()
 
-    # --- leaving ---
+    # --- closing ---
 
     def done(self, result: int) -> None:
-        """However it is closed, what was read is forgotten: the project goes on being edited."""
+        """However the window is closed, drop what was read: the project will be edited further."""
         self._abandon()
         self._discard()
         self._view.close_down()
@@ -383,7 +383,7 @@ class ImportWindow(QDialog):
             self._throw_away(opened.folder)
 
     def _throw_away(self, folder: Path) -> None:
-        """What was unpacked and not imported: in a job, or at once where the project is being closed."""
+        """Remove what was unpacked and not imported: in a job, or at once if the project is closing."""
         if self._session.document is not None:
             self._session.start(Job("Removing what was unpacked", lambda _: work.discard(folder), self._session))
         else:

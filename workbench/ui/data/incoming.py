@@ -1,4 +1,4 @@
-"""Images that come to an open project: a folder, chosen or dropped files, frames of a video. Read in jobs."""
+"""Adding images to an open project: a folder, chosen or dropped files, frames of a video. Read in jobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workbench.ui.start.projects import add_described
 
 
 class Incoming(QObject):
-    """For the page `parent`, above which it asks."""
+    """For the page `parent`, over which its dialogs open."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -36,7 +36,7 @@ class Incoming(QObject):
         self.add(chosen_files(self._page, "Photographs", f"Images ({endings})"))
 
     def add(self, paths: Sequence[Path]) -> None:
-        """Folders with what is below them, and files."""
+        """Add files, and folders with everything below them."""
         folders = [path for path in paths if path.is_dir()]
         left_out = PassedOver()
         named, others = gather_images([path for path in paths if path not in folders], left_out)
@@ -53,7 +53,7 @@ class Incoming(QObject):
             )
 
     def add_folder(self, folder: Path, names: Sequence[str] | None = None) -> None:
-        """Add the images below `folder`, or only those with these names, that the project doesn't have."""
+        """Add the images below `folder` that the project doesn't have, or only those with these names."""
         document = self._session.document
         if document is None:
             return
@@ -63,7 +63,7 @@ class Incoming(QObject):
 
     @Slot()
     def choose_video(self) -> None:
-        from workbench.core import video  # cv2 with it, which the window does not wait for
+        from workbench.core import video  # imports cv2, which the window does not wait for
 
         endings = " ".join(f"*{ending}" for ending in sorted(video.VIDEO_SUFFIXES))
         chosen = chosen_file(self._page, "A video", f"Videos ({endings});;All files (*)")
@@ -103,7 +103,7 @@ class Incoming(QObject):
         if not isinstance(event, Described) or document is None:
             return
         if event.project != document.folder:
-            return  # that project was closed meanwhile; what was read is found again when it is added again
+            return  # that project was closed; adding it again will find what was read
         try:
             added = add_described(document, event)
         except WorkbenchError as error:

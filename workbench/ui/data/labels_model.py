@@ -27,7 +27,7 @@ _COUNT_AFTER = 150
 
 
 class LabelsModel(QAbstractTableModel):
-    """Follows the session. Setting a cell asks for the edit; what it shows is what came of it."""
+    """Follows the session. Setting a cell asks for the edit and shows its result."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -35,7 +35,7 @@ class LabelsModel(QAbstractTableModel):
         self._labels: tuple[Label, ...] = ()
         self._keys: dict[int, str] = {}
         self._counts: dict[int, int] = {}
-        self._draft: str | None = None  # the name of a label that is not made yet, in a last row of its own
+        self._draft: str | None = None  # name of a label not created yet, in an extra last row
         self._later = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
         self._later.timeout.connect(self._count)
         session.document_changed.connect(self.end_draft)
@@ -48,7 +48,7 @@ class LabelsModel(QAbstractTableModel):
         document = self._session.document
         labels = document.labels() if document else ()
         old, new = [label.id for label in self._labels], [label.id for label in labels]
-        made = self._draft is not None and new[:-1] == old and new != old  # its row is now the label's
+        made = self._draft is not None and new[:-1] == old and new != old  # the draft's row is now the label's
         same = made or old == new
         if not same:
             self.beginResetModel()
@@ -59,7 +59,7 @@ class LabelsModel(QAbstractTableModel):
         self._keys = {label.id: key for key, label in label_keys(self._labels).items()}
         if not same:
             self.endResetModel()
-        elif labels:  # no reset: a cell may just be giving back its editor
+        elif labels:  # no reset: a cell may be closing its editor just now
             self.dataChanged.emit(self.index(0, 0), self.index(len(labels) - 1, COUNT))
 
     @Slot(object)
@@ -77,7 +77,7 @@ class LabelsModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(0, COUNT), self.index(len(self._labels) - 1, COUNT))
 
     def begin_draft(self) -> QModelIndex:
-        """A last row for a label that is made when its name is typed, so that it takes one edit and one undo."""
+        """Add a last row; its label is created once the name is typed, so that it takes one edit and one undo."""
         names = {label.name for label in self._labels}
         number = 1
         while f"label {number}" in names:
@@ -90,7 +90,7 @@ class LabelsModel(QAbstractTableModel):
 
     @Slot()
     def end_draft(self) -> None:
-        """Without a label, if it is still one."""
+        """Remove the draft row if it is still there."""
         if self._draft is not None:
             row = len(self._labels)
             self.beginRemoveRows(QModelIndex(), row, row)
@@ -152,7 +152,7 @@ class LabelsModel(QAbstractTableModel):
         if self._is_draft(index):
             names = names_in(text)
             if len(names) > 1:
-                # after the cell has given back its editor: this resets the model
+                # after the cell has closed its editor: this resets the model
                 QTimer.singleShot(0, self, partial(new_labels.add, self._session, names))
                 return False
             return self._session.do(edits.AddLabels((Label(0, text),))) is not None
@@ -168,7 +168,7 @@ class LabelsModel(QAbstractTableModel):
         return False
 
     def _with_key(self, label: Label, key: str) -> edits.Edit:
-        """The key for this label, taken from another that had it."""
+        """Assign the key to this label, and take it from the one that had it."""
         others = [dataclasses.replace(o, key="") for o in self._labels if o.id != label.id and key and o.key == key]
         changes = [edits.ChangeLabel(other) for other in (*others, dataclasses.replace(label, key=key))]
         return edits.Batch(tuple(changes), f"Key {key or 'none'} for '{label.name}'")

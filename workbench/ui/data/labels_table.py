@@ -41,7 +41,7 @@ NONE = (
 class LabelsTable(QWidget):
     """The table with its buttons."""
 
-    show_asked = Signal(int)  # the images with this label
+    show_asked = Signal(int)  # show the images with this label
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,8 +57,8 @@ class LabelsTable(QWidget):
         self._view.verticalHeader().hide()
         self._view.verticalHeader().setDefaultSectionSize(28)
         self._view.setShowGrid(False)
-        self._view.setWordWrap(False)  # a long name is cut in its one line
-        self._view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # long ones often differ at their end alone
+        self._view.setWordWrap(False)  # a long name is elided in its one line
+        self._view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # long ones often differ only at the end
         self._view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._view.setTabKeyNavigation(False)
@@ -86,7 +86,7 @@ class LabelsTable(QWidget):
         layout.addStretch(0)
         for changed in (self.model.modelReset, self.model.rowsInserted, self.model.rowsRemoved):
             changed.connect(self._show_none)
-        self._before: tuple[int, list[int]] = (-1, [])  # the current row and all ids, before they became others
+        self._before: tuple[int, list[int]] = (-1, [])  # current row and all ids before the last change
         self.model.modelAboutToBeReset.connect(self._remember)
         self.model.modelReset.connect(self._choose_again)
         self._view.itemDelegate().closeEditor.connect(self.model.end_draft)
@@ -144,7 +144,7 @@ class LabelsTable(QWidget):
 
     @Slot()
     def _choose_again(self) -> None:
-        """The one label that came, as by undo; else the label that was current, or what stands where that was."""
+        """Select the one new label, as after an undo; else the label that was current, or the one now in its place."""
         (row, before), now = self._before, self._ids()
         if not (0 <= row < len(before) and now):
             return
@@ -156,7 +156,7 @@ class LabelsTable(QWidget):
 
     @Slot()
     def _show_lock(self) -> None:
-        """The lock as it is, and only what it lets be done."""
+        """Show the lock's state, and disable what it forbids."""
         document = self._session.document
         locked = document is not None and document.labels_locked
         lock = self._buttons["label-lock"]
@@ -167,7 +167,7 @@ class LabelsTable(QWidget):
 
     @Slot()
     def _lock(self) -> None:
-        """Locked, the numbers of labels in exported files stay what they are."""
+        """While locked, the numbers of labels in exported files stay the same."""
         locked = self._buttons["label-lock"].isChecked()
         self._session.do(edits.ChangeSetting("labels locked", True if locked else None))
         self._show_lock()
@@ -180,9 +180,9 @@ class LabelsTable(QWidget):
 
     @Slot()
     def _add(self) -> None:
-        """A row to type its name in; Esc takes it away again."""
+        """Add a row to type a name in; Esc removes it."""
         editor = self._view.indexWidget(self.model.index(self.model.rowCount() - 1, NAME))
-        if editor is not None:  # of the one before: the button has not taken the keyboard from it
+        if editor is not None:  # the previous row's: the button has not taken the focus from it
             self._view.commitData(editor)
             self._view.closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint)
         self.model.end_draft()
@@ -217,7 +217,7 @@ class LabelsTable(QWidget):
 
     @Slot()
     def _remove(self) -> None:
-        """Asked for once more where boxes would go, with how many and where."""
+        """If boxes would be deleted, confirm first, with how many and where."""
         label, document = self._chosen(), self._session.document
         if label is None or document is None:
             return
@@ -229,7 +229,7 @@ class LabelsTable(QWidget):
         choice = menu.addAction(as_told(f"Delete '{label.name}' and {self._touched(label)}"))
         choice.triggered.connect(lambda: self._delete(label))
         theme.set_icon(choice, "mdi6.delete-outline")
-        menu.addAction(as_told(f"Keep '{label.name}'"))  # a menu of one line looks like a tooltip
+        menu.addAction(as_told(f"Keep '{label.name}'"))  # a menu with one entry looks like a tooltip
         row = self._view.visualRect(self._view.currentIndex())
         menu.popup(self._view.viewport().mapToGlobal(row.bottomLeft()))
 
@@ -242,7 +242,7 @@ class LabelsTable(QWidget):
         )
 
     def _touched(self, label: Label) -> str:
-        """How many boxes of how many images an edit of the label would touch."""
+        """How many boxes in how many images an edit of the label would touch."""
         document = self._session.document
         images = len(document.images_with(label.id)) if document else 0
         boxes = self.model.count(label)
@@ -250,7 +250,7 @@ class LabelsTable(QWidget):
 
     @Slot()
     def _merge(self) -> None:
-        """Into the one that is chosen in a list with a field: a menu of hundreds of labels has the whole screen."""
+        """Merge into a label chosen in a searchable list: a menu of hundreds of labels would fill the screen."""
         label, document = self._chosen(), self._session.document
         if label is None or document is None:
             return
@@ -277,7 +277,7 @@ class LabelsTable(QWidget):
 
     @Slot(QPoint)
     def _open_menu(self, at: QPoint) -> None:
-        """What the buttons above do, in words, for the label below the pointer."""
+        """The buttons' actions, in words, for the label under the pointer."""
         index = self._view.indexAt(at)
         label = self.model.label(index.row())
         if label is None:

@@ -1,4 +1,4 @@
-"""The line above the gallery that says whose loss colours the images, and puts the highest first."""
+"""The line above the gallery that names the run whose losses colour the images, and can sort the highest first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ABOUT = (
 
 
 class LossBar(QFrame):
-    """Hidden while there is no run with losses. `highest_first(bool)` when the button is pressed."""
+    """Hidden without a run with losses. `highest_first(bool)` when the button is pressed."""
 
     highest_first = Signal(bool)
 

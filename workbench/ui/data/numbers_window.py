@@ -1,4 +1,4 @@
-"""Before labels are moved, deleted or merged: the exported folders that would number them otherwise, and what to do."""
+"""Before labels are moved, deleted or merged: which exported folders would get other numbers, and what to do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from workbench.ui.session import Session
 
 
 class NumbersWindow(QDialog):
-    """Emits `agreed` (True: the folders too). Nothing is done where it is closed otherwise."""
+    """Emits `agreed` (True: rewrite the folders too). If it is closed in another way, nothing is done."""
 
     agreed = Signal(bool)
 
@@ -100,7 +100,7 @@ class NumbersWindow(QDialog):
 
 @dataclass(frozen=True, eq=False)
 class Anew:
-    """A folder was written anew; what was there is in `aside`."""
+    """A folder was written again; its old contents are in `aside`."""
 
     report: ExportReport
     aside: Path
@@ -109,10 +109,10 @@ class Anew:
 
 
 class LabelEdits(QObject):
-    """Does edits of labels; asks before those that leave exported folders with other numbers."""
+    """Applies edits of labels; asks before those that leave other numbers in exported folders."""
 
     def __init__(self, session: Session, over: QWidget) -> None:
-        """`over`: the widget in whose window is asked."""
+        """`over`: its window is the dialogs' parent."""
         super().__init__(over)
         self._session = session
         self._over = over
@@ -121,7 +121,7 @@ class LabelEdits(QObject):
 
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
-        """Undo and redo don't ask: say which folders have other numbers now."""
+        """Undo and redo don't ask: only say which folders have other numbers now."""
         document = self._session.document
         if document is None or applied.kind == "do" or not applied.labels_changed:
             return
@@ -139,13 +139,13 @@ class LabelEdits(QObject):
         document = self._session.document
         if document is None:
             return
-        found = () if document.labels_locked else renumbered(document, edit)  # a locked order refuses by itself
+        found = () if document.labels_locked else renumbered(document, edit)  # a locked order refuses the edit anyway
         if not found:
             self._do(edit, then)
             return
         runs = len({file.parent for file in document.runs_folder.glob("*/*.safetensors")})
         window = NumbersWindow(edit.title, found, runs, self._over.window())
-        self._session.closing.connect(window.reject)  # its labels are those of this project
+        self._session.closing.connect(window.reject)  # its labels belong to this project
         window.agreed.connect(lambda also: self._agreed(edit, then, found if also else ()))
         window.show()
 
@@ -175,7 +175,7 @@ class LabelEdits(QObject):
 
 
 def _written(project: Path, folders: tuple[Exported, ...]) -> Iterator[Anew]:
-    """In the job's thread."""
+    """Runs in the job's thread."""
     snapshot = snapshot_of(project)
     for exported in folders:
         report, aside = write_anew(snapshot, exported)

@@ -1,4 +1,4 @@
-"""The Data page: all images as a gallery, the labels as a table, the splits; images and labels come and go here."""
+"""The Data page: all images as a gallery, the labels as a table, the splits; import, export and adding images."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SHORT = (
 )  # fmt: skip
 _BESIDE = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
 SEED = 0
-"""Of the random split. Each image keeps its split, so splitting again divides only the images added since."""
+"""Seed of the random split. Images keep their split, so splitting again divides only images added since."""
 
 
 class DataPage(Page):
@@ -166,7 +166,7 @@ class DataPage(Page):
             )
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """On the gallery: what can be done to the selected images and their boxes."""
+        """On the gallery: actions for the selected images and their boxes."""
         document, selected = self.session.document, self._gallery.selected()
         if document is None or not selected or not self._gallery.under(event.globalPos()):
             return
@@ -210,7 +210,7 @@ class DataPage(Page):
             self.session.inform("These boxes have that label already.")
 
     def _split_off(self, images: tuple[int, ...]) -> None:
-        """A label of their own for the boxes of these images; what other images have of their labels stays."""
+        """Give the boxes of these images a label of their own; the same label's boxes in other images stay."""
         boxes = self._boxes_of(images)
         name, agreed = QInputDialog.getText(self, "Split off a label", f"A new label for these {len(boxes):,} boxes:")
         if agreed and name.strip():
@@ -221,7 +221,7 @@ class DataPage(Page):
 
     @Slot()
     def trash_images(self) -> None:
-        """Asked about first: Undo brings images and boxes back, but files only by hand, from the trash."""
+        """Confirm first: Undo restores images and boxes, but files must be restored from the trash by hand."""
         document, selected = self.session.document, self._gallery.selected()
         if document is None or not selected or document.read_only:
             return
@@ -272,13 +272,13 @@ class DataPage(Page):
         window.show()
         window.raise_()
 
-    # --- labels in and out ---
+    # --- importing and exporting labels ---
 
     @Slot()
     def show_import(self) -> None:
         from workbench.ui.data.import_window import ImportWindow
 
-        # Kept when it is closed: its job may still be reading.
+        # Kept after it is closed: its job may still be reading.
         window = self.findChild(ImportWindow) or ImportWindow(self.session, self)
         window.show()
         window.raise_()
@@ -297,7 +297,7 @@ class DataPage(Page):
 
     @Slot()
     def show_health(self) -> None:
-        """The window that is there already, with what it found; it checks anew if the project was edited since."""
+        """Show the existing window with its findings; it checks again if the project was edited since."""
         from workbench.ui.data.health_window import HealthWindow
 
         window = self.findChild(HealthWindow) or HealthWindow(self.session, self)

@@ -1,4 +1,4 @@
-"""What a division by rules comes to: read and worked out behind the window where the project is large."""
+"""Works out the split that the rules give: in the background if the project is large."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workbench.core.project import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """For each image, in the snapshot's order, the group of pictures like it."""
+    """For each image, in the snapshot's order, its group of similar pictures."""
 
     images: tuple[int, ...]
     groups: tuple[Hashable, ...]
@@ -22,7 +22,7 @@ class Alike:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """What a person chose, for the project in `folder`; `alike` as far as its pictures were compared."""
+    """The user's choices for the project in `folder`; `alike` as far as its pictures were compared."""
 
     folder: Path
     way: str
@@ -36,7 +36,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """`edit` divides `snapshot` with these `groups`, None where each image stands alone or `must_compare` first."""
+    """`edit` splits `snapshot` by these `groups`: None if each image is its own, or `must_compare` comes first."""
 
     snapshot: Snapshot
     groups: Sequence[Hashable] | None
@@ -45,13 +45,13 @@ class Plan:
 
 
 def read(asked: Asked) -> Plan:
-    """As `plan`, of the project as it is on disk: for a thread."""
+    """Like `plan`, for the project as it is on disk; made for a thread."""
     with Document.open(asked.folder, read_only=True, check=False) as document:
         return plan(document.snapshot(), asked)
 
 
 def plan(snapshot: Snapshot, asked: Asked) -> Plan:
-    """WorkbenchError where the pattern is none, or no share is left."""
+    """WorkbenchError if the pattern is invalid, or no share is left."""
     groups: Sequence[Hashable] | None = None
     match asked.way:
         case "folder":

@@ -1,4 +1,4 @@
-"""Split by rules: shares, what stays together, and what would come of it before anything is changed."""
+"""Split by rules: shares, what stays together, and a preview of the result before anything is changed."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ _WAYS = (
     ("pictures that are nearly alike", "similar"),
 )  # fmt: skip
 _SOON, _LATER = 150, 1000
-"""Milliseconds after a choice, and after an edit, until the division is worked out again."""
+"""Milliseconds from a choice or an edit until the split is worked out again."""
 _LARGE = 1000
-"""Images from which that is felt: of 20,000 with 300 labels it took a second after each choice."""
+"""Images above which that is noticeable: for 20,000 with 300 labels it took a second after each choice."""
 
 
 class SplitWindow(QDialog):
-    """Not modal. The table shows what each split would hold; Apply makes it so, as one edit."""
+    """Not modal. The table shows what each split would contain; Apply does it as one edit."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -136,11 +136,11 @@ class SplitWindow(QDialog):
 
     @Slot()
     def _forget(self) -> None:
-        """Another project, whose images may have the same numbers."""
+        """Another project is open: its images may have the same ids."""
         self._alike = self._job = None
         self.close()
 
-    # --- what would come of it ---
+    # --- preview ---
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -148,7 +148,7 @@ class SplitWindow(QDialog):
 
     @Slot()
     def renew(self) -> None:
-        """Work out the division anew; of pictures alike when they have been looked at. Not while nobody sees it."""
+        """Work out the split again; for similar pictures, once they are compared. Not while the window is hidden."""
         if not self.isVisible():
             return
         document = self._session.document
@@ -178,7 +178,7 @@ class SplitWindow(QDialog):
 
     @Slot(object, object)
     def _planned(self, asked: object, result: object) -> None:
-        """The answer to what was asked last; others are of choices that were changed meanwhile."""
+        """Take the answer to the latest request; the choices behind any other have changed."""
         document = self._session.document
         if asked is not self._asked or document is None or not self.isVisible():
             return
@@ -195,7 +195,7 @@ class SplitWindow(QDialog):
 
     @Slot()
     def _end(self) -> None:
-        """The project is about to be closed: nothing reads it any more."""
+        """The project is about to close: stop reading it."""
         self._asked = None
         if self._behind is not None:
             self._behind.close()
@@ -203,7 +203,7 @@ class SplitWindow(QDialog):
             self._behind = None
 
     def _show(self, snapshot: Snapshot, groups: Sequence[Hashable] | None) -> None:
-        """One row for the images and one for each label: how many there are in each split, after the edit."""
+        """One row for the images and one for each label: the numbers in each split after the edit."""
         after = {image.id: image.split for image in snapshot.images}
         changed = 0
         for part in walk(self._edit) if self._edit is not None else ():
@@ -226,7 +226,7 @@ class SplitWindow(QDialog):
                 else:
                     item.setToolTip(name)
                 self._table.setItem(row, place, item)
-        for place in range(1, self._table.columnCount()):  # by themselves they would measure all after each cell
+        for place in range(1, self._table.columnCount()):  # automatic sizing would measure all rows after each cell
             self._table.resizeColumnToContents(place)
         about = _about(groups) if groups is not None else ""
         boxes = np.bincount(owners, minlength=4)
@@ -237,7 +237,7 @@ class SplitWindow(QDialog):
         else:
             self._words.setText(f"{about}{words.count(changed, 'image')} would change.{lack}")
 
-    # --- pictures alike ---
+    # --- similar pictures ---
 
     def _look(self, snapshot: Snapshot) -> None:
         if self._job is not None:
@@ -273,7 +273,7 @@ class SplitWindow(QDialog):
         if self._alike is not None:
             self.renew()
 
-    # --- doing it ---
+    # --- applying ---
 
     @Slot()
     def apply(self) -> None:
@@ -283,7 +283,7 @@ class SplitWindow(QDialog):
 
 
 def _about(groups: Sequence[Hashable]) -> str:
-    """How many groups there are; said where they keep nothing together."""
+    """The number of groups, with a remark if they keep nothing together."""
     number = len(set(groups))
     alone = " No two images belong together by this: each is divided by itself." if 1 < number == len(groups) else ""
     return f"{words.count(number, 'group')}.{alone} "

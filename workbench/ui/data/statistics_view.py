@@ -1,4 +1,4 @@
-"""Plots of a project's boxes: how many of each label, how many to an image, how large, of which shape."""
+"""Plots of a project's boxes: how many per label and per image, their sizes and shapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.ui import theme
 from workbench.ui.widgets.plot import Plot
 
 NAMED = 12
-"""Labels that get a name below their bar; of more, the numbers."""
+"""Most labels to be named below their bars; with more, numbers."""
 
 
 class StatisticsView(QWidget):
@@ -59,7 +59,7 @@ class StatisticsView(QWidget):
         bars = pg.BarGraphItem(x=middle, height=histogram.counts, width=widths, pen=None, brush=theme.colour("accent"))
         self._bars[plot] = bars
         plot.addItem(bars)
-        plot.curve("bars", middle, histogram.counts, style=Qt.PenStyle.NoPen)  # what the menu copies as CSV
+        plot.curve("bars", middle, histogram.counts, style=Qt.PenStyle.NoPen)  # for the menu's copy as CSV
         plot.getPlotItem().enableAutoRange()
 
     @Slot()

@@ -1,4 +1,4 @@
-"""How many images are in which state and split, and how many can't be read; a click on a number shows these images."""
+"""How many images are in which state and split, and how many can't be read; clicking a number shows these images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COUNT_AFTER = 150
 
 
 class Summary(QWidget):
-    """Two small tables. Emits the Filter of the number that was clicked."""
+    """Two small tables. Emits the Filter for the clicked number."""
 
     asked = Signal(object)
 
@@ -56,7 +56,7 @@ class Summary(QWidget):
         self._count()
 
     def _add(self, grid: QGridLayout, row: int, column: int, word: str, name: str) -> tuple[QLabel, QPushButton]:
-        """A row of one of the tables, which is without its click yet."""
+        """Add a row to one of the tables; its click is not connected yet."""
         title = QLabel(word)
         title.setProperty("role", "muted")
         number = QPushButton("0", flat=True)
@@ -71,7 +71,7 @@ class Summary(QWidget):
 
     @Slot()
     def _count_soon(self, _ids: object = None) -> None:
-        if not self._later.isActive():  # messages come faster than that: they must not put it off for ever
+        if not self._later.isActive():  # signals come faster than that: they must not postpone it forever
             self._later.start()
 
     @Slot(object)
