@@ -1,4 +1,4 @@
-"""Copies of the project's file behind the window, and the question whether to go back to one."""
+"""Backups of the project's file in the background, and the question whether to restore one."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 AT_ONCE = 5000
-"""Images up to which the whole text is written while the window closes."""
+"""Number of images up to which the whole text is written while the window closes."""
 UNSEEN = 200
-"""Milliseconds that a damaged project is worked on before somebody is told to wait."""
+"""Milliseconds of work on a damaged project before the user is told to wait."""
 LOOK = 30_000
-"""Milliseconds after which it is looked whether a backup is due: once in an hour in which something was changed."""
+"""Milliseconds between checks whether a backup is due: one in each hour with changes."""
 
 
 class BackingUp(QObject):
-    """Has the open project backed up when that is due (core.backups), and its text kept up (core.mirror).
+    """Backs up the open project when that is due (core.backups), and keeps its text current (core.mirror).
 
-    Call `close` before the owner goes.
+    Call `close` before its owner is deleted.
     """
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
@@ -41,9 +41,9 @@ class BackingUp(QObject):
         self._session = session
         self._work = Background("Copying the project", _made, self)
         self._work.done.connect(self._done)
-        self._failed_in: tuple[Path, int] | None = None  # the project, and the hour in which it was told
+        self._failed_in: tuple[Path, int] | None = None  # the project and the hour of the last reported failure
         self._folder: Path | None = None  # of the open project, if it can be edited
-        self._behind: frozenset[int] | None = frozenset()  # parts of the text that lack an edit; None: all may
+        self._behind: frozenset[int] | None = frozenset()  # parts of the text that lack an edit; None: perhaps all
         self._clock = QTimer(self, interval=LOOK)
         self._clock.timeout.connect(self.look)
         session.document_changed.connect(self._document_changed)
@@ -70,7 +70,7 @@ class BackingUp(QObject):
         from workbench.core import mirror
 
         if self._behind is not None:
-            # -1: there is no such part, but labels and settings are written with any
+            # -1: no such part exists, but writing any part writes labels and settings
             self._behind |= {-1, *map(mirror.block_of, applied.images)}
 
     @Slot(object)
@@ -79,7 +79,7 @@ class BackingUp(QObject):
 
     @Slot()
     def look(self) -> None:
-        """Begin what is due."""
+        """Start what is due."""
         from workbench.core import backups
 
         if self._folder is None or not self._work.is_idle() or self._session.jobs:
@@ -107,13 +107,13 @@ class BackingUp(QObject):
             self._session.tell(WorkbenchError(f"{what} could not be written. {result.sentence}", result.cause))
 
     def close(self) -> None:
-        """The window goes: the text gets what it lacks, or at the next opening where that takes seconds."""
+        """The window closes: bring the text up to date, or at the next opening if that takes seconds."""
         self._work.close()
         document = self._session.document
         if document is not None and self._behind is None and len(document.images()) > AT_ONCE:
             return
         if self._folder is not None and self._behind != frozenset():
-            with contextlib.suppress(WorkbenchError):  # it is written anew after the next opening
+            with contextlib.suppress(WorkbenchError):  # it is written again after the next opening
                 _made(Wish(self._folder, text=True, parts=self._behind))
             self._behind = frozenset()
 
@@ -135,13 +135,13 @@ def _made(wish: object) -> object:
 
 
 def ask_to_restore(folder: Path, damage: Damaged) -> bool:
-    """Say what is wrong with the project in `folder`; True if a copy of it, or what its text says, took its place.
+    """Say what is wrong with the project in `folder`; True if a copy or one made from its text has replaced it.
 
     WorkbenchError if that could not be done.
     """
     from workbench.core import backups
 
-    owner = QApplication.activeWindow()  # asked before the waiting dialog is one, which takes its children along
+    owner = QApplication.activeWindow()  # found before the waiting dialog is active, which takes its children along
     good, text = _behind(
         "Looking for good copies of the project", lambda: (backups.newest_good(folder), backups.text_of(folder))
     )
@@ -177,7 +177,7 @@ def _way(asked: QMessageBox, name: str, words: str) -> QPushButton:
 
 
 class _Waiting(QDialog):
-    """Says what goes on; it can't be closed while that does."""
+    """Says what is going on; it can't be closed meanwhile."""
 
     def __init__(self, title: str) -> None:
         super().__init__()
@@ -190,11 +190,11 @@ class _Waiting(QDialog):
         lines.addWidget(QProgressBar(maximum=0))
 
     def reject(self) -> None:
-        """Esc and the cross do nothing."""
+        """Ignore Esc and the close button."""
 
 
 def _behind(title: str, work: Callable[[], T]) -> T:
-    """What `work` gives or raises (WorkbenchError). It may take seconds: in a job, while the window is painted."""
+    """What `work` returns or raises (WorkbenchError). It may take seconds: a job, so that the window is painted."""
     found: list[T] = []
 
     def once(_: Job) -> Iterator[None]:

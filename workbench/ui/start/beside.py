@@ -1,4 +1,4 @@
-"""Keeps the label files beside the images up to date behind the window (exchange/autosync.py), where that is chosen."""
+"""Keeps the label files beside the images current in the background (exchange/autosync.py), if that is chosen."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from workbench.exchange.autosync import Synced
 
 AFTER = 1000
-"""Milliseconds after an edit: nudging a box by keys is one writing, not ten."""
+"""Milliseconds from an edit: nudging a box by keys writes once, not ten times."""
 FEW = 300
-"""Images that are read at once, in some milliseconds; more are read behind the window."""
+"""Images that are read at once, in some milliseconds; more are read in the background."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Wish:
-    """Bring up what is beside the images of `snapshot`, or of all if it is None; `look`: only for others' changes."""
+    """Update the files beside the images of `snapshot`, or of all if None; `look`: only look for others' changes."""
 
     folder: Path
     format: str
@@ -39,7 +39,7 @@ class Wish:
 
 
 class Beside(QObject):
-    """Of the open project; does what `beside_asked` of the session asks. Call `close` before the owner goes."""
+    """Serves the open project and the session's `beside_asked`. Call `close` before its owner is deleted."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -50,7 +50,7 @@ class Beside(QObject):
         self._format = ""
         self._document: Document | None = None
         self._behind: frozenset[int] | None = frozenset()  # images whose file lacks an edit; None: any
-        self._told: frozenset[Path] = frozenset()  # files of others that were spoken of
+        self._told: frozenset[Path] = frozenset()  # others' files that were already reported
         self._clock = QTimer(self, interval=AFTER, singleShot=True)
         self._clock.timeout.connect(self.begin)
         session.document_changed.connect(self._document_changed)
@@ -77,7 +77,7 @@ class Beside(QObject):
             self._renew()
 
     def _renew(self) -> None:
-        """Look at all files anew, soon."""
+        """Check all files again soon."""
         self._behind = None
         QTimer.singleShot(0, self.begin)
 
@@ -85,7 +85,7 @@ class Beside(QObject):
     def _document_changed(self) -> None:
         self._clock.stop()
         if self._format:
-            self._work.settle()  # what it wrote is remembered, or these files would be a stranger's
+            self._work.settle()  # remember what it wrote, or these files would count as others'
             self._flush()  # the document is closed after this signal
         self._format, self._behind, self._told = "", frozenset(), frozenset()
         document = self._document = self._session.document
@@ -112,7 +112,7 @@ class Beside(QObject):
 
     @Slot()
     def begin(self) -> None:
-        """Write what lacks an edit, behind the window."""
+        """Write what lacks an edit, in the background."""
         document = self._session.document
         if document is None or not self._format or self._behind == frozenset():
             return
@@ -134,7 +134,7 @@ class Beside(QObject):
             return
         if isinstance(result, WorkbenchError):
             self._session.tell(result)
-            self._behind = None  # at the next edit
+            self._behind = None  # to be retried at the next edit
         elif wish.look:
             assert isinstance(result, tuple)
             self._tell_foreign(result)
@@ -166,18 +166,18 @@ class Beside(QObject):
             self._session.offer_import("Show…")
 
     def _flush(self) -> None:
-        """The project goes: what is left of the edits is written now, or at its next opening where that takes long."""
+        """The project closes: write the remaining edits now, or at its next opening if that takes long."""
         from workbench.exchange import autosync
 
         document, few = self._document, self._behind
         if document is not None and self._format and few and len(few) <= FEW:
-            with contextlib.suppress(WorkbenchError):  # it is looked at again after the next opening
+            with contextlib.suppress(WorkbenchError):  # checked again after the next opening
                 synced = autosync.bring_up(document.folder, self._format, document.snapshot(few))
                 autosync.remember(document, synced)
         self._behind = frozenset()
 
     def close(self) -> None:
-        """The window goes."""
+        """The window closes."""
         self._clock.stop()
         if self._format:
             self._work.settle()
@@ -186,7 +186,7 @@ class Beside(QObject):
 
 
 def _done(wish: object) -> Synced | tuple[Path, ...]:
-    """In the job's thread."""
+    """Runs in the job's thread."""
     from workbench.core.document import Document
     from workbench.exchange import autosync
 

@@ -1,4 +1,4 @@
-"""How many photographs a folder holds, by the names in it alone."""
+"""How many photographs a folder contains, judged by file names alone."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from workbench.core.files import IMAGE_SUFFIXES
 from workbench.errors import WorkbenchError
 
 MOST = 10_000
-"""Photographs after which counting ends: nobody looks at the rest before the project is made."""
+"""Photographs after which counting stops: nobody needs the rest before the project is made."""
 NAMES = 100_000
-"""Names after which it ends, too: a folder may lie on a network and hold millions."""
+"""File names after which it stops, too: a folder may be on a network and contain millions."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -49,7 +49,7 @@ class Found:
 
 
 def count(wish: Wish) -> Found | None:
-    """What is in the folder and below, without hidden files, as a project would read it; None if it was stopped.
+    """Counts the photographs in and below the folder, as a project would read it; None if it was stopped.
 
     WorkbenchError if the folder can't be read.
     """
@@ -69,7 +69,7 @@ def count(wish: Wish) -> Found | None:
 
 
 def files_of(folder: Path | str) -> Iterator[bool]:
-    """Of each file below whether it is a photograph by its name; a folder that can't be read has none."""
+    """For each file below, whether its name is a photograph's; a folder that can't be read has none."""
     below = []
     try:
         with os.scandir(folder) as entries:

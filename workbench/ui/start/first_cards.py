@@ -1,4 +1,4 @@
-"""The cards of the start page for who has no project yet: the sample, with how far it is made, and the tour."""
+"""The start page's cards for users without a project: the sample with its progress, and the tour."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from workbench.ui import theme
 from workbench.ui.start.recent_cards import cover
 
 HIGH = 96  # px
-_PICTURE = 128  # px, its width
+_PICTURE = 128  # px, width
 _CORNER = 6  # px
-_BAR = 4  # px, the height of the line that says how far it is
+_BAR = 4  # px, height of the progress line
 
 
 class FirstCard(QPushButton):
-    """A button with a picture, or an icon in its place, and a sentence below its name."""
+    """A button with a picture, or else an icon, and a sentence below its name."""
 
     def __init__(self, name: str, title: str, words: str, *, icon: str = "", picture: str = "") -> None:
         """`picture`: a file of resources/pictures."""
@@ -27,7 +27,7 @@ class FirstCard(QPushButton):
         self.setAccessibleDescription(words)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.setFixedHeight(max(HIGH, 5 * self.fontMetrics().lineSpacing() + 24))  # also where the letters are large
+        self.setFixedHeight(max(HIGH, 5 * self.fontMetrics().lineSpacing() + 24))  # also fits large fonts
         self._words, self._usual, self._share = words, words, 0.0
         self._glyph = icon
         self._picture = QImage(str(resource("pictures", picture))) if picture else QImage()
@@ -37,12 +37,12 @@ class FirstCard(QPushButton):
 
     @property
     def words(self) -> str:
-        """What is said below the name."""
+        """The text below the name."""
         return self._words
 
     @Slot(int, int)
     def show_progress(self, done: int, total: int) -> None:
-        """Say that `done` of `total` are made; of 0 none: as before."""
+        """Say that `done` of `total` are made; with `total` 0, show the original text."""
         self._words = f"Making photograph {done:,} of {total:,} …" if total else self._usual
         self._share = done / total if total else 0.0
         self.update()

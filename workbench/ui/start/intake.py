@@ -1,4 +1,4 @@
-"""Reading a folder of photographs for a project, in a job: the window goes on while thousands of headers are read."""
+"""Reading a folder of photographs for a project in a job: the window stays usable while it reads many headers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workbench.core.project import Image
 
 _EVERY = 50
-"""Images between two reports: some 20 a second."""
+"""Images between two reports: some 20 reports a second."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Described:
 
     folder: Path
     images: tuple[Image, ...]
-    project: Path  # the only one that they are for: it may be closed meanwhile
-    left_out: str = ""  # what a person is told of images that are not among them
+    project: Path  # they are only for this one: it may be closed by then
+    left_out: str = ""  # what to tell the user about images that are missing
 
 
 def describe(folder: Path, project: Path, names: Sequence[str] | None = None) -> Iterator[Counted | Described]:
@@ -53,7 +53,7 @@ def describe(folder: Path, project: Path, names: Sequence[str] | None = None) ->
 
 
 def extracted(file: Path, project: Path, every: int, job: Job) -> Iterator[Counted | Described]:
-    """In a job's thread: every `every`-th frame of a video into the project's folder. Stopping keeps what was read."""
+    """Runs in a job's thread: saves every `every`-th frame of a video in the project's folder; keeps them if stopped."""
     from workbench.core import video
 
     folder, images, remark = video.folder_of(project, file), [], ""

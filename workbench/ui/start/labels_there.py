@@ -1,4 +1,4 @@
-"""Labels of another program with the photographs of a new project: looked for behind the window."""
+"""Finds labels of another program among a new project's photographs, in the background."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from workbench.ui.job import Job
 
 MOST = 20_000
-"""Files of a folder in which labels are looked for: eleven formats go through all their names."""
+"""Most files in a folder to be searched for labels: eleven formats go through all their names."""
 _PICTURES_ONLY = ("images", "jpegimages", "img", "imgs", "photos")
-"""Folders beside which a data set has its labels, in a folder of their own."""
+"""Names of folders whose data set keeps its labels in a folder beside them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Of one format, in `path`."""
+    """Labels of one format, in `path`."""
 
     path: Path
     title: str
@@ -27,7 +27,7 @@ class Labels:
 
 
 def seek(photographs: Path, job: Job) -> Iterator[Labels]:
-    """Those in the folder, else in the data set that it is a part of. Nothing where that is not clear."""
+    """Those in the folder, or in the data set it belongs to. Nothing if that is ambiguous."""
     from workbench import formats
 
     places = [photographs, photographs.parent] if photographs.name.lower() in _PICTURES_ONLY else [photographs]
@@ -43,7 +43,7 @@ def seek(photographs: Path, job: Job) -> Iterator[Labels]:
 
 
 def _may_hold_labels(folder: Path) -> bool:
-    """Whether there is a file that is no photograph, and not more than can be looked through."""
+    """Whether there is a file that is no photograph, and not too many files to look through."""
     from workbench.ui.start.counting import files_of
 
     others = False

@@ -1,4 +1,4 @@
-"""The form for a new project: which photographs, how many they are, and where the project is to be."""
+"""The form for a new project: which photographs, how many there are, and where the project goes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from workbench.ui.start import counting
 
 
 class NewForm(QFrame):
-    """Hidden until `offer`. Call `close_down` before its owner goes."""
+    """Hidden until `offer`. Call `close_down` before its owner is deleted."""
 
     create_asked = Signal(object, object)  # project folder, folder of photographs
-    left = Signal()  # by Create or by Cancel,
-    cancelled = Signal()  # which comes after it
+    left = Signal()  # by Create or Cancel
+    cancelled = Signal()  # Cancel only, after `left`
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,12 +66,12 @@ class NewForm(QFrame):
         layout.addRow("", buttons)
 
     def offer(self, photographs: Path) -> None:
-        """Show it for a new project of this folder, with a place for it suggested."""
+        """Show it for a new project of this folder, and suggest a project folder."""
         self._photographs = photographs
         self._from.setText(str(photographs))
         self._folder.setText(str(free_folder(photographs.parent / f"{safe_name(photographs.name)} project")))
         self.show()
-        self._folder.setFocus()  # Return there creates; a push button in a page does not heed it
+        self._folder.setFocus()  # Return creates here; a push button on a page ignores it
         self._stop_counting()
         self._count.setText("Counting the photographs …")
         self._wish = counting.Wish(photographs)
@@ -104,7 +104,7 @@ class NewForm(QFrame):
         self.left.emit()
 
     def put_away(self) -> None:
-        """The keyboard first, or the next button has it, and the same Enter presses that."""
+        """Drop the focus first: it would move to the next button, and the same Enter would press that."""
         self._stop_counting()
         focused = self.focusWidget()
         if focused is not None:

@@ -1,4 +1,4 @@
-"""The first thing a person sees: make a project from a folder of photographs, open one, or try the sample."""
+"""The first page that users see: make a project from a folder of photographs, open one, or try the sample."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from workbench.ui.start.way import Way
 
 
 class StartPage(QWidget):
-    """Says what the person wants by signals; opening itself is the window's."""
+    """Emits what the user wants; opening is up to the window."""
 
     folder_asked = Signal()  # choose a folder of photographs, then `offer`
     open_asked = Signal()
     sample_asked = Signal()
     tour_asked = Signal()
     create_asked = Signal(object, object)  # project folder, folder of photographs
-    form_left = Signal()  # that of a new project
+    form_left = Signal()  # the form for a new project was closed
     recent_chosen = Signal(object)  # project folder
-    recent_found = Signal(object, object)  # recent.Recent, and the folder in which it is said to be now
+    recent_found = Signal(object, object)  # recent.Recent, and its folder now, according to the user
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,10 +54,10 @@ class StartPage(QWidget):
         self._add_first()
         self._content.addStretch(1)
         self._place()
-        self._way.setVisible(not recent.kept())  # not before it is placed: it would be a window of its own
+        self._way.setVisible(not recent.kept())  # only after it is placed: before, it would be a window of its own
 
     def _place(self) -> None:
-        """The content in a column of readable width in the middle, scrolling where the window is low."""
+        """Put the content into a centred column of readable width that scrolls in a low window."""
         column = QWidget()
         column.setLayout(self._content)
         column.setFixedWidth(CARD.width() * COLUMNS + theme.GRID * 2 * (COLUMNS - 1) + theme.GRID * 4)
@@ -69,14 +69,14 @@ class StartPage(QWidget):
         row.addStretch(1)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its buttons and cards have the keyboard
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its buttons and cards get the focus
         scroll.setWidget(inner)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
 
     def _begin(self) -> QFrame:
-        """Where photographs or a project are dropped, or chosen by its buttons."""
+        """The area for dropping photographs or a project, with buttons for choosing them."""
         area = QFrame()
         area.setObjectName("start-drop")
         row = QHBoxLayout(area)
@@ -128,19 +128,19 @@ class StartPage(QWidget):
 
     @Slot()
     def _back(self) -> None:
-        """The keyboard goes to where the form came from, unless a project's page has it."""
+        """Return the focus to where the form was opened from, unless a project's page has it."""
         if self.isVisible():
             self._new.setFocus()
 
     def refresh(self) -> None:
-        """Read the recent projects again; the keyboard is on the first button."""
+        """Read the recent projects again and focus the first button."""
         self._new.setFocus()
         self._recent.refresh()
         tab_order.as_read(self)
         self._way.setVisible(not recent.kept())
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """A page of the open project came: the new one is no longer wanted."""
+        """A page of the open project is shown: a new project is no longer wanted."""
         if not event.spontaneous():
             self._form.put_away()
 

@@ -1,4 +1,4 @@
-"""Making and opening projects, with the slow parts in jobs: new from a folder, the sample, one from the disk."""
+"""Making and opening projects: new from a folder, the sample, or from disk; slow parts run in jobs."""
 
 from __future__ import annotations
 
@@ -23,59 +23,59 @@ from workbench.ui.start.backing_up import BackingUp, ask_to_restore
 from workbench.ui.start.beside import Beside
 from workbench.ui.start.intake import Described
 
-if TYPE_CHECKING:  # not before a project is opened: the window is painted before NumPy is imported
+if TYPE_CHECKING:  # later: the window is painted before NumPy is imported
     from workbench.core.document import Document
     from workbench.core.new_project import Opened
     from workbench.core.project import Image
 
 ENDED = object()
-"""Of a job that ended while what it said was waiting."""
+"""Event of a job that ended while its other events were waiting."""
 ASKED = 100
-"""Milliseconds after which one looks whether a question was answered."""
+"""Milliseconds between checks whether a question was answered."""
 AT_ONCE = 4 << 20
-"""Bytes of a project's file up to which it is opened in the window's thread: some 10,000 images, a few milliseconds."""
+"""Size in bytes up to which a project's file is opened in the window's thread: some 10,000 images, a few ms."""
 SAMPLE_IMAGES, SAMPLE_UNLABELLED, SAMPLE_SEED = 120, 24, 7
 
 
 class Projects(QObject):
-    """Opens projects into the session; failures become messages. `opened` comes after each success.
+    """Opens projects into the session; failures become messages. `opened` is emitted after each success.
 
-    The last wish counts: a project that comes when another one was asked for meanwhile is closed again.
+    The last request counts: a project that arrives after another was asked for is closed again.
     """
 
     opened = Signal()
-    sampling = Signal(int, int)  # so many of so many photographs of the sample are made; 0 of 0: it has ended
+    sampling = Signal(int, int)  # photographs of the sample made, of how many; 0 of 0: it has ended
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._awaited: Job | None = None  # whose project is to be shown
-        self._opening: dict[Path, Job] = {}  # those that open a project which is there; each holds its lock
-        self._readers: dict[Job, Document] = {}  # jobs that read names and headers, and for which project
-        self._comings: dict[Job, int] = {}  # Document.comings when they began
-        self._begun_at: tuple[Document, int] | None = None  # a new project and the image that it was opened on
+        self._awaited: Job | None = None  # the one whose project will be shown
+        self._opening: dict[Path, Job] = {}  # those that open an existing project; each holds its lock
+        self._readers: dict[Job, Document] = {}  # jobs that read names and headers, and their project
+        self._comings: dict[Job, int] = {}  # Document.comings when they started
+        self._begun_at: tuple[Document, int] | None = None  # a new project and the image shown when it was opened
         self._backing_up = BackingUp(session, self)
         self._beside = Beside(session, self)
-        self._moved: dict[Path, recent.Recent] = {}  # by the folder in which it is said to be now
+        self._moved: dict[Path, recent.Recent] = {}  # by their folder now, according to the user
         self._sampling: Job | None = None
-        self._waiting: list[tuple[Job, object]] = []  # what jobs have said, until it is taken
+        self._waiting: list[tuple[Job, object]] = []  # events of jobs, until they are handled
         self._was_asked = False
         self._later = QTimer(self, singleShot=True, interval=ASKED)
         self._later.timeout.connect(self._take_all)
-        self._new: tuple[Job, Path] | None = None  # the one that makes a project, and of which photographs
+        self._new: tuple[Job, Path] | None = None  # the job that makes a project, and its photographs' folder
         self._seeking: tuple[Job, Document | None] | None = None
-        self._then: Callable[[], object] | None = None  # after the sample was opened
+        self._then: Callable[[], object] | None = None  # called after the sample is open
         session.dates_asked.connect(self.measure_dates)
         session.job_ended.connect(self._job_ended)
 
     def open(self, folder: Path) -> bool:
-        """Open the project in `folder`; False after a failure, which was told. A large one is opened in a job."""
+        """Open the project in `folder`; False after a failure, which was reported. A large one is opened in a job."""
         from workbench.core.document import Document
 
         here = absolute(project_of(folder) or folder)
         self._give_up()
         if here in self._opening:
-            self._awaited = self._opening[here]  # it is on its way
+            self._awaited = self._opening[here]  # it is already being opened
             return True
         if self._session.document is not None and self._session.document.folder == here:
             self._take_place(self._session.document)
@@ -98,7 +98,7 @@ class Projects(QObject):
 
     @Slot(object, object)
     def open_moved(self, was: recent.Recent, folder: Path) -> None:
-        """Open the project that is in `folder` now; it takes the place of `was` in the list, if it is that one."""
+        """Open the project that is now in `folder`; it replaces `was` in the list if it is the same one."""
         self._moved[absolute(project_of(folder) or folder)] = was
         self.open(folder)
 
@@ -113,7 +113,7 @@ class Projects(QObject):
             self._session.message.emit("warning", f"{what} '{was.name}' stays among the recent ones.")
 
     def _restored(self, folder: Path, damage: Damaged) -> bool:
-        """Ask whether to go back to the newest good copy, and open that."""
+        """Ask whether to restore the latest good copy, and open that."""
         try:
             return ask_to_restore(folder, damage) and self.open(folder)
         except WorkbenchError as error:
@@ -121,7 +121,7 @@ class Projects(QObject):
             return False
 
     def create(self, folder: Path, photographs: Path, name: str = "") -> None:
-        """A new project in `folder` with the images of `photographs`: its first images are shown at once."""
+        """Make a project in `folder` with the images of `photographs`; the first images are shown at once."""
         if (folder / "project.sqlite").exists():
             self._session.tell(
                 WorkbenchError(f"There is a project in {folder} already. Open it, or choose another folder.")
@@ -141,22 +141,22 @@ class Projects(QObject):
         self._session.start(job)
 
     def _give_up(self) -> None:
-        """Another wish came, or the window goes: what is on its way is no longer wanted."""
+        """There is another request, or the window closes: drop what is being opened."""
         if self._awaited is not None and self._awaited not in self._opening.values():
             self._awaited.stop.set()
         self._awaited = None
 
     def close(self) -> None:
-        """The window goes."""
+        """The window closes."""
         self._give_up()
-        while self._waiting:  # what they carry is let go of
+        while self._waiting:  # release what they carry
             self._take(*self._waiting.pop(0))
         self._backing_up.close()
         self._beside.close()
 
     @Slot(object)
     def _came(self, event: object) -> None:
-        """Of a job that opens or fills a project. Not while something is asked: the answer is about the one before."""
+        """An event of a job that opens or fills a project. Held back during a dialog: that is about the one before."""
         job = self.sender()
         assert isinstance(job, Job)
         self._waiting.append((job, event))
@@ -169,13 +169,13 @@ class Projects(QObject):
         while self._waiting:
             asked = QApplication.activeModalWidget() is not None
             if isinstance(self._waiting[0][1], new_project.Opened) and (asked or self._was_asked):
-                self._was_asked = asked  # once more after the answer, which is not taken in yet
+                self._was_asked = asked  # wait once more after the answer, which has not been handled yet
                 self._later.start()
                 return
             self._take(*self._waiting.pop(0))
 
     def _take(self, job: Job, event: object) -> None:
-        """It may have been sent before another project was opened."""
+        """Handle an event; it may be older than the last opening of a project."""
         from workbench.core import new_project
 
         shown = self._session.document
@@ -192,7 +192,7 @@ class Projects(QObject):
             self._show(event.document, job, filling=event.filling)
         elif isinstance(event, FoundDamaged):
             if shown is not None and self._readers.get(job) is shown:
-                self._session.close(remember=False)  # nothing more is written to it
+                self._session.close(remember=False)  # nothing more may be written to it
             elif self._awaited is not job:
                 return
             self._restored(event.folder, event.error)
@@ -203,14 +203,14 @@ class Projects(QObject):
         elif isinstance(event, new_project.Listed):
             shown.adopt(event.images, event.comings, event.writing)
             if self._begun_at == (shown, self._session.image_id) and not shown.undo_title and len(shown.images()):
-                self._session.select_image(shown.images()[0].id)  # nobody has chosen another yet
+                self._session.select_image(shown.images()[0].id)  # the user has chosen no other yet
             self._session.images_found.emit(None)
         elif isinstance(event, new_project.Measured):
             shown.take_headers(event.images, kept=True)
             self._session.images_found.emit(frozenset(image.id for image in event.images))
 
     def _seek_labels(self, photographs: Path) -> None:
-        """Tell where the folder of a new project holds labels, too."""
+        """Tell if the folder of a new project also contains labels."""
         seeking = Job("Looking for labels", lambda job: labels_there.seek(photographs, job), self, behind=True)
         seeking.reported.connect(self._labels_found)
         self._seeking = (seeking, self._session.document)
@@ -259,16 +259,16 @@ class Projects(QObject):
             )
             self._session.inform(f"Reading was stopped: {what}. It goes on when the project is opened again.")
         elif left and document.comings != comings and job.error is None:
-            self._measure("Reading sizes", dates=False)  # of images that went and came back meanwhile
+            self._measure("Reading sizes", dates=False)  # of images that were missing for a while
 
     @Slot()
     def measure_dates(self) -> None:
-        """For an order by date, of images that came when dates were not kept."""
+        """For sorting by date: read the dates of images added when dates were not stored."""
         if not self._readers:
             self._measure("Reading dates", dates=True)
 
     def _measure(self, title: str, dates: bool) -> None:
-        """Read what is not known yet of the project's images, in a job."""
+        """Read in a job what is still unknown about the project's images."""
         from workbench.core.new_project import measure
 
         document = self._session.document
@@ -279,13 +279,13 @@ class Projects(QObject):
             self._session.start(job)
 
     def sample(self, _checked: bool = False, then: Callable[[], object] | None = None) -> None:
-        """A project of generated photographs in the user's documents; the one made before is opened again.
+        """Make a project of generated photographs in the user's documents, or open the one made before.
 
         `then` is called when it is open.
         """
         self._then = then
         if self._sampling is not None:
-            return  # it is on its way
+            return  # it is already being made
         folder = Path(platformdirs.user_documents_dir()) / "Workbench sample"
         if (folder / "project.sqlite").is_file():
             self._open_sample(folder)
@@ -309,7 +309,7 @@ class Projects(QObject):
         self._then = None
 
     def _show(self, document: Document, job: Job | None = None, filling: bool = False) -> None:
-        """`job` has opened it; `filling`: and reads its names and headers from here on."""
+        """`job` has opened it; with `filling` it goes on to read names and headers."""
         if document.images().problems:
             from workbench.core.image_check import shun_marked
 
@@ -329,7 +329,7 @@ class Projects(QObject):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FoundDamaged:
-    """The project in `folder` is damaged; it must not be worked on."""
+    """The project in `folder` is damaged and must not be used."""
 
     folder: Path
     error: Damaged
@@ -337,7 +337,7 @@ class FoundDamaged:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SampleMade:
-    """The last event of making the sample."""
+    """The last event of the job that makes the sample."""
 
     folder: Path
 
@@ -361,16 +361,16 @@ def _size(folder: Path) -> int:
 
 
 def _made(folder: Path, photographs: Path, name: str, job: Job) -> Iterator[object]:
-    from workbench.core.new_project import new_project  # in the job's thread: it takes 10 ms
+    from workbench.core.new_project import new_project  # runs in the job's thread: importing takes 10 ms
 
     yield from new_project(folder, photographs, name, job.stop.is_set)
 
 
 def _opened(folder: Path) -> Iterator[Opened | FoundDamaged]:
-    """The project with what all pages ask for first.
+    """The project, with what all pages ask for first.
 
-    Every page of its file is looked at before; behind the window where the file is just as it was closed (its cache
-    says so), because then only the disk itself can have damaged it.
+    Every page of its file is checked before; in the background if the file is just as it was closed (its cache
+    tells), because then only the disk itself can have damaged it.
     """
     from workbench.core import backups, table_cache
     from workbench.core.contents import CACHE
@@ -395,5 +395,5 @@ def _opened(folder: Path) -> Iterator[Opened | FoundDamaged]:
 
 
 def add_described(document: Document, described: Described) -> tuple[Image, ...]:
-    """Add the described images in one edit; those that the project did not have."""
+    """Add the described images in one edit; returns those that the project did not have."""
     return document.add_described(described.folder, described.images)

@@ -1,4 +1,4 @@
-"""The projects that were open before, newest first, also those that are not there now: a drive may come back."""
+"""Recently opened projects, newest first, even if they are missing now: a drive may be mounted again."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from workbench.ui import preferences
 
 RECENT = 12
-"""How many are kept: four rows of the start page."""
+"""How many are kept: four rows on the start page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """A project that was open before. `picture` is a file to show for it, "" for none; `opened` its last day,
-    as 2026-11-28, "" of one that an older version kept."""
+    """A recently opened project. `picture` is a file to show for it, or ""; `opened` is the last day it was opened,
+    like 2026-11-28, "" if an older version stored it."""
 
     folder: Path
     name: str
@@ -23,7 +23,7 @@ class Recent:
     opened: str = ""
 
     def when(self, today: date) -> str:
-        """The day on which it was opened last, in words."""
+        """The day it was last opened, in words."""
         try:
             day = date.fromisoformat(self.opened)
         except ValueError:
@@ -35,20 +35,20 @@ class Recent:
 
 
 def kept() -> tuple[Recent, ...]:
-    """All of them; the disk is not asked, which may be a network that is down."""
+    """All of them, without touching the disk: it may be a network that is down."""
     lines = preferences.get("recent", []) or []
     parts = [line.split("\t") for line in ([lines] if isinstance(lines, str) else map(str, lines))]
     return tuple(Recent(Path(part[0]), *part[1:4]) for part in parts if len(part) >= 3)
 
 
 def remember(one: Recent) -> None:
-    """Put a project that is opened now at their head."""
+    """Put a project that is being opened at the head of the list."""
     one = replace(one, opened=date.today().isoformat())
     _keep((one, *(other for other in kept() if other.folder != one.folder))[:RECENT])
 
 
 def forget(folder: Path) -> None:
-    """Take a project off the list; its files, wherever they are, stay."""
+    """Take a project off the list; its files stay where they are."""
     _keep(tuple(one for one in kept() if one.folder != folder))
 
 
@@ -59,8 +59,8 @@ def _keep(them: tuple[Recent, ...]) -> None:
 
 
 def is_there(folder: Path) -> bool:
-    """Whether the project can be reached now."""
+    """Whether the project is reachable now."""
     try:
         return (folder / "project.sqlite").is_file()
-    except OSError:  # as of a drive that one may not read
+    except OSError:  # on a drive without permission, for instance
         return False

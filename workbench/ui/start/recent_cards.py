@@ -1,4 +1,4 @@
-"""The recent projects on the start page: pictures to click; one that isn't where it was is asked for or forgotten."""
+"""The recent projects on the start page as pictures to click; a missing one can be located or forgotten."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from workbench.ui.start.recent import Recent
 CARD = QSize(240, 176)
 COLUMNS = 3
 LOOK = 3000
-"""Milliseconds between two looks whether the projects are there: a drive was mounted, or taken away."""
+"""Milliseconds between checks whether the projects exist: a drive may be mounted or removed."""
 _PICTURE = 128
 
 
 class RecentProjects(QWidget):
-    """Call `close_down` before its owner goes."""
+    """Call `close_down` before its owner is deleted."""
 
     chosen = Signal(object)  # project folder
-    found = Signal(object, object)  # Recent, and the folder in which a person says it is now
+    found = Signal(object, object)  # Recent, and its folder now, according to the user
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cards: list[RecentCard] = []
-        self._gone: set[Path] = set()  # as they were when it was looked last
+        self._gone: set[Path] = set()  # the missing ones at the last check
         self._pictures = Background("Pictures of recent projects", _thumbnail, self)
         self._pictures.done.connect(self._picture_came)
         self._looking = Background("Looking for recent projects", recent.is_there, self)
@@ -78,7 +78,7 @@ class RecentProjects(QWidget):
         recent.forget(one.folder)
         self.refresh()
 
-    # --- what is there: asked behind the window, for a network may take its time ---
+    # --- whether they exist: checked in the background, as a network may be slow ---
 
     @Slot()
     def look(self) -> None:
@@ -91,7 +91,7 @@ class RecentProjects(QWidget):
         for card in self._cards:
             if card.recent.folder == folder and card.is_gone == (there is True):
                 card.set_gone(there is not True)
-                if card.recent.picture and there is True:  # which was not there either
+                if card.recent.picture and there is True:  # the picture was missing, too
                     self._pictures.add(card.recent.picture)
 
     @Slot(object, object)
@@ -114,7 +114,7 @@ class RecentProjects(QWidget):
 
 
 class RecentCard(QAbstractButton):
-    """A recent project: picture, name, last day and folder; two buttons in the picture's place if it is gone."""
+    """A recent project: picture, name, last day and folder; if it is missing, two buttons replace the picture."""
 
     def __init__(self, one: Recent) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class RecentCard(QAbstractButton):
         return made
 
     def set_gone(self, gone: bool) -> None:
-        """Whether the project is where it was; it can't be opened if not."""
+        """Set whether the project is missing; it can't be opened then."""
         self.is_gone = gone
         folder, name = self.recent.folder, self.recent.name
         self.setAccessibleName(f"{name}, not found at {folder}" if gone else f"Open {name}")
@@ -209,7 +209,7 @@ class RecentCard(QAbstractButton):
 
 
 def cover(picture: QImage, space: QRectF) -> QRectF:
-    """The middle part of `picture` that has the shape of `space`."""
+    """The middle part of `picture` with the aspect ratio of `space`."""
     scale = min(picture.width() / space.width(), picture.height() / space.height())
     width, height = space.width() * scale, space.height() * scale
     return QRectF((picture.width() - width) / 2, (picture.height() - height) / 2, width, height)

@@ -1,4 +1,4 @@
-"""The menu of the projects that were open before, as they are when it comes up."""
+"""The menu of recently opened projects, filled when it opens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workbench.ui.widgets.popups import Menu
 
 
 class RecentMenu(Menu):
-    """`open` is called with the folder of the chosen one; the open project is not among them."""
+    """`open` is called with the chosen project's folder; the open project is left out."""
 
     def __init__(self, session: Session, open: Callable[[Path], object], parent: QWidget | None = None) -> None:
         super().__init__("Open a recent project", parent)

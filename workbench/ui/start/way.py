@@ -1,4 +1,4 @@
-"""The way through the six pages, a line on each: for the start page of who has no project yet."""
+"""The six pages in order, a line on each: on the start page for users without a project."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ICON = 24  # px
 
 
 class Way(QWidget):
-    """Only words: the pages themselves are behind the rail, once there is a project."""
+    """Text only: the pages themselves are reached by the rail once there is a project."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
