@@ -1,4 +1,4 @@
-"""What recipe, detector and network are, in words: open in a high window, folded in a low one, or as one likes."""
+"""Explains recipe, detector and network in words: open in a tall window, folded in a low one, unless a person chose."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWi
 
 from workbench.ui import theme
 
-HIGH = 720  # px of the side of the page, from which both this and some of the form are in sight
+HIGH = 720  # px, the height of the page's side from which this fits together with some of the form
 
 
 class About(QWidget):
-    """Folded, its head tells the words in its tooltip."""
+    """When folded, its header gives the text as a tooltip."""
 
     def __init__(self, size: QWidget, parent: QWidget | None = None) -> None:
-        """`size`: the line on the network's size, which comes last."""
+        """`size`: the line with the network's size, which comes last."""
         super().__init__(parent)
         self._by_hand = False
         self._head = QToolButton(autoRaise=True)
@@ -46,7 +46,7 @@ class About(QWidget):
         self._explain()
 
     def fit(self, height: int) -> None:
-        """Open or fold it in a page of so many px, unless a person did."""
+        """Open or fold it for a page this many px high, unless a person already chose."""
         if not self._by_hand:
             self._open(height >= HIGH)
 

@@ -1,9 +1,9 @@
-"""Looks at the training that stands in the form before it starts: what is odd at every change, what it costs if asked.
+"""Checks the training set up in the form before it starts: what is odd after every change, its cost on request.
 
-It puts itself above the buttons of the form, and one among them. One line in the page makes it, one closes it.
+It adds itself above the form's buttons, with its own button among them. One line in the page makes it, one closes it.
 
-A start waits for the look at what it starts. So it is known whether there is anything to learn, and no network is made
-by two threads at once: both draw their first weights from torch's one generator, and a run could not be repeated.
+A start waits until its settings have been checked. That tells whether there is anything to learn, and no two threads
+build networks at once: both would draw initial weights from torch's global generator, and runs would not be repeatable.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from workbench.ui.train.checks import Checks
 from workbench.ui.train.mark_done import MarkDone
 from workbench.ui.train.setup import Setup
 
-PATIENCE = 500  # ms after the last change, so that not every key asks
+PATIENCE = 500  # ms after the last change, so that not every keystroke starts a check
 ESTIMATE = "Estimate time"
 TRYING = "Trying a few steps …"
 Look = Callable[[Plan], tuple[Finding, ...]]
@@ -35,7 +35,7 @@ Measure = Callable[[Plan, Callable[[], bool]], Estimate | None]
 
 
 class Before(QWidget):
-    """`look` and `measure` are those of before_work, or fakes for tests. Close it at the end."""
+    """`look` and `measure` are the functions of before_work, or fakes in tests. Close it at the end."""
 
     def __init__(
         self, session: Session, setup: Setup, *, look: Look = before_work.found,
@@ -45,9 +45,9 @@ class Before(QWidget):
         self.setObjectName("train-before")
         self._session, self._setup, self._measure = session, setup, measure
         self._turn = 0
-        self._job: Job | None = None  # the estimate
+        self._job: Job | None = None  # of the estimate
         self._measured: Plan | None = None  # what is being estimated
-        self._known: Plan | None = None  # what was looked at last
+        self._known: Plan | None = None  # what was checked last
         self.checks = Checks()
         self._mark_done = MarkDone(session)
         self._cost = QLabel(wordWrap=True)
@@ -91,7 +91,7 @@ class Before(QWidget):
     # --- what is odd ---
 
     def _plan(self) -> Plan | None:
-        """What stands in the form; None while nothing is loaded or open, or a value is not valid."""
+        """The settings in the form; None while nothing is loaded or open, or while a value is not valid."""
         document = self._session.document
         try:
             recipe, start = self._setup.recipe(), self._setup.start_from.file
@@ -101,13 +101,13 @@ class Before(QWidget):
 
     @Slot()
     def _runs_changed(self) -> None:
-        """The run that is to be begun from may have gone, or be there again."""
+        """The run to start from may have disappeared or come back."""
         if isinstance(self._setup.start_from.currentData(), Path):
             self._changed()
 
     @Slot()
     def _changed(self) -> None:
-        """What was said is not of this any more; it is looked at once the hand rests."""
+        """The findings shown are out of date; check again once the user pauses."""
         self._turn += 1
         self._setup.hopeless = ""
         if self._cost.text() != TRYING:
@@ -129,7 +129,7 @@ class Before(QWidget):
             self._looking.ask([plan])
 
     def look_first(self) -> bool:
-        """Look at what stands in the form without waiting for the hand to rest; False where that is done already."""
+        """Check the settings now, without waiting for the user to pause; False if that has already been done."""
         plan = self._plan()
         if plan is None or plan == self._known:
             return False
@@ -154,7 +154,7 @@ class Before(QWidget):
 
     @Slot(object)
     def _show_images(self, finding: Finding) -> None:
-        """On the Data page, and the first of them as the image of all pages."""
+        """Filter the Data page to these images, and make the first the current image of all pages."""
         document = self._session.document
         there = [id for id in finding.images if document is not None and document.images().has(id)]
         if not there:
@@ -170,7 +170,7 @@ class Before(QWidget):
 
     @Slot()
     def _pressed(self) -> None:
-        """Estimate, or stop that."""
+        """Start the estimate, or stop it."""
         if self._job is not None:
             self._job.stop.set()
             return
@@ -187,7 +187,7 @@ class Before(QWidget):
         self._session.start(job)
 
     def _events(self, plan: Plan, job: Job) -> Iterator[Estimate]:
-        """In the job's thread."""
+        """Runs in the job's thread."""
         made = self._measure(plan, job.stop.is_set)
         if made is not None:
             yield made
@@ -200,7 +200,7 @@ class Before(QWidget):
             self._say("The settings have changed since.")
 
     def _say(self, words: str, how: str = "") -> None:
-        """What it costs, and `how` that is known."""
+        """Show the cost, with `how` it is known."""
         self._cost.setText(words)
         self._cost.setToolTip(how)
         self._cost.setVisible(bool(words))
@@ -213,7 +213,7 @@ class Before(QWidget):
 
     @Slot(object)
     def _job_started(self, job: object) -> None:
-        """A training wants the machine for itself."""
+        """A training needs the machine for itself."""
         if isinstance(job, Job) and job.pauses:
             self._button.setEnabled(False)
             if self._job is not None:
@@ -231,6 +231,6 @@ class Before(QWidget):
             self._changed()
 
     def close_down(self) -> None:
-        """Wait for what is being looked at. The estimate is the session's to end."""
+        """Wait for the check that is running. The session ends the estimate."""
         self._timer.stop()
         self._looking.close()

@@ -1,7 +1,7 @@
-"""What is asked in threads before a training starts: what is odd about it, and, of a child, what it would cost.
+"""The checks before a training, run in threads: what is odd about it and, in a child process, what it would cost.
 
-The child (this module run by itself) trains a few steps at the largest size. The memory that this takes goes with it,
-and where there is not enough, it is the child that ends.
+The child (this module run as a script) trains a few steps at the largest size. The memory this takes is freed with it,
+and if there is not enough, only the child dies.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from workbench.training.recipes import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A training that might start. `turn` is a number of the asking: the project may have changed since the last."""
+    """A training that might start. `turn` numbers the request: the project may have changed since the last one."""
 
     folder: Path  # of the project
     recipe: Recipe
@@ -41,7 +41,7 @@ def found(plan: Plan) -> tuple[Finding, ...]:
 
 
 def estimated(plan: Plan, stopped: Callable[[], bool]) -> Estimate | None:
-    """None when stopped meanwhile. WorkbenchError where the training could not begin."""
+    """None if stopped meanwhile. WorkbenchError if the training could not begin."""
     with closing(Child(__name__, stopped=stopped)) as child:
         try:
             child.tell({"folder": str(plan.folder), "recipe": recipes.to_dict(plan.recipe)})
@@ -59,7 +59,7 @@ def estimated(plan: Plan, stopped: Callable[[], bool]) -> Estimate | None:
 
 
 def _serve() -> None:
-    """In the child: measure what is asked for, once."""
+    """In the child: make the requested measurement, once."""
     child_side.begin()
     wish = child_side.told()
     try:

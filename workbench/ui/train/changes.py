@@ -1,6 +1,6 @@
-"""Which settings differ from the recipe that was chosen: a line above the form, its list, and the way back of each.
+"""Which settings differ from the chosen recipe: a line above the form, the list, and a way to reset each.
 
-The line is there also while nothing differs, so that the form does not move under the mouse at the first change.
+The line stays when nothing differs, so that the form does not move under the mouse at the first change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from workbench.ui.widgets.elided import Elided
 
 
 class Changes(QWidget):
-    """`back_asked`: these settings are to have the values of the recipe again."""
+    """`back_asked`: reset these settings to the recipe's values."""
 
     back_asked = Signal(object)  # tuple of Difference
 
@@ -57,7 +57,7 @@ class Changes(QWidget):
         self._all.clicked.connect(lambda: self.back_asked.emit(self._found))
 
     def show_changes(self, recipe: Recipe, found: tuple[Difference, ...]) -> None:
-        """Say these of the recipe."""
+        """Show these differences from the recipe."""
         title = f"“{recipe.title}”"
         self._same.setText(f"As in {title}")
         self._head.setText(f"{count(len(found), 'setting')} differ{'s' * (len(found) == 1)} from the recipe")

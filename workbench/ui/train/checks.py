@@ -1,4 +1,4 @@
-"""What is odd about the training that stands in the form: a list below it, each with a way to its images."""
+"""What is odd about the training set up in the form: a list below it, each entry with a link to its images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ICONS = {
     INFO: ("mdi6.information-outline", "muted"),
 }
 WORDS = {STOPS: "Can’t start", WARNING: "Warning", INFO: "Note"}
-GAP = 2  # px above and below a row's words
-ROOMY = 720  # px of the side of the page, from which mere notes are open
-HIGHEST = 96  # px, of the list, so that something is left of the form in a low window
+GAP = 2  # px above and below each row's text
+ROOMY = 720  # px, the height of the page's side from which mere notes are open
+HIGHEST = 96  # px, the list's maximum height, so that some of the form stays visible in a low window
 
 
 class Checks(QWidget):
-    """`images_asked(finding)`: its images are to be shown. Hidden where nothing is odd."""
+    """`images_asked(finding)`: show its images. Hidden if nothing is odd."""
 
     images_asked = Signal(object)  # Finding
 
@@ -47,7 +47,7 @@ class Checks(QWidget):
         self.hide()
 
     def show_findings(self, found: Sequence[Finding]) -> None:
-        """List these, what stops a training first."""
+        """List these, those that prevent a training first."""
         if tuple(found) == self.found:
             return
         self.found = tuple(found)
@@ -63,7 +63,7 @@ class Checks(QWidget):
 
     @Slot(int)
     def fit(self, height: int) -> None:
-        """Fold mere notes where the side of the page is so many px high, unless a person has opened them."""
+        """Fold mere notes if the page's side is only this many px high, unless a person has opened them."""
         self._is_roomy = height >= ROOMY
         self._open_if_due()
 
@@ -149,7 +149,7 @@ class _Area(QScrollArea):
         return QSize(width, self._to_a_line(inside, width))
 
     def _to_a_line(self, inside: QWidget, width: int) -> int:
-        """At most HIGHEST, and no line cut in two."""
+        """At most HIGHEST, without cutting a line in two."""
         high = inside.heightForWidth(width)
         if high <= HIGHEST:
             return high

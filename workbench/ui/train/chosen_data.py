@@ -1,4 +1,4 @@
-"""How many images the settings choose, and which anchors, in words, so that Start holds no surprise."""
+"""How many images the settings select, and which anchors, in words, so that Start holds no surprise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def counted(
     document: Document, training: TrainingSettings, choice: DetectorChoice | None = None,
     own: DetectorSettings | None = None,
 ) -> tuple[int, str]:  # fmt: skip
-    """How many images are learnt from, and what will be used; `own`: the detector's settings, if they are known."""
+    """How many images are trained on, and a sentence on what will be used; `own`: the detector's settings, if known."""
     images = document.images()
     used = np.any([images.in_state(state) for state in training.used_states()], axis=0)
     train = int((used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))).sum())
@@ -36,12 +36,12 @@ def counted(
 
 
 def _held_out(images: int) -> str:
-    """As prepare.parts() does where no image has the split validation."""
+    """As prepare.parts() does if no image has the split validation."""
     return f"{images:,} of them held out to validate" if images else "and judged on the same ones, as they are too few"
 
 
 def _length(training: TrainingSettings, images: int) -> str:
-    """What of so few images becomes of the form's epochs and batch."""
+    """How the form's epochs and batch work out with so few images."""
     longer = schedule.lengthened(training, max(images, 1), training.processes)
     if longer == training:
         return ""

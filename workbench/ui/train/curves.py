@@ -1,4 +1,4 @@
-"""The plots of a run while it trains and afterwards: loss, AP, learning rate, speed, gradient norm, what it uses."""
+"""The plots of a run during and after training: loss, AP, learning rate, speed, gradient norm, device use."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from workbench.ui.train.smoothing import smoothed
 from workbench.ui.train.story import Story
 from workbench.ui.train.train_plot import CSV, TrainPlot
 
-SEEN = 400  # of so many points one more is not seen: a pixel's width
-AT_LEAST = 1.0  # seconds until it is drawn nevertheless
+SEEN = 400  # beyond this many points one more can't be seen: less than a pixel's width
+AT_LEAST = 1.0  # seconds after which it is drawn anyway
 NO_RUN = "Curves appear here once a run is chosen or started."
 _ONLY = {"rate": "learning rate", "speed": "images a second", "norm": "gradient norm", "use": "device use",
          "memory": "memory"}  # fmt: skip
-"""The curve of a plot with one."""
+"""The name of the curve in plots with only one."""
 _SMOOTH = ("speed", "norm", "use")
 
 
 class Curves(QWidget):
-    """`show_story` draws what is shown, while it grows one plot at a time: cheap enough for ten times a second.
+    """`show_story` draws what is visible; of a growing run one plot per call: cheap enough for ten calls a second.
 
-    `said` tells of a file that was written, `failed(WorkbenchError)` of one that was not.
+    `said` reports a file that was written, `failed(WorkbenchError)` one that was not.
     """
 
     said = Signal(str)
@@ -46,7 +46,7 @@ class Curves(QWidget):
         self._name, self._story = "", Story()
         self._colours: Mapping[str, str] = {}
         self._drawn_rows, self._drawn_at = 0, 0.0
-        self._due: list[TrainPlot] = []  # that are to be drawn, one with each call
+        self._due: list[TrainPlot] = []  # still to be drawn, one per call
         self._drawn_ap: tuple[int, bool] | None = None  # evaluations, and whether there are steps; None: none yet
         self.bar, self.grid = PlotBar(), PlotGrid()
         self.loss, self.ap, self.rate, self.speed = map(self.grid.plot, ("loss", "ap", "rate", "speed"))
@@ -67,7 +67,7 @@ class Curves(QWidget):
         self.bar.save_asked.connect(self._save)
         self.grid.changed.connect(self._plots_changed)
         self.grid.save_asked.connect(self._save)
-        theme.theme().changed.connect(self._draw_ap)  # whose colours are mixed for the ground
+        theme.theme().changed.connect(self._draw_ap)  # its colours are blended for the background
 
     # --- what is shown ---
 
@@ -84,7 +84,7 @@ class Curves(QWidget):
             plot.note("")
 
     def show_story(self, story: Story, name: str = "", *, now: bool = True) -> None:
-        """Draw run `name`. Not `now`: only if one would see a difference."""
+        """Draw run `name`. Without `now`: only if the difference would be visible."""
         if story is not self._story:
             self._drawn_ap = None
         self._name, self._story = name, story
@@ -110,7 +110,7 @@ class Curves(QWidget):
 
     @Slot()
     def draw(self) -> None:
-        """All plots that are shown, at once."""
+        """All visible plots, at once."""
         self._due = []
         for plot in self.grid.shown:
             self._draw_plot(plot)
@@ -172,7 +172,7 @@ class Curves(QWidget):
             self.ap.note(few if found or not len(self._story.series) else "not evaluated yet")
             return
         curves, words = per_label.label_curves(found, self.bar.what, self.bar.sought)
-        self.ap.forget()  # so that the legend begins with the lowest
+        self.ap.forget()  # so that the legend starts with the lowest
         for curve in curves:
             own = self._colours.get(curve.name, LABEL_COLOURS[curve.number % len(LABEL_COLOURS)])
             self.ap.curve(curve.name, epochs, curve.values, theme.readable(own))
@@ -195,7 +195,7 @@ class Curves(QWidget):
 
     @Slot(str, str)
     def _save(self, plot: str, suffix: str) -> None:
-        """Ask where to, and save what is seen now."""
+        """Ask for a file, and save what is visible now."""
         title = self.grid.plot(plot).kind.title if plot else "plots"
         run = self._name or "run"
         if suffix == CSV:

@@ -1,4 +1,4 @@
-"""How a training ends: after the next evaluation if a person asked for that, and what is told when it has ended."""
+"""How a training ends: after the next evaluation if a person asked for that, and what is reported when it has ended."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ AnyEvent = TypeVar("AnyEvent")
 
 
 def stopping(events: Iterator[AnyEvent], control: Control, after: threading.Event) -> Iterator[AnyEvent]:
-    """Pass `events` on. While `after` is set the next evaluation is the last: the training stops when it is taken in.
+    """Pass `events` on. While `after` is set, the training stops as soon as the next evaluation has been reported.
 
-    In the training's thread, so that not one step of the next epoch is computed.
+    Runs in the training's thread, so that not a single step of the next epoch is computed.
     """
     with contextlib.closing(events):  # type: ignore[type-var]
         for event in events:
@@ -43,7 +43,7 @@ def stopping(events: Iterator[AnyEvent], control: Control, after: threading.Even
 def events(
     train: Train, request: Asked | RunRequest | Path, job: Job, after: threading.Event, for_tensorboard: bool = False
 ) -> Iterator[Event | Story]:
-    """What `job` does: the events of a training that reads its flags, and `after` as `stopping` says."""
+    """The events of a training that obeys the flags of `job`, and `after` as in `stopping`."""
     control = Control(job.stop, job.pause)
     return stopping(work.events(train, request, control, for_tensorboard), control, after)
 
@@ -51,7 +51,7 @@ def events(
 def job(
     name: str, train: Train, request: Asked | RunRequest | Path, after: threading.Event, for_tensorboard: bool = False
 ) -> Job:
-    """Of the training of run `name`; see `events`."""
+    """A Job for the training of run `name`; see `events`."""
 
     def happening(job: Job) -> Iterator[Event | Story]:
         return events(train, request, job, after, for_tensorboard)
@@ -60,18 +60,18 @@ def job(
 
 
 def evaluates(request: Asked | RunRequest | Path) -> bool:
-    """Whether the training evaluates before its end; a path is a run to go on with."""
+    """Whether the training evaluates before its end; a path is a run to resume."""
     if isinstance(request, Asked | RunRequest):
         return request.recipe.training.evaluate_every > 0
     try:
         kept = tomllib.loads((request / runs.RECIPE).read_text(encoding="utf-8"))
         return int(kept["training"]["evaluate_every"]) > 0
-    except (OSError, ValueError, KeyError, TypeError):  # it will be told when the run can't go on
+    except (OSError, ValueError, KeyError, TypeError):  # reported later, when the run can't be resumed
         return True
 
 
 def sentence(name: str, story: Story) -> str:
-    """What ended, its best AP, and how long it took; why, if it failed. "" if it ended without a word."""
+    """What ended, its best AP and how long it took; if it failed, why. "" if it ended without any event."""
     ended = story.ended
     if isinstance(ended, Failed):
         return f"The training of {name} failed. {ended.sentence}"
@@ -96,10 +96,10 @@ def _best(story: Story) -> str:
 
 
 def refusal(session: Session, job: Job, story: Story | None) -> str:
-    """Why the training of `job`, which ended, was refused before it began; "" if it was not. Told if nobody has."""
+    """Why the ended training of `job` was refused before it began, "" if it was not. Reports it if nothing else has."""
     if story is None or story.started is not None:
         return ""
-    if job.error is not None:  # which the session has told
+    if job.error is not None:  # which the session has reported
         return job.error.sentence
     if isinstance(story.ended, Failed):
         session.tell(WorkbenchError(story.ended.sentence, story.ended.cause))
@@ -108,8 +108,8 @@ def refusal(session: Session, job: Job, story: Story | None) -> str:
 
 
 class Notice(QObject):
-    """Tells of an ended training in the corner; if the person works elsewhere, the window asks for attention too, and
-    the corner says it again when they are back.
+    """Reports an ended training in the corner; if the person works elsewhere, the window also requests attention, and
+    the corner repeats it when they are back.
     """
 
     def __init__(self, session: Session, owner: QWidget) -> None:
@@ -119,7 +119,7 @@ class Notice(QObject):
         self._watched: QWidget | None = None
 
     def tell(self, name: str, story: Story, told: bool = False) -> None:
-        """The story of this run has ended. `told`: the corner has it already."""
+        """The run with this story has ended. `told`: the corner shows it already."""
         words = sentence(name, story)
         if not words:
             return

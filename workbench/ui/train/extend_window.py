@@ -1,4 +1,4 @@
-"""Asks for how many epochs a finished run is to go on, and says what that does to its learning rate."""
+"""Asks by how many epochs to extend a finished run, and says what that does to its learning rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.ui import theme
 from workbench.ui.widgets.spins import spin_box
 
 MOST = 100_000  # epochs, as the setting allows
-SHARE = 2  # a half of the epochs so far is proposed
+SHARE = 2  # half of the epochs so far is proposed
 
 
 class ExtendWindow(QDialog):
@@ -66,7 +66,7 @@ class ExtendWindow(QDialog):
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Never lower than its words."""
+        """Never lower than its text needs."""
         self._fit()
 
     def _fit(self) -> None:

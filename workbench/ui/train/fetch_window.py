@@ -1,4 +1,4 @@
-"""Asks before published weights are fetched: from where, how much, under which licence; and shows their coming."""
+"""Asks before published weights are downloaded: from where, how large, under which licence; and shows the progress."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Fetch = Callable[[PublishedWeights], Iterator[Counted]]
 
 
 class FetchWindow(QDialog):
-    """Not modal. `finished` when it closes, with the file there or not. Nothing is fetched before the button."""
+    """Not modal. Emits `finished` when it closes, with or without the file. Nothing is downloaded before the button."""
 
     def __init__(
         self, session: Session, weights: PublishedWeights, parent: QWidget, *, fetch: Fetch = work.fetch
@@ -74,7 +74,7 @@ class FetchWindow(QDialog):
         self.resize(560, 240)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Never lower than its words: Qt's windows do not grow when words that wrap take another line."""
+        """Never lower than its text: Qt's windows do not grow when wrapped text takes another line."""
         self._fit()
 
     def _fit(self) -> None:
@@ -121,7 +121,7 @@ class FetchWindow(QDialog):
             self.done(0)
 
     def done(self, result: int) -> None:
-        """Close. A download on its way is stopped first: its signals must find this window until it has ended."""
+        """Close. Stops a running download first: this window must exist until the download's last signal."""
         if self._job is not None:
             self._cancelled = True
             self._job.stop.set()
@@ -131,7 +131,7 @@ class FetchWindow(QDialog):
 
 
 def _told_here(fetch: Fetch, weights: PublishedWeights) -> Iterator[Counted | WorkbenchError]:
-    """A failure as the last event: this window says it in place, so that no corner need say it again."""
+    """Yield a failure as the last event: this window shows it in place, so that the corner need not."""
     try:
         yield from fetch(weights)
     except WorkbenchError as error:

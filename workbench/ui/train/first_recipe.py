@@ -1,7 +1,7 @@
-"""Which recipe stands in the form before a person has chosen one: it follows the images that there are to learn from.
+"""Which recipe the form shows before a person has chosen one: it depends on the images there are to train on.
 
-The sample project names its own. Until a run exists: then that of the newest stands there, with all its settings, once,
-for nothing moves under the hand of a person who trains.
+The sample project names its own. Once a run exists, the newest run's recipe is put in, with all its settings, but only
+once: nothing may change under the hands of a person who trains.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from workbench.ui.train.setup import Setup
 
 
 def fitting(images: int, past: Sequence[RunInfo], names: Collection[str]) -> str:
-    """The name of the newest run's recipe, if it is one of `names`; else of what fits so many images to learn from."""
+    """The newest run's recipe if its name is one of `names`, else the recipe that suits this many training images."""
     used = (run.recipe for run in past if run.recipe in names)
     return next(used, FEW if images < FEW_IMAGES else DEFAULT)
 
@@ -34,7 +34,7 @@ def fitting(images: int, past: Sequence[RunInfo], names: Collection[str]) -> str
 def fitting_of(
     document: Document, past: Sequence[RunInfo], names: Collection[str], training: TrainingSettings
 ) -> str:  # fmt: skip
-    """The same for a project; `training` says which of its images are learnt from."""
+    """The same for a project; `training` tells which of its images are trained on."""
     own = document.setting(FIRST_RECIPE)
     if own in names and not past:
         return str(own)
@@ -42,12 +42,12 @@ def fitting_of(
 
 
 class FirstRecipe(QObject):
-    """Chooses in `setup`, for each project anew, until that is settled."""
+    """Chooses in `setup`, again for each project, until a person settles it."""
 
     def __init__(self, session: Session, setup: Setup, deeds: RunDeeds) -> None:
         super().__init__(setup)
         self._session, self._setup = session, setup
-        self._past: tuple[RunInfo, ...] = ()  # the project's runs, as far as they are known
+        self._past: tuple[RunInfo, ...] = ()  # the project's runs, as far as known
         self._project: Path | None = None
         self._chooses = False
         setup.first_recipe = self._fitting
@@ -60,7 +60,7 @@ class FirstRecipe(QObject):
 
     @Slot()
     def _document_changed(self) -> None:
-        """Not for a project that is only opened again."""
+        """Nothing to do when the same project is only reopened."""
         document = self._session.document
         if document is not None and document.folder != self._project:
             self._project, self._past = document.folder, ()
@@ -81,7 +81,7 @@ class FirstRecipe(QObject):
         setup = self._setup
         if self._chooses or not setup.loaded or not setup.isVisible() or setup.settled:
             return
-        self._chooses = True  # what is shown says that it changed
+        self._chooses = True  # the form signals this change too
         try:
             setup.suggest(self._fitting())
             if (last := self._last()) is not None:
@@ -91,12 +91,12 @@ class FirstRecipe(QObject):
             self._chooses = False
 
     def _last(self) -> tuple[Recipe, Path | None] | None:
-        """All settings of the newest run whose recipe there is, and the file of weights that it began with."""
+        """All settings of the newest run with a known recipe, and the weights file that it started from."""
         for run in self._past:
             if run.recipe in self._setup.recipe_names:
                 try:
                     return recipes.read(run.folder / RECIPE), began_from(run.folder)
-                except WorkbenchError:  # as of a detector of a plugin that is gone: its recipe's name must do
+                except WorkbenchError:  # for example a detector whose plugin is gone: the recipe's name must do
                     return None
         return None
 

@@ -1,6 +1,6 @@
-"""Follows runs that another window or the command line trains: their curves grow here too, and their rows in the list.
+"""Follows runs trained by another window or the command line: their curves and rows in the list are kept up to date.
 
-Of what another process does nobody tells, so its files are looked at every two seconds, while the page is seen.
+Other processes send no signals, so their files are checked every two seconds while the page is visible.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EVERY = 2000  # ms
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Of the page: the run that it trains itself, "" for none, and what it shows."""
+    """The page's state: the run that it trains itself ("" for none), and what it shows."""
 
     own: str
     name: str
@@ -34,7 +34,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Which of the runs in `folder` have grown, and what `shown` (None: nothing) tells from byte `start` on."""
+    """Which runs in `folder` have grown, and the events of `shown` (None: of nothing) from byte `start` on."""
 
     folder: Path
     shown: Path | None
@@ -43,7 +43,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """`trains`: somebody still trains what is shown. The next look begins at byte `end`."""
+    """`trains`: the shown run is still being trained. The next look starts at byte `end`."""
 
     stamps: dict[str, tuple[int, int]]
     trains: bool
@@ -52,16 +52,16 @@ class Seen:
 
 
 def look(wish: Look) -> Seen:
-    """Whether it trains is asked first: what it told before it ended is then among the events."""
+    """Checks first whether the run is still training, so that what it reported before it ended is among the events."""
     trains = wish.shown is not None and runs.is_running(wish.shown)
     events, end = ((), 0) if wish.shown is None else runs.tail(wish.shown, wish.start)
     return Seen(runs.stamps(wish.folder), trains, events, end)
 
 
 class Following(QObject):
-    """`grew` when the story that `page` shows has more events, `evaluated` when one of them is that.
+    """`grew` when the story that `page` shows has more events, `evaluated` when one of them is an evaluation.
 
-    `state` is asked for what the page shows now.
+    `state` returns what the page shows now.
     """
 
     grew = Signal()
@@ -72,7 +72,7 @@ class Following(QObject):
         self._session, self._deeds, self._page, self._state = session, deeds, page, state
         self._stamps: dict[str, tuple[int, int]] | None = None
         self._rows: set[tuple[str, str, str]] | None = None
-        self._others = False  # train, as listed
+        self._others = False  # whether others are training, according to the list
         self._looking = Background("Following the runs", look, self)
         self._looking.done.connect(self._seen)
         deeds.listed.connect(self._listed)
@@ -82,13 +82,13 @@ class Following(QObject):
         self._timer.start()
 
     def close(self) -> None:
-        """Wait for what is being read."""
+        """Wait for the read in progress."""
         self._timer.stop()
         self._looking.close()
 
     @Slot()
     def look(self) -> None:
-        """Once, if the page is seen."""
+        """Once, if the page is visible."""
         document, now = self._session.document, self._state()
         if document is not None and self._page.isVisible():
             shown = document.runs_folder / now.name if now.name and now.story.elsewhere else None
@@ -115,7 +115,7 @@ class Following(QObject):
             self.grew.emit()
             if any(isinstance(event, Evaluated) for event in seen.events):
                 self.evaluated.emit()
-                self._session.runs_changed.emit()  # for Compare, also where it is not the best
+                self._session.runs_changed.emit()  # for Compare, even if it is not the best
 
     @Slot(object)
     def _listed(self, found: tuple[RunInfo, ...]) -> None:
@@ -127,5 +127,5 @@ class Following(QObject):
             self._session.runs_changed.emit()
         self._rows = rows
         begun = [run.folder for run in others if run.is_running and run.name == now.name]
-        if begun and not now.story.elsewhere:  # it goes on in another program
+        if begun and not now.story.elsewhere:  # another program resumes it
             self._deeds.read(begun[0])

@@ -1,4 +1,4 @@
-"""By how many images a run was judged, said where they are so few that its AP tells little."""
+"""On how many images a run was evaluated, said when they are so few that its AP means little."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from workbench.training.settings import FEW_JUDGES
 
 
 def few(images: int) -> bool:
-    """False also where the number is not known."""
+    """False also if the number is not known."""
     return 0 < images < FEW_JUDGES
 
 
 def by_few(images: int) -> str:
-    """Like "judged by 1 image only"; "" where they are enough."""
+    """Like "judged by 1 image only"; "" if there are enough."""
     return f"judged by {count(images, 'image')} only" if few(images) else ""

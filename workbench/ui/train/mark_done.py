@@ -1,4 +1,4 @@
-"""A button for who has drawn boxes and marked nothing as done: without it there is nothing to train on."""
+"""A button for people who drew boxes but marked no image as done: without that there is nothing to train on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbench.ui.session import Session
 
 
 class MarkDone(QPushButton):
-    """In sight while a look has found images with boxes that their state leaves out; one edit marks them."""
+    """Visible while a check finds images with boxes that are left out because of their state; one edit marks them."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class MarkDone(QPushButton):
         self.hide()
 
     def offer(self, findings: Sequence[Finding]) -> None:
-        """What was found of the training that stands in the form."""
+        """What was found about the training set up in the form."""
         left_out = (one for one in findings if (one.level, one.kind) == (WARNING, "state"))
         self._images = next((one.images for one in left_out), ())
         self._show()
@@ -42,7 +42,7 @@ class MarkDone(QPushButton):
         self.setVisible(number > 0)
 
     def _open(self) -> list[int]:
-        """Those of them that are neither done nor verified; not those that can't be read: nobody has seen these."""
+        """Those neither done nor verified, without the ones that can't be read: nobody has seen these."""
         document = self._session.document
         if document is None or document.read_only:
             return []

@@ -1,4 +1,4 @@
-"""One line on the train page: how large the network is with the settings that stand there."""
+"""One line on the Train page: how large the network is with the current settings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from workbench.ui.train.work import Size
 
 
 class NetworkSize(QLabel):
-    """Asked of PyTorch, so in the background: building the largest network takes a second. `close_down` joins it."""
+    """Computed by PyTorch, in the background: the largest network takes a second to build. `close_down` joins it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, wordWrap=True)
         self.setObjectName("train-size")
         self.setProperty("role", "muted")
         self.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.setMinimumHeight(2 * self.fontMetrics().lineSpacing())  # as while it counts: nothing below moves
+        self.setMinimumHeight(2 * self.fontMetrics().lineSpacing())  # as high as while it counts: nothing below moves
         self._background: Background | None = None
         self._wish: tuple[object, ...] = ()
 

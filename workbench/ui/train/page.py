@@ -38,25 +38,25 @@ from workbench.ui.train.story import Story
 from workbench.ui.train.work import Loaded, PublishedWeights, Train
 from workbench.ui.widgets.next_step import NextStep
 
-REDRAW = 100  # ms: redrawing for each event cut a training from 1,505 steps to 244 in two seconds
+REDRAW = 100  # ms: redrawing at every event slowed a training from 1,505 steps to 244 in two seconds
 NO_BOXES = "A detector learns from labelled boxes. Draw some, or import labels that you have."
 
 
 class TrainPage(Page):
-    """Trains in one Job at a time. `train` is work.train, or a fake for tests."""
+    """Runs one training Job at a time. `train` is work.train, or a fake in tests."""
 
     name, title, icon = "train", "Train", "mdi6.school-outline"
 
     def __init__(self, session: Session, parent: QWidget | None = None, *, train: Train = work.train) -> None:
         super().__init__(session, parent)
         self._train = train
-        self._job: Job | None = None  # the training
+        self._job: Job | None = None  # of the training
         self._loading: Job | None = None
-        self._live: Story | None = None  # of the training, while it runs and until the next
+        self._live: Story | None = None  # of the training, while it runs and until the next one starts
         self._live_name = ""
-        self._shown = Story()  # what the curves show: the live one, or a past one
+        self._shown = Story()  # what the curves show: the live story, or a past one
         self._shown_name = ""
-        self._lines = 0  # of the shown story's log, that are on the screen
+        self._lines = 0  # lines of the shown story's log that are already on the screen
         self._dirty = False
         self._stop_after = threading.Event()
         self._notice = ending.Notice(session, self)
@@ -190,7 +190,7 @@ class TrainPage(Page):
         if isinstance(event, Loaded):
             self._setup.fill(event)
             self._describe_data()
-            self._deeds.list_runs()  # by the detectors' titles
+            self._deeds.list_runs()  # now with the detectors' titles
 
     @Slot(object)
     def _load_failed(self, error: object) -> None:
@@ -201,7 +201,7 @@ class TrainPage(Page):
 
     @Slot()
     def _describe_data(self) -> None:
-        """Count the images that the settings choose, so that Start holds no surprise."""
+        """Count the images that the settings select, so that Start holds no surprise."""
         document = self.session.document
         if document is None:
             return
@@ -226,7 +226,7 @@ class TrainPage(Page):
 
     @Slot()
     def start(self) -> None:
-        """Start a training of the project as it is now."""
+        """Start training on the project as it is now."""
         document = self.session.document
         if document is None or self._job is not None:
             return
@@ -245,7 +245,7 @@ class TrainPage(Page):
 
     @Slot(object)
     def resume(self, run: RunInfo) -> None:
-        """Go on with a run from its last checkpoint."""
+        """Resume a run from its last checkpoint."""
         self.go_on(run.folder)
 
     @Slot(object)
@@ -264,7 +264,7 @@ class TrainPage(Page):
         self._progress.begin(ending.evaluates(request))
         self._runs.clear_selection()
         if self._setup.start.hasFocus():
-            self._tabs.setFocus()  # Qt hands it on as Start is switched off: to Stop, which the next Space pressed
+            self._tabs.setFocus()  # else Qt moves the focus to Stop as Start is disabled: the next Space would press it
         self._runs.allow_resume(False, name)
         self._show_story(name, self._live)
         self._describe_data()
@@ -285,13 +285,13 @@ class TrainPage(Page):
 
     @Slot(bool)
     def stop_after(self, on: bool) -> None:
-        """Stop after the next evaluation, or no longer."""
+        """Stop after the next evaluation, or take that back."""
         (self._stop_after.set if on else self._stop_after.clear)()
         self._redraw(always=True)
 
     @Slot(object)
     def _trained(self, event: object) -> None:
-        """Only keep the event; the timer draws."""
+        """Only keep the event; the timer redraws."""
         if isinstance(event, Story):
             self._live = event
             self._show_story(self._live_name, event)
@@ -333,7 +333,7 @@ class TrainPage(Page):
         self.session.runs_changed.emit()
 
     def _forget_refused(self) -> None:
-        """A run that was refused leaves nothing but the sentence; the run that was shown before comes back."""
+        """A refused run leaves only the error message; the run shown before comes back."""
         if self._shown is self._live:
             self._show_story("", Story())
         self._live, self._live_name = None, ""
@@ -368,7 +368,7 @@ class TrainPage(Page):
     def _listed(self, found: tuple[RunInfo, ...]) -> None:
         self._setup.start_from.set_runs(found)
         if not self._shown_name and found and self._job is None:
-            self._runs.prefer(found[0].name)  # so that Resume and Inspect are of what is shown
+            self._runs.prefer(found[0].name)  # so that Resume and Inspect apply to the run that is shown
             self._runs.set_runs(found)
             self._deeds.read(found[0].folder)
 

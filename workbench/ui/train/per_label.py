@@ -1,4 +1,4 @@
-"""Which labels' AP is drawn over the epochs: a few can be told apart, so of many those that are found worst."""
+"""Which labels' AP is drawn over the epochs: only a few curves can be told apart, so of many labels the worst."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from workbench.ui.train.series import Floats
 
 ALL, AP50, AP = "all labels", "AP50 per label", "AP per label"
 CHOICES = (ALL, AP50, AP)
-MOST = 10  # curves that can still be followed
+MOST = 10  # more curves than this can't be followed
 
 
 @dataclass(frozen=True, slots=True)
 class LabelCurve:
-    """`number` is the label's among all of the run, for a colour that stays; `values` 0..1, NaN where it has no box."""
+    """`number`: the label's index in the run, for a stable colour; `values`: 0..1, NaN where there was no box."""
 
     name: str
     number: int
@@ -26,7 +26,7 @@ class LabelCurve:
 
 
 def label_curves(evaluations: Sequence[Evaluated], what: str, find: str = "") -> tuple[tuple[LabelCurve, ...], str]:
-    """The curves by AP50 or AP, the lowest of now first, and words on what was left out ("" for nothing).
+    """The AP50 or AP curves, lowest current value first, and a sentence on what was left out ("" if nothing was).
 
     `find`: only labels with this in their name.
     """

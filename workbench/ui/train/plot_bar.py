@@ -1,4 +1,4 @@
-"""The line above the plots of a run: which are shown, whose AP, how much is smoothed, and what can be saved."""
+"""The bar above a run's plots: which are shown, whose AP, how much smoothing, and what can be saved."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ AUTOMATIC = "As many as fit"
 
 
 class PlotBar(QWidget):
-    """What it was set to is kept for the next start, but for the labels, which are a project's."""
+    """Its settings are kept for the next start, except the labels, which belong to a project."""
 
-    plots_chosen = Signal(object)  # their names; none: as many as fit
-    all_asked = Signal()  # the plot that has all the room is to give it back
-    labels_chosen = Signal()  # `what` or `find` has changed
+    plots_chosen = Signal(object)  # their names; empty: as many as fit
+    all_asked = Signal()  # show all plots again instead of the one that is enlarged
+    labels_chosen = Signal()  # `what` or `find` changed
     smoothing_changed = Signal()
-    save_asked = Signal(str, str)  # a plot's name, "" for all that are shown; "png" or "csv"
+    save_asked = Signal(str, str)  # a plot's name, "" for all visible ones; "png" or "csv"
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,7 +39,7 @@ class PlotBar(QWidget):
         )
         self._offer_plots()
         self.save.menu().aboutToShow.connect(self._offer_files)
-        self.save.menu().triggered.connect(self._ask_save)  # also from the menus within
+        self.save.menu().triggered.connect(self._ask_save)  # also for its submenus
         self.labels = ElidedCombo(
             "train-ap-of", "AP of", "The label whose average precision is plotted over the epochs."
         )
@@ -94,7 +94,7 @@ class PlotBar(QWidget):
 
     @property
     def kept_plots(self) -> tuple[str, ...]:
-        """The plots that were chosen when the program ran last; none: as many as fit."""
+        """The plots chosen when the program last ran; empty: as many as fit."""
         known = [kind.name for kind in KINDS]
         return tuple(name for name in str(preferences.get(_PLOTS, "")).split("+") if name in known)
 
@@ -105,12 +105,12 @@ class PlotBar(QWidget):
 
     @property
     def sought(self) -> str:
-        """What names of labels are to have in them."""
+        """The text to look for in label names."""
         return "" if self._find.isHidden() else self._find.text().strip()
 
     @property
     def for_tensorboard(self) -> bool:
-        """Whether trainings write their curves for TensorBoard, too."""
+        """Whether trainings also write their curves for TensorBoard."""
         return preferences.flag(_BOARD) and board.is_there()
 
     @property
@@ -120,7 +120,7 @@ class PlotBar(QWidget):
     # --- what is there ---
 
     def show_plots(self, shown: Sequence[PlotKind], alone: str, automatic: bool) -> None:
-        """These plots are shown now; `alone`: the one that has all the room."""
+        """These plots are now visible; `alone`: the enlarged one."""
         self._shown = tuple(shown)
         names = {kind.name for kind in shown}
         self.back.setVisible(bool(alone))
@@ -133,7 +133,7 @@ class PlotBar(QWidget):
             action.setChecked(name in names)
 
     def offer_find(self, labels: int) -> None:
-        """The run has this many labels: where there are more than curves can be told apart, they can be looked for."""
+        """The run has this many labels: if more than curves can be told apart, offer a search."""
         self._find.setVisible(self.what != per_label.ALL and labels > per_label.MOST and not self.labels.isHidden())
 
     def _offer_plots(self) -> None:
@@ -151,7 +151,7 @@ class PlotBar(QWidget):
 
     @Slot()
     def _plot_chosen(self) -> None:
-        """The last one can't be taken away: then there are as many as fit again."""
+        """The last plot can't be unchecked: that goes back to as many as fit."""
         self._choose(tuple(name for name, action in self._by_name.items() if action.isChecked()))
 
     @Slot()
@@ -203,7 +203,7 @@ def _kept_smoothing() -> int:
     """In percent."""
     try:
         return int(preferences.get(_SMOOTHING, round(100 * smoothing.USUAL)))
-    except (TypeError, ValueError):  # a file edited by hand
+    except (TypeError, ValueError):  # the file was edited by hand
         return round(100 * smoothing.USUAL)
 
 

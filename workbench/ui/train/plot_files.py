@@ -1,4 +1,4 @@
-"""Saves plots as a picture, and their numbers as CSV: what was on the screen when a person asked for it."""
+"""Saves plots as an image, and their numbers as CSV: what was visible when a person asked for it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from workbench.core.files import atomic_write, safe_name
 from workbench.ui import preferences, theme
 from workbench.ui.train.train_plot import CSV, PNG
 
-SCALE = 2  # pixels of the picture for one on the screen: it is read on paper and on larger screens too
+SCALE = 2  # image pixels per screen pixel: it is also viewed on paper and on larger screens
 HEAD = 4 * theme.GRID  # px for the title
 FILTERS = {PNG: "Pictures (*.png)", CSV: "Tables (*.csv)"}
 _KEPT = "train/save-folder"
 
 
 def picture(widget: QWidget, title: str) -> bytes:
-    """`widget` as PNG, without its buttons, under a title."""
+    """`widget` as PNG, without its buttons, below a title."""
     buttons = [button for button in widget.findChildren(QAbstractButton) if not button.isHidden()]
     for button in buttons:
         button.hide()
@@ -48,9 +48,9 @@ def _png(image: QImage) -> bytes:
 
 
 def ask(parent: QWidget, name: str, kind: str) -> QFileDialog:
-    """A dialog for where to save a file of `kind`, which is to be opened; `fileSelected` tells the answer.
+    """A dialog for where to save a file of `kind`; the caller opens it, and `fileSelected` gives the answer.
 
-    It asks before a file is replaced, and goes when it is closed.
+    It asks before it replaces a file, and is deleted when closed.
     """
     dialog = QFileDialog(parent, "Save", str(preferences.get(_KEPT, str(Path.home()))), FILTERS[kind])
     dialog.setObjectName("train-save")
@@ -62,6 +62,6 @@ def ask(parent: QWidget, name: str, kind: str) -> QFileDialog:
 
 
 def save(file: Path, data: bytes | str) -> None:
-    """Write whole or not at all. WorkbenchError if the disk is full or the folder can't be written."""
+    """Write atomically. WorkbenchError if the disk is full or the folder can't be written."""
     atomic_write(file, data)
     preferences.put(_KEPT, str(file.parent))

@@ -1,4 +1,4 @@
-"""Lays out the plots of a run: as many as fit, or those that a person chose, or one alone; scrolls if there is need."""
+"""Lays out a run's plots: as many as fit, or those that a person chose, or one enlarged; scrolls if necessary."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QWidget
 from workbench.ui import theme
 from workbench.ui.train.train_plot import KINDS, LEAST, TrainPlot
 
-ROOMY = (360, 180)  # px of a plot that is read with ease
-FEWEST = 4  # plots, however small the window
-SHAPE = 1.8  # width by height of a plot that shows a curve well
-LEADING = ("loss", "ap")  # what says whether it learns: larger than what says how the machine does
-SHARES = (3, 2)  # of the height: the line of the leading plots, and each line of others
+ROOMY = (360, 180)  # px, a plot that is easy to read
+FEWEST = 4  # plots, however small the window is
+SHAPE = 1.8  # width / height at which a plot shows a curve well
+LEADING = ("loss", "ap")  # whether it learns: larger than the plots on how the machine does
+SHARES = (3, 2)  # of the height: the row of leading plots, and each other row
 
 
 class PlotGrid(QScrollArea):
-    """`changed` when other plots are shown than before. A plot is made when it is first asked for: 30 ms each."""
+    """`changed` when the visible plots change. A plot is created when first asked for: that takes 30 ms."""
 
     changed = Signal()
-    save_asked = Signal(str, str)  # of a plot: its name, and "png" or "csv"
+    save_asked = Signal(str, str)  # a plot's name, and "png" or "csv"
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, widgetResizable=True)
         self._plots: dict[str, TrainPlot] = {}
-        self._chosen: tuple[str, ...] = ()  # none: as many as fit
+        self._chosen: tuple[str, ...] = ()  # empty: as many as fit
         self._alone = ""
         self._placed: tuple[tuple[str, ...], int, bool] = ((), 0, False)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -42,7 +42,7 @@ class PlotGrid(QScrollArea):
         self._place()
 
     def plot(self, name: str) -> TrainPlot:
-        """The plot of this name, shown or not."""
+        """The plot of this name, visible or not."""
         found = self._plots.get(name)
         if found is None:
             kind = next(kind for kind in KINDS if kind.name == name)
@@ -58,12 +58,12 @@ class PlotGrid(QScrollArea):
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """The names that a person chose; none: as many as fit."""
+        """The names that a person chose; empty: as many as fit."""
         return self._chosen
 
     @property
     def alone(self) -> str:
-        """The name of the one plot that has all the room, "" if none has."""
+        """The name of the enlarged plot, "" if there is none."""
         return self._alone
 
     @property
@@ -71,13 +71,13 @@ class PlotGrid(QScrollArea):
         return tuple(self.plot(name) for name in self._placed[0])
 
     def choose(self, names: Sequence[str]) -> None:
-        """Show these, or as many as fit if none are named."""
+        """Show these, or as many as fit if empty."""
         self._chosen, self._alone = tuple(names), ""
         self._place()
 
     @Slot()
     def show_all(self) -> None:
-        """Take the room back that one plot has."""
+        """End the enlargement of one plot."""
         self._alone = ""
         self._place()
 
@@ -122,8 +122,8 @@ class PlotGrid(QScrollArea):
             self.changed.emit()
 
     def _fill(self, lines: Sequence[tuple[str, ...]], columns: int) -> None:
-        """Put these lines of plots below each other, each as wide as all; the first of a line takes what is spare."""
-        across = len(LEADING) * columns  # cells, so that both the leading plots and the others are even
+        """Put these rows of plots below each other, all equally wide; a row's first plot takes the spare columns."""
+        across = len(LEADING) * columns  # grid columns, divisible both for the leading plots and for the others
         for down, line in enumerate(lines):
             each, at = columns if line == LEADING else len(LEADING), 0
             for number, name in enumerate(line):
@@ -139,7 +139,7 @@ class PlotGrid(QScrollArea):
 
 
 def best_columns(count: int, width: int, height: int) -> int:
-    """How many plots lie side by side, so that `count` of them have the best shape. The first fills spare places."""
+    """How many plots to put side by side, so that `count` of them have the best shape. The first fills spare places."""
 
     def badness(columns: int) -> float:
         shape = (width / columns) / max(height / math.ceil(count / columns), 1)
@@ -151,5 +151,5 @@ def best_columns(count: int, width: int, height: int) -> int:
 
 
 def _off(shape: float) -> float:
-    """How far a plot is from the best shape; twice as far is four times as bad."""
+    """How far a plot is from the best shape; twice the deviation is four times as bad."""
     return math.log(max(shape, 1e-3) / SHAPE) ** 2

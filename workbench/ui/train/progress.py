@@ -1,4 +1,4 @@
-"""How far the running training is: a bar, the numbers of the moment, when it will end, Pause and Stop."""
+"""The progress of the running training: a bar, the current numbers, when it will end, Pause and Stop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import Elided
 from workbench.ui.widgets.popups import Menu
 
-LONG = 600  # seconds from which the time of the clock is told too
+LONG = 600  # seconds left from which the time of day is shown too
 DAY = 86_400  # seconds
 STOP = (
     "End the training now: after the step that is being computed, even in the middle of an epoch or an evaluation.\n"
@@ -33,7 +33,7 @@ NEVER = "This run evaluates only at its end, so there is nothing to wait for."
 
 
 class ProgressPanel(QWidget):
-    """`pause_asked(bool)`, `stop_asked` and `stop_after_asked(bool)` (after the next evaluation) for its buttons."""
+    """`pause_asked(bool)`, `stop_asked` and `stop_after_asked(bool)` (after the next evaluation) from its buttons."""
 
     pause_asked = Signal(bool)
     stop_asked = Signal()
@@ -70,7 +70,7 @@ class ProgressPanel(QWidget):
         self.ways.setAccessibleName("Ways to stop")
         self.ways.setToolTip("Ways to stop")
         self.ways.setArrowType(Qt.ArrowType.DownArrow)
-        self.ways.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # there is an arrow
+        self.ways.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # the button shows an arrow already
         menu = Menu(self.ways, toolTipsVisible=True)
         self.after = QAction("Stop after the next evaluation", menu, checkable=True)
         self.after.setObjectName("train-stop-after")
@@ -99,13 +99,13 @@ class ProgressPanel(QWidget):
         row.addLayout(stop)
 
     def begin(self, evaluates: bool) -> None:
-        """A training begins; `evaluates`: before its end."""
+        """A training begins; `evaluates`: it evaluates before its end."""
         self.after.setChecked(False)
         self.after.setEnabled(evaluates)
         self.after.setToolTip(AFTER if evaluates else NEVER)
 
     def show_story(self, name: str, story: Story, running: bool, stopping: bool = False) -> None:
-        """The state of run `name`; Pause and Stop are there while it is `running`."""
+        """Show the state of run `name`; Pause and Stop are visible while it is `running`."""
         self._paused = story.paused
         for button in (self.pause, self.stop, self.ways):
             button.setVisible(running)
@@ -152,14 +152,14 @@ class ProgressPanel(QWidget):
 
 
 def left(story: Story) -> str:
-    """How long the training will still take, and when that is if it is long."""
+    """The remaining time of the training, and its end if that is far off."""
     seconds = story.progress.seconds_left if story.progress is not None else math.nan
     words = f"{duration(seconds)} left"
     return f"{words}, until {clock(time.time() + seconds, time.time())}" if LONG < seconds < math.inf else words
 
 
 def clock(at: float, now: float) -> str:
-    """The moment `at` (seconds since 1970) as people say it `now`: 14:32, Tue 14:32 or 24 Dec 14:32."""
+    """The moment `at` (seconds since 1970) as people say it at `now`: 14:32, Tue 14:32 or 24 Dec 14:32."""
     then, today = time.localtime(at), time.localtime(now)
     if then[:3] == today[:3]:
         return time.strftime("%H:%M", then)

@@ -1,4 +1,4 @@
-"""Does what the list of runs asks for: lists them, renames, notes, deletes and takes back, extends, forks, compares."""
+"""Carries out what the list of runs asks for: list, rename, note, delete, undo that, extend, fork, compare."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from workbench.ui.train.story import Story
 
 
 class RunDeeds(QObject):
-    """`listed(tuple of RunInfo)`; `was_read(folder, Story)`; `go_on_asked(folder)` of a run that is to be resumed;
-    `renamed(old, new)` folders; `deleted(folder)`, which is where the run was.
+    """`listed(tuple of RunInfo)`; `was_read(folder, Story)`; `go_on_asked(folder)` of a run to resume;
+    `renamed(old, new)` folders; `deleted(folder)`, the run's former folder.
     """
 
     listed = Signal(object)
@@ -46,8 +46,8 @@ class RunDeeds(QObject):
         self._data = Background("Comparing the data", run_work.digest_of, self)
         self._deeds = Background("Changing the runs", run_work.done, self)
         self._asked: Path | None = None  # the run whose curves are being read
-        self._wishes = 0  # to list the runs
-        self._version, self._known = 0, -1  # of the project's data; the one whose digest is known
+        self._wishes = 0  # numbers the requests to list the runs
+        self._version, self._known = 0, -1  # of the project's data; the version whose digest is known
         self._last: tuple[Deleted, ...] = ()  # what Undo takes back
         self._list.done.connect(self._have_listed)
         self._story.done.connect(self._have_read)
@@ -69,21 +69,21 @@ class RunDeeds(QObject):
         session.images_found.connect(self._edited)
 
     def close(self) -> None:
-        """Wait for what is being done."""
+        """Wait for the work in progress."""
         for background in (self._list, self._story, self._data, self._deeds):
             background.close()
 
     # --- listing ---
 
     def list_runs(self) -> None:
-        """Read the runs of the project again; `listed` comes."""
+        """Read the project's runs again; `listed` follows."""
         document = self._session.document
         if document is not None:
             self._wishes += 1
             self._list.ask([List(document.runs_folder, not document.read_only, self._wishes)])
 
     def read(self, folder: Path | None) -> None:
-        """Read the curves of the run in `folder`; `was_read` comes. What was asked before does not come any more."""
+        """Read the curves of the run in `folder`; `was_read` follows. The results of earlier requests are dropped."""
         self._asked = folder
         self._story.ask([] if folder is None else [folder])
 
@@ -92,10 +92,10 @@ class RunDeeds(QObject):
         if folder == self._asked and self._is_here(folder) and (folder / EVENTS).is_file():  # not renamed or deleted
             self.was_read.emit(folder, story)
             if isinstance(story, Story) and story.elsewhere:
-                self.list_runs()  # of what others do nobody tells, and its row is older than what is shown now
+                self.list_runs()  # others' changes send no signal, and the run's row is older than what is shown now
 
     def _is_here(self, folder: Path) -> bool:
-        """Whether the run is of the project that is open now."""
+        """Whether the run belongs to the project that is open now."""
         document = self._session.document
         return document is not None and folder.parent == document.runs_folder
 
@@ -105,7 +105,7 @@ class RunDeeds(QObject):
         if document is None or not isinstance(found, Listing) or not isinstance(wish, List):
             return
         if (wish.folder, wish.number) != (document.runs_folder, self._wishes):
-            return  # of a project that was closed meanwhile, or another listing is on its way
+            return  # the project was closed meanwhile, or another listing is on its way
         self._runs.table.set_known(True)
         self._runs.set_runs(found.runs)
         self._runs.set_deleted(found.deleted, found.trash_bytes)
@@ -194,7 +194,7 @@ class RunDeeds(QObject):
         except WorkbenchError as error:
             self._session.tell(error)
         else:
-            self._runs.clear_selection()  # so that the row that is marked is of the curves that are shown
+            self._runs.clear_selection()  # so that the selected row belongs to the curves shown
             self._runs.prefer(back.name)
             self.read(back)
             if back.name != deleted.name:
@@ -235,7 +235,7 @@ class RunDeeds(QObject):
         elif isinstance(deed, Empty):
             self.list_runs()
         elif not isinstance(deed, Weigh | Extend | TakeUp) or not self._is_here(deed.folder):
-            return  # of a project that was closed meanwhile
+            return  # the project was closed meanwhile
         elif isinstance(outcome, Basis):
             window = ExtendWindow(outcome, self._runs.window())
             self._session.closing.connect(window.reject)
@@ -249,7 +249,7 @@ class RunDeeds(QObject):
             self._changed()
 
     def fill_in(self, fork: Fork) -> None:
-        """Put what a run was asked to do into the form; its anchors into the project, as an edit that can be undone."""
+        """Put a run's settings into the form; its anchors go into the project, as an edit that can be undone."""
         document = self._session.document
         if document is None or not self._setup.loaded:
             return
@@ -275,7 +275,7 @@ class RunDeeds(QObject):
 
     @Slot(object)
     def compare(self, chosen: Sequence[RunInfo]) -> None:
-        """Show them side by side, in a window of their own."""
+        """Show them side by side, in a separate window."""
         window = CompareWindow(self._session, [run.folder for run in chosen], self._runs.window())
         self.renamed.connect(window.renamed)
         window.show()

@@ -1,6 +1,6 @@
-"""The runs of the project so far: choosing one shows its curves, several are compared, and what can be done with them.
+"""The project's runs so far: a click shows a run's curves, several can be compared, and buttons act on them.
 
-What is asked for here is done by `run_deeds`.
+`run_deeds` carries out what is asked for here.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ COMPARE_HELP = actions.native(
 
 
 class RunList(QWidget):
-    """`chosen(RunInfo)` for a click on a row, `resume_asked(RunInfo)` and `inspect_asked(RunInfo)` for the buttons.
+    """`chosen(RunInfo)` for a click on a row, `resume_asked(RunInfo)` and `inspect_asked(RunInfo)` from the buttons.
 
     `compare_asked` and `delete_asked` carry a tuple of RunInfo; `restore_asked(Deleted)` and `empty_asked` are for the
-    trash; `take_back_asked` undoes what `offer_to_take_back` told.
+    trash; `take_back_asked` undoes what `offer_to_take_back` announced.
     """
 
     chosen = Signal(object)
@@ -59,7 +59,7 @@ class RunList(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._may_resume, self._may_fork = True, False
-        self._live = ""  # the name of the run that is trained now
+        self._live = ""  # the name of the run being trained
         self._preferred = ""
         self.table = RunsTable()
         self.told = Elided()
@@ -131,17 +131,17 @@ class RunList(QWidget):
     # --- what it shows ---
 
     def forget(self) -> None:
-        """Another project: its runs are not known yet."""
+        """Another project was opened: its runs are not known yet."""
         self.table.set_known(False)
         self.set_runs(())
 
     def set_runs(self, found: Sequence[RunInfo]) -> None:
-        """Show these runs; the selection stays on the runs of the same names. Does not emit `chosen`."""
+        """Show these runs; runs of the same names stay selected. Does not emit `chosen`."""
         self.table.set_runs(found, [self._preferred])
         self._enable()
 
     def set_deleted(self, deleted: Sequence[Deleted], size: int) -> None:
-        """What is in the trash, and its bytes."""
+        """The trash's runs, and its size in bytes."""
         self.trash.clear()
         self.trash.setEnabled(bool(deleted))
         for one in deleted[:MOST_LISTED]:
@@ -156,13 +156,13 @@ class RunList(QWidget):
         entry.triggered.connect(lambda _=False: self.empty_asked.emit())
 
     def offer_to_take_back(self, words: str) -> None:
-        """Say what was done, with a button to undo it; "" when there is nothing to take back."""
+        """Say what was done, with a button to undo it; "" if there is nothing to undo."""
         self.told.setText(words)
         self.take_back.setVisible(bool(words))
         self.table.to_take_back = bool(words)
 
     def prefer(self, name: str) -> None:
-        """Select this run at the next listing if none is selected: Resume and Inspect are meant for it."""
+        """Select this run at the next listing if none is selected: Resume and Inspect act on it."""
         self._preferred = name
 
     def allow_resume(self, on: bool, live: str = "") -> None:
@@ -172,7 +172,7 @@ class RunList(QWidget):
         self._enable()
 
     def allow_fork(self, on: bool) -> None:
-        """Whether there is a form that the settings of a run can be put into."""
+        """Whether there is a form to put a run's settings into."""
         self._may_fork = on
         self._enable()
 
@@ -185,7 +185,7 @@ class RunList(QWidget):
 
     @property
     def selected(self) -> RunInfo | None:
-        """The run that is chosen, None if it is not one alone."""
+        """The selected run; None unless exactly one is selected."""
         return self.table.chosen[0] if len(self.table.chosen) == 1 else None
 
     def _enable(self) -> None:
@@ -210,7 +210,7 @@ class RunList(QWidget):
 
     @Slot()
     def _explain(self) -> None:
-        """More than their words; a change of keys makes tooltips anew."""
+        """Tooltips say more than the buttons' text; a change of shortcuts resets them."""
         for action, help in (
             (self._do_resume, RESUME_HELP),
             (self._do_extend, EXTEND_HELP),
@@ -229,7 +229,7 @@ class RunList(QWidget):
 
     @Slot()
     def _show(self, *_: object) -> None:
-        """Enter: the curves of one, a comparison of several."""
+        """On Enter: the curves of one run, or a comparison of several."""
         if self.selected is not None:
             self.chosen.emit(self.selected)
         else:

@@ -1,4 +1,4 @@
-"""The log of the run that is shown. It follows what comes, unless a person reads further up."""
+"""The log of the shown run. It scrolls along with new lines, unless a person reads further up."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QPlainTextEdit
 
 LINES = 2_000
-"""Kept; older ones are in the run's folder."""
+"""Lines that are kept; older ones are in the run's folder."""
 
 
 class RunLog(QPlainTextEdit):
-    """What is appended while its tab is behind another does not move its view: it goes to the end when it is shown."""
+    """Lines appended while its tab is hidden do not scroll the view: it goes to the end when it is shown."""
 
     def __init__(self) -> None:
         super().__init__(readOnly=True, maximumBlockCount=LINES)
@@ -26,7 +26,7 @@ class RunLog(QPlainTextEdit):
     def showEvent(self, event: QShowEvent) -> None:
         bar = self.verticalScrollBar()
         read = bar.value()
-        super().showEvent(event)  # goes to the cursor
+        super().showEvent(event)  # scrolls to the cursor
         bar.setValue(bar.maximum() if self._is_at_end else read)
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""What the list of runs does in threads: reading it, comparing its data with the project's, and what takes a while."""
+"""What the list of runs does in threads: read the list, compare a run's data with the project's, and slow actions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from workbench.training.runs import RunInfo
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """The runs in `folder`. `tidy`: what has been in the trash for long enough is deleted first. `number` of the wish:
-    what was read before something was changed is not shown after it.
+    """A request to list the runs in `folder`. `tidy`: first delete what has been in the trash for long enough.
+    `number`: of the request, so that what was read before a change is not shown after it.
     """
 
     folder: Path
@@ -32,7 +32,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """The digest of the data of `project` as it is on disk; `version` counts its edits."""
+    """A request for the digest of the data of `project` as it is on disk; `version` counts its edits."""
 
     project: Path
     version: int
@@ -40,7 +40,7 @@ class Today:
 
 @dataclass(frozen=True, slots=True)
 class Weigh:
-    """What a longer run would go on from."""
+    """A request for what a longer run would go on from."""
 
     folder: Path
 
@@ -53,14 +53,14 @@ class Extend:
 
 @dataclass(frozen=True, slots=True)
 class TakeUp:
-    """The settings of a run, for another."""
+    """A request for the settings of a run, to use for another."""
 
     folder: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """The trash, for good."""
+    """A request to empty the trash for good."""
 
     folder: Path
 
@@ -76,13 +76,13 @@ def listed(wish: List) -> Listing:
 
 
 def digest_of(wish: Today) -> str:
-    """A second for 100,000 images."""
+    """Takes a second for 100,000 images."""
     with Document.open(wish.project, read_only=True, check=False) as document:
         return document.snapshot().digest
 
 
 def done(deed: Deed) -> Basis | Path | Fork | None:
-    """The outcome; of Extend the longer run's folder. WorkbenchError where it can't be done."""
+    """The outcome; for Extend, the longer run's folder. WorkbenchError if it can't be done."""
     if isinstance(deed, Weigh):
         return extending.basis(deed.folder)
     if isinstance(deed, Extend):

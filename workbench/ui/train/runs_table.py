@@ -1,4 +1,4 @@
-"""The table of runs: sorted by any column, several chosen with Ctrl and Shift, names and notes typed in place."""
+"""The table of runs: sorted by any column, multiple selection with Ctrl and Shift, names and notes edited in place."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ OF_BEST = (
     f" With fewer than {FEW_JUDGES} images to judge by, it is largely chance, so the newest weights count as the best."
 )
 EMPTY = "No run yet. Choose a recipe at the left and start a training: its run is listed here."
-TYPING = 360  # px for a note
-LEAST_NOTE = 120  # px of its column
-MOST_NAME = 0.4  # of the table's width, so that the AP50 is in sight in a small window
-ROW, LEAST_ROWS = 24, 3  # px; rows that are seen in the smallest window
+TYPING = 360  # px, the editor of a note
+LEAST_NOTE = 120  # px, the minimum width of its column
+MOST_NAME = 0.4  # of the table's width, so that the AP50 stays visible in a small window
+ROW, LEAST_ROWS = 24, 3  # px; rows visible in the smallest window
 _NUMBERS = (EPOCHS, AP50, AP)
 _RUN, _KEY = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 _Index = QModelIndex | QPersistentModelIndex
-_BREAK = " ↵ "  # how the end of a line is shown and typed in a note
+_BREAK = " ↵ "  # how a line break is shown and typed in a note
 
 
 class RunsTable(QTableWidget):
-    """`renamed(RunInfo, str)` and `noted(RunInfo, str)` after typing; it shows nothing of it by itself.
+    """`renamed(RunInfo, str)` and `noted(RunInfo, str)` after editing; it does not show the new text by itself.
 
     `take_back_asked` for Ctrl+Z while there is something `to_take_back`: the window's own undo is for labels.
     """
@@ -59,7 +59,7 @@ class RunsTable(QTableWidget):
         super().__init__(0, len(COLUMNS), parent)
         self._runs: dict[str, RunInfo] = {}
         self._today = ""
-        self._waiting: Sequence[RunInfo] | None = None  # came while somebody typed
+        self._waiting: Sequence[RunInfo] | None = None  # arrived while somebody was editing
         self.to_take_back = False
         self._is_known = False
         self._beginning = ""
@@ -95,17 +95,17 @@ class RunsTable(QTableWidget):
     # --- what it shows ---
 
     def set_known(self, known: bool) -> None:
-        """Whether the runs of the project have been read; only then there are none where none is listed."""
+        """Whether the project's runs have been read; only then does an empty table mean that there are none."""
         self._is_known = known
         self.viewport().update()
 
     def set_beginning(self, name: str) -> None:
-        """A run of this name is being trained, and listed when it has begun; "": none."""
+        """A run of this name is being trained, and will be listed once it has begun; "": none."""
         self._beginning = name
         self.viewport().update()
 
     def set_runs(self, found: Sequence[RunInfo], select: Sequence[str] = ()) -> None:
-        """Show these runs; chosen ones stay chosen, or those called `select` are if none is. No signals."""
+        """Show these runs; the selection is kept, or is those called `select` if there is none. Emits no signals."""
         if self.is_editing:
             self._waiting = found
             return
@@ -125,7 +125,7 @@ class RunsTable(QTableWidget):
         self.setColumnHidden(NOTE, not any(run.note for run in found))
         self._choose(chosen, current)
         self.blockSignals(False)
-        if kept:  # while one trains they are listed every few seconds, and somebody may read further down
+        if kept:  # during a training they are listed every few seconds, and somebody may be reading further down
             self.verticalScrollBar().setValue(seen)
         policy = Qt.ScrollBarPolicy
         self.setHorizontalScrollBarPolicy(policy.ScrollBarAsNeeded if found else policy.ScrollBarAlwaysOff)
@@ -134,7 +134,7 @@ class RunsTable(QTableWidget):
 
     @Slot()
     def _share_room(self, column: int = -1) -> None:
-        """The names first: as wide as the longest up to MOST_NAME of the table, more where there is room."""
+        """Names first: as wide as the longest, up to MOST_NAME of the table, or more if there is room."""
         if column in (NAME, NOTE):
             return
         header, room = self.horizontalHeader(), self.viewport().width()
@@ -147,7 +147,7 @@ class RunsTable(QTableWidget):
             header.resizeSection(NOTE, max(left - name, for_note))
 
     def set_today(self, digest: str) -> None:
-        """What the project's data is now, "" while nobody knows."""
+        """The digest of the project's data now, "" while unknown."""
         if digest != self._today:
             self._today = digest
             self.blockSignals(True)
@@ -179,7 +179,7 @@ class RunsTable(QTableWidget):
 
     @property
     def chosen(self) -> tuple[RunInfo, ...]:
-        """In the order of the rows."""
+        """In row order."""
         rows = sorted(index.row() for index in self.selectionModel().selectedRows())
         return tuple(self._run_in(row) for row in rows)
 
@@ -195,7 +195,7 @@ class RunsTable(QTableWidget):
         return next((row for row in range(self.rowCount()) if self._cell_at(row, NAME).data(_RUN) == name), -1)
 
     def _choose(self, names: Sequence[str], current: str = "") -> None:
-        """Select these; the keys go on from the run called `current` if it is one of them."""
+        """Select these; the keyboard continues from the run called `current` if it is one of them."""
         model, flag = self.selectionModel(), QItemSelectionModel.SelectionFlag
         model.clearSelection()
         rows = [row for row in map(self._row_of, names) if row >= 0]
@@ -212,7 +212,7 @@ class RunsTable(QTableWidget):
         return self.state() == QAbstractItemView.State.EditingState
 
     def type_in(self, run: RunInfo, column: int) -> None:
-        """Let a person type the name or the note of a run."""
+        """Let a person edit the name or the note of a run."""
         self.setColumnHidden(NOTE, column != NOTE and self.isColumnHidden(NOTE))
         self._share_room()
         item = self._cell_at(self._row_of(run.name), column)
@@ -235,7 +235,7 @@ class RunsTable(QTableWidget):
 
     def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
         on = (QAbstractItemDelegate.EndEditHint.EditNextItem, QAbstractItemDelegate.EndEditHint.EditPreviousItem)
-        # Tab ends it as Enter does: Qt would have the person type in the cell beside, or in another run's name
+        # Tab ends the editing as Enter does: Qt would open the editor of the next cell, or of another run's name
         super().closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint if hint in on else hint)
         found, self._waiting = self._waiting, None
         self.set_runs(tuple(self._runs.values()) if found is None else found)
@@ -269,7 +269,7 @@ class RunsTable(QTableWidget):
 
 
 class _WideEditor(QStyledItemDelegate):
-    """A note is typed in more room than its column has."""
+    """The editor of a note is wider than its column."""
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: _Index) -> None:
         super().updateEditorGeometry(editor, option, index)
@@ -307,7 +307,7 @@ def _text(run: RunInfo, column: int) -> str:
 
 
 def _key(run: RunInfo, column: int) -> str | float:
-    """What a column is sorted by; what is not known is less than all else."""
+    """A column's sort key; unknown values come before all others."""
     values = {EPOCHS: float(run.epoch), AP50: run.best_ap50, AP: run.best_ap, STARTED: run.started}
     if column not in values:
         return natural_key(_text(run, column))
@@ -315,7 +315,7 @@ def _key(run: RunInfo, column: int) -> str | float:
 
 
 def _about(run: RunInfo, column: int) -> str:
-    name = run.name if column == NAME else ""  # which may be cut
+    name = run.name if column == NAME else ""  # it may be elided
     by = by_few(run.validation_images) if column in (AP50, AP) and not math.isnan(run.best_ap50) else ""
     if by:
         by = f"{by.capitalize()}: this is largely chance, so the newest weights count as the best."

@@ -1,4 +1,4 @@
-"""Numbers by step, as the curves of a run need them: evenly spaced and few enough to draw, however long it trains."""
+"""Numbers by step, as a run's curves need them: evenly spaced and few enough to draw, however long the training is."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-MOST_POINTS = 8_000  # more than pixels; even
+MOST_POINTS = 8_000  # more than pixels; an even number
 
 
 class Series:
-    """Columns of float by step. A row stands for one report; when all rows are taken, two become one.
+    """Float columns by step. Each row stands for one report; when all rows are full, they are merged in pairs.
 
-    Later rows then stand for twice as many reports, so that the first hour keeps its share of the rows. Dropping every
-    second row alone left 4,000 rows to the newest seven minutes and one to the first. A row has the mean of what it
-    stands for, in the columns of `peaks` the largest; the newest report is always in the last row.
+    Later rows then stand for twice as many reports, so that the first hour keeps its share. Just dropping every second
+    row left 4,000 rows to the newest seven minutes and one to the first. A row has the mean of its reports, or the
+    largest value in the columns of `peaks`; the newest report is always in the last row.
     """
 
     def __init__(self, peaks: tuple[str, ...] = ()) -> None:
@@ -26,14 +26,14 @@ class Series:
         self._columns: dict[str, Floats] = {}
         self._step = np.zeros(MOST_POINTS)
         self._rows = 0
-        self._each = 1  # reports in a row that is full
-        self._held = 1  # of the last row
+        self._each = 1  # reports in a full row
+        self._held = 1  # reports in the last row
 
     def __len__(self) -> int:
         return self._rows
 
     def add(self, step: float, values: Mapping[str, float]) -> None:
-        """Take in a report. Values that are not finite, and columns that are left out, count as not known."""
+        """Add a report. Values that are not finite and columns that are left out count as unknown."""
         if self._held == self._each:
             if self._rows == MOST_POINTS:
                 self._halve()
@@ -49,7 +49,7 @@ class Series:
         self._held += 1
 
     def cut(self, step: float) -> None:
-        """Forget what came after `step`."""
+        """Drop what came after `step`."""
         rows = int(np.searchsorted(self._step[: self._rows], step, side="right"))
         if rows < self._rows:
             self._rows, self._held = rows, self._each
@@ -78,10 +78,10 @@ class Series:
 
     @property
     def step(self) -> Floats:
-        """(n,) the step of each row, rising."""
+        """(n,) the step of each row, ascending."""
         return self._step[: self._rows].copy()
 
     def column(self, name: str) -> Floats:
-        """(n,) NaN where not known."""
+        """(n,) NaN where unknown."""
         found = self._columns.get(name)
         return np.full(self._rows, math.nan) if found is None else found[: self._rows].copy()

@@ -1,4 +1,4 @@
-"""The left side of the train page: which detector, which recipe, every setting of both, and Start."""
+"""The left side of the Train page: the detector, the recipe, every setting of both, and Start."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ from workbench.ui.widgets.two_lines import BELOW, BESIDE, TwoLines
 
 START = "Start training"
 WIDTH = 320  # px
-_PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the keyboard is, while the page is seen
+_PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the focus is, while the page is visible
 FIRST_DETECTOR = "yolov4-tiny"  # as the help page on choosing one says
 FIRST_GROUP = "Changed most"
 FIRST = ("epochs", "batch", "input_px", "learning_rate")
-"""Its rows, of wherever they belong else: a low window shows these and the titles of the other groups."""
+"""Its rows, taken out of their own groups: a low window shows these and the other groups' titles."""
 
 
 class Setup(QWidget):
-    """`start_asked` for the button; `changed` after any setting changed; `help_asked` for words on the detectors."""
+    """`start_asked` from the button; `changed` after any setting changed; `help_asked` for help on the detectors."""
 
     start_asked = Signal()
     help_asked = Signal(str)  # a help page
@@ -65,12 +65,12 @@ class Setup(QWidget):
         self._recipes: dict[str, Recipe] = {}
         self._choices: dict[str, DetectorChoice] = {}
         self._recipe: Recipe | None = None
-        self._is_own_length = False  # a person said how long
-        self.hopeless = ""  # why nothing could be learnt, as far as it is known
-        self.look_first: Callable[[], bool] = lambda: False  # whether a start must wait for a look, which it asks for
+        self._is_own_length = False  # a person set the length
+        self.hopeless = ""  # why nothing could be learnt, as far as known
+        self.look_first: Callable[[], bool] = lambda: False  # starts the check that must precede a start, if it is due
         self.starts_later = False
-        self.first_recipe: Callable[[], str] = lambda: ""  # the name of what stands here before a person chose
-        self.settled = False  # whether a person chose something, or has trained: what stands here must not change then
+        self.first_recipe: Callable[[], str] = lambda: ""  # the name of the recipe shown before a person chose one
+        self.settled = False  # a person has chosen something or trained: the form must not change by itself
         self.loading = QLabel("Loading PyTorch …")
         self.loading.setObjectName("train-loading")
         self.loading.setProperty("role", "muted")
@@ -96,12 +96,12 @@ class Setup(QWidget):
         self.start = QPushButton(START)
         self.start.setObjectName("train-start")
         self.start.setProperty("role", "primary")
-        self.looks = QHBoxLayout()  # buttons that look at the training before it starts
+        self.looks = QHBoxLayout()  # buttons that check the training before it starts
         self.looks.setSpacing(theme.GRID)
         self.setFixedWidth(WIDTH)
         self._lay_out()
         for touched in (self.detector.activated, self.preset.activated, self.start_from.activated, self.form.changed):
-            touched.connect(self._settle)  # before what follows from it
+            touched.connect(self._settle)  # before the slots that follow from it
         self.detector.activated.connect(self._detector_chosen)
         self.preset.activated.connect(self._preset_chosen)
         self.form.changed.connect(self._mind_length)
@@ -126,7 +126,7 @@ class Setup(QWidget):
         head.addRow("Run name", self.run_name)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields have the keyboard
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields take the focus
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self._scrolled())
         column = QVBoxLayout(self)
@@ -140,7 +140,7 @@ class Setup(QWidget):
         column.addWidget(self.start)
 
     def _scrolled(self) -> QWidget:
-        """What is chosen in words, what differs from the recipe, and the form: they may be longer than the window."""
+        """The explanations, the differences from the recipe, and the form: they may be taller than the window."""
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
@@ -164,7 +164,7 @@ class Setup(QWidget):
         return self._recipe is not None
 
     def fill(self, loaded: Loaded) -> None:
-        """Put in what can be chosen, and choose `first_recipe`, or the first if there is no such."""
+        """Fill in the choices, and choose `first_recipe`, or the first recipe if there is none of that name."""
         self._choices = {choice.name: choice for choice in loaded.detectors}
         self._recipes = {recipe.name: recipe for recipe in loaded.recipes}
         for combo, entries in (
@@ -189,12 +189,12 @@ class Setup(QWidget):
         return tuple(self._recipes)
 
     def suggest(self, name: str) -> None:
-        """Take the recipe of this name, unless another choice was settled."""
+        """Choose the recipe of this name, unless another choice was settled."""
         if not self.settled and name in self._recipes and name != self.preset.currentData():
             self._show(self._recipes[name])
 
     def suggest_settings(self, recipe: Recipe, start: Path | None) -> None:
-        """Take this recipe with its settings and the weights it began with, unless another choice was settled."""
+        """Put in this recipe with its settings and the weights it started from, unless another choice was settled."""
         if not self.settled:
             self._show(recipe)
             if start is not None and start.is_file():
@@ -202,7 +202,7 @@ class Setup(QWidget):
                 self.changed.emit()
 
     def start_over(self) -> None:
-        """Another project: nothing that was typed or chosen for the one before."""
+        """Another project was opened: drop what was typed or chosen for the last one."""
         self.settled = False
         self.run_name.clear()
         self.start_from.forget()
@@ -215,7 +215,7 @@ class Setup(QWidget):
         self.settled = True
 
     def show_recipe(self, recipe: Recipe) -> None:
-        """Show this recipe's detector and settings, which a person chose."""
+        """Show the detector and settings of this recipe, which a person chose."""
         self.settled = True
         self._show(recipe)
 
@@ -234,7 +234,7 @@ class Setup(QWidget):
         self.changed.emit()
 
     def _about(self, recipe: Recipe) -> str:
-        """What a recipe promises of its own detector, it doesn't promise of another."""
+        """What a recipe promises for its own detector does not hold for another."""
         preset = self._recipes.get(recipe.name, recipe)
         own = preset.detector
         if recipe.as_published or recipe.detector == own or own not in self._choices:
@@ -246,10 +246,10 @@ class Setup(QWidget):
 
     @Slot()
     def _mind_length(self) -> None:
-        """Who changes epochs or batch means them: the recipe's least number of steps would make others of them."""
+        """Epochs or batch changed by a person are meant as they are: the recipe's least steps would override them."""
         if self._recipe is None or self._is_own_length or not self._recipe.training.least_steps:
             return
-        with contextlib.suppress(WorkbenchError):  # what is typed is no number yet
+        with contextlib.suppress(WorkbenchError):  # what was typed is not a number yet
             values = self.form.values()
             if any(values[name] != getattr(self._recipe.training, name) for name in LENGTH):
                 self._is_own_length = True
@@ -258,19 +258,19 @@ class Setup(QWidget):
 
     @Slot()
     def _fit_width(self) -> None:
-        """Published weights are of the published network: another width would take nothing of them."""
+        """Published weights need the published network: none would fit another width."""
         if self.start_from.currentData() == PUBLISHED and self._width_is_odd():
             self.form.set_values({"width": 1.0})
             self.said.emit("The published weights are of the whole network, so its width was set to 1.")
             self.changed.emit()
 
     def recipe(self) -> Recipe | None:
-        """The recipe with the form's values, None while nothing is loaded; WorkbenchError if a value is not valid."""
+        """The recipe with the form's values; None while nothing is loaded. WorkbenchError if a value is not valid."""
         return self._recipe.changed(self.form.values()) if self._recipe is not None else None
 
     @Slot()
     def _compare(self) -> None:
-        """Say what differs from the recipe; while a value is not valid, what differed before."""
+        """Show what differs from the recipe; while a value is not valid, what differed before."""
         with contextlib.suppress(WorkbenchError):
             recipe = self.recipe()
             if recipe is not None:
@@ -284,7 +284,7 @@ class Setup(QWidget):
 
     @Slot()
     def _start_asked(self) -> None:
-        """Once it was looked at; not where nothing can be learnt: then it is said why."""
+        """Start once the settings are checked; if nothing can be learnt, say why instead."""
         if self.starts_later:
             return
         self.starts_later = self.look_first()
@@ -294,13 +294,13 @@ class Setup(QWidget):
             self._start_now()
 
     def looked(self) -> None:
-        """What stands in the form was looked at: what waited for that starts."""
+        """The settings in the form were checked: a start that waited for this goes ahead."""
         if self.starts_later:
             self.do_not_start()
             self._start_now()
 
     def do_not_start(self) -> None:
-        """What waits, waits no more."""
+        """Cancel a waiting start."""
         self.starts_later = False
         self.start.setText(START)
 
@@ -312,7 +312,7 @@ class Setup(QWidget):
             self.start_asked.emit()
 
     def training_settings(self) -> TrainingSettings:
-        """The form's training settings where they are valid, else their defaults: for counting images."""
+        """The form's training settings if valid, else the defaults: for counting images."""
         try:
             recipe = self.recipe()
         except WorkbenchError:
@@ -321,12 +321,12 @@ class Setup(QWidget):
 
     @property
     def choice(self) -> DetectorChoice | None:
-        """The chosen detector, None while nothing is loaded."""
+        """The chosen detector; None while nothing is loaded."""
         return self._choices.get(self.detector.currentData() or "")
 
     @property
     def detector_settings(self) -> DetectorSettings | None:
-        """None while they aren't known."""
+        """None while unknown."""
         with contextlib.suppress(WorkbenchError):
             recipe = self.recipe()
             return recipe.detector_settings if recipe is not None else None
@@ -334,16 +334,16 @@ class Setup(QWidget):
 
     @property
     def takes_anchors(self) -> bool:
-        """Whether the chosen detector has anchors that can be the project's."""
+        """Whether the chosen detector can use the project's anchors."""
         return self.choice is None or self.choice.takes_anchors
 
     def measure(self, labels: tuple[str, ...]) -> None:
-        """Say how large the network is for these labels; nothing where a value is not valid."""
+        """Show how large the network is for these labels; nothing if a value is not valid."""
         with contextlib.suppress(WorkbenchError):
             self.network_size.measure(self.recipe(), labels)
 
     def rate_words(self, labels: tuple[str, ...], project: Contents) -> str:
-        """Where a run that knows these labels is gone on from: the learning rate that this makes of the form's."""
+        """When starting from a run that knows these labels: the learning rate that results from the form's."""
         with contextlib.suppress(WorkbenchError):
             recipe = self.recipe()
             if recipe is not None and going_on.knows_all(self.start_from.file, recipe, labels, names_now(project)):
@@ -354,7 +354,7 @@ class Setup(QWidget):
 
     @Slot()
     def _detector_chosen(self) -> None:
-        """The same training of another detector; what was typed stays where it is valid."""
+        """Keep the training settings for another detector, and what was typed where it is valid."""
         if self._recipe is None:
             return
         try:
@@ -368,7 +368,7 @@ class Setup(QWidget):
 
     @Slot()
     def _preset_chosen(self) -> None:
-        """A recipe that is for every detector leaves the chosen one."""
+        """A recipe for all detectors keeps the chosen one."""
         recipe = self._recipes[self.preset.currentData()]
         if recipe.for_all and self.detector.currentData() is not None:
             recipe = recipe.with_detector(self.detector.currentData())
@@ -376,7 +376,7 @@ class Setup(QWidget):
 
 
 def _in_order(recipe: Recipe) -> list[settings.Row]:
-    """The rows of the form: what is changed most, the network's, the others."""
+    """The form's rows: what is changed most, the network's, the others."""
     network = [row if row.group else _in_group(row, "Network") for row in settings.rows(type(recipe.detector_settings))]
     rows = [*network, *settings.rows(TrainingSettings)]
     first = sorted((row for row in rows if row.name in FIRST), key=lambda row: FIRST.index(row.name))

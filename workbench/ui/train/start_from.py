@@ -1,4 +1,4 @@
-"""What a training begins from: fresh weights, the published ones, a run of the project, or a file."""
+"""What a training starts from: fresh weights, the published ones, a run of the project, or a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = "Weights (*.safetensors *.weights *.conv.* *.pth *.pt);;All files (*)"
 
 
 class StartFrom(ElidedCombo):
-    """`fetch_asked(PublishedWeights)` when published weights were chosen that are not on this machine."""
+    """`fetch_asked(PublishedWeights)` when published weights were chosen that have not been downloaded."""
 
     fetch_asked = Signal(object)
 
@@ -30,24 +30,24 @@ class StartFrom(ElidedCombo):
         self._published: PublishedWeights | None = None
         self._detector = ""
         self._runs: tuple[tuple[str, str, Path | None], ...] = ()  # name, detector, best checkpoint
-        self._file: Path | None = None  # the one that was chosen by hand
+        self._file: Path | None = None  # the file chosen by hand
         self.activated.connect(self._chosen)
         self.offer(None)
 
     def offer(self, published: PublishedWeights | None, detector: str = "") -> None:
-        """What can be begun from with another detector; a chosen file stays chosen."""
+        """Offer what this detector can start from; a chosen file stays chosen."""
         self._published, self._detector = published, detector
         self._fill()
 
     def set_runs(self, runs: Sequence[RunInfo]) -> None:
-        """The project's runs: those of the same detector can be begun from. They are listed often while one trains."""
+        """Offer the project's runs of the same detector. Called often while one trains."""
         known = tuple((run.name, run.detector, run.best) for run in runs)
         if known != self._runs:
             self._runs = known
             self._fill()
 
     def forget(self) -> None:
-        """Another project: neither its runs nor a file that was chosen for the one before."""
+        """Another project was opened: drop the last one's runs and the file chosen for it."""
         self._runs, self._file = (), None
         self._fill()
 
@@ -76,7 +76,7 @@ class StartFrom(ElidedCombo):
 
     @property
     def file(self) -> Path | None:
-        """The file to begin from; None for fresh weights. WorkbenchError if it was not fetched."""
+        """The file to start from; None for fresh weights. WorkbenchError if it has not been downloaded."""
         data = self.currentData()
         if isinstance(data, Path):
             return data
@@ -108,7 +108,7 @@ class StartFrom(ElidedCombo):
 
     @Slot()
     def fetched(self) -> None:
-        """The download ended, with the file or without: without it, fresh weights are chosen."""
+        """The download ended, with or without the file: without it, fresh weights are chosen."""
         self._fill()
         if self.currentData() == PUBLISHED and self._published is not None and not self._published.file.is_file():
             self._go_to(FRESH)

@@ -21,7 +21,7 @@ from workbench.training.events import (
 )
 from workbench.ui.train.series import Floats, Series
 
-_TERM = "term "  # before the names of loss terms, which a detector chooses
+_TERM = "term "  # prefix of the names of loss terms, which the detector chooses
 _SUM, _RATE, _SPEED, _NORM, _MEMORY, _USE = "loss", "rate", "speed", "norm", "memory", "use"
 
 
@@ -31,9 +31,9 @@ def _series() -> Series:
 
 @dataclass(slots=True)
 class Story:
-    """Grows with `add`. What is asked of it by step are arrays as long as `step`, NaN where something was not known.
+    """Grows with `add`. Its properties by step are arrays as long as `step`, NaN where a value is unknown.
 
-    `elsewhere`: another window or the command line trains it; it is told up to byte `read_to` of its events.
+    `elsewhere`: another window or the command line trains it; its events have been read up to byte `read_to`.
     """
 
     started: Started | None = None
@@ -44,11 +44,11 @@ class Story:
     read_to: int = 0
     series: Series = field(default_factory=_series)
     evaluations: list[Evaluated] = field(default_factory=list)
-    best: Evaluated | None = None  # of the best weights, which a kill leaves although its steps are learnt again
+    best: Evaluated | None = None  # of the best weights, which survive a kill; its steps are trained again
     log: list[str] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
-        """Take in the next event."""
+        """Add the next event."""
         if isinstance(event, Progress):
             self._add_progress(event)
         elif isinstance(event, Paused):
@@ -66,7 +66,7 @@ class Story:
             self.log.append(clock + words)
 
     def _begin(self, event: Started) -> None:
-        """A run that goes on repeats the steps after its last checkpoint; what it reported of them before is gone."""
+        """A resumed run repeats the steps after its last checkpoint; what was reported of them before is dropped."""
         self.started, self.ended, self.paused, self.elsewhere = self.started or event, None, False, False
         self.series.cut(event.resumed_step)
         self.evaluations = [kept for kept in self.evaluations if kept.step <= event.resumed_step]
@@ -74,7 +74,7 @@ class Story:
     def _add_progress(self, event: Progress) -> None:
         self.progress = event
         terms = {_TERM + name: value for name, value in event.terms.items()}
-        memory = event.memory_bytes / 1e9 or math.nan  # 0 is not known
+        memory = event.memory_bytes / 1e9 or math.nan  # 0 means unknown
         own = {_SUM: event.loss, _RATE: event.learning_rate, _SPEED: event.images_per_second,
                _NORM: event.gradient_norm, _MEMORY: memory, _USE: 100 * event.device_use}  # fmt: skip
         self.series.add(event.step, terms | own)
@@ -105,7 +105,7 @@ class Story:
 
     @property
     def gradient_norm(self) -> Floats:
-        """The largest since the point before, before clipping."""
+        """The maximum since the previous point, before clipping."""
         return self.series.column(_NORM)
 
     @property
@@ -128,7 +128,7 @@ def told(events: Iterable[Event]) -> Story:
 
 
 def said(event: Event) -> str:
-    """The event as a line of the log, or "" for those that only move a curve."""
+    """The event as a line of the log, or "" for events that only add to a curve."""
     if isinstance(event, Started):
         again = f", going on at step {event.resumed_step:,}" if event.resumed_step else ""
         return (

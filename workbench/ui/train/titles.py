@@ -1,4 +1,4 @@
-"""How a detector is called on the screen: by its title, once PyTorch is there, which knows them."""
+"""How a detector is called on the screen: by its title, which is known once PyTorch is loaded."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from workbench.detectors import detectors
 
 
 def titled(detector: str) -> str:
-    """The title of a detector, or its name as long as nothing was loaded and where there is none of that name."""
+    """The title of a detector; its name if nothing is loaded yet or there is no such detector."""
     return detectors.get(detector).title if detector in detectors.names() else detector

@@ -1,4 +1,4 @@
-"""One plot of the Train page: as all plots, with a logarithmic scale, files to save, and room for itself if asked."""
+"""One plot of the Train page: as all plots, plus a logarithmic scale, saving, and enlargement to the whole area."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from workbench.ui import preferences, theme
 from workbench.ui.widgets.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
 
 CSV, PNG = "csv", "png"
-LEAST = (160, 110)  # px of a plot, width and height
-_EDGE = 2  # px between the button and the plot's sides
+LEAST = (160, 110)  # px, a plot's minimum width and height
+_EDGE = 2  # px between the button and the edges of the plot
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ KINDS = (
     PlotKind("use", "Device use", "device use (%)"),
     PlotKind("memory", "Memory", "memory (GB)"),
 )
-"""In the order in which they get room."""
+"""In the order in which they get space."""
 
 
 class TrainPlot(Plot):
-    """`save_asked(name, "png" or "csv")` and `alone_asked` (or no longer) from its menu.
+    """`save_asked(name, "png" or "csv")` and `alone_asked` (to enlarge it, or to end that) from its menu.
 
     A double click asks for the latter too. The logarithmic scale is kept for the next start.
     """
@@ -56,7 +56,7 @@ class TrainPlot(Plot):
             dense=kind.x == "step",
         )  # fmt: skip
         if kind.name == "ap":
-            self.getPlotItem().vb.setLimits(yMin=0)  # while all are 0, half of the axis would be below nothing
+            self.getPlotItem().vb.setLimits(yMin=0)  # while all values are 0, half of the axis would be below zero
         self.kind = kind
         self.setObjectName(f"train-plot-{kind.name}")
         self.setAccessibleName(kind.title)
@@ -80,7 +80,7 @@ class TrainPlot(Plot):
         action.setToolTip(f"A logarithmic scale for the {self.kind.axis}.")
         action.toggled.connect(self._log_chosen)
         self.insertAction(self.actions()[0], action)
-        self._button = QToolButton(self)  # raised: else it is read as a word of the axis
+        self._button = QToolButton(self)  # drawn with a raised frame: else it looks like a word of the axis
         self._button.setDefaultAction(action)
         self._button.setObjectName(f"train-log-{self.kind.name}")
         self._button.setAccessibleName(f"Log scale of the {self.kind.axis}")
@@ -107,13 +107,13 @@ class TrainPlot(Plot):
             preferences.put(self._kept, on)
 
     def sizeHint(self) -> QSize:
-        """Pyqtgraph's is the present size, by which one plot of a line would stay larger than its neighbour."""
+        """Pyqtgraph returns the current size, which would keep one plot of a row larger than its neighbour."""
         return QSize(*LEAST)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        button = getattr(self, "_button", None)  # pyqtgraph resizes before it is made
-        if button is not None:  # in the corner that no axis uses
+        button = getattr(self, "_button", None)  # pyqtgraph resizes before it exists
+        if button is not None:  # in the corner without an axis
             button.move(_EDGE, self.height() - button.height() - _EDGE)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:

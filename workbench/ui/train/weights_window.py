@@ -1,4 +1,4 @@
-"""Import weights: a file trained by another program becomes a run of the project, to inspect, correct and export."""
+"""Imports weights: a file trained by another program becomes a run of the project, to inspect, correct and export."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HINT = "The file stays as it is. It becomes a run here, like one that you traine
 
 
 class WeightsWindow(QDialog):
-    """Not modal. The detectors come in a job, as they bring PyTorch with them."""
+    """Not modal. A job loads the detectors, as they need PyTorch."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -49,8 +49,8 @@ class WeightsWindow(QDialog):
         self._choices: dict[str, DetectorChoice] = {}
         self._job: Job | None = None
         self._labels: tuple[str, ...] = ()
-        self._labels_are_the_projects = False  # for want of others
-        self._guessed = ""  # the path that the form was filled for; what a person changed since stays
+        self._labels_are_the_projects = False  # because none were given
+        self._guessed = ""  # the path that the form was filled for; later changes by a person stay
         self._guessed_names = ""
         self._path = _line("weights-path", "Darknet's .weights, torchvision's .pth or a checkpoint")
         self._names = _line("weights-names", f"A file with one label per line; empty: {self._otherwise()}")
@@ -93,7 +93,7 @@ class WeightsWindow(QDialog):
         form.addRow("", self._add_help)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields have the keyboard
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields take the focus
         scroll.setWidget(self._form)
         close = QPushButton("Close")
         close.clicked.connect(self.close)
@@ -140,7 +140,7 @@ class WeightsWindow(QDialog):
             self._words.setText(" ".join((error.sentence, *self._whose_labels(error))))
 
     def _whose_labels(self, error: WorkbenchError) -> tuple[str, ...]:
-        """Where the labels came from, if the file does not fit their number and nobody chose them."""
+        """If the file does not fit the number of labels and nobody chose them, where the labels came from."""
         count = len(self._labels)
         if not self._labels_are_the_projects or f"with {count} labels" not in error.sentence:
             return ()
@@ -150,14 +150,14 @@ class WeightsWindow(QDialog):
         )
 
     def _otherwise(self) -> str:
-        """Which labels are taken if none are named."""
+        """Which labels are used if none are given."""
         document = self._session.document
         count = len(document.labels()) if document is not None else 0
         return f"the file's own, else the project's {count:,}" if count else "the file's own"
 
     @Slot()
     def _forget_error(self) -> None:
-        """What was wrong may not be so any more."""
+        """The last error may no longer apply."""
         if self._job is None:
             self._words.setText(HINT)
 
@@ -176,7 +176,7 @@ class WeightsWindow(QDialog):
 
     @Slot()
     def _detector_chosen(self) -> None:
-        """The settings that decide the network's form; the loss matters for training only."""
+        """Show only the settings that define the network; the loss matters for training only."""
         kind = type(recipes.plain(self._detector.currentData()).detector_settings)
         rows = [row for row in settings.rows(kind) if row.group != "Loss"]
         self._form.set_rows(rows, ("",))
@@ -201,7 +201,7 @@ class WeightsWindow(QDialog):
 
     @Slot()
     def _guess(self) -> None:
-        """Fill in what follows from the file: the detector, its cfg, and the names beside it. Once for each file."""
+        """Fill in what follows from the file: the detector, its cfg, and the names file beside it. Once per file."""
         text = self._path.text().strip()
         file = typed_path(text)
         if not self._choices or text == self._guessed or file is None or not _is_file(file):
@@ -219,7 +219,7 @@ class WeightsWindow(QDialog):
             self._names.setText(self._guessed_names)
 
     def _likely_detector(self, file: Path) -> str:
-        """The one that published this file, or whose name the file bears; "" if there is none."""
+        """The detector that published this file, or whose name is in the file's name; "" if there is none."""
         for choice in self._choices.values():
             if choice.weights is not None and choice.weights.url.rpartition("/")[2] == file.name:
                 return choice.name
@@ -235,7 +235,7 @@ class WeightsWindow(QDialog):
         document = self._session.document
         if document is None or self._job is not None:
             return
-        if self._path.hasFocus():  # where a click on a button does not move it, such as on a Mac
+        if self._path.hasFocus():  # where clicking a button does not move the focus, as on a Mac
             self._guess()
         try:
             self._start_import(self._wish(document.runs_folder, [label.name for label in document.labels()]))

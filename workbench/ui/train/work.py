@@ -1,4 +1,4 @@
-"""What the train page does in threads: loading PyTorch and the detectors, reading runs, and the training itself."""
+"""What the Train page does in threads: loading PyTorch and the detectors, reading runs, and the training itself."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class DetectorChoice:
     summary: str
     paper: str
     weights: PublishedWeights | None = None
-    takes_anchors: bool = True  # the project's, in place of its authors'
-    published_anchors: int = 0  # how many its authors gave it, 0 for one that takes none
-    resize: str = "stretch"  # how an image becomes its input, where its settings don't say
+    takes_anchors: bool = True  # the project's anchors in place of the authors'
+    published_anchors: int = 0  # number of its authors' anchors, 0 if it uses none
+    resize: str = "stretch"  # how an image is made to fit the input, if its settings don't say
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedWeights:
-    """What a person should know before fetching a file, and where it will be."""
+    """What a person should know before downloading a file, and where it will be stored."""
 
     detector: str
     url: str
@@ -50,7 +50,7 @@ class PublishedWeights:
 
 @dataclass(frozen=True, slots=True)
 class WeightsWish:
-    """Weights of another program to be made a run in `folder`. `labels` in the network's order."""
+    """Another program's weights to import as a run in `folder`. `labels` in the network's order."""
 
     file: Path
     recipe: Recipe
@@ -60,7 +60,7 @@ class WeightsWish:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a network is: numbers that are trained, and multiplications with an addition per image."""
+    """The size of a network: trained parameters, and multiply-adds per image."""
 
     weights: int
     multiply_adds: int
@@ -80,16 +80,16 @@ def _short(number: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What can be chosen, once PyTorch is there."""
+    """What can be chosen, once PyTorch is loaded."""
 
     detectors: tuple[DetectorChoice, ...]
     recipes: tuple[Recipe, ...]
 
 
 def load() -> Iterator[Loaded | Counted]:
-    """Import PyTorch, every detector and the presets: seconds, so not in the window's thread.
+    """Import PyTorch, every detector and the presets: takes seconds, so not in the window's thread.
 
-    Loaded comes last. A window that is closed meanwhile waits only for what is being imported just then.
+    Loaded comes last. A window closed meanwhile waits only for the import in progress.
     """
     import torch  # noqa: F401
 
@@ -127,7 +127,7 @@ def _published(name: str, weights: Pretrained | None) -> PublishedWeights | None
 
 
 def fetch(weights: PublishedWeights) -> Iterator[Counted]:
-    """Download a published file; closing early leaves nothing."""
+    """Download a published file; closing early leaves nothing behind."""
     from workbench.training import published_weights
 
     for event in published_weights.download(published_weights.of(weights.detector)):
@@ -135,7 +135,7 @@ def fetch(weights: PublishedWeights) -> Iterator[Counted]:
 
 
 def size_of(wish: tuple[str, DetectorSettings, tuple[str, ...]]) -> Size:
-    """Of a detector with these settings for these labels. Nothing is computed. WorkbenchError: it can't be built."""
+    """For a detector with these settings for these labels, without running it. WorkbenchError: it can't be built."""
     import torch
 
     from workbench import detectors
@@ -148,7 +148,7 @@ def size_of(wish: tuple[str, DetectorSettings, tuple[str, ...]]) -> Size:
 
 
 def import_weights(wish: WeightsWish) -> Iterator[str]:
-    """The name of the run that the weights became."""
+    """Yields the name of the run made from the weights."""
     from workbench.training import weights
 
     yield weights.import_run(wish.file, wish.recipe, wish.labels, wish.folder).name
@@ -159,7 +159,7 @@ def _default_first(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def train(request: RunRequest | Path, control: Control) -> Iterator[Event]:
-    """Train as requested; a path is a run to go on with."""
+    """Train as requested; a path is a run to resume."""
     from workbench.training import run
 
     if isinstance(request, Path):
@@ -174,7 +174,7 @@ def train(request: RunRequest | Path, control: Control) -> Iterator[Event]:
 def events(
     train: Train, request: Asked | RunRequest | Path, control: Control, for_tensorboard: bool = False
 ) -> Iterator[Event | Story]:
-    """The events of a training; of a resumed one, first the story so far."""
+    """The events of a training; for a resumed one, first the story so far."""
     if isinstance(request, Asked):
         request = _read(request)
     folder = request if isinstance(request, Path) else request.folder
