@@ -130,7 +130,7 @@ class SizesPlot(Plot):
         *,
         fit: bool = True,
     ) -> None:
-        """Show these boxes. `groups`: by colouring, (n,) indices into its colours in `palettes`. `fit`: fit the axes."""
+        """Show these boxes. `groups`: by colouring, (n,) indices into its colours in `palettes`. `fit`: the axes."""
         self._cloud, self._groups = cloud, groups
         self._palettes = {name: _rgb(colours) for name, colours in palettes.items()}
         self._key.show_colours(self._keys.get(self._colouring, ()))

@@ -53,7 +53,7 @@ def describe(folder: Path, project: Path, names: Sequence[str] | None = None) ->
 
 
 def extracted(file: Path, project: Path, every: int, job: Job) -> Iterator[Counted | Described]:
-    """Runs in a job's thread: saves every `every`-th frame of a video in the project's folder; keeps them if stopped."""
+    """In a job's thread: saves every `every`-th frame of a video in the project's folder; keeps them if stopped."""
     from workbench.core import video
 
     folder, images, remark = video.folder_of(project, file), [], ""
