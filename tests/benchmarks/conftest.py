@@ -25,3 +25,11 @@ def _heap_of_its_own() -> Iterator[None]:
 def snapshot(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """Blood cells with their labels and official splits; `test_data` skips where they are absent."""
     return choosing.blood_cells(tmp_path_factory.mktemp("bccd"))  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="session")
+def cells(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a project with them, for other processes."""
+    folder = tmp_path_factory.mktemp("project") / "bccd"
+    choosing.blood_cells(folder)
+    return folder

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.benchmarks import choosing, own
+from tests.benchmarks import own
 
 HALVES = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
 SHORT = [("yolov3-tiny", 416, 1.0, 8, 10, 2.2)]  # detector, side, width, batch, steps; how much faster with bf16
@@ -21,23 +21,16 @@ FULL = [("yolov4-tiny", 416, 1.0, 8, 10, 2.2), ("yolov3", 416, 1.0, 8, 6, 2.0), 
 ROUNDS = 3
 
 
-@pytest.fixture(scope="module")
-def project(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("project") / "bccd"
-    choosing.blood_cells(folder)
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("case", SHORT + FULL if own.FULL else SHORT, ids=lambda case: f"{case[0]}-{case[1]}")
 def test_f4_a_training_is_more_than_twice_as_fast_as_a_plain_loop(
-    case: tuple[str, int, float, int, int, float], project: Path, tmp_path: Path
+    case: tuple[str, int, float, int, int, float], cells: Path, tmp_path: Path
 ) -> None:
     *wish, wanted = case
     found: dict[str, list[float]] = {"plain": [], "steps": [], "ours": []}
     for _ in range(ROUNDS):
         for kind, speeds in found.items():
-            speeds.append(own.run("loop", project, kind, *wish, home=tmp_path)["per_second"])
+            speeds.append(own.run("loop", cells, kind, *wish, "cpu", home=tmp_path)["per_second"])
     best = {kind: max(speeds) for kind, speeds in found.items()}  # what disturbs makes slower only
     text = ", ".join(f"{kind} {speed:.2f}" for kind, speed in best.items())
     print(f"F4: images/s of {case[0]}: {text}; {best['ours'] / best['plain']:.2f} times the loop")

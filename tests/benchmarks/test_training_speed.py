@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.benchmarks.mosaics import four_decodes
 from tests.training.slow_device import SlowRuntime
 from tests.training.waits import Waits
 from workbench.core.project import Snapshot
 from workbench.core.resize import Fit
 from workbench.detectors.parts import losses
-from workbench.training import augment, device_augment, device_paint, light, machine, prepare, recipes, run
+from workbench.training import augment, device_augment, device_paint, machine, prepare, recipes, run
 from workbench.training.augment import Batch
 from workbench.training.data import Dataset
 from workbench.training.ema import Average
@@ -98,29 +99,6 @@ def test_making_a_batch_costs_a_small_share_of_computing_it() -> None:
     share = min(making) / min(computing)
     print(f"making a mosaic batch takes {share:.1%} of computing it")
     assert share < 0.2
-
-
-def four_decodes(files: list[bytes], random: np.random.Generator, side: int) -> np.ndarray:
-    """A mosaic as trainers that keep no pixels make it: four files decoded, put into one, moved, recoloured."""
-    canvas = np.full((2 * side, 2 * side, 3), 114, np.uint8)
-    centre = random.uniform(side / 2, 3 * side / 2, 2).astype(int)
-    for corner, file in enumerate(random.choice(len(files), 4)):
-        image = cv2.imdecode(np.frombuffer(files[file], np.uint8), cv2.IMREAD_COLOR)
-        share = side / max(image.shape[:2])
-        image = cv2.resize(image, (round(image.shape[1] * share), round(image.shape[0] * share)))
-        height, width = image.shape[:2]
-        x = centre[0] if corner % 2 else centre[0] - width
-        y = centre[1] if corner > 1 else centre[1] - height
-        left, top, right, bottom = max(x, 0), max(y, 0), min(x + width, 2 * side), min(y + height, 2 * side)
-        canvas[top:bottom, left:right] = image[top - y : bottom - y, left - x : right - x]
-    zoom = random.uniform(0.5, 1.5)
-    move = side / 2 - zoom * side + random.uniform(-0.1, 0.1, 2) * side
-    matrix = np.array([[zoom, 0, move[0]], [0, zoom, move[1]]])
-    made = cv2.warpAffine(canvas, matrix, (side, side), borderValue=(114, 114, 114))
-    if random.random() < 0.5:
-        made = cv2.flip(made, 1)
-    light.recolour(made, light.Light(0.01, 1.3, 0.8, 1.0, 0.0))
-    return made
 
 
 @pytest.mark.slow
