@@ -168,7 +168,9 @@ def test_labels_whose_names_are_nearly_the_same_are_told(folder: Path) -> None:
     with sound(folder) as document:
         document.do(edits.AddLabels((Label(0, "Cats"), Label(0, "bus"))))
         (told,) = (finding.sentence for finding in examine(document).findings if finding.kind == "names alike")
-        assert told == "'cat' and 'Cats' differ by little: are they one label? Then merge them in the list of labels."
+        assert (
+            told == "'cat' and 'Cats' differ only slightly: are they one label? Then merge them in the list of labels."
+        )
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ def test_a_video_is_added_once(tmp_path: Path, capsys: Capture) -> None:
         assert [image.name for image in document.images()] == [f"ride_{i:06d}.jpg" for i in (0, 4, 8)]
         assert all(document.file(image).is_file() for image in document.images())
     assert main(["add-video", str(tmp_path / "p"), str(tmp_path / "no.avi")]) == console.FAILED
-    assert "no such video" in capsys.readouterr().err
+    assert "video does not exist" in capsys.readouterr().err
     whole = write_clip(tmp_path / "long.avi", 80).read_bytes()
     clip.write_bytes(whole[: len(whole) // 2])
     assert main(["add-video", str(tmp_path / "p"), str(clip)]) == console.DONE

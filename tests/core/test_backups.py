@@ -116,7 +116,7 @@ def test_a_damaged_project_says_which_copy_is_good_and_comes_back_from_it(
     document.close()
     damage(newest.file, -20_000)
     left = damage(folder / FILE, -20_000)
-    with pytest.raises(Damaged, match=r"damaged and was left as it is. Its copy of \d+ \w+ \d{4}, \d\d:\d\d is good"):
+    with pytest.raises(Damaged, match=r"damaged and was left as it is. Its copy of \d+ \w+ \d{4}, \d\d:\d\d is intact"):
         Document.open(folder)
     good = backups.newest_good(folder)
     assert good is not None
@@ -138,7 +138,7 @@ def test_a_damaged_project_without_a_good_copy_says_so(document: Document) -> No
         draw(document, 20)
     document.close()
     damage(document.folder / FILE, -20_000)
-    with pytest.raises(Damaged, match="no good copy"):
+    with pytest.raises(Damaged, match="no intact copy"):
         Document.open(document.folder)
 
 
@@ -146,7 +146,7 @@ def test_a_project_that_is_being_edited_and_a_damaged_copy_are_not_restored(docu
     for _ in range(20):
         draw(document, 20)
     backup = backups.back_up(document.folder, NOON)
-    with pytest.raises(WorkbenchError, match=r"held by process \d+"):
+    with pytest.raises(WorkbenchError, match=r"in use by process \d+"):
         backups.restore(document.folder, backup)
     document.close()
     before = (document.folder / FILE).read_bytes()

@@ -122,7 +122,7 @@ def test_a_pipe_named_like_an_image_is_refused_and_not_waited_for(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("problem", "words"),
-    [(PermissionError(13, "Permission denied"), "not allowed"), (OSError(5, "Input/output error"), "Input/output")],
+    [(PermissionError(13, "Permission denied"), "no permission"), (OSError(5, "Input/output error"), "Input/output")],
 )
 def test_what_the_disk_refuses_is_said(put: Put, monkeypatch: Any, problem: OSError, words: str) -> None:
     path = put(awkward.saved(awkward.corners(), "PNG"))

@@ -109,7 +109,7 @@ def test_a_path_that_is_too_long_for_windows_is_told(
         raise FileNotFoundError(errno.ENOENT, "The system cannot find the path specified", str(folder))
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
-    with pytest.raises(WorkbenchError, match="longer than Windows takes"):
+    with pytest.raises(WorkbenchError, match="longer than Windows allows"):
         files.atomic_write(tmp_path / ("x" * 120) / ("y" * 120) / "labels.txt", "new")
     with pytest.raises(WorkbenchError, match="cannot find the path"):
         files.atomic_write(tmp_path / "labels.txt", "new")

@@ -66,7 +66,7 @@ def test_some_that_are_missing_are_counted(document: Document, tmp_path: Path) -
 def test_the_folder_of_others_is_not_taken(document: Document, tmp_path: Path) -> None:
     """a.png is in both: their labels would be mixed up."""
     shutil.rmtree(tmp_path / "old" / "cells")
-    with pytest.raises(WorkbenchError, match="is a folder of this project already"):
+    with pytest.raises(WorkbenchError, match="is already a folder of this project"):
         lost_folders.move(document, lost_folders.lost(document)[0], tmp_path / "old" / "plates")
 
 

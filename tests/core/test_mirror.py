@@ -109,7 +109,7 @@ def test_every_cut_and_every_changed_byte_of_a_file_is_seen(document: Document, 
             with pytest.raises(Refused, match=r"^labels/000.jsonl"):
                 mirror.look(document.folder)
     file.unlink()
-    with pytest.raises(Refused, match="there are 3 images in its files, and there should be 5"):
+    with pytest.raises(Refused, match="there are 3 images in its files, but there should be 5"):
         mirror.look(document.folder)
 
 
@@ -118,8 +118,8 @@ def test_every_cut_and_every_changed_byte_of_a_file_is_seen(document: Document, 
     [
         ("", "not valid JSON"), ("[]", "not the head"), ('{"workbench": 1}', "not the head"),
         ('{"workbench": 2, "images": 5, "labels": [], "roots": [], "settings": {}}', "format 2"),
-        ('{"workbench": 1, "images": 5, "labels": [], "roots": [], "settings": {}}', "don't fit each other"),
-        ('{"workbench": 1, "images": 5, "labels": [3], "roots": [], "settings": {}}', "don't fit each other"),
+        ('{"workbench": 1, "images": 5, "labels": [], "roots": [], "settings": {}}', "parts don't match"),
+        ('{"workbench": 1, "images": 5, "labels": [3], "roots": [], "settings": {}}', "parts don't match"),
     ],
 )  # fmt: skip
 def test_a_head_that_is_not_ours_is_refused(document: Document, tmp_path: Path, head: str, reason: str) -> None:
@@ -136,12 +136,12 @@ def test_a_head_that_is_not_ours_is_refused(document: Document, tmp_path: Path, 
         ("[0.1,", "[0,0.1,", "too many values, or too few"),
         ("[0.1,", "[NaN,", "000.jsonl:2: this is not an image"),
         ("[0.1,", "[1e999,", "box 1 of image 2 has a coordinate that is not a number"),
-        ("[0.1,", '["x",', "don't fit"),
-        ("[0.1,", "[{},", "don't fit"),
+        ("[0.1,", '["x",', "don't match"),
+        ("[0.1,", "[{},", "don't match"),
         ('"label":1', '"label":7', "box 1 has a label that is not there"),
         ('"label":1', '"lable":1', "000.jsonl:2: this is not an image"),
-        ('"id":2,', '"id":1,', "don't fit"),
-        ('"id":2,', '"id":99999999999999999999,', "don't fit"),
+        ('"id":2,', '"id":1,', "don't match"),
+        ('"id":2,', '"id":99999999999999999999,', "don't match"),
         ('"state":"in work"', '"state":"on fire"', "000.jsonl:2: this is not an image"),
         ('"root":1', '"root":5', "has a root that is not there"),
         ('"boxes":[]', '"boxes":3', "000.jsonl:1: this is not an image"),

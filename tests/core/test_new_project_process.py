@@ -190,8 +190,8 @@ def test_folders_that_can_not_be_read_are_told(photographs: Path, tmp_path: Path
     (left,) = (event for event in told if isinstance(event, LeftOut))
     next(event for event in told if isinstance(event, Opened)).document.close()
     assert left.sentence.startswith("1 folder (shut/xxx")
-    assert left.sentence.endswith("so its images are missing: mend that and add the folder again.")
+    assert left.sentence.endswith("so its images are missing: fix that and add the folder again.")
     (tmp_path / "empty").mkdir()
     make_shut(tmp_path / "empty" / "shut")
-    with pytest.raises(WorkbenchError, match=r"no images.*could not be read.* mend that"):
+    with pytest.raises(WorkbenchError, match=r"no images.*could not be read.* fix that"):
         next(new_project.new_project(tmp_path / "q", tmp_path / "empty"))

@@ -42,7 +42,7 @@ def opens(folder: Path) -> bool:
     try:
         Document.open(folder).close()
     except Damaged as damage:
-        return "is good" not in damage.sentence
+        return "is intact" not in damage.sentence
     return True
 
 

@@ -39,7 +39,7 @@ def test_xml_is_read_in_the_encoding_that_it_declares(encoding: str) -> None:
 def test_xml_that_is_not_in_the_encoding_that_it_declares_is_refused_with_its_line() -> None:
     with pytest.raises(Refused) as caught:
         strict_xml.parse(b"<?xml version='1.0' encoding='gbk'?>\n<a>\n\xff\xff</a>", "f")
-    assert caught.value.sentence == "f:3: its text is not gbk, as it says; save it as UTF-8"
+    assert caught.value.sentence == "f:3: its text is not gbk, as declared; save it as UTF-8"
 
 
 def test_xml_of_more_than_8_mb_is_refused() -> None:

@@ -36,7 +36,7 @@ def test_what_lies_between_two_steps_or_below_the_floor_is_not_known() -> None:
     table = survival.survival(nms.overlaps(CHAIN, np.zeros(3)), np.zeros(3, np.int64))
     assert [table.knows(iou) for iou in (0.05, 0.57, 1.0)] == [True, True, True]
     assert [table.knows(iou) for iou in (0.04, 0.555, 1.01)] == [False, False, False]
-    with pytest.raises(ValueError, match="no step"):
+    with pytest.raises(ValueError, match="not a step"):
         table.kept(0.555)
 
 

@@ -126,7 +126,7 @@ def test_boxes_that_reach_outside_and_names_that_are_nearly_the_same_are_told_be
         plan = plan_import(document, file, "coco")
         which = "1 of 3 boxes; the image has 40 x 30 pixels"
         assert f"Boxes reach outside the image and are kept as they are ({which})." in told(plan)
-        assert any(one.startswith("'Cat' and 'cat' differ by little: are they one label?") for one in told(plan))
+        assert any(one.startswith("'Cat' and 'cat' differ only slightly: are they one label?") for one in told(plan))
         apply_import(document, plan)
         assert not any("differ by little" in one for one in told(plan_import(document, file, "coco"))), "said once"
 

@@ -91,7 +91,7 @@ def verdict(folder: Path, held: str, opener: Opener) -> str:
     except Damaged as damage:
         if (folder / FILE).read_bytes() != before:
             return "changed by the opening"
-        good = "Its copy of" in damage.sentence and "is good" in damage.sentence and "Its text of" in damage.sentence
+        good = "Its copy of" in damage.sentence and "is intact" in damage.sentence and "Its text of" in damage.sentence
         return "told" if good else f"told without a way back: {damage.sentence}"
     except WorkbenchError as error:
         return f"another sentence: {error.sentence}"

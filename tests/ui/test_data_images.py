@@ -176,7 +176,7 @@ def test_folders_that_can_not_be_read_are_told(qtbot: QtBot, open_window: Open, 
     told: list[str] = []
     window.session.message.connect(lambda _, text: told.append(text))
     find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
-    qtbot.waitUntil(lambda: any("images are missing: mend that and add the folder again" in text for text in told))
+    qtbot.waitUntil(lambda: any("images are missing: fix that and add the folder again" in text for text in told))
 
 
 def test_files_are_chosen_one_by_one(

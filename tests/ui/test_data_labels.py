@@ -47,7 +47,7 @@ def test_a_label_is_renamed_in_the_table(qtbot: QtBot, open_window: Open, labell
     assert label_names(labelled) == ["red cell", "plate"]
     type_into(qtbot, table, 0, 2, "plate")
     assert label_names(labelled) == ["red cell", "plate"]
-    assert "There is a label 'plate' already" in find(window, QLabel, "message-text").text()
+    assert "There is already a label 'plate'" in find(window, QLabel, "message-text").text()
 
 
 def type_into(qtbot: QtBot, table: QTableView, row: int, column: int, text: str) -> None:

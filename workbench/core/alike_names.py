@@ -1,4 +1,4 @@
-"""Names of labels that are probably meant as one: they differ by case, spaces, marks or a plural's s."""
+"""Label names that probably mean the same: they differ only in case, spaces, punctuation or a plural s."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 def alike(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Groups of at least two, in the order of the names."""
+    """Groups of at least two similar names, in the order of `names`."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
         groups[_core(name)].append(name)
@@ -17,12 +17,12 @@ def alike(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def sentence(group: Sequence[str]) -> str:
-    """What a person is told of one group."""
+    """The sentence shown to the user about one group."""
     named = [f"'{name}'" for name in group]
-    return f"{', '.join(named[:-1])} and {named[-1]} differ by little: are they one label?"
+    return f"{', '.join(named[:-1])} and {named[-1]} differ only slightly: are they one label?"
 
 
 def _core(name: str) -> str:
-    # as one letter each: é may be an e and a mark, which looks the same, as file names of a Mac have it
+    # composed: é may also be an e and an accent, which looks the same, as in file names on a Mac
     bare = re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", name).casefold())
     return bare[:-1] if len(bare) > 3 and bare.endswith("s") and not bare.endswith("ss") else bare

@@ -31,7 +31,7 @@ class Applied:
 
     @property
     def came(self) -> frozenset[int]:
-        """Ids of the images that this edit added, also of those that were there under another name."""
+        """Ids of the images that this edit added, including those that were there under another name."""
         added = (part.images for part in edits.walk(self.edit) if isinstance(part, edits.AddImages))
         return frozenset(image.id for images in added for image in images)
 

@@ -1,11 +1,11 @@
-"""A zip of labels and images, unpacked into the project's folder: nothing outside it, nothing twice, all or nothing.
+"""Unpacks a zip of labels and images into the project's folder: nothing outside it, nothing twice, all or nothing.
 
-Member by member by our own loop, into a hidden folder that takes its name at the end. Nothing is executed or made
-executable, no link is made, a zip in the zip stays a file. Other archives are refused with a sentence: tar holds links
-and devices, and Python's own filter against them was got round (CVE-2025-4517); 7z and rar take libraries.
+Our own loop writes member by member into a hidden folder that is renamed at the end. Nothing is executed or made
+executable, no links are created, and a zip inside the zip stays a file. Other archives are refused with a sentence: tar
+holds links and devices, and Python's filter against them was bypassed (CVE-2025-4517); 7z and rar need libraries.
 
-What was unpacked is noted in NAME.zip.json beside the folder NAME: by it the same zip is found again, and
-what no import kept can be discarded.
+What was unpacked is recorded in NAME.zip.json beside the folder NAME, so that the same zip is recognised and folders
+that no import used can be discarded.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ _MAGIC = (
 )  # fmt: skip
 _UNFINISHED = ".unpacking"
 _LOCK = f"{_UNFINISHED}.lock"
-_LONGEST = 50  # letters, of four bytes at most, of a folder's name: 255 bytes with what is put before and behind it
+_LONGEST = 50  # characters, of at most four bytes, of a folder's name: 255 bytes with prefix and suffix
 _PIECE = 1 << 20
 _LOOK = 64 << 20
-"""Bytes written after which it is asked what is left on the disk."""
+"""Bytes written between checks of the free disk space."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What is noted beside the folder: the zip's name, bytes and SHA-256, and what came out of it.
+    """What is recorded beside the folder: the zip's name, size and SHA-256, and what was unpacked.
 
-    `left_out`: files of macOS and Windows that nobody means. `kept`: an import took it, so it is not discarded.
+    `left_out`: files that macOS and Windows add by themselves. `kept`: an import used it, so it is not discarded.
     """
 
     name: str
@@ -62,12 +62,12 @@ class Unpacked:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether this file is an archive by its first bytes, also of a kind that `unpacked` refuses with a sentence."""
+    """Whether this file is an archive by its first bytes, including kinds that `unpacked` refuses with a sentence."""
     return bool(_kind(path))
 
 
 def place(project: Path, file: Path) -> Path:
-    """Where the project in this folder keeps what comes out of the zip `file`."""
+    """Where the project in this folder keeps the contents of the zip `file`."""
     stem = file.name
     while stem.lower().endswith(".zip"):  # imports/*.zip are files (exchange/origins.py)
         stem = stem[:-4]
@@ -83,10 +83,10 @@ def unpacked(
 ) -> Path:
     """Unpack the zip `file` to the folder `into` (from `place`); returns the folder that holds it.
 
-    That is another one where the same zip was unpacked beside `into` before and nothing in it was changed, or where
-    `into` is taken (`into-2` then).
+    That is another folder if the same zip was unpacked beside `into` before and is unchanged there, or if `into` exists
+    already (then `into-2`).
     `progress` gets bytes of the zip, which is read twice. Raises Refused with the member's name, WorkbenchError if it
-    can't be written, Stopped soon after `stopped` says so; nothing is left then.
+    can't be written, Stopped soon after `stopped` says so; nothing is left in these cases.
     """
     file, into = Path(file).absolute(), Path(into).absolute()
     _check_kind(file)
@@ -105,7 +105,7 @@ def unpacked(
 
 
 def about(folder: Path) -> Unpacked | None:
-    """What was noted when this folder was unpacked; None if it was not unpacked by us."""
+    """What was recorded when this folder was unpacked; None if we did not unpack it."""
     try:
         return Unpacked(**strict_json.parse(_note(folder).read_bytes(), "note"))
     except (OSError, WorkbenchError, TypeError):
@@ -113,14 +113,14 @@ def about(folder: Path) -> Unpacked | None:
 
 
 def keep(folder: Path) -> None:
-    """An import is going to take it: `discard` leaves it from now on. Nothing happens to other folders."""
+    """Record that an import uses it, so that `discard` leaves it alone. Does nothing for other folders."""
     found = about(folder)
     if found is not None and not found.kept:
         _write_note(folder, dataclasses.replace(found, kept=True))
 
 
 def discard(folder: Path) -> None:
-    """Remove `folder`, as `unpacked` returned it, if no import took it; nothing happens to one without our note."""
+    """Remove `folder`, as returned by `unpacked`, if no import used it. Does nothing for one without our record."""
     found = about(folder)
     if found is None or found.kept:
         return
@@ -128,7 +128,7 @@ def discard(folder: Path) -> None:
     try:
         patient(os.rename, folder, aside)
         _note(folder).unlink()
-        shutil.rmtree(aside, ignore_errors=True)  # the rest goes with the next unpacking
+        shutil.rmtree(aside, ignore_errors=True)  # leftovers are removed by the next unpacking
     except OSError as error:
         raise WorkbenchError(f"{folder} could not be removed: {error.strerror or error}.", error) from error
 
@@ -149,12 +149,12 @@ def _check_kind(file: Path) -> None:
     if not kind:
         raise Refused(name, "this is not an archive, or its beginning is damaged. Choose a zip or a folder.")
     if kind != "zip":
-        raise Refused(name, f"this is a {kind} archive, and only zips are read. Unpack it and choose the folder.")
+        raise Refused(name, f"this is a {kind} archive, but only zips can be read. Unpack it and choose the folder.")
 
 
 @contextlib.contextmanager
 def _alone(folder: Path, name: str) -> Iterator[None]:
-    """One unpacking at a time beside each other: then what is unfinished was left by a program that was killed."""
+    """Allow one unpacking at a time in a folder: unfinished ones were then left by a program that was killed."""
     lock = Lock(folder, _LOCK)
     if not lock.held:
         raise WorkbenchError(f"{visible(name)} can't be unpacked into {folder} now: it is held by {lock.holder}.")
@@ -167,9 +167,9 @@ def _alone(folder: Path, name: str) -> Iterator[None]:
 
 
 def _find(folder: Path, packed: Zip, digest: str) -> Path | None:
-    """The folder beside which this zip is noted, if it still holds what is in the zip and nothing else.
+    """The folder where this zip was unpacked before, if it still holds exactly the zip's contents.
 
-    Labels that are kept up to date there (exchange/autosync.py), or by other programs, are not the zip's any more.
+    Labels kept up to date there (exchange/autosync.py), or changed by other programs, are no longer the zip's.
     """
     for note in sorted(folder.glob("*.zip.json")):
         candidate = folder / note.name.removesuffix(".zip.json")
@@ -184,7 +184,7 @@ def _find(folder: Path, packed: Zip, digest: str) -> Path | None:
 
 
 def _is_as_packed(folder: Path, packed: Zip) -> bool:
-    """Whether its files are the zip's by size and checksum, and no others are there. Hidden ones are never read."""
+    """Whether its files have the zip's sizes and checksums, and there are no others. Hidden ones are never read."""
     members = [member for member in packed.members if not member.is_folder and not member.is_junk]
     try:
         if any(_checksum(folder / m.path, m.size, packed) != m.crc for m in members if not _is_hidden(m.path)):
@@ -196,7 +196,7 @@ def _is_as_packed(folder: Path, packed: Zip) -> bool:
         packed.go_on()
         folders[:] = [name for name in folders if not name.startswith(".")]
         others -= sum(1 for name in names if not name.startswith(".") and not zip_names.is_junk(name))
-    return others == 0  # counted, because some systems spell names otherwise than they were given
+    return others == 0  # counted, because some systems change the spelling of names
 
 
 def _is_hidden(path: str) -> bool:
@@ -204,7 +204,7 @@ def _is_hidden(path: str) -> bool:
 
 
 def _checksum(file: Path, size: int, packed: Zip) -> int:
-    """The checksum of a file of `size` bytes, -1 of any other."""
+    """The checksum of a file of `size` bytes; -1 if it has another size."""
     about = file.lstat()
     if not stat.S_ISREG(about.st_mode) or about.st_size != size:
         return -1
@@ -239,7 +239,7 @@ def _fill(folder: Path, packed: Zip, digest: str, meter: _Meter) -> Unpacked:
     files, made = 0, {folder}
     for member in packed.members:
         packed.go_on()
-        packed.go_to(member)  # one damaged byte can make a folder, or junk, of a file
+        packed.go_to(member)  # one damaged byte can turn a file into a folder, or junk
         if member.is_junk:
             continue
         target = folder / member.path
@@ -257,30 +257,30 @@ def _fill(folder: Path, packed: Zip, digest: str, meter: _Meter) -> Unpacked:
                 meter.to(packed.size + packed.read_to)
         meter.to(packed.size + packed.read_to)
     if not files:
-        raise Refused(packed.name, "there are no files in it.")
+        raise Refused(packed.name, "it contains no files.")
     left_out = sum(1 for member in packed.members if member.is_junk and not member.is_folder)
     return Unpacked(packed.name, packed.size, digest, files, room.taken, left_out)
 
 
 class _Room:
-    """Counts what is written and refuses to go on when the limits or the disk are reached."""
+    """Counts what is written and refuses to continue when a limit or the end of the disk is reached."""
 
     def __init__(self, folder: Path, packed: Zip) -> None:
         self._folder, self._packed, self.taken = folder, packed, 0
 
     def check(self, more: int = 0) -> None:
-        """Refused if `more` bytes would be too many after what was written already."""
+        """Refused if `more` bytes would be too many on top of what was written."""
         self._check_count(self.taken + more)
         free, reserve = shutil.disk_usage(self._folder).free, self._packed.limits.reserve
         if more + reserve > free:
             raise Refused(
                 self._packed.name,
-                f"it unpacks to {self.taken + more:,} bytes, and the disk of {self._folder.parent} has {free:,} free,"
-                f" of which {reserve:,} are to stay so. Make room and try again; nothing was unpacked.",
+                f"it unpacks to {self.taken + more:,} bytes, but the disk of {self._folder.parent} has {free:,} free,"
+                f" of which {reserve:,} must stay free. Make room and try again; nothing was unpacked.",
             )
 
     def take(self, count: int) -> None:
-        """`count` bytes are about to be written."""
+        """Account for `count` bytes about to be written."""
         before, self.taken = self.taken, self.taken + count
         self._check_count(self.taken)
         if before // _LOOK != self.taken // _LOOK:
@@ -293,7 +293,7 @@ class _Room:
                 name, f"it unpacks to more than {limits.unpacked:,} bytes. Unpack it yourself and choose the folder."
             )
         if count > max(limits.unsuspected, limits.ratio * self._packed.size):
-            raise Refused(name, f"it unpacks to more than {limits.ratio} times its size, as bombs do.")
+            raise Refused(name, f"it unpacks to more than {limits.ratio} times its size, like a zip bomb.")
 
 
 class _Meter:
@@ -317,7 +317,7 @@ def _free(into: Path) -> Path:
 
 
 def _hidden(folder: Path) -> Path:
-    """A name beside it that is skipped by every search for images, and swept away after a crash."""
+    """A name beside it that every search for images skips, and that is cleaned up after a crash."""
     return folder.with_name(f".{folder.name}.{os.urandom(4).hex()}{_UNFINISHED}")
 
 

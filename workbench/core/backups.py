@@ -1,7 +1,7 @@
-"""Copies of the project's file, made while it is worked on: of the last ten hours and of the last seven days.
+"""Copies of the project's file, made while it is in use: for the last ten hours and the last seven days.
 
-Each is whole before it takes the place of another: SQLite's backup API copies what is on disk, and its integrity check
-has to find nothing. They lie in the project's folder, so that whoever moves that takes them along.
+Each is complete before it replaces another: SQLite's backup API copies what is on disk, and its integrity check must
+find nothing. They lie in the project's folder, so they move with it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Backup:
 
     @property
     def made(self) -> datetime:
-        """To the second."""
+        """When it was made, to the second."""
         try:
             return datetime.fromtimestamp(self.file.stat().st_mtime)
         except OSError:
@@ -48,7 +48,7 @@ class Backup:
 
 
 def said(time: datetime) -> str:
-    """As people say it: "26 November 2026, 23:10"."""
+    """The time in words: "26 November 2026, 23:10"."""
     return f"{time.day} {time:%B %Y, %H:%M}"
 
 
@@ -78,9 +78,9 @@ def is_due(folder: Path, now: datetime | None = None) -> bool:
 
 
 def back_up(folder: Path, now: datetime | None = None) -> Backup:
-    """Make one of the project in `folder`, which may be edited meanwhile; older ones that are no longer needed go.
+    """Make a backup of the project in `folder`, which may be edited meanwhile; remove those no longer needed.
 
-    WorkbenchError if the project's file is damaged (no backup goes then), or if there is no room.
+    WorkbenchError if the project's file is damaged (then none is removed), or if there is no room.
     """
     now = now or datetime.now()
     file = folder / FOLDER / f"project {now:%Y-%m-%d %H}h.sqlite"
@@ -103,7 +103,7 @@ def _wanted(made: list[Backup]) -> list[Backup]:
 
 
 def newest_good(folder: Path) -> Backup | None:
-    """The newest whose every page is sound, and which can be opened."""
+    """The newest backup without a damaged page that can be opened."""
     for backup in backups(folder):
         with contextlib.suppress(WorkbenchError), Store(backup.file, read_only=True):
             return backup
@@ -125,13 +125,13 @@ def with_advice(folder: Path, damage: Damaged) -> Damaged:
     good, text = newest_good(folder), text_of(folder)
     advice = []
     if good is not None:
-        advice.append(f"Its copy of {good.words} is good.")
+        advice.append(f"Its copy of {good.words} is intact.")
     if text is not None:
         advice.append(f"Its text of {said(text.written)} has {text.images:,} images and {text.boxes:,} boxes.")
     if advice:
-        advice.append("Go back to it in the window, or with 'workbench restore'.")
+        advice.append("Restore it in the window, or with 'workbench restore'.")
     else:
-        advice.append("There is no good copy in its folder; restore it from a backup of your own.")
+        advice.append("There is no intact copy in its folder; restore it from a backup of your own.")
     return Damaged(" ".join([damage.sentence, *advice]), damage.cause)
 
 
@@ -150,7 +150,7 @@ def restore(folder: Path, source: Backup | Text) -> Path:
         if lock.problem:
             raise WorkbenchError(lock.why("the project"))
         if not lock.held:
-            raise WorkbenchError(f"The project is held by {lock.holder}. Close it there first.")
+            raise WorkbenchError(f"The project is in use by {lock.holder}. Close it there first.")
         with atomic_path(file) as temporary:
             if isinstance(source, Backup):
                 shutil.copyfile(source.file, temporary)
@@ -166,14 +166,14 @@ def _kept_aside(file: Path) -> Path:
     """A second name for the file as it is, together with its rollback journal, which must not reach the new file."""
     name, number = f"{file.stem}.replaced {time.strftime('%Y-%m-%d %H.%M.%S')}", 1
     old = file.with_name(f"{name}{file.suffix}")
-    while old.exists():  # of the same second
+    while old.exists():  # made in the same second
         number += 1
         old = file.with_name(f"{name} {number}{file.suffix}")
     try:
         if file.exists():
             try:
                 os.link(file, old)
-            except OSError:  # file systems without links
+            except OSError:  # a file system without links
                 shutil.copyfile(file, old)
         journal = file.with_name(f"{file.name}-journal")
         if journal.exists():

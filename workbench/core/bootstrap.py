@@ -1,9 +1,9 @@
 """Whether one run is better than another on the same images, or only luckier with these: a paired bootstrap.
 
-Images are drawn with replacement, the same ones for both runs, and the numbers are taken of what was drawn. An image
-drawn twice counts twice, as if a copy of it lay beside it. The middle 95 % of the differences are the interval; if it
-contains 0, these images don't tell which run is better (Efron 1979; percentile method). Of fewer than LEAST images with
-a label there is no interval: as soon as all say the same it leaves out 0, which five do by chance in one of 16 cases.
+Images are drawn with replacement, the same ones for both runs, and the metrics are computed on each sample. An image
+drawn twice counts twice, as if there were a copy. The middle 95 % of the differences are the interval; if it contains
+0, these images don't tell which run is better (Efron 1979; percentile method). With fewer than LEAST images with a
+label there is no interval: it excludes 0 as soon as all images agree, which five do by chance in one of 16 cases.
 
 C = labels, I = images, N = draws, T = IoU thresholds, n = detections of a label, H = right ones among them.
 """
@@ -28,9 +28,9 @@ Bools = NDArray[np.bool_]
 Times = NDArray[np.uint16]  # how often each image was drawn
 DRAWS = 1000
 LEVEL = 0.95
-LEAST = 6  # images with boxes: the fewest whose agreement chance brings about in less than 1 - LEVEL (sign test, 2/2^6)
+LEAST = 6  # images with boxes: the fewest that agree by chance with a probability below 1 - LEVEL (sign test, 2/2^6)
 _AT_ONCE = 8_000_000  # numbers: bounds the working memory to some 100 MB
-_EXACT = 2**24  # up to which whole numbers are exact as float32, whose sums take half the time
+_EXACT = 2**24  # whole numbers up to this are exact in float32, whose sums take half the time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +108,7 @@ def tally_differences(
 
 
 def check_same(first: Matching, second: Matching) -> None:
-    """ValueError if they are not of the same images, labels and boxes."""
+    """ValueError if the two are not of the same images, labels and boxes."""
     a, b = first.truth, second.truth
     same = a is b or (
         (a.image_count, a.label_count) == (b.image_count, b.label_count)
@@ -137,7 +137,7 @@ def drawn(images: int, draws: int = DRAWS, seed: int = 0) -> Iterator[tuple[int,
 
 @lru_cache(maxsize=1)
 def _drawn_once(images: int, draws: int, seed: int) -> Times:
-    """For sliders, which ask again and again. Not to be changed."""
+    """All draws, cached for sliders, which ask again and again. Do not modify."""
     times = _some_drawn(np.random.default_rng(seed), images, draws)
     times.setflags(write=False)
     return times
@@ -152,7 +152,7 @@ def _some_drawn(rng: np.random.Generator, images: int, count: int) -> Times:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ranked:
-    """The detections of a label by descending score, down to the last right one: what comes after changes nothing."""
+    """The detections of a label by descending score, down to the last correct one: later ones change nothing."""
 
     images: Rows  # (n,)
     at: Rows  # (H,) the right ones, the last too
@@ -190,7 +190,7 @@ def _mean_ap(levels: Sequence[_Ranked], times: Times, boxes: Rows) -> Doubles:
 
 
 def _ap(ranked: _Ranked, times: Times, boxes: Rows) -> Doubles:
-    """(N,) AP of one label, of whose boxes so many were drawn; NaN where none was. times (I, N)."""
+    """(N,) AP of one label; boxes (N,): how many of its boxes were drawn; NaN where none. times (I, N)."""
     some = max(_AT_ONCE // max(len(ranked.images), 1), 1)
     parts = [_drawn_ap(ranked, times[:, k : k + some], boxes[k : k + some]) for k in range(0, len(boxes), some)]
     return np.concatenate(parts)
@@ -218,7 +218,7 @@ def _drawn_ap(ranked: _Ranked, times: Times, boxes: Rows) -> Doubles:
 
 
 def _first_with(running: Rows, wanted: Rows) -> Rows:
-    """(k, R) in each row of `running` (k, H), which ascend, the first column that reaches it; H where none does."""
+    """(k, R) for each row of `running` (k, H; ascending) the first column that reaches `wanted`; H where none does."""
     count = running.shape[1]
     apart = int(wanted.max(initial=0)) + 1
     lift = (np.arange(len(running)) * apart)[:, None]
@@ -228,14 +228,14 @@ def _first_with(running: Rows, wanted: Rows) -> Rows:
 
 
 def _of_draws(apart: Doubles, overall: Doubles, tells: Bools) -> Difference:
-    """apart (N + 1, C) and overall (N + 1,): the first row is of the images as they are. `tells`: see _tells()."""
+    """apart (N + 1, C) and overall (N + 1,): the first row is for the images as they are. `tells`: see _tells()."""
     every = np.concatenate([apart, overall[:, None]], axis=1)
     low, high = (np.where(tells, one, np.nan) for one in _percentiles(every[1:], ((1 - LEVEL) / 2, (1 + LEVEL) / 2)))
     return Difference(apart[0], low[:-1], high[:-1], float(overall[0]), float(low[-1]), float(high[-1]))
 
 
 def _percentiles(values: Doubles, shares: tuple[float, float]) -> list[Doubles]:
-    """(C,) of each column, without what is NaN; NaN where everything is. As numpy.quantile, all columns at once."""
+    """(C,) percentiles of each column, ignoring NaN; NaN if all are. Like numpy.quantile, for all columns at once."""
     ranked = np.sort(values, axis=0)  # NaN last
     count = (~np.isnan(values)).sum(axis=0)
     if not len(values):

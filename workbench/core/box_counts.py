@@ -1,4 +1,4 @@
-"""How many boxes each image and each label has: counted once, then kept up with every edit."""
+"""How many boxes each image and each label has: counted once, then updated with every edit."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class BoxCounts:
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> BoxCounts:
-        """Count all. SQLite hands the numbers over as texts, which lets other threads run meanwhile."""
+        """Count all boxes. SQLite returns the numbers as text, which lets other threads run meanwhile."""
         images = _pairs(connection, "image")
         by_id = np.zeros(int(images[:, 0].max(initial=0)) + 1, np.int64)
         by_id[images[:, 0]] = images[:, 1]
         return cls(by_id, dict(_pairs(connection, "label").tolist()))
 
     def of(self, ids: np.ndarray) -> np.ndarray:
-        """(k,) boxes of the images with these ids (k,)."""
+        """(k,) number of boxes of the images with these ids (k,)."""
         inside = ids < len(self.by_id)
         return np.asarray(np.where(inside, self.by_id[np.where(inside, ids, 0)], 0))
 
@@ -43,7 +43,7 @@ class BoxCounts:
         return sum(self.labels.values())
 
     def follow(self, edit: Edit, inverse: Edit) -> bool:
-        """Take over an edit; False if it did more than add, change and remove boxes: then count anew."""
+        """Update for an edit; False if it did more than add, change and remove boxes: then count again."""
         done, undone = list(edits.walk(edit)), list(edits.walk(inverse))
         if not all(isinstance(part, _PLAIN + _WITHOUT_BOXES) for part in done):
             return False
@@ -61,7 +61,7 @@ class BoxCounts:
 
 
 def _pairs(connection: sqlite3.Connection, column: str) -> np.ndarray:
-    """(k, 2) int64: each value of a column of the boxes, and how many boxes have it."""
+    """(k, 2) int64: each value in a column of the boxes, and how many boxes have it."""
     found = connection.execute(
         f"SELECT group_concat(value), group_concat(boxes)"
         f" FROM (SELECT {column} AS value, count(*) AS boxes FROM box GROUP BY {column})"

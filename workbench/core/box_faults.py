@@ -1,7 +1,7 @@
-"""What is wrong with boxes: without area, too small to be seen, partly outside. n boxes of images that may differ.
+"""Faults of boxes: without area, too small to be seen, partly outside. The n boxes may be of different images.
 
-A box counts as too small where its shorter side has less than `LEAST` pixels, or would take less than `SEEN` once the
-longer side of its image is `SIDE` pixels: half a cell of the finest level of most detectors at their usual input.
+A box is too small if its shorter side has less than `LEAST` pixels, or less than `SEEN` once the longer side of its
+image is `SIDE` pixels: half a cell of the finest level of most detectors at their usual input size.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ Fault = Literal["empty", "tiny", "outside"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 LEAST, SEEN, SIDE = 3.0, 4.0, 416.0
 TWIN = 0.9  # IoU above which two boxes of a label are taken for the same object
-_SLACK = 0.5  # pixels that rounding in other tools may have put a side outside
+_SLACK = 0.5  # pixels by which rounding in other tools may have moved a side outside
 
 
 def faults(boxes: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(n, 3) which of FAULTS each box has. boxes (n, 4) xyxy, sizes (n, 2) or (2,) width and height; 0: unknown."""
+    """(n, 3) which of FAULTS each box has. boxes (n, 4) xyxy; sizes (n, 2) or (2,) width and height of the image, 0:
+    unknown."""
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     sizes = np.broadcast_to(np.asarray(sizes, np.float64), (len(boxes), 2))
     sides = boxes[:, 2:] - boxes[:, :2]
     known = (sizes > 0).all(axis=1)
-    empty = ~(sides > 0).all(axis=1)  # also what is no number
+    empty = ~(sides > 0).all(axis=1)  # also NaN
     longer = np.where(known, sizes.max(axis=1), np.inf)
     shorter = sides.min(axis=1)
     tiny = ~empty & ((shorter < LEAST) | (known & (shorter * SIDE / longer < SEEN)))
@@ -35,7 +36,7 @@ def faults(boxes: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np
 
 
 def twins(boxes: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of boxes (n, 4) that lie on an earlier one of the same group (n,): a label of an image. Ascending."""
+    """Ascending rows of boxes (n, 4) that coincide with an earlier box of the same group (n,): label and image."""
     pairs = nms.overlaps(boxes, groups, floor=TWIN)
     return np.unique(pairs.lower)
 

@@ -1,4 +1,4 @@
-"""What the boxes of a project are like, as histograms: how many, how large, of which shape, and of which label."""
+"""Statistics of a project's boxes as histograms: how many, how large, of which shape, and of which label."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BoxStatistics:
 
 
 def statistics(snapshot: Snapshot) -> BoxStatistics:
-    """Of all boxes with an area; images of unknown size don't count for sides."""
+    """Statistics of all boxes with an area; images of unknown size don't count for sides."""
     counts = np.bincount(snapshot.label_index, minlength=len(snapshot.labels))
     per_image = np.diff(snapshot.offsets)
     owners = np.repeat(np.arange(len(snapshot)), per_image)
@@ -41,7 +41,7 @@ def statistics(snapshot: Snapshot) -> BoxStatistics:
     known = sound & (longer > 0)
     sides = np.sqrt(wide[known] * high[known]) * SIDE / longer[known]
     most = int(per_image.max(initial=0))
-    steps = max(1, -(-(most + 1) // 40))  # whole numbers of boxes to a bar
+    steps = max(1, -(-(most + 1) // 40))  # a whole number of box counts per bar
     return BoxStatistics(
         per_label=tuple((label.name, int(n)) for label, n in zip(snapshot.labels, counts, strict=False)),
         per_image=_histogram(per_image, np.arange(0, most + steps + 1, steps) - 0.5),

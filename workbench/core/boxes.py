@@ -1,7 +1,7 @@
 """Arithmetic of boxes: conversions, areas, clipping and how much two boxes overlap.
 
-A box is xyxy, half-open, in pixels; a row per box. Other forms say so in their names. The arithmetic keeps the
-kind of number that it is given (float32 stays float32), because thresholds are compared bit for bit elsewhere.
+A box is xyxy, half-open, in pixels; one row per box. Other forms say so in their names. The arithmetic keeps the
+dtype it is given (float32 stays float32), because thresholds are compared bit for bit elsewhere.
 N, M = numbers of boxes.
 """
 
@@ -16,12 +16,12 @@ Floats = NDArray[np.floating[Any]]
 
 
 def areas(boxes: Floats) -> Floats:
-    """(N,) areas in square pixels; a box that is turned inside out has none."""
+    """(N,) areas in square pixels; 0 for boxes with swapped corners."""
     return np.asarray(np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0))
 
 
 def clip(boxes: Floats, width: float, height: float) -> Floats:
-    """The part of each box inside an image of `width` x `height` pixels; nothing left gives a box of area 0."""
+    """The part of each box inside an image of `width` x `height` pixels; area 0 if nothing is left."""
     inside = np.empty_like(boxes)
     inside[:, 0::2] = np.clip(boxes[:, 0::2], 0, width)
     inside[:, 1::2] = np.clip(boxes[:, 1::2], 0, height)
@@ -29,9 +29,9 @@ def clip(boxes: Floats, width: float, height: float) -> Floats:
 
 
 def beyond(boxes: Floats, width: ArrayLike, height: ArrayLike) -> NDArray[np.bool_]:
-    """(N,) which boxes lie outside their image of so many pixels (one, or N of them) with all that they have.
+    """(N,) which boxes lie completely outside their image; width and height in pixels, one for all or (N,).
 
-    A box of no area on the border is not one of them, and none is where a side is 0, not known.
+    A box without area on the border does not, and none does if a side of the image is 0 (not known).
     """
     sides = np.stack(np.broadcast_arrays(np.asarray(width), np.asarray(height)), axis=-1)
     before, behind = boxes[:, :2], boxes[:, 2:]
@@ -40,7 +40,7 @@ def beyond(boxes: Floats, width: ArrayLike, height: ArrayLike) -> NDArray[np.boo
 
 
 def intersections(a: Floats, b: Floats) -> Floats:
-    """Shared areas of `a` (..., 4) with `b` (..., 4), broadcast against each other: (...)."""
+    """(...) shared areas of `a` (..., 4) and `b` (..., 4), broadcast against each other."""
     width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
     height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
     return np.asarray(np.maximum(width, 0) * np.maximum(height, 0))
@@ -64,7 +64,7 @@ def over_union(shared: Floats, area_a: Floats, area_b: Floats) -> Floats:
 
 
 def centre_penalty(a: Floats, b: Floats) -> Floats:
-    """(N,) what DIoU takes off the IoU: squared distance of the centres over squared diagonal of the hull, 0..1.
+    """(N,) what DIoU subtracts from the IoU: squared distance of the centres over squared diagonal of the hull, 0..1.
 
     Zheng et al., Distance-IoU Loss, 2020 (arXiv:1911.08287), eq. 6.
     """
@@ -77,7 +77,7 @@ def centre_penalty(a: Floats, b: Floats) -> Floats:
 
 
 def iou_of_sizes(a_wh: Floats, b_wh: Floats) -> Floats:
-    """(N, M) IoU of widths and heights laid on a common corner: `a_wh` (N, 2) with `b_wh` (M, 2)."""
+    """(N, M) IoU of rectangles with a common corner, given by width and height: `a_wh` (N, 2), `b_wh` (M, 2)."""
     shared = np.minimum(a_wh[:, None], b_wh[None]).prod(axis=2)  # (N, M)
     return over_union(np.asarray(shared), np.asarray(a_wh.prod(axis=1))[:, None], np.asarray(b_wh.prod(axis=1))[None])
 
@@ -94,7 +94,7 @@ def cxcywh_to_xyxy(boxes_cxcywh: Floats) -> Floats:
 
 
 def xyxy_to_xywh(boxes: Floats) -> Floats:
-    """(N, 4) top left corner and size of each box: the form of COCO."""
+    """(N, 4) top left corner and size of each box: COCO's form."""
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 

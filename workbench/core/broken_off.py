@@ -1,6 +1,6 @@
-"""A project's file whose last edit was broken off, for a reader: a copy of it from which SQLite took that edit back.
+"""Lets a reader open a project's file whose last edit was interrupted: a copy in which SQLite rolled it back.
 
-Who opens such a file for editing has SQLite do so in the file itself; a reader must not write to it, and often can't.
+When such a file is opened for editing, SQLite does that in the file itself; a reader must not write, and often can't.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from workbench.errors import WorkbenchError
 
 _TRIES = 5
-"""Another program may open the file for editing, and so change it, while it is copied."""
+"""How often to try: another program may open the file for editing, and so change it, while it is copied."""
 
 
 def is_broken_off(connection: sqlite3.Connection) -> bool:
@@ -24,7 +24,7 @@ def is_broken_off(connection: sqlite3.Connection) -> bool:
     except sqlite3.OperationalError as error:
         return error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK
     except sqlite3.Error:
-        pass  # whoever reads next has the words for it
+        pass  # the next reading reports it
     return False
 
 
@@ -40,7 +40,7 @@ class Mended:
         try:
             self._copy(file)
             with contextlib.closing(sqlite3.connect(self.file)) as connection:
-                connection.execute("PRAGMA schema_version").fetchone()  # the first reading takes the edit back
+                connection.execute("PRAGMA schema_version").fetchone()  # the first read rolls the edit back
         except BaseException:
             self.close()
             raise
@@ -52,7 +52,7 @@ class Mended:
             shutil.copyfile(file, self.file)
             try:
                 shutil.copyfile(journal, _journal(self.file))
-            except FileNotFoundError:  # somebody has just taken the edit back in the file itself
+            except FileNotFoundError:  # the edit has just been rolled back in the file itself
                 _journal(self.file).unlink(missing_ok=True)
             if _state(file) == before:
                 return

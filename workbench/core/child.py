@@ -1,4 +1,4 @@
-"""A process of our own for what may crash, fill the memory or hold up the window: one JSON line each way at a time.
+"""A child process for what may crash, fill the memory or block the window: one JSON line each way at a time.
 
 A process boundary limits crashes and memory; it is not a sandbox. The child ends when its parent does.
 """
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 _LOOK = 0.1
-"""Seconds after which it is asked whether to stop."""
+"""Seconds between checks whether to stop."""
 
 
 class Ended(Exception):
-    """The child has ended, by itself or stopped; nothing more comes of it."""
+    """The child has ended, by itself or stopped; nothing more will come from it."""
 
 
 def no_window() -> int:
@@ -35,7 +35,7 @@ def no_window() -> int:
 
 
 class Child:
-    """A running child. To be closed by whoever started it; not for two threads at once."""
+    """A running child. Its creator must close it; not thread-safe."""
 
     def __init__(
         self,
@@ -44,10 +44,10 @@ class Child:
         environment: Mapping[str, str] | None = None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Start `module` (a list: another command, for tests). It is ended soon after `stopped` says so."""
+        """Start `module` (a list: a command, for tests). It is ended soon after `stopped` says so."""
         import subprocess  # not in the child
 
-        # -P: a cv2.py in the folder that the program was started from is not ours
+        # -P: don't import a cv2.py from the folder in which the program was started
         command = [sys.executable, "-P", "-m", module] if isinstance(module, str) else list(module)
         self._process = subprocess.Popen(
             [*command, *arguments],
@@ -58,7 +58,7 @@ class Child:
             creationflags=no_window(),
         )
         self._closed = threading.Event()
-        # not waited for by a program that ends without closing this
+        # daemon: a program that ends without closing this does not wait for it
         self._watching = threading.Thread(target=self._watch, args=(stopped,), name="watches a child", daemon=True)
         self._watching.start()
 
@@ -69,7 +69,7 @@ class Child:
                 return
 
     def tell(self, message: object) -> None:
-        """One line to its input; Ended if it has ended."""
+        """Write one line to its input; Ended if it has ended."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
@@ -78,7 +78,7 @@ class Child:
             raise Ended from error
 
     def hear(self, seconds: float | None = None) -> Any:
-        """What it says next; Ended if it has ended, or was because it said nothing for so long."""
+        """Its next message; Ended if it has ended, or was ended because it said nothing for `seconds`."""
         assert self._process.stdout is not None
         watchdog = threading.Timer(seconds, self.kill) if seconds is not None else None
         if watchdog is not None:
@@ -98,10 +98,10 @@ class Child:
         self._process.kill()
 
     def close(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it is doing."""
         self._closed.set()
         self.kill()
-        # closing flushes what a dead child did not take, which is no news
+        # closing flushes what a dead child did not read; that error is nothing new
         with contextlib.suppress(OSError), self._process:
             pass
         self._watching.join()
@@ -114,12 +114,12 @@ _heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
 
 def begin(cleaning: Callable[[], None] = lambda: None) -> None:
-    """First of all in the child: from here on it ends with its parent, wherever it is, after `cleaning`.
+    """Call this first in the child: from then on it ends with its parent, wherever it is, after `cleaning`.
 
-    What libraries print goes nowhere, so that it is not taken for messages; Ctrl-C is the parent's.
+    What libraries print is discarded, so that it is not taken for messages; Ctrl-C is left to the parent.
 
-    Its input is taken away from the place where libraries look for one: on Windows, whoever asks about a pipe that is
-    being read waits until something comes, and NumPy's libraries ask as they are loaded (numpy/numpy#24290).
+    Its input is moved away from where libraries look for it: on Windows, querying a pipe that is being read waits until
+    something arrives, and NumPy's libraries do so while loading (numpy/numpy#24290).
     """
     global _speech
     _speech = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
@@ -143,7 +143,7 @@ def begin(cleaning: Callable[[], None] = lambda: None) -> None:
 
 
 def say(message: object) -> None:
-    """One line to the parent; the child ends where nobody listens any more."""
+    """Write one line to the parent; the child ends if nobody listens any more."""
     assert _speech is not None, "begin() comes first"
     try:
         _speech.write(json.dumps(message, ensure_ascii=False) + "\n")
@@ -153,12 +153,12 @@ def say(message: object) -> None:
 
 
 def told() -> Any:
-    """What the parent says next."""
+    """The parent's next message."""
     return json.loads(_heard.get())
 
 
 def limit_memory(size: int) -> None:
-    """To `size` bytes more than are taken now, where the system can (Linux): libraries reserve gigabytes at first."""
+    """Limit memory to `size` bytes above present use, if possible (Linux): libraries reserve gigabytes at first."""
     if sys.platform == "linux":
         import resource
 

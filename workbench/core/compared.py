@@ -1,4 +1,4 @@
-"""The two sides that are compared, flat over a set of images: labelled boxes and detections; and where they overlap.
+"""The two sides of a comparison, flat over a set of images: labelled boxes and detections; and their overlaps.
 
 M = labelled boxes, K = detections, P = pairs of both that overlap enough, C = labels, I = images.
 """
@@ -19,7 +19,7 @@ from workbench.core.taking import Bools, Rows
 Confidence = float | NDArray[np.float64]  # one for all, or (C,) one per label
 Difficult = Literal["count", "ignore"]
 _PAIRS_AT_ONCE = 2_000_000  # bounds the working memory to about 200 MB
-_TABLE = 20_000_000  # cells of images and labels up to which a table of them is quicker than searching
+_TABLE = 20_000_000  # cells (images x labels) up to which a table is faster than searching
 
 
 class Boxes(Protocol):
@@ -35,20 +35,20 @@ class Boxes(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """The labelled boxes of a set of images, flat. `ignore`d boxes count for nobody; crowd regions never count."""
+    """The labelled boxes of a set of images, flat. `ignore`d boxes count neither way; crowd regions never count."""
 
     boxes: NDArray[np.float64]  # (M, 4)
     labels: Rows  # (M,)
     images: Rows  # (M,) ascending
     crowd: Bools  # (M,)
-    ignore: Bools  # (M,) of them crowd
+    ignore: Bools  # (M,) includes crowd
     areas: NDArray[np.float64]  # (M,) square pixels, for the area ranges
     image_count: int
     label_count: int
 
     @staticmethod
     def of(snapshot: Snapshot, difficult: Difficult = "count") -> Truth:
-        """The boxes of `snapshot`; difficult ones count like others, or for nobody, as a box that COCO ignores."""
+        """The boxes of `snapshot`; difficult ones count like others, or are ignored as in COCO."""
         crowd = np.asarray(snapshot.crowd, bool)
         ignore = crowd | snapshot.difficult if difficult == "ignore" else crowd
         images = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))
@@ -57,25 +57,25 @@ class Truth:
         return Truth(boxes, snapshot.label_index, images, crowd, ignore, areas, len(snapshot), len(snapshot.labels))
 
     def inside(self, area: tuple[float, float]) -> Bools:
-        """(M,) boxes that count for an area range (square pixels, inclusive)."""
+        """(M,) which boxes count for an area range (square pixels, inclusive)."""
         return np.asarray(~self.ignore & (self.areas >= area[0]) & (self.areas <= area[1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """The detections of a set of images, flat: by image, label and descending score; `rank` counts within these."""
+    """The detections of a set of images, flat: sorted by image, label and descending score."""
 
-    boxes: NDArray[np.floating[Any]]  # (K, 4), float32 where all were given so
+    boxes: NDArray[np.floating[Any]]  # (K, 4), float32 if all inputs were
     scores: NDArray[np.float64]  # (K,)
     labels: Rows  # (K,)
     images: Rows  # (K,)
-    rank: Rows  # (K,) 0 for the highest of its image and label
+    rank: Rows  # (K,) within its image and label, 0 for the highest score
     source: Rows  # (K,) row in its image's arrays
     _memo: dict[object, Any] = field(default_factory=dict, init=False, repr=False)
 
     @staticmethod
     def of(detections: Sequence[Boxes], most: int = 100) -> Found:
-        """The `most` highest detections of each image and label; ties in the order given."""
+        """The `most` highest detections of each image and label; ties keep the given order."""
         counts = np.array([len(image.scores) for image in detections], np.int64)
         images = np.repeat(np.arange(len(detections)), counts)
         source = np.arange(len(images)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -107,7 +107,7 @@ class Found:
         return known
 
     def by_label(self, label_count: int) -> Ranking:
-        """The order in which precision is counted, found once."""
+        """The order in which precision is counted, computed once."""
         if label_count not in self._memo:
             self._memo[label_count] = Ranking.of(self, label_count)
         known: Ranking = self._memo[label_count]
@@ -116,18 +116,18 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
-    """Rows of Found by label and descending score, ties by image, then in the order given; other labels left out."""
+    """Rows of Found by label and descending score, ties by image, then in the given order; unknown labels left out."""
 
     rows: Rows  # (k,)
     ends: Rows  # (C + 1,) label c is rows[ends[c] : ends[c + 1]]
-    place: Rows  # (K,) where a row stands in `rows`; len(rows) for one with an unknown label
+    place: Rows  # (K,) the position of a row in `rows`; len(rows) for an unknown label
     scores: NDArray[np.float64]  # (k,)
 
     @staticmethod
     def of(found: Found, label_count: int) -> Ranking:
         rows = np.flatnonzero((found.labels >= 0) & (found.labels < label_count))
         rows = rows[np.argsort(-found.scores[rows], kind="stable")]
-        # small numbers are sorted in a tenth of the time
+        # small integers sort in a tenth of the time
         labels = found.labels[rows].astype(np.min_scalar_type(max(label_count, 1)))
         rows = rows[np.argsort(labels, kind="stable")]
         ends = np.concatenate([[0], np.cumsum(np.bincount(found.labels[rows], minlength=label_count))])
@@ -136,7 +136,7 @@ class Ranking:
         return Ranking(rows, ends.astype(np.int64), place, found.scores[rows])
 
     def above(self, confidence: Confidence) -> Rows:
-        """(..., C) how many of each label have at least this score, (), (C,) or (..., C): one search for them all."""
+        """(..., C) how many of each label have at least this score, which is (), (C,) or (..., C); a single search."""
         wanted = np.asarray(confidence, np.float64)
         wanted = np.broadcast_to(wanted, np.broadcast_shapes(wanted.shape, (len(self.ends) - 1,)))
         low, high = (np.broadcast_to(ends, wanted.shape).copy() for ends in (self.ends[:-1], self.ends[1:]))
@@ -164,7 +164,7 @@ def among(present: Bools, rank: Rows, most: int) -> Bools:
 
 
 def ranks(*keys: Rows) -> Rows:
-    """(K,) position of each row within its run of equal keys."""
+    """(K,) the position of each row within its run of equal keys."""
     count = len(keys[0])
     if not count:
         return np.zeros(0, np.int64)

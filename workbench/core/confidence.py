@@ -1,6 +1,6 @@
 """Precision, recall and F1 against confidence, and the confidence at which F1 is highest, per label and overall.
 
-A running count down each label's scores is made once; every confidence is then a place in it.
+Cumulative counts down each label's scores are made once; every confidence is then a position in them.
 
 C = labels, S = confidences.
 """
@@ -19,7 +19,7 @@ from workbench.core.taking import Rows
 
 Doubles = NDArray[np.float64]
 STEPS: Doubles = np.arange(1, 100) / 100  # a slider's
-USUAL = 0.25  # where nothing is found that could say more
+USUAL = 0.25  # if nothing right is found, so that no better choice can be made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,40 +32,40 @@ class Tally:
 
     @property
     def precision(self) -> Doubles:
-        """NaN without detections."""
+        """Precision; NaN without detections."""
         return _share(self.right, self.right + self.wrong)
 
     @property
     def recall(self) -> Doubles:
-        """NaN without labelled boxes."""
+        """Recall; NaN without labelled boxes."""
         return _share(self.right, self.right + self.missed)
 
     @property
     def f1(self) -> Doubles:
-        """NaN when there is nothing at all."""
+        """F1; NaN if there are neither detections nor labelled boxes."""
         return _share(2 * self.right, 2 * self.right + self.wrong + self.missed)
 
     @property
     def overall(self) -> Tally:
-        """Summed over labels, the last axis."""
+        """The sums over labels, the last axis."""
         return Tally(self.right.sum(-1), self.wrong.sum(-1), self.missed.sum(-1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Against:
-    """The tallies at some confidences, for drawing. `best` of labels in which nothing is found right: USUAL."""
+    """The tallies at some confidences, for drawing. `best` is USUAL for labels without a right detection."""
 
     confidences: Doubles  # (S,)
     labels: Tally  # (S, C)
     overall: Tally  # (S,)
-    best: Doubles  # (C,) where F1 of a label is highest
+    best: Doubles  # (C,) the confidence at which a label's F1 is highest
     best_overall: float
 
 
 def tally(matching: Matching, confidence: Confidence, iou: float = 0.5) -> Tally:
-    """(..., C) by label at each confidence, inclusive: one for all, or (..., C) with labels as the last axis.
+    """(..., C) counts by label at each confidence (inclusive): one for all, or (..., C) with labels as the last axis.
 
-    The same numbers as Matching.counts().per_label in a hundredth of the time, without images.
+    The same numbers as Matching.counts().per_label in a hundredth of the time, not by image.
     """
     ranking = matching.found.by_label(matching.truth.label_count)
     right, judged = _running(matching, matching.at(iou))
@@ -76,7 +76,7 @@ def tally(matching: Matching, confidence: Confidence, iou: float = 0.5) -> Tally
 
 
 def _running(matching: Matching, t: int) -> tuple[Rows, Rows]:
-    """(k + 1,) right detections and all that count, before each place of the ranking."""
+    """(k + 1,) right detections, and all that count, before each position of the ranking."""
     known: tuple[Rows, Rows] | None = matching.remembered(("running", t))
     if known is not None:
         return known
@@ -89,7 +89,7 @@ def _running(matching: Matching, t: int) -> tuple[Rows, Rows]:
 
 
 def against_confidence(matching: Matching) -> Against:
-    """The curves at IoU 0.5 over STEPS, and the confidence at which each is best."""
+    """The curves at IoU 0.5 over STEPS, and the best confidence of each label."""
     labels = tally(matching, STEPS[:, None])
     overall = labels.overall
     best = np.array([_best(labels.f1[:, label]) for label in range(labels.right.shape[1])])

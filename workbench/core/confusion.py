@@ -1,7 +1,7 @@
-"""Which label is taken for which: the confusion matrix, made to agree with precision and recall at the same settings.
+"""The confusion matrix (which label is taken for which), consistent with precision and recall at the same settings.
 
-The diagonal is what the matching calls right. Only what is left over, wrong detections and missed boxes, is then
-paired without regard to labels; those pairs are confusions, and the rest are false alarms and misses.
+The diagonal is what the matching counts as right. Only the remaining wrong detections and missed boxes are then
+paired regardless of labels; those pairs are confusions, and the rest are false alarms and misses.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from workbench.core.matching import Confidence, Found, Matching, Truth, match
 class Confusion:
     """table[t, d] boxes of label t detected as label d. Row C: false alarms, found where nothing is. Column C: misses.
 
-    `boxes` and `detections` are the rows of Truth and Found behind a cell, -1 for none, so that it can be clicked.
+    `boxes` and `detections` are the rows of Truth and Found behind a cell (-1 for none), for opening it by a click.
     """
 
     table: NDArray[np.int64]  # (C + 1, C + 1)
@@ -50,7 +50,7 @@ def confusion(matching: Matching, confidence: Confidence, iou: float = 0.5) -> C
 def _across_labels(
     truth: Truth, found: Found, missed: NDArray[np.int64], wrong: NDArray[np.int64], iou: float
 ) -> NDArray[np.int64]:
-    """For each of `wrong` the one of `missed` that it covers, whatever the labels, or -1."""
+    """For each of `wrong` the one of `missed` that it covers, regardless of labels, or -1."""
     nothing = np.zeros(len(missed), bool)
     boxes = Truth(
         truth.boxes[missed], np.zeros(len(missed), np.int64), truth.images[missed], nothing, nothing,

@@ -69,7 +69,7 @@ class Contents:
         raise WorkbenchError("That label is no longer in the project.")
 
     def images(self) -> ImageTable:
-        """All images in natural order of their paths; the table follows edits, so keep it only while none comes."""
+        """All images in natural order of their paths; the table changes with edits, so don't keep it across one."""
         return self._tables.images()
 
     def image(self, id: int) -> Image:
@@ -98,7 +98,7 @@ class Contents:
         return tuple(box_of(r) for r in self.store.rows("SELECT * FROM box WHERE image = ? ORDER BY id", image))
 
     def counts(self) -> BoxCounts:
-        """How many boxes images and labels have; follows edits."""
+        """How many boxes images and labels have; updated with edits."""
         return self._tables.counts()
 
     def box_counts(self) -> dict[int, int]:
@@ -123,13 +123,13 @@ class Contents:
         return frozenset(row[0] for row in found)
 
     def images_marked(self, flag: str = "") -> frozenset[int]:
-        """Ids of the images that have a box with this one of FLAGS; "": with any."""
+        """Ids of the images that have a box with this flag (of FLAGS); "": with any flag."""
         assert not flag or flag in FLAGS
         wanted = flag or " OR ".join(FLAGS)
         return frozenset(row[0] for row in self.store.rows(f"SELECT DISTINCT image FROM box WHERE {wanted}"))
 
     def images_noted(self, text: str = "") -> frozenset[int]:
-        """Ids of the images with a note on a box that has this text in it, in any case."""
+        """Ids of the images with a box whose note contains this text, ignoring case."""
         wanted = text.casefold()
         found = self.store.rows("SELECT image, note FROM box WHERE note <> ''")
         return frozenset(row["image"] for row in found if wanted in row["note"].casefold())
@@ -139,12 +139,12 @@ class Contents:
         return self.store.meta(key, default)
 
     def window(self) -> Window | None:
-        """How images of more than 8 bits are read everywhere; kept by edits.ChangeSetting("window", [low, high])."""
-        if not self._knows_window:  # asked for at the painting of each thumbnail
+        """How images of more than 8 bits are read everywhere; set by edits.ChangeSetting("window", [low, high])."""
+        if not self._knows_window:  # cached, because painting each thumbnail asks for it
             self._window, self._knows_window = window.from_setting(self.setting("window")), True
         return self._window
 
     def anchors(self) -> AnchorSet | None:
-        """The anchors that training will use, or None: then the detector's published ones."""
+        """The anchors that training will use; None: the detector's published ones."""
         kept = self.setting("anchors")
         return AnchorSet(**{**kept, "sizes": tuple((w, h) for w, h in kept["sizes"])}) if kept else None

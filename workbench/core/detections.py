@@ -1,9 +1,9 @@
-"""What a network believes to see in one image, and what is left of it at a confidence and an overlap: the two sliders.
+"""A network's candidates in one image, and what remains of them at a confidence and an overlap: the two sliders.
 
-Candidates are kept from before NMS, so that moving a slider never runs the network. Moving the confidence runs no NMS
-either: a box is only ever removed by a higher one, so what is kept above a confidence is the beginning of what is
-kept at all. Moving the overlap walks the pairs of overlapping boxes, found once for each kind of NMS; core.sliders
-looks at a bit per box instead.
+Candidates are kept from before NMS, so that moving a slider never runs the network. Moving the confidence does not
+run NMS either: a box can only be removed by one with a higher score, so what is kept above a confidence is the
+beginning of all that is kept. Moving the overlap walks the pairs of overlapping boxes, found once for each kind of
+NMS; core.sliders reads one bit per box instead.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from workbench.core.nms import KINDS, Kind, Overlaps, Rows
 __all__ = ["FLOOR", "KINDS", "LIMIT", "MOST", "OVERLAP", "Candidates", "Detections", "Kind", "best_pairs"]
 
 MOST = 3_000
-"""Candidates kept of an image. An object has one to forty before NMS, so 1,000 would lose objects of a crowd: of 90
-that a perfect RetinaNet of 608 px sees, 58. 3,000 find as many as its 1,000 of each level do."""
+"""Candidates kept per image. An object has one to forty before NMS, so 1,000 would lose objects in a crowd: 58 of the
+90 that a perfect RetinaNet of 608 px sees. 3,000 find as many as its own 1,000 per level do."""
 TAIL, SURE = 1_000, 0.05
-"""Beyond the best TAIL only those of at least SURE: the many that a raw network makes are of no use to anybody."""
+"""Beyond the best TAIL only those of at least SURE: the many that an untrained network makes are useless."""
 FLOOR = 0.001  # the lowest score worth keeping; darknet's `valid` uses the same
-OVERLAP = 0.6  # of NMS, where numbers are to be compared with those of others: that of darknet's `valid`
-LIMIT = 300  # detections of an image
+OVERLAP = 0.6  # of NMS, for numbers comparable with those of others: that of darknet's `valid`
+LIMIT = 300  # detections per image
 
 
 def best_pairs(boxes: NDArray[Any], scores: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
-    """The MOST best (box, label) pairs of boxes (n, 4) and scores (n, C), highest first: boxes, scores and labels."""
+    """The best MOST (box, label) pairs of boxes (n, 4) and scores (n, C), highest first: boxes, scores and labels."""
     row, label = np.divmod(np.argsort(-scores, axis=None, kind="stable")[:MOST], scores.shape[1])
     return boxes[row], scores[row, label], label
 
@@ -70,7 +70,7 @@ class Candidates:
     ) -> Candidates:
         """Sorted (ties keep their order), without those below `floor` or not finite, and cut to the `most` highest.
 
-        `most` None: to MOST, and what lies below SURE to TAIL.
+        `most` None: cut to MOST, and those below SURE to TAIL.
         """
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
         scores, labels = np.asarray(scores, np.float32).reshape(-1), np.asarray(labels, np.int32).reshape(-1)
@@ -92,7 +92,7 @@ class Candidates:
         """Rows that remain, highest first: scores of at least `score`, NMS at `iou`, at most `limit` of them.
 
         The rows are those of torchvision.ops.batched_nms ("per label") on the candidates above `score`. With "soft",
-        which lowers scores instead of removing boxes, it is the lowered scores that count.
+        which lowers scores instead of removing boxes, the lowered scores count.
         """
         return self._selected(score, iou, kind, limit)[0]
 
@@ -107,9 +107,9 @@ class Candidates:
         return kept[: min(above, limit)], scores[: min(above, limit)]
 
     def _survivors(self, iou: float, kind: Kind) -> tuple[Rows, NDArray[np.float32]]:
-        """Rows that NMS at `iou` keeps of all candidates, and their scores, which descend.
+        """Rows that NMS at `iou` keeps of all candidates, and their descending scores.
 
-        The last answer of each kind is remembered.
+        The last result of each kind is cached.
         """
         remembered = self._kept.get(kind)
         if remembered is not None and remembered[0] == iou:

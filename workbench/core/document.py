@@ -1,7 +1,7 @@
 """An open project: what it holds, edits with undo and redo that survive a restart, and listeners that get each edit.
 
-There is no save: when `do` returns, the edit is on disk together with its journal row. Not for sharing between
-threads; long jobs take `snapshot()`.
+There is no save: when `do` returns, the edit is on disk together with its journal row. Not to be shared between
+threads; long jobs use `snapshot()`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Listener = Callable[[Applied], None]
 
 
 def _remove_files(folder: Path) -> None:
-    """Take back a project that was only begun; the folder itself may be the user's own."""
+    """Remove the files of an unfinished project; the folder itself may be the user's own."""
     for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", LOCK):
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
@@ -55,14 +55,14 @@ class Document(Contents):
         """A new project in `folder` (made if missing), with the images of the folder `images` if given."""
         folder = absolute(folder)
         if (folder / FILE).exists():
-            raise WorkbenchError(f"There is a project in {folder} already. Open it, or choose another folder.")
+            raise WorkbenchError(f"There is already a project in {folder}. Open it, or choose another folder.")
         if images is not None and not Path(images).is_dir():
             raise WorkbenchError(f"There is no folder {images}. Choose the folder that holds your photographs.")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WorkbenchError(f"The folder {folder} could not be made: {error.strerror or error}.", error) from error
-        with contextlib.ExitStack() as undo:  # a project that could not be finished must not block the next try
+        with contextlib.ExitStack() as undo:  # an unfinished project must not block the next attempt
             undo.callback(_remove_files, folder)
             store = Store.create(folder / FILE)
             document = cls(folder, store, Lock(folder))
@@ -78,9 +78,9 @@ class Document(Contents):
 
     @classmethod
     def open(cls, folder: Path, read_only: bool = False, check: bool = True) -> Document:
-        """Open the project in `folder` (or the folder of a given project.sqlite).
+        """Open the project in `folder` (or in the folder of a given project.sqlite).
 
-        Read-only when asked for, when another process edits it, when the folder can't be written, or when a newer
+        Read-only if requested, if another process is editing it, if the folder can't be written, or if a newer
         Workbench made it: `why_read_only` says which. `check` as in Store.
         """
         folder = absolute(folder)
@@ -115,7 +115,7 @@ class Document(Contents):
         return cls(folder, store, lock)
 
     def close(self) -> None:
-        """Close the file and let the lock go; safe to call twice."""
+        """Close the file and release the lock; safe to call twice."""
         self._tables.keep()
         self.store.close()
         if not self.read_only:
@@ -130,7 +130,7 @@ class Document(Contents):
         self.close()
 
     def snapshot(self, ids: Collection[int] | None = None) -> Snapshot:
-        """A frozen copy of everything, images in natural order; or of these images, in the order of their ids."""
+        """A frozen copy of everything, images in natural order; or of the images `ids`, in their order."""
         self._measure_labelled()
         labels, images, former = self.labels(), self.images(), names_now(self)
         if ids is None:
@@ -143,12 +143,12 @@ class Document(Contents):
     def do(self, edit: Edit) -> Applied:
         """Apply `edit`; when this returns it is on disk and can be undone. On an error nothing has changed.
 
-        WorkbenchError if it would give labels other numbers on export while their order is locked.
+        WorkbenchError if it would renumber labels on export while their order is locked.
         """
         if self.labels_locked and edits.renumbers(edit, self.labels()):
             raise WorkbenchError(
-                "The order of the labels is locked, so that their numbers in exported files stay. Unlock it first (the"
-                " lock above the labels on the Data page)."
+                "The order of the labels is locked so that their numbers in exported files don't change. Unlock it"
+                " first (the lock above the labels on the Data page)."
             )
         edits.check_names(edit, {label.name for label in self.labels()})
         edit = keeping_names(edit, self.labels(), self.setting(FORMER_NAMES))
@@ -167,11 +167,11 @@ class Document(Contents):
         return self.setting("labels locked") is True
 
     def undo(self) -> Applied | None:
-        """Take the newest edit back; None if there is none."""
+        """Undo the newest edit; None if there is none."""
         return self._step("undo", "SELECT * FROM journal WHERE undone = 0 ORDER BY seq DESC LIMIT 1")
 
     def redo(self) -> Applied | None:
-        """Apply the edit again that was undone last; None if there is none."""
+        """Redo the edit that was undone last; None if there is none."""
         return self._step("redo", "SELECT * FROM journal WHERE undone = 1 ORDER BY seq LIMIT 1")
 
     def _step(self, kind: str, choose: str) -> Applied | None:
@@ -193,7 +193,7 @@ class Document(Contents):
 
     @property
     def undo_title(self) -> str:
-        """What undo would take back, "" if there is nothing."""
+        """The title of the edit that undo would revert, "" if there is none."""
         return self._title("SELECT title FROM journal WHERE undone = 0 ORDER BY seq DESC LIMIT 1")
 
     @property
@@ -205,12 +205,12 @@ class Document(Contents):
         return str(found[0][0]) if found and not self.read_only else ""
 
     def settle(self) -> None:
-        """Make what is there the beginning: undo goes no further back. For a project that has just been made."""
+        """Make the present state the beginning: undo goes no further back. For a project that was just created."""
         with self.store.transaction() as connection:
             connection.execute("DELETE FROM journal")
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` after every edit, undo and redo; the returned function ends that."""
+        """Call `listener` after every edit, undo and redo; call the returned function to stop that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
@@ -237,7 +237,7 @@ class Document(Contents):
             listener(applied)
         return applied
 
-    # --- edits that need a look at the project first ---
+    # --- edits that depend on the project's state ---
 
     def draw(self, boxes: tuple[Box, ...]) -> Applied:
         """Add boxes as a person draws them: an unlabelled image becomes one in work, in the same step."""
@@ -248,7 +248,7 @@ class Document(Contents):
         return self.do(edits.Batch((add, edits.SetState(fresh, State.IN_WORK)), add.title))
 
     def split_off(self, boxes: Sequence[Box], name: str) -> Applied:
-        """Give these boxes a new label of this name, as one step. WorkbenchError if there is one of the name."""
+        """Give these boxes a new label with this name, in one undo step. WorkbenchError if the name is taken."""
         (id,) = next_ids(self.store.connection, "label", [0])
         last = max((label.position for label in self.labels()), default=-1)
         label = Label(id, name, colour_for(id), position=last + 1)
@@ -256,10 +256,10 @@ class Document(Contents):
         title = f"Split '{name}' off, {len(boxes):,} boxes"
         return self.do(edits.Batch((edits.AddLabels((label,)), edits.ReplaceBoxes(changed)), title))
 
-    # --- headers: what they say is found out, not decided by a person, so it is no edit ---
+    # --- headers: facts, not decisions of a person, so they are not edits ---
 
     def measure(self, ids: Sequence[int]) -> None:
-        """Look at the headers of those of these images whose size is not known yet."""
+        """Read the headers of those of these images whose size is not known yet."""
         images = [self.image(id) for id in ids]
         unknown = [image for image in images if not image.width and not image.problem]
         if unknown:
@@ -269,37 +269,37 @@ class Document(Contents):
             self.take_headers(found)
 
     def adopt(self, images: ImageTable, comings: int, writing: Writing | None = None) -> None:
-        """Take over a table read by another connection when `self.comings` had this value; states set since are kept.
+        """Take over a table read by another connection when `self.comings` had this value; keep states set since then.
 
-        For a project that is still being filled (core.new_project), so that nobody waits while it is read. `writing`:
-        the table is ahead of the file, and edits wait until that has all of it.
+        For a project that is still being filled (core.new_project), so that nobody has to wait while it is read.
+        `writing`: the table is ahead of the file, and edits wait until the file has all of it.
         """
         self._tables.adopt(images, comings, writing)
 
     def forget_unwritten(self) -> bool:
-        """Whether images were shown that never came to the disk, because reading their folder ended; they are gone."""
+        """Drop images that were shown but never written because reading their folder ended; whether there were any."""
         return self._tables.forget_unwritten()
 
     @property
     def comings(self) -> int:
-        """How often images came or went since the opening."""
+        """How often images were added or removed since the project was opened."""
         return self._tables.comings
 
     def measured(self, image: Image) -> Image:
-        """The image with its size, whose header may be read for it."""
+        """The image with its size, for which its header may be read."""
         self.measure([image.id])
         return self.image(image.id)
 
     @property
     def unlisted(self) -> int | None:
-        """The root whose reading was broken off before all its names were in the project."""
+        """The root whose reading was interrupted before all its names were in the project."""
         from workbench.core import intake
 
         return self.store.read(intake.unlisted)
 
     def take_headers(self, images: Sequence[Image], *, kept: bool = False) -> None:
-        """Know width, height, orientation and problem of these images; `kept`: they are on disk already."""
-        if not kept and not self.read_only and not self._tables.is_ahead:  # else whoever writes them reads them, too
+        """Take over width, height, orientation and problem of these images; `kept`: they are on disk already."""
+        if not kept and not self.read_only and not self._tables.is_ahead:  # else the writing process reads them, too
             from workbench.core import intake
 
             with self.store.transaction() as connection:
@@ -307,7 +307,7 @@ class Document(Contents):
         self._tables.set_headers(images)
 
     def _measure_labelled(self) -> None:
-        """Sizes that a folder's reading has not come to yet, of the images that somebody has worked on."""
+        """Read the sizes of images that were worked on before the reading of their folder reached them."""
         images = self.images()
         ids = images.ids[images.unmeasured]
         worked_on = (images.states[images.unmeasured] > 0) | (self.counts().of(ids) > 0)
@@ -316,7 +316,7 @@ class Document(Contents):
     # --- where images are ---
 
     def add_root(self, folder: Path) -> int:
-        """The id of the root `folder`, made if new. Kept relative when it lies inside the project's folder."""
+        """The id of the root `folder`, added if new. Stored as relative if it lies inside the project's folder."""
         text = self._as_root(folder)
         for row in self.store.rows("SELECT id FROM root WHERE path = ?", text):
             return int(row["id"])
@@ -331,19 +331,19 @@ class Document(Contents):
         return folder.relative_to(self.folder).as_posix() if inside else str(folder)
 
     def move_root(self, id: int, folder: Path) -> None:
-        """Say where the images of a root are now (the folder was moved or the disk renamed).
+        """Set where the images of a root are now (the folder was moved or the disk renamed).
 
-        WorkbenchError if other images of the project are in that folder.
+        WorkbenchError if that folder is already another root of the project.
         """
         text = self._as_root(folder)
         if self.store.rows("SELECT id FROM root WHERE path = ? AND id != ?", text, id):
-            raise WorkbenchError(f"{folder} is a folder of this project already. Choose another one.")
+            raise WorkbenchError(f"{folder} is already a folder of this project. Choose another one.")
         with self.store.transaction() as connection:
             connection.execute("UPDATE root SET path = ? WHERE id = ?", (text, id))
         self._roots.clear()
 
     def add_described(self, folder: Path, images: Sequence[Image]) -> tuple[Image, ...]:
-        """Add these images of `folder`, whose paths are relative to it, in one edit; those of them that were new."""
+        """Add these images of `folder`, with paths relative to it, in one edit; returns those that were new."""
         at = self._place(folder)
         fresh = tuple({image.path: image for image in images if image.path not in at.known}.values())
         if fresh:
@@ -368,6 +368,6 @@ class Document(Contents):
 
 
 def snapshot_of(folder: Path) -> Snapshot:
-    """Of the project in `folder` as it is on disk: for a job, as it takes .7 s where there are 120,000 boxes."""
+    """A snapshot of the project in `folder` as it is on disk: for a job, because it takes .7 s with 120,000 boxes."""
     with Document.open(folder, read_only=True, check=False) as document:
         return document.snapshot()

@@ -1,8 +1,8 @@
-"""Every change of a project as a value: applied to the store it returns its inverse, so anything can be undone.
+"""Every change of a project as a value: applying it to the store returns its inverse, so everything can be undone.
 
 `apply(connection)` returns (the edit with its new ids filled in, the inverse). Redo applies the first of
-these again and gets the same ids. An id of 0 in a new box, label or image asks for the next free one; ids are never
-used again.
+these again and gets the same ids. An id of 0 in a new box, label or image requests the next free one; ids are never
+reused.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class RemoveBoxes:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceBoxes:
-    """Put these boxes in the place of those with the same ids: moved, resized, relabelled, flagged."""
+    """Replace the boxes that have the same ids: moved, resized, relabelled, flagged."""
 
     boxes: tuple[Box, ...]
 
@@ -239,7 +239,7 @@ class AddImages:
         ids = next_ids(connection, "image", [image.id for image in self.images])
         images = tuple(_with_id(image, i) for image, i in zip(self.images, ids, strict=True))
         added, again = AddImages(images), self._again(connection)
-        if again:  # found anew by a reading of the folder; edits of them were undone before this
+        if again:  # found again by a reading of the folder; edits of them were undone before this
             removed, back = RemoveImages(again).apply(connection)
         connection.executemany(
             f"INSERT INTO image ({IMAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(image_row, images)
@@ -249,7 +249,7 @@ class AddImages:
         return added, RemoveImages(tuple(ids))
 
     def _again(self, connection: Connection) -> tuple[int, ...]:
-        """Images of other ids at the paths of those that come back."""
+        """Ids of other images at the paths of those being restored."""
         paths = json.dumps([(image.root, image.path) for image in self.images if image.id])
         rows = connection.execute(
             "SELECT image.id FROM json_each(?) AS given JOIN image ON image.root = json_extract(given.value, '$[0]')"
@@ -348,7 +348,7 @@ def walk(edit: Edit) -> Iterable[Edit]:
 
 
 def renumbers(edit: Edit, labels: Iterable[Label]) -> bool:
-    """Whether one of these labels would go, or stand at another place on export."""
+    """Whether one of these labels would be removed, or get another position on export."""
     places = {label.id: label.position for label in labels}
     return any(
         isinstance(part, RemoveLabel | MergeLabels)
@@ -358,7 +358,7 @@ def renumbers(edit: Edit, labels: Iterable[Label]) -> bool:
 
 
 def check_names(edit: Edit, known: Collection[str]) -> None:
-    """WorkbenchError for names that formats would change, but for those `known`: projects may be older."""
+    """WorkbenchError for names that formats would change, except those already `known`: projects may be older."""
     for part in walk(edit):
         labels = part.labels if isinstance(part, AddLabels) else (part.label,) if isinstance(part, ChangeLabel) else ()
         for name in (label.name for label in labels):
@@ -374,7 +374,7 @@ def _check_name(connection: Connection, label: Label) -> None:
         raise WorkbenchError("A label needs a name.")
     taken = connection.execute("SELECT 1 FROM label WHERE name = ? AND id <> ?", (label.name, label.id)).fetchone()
     if taken:
-        raise WorkbenchError(f"There is a label '{label.name}' already. Choose another name, or merge the two.")
+        raise WorkbenchError(f"There is already a label '{label.name}'. Choose another name, or merge the two.")
 
 
 def _with_id(thing: _T, id: int) -> _T:

@@ -1,9 +1,9 @@
-"""What has come, gone and been renamed in the folders of a project's images since they were added.
+"""Which files appeared, disappeared and were renamed in the folders of a project's images since they were added.
 
-A file that is gone and one that is new are taken for the same where both have the very same time of change and number
-of bytes, which renaming and moving keep. The gone one's are known of its thumbnail. Without one, the date that the
-project has must be the new file's time to the millisecond, no other image may have it, and the picture must have the
-same size. Hashes were refused: each file would be read as a whole when it is added, which takes hours for 100,000.
+A missing file and a new one are taken to be the same if their modification times and sizes are identical, which
+renaming and moving preserve. Those of the missing one are known from its thumbnail. Without one, the date in the
+project must be the new file's time to the millisecond, no other image may have it, and the pictures must have the same
+dimensions. Hashes were rejected: each file would have to be read completely when added, hours for 100,000.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from workbench.errors import WorkbenchError
 
 DECLINED = "declined-files.json"
 EXPORTED = ".workbench-export"
-"""The list of what an export wrote into a folder (exchange/export_folder.py): copies of images are no new ones."""
+"""The list of what an export wrote into a folder (exchange/export_folder.py): copies of images are not new images."""
 Stamp = tuple[int, int]
-"""When a file was changed, in nanoseconds, and its bytes."""
+"""A file's modification time in nanoseconds, and its size in bytes."""
 LastSeen = Callable[[Sequence[Path]], Mapping[Path, Stamp]]
-"""The stamps that files had, of those for which they are known; the files may be gone."""
+"""The former stamps of files, where known; the files may be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class FileChanges:
-    """`new`: by folder, the paths below it of images that the project hasn't, without the copies that an export made.
+    """`new`: by folder, the paths below it of images not in the project, without copies made by an export.
     `gone`: ids of images without a file.
 
-    Those of `renamed` are among the gone, and not among the new. Of folders that are not there nothing is said:
-    lost_folders.py asks for them.
+    Images in `renamed` are also in `gone`, but not in `new`. Missing folders are not covered: lost_folders.py asks
+    about them.
     """
 
     project: Path
@@ -59,7 +59,7 @@ class FileChanges:
     renamed: tuple[Renamed, ...] = ()
 
     def without(self, declined: Collection[str]) -> FileChanges:
-        """Without the new and renamed files that somebody has said no to."""
+        """The changes without the new and renamed files that the user has declined."""
         new = {folder: tuple(n for n in names if str(folder / n) not in declined) for folder, names in self.new.items()}
         renamed = tuple(one for one in self.renamed if str(one.folder / one.name) not in declined)
         return replace(self, new={folder: names for folder, names in new.items() if names}, renamed=renamed)
@@ -72,20 +72,20 @@ class FileChanges:
 
 
 def look(document: Document, last_seen: LastSeen = lambda _: {}) -> FileChanges:
-    """Look into all folders: one listing of each, so a second for 100,000 images."""
+    """Look into all folders: one listing each, so a second for 100,000 images."""
     return look_into(document.folder, document.roots(), document.images(), last_seen)
 
 
 def look_into(
     project: Path, folders: Mapping[int, Path], images: ImageTable, last_seen: LastSeen = lambda _: {}
 ) -> FileChanges:
-    """The same of what a document told, in any thread."""
+    """The same for data taken from a document; any thread."""
     used = {int(root) for root in np.unique(images.roots)} - lost_folders.missing(folders)
     paths = images.paths.decode().split("\0")
     new, gone = dict[Path, tuple[str, ...]](), dict[int, Path]()
     for folder in {folders[root] for root in used}:
         if any(folder != folders[other] and roots.is_within(folder, folders[other]) for other in used):
-            continue  # it is looked through with that one
+            continue  # it is searched with that one
         known = dict[str, int]()
         for root in used:
             if roots.is_within(folders[root], folder):
@@ -97,7 +97,7 @@ def look_into(
         fresh = sorted((name for name in other if not _is_copied(name, copied)), key=natural_key)
         if fresh:
             new[folder] = tuple(fresh)
-        # what the listing leaves out, such as hidden files, may be there all the same
+        # files that the listing leaves out, such as hidden ones, may exist all the same
         gone |= {known[name]: folder / name for name in known.keys() - listed if not os.path.exists(folder / name)}
     renamed = tuple(_renamed(images, gone, new, last_seen)) if gone and new else ()
     theirs = {one.folder / one.name for one in renamed}
@@ -107,7 +107,7 @@ def look_into(
 
 
 def _is_copied(name: str, copied: Callable[[str], Collection[str]]) -> bool:
-    """Whether one of the folders above an image lists it as written by an export; `copied`: what such a one lists."""
+    """Whether a folder above an image lists it as written by an export; `copied`: gives a folder's list."""
     parts = name.split("/")
     return any("/".join(parts[at:]) in copied("/".join(parts[:at])) for at in range(1, len(parts)))
 
@@ -123,7 +123,7 @@ def _copied_by_exports(root: Path, folder: str) -> Collection[str]:
 def _renamed(
     images: ImageTable, gone: Mapping[int, Path], new: Mapping[Path, Sequence[str]], last_seen: LastSeen
 ) -> Iterator[Renamed]:
-    """`gone`: by row of the table, where the file was."""
+    """Pair missing files with new ones. `gone`: by row of the table, where the file was."""
     seen = last_seen(list(gone.values()))
     by_stamp = _single((seen[file], row) for row, file in gone.items() if file in seen)
     dates, times = np.unique(images.dates, return_counts=True)
@@ -149,14 +149,14 @@ def _renamed(
 
 
 def _single(pairs: Iterable[tuple[Hashable, int]]) -> dict[Hashable, int]:
-    """Rows by key, where only one has it."""
+    """Rows by key, for keys that occur only once."""
     pairs = list(pairs)
     often = Counter(key for key, _ in pairs)
     return {key: row for key, row in pairs if often[key] == 1}
 
 
 def _has_size(images: ImageTable, row: int, folder: Path, name: str) -> bool:
-    """Whether the file holds a picture of the size of this image."""
+    """Whether the file holds a picture with this image's dimensions."""
     from workbench.core.intake import Describing
 
     with Describing() as describe_one:
@@ -165,7 +165,7 @@ def _has_size(images: ImageTable, row: int, folder: Path, name: str) -> bool:
 
 
 def renaming(document: Document, renamed: Sequence[Renamed]) -> edits.Edit:
-    """The edit by which these images have their new names; boxes, states and all else stay, and so do their ids."""
+    """The edit that gives these images their new names; boxes, states, ids and everything else stay."""
     images, folders = document.images(), document.roots()
     places = {folder: roots.place(folder, document.folder, folders, images) for folder in {o.folder for o in renamed}}
     alive = [one for one in renamed if images.has(one.image) and one.name not in places[one.folder].known]
@@ -181,7 +181,7 @@ def renaming(document: Document, renamed: Sequence[Renamed]) -> edits.Edit:
 
 
 def declined(cache: Path) -> set[str]:
-    """Paths of the files that somebody does not want to be asked about again. Kept in the cache, which may be gone."""
+    """Paths of files that the user does not want to be asked about again. Kept in the cache, which may be deleted."""
     try:
         return set(map(str, json.loads((cache / DECLINED).read_text("utf-8"))))
     except (OSError, ValueError, TypeError):
@@ -189,7 +189,7 @@ def declined(cache: Path) -> set[str]:
 
 
 def decline(cache: Path, files: Iterable[str]) -> None:
-    """Ask for these no more. If that can't be kept, they are asked for again."""
+    """Stop asking about these. If that can't be saved, the question comes again."""
     with contextlib.suppress(OSError, UnicodeError, WorkbenchError):
         cache.mkdir(exist_ok=True)
         atomic_write(cache / DECLINED, json.dumps(sorted(declined(cache) | set(files)), ensure_ascii=False))

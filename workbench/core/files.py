@@ -1,4 +1,4 @@
-"""Files and names: whole-or-nothing writing, paths that stay inside their folder, the images of a folder."""
+"""Files and names: atomic writing, paths that stay inside their folder, the images of a folder."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$
 
 @contextlib.contextmanager
 def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; on success it is synced to disk and takes `path`'s name.
+    """A temporary path beside `path` to write to; on success it is synced to disk and renamed to `path`.
 
-    `sync` False leaves out the syncing: for the many files of an export, which calls `sync_all` after the last one.
+    `sync` False skips the sync: for the many files of an export, which calls `sync_all` after the last one.
     On any exception `path` keeps its old content and the temporary file is removed. Raises WorkbenchError
     when the disk is full or the folder can't be written.
     """
@@ -56,7 +56,7 @@ def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
 
 
 def atomic_write(path: Path, data: bytes | str, sync: bool = True) -> None:
-    """Replace `path` with `data` (text as UTF-8 with LF), wholly or not at all. `sync` as in `atomic_path`."""
+    """Replace `path` with `data` (text as UTF-8 with LF) atomically. `sync` as in `atomic_path`."""
     with atomic_path(path, sync) as temporary, open(temporary, "xb") as file:
         file.write(data.encode("utf-8") if isinstance(data, str) else data)
 
@@ -65,14 +65,14 @@ def readable_as_usual(path: Path) -> None:
     """Give `path` the permissions of any new file there: safetensors makes files for their owner alone."""
     twin = _unfinished(path)
     with contextlib.suppress(OSError):  # disks without permissions, shared folders
-        with open(twin, "xb") as file:  # the umask can be asked only by changing it, for all threads
+        with open(twin, "xb") as file:  # reading the umask means changing it, for all threads
             mode = os.fstat(file.fileno()).st_mode
         twin.unlink()
         os.chmod(path, stat.S_IMODE(mode))
 
 
 def _unfinished(path: Path) -> Path:
-    """A name beside `path` that nobody has, and that `forget_unfinished` knows."""
+    """An unused name beside `path`, of the kind that `forget_unfinished` removes."""
     return path.with_name(f".{beginning(path.name)}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
 
 
@@ -82,7 +82,7 @@ def beginning(name: str) -> str:
 
 
 def forget_unfinished(folder: Path) -> None:
-    """Remove what writers that were killed left in `folder`. Call it while nobody else writes there."""
+    """Remove what killed writers left in `folder`. Call it while nobody else writes there."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             if _UNFINISHED.match(entry.name):
@@ -91,8 +91,8 @@ def forget_unfinished(folder: Path) -> None:
 
 
 def sync_all() -> None:
-    """Have everything written so far put on disk: one wait instead of one (measured: 4 to 8 ms) for each file."""
-    if hasattr(os, "sync"):  # Windows has none; it writes within seconds
+    """Sync everything written so far to disk: one wait instead of one per file (measured: 4 to 8 ms each)."""
+    if hasattr(os, "sync"):  # not on Windows, which writes within seconds
         os.sync()
 
 
@@ -107,12 +107,12 @@ def check_room(folder: Path, size: int) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows can't open a folder for syncing
+    if os.name == "nt":  # Windows can't open a folder to sync it
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
-    except OSError as error:  # shared folders of virtual machines and some network disks sync files alone
+    except OSError as error:  # shared folders of virtual machines and some network disks only sync files
         if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
             raise
     finally:
@@ -137,10 +137,10 @@ def _reason(error: OSError) -> str:
 
 
 def inner_parts(name: str) -> tuple[str, ...]:
-    """The parts of a relative path from a foreign file, which can't lead out of the folder that it is below.
+    """The parts of a relative path from a foreign file, guaranteed not to lead out of its folder.
 
     Both kinds of separators count. WorkbenchError for absolute paths, drives, UNC, '..', NUL, Windows' reserved names,
-    endless names and half characters. The disk is not asked.
+    overlong names and lone surrogates. The disk is not accessed.
     """
     parts = PurePosixPath(name.replace("\\", "/")).parts
     windows = PureWindowsPath(name)
@@ -165,7 +165,7 @@ def inner_parts(name: str) -> tuple[str, ...]:
 
 
 def resolve_inside(root: Path, name: str) -> Path:
-    """`root / name` for a name from a foreign file, refused as by `inner_parts`, or if a link leads out of `root`.
+    """`root / name` for a name from a foreign file; refused as in `inner_parts`, or if a link leads out of `root`.
 
     The file need not exist.
     """
@@ -204,15 +204,15 @@ def check_name(folder: Path) -> None:
 
 
 def natural_key(text: str) -> str:
-    """Sorts img2 before img10, without regard to case: numbers come with their length before them.
+    """A sort key that puts img2 before img10 and ignores case: each number is preceded by its length.
 
-    A text, so that SQLite sorts by it too; a number sorts before letters.
+    It is text, so that SQLite can sort by it, too; numbers sort before letters.
     """
     return natural_keys([text])[0]
 
 
 def natural_keys(texts: Sequence[str]) -> list[str]:
-    """The natural key of each: 100,000 at once take half the time of one after another. NUL is in none of them."""
+    """The natural key of each text: 100,000 at once take half the time of one by one. None may contain NUL."""
     if not texts:
         return []
     parts = _NUMBER.split("\0".join(texts).casefold())
@@ -223,10 +223,10 @@ def natural_keys(texts: Sequence[str]) -> list[str]:
 
 
 def scan_images(folder: Path) -> list[str]:
-    """Image files in `folder` and below by suffix, as posix paths relative to it, in natural order.
+    """Image files (by suffix) in `folder` and below, as posix paths relative to it, in natural order.
 
-    Hidden files and folders are left out, and so are names that are not valid UTF-8 (see walk_images).
-    Folders that may not be read are left out too. WorkbenchError if `folder` itself can't be read.
+    Hidden files and folders are left out, and so are names that are not valid UTF-8 (see walk_images) and folders
+    that can't be read. WorkbenchError if `folder` itself can't be read.
     """
     return sorted(walk_images(folder), key=natural_key)
 
@@ -249,20 +249,20 @@ class PassedOver:
     folders: list[str] = field(default_factory=list)
 
     def leave_out(self, name: str) -> None:
-        """An image or folder whose name is not valid UTF-8, which no format can hold: a printable form of its path."""
+        """An image or folder whose name is not valid UTF-8, which no format can hold; `name`: its printable path."""
         self.names.append(name)
 
     def shut(self, name: str, error: OSError) -> None:
-        """A folder that couldn't be read, or not to its end; "" is the one that is walked."""
+        """A folder that could not be read (completely); "" is the one that is walked."""
         told = f"{visible(name, 200)}: " if name else ""
         self.folders.append(f"{told}{error.strerror or error}")
 
     def other(self, name: str) -> None:
-        """A file that is no image by its name."""
+        """A file whose name is not that of an image."""
 
     @property
     def sentence(self) -> str:
-        """What a person is told; "" if there is nothing."""
+        """The sentence for the user; "" if there is nothing to say."""
         odd = _left_out_sentence(self.names) if self.names else ""
         return " ".join(filter(None, (odd, _shut_sentence(self.folders) if self.folders else "")))
 
@@ -279,11 +279,11 @@ def _shut_sentence(folders: Sequence[str]) -> str:
     one = len(folders) == 1
     what = f"1 folder ({folders[0]})" if one else f"{len(folders):,} folders (such as {folders[0]})"
     theirs = "its images are" if one else "their images are"
-    return f"{what} could not be read, so {theirs} missing: mend that and add the folder again."
+    return f"{what} could not be read, so {theirs} missing: fix that and add the folder again."
 
 
 def gather_images(paths: Iterable[Path], passed_over: PassedOver) -> tuple[dict[Path, list[str]], list[Path]]:
-    """The images that `paths` name, relative to their folder and by it, each once; and the files that are no images.
+    """The images named by `paths`, each once, by folder and relative to it; and the files that are not images.
 
     A folder stands for all images in it and below.
     """
@@ -303,9 +303,9 @@ def gather_images(paths: Iterable[Path], passed_over: PassedOver) -> tuple[dict[
 
 
 def walk_images(folder: Path, passed_over: PassedOver | None = None) -> Iterator[str]:
-    """What `scan_images` finds, one by one as the disk lists them, in no order: the first of 100,000 comes at once.
+    """What `scan_images` finds, one by one in the disk's order: the first of 100,000 comes at once.
 
-    `passed_over` is told of everything else.
+    Everything else is reported to `passed_over`.
     """
     try:
         os.scandir(folder).close()
@@ -317,7 +317,7 @@ def walk_images(folder: Path, passed_over: PassedOver | None = None) -> Iterator
 
 
 def _image_names(folder: Path | str, before: str, passed_over: PassedOver) -> Iterator[str]:
-    """Paths of images below `folder`, each with `before` in front; folders that can't be read have none."""
+    """Paths of images below `folder`, each prefixed with `before`; folders that can't be read have none."""
     below = []
     try:
         with os.scandir(folder) as entries:
@@ -337,7 +337,7 @@ def _image_names(folder: Path | str, before: str, passed_over: PassedOver) -> It
                         below.append(name)
                     else:
                         passed_over.other(before + name)
-                except OSError:  # a link in a circle: as an image it is seen with its problem
+                except OSError:  # a circular link: listed as an image, it is shown with its problem
                     if is_image:
                         yield before + name
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Which pictures are nearly the same: another size, another quality of JPEG, the next frame of a video at rest.
+"""Finds nearly identical pictures: another size, another JPEG quality, the next frame of a still video.
 
 A difference hash: 128 bits say whether each field of the picture, shrunk to 9 x 9, is darker than its right and its
-lower neighbour. Nearly equal pictures differ in few bits.
+lower neighbour. Nearly identical pictures differ in few bits.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 
 NEAR = 7
-"""Bits of 128 in which nearly equal pictures may differ; fewer than the parts that the bits are cut into."""
+"""Bits of 128 in which nearly identical pictures may differ; fewer than the parts into which the bits are cut."""
 _PARTS, _BITS, _COMPARED = 8, 16, 256
 _SIDE = 160  # pixels of a thumbnail that is large enough for 9 x 9 fields
 _FLAT = 2.0
-"""Standard deviation of grey values below which a picture has nothing to tell it by."""
+"""Standard deviation of grey values below which a picture has no distinguishing features."""
 
 
 def fingerprint(pixels: np.ndarray) -> int | None:
-    """128 bits of (H, W, 3) uint8 RGB; None for a picture of one colour, which resembles all others of that kind."""
+    """128 bits for (H, W, 3) uint8 RGB; None for a uniform picture, which would resemble all other uniform ones."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (9, 9), interpolation=cv2.INTER_AREA).astype(np.int16)
     if small.std() < _FLAT:
@@ -37,13 +37,12 @@ def fingerprint(pixels: np.ndarray) -> int | None:
 
 
 def near_groups(prints: Sequence[int | None]) -> list[list[int]]:
-    """Rows whose fingerprints are near each other, directly or by others between them; groups of one are left out.
+    """Groups of rows whose fingerprints are near each other, directly or through others; without groups of one.
 
-    Two that differ in at most NEAR bits are the same in at least one of the eight parts: only those are compared, and
-    of a group that shares a part no more than the _COMPARED newest, so that a hundred thousand frames of a camera that
-    stands still take seconds.
+    Two that differ in at most NEAR bits agree in at least one of the eight parts: only such pairs are compared, and
+    of a group that shares a part, only the _COMPARED newest, so that 100,000 frames of a fixed camera take seconds.
     """
-    buckets: dict[tuple[int, int], dict[int, list[int]]] = defaultdict(dict)  # rows by the group that they had then
+    buckets: dict[tuple[int, int], dict[int, list[int]]] = defaultdict(dict)  # rows by their group at the time
     group = list(range(len(prints)))
 
     def head(row: int) -> int:
@@ -73,7 +72,7 @@ def near_groups(prints: Sequence[int | None]) -> list[list[int]]:
 
 
 def of_files(files: Sequence[Path], window: Window | None = None, threads: int = 4) -> Iterator[tuple[int, int | None]]:
-    """(row, fingerprint) of each image file, as they are read; None also for those that can't be read."""
+    """(row, fingerprint) of each image file, as they are read; None also for unreadable ones."""
     with ThreadPoolExecutor(threads, "fingerprints") as pool:
         waiting = {pool.submit(_of_file, file, window): row for row, file in enumerate(files)}
         try:

@@ -1,7 +1,7 @@
-"""Reads a folder of photographs for a project in a process of its own, straight into the project's file.
+"""Reads a folder of photographs for a project in a separate process, straight into the project's file.
 
-In a process, because making 100,000 sort keys and reading 100,000 headers in a thread would hold up the window's
-painting, and because decoders die of some damaged files: then the file is marked, and the next process goes on.
+A process, because making 100,000 sort keys and reading 100,000 headers in a thread would hold up the window's
+painting, and because some damaged files crash decoders: the file is then marked, and the next process continues.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ from workbench.core.project import Image, Split, State
 from workbench.core.store import Store
 from workbench.errors import WorkbenchError
 
-if TYPE_CHECKING:  # names are listed without NumPy
+if TYPE_CHECKING:  # names are listed without loading NumPy
     from workbench.core.image_table import ImageTable
 
 NAMES = 25_000
 """Names in one transaction: others wait for it some 60 ms."""
 AT_ONCE = 300_000
-"""Names that are told before they are on disk: an edit waits until they are, some 3 s for so many."""
+"""Names reported before they are on disk: an edit waits until they are, some 3 s for this many."""
 HEADERS = 200
-"""Measured in one message; they are on disk then."""
+"""Measured images in one message; they are on disk by then."""
 CHILD: str | Sequence[str] = __name__
-"""What runs in the process."""
+"""The module that runs in the process."""
 _MEMORY = 4 << 30
-"""Bytes that the process may take: a header needs thousands, a bomb is stopped before the machine is full."""
-_SEPARATOR = "//"  # no path has it, and JSON leaves it as it is
+"""Bytes the process may use: a header needs thousands; a bomb is stopped before it fills the machine's memory."""
+_SEPARATOR = "//"  # occurs in no path, and JSON does not escape it
 _SECONDS = 60.0
-"""After which a file is one that ends the process: 200 megapixels take 10 s."""
+"""Seconds after which a file counts as one that ends the process: 200 megapixels take 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """All images of a project with one `root`, in their order: `count` that came, with ids from `first` on, and others.
+    """All images of a project with one `root`, in order: `count` new ones, with ids from `first` on, and known ones.
 
-    They are on disk with the next Listed, if that says so: SQLite takes longer than all else. `known` has [how many
-    came before it, id] of each that was there before. `paths` has _SEPARATOR after each.
+    They are on disk at the next Listed, if that says so: SQLite takes longest. `known` has, for each image that was
+    there before, [the number of new ones before it, its id]. `paths` has _SEPARATOR after each.
     """
 
     first: int
@@ -63,7 +63,7 @@ class Names:
     paths: str
 
     def table(self) -> ImageTable:
-        """Without their headers, states and splits."""
+        """The images as a table, without headers, states and splits."""
         import numpy as np
 
         from workbench.core.image_table import ImageTable
@@ -76,14 +76,14 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """All names are in the project; `as_told`: with the ids that Names gave them."""
+    """All names are in the project; `as_told`: with the ids given in Names."""
 
     as_told: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the headers of some images say; it is on disk already. `done` of `total` are read."""
+    """What the headers of some images say; already on disk. `done` of `total` have been read."""
 
     images: tuple[Image, ...]
     done: int
@@ -92,18 +92,18 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Images or folders that are not in the project because of their names; what a person is told."""
+    """A sentence for the user about images or folders left out of the project because of their names."""
 
     sentence: str
 
 
 class Reader:
-    """Reads for the project `file`, which need not be there before `messages`. To be closed."""
+    """Reads for the project `file`, which need not exist before `messages` is called. Must be closed."""
 
     def __init__(
         self, file: Path, photographs: Path | None = None, *, stopped: Callable[[], bool] = lambda: False
     ) -> None:
-        """A folder of `photographs` is walked from now on."""
+        """Start walking the folder of `photographs`, if given."""
         import tempfile  # not in the child
 
         self.file, self._stopped = file, stopped
@@ -118,11 +118,11 @@ class Reader:
     def messages(
         self, dates: bool = False, known: Collection[str] = ()
     ) -> Iterator[Names | LeftOut | Listed | Measured]:
-        """First the names of the root that was not wholly listed (`intake.unlisted`), then all unknown headers.
+        """First the names of the root that was not completely listed (`intake.unlisted`), then all unknown headers.
 
-        Names that were `known` before don't come again, though a person may have removed them meanwhile. With `dates`
-        the headers of images without a date come, too. Raises WorkbenchError. When `stopped` says so, or the iterator
-        is closed, the process is ended; what it has told is on disk, but for Names.
+        Names that were `known` before are not repeated, although the user may have removed them since. With `dates`,
+        also the headers of images without a date. Raises WorkbenchError. When `stopped` says so, or the iterator is
+        closed, the process is ended; everything it reported is on disk, except Names.
         """
         suspect = b""
         while True:
@@ -149,9 +149,9 @@ class Reader:
                 died_at = self._at.read_bytes()
                 if not died_at:
                     raise WorkbenchError(
-                        "The process that reads the folder ended. Open the project again to go on.", ended
+                        "The process that reads the folder ended. Open the project again to continue.", ended
                     ) from ended
-                if died_at == suspect:  # twice: it is the file, and nobody who ended the process
+                if died_at == suspect:  # twice: the file is the cause, not someone who ended the process
                     marked = _mark(self.file, int(died_at))
                     if marked is not None:
                         yield Measured((marked,), 0, 0)
@@ -163,12 +163,12 @@ class Reader:
     def close(self) -> None:
         """End the process."""
         self._child.close()
-        with contextlib.suppress(OSError):  # a scanner looks at it
+        with contextlib.suppress(OSError):  # a virus scanner has it open
             self._at.unlink(missing_ok=True)
 
 
 def _mark(file: Path, id: int) -> Image | None:
-    """Note that this image can't be read; None where it was removed meanwhile."""
+    """Record that this image can't be read; None if it was removed meanwhile."""
     from workbench.core.image_table import ImageTable
 
     with Store(file) as store:
@@ -191,7 +191,7 @@ def _image(row: Sequence[Any]) -> Image:
 
 
 class Patience:
-    """Ends this process when one file takes longer than _SECONDS: then it is marked like those that end it at once."""
+    """Ends this process if one file takes longer than _SECONDS: it is then marked like those that crash it."""
 
     def __init__(self) -> None:
         self._since = 0.0
@@ -208,7 +208,7 @@ class Patience:
 
 
 def main() -> None:
-    """The child: the file for the image being read and a folder to be walked in argv, what to do on its input."""
+    """The child: argv has the file that names the image being read, and a folder to walk; orders come on its input."""
     at, photographs = sys.argv[1], sys.argv[2]
     with open(at, "r+b", buffering=0) as current:
 
@@ -221,13 +221,13 @@ def main() -> None:
         patience = Patience()
 
         def reads(id: int) -> None:
-            """Whose header is read from now on; 0: none."""
+            """Record the image whose header is being read; 0: none."""
             patience.begin(bool(id))
             current.seek(0)
             current.truncate() if not id else current.write(b"%020d" % id)
 
         try:
-            gc.disable()  # it would look at hundreds of thousands of names again and again, and find nothing
+            gc.disable()  # it would scan hundreds of thousands of names again and again, and find nothing
             left_out = files.PassedOver()
             found = walk_images(Path(photographs), left_out) if photographs else None
             walked = None if found is None else list(found)
@@ -236,7 +236,7 @@ def main() -> None:
             child.say(("done", None))
         except WorkbenchError as error:
             child.say(("failed", (error.sentence, error.cause and str(error.cause))))
-        except Exception as error:  # ours, and no file's
+        except Exception as error:  # an error of ours, not of a file
             sentence = f"Reading the folder stopped because of an error in Workbench: {error}. See Help > Log."
             child.say(("failed", (sentence, traceback.format_exc())))
 
@@ -245,7 +245,7 @@ def work(
     file: str, dates: bool, names: int, headers: int, walked: list[str] | None, known: Sequence[str],
     reads: Callable[[int], None], left_out: files.PassedOver,
 ) -> None:  # fmt: skip
-    """Say all that `Reader.messages` tells; `names` and `headers` in one step, `walked` the root's names if told."""
+    """Send all messages of `Reader.messages`; `names`, `headers`: batch sizes; `walked`: the root's names, if known."""
     with Store(Path(file)) as store:
         folders = roots(store)
         root = store.read(intake.unlisted)
@@ -270,18 +270,18 @@ def _list(
     store: Store, root: int, found: Iterable[str], before: Sequence[sqlite3.Row], known: Sequence[str], step: int,
     whole: bool,
 ) -> bool:  # fmt: skip
-    """Add the names that were not there `before`, nor `known`: those that a person removes meanwhile stay away.
+    """Add the names that were neither there `before` nor `known`: those that the user removes meanwhile stay removed.
 
-    Where this is the `whole` project, the names are told while SQLite is busy. Whether all of them then were new.
+    If this is the `whole` project, the names are reported while SQLite is busy. Returns whether all of them were new.
     """
     there = {*known, *(row["path"] for row in before)}
     fresh = [name for name in found if name not in there]
     keys = natural_keys(fresh)
-    alone = len(set(keys)) == len(keys)  # as nearly always: texts are sorted in half the time of pairs
+    alone = len(set(keys)) == len(keys)  # nearly always: sorting texts takes half the time of sorting pairs
     order = sorted(range(len(keys)), key=keys.__getitem__ if alone else lambda i: (keys[i], fresh[i]))
     named = [(fresh[i], keys[i]) for i in order]
-    store.connection.execute("PRAGMA foreign_keys = OFF")  # the root is there; asking 100,000 times takes 0.1 s
-    store.connection.execute("PRAGMA cache_size = -32000")  # KiB: what a transaction changes goes to the disk once
+    store.connection.execute("PRAGMA foreign_keys = OFF")  # the root exists; checking 100,000 times takes 0.1 s
+    store.connection.execute("PRAGMA cache_size = -32000")  # KiB: each changed page is written to disk only once
     with store.transaction() as connection:
         first = intake.reserve_ids(connection, len(named))
     if whole and len(named) <= AT_ONCE:
@@ -296,7 +296,7 @@ def _list(
 
 
 def _merged(named: Sequence[intake.Named], before: Sequence[sqlite3.Row]) -> tuple[list[tuple[int, int]], str]:
-    """What Names says of the images that were there `before`, and the paths of all."""
+    """`Names.known` for the images that were there `before`, and the paths of all."""
     paths: list[str] = []
     known, done = [], 0
     for row in before:
@@ -322,7 +322,7 @@ def _headers(
             file = folders[image.root] / image.path
             reads(image.id)
             read = intake.measured(image, file, prove=not image.width)
-            # a disk that is away makes no image unreadable
+            # an unplugged disk does not make images unreadable
             if not read.problem or (not image.width and os.path.exists(file)):
                 found.append(read)
         reads(0)

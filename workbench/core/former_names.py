@@ -1,4 +1,4 @@
-"""What labels were called before: networks that were trained then know them by those names only.
+"""The former names of labels: networks trained earlier only know those.
 
 Kept as a setting of the project by the very edits that rename or merge labels, so that undo takes it back with them;
 but a name that undo takes from a label is one that a network may have been trained with, too.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workbench.core.contents import Contents
 
 Former = Iterable[tuple[str, str]]
-"""A name that a label had, and the one that it has now."""
+"""Pairs of a label's former and present name."""
 SETTING = "labels.former names"
 
 
@@ -30,13 +30,13 @@ def former_names(project: Contents) -> Mapping[str, int]:
 
 
 def names_now(project: Contents) -> tuple[tuple[str, str], ...]:
-    """The same as (former name, name now), without labels that are gone."""
+    """The same as (former name, present name), without deleted labels."""
     now = {label.id: label.name for label in project.labels()}
     return tuple((name, now[id]) for name, id in former_names(project).items() if id in now)
 
 
 def called_now(names: Sequence[str], former: Former) -> tuple[str, ...]:
-    """A run's labels by the names that they have now; no two get the same: one that was merged keeps its own."""
+    """A run's labels by their present names, without duplicates: a merged label keeps its own."""
     now, taken, called = dict(former), set(names), []
     for name in names:
         called.append(name if now.get(name, name) in taken else now[name])
@@ -45,7 +45,7 @@ def called_now(names: Sequence[str], former: Former) -> tuple[str, ...]:
 
 
 def colours(project: Contents) -> dict[str, str]:
-    """The labels' colours by every name that they have or had."""
+    """The labels' colours by every name they have or had."""
     own = {label.name: label.colour for label in project.labels()}
     return {former: own[now] for former, now in names_now(project)} | own
 

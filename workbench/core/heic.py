@@ -1,4 +1,4 @@
-"""HEIC, as phones keep photographs: read by pi-heif (libheif, which decodes and has no encoder) where that works."""
+"""HEIC, the format of phone photographs: read by pi-heif (libheif without an encoder) where that works."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from workbench.core.extras import install
 
 _BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs")
 _ANY = (b"mif1", b"msf1")
-"""What a file may call itself whatever its pictures are coded by; then the brands that it is compatible with tell."""
+"""Generic brands, which don't tell how the pictures are coded; the compatible brands then do."""
 FORMATS = ("HEIF",)
-"""What Pillow calls it."""
+"""Pillow's name for it."""
 INSTALL = install("pi-heif")
 _MOST, _PARTS = 4 << 20, 10_000
-"""Bytes of the box that describes what is in the file, where phones write kilobytes; boxes beside it, where ten."""
+"""Largest size in bytes of the box that describes the file (phones: kilobytes); most boxes beside it (phones: ten)."""
 
 
 def is_heic(head: bytes) -> bool:
-    """Whether a file that begins with `head` says that it is one. AVIF has brands of its own."""
+    """Whether a file that begins with `head` claims to be HEIC. AVIF has its own brands."""
     if head[4:8] != b"ftyp":
         return False
     if head[8:12] not in _ANY:
@@ -32,26 +32,26 @@ def is_heic(head: bytes) -> bool:
 
 @cache
 def is_ready() -> bool:
-    """Whether Pillow knows the format HEIF from now on. False where pi-heif is missing, or has no library here."""
+    """Register the format HEIF with Pillow. False if pi-heif is missing, or has no library here."""
     try:
         import pi_heif
 
-        # Pictures within the picture, such as depths and thumbnails, are not looked for.
+        # Embedded pictures, such as depth maps and thumbnails, are ignored.
         pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
         pi_heif.libheif_version()
-    except Exception:  # its import succeeds without its library, its first use fails
+    except Exception:  # the import succeeds without the library, the first use fails
         return False
     return True
 
 
 def may_open(head: bytes, stream: IO[bytes]) -> bool:
-    """Whether Pillow may be asked to open it as one of FORMATS. `head` are its first bytes; the position stays."""
+    """Whether it is safe for Pillow to open it as one of FORMATS. `head`: its first bytes; the position is kept."""
     return is_heic(head) and is_ready() and _is_sound(stream)
 
 
 def _is_sound(stream: IO[bytes]) -> bool:
-    """Whether the kinds of all items are texts: of others pi-heif 1.4.0 ends the process. A file in a million parts
-    would be looked at for minutes, and is not sound either.
+    """Whether the types of all items are text: others crash pi-heif 1.4.0. A file in a million parts, which would take
+    minutes to examine, is not sound either.
     """
     before = stream.tell()
     try:
@@ -63,7 +63,7 @@ def _is_sound(stream: IO[bytes]) -> bool:
 
 
 def _metas(stream: IO[bytes]) -> Iterator[bytes]:
-    """What is in each box `meta` of the file. ValueError or OverflowError where no phone would write it so."""
+    """The content of each `meta` box of the file. ValueError or OverflowError if no phone would write it like this."""
     at = 0
     for _ in range(_PARTS):
         stream.seek(at)
@@ -90,7 +90,7 @@ def _whole(meta: bytes) -> bytes:
 
 
 def _items(meta: bytes) -> Iterator[bytes]:
-    """What each box `infe` says after its version and flags."""
+    """The content of each `infe` box after its version and flags."""
     for kind, body in _boxes(meta[4:]):
         if kind == b"iinf":
             entries = body[6:] if body[:1] == b"\0" else body[8:]
@@ -107,7 +107,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _is_text(item: bytes) -> bool:
-    """Of an item's description: its kind, name, and type of content, behind version, number and protection."""
+    """Whether an item's type, name and content type (after version, number and protection) are text."""
     try:
         item[10 if item[:1] == b"\x03" else 8 :].decode()
     except UnicodeDecodeError:

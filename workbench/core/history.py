@@ -1,7 +1,7 @@
-"""What was done to a project or to one image of it, and an image as it was at any point: read from the journal.
+"""The history of a project or of one image, and an image as it was at any point: read from the journal.
 
-The journal keeps with each edit its inverse. Walking the inverses backwards from the boxes of today gives the boxes of
-any earlier moment, without touching the project; putting them back is an edit like any other, and can be undone.
+The journal keeps the inverse of each edit. Applying the inverses backwards from the present boxes gives the boxes at
+any earlier moment, without touching the project; restoring them is an edit like any other, and can be undone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from workbench.errors import WorkbenchError
 MOST = 1_000
 """Entries that are read at a time."""
 _LONG = 2_000_000
-"""Characters of an edit that is not read for the history of an image: an import of ten thousand boxes."""
+"""Characters from which an edit is not read for an image's history: an import of ten thousand boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One edit. `undone` ones can be done again. `past`: the image after it, where one image's history is asked for."""
+    """One edit. `undone` ones can be redone. `past`: the image after it, in the history of one image."""
 
     seq: int
     time: float  # seconds since 1970
@@ -105,7 +105,7 @@ def _walk(document: Document, image: int, most: int) -> Iterator[Entry]:
     count = 0
     for row in _done(document):
         if row["edit"] is not None and str(image) not in row["edit"] + row["inverse"]:
-            continue  # a glance at the text, a hundred times quicker than reading it
+            continue  # searching the text is a hundred times faster than parsing it
         edit, inverse = (journal.from_json(row[name]) if row[name] else None for name in ("edit", "inverse"))
         if edit is None or inverse is None or image in edit.touches() | inverse.touches():
             count += 1
@@ -115,8 +115,8 @@ def _walk(document: Document, image: int, most: int) -> Iterator[Entry]:
         undone = list(edits.walk(inverse))
         gone = {id for part in undone if isinstance(part, edits.RemoveImages) for id in part.ids}
         back = {one.id for part in undone if isinstance(part, edits.AddImages) for one in part.images}
-        if image in gone - back:  # of both where its file's new name was taken over
-            return  # it came with this edit
+        if image in gone - back:  # in both if the edit took over its file's new name
+            return  # it was added by this edit
         for part in undone:
             state = _applied(part, image, boxes, state)
     if count:
@@ -124,7 +124,7 @@ def _walk(document: Document, image: int, most: int) -> Iterator[Entry]:
 
 
 def _done(document: Document) -> Iterator[Any]:
-    """Rows of the journal, newest first, read in portions; edit and inverse are None where they are too long."""
+    """Rows of the journal, newest first, read in batches; edit and inverse are None if they are too long."""
     seq = (document.store.rows("SELECT max(seq) FROM journal")[0][0] or 0) + 1
     while True:
         rows = document.store.rows(
@@ -143,7 +143,7 @@ def _past(boxes: dict[int, Box], state: State) -> Past:
 
 
 def _applied(part: Edit, image: int, boxes: dict[int, Box], state: State) -> State:
-    """Do to `boxes` what the edit does to those of this image; the state that comes of it."""
+    """Apply the edit to `boxes`, those of this image; returns the image's new state."""
     match part:
         case edits.AddBoxes() | edits.ReplaceBoxes():
             for box in part.boxes:

@@ -1,4 +1,4 @@
-"""Keeps the images that were looked at last in memory, so that going back to one shows it at once."""
+"""Keeps the most recently viewed images in memory, so that going back to one shows it at once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _Key = tuple[str, int, int, Window | None]
 class ImageCache:
     """Decoded images, the least recently used dropped first, never more than `max_bytes` of pixels.
 
-    Safe in threads: two that ask for one image at once may both decode it, which costs time and nothing else.
-    A file that changed on disk (time or size) is read anew.
+    Thread-safe: two threads that ask for the same image at once may both decode it, which only costs time.
+    A file that changed on disk (time or size) is read again.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -47,7 +47,7 @@ class ImageCache:
 
     @property
     def bytes(self) -> int:
-        """How much is kept now."""
+        """How many bytes are kept now."""
         return self._bytes
 
     def _keep(self, key: _Key, image: np.ndarray) -> None:
@@ -62,7 +62,7 @@ class ImageCache:
 
 
 def _key(file: Path, window: Window | None) -> _Key | None:
-    """Taken before decoding, so that a change meanwhile is seen; None where images.read has the words for it."""
+    """Taken before decoding, so that a change meanwhile is noticed; None if images.read will report an error."""
     try:
         about = file.stat()
     except (OSError, ValueError):

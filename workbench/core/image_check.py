@@ -1,7 +1,7 @@
-"""First contact with unknown images in a process of its own: what crashes or fills the memory there harms nothing here.
+"""Opens unknown images in a separate process first, where a crash or a full memory does no harm.
 
-The child decodes one file at a time with a limit on its memory (where the system has one: not on Windows) and says what
-it found. If it dies or takes too long, that file is refused and the rest go to a new child. A process boundary limits
+The child decodes one file at a time with a memory limit (where the system has one: not on Windows) and reports what it
+found. If it dies or takes too long, that file is refused and the rest go to a new child. A process boundary limits
 crashes and memory; it is not a sandbox.
 """
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from workbench.core.document import Document
 
 MEMORY = 4 << 30
-"""Bytes of address space beyond what the child has at first: 200 megapixels need 600 MB three times over."""
+"""Bytes of address space above what the child has at first: 200 megapixels need 600 MB three times over."""
 
 SECONDS = 60.0
-"""For one file: 200 megapixels take 5 to 10 s on a slow machine."""
+"""Seconds for one file: 200 megapixels take 5 to 10 s on a slow machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of one file: `info` where it is a whole image, else `problem`, the sentence without the file's name.
+    """The result for one file: `info` if it is a complete image, else `problem`, the sentence without the file's name.
 
-    `ended`: it ended the child, or kept it busy for too long.
+    `ended`: it crashed the child, or kept it busy for too long.
     """
 
     file: Path
@@ -46,9 +46,9 @@ class Checked:
 
 
 class Checker:
-    """Decodes one file after another in a child, which is started when it is needed, and anew when it has ended.
+    """Decodes one file after another in a child, which is started when needed, and again when it has ended.
 
-    Starting it costs about 0.3 s, each file what decoding costs. To be closed. `child`: the command instead, for tests.
+    Starting it costs about 0.3 s, each file the time to decode it. Must be closed. `child`: another command, for tests.
     """
 
     def __init__(self, memory: int = MEMORY, seconds: float = SECONDS, child: Sequence[str] = ()) -> None:
@@ -58,7 +58,7 @@ class Checker:
 
     def check(self, file: Path) -> Checked:
         if self._child is None:
-            # One thread per library: their stacks count as address space, and one file at a time uses no more.
+            # One thread per library: their stacks count as address space, and one file at a time needs no more.
             environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
             self._child = Child(self._module, str(self._memory), environment=environment)
         try:
@@ -75,11 +75,11 @@ class Checker:
             self._child = None
 
 
-# --- files that ended a process ---
+# --- files that crashed a process ---
 
 
 def shun_marked(document: Document) -> None:
-    """Keep this process from reading the images of a project that ended one, and were not changed since."""
+    """Keep this process from reading a project's images that crashed a process and have not changed since."""
     images_ = document.images()
     for id, problem in images_.problems.items():
         if problem.startswith(ENDED) and images_.has(id):
@@ -89,7 +89,7 @@ def shun_marked(document: Document) -> None:
 
 
 def check_again(project: Path, ids: Collection[int], child: Sequence[str] = ()) -> Iterator[Checked]:
-    """Decode these images of the project file `project` in a child; what ends it is marked there, and told."""
+    """Decode these images of the project file `project` in a child; those that crash it are marked and reported."""
     from workbench.core import folder_reader, intake
     from workbench.core.image_table import ImageTable
     from workbench.core.store import Store
@@ -106,7 +106,7 @@ def check_again(project: Path, ids: Collection[int], child: Sequence[str] = ()) 
 
 
 def main() -> None:
-    """The child: a file name per line in, a JSON answer per line out, until there are no more."""
+    """The child: one file name per line in, one JSON answer per line out, until the input ends."""
     child_side.begin()
     child_side.limit_memory(int(sys.argv[1]))
     while True:

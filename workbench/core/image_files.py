@@ -1,4 +1,4 @@
-"""Opens image files for `images.py`: as bytes, within limits, and not those that ended a process before."""
+"""Opens image files for `images.py`: as bytes, within limits, and not those that crashed a process before."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from workbench.core.refusals import not_readable
 from workbench.errors import Refused
 
 FILE_LIMIT = 2 << 30
-"""Bytes above which a file is not read whole: more than 200 megapixels take uncompressed with 16 bits, 3 channels."""
+"""Bytes above which a file is not read: more than 200 megapixels need uncompressed with 16 bits and 3 channels."""
 
 ENDED = "reading it ended the program that reads images; save it anew as PNG or JPEG, or remove it from the project"
 
 _PARTS = 100_000
-"""Reads of a header in a file of any size."""
+"""Most reads for the header of a file of any size."""
 
 _Stamp = tuple[int, int]
 _shunned: dict[str, tuple[_Stamp, str]] = {}
@@ -52,7 +52,7 @@ def _stamp(about: os.stat_result) -> _Stamp:
 
 @contextmanager
 def opened(file: Path) -> Iterator[io.BufferedReader]:
-    """The file for reading; refused where it is a folder, a pipe (would wait for ever) or empty."""
+    """The file for reading; refused if it is a folder, a pipe (which would wait for ever) or empty."""
     try:
         about = os.stat(file)
         if not stat.S_ISREG(about.st_mode):
@@ -62,7 +62,7 @@ def opened(file: Path) -> Iterator[io.BufferedReader]:
             raise Refused(file, kept_away[1])
         if about.st_size == 0:
             raise Refused(file, "the file is empty (0 bytes); copy or download it again")
-        stream = open(file, "rb")  # noqa: SIM115 - closed below; only opening it is meant by the sentences here
+        stream = open(file, "rb")  # noqa: SIM115 - closed below; the sentences here are only about opening it
     except (OSError, ValueError) as problem:
         raise Refused(file, not_readable(problem), cause=repr(problem)) from problem
     with stream:
@@ -113,7 +113,7 @@ class Counted:
             self.seek(before)
             self._is_sized = True
         if self._left < 0:
-            raise Refused(self._file, "the file has too many small parts; save it anew")
+            raise Refused(self._file, "the file has too many small parts; save it again")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

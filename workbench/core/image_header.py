@@ -28,7 +28,7 @@ class Told(NamedTuple):
 
 
 def told(image: Image.Image, head: bytes, stream: IO[bytes]) -> Told:
-    """What an opened image's header says; `head` are the first bytes of `stream`, whose position is left as it was."""
+    """What an opened image's header says; `head`: the first bytes of `stream`, whose position is kept."""
     format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
     exif = _exif(image, stream)
     orientation = _orientation(exif)
@@ -36,17 +36,17 @@ def told(image: Image.Image, head: bytes, stream: IO[bytes]) -> Told:
     # Pillow gives TIFF sizes upright already.
     if orientation in _TURNED and format != "TIFF":
         width, height = height, width
-    # The further pictures of an MPO are previews and second views that no viewer shows.
+    # The other pictures of an MPO are previews and second views that no viewer shows.
     frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
     return Told(width, height, orientation, format, frames, _bits(image, head), _taken(exif))
 
 
-# Pillow parses foreign EXIF with whatever error comes; a picture without EXIF is still one
+# Pillow may raise any error on foreign EXIF; a picture without EXIF is still usable
 
 
 def _exif(image: Image.Image, stream: IO[bytes]) -> Image.Exif:
     try:
-        # Pillow decodes a whole PNG to look for EXIF behind its pixels: most have none there
+        # Pillow decodes a whole PNG to look for EXIF after its pixels: most have none there
         whole = image.format != "PNG" or png.says_more_after_pixels(stream)
         return image.getexif() if whole else Image.Image.getexif(image)
     except Exception:
@@ -54,7 +54,7 @@ def _exif(image: Image.Image, stream: IO[bytes]) -> Image.Exif:
 
 
 def _orientation(exif: Image.Exif) -> int:
-    """The value 1..8; a broken or absurd one counts as 1, as viewers do."""
+    """The value 1..8; invalid ones count as 1, as in viewers."""
     try:
         found = int(exif.get(ExifTags.Base.Orientation, 1))
     except Exception:
@@ -63,7 +63,7 @@ def _orientation(exif: Image.Exif) -> int:
 
 
 def _taken(exif: Image.Exif) -> float:
-    """Seconds since 1970 of the picture's date; its file's where only that is told. 0 without a sensible one."""
+    """The picture's date in seconds since 1970; the date of change if only that is given. 0 without a sensible one."""
     if not exif:
         return 0.0
     try:

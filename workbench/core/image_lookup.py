@@ -1,4 +1,4 @@
-"""Finds the image file that an annotation means: by its path inside the dataset's folders, never outside them."""
+"""Finds the image file that an annotation means: by its path inside the data set's folders, never outside them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _IMAGE_FOLDERS = frozenset(("images", "image", "jpegimages", "imgs", "img"))
 _SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?([-_]?[0-9]{2,4})?", re.I | re.A)
 """A folder of one split: train, valid, val2017, test_01."""
 _UPLOAD = re.compile(r"(?:^|/)upload/[0-9]+/[0-9a-f]{8}-([^/]+)$")
-"""What Label Studio keeps an upload as: upload/PROJECT/HASH-NAME."""
+"""How Label Studio stores an upload: upload/PROJECT/HASH-NAME."""
 _HASHED = re.compile(r"(?!(?:19|20)[0-9]{6}-)[0-9a-f]{8}-(.+)")
-"""The same name by itself, as its exports in other formats have it; what begins with a date is none."""
-_MANY = 32  # files of one stem that are looked through for each name
+"""The bare name, as in its exports in other formats; names that begin with a date are not uploads."""
+_MANY = 32  # files with one stem that are searched for each name
 _Candidates = list[tuple[tuple[str, ...], Path]]
-"""Files with their paths below their folder, in parts."""
+"""Files with the parts of their paths below their folder."""
 
 
 class Found(Enum):
     EXACT = "exact"  # the path as given, below one of the folders
-    ALIKE = "alike"  # the only file of that name whose folders agree best
+    ALIKE = "alike"  # the one file with that name whose folders agree best
     AMBIGUOUS = "ambiguous"  # several files fit equally well
     MISSING = "missing"
 
@@ -43,15 +43,15 @@ class Match:
 
 
 def posix(name: str) -> str:
-    """A foreign path with posix separators and without drive, leading '/' or './'; '..' stays."""
+    """A foreign path with posix separators, without drive and leading '/' or './'; '..' is kept."""
     plain = re.sub(r"^[A-Za-z]:", "", name.strip().replace("\\", "/"))
     return "/".join(part for part in plain.split("/") if part not in ("", "."))
 
 
 def _of_link(name: str) -> str:
-    """The path in a link, as Label Studio's COCO files have (/data/local-files/?d=day%201/a.jpg), without its query.
+    """The path in a link, as in Label Studio's COCO files (/data/local-files/?d=day%201/a.jpg), without its query.
 
-    Of what was uploaded there, the name without the hash.
+    For uploads, the name without the hash.
     """
     plain = name.partition("?d=")[2] or name
     before, query, _ = plain.partition("?")
@@ -63,12 +63,12 @@ def _of_link(name: str) -> str:
 
 
 def uploaded_as(name: str) -> str:
-    """What Label Studio makes of a file's name when it is uploaded, as Django does: "a (1).jpg" is a_1.jpg there."""
+    """The name that Label Studio (like Django) gives a file on upload: "a (1).jpg" becomes a_1.jpg."""
     return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 
 def composed(name: str) -> str:
-    """A name with each accent in one character with its letter: Macs and what they zip have two, all others one."""
+    """A name with each accented letter as one character: on Macs and in their zips it is two, everywhere else one."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
@@ -79,13 +79,13 @@ def is_portable(name: str) -> bool:
 
 
 def leads_out(path: Path, roots: Iterable[Path]) -> bool:
-    """Whether a path, with all links on it followed, lies in none of the folders."""
+    """Whether a path, with all its links resolved, lies in none of the folders."""
     real = os.path.realpath(path)
     return not any(real.startswith(os.path.join(os.path.realpath(root), "")) for root in roots)
 
 
 def links_leading_out(folder: Path, roots: Iterable[Path]) -> list[Path]:
-    """The links to files in `folder` and below that lead into none of `roots`. Hidden ones are never read."""
+    """The links to files in `folder` and below that lead outside all `roots`. Hidden ones are never read."""
     roots, found, open_folders = tuple(roots), list[Path](), [folder]
     while open_folders:
         with contextlib.suppress(OSError), os.scandir(open_folders.pop()) as entries:
@@ -102,16 +102,16 @@ def links_leading_out(folder: Path, roots: Iterable[Path]) -> list[Path]:
 class ImageLookup:
     """All image files below some folders (first folder first), found again by path or name.
 
-    Only files that a scan of these folders saw can be found, so no foreign name leads outside them; links that do are
-    left out (`leading_out`). The scan is made when it is first needed: a single annotation file may lie in a folder
-    with a million other files.
+    Only files seen by a scan of these folders can be found, so no foreign name leads outside them; links that do are
+    left out (`leading_out`). The scan is made when first needed: a single annotation file may lie in a folder with a
+    million other files.
     """
 
     def __init__(self, roots: Iterable[Path]) -> None:
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
         self._scanned = False
         self._uploads: dict[str, list[Path]] | None = None
-        self.leading_out: list[Path] = []  # links to images outside the folders that the scan saw
+        self.leading_out: list[Path] = []  # links to images outside the folders, found by the scan
 
     def _scan(self) -> None:
         if self._scanned:
@@ -119,9 +119,9 @@ class ImageLookup:
         self._scanned = True
         self._files: list[Path] = []
         self._relative: dict[str, list[Path]] = {}
-        self._composed: dict[str, list[Path]] = {}  # those whose name is written otherwise
+        self._composed: dict[str, list[Path]] = {}  # those whose composed name differs
         self._by_stem: dict[str, _Candidates] = {}
-        self._by_folder: dict[str, dict[str, _Candidates]] = {}  # of stems that many share
+        self._by_folder: dict[str, dict[str, _Candidates]] = {}  # for stems shared by many files
         seen: set[Path] = set()
         for root in self.roots:
             for name in scan_images(root):
@@ -150,20 +150,20 @@ class ImageLookup:
         for root in self.roots:
             try:
                 file = resolve_inside(root, name)
-            except (WorkbenchError, ValueError, OSError):  # leads outside, or is no name at all
+            except (WorkbenchError, ValueError, OSError):  # leads outside, or is not a valid name
                 continue
             if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file():
                 return file
         return None
 
     def find(self, name: str, near: Collection[str] = ()) -> Match:
-        """The file that `name` (any separators, any suffix or none) means; where it means none, that of a link.
+        """The file that `name` (any separators, any suffix or none) means; if there is none, as a link.
 
-        The path as given goes before all else, then the one with a folder "images" before it or without its own: data
-        sets, our exports too, keep images there and name them with or without it. Between files whose paths agree
-        equally well with `name` decides the first folder, the data set's own, then `near`: folder names that the right
-        file is likely to have among its parents (such as its split's). A file in the folder of another split than
-        `name` says is never taken for its base name alone.
+        The path as given comes first, then with a folder "images" added or removed in front: data sets, and our
+        exports, keep images there and name them with or without it. Between files whose paths agree equally well with
+        `name`, the first folder (the data set's own) decides, then `near`: folder names that the right file is likely
+        to have among its parents (such as its split's). A file in another split's folder than `name` says is never
+        accepted by its base name alone.
         """
         match = self._find(name, near)
         link = _of_link(name) if match.how is Found.MISSING else name
@@ -197,9 +197,9 @@ class ImageLookup:
         return Match(Found.ALIKE, candidates[0][1])
 
     def uploaded(self, name: str) -> Match:
-        """The image that Label Studio calls so, HASH-NAME, since it was uploaded: its exports lack the images.
+        """The image that Label Studio calls HASH-NAME after an upload: its exports lack the images.
 
-        For names that mean no file as they are.
+        For names that match no file as they are.
         """
         hashed = _HASHED.fullmatch(posix(name).rpartition("/")[2])
         if hashed is None:
@@ -217,9 +217,9 @@ class ImageLookup:
         return Match(Found.ALIKE, alike[0]) if alike else match
 
     def _of_stem(self, parts: tuple[str, ...]) -> _Candidates:
-        """The files of this name but for its suffix; of many, as frames of films, those in a folder of the same name.
+        """The files with this stem; if there are many, like frames of videos, those in a folder of the same name.
 
-        Only where these would be taken before the others: what is called just so goes before all else.
+        Only if these would be preferred anyway: an exactly matching name comes before everything else.
         """
         stem = _stem(parts[-1]).casefold()
         candidates = self._by_stem.get(stem, [])
@@ -235,7 +235,7 @@ class ImageLookup:
         return [c for c in there if c[0][-1] == parts[-1]] or candidates
 
     def _exact(self, files: list[Path]) -> Match:
-        """The file of the first folder, the data set's own; of the others none goes before the next."""
+        """The file in the first folder, the data set's own; the other folders have no order of preference."""
         if len(files) == 1 or files[0].is_relative_to(self.roots[0]) or _all_same(files):
             return Match(Found.EXACT, files[0])
         return Match(Found.AMBIGUOUS, count=len(files))
@@ -247,7 +247,7 @@ def _stem(name: str) -> str:
 
 
 def _narrow(candidates: _Candidates, test: Callable[[tuple[str, ...]], bool]) -> _Candidates:
-    """Those that pass, or all when none does."""
+    """Those that pass the test, or all if none does."""
     return [c for c in candidates if test(c[0])] or candidates
 
 
@@ -257,7 +257,7 @@ def _best(candidates: _Candidates, score: Callable[[tuple[str, ...]], int]) -> _
 
 
 def _agreement(mine: tuple[str, ...], theirs: tuple[str, ...]) -> int:
-    """How many folders, counted from the file upwards, have the same names."""
+    """How many folder names agree, counted from the file upwards."""
     count = 0
     for a, b in zip(reversed(mine), reversed(theirs), strict=False):
         if a != b:
@@ -267,7 +267,7 @@ def _agreement(mine: tuple[str, ...], theirs: tuple[str, ...]) -> int:
 
 
 def _contradicts(mine: tuple[str, ...], file: Path, theirs: tuple[str, ...]) -> bool:
-    """Whether only the base names agree, and the folders (also the one that is searched) are of different splits."""
+    """Whether only the base names agree and the folders (including the one searched) are of different splits."""
     if _agreement(mine[:-1], theirs[:-1]):
         return False
     ours, told = _splits(file.parts[-len(mine) - 1 : -1]), _splits(theirs[:-1])

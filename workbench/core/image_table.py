@@ -1,6 +1,6 @@
 """The project's images as columns: a hundred thousand take six megabytes and are filtered in a millisecond.
 
-An `Image` is made when one is asked for. n images, in natural order of their paths, root after root.
+An `Image` is created when one is accessed. n images, in natural order of their paths, root after root.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ STATES, SPLITS = tuple(State), tuple(Split)
 _STATE_CODES = {str(state): code for code, state in enumerate(STATES)}
 _SPLIT_CODES = {str(split): code for code, split in enumerate(SPLITS)}
 COLUMNS = ("root", "width", "height", "orientation", "date", "state", "split")
-# the code of a word, told by SQLite: 100,000 words would be 100,000 objects here
+# SQLite returns codes instead of words: 100,000 words would be 100,000 objects here
 _STATE_SQL, _SPLIT_SQL = (
     " ".join([f"CASE {column}", *(f"WHEN '{word}' THEN {code}" for word, code in codes.items()), "END"])
     for column, codes in (("state", _STATE_CODES), ("split", _SPLIT_CODES))
 )
 _PART = 4096
-"""Images made at a time where all are asked for."""
+"""Images created at a time when iterating over all."""
 
 
 class IdRows:
-    """Where an image stands in a list of ids (n,) int64."""
+    """Finds the row of an image in a list of ids (n,) int64."""
 
     def __init__(self, ids: np.ndarray) -> None:
         self._order: np.ndarray = np.argsort(ids, kind="stable").astype(np.int32)
         self._sorted = ids[self._order]
 
     def of(self, id: int) -> int:
-        """The row of an image, -1 if it is not in the list."""
+        """The row of the image with this id, -1 if it is not in the list."""
         at = int(np.searchsorted(self._sorted, id))
         return int(self._order[at]) if at < len(self._sorted) and self._sorted[at] == id else -1
 
     def of_all(self, ids: np.ndarray) -> np.ndarray:
-        """The rows of these; those that are not in the list are left out."""
+        """The rows of these ids; those not in the list are left out."""
         if not len(self._sorted):
             return np.zeros(0, np.int32)
         at = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
@@ -47,7 +47,7 @@ class IdRows:
 
 
 class ImageTable(Sequence[Image]):
-    """Read with `read`. The document changes states, splits and sizes in place; images that come or go make a new one.
+    """Made by `read`. The document changes states, splits and sizes in place; new or removed images make a new table.
 
     Columns, (n,): ids int64, roots int32, widths and heights int32 (0: not known), orientations uint8, states and
     splits uint8 (indices into STATES and SPLITS), dates float64 (seconds since 1970, 0: not known).
@@ -80,8 +80,8 @@ class ImageTable(Sequence[Image]):
     def read(cls, connection: sqlite3.Connection) -> ImageTable:
         """All images of a project.
 
-        SQLite hands each column over as one text: that takes a quarter of the time of 100,000 rows, and other threads
-        run meanwhile. All texts are of one pass, so they agree in their order.
+        SQLite returns each column as one text: that takes a quarter of the time of 100,000 rows, and lets other threads
+        run. All texts come from one pass, so their order agrees.
         """
         found = connection.execute(
             f"SELECT count(*), group_concat(id), group_concat(root), group_concat(width), group_concat(height),"
@@ -99,7 +99,7 @@ class ImageTable(Sequence[Image]):
 
     @classmethod
     def of(cls, images: Sequence[Image]) -> ImageTable:
-        """A table of these, in their order."""
+        """A table of these images, in their order."""
         columns: dict[str, np.ndarray] = {
             "root": np.array([image.root for image in images], np.int64),
             "width": np.array([image.width for image in images], np.int64),
@@ -116,7 +116,7 @@ class ImageTable(Sequence[Image]):
 
     @classmethod
     def named(cls, ids: np.ndarray, root: int, paths: bytes) -> ImageTable:
-        """Images of which only the names are known; `paths` as for the table itself."""
+        """Images of which only the names are known; `paths` as in the constructor."""
         columns = {name: np.zeros(len(ids)) for name in COLUMNS}
         columns |= {"root": np.full(len(ids), root), "orientation": np.ones(len(ids))}
         return cls(ids, columns, paths, {}, {})
@@ -178,11 +178,11 @@ class ImageTable(Sequence[Image]):
         return self._rows.of(id)
 
     def has(self, id: int) -> bool:
-        """Whether there is an image of this id."""
+        """Whether there is an image with this id."""
         return self.row_of(id) >= 0
 
     def rows_of(self, ids: np.ndarray) -> np.ndarray:
-        """The rows of these ids; those that are not there are left out."""
+        """The rows of these ids; missing ones are left out."""
         return self._rows.of_all(ids)
 
     def in_state(self, state: State) -> np.ndarray:
@@ -194,7 +194,7 @@ class ImageTable(Sequence[Image]):
         return np.asarray(self.splits == _SPLIT_CODES[str(split)])
 
     def saying(self, text: str, notes: bool = True) -> np.ndarray:
-        """(n,) bool: whether the path, or the note, has this text in it, in any case."""
+        """(n,) bool: whether the path (or the note) contains this text, ignoring case."""
         wanted = text.casefold()
         needle, folded = wanted.encode(), self.paths.decode().casefold().encode().split(b"\0")
         found = np.array([needle in path for path in folded[:-1]], bool)
@@ -212,7 +212,7 @@ class ImageTable(Sequence[Image]):
         self.splits[self.rows_of(np.array(ids, np.int64))] = _SPLIT_CODES[str(split)]
 
     def take_over(self, before: ImageTable) -> None:
-        """States, splits, notes and headers as `before` has them, where it has the image."""
+        """Copy states, splits, notes and headers from `before` for the images it has."""
         here = self.rows_of(before.ids)
         there = before.rows_of(self.ids[here])
         for name in ("states", "splits", "widths", "heights", "orientations", "dates"):
@@ -221,7 +221,7 @@ class ImageTable(Sequence[Image]):
         self.problems.update(before.problems)
 
     def set_headers(self, images: Sequence[Image]) -> None:
-        """Take over width, height, orientation, problem and date of these images, where they are still there."""
+        """Take over width, height, orientation, problem and date of these images, if they still exist."""
         for image in images:
             row = self.row_of(image.id)
             if row >= 0:
@@ -234,24 +234,24 @@ class ImageTable(Sequence[Image]):
 
     @property
     def unmeasured(self) -> np.ndarray:
-        """Rows of the images whose header was not looked at yet."""
+        """Rows of the images whose header has not been read yet."""
         return self._sound(np.flatnonzero(self.widths == 0))
 
     @property
     def undated(self) -> np.ndarray:
-        """Rows of the images whose date is not known: they came with a version that did not keep it."""
+        """Rows of the images whose date is not known: they were added by a version that did not store it."""
         return self._sound(np.flatnonzero(self.dates == 0))
 
     def _sound(self, rows: np.ndarray) -> np.ndarray:
-        """Without those that can't be read."""
+        """`rows` without images that can't be read."""
         known = [int(self.ids[row]) in self.problems for row in rows.tolist()] if self.problems else []
         return rows[~np.array(known, bool)] if known else rows
 
 
 def numbers(text: str) -> np.ndarray:
-    """What SQLite's group_concat made of a column of numbers.
+    """The numbers in a text made by SQLite's group_concat.
 
-    Dates are the only ones with a point; SQLite writes 15 of their digits, which is to the microsecond.
+    Only dates have a decimal point; SQLite writes 15 of their digits, which is to the microsecond.
     """
     kind = np.float64 if "." in text else np.int64
     return np.fromstring(text, kind, sep=",")

@@ -1,15 +1,15 @@
-"""The one way to read an image: the window, the anchors, the trainer and the exporter all see these very pixels.
+"""The one way to read an image: the window, the anchors, the trainer and the exporter all see the same pixels.
 
-Bytes come by open() (never a path given to a decoder: cv2 crashes on names that are not UTF-8), the format from the
-first bytes and not from the name, the size from the header before anything is allocated. Decoding is strict: half a
-file is refused, not grey. JPEG goes to cv2 behind a check that the file is whole (`jpeg.py`), everything else to
-Pillow. Every bad file raises Refused with what is wrong and what to do. No file is ever written here.
+Bytes are read with open() (decoders never get a path: cv2 crashes on names that are not UTF-8); the format is told by
+the first bytes, not by the name; the size is read from the header before anything is allocated. Decoding is strict:
+half a file is refused, not shown grey. JPEG goes to cv2 after a check that the file is complete (`jpeg.py`), everything
+else to Pillow. Every bad file raises Refused with what is wrong and what to do. No file is ever written here.
 
-In the process that asks: of 10,000 damaged files each of JPEG, PNG, TIFF, WebP, GIF, BMP and others none ended it
-(tests/promises/test_image_fuzz.py). Even so, projects meet files of less tried kinds in a process first (`intake.py`).
+Decoding happens in the calling process: of 10,000 damaged files each of JPEG, PNG, TIFF, WebP, GIF, BMP and others none
+crashed it (tests/promises/test_image_fuzz.py). Even so, less tested kinds are first opened in a child (`intake.py`).
 
-Images above PIXEL_LIMIT are never decoded whole: of a JPEG `overview` gives an eighth, and `pyramid.py` cuts them into
-tiles for the window.
+Images above PIXEL_LIMIT are never decoded whole: `overview` gives a JPEG at an eighth of its size, and `pyramid.py`
+cuts them into tiles for the window.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from workbench.core.quiet import quiet
 from workbench.core.refusals import not_an_image, not_readable
 from workbench.errors import Refused
 
-DIGEST = 16  # bytes of digest(): two of a million files are alike by chance once in 10^26 times
+DIGEST = 16  # bytes of digest(): the chance that two of a million files collide is 1 in 10^26
 
 __all__ = [
     "FORMATS", "HUGE_LIMIT", "PIXEL_LIMIT", "ImageInfo", "Window",
@@ -54,16 +54,16 @@ PROGRESSIVE_LIMIT = 500_000_000
 """The same for a progressive JPEG, of which every decoder must hold all the coefficients: 3 GB, 6 with full colour."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
-"""What is tried, where Pillow was built with it. It knows more, among them formats that start other programs (EPS)."""
+"""Formats that are tried, if Pillow has them. It knows others, some of which start other programs (EPS)."""
 
-# Pillow warns above this and raises above twice this when it opens a file; the limits here are held before decoding.
+# Pillow warns above this and raises above twice this on opening; the limits here are enforced before decoding.
 Image.MAX_IMAGE_PIXELS = HUGE_LIMIT
 
 _CMYK = ("CMYK", "YCCK")
 _ROWS = 256
-"""Rows that are turned into RGB at once."""
+"""Rows converted to RGB at a time."""
 _ENOUGH = 16_000_000
-"""Samples of which a range is found: of larger images rows are left out."""
+"""Samples from which a range is computed: for larger images, rows are skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class ImageInfo:
     """What the header says. `width` and `height` are of the upright image; `orientation` is the EXIF value 1..8.
 
     `bits` per channel: 1, 8, 16 or 32 (floats and 32-bit integers). Of `frames` only the first is ever used. `taken`:
-    when, by the camera's clock, in seconds since 1970; 0 where the file doesn't say.
+    when, by the camera's clock, in seconds since 1970; 0 if the file doesn't say.
     """
 
     width: int
@@ -84,12 +84,12 @@ class ImageInfo:
 
     @property
     def is_huge(self) -> bool:
-        """Whether it is only shown in parts: nothing may hold all its pixels."""
+        """Whether it may only be shown in parts: nothing may hold all its pixels."""
         return self.width * self.height > PIXEL_LIMIT
 
     @property
     def note(self) -> str:
-        """What a person should know before using this image, or an empty text."""
+        """What the user should know before using this image, or ""."""
         notes = []
         if self.frames > 1:
             notes.append(f"It has {self.frames} frames or pages; the first is used.")
@@ -105,10 +105,10 @@ def info(file: Path, limit: int = HUGE_LIMIT) -> ImageInfo:
 
 
 def read(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
-    """The upright image as contiguous (H, W, 3) uint8 RGB. Raises Refused for everything that is not a whole image.
+    """The upright image as contiguous (H, W, 3) uint8 RGB. Raises Refused for anything that is not a complete image.
 
     `window` is the project's range for images of more than 8 bits (see `pixels.to_8_bit` for what None means).
-    Transparency is laid over white; of animations and pages the first is taken.
+    Transparency is blended over white; of several frames or pages the first is used.
     """
     with _refusing(file):
         data = whole_file(file)
@@ -118,7 +118,7 @@ def read(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> 
 
 
 def digest(file: Path) -> bytes:
-    """DIGEST bytes that tell the file's content from any other's. Raises Refused if it can't be read."""
+    """DIGEST bytes that identify the file's content. Raises Refused if it can't be read."""
     with _refusing(file):
         return hashlib.blake2b(whole_file(file), digest_size=DIGEST).digest()
 
@@ -145,7 +145,7 @@ def for_screen(file: Path, window: Window | None = None, limit: int = PIXEL_LIMI
 
 def pixels_for_screen(rgb: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 RGB as contiguous (H, W, 4) uint8 BGRX."""
-    # it has large pages, which cv2's own memory is without: 13 instead of 24 ms for 12 megapixels
+    # room() uses large pages, unlike cv2's own memory: 13 instead of 24 ms for 12 megapixels
     return _bgrx(rgb, pixels.room(*rgb.shape[:2]))
 
 
@@ -158,9 +158,9 @@ def _bgrx(rgb: np.ndarray, room: np.ndarray) -> np.ndarray:
 
 def overview(file: Path) -> np.ndarray:
     """A huge JPEG at an eighth of its size, upright (h, w, 3) uint8 RGB, decoded as it is read: 600 megapixels take
-    40 MiB and 1.3 s (cv2: 135 MiB, 1.4 s; QImage whole: 2,290 MiB, 8.7 s).
+    40 MiB and 1.3 s (cv2: 135 MiB, 1.4 s; QImage in full: 2,290 MiB, 8.7 s).
 
-    Refuses what is not whole, and other formats: they can't be decoded small.
+    Refuses incomplete files, and other formats: they can't be decoded at a smaller size.
     """
     with _refusing(file), opened(file) as stream, _pillow(stream, file, HUGE_LIMIT) as (image, about):
         return np.ascontiguousarray(_overview(image, about, stream, file))
@@ -182,7 +182,7 @@ def _overview(image: Image.Image, about: ImageInfo, stream: io.BufferedReader, f
         if problem.errno is not None:
             raise
         raise Refused(file, CUT_OFF, cause=repr(problem)) from problem
-    if not jpeg.ends_near_its_end(stream):  # Pillow takes the zeros of a reserved file for pixels
+    if not jpeg.ends_near_its_end(stream):  # Pillow takes the zeros of a preallocated file for pixels
         raise Refused(file, CUT_OFF)
     made = np.empty((image.height, image.width, 3), np.uint8)
     for top, strip in _rgb_strips(image):
@@ -191,9 +191,9 @@ def _overview(image: Image.Image, about: ImageInfo, stream: io.BufferedReader, f
 
 
 def value_range(file: Path) -> tuple[float, float] | None:
-    """The sample values below which a thousandth of the pixels lies, and above which; None for 8 bits.
+    """The sample values below and above which a thousandth of the pixels lies; None for 8 bits.
 
-    What a project's window may be made of: single hot or dead pixels do not count. Refuses what `read` refuses.
+    A basis for a project's window: single hot or dead pixels do not count. Refuses what `read` refuses.
     """
     with _refusing(file):
         data = whole_file(file)
@@ -216,9 +216,9 @@ def value_range(file: Path) -> tuple[float, float] | None:
 def thumbnail(file: Path, side: int, window: Window | None = None, least: int = 0) -> np.ndarray:
     """The upright image with its longer side at most `side` pixels: (h, w, 3) uint8 RGB, contiguous; never enlarged.
 
-    `least`: a JPEG may have fewer than `side` pixels, but not fewer than this, where that is faster.
+    `least`: a JPEG may come out with fewer than `side` pixels, but not fewer than this, if that is faster.
 
-    Refuses what `read` refuses, but for huge JPEGs. JPEGs are decoded at 1/2, 1/4 or 1/8 of their size where that is
+    Refuses what `read` refuses, except huge JPEGs. JPEGs are decoded at 1/2, 1/4 or 1/8 of their size if that is
     enough, huge ones always at 1/8.
     """
     with _refusing(file), opened(file) as stream:
@@ -241,7 +241,7 @@ def thumbnail(file: Path, side: int, window: Window | None = None, least: int = 
 def _decode(
     image: Image.Image, about: ImageInfo, data: bytes, window: Window | None, file: Path, shrink: int = 1
 ) -> np.ndarray:
-    """The upright (H, W, 3) uint8 pixels of an opened image; only JPEGs are made smaller by `shrink`."""
+    """The upright (H, W, 3) uint8 pixels of an opened image; `shrink` applies to JPEGs only."""
     if about.format == "JPEG" and image.mode not in _CMYK:
         _check_jpeg(data, len(data), image, file)
         stored = jpeg.decode(data, shrink)
@@ -256,7 +256,7 @@ def _decode(
 
 
 def _load(image: Image.Image, about: ImageInfo, data: bytes, file: Path) -> None:
-    """Have Pillow decode it, if it is whole."""
+    """Let Pillow decode it, if it is complete."""
     if about.format == "JPEG":
         _check_jpeg(data, len(data), image, file)
         if not jpeg.ends_properly(data):
@@ -267,15 +267,15 @@ def _load(image: Image.Image, about: ImageInfo, data: bytes, file: Path) -> None
 
 
 def _check_jpeg(data: bytes | mmap, size: int, image: Image.Image, file: Path) -> None:
-    """Refused before anything is decoded, if it can't be whole or would keep a decoder busy for minutes."""
+    """Refuse, before decoding, a JPEG that can't be complete or would keep a decoder busy for minutes."""
     if jpeg.is_too_short(size, image.width, image.height):
         raise Refused(file, CUT_OFF)
     if image.info.get("progressive") and jpeg.has_too_many_passes(data):
-        raise Refused(file, f"its picture comes in more than {jpeg.PASSES} passes; save it anew")
+        raise Refused(file, f"its picture comes in more than {jpeg.PASSES} passes; save it again")
 
 
 def _turned(made: np.ndarray, about: ImageInfo) -> np.ndarray:
-    # Pillow turns TIFF upright by itself while loading.
+    # Pillow itself makes TIFFs upright while loading.
     return made if about.format == "TIFF" else pixels.upright(made, about.orientation)
 
 
@@ -286,9 +286,9 @@ def _turned_in_room(made: np.ndarray, about: ImageInfo) -> np.ndarray:
 def _strips(
     image: Image.Image, about: ImageInfo, data: bytes, window: Window | None, file: Path
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """The rows of a loaded image from top to bottom: the first one's number, (h, W, 3) uint8 RGB.
+    """The rows of a loaded image from top to bottom, in strips: (number of the first row, (h, W, 3) uint8 RGB).
 
-    Whole, Pillow would hold it twice and numpy twice more: 2.2 GB for a one-bit PNG of 200 megapixels and 24 KB.
+    At once, Pillow would hold it twice and numpy twice more: 2.2 GB for a one-bit PNG of 200 megapixels and 24 KB.
     """
     if about.bits <= 8:
         yield from _rgb_strips(image)
@@ -302,7 +302,7 @@ def _strips(
 
 
 def _rgb_strips(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
-    """The same of an image of 8 bits, transparency laid over white."""
+    """The same for an image of 8 bits, with transparency blended over white."""
     clear = image.has_transparency_data
     mode = "RGBA" if clear else "L" if image.mode in ("1", "L") else "RGB"
     for top, strip in _cut(image):
@@ -323,7 +323,7 @@ def _grey(image: Image.Image) -> np.ndarray:
 
 
 def _sixteen_bit_colours(image: Image.Image, data: bytes, window: Window | None, file: Path) -> np.ndarray:
-    """Pillow keeps the upper 8 of 16 bits in colour; cv2 keeps all, and Pillow has shown that the file is sound."""
+    """Pillow keeps the upper 8 of 16 bits of colours; cv2 keeps all, and Pillow has shown that the file is sound."""
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if found is not None and found.dtype == np.uint16 and found.shape[:2] == (image.height, image.width):
         order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
@@ -335,14 +335,14 @@ def _sixteen_bit_colours(image: Image.Image, data: bytes, window: Window | None,
 
 @cache
 def _known_formats() -> tuple[str, ...]:
-    """Pillow fails on all files when asked for a format that it was built without."""
+    """The FORMATS that Pillow has: it fails on all files when asked for one that it was built without."""
     Image.init()
     return tuple(format for format in FORMATS if format in Image.OPEN)
 
 
 @contextmanager
 def _pillow(stream: IO[bytes], file: Path, limit: int) -> Iterator[tuple[Image.Image, ImageInfo]]:
-    """The image of `stream`, not decoded yet, its size within `limit`, and what its header says."""
+    """The image in `stream`, not decoded yet and within `limit`, and what its header says."""
     head, counted = stream.read(64), Counted(stream, file)
     stream.seek(0)
     formats = heic.FORMATS if heic.may_open(head, stream) else _known_formats()
@@ -359,7 +359,7 @@ def _pillow(stream: IO[bytes], file: Path, limit: int) -> Iterator[tuple[Image.I
             if image.width * image.height > limit:
                 raise _too_large(file, limit, f"{image.width} x {image.height} pixels, ")
             about = ImageInfo(*told(image, head, stream))
-            counted.ends = False  # decoders of runs read two bytes at a time
+            counted.ends = False  # run-length decoders read two bytes at a time
             yield image, about
 
 
@@ -370,16 +370,16 @@ def _too_large(file: Path, limit: int, size: str = "") -> Refused:
 
 
 def _as_told(image: np.ndarray, about: ImageInfo, file: Path) -> np.ndarray:
-    """Boxes were drawn in the size that the header told; other pixels must never pass for them."""
+    """`image`, refused if its size is not the header's: boxes were drawn for that size."""
     if image.shape[:2] != (about.height, about.width):
         found = f"{image.shape[1]} x {image.shape[0]}"
-        raise Refused(file, f"the header says {about.width} x {about.height}, the picture is {found}; save it anew")
+        raise Refused(file, f"the header says {about.width} x {about.height}, the picture is {found}; save it again")
     return image
 
 
 @contextmanager
 def _refusing(file: Path) -> Iterator[None]:
-    """Whatever a decoder throws becomes Refused: decoders answer damage with a dozen kinds of exceptions."""
+    """Turn whatever a decoder raises into Refused: decoders raise a dozen kinds of exceptions on damage."""
     try:
         yield
     except Refused:

@@ -1,7 +1,7 @@
 """Files that Windows does not hand out: those that somebody else has open just now, and those of long paths.
 
-Virus scanners, indexers and sync clients open what was just written for some moments, and so does our own window what a
-training writes. On other systems nobody is refused for that.
+Virus scanners, indexers and sync clients briefly open what was just written, and so does our own window with the files
+of a training. Other systems don't refuse.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 REFUSES = os.name == "nt"
-"""Whether this system does."""
+"""Whether this system refuses."""
 _WAITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Seconds between the tries, 1.2 in all: a scanner lets go of most files within a tenth of one."""
 _LONGEST = 247
 """Letters of a folder's path; a file's may have twelve more."""
 _SHARING, _LOCKED, _MAPPED = 32, 33, 1224
-"""Windows' numbers for a file that another has open, for one that it has locked, and mapped into memory."""
+"""Windows' error numbers for a file that another program has open, has locked, or has mapped into memory."""
 
 
 def patient(act: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
-    """`act(...)`, tried again for a second while Windows refuses it as it does for a file that is open."""
+    """`act(...)`, retried for a second while Windows refuses it because the file is open elsewhere."""
     for seconds in _WAITS if REFUSES else ():
         try:
             return act(*args, **named)
@@ -37,7 +37,7 @@ def patient(act: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
 
 
 def is_in_use(error: OSError) -> bool:
-    """Whether it probably was refused for that. Who replaces a file is told "access denied", and no more."""
+    """Whether that is the probable cause. Replacing a file only reports "access denied"."""
     if not REFUSES:
         return False
     replacing = isinstance(error, PermissionError) and error.filename2 is not None
@@ -50,5 +50,5 @@ def is_too_long(error: OSError) -> bool:
 
 
 def _number(error: OSError) -> int:
-    """Windows' own; 0 elsewhere."""
+    """Windows' error number; 0 elsewhere."""
     return getattr(error, "winerror", None) or 0

@@ -1,7 +1,7 @@
-"""What images a folder holds, described for a project: size and orientation from each header, or what is wrong.
+"""Describes a folder's images for a project: size and orientation from each header, or what is wrong.
 
-A folder of 100,000 images is listed in a second and its headers are read in a minute, so a new project takes the names
-first (`add_names`) and the headers afterwards (`measure_all`).
+A folder of 100,000 images is listed in a second, but reading its headers takes a minute, so a new project takes the
+names first (`add_names`) and the headers afterwards (`measure_all`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 TRIED = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-"""How JPEG and PNG begin: their decoders meet a million damaged files a day. Of 10,000 damaged ones each, and of TIFF,
-WebP, GIF and BMP, none ended a process (tests/promises/test_image_fuzz.py), but of these others that says less."""
+"""How JPEG and PNG begin: their decoders are widely exposed to damaged files. None of 10,000 damaged ones each, nor of
+TIFF, WebP, GIF and BMP, crashed a process (tests/promises/test_image_fuzz.py), but for the latter that proves less."""
 
 
 def describe(folder: Path, root: int, known: Collection[str] = ()) -> Iterator[Image]:
     """Images of `folder` and below (id 0, to be added) in natural order, without those whose path is `known`.
 
-    A file whose header can't be read is described too, with its `problem`, so that it is seen and not silently lost.
+    A file whose header can't be read is described, too, with its `problem`, so that it is not silently lost.
     """
     with Describing() as describe_one:
         for name in roots.unknown(folder, scan_images(folder), known):
@@ -63,16 +63,16 @@ class Describing:
 
 
 def describe_one(file: Path, name: str, root: int) -> Image:
-    """One image by its header, in this process; never raises for a bad file."""
+    """One image, by its header, in this process; never raises for a bad file."""
     return measured(Image(id=0, path=name, root=root), file)
 
 
 def measured(image: Image, file: Path, prove: bool = False) -> Image:
     """`image` with what its header says; never raises for a bad file.
 
-    `prove`: other files than JPEG and PNG are decoded, too, so that whoever shows them is not the first to meet them.
+    `prove`: also decode files other than JPEG and PNG, so that the process that shows them is not the first to do so.
     """
-    from workbench.core import images  # cv2 with it, which the window does not wait for
+    from workbench.core import images  # loads cv2, for which the window should not wait
 
     try:
         info = images.info(file)
@@ -91,7 +91,7 @@ def _with(image: Image, file: Path, info: ImageInfo) -> Image:
 
 
 def _is_tried(file: Path) -> bool:
-    """Also if it can't be opened: then there is nothing to decode."""
+    """Whether it is a JPEG or PNG, or can't be opened, so that there is nothing to decode."""
     try:
         with open(file, "rb") as stream:
             return (head := stream.read(8)).startswith(TRIED) or not head
@@ -128,7 +128,7 @@ Named = tuple[str, str]
 
 
 def reserve_ids(connection: sqlite3.Connection, count: int) -> int:
-    """The first of `count` ids of images that nobody else will get."""
+    """Reserve `count` image ids; returns the first."""
     connection.execute(
         "INSERT INTO sqlite_sequence SELECT 'image', 0 WHERE 'image' NOT IN (SELECT name FROM sqlite_sequence)"
     )

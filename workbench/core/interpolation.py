@@ -1,4 +1,4 @@
-"""Boxes on their way from one image to a later one: between two frames of a video in which a person drew them."""
+"""Interpolates boxes between two frames of a video in which a person drew them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from workbench.core.project import Box
 
 FAR = 3.0
-"""Box widths and heights that an object may move from frame to frame; what is farther is another object."""
+"""How many box widths and heights an object may move from frame to frame; farther away it is another object."""
 
 
 def pairs(before: Sequence[Box], after: Sequence[Box]) -> list[tuple[Box, Box]]:

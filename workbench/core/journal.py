@@ -1,4 +1,4 @@
-"""Edits as the journal keeps them: one line of JSON each, which later versions read too."""
+"""Edits as stored in the journal: one line of JSON each, which later versions can read, too."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from workbench.core.project import Box, Image, Label, Split, State
 
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in edits.Edit.__args__}
 _NESTED: dict[str, Any] = {"boxes": Box, "labels": Label, "label": Label, "images": Image}
-# asked once: the edit of 100,000 boxes is written and read as many times
+# computed once: an edit of 100,000 boxes would need it that many times
 _FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in (Box, Label, Image)}
 _VALUES = {kind: attrgetter(*names) for kind, names in _FIELDS.items()}
 
 
 def to_json(edit: Edit) -> str:
-    """The edit as the journal keeps it."""
+    """The edit as stored in the journal."""
     return json.dumps(_plain(edit), ensure_ascii=False)
 
 
@@ -66,7 +66,7 @@ def _edit(values: dict[str, Any]) -> Edit:
 
 
 def _noun(kind: type[Any], values: Sequence[Any]) -> Any:
-    made = list(values)  # fewer than there are fields now, where an older version wrote them
+    made = list(values)  # fewer than there are fields now, if an older version wrote them
     for name, convert in (("xyxy", tuple), ("state", State), ("split", Split)):
         if name in _FIELDS[kind]:
             made[_FIELDS[kind].index(name)] = convert(made[_FIELDS[kind].index(name)])

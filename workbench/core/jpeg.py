@@ -1,11 +1,11 @@
-"""Tells a whole JPEG from half a download, which most decoders show with a grey lower half and no error.
+"""Tells a complete JPEG from half a download, which most decoders show with a grey lower half and no error.
 
 cv2 decodes JPEG 2 to 2.7 times as fast as Pillow to the same pixels (1280 x 720: 2.5 against 6.8 ms; 12 megapixels:
 38 against 81 ms) but fills what is missing with grey. Pillow refuses exactly the files whose data stops before the
 end marker, so looking for that marker (0.07 and 0.4 ms) gives cv2's speed with Pillow's strictness.
 
-simplejpeg (libjpeg-turbo as well, the same pixels) writes a screen's four bytes a pixel by itself and refuses by itself
-what libjpeg finds odd. It serves the screen alone: what is trained on comes one way only.
+simplejpeg (also libjpeg-turbo, with the same pixels) directly writes the four bytes per pixel of screens and refuses
+whatever libjpeg warns about. It is used for the screen only: training pixels always come the same way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from workbench.core import pixels
 
 PASSES = 100
-"""Usual are 10; 100 over 200 megapixels take some seconds."""
+"""10 are usual; 100 over 200 megapixels take some seconds."""
 
 END = b"\xff\xd9"
 
@@ -31,7 +31,7 @@ _WITHOUT_LENGTH = {0x01, 0xD8}
 _END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
 _SEQUENTIAL = {0xC0, 0xC1}
 _RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-# The "grey" names hold the bare size bits; with RGB beside them the picture is in colour.
+# cv2's "grey" flags are the bare size bits; combined with RGB the picture is in colour.
 _REDUCED = {
     1: _RGB,
     2: _RGB | cv2.IMREAD_REDUCED_GRAYSCALE_2,
@@ -41,7 +41,7 @@ _REDUCED = {
 
 
 def decode(data: bytes, shrink: int = 1) -> np.ndarray | None:
-    """The (H, W, 3) uint8 RGB pixels as stored (not turned), or None where the file is not whole.
+    """The (H, W, 3) uint8 RGB pixels as stored (not turned), or None if the file is not complete.
 
     `shrink` 2, 4 or 8 decodes at that fraction of the size, faster. Raises cv2.error for some damaged files.
     """
@@ -53,7 +53,7 @@ def decode(data: bytes, shrink: int = 1) -> np.ndarray | None:
 def decode_bgrx(data: bytes, width: int, height: int) -> np.ndarray | None:
     """The (H, W, 4) uint8 pixels as stored (not turned), B, G, R and 255; `width` and `height` are the header's.
 
-    None where simplejpeg is missing or finds anything amiss: `decode` then says whether the file is whole.
+    None if simplejpeg is missing or finds anything wrong: `decode` then tells whether the file is complete.
     """
     try:
         import simplejpeg
@@ -71,24 +71,24 @@ def ends_properly(data: bytes) -> bool:
 
 
 def is_too_short(size: int, width: int, height: int) -> bool:
-    """Whether a file of `size` bytes can't hold a picture of this size: each block of 8 x 8 takes a bit at least.
+    """Whether a file of `size` bytes can't hold a picture of this size: each block of 8 x 8 takes at least a bit.
 
-    A file of 1 KB that claims 196 megapixels, and ends properly, was decoded to grey in 1.4 GB. Arithmetic coding,
-    which may take less, is in no file that anybody has.
+    A file of 1 KB that claims 196 megapixels, and ends properly, was decoded to grey in 1.4 GB. Arithmetic coding may
+    need less, but is not used in practice.
     """
     return size * 8 * 64 < width * height
 
 
 def has_too_many_passes(data: bytes | mmap) -> bool:
-    """Whether a progressive picture of `data` comes in more than PASSES: 400 KB can ask for 3,000 passes over 64
+    """Whether a progressive picture in `data` has more than PASSES passes: 400 KB can demand 3,000 passes over 64
     megapixels, minutes of work.
     """
     return sum(code == _START_OF_SCAN for code in _markers(data)) > PASSES
 
 
 def ends_near_its_end(stream: IO[bytes]) -> bool:
-    """Whether an end marker stands in the last 64 KB, which it never does within compressed data: a look at no more
-    than that, for files too large to be walked through.
+    """Whether there is an end marker in the last 64 KB (it never occurs in compressed data): a cheap check for files
+    too large to walk through.
     """
     size = stream.seek(0, io.SEEK_END)
     stream.seek(max(0, size - (1 << 16)))
@@ -96,7 +96,7 @@ def ends_near_its_end(stream: IO[bytes]) -> bool:
 
 
 def _markers(data: bytes | mmap) -> list[int]:
-    """The marker codes of the first image in order; an end marker counts only after a scan."""
+    """The marker codes of the first image, in order; an end marker only counts after a scan."""
     codes: list[int] = []
     at = 2
     while found := _MARKER.search(data, at):
@@ -113,14 +113,14 @@ def _markers(data: bytes | mmap) -> list[int]:
 
 
 def _without_end_marker(data: bytes, shrink: int) -> np.ndarray | None:
-    """A file that lost only its end marker (some cameras never write it) has the same pixels whatever follows.
+    """Decode a file that lacks only its end marker (some cameras never write it), whose pixels depend on nothing else.
 
-    So it is decoded with two different tails: where a block is missing, each tail makes up another one. Progressive
-    files are not tried: a whole scan may be missing between two tails that agree.
+    So it is decoded with two different tails: if a block is missing, each tail produces a different one. Progressive
+    files are not tried: a whole scan may be missing although both tails agree.
     """
     if not _SEQUENTIAL & set(_markers(data)):
         return None
-    body = data.rstrip(b"\0\xff")  # a download into a reserved file ends in zeros, which would pass for pixels
+    body = data.rstrip(b"\0\xff")  # a download into a preallocated file ends in zeros, which would pass for pixels
     tails = tuple(body + filler * 64 + END for filler in (b"\x00", b"\xaa"))
     if _differ(*tails):
         return None
@@ -131,9 +131,9 @@ def _without_end_marker(data: bytes, shrink: int) -> np.ndarray | None:
 
 
 def _differ(one: bytes, other: bytes) -> bool:
-    """Whether two tails are seen to make different pictures, without a word: cv2 leaves libjpeg's to the terminal.
+    """Whether two tails visibly give different pictures, tested quietly: cv2 prints libjpeg's warnings to the terminal.
 
-    False where simplejpeg is missing or can't tell; it reads some damage that cv2 refuses, so it never vouches.
+    False if simplejpeg is missing or can't tell; it accepts some damage that cv2 refuses, so it can't prove anything.
     """
     try:
         import simplejpeg

@@ -1,17 +1,17 @@
-"""Labels that are likely wrong: where a detector disagrees with them and is sure of itself, the surest first.
+"""Finds labels that are probably wrong: where a confident detector disagrees, the surest first.
 
 Four disagreements are looked for, each with a doubt from 0 to 1:
 
-- *missing*: a confident detection on no box. Doubt: its score, less the share that another box covers.
+- *missing*: a confident detection where there is no box. Doubt: its score, minus the share covered by another box.
 - *spurious*: a box that no detection covers, even at a low score.
-- of both: less where there are many of the label, because then each says less: either the labels leave out such things
-  as a rule, or the detector does. If a share u is so, e / (e + u), with e = LACKING or USUAL. (LACKING was chosen by
-  blood cells, of which a fourth has no box: they would fill the list, before any wrong or shifted one.)
-- *label*: a box that is confidently found as another label. Doubt: that score, times one less the score of the own.
-- *place*: a box whose detection lies off. Doubt: its score, times how far the overlap is below the usual.
+- both are reduced if they are frequent for the label, because each then means less: either the labels generally leave
+  out such objects, or the detector does. If a share u is affected: e / (e + u), with e = LACKING or USUAL. (LACKING was
+  chosen on blood cells, a fourth of which have no box: they would fill the list before any wrong or shifted box.)
+- *label*: a box confidently detected as another label. Doubt: that score, times one minus the score of its own label.
+- *place*: a box whose detection is displaced. Doubt: its score, times how far the overlap is below the usual one.
 
-A detector that has learnt the very labels it is asked about agrees with most of their errors: better take one that
-was trained without them, or early. (Compare ObjectLab: Tkachenko et al. 2023, arXiv 2309.00832, on the same three.)
+A detector trained on the labels in question agrees with most of their errors: better use one trained without them, or
+an early checkpoint. (Compare ObjectLab: Tkachenko et al. 2023, arXiv 2309.00832, on the same three kinds.)
 
 M = labelled boxes, K = detections.
 """
@@ -32,18 +32,18 @@ Reason = Literal["missing", "spurious", "label", "place"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 Doubles = NDArray[np.float64]
 TOUCH = 0.1  # IoU from which a detection may mean a box: TIDE's t_b
-SAME = 0.5  # IoU from which it does
-SUPPORT = 0.3  # IoU from which a detection, however low, says that something is there
-CLOSE = 0.75  # IoU that detections usually reach; those below are off
-FAINT = 0.1  # score of a detection that supports no box
-USUAL = 0.02  # share of labels that are wrong in a set made by people
-LACKING = 0.3  # share of sure detections without a box at which each of them is half as telling
+SAME = 0.5  # IoU from which it does mean it
+SUPPORT = 0.3  # IoU from which a detection, even with a low score, says that something is there
+CLOSE = 0.75  # IoU that detections usually reach; those below are displaced
+FAINT = 0.1  # score below which a detection supports no box
+USUAL = 0.02  # share of wrong labels in a set made by people
+LACKING = 0.3  # share of sure detections without a box at which each of them counts half
 SURE = 0.3  # lowest score of a detection that is held against a label
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Suspects:
-    """What to look at, the likeliest error first. Rows of Truth and Found, -1 for none: opens the image."""
+    """What to review, the most likely error first. Rows of Truth and Found, -1 for none."""
 
     reasons: Rows  # (n,) index into REASONS
     doubts: Doubles  # (n,) 0 to 1, descending
@@ -56,10 +56,10 @@ class Suspects:
 
 
 def suspects(truth: Truth, found: Found, present: Bools | None = None) -> Suspects:
-    """Every disagreement between boxes that count and detections after NMS, each box and each detection once.
+    """Every disagreement between boxes that count and detections after NMS; each box and each detection once.
 
-    `present` (K,): those of `found` that NMS left, as Sliders.kept() says; else `found` must be after NMS. Keep low
-    scores in: they support boxes.
+    `present` (K,): those of `found` that NMS kept, as by Sliders.kept(); without it, `found` must be after NMS. Keep
+    low scores in: they support boxes.
     """
     rows = np.arange(len(found)) if present is None else np.flatnonzero(present)
     boxes = np.flatnonzero(~truth.ignore)
@@ -89,7 +89,7 @@ def _missing(truth: Truth, found: Found, rows: Rows, near: compared.Pairs) -> _P
     hidden = _inside_ignored(truth, found, rows)
     confident = found.scores[rows] >= SURE
     sure = rows[confident & (covered[rows] < SAME) & ~hidden]
-    # one that lies nearer to a box of its label than TOUCH is a matter of place
+    # one that touches a box of its label (IoU of at least TOUCH) is a matter of place
     own = np.zeros(len(found), bool)
     own[near.detection[found.labels[near.detection] == truth.labels[near.truth]]] = True
     sure = sure[~own[sure]]
@@ -99,13 +99,13 @@ def _missing(truth: Truth, found: Found, rows: Rows, near: compared.Pairs) -> _P
 
 
 def _shares(some: Rows, of: Rows) -> Doubles:
-    """By label, how many of the labels `of` are among `some` of them."""
+    """By label, which share of the labels `of` is also in `some`, a part of them."""
     length = int(of.max(initial=-1)) + 1
     return np.asarray(np.bincount(some, minlength=length) / np.maximum(np.bincount(of, minlength=length), 1))
 
 
 def _inside_ignored(truth: Truth, found: Found, rows: Rows) -> Bools:
-    """(len(rows),) detections on a crowd region or another box that counts for nobody."""
+    """(len(rows),) which detections lie on a crowd region or another ignored box."""
     ignored = np.flatnonzero(truth.ignore)
     hidden = np.zeros(len(found), bool)
     hidden[compared.pairs_across(truth, found, ignored, rows, SUPPORT).detection] = True
@@ -123,12 +123,12 @@ def _spurious(truth: Truth, found: Found, boxes: Rows, near: compared.Pairs) -> 
 
 
 def _other_label(truth: Truth, found: Found, near: compared.Pairs) -> _Part:
-    """Of each box the surest detection of another label on it."""
+    """For each box, the surest detection of another label on it."""
     same = found.labels[near.detection] == truth.labels[near.truth]
     on = near.iou >= SAME
     own = np.zeros(len(truth.labels))
     np.maximum.at(own, near.truth[on & same], found.scores[near.detection[on & same]])
-    # a detection of another label may mean another box, of that label, at the same place
+    # a detection of another label may mean another box, with that label, at the same place
     explained = np.zeros(len(found), bool)
     explained[near.detection[on & same]] = True
     use = np.flatnonzero(on & ~same & (found.scores[near.detection] >= SURE) & ~explained[near.detection])
@@ -137,7 +137,7 @@ def _other_label(truth: Truth, found: Found, near: compared.Pairs) -> _Part:
 
 
 def _place(truth: Truth, found: Found, near: compared.Pairs) -> _Part:
-    """Of each box the detection of its label that overlaps it most, if this lies off and means no other box."""
+    """For each box, the detection of its label that overlaps it most, if that is displaced and means no other box."""
     same = np.flatnonzero(found.labels[near.detection] == truth.labels[near.truth])
     box, detection, iou = near.truth[same], near.detection[same], near.iou[same]
     best, most = np.zeros(len(truth.labels)), np.zeros(len(found))

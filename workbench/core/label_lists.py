@@ -1,4 +1,4 @@
-"""A list of label names as labellers keep it: a text with one name a line, pasted or in a file such as classes.txt."""
+"""Reads a list of label names: text with one name per line, pasted or in a file such as classes.txt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbench.core.project import Label
 from workbench.errors import Refused
 
 LIMIT = 1 << 20
-"""Bytes of a file; the 9,418 names of YOLO9000 take 120,000."""
+"""Largest size in bytes; the 9,418 names of YOLO9000 take 120,000."""
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def names_of(file: Path) -> tuple[str, ...]:
 
 
 def to_add(names: Sequence[str], labels: Sequence[Label]) -> AddLabels | None:
-    """The edit that adds those names that are not among `labels`; None if all are."""
+    """The edit that adds the names that `labels` lacks; None if it has all."""
     known = {label.name for label in labels}
     fresh = tuple(Label(0, name) for name in names if name not in known)
     return AddLabels(fresh) if fresh else None

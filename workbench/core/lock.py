@@ -1,7 +1,7 @@
-"""One editor per project: a lock that names who holds it and that a dead owner cannot keep.
+"""One editor per project: a lock that names its holder and that a dead process cannot keep.
 
-The lock is the operating system's own on `project.lock`, so it is gone the moment its owner is, however it died; the
-text inside (host, process, since when) is only for the sentence that a second opener reads.
+It is the operating system's own lock on `project.lock`, so it is released the moment its owner ends, however it died;
+the text inside (host, process, since when) is only for the sentence shown to a second user.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import IO
 FILE = "project.lock"
 _TEXT_FROM = 1  # byte 0 is what Windows locks: a locked byte can't be read there
 _LOOKS, _BETWEEN = 5, 0.01
-"""How often, and after how many seconds, one tries: its owner may not say yet who it is, or somebody only looks."""
+"""Attempts, and seconds between them: the owner may not have written its name yet, or another only checks the lock."""
 _LOOKING = threading.Lock()
 
 
@@ -59,7 +59,7 @@ class Lock:
         if self.problem:
             return (
                 f"{what[:1].upper()}{what[1:]} needs a lock, and the disk of its folder has none ({self.problem})."
-                " Take a folder on another disk, or have this one mounted with locks."
+                " Use a folder on another disk, or have this one mounted with locks."
             )
         return f"{what[:1].upper()}{what[1:]} is in use by {self.holder}. Stop it there first."
 
@@ -78,7 +78,7 @@ class Lock:
                 time.sleep(_BETWEEN)
 
     def release(self) -> None:
-        """Let the lock go; safe to call twice."""
+        """Release the lock; safe to call twice."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.truncate(0)

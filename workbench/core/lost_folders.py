@@ -1,6 +1,6 @@
-"""Photographs that are not where they were: the folder was moved, the disk has another name, the project was copied.
+"""Photographs that are no longer where they were: the folder was moved, the disk renamed, or the project copied.
 
-A folder that is found again is only taken if images of the project lie in it under their names.
+A new folder is only accepted if images of the project lie in it under their names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from workbench.errors import WorkbenchError
 
 ASKED = 200  # images whose files are looked for in a new place
 ADVICE = "If it was moved, say where it is now: in the line above every page, or with workbench find-images."
-"""Behind a sentence about the folder of images, for who has the window and for who is on a server."""
+"""Follows a sentence about the folder of images, for users of the window and of a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class LostFolder:
 
 
 def lost(document: Document, gone: Collection[int] | None = None) -> tuple[LostFolder, ...]:
-    """The folders of images that are not there, those with most images first. `gone`: their ids, where known."""
+    """The missing folders of images, those with most images first. `gone`: their ids, if known."""
     folders = document.roots()
     gone = missing(folders) if gone is None else gone
     if not gone:
@@ -41,7 +41,7 @@ def lost(document: Document, gone: Collection[int] | None = None) -> tuple[LostF
 
 
 def missing(folders: Mapping[int, Path]) -> frozenset[int]:
-    """The ids of those that are not there; a disk that is gone may take its time to say so."""
+    """The ids of those that are missing; a disconnected disk may take a while to respond."""
     return frozenset(root for root, folder in folders.items() if not _is_there(folder))
 
 
@@ -53,9 +53,9 @@ def _is_there(folder: Path) -> bool:
 
 
 def move(document: Document, lost: LostFolder, folder: Path) -> str:
-    """Say that the images of a lost folder are in `folder`, or in the folder of the old name inside it; a sentence.
+    """Set the place of a lost folder's images to `folder`, or the folder of the old name inside it; returns a sentence.
 
-    WorkbenchError, and nothing is changed, if none of the images that are looked for is there.
+    WorkbenchError, with nothing changed, if none of the images looked for is there.
     """
     images = document.images()
     rows = np.flatnonzero(images.roots == lost.root)

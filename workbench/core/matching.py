@@ -1,12 +1,12 @@
 """Which detection is which labelled box: the pairing behind every score, as COCO defines it.
 
 Within one image and label, detections choose in order of their scores; each takes the free box that it overlaps most.
-Boxes that don't count (crowd regions; by choice difficult ones; boxes outside an area range) are taken only when
-nothing that counts is left, and whoever takes one is *ignored*: neither right nor wrong. A crowd region can be taken
-many times, and its overlap is measured against the detection alone.
+Boxes that don't count (crowd regions; optionally difficult ones; boxes outside an area range) are taken only if nothing
+that counts is left, and a detection that takes one is *ignored*: neither right nor wrong. A crowd region can be taken
+many times, and its overlap is relative to the detection's area alone.
 
-A detection's choice depends on higher-scored ones only. So what the matching says about the detections above a
-confidence is its beginning, and moving the confidence matches nothing anew.
+A detection's choice depends only on those with higher scores. So the matching of the detections above a confidence is
+the beginning of the whole matching, and changing the confidence requires no new matching.
 
 M = labelled boxes, K = detections, P = pairs of both that overlap enough, T = IoU thresholds, C = labels, I = images.
 """
@@ -32,14 +32,14 @@ ANY_AREA = (0.0, 1e10)  # COCO's "all"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matching:
-    """Who took whom, at each IoU threshold, for the labelled boxes of one area range."""
+    """Which detection took which box, at each IoU threshold, for the labelled boxes of one area range."""
 
     truth: Truth
     found: Found
     thresholds: NDArray[np.float64]  # (T,)
     links: Links
     counted: Bools  # (M,) labelled boxes that count here
-    outside: Bools | None  # (K,) detections that don't count unless they take a box that does; None: there is none
+    outside: Bools | None  # (K,) detections that count only if they take a box that counts; None: there are none
     present: Bools | None = None  # (K,) detections that take part; None: all
     _memo: dict[object, Any] = field(default_factory=dict, init=False, repr=False)
 
@@ -65,7 +65,7 @@ class Matching:
         return self.remember(t, (taken, ignored))
 
     def remembered(self, what: object) -> Any:
-        """What was kept under this name with `remember`, None if nothing: sums that sliders ask for again."""
+        """What was stored under this key with `remember`, or None: sums that sliders need repeatedly."""
         return self._memo.get(what)
 
     def remember(self, what: object, value: Sum) -> Sum:

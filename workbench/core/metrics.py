@@ -1,7 +1,7 @@
-"""How good the detections are: average precision and recall exactly as COCO defines them, and the curves behind.
+"""Detection metrics: average precision and recall exactly as COCO defines them, and the curves behind them.
 
-Equal to pycocotools (tests compare to 1e-12 per label), with two differences of form: a number that does not exist,
-because no labelled box counts, is NaN instead of -1, and the area of a labelled box is that of the box.
+Equal to pycocotools (tests compare to 1e-12 per label), with two differences: a number that is undefined because no
+labelled box counts is NaN instead of -1, and the area of a labelled box is that of the box, not of a mask.
 
 T = 10 IoU thresholds, R = 101 recall points, C = labels, K = detections.
 """
@@ -86,7 +86,7 @@ def evaluate(truth: Snapshot, detections: Sequence[Boxes], *, difficult: Difficu
 
 
 def evaluate_arrays(truth: Truth, found: Found, names: tuple[str, ...]) -> Evaluation:
-    """The same for flat arrays, where `truth` may carry areas of its own (of masks, for example)."""
+    """The same for flat arrays, where `truth` may have other areas (of masks, for example)."""
     near = pairs(truth, found, float(THRESHOLDS[0]))
     by_area = {name: match(truth, found, THRESHOLDS.tolist(), area, near) for name, area in AREAS.items()}
     return evaluation_of(names, by_area)
@@ -141,6 +141,6 @@ def curves(matching: Matching) -> tuple[Curve, ...]:
 
 
 def _mean(values: NDArray[Any]) -> float:
-    """Mean of what exists, NaN if nothing does."""
+    """Mean without NaN; NaN if all are."""
     real = values[~np.isnan(values)]
     return float(real.mean()) if len(real) else float("nan")

@@ -1,9 +1,9 @@
-"""The project as text in its folder labels/, for people, git and the day when the project's file is damaged.
+"""The project as text in its folder labels/, for people, git, and in case the project's file is damaged.
 
 `project.json` has labels, roots and settings; `000.jsonl` the images with ids 1 to 1,000, `001.jsonl` the next thousand
-and so on: one line for each image with its boxes, what is usual left out. A moved box changes one line. The last line
-of a file counts images and boxes and has a SHA-256 of it all, so that a half written one is seen. From all of it the
-project's file can be made anew (core.mirror_reading), without the history of edits.
+and so on: one line per image with its boxes, without default values. A moved box changes one line. The last line of a
+file counts images and boxes and has a SHA-256 of everything, so that an incomplete file is noticed. The project's file
+can be rebuilt from all of it (core.mirror_reading), without the edit history.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _UNUSUAL = (
 _IMAGES = f"SELECT id, root, path, {', '.join(USUAL)} FROM image WHERE id BETWEEN ? AND ? ORDER BY id"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _UNSEEN = ("window.image", "window.page")
-"""Settings that change with every look at the project."""
+"""Settings that change whenever the project is viewed."""
 
 
 def block_of(image: int) -> int:
@@ -63,7 +63,7 @@ def write(folder: Path, blocks: Collection[int] | None = None) -> int:
 
 
 def _write(connection: sqlite3.Connection, folder: Path, blocks: Collection[int] | None) -> int:
-    """Block by block, so that an edit waits for one at most: it is not in the number that the head then has."""
+    """Write block by block, so that an edit waits for at most one; such an edit is not yet counted in the head."""
     edits = _edits(connection)
     last = connection.execute("SELECT max(id) FROM image").fetchone()[0] or 0
     there = range(block_of(last) + 1 if last else 0)
@@ -118,8 +118,8 @@ def _edits(connection: sqlite3.Connection) -> list[int]:
 
 
 def _block(connection: sqlite3.Connection, block: int) -> str:
-    """Seven boxes on each of 100,000 images are as many pieces of JSON: they are put together by hand."""
-    connection.execute("BEGIN")  # its statements see the same project, while it is edited
+    """The text of a block. JSON is assembled by hand: 100,000 images with seven boxes each are many pieces."""
+    connection.execute("BEGIN")  # all statements see the same state, even while the project is edited
     try:
         return _block_text(connection, block)
     finally:
@@ -153,13 +153,13 @@ def _block_text(connection: sqlite3.Connection, block: int) -> str:
 
 
 def _json(value: str | float) -> str:
-    """As json.dumps has it, in a tenth of the time."""
+    """As json.dumps, in a tenth of the time."""
     return encode_basestring(value) if isinstance(value, str) else repr(value)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seal:
-    """The last line of a file: what the others must be."""
+    """The last line of a file: what the other lines must add up to."""
 
     images: int
     boxes: int
@@ -187,7 +187,7 @@ class _Seal:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The text that a project has: when it was written last, and how much is in it."""
+    """The text of a project: when it was last written, and how much it holds."""
 
     written: datetime
     images: int
@@ -216,12 +216,12 @@ def blocks(folder: Path) -> Iterator[tuple[str, list[bytes], _Seal]]:
         *lines, last = _bytes(file, shown).splitlines(keepends=True) or [b""]
         seal = _Seal.read(last)
         if seal is None or last != _Seal.of(b"".join(lines), len(lines), seal.boxes).line.encode():
-            reason = "its last line does not fit the others: it was cut off, or changed by another program"
+            reason = "its last line does not match the others: it was cut off, or changed by another program"
             raise Refused(shown, reason, len(lines) + 1)
         found += len(lines)
         yield shown, lines, seal
     if found != expected:
-        raise Refused(FOLDER, f"there are {found:,} images in its files, and there should be {expected:,}")
+        raise Refused(FOLDER, f"there are {found:,} images in its files, but there should be {expected:,}")
 
 
 def read_head(folder: Path) -> dict[str, Any]:
@@ -231,7 +231,7 @@ def read_head(folder: Path) -> dict[str, Any]:
     if not isinstance(told, dict) or not {"workbench", "images", "labels", "roots", "settings"} <= set(told):
         raise Refused(shown, "this is not the head of a project as Workbench writes it")
     if told["workbench"] != _FORMAT:
-        raise Refused(shown, f"it is of format {told['workbench']}, and this program knows {_FORMAT}; update Workbench")
+        raise Refused(shown, f"it has format {told['workbench']}, but this program knows {_FORMAT}; update Workbench")
     return told
 
 

@@ -1,4 +1,4 @@
-"""The project's file made anew of its text (core.mirror): what is unusual is looked at, and SQLite checks the rest."""
+"""Rebuilds the project's file from its text (core.mirror): unusual values are checked here, SQLite checks the rest."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _BOX = f"box (id, image, label, x0, y0, x1, y1, {', '.join(FLAGS)}, note, extra)
 _USUAL_BOX = _BOX, "(?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '', '')"
 _ANY_BOX = _BOX, f"({', '.join('?' * 13)})"
 _TOGETHER = 50
-"""Rows that one statement inserts: in less than half the time that they take one by one."""
+"""Rows inserted by one statement, which takes less than half the time of one by one."""
 _ENDLESS = "SELECT id, image FROM box WHERE NOT max(abs(x0), abs(y0), abs(x1), abs(y1)) < 9e999"
 _STATES, _SPLITS = frozenset(map(str, State)), frozenset(map(str, Split))
 _ABOUT = itemgetter(*USUAL)
 _CACHE = 64_000
-"""KiB of the file that are held in memory: else pages are written again and again."""
+"""KiB of the file held in memory; otherwise pages are written again and again."""
 
 
 def rebuild(folder: Path, file: Path) -> None:
-    """Make the project file `file` of the text in `folder`. Refused, with file and line, if that is not whole."""
+    """Make the project file `file` from the text in `folder`. Refused, with file and line, if that is incomplete."""
     head = mirror.read_head(folder)
     with Store.create(file) as store:
-        store.connection.execute("PRAGMA foreign_keys = OFF")  # all are looked at in the end
+        store.connection.execute("PRAGMA foreign_keys = OFF")  # all are checked at the end
         store.connection.execute(f"PRAGMA cache_size = -{_CACHE}")
         with store.transaction() as connection:
             try:
@@ -60,7 +60,7 @@ def _article(noun: str) -> str:
 
 
 def _misfit(what: object, cause: object = "") -> Refused:
-    return Refused(FOLDER, f"its parts don't fit each other: {what}", cause=cause)
+    return Refused(FOLDER, f"its parts don't match: {what}", cause=cause)
 
 
 def _insert_head(connection: sqlite3.Connection, head: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ def _insert_head(connection: sqlite3.Connection, head: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _without_box_indexes(connection: sqlite3.Connection) -> Iterator[None]:
-    """They are made of all rows at the end, which takes less than keeping them sorted."""
+    """Drop the indexes and create them at the end, which is faster than keeping them sorted."""
     found = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'box' AND sql NOT NULL"
     ).fetchall()
@@ -100,8 +100,8 @@ def _insert_block(connection: sqlite3.Connection, shown: str, lines: list[bytes]
 def _insert(connection: sqlite3.Connection, into: tuple[str, str], rows: list[tuple[Any, ...]]) -> None:
     """`into`: a table with its columns, and the values of a row."""
     table, values = into
-    if any(len(row) != values.count("?") for row in rows):  # what one has too many must not go to the next
-        raise TypeError(f"something of the table {table} has too many values, or too few")
+    if any(len(row) != values.count("?") for row in rows):  # one row's surplus must not spill into the next
+        raise TypeError(f"a row of the table {table} has too many values, or too few")
     whole = len(rows) - len(rows) % _TOGETHER
     together = (tuple(itertools.chain.from_iterable(rows[at : at + _TOGETHER])) for at in range(0, whole, _TOGETHER))
     connection.executemany(f"INSERT INTO {table} VALUES {', '.join([values] * _TOGETHER)}", together)
@@ -109,7 +109,7 @@ def _insert(connection: sqlite3.Connection, into: tuple[str, str], rows: list[tu
 
 
 def _told(lines: list[bytes], shown: str) -> list[Any]:
-    """What JSON has in each line: all at once, because one after another takes half as long again."""
+    """The JSON values of all lines, parsed at once: one by one takes half as long again."""
     with contextlib.suppress(ValueError, RecursionError):
         told = _decode((b"[" + b",".join(lines) + b"]").decode())
         if isinstance(told, list) and len(told) == len(lines):
@@ -125,7 +125,7 @@ _decode = json.JSONDecoder(parse_constant=_no_number).decode
 
 
 def _at(make: Callable[[Any], T], told: Any, shown: str, number: int) -> T:
-    """What `make` makes of line `number`, or Refused."""
+    """The result of `make` for line `number`, or Refused."""
     try:
         return make(told)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -133,7 +133,7 @@ def _at(make: Callable[[Any], T], told: Any, shown: str, number: int) -> T:
 
 
 def _image_row(told: Any) -> tuple[Any, ...]:
-    """The values of IMAGE_COLUMNS but for the last. Of which types they are, SQLite looks at."""
+    """The values of IMAGE_COLUMNS except the last. SQLite checks their types."""
     about = {**USUAL, **told}
     if about["state"] not in _STATES or about["split"] not in _SPLITS:
         raise ValueError(f"there is no state {about['state']} or split {about['split']}")
@@ -141,7 +141,7 @@ def _image_row(told: Any) -> tuple[Any, ...]:
 
 
 def _box_rows(told: Any) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """Of one image: id, image, label and sides of boxes that have nothing else, and all values of the others."""
+    """The boxes of one image: id, image, label and edges of boxes with nothing else, and all values of the others."""
     image, boxes = told["id"], told["boxes"]
     usual = [(one["id"], image, one["label"], *one["xyxy"]) for one in boxes if len(one) == 3]
     return usual, [_box_row(image, one) for one in boxes if len(one) != 3] if len(usual) < len(boxes) else []

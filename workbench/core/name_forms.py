@@ -1,11 +1,11 @@
-"""Shorter forms of a file's name that still tell it from others: checksums go, as nobody reads them."""
+"""Shorter forms of a file's name that still identify it: checksums, which nobody reads, are dropped."""
 
 from __future__ import annotations
 
 import re
 
 _BY_LOT = re.compile(r"(?=[0-9-]*[a-f][0-9-]*[a-f])[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){2,}[0-9a-f]*", re.IGNORECASE)
-"""A checksum or UUID, as in frame-15_jpg.rf.0d6ae2d84de5f4040d7f7bf05d7f7bf0.jpg; a date or a counter is all digits."""
+"""A checksum or UUID, as in frame-15_jpg.rf.0d6ae2d84de5f4040d7f7bf05d7f7bf0.jpg; dates and counters are all digits."""
 _MADE_BY = re.compile(r"[_.](?:jpe?g|png|bmp|webp|tiff?)\.rf\.\Z", re.IGNORECASE)
 """What Roboflow puts before it."""
 SEPARATORS = "_-. "

@@ -1,6 +1,6 @@
-"""A new project of a folder of photographs, step by step: its first images can be worked on after a tenth of a second.
+"""Makes a project from a folder of photographs, step by step: work can begin after a tenth of a second.
 
-The names are taken first, a few and then all; the headers follow. 100,000 names take a second, their headers a minute.
+The names are added first, a few and then all; the headers follow. 100,000 names take a second, their headers a minute.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from workbench.core.tables import Writing
 from workbench.errors import WorkbenchError
 
 FIRST = 300
-"""Names with which a project is opened: some screens full."""
+"""Names with which a project is first opened: a few screens full."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Opened:
-    """The project with its first images; it belongs to whoever gets this event. `filling`: more events follow."""
+    """The project with its first images; it belongs to the receiver of this event. `filling`: more events follow."""
 
     document: Document
     filling: bool = False
@@ -37,9 +37,9 @@ class Opened:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Listed:
-    """All images, to be given to Document.adopt; `comings` is what the document's was when they were read.
+    """All images, for Document.adopt; `comings` is the document's number when they were read.
 
-    `writing`: they are on disk when it has ended well; edits wait until then.
+    `writing`: they are on disk once it has ended well; edits wait until then.
     """
 
     images: ImageTable
@@ -53,9 +53,9 @@ Event = Opened | Listed | LeftOut | Measured
 def new_project(
     folder: Path, photographs: Path, name: str = "", stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Event]:
-    """Make a project in `folder` of the images below `photographs`.
+    """Make a project in `folder` from the images below `photographs`.
 
-    Stopped or closed early it leaves a project with the images that were come to; `measure` goes on. WorkbenchError if
+    If stopped or closed early it leaves a project with the images read so far; `measure` continues. WorkbenchError if
     there are no images, or if the project can't be made.
     """
     left_out = files.PassedOver()
@@ -80,17 +80,17 @@ def new_project(
 
 
 def measure(document: Document, dates: bool = False, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-    """Go on where reading the project's folder was broken off: the names, the headers, and keep them in its file.
+    """Continue an interrupted reading of the project's folder: names and headers, which are kept in its file.
 
-    `dates`: the headers of images without a date, too. The document is another thread's: only where its file is and
-    the number of its comings is asked.
+    `dates`: also the headers of images without a date. The document belongs to another thread: only its file's path and
+    its `comings` are read.
     """
     with contextlib.closing(Reader(document.store.file, stopped=stopped)) as reader:
         yield from _events(document, reader, dates)
 
 
 def _events(document: Document, reader: Reader, dates: bool = False, known: Sequence[str] = ()) -> Iterator[Event]:
-    """If names that are shown are not written after all, the document forgets them (Document.forget_unwritten)."""
+    """If names already shown are not written after all, the document drops them (Document.forget_unwritten)."""
     comings, writing = document.comings, Writing()
     ahead = False  # the window shows what is not on disk yet
     try:

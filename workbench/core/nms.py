@@ -1,9 +1,9 @@
-"""Which of several overlapping boxes stay: non-maximum suppression, split so that a slider can repeat its cheap half.
+"""Non-maximum suppression, split so that a slider only needs to repeat its cheap half.
 
-The costly half, `overlaps`, lists the pairs of boxes that overlap at all. The cheap half, `walk`, decides at one
-threshold who stays. Both take boxes sorted by score, highest first; a box is only ever removed by a higher one, so
-what `walk` keeps of the first k boxes is the same whether or not the rest is there. core.survival decides all steps
-of a slider in one go instead, for many boxes.
+The costly half, `overlaps`, lists the pairs of boxes that overlap. The cheap half, `walk`, decides for one threshold
+which boxes stay. Both take boxes sorted by score, highest first; a box is only ever removed by a higher one, so what
+`walk` keeps of the first k boxes does not depend on the rest. For many boxes, core.survival instead decides all steps
+of a slider at once.
 
 Arithmetic and comparison (float32 against a float64 threshold, strictly greater) are torchvision's, so that the kept
 boxes are the same. N = boxes, P = pairs.
@@ -23,7 +23,7 @@ from workbench.core import boxes as geometry
 Kind = Literal["per label", "across labels", "diou", "darknet diou", "soft"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TITLES: dict[str, str] = {**{kind: kind for kind in KINDS}, "diou": "DIoU", "darknet diou": "Darknet DIoU"}
-"""As people read them; files and the command line have the kinds themselves."""
+"""The kinds as shown to users; files and the command line use the keys."""
 DIOU_POWERS: dict[Kind, float] = {"diou": 1.0, "darknet diou": 0.6}  # of the centre penalty: the paper's; box_diou's
 Rows = NDArray[np.int64]
 _PAIRS_AT_ONCE = 2_000_000  # 40 bytes each: bounds the working memory to about 100 MB
@@ -33,7 +33,7 @@ _PAIRS_AT_ONCE = 2_000_000  # 40 bytes each: bounds the working memory to about 
 class Overlaps:
     """Pairs of boxes with an overlap above `floor`. higher[p] < lower[p] are rows; value[p] is their IoU or DIoU.
 
-    Sorted by descending value: those above a threshold are the beginning.
+    Sorted by descending value: those above a threshold come first.
     """
 
     higher: Rows  # (P,)
@@ -44,7 +44,7 @@ class Overlaps:
     def above(self, threshold: float) -> int:
         """How many have a value of more than `threshold`, compared in double precision as torchvision does."""
         level = np.float32(threshold)
-        if float(level) > threshold:  # float32 above it are those above the float32 at or below it
+        if float(level) > threshold:  # so that `level` is the largest float32 not above the threshold
             level = np.nextafter(level, np.float32(-np.inf))
         return len(self.value) - int(np.searchsorted(self.value[::-1], level, side="right"))
 
@@ -69,14 +69,14 @@ def overlaps(boxes: NDArray[Any], labels: NDArray[Any], kind: Kind = "per label"
 
 
 def _touching(boxes: NDArray[np.float32], group: NDArray[np.int64]) -> Iterator[tuple[Rows, Rows]]:
-    """Pairs of rows of the same group whose spans in x meet: a sweep from left to right, group after group."""
+    """Pairs of rows of the same group whose x ranges touch: a sweep from left to right, group after group."""
     if len(boxes) < 2:
         return
     x0, x1 = boxes[:, 0].astype(np.float64), boxes[:, 2].astype(np.float64)
     shift = np.unique(group, return_inverse=True)[1] * (max(x1.max(), x0.max()) - x0.min() + 1.0)
     order = np.argsort(x0 + shift, kind="stable")
     start = (x0 + shift)[order]
-    # the slack covers the rounding of the shifted sums; touching spans too many are measured exactly later
+    # the slack covers the rounding of the shifted sums; surplus pairs are measured exactly later
     stop = np.searchsorted(start, (x1 + shift)[order] + 1e-3, side="right")
     count = np.maximum(stop - np.arange(1, len(order) + 1), 0)  # (N,) later boxes that begin inside this one
     ends = np.cumsum(count)
@@ -107,7 +107,7 @@ def _measured(
 def walk(pairs: Overlaps, count: int, iou: float) -> NDArray[np.bool_]:
     """(N,) True for the boxes that stay when each kept box removes the lower ones that overlap it by more than `iou`.
 
-    In rounds instead of box by box: a box that no undecided higher box overlaps stays and removes its lower ones.
+    In rounds instead of box by box: a box that no undecided higher box overlaps stays and removes the lower ones.
     """
     strong = pairs.above(iou)
     higher, lower = pairs.higher[:strong], pairs.lower[:strong]
@@ -122,12 +122,12 @@ def walk(pairs: Overlaps, count: int, iou: float) -> NDArray[np.bool_]:
 
 
 def soften(pairs: Overlaps, scores: NDArray[Any], iou: float) -> NDArray[np.float32]:
-    """(N,) lower scores in place of removed boxes: linear Soft-NMS (Bodla et al. 2017, arXiv 1704.04503, equation 5).
+    """(N,) lowered scores instead of removed boxes: linear Soft-NMS (Bodla et al. 2017, arXiv 1704.04503, equation 5).
 
-    Box after box, highest first, each box not yet passed that overlaps it by more than `iou` loses that share of its
-    score. scores (N,) descend within what `overlaps` compares, as they do for it.
+    Boxes are processed from the highest score down; each unprocessed box that overlaps the present one by more than
+    `iou` loses that share of its score. scores (N,) descend within the groups that `overlaps` compares.
 
-    Boxes that don't hang together by such overlaps don't wait for each other: in each turn one passes of every cluster.
+    Clusters of boxes not connected by such overlaps are independent: each turn processes one box of every cluster.
     """
     left = np.asarray(scores, np.float32).copy()
     strong = pairs.above(iou)
@@ -147,20 +147,20 @@ def soften(pairs: Overlaps, scores: NDArray[Any], iou: float) -> NDArray[np.floa
         best = np.repeat(np.maximum.reduceat(left[members], begin), sizes)
         highest = np.flatnonzero(left[members] == best)
         highest = highest[np.concatenate([[True], cluster[highest][1:] != cluster[highest][:-1]])]
-        now = members[highest]  # of ties the first
+        now = members[highest]  # the first one on ties
         passed[now] = True
         count = first[now + 1] - first[now]
         near = np.repeat(first[now] - np.cumsum(count) + count, count) + np.arange(count.sum())
         near = near[~passed[others[near]]]
         left[others[near]] *= keep[near]
-        stay = np.repeat(sizes > 2, sizes)  # the last of a cluster lowers nothing any more
+        stay = np.repeat(sizes > 2, sizes)  # the last box of a cluster lowers no others
         stay[highest] = False
         members, cluster = members[stay], cluster[stay]
     return left
 
 
 def _clusters(higher: Rows, lower: Rows, count: int) -> Rows:
-    """(N,) the lowest row that hangs together with each."""
+    """(N,) the lowest row in each row's cluster."""
     cluster = np.arange(count)
     while True:
         lowest = np.minimum(cluster[higher], cluster[lower])

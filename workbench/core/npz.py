@@ -1,4 +1,4 @@
-"""Reads NumPy archives (.npz) of our own, which may be damaged: caches, and what a run was started with."""
+"""Reads our own NumPy archives (.npz), which may be damaged: caches, and the data a run was started with."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 
 def read(file: Path, *names: str) -> list[NDArray[Any]]:
-    """The arrays of these names. OSError if the file can't be read, ValueError if it is damaged or lacks one."""
+    """The arrays with these names. OSError if the file can't be read, ValueError if it is damaged or lacks one."""
     with open(file, "rb") as stream:  # opened here: NumPy leaves a damaged file open
         try:
             with np.load(stream, allow_pickle=False) as arrays:
                 return [arrays[name] for name in names]
-        except Exception as error:  # zipfile, zlib and NumPy's reading of headers answer damage with a dozen kinds
+        except Exception as error:  # zipfile, zlib and NumPy's header parser raise a dozen kinds of errors on damage
             raise ValueError(f"{file} is damaged: {error!r}") from error

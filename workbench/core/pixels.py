@@ -1,6 +1,6 @@
-"""Turns what a decoder gives (16 bits, floats, transparency, a camera held sideways) into upright 8-bit RGB.
+"""Converts what a decoder gives (16 bits, floats, transparency, a camera held sideways) to upright 8-bit RGB.
 
-And the memory in which pictures lie that are kept for the screen.
+It also provides the memory for pictures that are kept for the screen.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ __all__ = ["FULL_16_BIT", "Window", "in_room", "over_white", "own_window", "room
 
 FULL_16_BIT = Window(0, 65535)
 _MAPPED = range(128 << 10, 32 << 20)
-"""Bytes of a picture that is asked of the system. Below, that takes longer; above, the C library does so by itself."""
+"""Picture sizes in bytes allocated directly from the system: below it is slower, above the C library does so anyway."""
 _LARGE_PAGES = 4 << 20
-"""Bytes from which large pages are asked for, as numpy does."""
+"""Bytes from which large pages are requested, as in numpy."""
 
 
 def room(height: int, width: int) -> np.ndarray:
@@ -33,10 +33,10 @@ def room(height: int, width: int) -> np.ndarray:
     """
     size = 4 * height * width
     if sys.platform == "linux" and size in _MAPPED:
-        with contextlib.suppress(OSError):  # too little memory: numpy says so
+        with contextlib.suppress(OSError):  # too little memory: numpy will report it
             memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             if size >= _LARGE_PAGES:
-                with contextlib.suppress(OSError):  # a system without them
+                with contextlib.suppress(OSError):  # a system without large pages
                     memory.madvise(mmap.MADV_HUGEPAGE)
             return np.frombuffer(memory, np.uint8).reshape(height, width, 4)
     return np.empty((height, width, 4), np.uint8)
@@ -52,7 +52,7 @@ def in_room(picture: np.ndarray) -> np.ndarray:
 
 
 def to_8_bit(samples: np.ndarray, window: Window | None) -> np.ndarray:
-    """Samples of any shape spread over 0..255, rounded; below and above the window become 0 and 255.
+    """Samples of any shape scaled to 0..255, rounded; values below and above the window become 0 and 255.
 
     Without a window: 16 bits by their full range; floats and 32-bit integers by `own_window`. NaN becomes 0.
     """
@@ -86,16 +86,16 @@ def _spread(samples: np.ndarray, window: Window) -> np.ndarray:
 
 
 def to_rgb(samples: np.ndarray) -> np.ndarray:
-    """(H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, RGB order, to (H, W, 3); alpha is laid over white."""
+    """(H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, RGB order, to (H, W, 3); alpha is blended over white."""
     if samples.ndim == 2 or samples.shape[2] == 1:
         return cv2.cvtColor(samples, cv2.COLOR_GRAY2RGB)
     return samples if samples.shape[2] == 3 else over_white(samples)
 
 
 def over_white(rgba: np.ndarray) -> np.ndarray:
-    """(H, W, 4) uint8 to (H, W, 3) as a viewer on white paper shows it.
+    """(H, W, 4) uint8 to (H, W, 3), blended over white.
 
-    Dropping alpha was refused: what lies under transparent pixels is arbitrary and nobody has seen it while labelling.
+    Dropping alpha was rejected: the colours of transparent pixels are arbitrary, and nobody saw them while labelling.
     """
     alpha = rgba[..., 3:].astype(np.uint16)
     mixed = rgba[..., :3] * alpha + 255 * (255 - alpha) + 127
@@ -103,7 +103,7 @@ def over_white(rgba: np.ndarray) -> np.ndarray:
 
 
 def upright(image: np.ndarray, orientation: int) -> np.ndarray:
-    """`image` turned as the EXIF orientation 1..8 says (the name is where the stored top left belongs)."""
+    """`image` turned by the EXIF orientation 1..8 (the name says where the stored top left corner belongs)."""
     match orientation:
         case 2:
             return cv2.flip(image, 1)

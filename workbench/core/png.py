@@ -1,7 +1,7 @@
-"""Tells a sound PNG from a damaged one by the lengths and check sums that the format itself carries.
+"""Tells a sound PNG from a damaged one by the lengths and checksums in the format itself.
 
-Pillow skips the check sums of picture data, so a wrong byte in a part that was stored and not compressed would pass;
-cv2 reserves whatever length a chunk claims, 3 GB for a file of 5 KB.
+Pillow skips the checksums of picture data, so a wrong byte in a part that is stored uncompressed would go unnoticed;
+cv2 allocates whatever length a chunk claims, 3 GB for a file of 5 KB.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import zlib
 from typing import IO
 
 START = b"\x89PNG\r\n\x1a\n"
-_AROUND = 12  # length, kind and check sum of a chunk, 4 bytes each
+_AROUND = 12  # length, type and checksum of a chunk, 4 bytes each
 _MOST, _LEAST = 50_000, 512
-"""So many chunks may be as small as they like, the others have so many bytes on average; all that write have 8 KB."""
+"""This many chunks may have any size, the rest must have this many bytes on average; all encoders write 8 KB."""
 
 
 def is_sound(data: bytes) -> bool:
@@ -36,14 +36,14 @@ def is_sound(data: bytes) -> bool:
 
 
 def bits(head: bytes) -> int:
-    """Bits per channel (1, 2, 4, 8 or 16) from the first 25 bytes; Pillow tells 8 for colours of 16."""
+    """Bits per channel (1, 2, 4, 8 or 16) from the first 25 bytes; Pillow reports 8 for colours of 16."""
     return head[24]
 
 
 def says_more_after_pixels(stream: IO[bytes]) -> bool:
-    """Whether chunks that may hold EXIF stand behind the pixels, where only decoding would find them.
+    """Whether chunks that may hold EXIF come after the pixels, where Pillow would only find them by decoding.
 
-    Walks over the heads of the chunks; the position of `stream` is left as it was.
+    Walks over the chunk headers; the position of `stream` is kept.
     """
     before = stream.tell()
     try:

@@ -1,7 +1,7 @@
 """Average precision from a matching: interpolated precision at 101 recalls exactly as pycocotools sums it.
 
-Precision falls with each wrong detection, so right ones are where it is highest, and only they are looked at: their
-places in the order of scores are found once, and a confidence cuts each label's list short.
+Precision falls with each wrong detection, so its maxima are at right ones, and only these are examined: their places
+in the order of scores are computed once, and a confidence cuts each label's list short.
 
 T = IoU thresholds, R = 101 recall points, C = labels, K = detections, H = right detections over all thresholds.
 """
@@ -21,27 +21,27 @@ from workbench.core.taking import Bools, Rows
 
 Doubles = NDArray[np.float64]
 RECALLS: Doubles = np.linspace(0.0, 1.0, 101)
-MOST = (1, 10, 100)  # detections looked at, per image and label
+MOST = (1, 10, 100)  # detections considered, per image and label
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hits:
     """The right detections, by threshold, label and descending score; a block of slots for each (t, c).
 
-    A block has a slot for every labelled box and one more, so that what is not reached has precision 0.
+    A block has a slot for every labelled box plus one, so that recalls that are not reached have precision 0.
     """
 
     precision: Doubles  # (slots,) from the first right detection on
     scores: Doubles  # (slots,) -inf where nothing is reached
     labels: Rows  # (slots,)
-    blocks: Rows  # (T * C,) where each begins
+    blocks: Rows  # (T * C,) where each block begins
     boxes: Rows  # (C,) labelled boxes that count
-    seen: Rows  # (slots,) detections down to this one that count
+    seen: Rows  # (slots,) the number of detections down to this one that count
     wanted: Rows  # (T * C * R,) the slot at which each recall is reached
 
 
 def hits(matching: Matching, most: int = MOST[-1]) -> Hits:
-    """Where the right detections are among the `most` of each image and label; remembered."""
+    """The right detections among the `most` of each image and label; cached."""
     known: Hits | None = matching.remembered(("hits", most))
     return known or matching.remember(("hits", most), _hits(matching, most))
 
@@ -81,7 +81,7 @@ def _hits(matching: Matching, most: int) -> Hits:
 def _seen(
     matching: Matching, allowed: Bools | None, place: Rows, label: Rows, box: Rows, detection: Rows, held: Bools
 ) -> Rows:
-    """(L,) or (T, L) detections of the label that count, down to each of these, which are sorted by place."""
+    """(L,) or (T, L) how many detections of the label count, down to each of these, which are sorted by place."""
     ranking = matching.found.by_label(matching.truth.label_count)
     judged = allowed
     if matching.outside is not None:
@@ -92,7 +92,7 @@ def _seen(
     else:
         running = np.concatenate([[0], np.cumsum(judged[ranking.rows], dtype=np.int32), [0]])
         seen = running[np.minimum(place, len(ranking.rows)) + 1].astype(np.int64) - running[before]
-    # who takes a box counts as the box does, whatever it would do otherwise
+    # a detection that takes a box counts as the box does, whatever it would do otherwise
     otherwise = np.ones(len(box), bool) if judged is None else judged[detection]
     takes_part = np.ones(len(box), bool) if allowed is None else allowed[detection]
     change = np.where(takes_part, matching.counted[box].astype(np.int64) - otherwise, 0)
@@ -107,7 +107,7 @@ def _seen(
 
 @lru_cache(maxsize=4096)
 def reached_at(boxes: int) -> Rows:
-    """(R,) how many right detections before the one that reaches each recall, of so many boxes."""
+    """(R,) for each recall, how many right detections precede the one that reaches it, with `boxes` labelled boxes."""
     if not boxes:
         return np.zeros(len(RECALLS), np.int64)
     wanted = np.searchsorted(np.arange(boxes + 1) / boxes, RECALLS, side="left")
@@ -117,7 +117,7 @@ def reached_at(boxes: int) -> Rows:
 def accumulate(matching: Matching, most: int = MOST[-1], confidence: Confidence = 0.0) -> tuple[Doubles, Doubles]:
     """Interpolated precision (T, R, C) and reached recall (T, C); NaN for a label without a box that counts.
 
-    `confidence`, inclusive, one for all labels or (C,) one for each, matches nothing anew.
+    `confidence`, inclusive: one for all labels or (C,) one for each; nothing is matched again.
     """
     levels, labels = len(matching.thresholds), matching.truth.label_count
     if not labels:
@@ -135,9 +135,9 @@ def accumulate(matching: Matching, most: int = MOST[-1], confidence: Confidence 
 
 
 def of_flags(labels: Rows, right: Bools, boxes: Rows) -> Doubles:
-    """(C,) AP of detections already judged, of `boxes` (C,) each. NaN: no boxes.
+    """(C,) AP of detections already judged right or wrong; boxes (C,): labelled boxes. NaN: no boxes.
 
-    labels (n,) ascend; detections of a label lie by descending score, as in Ranking.
+    labels (n,) ascend; detections of a label are sorted by descending score, as in Ranking.
     """
     ends = np.searchsorted(labels, np.arange(len(boxes) + 1))
     result = np.full(len(boxes), np.nan)
@@ -151,7 +151,7 @@ def of_flags(labels: Rows, right: Bools, boxes: Rows) -> Doubles:
 
 
 def average_precision(matching: Matching, confidence: Confidence = 0.0) -> Doubles:
-    """(T, C) AP of the detections with at least this score, without matching anew: for a slider. NaN: no boxes."""
+    """(T, C) AP of the detections with at least this score, without matching again: for a slider. NaN: no boxes."""
     return np.asarray(accumulate(matching, confidence=confidence)[0].mean(axis=1))
 
 

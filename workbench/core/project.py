@@ -1,4 +1,4 @@
-"""The nouns of a project as frozen values: label, image, box, state, split, and a frozen copy of them all.
+"""The basic values of a project, all frozen: label, image, box, state, split, and a snapshot of everything.
 
 A box is xyxy, float, in pixels of the upright original image, origin top left, half-open: a box that
 covers the whole of a 640 x 480 image is (0, 0, 640, 480).
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core.window import Window
 
-if TYPE_CHECKING:  # names of images are known before NumPy is needed
+if TYPE_CHECKING:  # image names are listed before NumPy is needed
     import numpy as np
 
 XYXY = tuple[float, float, float, float]
 AUTOSYNC = "autosync"
-"""The setting of a project that names the format kept beside its images (exchange/autosync.py), where one is."""
+"""The project setting that names the format kept beside the images (exchange/autosync.py), if any."""
 FIRST_RECIPE = "first recipe"
-"""The setting of a project that names the recipe its first training begins with, where there is one made for it."""
+"""The project setting that names the recipe for its first training, if one was made for it."""
 
 
 class State(StrEnum):
@@ -37,7 +37,7 @@ class State(StrEnum):
 
 
 FINISHED = (State.DONE, State.VERIFIED)
-"""The states of images whose boxes are all there."""
+"""The states of completely labelled images."""
 
 
 class Split(StrEnum):
@@ -51,7 +51,7 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A class of objects. `id` is permanent and never used again; `position` is its index on export."""
+    """A class of objects. `id` is permanent and never reused; `position` is its index on export."""
 
     id: int
     name: str
@@ -65,8 +65,8 @@ class Image:
     """One picture. `path` is posix and relative to the folder `root` (an id in the store's root table).
 
     `width` and `height` are of the upright image; `orientation` is the EXIF value (1..8) that made it upright.
-    0 x 0 means that the header was not read yet, or could not be: `problem` then says why. `date` in seconds since
-    1970: when it was taken by its header, else when its file was changed last; 0: not known yet.
+    0 x 0 means that the header has not been read yet, or could not be: `problem` then says why. `date` in seconds since
+    1970: when it was taken according to its header, else when its file was last changed; 0: not known yet.
     """
 
     id: int
@@ -90,7 +90,7 @@ class Image:
 class Box:
     """A labelled rectangle of one image. `crowd` marks a region whose objects are not told apart (COCO iscrowd).
 
-    `extra` is a JSON object with what a foreign format said and this class has no field for.
+    `extra` is a JSON object with values of a foreign format for which this class has no field.
     """
 
     id: int
@@ -105,7 +105,7 @@ class Box:
     extra: str = ""
 
     def with_ids(self, id: int, image: int, label: int) -> Box:
-        """As dataclasses.replace, in half of its time: an import has hundreds of thousands."""
+        """As dataclasses.replace, in half the time: an import has hundreds of thousands."""
         return Box(
             id, image, label, self.xyxy, self.difficult, self.truncated, self.occluded, self.crowd, self.note,
             self.extra,
@@ -125,7 +125,7 @@ FLAGS = ("difficult", "truncated", "occluded", "crowd")
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A frozen copy of labels, images and boxes: what clustering, training, evaluation and export read.
+    """A frozen copy of labels, images and boxes, for clustering, training, evaluation and export.
 
     n images, m boxes. Boxes of image i are rows offsets[i]:offsets[i+1]. `label_index` points into `labels`
     (which are in export order), not at label ids. `files` are absolute.
@@ -141,7 +141,7 @@ class Snapshot:
     box_ids: np.ndarray  # (m,) int64
     notes: tuple[tuple[str, str], ...] = ()  # (m,) of (note, extra), or empty when no box has any
     window: Window | None = None  # how images of more than 8 bits are read
-    former_names: tuple[tuple[str, str], ...] = ()  # what labels were called before, and are now; see former_names.py
+    former_names: tuple[tuple[str, str], ...] = ()  # former and present names of labels; see former_names.py
 
     def __len__(self) -> int:
         return len(self.images)
@@ -159,7 +159,7 @@ class Snapshot:
         return self.flags[:, 0]
 
     def only(self, *, splits: Collection[Split] | None = None, states: Collection[State] | None = None) -> Snapshot:
-        """The images of these splits and states (None: any), with their boxes; labels stay all."""
+        """The images with these splits and states (None: any), with their boxes; all labels are kept."""
         return self.take(
             [
                 i
@@ -191,12 +191,12 @@ class Snapshot:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over names, splits, states and boxes: the identity of this data in a run's record."""
+        """SHA-256 over names, splits, states and boxes: identifies this data in a run's record."""
         names = [(i.path, i.width, i.height, i.state, i.split) for i in self.images]
         text = json.dumps([[label.id, label.name] for label in self.labels]) + json.dumps(names)
         digest = hashlib.sha256(text.encode())
         for array in (self.offsets, self.boxes, self.label_index, self.flags):
-            digest.update(array.tobytes())  # in the order of its rows, whatever its layout
+            digest.update(array.tobytes())  # in row order, whatever its memory layout
         if self.window is not None:
             digest.update(repr(self.window).encode())
         return digest.hexdigest()
@@ -214,16 +214,16 @@ class AnchorSet:
     source: str = ""  # how they came about, for the run's record
 
     def made_for(self, px: int = 0) -> str:
-        """How many, and for which input side; with that of a training, `px`, which is 0 where it isn't known."""
+        """How many, and for which input side; and whether scaled to `px`, that of a training (0: not known)."""
         scaled = f", scaled to {px:,}" if px and px != self.input_px else ""
         return f"{len(self.sizes):,}, made for {self.input_px:,} px{scaled}"
 
     def to_setting(self) -> dict[str, Any]:
-        """As edits.ChangeSetting("anchors", ...) keeps it and Document.anchors() reads it."""
+        """The form that edits.ChangeSetting("anchors", ...) stores and Document.anchors() reads."""
         return {**dataclasses.asdict(self), "sizes": [list(pair) for pair in self.sizes]}
 
 
-# Okabe and Ito's colour-blind-safe set without black, then darker and lighter relatives of it.
+# Okabe and Ito's colour-blind-safe set without black, then darker and lighter variants.
 LABEL_COLOURS = (
     *("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#b3b3b3"),
     *("#a6761d", "#7fc97f", "#beaed4", "#fdc086", "#386cb0", "#f0027f", "#66a61e", "#1b9e77"),

@@ -1,11 +1,11 @@
-"""Huge images as small tiles in several sizes, cut once into a file of the project's cache: any part is shown fast.
+"""Huge images as small tiles at several scales, cut once into a file in the project's cache: any part is shown fast.
 
-The file is a zip of JPEG tiles as libvips makes it (Deep Zoom: 1/1, 1/2, 1/4 ... of the size down to one tile), not
-compressed again, so that a tile is read with one seek and without libvips. Tiles lie as the camera held the image and
-are turned when they are read: turning 600 megapixels would need all of them in memory.
+The file is a zip of JPEG tiles made by libvips (Deep Zoom: 1/1, 1/2, 1/4 ... of the size down to one tile), stored
+without further compression, so that a tile is read with one seek and without libvips. Tiles keep the camera's
+orientation and are turned when read: turning 600 megapixels would need all of them in memory.
 
-libvips is an extra (`pip install "workbench-detection[huge]"`) and runs in a process of its own: `pyramid_making.py`.
-Refused: a pyramid TIFF (its tiles can't be read without libvips), and making the tiles with cv2 (the whole image in
+libvips is an extra (`pip install "workbench-detection[huge]"`) and runs in a separate process: `pyramid_making.py`.
+Rejected: a pyramid TIFF (its tiles can't be read without libvips), and making the tiles with cv2 (the whole image in
 memory, 3.4 GiB for 600 megapixels).
 """
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 INSTALL = install("[huge]")
 DISK = 4 << 30
-"""Bytes of pyramids kept in a project's cache: some fifteen images of 600 megapixels (0.25 GB each). Those looked at
-last stay; the newest stays whatever it takes."""
+"""Bytes of pyramids kept in a project's cache: some fifteen images of 600 megapixels (0.25 GB each). The most recently
+viewed ones are kept; the newest is kept whatever its size."""
 _STRIP = 20_480_000
-"""Pixels of one row of tiles at most: libvips holds four such rows (30,000 pixels wide: 300 MiB in all)."""
+"""Most pixels in one row of tiles: libvips holds four such rows (30,000 pixels wide: 300 MiB in all)."""
 _VERSION = 1
 _SWAPPED, _FLIPPED_X, _FLIPPED_Y = {5, 6, 7, 8}, {2, 3, 6, 7}, {3, 4, 7, 8}
 
@@ -50,7 +50,7 @@ def is_available() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A tile: at level 0 in full size, at level n at 1/2**n; column and row in the stored image."""
+    """A tile: full size at level 0, 1/2**n at level n; column and row in the stored image."""
 
     level: int
     column: int
@@ -65,15 +65,15 @@ class Pyramid:
     width: int
     height: int
     orientation: int
-    offsets: Mapping[Place, tuple[int, int]]  # where each tile's zip entry begins, and its bytes
-    top: int  # the level that is a single tile
+    offsets: Mapping[Place, tuple[int, int]]  # where each tile's zip entry begins, and its size in bytes
+    top: int  # the level that consists of a single tile
 
     def level(self, scale: float) -> int:
-        """The coarsest level that has a pixel for each device pixel at `scale` (device px per image px)."""
+        """The coarsest level with at least one pixel per device pixel at `scale` (device px per image px)."""
         return max(0, min(self.top, math.floor(math.log2(1.0 / scale) + 1e-9)))
 
     def places(self, part: Rect, level: int) -> list[Place]:
-        """The tiles that `part` (xyxy, pixels of the upright image) touches, those nearest its middle first."""
+        """The tiles that `part` (xyxy, pixels of the upright image) touches, those nearest its centre first."""
         x0, y0, x1, y1 = self._stored(part)
         step = self._tile << level
         wide, high = self._stored_size
@@ -84,7 +84,7 @@ class Pyramid:
         return sorted(found, key=lambda at: math.hypot(at.column - middle[0], at.row - middle[1]))
 
     def rect(self, place: Place) -> Rect:
-        """What a tile covers, xyxy in pixels of the upright image; a coarse one may end a little outside."""
+        """The area of a tile, xyxy in pixels of the upright image; a coarse one may extend slightly outside."""
         step, (wide, high) = self._tile << place.level, self._stored_size
         x0, y0 = place.column * step, place.row * step
         unit = 1 << place.level
@@ -93,7 +93,7 @@ class Pyramid:
         return self._upright((x0, y0, x1, y1))
 
     def read(self, place: Place) -> np.ndarray:
-        """The tile's pixels, upright: contiguous (h, w, 4) uint8 BGRX. WorkbenchError if they can't be had."""
+        """The tile's pixels, upright: contiguous (h, w, 4) uint8 BGRX. WorkbenchError if they can't be read."""
         import numpy as np
 
         from workbench.core import images, jpeg, pixels
@@ -123,7 +123,7 @@ class Pyramid:
         for place in self.places((0, 0, self.width, self.height), level):
             x0, y0, _, _ = self.rect(place)
             tile = self.read(place)
-            # turned images may end in part of a coarse pixel at the left or at the top
+            # turned images may have a partial coarse pixel at the left or top
             x, y = math.ceil(x0 / unit), math.ceil(y0 / unit)
             room = made[y : y + tile.shape[0], x : x + tile.shape[1]]
             room[:] = tile[: room.shape[0], : room.shape[1]]
@@ -195,9 +195,9 @@ def find(file: Path, about: ImageInfo, window: Window | None, cache: Path) -> Py
                     column, row = name.removesuffix(".jpg").split("_")
                     depth = int(folder.rpartition("/")[2])
                     offsets[Place(depth, int(column), int(row))] = entry.header_offset, entry.file_size
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):  # not made yet, or damaged: made anew
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):  # not made yet, or damaged: to be remade
         return None
-    with contextlib.suppress(OSError):  # a cache that may only be read
+    with contextlib.suppress(OSError):  # a read-only cache
         os.utime(target)
     top = max((place.level for place in offsets), default=0)
     turned = {Place(top - at.level, at.column, at.row): where for at, where in offsets.items()}
@@ -216,5 +216,5 @@ def trim(folder: Path, limit: int = DISK) -> None:
     for number, (_, size, path) in enumerate(sorted(kept, reverse=True)):
         taken += size
         if taken > limit and number > 0:
-            with contextlib.suppress(OSError):  # being read on Windows: another time
+            with contextlib.suppress(OSError):  # being read, on Windows: next time
                 os.unlink(path)

@@ -1,8 +1,8 @@
-"""Makes the tile pyramid of a huge image by libvips, in a process of its own.
+"""Makes the tile pyramid of a huge image with libvips, in a separate process.
 
-It is ended at once when another image is shown, a file that crashes it harms nothing, and its 300 MiB go back to the
-system. libvips reads the image once from top to bottom and holds a few rows of tiles. A process boundary limits crashes
-and memory; it is not a sandbox.
+It can be ended at once when another image is shown, a file that crashes it does no harm, and its 300 MiB are returned
+to the system. libvips reads the image once from top to bottom and holds a few rows of tiles. A process boundary limits
+crashes and memory; it is not a sandbox.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from workbench.core.window import Window
 from workbench.errors import Refused, WorkbenchError
 
 QUALITY = 90
-"""JPEG quality of the tiles: what is labelled should look as the file does; 226 MB for 600 noisy megapixels."""
+"""JPEG quality of the tiles: they should look like the file; 226 MB for 600 noisy megapixels."""
 WORKERS = 2
-"""Threads of libvips: each costs memory, and the window needs a processor too."""
+"""Threads of libvips: each costs memory, and the window needs a processor, too."""
 LOADERS = {"JPEG": "jpegload_source", "PNG": "pngload_source", "TIFF": "tiffload_source", "WEBP": "webpload_source"}
-"""What of images.FORMATS can be huge and is read by the libvips of pyvips-binary."""
+"""Those of images.FORMATS that can be huge and that the libvips in pyvips-binary reads."""
 
 
 class Build:
@@ -51,11 +51,11 @@ class Build:
                 self._child.kill()
 
     def steps(self) -> Iterator[float]:
-        """Yields the share done, 0 to 1, until the pyramid is in its place or it was cancelled.
+        """Yield the share done, 0 to 1, until the pyramid is in place or was cancelled.
 
-        WorkbenchError if it can't be made. Whatever happens, no half a pyramid is left.
+        WorkbenchError if it can't be made. A partial pyramid is never left behind.
         """
-        from workbench.core import images  # not above: the child leaves out cv2, 56 MiB
+        from workbench.core import images  # not above: the child does without cv2, 56 MiB
 
         about = images.info(self.file)
         target = pyramid.kept_at(self.file, about, self.window, self.cache)
@@ -78,7 +78,7 @@ class Build:
             raise _not_kept(folder, problem) from problem
         finally:
             with contextlib.suppress(OSError):
-                patient(shutil.rmtree, work)  # on Windows a process has its files for moments after its end
+                patient(shutil.rmtree, work)  # on Windows a process keeps its files open for moments after its end
 
     def _run(self, work: Path, format: str) -> Iterator[float]:
         window = [self.window.low, self.window.high] if self.window else None
@@ -97,7 +97,7 @@ class Build:
                 done = float(answer)
                 yield done
         if done < 1.0 and not self._cancelled:
-            raise Refused(self.file, "cutting it into tiles failed badly; save it anew as TIFF or JPEG")
+            raise Refused(self.file, "cutting it into tiles crashed; save it again as TIFF or JPEG")
 
 
 def _not_kept(folder: Path, problem: OSError) -> WorkbenchError:
@@ -109,11 +109,11 @@ def _not_kept(folder: Path, problem: OSError) -> WorkbenchError:
 
 
 def main() -> None:
-    """The child: what to make (JSON) and the file's name in; shares done out, at last 1.0 or a sentence."""
+    """The child: gets what to make (JSON) and the file's name; sends shares done, at last 1.0 or a sentence."""
     wanted, file = json.loads(sys.argv[1]), Path(sys.argv[2])
     child.begin(lambda: shutil.rmtree(wanted["folder"], ignore_errors=True))
     if hasattr(os, "nice"):
-        os.nice(5)  # the window goes before
+        os.nice(5)  # the window has priority
     window = Window(*wanted["window"]) if wanted["window"] else None
     try:
         _make(file, wanted["format"], window, wanted["folder"])
@@ -126,7 +126,7 @@ def _make(file: Path, format: str, window: Window | None, folder: str) -> None:
     """Cut `file` into `folder`/made.zip."""
     try:
         import pyvips
-    except (ImportError, OSError) as problem:  # pyvips without libvips itself
+    except (ImportError, OSError) as problem:  # pyvips without libvips
         raise Refused(file, f"libvips, which cuts it into tiles, does not start; run {pyramid.INSTALL}") from problem
     if format not in LOADERS:
         raise Refused(file, f"a {format} of this size can't be shown; save it as TIFF, PNG or JPEG")
@@ -148,7 +148,7 @@ def _make(file: Path, format: str, window: Window | None, folder: str) -> None:
                 child.say(told / 100)
 
         made.signal_connect("eval", progress)
-        os.chdir(folder)  # a plain name: others may hold what libvips takes for options
+        os.chdir(folder)  # so that a plain name is enough: paths may contain what libvips takes for options
         side, kind = pyramid.tile_side(made.width), f".jpg[Q={QUALITY},keep=none]"
         made.dzsave("made.zip", tile_size=side, overlap=0, depth="onetile", container="zip", suffix=kind)
     except pyvips.Error as problem:
@@ -160,7 +160,7 @@ def _make(file: Path, format: str, window: Window | None, folder: str) -> None:
 
 
 def _to_8_bit(image: Any, again: Callable[[], Any], window: Window | None, file: Path) -> Any:
-    """As core.pixels does it: the window, transparency over white, CMYK by the plain formula. Nothing is turned."""
+    """As in core.pixels: the window, transparency over white, CMYK by the plain formula. Nothing is turned."""
     if image.interpretation in ("lab", "labs", "labq"):
         image = image.colourspace("srgb")
     alpha = None
@@ -173,7 +173,7 @@ def _to_8_bit(image: Any, again: Callable[[], Any], window: Window | None, file:
     elif image.format != "uchar":
         shown = window or _own_window(again, file)
         steepness = 255 / (shown.high - shown.low)
-        image = (image * steepness + (0.5 - shown.low * steepness)).cast("uchar")  # casting cuts off both ends
+        image = (image * steepness + (0.5 - shown.low * steepness)).cast("uchar")  # casting clips at both ends
     if alpha is not None:
         if alpha.format == "ushort":
             alpha = alpha.maplut(_table(None))
@@ -182,7 +182,7 @@ def _to_8_bit(image: Any, again: Callable[[], Any], window: Window | None, file:
 
 
 def _table(window: Window | None) -> Any:
-    """What each value of 16 bits becomes."""
+    """The 8-bit value for each value of 16 bits."""
     import numpy as np
     import pyvips
 
@@ -193,10 +193,10 @@ def _table(window: Window | None) -> Any:
 
 
 def _own_window(again: Callable[[], Any], file: Path) -> Window:
-    """As pixels.own_window: 0 to 1 where all values lie in it, else from the smallest to the largest."""
+    """As pixels.own_window: 0 to 1 if all values lie in it, else from the smallest to the largest."""
     low, high = float(again().min()), float(again().max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise Refused(file, "it holds values without end; set the project's window for images of more than 8 bits")
+        raise Refused(file, "it holds infinite values; set the project's window for images of more than 8 bits")
     if low >= 0.0 and high <= 1.0:
         return Window(0.0, 1.0)
     return Window(low, high) if low < high else Window(low - 0.5, low + 0.5)

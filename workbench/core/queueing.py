@@ -1,18 +1,18 @@
-"""Which images to label next: those that a detector is least sure of, those least like what is labelled, or both.
+"""Which images to label next: those a detector is least sure of, those least like the labelled ones, or both.
 
-n = images to be ordered, m = labelled ones, d = numbers that a network's backbone gives for an image.
+n = images to be ordered, m = labelled ones, d = features that a network's backbone gives for an image.
 
 *Uncertain*: each detection with score p has the margin between its label and "not that label", |2p - 1|, and counts
 (1 - |2p - 1|)^2, as "1-vs-2" of Brust et al. 2019 (Active Learning for Deep Object Detection, arXiv 1809.09875, section
-3); an image counts what its detections count together, their aggregation "sum", which was the best of theirs. It asks
-for images with many doubtful objects: those teach the most for an image, though not for a box.
+3); an image counts the sum over its detections (their aggregation "sum", the best of theirs). It prefers images with
+many doubtful objects: those teach most per image, though not per box.
 
-*Different*: greedy k-center (Sener and Savarese 2018, arXiv 1708.00489, algorithm 1). Next is always the image farthest
-from its nearest labelled or chosen one, so that soon no image is far from one that is labelled. Distances are between
-directions: features are brought to length 1.
+*Different*: greedy k-center (Sener and Savarese 2018, arXiv 1708.00489, algorithm 1). The next image is always the one
+farthest from its nearest labelled or chosen one, so that soon no image is far from a labelled one. Features are
+normalised to length 1 before distances are taken.
 
-*Both*: the same, but how far an image is counts by its place among the uncertain ones, 1 for the most and 1/n for the
-least uncertain. Its place and not its number, which grows with the objects in it and would drown the distances.
+*Both*: the same, but distances are weighted by an image's rank in uncertainty, 1 for the most and 1/n for the least
+uncertain. The rank and not the value, which grows with the number of objects and would outweigh the distances.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST = 0.1  # score below which a detection is none: what a network is sure is nothing would add up
-MOST = 1_000  # images chosen one after the other; the others follow by what is known then. 1 s for 10,000 by 512
-_FEW = 256  # images among which the next ones are looked for
+LEAST = 0.1  # score below which a detection is ignored: the many that are surely nothing would add up
+MOST = 1_000  # images chosen one by one; the rest are ordered by their distances then. 1 s for 10,000 by 512
+_FEW = 256  # images among which the next ones are sought
 _AT_ONCE = 1_000  # rows compared with all labelled ones at a time: 40 MB for 10,000
 
 
 class By(StrEnum):
-    """What decides which image is next."""
+    """What decides which image comes next."""
 
     UNCERTAIN = "most uncertain"
     DIFFERENT = "most different"
@@ -38,7 +38,7 @@ class By(StrEnum):
 
 
 def uncertainty(scores: NDArray[Any]) -> float:
-    """Of an image whose detections, after NMS, have these scores; 0 if nothing is doubtful in it."""
+    """The uncertainty of an image whose detections, after NMS, have these scores; 0 if nothing in it is doubtful."""
     p = np.asarray(scores, np.float64)
     return float(((1 - np.abs(2 * p[p >= LEAST] - 1)) ** 2).sum())
 
@@ -46,14 +46,14 @@ def uncertainty(scores: NDArray[Any]) -> float:
 def ordered(
     by: By, uncertain: NDArray[Any], features: NDArray[Any], labelled: NDArray[Any], most: int = MOST
 ) -> NDArray[np.int64]:
-    """(n,) rows of the images, which to label first: uncertain (n,), features (n, d), those of labelled ones (m, d)."""
+    """(n,) rows of the images in the order to label them: uncertain (n,), features (n, d), labelled ones' (m, d)."""
     if by is By.UNCERTAIN:
         return np.argsort(-np.asarray(uncertain), kind="stable").astype(np.int64)
     return spread(features, labelled, places(uncertain) if by is By.BOTH else None, most)
 
 
 def places(uncertain: NDArray[Any]) -> NDArray[np.float32]:
-    """(n,) 1 for the most uncertain image down to 1/n; equals have the same."""
+    """(n,) 1 for the most uncertain image down to 1/n; ties get the same value."""
     ascending = np.sort(uncertain)
     return (np.searchsorted(ascending, uncertain, side="right") / max(len(ascending), 1)).astype(np.float32)
 
@@ -61,10 +61,10 @@ def places(uncertain: NDArray[Any]) -> NDArray[np.float32]:
 def spread(
     features: NDArray[Any], labelled: NDArray[Any], weights: NDArray[Any] | None = None, most: int = MOST
 ) -> NDArray[np.int64]:
-    """(n,) rows by greedy k-center: `most` of them exactly, the rest by their distance from all before.
+    """(n,) rows by greedy k-center: `most` of them exactly, the rest by their distance from all of these.
 
-    `weights` (n,): how much the distance of each counts. Where nothing is labelled, the first is the image of the
-    highest weight, else the one nearest to the middle of all.
+    `weights` (n,): how much the distance of each counts. If nothing is labelled, the first is the image with the
+    highest weight or, without weights, the one nearest to the centre of all.
     """
     x = _directions(features)
     weight = np.ones(len(x), np.float32) if weights is None else np.asarray(weights, np.float32)
@@ -77,7 +77,7 @@ def spread(
         chosen.append(int(weight.argmax() if weights is not None else (x @ x.mean(axis=0)).argmax()))
         away = _distance(x @ x[chosen[0]])
     while len(chosen) < min(most, len(x)):
-        away[chosen] = -1  # they are not chosen again, and stay the nearest to themselves
+        away[chosen] = -1  # so that they are not chosen again
         found = _next(x, away, weight, min(most, len(x)) - len(chosen))
         chosen += found
         np.minimum(away, _distance((x @ x[found].T).max(axis=1)), out=away)
@@ -87,10 +87,10 @@ def spread(
 
 
 def _next(x: NDArray[np.float32], away: NDArray[np.float32], weight: NDArray[np.float32], most: int) -> list[int]:
-    """The next one or more to choose, in their order, exactly as if `away` were brought up to date after each.
+    """The next one or more to choose, in order, exactly as if `away` were updated after each.
 
-    Distances only fall, so what is now the first of a few may be chosen as long as it is still before what all the
-    others were at the beginning: a product of matrices then does for many what a pass over all did for each.
+    Distances can only fall, so the best of a few can be chosen as long as it is ahead of what all others had at the
+    beginning: one matrix product then replaces a pass over all images for each choice.
     """
     value = away * weight
     few = np.argsort(-value, kind="stable")[: _FEW + 1]
@@ -109,14 +109,14 @@ def _next(x: NDArray[np.float32], away: NDArray[np.float32], weight: NDArray[np.
 
 
 def nearest(features: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float32]:
-    """(n,) the distance of each row to the nearest of `others` (m, d), between directions: 0 to 2."""
+    """(n,) the distance of each normalised row to the nearest of `others` (m, d): 0 to 2."""
     x, y = _directions(features), _directions(others)
     closest = [(x[at : at + _AT_ONCE] @ y.T).max(axis=1, initial=-1.0) for at in range(0, len(x), _AT_ONCE)]
     return _distance(np.concatenate(closest)) if closest else np.zeros(0, np.float32)
 
 
 def radius(features: NDArray[Any], chosen: NDArray[np.int64]) -> float:
-    """How far the image is that lies farthest from the chosen rows: what k-center makes small."""
+    """The distance of the image farthest from the chosen rows, which k-center minimises."""
     return float(nearest(features, np.asarray(features)[chosen]).max(initial=0.0))
 
 

@@ -7,9 +7,9 @@ import warnings
 
 
 class Quiet:
-    """Silences Pillow's warnings about odd files while any thread is in it: they say nothing a user can act on.
+    """Silences Pillow's warnings about odd files while any thread is inside: users can't act on them.
 
-    `warnings.catch_warnings` alone is not safe in threads: the last to leave would restore another's filters.
+    `warnings.catch_warnings` alone is not thread-safe: the last to leave would restore another thread's filters.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Brings an image to the square that a network takes, and boxes there and back."""
+"""Fits an image to the square input of a network, and converts boxes there and back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def kind_of(how: str) -> How:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Where an image went: network = original * scale + pad, per axis, in pixels."""
+    """How an image was fitted: network = original * scale + pad, per axis, in pixels."""
 
     scale_x: float
     scale_y: float
@@ -29,7 +29,7 @@ class Fit:
     pad_y: float = 0.0
 
     def forward(self, boxes: np.ndarray) -> np.ndarray:
-        """(n, 4) xyxy from original to network pixels; a new array, floats keep their precision."""
+        """(n, 4) xyxy from original to network pixels; a new array, with the same float precision."""
         moved: np.ndarray = _floats(boxes) * self._scales(boxes) + self._pads(boxes)
         return moved
 
@@ -46,13 +46,13 @@ class Fit:
 
 
 def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
-    """(H, W, 3) uint8 to (px, px, 3) uint8 and the way back; float32 in 0..255 for Darknet's ways.
+    """(H, W, 3) uint8 to (px, px, 3) uint8 and the Fit; float32 in 0..255 for Darknet's ways.
 
     "stretch" changes the proportions; "letterbox" keeps them and pads with grey. Bilinear (cv2.INTER_LINEAR), without
-    smoothing before it: the checkpoints of others were trained so. The scales are those of the whole pixels that the
-    image really got, so that boxes and pixels agree. With "darknet" before either, pixels are interpolated as Darknet
-    does without OpenCV: the middles of the corner pixels stay where they are, though boxes are scaled as ever, and
-    values stay fractions. Rounding them was measured to change scores of a small network by up to 0.027.
+    smoothing first: published checkpoints were trained like this. The scales are those of the whole pixels the image
+    actually got, so that boxes and pixels agree. With a "darknet" variant, pixels are interpolated as Darknet does
+    without OpenCV: the centres of the corner pixels stay in place, although boxes are scaled as usual, and values keep
+    their fractions. Rounding them was measured to change scores of a small network by up to 0.027.
     """
     assert image.shape[2:] == (3,), image.shape
     assert image.dtype == np.uint8, image.dtype
@@ -90,13 +90,13 @@ def letterbox_size(width: int, height: int, px: int) -> tuple[int, int]:
 def _resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
     if image.shape[:2] == (height, width):
         return image.copy()
-    import cv2  # here, as settings name the ways to fit before the window is open
+    import cv2  # here, because settings import this module before the window is open
 
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _by_corners(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Bilinear with the first and the last pixel of a side kept: Darknet's resize_image()."""
+    """Bilinear with the first and last pixels of each side kept in place: Darknet's resize_image()."""
     floats = image.astype(np.float32)
     for axis, wanted in ((1, width), (0, height)):
         size = floats.shape[axis]
@@ -109,7 +109,7 @@ def _by_corners(image: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _floats(boxes: np.ndarray) -> np.ndarray:
-    """Boxes as (n, 4) floats: float32 and float64 as they are, anything else as float64."""
+    """Boxes as (n, 4) floats: float32 and float64 unchanged, anything else as float64."""
     array = np.asarray(boxes)
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float64)

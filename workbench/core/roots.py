@@ -1,4 +1,4 @@
-"""Where images of a folder belong in a project that may hold a folder above it, or below it, already."""
+"""Where images of a folder belong in a project that may already have a folder above or below it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Place:
 
     root: Path
     before: str
-    known: frozenset[str]  # paths below their folder that the project has, under whatever root
+    known: frozenset[str]  # paths below their folder that the project already has, under any root
 
 
 def place(folder: Path, project: Path, roots: Mapping[int, Path], images: Iterable[Image]) -> Place:
-    """The nearest root at or above `folder`, else the folder itself. Names are compared, links are not followed.
+    """The nearest root at or above `folder`, else the folder itself. Names are compared; links are not followed.
 
-    What lies inside the project's own folder keeps a root in there, as the two are moved together.
+    Images inside the project's own folder get a root inside it, because both are moved together.
     """
     folder = absolute(folder)
     above = [
@@ -35,7 +35,7 @@ def place(folder: Path, project: Path, roots: Mapping[int, Path], images: Iterab
         if is_within(folder, root) and is_within(root, project) >= is_within(folder, project)
     ]
     home = max(above, key=lambda root: len(root.parts), default=folder)
-    inside: dict[int, str] = {}  # of roots that share files with the folder: what their paths begin with, seen from it
+    inside: dict[int, str] = {}  # for roots that share files with the folder: the prefix of their paths, seen from it
     for id, root in roots.items():
         if is_within(root, folder):
             inside[id] = _between(folder, root)
@@ -55,10 +55,10 @@ def is_within(path: Path, folder: Path) -> bool:
 
 
 def unknown(folder: Path, listed: Collection[str], known: Collection[str]) -> list[str]:
-    """Those that a listing of `folder` gives and that are not `known`, also not in another spelling.
+    """The listed files of `folder` that are not `known`, not even in another spelling.
 
-    Disks of Windows and of Macs take A.jpg for a.jpg, and Macs an ü in one character for one in two: a file that was
-    renamed by case alone, or whose project comes from Linux, is no new image.
+    To disks of Windows and Macs A.jpg is a.jpg, and to Macs ü is the same as one or two characters: a file renamed only
+    in case, or whose project comes from Linux, is not a new image.
     """
     fresh = [name for name in listed if name not in known]
     if not fresh or not known:
@@ -77,7 +77,7 @@ def _is_same(folder: Path, name: str, other: str | None) -> bool:
         return False
     try:
         return os.path.samefile(folder / name, folder / other)
-    except OSError:  # the other is not there: this disk tells them apart
+    except OSError:  # the other does not exist: this disk distinguishes them
         return False
 
 

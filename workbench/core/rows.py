@@ -1,4 +1,4 @@
-"""The nouns as rows of the project's tables, and back; ids that are never used again."""
+"""Converts labels, images and boxes to rows of the project's tables and back; ids are never reused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def label_of(row: sqlite3.Row) -> Label:
 
 def box_row(box: Box) -> tuple[Any, ...]:
     if not all(abs(value) < float("inf") for value in box.xyxy):  # also refuses NaN
-        raise WorkbenchError("A box with a coordinate that is not a number was not taken.")
+        raise WorkbenchError("A box was refused, because a coordinate is not a number.")
     flags = (int(box.difficult), int(box.truncated), int(box.occluded), int(box.crowd))
     return (box.id, box.image, box.label, *map(float, box.xyxy), *flags, box.note, box.extra)
 
@@ -61,7 +61,7 @@ def next_ids(connection: Connection, table: str, wanted: Sequence[int]) -> list[
 
 
 GIVEN = "(SELECT value FROM json_each(?))"
-"""What `given` makes of many ids, as a part of a statement: one for 100,000 ids instead of as many."""
+"""The ids from `given`, as part of a statement: one statement for 100,000 ids instead of as many."""
 
 
 def given(ids: Sequence[int]) -> str:

@@ -1,7 +1,7 @@
-"""A sum over a project's file as it was closed, beside it: SQLite itself sees no bit that flips inside a value.
+"""A checksum of a project's file when it was closed, kept beside it: SQLite does not notice flipped bits in values.
 
-A cache: without it, or when the file was written since, nothing is checked. Disks that rot leave size and time alone.
-Time alone does not tell a write: FAT counts it in steps of two seconds. SQLite counts its writes in the file itself.
+A cache: without it, or if the file was written since, nothing is checked. Decaying disks leave size and time unchanged.
+Time alone does not reveal a write: FAT has steps of two seconds. SQLite counts its writes in the file itself.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from workbench.errors import WorkbenchError
 _FILE = Path("cache", "seal.json")
 _PART = 1 << 20  # bytes
 _COUNTS = (24, 92)
-"""Where SQLite's header holds the count of writes: twice, and each write makes both the same (32 bits)."""
+"""Where SQLite's header holds the count of writes (32 bits): twice, and each write sets both to the same value."""
 
 
 def put(file: Path) -> None:
-    """Note the sum of the closed `file`; a failure leaves no note. 80 MB take a twentieth of a second."""
+    """Record the checksum of the closed `file`; on failure there is no record. 80 MB take a twentieth of a second."""
     with contextlib.suppress(OSError, WorkbenchError):
         about, writes = list(stamp(file)), _writes(file)
         told = _told(file) or {}
@@ -33,16 +33,16 @@ def put(file: Path) -> None:
 
 
 def forget(file: Path) -> None:
-    """The project was only begun: no note, and no folder for it if there is nothing else in it."""
+    """For an unfinished project: remove the record, and its folder if nothing else is in it."""
     with contextlib.suppress(OSError):
         (file.parent / _FILE).unlink(missing_ok=True)
         (file.parent / _FILE).parent.rmdir()
 
 
 def is_broken(file: Path) -> bool:
-    """Whether `file` has other bytes than at its closing, though nobody has written to it.
+    """Whether `file` has other bytes than when it was closed, although nobody has written to it.
 
-    Another process may write while the sum is taken: so it is asked again afterwards.
+    Another process may write while the checksum is computed, so that is checked again afterwards.
     """
     told = _told(file)
     try:
@@ -54,8 +54,8 @@ def is_broken(file: Path) -> bool:
 
 
 def _is_as_closed(file: Path, told: dict[str, object]) -> bool:
-    """By its time, its size and its count of writes. SQLite's journal is there before a write and goes after it."""
-    if file.with_name(f"{file.name}-journal").exists():  # or a write was broken off and not yet taken back
+    """Judged by its time, size and count of writes. SQLite's journal exists from before a write until after it."""
+    if file.with_name(f"{file.name}-journal").exists():  # or a write was interrupted and not yet rolled back
         return False
     writes, before = _writes(file), told.get("writes")
     if not isinstance(before, list) or (writes != before and writes[0] == writes[1]):

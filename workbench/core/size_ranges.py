@@ -1,4 +1,4 @@
-"""Average precision over sizes of boxes: which objects a detector misses.
+"""Average precision by box size: which objects a detector misses.
 
 B = ranges of sizes, C = labels.
 """
@@ -15,7 +15,7 @@ from workbench.core.matching import ANY_AREA, Matching
 from workbench.core.precision import average_precision, boxes_per_label
 
 Doubles = NDArray[np.float64]
-SIDES = (0.0, 16.0, 32.0, 64.0, 96.0, 192.0, 384.0)  # pixels, of a square of the same area: COCO's, and halves of them
+SIDES = (0.0, 16.0, 32.0, 64.0, 96.0, 192.0, 384.0)  # pixels, of a square of the same area: COCO's, subdivided
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,7 @@ def over_sizes(matched: Callable[[tuple[float, float]], Matching], sides: Sequen
 
 
 def mean_of_known(values: Doubles) -> Doubles:
-    """Mean over the last axis without what is NaN; NaN where everything is."""
+    """Mean over the last axis, ignoring NaN; NaN where all are."""
     known = ~np.isnan(values)
     count = known.sum(axis=-1)
     sums = np.where(known, values, 0).sum(axis=-1)

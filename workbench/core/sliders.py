@@ -1,15 +1,15 @@
-"""All sliders of the Inspect page over a whole split at once: confidence, NMS overlap and kind, most per image.
+"""The sliders of the Inspect page for a whole split at once: confidence, NMS overlap and kind, most per image.
 
-What a move could ask for is found once: which steps of the overlap slider every candidate survives (core.survival),
-which labelled boxes it could take, and the order of scores within each label. A move of the NMS slider then looks at
-a bit per candidate and lets those that stay choose their boxes; a move of the confidence only cuts lists short. No
-move runs the network. Everything equals what core.metrics finds for each image's `Candidates.detections`.
+Everything a move may need is computed once: which steps of the overlap slider each candidate survives (core.survival),
+which labelled boxes it could take, and the order of scores within each label. A move of the NMS slider then reads one
+bit per candidate and lets those that stay choose their boxes; a move of the confidence only cuts lists short. No move
+runs the network. The results equal those of core.metrics for each image's `Candidates.detections`.
 
-Soft NMS can't be tabulated: it changes scores, and with them all orders. A move of its slider takes seconds for a
-million candidates and belongs in a job.
+Soft NMS can't be tabulated: it changes scores, and thus all orders. A move of its slider takes seconds for a million
+candidates and belongs in a job.
 
-When labelled boxes change, what is known of the candidates stays, and so do the overlaps in all other images
-(`with_truth`): a fiftieth of building anew.
+When labelled boxes change, what is known about the candidates stays valid, and so do the overlaps in all other images
+(`with_truth`): a fiftieth of rebuilding.
 
 K = candidates of all images, T = IoU thresholds, C = labels, I = images.
 """
@@ -36,7 +36,7 @@ EVERYTHING = 2**31  # detections of an image and label: NMS comes before the cut
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sliders:
-    """The candidates of a split, ready to be moved over. Build with `of`, then `prepare` each kind of NMS in a job."""
+    """The candidates of a split, ready for the sliders. Build with `of`, then `prepare` each kind of NMS in a job."""
 
     truth: Truth
     found: Found  # every candidate; `source` is its row in its image's candidates
@@ -57,16 +57,16 @@ class Sliders:
         return Sliders(truth, found, first, pairs(truth, found, float(THRESHOLDS[0])))
 
     def with_truth(self, truth: Truth) -> Sliders:
-        """The same as `of` this truth with the same candidates; only images whose boxes differ are compared again.
+        """The same as `of` with this truth and the same candidates; only images whose boxes differ are compared again.
 
-        ValueError if it has other images or labels. What one of the two prepares, the other has too.
+        ValueError if it has other images or labels. Both objects share what either of them prepares.
         """
         if (truth.image_count, truth.label_count) != (self.truth.image_count, self.truth.label_count):
-            raise ValueError("other images or labels: build the sliders anew")
+            raise ValueError("other images or labels: build new sliders")
         return Sliders(truth, self.found, self.first, self._near_of(truth), self._tables, self._pairs)
 
     def _near_of(self, truth: Truth) -> Pairs:
-        """The pairs of `truth`: those of images that are as before, moved to their new rows, and fresh ones."""
+        """The pairs of `truth`: those of unchanged images, moved to their new rows, and new ones."""
         other, begins = _differing(self.truth, truth)
         stay = np.flatnonzero(~other[self.found.images[self._near.detection]])
         detection, box = self._near.detection[stay], self._near.truth[stay]
@@ -74,7 +74,7 @@ class Sliders:
         boxes, rows = np.flatnonzero(other[truth.images]), np.flatnonzero(other[self.found.images])
         fresh = pairs(_some_boxes(truth, boxes), _some_found(self.found, rows), float(THRESHOLDS[0]))
         detections = np.concatenate([detection, rows[fresh.detection]])
-        order = np.argsort(detections, kind="stable")  # an image's are all old or all fresh
+        order = np.argsort(detections, kind="stable")  # an image's are all old or all new
         return Pairs(
             detections[order],
             np.concatenate([box, boxes[fresh.truth]])[order],
@@ -82,7 +82,7 @@ class Sliders:
         )
 
     def prepare(self, kind: Kind = "per label") -> None:
-        """Find who survives which step, once: the costly part, some 2 seconds for 1,500,000 candidates."""
+        """Compute once which candidate survives which step: the costly part, some 2 s for 1,500,000 candidates."""
         if kind == "soft":
             if not self._pairs:
                 self._pairs.append(self._overlaps("soft", survival.FLOOR))
@@ -111,11 +111,11 @@ class Sliders:
         return rows
 
     def kept(self, iou: float, kind: Kind = "per label", limit: int = 300, least: Sequence[float] = ()) -> Bools:
-        """(K,) the candidates that NMS at `iou` leaves, of each image at most the `limit` highest.
+        """(K,) the candidates kept by NMS at `iou`, at most the `limit` highest of each image.
 
-        `iou` from 0.05 to 1; a hundredth is a look at the table, others walk over the pairs, which is slower.
-        ValueError for "soft", which removes nothing. `least` (C,), if any: the confidences of the labels. Those that
-        have theirs are then left as if the others were not there, which is another answer across labels alone.
+        `iou` from 0.05 to 1; hundredths are looked up in the table, others walk the pairs, which is slower.
+        ValueError for "soft", which removes nothing. `least` (C,), if given: the confidences of the labels. NMS is then
+        done as if candidates below them were absent, which makes a difference only across labels.
         """
         if kind == "soft":
             raise ValueError("soft NMS removes nothing; it lowers scores")
@@ -134,13 +134,13 @@ class Sliders:
         return np.where(enough, self._limited(stay, limit), kept)
 
     def _enough(self, least: Sequence[float]) -> Bools:
-        """(K,) whose score is at least its label's; that of unknown labels never is."""
+        """(K,) whose score reaches its label's confidence; never for unknown labels."""
         labels = self.found.labels
         known = (labels >= 0) & (labels < len(least))
         return np.asarray(known & (self.found.scores >= np.asarray(least, np.float64)[np.where(known, labels, 0)]))
 
     def _limited(self, kept: Bools, limit: int) -> Bools:
-        """Of each image at most the `limit` highest; changes `kept`."""
+        """At most the `limit` highest of each image; modifies `kept`."""
         if np.diff(self.first).max(initial=0) <= limit:
             return kept
         many = np.flatnonzero(self._per_image(kept) > limit)
@@ -169,7 +169,7 @@ class Sliders:
         return nms.overlaps(np.asarray(self.found.boxes, np.float32), self._runs(), kind, floor)
 
     def _softened(self, iou: float, limit: int) -> Found:
-        """The candidates with the scores that soft NMS at `iou` leaves them, in their new order."""
+        """The candidates with their scores after soft NMS at `iou`, in their new order."""
         self.prepare("soft")
         pairs = self._pairs[0] if iou >= survival.FLOOR else self._overlaps("soft", iou)
         old, scores = self.found, nms.soften(pairs, self.found.scores, iou).astype(np.float64)
@@ -191,7 +191,7 @@ class Sliders:
         return self._matchings(iou, kind, limit, {"it": area}, least)["it"]
 
     def evaluation(self, names: tuple[str, ...], iou: float, kind: Kind = "per label", limit: int = 300) -> Evaluation:
-        """Every number of core.metrics. Its matching's rows of images are rows of their candidates."""
+        """All numbers of core.metrics. The matching's detection rows within an image are rows of its candidates."""
         return evaluation_of(names, self._matchings(iou, kind, limit, AREAS))
 
     def _matchings(
@@ -205,7 +205,7 @@ class Sliders:
         return {name: self._matched(present, area) for name, area in areas.items()}
 
     def _looked_at(self, kept: Bools) -> Bools:
-        """COCO looks at a hundred detections of an image and label."""
+        """Those COCO considers: a hundred detections per image and label."""
         return kept if self.found.longest < MOST[-1] else among(kept, self.found.rank, MOST[-1])
 
     def _matched(self, present: Bools, area: tuple[float, float]) -> Matching:
@@ -217,11 +217,11 @@ class Sliders:
 
 
 def _differing(old: Truth, new: Truth) -> tuple[Bools, tuple[Rows, Rows]]:
-    """(I,) images whose boxes are not the same, in the same order; and (I,) where each image's begin in both."""
+    """(I,) images whose boxes (or their order) differ; and, for both, (I,) where each image's boxes begin."""
     images = np.arange(old.image_count)
     begins = np.searchsorted(old.images, images), np.searchsorted(new.images, images)
     other = np.bincount(old.images, minlength=len(images)) != np.bincount(new.images, minlength=len(images))
-    a, b = np.flatnonzero(~other[old.images]), np.flatnonzero(~other[new.images])  # of equally many boxes: row by row
+    a, b = np.flatnonzero(~other[old.images]), np.flatnonzero(~other[new.images])  # equal counts: compare row by row
     columns: list[tuple[NDArray[Any], ...]] = [
         (one.boxes, one.labels, one.crowd, one.ignore, one.areas) for one in (old, new)
     ]

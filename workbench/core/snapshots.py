@@ -41,7 +41,7 @@ def take(
     else:
         rows = cursor.execute(f"SELECT {columns} FROM box ORDER BY id")
     boxes = np.fromiter(rows, _BOX)
-    # (m,) the row of each box's image; a stable sort keeps the oldest box first
+    # (m,) the row of each box's image; the stable sort keeps the oldest box first
     owners = images.rows_of(boxes["image"])
     assert len(owners) == len(boxes), "each box has an image"
     order = np.argsort(owners, kind="stable")

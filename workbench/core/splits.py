@@ -1,7 +1,7 @@
 """Divides images into training, validation and test; images that have a split keep it.
 
-At random, or by rules: what belongs together (a folder, a video's frames, pictures nearly alike) goes into one split,
-so that nothing is measured on what was learnt; and each label is dealt out in the wanted shares.
+At random, or by rules: what belongs together (a folder, a video's frames, similar pictures) goes into one split, so
+that nothing is measured on what was learnt; and each label is distributed in the wanted shares.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHARES = (0.8, 0.1, 0.1)
 def random_split(images: Iterable[Image], seed: int) -> Edit | None:
     """The edit that gives each image without a split one, drawn by `seed`; None if all have one.
 
-    SHARES are of all images, with those that have a split. Of few images validation gets one before test does:
+    SHARES refer to all images, including those that have a split. With few images, validation gets one before test:
     without it no training can tell how good it is.
     """
     images = tuple(images)
@@ -38,7 +38,7 @@ def random_split(images: Iterable[Image], seed: int) -> Edit | None:
     validation, test = (
         max(round(len(images) * share) - there[split], 0) for split, share in zip(PARTS[1:], SHARES[1:], strict=True)
     )
-    if validation + test > len(order):  # both lack some
+    if validation + test > len(order):  # not enough for both
         validation = round(len(order) * validation / (validation + test))
     if not there[Split.VALIDATION]:
         validation = max(validation, min(1, len(order) - (not there[Split.TRAIN])))
@@ -61,11 +61,11 @@ def is_division(title: str) -> bool:
 
 
 _ROBOFLOW = re.compile(r"(_(jpe?g|png|bmp|webp|tiff?))?\.rf\.[0-9a-z]{16,}$", re.IGNORECASE)
-"""What its exports have behind the name that a file had: the old ending, and letters that tell copies apart."""
+"""What Roboflow's exports append to a file's name: the old suffix, and letters that distinguish copies."""
 
 
 def by_folder(images: Iterable[Image]) -> list[Hashable]:
-    """For each image the folder it lies in."""
+    """For each image, the folder it lies in."""
     return [(image.root, image.path.rpartition("/")[0]) for image in images]
 
 
@@ -113,10 +113,10 @@ def divided(
 ) -> Edit | None:
     """The edit that divides the images without a split (all, if `again`); None if there is nothing to do.
 
-    Images with the same entry in `groups` (one for each image) go together, and with those of their group that have a
-    split already. `stratify`: each label in these shares, and not only images: greedily, groups with rare labels
-    first, each to the split that is emptiest of what the group holds (after Sechidis et al. 2011, On the
-    stratification of multi-label data). `shares` need not add up to 1.
+    Images with the same entry in `groups` (one for each image) go together, and join those of their group that already
+    have a split. `stratify`: apply the shares to each label, not only to images: greedily, groups with rare labels
+    first, each to the split that most lacks what the group holds (after Sechidis et al. 2011, On the stratification of
+    multi-label data). `shares` need not add up to 1.
     """
     if min(shares) < 0 or sum(shares) <= 0:
         raise WorkbenchError("The shares of the splits must not be negative, and one must be more than 0.")
@@ -184,9 +184,9 @@ def _one_for_validation(
     parts: dict[Split, list[int]], given: list[tuple[int, list[int]]], snapshot: Snapshot, shares: Sequence[float],
     there: np.ndarray,
 ) -> None:  # fmt: skip
-    """Of few images validation gets a group all the same: without it no training can tell how good it is.
+    """With few images, make sure validation gets a group: without it no training can tell how good it is.
 
-    The smallest of a split that has another; where there is none, the one of the test.
+    The smallest group of a split that has another; if there is none, the test split's.
     """
     if shares[1] <= 0 or there[1, 0] > 0:
         return

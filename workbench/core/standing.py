@@ -1,4 +1,4 @@
-"""How far the labelling of a project is, and how many images were worked on since a moment: the last training, say."""
+"""The progress of labelling, and how many images were worked on since some moment, such as the last training."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from workbench.core.project import State
 from workbench.core.words import count
 
 MOST = 2_000
-"""The newest edits that are looked through: reading them takes 20 ms."""
+"""How many of the newest edits are searched: reading them takes 20 ms."""
 _LONG = 100_000
-"""Characters of an edit that is not looked into: an import, which nobody does by hand."""
+"""Characters from which an edit is not examined: an import, not work by hand."""
 _WORK = (edits.AddBoxes, edits.ReplaceBoxes, edits.RemoveBoxes, edits.SetState)
 
 
@@ -47,7 +47,7 @@ def _changed(document: Contents, since: float) -> set[int]:
     )  # fmt: skip
     found = set[int]()
     for row in rows:
-        for text in (row["edit"], row["inverse"]):  # the inverse of a removal knows of which images its boxes were
+        for text in (row["edit"], row["inverse"]):  # the inverse of a removal knows the images of its boxes
             for part in edits.walk(journal.from_json(text)):
                 if isinstance(part, _WORK):
                     found |= part.touches()

@@ -22,12 +22,12 @@ from workbench.errors import Damaged, ReadOnly, WorkbenchError
 
 T = TypeVar("T")
 FILE = "project.sqlite"
-APPLICATION_ID = 0x57424348  # "WBCH": tells our files from other SQLite files
+APPLICATION_ID = 0x57424348  # "WBCH": distinguishes our files from other SQLite files
 VERSION = 4
 _NO_VERSION = 10_000
-"""No Workbench will have so many versions of the file: a damaged header says so."""
+"""File versions above this can only come from a damaged header."""
 _PAGES = 1000
-"""Of 4 KiB, copied at a time: an edit waits some milliseconds for them. If one comes, copying begins anew."""
+"""Pages of 4 KiB copied at a time: an edit waits some milliseconds for them, and makes the copying start over."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -70,11 +70,11 @@ ALTER TABLE imported ADD COLUMN left BLOB;
 ALTER TABLE written ADD COLUMN image INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE written ADD COLUMN ours INTEGER NOT NULL DEFAULT 0;
 """
-"""What labels came in from (exchange/origins.py), and what is kept beside the images (exchange/autosync.py)."""
+"""Where labels were imported from (exchange/origins.py), and what is kept beside the images (exchange/autosync.py)."""
 
 
 def _with_natural_order(connection: sqlite3.Connection) -> None:
-    """Version 2: images have a date, and a key that sorts them in natural order: SQLite hands them over sorted."""
+    """Version 2: images have a date, and a key by which SQLite returns them in natural order."""
     connection.create_function("natural_key", 1, natural_key, deterministic=True)
     connection.execute("ALTER TABLE image ADD COLUMN date REAL NOT NULL DEFAULT 0")
     connection.execute("ALTER TABLE image ADD COLUMN sort TEXT NOT NULL DEFAULT ''")
@@ -83,13 +83,13 @@ def _with_natural_order(connection: sqlite3.Connection) -> None:
 
 
 def _with_origins(connection: sqlite3.Connection) -> None:
-    """Version 3: where labels came from. Statement by statement, because executescript would end the transaction."""
+    """Version 3: where labels came from. Statement by statement, because executescript would commit the transaction."""
     for statement in _ORIGINS.split(";")[:-1]:
         connection.execute(statement)
 
 
 def _with_origins_steps(connection: sqlite3.Connection) -> None:
-    """Version 4: which step an import was, how it counted pixels, and whether files beside images are our own."""
+    """Version 4: the step of an import, how it counted pixels, and whether files beside images are our own."""
     for statement in _ORIGINS_SINCE.split(";")[:-1]:
         connection.execute(statement)
 
@@ -103,14 +103,14 @@ _MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
 
 
 class Store:
-    """One open project file. Not for sharing between threads: other threads get a snapshot.
+    """One open project file. Not to be shared between threads: other threads get a snapshot.
 
     Attributes: file, read_only, why_read_only (a sentence, "" when it can be edited), before_writing (called before
     each transaction, which does not begin if it raises).
     """
 
     def __init__(self, file: Path, *, read_only: bool = False, why: str = "", check: bool = True) -> None:
-        """`check` False leaves the look at every page to a later `check()`: a large file takes half a second."""
+        """`check` False leaves checking every page to a later `check()`: for a large file that takes half a second."""
         self.file = file
         self.before_writing: Callable[[], None] | None = None
         if not read_only and file.is_file() and not os.access(file, os.W_OK):
@@ -145,9 +145,9 @@ class Store:
 
     @classmethod
     def create(cls, file: Path) -> Store:
-        """A new, empty project file; WorkbenchError if there is one already."""
+        """Create a new, empty project file; WorkbenchError if there is one already."""
         if file.exists():
-            raise WorkbenchError(f"There is a project in {file.parent} already. Open it, or choose another folder.")
+            raise WorkbenchError(f"There is already a project in {file.parent}. Open it, or choose another folder.")
         with _sentences(file):
             connection = sqlite3.connect(file, isolation_level=None)
             try:
@@ -164,7 +164,7 @@ class Store:
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
 
     def _check_kind(self) -> None:
-        """Another program's file is no project; ours with a mark or a version that nobody wrote is a damaged one."""
+        """Refuse other programs' files, which are no projects, and ours with an impossible id or version: damaged."""
         with _sentences(self.file):
             mark = self.connection.execute("PRAGMA application_id").fetchone()[0]
             tables = {row[0] for row in self.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
@@ -178,17 +178,17 @@ class Store:
         with _sentences(self.file):
             verdict = self.connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict == "ok" and seal.is_broken(self.file):
-            verdict = "its bytes are not those that were closed"
+            verdict = "its bytes have changed since it was closed"
         if verdict != "ok":
             raise _damaged(self.file, verdict)
 
     def _migrate(self) -> None:
-        """Bring an older file to this version, after a copy of it is kept beside it."""
+        """Upgrade an older file to this version, after keeping a copy beside it."""
         old = self.version
         if self.read_only:
-            self.why_read_only += f" Its file is of the older version {old}; it was not brought up to date."
+            self.why_read_only += f" Its file has the older version {old} and was not upgraded."
             raise ReadOnly(
-                f"The project {self.file.parent} is of the older file version {old} and can't be opened for reading"
+                f"The project {self.file.parent} has the older file version {old} and can't be opened for reading"
                 " only. Open it for editing once; a copy of the old file is kept."
             )
         copy = self.file.with_name(f"{self.file.stem}.version-{old}.sqlite")
@@ -233,7 +233,7 @@ class Store:
     def backup(self, file: Path) -> None:
         """Copy the project as it is now into `file` by SQLite's backup API (safe while it is being edited).
 
-        WorkbenchError if any page of it is damaged; `file` is then what it was.
+        WorkbenchError if any page is damaged; `file` is then unchanged.
         """
         with atomic_path(file) as temporary, _sentences(file):
             target = sqlite3.connect(temporary)
@@ -246,7 +246,7 @@ class Store:
                 raise _damaged(self.file, verdict)
 
     def close(self) -> None:
-        """Safe to call twice."""
+        """Close the file; safe to call twice."""
         self.connection.close()
         if self._mended is not None:
             self._mended.close()
@@ -289,7 +289,7 @@ def _sentences(file: Path) -> Iterator[None]:
     """Turn SQLite's and the disk's errors into sentences."""
     try:
         yield
-    except UnicodeDecodeError as error:  # what sqlite3 says of a damaged page holds letters of it
+    except UnicodeDecodeError as error:  # sqlite3's message about a damaged page contains bytes of it
         raise _damaged(file, "its text can't be read") from error
     except sqlite3.DatabaseError as error:
         text = str(error)
@@ -320,7 +320,7 @@ def _sentences(file: Path) -> Iterator[None]:
 
 _DAMAGE = (
     *("malformed", "not a database", "unsupported file format", "decode to UTF-8"),
-    *("no such table", "no such column", "duplicate column", "already exists"),  # not what its version says
+    *("no such table", "no such column", "duplicate column", "already exists"),  # contradicts its version
 )
 
 

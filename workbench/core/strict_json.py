@@ -1,6 +1,6 @@
-"""JSON from strangers, read strictly: no NaN, no duplicate keys, no bottomless nesting, and a line for each refusal.
+"""Foreign JSON, read strictly: no NaN, no duplicate keys, no deep nesting, and a line for each refusal.
 
-The standard parser does the work at full speed; only when it objects, a slow pass finds the line.
+The standard parser does the work at full speed; only if it objects does a slow pass find the line.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _explain(text: str) -> tuple[int, str]:
-    """(line, reason) of the first thing in `text` that strict reading objects to; (0, "") if nothing is found."""
+    """(line, reason) of the first thing in `text` that strict reading rejects; (0, "") if nothing is found."""
     keys: list[set[str]] = []
     for token in _TOKEN.finditer(text):
         word, reason = token.group(), ""
@@ -64,7 +64,7 @@ def _explain(text: str) -> tuple[int, str]:
             keys.pop()
         elif token.group(2) and keys:
             key = token.group(1)
-            reason = f'the key "{key[:60]}" stands twice in one object' if key in keys[-1] else ""
+            reason = f'the key "{key[:60]}" occurs twice in one object' if key in keys[-1] else ""
             keys[-1].add(key)
         elif word in ("NaN", "Infinity", "-Infinity"):
             reason = f"{word} is not a number"

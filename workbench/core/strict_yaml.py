@@ -1,4 +1,4 @@
-"""YAML from strangers, read strictly: every scalar is text, no anchors or aliases, no duplicate keys, limited size.
+"""Foreign YAML, read strictly: every scalar is text, no anchors or aliases, no duplicate keys, limited size.
 
 Text only, because YAML turns labels called no, on, 3.0 and 12:30:45 into False, True, 3.0 and 45045; no aliases,
 because safe_load expands alias bombs for minutes (reference/reliability.md, section 4).
@@ -18,7 +18,7 @@ DEPTH_LIMIT = 32
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value with the line where it stands: text, a list of nodes, or a table of nodes by key."""
+    """A value with its line: text, a list of nodes, or a table of nodes by key."""
 
     value: str | tuple[Node, ...] | dict[str, Node]
     line: int
@@ -50,7 +50,7 @@ def parse(data: bytes, file: str) -> dict[str, Node]:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
         raise Refused(file, f"not valid YAML: {error.problem or error.context}", line=line, cause=error) from error
-    except yaml.reader.ReaderError as error:  # a control character; it knows no line, but the place in the text
+    except yaml.reader.ReaderError as error:  # a control character; it gives the position in the text, but no line
         line = text.count("\n", 0, error.position) + 1
         raise Refused(file, f"not valid YAML: {error.reason}", line=line, cause=error) from error
     except yaml.YAMLError as error:
@@ -70,7 +70,7 @@ def _loader(file: str) -> type[yaml.BaseLoader]:
             line = event.start_mark.line + 1
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise Refused(
-                    file, "it uses YAML anchors (& or *), which are not read; write the values out", line=line
+                    file, "it uses YAML anchors (& or *), which are not supported; write the values out", line=line
                 )
             if self.depth >= DEPTH_LIMIT:
                 raise Refused(file, f"nested more than {DEPTH_LIMIT} deep", line=line)
@@ -95,6 +95,6 @@ def _node(node: yaml.Node, file: str) -> Node:
         if not isinstance(key, yaml.ScalarNode):
             raise Refused(file, "a key must be plain text", line=place)
         if key.value in table:
-            raise Refused(file, f"the key '{key.value[:60]}' stands twice", line=place)
+            raise Refused(file, f"the key '{key.value[:60]}' occurs twice", line=place)
         table[key.value] = _node(value, file)
     return Node(table, line)

@@ -1,9 +1,9 @@
-"""What non-maximum suppression leaves at every step of a slider at once: who stays at 0.05, 0.06, ... 1.00.
+"""Non-maximum suppression for all steps of a slider at once: which boxes stay at 0.05, 0.06, ... 1.00.
 
-A box is removed at a threshold if some higher box stays there and overlaps it by more. So which thresholds a box
-survives follows from those that the higher ones survive, and one pass over the overlapping pairs settles all steps
-together: a bit each, in two words. Moving the slider then looks at one bit per box, and the pairs can be thrown away:
-16 bytes a box instead of 20 a pair.
+A box is removed at a threshold if some higher box stays there and overlaps it by more. So the thresholds a box
+survives follow from those the higher ones survive, and one pass over the overlapping pairs settles all steps together:
+one bit each, in two words. Moving the slider then reads one bit per box, and the pairs can be discarded: 16 bytes per
+box instead of 20 per pair.
 
 N = boxes, P = pairs.
 """
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from workbench.core import nms
 from workbench.core.nms import Kind, Overlaps, Rows
 
-STEPS = np.arange(101) / 100  # a slider's, and exactly the doubles that it sets
-FLOOR = 0.05  # no one sets an overlap slider lower; if so, the pairs are listed again
-_BITS = 64  # of a word; the first holds the steps 0.00 to 0.63
+STEPS = np.arange(101) / 100  # the slider's: exactly the doubles that it sets
+FLOOR = 0.05  # overlap sliders are hardly set lower; if so, the pairs are listed again
+_BITS = 64  # per word; the first holds the steps 0.00 to 0.63
 _AT_ONCE = 200_000  # boxes whose pairs are listed together: bounds the working memory to some 100 MB
 
 
@@ -40,7 +40,7 @@ class Survival:
     def kept(self, iou: float) -> NDArray[np.bool_]:
         """(N,) True for the boxes that stay at `iou`. ValueError if it is not a step."""
         if not self.knows(iou):
-            raise ValueError(f"{iou} is no step from {self.floor} to 1")
+            raise ValueError(f"{iou} is not a step from {self.floor} to 1")
         word, bit = divmod(round(iou * 100), _BITS)
         return np.asarray((self.removed[word] & np.uint64(1 << bit)) == 0)
 
@@ -53,9 +53,9 @@ def survival(pairs: Overlaps, groups: Rows) -> Survival:
 
 
 def of_groups(boxes: NDArray[Any], groups: Rows, kind: Kind = "per label") -> Survival:
-    """The table of many images' boxes (N, 4). `groups` (N,) ascend; boxes overlap within one, by descending score.
+    """The table for boxes (N, 4) of many images. `groups` (N,) ascend; within one, boxes descend by score.
 
-    `kind` says how overlap is measured; who is compared with whom is up to `groups`.
+    `kind` says how overlap is measured; `groups` say which boxes are compared.
     """
     removed = np.zeros((2, len(groups)), np.uint64)
     how: Kind = "per label" if kind == "across labels" else kind
@@ -66,7 +66,7 @@ def of_groups(boxes: NDArray[Any], groups: Rows, kind: Kind = "per label") -> Su
 
 
 def _spans(groups: Rows) -> Iterator[tuple[int, int]]:
-    """About _AT_ONCE rows at a time, never cutting a group."""
+    """Ranges of about _AT_ONCE rows that never split a group."""
     first = 0
     while first < len(groups):
         last = min(first + _AT_ONCE, len(groups))
@@ -76,12 +76,12 @@ def _spans(groups: Rows) -> Iterator[tuple[int, int]]:
 
 
 def _settle(removed: NDArray[np.uint64], pairs: Overlaps, groups: Rows) -> None:
-    """Set the bits of `removed` (2, N): step s passes on what the s-th box of every group does to the lower ones."""
+    """Set the bits of `removed` (2, N): turn s applies what the s-th box of every group does to the lower ones."""
     if not len(pairs.value):
         return
     lows = np.searchsorted(STEPS, pairs.value.astype(np.float64), side="left")  # steps below the pair's overlap
     turn = _turns(pairs.higher, groups)
-    # small numbers are sorted in a tenth of the time
+    # small integers sort in a tenth of the time
     order = np.argsort(turn.astype(np.min_scalar_type(int(turn.max()))), kind="stable")
     higher, lower, lows = pairs.higher[order], pairs.lower[order], lows[order]
     ends = np.cumsum(np.bincount(turn))
@@ -89,12 +89,12 @@ def _settle(removed: NDArray[np.uint64], pairs: Overlaps, groups: Rows) -> None:
     for word, below in zip(removed, _below(np.arange(len(STEPS) + 1)), strict=True):
         strength = below[lows]
         for first, last in spans:
-            high, low = higher[first:last], lower[first:last]  # low holds no row twice: one high box per group
+            high, low = higher[first:last], lower[first:last]  # low has no duplicates: one high box per group
             word[low] |= ~word[high] & strength[first:last]
 
 
 def _turns(higher: Rows, groups: Rows) -> Rows:
-    """(P,) how many boxes of the same group remove before this pair's higher one."""
+    """(P,) how many boxes of the same group take their turn before this pair's higher one."""
     rows = np.flatnonzero(np.bincount(higher, minlength=len(groups)))
     mine = groups[rows]
     order = np.argsort(mine, kind="stable")

@@ -1,6 +1,6 @@
-"""What is counted and sorted at every opening, kept beside a large project: 100,000 images are there in 20 ms, not 400.
+"""Caches what is counted and sorted on opening a large project: 100,000 images are ready in 20 ms instead of 400.
 
-A cache: it may be deleted or damaged at any time, and is used only for exactly the project file that it was made of.
+It may be deleted or damaged at any time, and is only used for exactly the project file from which it was made.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from workbench.core.files import atomic_write
 from workbench.core.image_table import COLUMNS, SPLITS, STATES, ImageTable
 
 FROM = 5000
-"""Images from which a cache is kept: fewer are read faster than a person notices."""
+"""Number of images from which a cache is kept: fewer are read too fast to notice."""
 _FILE = "images.npz"
 _VERSION = 2
 log = logging.getLogger(__name__)
 
 
 def load(project_file: Path, cache_folder: Path) -> tuple[ImageTable, BoxCounts] | None:
-    """The table and the counts, if they were kept for the project file as it is now."""
+    """The table and the counts, if they were cached for the project file as it is now."""
     file = cache_folder / _FILE
     if not file.is_file():
         return None
@@ -43,13 +43,13 @@ def load(project_file: Path, cache_folder: Path) -> tuple[ImageTable, BoxCounts]
             notes, problems = ({int(id): text for id, text in words[key]} for key in ("notes", "problems"))
             table = ImageTable(ids, columns, kept["paths"].tobytes(), notes, problems)
             return table, BoxCounts(kept["counts"], dict(kept["labels"].tolist()))
-    except Exception as error:  # whatever is wrong with it, the project file has everything
+    except Exception as error:  # whatever is wrong, the project file has everything
         log.info("The cache %s is not used: %r", file, error)
         return None
 
 
 def save(project_file: Path, cache_folder: Path, table: ImageTable, counts: BoxCounts) -> None:
-    """Keep both for the next opening. OSError or WorkbenchError if that can't be."""
+    """Cache both for the next opening. OSError or WorkbenchError if that fails."""
     made_of = _identity(project_file)
     words = {"notes": list(table.notes.items()), "problems": list(table.problems.items())}
     parts = {
@@ -82,7 +82,7 @@ def is_kept(project_file: Path, cache_folder: Path) -> bool:
 
 
 def _identity(project_file: Path) -> list[int]:
-    """Another one after every transaction: SQLite counts them in its header (bytes 24 to 27)."""
+    """Differs after every transaction: SQLite counts them in its header (bytes 24 to 27)."""
     about = os.stat(project_file)
     with open(project_file, "rb") as stream:
         counter = int.from_bytes(stream.read(28)[24:28], "big")

@@ -1,4 +1,4 @@
-"""The images of an open project and its counts of boxes, read once and kept up with every edit."""
+"""The images of an open project and its box counts, read once and updated with every edit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbench.errors import WorkbenchError
 
 log = logging.getLogger(__name__)
 _LONG = 10.0
-"""Seconds that an edit waits at most for images to be written."""
+"""Longest time in seconds that an edit waits for images to be written."""
 
 
 class Writing:
@@ -58,8 +58,8 @@ class Tables:
         self._images: ImageTable | None = None
         self._counts: BoxCounts | None = None
         self._asked_cache = False
-        self._read_at: set[int] = set()  # SQLite's count of what others had written when something was read
-        self._writing: Writing | None = None  # of images that are shown and not on disk yet
+        self._read_at: set[int] = set()  # SQLite's counts of other connections' writes at the time of reading
+        self._writing: Writing | None = None  # for images that are shown but not on disk yet
         self.comings = 0
 
     @property
@@ -90,7 +90,7 @@ class Tables:
         return self._counts
 
     def _others_wrote(self) -> int:
-        """Another number after each transaction of another connection."""
+        """A number that changes with each transaction of another connection."""
         return int(self._store.read(lambda c: c.execute("PRAGMA data_version").fetchone()[0]))
 
     def follow(self, edit: Edit, inverse: Edit) -> None:
@@ -114,7 +114,7 @@ class Tables:
         self._writing = writing
         self._store.before_writing = writing.wait if writing is not None else None
         if comings != self.comings:
-            self._images = None  # images came or went since; it is read anew when asked for
+            self._images = None  # images were added or removed since; it is reread when needed
             return
         if self._images is not None:
             images.take_over(self._images)
@@ -124,7 +124,7 @@ class Tables:
         self.images().set_headers(images)
 
     def _take_kept(self) -> None:
-        """What was kept at the last closing, if nothing has changed since."""
+        """Take over what was cached at the last closing, if nothing has changed since."""
         self._read_at.add(self._others_wrote())
         kept = None if self._asked_cache else table_cache.load(self._store.file, self._cache_folder)
         self._asked_cache = True
@@ -132,20 +132,20 @@ class Tables:
             self._images, self._counts = kept
 
     def keep(self) -> None:
-        """For the next opening, where reading them takes long; not where another process has written meanwhile.
+        """Cache them for the next opening, if reading them takes long; not if another process has written meanwhile.
 
-        A failure is only logged: the disk may be full, or gone, and the project is to be closed all the same.
+        A failure is only logged: the disk may be full, or gone, but the project must be closed all the same.
         """
         try:
             self._keep()
         except (OSError, WorkbenchError) as error:
-            log.info("What is known of %s is not kept: %r", self._store.file, error)
+            log.info("The cache of %s could not be kept: %r", self._store.file, error)
 
     def _keep(self) -> None:
         images, counts, file = self._images, self._counts, self._store.file
         if images is None or counts is None or len(images) < table_cache.FROM or self._store.read_only:
             return
         if self._read_at != {self._others_wrote()}:
-            return  # what is known here may be older than the file
+            return  # what is held here may be older than the file
         if not table_cache.is_kept(file, self._cache_folder):
             table_cache.save(file, self._cache_folder, images, counts)

@@ -1,8 +1,8 @@
-"""The turns in which detections take labelled boxes, one pair after another but many images at a time.
+"""Lets detections take labelled boxes in turns, pair by pair but for many images at a time.
 
-Each detection's boxes are put in order of preference (what counts first, then IoU, ties to the later box), so a
-choice is "the first free one above the threshold". Groups of pairs that share neither detection nor box don't
-influence each other: turn s handles the s-th pair of every group at once, and all thresholds in the bits of a word.
+Each detection's boxes are sorted by preference (those that count first, then by IoU, ties to the later box), so a
+choice is "the first free one above the threshold". Groups of pairs that share neither detections nor boxes are
+independent: turn s handles the s-th pair of every group at once, and all thresholds in the bits of a word.
 
 M = labelled boxes, P = pairs that overlap enough, L = pairs that took, T = IoU thresholds, at most 64.
 """
@@ -19,7 +19,7 @@ Rows = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Bits = NDArray[np.uint64]
 _MOST = 64  # thresholds
-_LONG = 256  # turns; above it smaller groups are worth the search for them
+_LONG = 256  # turns above which it pays to look for smaller groups
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,13 +33,13 @@ class Links:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choices:
-    """The pairs, sorted by group and within it by turn. What is wanted is the same for any subset of detections."""
+    """The pairs, sorted by group and, within it, by turn. Preferences are the same for any subset of detections."""
 
     detection: Rows  # (P,)
     box: Rows  # (P,)
-    levels: Bits  # (P,) a bit for each threshold that the pair's IoU reaches
+    levels: Bits  # (P,) a bit for each threshold reached by the pair's IoU
     group: Rows  # (P,) ascending
-    actor: Rows  # (P,) the detection, counted without those that have no pair
+    actor: Rows  # (P,) the detection, numbered among those that have a pair
     crowd: Bools  # (M,) boxes that may be taken many times
 
 
@@ -63,7 +63,7 @@ def choices(
 
 
 def _preference(detection: Rows, box: Rows, iou: NDArray[np.float64], counted: Bools) -> Rows:
-    """(P,) order in which every detection looks at its boxes; detections stay where they are."""
+    """(P,) the order in which each detection considers its boxes; the order of detections stays."""
     order = np.arange(len(detection))
     same = detection[1:] == detection[:-1]
     several = np.flatnonzero(np.concatenate([[False], same]) | np.concatenate([same, [False]]))
@@ -73,7 +73,7 @@ def _preference(detection: Rows, box: Rows, iou: NDArray[np.float64], counted: B
 
 
 def taken(choices: Choices, present: Bools | None = None) -> Links:
-    """Let the detections choose; only those that are `present` (K,), or all."""
+    """Let the detections choose: those that are `present` (K,), or all."""
     detection, box, levels = choices.detection, choices.box, choices.levels
     group, actor = choices.group, choices.actor
     if present is not None:
@@ -83,7 +83,7 @@ def taken(choices: Choices, present: Bools | None = None) -> Links:
     got = np.zeros_like(levels)
     done = np.zeros(int(actor.max(initial=-1)) + 1, np.uint64)  # thresholds at which a detection has taken a box
     busy = np.zeros(len(choices.crowd), np.uint64)
-    lasting = np.where(choices.crowd, np.uint64(0), ~np.uint64(0))  # a crowd region is never busy
+    lasting = np.where(choices.crowd, np.uint64(0), ~np.uint64(0))  # a crowd region is never taken up
     for now in _turns(group):
         who, what = actor[now], box[now]
         free = levels[now] & ~done[who] & ~busy[what]
@@ -110,7 +110,7 @@ def _starts(keys: Rows) -> Rows:
 
 
 def _together(detection: Rows, box: Rows, boxes: int) -> Rows:
-    """(P,) a number shared by pairs that hang together through common detections or boxes."""
+    """(P,) a number shared by pairs that are connected through common detections or boxes."""
     count = int(detection.max()) + 1
     group = np.arange(len(detection))
     while True:

@@ -1,14 +1,14 @@
 """What kinds of mistakes cost how much average precision: TIDE (Bolya et al. 2020, arXiv 2008.08115, section 2).
 
-Every wrong detection is of one kind, by the box that it overlaps most (the first that fits, as the authors' tidecv
-asks): *localisation*, a box of its label by .1 to .5; *classification*, a box of another label by .5 or more;
+Every wrong detection has one kind, by the box it overlaps most (the first that fits, in the order of the authors'
+tidecv): *localisation*, a box of its label by .1 to .5; *classification*, a box of another label by .5 or more;
 *duplicate*, a box of its label by .5 or more that a higher one has taken; *background*, no box by .1; *both*, the
 rest: a box of another label by .1 to .5. *Missed* are the boxes that nothing takes and that no localisation or
-classification mistake would take if it were mended.
+classification mistake would take if it were corrected.
 
-The cost of a kind is the AP at IoU .5 that mending all its mistakes, and nothing else, would add: a wrong place or
-label is put right (the highest for a box that is still free stays, others go), other wrong detections go, missed
-boxes need not be found. Costs don't add up to what AP lacks: mistakes hide each other.
+The cost of a kind is the AP at IoU .5 gained by correcting all its mistakes and nothing else: wrong places and labels
+are corrected (the highest for a box that is still free stays, others are removed), other wrong detections are removed,
+missed boxes need not be found. Costs don't add up to what AP lacks: mistakes hide each other.
 
 K = detections, M = labelled boxes, C = labels.
 """
@@ -37,7 +37,7 @@ class Tide:
     """The mistakes and what each kind costs."""
 
     ap50: float
-    cost: dict[Kind, float]  # AP that mending the kind would add, 0 to 1
+    cost: dict[Kind, float]  # AP gained by correcting the kind, 0 to 1
     kinds: NDArray[np.int64]  # (K,) index into KINDS of each wrong detection, -1 for others
     boxes: Rows  # (K,) the labelled box that it should have taken, or a duplicate's; -1 for none
     missed: Rows  # rows of Truth
@@ -60,7 +60,7 @@ def tide(matching: Matching, confidence: float = 0.0) -> Tide:
     used[taken[right]] = True
     kinds, boxes = _kinds(matching, np.flatnonzero(judged & ~right), used)
     mended = {kind: _mended(kinds, boxes, found.scores, kind, used) for kind in ("classification", "localisation")}
-    # a box that any such mistake lies on could be found, whether or not another one is kept for it
+    # a box under any such mistake could be found, whether or not another detection is kept for it
     hopeful = np.isin(kinds, [KINDS.index("classification"), KINDS.index("localisation")])
     reachable = used.copy()
     reachable[boxes[hopeful]] = True
@@ -88,7 +88,7 @@ def tide(matching: Matching, confidence: float = 0.0) -> Tide:
 
 
 def _kinds(matching: Matching, wrong: Rows, used: Bools) -> tuple[Rows, Rows]:
-    """(K,) kind of every wrong detection, and the box behind it."""
+    """(K,) the kind of every wrong detection, and the box behind it."""
     truth, found = matching.truth, matching.found
     near = compared.pairs_across(truth, found, np.flatnonzero(matching.counted), wrong, BACKGROUND)
     same = truth.labels[near.truth] == found.labels[near.detection]
@@ -113,14 +113,14 @@ def _kinds(matching: Matching, wrong: Rows, used: Bools) -> tuple[Rows, Rows]:
 def _most(near: compared.Pairs, use: Bools, count: int) -> tuple[NDArray[np.float64], Rows]:
     """(K,) the largest overlap of each detection among the pairs in `use`, and its box; 0 and -1 without any."""
     rows = np.flatnonzero(use)
-    rows = rows[np.argsort(near.iou[rows], kind="stable")]  # of equal places the last one written stays
+    rows = rows[np.argsort(near.iou[rows], kind="stable")]  # the last one written to a place stays
     overlap, box = np.zeros(count), np.full(count, NONE)
     overlap[near.detection[rows]], box[near.detection[rows]] = near.iou[rows], near.truth[rows]
     return overlap, box
 
 
 def _mended(kinds: Rows, boxes: Rows, scores: NDArray[np.float64], kind: Kind, used: Bools) -> Bools:
-    """(K,) the mistakes that become right: of each box that is still free the highest."""
+    """(K,) the mistakes that become right: the highest for each box that is still free."""
     rows = np.flatnonzero(kinds == KINDS.index(kind))
     rows = rows[~used[boxes[rows]]]
     rows = rows[np.argsort(-scores[rows], kind="stable")]

@@ -1,8 +1,8 @@
-"""Two runs on the same images, object by object: what the second finds that the first did not, and the other way.
+"""Compares two runs on the same images, object by object: what the second finds that the first missed, and vice versa.
 
-Each labelled box is right, mislabelled or missed under a run, by the matching and the pairing across labels that
-precision, recall and the confusion matrix are counted by (core.matching, core.confusion), so all of them agree. A
-false alarm of the second is one that the first had too where it overlaps that by half and has its label.
+For a run, each labelled box is right, mislabelled or missed, by the matching and the pairing across labels used for
+precision, recall and the confusion matrix (core.matching, core.confusion), so all of them agree. A false alarm of the
+second run is one of the first, too, if they have the same label and overlap by half.
 
 C = labels, M = labelled boxes, B = those that are compared, F = false alarms of either run.
 """
@@ -95,7 +95,7 @@ class TwoRuns:
         return self._per_label(found.labels[rows[:, column]])
 
     def tally_differences(self, draws: int = bootstrap.DRAWS, seed: int = 0) -> dict[str, bootstrap.Difference]:
-        """Precision, recall and F1 of the second less the first's, with their intervals."""
+        """Precision, recall and F1 of the second run minus the first's, with their intervals."""
         confidences = self.first.confidence, self.second.confidence
         return bootstrap.tally_differences(
             self.first.matching, self.second.matching, confidences, draws, seed, self.use
@@ -144,7 +144,7 @@ def _with(seen: Seen, rows: Rows, use: Bools) -> Rows:
 
 
 def _paired(one: Found, mine: Rows, other: Found, theirs: Rows, truth: Truth) -> Rows:
-    """(F, 2) false alarms of both runs, side by side where they are at the same place: gone, in both and new ones."""
+    """(F, 2) false alarms of both runs, side by side if at the same place: those gone, in both, and new."""
     none = np.zeros(len(mine), bool)
     boxes = one.boxes[mine].astype(np.float64)
     as_boxes = Truth(

@@ -1,4 +1,4 @@
-"""Videos: their frames one after the other, and as images of a project."""
+"""Videos: reads their frames in order, and extracts them as images of a project."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from workbench.core.files import atomic_write, safe_name
 from workbench.core.project import Image
 from workbench.errors import Refused, WorkbenchError
 
-# FFmpeg writes a line for each broken piece of a video, thousands that hide what is said in words; -8 is "quiet"
+# FFmpeg prints a line for each broken piece of a video, thousands that hide our own sentences; -8 is "quiet"
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"))
 QUALITY = 95
-"""Of the JPEGs that frames are kept as: a video has lost more before."""
+"""JPEG quality of kept frames: the video itself has lost more."""
 
 _DAMAGED = 100
-"""Frames in a row that can't be decoded and are passed over."""
+"""Most undecodable frames in a row that are skipped."""
 _LENIENT, _LENIENT_SHARE = 1.0, 0.05
-"""Seconds, and share of a video, by which its end may come before its header says."""
+"""Seconds, and share of a video, by which it may end before its header says."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,9 +41,9 @@ class VideoFrame:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What extract() tells: `done` of `total` frames read (0: the video does not say), and the image that was kept.
+    """Progress of extract(): `done` of `total` frames read (0: the video does not say), and the image that was kept.
 
-    `remark`: comes alone and last, if the video breaks off.
+    `remark`: comes alone and last, if the video is cut off.
     """
 
     done: int
@@ -54,7 +54,7 @@ class Extracted:
 
 @contextlib.contextmanager
 def said_in_words() -> Iterator[None]:
-    """What cv2 would write to stderr about a video or camera is left out: whoever calls says it."""
+    """Suppress what cv2 would print to stderr about a video or camera: the caller reports it in words."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -75,7 +75,7 @@ def printable(name: str) -> str:
 def frames(file: Path, every: int = 1) -> Iterator[VideoFrame]:
     """Every `every`-th frame in order. Reading is sequential: seeking in compressed videos lands on wrong frames.
 
-    Damaged frames are passed over and counted. Refused if the file can't be opened or holds no frame.
+    Damaged frames are skipped but counted. Refused if the file can't be opened or holds no frame.
     """
     capture = opened(file)
     index = -1
@@ -147,7 +147,7 @@ def folder_of(project: Path, file: Path) -> Path:
 
 
 def fingerprint(file: Path) -> str:
-    """Six letters that tell a video from another, by its size and first megabyte. Refused if it can't be read."""
+    """Six letters that identify a video, from its size and first megabyte. Refused if it can't be read."""
     try:
         with open(file, "rb") as stream:
             head = stream.read(1 << 20)
@@ -159,10 +159,10 @@ def fingerprint(file: Path) -> str:
 
 
 def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:
-    """Keep every `every`-th frame as a JPEG in `folder`; frames that are there already are not written again.
+    """Keep every `every`-th frame as a JPEG in `folder`; existing frames are not written again.
 
-    Names and notes tell index and time: "ride_000120.jpg", "frame 120, 4.000 s of ride.mp4". Closing it early keeps
-    what was written. Refused as frames() is; WorkbenchError if the folder can't be written.
+    Names and notes give index and time: "ride_000120.jpg", "frame 120, 4.000 s of ride.mp4". Closing it early keeps
+    what was written. Refused like frames(); WorkbenchError if the folder can't be written.
     """
     total = length(file)
     stem = safe_name(printable(file.stem))
@@ -188,14 +188,14 @@ def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:
 
 def opened(file: Path) -> cv2.VideoCapture:
     try:
-        os.fspath(file).encode("utf-8")  # cv2 ends the process for a name that is not UTF-8
+        os.fspath(file).encode("utf-8")  # cv2 crashes the process on a name that is not UTF-8
     except UnicodeEncodeError as error:
         raise Refused(printable(os.fspath(file)), "rename this video: its name is not UTF-8.") from error
     if not file.is_file():
-        raise Refused(file, "there is no such video.")
+        raise Refused(file, "this video does not exist.")
     if file.stat().st_size == 0:
         raise Refused(file, "this video is empty.")
-    # FFmpeg alone: another backend would read a name with %d in it as a row of pictures
+    # FFmpeg only: another backend would take a name with %d in it for a series of pictures
     with said_in_words():
         capture = cv2.VideoCapture(os.fspath(file.resolve()), cv2.CAP_FFMPEG)
     if not capture.isOpened():

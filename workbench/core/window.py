@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The range of sample values that is spread over black to white, in the units of the file.
+    """The range of sample values mapped to black to white, in the units of the file.
 
     It belongs to a project, not to an image: with one window for all, equal values look equal everywhere.
     It applies to images of 16 bits and of floats; 8-bit images are taken as they are.
@@ -23,7 +23,7 @@ class Window:
 
 
 def from_setting(kept: object) -> Window | None:
-    """The window of a project's setting or a checkpoint's header: [low, high]; None for none, or what is not one."""
+    """The window from a project's setting or a checkpoint's header: [low, high]; None if absent or invalid."""
     if not isinstance(kept, list | tuple) or len(kept) != 2:
         return None
     try:

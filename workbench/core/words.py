@@ -1,4 +1,4 @@
-"""Numbers with their nouns and units, as a person writes them: counts, shares, bytes, times."""
+"""Numbers with their nouns and units, as people write them: counts, shares, bytes, times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def count(number: int, noun: str) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """ "88.6 %"; what is not all is never rounded to 100 %, and what is not nothing never to 0 %."""
+    """ "88.6 %"; less than all is never rounded to 100 %, and more than nothing never to 0 %."""
     scale = 10**digits
     tenths = round(100 * float(share) * scale)
     if tenths >= 100 * scale and share < 1:
@@ -25,11 +25,11 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def share(value: float, digits: int = 3) -> str:
-    """ "0.886" of a number from 0 to 1, rounded as in percent(); "–" for one that does not exist (NaN)."""
+    """ "0.886" for a number from 0 to 1, rounded as in percent(); "–" if it is undefined (NaN)."""
     if math.isnan(value):
         return "–"
     least = 10.0**-digits
-    if 0 < value < 1 - 1e-9:  # an AP of 1 is summed up to a little less
+    if 0 < value < 1 - 1e-9:  # an AP of 1 sums up to a little less
         value = min(max(value, least), 1 - least)
     return f"{value:.{digits}f}"
 
@@ -41,7 +41,7 @@ def speed(images_per_second: float) -> str:
 
 
 def size(number: float) -> str:
-    """Of bytes: "950 bytes", "8.4 kB", "24 MB", "1.3 GB". A unit is 1,000 of the one before, as for disks."""
+    """A number of bytes: "950 bytes", "8.4 kB", "24 MB", "1.3 GB". A unit is 1,000 of the one before, as for disks."""
     if number < 999.5:
         return count(round(number), "byte")
     for unit in ("kB", "MB", "GB"):
@@ -52,7 +52,7 @@ def size(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """To the second: "3:10", "1:02:05"; "?" where it is not known."""
+    """To the second: "3:10", "1:02:05"; "?" if unknown."""
     if math.isnan(seconds) or math.isinf(seconds):
         return "?"
     whole = max(0, round(seconds))
@@ -61,7 +61,7 @@ def duration(seconds: float) -> str:
 
 
 def rough_duration(seconds: float) -> str:
-    """Of what is estimated, or told once it is over: "40 s", "12 min", "3.5 h", "2.1 days"; at least a second."""
+    """For estimates and finished work: "40 s", "12 min", "3.5 h", "2.1 days"; at least a second."""
     if seconds < 99.5:
         return f"{max(seconds, 1):.0f} s"
     if seconds < 99.5 * 60:
@@ -70,12 +70,12 @@ def rough_duration(seconds: float) -> str:
 
 
 def visible(text: str, longest: int = 80) -> str:
-    """A stranger's text inside a sentence: on one line, so long at most, without what would turn or hide letters."""
+    """Foreign text for use in a sentence: on one line, at most `longest` long, without what turns or hides text."""
     plain = "".join(letter if letter.isprintable() else "?" for letter in text[: longest + 1])
     return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
 
 
 def one_line(text: str) -> str:
-    """`text` as a name: one line, no spaces at the ends, no control characters or halves of characters."""
+    """`text` as a name: one line, no spaces at the ends, no control characters or lone surrogates."""
     plain = "".join(" " if c in "\t\n\r\v\f\x85\u2028\u2029" else c for c in text)
     return "".join(c for c in plain if unicodedata.category(c) not in ("Cc", "Cs") and c != "\ufeff").strip()

@@ -1,8 +1,8 @@
-"""What a zip holds: its members by their names and places, and their bytes, read by rules stricter than the format's.
+"""Reads a zip by rules stricter than the format's: its members by name and place, and their bytes.
 
-Python's zipfile reads the whole directory before anything can be counted, cuts names at NUL and believes the sizes
-that the file tells. Here the directory is counted while it is read, each name passes zip_names.py, no member may lie
-over another (as in D. Fifield's bombs of 2019), and sizes and checksums are those of the bytes themselves.
+Python's zipfile reads the whole directory before anything can be counted, cuts names at NUL and trusts the sizes in
+the file. Here the directory is counted while it is read, each name must pass zip_names.py, members must not overlap
+(as in D. Fifield's bombs of 2019), and sizes and checksums are verified on the bytes themselves.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _UTF8 = 1 << 11
 _STORED, _DEFLATED = 0, 8
 _OTHERS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 _PACKED, _CHUNK = 1 << 16, 1 << 20
-"""Bytes that are read and that are unpacked at a time."""
+"""Bytes read, and bytes unpacked, at a time."""
 _BY_HAND = "unpack the archive yourself and choose the folder"
-_BROKEN = "the zip is damaged or was not downloaded to its end ({what}); get it again"
+_BROKEN = "the zip is damaged or was not downloaded completely ({what}); get it again"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is unpacked. `ratio`: bytes out of one byte in, looked at above `unsuspected` bytes.
+    """Limits of unpacking. `ratio`: unpacked bytes per packed byte, checked above `unsuspected` bytes.
 
-    Photographs unpack to hardly more than they were and the texts of labels to some times that; deflate can reach
+    Photographs unpack to hardly more than their packed size and label files to several times that; deflate can reach
     1,032. `unpacked`: far above what people put into one zip.
     """
 
@@ -56,12 +56,12 @@ LIMITS = Limits()
 
 
 class Stopped(WorkbenchError):
-    """Somebody asked to stop; nothing was kept."""
+    """The user asked to stop; nothing was kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One entry as the directory describes it. `path` is posix, `raw` its name as written, `at` where its header is."""
+    """One entry as described by the directory. `path` is posix, `raw` its name as written, `at` where its header is."""
 
     path: str
     is_folder: bool
@@ -114,13 +114,13 @@ class Zip:
             self.go_on()
             size += len(piece)
             if size > member.size:
-                self._object(member, "unpacks to more than the zip says, as bombs do")
+                self._object(member, "unpacks to more than the zip says, like a zip bomb")
             if size > self.limits.unsuspected and size > self.limits.ratio * used:
-                self._object(member, f"unpacks to more than {self.limits.ratio} times its size, as bombs do")
+                self._object(member, f"unpacks to more than {self.limits.ratio} times its size, like a zip bomb")
             crc = zlib.crc32(piece, crc)
             yield piece
         if size != member.size or crc != member.crc:
-            self._object(member, "is damaged: its checksum is another. Get the zip again")
+            self._object(member, "is damaged: its checksum is wrong. Get the zip again")
 
     def go_to(self, member: Member) -> None:
         """Move to a member's bytes. Refused if the header before them contradicts the directory."""
@@ -130,14 +130,14 @@ class Zip:
             self._object(member, "is not where the zip says. It is damaged; get it again")
         _, _, flags, method, _, _, _, _, _, name, extra = _LOCAL.unpack(header)
         if self._stream.read(name) != member.raw or method != member.method or flags & _ENCRYPTED:
-            self._object(member, "is described twice and differently. Nobody can say what is meant")
+            self._object(member, "is described twice in different ways, so its content is unclear")
         start = member.at + _LOCAL.size + name + extra
         if start + member.packed > self._ends[bisect.bisect_right(self._ends, member.at)]:
             self._object(member, "lies over another one, as in bombs")
         self._stream.seek(start)
 
     def _stored(self, member: Member) -> Iterator[tuple[bytes, int]]:
-        """Pieces, and how many packed bytes they took so far."""
+        """Pieces, and how many packed bytes were read so far."""
         left = member.packed
         while left:
             piece = self._stream.read(min(left, _CHUNK))
@@ -162,7 +162,7 @@ class Zip:
                 self._object(member, "is damaged: it has no end. Get the zip again")
             yield piece, member.packed - left - len(data)
         if left or unpacker.unused_data:
-            self._object(member, "goes on behind its end. The zip is damaged; get it again")
+            self._object(member, "continues after its end. The zip is damaged; get it again")
 
     def _object(self, member: Member | str, what: str) -> NoReturn:
         name = member if isinstance(member, str) else member.path
@@ -188,7 +188,7 @@ class Zip:
             if wrong := tree.add(member.path, member.is_folder):
                 self._object(member, wrong)
             found.append(member)
-        if len(found) & 0xFFFF != count & 0xFFFF:  # macOS packs more than 65,535 and writes the rest of the count
+        if len(found) & 0xFFFF != count & 0xFFFF:  # macOS packs more than 65,535 and writes the count modulo 65,536
             self._broken("its directory is incomplete")
         found.sort(key=lambda member: member.at)
         self._ends = array.array("Q", [*(member.at for member in found), at])
@@ -198,7 +198,7 @@ class Zip:
         return found
 
     def _directory(self) -> tuple[int, int, int]:
-        """Where it begins, its bytes and how many entries it should have (the last 16 bits of that count)."""
+        """The directory's position, its size in bytes and its number of entries (the lower 16 bits of it)."""
         start = max(0, self.size - _END.size - _LONGEST_COMMENT)
         self._stream.seek(start)
         tail = self._stream.read()
@@ -223,7 +223,7 @@ class Zip:
         return offset, size, count
 
     def _entry(self, directory: int, left: int) -> tuple[Member, int]:
-        """The next member of the directory (which begins at `directory`) and how many bytes its entry takes."""
+        """The next member in the directory (which begins at `directory`) and the size of its entry in bytes."""
         header = self._stream.read(_ENTRY.size)
         if len(header) < _ENTRY.size or header[:4] != b"PK\1\2":
             self._broken("its directory is not readable")
@@ -238,14 +238,14 @@ class Zip:
         try:
             text = zip_names.decoded(raw, bool(flags & _UTF8), extra)
         except UnicodeDecodeError:
-            self._refuse(f"the name of the member {raw[:80]!r} is no text; nothing was unpacked.")
+            self._refuse(f"the name of the member {raw[:80]!r} is not text; nothing was unpacked.")
         is_folder = text.endswith(("/", "\\"))
         path, wrong = zip_names.path_of(text)
         wrong = wrong or _kind_wrong(is_folder, external, size)
         if not wrong and flags & _ENCRYPTED:
             wrong = f"is encrypted; {_BY_HAND}"
         elif not wrong and method not in (_STORED, _DEFLATED):
-            wrong = f"is packed by {_OTHERS.get(method, f'method {method}')}, which is not read here; {_BY_HAND}"
+            wrong = f"is packed by {_OTHERS.get(method, f'method {method}')}, which is not supported; {_BY_HAND}"
         elif not wrong and (at + _LOCAL.size > directory or packed > directory):
             wrong = "lies outside the zip. It is damaged; get it again"
         elif not wrong and method == _STORED and size != packed:
@@ -255,7 +255,7 @@ class Zip:
         return Member(path, is_folder, raw, at, packed, size, crc, method), taken
 
     def _large(self, extra: bytes, numbers: tuple[int, int, int]) -> tuple[int, int, int]:
-        """Size, packed size and place, where those of more than 4 GB are in the extra field."""
+        """Size, packed size and position; values above 4 GB are in the extra field."""
         if _FULL not in numbers:
             return numbers
         more = iter(struct.iter_unpack("<Q", (found := zip_names.field(extra, _ZIP64) or b"")[: len(found) // 8 * 8]))
@@ -267,7 +267,7 @@ class Zip:
 
 
 def _kind_wrong(is_folder: bool, external: int, size: int) -> str:
-    """What is wrong with the kind of file that an entry says to be, by Unix's mode or DOS's bit for folders."""
+    """What is wrong with the file type of an entry, by Unix's mode or DOS's bit for folders; "" if nothing."""
     kind = stat.S_IFMT(external >> 16)
     if kind == stat.S_IFLNK:
         return "is a link"

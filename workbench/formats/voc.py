@@ -173,7 +173,7 @@ class _Reader(DataSetReader):
         name = self.shown(file)
         found = self.find(file, voc)
         for tag in voc.unknown:
-            self.report.say("read", name, f"<{tag}> says something about the image that a project has no place for.")
+            self.report.say("read", name, f"<{tag}> describes the image, but a project has no place for it: ignored.")
         boxes = tuple(self.box(o, base, name) for o in voc.objects)
         if voc.objects and not voc.width:
             self.report.say("read", name, "The file does not give the size of its image; the image's own size is used.")

@@ -124,7 +124,7 @@ class Projects(QObject):
         """Make a project in `folder` with the images of `photographs`; the first images are shown at once."""
         if (folder / "project.sqlite").exists():
             self._session.tell(
-                WorkbenchError(f"There is a project in {folder} already. Open it, or choose another folder.")
+                WorkbenchError(f"There is already a project in {folder}. Open it, or choose another folder.")
             )
             return
         if not closing.may_stop(self._session):
