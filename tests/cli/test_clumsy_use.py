@@ -231,7 +231,7 @@ def test_a_run_killed_before_its_first_save_begins_again(project: Path, capsys: 
     (folder / "events.jsonl").write_text("".join(line for line in lines if '"Finished"' not in line))
     capsys.readouterr()
     assert main(["train", str(project), "--resume", "kil-led"]) == console.DONE
-    assert "so it begins again" in capsys.readouterr().err
+    assert "so it starts again" in capsys.readouterr().err
     assert (folder / "last.state.pt").is_file()
 
 

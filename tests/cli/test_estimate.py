@@ -63,7 +63,7 @@ def test_a_training_says_first_what_is_odd_and_what_was_changed(project: Path, c
     begun = said.index("Training yolov4-tiny (")
     assert 0 <= said.index("6 settings differ from") < begun
     assert 0 <= said.index("warning: 1 label without a box") < begun
-    assert 0 <= said.index("warning: The run is only 3 steps long") < begun
+    assert 0 <= said.index("warning: The run has only 3 steps") < begun
     assert main(["train", str(project), *SMALL, "--epochs", "1", "--json"]) == console.DONE
     assert "settings differ" not in capsys.readouterr().err
 

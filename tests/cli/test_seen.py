@@ -82,7 +82,7 @@ def test_a_picture_shows_what_nothing_learns_in_red(project: Path, capsys: Captu
     ("arguments", "sentence"),
     [
         (["--image", "x.png"], "There is no image called 'x.png'"),
-        (["--image", "d.png"], "some/d.png is not trained on: it is of the test split. See it with --as-it-is."),
+        (["--image", "d.png"], "some/d.png is not trained on: it is in the test split. See it with --as-it-is."),
         (["--image", "a.png", "--epoch", "101"], "The training has 100 epochs."),
         (["--image", "a.png", "--out", "a.jpg"], "--out draws a PNG, and a.jpg is not named so."),
         (["--image", "a.png", "--set", "epoch=3"], "epoch"),

@@ -61,7 +61,7 @@ def test_without_a_run_or_with_too_little_labelled_it_says_what_to_do(document: 
         with pytest.raises(WorkbenchError, match=NO_RUN):
             again.again(Wish(document.runs_folder, run, False))
     wanted = Again("one", recipes.preset("quick-cpu"), None, False, None)
-    with pytest.raises(WorkbenchError, match=r"No image is done, too few .* mark them as done \(N\), 2 at the least"):
+    with pytest.raises(WorkbenchError, match=r"No image is done, too few .* mark them as done \(N\), at least 2"):
         again.request(document, wanted)
     document.do(edits.SetState((1, 2), State.DONE))
     document.do(edits.SetSplit((2,), Split.TEST))

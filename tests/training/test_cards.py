@@ -64,7 +64,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     ("text", "there", "said"),
     [
         (OLD_DRIVER, False, "its driver is too old for this PyTorch. Update NVIDIA's driver."),
-        (OLD_CARD, True, "has no code for a card of its age"),
+        (OLD_CARD, True, "does not support a card of this age"),
         (LOST, True, "it does not answer (CUDA error: unspecified launch failure)."),
     ],
 )
@@ -98,8 +98,8 @@ def test_a_card_that_this_pytorch_was_not_made_for_is_told_of(there: bool, monke
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(cards.shutil, "which", lambda name: f"/driver/{name}" if there else None)
     assert machine.chosen_device("auto") == CPU
-    assert ("this PyTorch was made without CUDA" in cards.passed_over()) is there
-    with pytest.raises(WorkbenchError, match="made without CUDA" if there else "There is no device 'cuda'"):
+    assert ("this PyTorch was built without CUDA" in cards.passed_over()) is there
+    with pytest.raises(WorkbenchError, match="built without CUDA" if there else "There is no device 'cuda'"):
         machine.chosen_device("cuda")
 
 

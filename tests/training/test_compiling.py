@@ -66,7 +66,7 @@ def compiled(kind: type[Toy] = Normed, **changes: Any) -> Stepper:
             0.2,
             0.1,
             True,
-            "The network is compiled: a batch of 64 × 64 px takes 100.0 ms compiled and 200.0 ms as it is.",
+            "The network is compiled: a batch of 64 × 64 px takes 100.0 ms compiled and 200.0 ms uncompiled.",
         ),
         (0.106, 0.1, True, "is compiled: "),
         (0.104, 0.1, False, "The network is not compiled: a batch of 64 × 64 px takes 100.0 ms compiled and 104.0 ms"),
@@ -173,7 +173,7 @@ def test_a_compiled_network_that_fails_later_is_told_and_called_as_it_is(monkeyp
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"threads": 2}, "Each core takes a part"), ({"cross_norm": True, "mini_batch": 2}, "cross_norm counts")],
+    [({"threads": 2}, "Each core computes a part"), ({"cross_norm": True, "mini_batch": 2}, "cross_norm keeps")],
 )
 def test_what_can_not_be_compiled_is_told_once(changes: dict[str, Any], said: str) -> None:
     made = compiled(**changes)

@@ -202,7 +202,7 @@ def test_a_resumed_run_sees_the_batches_of_a_straight_one(
     monkeypatch.setattr(run._Training, "_batch", batch)
     straight, broken = (request_of(name, device="cuda", epochs=4) for name in ("straight", "broken"))
     said = [event.sentence for event in only(list(run.train(straight)), Message)]
-    assert "Batches are made on cuda, where all 6 images (74 kB at 64 px) lie." in said
+    assert "Batches are made on cuda, which holds all 6 images (74 kB at 64 px)." in said
     first, control = dict(seen), Control()
     seen.clear()
     for event in run.train(broken, control):

@@ -85,10 +85,10 @@ def test_an_image_that_was_resized_since_its_boxes_were_drawn_is_named(tmp_path:
     cache = tmp_path / "cache"
     dataset, messages = load(snapshot, tmp_path, how=how, wish=wish, cache=cache, pictures=extra)
     assert len(dataset) == 9
-    told = [message for message in messages if "another size" in message.sentence]
+    told = [message for message in messages if "different size" in message.sentence]
     assert [message.level for message in told] == ["warning"]
     names = f"{snapshot.images[1].path}, {snapshot.images[4].path}"
-    assert told[0].sentence.startswith("2 images have another size now than the project knows, so their boxes may be")
+    assert told[0].sentence.startswith("2 images have a different size from the one that the project knows, so their")
     assert told[0].sentence.endswith(f"in the wrong place: {names}. Check the data.")
 
 

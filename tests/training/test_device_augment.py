@@ -187,7 +187,7 @@ def test_images_lie_on_the_device_where_they_take_a_quarter_of_its_memory(free: 
     way, said = device_augment.chosen_way(noise(), CPU, lambda device: free)
     assert type(way) is kind
     told = {
-        Kept: "Batches are made on cpu, where all 8 images (221 kB at 96 px) lie.",
+        Kept: "Batches are made on cpu, which holds all 8 images (221 kB at 96 px).",
         Sent: "Batches are made on cpu; 8 images (221 kB at 96 px) take more than a quarter of its free memory and are"
         " copied to it batch by batch.",
     }
@@ -203,7 +203,7 @@ def test_images_that_do_not_fit_after_all_are_sent(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Kept, "__init__", out_of_memory)
     way, said = device_augment.chosen_way(noise(), CPU, lambda device: 4 * SIZE)
     assert isinstance(way, Sent)
-    assert "(221 kB at 96 px) did not fit into its memory" in said
+    assert "(221 kB at 96 px) did not fit in its memory" in said
 
 
 def test_a_device_that_paints_otherwise_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +211,7 @@ def test_a_device_that_paints_otherwise_paints_nothing(monkeypatch: pytest.Monke
     real = device_paint._interpolated
     monkeypatch.setattr(device_paint, "_interpolated", lambda *given: 255 - real(*given))
     way, said = device_augment.chosen_way(noise(), CPU, lambda device: 4 * SIZE)
-    assert (way, said) == (None, "The processor makes the batches, as cpu did not paint one as it should.")
+    assert (way, said) == (None, "The processor makes the batches, because cpu did not paint a test batch correctly.")
 
     def lacking(*_: Any) -> Any:
         raise NotImplementedError("The operator 'aten::bitwise_left_shift' is not implemented for the MPS device")
@@ -229,14 +229,14 @@ def test_memory_that_runs_out_leads_to_sending_and_then_to_the_processor(monkeyp
     first = made.batch(*given, calm=False)
     assert isinstance(first, Painted)
     assert np.abs(first.images.numpy().astype(int) - expected).max() <= (0 if IPP else 2)
-    start = "The memory of cpu ran out while a batch was made: from now on"
-    assert made.notes() == [Message("warning", f"{start} are the images copied to it batch by batch.")]
+    start = "The memory of cpu ran out while a batch was made; from now on"
+    assert made.notes() == [Message("warning", f"{start} the images are copied to it batch by batch.")]
     assert made.notes() == [], "told once"
     monkeypatch.setattr(device_paint, "paint", out_of_memory)
     second = made.batch(*given, calm=False)
     assert isinstance(second, Batch)
     assert np.array_equal(second.images, expected)
-    assert made.notes() == [Message("warning", f"{start} does the processor make the batches.")]
+    assert made.notes() == [Message("warning", f"{start} the processor makes the batches.")]
 
 
 def test_other_errors_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:

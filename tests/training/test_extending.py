@@ -92,7 +92,7 @@ def test_a_run_that_ended_early_gets_its_epochs_without_early_stopping(request_o
     list(resume(longer))
     assert (runs.info(longer).epoch, runs.info(longer).epochs) == (5, 5)
     said = [event.sentence for event in runs.read_events(longer) if isinstance(event, Message)]
-    assert "Goes on from the run run: its 2 epochs become 5. It had ended early, so early stopping is" in " ".join(said)
+    assert "Continues the run run: its 2 epochs become 5. It had ended early, so early stopping is" in " ".join(said)
 
 
 def test_an_extended_run_can_be_extended_again(request_of: MakeRequest) -> None:

@@ -69,7 +69,7 @@ def test_its_events_are_those_of_a_training_and_a_stop_leaves_no_flag(stopped: S
 
 def test_what_the_processes_refuse_is_raised_and_leaves_no_run(tmp_path: Path) -> None:
     request = request_in(tmp_path, batch=1)
-    with pytest.raises(WorkbenchError, match="can't be dealt out to 2 processes"):
+    with pytest.raises(WorkbenchError, match="can't be divided among 2 processes"):
         list(run.train(request))
     runs.forget_unstarted(request.folder)
     assert not request.folder.exists()

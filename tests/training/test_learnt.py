@@ -63,7 +63,7 @@ def test_where_no_image_was_held_out_or_nobody_knows_that_is_said(request_of: Ma
     with pytest.raises(WorkbenchError, match="no record of the images that imported held out"):
         learnt.held_out(tmp_path / "imported", snapshot)
     folder = recorded(request_of("some", snapshot=snapshot, hold_out=0.5))
-    with pytest.raises(WorkbenchError, match="they are not among these any more"):
+    with pytest.raises(WorkbenchError, match="they are no longer among these"):
         learnt.held_out(folder, make_snapshot(tmp_path / "others", train=4, validation=0))
 
 
@@ -90,7 +90,7 @@ def test_a_run_that_is_judged_by_what_it_began_with_has_learnt_says_so(request_o
     number = learnt.trained_on(first.folder, judges)
     assert number is not None
     assert number > 1
-    told = f"Of the 5 images to validate on, {number} were learnt by the run {first.name}, whose weights it begins with"
+    told = f"Of the 5 images to validate on, {number} were learnt by the run {first.name}, whose weights this training"
     assert [sentence.startswith(told) for sentence in said].count(True) == 1
     found = [one for one in preflight(all_of_them, second.recipe, None, start) if one.kind == "learnt"]
     assert [one.text for one in found] == [sentence for sentence in said if sentence.startswith(told)]

@@ -157,7 +157,7 @@ def test_boxes_that_are_too_small_are_counted(well: Snapshot) -> None:
     assert found["small"].boxes == tuple(well.box_ids[[3, 7]].tolist())
     assert found["small"].advice == "An input side of 96 px is enough for them."
     boxes[7, 2] = boxes[7, 0] + 0.4
-    slip = "Such a small box is mostly a slip of the hand: look at it and delete it."
+    slip = "Such a small box is usually drawn by mistake: look at it and delete it."
     told = findings(replace(well, boxes=boxes))["small"].advice
     assert told == f"An input side of 96 px is enough for 1 of them. {slip}"
     assert set(found) == {"small"}  # and not, a second time, as what nothing answers for
@@ -326,7 +326,7 @@ def test_labels_of_a_checkpoint_are_compared_by_name(tmp_path: Path, labels: Seq
 
 def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
     other = checkpoint(tmp_path / "a.safetensors", ["top"], "yolov3")
-    assert "is of yolov3, not of toy" in next(of_weights(other, recipe(), ["top"])).sentence
+    assert "is for yolov3, not for toy" in next(of_weights(other, recipe(), ["top"])).sentence
     narrow = checkpoint(tmp_path / "b.safetensors", ["top"], width=0.5)
     found = next(of_weights(narrow, recipe(), ["top"]))
     assert (found.level, found.advice) == (WARNING, "Set the width to 0.5.")
@@ -354,7 +354,7 @@ def test_published_weights_need_the_whole_width(tmp_path: Path) -> None:
     file.touch()
     found = list(of_weights(file, recipes.preset("quick-cpu").with_detector("ssd300"), ["person", "cell"]))
     assert [one.kind for one in found] == ["weights", "class ids"]
-    assert "the recipe's has 0.25 of its width" in found[0].sentence
+    assert "the recipe's network has width 0.25" in found[0].sentence
     assert found[1].sentence.endswith("does not know cell: it starts fresh.")
 
 
@@ -377,7 +377,7 @@ def test_settings_that_do_not_go_together(name: str, changes: dict[str, Any], ki
 def test_what_the_least_steps_change_is_said_before(well: Snapshot) -> None:
     few = recipes.preset("small-data")
     assert [one.sentence for one in of_length(few, 8)] == [
-        "8 images would make 300 steps, too few to learn much: batches of 4 in place of 8 and 600 epochs in place of"
+        "8 images would make 300 steps, too few to learn much: batches of 4 instead of 8 and 600 epochs instead of"
         " 300 make 1,200."
     ]
     assert list(of_length(few, 80)) == []
@@ -386,7 +386,7 @@ def test_what_the_least_steps_change_is_said_before(well: Snapshot) -> None:
 
 def test_what_fine_tuning_says_depends_on_the_weights(tmp_path: Path) -> None:
     tuned = recipes.preset("fine-tune")
-    assert "“Fine-tune” is made for going on" in next(of_settings(tuned, 200, None)).sentence
+    assert "“Fine-tune” is made for training on from others" in next(of_settings(tuned, 200, None)).sentence
     assert list(of_settings(tuned, 200, tmp_path)) == []
     frozen = tuned.with_detector("fcos")
     assert "batch norms" in next(of_settings(frozen, 200, None)).sentence

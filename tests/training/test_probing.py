@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_halved_until_it_does(stepper: Stepper, monkeypatch
     (said,) = probing.settle(stepper, squares(), card.memory)
     assert stepper.micro == 2
     assert stepper.halved, "a run that is resumed begins with so many"
-    assert said.sentence.startswith("Images go through 2 at a time, as the memory does not hold 8.")
+    assert said.sentence.startswith("Images go through 2 at a time, because 8 do not fit in memory.")
     assert [images for images, _ in card.tried] == [8, 4, 2, 2, 2, 2]
 
 

@@ -173,7 +173,7 @@ def test_what_a_kill_cost_is_told_and_the_best_weights_stay(
     (folder / "last.state.pt").write_bytes(saved)  # as if it had been killed, with nothing saved since
     told = [event.sentence for event in only(until(2), Message)]
     assert any(
-        "last saved after step 2: 4 steps behind it had not been saved, and are learnt again" in one for one in told
+        "last saved after step 2: 4 steps after it had not been saved, and are trained again" in one for one in told
     )
     assert any("The best weights are those of epoch 3" in one for one in told)
     assert checkpoint.load_detector(folder / checkpoint.BEST)[1].epoch == 3
@@ -188,7 +188,7 @@ def test_images_that_went_missing_before_a_resume_are_told(request_of: MakeReque
     stop_after_one_step(train, request)
     request.snapshot.files[0].unlink()
     messages = [event.sentence for event in only(list(resume(request.folder)), Message)]
-    assert any("5 images can be read now, 6 could" in sentence for sentence in messages)
+    assert any("5 images can be read now, 6 when" in sentence for sentence in messages)
 
 
 def test_pause_waits_and_goes_on(request_of: MakeRequest) -> None:

@@ -149,7 +149,7 @@ def test_a_damaged_record_is_refused_in_a_sentence(request_of: MakeRequest) -> N
             read_request(request.folder)
         assert read_wishes(request.folder) is None
     file.unlink()
-    with pytest.raises(Refused, match="is not there"):
+    with pytest.raises(Refused, match="is missing"):
         read_request(request.folder)
 
 

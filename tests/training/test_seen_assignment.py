@@ -87,7 +87,7 @@ def test_what_augmentation_cut_off_is_ignored_as_was_wished(snapshot: Snapshot) 
     plan = course(snapshot, quick("yolov4", 32, scale=0.9, translate=0.9))
     lost = [one for index in range(len(plan.data)) for one in plan.seen(index, 0).lost]
     assert any(one.small for one in lost)
-    assert any(not one.small and "in sight" in one.reason for one in lost)
+    assert any(not one.small and "visible" in one.reason for one in lost)
     assert not any(one.small for one in lost if "in sight" in one.reason or "marked" in one.reason)
 
 

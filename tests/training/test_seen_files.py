@@ -92,9 +92,9 @@ def test_an_image_that_training_leaves_out_says_why(snapshot: Snapshot, toy: typ
     plan = course(snapshot, recipe(), all_looked_at(snapshot))
     said = {image.id: plan.outside(image) for image in snapshot.images}
     assert [id for id, why in said.items() if not why] == [1, 6, 7, 9, 11]
-    assert said[2] == "it is of the test split"
-    assert said[4] == "it is in work, and the recipe takes images that are done or verified"
-    assert said[5] == "it is of the validation split"
+    assert said[2] == "it is in the test split"
+    assert said[4] == "it is in work, and the recipe uses images that are done or verified"
+    assert said[5] == "it is in the validation split"
     assert said[DAMAGED].startswith("its file can't be read: ")
     alone = replace(snapshot, images=tuple(replace(one, split=split.NONE) for one in changed))
     held_out = course(alone, recipe(hold_out=0.5), all_looked_at(snapshot))

@@ -240,7 +240,7 @@ def test_cross_norms_split_a_batch_as_darknets_subdivisions_do(images: int, mini
 
 def test_labels_that_are_not_weighed_are_spoken_of() -> None:
     """The toy has no buffer label_weights."""
-    assert "label_balance does nothing" in stepper(Plain, label_balance=0.5).idle()[0]
+    assert "label_balance has no effect" in stepper(Plain, label_balance=0.5).idle()[0]
     weighing = stepper(Plain)
     weighing.detector.register_buffer("label_weights", torch.ones(2))
     weighing.settings = replace(weighing.settings, label_balance=0.5)
@@ -255,7 +255,7 @@ def test_cross_norms_that_can_do_nothing_are_spoken_of() -> None:
 
 def test_sync_norms_of_one_process_are_spoken_of_where_they_count_a_part_of_its_batch() -> None:
     assert stepper(Normed, sync_norm=True, batch=4).idle() == []
-    assert "count 2 images at a time" in stepper(Normed, sync_norm=True, batch=4, mini_batch=2).idle()[0]
+    assert "use 2 images at a time" in stepper(Normed, sync_norm=True, batch=4, mini_batch=2).idle()[0]
 
 
 def test_an_attack_hides_the_objects_from_the_network_and_changes_neither_weights_nor_norms() -> None:

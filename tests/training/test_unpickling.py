@@ -49,8 +49,8 @@ def test_a_packed_archive_is_refused_before_it_is_unpacked(tmp_path: Path) -> No
     [
         (torch.zeros(1).expand(1_000, 1_000), "larger than the file"),
         (torch.tensor([1.0, float("nan")]), "not finite"),
-        (torch.zeros(3, device="meta"), "no plain tensor"),
-        (torch.zeros(3, dtype=torch.complex64), "no plain tensor"),
+        (torch.zeros(3, device="meta"), "is not a plain tensor"),
+        (torch.zeros(3, dtype=torch.complex64), "is not a plain tensor"),
     ],
 )
 def test_tensors_that_are_not_what_a_file_holds_are_refused(tensor: torch.Tensor, why: str) -> None:

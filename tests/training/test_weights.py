@@ -244,7 +244,7 @@ def test_a_download_is_checked_and_kept(server: str, tmp_path: Path) -> None:
 def test_a_file_with_a_wrong_check_sum_is_not_kept(server: str, tmp_path: Path) -> None:
     (tmp_path / "served" / "some-00000000.pth").write_bytes(b"what")
     one = Pretrained(f"{server}/some-00000000.pth", 2.6, "here", "none", ("a",))
-    with pytest.raises(WorkbenchError, match="check sum"):
+    with pytest.raises(WorkbenchError, match="checksum"):
         list(published_weights.download(one))
     assert not list(published_weights.kept_file(one).parent.iterdir())
 
@@ -289,7 +289,7 @@ def test_begun_from_darknets_own_weights_their_anchors_stay_in_pixels_whatever_t
         assert "other anchors" not in said.sentence
     chosen = AnchorSet(((9.0, 9.0),) * 9, 64)
     said = weights.start(prepare.build(made, 2, chosen), tmp_path / "a.safetensors", ("a", "b"))
-    assert said.sentence.endswith("It was trained with other anchors, so boxes begin at other sizes than it knew.")
+    assert said.sentence.endswith("It was trained with other anchors, so boxes start at other sizes than it learnt.")
     assert weights.own_anchors(dataclasses.replace(asked, anchors=chosen)) == chosen
     for other in (
         dataclasses.replace(asked, start=None),

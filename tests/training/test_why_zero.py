@@ -104,7 +104,7 @@ def test_two_labels_that_are_taken_for_each_other_are_named() -> None:
         ),
         (lambda b: np.add(b, [20, 0, 20, 0]), "off by +0.50 of a box's width and +0.00 of its height"),
         (lambda b: np.add(b, [0, -8, 0, -8]), "off by +0.00 of a box's width and -0.40 of its height"),
-        (lambda b: np.add(b, [6, 3, -6, -3]), "overlap them by 0.49 only. Places"),
+        (lambda b: np.add(b, [6, 3, -6, -3]), "overlap them by 0.49 only. Positions"),
     ],
 )
 def test_detections_that_lie_on_the_boxes_and_do_not_fit(
@@ -122,11 +122,11 @@ def test_boxes_that_are_off_in_every_direction_have_no_common_offset() -> None:
     left = moved(lambda boxes: np.add(boxes, [-20, 0, -20, 0]))
     right = moved(lambda boxes: np.add(boxes, [20, 0, 20, 0]))
     (only,) = said([*left[:6], *right[:4]])
-    assert "overlap them by 0.33 only. Places are learnt last" in only
+    assert "overlap them by 0.33 only. Positions are learnt last" in only
     wide = moved(lambda boxes: np.add(boxes, [-25, 0, 25, 0]))
     narrow = moved(lambda boxes: np.add(boxes, [14, 0, -14, 0]))
     (only,) = said([*wide[:6], *narrow[:4]])
-    assert "Places are learnt last" in only
+    assert "Positions are learnt last" in only
 
 
 def test_right_ones_that_drown_in_wrong_ones_with_higher_scores() -> None:
@@ -151,7 +151,9 @@ def test_before_the_learning_rate_is_at_its_height_it_is_too_early() -> None:
     assert said(NOTHING, learning=early) == (
         "It is too early to find anything: the learning rate rises until step 300, this is step 150.",
     )
-    assert "this is step 60 and the run has no more; 100" in said(NOTHING, learning=Learning(60, 60, 0, [], 0.1))[0]
+    assert (
+        "this is step 60 and the run has no more; at least" in said(NOTHING, learning=Learning(60, 60, 0, [], 0.1))[0]
+    )
     assert "no detection" in said(NOTHING, learning=replace(early, step=300))[0]
 
 

@@ -129,7 +129,7 @@ def test_images_without_boxes_or_outside_the_training_are_shown_too(labelled: Pa
     with Document.open(labelled) as document:
         document.do(edits.SetState((empty,), State.IN_WORK))
     assert look_of(eyes, replace(wish, version=1)).instead == ids_of(labelled)[0], "after the last comes the first"
-    assert outside.outside == "it is in work, and the recipe takes images that are done or verified"
+    assert outside.outside == "it is in work, and the recipe uses images that are done or verified"
     assert outside.note.startswith(f"Not trained on: {outside.outside}. Shown as it is.")
     assert "as it is" in outside.about
     assert len(outside.boxes) == outside.positives == 1

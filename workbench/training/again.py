@@ -1,4 +1,4 @@
-"""What a training would be that goes on from the last one, with what is labelled by now: "label, train, suggest".
+"""The next training of "label, train, suggest": it goes on from the last one, with what is labelled by now.
 
 No torch here before `again` is called, which belongs in a job.
 """
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from workbench.core.project import AnchorSet
     from workbench.training.recipes import Recipe
 
-FEWEST = 2  # images: of a single one a network learns its place by heart
-NO_RUN = "There is no run to go on from yet. Train one on the Train page, then this button goes on from it."
+FEWEST = 2  # images: a single one would be learnt by heart
+NO_RUN = "There is no run to go on from yet. Train one on the Train page; after that this button goes on from it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Again:
-    """`start` None: fresh weights. `recorded`: whether `anchors` are what the run had; else they are not known."""
+    """`start` None: fresh weights. `recorded`: `anchors` are those of the run; else these are not known."""
 
     name: str
     recipe: Recipe

@@ -1,9 +1,9 @@
-"""Makes a step's batch from the kept images: mirrored, scaled, moved, recoloured, several in one; the boxes go along.
+"""Makes a step's batch from the kept images and their boxes: mirrored, scaled, moved, recoloured, combined.
 
 B = images of the batch, P = pieces (an image of the batch is one piece, or four in a mosaic, or two with CutMix), M =
 most boxes. Every number is drawn from (seed, step) for the whole batch at once: the same step always gives the same
-batch. What is drawn is a few numbers, painting is the work: here the processor's, in device_augment.py a graphics
-card's.
+batch. Drawing takes a few numbers; the work is painting: here on the processor, in device_augment.py on a graphics
+card.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from workbench.training.settings import TrainingSettings
 
 CENTRE = (0.2, 0.8)  # where the four parts of a mosaic meet, as shares of the side
 BLEND = 1.5  # MixUp's shares are drawn from Beta(1.5, 1.5), as for detection (arXiv 1902.04103)
-ROOM = 16  # M is a multiple of it, so that few different shapes occur
+ROOM = 16  # M is a multiple of this, to keep the number of shapes small
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a step is computed on. Rows of boxes with label -1 are padding."""
+    """The input of a step. Rows of boxes with label -1 are padding."""
 
     images: NDArray[np.uint8]  # (B, side, side, 3) RGB
     boxes: Floats  # (B, M, 4) xyxy pixels of these images
     labels: NDArray[np.int64]  # (B, M)
     ignore: NDArray[np.bool_]  # (B, M)
     pictures: NDArray[np.int64] | None = None  # (B,) see Dataset
-    of: int = 0  # images of the whole batch, where these are one process's part of it; 0: these are all
+    of: int = 0  # images of the whole batch, if this is one process's part of it; 0: this is all of it
 
     @property
     def whole(self) -> int:
@@ -47,7 +47,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """Which image goes where: rows in the order of painting, those of a `place` together."""
+    """Which image goes where: rows in painting order, grouped by `place`."""
 
     place: NDArray[np.int64]  # (P,) image of the batch
     source: NDArray[np.int64]  # (P,) image of the dataset
@@ -56,17 +56,17 @@ class Pieces:
     a: NDArray[np.float64]  # (P, 2) scale by axis, negative where mirrored
     b: NDArray[np.float64]  # (P, 2) shift by axis
     seen: NDArray[np.int64]  # (P, 4) xyxy pixels of the dataset's image that are seen
-    target: NDArray[np.int64]  # (P, 4) xyxy pixels of the batch's image where they come to lie; the rest is padding
+    target: NDArray[np.int64]  # (P, 4) xyxy pixels of the batch's image where they go; the rest is padding
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """A batch before it is painted. The pieces, lights and shares are those of all its images; the boxes of `part`."""
+    """A batch before painting. Pieces, lights and shares are those of all its images; boxes are those of `part`."""
 
     side: int
     pieces: Pieces
     lights: list[Light]  # B of them
-    own: NDArray[np.float64]  # (B,) an image's share where it is blended with the next one, 1: it stays alone
+    own: NDArray[np.float64]  # (B,) an image's share where it is blended with the next one; 1: not blended
     part: slice  # of the batch that is made here
     boxes: Floats
     labels: NDArray[np.int64]
@@ -85,12 +85,12 @@ class Drawing:
 
     @property
     def blended(self) -> NDArray[np.int64]:
-        """Those of them that are blended with the next one."""
+        """Those made here that are blended with the next one."""
         return self.here[self.own[self.here] < 1]
 
     @property
     def needed(self) -> NDArray[np.int64]:
-        """The images that have to be painted, in their order: those here, and what is blended into them."""
+        """The images to paint, in order: those made here, and those blended into them."""
         return np.union1d(self.here, (self.blended + 1) % self.count)
 
 
@@ -113,7 +113,7 @@ def plain(data: Dataset, indices: NDArray[np.int64]) -> Batch:
 
 
 def untouched(data: Dataset, indices: NDArray[np.int64]) -> Pieces:
-    """A piece for each of the images, all of it where it is."""
+    """One piece for each image: all of it, in place."""
     count = len(indices)
     window = np.tile([0, 0, data.side, data.side], (count, 1))
     as_it_is = np.ones((count, 2)), np.zeros((count, 2))
@@ -126,9 +126,9 @@ def augmented(
 ) -> Batch:  # fmt: skip
     """The images at `indices`, augmented, as squares of `side` pixels. `calm`: no mosaic, MixUp or CutMix.
 
-    `part`: of the batch that is made here. All numbers are drawn for the whole batch, so it does not depend on how it
-    is dealt out. Pictures without boxes are not put together with others: what is seen of them might not be what they
-    show.
+    `part`: the part of the batch to make here. All numbers are drawn for the whole batch, so the result does not depend
+    on how it is divided. Pictures without boxes are not combined with others: the visible part might not contain what
+    they show.
     """
     return on_host(data, drawn(data, indices, settings, step, side, calm=calm, part=part))
 
@@ -155,7 +155,7 @@ def drawn(
 def on_host(data: Dataset, drawing: Drawing) -> Batch:
     """The batch, painted by the processor."""
     count, side, needed = drawing.count, drawing.side, drawing.needed
-    images = np.empty((count, side, side, 3), np.uint8)  # what is not painted takes no memory
+    images = np.empty((count, side, side, 3), np.uint8)  # pages that are not painted take no memory
     for piece in np.flatnonzero(np.isin(drawing.pieces.place, needed)):
         _paint(data, drawing.pieces, int(piece), images)
     for image in needed:
@@ -165,7 +165,7 @@ def on_host(data: Dataset, drawing: Drawing) -> Batch:
 
 
 def _shuffled(random: np.random.Generator, rows: _Rows) -> _Rows:
-    """Each image's boxes in another order: of several in one place, it is not always the same one that is learnt."""
+    """Shuffle each image's boxes, so that of several in one place it is not always the same one that is learnt."""
     order = random.permutation(len(rows.place))
     order = order[np.argsort(rows.place[order], kind="stable")]
     return _Rows(rows.boxes[order], rows.labels[order], rows.ignore[order], rows.place[order])
@@ -213,7 +213,7 @@ def _cut_in(
     random: np.random.Generator, share: float, images: int, side: int, place: NDArray[np.int64],
     source: NDArray[np.int64], window: NDArray[np.int64], split: NDArray[np.bool_], boxed: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:  # fmt: skip
-    """Behind some of the images that are not in a mosaic another piece: a rectangle of any size, anywhere."""
+    """Add to some of the images that are not in a mosaic a second piece: a rectangle of any size, anywhere."""
     chosen = np.flatnonzero(~split & boxed & (random.random(len(place)) < share))
     half = np.sqrt(random.random((len(chosen), 1))) / 2
     centre = random.random((len(chosen), 2))
@@ -231,12 +231,12 @@ def _cut_in(
 
 
 def _shares(data: Dataset, image: int) -> NDArray[np.float64]:
-    """The boxes of an image in shares of its sides."""
+    """The boxes of an image as shares of its sides."""
     return data.boxes[data.offsets[image] : data.offsets[image + 1]].astype(np.float64) / data.side
 
 
 def _picture(data: Dataset, image: int) -> tuple[float, float, float, float]:
-    """Where the picture lies in its square, in shares of the side."""
+    """Where the picture lies in its square, as shares of the side."""
     across, down = data.fits[image].pad_x / data.side, data.fits[image].pad_y / data.side
     return across, down, 1 - across, 1 - down
 
@@ -273,14 +273,14 @@ def _paint(data: Dataset, pieces: Pieces, piece: int, images: NDArray[np.uint8])
 
 
 def _own_shares(random: np.random.Generator, share: float, boxed: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(B,) of each image where it is blended with the next one in the batch, as some are; else 1."""
+    """(B,) each image's share where it is blended with the next one in the batch, as some are; else 1."""
     count = len(boxed)
     chosen, weight = random.random(count) < share, random.beta(BLEND, BLEND, count)
     return np.where(chosen & boxed & np.roll(boxed, -1), weight, 1)
 
 
 def _blend(images: NDArray[np.uint8], drawing: Drawing) -> None:
-    """Blend some images with their neighbours in the batch as they were."""
+    """Blend some images with their neighbours in the batch before blending."""
     blended, own = drawing.blended, drawing.own
     other = (np.arange(len(images)) + 1) % len(images)
     before = {int(i): images[i].copy() for i in np.union1d(blended, other[blended])}
@@ -304,10 +304,10 @@ def _boxes(data: Dataset, pieces: Pieces, *, by_centre: bool = False) -> _Rows:
     not seen, as SSD has it (section 2.2); what is to be ignored stays, or what is seen of it would be background.
     """
     counts = data.offsets[pieces.source + 1] - data.offsets[pieces.source]
-    piece = np.repeat(np.arange(len(counts)), counts)  # of each box
+    piece = np.repeat(np.arange(len(counts)), counts)  # the piece of each box
     rows = np.arange(len(piece)) + np.repeat(data.offsets[pieces.source] - np.cumsum(counts) + counts, counts)
     whole = data.boxes[rows].reshape(-1, 2, 2) * pieces.a[piece, None] + pieces.b[piece, None]
-    whole = np.concatenate([whole.min(axis=1), whole.max(axis=1)], axis=1)  # mirrored: left and right change places
+    whole = np.concatenate([whole.min(axis=1), whole.max(axis=1)], axis=1)  # mirrored: left and right are swapped
     cut = common(whole, pieces.window[piece])
     covered = areas(common(cut, pieces.hole[piece]))
     sides = cut[:, 2:] - cut[:, :2]
@@ -327,13 +327,13 @@ def centred(boxes: NDArray[np.float64], windows: NDArray[np.int64]) -> NDArray[n
 
 
 def common(boxes: NDArray[np.float64], windows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n, 4) what each box shares with its window; without area where they do not meet."""
+    """(n, 4) the intersection of each box with its window; without area where they do not overlap."""
     low, high = np.maximum(boxes[:, :2], windows[:, :2]), np.minimum(boxes[:, 2:], windows[:, 2:])
     return np.concatenate([low, high], axis=1)
 
 
 def _padded(rows: _Rows, count: int) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
-    """Boxes of a batch in rows of equal length: (B, M, 4), labels (B, M), ignore (B, M)."""
+    """A batch's boxes padded to equal rows: (B, M, 4), labels (B, M), ignore (B, M)."""
     counts = np.bincount(rows.place, minlength=count)
     room = max(ROOM, -(-int(counts.max(initial=0)) // ROOM) * ROOM)
     column = np.arange(len(rows.place)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -1,4 +1,4 @@
-"""A training's curves for TensorBoard too (extra `tb`), for people who watch a server from elsewhere."""
+"""A training's curves for TensorBoard (extra `tb`), for people who watch a server from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Graphics cards and their troubles: one that can't be used or fails, memory that runs out, what all share in a card.
+"""Graphics cards and their problems: cards that can't be used or fail, memory that runs out, settings shared by all.
 
-What torch says of them are texts, and each library has its own. Here they become sentences.
+torch reports these as texts that differ between libraries. Here they become sentences.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _ABSENT = ("Found no NVIDIA driver", "No CUDA GPUs are available", "no CUDA-capa
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether memory did. Apple's cards, cuBLAS, cuDNN and the processor have no error of their own for it."""
+    """Whether memory ran out. Apple's cards, cuBLAS, cuDNN and the processor have no error type of their own for it."""
     return isinstance(error, torch.OutOfMemoryError) or _says(error, _FULL) or no_way(error)
 
 
 def no_way(error: BaseException) -> bool:
-    """Whether cuDNN found none to compute a convolution. In a training that is memory: torch tries one way after the
-    other, and lets go of each whose work space it can't have. Before one it may be a kind of numbers.
+    """Whether cuDNN found no way to compute a convolution. In a training that means memory: torch tries one way after
+    the other and drops each whose workspace it can't get. Before a training it may be an unsupported dtype.
     """
     return _says(error, _NO_WAY)
 
@@ -40,7 +40,7 @@ def _says(error: BaseException, texts: tuple[str, ...]) -> bool:
 
 
 def empty_cache(device: torch.device) -> None:
-    """Give back what torch keeps of the device's memory. Outside of an except block, whose traceback keeps tensors."""
+    """Free the device memory that torch caches. Not in an except block, whose traceback keeps tensors alive."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":
@@ -52,7 +52,7 @@ def full(device: torch.device) -> str:
 
 
 def trouble(error: BaseException, device: torch.device) -> WorkbenchError | None:
-    """An error of the device in the midst of a training, for people; None for one of another kind."""
+    """A sentence for a device error during a training; None for other errors."""
     if isinstance(error, WorkbenchError):
         return error
     if device.type != "cpu" and ran_out(error):
@@ -65,7 +65,7 @@ def trouble(error: BaseException, device: torch.device) -> WorkbenchError | None
 
 
 def refusal(name: str) -> str:
-    """Why a device of this name can't be used; empty where it can. WorkbenchError where its memory is full."""
+    """Why the device of this name can't be used; empty if it can. WorkbenchError if its memory is full."""
     try:
         torch.zeros(1, device=torch.device(name))
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -76,56 +76,56 @@ def refusal(name: str) -> str:
 
 
 def why(reason: str) -> str:
-    """The reason of a refusal for people; empty where there is no such device at all."""
+    """The reason of a refusal for the user; empty if there is no such device at all."""
     if _NOT_MADE_FOR in reason and _is_seen():
         return (
-            "this PyTorch was made without CUDA, as pip brings it on Windows. Install one with CUDA: choose it on"
-            " pytorch.org/get-started and run the line that is shown there in Workbench's environment."
+            "this PyTorch was built without CUDA, like the one that pip installs on Windows. Install one with CUDA:"
+            " choose it on pytorch.org/get-started and run the command shown there in Workbench's environment."
         )
     if any(text in reason for text in _ABSENT) or not ("CUDA" in reason or "NVIDIA" in reason):
         return ""
     if "too old" in reason:
         return "its driver is too old for this PyTorch. Update NVIDIA's driver."
     if "no kernel image" in reason:
-        return f"PyTorch {torch.__version__} has no code for a card of its age. Install a PyTorch that has."
+        return f"PyTorch {torch.__version__} does not support a card of this age. Install a version that does."
     return f"it does not answer ({reason})."
 
 
 def passed_over() -> str:
-    """Why the processor computes although a card of NVIDIA is there, a sentence; empty where there is none."""
-    if torch.version.hip is not None:  # AMD's are called cuda, too
+    """Why the processor is used although there is an NVIDIA card, a sentence; empty if there is none."""
+    if torch.version.hip is not None:  # AMD's cards are called cuda, too
         return ""
     reason = why(refusal("cuda"))
     return f"The graphics card is not used: {reason}" if reason else ""
 
 
 def _is_seen() -> bool:
-    """Whether a card of NVIDIA is here, as far as can be told without CUDA: its driver brings this program."""
+    """Whether there is an NVIDIA card, as far as can be told without CUDA: its driver includes this program."""
     return shutil.which("nvidia-smi") is not None
 
 
 def forked_rng(device: torch.device) -> AbstractContextManager[None]:
-    """Within it random numbers may be drawn; afterwards they come as if none had been."""
+    """Random numbers drawn within it leave the random state unchanged."""
     context: AbstractContextManager[None] = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
     return context
 
 
 def use(device: torch.device) -> float:
-    """The share of the last moments in which the card computed; NaN where its library can't be asked."""
+    """The share of recent time in which the card was computing; NaN if its library can't be asked."""
     try:
         return float(torch.cuda.utilization(device)) / 100
-    except Exception:  # not installed, or has an error of its own for what a card, or a part of one, can't tell
+    except Exception:  # not installed, or an error of its own: some cards, and parts of cards, don't report this
         return math.nan
 
 
-_exact, _asked = threading.Lock(), [0, True]  # how many are within exactly(), and what was allowed before
+_exact, _asked = threading.Lock(), [0, True]  # number of users within exactly(), and what was allowed before
 
 
 @contextmanager
 def exactly() -> Iterator[None]:
-    """Within it float32 is float32. Else torch lets NVIDIA's cards since Ampere cut it to 11 digits in convolutions.
+    """Compute float32 exactly. Else torch lets NVIDIA cards since Ampere cut it to 11 digits in convolutions.
 
-    It holds for the whole process, so the first one in and the last one out set it.
+    It applies to the whole process, so the first user sets it and the last one restores it.
     """
     with _exact:
         if not _asked[0]:

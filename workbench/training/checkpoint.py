@@ -1,9 +1,9 @@
-"""Saved states of a run: weights to detect with (.safetensors, runs no code) and what is needed to go on training.
+"""Saved states of a run: weights to detect with (.safetensors, runs no code) and what is needed to resume training.
 
 A run's folder holds last.safetensors and best.safetensors (averaged weights, with a CheckpointHeader in the file's
 head) and last.state.pt: everything that `resume` needs, as tensors and plain values that load with weights_only=True.
-Each file is replaced wholly or not at all, and never by one that holds a number that is not finite. last.state.pt
-stands alone, so a kill between the files of one save does no harm.
+Each file is replaced completely or not at all, and never by one with a number that is not finite. last.state.pt
+depends on no other file, so a kill between the files of one save does no harm.
 
 Refused: one file for both. Detecting needs no optimiser, and people send weights around.
 """
@@ -40,7 +40,7 @@ LARGEST_INPUT = 4096  # pixels; settings allow 2,048
 
 
 def provenance(more: Mapping[str, Any]) -> dict[str, Any]:
-    """What a header says for people: what wrote it and when, and `more`, such as `seen`: images as Darknet counts."""
+    """A header's information for people: what wrote it, when, and `more`, such as `seen`: images as Darknet counts."""
     import torch
 
     return {
@@ -53,35 +53,35 @@ def provenance(more: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class NotFinite(WorkbenchError):
-    """Weights with a NaN or an infinity were not saved; the file keeps its earlier, good content."""
+    """Weights with a NaN or infinity were not saved; the file keeps its earlier, good content."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Where a run stood. Tensors are on the CPU once loaded."""
+    """The state of a run. Tensors are on the CPU once loaded."""
 
     step: int
     detector: dict[str, Tensor]
     average: dict[str, Tensor]
     optimizer: dict[str, Any]
     rng: Tensor  # torch's generator on the CPU, uint8: for Workbenches that did not yet seed each step
-    device_rng: Tensor | None  # that of the graphics card, likewise
+    device_rng: Tensor | None  # that of the graphics card, for the same reason
     best: float  # the best value of `best_by` so far, -1 before the first evaluation
     best_ap50: float
     stale: int  # evaluations since the best
     evaluated: int  # step of the last evaluation
     seconds: float  # of training so far
     precision: str  # "bf16" or "fp32", as it was measured at the start
-    micro_batch: int  # images at once where memory did not suffice for more; 0: it did
+    micro_batch: int  # images at a time if memory was too small for more; 0: it was not
     header: str  # CheckpointHeader as JSON
     loss_scale: float = 0.0  # of fp16, see machine.LossScale; 0: none
-    scaled_for: int = 0  # good steps since it was moved
-    batch: int = 0  # as the run has it, which may have been made smaller for few images; 0: not known
-    epochs: int = 0  # likewise more
+    scaled_for: int = 0  # good steps since the last change of loss_scale
+    batch: int = 0  # the run's own, which may be smaller than the recipe's for few images; 0: not known
+    epochs: int = 0  # the run's own, which may be more
 
 
 def save_detector(file: Path, weights: Mapping[str, Tensor], header: CheckpointHeader) -> None:
-    """Write a checkpoint to detect with. NotFinite, and nothing is written, if a weight is NaN or infinite."""
+    """Write a checkpoint to detect with. Raises NotFinite and writes nothing if a weight is NaN or infinite."""
     from safetensors.torch import save_file
 
     _check_finite(weights, file)
@@ -92,7 +92,7 @@ def save_detector(file: Path, weights: Mapping[str, Tensor], header: CheckpointH
 
 
 def save_state(file: Path, state: State) -> None:
-    """Write what `resume` needs. NotFinite, and nothing is written, if a weight is NaN or infinite."""
+    """Write what `resume` needs. Raises NotFinite and writes nothing if a weight is NaN or infinite."""
     import torch
 
     _check_finite(state.detector, file)
@@ -101,7 +101,7 @@ def save_state(file: Path, state: State) -> None:
     try:
         with atomic_path(file) as temporary, open(temporary, "xb") as stream:
             torch.save({"version": STATE_VERSION, **values}, stream)
-    except RuntimeError as error:  # torch's own word for a full disk
+    except RuntimeError as error:  # torch's error for a full disk
         raise WorkbenchError(f"{file} could not be written: is the disk full?", error) from error
 
 
@@ -110,14 +110,14 @@ def load_state(file: Path) -> State:
     try:
         values = unpickling.load(file)
         if values.pop("version") > STATE_VERSION:
-            raise Refused(file, "this run was saved by a newer Workbench. Update to go on with it.")
+            raise Refused(file, "this run was saved by a newer Workbench. Update Workbench to resume it.")
         state = State(**values)
         _check_kinds(state)
     except Refused as refusal:
         if refusal.reason == unpickling.DAMAGED:
             raise Refused(file, _NO_STATE, cause=refusal.cause) from refusal
         raise
-    except Exception as error:  # what is no dictionary, or one of other values
+    except Exception as error:  # not a dictionary, or one with other values
         raise Refused(file, _NO_STATE, cause=error) from error
     unpickling.check_tensors(file, dict(unpickling.tensors_in(values)), file.stat().st_size)
     return state
@@ -127,7 +127,7 @@ _NO_STATE = "the saved state is damaged. Start a new run."
 
 
 def _check_kinds(state: State) -> None:
-    """TypeError if a value is not of its field's kind."""
+    """TypeError if a value is not of its field's type."""
     import torch
 
     kinds: dict[str, Any] = {
@@ -150,21 +150,21 @@ def load_detector(file: Path, device: torch.device | str = "cpu") -> tuple[Detec
 def build(header: CheckpointHeader, file: object = "checkpoint") -> Detector:
     """A detector as the header describes it, with fresh weights."""
     if not 0 < header.input_px <= LARGEST_INPUT:
-        raise Refused(file, f"it says that its network sees {header.input_px} pixels. Use another checkpoint.")
+        raise Refused(file, f"it claims an input side of {header.input_px} pixels. Use another checkpoint.")
     try:
         kind = detectors.load_all().get(header.detector).settings_class
         own = settings.changed(kind(), kind.renewed(header.detector_settings))
         return detectors.build(header.detector, own, len(header.labels), header.anchors or None)
     except WorkbenchError as error:
         raise Refused(file, error.sentence, cause=error.cause) from error
-    except (TypeError, ValueError, AttributeError, KeyError) as error:  # values of other kinds
+    except (TypeError, ValueError, AttributeError, KeyError) as error:  # values of other types
         raise Refused(file, "the description in this checkpoint is damaged. Use another one.", cause=error) from error
 
 
 def _check_fits(header: CheckpointHeader, file: Path) -> None:
-    """Refused if the network that the header describes is not the size of the file's: before it takes any memory.
+    """Refused if the network that the header describes has another size than the file's, before it takes any memory.
 
-    A header of 50 KB can ask for a network of 100 GB. On torch's device "meta" a network has shapes and no numbers.
+    A header of 50 KB can ask for a network of 100 GB. On torch's device "meta" a network has shapes but no numbers.
     """
     import torch
     from safetensors import SafetensorError, safe_open
@@ -185,11 +185,11 @@ def _check_fits(header: CheckpointHeader, file: Path) -> None:
 def _check_same(wanted: Mapping[str, Any], found: Mapping[str, Any], file: Path) -> None:
     odd = list(wanted.keys() ^ found.keys()) or [name for name in wanted if wanted[name] != found[name]]
     if odd:
-        raise Refused(file, f"the weights do not fit the network that this checkpoint names (at '{sorted(odd)[0]}').")
+        raise Refused(file, f"the weights do not fit the network named in this checkpoint (at '{sorted(odd)[0]}').")
 
 
 def load_weights(file: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file, which must be those of `wanted` by name, shape and kind."""
+    """The tensors of a .safetensors file, which must match `wanted` by name, shape and dtype."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

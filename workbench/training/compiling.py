@@ -1,11 +1,11 @@
-"""The network compiled by torch, where that is asked for, if it turns out to be faster here and to say the same.
+"""Compiles the network with torch.compile, if asked for, and if that proves faster here with the same results.
 
-It is tried on the batches themselves, some steps with and some without for each of the first sizes that come, and only
-from the step on at which batch norms have settled: until then they change how they count at every step, for which the
-compiler would begin anew each time. What is tried changes nothing that is learnt; the compiled network does, in the
-last digits. Only the way forward is compiled, as a function: names of weights and what is saved stay as they are.
+It is tried on real batches, some steps with and some without for each of the first input sizes, and only once batch
+norms have settled: until then they change their momentum at every step, and the compiler would start over each time.
+The trials change nothing that is learnt; using the compiled network does, in the last digits. Only the forward pass is
+compiled, as a function: names of weights and what is saved stay the same.
 
-Refused: to compile the loss too. Its shapes change with the boxes of the batch.
+Refused: compiling the loss too. Its shapes change with the boxes of the batch.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from workbench.training.step import Stepper
 
 BACKEND = "inductor"
-WORTH = 1.05  # times as fast it must be
-ROUNDS = 5  # steps with and without, by turns
-SIZES = 4  # input sides that are tried: each is compiled by itself, for a minute or so
+WORTH = 1.05  # it must be at least this many times as fast
+ROUNDS = 5  # steps with and without, alternating
+SIZES = 4  # input sides to try: each is compiled separately, which takes a minute or so
 FIRM = {"fp32": 1e-3, "bf16": 0.03, "fp16": 0.01}  # largest difference of a loss term, as a share of the whole loss
 Shape = tuple[int, ...]  # of images: (B, 3, H, W)
 
 
 class Compiled:
-    """Calls a network: the compiled one for images of `shapes`, else the network as it is."""
+    """Calls a network: the compiled one for images of `shapes`, else the uncompiled one."""
 
     def __init__(self, network: nn.Module) -> None:
         self.shapes: set[Shape] = set()
@@ -49,13 +49,13 @@ class Compiled:
         self._fast: Callable[[Tensor], Raw] = torch.compile(
             network.forward, dynamic=False, backend=BACKEND, options=options
         )
-        self.failed: Exception | None = None  # of a call, after which it is not compiled any more
+        self.failed: Exception | None = None  # error of a call, after which the compiled network is not used any more
 
     def __call__(self, images: Tensor) -> Raw:
         if tuple(images.shape) in self.shapes:
             try:
                 return self._fast(images)
-            except Exception as error:  # of the compiler, which raises what it likes, or of the network, which then
+            except Exception as error:  # from the compiler, which raises anything, or from the network, which then
                 if cards.ran_out(error):
                     raise
                 logging.getLogger(__name__).exception("the compiled network failed")  # raises once more below
@@ -73,7 +73,7 @@ class Round:
 
 
 class Compiler:
-    """Of one training, on one process. `call` is the network, compiled or not."""
+    """For one training, in one process. `call` is the network, compiled or not."""
 
     def __init__(self, network: nn.Module, unable: str = "") -> None:
         """`unable`: why it can't be compiled, a sentence."""
@@ -83,7 +83,7 @@ class Compiler:
         self._unable = unable
 
     def look(self, stepper: Stepper, batch: AnyBatch) -> list[Message]:
-        """Before a step: try what was not tried yet, and tell what came of it."""
+        """Call before a step: try what has not been tried yet, and report the result."""
         if self._over:
             return []
         if self._unable:
@@ -106,7 +106,7 @@ class Compiler:
         with _unchanged(stepper):
             try:
                 plain, fast = self._rounds(stepper, batch, shape)
-            except Exception as error:  # the compiler raises what it likes
+            except Exception as error:  # the compiler raises anything
                 logging.getLogger(__name__).info("the network could not be compiled", exc_info=True)
                 self.call.shapes.discard(shape)
                 self._over = True
@@ -116,10 +116,10 @@ class Compiler:
         slow, quick = (statistics.median(one.seconds for one in rounds[1:]) for rounds in (plain, fast))
         apart = _apart(plain[-1].terms, fast[-1].terms)
         side = f"a batch of {shape[2]} × {shape[3]} px"
-        times = f"{quick * 1e3:,.1f} ms compiled and {slow * 1e3:,.1f} ms as it is"
+        times = f"{quick * 1e3:,.1f} ms compiled and {slow * 1e3:,.1f} ms uncompiled"
         if not apart <= FIRM[stepper.runtime.precision.name]:
             self.call.shapes.discard(shape)
-            sentence = f"Its loss differs by {apart:.1%} when it is compiled, so the network stays as it is"
+            sentence = f"Its loss differs by {apart:.1%} when compiled, so the network is not compiled"
             return Message("warning", f"{sentence}: {side} takes {times}.")
         if slow < WORTH * quick:
             self.call.shapes.discard(shape)
@@ -127,7 +127,7 @@ class Compiler:
         return Message("info", f"The network is compiled: {side} takes {times}.")
 
     def _rounds(self, stepper: Stepper, batch: AnyBatch, shape: Shape) -> tuple[list[Round], list[Round]]:
-        """Without and with, by turns; of each the first warms up, or compiles."""
+        """Uncompiled and compiled, alternating; the first of each warms up, or compiles."""
         plain, fast = [], []
         for _ in range(ROUNDS + 1):
             self.call.shapes.discard(shape)
@@ -145,9 +145,9 @@ def unable(stepper: Stepper) -> str:
     if stepper.runtime.world > 1:
         return "Several processes train together, whose networks must compute the same."
     if len(stepper.crew) > 1:
-        return "Each core takes a part of the batch, which compiled code can't; threads = 1 has it tried."
+        return "Each core computes a part of the batch, which compiled code can't do; it is tried with threads = 1."
     if stepper.settings.cross_norm:
-        return "cross_norm counts between mini-batches, which compiled code can't."
+        return "cross_norm keeps statistics between mini-batches, which compiled code can't do."
     return ""
 
 
@@ -159,12 +159,12 @@ def _round(stepper: Stepper, batch: AnyBatch) -> Round:
     seconds = clock(stepper.device) - start
     stepper.runtime.set_rng(*rng)
     if terms is None:
-        raise torch.OutOfMemoryError("It does not fit into memory.")
+        raise torch.OutOfMemoryError("It does not fit in memory.")
     return Round(seconds, terms.detach().clone())
 
 
 def clock(device: torch.device) -> float:
-    """Seconds, when the device has done what it was told to."""
+    """The time in seconds, once the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
@@ -172,12 +172,12 @@ def clock(device: torch.device) -> float:
 
 @contextlib.contextmanager
 def _unchanged(stepper: Stepper) -> Iterator[None]:
-    """What the network counts, the random state and the gradients are afterwards as if nothing had been tried."""
+    """Afterwards the network's counters, the random state and the gradients are as if nothing had been tried."""
     kept = {name: buffer.clone() for name, buffer in stepper.detector.named_buffers()}
     rng = stepper.runtime.rng()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # advice of the compiler's to programmers
+            warnings.simplefilter("ignore")  # the compiler's advice to programmers
             yield
     finally:
         stepper.runtime.set_rng(*rng)
@@ -188,20 +188,20 @@ def _unchanged(stepper: Stepper) -> Iterator[None]:
 
 
 def _shape(stepper: Stepper, batch: AnyBatch) -> Shape:
-    """Of the images that go through at once."""
+    """The shape of the images that go through at once."""
     count, height, width, _ = batch.images.shape
     return min(stepper.micro, int(count)), 3, int(height), int(width)
 
 
 def _apart(plain: Tensor, fast: Tensor) -> float:
-    """The largest difference of a term, as a share of the whole loss; NaN where a term is no number."""
+    """The largest difference of a term, as a share of the whole loss; NaN if a term is NaN."""
     whole = float(plain.abs().sum())
     apart = float((plain - fast).abs().max())
     return apart / whole if whole else (math.nan if apart else 0.0)
 
 
 def _why(error: Any) -> str:
-    """An error of the compiler's, for people."""
+    """A sentence for a compiler error."""
     text, kind = str(error), type(error).__name__
     if "C++ compiler" in text or "CppCompile" in kind or "CxxCompiler" in kind:
         return "torch needs a C++ compiler for that, which this machine does not have."

@@ -1,13 +1,13 @@
-"""Computes the parts of a batch at the same time: copies of the detector that share its weights, each in its thread.
+"""Computes the parts of a batch in parallel: copies of the detector that share its weights, each in its own thread.
 
-The usual way, one network whose every operation is spread over all cores, makes the threads wait for each other
-hundreds of times per step, by spinning. As soon as another program wants a core, each wait lasts a time slice of the
+The usual way, one network with each operation spread over all cores, makes the threads wait for each other
+hundreds of times per step, spinning. As soon as another program wants a core, each wait lasts a time slice of the
 system: on two cores beside one busy program, a step of 110 ms on one thread was measured to take 4,000 ms on two.
 Members of a crew wait once per step, and asleep: beside that same program they took 120 ms.
 
-Batch norms see their part of the batch only, as in training on several graphics cards; their running statistics are
-averaged after each step, and the images that they count (buffers called `seen`) add up. Gradients are summed in the
-members' order, so the result is the same each time.
+Batch norms see only their part of the batch, as in training on several graphics cards; their running statistics are
+averaged after each step, and counts of images (buffers called `seen`) are added up. Gradients are summed in the
+members' order, so the result is deterministic.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torchvision.ops import DropBlock2d
 from workbench.detectors.parts.detector import Detector
 from workbench.training.runtime import Runtime
 
-FEWEST = 2  # images of a part: what batch norms need to see
+FEWEST = 2  # images of a part: the least that batch norms need
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
@@ -47,7 +47,7 @@ def deal(images: int, most: int) -> list[slice]:
 
 
 class Crew:
-    """`members[0]` is the detector itself. Close it at the end."""
+    """`members[0]` is the detector itself. Close the crew at the end."""
 
     def __init__(self, detector: Detector, size: int) -> None:
         shared = {id(parameter): parameter for parameter in detector.parameters()}
@@ -70,7 +70,7 @@ class Crew:
         for start in range(0, len(parts), len(self)):
             at_once = zip(self.members, parts[start : start + len(self)], strict=False)
             computed = [self._pool.submit(job, member, part) for member, part in at_once]
-            wait(computed)  # all, also where one fails: what is tried then goes through the same members
+            wait(computed)  # for all, even if one fails: a retry uses the same members
             yield from [one.result() for one in computed]
         self._gather(min(len(self), len(parts)))
 
@@ -93,7 +93,7 @@ class Crew:
 
     @torch.no_grad()
     def _gather(self, busy: int) -> None:
-        """From the first `busy` members: what the others hold is of the step before."""
+        """From the first `busy` members: the others hold values of the step before."""
         for counts in self._seen[1:]:
             for whole, count, before in zip(self._seen[0], counts, self._seen_before, strict=True):
                 whole += count - before
@@ -106,9 +106,7 @@ class Crew:
 
 
 class Counts:
-    """What a network counts in a step, to be made that of all processes together: see Crew, of whose members they are
-    the like.
-    """
+    """A network's counters of a step, to be combined over all processes as Crew does over its members."""
 
     def __init__(self, detector: Detector) -> None:
         self._seen, self._statistics = _seen(detector), _statistics(detector)
@@ -134,5 +132,5 @@ def _statistics(detector: nn.Module) -> list[Tensor]:
 
 
 def _seen(detector: nn.Module) -> list[Tensor]:
-    """The numbers of images that parts of the detector count in training, such as YOLOv2's head for its warm-up."""
+    """The counters of training images in parts of the detector, such as YOLOv2's head for its warm-up."""
     return [buffer for name, buffer in detector.named_buffers() if name.rpartition(".")[2] == "seen"]

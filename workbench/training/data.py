@@ -1,7 +1,7 @@
-"""The images of a training, read once, brought to the network's size and kept as bytes, with their boxes beside them.
+"""The images of a training, read once, resized to the network input and kept as bytes, with their boxes.
 
-n = images, m = boxes, S = side of the network input. Boxes are xyxy in network pixels. Reading and resizing leave
-Python's lock free, so threads help. Kept in memory, or in a temporary file mapped into memory when they are many.
+n = images, m = boxes, S = side of the network input. Boxes are xyxy in network pixels. Reading and resizing release
+Python's lock, so threads help. Kept in memory or, when there are many, in a memory-mapped temporary file.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from workbench.training.events import Control, Message
 from workbench.training.pixel_cache import PixelCache
 
 TELL_EVERY = 5.0  # seconds between two messages while images are read
-NAMED = 5  # unreadable images named in the message, the others are counted
-LOOK_EVERY = 0.2  # seconds between two looks whether to stop
-LONGEST = 60.0  # seconds of reading one image before it is named: a disk that went to sleep needs ten
-READ_AHEAD = 64  # images handed to the threads at a time, so that Stop need not wait for all
+NAMED = 5  # unreadable images named in the message; the others are counted
+LOOK_EVERY = 0.2  # seconds between two checks whether to stop
+LONGEST = 60.0  # seconds of reading one image before it is named: a sleeping disk needs ten
+READ_AHEAD = 64  # images passed to the threads at a time, so that Stop need not wait for all
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Dataset:
     labels: NDArray[np.int64]  # (m,) indices of snapshot.labels
     ignore: NDArray[np.bool_]  # (m,) neither object nor background
     offsets: NDArray[np.int64]  # (n + 1,)
-    pictures: NDArray[np.int64] | None = None  # (n,) what the last ones, without boxes, show; -1 for the others
+    pictures: NDArray[np.int64] | None = None  # (n,) what the last ones, which have no boxes, show; -1 for the others
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -117,7 +117,7 @@ def _read_all(store: PixelStore, threads: int, control: Control) -> Iterator[Mes
 
 
 def with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
-    """The snapshot and after it images without boxes, whose sizes are not known yet."""
+    """The snapshot followed by images without boxes, whose sizes are not known yet."""
     if not files:
         return snapshot
     extra = tuple(Image(-number, file.name, state=State.DONE) for number, file in enumerate(files, 1))
@@ -131,13 +131,13 @@ def with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
 
 
 class PixelStore:
-    """Where threads put what they read."""
+    """Where threads store what they read."""
 
     def __init__(self, snapshot: Snapshot, px: int, how: How, pixels: NDArray[np.uint8]) -> None:
         self.snapshot, self.px, self.how, self.pixels = snapshot, px, how, pixels
         self.fits: dict[int, Fit] = {}
         self.problems: dict[int, str] = {}
-        self._since: dict[int, float] = {}  # when the reading of an image began
+        self._since: dict[int, float] = {}  # start of reading, by image
 
     def read(self, index: int) -> None:
         self._since[index] = time.monotonic()
@@ -155,7 +155,7 @@ class PixelStore:
 
     def _take(self, index: int) -> None:
         square, self.fits[index] = fit(images.read(self.snapshot.files[index], self.snapshot.window), self.px, self.how)
-        self.pixels[index] = np.rint(square)  # Darknet's ways give fractions, for which there is no room here
+        self.pixels[index] = np.rint(square)  # Darknet's ways of resizing give fractions; kept are bytes
 
     def _row(self, index: int) -> int:
         """Where the image's pixels are."""
@@ -180,7 +180,7 @@ class PixelStore:
 
 
 class KeptStore(PixelStore):
-    """Where the pixels are those of a cache."""
+    """A PixelStore whose pixels are those of a cache."""
 
     def __init__(self, snapshot: Snapshot, px: int, how: How, kept: PixelCache) -> None:
         super().__init__(snapshot, px, how, kept.pixels)
@@ -198,10 +198,10 @@ def _room(count: int, px: int, scratch: Path) -> NDArray[np.uint8]:
     shape = (count, px, px, 3)
     if keeping.fits_memory(count, px):
         return np.empty(shape, np.uint8)
-    place = scratch if scratch.is_dir() else Path(tempfile.gettempdir())  # another machine than the run's
+    place = scratch if scratch.is_dir() else Path(tempfile.gettempdir())  # else: another machine than the run's
     try:
         check_room(place, keeping.size(count, px))
-        with tempfile.TemporaryFile(dir=place) as file:  # gone when the mapping is
+        with tempfile.TemporaryFile(dir=place) as file:  # deleted with the mapping
             return np.memmap(file, np.uint8, "w+", shape=shape)
     except OSError as error:
         raise WorkbenchError(
@@ -233,10 +233,10 @@ def _changed(store: PixelStore) -> str:
 
 
 def other_sizes(paths: Sequence[str], named: int = NAMED) -> str:
-    """What is said of images whose files were resized, turned or cropped since their boxes were drawn."""
+    """The message about images whose files were resized, turned or cropped since their boxes were drawn."""
     more = f" and {len(paths) - named:,} more" if len(paths) > named else ""
     noun, boxes = ("1 image has", "its") if len(paths) == 1 else (f"{len(paths):,} images have", "their")
     return (
-        f"{noun} another size now than the project knows, so {boxes} boxes may be in the wrong place:"
+        f"{noun} a different size from the one that the project knows, so {boxes} boxes may be in the wrong place:"
         f" {', '.join(paths[:named])}{more}. Check the data."
     )

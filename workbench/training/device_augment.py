@@ -1,10 +1,9 @@
-"""Makes a training's batches where its network is: on a graphics card from pixels that lie there, else by OpenCV.
+"""Makes a training's batches where its network is: on a graphics card from pixels on it, else with OpenCV.
 
-The one decision about it. A card keeps all images when they take no more than a quarter of its free memory; else those
-of a batch are copied to it, from pinned memory, with nobody waiting. Memory that runs out leads from the first to the
-second, and from there to OpenCV; the batches are the same (device_paint.py says to which bit). Refused: a stream of its
-own for painting. It would share the card with the step all the same, and the order in which memory is used again would
-have to be kept by events.
+The decision is made here. A card keeps all images if they take at most a quarter of its free memory; else each batch's
+images are copied to it from pinned memory, without waiting. If memory runs out, the first way falls back to the second,
+and the second to OpenCV; the batches are the same (device_paint.py says to which bit). Refused: a separate stream for
+painting. It would still share the card with the step, and the reuse of memory would have to be ordered by events.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ from workbench.training.estimate import fits_card
 from workbench.training.events import Message
 from workbench.training.settings import TrainingSettings
 
-UPLOADED = 64 * 2**20  # bytes at a time, when all images are brought to the device
-UNDER_WAY = 2  # batches' pixels that may lie in pinned memory
-APART = 8  # levels: with OpenCV's other way back from HSV there are up to 7
+UPLOADED = 64 * 2**20  # bytes at a time, when all images are copied to the device
+UNDER_WAY = 2  # batches whose pixels may be in pinned memory at once
+APART = 8  # levels: OpenCV's other conversion from HSV differs by up to 7
 TRIED = TrainingSettings(
     mosaic=0.5, mixup=0.5, cutmix=0.5, flip=0.5, flip_vertical=0.5, translate=0.3, contrast=1.2, seed=0
 )
@@ -38,7 +37,7 @@ Free = Callable[[torch.device], int]
 
 
 def free_bytes(device: torch.device) -> int:
-    """Of a card's memory, that torch could take now."""
+    """The card's memory that torch could take now."""
     if device.type == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     free, _ = torch.cuda.mem_get_info(device)
@@ -49,7 +48,7 @@ class Kept:
     """All images on the device."""
 
     def __init__(self, data: Dataset, device: torch.device) -> None:
-        rows, self.at = np.unique(data.rows, return_inverse=True)  # an estimate has few for many images
+        rows, self.at = np.unique(data.rows, return_inverse=True)  # an estimate uses few rows for many images
         self.side = data.side
         self.pixels = torch.empty((len(rows), self.side, self.side, 3), dtype=torch.uint8, device=device)
         some = max(UPLOADED // self.pixels[0].numel(), 1)
@@ -62,7 +61,7 @@ class Kept:
 
 
 class Sent:
-    """Of each batch the rows of pixels that are seen, copied to the device."""
+    """Each batch's visible rows of pixels, copied to the device."""
 
     def __init__(self, data: Dataset, device: torch.device) -> None:
         self.pixels, self.rows, self.device = np.asarray(data.pixels), data.rows, device
@@ -70,7 +69,7 @@ class Sent:
 
     def source(self, drawing: Drawing) -> Source:
         pieces, cuda = device_paint.needed_pieces(drawing), self.device.type == "cuda"
-        if len(self._under_way) == UNDER_WAY:  # or a processor that is far ahead would pin ever more memory
+        if len(self._under_way) == UNDER_WAY:  # else a processor far ahead would pin ever more memory
             self._under_way.popleft().synchronize()
         first, last = drawing.pieces.seen[pieces, 1], drawing.pieces.seen[pieces, 3]
         ends = np.cumsum(last - first)
@@ -87,7 +86,7 @@ def _gather(
     pixels: NDArray[np.uint8], images: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64],
     into: NDArray[np.uint8],
 ) -> None:  # fmt: skip
-    """Rows first to last of each image, one below the other."""
+    """Rows `first` to `last` of each image, stacked."""
     at = 0
     for image, low, high in zip(images.tolist(), first.tolist(), last.tolist(), strict=True):
         into[at : at + high - low] = pixels[image, low:high]
@@ -95,7 +94,7 @@ def _gather(
 
 
 class Maker:
-    """Makes the batches. `way` to the pixels of the device; None: OpenCV paints. One thread at a time uses it."""
+    """Makes the batches. `way`: how the device gets pixels; None: OpenCV paints. For one thread at a time."""
 
     def __init__(
         self, data: Dataset, device: torch.device, way: Kept | Sent | None, notes: Sequence[Message] = ()
@@ -105,14 +104,14 @@ class Maker:
 
     @property
     def paints(self) -> bool:
-        """Whether the device does."""
+        """Whether the device paints."""
         return self.way is not None
 
     def batch(
         self, indices: NDArray[np.int64], settings: TrainingSettings, step: int, side: int, *, calm: bool,
         part: slice = slice(None),
     ) -> Batch | Painted:  # fmt: skip
-        """What augment.augmented() gives, on the device where that paints."""
+        """What augment.augmented() gives; on the device if that paints."""
         if self.way is None:
             return augment.augmented(self.data, indices, settings, step, side, calm=calm, part=part)
         drawing = augment.drawn(self.data, indices, settings, step, side, calm=calm, part=part)
@@ -120,16 +119,16 @@ class Maker:
             made = self._painted(self.way, drawing)
             if made is not None:
                 return made
-            self._give_way()  # behind the except block, whose traceback would keep the tensors alive
+            self._give_way()  # after the except block, whose traceback would keep the tensors alive
         return augment.on_host(self.data, drawing)
 
     def notes(self) -> list[Message]:
-        """What there is to tell since it was asked last."""
+        """New messages since the last call."""
         notes, self._notes = self._notes, []
         return notes
 
     def _painted(self, way: Kept | Sent, drawing: Drawing) -> Painted | None:
-        """None where memory ran out."""
+        """None if memory ran out."""
         try:
             return device_paint.paint(drawing, way.source(drawing))
         except RuntimeError as error:
@@ -141,13 +140,13 @@ class Maker:
         kept = isinstance(self.way, Kept)
         self.way = Sent(self.data, self.device) if kept else None
         cards.empty_cache(self.device)
-        now = "are the images copied to it batch by batch" if kept else "does the processor make the batches"
-        sentence = f"The memory of {self.device} ran out while a batch was made: from now on {now}."
+        now = "the images are copied to it batch by batch" if kept else "the processor makes the batches"
+        sentence = f"The memory of {self.device} ran out while a batch was made; from now on {now}."
         self._notes.append(Message("warning", sentence))
 
 
 def maker(data: Dataset, device: torch.device, free: Free = free_bytes) -> Maker:
-    """For a training on this device. Its notes say where the batches are made."""
+    """The Maker for a training on this device. Its notes say where the batches are made."""
     if device.type == "cpu":  # where torch paints at a quarter of OpenCV's speed
         return Maker(data, device, None)
     way, sentence = chosen_way(data, device, free)
@@ -157,23 +156,23 @@ def maker(data: Dataset, device: torch.device, free: Free = free_bytes) -> Maker
 def chosen_way(data: Dataset, device: torch.device, free: Free) -> tuple[Kept | Sent | None, str]:
     """How batches are made, and a sentence about it."""
     if not paints_well(device):
-        return None, f"The processor makes the batches, as {device} did not paint one as it should."
+        return None, f"The processor makes the batches, because {device} did not paint a test batch correctly."
     size = keeping.size(len(data), data.side)
     images = f"{words.count(len(data), 'image')} ({words.size(size)} at {data.side} px)"
     why = "take more than a quarter of its free memory"
     if fits_card(size, free(device)):
         try:
-            return Kept(data, device), f"Batches are made on {device}, where all {images} lie."
+            return Kept(data, device), f"Batches are made on {device}, which holds all {images}."
         except RuntimeError as error:
             if not cards.ran_out(error):
                 raise
-            why = "did not fit into its memory"
+            why = "did not fit in its memory"
         cards.empty_cache(device)
     return Sent(data, device), f"Batches are made on {device}; {images} {why} and are copied to it batch by batch."
 
 
 def paints_well(device: torch.device) -> bool:
-    """Whether a small batch is on this device what OpenCV makes of it."""
+    """Whether this device paints a small batch the way OpenCV does."""
     random, count = np.random.default_rng(0), 4
     data = Dataset(
         snapshot=None,  # type: ignore[arg-type]  # not looked at
@@ -184,7 +183,7 @@ def paints_well(device: torch.device) -> bool:
     drawing = augment.drawn(data, np.arange(count), TRIED, 0, 64, calm=False)
     try:
         made = device_paint.paint(drawing, Kept(data, device).source(drawing)).images.cpu().numpy()
-    except (RuntimeError, TypeError) as error:  # an operation that the device lacks, numbers that it does not have
+    except (RuntimeError, TypeError) as error:  # the device lacks an operation or a dtype
         logging.getLogger(__name__).warning("no batch can be painted on %s: %s", device, error)
         return False
     apart = np.abs(made.astype(int) - augment.on_host(data, drawing).images)

@@ -1,12 +1,11 @@
-"""Paints a batch's images with a few operations on tensors, where a graphics card has the pixels: cv2's own arithmetic.
+"""Paints a batch's images with a few tensor operations, if a graphics card has the pixels, in cv2's own arithmetic.
 
 n = images that are painted, K = most pieces of one, S = side of the kept images, C = images of a chunk. A piece is
-moved along the axes only, so the source of a pixel is a row and a column of tables; what cv2.resize does with them is
-done in the same whole numbers, bit for bit, and so is RGB to HSV. The way back from HSV rounds 2 of a million colours
-the other way, by one level; so may MixUp. (Where OpenCV is built without IPP, its way back has another circle of hues,
-and up to 7 levels lie between the two.)
+only moved along the axes, so the source of a pixel is a row and a column of tables; cv2.resize's integer arithmetic is
+repeated bit for bit, and so is RGB to HSV. The conversion from HSV rounds 2 of a million colours the other way, by one
+level; so may MixUp. (OpenCV built without IPP has another circle of hues there, and differs by up to 7 levels.)
 
-Nothing here waits for the device: all shapes are known to the processor, and what it says goes over in one copy.
+Nothing here waits for the device: the processor knows all shapes and sends its tables in one copy.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from workbench.training import light
 from workbench.training.augment import Batch, Drawing
 
 AT_ONCE = 2_000_000  # pixels of a chunk: each takes about 130 bytes while it is painted
-UNIT = 2048  # shares of cv2's bilinear weights
-STEP, PLACE = 12, 13  # bits of a table's entry: below STEP the weight, then whether there is a next one, then the place
+UNIT = 2048  # the unit of cv2's bilinear weights
+STEP, PLACE = 12, 13  # bits of a table's entry: the weight below STEP, then whether there is a next one, then the place
 ALIGN = 16  # bytes
-CIRCLE = 255  # levels of hue on IPP's way from HSV to RGB
+CIRCLE = 255  # levels of hue in IPP's conversion from HSV to RGB
 
 # of RGB to HSV, in 4096ths: 255 by value, and a sixth of 256 by range
 BY_VALUE = np.rint(np.divide(255 << 12, light.LEVELS, where=light.LEVELS > 0, out=np.zeros(256))).astype(np.int32)
@@ -37,7 +36,7 @@ BY_RANGE = np.rint(np.divide(256 << 12, 6 * light.LEVELS, where=light.LEVELS > 0
 
 
 def _missing() -> NDArray[np.uint8]:
-    """(3, 256): how much of the saturation is taken away from red, green and blue at each hue, of CIRCLE."""
+    """(3, 256): how much of the saturation is subtracted from red, green and blue at each hue of CIRCLE."""
     sector, rest = np.divmod(6 * light.LEVELS, CIRCLE)
     none, all_, up, down = np.zeros_like(rest), np.full_like(rest, CIRCLE), CIRCLE - rest, rest
     red = np.choose(sector % 6, [none, down, all_, all_, up, none])
@@ -51,7 +50,7 @@ MISSING = _missing()
 
 @dataclass(frozen=True, eq=False)
 class Painted:
-    """As augment.Batch, on the device."""
+    """augment.Batch on the device."""
 
     images: Tensor  # (B, side, side, 3) uint8 RGB
     targets: Targets
@@ -75,7 +74,7 @@ class Source:
 
 
 def needed_pieces(drawing: Drawing) -> NDArray[np.int64]:
-    """Those of the images that have to be painted."""
+    """The pieces of the images to paint."""
     return np.flatnonzero(np.isin(drawing.pieces.place, drawing.needed))
 
 
@@ -107,13 +106,13 @@ def paint(drawing: Drawing, source: Source, at_once: int = AT_ONCE) -> Painted:
 
 
 def upload(arrays: Sequence[NDArray[Any]], device: torch.device) -> list[Tensor]:
-    """The arrays on the device, in one copy that is not waited for."""
+    """The arrays on the device, in one copy without waiting."""
     sizes = [-(-array.nbytes // ALIGN) * ALIGN for array in arrays]
     starts = np.cumsum([0, *sizes]).tolist()
     block = np.empty(starts[-1], np.uint8)
     for array, start in zip(arrays, starts, strict=False):
         block[start : start + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    cuda = device.type == "cuda"  # which fetches by itself only what is pinned
+    cuda = device.type == "cuda"  # which copies without waiting only from pinned memory
     here = torch.from_numpy(block).pin_memory() if cuda else torch.from_numpy(block)
     there = here.to(device, non_blocking=cuda)
     return [
@@ -128,7 +127,7 @@ def _chunks(images: int, side: int, at_once: int) -> list[slice]:
 
 
 def _blended_places(drawing: Drawing) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of each image that is made here its place in the batch, and that of the one that is blended into it."""
+    """The place in the batch of each image made here, and of the image blended into it."""
     here = drawing.here
     return here, np.where(drawing.own[here] < 1, (here + 1) % drawing.count, here)
 
@@ -137,7 +136,7 @@ def _blended_places(drawing: Drawing) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 def _piece_table(drawing: Drawing, source: Source) -> NDArray[np.int64]:
-    """(n, K, 15): window, target and seen (xyxy each), base, mirrored (x, y); a piece that is none has no window."""
+    """(n, K, 15): window, target and seen (xyxy each), base, mirrored (x, y); unused entries have an empty window."""
     pieces, some = drawing.pieces, needed_pieces(drawing)
     slot = np.searchsorted(drawing.needed, pieces.place[some])  # ascending
     number = np.arange(len(slot)) - np.searchsorted(slot, slot)  # of the piece in its image
@@ -148,11 +147,11 @@ def _piece_table(drawing: Drawing, source: Source) -> NDArray[np.int64]:
 
 
 def _tables(pieces: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The pieces' windows (n, K, 4), and for each (n, K, side) where the columns and rows of the batch's image come
-    from, see _axis().
+    """The pieces' windows (n, K, 4), and for each the source of the batch image's columns and rows (n, K, side): see
+    _axis().
     """
     device = pieces.device
-    pieces = pieces if device.type != "mps" else pieces.cpu()  # it has no float64
+    pieces = pieces if device.type != "mps" else pieces.cpu()  # which has no float64
     window, target, seen = pieces[..., :4], pieces[..., 4:8], pieces[..., 8:12]
     across = _axis(side, target[..., 0::2], seen[..., 0::2], pieces[..., 13], rows=False)
     down = _axis(side, target[..., 1::2], seen[..., 1::2] + pieces[..., 12:13], pieces[..., 14], rows=True)
@@ -160,9 +159,9 @@ def _tables(pieces: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _axis(side: int, target: Tensor, seen: Tensor, mirrored: Tensor, *, rows: bool) -> Tensor:
-    """(n, K, side): of each pixel of an axis its place << PLACE | step << STEP | the weight of the next place, which is
-    place + step, in UNITs; -1 beyond the target. As in OpenCV's resize(): columns beyond the last one have no next,
-    rows the same one again, with its weight. target and seen: (n, K, 2), pixels from and to.
+    """(n, K, side): for each pixel of an axis, place << PLACE | step << STEP | weight in UNITs of the next place, which
+    is place + step; -1 outside the target. As in OpenCV's resize(): columns beyond the last one have no next place,
+    rows have the same one again, with its weight. target and seen: (n, K, 2), pixels from and to.
     """
     into = torch.arange(side, device=target.device) - target[..., :1]
     size, width = target[..., 1:] - target[..., :1], (seen[..., 1:] - seen[..., :1]).clamp(min=1)
@@ -184,7 +183,7 @@ def _axis(side: int, target: Tensor, seen: Tensor, mirrored: Tensor, *, rows: bo
 
 
 def _sampled(source: Source, windows: Tensor, across: Tensor, down: Tensor) -> Tensor:
-    """(C, side, side, 3) uint8: what each pixel shows, the last piece's in whose window it is."""
+    """(C, side, side, 3) uint8: each pixel from the last piece whose window contains it."""
     images, pieces, side = across.shape
     out = torch.arange(side, device=across.device)
     x = across.new_full((images, side, side), -1)
@@ -220,8 +219,8 @@ def _interpolated(source: Source, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _light_tables(lights: Sequence[light.Light]) -> list[NDArray[Any]]:
-    """(n, 7, 256) uint8: what each hue takes away from red, green, blue, the new saturation and value, the last step
-    and the first; (n,) which images are tinted at all; and the tables of RGB to HSV.
+    """(n, 7, 256) uint8: what each hue subtracts from red, green, blue; the new saturation and value; the last step
+    and the first. (n,) which images are tinted at all; and the tables of RGB to HSV.
     """
     tables = light.tables(lights)
     missing = MISSING[:, tables[:, 1]].transpose(1, 0, 2)
@@ -249,7 +248,7 @@ def _recoloured(
 
 
 def _tinted(levels: Sequence[Tensor], table: Tensor, by: Sequence[Tensor]) -> list[Tensor]:
-    """Red, green and blue, each (C, side * side) int32: to HSV, there each by its table, and back."""
+    """Red, green and blue, each (C, side * side) int32: to HSV, each channel through its table, and back."""
     hue, saturation, value = _hsv(*levels, *by)
     at = hue.long()
     less = table[:, 3].gather(1, saturation.long())

@@ -1,4 +1,4 @@
-"""What differs from a preset in a recipe that began as one, setting by setting, in words."""
+"""How a recipe that started as a preset differs from it, setting by setting, in words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMED = 6  # in a sentence; the others are counted
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A setting, its value in the preset, and the one that it has now."""
+    """A setting, its value in the preset, and its value now."""
 
     name: str
     title: str
@@ -42,7 +42,7 @@ def shown(value: Any) -> str:
 
 
 def between(before: Any, now: Any) -> Iterator[Difference]:
-    """Of two values of the same settings class, in the order of its fields."""
+    """Between two values of the same settings class, in the order of its fields."""
     for row in settings.rows(type(now)):
         pair = getattr(before, row.name), getattr(now, row.name)
         if pair[0] != pair[1]:
@@ -56,9 +56,9 @@ def differences(recipe: Recipe) -> tuple[Difference, ...]:
     return of(_preset(recipe.name, recipe.detector) or recipe.untouched(), recipe)
 
 
-@functools.lru_cache(maxsize=64)  # a form asks at every key
+@functools.lru_cache(maxsize=64)  # a form asks at every keystroke
 def _preset(name: str, detector: str) -> Recipe | None:
-    from workbench.training import recipes  # which asks here what was changed of one
+    from workbench.training import recipes  # recipes imports this module
 
     return recipes.preset(name).untouched(detector) if name in recipes.names() else None
 
@@ -70,7 +70,7 @@ def of(before: Recipe, now: Recipe) -> tuple[Difference, ...]:
 
 
 def sentence(recipe: Recipe, found: tuple[Difference, ...]) -> str:
-    """ "2 settings differ from “Few images”: ..."; empty where none does."""
+    """ "2 settings differ from “Few images”: ..."; empty if none does."""
     if not found:
         return ""
     some = ", ".join(one.words for one in found[:NAMED]) + (

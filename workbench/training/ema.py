@@ -26,19 +26,19 @@ class Average:
 
     @torch.no_grad()
     def update(self, steps: int, over: Tensor | None = None) -> None:
-        """Take in the weights after `steps` steps; not where the device says by `over`, 1, that no step was taken."""
+        """Add the weights after `steps` steps; not if the device's `over` is 1: no step was taken."""
         share = 1 - min(self.decay, (1 + steps) / (10 + steps))
         if over is None:
             torch._foreach_lerp_(self._ours, self._theirs, share)
-        elif share == 1:  # the weights themselves, which did not change either
+        elif share == 1:  # a copy of the weights, which did not change either
             torch._foreach_copy_(self._ours, self._theirs)
         else:
             self._pull(share, over)
-        if self._counts:  # in one order to the device, not one for each
+        if self._counts:  # in one call to the device, not one for each
             torch._foreach_copy_(self._counts, self._their_counts)
 
     def _pull(self, share: float, over: Tensor) -> None:
-        """The same by an optimiser, which asks the device itself whether to: a weight's decay, by 1, towards theirs."""
+        """The same by an optimiser, which checks `over` on the device: a weight decay by 1 towards their values."""
         if self._puller is None:
             self._puller = torch.optim.SGD(self._ours, lr=share, weight_decay=1.0, maximize=True, fused=True)
             for ours, theirs in zip(self._ours, self._theirs, strict=True):
@@ -49,6 +49,6 @@ class Average:
 
 
 def _split(detector: Detector) -> tuple[list[Tensor], list[Tensor]]:
-    """Tensors that can be averaged, and counters that can't."""
+    """Tensors that can be averaged, and counters that can't be."""
     tensors = [tensor.detach() for tensor in detector.state_dict().values()]
     return [t for t in tensors if t.is_floating_point()], [t for t in tensors if not t.is_floating_point()]

@@ -1,6 +1,6 @@
-"""How long a training will take and how much memory and disk: from a few measured steps to the whole run. No torch.
+"""How much time, memory and disk a training will take: from a few measured steps to the whole run. No torch.
 
-measuring.py measures; here is the arithmetic, which can be checked by hand, and the words.
+measuring.py measures; here are the arithmetic, which can be checked by hand, and the words.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from workbench.core.words import count, rough_duration, size
 from workbench.training import keeping, schedule
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
-SIDES_LOOKED_AT = 200  # of a run's input sides, spread over it
-LEAST_SPREAD = 0.2  # of the time, either way: what else the machine does is not known
-ROUGH_SPREAD = 0.5  # where a smaller batch was measured
+SIDES_LOOKED_AT = 200  # of a run's input sides, evenly spread over it
+LEAST_SPREAD = 0.2  # of the time, either way: other load on the machine is not known
+ROUGH_SPREAD = 0.5  # if a smaller batch was measured
 NUMBER = 4  # bytes of a weight
-CARD_SHARE = 0.25  # of a graphics card's free memory: what images may take of it for good
+CARD_SHARE = 0.25  # of a graphics card's free memory: what images may occupy permanently
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Steps of `images` images a side of `px` pixels: how many seconds each took, the slowest and quickest of them."""
+    """Steps of `images` images with a side of `px` pixels: seconds of each, of the slowest and of the fastest."""
 
     px: int
     images: int
@@ -35,18 +35,18 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured on this machine. Bytes of memory are of the process or, on a graphics card, of its part."""
+    """What was measured on this machine. Bytes of memory: the process's or, on a graphics card, its part of that."""
 
     device: str
     precision: str
-    paces: tuple[Pace, ...]  # of the input side first, of the largest last
-    attacked: float  # how many times as long a step takes that turns its images against the network
-    evaluation: float  # seconds for an image
-    reading: float  # seconds for an image
-    starting: float  # seconds before the first step: to look at the device, to make the network
-    memory: int  # bytes at the most, of so many images at once as the last pace has
-    standing: int  # of it, bytes that do not grow with the images
-    parameters: int  # numbers that are trained
+    paces: tuple[Pace, ...]  # at the input side first, at the largest last
+    attacked: float  # how many times as long a self-adversarial step takes
+    evaluation: float  # seconds per image
+    reading: float  # seconds per image
+    starting: float  # seconds before the first step: to examine the device, to make the network
+    memory: int  # most bytes, with as many images at once as in the last pace
+    standing: int  # the bytes of it that do not grow with the images
+    parameters: int  # trainable numbers
     room: int  # bytes that kept images may take in memory
     took: float  # seconds
     card: int = 0  # bytes that were free on the graphics card; 0: it makes no batches
@@ -54,7 +54,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Of a whole run. Times in seconds, sizes in bytes. `at_most`: it may end early."""
+    """For a whole run. Times in seconds, sizes in bytes. `at_most`: it may end early."""
 
     steps: int
     epochs: int
@@ -101,12 +101,12 @@ class Estimate:
         )
         return (
             f"Measured in {rough_duration(self.took)}: {of}, made of noise and the project's boxes, of up to {self.px}"
-            " px; an evaluation of such, and the reading of some image files. Other programs that are running slow it "
-            "as they would slow the training. Writing checkpoints is not included."
+            " px; an evaluation of them, and the reading of some image files. Other running programs slow it "
+            "down as they would the training. Writing checkpoints is not included."
         )
 
     def rows(self) -> dict[str, str]:
-        """Line by line, for a person."""
+        """Rows of a table for the user."""
         epochs = f"{count(self.epochs, 'epoch')} of {count(self.images, 'image')}"
         return {
             "time": self._time,
@@ -126,7 +126,7 @@ class Estimate:
 def put_together(
     measured: Measured, settings: TrainingSettings, input_px: int, images: int, validation_images: int
 ) -> Estimate:
-    """The whole run of `images` training images at `input_px`."""
+    """The estimate for the whole run of `images` training images at `input_px`."""
     plan = schedule.Plan(images, settings.batch, settings.epochs, settings.seed)
     largest = measured.paces[-1]
     share = _attacked_share(settings, plan.steps)
@@ -150,12 +150,12 @@ def put_together(
 
 
 def fits_card(size: int, free: int) -> bool:
-    """Whether so many bytes of images may lie on a graphics card with so many free ones."""
+    """Whether this many bytes of images may be kept on a graphics card with `free` bytes."""
     return size <= CARD_SHARE * free
 
 
 def _images_beside(measured: Measured, images: int, kept: int, on_disk: bool) -> int:
-    """Bytes that images take of the device's memory: on a card those learnt from, else all that are kept."""
+    """Bytes of the device's memory that images take: on a card the training images, else all that are kept."""
     if measured.device != "cpu":
         learnt = keeping.size(images, measured.paces[-1].px)
         return learnt if fits_card(learnt, measured.card) else 0
@@ -168,7 +168,7 @@ def _on_disk(wish: str, fits: bool, reading: float) -> bool:
 
 
 def evaluations(settings: TrainingSettings, plan: schedule.Plan) -> int:
-    """How many there are in a run that goes to its end."""
+    """The number of evaluations in a run that goes to its end."""
     ends = sum(plan.ends_epoch(step) for step in range(1, plan.steps + 1)) if plan.batch > plan.images else plan.epochs
     if not settings.evaluate_every:
         return 1
@@ -194,7 +194,7 @@ def _attacked_share(settings: TrainingSettings, steps: int) -> float:
 
 
 def _spread(measured: Measured, batch: int) -> tuple[float, float]:
-    """Factors on the time, of how even the measured steps were and how much was concluded from them."""
+    """Factors on the time, from how even the measured steps were and how far they were extrapolated."""
     least = LEAST_SPREAD if measured.paces[-1].images == batch else ROUGH_SPREAD
     quick = min(min(pace.seconds) / pace.typical for pace in measured.paces)
     slow = max(max(pace.seconds) / pace.typical for pace in measured.paces)
@@ -202,7 +202,7 @@ def _spread(measured: Measured, batch: int) -> tuple[float, float]:
 
 
 def _checkpoints(parameters: int, settings: TrainingSettings) -> int:
-    """last and best, and of the state the weights, their average and what the optimiser keeps of each."""
+    """Bytes of last and best, and of the state: the weights, their average and what the optimiser keeps of each."""
     kept = 2 if settings.optimizer == "adamw" else 1
     return parameters * NUMBER * (2 + 2 + kept)
 

@@ -19,7 +19,7 @@ NAN = float("nan")  # one object, so that events that lack the same numbers are 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The first event. `parameters` counts trainable numbers; `resumed_step` is 0 for a fresh run."""
+    """The first event. `parameters`: the number of trainable values; `resumed_step`: 0 for a fresh run."""
 
     run: str
     folder: str
@@ -39,8 +39,8 @@ class Started:
 class Progress:
     """At most 20 a second. `terms` are the loss terms by name, averaged since the last Progress.
 
-    `gradient_norm` is the largest since then, before clipping; `device_use` the share of the device's time that was
-    used (all cores of the processor, or the graphics card), 0 to 1; both NaN where not known.
+    `gradient_norm` is the largest since then, before clipping; `device_use` the share of the device's time in use
+    (all cores of the processor, or the graphics card), 0 to 1; both NaN if not known.
     """
 
     step: int
@@ -78,7 +78,7 @@ class Evaluated:
 
     @property
     def is_record(self) -> bool:
-        """Whether its AP is the highest so far, by images enough to say so."""
+        """Whether its AP is the highest so far, on enough images to tell."""
         return self.best and self.images >= FEW_JUDGES
 
 
@@ -103,7 +103,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """The loop waits (True) or goes on (False)."""
+    """The loop waits (True) or continues (False)."""
 
     paused: bool
     step: int
@@ -114,7 +114,7 @@ class Paused:
 class Finished:
     """The last event of a run that ended by itself (`stopped` False) or was asked to stop (True).
 
-    `best_ap50` NaN: it was not evaluated.
+    `best_ap50` NaN: there was no evaluation.
     """
 
     step: int
@@ -128,7 +128,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The last event of a run that could not go on; a sentence for people."""
+    """The last event of a run that could not continue, with a sentence for the user."""
 
     sentence: str
     cause: str = ""
@@ -172,7 +172,7 @@ def _number(value: Any) -> Any:
 
 @dataclass(slots=True)
 class Control:
-    """What the owner of a training may ask of it, from any thread: stop, and pause or go on."""
+    """What the owner of a training may ask of it, from any thread: stop, pause or continue."""
 
     stop: Any = field(default_factory=lambda: _event())
     pause: Any = field(default_factory=lambda: _event())

@@ -1,10 +1,10 @@
-"""Lets a finished run go on for more epochs, as another run that begins where it ended. No torch here.
+"""Extends a finished run by more epochs, as another run that starts where it ended. No torch here.
 
-The longer run has its weights, its average, its momentum and its data, and goes on from its step. Schedules are
-functions of the step and of all steps, so the learning rate is that of the longer run from there on. Refused: to go on
-within the run itself. What is finished would change then, its settings no longer tell how it came about, and it could
-not be compared with what the longer run gives. Files of weights are replaced and never changed, so both runs share
-them (hard links) until then, at no cost of room.
+The longer run takes over its weights, average, momentum and data, and continues from its step. Schedules are functions
+of the step and the number of steps, so from there on the learning rate is that of the longer run. Refused: continuing
+the run itself. A finished run would change, its settings would no longer say how it was made, and it could not be
+compared with the longer one. Files of weights are replaced, never changed, so until then both runs share them (hard
+links) and no space is lost.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from workbench.training.runs import EVENTS, RECIPE
 from workbench.training.settings import TrainingSettings
 
 _SHARED = ("data.npz", "data.json", "last.state.pt", "last.safetensors", "best.safetensors")
-"""What the longer run takes over as it is; its events and settings are written anew, a note is of one run."""
+"""What the longer run takes over unchanged; events and settings are rewritten, a note belongs to one run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """A finished run that can be extended: where it ended, and by which settings. `early`: AP had not risen."""
+    """A finished run that can be extended: where it ended, and its settings. `early`: because AP had not risen."""
 
     folder: Path
     training: TrainingSettings
@@ -48,12 +48,12 @@ class Basis:
     early: bool
 
     def extended(self, more: int) -> Extension:
-        """What going on for `more` epochs means."""
+        """What `more` epochs would mean."""
         training = dataclasses.replace(self.training, epochs=self.epoch + more, least_steps=0)  # which are made
         if self.early:
             training = dataclasses.replace(training, patience=0)
         steps = schedule.Plan(self.images, training.batch, training.epochs).steps
-        top = max(self.step, schedule.warm_up_steps(training, steps))  # from there on it only falls
+        top = max(self.step, schedule.warm_up_steps(training, steps))  # from here on the rate only falls
         first, highest, last = (schedule.learning_rate(training, step, steps) for step in (self.step, top, steps - 1))
         ended_at = schedule.learning_rate(self.training, self.step - 1, self.steps)
         return Extension(training, ended_at, first, max(first, highest), last)
@@ -61,7 +61,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """The settings of the longer run; the learning rate at the end so far, and in the steps to come."""
+    """The settings of the longer run; the learning rate at the end so far, and in the coming steps."""
 
     training: TrainingSettings
     ended_at: float
@@ -71,7 +71,7 @@ class Extension:
 
 
 def basis(folder: Path) -> Basis:
-    """What an extension of the run in `folder` goes on from. WorkbenchError if it is not finished, or has no state."""
+    """What an extension of the run in `folder` starts from. WorkbenchError if it is not finished or has no state."""
     run = runs.info(existing(folder))
     if run.state != "finished":
         raise WorkbenchError(f"The run '{run.name}' is {run.state}, so it can't be extended: resume it.")
@@ -80,7 +80,7 @@ def basis(folder: Path) -> Basis:
     started = [event for event in runs.outline(folder) if isinstance(event, Started)][-1]
     ended = [event for event in runs.outline(folder) if isinstance(event, Finished)][-1]
     training = settings.changed(TrainingSettings(), dict(_recipe(folder).get("training", {})))
-    for processes in (1, 2):  # of several the batch stays
+    for processes in (1, 2):  # with several, the batch stays
         asked = schedule.lengthened(training, started.images, processes)
         steps = schedule.Plan(started.images, asked.batch, asked.epochs).steps
         if (asked.epochs, steps) == (started.epochs, started.steps):
@@ -91,9 +91,9 @@ def basis(folder: Path) -> Basis:
 
 
 def extend(folder: Path, more: int) -> Path:
-    """Make the run that goes on where the finished one in `folder` ended, for `more` epochs; returns its folder.
+    """Make the run that continues the finished one in `folder` for `more` epochs; returns its folder.
 
-    It is then resumed as one that was interrupted. WorkbenchError as of basis().
+    Resume it like one that was interrupted. WorkbenchError as in basis().
     """
     whole = basis(folder)
     longer = whole.extended(more).training
@@ -103,14 +103,14 @@ def extend(folder: Path, more: int) -> Path:
         for name in _SHARED:
             if (folder / name).exists():
                 _share(folder / name, target / name)
-        for name in (watched.FILE, image_losses.FILE):  # which grow: a link would grow the finished run's too
+        for name in (watched.FILE, image_losses.FILE):  # these grow: with a link the finished run's would grow too
             if (folder / name).exists():
                 atomic_write(target / name, (folder / name).read_bytes())
         recipe = _recipe(folder)
         changed = {name: getattr(longer, name) for name in ("epochs", "patience", "batch", "least_steps")}
         recipe["training"] = {**recipe["training"], **changed}
         atomic_write(target / RECIPE, tomli_w.dumps(recipe))
-        atomic_write(target / EVENTS, _history(whole, target, longer))  # last: only then it is a run
+        atomic_write(target / EVENTS, _history(whole, target, longer))  # last: only this makes it a run
     except BaseException as error:
         shutil.rmtree(target, ignore_errors=True)
         if isinstance(error, OSError):
@@ -120,7 +120,7 @@ def extend(folder: Path, more: int) -> Path:
 
 
 def _history(whole: Basis, target: Path, longer: TrainingSettings) -> bytes:
-    """The events so far as those of the longer run, which has begun now and has not ended."""
+    """The events so far as those of the longer run, which has just started and has not ended."""
     now = time.time()
     steps = schedule.Plan(whole.images, longer.batch, longer.epochs).steps
     lines, begun = [], False
@@ -135,7 +135,7 @@ def _history(whole: Basis, target: Path, longer: TrainingSettings) -> bytes:
                 start, begun = dataclasses.replace(start, run=target.name, folder=str(target), time=now), True
             line = (events.to_json(start) + "\n").encode()
         lines.append(line)
-    said = f"Goes on from the run {whole.folder.name}: its {count(whole.epoch, 'epoch')} become {longer.epochs:,}."
+    said = f"Continues the run {whole.folder.name}: its {count(whole.epoch, 'epoch')} become {longer.epochs:,}."
     if whole.early:
         said += " It had ended early, so early stopping is switched off."
     lines.append((events.to_json(Message("info", said, time=now)) + "\n").encode())

@@ -1,4 +1,4 @@
-"""What is found about a training before it starts: a sentence, what to do, and the images that are meant. No torch."""
+"""A finding about a training before it starts: a sentence, what to do, and the images concerned. No torch."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ LEVELS = (STOPS, WARNING, INFO)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`level`: "stops" where nothing could be learnt, "warning" what is probably not meant, "info" what to know.
+    """`level`: "stops" if nothing could be learnt, "warning" for what is probably not intended, "info" for the rest.
 
-    `kind` names the check, for programs. `count` is how many boxes, labels or images it is about, 0 where it is none.
-    `images` are ids, those with the most first; `boxes` the ids of the boxes on them.
+    `kind` names the check, for programs. `count`: how many boxes, labels or images are concerned, 0 if none.
+    `images` are ids, those with the most first; `boxes` the ids of the boxes in them.
     """
 
     level: str
@@ -30,7 +30,7 @@ class Finding:
 
 
 def in_order(found: list[Finding]) -> tuple[Finding, ...]:
-    """What stops a training first, what is only to know last; else as found."""
+    """By level: "stops" first, "info" last; else as found."""
     return tuple(sorted(found, key=lambda one: LEVELS.index(one.level)))
 
 

@@ -1,7 +1,7 @@
-"""The backbone of a detector, which may rest for the first part of a training that begins with weights of a file.
+"""The backbone of a detector, which can be frozen for the first part of a training that starts from a file's weights.
 
-Refused: to let rest whatever was taken from the file. A run that is resumed would have to know the file again; the
-backbone is known from the detector alone.
+Refused: freezing everything that was taken from the file. A resumed run would need the file again; the backbone is
+known from the detector alone.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from workbench.detectors.parts.detector import Detector
 
 
 def backbone(detector: Detector) -> tuple[nn.Module, ...]:
-    """Its parts; none where the detector names none."""
+    """The parts of the backbone; none if the detector names none."""
     return tuple(detector.get_submodule(name) for name in detector.backbone_parts)
 
 
 def rest(detector: Detector, on: bool, *, weights: bool = True) -> None:
-    """Let the backbone rest, or learn again: its weights (unless `weights` is False), and what its batch norms count.
+    """Freeze the backbone, or let it learn again: its weights (unless `weights` is False) and batch norm statistics.
 
-    Call it after detector.train(), which lets the norms count again, and for every copy of the network.
+    Call it after detector.train(), which unfreezes the statistics, and for every copy of the network.
     """
     for part in backbone(detector):
         if weights:

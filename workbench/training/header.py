@@ -1,4 +1,4 @@
-"""What a checkpoint says about itself, in the head of its file: readable without loading the network or torch."""
+"""A checkpoint's description of itself, in the head of its file: readable without loading the network or torch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from workbench.core.resize import HOWS
 from workbench.core.window import Window
 from workbench.errors import Refused
 
-KEY = "workbench"  # of the safetensors metadata
+KEY = "workbench"  # in the safetensors metadata
 VERSION = 1
 LARGEST_HEAD = (
-    16_000_000  # bytes; ours have thousands. safetensors allows 100 MB, which are gigabytes as Python's lists
+    16_000_000  # bytes; ours have thousands. safetensors allows 100 MB, which become gigabytes as Python lists
 )
 
 
@@ -34,7 +34,7 @@ class CheckpointHeader:
     resize: str  # one of core.resize.HOWS: how an image became the input
     epoch: int = 0
     step: int = 0
-    metrics: dict[str, float] = field(default_factory=dict)  # of the last evaluation: ap, ap50, ap75
+    metrics: dict[str, float] = field(default_factory=dict)  # from the last evaluation: ap, ap50, ap75
     data_digest: str = ""
     window: Window | None = None  # how images of more than 8 bits were read
     provenance: dict[str, Any] = field(default_factory=dict)  # versions, time, recipe, run: for people
@@ -53,7 +53,7 @@ def from_json(text: str, file: object = "checkpoint") -> CheckpointHeader:
     try:
         values = json.loads(text)
         if int(values["version"]) > VERSION:
-            raise Refused(file, "this checkpoint was made by a newer Workbench. Update to use it.")
+            raise Refused(file, "this checkpoint was made by a newer Workbench. Update Workbench to use it.")
         known = {f.name for f in dataclasses.fields(CheckpointHeader)}
         values = {name: value for name, value in values.items() if name in known}
         values["labels"] = tuple(
@@ -71,7 +71,7 @@ def from_json(text: str, file: object = "checkpoint") -> CheckpointHeader:
 
 
 def read_header(file: Path) -> CheckpointHeader:
-    """The head of a .safetensors checkpoint of ours; the weights are not read. Refused if it is not one."""
+    """The head of one of our .safetensors checkpoints; the weights are not read. Refused if it is not one."""
     file = Path(file)
     try:
         with open(file, "rb") as stream:
@@ -89,6 +89,6 @@ def read_header(file: Path) -> CheckpointHeader:
         raise Refused(file, "this checkpoint is damaged. Use another one of the run.", cause=error) from error
     except (KeyError, TypeError) as error:
         raise Refused(
-            file, "these weights were not made by Workbench: they do not say what network they are for.", cause=error
+            file, "these weights were not made by Workbench: they do not say which network they are for.", cause=error
         ) from error
     return from_json(text, file)

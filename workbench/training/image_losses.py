@@ -1,7 +1,7 @@
-"""The loss of each image by itself, per box, as the network of a running training sees it: wrong labels stand out.
+"""The loss of each single image, per box, by the network of a running training: wrong labels stand out.
 
-Images are looked at as they are, without augmentation, by the averaged weights: those of validation at each evaluation,
-those of training a share at a time, so that it costs little. No torch here: the window reads the file.
+Images are not augmented and weights are the averaged ones: validation images at each evaluation, training images a
+share at a time, so that it costs little. No torch here: the window reads the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILE = "image_losses.npz"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageLosses:
-    """Rows in no order; `epochs` says after which epoch the loss was taken."""
+    """Rows in no order; `epochs` says after which epoch the loss was measured."""
 
     images: NDArray[np.int64]  # (n,) ids in the project
     losses: NDArray[np.float32]  # (n,)
@@ -31,7 +31,7 @@ class ImageLosses:
         return len(self.images)
 
     def with_new(self, images: NDArray[np.int64], losses: NDArray[np.float32], epoch: int) -> ImageLosses:
-        """These, but with newer ones for `images`; losses that are no numbers are left out."""
+        """These with new ones for `images`; losses that are NaN are left out."""
         real = np.isfinite(losses)
         old = ~np.isin(self.images, images)
         return ImageLosses(
@@ -51,7 +51,7 @@ def write(folder: Path, losses: ImageLosses) -> None:
 
 
 def read(folder: Path) -> ImageLosses:
-    """NONE if there are none, or the file is damaged."""
+    """NONE if there are none or the file is damaged."""
     try:
         images, losses, epochs = npz.read(folder / FILE, "images", "losses", "epochs")
     except (OSError, ValueError):

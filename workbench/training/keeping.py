@@ -1,4 +1,4 @@
-"""Whether the images of a training are kept on disk for the next one: if reading them takes long and there is room."""
+"""Whether a training's images are kept on disk for the next one: if reading them takes long and there is space."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from workbench.errors import Refused
 from workbench.training import pixel_cache
 from workbench.training.pixel_cache import PixelCache
 
-MEMORY_SHARE = 0.4  # of what is free now: more goes to a mapped file
-DISK_SHARE = 0.5  # of what is free there
-LONG = 20.0  # seconds of reading that are worth keeping
-TRIED = 8  # images that are read to know
-SPARE = 3  # times as many rows as there are images, and the cache begins anew
+MEMORY_SHARE = 0.4  # of the memory free now: more goes to a mapped file
+DISK_SHARE = 0.5  # of the space free there
+LONG = 20.0  # seconds of reading that make it worth while
+TRIED = 8  # images read to measure that
+SPARE = 3  # with this many times as many rows as images, the cache starts anew
 
 
 def size(images: int, px: int) -> int:
-    """Bytes of so many images at this side."""
+    """Bytes of this many images at this side."""
     return images * px * px * 3
 
 
@@ -37,9 +37,9 @@ def fits_memory(images: int, px: int) -> bool:
 def opened(
     cache: Path | None, wish: str, snapshot: Snapshot, px: int, how: How, threads: int
 ) -> tuple[PixelCache | None, str]:
-    """The cache to use, with room for these images, if any; and a sentence for people, or nothing to say.
+    """The cache to use, if any, with room for these images; and a sentence for the user, or nothing.
 
-    The caller closes it. None as well where the disk is full, or another training adds to it just now.
+    The caller closes it. Also None if the disk is full or another training is adding to it.
     """
     if cache is None or wish == "memory":
         return None, ""
@@ -78,12 +78,12 @@ def _opened(
         return kept, f"All {count(len(snapshot), 'image')} were read before and are taken from {folder}."
     return kept, (
         f"{count(new, 'image')} of {len(snapshot):,} are read and kept at {px} px for the next training:"
-        f" {in_words(size(len(snapshot), px))} in {folder}, which may be deleted at any time."
+        f" {in_words(size(len(snapshot), px))} in {folder}, which can be deleted at any time."
     )
 
 
 def _seconds(snapshot: Snapshot, px: int, how: How) -> float:
-    """How long reading takes on one core, from a few images evenly over all."""
+    """How long reading takes on one core, from a few evenly spread images."""
     some = snapshot.files[:: max(len(snapshot) // TRIED, 1)][:TRIED]
     return _read(some, snapshot, px, how) / max(len(some), 1) * len(snapshot)
 

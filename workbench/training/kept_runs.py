@@ -1,7 +1,7 @@
-"""What is done with runs after they were trained: rename, note, delete and take back, use again. No torch here.
+"""Managing trained runs: rename, note, delete and restore, use again. No torch here.
 
 A deleted run is moved into the folder `.trash` among the runs, where `restore` finds it; `empty_trash` deletes what has
-been there for longer than KEPT_DAYS. A run is never moved while somebody trains it.
+been there for longer than KEPT_DAYS. A run is never moved while it is being trained.
 """
 
 from __future__ import annotations
@@ -35,10 +35,9 @@ KEPT_DAYS = 30
 
 
 def rename(folder: Path, wanted: str) -> Path:
-    """Give the run in `folder` another name, which is its folder's; returns the folder.
+    """Rename the run in `folder`, and thus its folder; returns the new folder.
 
-    WorkbenchError while it is trained, for a name that is taken (in any case of letters), and for one that some system
-    would not take.
+    WorkbenchError while it is being trained, if the name is taken (ignoring case), or if some system refuses it.
     """
     name = unicodedata.normalize("NFC", wanted.strip())
     if name == folder.name:
@@ -46,14 +45,14 @@ def rename(folder: Path, wanted: str) -> Path:
     if not name:
         raise WorkbenchError("A run needs a name. Type one.")
     if safe_name(name) != name:
-        raise WorkbenchError(f"'{name}' can't be a folder's name on every system. '{safe_name(name)}' can.")
+        raise WorkbenchError(f"'{name}' is not a valid folder name on every system. '{safe_name(name)}' is.")
     if name.casefold() in {entry.name.casefold() for entry in existing(folder).parent.iterdir() if entry != folder}:
         raise WorkbenchError(f"There is a run called '{name}' already. Choose another name.")
     return _move(folder, folder.with_name(name))
 
 
 def write_note(folder: Path, text: str) -> None:
-    """Keep `text` with the run in `folder`; an empty one takes the note away."""
+    """Save `text` as the note of the run in `folder`; an empty text removes the note."""
     file = existing(folder) / NOTE
     if text.strip():
         atomic_write(file, text.strip() + "\n")
@@ -94,7 +93,7 @@ def delete(folder: Path) -> Deleted:
 
 
 def restore(deleted: Deleted) -> Path:
-    """Take a run back from the trash, with a number behind its name if that is taken now; returns its folder."""
+    """Restore a run from the trash, with a number after its name if that is taken by now; returns its folder."""
     shelf = existing(deleted.folder).parent
     target = free_folder(shelf.parent.parent, deleted.name)
     _move(deleted.folder, target)
@@ -104,7 +103,7 @@ def restore(deleted: Deleted) -> Path:
 
 
 def deleted_runs(folder: Path) -> tuple[Deleted, ...]:
-    """What the trash of a project's folder `runs` holds, the newest first."""
+    """The contents of the trash of a project's folder `runs`, newest first."""
     return tuple(
         Deleted(entry.name, entry, seconds)
         for seconds, shelf in sorted(_shelves(folder), reverse=True)
@@ -124,19 +123,19 @@ def size_of(deleted: Deleted) -> int:
 
 
 def empty_trash(folder: Path, days: float = KEPT_DAYS) -> None:
-    """Delete for good what was put into the trash of a project's folder `runs` more than `days` days ago."""
+    """Permanently delete what was moved to the trash of a project's folder `runs` more than `days` days ago."""
     for seconds, shelf in _shelves(folder):
         if time.time() - seconds >= days * 86_400:
             for entry in shelf.iterdir():
                 with contextlib.suppress(OSError):
-                    (entry / EVENTS).unlink()  # first: without it nobody takes back a run of which a part is gone
+                    (entry / EVENTS).unlink()  # first: without it a partly deleted run can't be restored
             shutil.rmtree(shelf, ignore_errors=True)
     with contextlib.suppress(OSError):
         (folder / TRASH).rmdir()
 
 
 def _shelves(folder: Path) -> Iterator[tuple[float, Path]]:
-    """When something was deleted, and the folder that it is in; nothing that somebody else put there."""
+    """When something was deleted, and its folder; skips what others put there."""
     try:
         entries = list((folder / TRASH).iterdir())
     except OSError:
@@ -151,7 +150,7 @@ def _shelves(folder: Path) -> Iterator[tuple[float, Path]]:
 
 @dataclass(frozen=True, eq=False)
 class Fork:
-    """What a run was asked to do. `recorded`: whether anchors and start are known, which imported weights have not."""
+    """What a run was asked to do. `recorded`: whether anchors and start are known; not for imported weights."""
 
     name: str
     recipe: Recipe
@@ -161,7 +160,7 @@ class Fork:
 
 
 def fork(folder: Path) -> Fork:
-    """The recipe of the run in `folder` and what it began with. Loads the detectors, and with them torch."""
+    """The recipe of the run in `folder` and what it started from. Loads the detectors, and with them torch."""
     from workbench.training import recipes
 
     recipe = recipes.read(existing(folder) / RECIPE)
@@ -174,14 +173,14 @@ def fork(folder: Path) -> Fork:
 
 
 def existing(folder: Path) -> Path:
-    """The folder; WorkbenchError if it holds no run."""
+    """The folder; WorkbenchError if there is no run in it."""
     if not (folder / EVENTS).is_file():
         raise WorkbenchError(f"The run '{folder.name}' no longer exists.")
     return folder
 
 
 def free_folder(folder: Path, name: str) -> Path:
-    """`name` in `folder`, or with the first number behind it that makes it free."""
+    """`name` in `folder`, with the first number after it that makes it free if it is taken."""
     taken = {entry.name.casefold() for entry in folder.iterdir()}
     free, number = name, 1
     while free.casefold() in taken:
@@ -191,13 +190,13 @@ def free_folder(folder: Path, name: str) -> Path:
 
 
 def _move(folder: Path, target: Path) -> Path:
-    """Rename a run's folder with its lock in hand, so that no training begins meanwhile."""
+    """Rename a run's folder while holding its lock, so that no training starts meanwhile."""
     lock = Lock(folder)
     try:
         if not lock.held:
             raise WorkbenchError(lock.why(f"the run '{folder.name}'"))
         if os.name == "nt":
-            lock.release()  # Windows moves no folder with an open file in it
+            lock.release()  # Windows can't move a folder that contains an open file
         patient(os.rename, folder, target)
     except OSError as error:
         why = error.strerror or error

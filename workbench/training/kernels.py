@@ -1,4 +1,4 @@
-"""Convolutions as a processor computes them soonest. The numbers are the same but for rounding.
+"""The fastest ways to compute convolutions on a processor. Results are the same except for rounding.
 
 PyTorch chooses a routine by rules of its own, and two of them do not fit the crew, where each member has one thread:
 1x1 convolutions in fp32 are sent to a routine that multiplies matrices unless there are two threads or 16 images (ATen,
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 
 def suit(network: nn.Module, device: torch.device) -> None:
-    """Have the network's convolutions computed so, in place, where it is trained on a processor. Weights, names and
-    results stay.
+    """Switch the network's convolutions to these ways, in place, for training on a processor. Weights, names and
+    results stay the same.
     """
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return
@@ -22,13 +22,13 @@ def suit(network: nn.Module, device: torch.device) -> None:
         if not isinstance(layer, nn.Conv2d):
             continue
         if layer.kernel_size == (1, 1) and layer.groups == 1:
-            layer.dilation = (2, 2)  # of a single tap it changes nothing; dilated convolutions are oneDNN's
+            layer.dilation = (2, 2)  # no effect on a 1x1 kernel, but dilated convolutions go to oneDNN
         elif layer.groups > 1 and type(layer) is nn.Conv2d:
             layer.__class__ = Depthwise
 
 
 class Depthwise(nn.Conv2d):
-    """A convolution that is computed in fp32 also where autocast halves the numbers of those around it."""
+    """A convolution that is computed in fp32 even where autocast uses half precision around it."""
 
     def forward(self, input: Tensor) -> Tensor:
         with torch.autocast("cpu", enabled=False):

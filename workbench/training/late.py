@@ -1,11 +1,11 @@
-"""A step's numbers, read when the device has computed them: no step waits for the one before it.
+"""Reads a step's numbers once the device has computed them, so that no step waits for the one before it.
 
-On a graphics card the loss terms and the gradient's norm of a step go by a copy of their own to the processor, which
-has long ordered the next steps when they arrive. So the device itself must see to it that a step whose numbers are not
-finite changes nothing, and that nothing changes behind it, until the processor has read of it and ends the training.
+On a graphics card the loss terms and the gradient norm of a step are copied asynchronously to the processor, which has
+long queued the next steps when they arrive. So the device itself must make sure that a step whose numbers are not
+finite changes nothing, nor any step after it, until the processor has read them and ends the training.
 
-Refused: to ask every few steps. It costs little, but a waiting processor can't order what comes next, and a small
-network's step is shorter than the ordering of it.
+Refused: asking every few steps. It costs little, but a waiting processor can't queue what comes next, and a small
+network's step takes less time than queueing it.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from torch import Tensor, nn
 from workbench.training.machine import PATIENCE, LossScale
 from workbench.training.outcome import Step, Taken
 
-MOST = 100  # steps that may be unread: goal F3 allows one wait in so many
-TOGETHER = 4  # steps after which several processes read one, all at the same step: what each does must not differ
+MOST = 100  # steps that may be unread: goal F3 allows one wait per this many
+TOGETHER = 4  # steps after which several processes read one, all at the same step: they must not act differently
 
 
 class Ask(Protocol):
     """Numbers on their way from the device."""
 
     def here(self) -> bool:
-        """Whether they have come."""
+        """Whether they have arrived."""
 
     def wait(self) -> None:
-        """Until they have come, and with them all that were asked for before."""
+        """Wait until they have arrived, and with them all that were asked for before."""
 
     def read(self) -> list[float]:
-        """Call once, when they have come."""
+        """The numbers. Call once, when they have arrived."""
 
 
 Asker = Callable[[Tensor], Ask]  # of the numbers of a step, (n,) on the device
 
 
 class Ring:
-    """Asks a graphics card: places in the processor's memory that are copied to, used in turn."""
+    """Asks a graphics card, by copies into places of the processor's memory that are used in turn."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self._next = device, 0
@@ -76,13 +76,13 @@ class _Copied:
 
 
 class Unread:
-    """Steps whose numbers are on their way, the oldest first. At most MOST."""
+    """Steps whose numbers are on their way, oldest first. At most MOST."""
 
     def __init__(self, asker: Asker, together: bool) -> None:
-        """`together`: other processes do the same, so when a step is read must not depend on how fast a device is."""
+        """`together`: other processes do the same, so the time of reading must not depend on a device's speed."""
         self._asker, self._together = asker, together
         self._steps: deque[tuple[Step, Ask]] = deque()
-        self.waits = 0  # so often the processor had to wait
+        self.waits = 0  # how often the processor had to wait
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -94,7 +94,7 @@ class Unread:
         self._steps.clear()
 
     def arrived(self, everything: bool) -> Iterator[tuple[Step, list[float]]]:
-        """The steps that can be read now; `everything`: all, waited for, once."""
+        """The steps that can be read now; `everything`: all of them, after one wait."""
         asks = [ask for _, ask in self._steps]
         if everything:
             count = len(asks)
@@ -112,10 +112,10 @@ class Unread:
 
 
 class Guard:
-    """What the device decides by itself: whether a step is taken, and whether ever one will be again."""
+    """The device's own decisions: whether a step is taken, and whether any later one is."""
 
     def __init__(self, network: nn.Module, scale: LossScale | None, device: torch.device) -> None:
-        self.over = torch.zeros((), device=device)  # 1 from the first step on that can't be taken
+        self.over = torch.zeros((), device=device)  # 1 from the first step that can't be taken
         self.scale: Tensor | None = None  # see LossScale
         self._good = torch.zeros((), device=device)
         self._counts = _Counts(network)
@@ -123,19 +123,19 @@ class Guard:
             self.scaled_by(scale)
 
     def scaled_by(self, scale: LossScale) -> None:
-        """Begin with this loss scale."""
+        """Start with this loss scale."""
         self.scale = torch.full((), scale.value, device=self.over.device)
         self._good = torch.full((), float(scale.good), device=self.over.device)
 
     def begin(self) -> None:
-        """Before a step's first look at the network."""
+        """Call before a step first uses the network."""
         self._counts.note()
 
     def judge(self, total: Tensor, norm: Tensor) -> Tensor:
-        """1 if the step must not be taken: `total`, its loss terms, or the gradient's `norm` is not finite."""
+        """1 if the step must not be taken because `total`, its loss terms, or the gradient's `norm` is not finite."""
         bad = ~(total.isfinite().all() & norm.isfinite())
         hopeless = bad
-        if self.scale is not None:  # as LossScale.follow
+        if self.scale is not None:  # like LossScale.follow
             value, good = self.scale, self._good + 1
             grown = good == PATIENCE
             self.scale = torch.where(bad, value / 2, torch.where(grown, value * 2, value))
@@ -145,23 +145,23 @@ class Guard:
         return torch.maximum(self.over, bad.float())
 
     def end(self) -> None:
-        """After the step: what the network has counted in it is forgotten if the training is over."""
+        """Call after the step: the network's counters are put back if the training is over."""
         self._counts.put_back(self.over)
 
     def row(self, total: Tensor, norm: Tensor) -> Tensor:
-        """What the processor reads of a step; told() makes sense of it."""
+        """What the processor reads of a step; decoded by told()."""
         scale = self.over if self.scale is None else self.scale
         return torch.cat([total.float(), torch.stack([norm.float(), scale, self._good])])
 
     @staticmethod
     def told(step: Step, values: list[float]) -> tuple[Taken, LossScale]:
-        """What became of the step, and the loss scale behind it."""
+        """The outcome of the step, and the loss scale after it."""
         *terms, norm, value, good = values
         return Taken(step, dict(zip(step.names, terms, strict=True)), norm), LossScale(value, int(good))
 
 
 class _Counts:
-    """What a network counts as it is trained, such as the statistics of batch norms: buffers that are saved."""
+    """What a network counts during training, such as batch norm statistics: buffers that are saved."""
 
     def __init__(self, network: nn.Module) -> None:
         saved = network.state_dict().keys()
@@ -176,9 +176,9 @@ class _Counts:
 
     @torch.no_grad()
     def put_back(self, wanted: Tensor) -> None:
-        """Where `wanted` is 1, and what is no number: a step that fp16 had to skip would spoil statistics for good.
+        """Restore if `wanted` is 1, and whatever is not finite: a step that fp16 skips would spoil statistics for good.
 
-        Some few orders to the device, however many buffers there are.
+        A few calls to the device, however many buffers there are.
         """
         for group, before in zip(self._groups, self._before, strict=True):
             now = _row(group)

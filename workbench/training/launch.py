@@ -1,6 +1,6 @@
-"""Trains on several graphics cards of this machine from one process that has none of it in itself: the window's, say.
+"""Trains on several graphics cards of this machine from a process that does not train itself, such as the window's.
 
-torchrun is started as a child (cli/together.py); its events are passed on. Stop and pause go the other way.
+torchrun is started as a child (cli/together.py); its events are passed on, and stop and pause are passed to it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _ERROR = r"[\w.]*(?:Error|Exception)\b.*"  # the line of a traceback that says w
 
 
 def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
-    """Train as requested, in as many processes as the settings say. As run.train(), of which this is another way."""
+    """Train as requested, in as many processes as the settings say: an alternative to run.train()."""
     folder, processes = request.folder, request.recipe.training.processes
     if processes > request.recipe.training.batch:
         raise WorkbenchError(
-            f"A batch of {request.recipe.training.batch} images can't be dealt out to {processes} processes."
+            f"A batch of {request.recipe.training.batch} images can't be divided among {processes} processes."
             " Choose a larger batch or fewer processes."
         )
     if not request.resume:
@@ -55,7 +55,7 @@ def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
             before = log.tell()
             yield from _passed_on(_started(folder, processes, request.resume, log), folder, control, before)
     except _Refused:
-        if not request.resume:  # nothing began, so nothing is to be kept
+        if not request.resume:  # nothing was started, so there is nothing to keep
             for name in (runs.RECIPE, record.DATA, runs.ABOUT, LOG):
                 (folder / name).unlink(missing_ok=True)
         raise
@@ -67,7 +67,7 @@ def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
 
 
 class _Refused(WorkbenchError):
-    """The processes would not begin."""
+    """The processes refused to start."""
 
 
 def _started(folder: Path, processes: int, resume: bool, log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -138,7 +138,7 @@ def _short(error: str) -> str:
 
 
 def _heard(lines: queue.Queue[bytes | None], folder: Path, control: Control) -> Iterator[Event]:
-    """The events until the output ends; meanwhile what is asked for is handed on."""
+    """The events until the output ends; meanwhile requests are passed on."""
     while True:
         _ask(folder, control)
         try:
@@ -149,13 +149,13 @@ def _heard(lines: queue.Queue[bytes | None], folder: Path, control: Control) -> 
             return
         try:
             event = events.from_json(line.decode("utf-8", "replace"))
-        except WorkbenchError:  # a library's line, which prints
+        except WorkbenchError:  # a line printed by a library
             continue
         yield event
 
 
 def _end(child: subprocess.Popen[bytes], folder: Path) -> None:
-    """Ask it to stop and wait; if that takes too long, kill it and all that it started, which hold its output open."""
+    """Ask it to stop and wait; if that takes too long, kill it and its children, which hold its output open."""
     if child.poll() is None:
         (folder / STOP).touch()
     try:
@@ -177,7 +177,7 @@ def _read(child: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> N
 
 
 def _ask(folder: Path, control: Control) -> None:
-    """Hand on what is asked for."""
+    """Pass on what is asked for."""
     if control.stop.is_set():
         (folder / STOP).touch()
     if control.pause.is_set():

@@ -1,8 +1,8 @@
-"""How many of some images a run has learnt from, by its own record and whatever split they are in now.
+"""How many of some images a run has learnt from, by its own record, whatever split they are in now.
 
-A run keeps the data that it was begun with, so images that were dealt out anew since are still known. Found again is an
-image by its file, or, where files have moved, by its id, name and date in the project. No torch here at the top, as
-the window imports it.
+A run keeps the data that it was started with, so images that have changed their split since are still known. Images
+are recognised by their file or, where files have moved, by id, name and date in the project. No torch at the top of
+this module, as the window imports it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def trained_on(folder: Path, snapshot: Snapshot) -> int | None:
 
 
 def held_out(folder: Path, snapshot: Snapshot) -> Snapshot:
-    """`snapshot` with those images alone in the split validation by which the run in `folder` was judged.
+    """`snapshot` with only those images in the validation split by which the run in `folder` was judged.
 
-    WorkbenchError where it was judged by none that it had not learnt from, or nobody knows by which. In a job.
+    WorkbenchError if all of them were learnt from, or if they are not known. Call it in a job.
     """
     from workbench.training import prepare
 
@@ -44,7 +44,7 @@ def held_out(folder: Path, snapshot: Snapshot) -> Snapshot:
     train, judges, _ = prepare.parts(request.snapshot, request.recipe.training)
     among = _are_among(snapshot, [judges])
     if judges.files == train.files or not any(among):
-        what = "are too few" if judges.files == train.files else "are not among these any more"
+        what = "are too few" if judges.files == train.files else "are no longer among these"
         raise WorkbenchError(f"No image was held out from {folder.name}: they {what}. Choose other images.")
     images = tuple(
         replace(image, split=Split.VALIDATION if judged else Split.TRAIN)
@@ -54,8 +54,8 @@ def held_out(folder: Path, snapshot: Snapshot) -> Snapshot:
 
 
 def _are_among(snapshot: Snapshot, parts: Sequence[Snapshot]) -> list[bool]:
-    """Of each image of `snapshot` whether it is in one of `parts`."""
-    real = functools.cache(Path.resolve)  # a project may be opened through a link; folders are few
+    """For each image of `snapshot` whether it is in one of `parts`."""
+    real = functools.cache(Path.resolve)  # a project may be opened through a link; there are few folders
     files = {real(file.parent) / file.name for part in parts for file in part.files}
     images = {_same(image) for part in parts for image in part.images}
     return [
@@ -65,12 +65,12 @@ def _are_among(snapshot: Snapshot, parts: Sequence[Snapshot]) -> list[bool]:
 
 
 def _same(image: Image) -> tuple[int, str, float]:
-    """The id alone could be of another project's image."""
+    """Not by id alone, which could be that of another project's image."""
     return image.id, image.path, image.date
 
 
 def _parts(folder: Path) -> Iterator[Snapshot]:
-    """The training images of the run and of those before it, as far back as there are records."""
+    """The training images of the run and of the runs before it, as far back as there are records."""
     from workbench.training import prepare
 
     seen: set[Path] = set()
@@ -99,7 +99,7 @@ def before(start: Path, train: Snapshot, judges: Snapshot) -> str:
     number = f"{known:,} {'was' if known == 1 else 'were'}"
     return (
         f"Of the {count(len(judges), 'image')} to validate on, {number} learnt by the run {start.parent.name}, whose"
-        " weights it begins with: its AP is too good."
+        " weights this training starts from: its AP is too good."
     )
 
 
@@ -124,7 +124,7 @@ def sentence_of_two(names: tuple[str, str], learnt: tuple[int | None, int | None
     return f"{both}, so their numbers are too good. {_ADVICE.format('them', 'neither has')}"
 
 
-_ADVICE = "To judge {} fairly, choose a split that {} learnt from, or train anew with the splits as they are."
+_ADVICE = "To judge {} fairly, choose a split that {} learnt from, or train again with the splits as they are."
 
 
 def _trained(name: str, learnt: int, images: int) -> str:

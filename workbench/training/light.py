@@ -1,4 +1,4 @@
-"""Changes the colours of training images: hue, saturation, exposure as Darknet does, contrast, brightness as SSD.
+"""Changes the colours of training images: hue, saturation and exposure like Darknet, contrast and brightness like SSD.
 
 SSD's own rule is that of its authors' Caffe (apply_distort in im_transforms.cpp): brightness first, then contrast,
 saturation and hue, or contrast last; each in half of the images.
@@ -18,13 +18,14 @@ from workbench.training.settings import TrainingSettings
 
 LEVELS = np.arange(256)
 Order = Literal["last", "first", "around"]
-"""After the tint times contrast, then plus brightness; before it plus, then times; before it plus, after it times."""
+"""Contrast multiplies, brightness is added: both after the tint, both before it, or brightness before and contrast
+after it."""
 CHANCE = 0.5  # brightness_prob, contrast_prob, saturation_prob and hue_prob of SSD's ssd_coco.py
 
 
 @dataclass(frozen=True)
 class Light:
-    """What one image gets. hue: shift as a share of the circle; brightness: a share of 255."""
+    """The changes of one image. hue: shift as a share of the circle; brightness: a share of 255."""
 
     hue: float
     saturation: float
@@ -56,7 +57,7 @@ def drawn(random: np.random.Generator, settings: TrainingSettings, count: int) -
     if settings.colour_rule == "ssd":
         return _drawn_as_ssd(random, settings, count)
     hue = random.uniform(-settings.hue, settings.hue, count)
-    draw = random.uniform(-1, 1, (count, 2))  # Darknet's rand_scale: evenly from 1 to the factor, as often its inverse
+    draw = random.uniform(-1, 1, (count, 2))  # Darknet's rand_scale: evenly from 1 to the factor, half of them inverted
     factors = (1 + (np.array([settings.saturation, settings.exposure]) - 1) * abs(draw)) ** np.sign(draw)
     contrast, brightness = np.ones(count), np.zeros(count)
     if settings.contrast != 1 or settings.brightness:
@@ -73,14 +74,14 @@ def _drawn_as_ssd(random: np.random.Generator, settings: TrainingSettings, count
         for change, most in zip(changes[1:3], (settings.saturation, settings.contrast), strict=True)
     )
     brightness = np.where(changes[3], random.uniform(-settings.brightness, settings.brightness, count), 0.0)
-    exposure = settings.exposure ** random.uniform(-1, 1, count)  # none of SSD's, so whoever asks for it gets it
+    exposure = settings.exposure ** random.uniform(-1, 1, count)  # not part of SSD's rule, so it applies if asked for
     orders: list[Order] = ["first" if early else "around" for early in random.random(count) < CHANCE]
     made = _lights(hue, saturation, exposure, contrast, brightness)
     return [replace(one, order=order) for one, order in zip(made, orders, strict=True)]
 
 
 def _lights(*columns: NDArray[np.float64]) -> list[Light]:
-    """Of (n,) hue, saturation, exposure, contrast, brightness."""
+    """From (n,) hue, saturation, exposure, contrast, brightness."""
     rows: list[list[float]] = np.column_stack(columns).tolist()
     return [Light(one, two, three, four, five) for one, two, three, four, five in rows]
 

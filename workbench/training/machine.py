@@ -1,4 +1,4 @@
-"""Which device a training runs on, in which numbers, on how many cores: chosen by measuring the machine at hand."""
+"""Which device, precision and number of cores a training uses: chosen by measuring this machine."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from workbench.training import cards
 WORTH = 1.1  # bf16 must be at least this much faster than fp32
 ROUNDS = 6
 AMPERE = (8, 0)  # compute capability of the first graphics cards with bf16
-PATIENCE = 2000  # steps before the loss is scaled higher
-FIRM = 0.05  # largest difference of the two results, as a share of the range
-SMALL, LARGE = (1, 4, 64, 40), (4, 8, 256, 64)  # of a trial: convolutions, images, channels, pixels of a side
+PATIENCE = 2000  # steps before the loss scale is doubled
+FIRM = 0.05  # largest allowed difference of the two results, as a share of the range
+SMALL, LARGE = (1, 4, 64, 40), (4, 8, 256, 64)  # trials: convolutions, images, channels, pixels of a side
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's malloc.h
-KEEP = 2**31 - 1  # bytes of freed memory that stay with the process
+KEEP = 2**31 - 1  # bytes of freed memory that the process keeps
 LARGEST_UNMAPPED = 32 * 2**20  # the most that glibc takes for M_MMAP_THRESHOLD
 
 
 @dataclass(frozen=True)
 class Precision:
-    """Numbers that the network is computed in: "bf16", "fp16" or "fp32", and a sentence about why."""
+    """The precision of the network: "bf16", "fp16" or "fp32", and a sentence with the reason."""
 
     name: str
     why: str
@@ -41,15 +41,15 @@ class Precision:
 
 @dataclass
 class LossScale:
-    """What the loss is multiplied by so that fp16 holds its gradients, as torch.amp.GradScaler moves it: halved when
-    they are too large for it, doubled after 2,000 steps that went well.
+    """The factor on the loss that keeps its gradients in fp16's range, adjusted as by torch.amp.GradScaler: halved when
+    they are too large, doubled after 2,000 good steps.
     """
 
     value: float = 2.0**16
-    good: int = 0  # steps since it was moved
+    good: int = 0  # steps since the last change
 
     def follow(self, fine: bool) -> bool:
-        """Take in whether the last gradients were finite; False when it can't become any smaller."""
+        """Adjust to whether the last gradients were finite; False if it can't become any smaller."""
         if not fine:
             self.value, self.good = self.value / 2, 0
             return self.value >= 1
@@ -60,7 +60,7 @@ class LossScale:
 
 
 def chosen_device(name: str) -> torch.device:
-    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError for one that is not there or can't be used."""
+    """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError if there is no such device or it can't be used."""
     if name == "auto":
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
         usable = (kind for kind, is_there in there.items() if is_there and not cards.refusal(kind))
@@ -77,9 +77,9 @@ HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def chosen_precision(wanted: str, device: torch.device) -> Precision:
-    """As asked for, if it gives right results on this device; "auto" also asks whether it is faster.
+    """The one asked for, if it gives correct results on this device; "auto" also requires that it is faster.
 
-    Both are seen on a small convolution. Graphics cards before Ampere have no bf16 of their own: auto tries fp16 there.
+    Both are tried on a small convolution. Graphics cards before Ampere have no native bf16: auto tries fp16 there.
     """
     if wanted == "fp32":
         return Precision("fp32", "The network is computed in fp32, as the recipe says.")
@@ -88,7 +88,7 @@ def chosen_precision(wanted: str, device: torch.device) -> Precision:
     name = half_of(device) if wanted == "auto" else wanted
     try:
         (exact, slow), (rough, fast) = _trials(device, HALVES[name])
-    except RuntimeError as error:  # no kernel for these numbers on this device
+    except RuntimeError as error:  # no kernel for this dtype on this device
         if cards.ran_out(error) and not cards.no_way(error):
             raise WorkbenchError(cards.full(device), error) from error
         return Precision("fp32", f"The network is computed in fp32: this device has no {name}.")
@@ -104,7 +104,7 @@ def chosen_precision(wanted: str, device: torch.device) -> Precision:
 
 
 def half_of(device: torch.device) -> str:
-    """The half-sized numbers that suit the device."""
+    """The half-precision dtype that suits the device."""
     old = device.type == "cuda" and torch.cuda.get_device_capability(device) < AMPERE
     return "fp16" if old else "bf16"
 
@@ -115,8 +115,8 @@ Trial = tuple[Tensor, float]
 def _trials(device: torch.device, half: torch.dtype) -> tuple[Trial, Trial]:
     """Results and best time (s) of convolutions forward and backward, channels last: in fp32 and in `half`.
 
-    On the processor one thread is timed by its own clock, so that other programs don't tip the balance. A graphics card
-    gets so much to do that its time is seen, and not that of the processor, which orders it.
+    On the processor one thread is timed by its own clock, so that other programs don't affect the result. A graphics
+    card gets enough work that its own time is measured and not the processor's, which queues it.
     """
     count, batch, channels, side = LARGE if device.type == "cuda" else SMALL
     with cards.forked_rng(device):
@@ -137,7 +137,7 @@ def _trials(device: torch.device, half: torch.dtype) -> tuple[Trial, Trial]:
 
 
 def _trial(network: nn.Module, images: Tensor, half: torch.dtype | None) -> Trial:
-    """The network's output and the images' gradient in one row, and the time."""
+    """The network's output and the images' gradient as one vector, and the time."""
     device = images.device
     # Windows' clock of a thread goes in steps of 16 ms, in which a trial is over (python/cpython#135304)
     own = device.type == "cpu" and sys.platform != "win32"
@@ -160,13 +160,13 @@ def cores() -> int:
 
 
 def one_thread_each() -> AbstractContextManager[None]:
-    """Let every operation of torch run on one core, and go back to what was set before; see crew.py for why."""
+    """Run every operation of torch on one core, then restore the earlier setting; crew.py says why."""
     return threads_each(1)
 
 
 @contextmanager
 def threads_each(count: int) -> Iterator[None]:
-    """Let every operation of torch run on so many cores, and go back to what was set before."""
+    """Run every operation of torch on this many cores, then restore the earlier setting."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -176,9 +176,9 @@ def threads_each(count: int) -> Iterator[None]:
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep freed memory instead of giving it back and asking anew at each step; False elsewhere.
+    """Tell glibc to keep freed memory instead of returning it and asking again at each step; False elsewhere.
 
-    A step frees and takes the same hundreds of megabytes; without this the kernel clears the pages each time.
+    A step frees and allocates the same hundreds of megabytes; without this the kernel clears the pages each time.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -187,5 +187,5 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     wanted = ((M_MMAP_THRESHOLD, LARGEST_UNMAPPED), (M_TRIM_THRESHOLD, KEEP), (M_TOP_PAD, 64 * 2**20))
-    results = [mallopt(name, value) for name, value in wanted]  # each is wanted, whatever becomes of the others
+    results = [mallopt(name, value) for name, value in wanted]  # each is wanted, whether or not the others work
     return all(result == 1 for result in results)

@@ -1,8 +1,8 @@
-"""Measures what a training of a recipe costs on this machine: real steps, on noise in place of images, within seconds.
+"""Measures what training a recipe costs on this machine, within seconds: real steps, on noise in place of images.
 
 The steps are the run's own (augmentation ahead in a thread, crew, precision, optimiser, average) with the project's
-boxes, at the input side and at the largest that it may vary to. Where a batch would take too long, a smaller one is
-measured. What is taken stays with this process: a window that wants its memory back asks a child for it.
+boxes, at the input side and at the largest side it may vary to. If a batch would take too long, a smaller one is
+measured. This process keeps the memory it takes: a window that wants it back measures in a child process.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from workbench.training.settings import TrainingSettings
 from workbench.training.step import NORMS_SETTLED, Stepper
 
 BUDGET = 6.0  # seconds for all steps
-STEPS = 4  # of each side, behind one that warms up
-READ = 16  # image files, and images of noise
-WATCHED = 0.005  # seconds between two looks at the memory
-EVALUATED = 0.4  # of an image's step: about what its evaluation takes, forward only but in fp32
+STEPS = 4  # of each side, after one that warms up
+READ = 16  # number of image files, and of images of noise
+WATCHED = 0.005  # seconds between two checks of the memory
+EVALUATED = 0.4  # of an image's step: roughly the time of its evaluation, forward only but in fp32
 
 
 def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budget: float = BUDGET) -> Estimate:
-    """Of a training that begins now. Changes torch's seed. WorkbenchError where it could not begin."""
+    """The estimate for a training that starts now. Changes torch's seed. WorkbenchError if it could not start."""
     begun = time.monotonic()
     own = recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
     recipe = replace(recipe, detector_settings=own)
@@ -92,7 +92,7 @@ class _Bench:
 
     @property
     def growth(self) -> int:
-        """Bytes that the first step adds for good: gradients, and what the optimiser keeps."""
+        """Bytes that the first step adds permanently: gradients, and what the optimiser keeps."""
         kept = 2 if self.settings.optimizer == "adamw" else 1
         return self.parameters * NUMBER * (1 + kept)
 
@@ -109,7 +109,7 @@ class _Bench:
         return min(self._taken(pace.px, pace.images, 1, budget, attack=1.0)) / pace.typical
 
     def _taken(self, px: int, images: int, steps: int, budget: float, attack: float = 0.0) -> list[float]:
-        """Seconds of each of up to `steps` steps behind the first, fewer where that takes too long."""
+        """Seconds of each of up to `steps` steps after the first, fewer if that takes too long."""
         self.stepper.micro = min(self.most_at_once, -(-images // len(self.stepper.crew)))
         taken: list[float] = []
         with ThreadPoolExecutor(1, "batch") as ahead:
@@ -155,7 +155,7 @@ def _first(data: Dataset, number: int) -> Dataset:
 
 
 def _reading(train: Snapshot, side: int, how: How, threads: int) -> float:
-    """Seconds for an image file, of evenly spread ones; those that can't be read take no longer."""
+    """Seconds per image file, over evenly spread ones; those that can't be read take no longer."""
     some = train.take(np.unique(np.linspace(0, len(train) - 1, min(READ, len(train))).astype(int)).tolist())
     store = PixelStore(some, side, how, np.empty((len(some), side, side, 3), np.uint8))
     start = time.perf_counter()
@@ -174,7 +174,7 @@ class _Memory:
     most: int = 0
 
     def now(self) -> int:
-        """Bytes of this process, or of its part of the graphics card's memory."""
+        """Bytes of memory of this process, or of its part of the graphics card's."""
         if self.device.type == "cuda":
             return int(torch.cuda.memory_reserved(self.device))
         if self.device.type == "mps":
@@ -184,7 +184,7 @@ class _Memory:
 
 @contextmanager
 def _watched(device: torch.device) -> Iterator[_Memory]:
-    """Looks at the memory from a thread as long as the block runs; `most` is then the highest it has seen."""
+    """Watches the memory from a thread while the block runs; `most` is then the highest value seen."""
     memory, end = _Memory(device, psutil.Process()), threading.Event()
 
     def look() -> None:

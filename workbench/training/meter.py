@@ -1,4 +1,4 @@
-"""How fast a training goes and how long it will still take; averages the loss terms between two reports."""
+"""The speed of a training and its remaining time; averages the loss terms between two reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMOOTHING = 0.9  # of the speed, per report
 
 
 class Meter:
-    """Collects steps; `progress` reports them. Waiting and evaluating don't count as computing (`rest`)."""
+    """Collects steps; `progress` reports them. Waiting and evaluating don't count as training (`rest`)."""
 
     def __init__(self, plan: Plan, device: torch.device) -> None:
         self.plan, self.device = plan, device
@@ -26,9 +26,9 @@ class Meter:
         self._first_step = 0
         self._process = psutil.Process()
         self._cores = machine.cores()
-        self._rate, self._norm = 0.0, math.nan  # of the last step; the largest since the last report
+        self._rate, self._norm = 0.0, math.nan  # learning rate of the last step; largest norm since the last report
         self._speed = 0.0  # images per second
-        self._images, self._seconds = 0, 0.0  # that are not in it yet
+        self._images, self._seconds = 0, 0.0  # not yet included in it
         self._clear()
 
     def begin(self, step: int) -> None:
@@ -60,7 +60,7 @@ class Meter:
         terms = {name: total / max(self._steps, 1) for name, total in self._sums.items()}
         now = time.perf_counter()
         self._take_speed(now - self._since)
-        per_step = (now - self._began) / max(done - self._first_step, 1)  # with evaluations
+        per_step = (now - self._began) / max(done - self._first_step, 1)  # including evaluations
         report = Progress(
             step=done, steps=self.plan.steps, epoch=self.plan.epoch(done), epochs=self.plan.epochs, terms=terms,
             loss=sum(terms.values()), learning_rate=self._rate, images_per_second=self._speed,
@@ -71,8 +71,8 @@ class Meter:
         return report
 
     def _take_speed(self, seconds: float) -> None:
-        """Only of as long as REPORT_EVERY: steps of a graphics card are read many at once, so that a report at an
-        epoch's end may come microseconds after the one before.
+        """Only over at least REPORT_EVERY: a graphics card's steps are read many at a time, so the report at the end
+        of an epoch may come microseconds after the one before.
         """
         self._images, self._seconds = self._images + self._steps * self.plan.batch, self._seconds + seconds
         if self._speed and self._seconds < REPORT_EVERY:

@@ -1,4 +1,4 @@
-"""What moves the weights: torch's fused optimisers, and which weights decay, and how far each may go."""
+"""The optimisers: torch's fused ones, which weights decay, and the learning rate of each group."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import nn
 
 from workbench.training.settings import TrainingSettings
 
-WIDE = 256  # inputs of a matrix, see make_optimizer
-SHARE = "share"  # of the learning rate, that a group of weights gets
+WIDE = 256  # inputs of a matrix; see make_optimizer
+SHARE = "share"  # key of a group's share of the learning rate
 
 
 def make_optimizer(detector: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Weight decay pulls only at the weights of convolutions and matrices, as in Darknet.
+    """Weight decay applies only to the weights of convolutions and matrices, as in Darknet.
 
-    So it is for all detectors: torchvision's own trainings let biases and norms decay, too; in those of SSD's authors
-    biases learn at twice the rate.
+    This holds for all detectors, although torchvision's own trainings also decay biases and norms, and SSD's authors
+    train biases at twice the rate.
 
-    AdamW moves every weight equally far, so an output moves with the number of its inputs: matrices of more than WIDE
-    inputs get a share of the learning rate, as in Yang et al. 2022, arXiv 2203.03466, table 3. YOLOv1-tiny
+    AdamW moves every weight equally far, so an output moves in proportion to its number of inputs: matrices with more
+    than WIDE inputs get a share of the learning rate, as in Yang et al. 2022, arXiv 2203.03466, table 3. YOLOv1-tiny
     on bccd after 14 epochs: box loss 8.6 with WIDE = 1024, 6.7 with 256, 6.5 with 64; AP50 0.08, 0.20, 0.09.
     """
     decayed, free = _groups([p for p in detector.parameters() if p.requires_grad])
@@ -41,7 +41,7 @@ def make_optimizer(detector: nn.Module, settings: TrainingSettings) -> torch.opt
 
 
 def steer(optimizer: torch.optim.Optimizer, learning_rate: float, momentum: float | None) -> None:
-    """The learning rate of the coming step and, where it is not the settings', its momentum."""
+    """Set the learning rate of the coming step and, if it is not the settings', its momentum."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate * group.get(SHARE, 1.0)
         if momentum is not None:
@@ -49,9 +49,9 @@ def steer(optimizer: torch.optim.Optimizer, learning_rate: float, momentum: floa
 
 
 def begin_momentum(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter]) -> None:
-    """torch's fused SGD wants either all weights to have moved before, or none; a zero is where each begins.
+    """Start every momentum at zero: torch's fused SGD needs one for all weights or for none.
 
-    A first step that the device does not take would leave behind whatever lay in the memory.
+    A first step that the device does not take would leave uninitialised memory in it.
     """
     for parameter in parameters:
         if parameter.grad is not None and optimizer.state[parameter].get("momentum_buffer") is None:

@@ -1,4 +1,4 @@
-"""What became of a step: its numbers, or the sentence about numbers that are none."""
+"""The outcome of a step: its numbers, or the sentence about numbers that are not finite."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workbench.errors import WorkbenchError
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step that was ordered: its number, from 0, its learning rate, and the names of its loss terms."""
+    """A queued step: its number, from 0, its learning rate, and the names of its loss terms."""
 
     number: int
     rate: float
@@ -19,7 +19,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A step that was taken (or skipped, as fp16 now and then must): its loss terms, averaged over images."""
+    """A step that was taken (or skipped, as fp16 sometimes must): its loss terms, averaged over images."""
 
     step: Step
     terms: dict[str, float]
@@ -27,12 +27,12 @@ class Taken:
 
     @property
     def fine(self) -> bool:
-        """Whether all of it are numbers."""
+        """Whether all of its numbers are finite."""
         return all(map(math.isfinite, self.terms.values())) and math.isfinite(self.gradient_norm)
 
 
 class Diverged(WorkbenchError):
-    """The loss or a gradient is not a finite number any more; the weights are still those before that `step`."""
+    """The loss or a gradient is no longer finite; the weights are still those before that `step`."""
 
     def __init__(self, sentence: str, step: Step, cause: object = "") -> None:
         super().__init__(sentence, cause)
@@ -40,7 +40,7 @@ class Diverged(WorkbenchError):
 
 
 def diverged(taken: Taken) -> Diverged:
-    """What is said of a step that is not fine."""
+    """The sentence about a step that is not fine."""
     odd = [name for name, value in taken.terms.items() if not math.isfinite(value)]
     if odd:
         what, more = f"loss is not a number any more (term '{odd[0]}')", "make the warm-up longer"

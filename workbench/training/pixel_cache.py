@@ -1,12 +1,12 @@
-"""Images that were read for an earlier training, at its input side, so that the next one begins at once.
+"""Images that were read for an earlier training, at its input side, so that the next one starts at once.
 
-A folder for each side and way of resizing (cache/training/416-stretch in the project): pixels.u8 holds rows of
-px * px * 3 bytes, rows.npz what each row is: the digest of the file's bytes, and where the image came to lie. A file
-that is where it was, as large and as old as it was, is not read again; one that was moved is read but not decoded.
-The folder may be deleted at any time. One process adds rows, any number may use them.
+A folder for each side and way of resizing (cache/training/416-stretch in the project): pixels.u8 has rows of
+px * px * 3 bytes, rows.npz says what each row is: the digest of the file's bytes, and where the image lies in its
+square. A file with the same path, size and date is not read again; one that was moved is read but not decoded.
+The folder can be deleted at any time. One process adds rows, any number may use them.
 
-Refused: a file for each image, which makes a hundred thousand of them; and a file for each set of images, which is made
-anew for one that was added.
+Refused: a file for each image, which can mean a hundred thousand of them; and a file for each set of images, which
+would be rewritten for one added image.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ DIGEST = images.DIGEST  # bytes
 
 
 def folder_of(cache: Path, px: int, how: How, window: Window | None) -> Path:
-    """Where images of this side, resized in this way and of more than 8 bits read by this window, are kept."""
+    """Where images of this side, resized in this way, are kept; with more than 8 bits, read with this window."""
     read = "" if window is None else "-" + hashlib.blake2b(repr(window).encode(), digest_size=4).hexdigest()
     return cache / "training" / f"{px}-{how}{read}"
 
 
 class PixelCache:
-    """Open for adding if nobody else has it so. Close it: until then, what was added is not known to others."""
+    """Open for adding unless another process has it open so. Close it: only then others see what was added."""
 
     def __init__(self, folder: Path, px: int) -> None:
         self.folder, self.px = folder, px
@@ -68,16 +68,16 @@ class PixelCache:
         return self.px * self.px * 3
 
     def known(self, files: Sequence[Path]) -> int:
-        """How many of the files are kept and as they were."""
+        """How many of the files are kept and unchanged."""
         return sum(self.row(file) is not None for file in files)
 
     def row(self, file: Path) -> int | None:
-        """Where the file's image is, without reading the file; None if it is not kept, or has changed."""
+        """Where the file's image is, without reading the file; None if it is not kept or has changed."""
         kept = self._files.get(str(file))
         return kept[0] if kept is not None and kept[1] == _stamp(file) else None
 
     def make_room(self, count: int) -> None:
-        """Map the file, with room for so many more rows if this process may add some; OSError if the disk is full."""
+        """Map the file, with room for this many more rows if this process may add some; OSError if the disk is full."""
         rows = len(self) + (count if self.may_add else 0)
         path = self.folder / PIXELS
         if self.may_add:
@@ -89,9 +89,9 @@ class PixelCache:
         )
 
     def read(self, file: Path, how: How, window: Window | None) -> tuple[int, Fit]:
-        """The row of an image and where it came to lie, read and kept if it is not yet. For threads.
+        """The row of an image and where it lies in its square; it is read and kept if it is not yet. Thread-safe.
 
-        Refused if the file is no whole image.
+        Refused if the file is not a complete image.
         """
         row = self.row(file)
         if row is not None:
@@ -108,7 +108,7 @@ class PixelCache:
                 row = self._row_of[digest] = len(self._digests)
                 self._digests.append(digest)
                 self._fits.append(fit)
-                self.pixels[row] = np.rint(square)  # Darknet's ways give fractions
+                self.pixels[row] = np.rint(square)  # Darknet's ways of resizing give fractions
             self._files[str(file)] = (row, seen)
             self._added += 1
             return row, self._fits[row]
@@ -150,14 +150,14 @@ class PixelCache:
 
 
 def begin_anew(folder: Path) -> None:
-    """Forget all that is kept in `folder`."""
+    """Forget everything kept in `folder`."""
     for name in (ROWS, PIXELS):
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
 
 
 def _stamp(file: Path) -> tuple[int, int]:
-    """What changes when the file does; nothing of the kind if it is not there."""
+    """A value that changes when the file does; a constant if there is no file."""
     try:
         return stamp(file)
     except OSError:

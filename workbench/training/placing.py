@@ -1,4 +1,4 @@
-"""Where the pieces of a batch's images come to lie: how large, how far moved, mirrored or not, and which part is seen.
+"""Where the pieces of a batch's images go: how large, how far moved, mirrored or not, and which part is seen.
 
 P = pieces. A piece is placed by x' = a * x + b, per axis; there is no rotation, because boxes can't follow one exactly.
 """
@@ -15,8 +15,8 @@ from workbench.training.settings import TrainingSettings
 
 Doubles = NDArray[np.float64]
 WHOLE = (0.0, 0.0, 1.0, 1.0)
-LARGEST_CANVAS = 4.0  # SSD's: an image is set into grey up to four times as wide
-LEAST_OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # SSD's samplers: a drawn one must be reached by some box
+LARGEST_CANVAS = 4.0  # SSD's: an image is placed on grey up to four times as wide
+LEAST_OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)  # SSD's samplers: some box must reach the drawn one
 SMALLEST_CROP = 0.3  # of the side
 ASPECTS = (0.5, 2.0)
 TRIALS = 50
@@ -26,7 +26,7 @@ def parts(
     random: np.random.Generator, settings: TrainingSettings, count: int, boxes_of: Callable[[int], Doubles],
     picture_of: Callable[[int], tuple[float, float, float, float]] = lambda _: WHOLE,
 ) -> Doubles:  # fmt: skip
-    """(P, 4) xyxy: the part of each piece's image that is seen, in shares of its sides; beyond 0..1 there is grey.
+    """(P, 4) xyxy: the part of each piece's image that is seen, as shares of its sides; outside 0..1 is grey.
 
     `boxes_of(piece)`: the boxes of its image (m, 4), in shares of its sides. `picture_of(piece)`: where the picture
     lies in its image, without the grey of a letterbox. The order is that of SSD: first zoom out, then crop.
@@ -52,7 +52,7 @@ def parts(
 
 
 def _whole(random: np.random.Generator, share: float, pictures: Doubles) -> Doubles:
-    """pjreddie's load_data_detection: other proportions, as large as fits, anywhere; for `pictures` (P, 4)."""
+    """pjreddie's load_data_detection: changed proportions, as large as fits, anywhere; for `pictures` (P, 4)."""
     sides = pictures[:, 2:] - pictures[:, :2]
     wanted = sides * random.uniform(1 - share, 1 + share, sides.shape)
     shown = wanted / wanted.max(axis=1, keepdims=True)  # of the network's input
@@ -62,9 +62,9 @@ def _whole(random: np.random.Generator, share: float, pictures: Doubles) -> Doub
 
 
 def _cropped(random: np.random.Generator, seen: Doubles, boxes: Doubles, share: float) -> Doubles:
-    """A part of the part that some box overlaps by a drawn IoU, in this `share` of cases; else the part itself.
+    """In this `share` of cases a crop of the part that some box overlaps by a drawn IoU; else the part itself.
 
-    After 50 vain trials another one is drawn of what is left: as the authors' Caffe, which takes one of those samplers
+    After 50 failed trials one of the remaining IoUs is drawn, like the authors' Caffe, which takes one of the samplers
     that found something (GenerateBatchSamples). With small boxes most overlaps can't be reached.
     """
     whole = len(LEAST_OVERLAPS) * (1 / share - 1)  # how often it is drawn for each time that one overlap is
@@ -77,7 +77,7 @@ def _cropped(random: np.random.Generator, seen: Doubles, boxes: Doubles, share: 
 
 
 def _overlapping(random: np.random.Generator, seen: Doubles, boxes: Doubles, least: float) -> Doubles | None:
-    """A part of the part that some box overlaps by at least this IoU; None after 50 vain trials."""
+    """A crop of the part that some box overlaps by at least this IoU; None after 50 failed trials."""
     size = seen[2:] - seen[:2]
     side = random.uniform(SMALLEST_CROP, 1, (TRIALS, 2))
     low = random.random((TRIALS, 2)) * (1 - side)
@@ -108,7 +108,7 @@ def placed(
     somewhere = window[:, :2] + random.random((count, 2)) * (window[:, 2:] - window[:, :2] - sides)
     b = np.where(split[:, None], somewhere, middle)
     mirrored = random.random((count, 2)) < [settings.flip, settings.flip_vertical]
-    whole = split | (seen == WHOLE).all(axis=1)  # mirrored where it lies; a part changes sides with all of the image
+    whole = split | (seen == WHOLE).all(axis=1)  # mirrored in place; a part changes sides with the whole image
     return np.where(mirrored, -a, a), np.where(mirrored, np.where(whole[:, None], b + sides, to_side - b), b)
 
 

@@ -1,7 +1,7 @@
-"""Before a training starts: would it learn what is meant? Labels, states, splits, boxes, copies, weights, settings.
+"""Before a training starts: would it learn what is intended? Labels, states, splits, boxes, copies, weights, settings.
 
-Nothing is decoded: snapshot, settings and headers tell enough. Copies of an image in two splits are found here where
-their files are the same to the byte; where pictures are only nearly the same, once they are read for the training.
+Nothing is decoded: snapshot, settings and headers are enough. Copies of an image in two splits are found here if their
+files are identical; pictures that are only nearly the same are found once they are read for the training.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from workbench.training.settings import TrainingSettings
 
 __all__ = ["MOST_IMAGES", "TOLD_BY_RUN", "Finding", "preflight"]
 
-FEW = 10  # boxes of a label, below which nothing dependable is learnt or measured; as workbench.health has it
-TOLD_BY_RUN = ("split", "small", "no positive", "length", "goes on", "learnt")  # kinds that the run's log tells, too
+FEW = 10  # boxes of a label; with fewer, nothing is learnt or measured reliably; as in workbench.health
+TOLD_BY_RUN = ("split", "small", "no positive", "length", "goes on", "learnt")  # kinds that the run's log also reports
 WAYS = {State.UNLABELLED: "unlabelled", State.IN_WORK: "in work", State.DONE: "done", State.VERIFIED: "verified"}
 
 
@@ -34,11 +34,11 @@ def preflight(
     snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, start: Path | None = None, *,
     most_images: int = MOST_IMAGES, ask: bool = True,
 ) -> tuple[Finding, ...]:  # fmt: skip
-    """What there is to know before `recipe` is trained on `snapshot`, what stops it first. Raises nothing.
+    """Findings before `recipe` is trained on `snapshot`, those that stop it first. Raises nothing.
 
-    `snapshot`: all images of the project. `anchors` None: the published ones. `start`: the weights to begin with.
-    Of more than `most_images` training images an even sample is looked at for boxes that can't be learnt. Without `ask`
-    the detector is not asked which of them it has nothing for: what takes the most time, and what a run says itself.
+    `snapshot`: all images of the project. `anchors` None: the published ones. `start`: the weights to start from.
+    Of more than `most_images` training images an even sample is checked for boxes that can't be learnt. Without `ask`
+    the detector is not asked which boxes nothing answers for: this takes the most time, and a run reports it itself.
     """
     found = [*_of_states(snapshot, recipe.training)]
     try:
@@ -80,7 +80,7 @@ def _of_states(snapshot: Snapshot, settings: TrainingSettings) -> Iterator[Findi
     if empty:
         yield Finding(
             INFO, "state", f"{count(len(empty), 'image')} without boxes {_are(empty)} left out: {_by_state(empty)}.",
-            "If nothing is to be found in an image, mark it as done: then it teaches that.", len(empty), _ids(empty),
+            "If there is nothing to find in an image, mark it as done: then it teaches that.", len(empty), _ids(empty),
         )  # fmt: skip
 
 
@@ -96,11 +96,11 @@ def _by_state(images: Sequence[Image]) -> str:
 
 
 def _of_negatives(train: Snapshot) -> Iterator[Finding]:
-    """Images that are done and have no box are learnt as empty."""
+    """Images that are done and have no boxes are learnt as empty."""
     empty = [image for image, boxes in zip(train.images, np.diff(train.offsets), strict=True) if not boxes]
     if len(empty) * 2 > len(train):
         sentence = f"{len(empty):,} of {len(train):,} training images have no box: they teach that nothing is there."
-        advice = "If they just aren't labelled yet, set their state to unlabelled."
+        advice = "If they are just not labelled yet, set their state to unlabelled."
         yield Finding(WARNING, "empty", sentence, advice, len(empty), _ids(empty))
 
 
@@ -112,10 +112,10 @@ def _ids(images: Sequence[Image]) -> tuple[int, ...]:
 
 
 def _of_labels(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Iterator[Finding]:
-    """Labels of which there is nothing to learn from, little, or nothing to be judged by. C = labels."""
+    """Labels with nothing or little to learn from, or nothing to be judged by. C = labels."""
     learnt, judged = (_boxes_of(some) for some in (train, validation))  # (C,) each
     labels, own = snapshot.labels, any(image.split is Split.VALIDATION for image in validation.images)
-    unused = np.bincount(snapshot.label_index, minlength=len(labels)) == 0  # a region to ignore is kept
+    unused = np.bincount(snapshot.label_index, minlength=len(labels)) == 0  # ignore regions count as used
     if unused.any():
         yield _about(labels, unused, "unused label", "without a box", "Delete what is not needed, or draw boxes.")
     foreign = (learnt == 0) & (judged > 0)
@@ -129,25 +129,25 @@ def _of_labels(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Ite
     if absent.any():
         yield _about(
             labels, absent, "not in training", "not in the training images", "It can't be learnt: its boxes are in "
-                "the test split, in images that are left out, or regions to ignore.",
+                "the test split, in images that are left out, or are ignore regions.",
             _images_with(snapshot, absent),
         )  # fmt: skip
     rare = (learnt > 0) & (learnt < FEW)
     if rare.any():
         yield _about(
-            labels, rare, "rare label", f"with fewer than {FEW} boxes in training", "50 are a fair start: label more, "
+            labels, rare, "rare label", f"with fewer than {FEW} boxes in training", "50 are a good start: label more, "
                 "or merge it with another label.", _images_with(train, rare), learnt,
         )  # fmt: skip
     unjudged = (learnt > 0) & (judged == 0)
     if own and len(validation.boxes) and unjudged.any():
         yield _about(
             labels, unjudged, "not in validation", "not in the validation images", "You will not know how well it is "
-                "found. Move some of its images to the validation split.", _images_with(train, unjudged),
+                "detected. Move some of its images to the validation split.", _images_with(train, unjudged),
         )  # fmt: skip
 
 
 def _boxes_of(snapshot: Snapshot) -> NDArray[np.int64]:
-    """(C,) boxes that are to be found, crowds left out."""
+    """(C,) the number of boxes to be found, without crowds."""
     inside = snapshot.label_index[~np.asarray(snapshot.crowd, bool)]
     return np.bincount(inside, minlength=len(snapshot.labels)).astype(np.int64)
 

@@ -1,6 +1,6 @@
 """Would a detector learn the boxes? Too small, matched by nothing, or unlike all anchors, or below its own.
 
-Asked of the boxes alone by the assignment of the loss, as seen_coverage.py does for every detector at once.
+Uses only the boxes and the loss's assignment; seen_coverage.py does this for every detector at once.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from workbench.training.recipes import Recipe
 from workbench.training.seen_boxes import without_pixels
 from workbench.training.seen_coverage import NARROWEST, answered
 
-MOST_IMAGES = 4_000  # that are asked: a second or two
-FAR = 0.25  # IoU below which a box is unlike an anchor: a box of twice its width and height has just that
-MANY = 0.05  # share of the boxes, from which it is a warning
+MOST_IMAGES = 4_000  # images checked: takes a second or two
+FAR = 0.25  # IoU below which a box is unlike an anchor: that of a box with twice its width and height
+MANY = 0.05  # share of the boxes from which this is a warning
 FEW = 0.01
 MOST_OF_A_LABEL = 0.5
 LARGER = 2.0  # times the input side: what is advised
@@ -40,9 +40,9 @@ def of_boxes(
     train: Snapshot, recipe: Recipe, anchors: AnchorSet | None, start: Path | None, *,
     most_images: int = MOST_IMAGES, ask: bool = True,
 ) -> Iterator[Finding]:  # fmt: skip
-    """Of the training images, without augmentation, at the recipe's input side.
+    """Findings on the boxes of the training images, without augmentation, at the recipe's input side.
 
-    Without `ask` nothing is said of boxes that no part of the detector answers for, which takes the time.
+    Without `ask` boxes that no part of the detector answers for are not looked for, which takes the most time.
     """
     kind = detectors.load_all().get(recipe.detector)
     try:
@@ -51,7 +51,7 @@ def of_boxes(
         data = without_pixels(part, own.input_px, kind.chosen_resize(own), recipe.training)
         narrow = replace(recipe, detector_settings=replace(own, width=NARROWEST))
         begun = anchors
-        with contextlib.suppress(WorkbenchError):  # what is wrong with a file is told where weights are looked at
+        with contextlib.suppress(WorkbenchError):  # faults of a file are reported by the check of the weights
             begun = weights.begun_anchors(recipe, anchors, start)
         detector = prepare.build(narrow, len(train.labels), begun)
     except WorkbenchError as error:
@@ -84,14 +84,14 @@ def _small(data: Dataset, small: NDArray[np.bool_], px: int, where: str) -> Find
     number = int(small.sum())
     sentence = f"{_subject(number)} smaller than {LEAST_SIDE:g} pixels at {px} px and not learnt.{where}"
     shorter = (data.boxes[small, 2:] - data.boxes[small, :2]).min(axis=1)
-    enough = np.ceil(px * LEAST_SIDE / np.maximum(shorter, 1e-6) / STEP) * STEP  # px of an input side, for each
+    enough = np.ceil(px * LEAST_SIDE / np.maximum(shorter, 1e-6) / STEP) * STEP  # input side in px that each needs
     within = enough <= px * LARGER
     advice = []
     if within.any():
         whom = "it" if number == 1 else "them" if within.all() else f"{int(within.sum()):,} of them"
         advice.append(f"An input side of {int(enough[within].max()):,} px is enough for {whom}.")
     if not within.all():
-        advice.append("Such a small box is mostly a slip of the hand: look at it and delete it.")
+        advice.append("Such a small box is usually drawn by mistake: look at it and delete it.")
     return Finding(WARNING, "small", sentence, " ".join(advice), number, *_where(data, small))
 
 
@@ -101,7 +101,7 @@ def _missed(detector: Detector, data: Dataset, wanted: NDArray[np.bool_], where:
     if not number:
         return
     if number == all_:
-        anew = "Compute the anchors anew, choose" if detector.published_anchors else "Choose"
+        anew = "Compute the anchors again, choose" if detector.published_anchors else "Choose"
         yield Finding(
             STOPS, "no positive", f"No box matches any anchor, cell or point of {detector.title}.{where}",
             f"{anew} a larger input side or another detector.", number, *_where(data, missed),
@@ -131,7 +131,7 @@ def _far(
         of = "the project's anchors" if own else "the published anchors"
         share = f"{number:,} of {len(rows):,} boxes ({percent(number / len(rows))})"
         sentence = f"{share} are unlike all of {of}: the best overlaps by less than {FAR:g}.{where}"
-        advice = "Compute the anchors anew: on the Anchors page, or by workbench anchors --use."
+        advice = "Compute the anchors again: on the Anchors page, or with workbench anchors --use."
         yield Finding(WARNING, "anchors", sentence, advice, number, *_where(data, far))
 
 

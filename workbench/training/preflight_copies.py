@@ -1,6 +1,6 @@
-"""Are copies of one picture in two splits? Same files before they are read, nearly the same pictures once they are.
+"""Are copies of one picture in two splits? Identical files before reading, nearly the same pictures after.
 
-`workbench check` asks both at any time, and can put them right.
+`workbench check` finds both at any time, and can fix them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SAMPLE = 4096  # bytes
 
 
 def of_files(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Iterator[Finding]:
-    """Files that are the same to the byte, in two parts of all images."""
+    """Identical files in two splits."""
     part = {image.id: "test" for image in snapshot.images if image.split is Split.TEST}
     part |= {image.id: "training" for image in train.images}
     if validation is not train:
@@ -41,7 +41,7 @@ def of_files(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Itera
 
 
 def _same_files(files: Sequence[Path]) -> list[list[int]]:
-    """Rows of files that are the same to the byte. Read are only those of one length, and wholly only likely copies."""
+    """Rows of identical files. Reads only files of the same length, and only likely copies completely."""
     groups = _alike(range(len(files)), lambda row: _length(files[row]))
     for part in (SAMPLE, None):
         groups = [same for rows in groups for same in _alike(rows, lambda row, part=part: _digest(files[row], part))]  # type: ignore[misc]
@@ -49,7 +49,7 @@ def _same_files(files: Sequence[Path]) -> list[list[int]]:
 
 
 def _alike(rows: Iterable[int], key: Callable[[int], object]) -> list[list[int]]:
-    """Groups of two or more rows with the same key; None is like nothing."""
+    """Groups of two or more rows with the same key; None matches nothing."""
     groups: dict[object, list[int]] = defaultdict(list)
     for row in rows:
         value = key(row)
@@ -61,12 +61,12 @@ def _alike(rows: Iterable[int], key: Callable[[int], object]) -> list[list[int]]
 def _length(file: Path) -> int | None:
     try:
         return file.stat().st_size
-    except OSError:  # whoever reads it says so
+    except OSError:  # reported when it is read
         return None
 
 
 def _digest(file: Path, part: int | None) -> bytes | None:
-    """Of the file, or of `part` bytes from its middle: uncompressed pictures have one length and equal heads."""
+    """Of the file, or of `part` bytes from its middle: uncompressed pictures have equal lengths and heads."""
     try:
         with open(file, "rb") as stream:
             if part is None:
@@ -78,9 +78,9 @@ def _digest(file: Path, part: int | None) -> bytes | None:
 
 
 def of_pictures(train: Dataset, validation: Dataset) -> tuple[Finding, ...]:
-    """Pictures that are trained on and, nearly the same, validated on, by the pixels that are in memory anyway.
+    """Training pictures that are nearly the same as validation pictures, by the pixels that are in memory anyway.
 
-    A tenth of a millisecond an image. Nothing where the training images themselves are evaluated.
+    A tenth of a millisecond per image. Nothing if the training images themselves are evaluated.
     """
     ids = {image.id for image in train.snapshot.images}
     if any(image.id in ids for image in validation.snapshot.images):

@@ -1,6 +1,6 @@
-"""Do the weights to begin with fit the recipe, in network and labels, and do the settings make sense together?
+"""Do the weights to start from fit the recipe, in network and labels, and do the settings make sense together?
 
-Of a checkpoint of ours only the head is read; of other files nothing but that they are there.
+Of our checkpoints only the head is read; other files are only checked for existence.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
 from workbench.training.header import CheckpointHeader, read_header
 from workbench.training.recipes import Recipe
 
-FEW_STEPS = 100  # fewer than what settles batch norms (see step.py)
+FEW_STEPS = 100  # fewer do not settle batch norms (see step.py)
 PARTIAL = ".conv."  # of Darknet's files that end before the outputs: yolov4.conv.137
 
 
@@ -26,7 +26,7 @@ def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str], former
     if start is None:
         return
     if not start.is_file():
-        yield Finding(STOPS, "weights", f"{start}: there is no such file.", "Choose other weights to begin with.")
+        yield Finding(STOPS, "weights", f"{start}: there is no such file.", "Choose other weights to start from.")
         return
     if start.suffix == ".safetensors":
         try:
@@ -43,7 +43,7 @@ def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str], former
         return
     if recipe.detector_settings.width != 1:
         width = recipe.detector_settings.width
-        sentence = f"{start.name} is of a whole network, the recipe's has {width:g} of its width: hardly anything fits."
+        sentence = f"{start.name} is for width 1, the recipe's network has width {width:g}: hardly anything fits."
         yield Finding(WARNING, "weights", sentence, "Set the width to 1.")
     if start.suffix in (".pth", ".pt"):
         published = detectors.load_all().get(recipe.detector).pretrained
@@ -60,7 +60,7 @@ def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str], former
 
 
 def of_judges(start: Path | None, train: Snapshot, judges: Snapshot) -> Iterator[Finding]:
-    """Were the images that judge the training learnt before?"""
+    """Were the validation images of the training learnt before?"""
     told = "" if start is None else learnt.before(start, train, judges)
     if told:
         yield Finding(WARNING, "learnt", told, learnt.ADVICE)
@@ -68,17 +68,17 @@ def of_judges(start: Path | None, train: Snapshot, judges: Snapshot) -> Iterator
 
 def _of_network(start: Path, header: CheckpointHeader, recipe: Recipe) -> Iterator[Finding]:
     if header.detector != recipe.detector:
-        sentence = f"{start.name} is of {header.detector}, not of {recipe.detector}: little of it will fit, or nothing."
+        sentence = f"{start.name} is for {header.detector}, not for {recipe.detector}: little or nothing will fit."
         yield Finding(WARNING, "weights", sentence, f"Choose the detector {header.detector}, or other weights.")
         return
     theirs, ours = header.detector_settings.get("width", 1.0), recipe.detector_settings.width
     if abs(float(theirs) - ours) > 1e-9:
-        sentence = f"{start.name} is of a network of width {theirs:g}, the recipe's is {ours:g}: hardly anything fits."
+        sentence = f"{start.name} is for a network of width {theirs:g}, the recipe's is {ours:g}: hardly anything fits."
         yield Finding(WARNING, "weights", sentence, f"Set the width to {theirs:g}.")
 
 
 def _of_labels(start: Path, theirs: Sequence[str], ours: Sequence[str]) -> Iterator[Finding]:
-    """They are put together by their names, so another order does no harm; but a person should know what is new."""
+    """They are matched by name, so another order does no harm; but the user should know which are new."""
     known = {name.casefold(): place for place, name in enumerate(theirs)}
     fresh = [name for name in ours if name.casefold() not in known]
     if len(fresh) == len(ours):
@@ -97,40 +97,40 @@ def _of_labels(start: Path, theirs: Sequence[str], ours: Sequence[str]) -> Itera
 
 
 def of_settings(recipe: Recipe, images: int, start: Path | None) -> Iterator[Finding]:
-    """Settings that are each valid, and together not what is meant."""
+    """Settings that are valid one by one, but together not what is intended."""
     asked, own = recipe.training, recipe.detector_settings
     training = schedule.lengthened(asked, images, asked.processes)
     steps = schedule.Plan(images, training.batch, training.epochs).steps
     if steps < FEW_STEPS:
-        sentence = f"The run is only {count(steps, 'step')} long: that is too few for most detectors to learn anything."
+        sentence = f"The run has only {count(steps, 'step')}: too few for most detectors to learn anything."
         yield Finding(WARNING, "steps", sentence, "Choose more epochs or a smaller batch.", steps)
     if training.learning_rate == 0:
         yield Finding(STOPS, "learning rate", "The learning rate is 0, so nothing can be learnt.", "Choose another.")
     if start is None:
         fresh = "The training begins with fresh weights"
-        choose = "Choose weights to begin with"
+        choose = "Choose weights to start from"
         if getattr(own, "frozen_norms", False):
             yield Finding(
-                WARNING, "fresh", f"{fresh}, whose batch norms know no statistics, and frozen_norms keeps them so.",
+                WARNING, "fresh", f"{fresh}, whose batch norms have no statistics, and frozen_norms keeps it so.",
                 f"{choose}, or set frozen_norms to no.",
             )  # fmt: skip
         elif recipe.untouched().training.freeze and training.freeze:
             yield Finding(
-                WARNING, "fresh", f"{fresh}, but “{recipe.title}” is made for going on from others.",
+                WARNING, "fresh", f"{fresh}, but “{recipe.title}” is made for training on from others.",
                 f"{choose}, or another recipe.",
             )  # fmt: skip
         elif training.freeze:
             yield Finding(
-                WARNING, "fresh", f"{fresh}, and freeze keeps those of the backbone for a part of the run.",
+                WARNING, "fresh", f"{fresh}, and freeze keeps those of the backbone for part of the run.",
                 f"{choose}, or set freeze to 0.",
             )  # fmt: skip
     elif training.freeze and not backbone_known(recipe.detector):
         title = detectors.load_all().get(recipe.detector).title
-        yield Finding(INFO, "freeze", f"Which part of {title} is the backbone is not known, so freeze does nothing.")
+        yield Finding(INFO, "freeze", f"Which part of {title} is the backbone is not known, so freeze has no effect.")
 
 
 def of_length(recipe: Recipe, images: int) -> Iterator[Finding]:
-    """What the least number of steps makes of epochs and batch, in the words that the run's log has for it."""
+    """How the least number of steps changes epochs and batch, in the words of the run's log."""
     asked = recipe.training
     longer = schedule.lengthened(asked, images, asked.processes)
     if longer != asked:

@@ -1,4 +1,4 @@
-"""Before a training starts: which images it learns from, which it is judged by, and whether it can work at all."""
+"""Before a training starts: which images it learns from, which it is judged by, and whether it can work."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from workbench.training.recipes import Recipe
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
 FEWEST_HELD_OUT = 1
-HEAVIEST = 10.0  # that a label may weigh
-NAMED = 8  # images of a step that went wrong
-AT_ONCE = 8  # images whose boxes are matched with anchors at a time: all are as long as the fullest of them
+HEAVIEST = 10.0  # the most that a label may weigh
+NAMED = 8  # images named of a step that went wrong
+AT_ONCE = 8  # images whose boxes are matched with anchors at a time: all are padded to the one with the most boxes
 LOOKED_AT = 128  # images whose boxes are matched before the first step: RetinaNet at 800 px takes .1 s for each
 
 
@@ -82,13 +82,13 @@ def _held_out(train: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Sn
 
 
 def build(recipe: Recipe, labels: int, anchors: AnchorSet | None) -> Detector:
-    """The recipe's detector with fresh weights; anchors are brought from their input side to the recipe's."""
+    """The recipe's detector with fresh weights; anchors are scaled from their input side to the recipe's."""
     sizes = None
     if anchors is not None and anchors.sizes:
         factor = recipe.detector_settings.input_px / anchors.input_px
         sizes = tuple((w * factor, h * factor) for w, h in anchors.sizes)
     kind = detectors.load_all().get(recipe.detector)
-    sizes = sizes if kind.published_anchors else None  # detectors without anchors take none
+    sizes = sizes if kind.published_anchors else None  # detectors without anchors get none
     return detectors.build(recipe.detector, recipe.detector_settings, labels, sizes)
 
 
@@ -100,7 +100,7 @@ def label_weights(data: Dataset, power: float) -> torch.Tensor:
 
 
 def anchors_from(detector: Detector, chosen: AnchorSet | None) -> list[Message]:
-    """Which anchors are learnt with, and where they came from."""
+    """Which anchors are used, and where they came from."""
     if not detector.anchors:
         return []
     if chosen is None:
@@ -111,28 +111,28 @@ def anchors_from(detector: Detector, chosen: AnchorSet | None) -> list[Message]:
         told.append(
             Message(
                 "warning",
-                f"{detector.title} learns from images that are brought to its input by {kind_of(detector.resize)}, and"
-                f" these anchors were made for {kind_of(chosen.resize)}. Compute them anew for that on the Anchors"
-                f" page, or by workbench anchors --resize {kind_of(detector.resize)} --use.",
+                f"{detector.title} resizes images to its input by {kind_of(detector.resize)}, but"
+                f" these anchors were made for {kind_of(chosen.resize)}. Compute them again for that on the Anchors"
+                f" page, or with workbench anchors --resize {kind_of(detector.resize)} --use.",
             )
         )
     return told
 
 
 def check(detector: Detector, data: Dataset, stop: Callable[[], bool] = lambda: False) -> list[Message]:
-    """WorkbenchError if no box of the training images is answered for by the detector; else what to know.
+    """WorkbenchError if the detector has positives for no box of the training images; else what the user should know.
 
-    Of many images LOOKED_AT evenly spread ones, unless none of their boxes is answered for. `stop()` ends it early.
+    Of many images LOOKED_AT evenly spread ones, unless all their boxes are without. `stop()` ends it early.
     """
     side = detector.settings.input_px
-    data = replace(data, boxes=data.boxes * np.float32(side / data.side))  # of the anchors' side
+    data = replace(data, boxes=data.boxes * np.float32(side / data.side))  # at the anchors' side
     some = np.unique(np.linspace(0, len(data) - 1, min(LOOKED_AT, len(data))).round().astype(np.int64))
     learnt = sum(_learnt(detector, data, some, side, stop))
     if not learnt and not any(_learnt(detector, data, np.setdiff1d(np.arange(len(data)), some), side, stop)):
         if stop():
             return []
         raise WorkbenchError(
-            "No box matches any anchor, so nothing could be learnt. Compute the anchors anew, or check that the boxes"
+            "No box matches any anchor, so nothing could be learnt. Compute the anchors again, or check that the boxes"
             f" are larger than {LEAST_SIDE:g} pixels at the input side of {side} px."
         )
     sides = data.boxes[:, 2:] - data.boxes[:, :2]
@@ -156,7 +156,7 @@ def check(detector: Detector, data: Dataset, stop: Callable[[], bool] = lambda: 
 def _learnt(
     detector: Detector, data: Dataset, images: NDArray[np.int64], side: int, stop: Callable[[], bool]
 ) -> Iterator[int]:
-    """How many boxes are answered for, of a few of these images after the other."""
+    """How many boxes have a positive, a few images at a time."""
     for first in range(0, len(images), AT_ONCE):
         if stop():
             return
@@ -175,7 +175,7 @@ def settled(
     notes = []
     if detector.fixed_size and settings.sizes:
         settings = replace(settings, sizes=0.0)
-        notes.append(f"{detector.title} takes images of one size only, so the input side does not vary.")
+        notes.append(f"{detector.title} accepts images of one size only, so the input side does not vary.")
     longer = schedule.lengthened(settings, images, processes)
     if longer != settings:
         notes.append(schedule.lengthened_words(settings, longer, images))
@@ -183,7 +183,7 @@ def settled(
     if judges < FEW_JUDGES:
         early = ", and the training does not end early" if settings.patience else ""
         settings = replace(settings, patience=0)
-        few = f"AP is judged by {counted(judges, 'image')} only, so it jumps"
+        few = f"AP is measured on {counted(judges, 'image')} only, so it jumps"
         notes.append(f"{few}: the newest weights count as the best{early}.")
     return settings, [Message("info", note) for note in notes]
 

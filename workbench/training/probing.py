@@ -1,8 +1,8 @@
-"""Before the first step on a graphics card: how many of the largest images that may come go through at once.
+"""Before the first step on a graphics card: how many images of the largest possible size go through at once.
 
-Memory that runs out in the midst of a training halves the parts of a batch, too (step.py). Here the largest input side
-and the most boxes are tried, beside the next batch, which is painted meanwhile, and the images that lie on the card.
-Room is left for what comes later: momentum, an evaluation, other programs.
+If memory runs out during a training, that also halves the parts of a batch (step.py). Here the largest input side and
+the most boxes are tried, beside the next batch, which is painted meanwhile, and the images kept on the card. Room is
+left for what comes later: momentum, an evaluation, other programs.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from workbench.training.device_paint import AnyBatch
 from workbench.training.events import Message
 from workbench.training.step import Stepper
 
-FULL = 0.9  # of the memory that was free: more is taken to be too much
-_MOMENTS = {"sgd": 1, "adamw": 2}  # numbers that the optimiser keeps for each weight, from its first step on
+FULL = 0.9  # of the memory that was free: more counts as too much
+_MOMENTS = {"sgd": 1, "adamw": 2}  # values that the optimiser keeps for each weight, from its first step on
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Of a device. `begin` forgets the peak so far, `peak` gives it in bytes; `room`: bytes that were free at first."""
+    """A device's memory. `begin` resets the peak, `peak` gives it in bytes; `room`: bytes that were free at first."""
 
     begin: Callable[[], None]
     peak: Callable[[], int]
@@ -45,7 +45,7 @@ def of_card(device: torch.device) -> Memory:
 
 
 def worst(data: Dataset, stepper: Stepper) -> Batch:
-    """A batch of the largest side, every image with as many boxes as any may have, of this process's share."""
+    """This process's share of a batch of the largest side, every image with as many boxes as any may have."""
     settings = stepper.settings
     part = stepper.runtime.part(settings.batch)
     images, side = part.stop - part.start, schedule.largest_side(settings, stepper.detector.settings.input_px)
@@ -62,13 +62,13 @@ def worst(data: Dataset, stepper: Stepper) -> Batch:
 
 
 def settle(stepper: Stepper, data: Dataset, memory: Memory, maker: Maker | None = None) -> list[Message]:
-    """Halve the parts of a batch until the worst one fits with room to spare; the network stays as it is.
+    """Halve the parts of a batch until the worst one fits with room to spare; the network is unchanged.
 
-    `maker`: of the training's batches, the next of which takes memory while one is computed.
-    WorkbenchError if a single image does not fit. What else goes wrong here is left to the first step to tell.
+    `maker`: makes the training's batches, the next of which takes memory while one is computed.
+    WorkbenchError if a single image does not fit. Other errors are left for the first step to report.
     """
     begun, detector = stepper.micro, stepper.detector
-    kept = {name: buffer.clone() for name, buffer in detector.named_buffers()}  # norms count what they see
+    kept = {name: buffer.clone() for name, buffer in detector.named_buffers()}  # norms update their statistics
     weights = sum(p.numel() * p.element_size() for p in detector.parameters() if p.requires_grad)
     later = weights * _MOMENTS.get(stepper.settings.optimizer, 1)
     try:
@@ -91,12 +91,12 @@ def settle(stepper: Stepper, data: Dataset, memory: Memory, maker: Maker | None 
     told = [] if maker is None else maker.notes()
     if stepper.micro == begun:
         return told
-    sentence = f"Images go through {stepper.micro:,} at a time, as the memory does not hold {begun:,}."
+    sentence = f"Images go through {stepper.micro:,} at a time, because {begun:,} do not fit in memory."
     return [*told, Message("info", f"{sentence} What is learnt from a batch stays the same.")]
 
 
 def _coming(maker: Maker | None, stepper: Stepper) -> AnyBatch | None:
-    """A batch of the largest side, of this process's share."""
+    """This process's share of a batch of the largest side."""
     if maker is None or not maker.paints:
         return None
     settings = stepper.settings

@@ -1,6 +1,6 @@
-"""Weights that torchvision publishes: which there are, and their download after a person has said yes to it.
+"""Weights that torchvision publishes: which there are, and their download once the user has agreed to it.
 
-This is the one place of the program that reaches for the network, and only when told to, file by file.
+This is the only place in the program that uses the network, and only when told to, file by file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def of(detector: str) -> Pretrained:
     found = detectors.load_all().get(detector).pretrained
     if found is None:
         names = ", ".join(published())
-        raise WorkbenchError(f"No weights are published for '{detector}'. There are some for {names}.")
+        raise WorkbenchError(f"No weights are published for '{detector}'. They are for {names}.")
     return found
 
 
@@ -71,7 +71,7 @@ def download(weights: Pretrained) -> Iterator[Downloaded]:
                 yield Downloaded(done, max(total, done))
             expected = file.stem.rpartition("-")[2]
             if not digest.hexdigest().startswith(expected):
-                raise Refused(file.name, "what came is not the published file: its check sum is wrong. Try again.")
+                raise Refused(file.name, "this is not the published file: its checksum is wrong. Try again.")
     except (_Broken, urllib.error.URLError) as error:
         raise WorkbenchError(
             f"{weights.url} could not be fetched: {_why(error)}. Without a network, copy the file"
@@ -81,7 +81,7 @@ def download(weights: Pretrained) -> Iterator[Downloaded]:
 
 
 def _why(error: Exception) -> str:
-    """The system's words without the number that Python puts before them."""
+    """The system's message without the number that Python puts before it."""
     reason = getattr(error, "reason", error)
     return getattr(reason, "strerror", None) or str(reason)
 

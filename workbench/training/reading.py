@@ -1,4 +1,4 @@
-"""Reads the images that a training learns from and those that it is judged by; see data.py for how."""
+"""Reads a training's training and validation images; see data.py for how."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(
     """
     settings, own = request.recipe.training, request.recipe.detector_settings
     kind = detectors.load_all().get(request.recipe.detector)
-    wish = "disk" if runtime.neighbours > 1 else settings.keep_images  # neighbours share what is there
+    wish = "disk" if runtime.neighbours > 1 else settings.keep_images  # processes on one machine share its files
 
     def loaded(part: Snapshot, px: int, pictures: bool = False) -> Generator[Event, None, Dataset]:
         with runtime.in_turn(control):

@@ -1,7 +1,7 @@
 """Recipes: named settings for a detector and its training, as TOML files that people can read, change and pass on.
 
-A file's tables [detector_settings] and [training] are for the detector that it names; [for.NAME] is what else another
-one takes in place of these, so that one recipe suits all: a side that it is bound to, a width that a processor bears.
+A file's tables [detector_settings] and [training] are for the detector that it names; [for.NAME] has what another
+detector takes instead, so that one recipe suits all: a fixed side, a width that a processor can handle.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from workbench.training.settings import TrainingSettings
 
 DEFAULT = "quick-cpu"
 FEW_IMAGES, FEW = 200, "small-data"
-"""Images to learn from below which that recipe is proposed; what it says of itself, and the help (start-here.md)."""
-# what a published recipe does not name: no augmentation of ours, but mirroring, which all have
+"""With fewer training images this recipe is proposed; its own text and the help (start-here.md) say so."""
+# what a published recipe does not name: no augmentation but mirroring, which all have
 UNTOUCHED = {
     "scale": 0.0,
     "aspect": 0.0,
@@ -35,16 +35,16 @@ UNTOUCHED = {
     "calm_share": 0.0,
     "going_on_rate": 1.0,
 }
-SIDES = ("input_px", "width")  # every detector has them, even where it doesn't ask for them
+SIDES = ("input_px", "width")  # every detector has them, even if it doesn't ask for them
 KEYS = ("name", "title", "about", "detector", "as_published", "detector_settings", "training", "for")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training besides the data and its anchors.
+    """Everything that determines a training besides the data and its anchors.
 
     `as_published`: its numbers are those of the detector's authors, and another detector brings its own. `source`: the
-    tables that it was read from, by which its changes are known.
+    tables that it was read from, to know what was changed.
     """
 
     name: str
@@ -58,14 +58,14 @@ class Recipe:
 
     @property
     def for_all(self) -> bool:
-        """Whether it was made with every detector in mind."""
+        """Whether it was made for every detector."""
         return self.as_published or bool(self.source and self.source.get("for"))
 
     def untouched(self, detector: str | None = None) -> Recipe:
-        """The recipe as its file has it, for this detector (None: its own of now), without what was changed since.
+        """The recipe as in its file, for this detector (None: its current one), without later changes.
 
-        Input side and width are kept; of the other settings of a detector only what the file sets apart from its
-        defaults, and both have: an untouched default of one network is no wish for another. Then comes [for.NAME].
+        Input side and width are kept; of the other detector settings only those that both detectors have and that the
+        file sets to other than the defaults: one network's default is no wish for another. Then comes [for.NAME].
         """
         first = self if self.source is None else from_dict(self.source, self.name)
         name = detector or self.detector
@@ -80,14 +80,14 @@ class Recipe:
             own = settings.changed(kind(), {one.name: one.now for one in apart if one.name in shared})
             made = replace(first, detector=name, detector_settings=_with_sides(own, old, SIDES))
         values: dict[str, Any] = dict((self.source or {}).get("for", {}).get(name, {}))
-        if values:  # their length is no person's: the least number of steps stays
+        if values:  # nobody chose their length: the least number of steps stays
             values = {"least_steps": made.training.least_steps, **values}
         return made.changed(values)
 
     def with_detector(self, name: str) -> Recipe:
-        """The same training of another detector: as the file has it for that one, and what was changed since.
+        """The same training of another detector: as the file has it for that one, with the later changes.
 
-        Of the changes all go along that the other detector has too, and whose values are valid there.
+        Changes are kept if the other detector has the setting and the value is valid there.
         """
         if name == self.detector:
             return self
@@ -102,9 +102,9 @@ class Recipe:
         )  # fmt: skip
 
     def changed(self, values: Mapping[str, Any]) -> Recipe:
-        """A copy with settings of the detector or the training replaced by name, each checked.
+        """A copy with settings of the detector or the training replaced by name; each is checked.
 
-        Who says how long, by epochs or batch, means it: then no least number of steps is made of them.
+        If epochs or batch are set, they are meant: the least number of steps then no longer changes them.
         """
         if values.keys() & LENGTH and "least_steps" not in values:
             values = {**values, "least_steps": 0}
@@ -123,7 +123,7 @@ class Recipe:
 
 
 LENGTH = {"epochs", "batch"}
-"""What says how long a training is."""
+"""The settings that determine how long a training is."""
 _TRAINING_ROWS = settings.rows(TrainingSettings)
 
 
@@ -139,12 +139,12 @@ def _apart(one: DetectorSettings, other: DetectorSettings, side: str) -> bool:
 
 
 def _with_sides(own: DetectorSettings, of: DetectorSettings, sides: Iterable[str]) -> DetectorSettings:
-    """Also for a detector that doesn't ask for side and width: it hands them on to the next."""
+    """Also for a detector that doesn't ask for side and width, so that they are kept for the next one."""
     return replace(own, **{side: getattr(of, side) for side in sides})
 
 
 def _published(detector: str) -> dict[str, Any]:
-    """The settings that its authors trained this detector with, of its own and of the training."""
+    """The settings of the detector and the training with which its authors trained this detector."""
     kind = detectors.load_all().get(detector)
     own = {row.name for row in settings.rows(kind.settings_class)}
     rest = {key: value for key, value in kind.published.items() if key not in own}
@@ -157,7 +157,7 @@ def _published(detector: str) -> dict[str, Any]:
 
 
 def names() -> tuple[str, ...]:
-    """The presets that come with the program. Does not load torch."""
+    """The names of the presets that come with the program. Does not load torch."""
     files = (file.name for file in resource("presets").iterdir())
     return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
 
@@ -165,12 +165,12 @@ def names() -> tuple[str, ...]:
 def preset(name: str) -> Recipe:
     """A preset by name; WorkbenchError lists them if there is none. Loads the detectors, and with them torch."""
     if name not in names():
-        raise WorkbenchError(f"There is no preset called '{name}'. There are: {', '.join(names())}.")
+        raise WorkbenchError(f"There is no preset called '{name}'. Choose one of: {', '.join(names())}.")
     return _recipe(_preset_file(name), name)
 
 
 def read(file: Path) -> Recipe:
-    """A recipe from a TOML file of a person's or a run's; missing keys keep their defaults."""
+    """A recipe from a user's or a run's TOML file; missing keys keep their defaults."""
     return _recipe(Path(file), Path(file).stem)
 
 
@@ -216,7 +216,7 @@ def from_dict(table: Mapping[str, Any], name: str = "") -> Recipe:
     tables |= {f"for.{name}": values for name, values in changes.items()} if isinstance(changes, dict) else {}
     for key, values in tables.items():
         if not isinstance(values, dict):
-            raise WorkbenchError(f"'{key}' must be a table: a line [{key}], and its settings below, one a line.")
+            raise WorkbenchError(f"'{key}' must be a table: a line [{key}], and its settings below it, one per line.")
     detector = str(table.get("detector", "yolov4-tiny"))
     published = bool(table.get("as_published", False))
     base: dict[str, Any] = {
@@ -248,7 +248,7 @@ def _recipe(file: Path, name: str) -> Recipe:
 
 def _table(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows put a mark before the text
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows put a BOM before the text
     except FileNotFoundError as error:
         raise Refused(file, "there is no such file.", cause=error) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder besides checkpoints: its events, its recipe, and the data it was started with."""
+"""What a run's folder contains besides checkpoints: its events, its recipe, and the data it was started with."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 
 class EventLog:
-    """Appends events to events.jsonl, one write per line: a killed process leaves whole lines."""
+    """Appends events to events.jsonl, one write per line: a killed process leaves only complete lines."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / EVENTS
@@ -40,13 +40,13 @@ class EventLog:
             os.write(self._handle, b"\n")
 
     def _ends_with_line(self) -> bool:
-        """False after a power cut tore the last line."""
+        """False if a power cut left the last line incomplete."""
         size = os.lseek(self._handle, 0, os.SEEK_END)
         os.lseek(self._handle, max(size - 1, 0), os.SEEK_SET)
         return size == 0 or os.read(self._handle, 1) == b"\n"
 
     def add(self, event: AnyEvent) -> AnyEvent:
-        """Append the event with the time of now; returns it with that time."""
+        """Append the event with the current time; returns it with that time."""
         event = dataclasses.replace(event, time=time.time())
         try:
             os.write(self._handle, (events.to_json(event) + "\n").encode())
@@ -61,7 +61,7 @@ class EventLog:
 
 
 class NoLog:
-    """What a process writes that is not the main one of a training: nothing."""
+    """The log of a training's processes other than the main one: nothing is written."""
 
     def add(self, event: AnyEvent) -> AnyEvent:
         return event
@@ -71,9 +71,9 @@ class NoLog:
 
 
 def write_request(request: RunRequest, judged_by: str = "") -> None:
-    """Freeze recipe, anchors and data in the run's folder, for `resume` and for the record.
+    """Write recipe, anchors and data into the run's folder, for `resume` and for the record.
 
-    `judged_by`: the digest of the images that it is evaluated on, which held-out ones are not told by the data alone.
+    `judged_by`: the digest of the images that it is evaluated on; the data alone does not tell which are held out.
     """
     recipes.write(request.recipe, request.folder / RECIPE)
     anchors = request.anchors and {**dataclasses.asdict(request.anchors)}
@@ -111,7 +111,7 @@ def read_request(folder: Path) -> RunRequest:
         start, goes_on = Path(head["start"]) if head.get("start") else None, bool(head.get("goes_on"))
     except OSError as error:
         raise Refused(
-            file, "the run's data is not there, so it can't be resumed. Start a new run.", cause=error
+            file, "the run's data is missing, so it can't be resumed. Start a new run.", cause=error
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise Refused(
@@ -142,7 +142,7 @@ def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder:
 
 
 def read_wishes(folder: Path) -> tuple[AnchorSet | None, Path | None] | None:
-    """The anchors and the file of weights that a run was asked to begin with; None where there is no record of it."""
+    """The anchors and the file of weights that a run was asked to start from; None if there is no record of it."""
     try:
         (told,) = npz.read(folder / DATA, "head")
         head = json.loads(told.tobytes())
@@ -159,7 +159,7 @@ def _anchors(values: Mapping[str, Any] | None) -> AnchorSet | None:
 
 
 def _relative(file: Path, folder: Path) -> str:
-    """With slashes, which every system follows: a run may go on on another one."""
+    """With slashes, which every system understands: a run may be resumed on another one."""
     try:
         return Path(os.path.relpath(file, folder)).as_posix()
     except ValueError:  # another drive
@@ -167,7 +167,7 @@ def _relative(file: Path, folder: Path) -> str:
 
 
 def _found(file: Path, near: str, folder: Path) -> Path:
-    """The image where it was, or beside the project if that has moved with its images."""
+    """The image at its old path, or beside the project if that has moved with its images."""
     if near and not file.exists() and (folder / near).exists():
         return folder / near
     return file

@@ -16,8 +16,8 @@ class RunRequest:
     """`snapshot`: all images of the project (the settings choose the states, the splits are its own).
 
     `anchors` None: the published ones, see weights.own_anchors. `folder` is the run's own (see runs.new_folder). With
-    `resume` the run goes on from the folder's last checkpoint; `snapshot` and `recipe` must then be those that it was
-    started with, which `run.resume(folder, control)` reads from the folder. `start`: a file of weights to begin with,
+    `resume` the run continues from the folder's last checkpoint; `snapshot` and `recipe` must then be those that it was
+    started with, which `run.resume(folder, control)` reads from the folder. `start`: a file of weights to start from,
     see weights.start; `goes_on` once they are known to be of a run with the same labels, see going_on.py.
     """
 
@@ -31,11 +31,11 @@ class RunRequest:
 
     @property
     def cache(self) -> Path:
-        """Where what can be computed again may be kept: the project's folder for that, if this is a project's run."""
+        """The folder for what can be computed again: the project's cache, if this is a project's run."""
         return (self.folder.parent.parent if self.folder.parent.name == "runs" else self.folder) / "cache"
 
     def as_its_authors(self) -> RunRequest:
-        """A run as published that begins from weights does with them what its authors do: Detector.published_start."""
+        """For a run as published that starts from weights: with the settings of Detector.published_start."""
         if self.resume or self.start is None or not self.recipe.as_published:
             return self
         own = detectors.load_all().get(self.recipe.detector).published_start
@@ -48,8 +48,8 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Asked:
-    """A training of the project in `project` as it is when its job begins: reading that takes a second where there are
-    100,000 boxes. The others as in RunRequest.
+    """A training of the project in `project` as it is when its job starts: reading it takes a second with 100,000
+    boxes. The other fields are as in RunRequest.
     """
 
     project: Path
@@ -63,5 +63,5 @@ class Asked:
         return self.folder.name
 
     def request(self) -> RunRequest:
-        """In the job. WorkbenchError where the project can't be read."""
+        """Call it in the job. WorkbenchError if the project can't be read."""
         return RunRequest(self.folder, snapshot_of(self.project), self.recipe, self.anchors, start=self.start)

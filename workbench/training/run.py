@@ -1,10 +1,10 @@
-"""A training from its request to its last checkpoint, as a generator of events: the window and the command line
-iterate the very same one.
+"""A training from its request to its last checkpoint, as a generator of events that the window and the command line
+both iterate.
 
-Closing the generator, Ctrl-C, Stop and the natural end share one path: the `finally` below writes the last
+Closing the generator, Ctrl-C, Stop and the normal end share one path: the `finally` below writes the last
 checkpoint, from which `resume` continues as if nothing had happened, bit for bit on the CPU. (Only a Ctrl-C that
-falls into the few milliseconds in which the weights change may leave some of them changed and others not; the command
-line therefore sets `control.stop` at the first Ctrl-C.)
+falls into the few milliseconds in which the weights change may leave only some of them changed; so the command line
+sets `control.stop` at the first Ctrl-C.)
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ from workbench.training.step import Diverged, Stepper
 
 __all__ = ["RunRequest", "resume", "train"]
 
-LOOK_EVERY = 0.1  # seconds between two looks at the pause flag
+LOOK_EVERY = 0.1  # seconds between two checks of the pause flag
 PAUSE, STOP = 1, 2
 
 
 def train(request: RunRequest, control: Control | None = None, runtime: Runtime | None = None) -> Iterator[Event]:
     """Train as `request` says, yielding events, which are also appended to events.jsonl in the run's folder.
 
-    WorkbenchError when the training can't start (no boxes, no such device, folder in use); once Started was yielded,
-    failures are the event Failed, the last one. Set `control.stop` for an orderly end with Finished(stopped=True).
+    WorkbenchError when the training can't start (no boxes, no such device, folder in use); after Started, failures
+    are the last event, Failed. Set `control.stop` for a clean end with Finished(stopped=True).
     Changes torch's seed and, while it runs, its number of threads. With a `runtime` of several processes each of them
     calls this with the same request; the main one writes the files.
     """
@@ -90,7 +90,7 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
 
 
 def resume(folder: Path, control: Control | None = None, runtime: Runtime | None = None) -> Iterator[Event]:
-    """Go on with the run in `folder` from its last checkpoint, with the data and the recipe it was started with."""
+    """Resume the run in `folder` from its last checkpoint, with the data and the recipe it was started with."""
     runtime = runtime or Runtime()
     return train(runtime.share(lambda: record.read_request(Path(folder))), control, runtime)
 
@@ -106,14 +106,14 @@ class _Training:
         most = max(machine.cores() // runtime.neighbours, 1)
         self.threads = min(self.settings.threads or most, most)
         self.started = False
-        self.left = False  # closed or interrupted from outside: nobody takes events any more
+        self.left = False  # closed or interrupted from outside: nobody receives events any more
         self.standing, self.early = Standing(), False
         self.notes: list[Message] = []
         self.data: Dataset
         self.validation: Dataset
 
     def _resolve(self) -> None:
-        """Read in what the detector's settings name by file, so that the run's record stands alone."""
+        """Read in the files that the detector's settings name, so that the run's record is complete in itself."""
         names = tuple(label.name for label in self.request.snapshot.labels)
         own = self.runtime.share(lambda: self.recipe.detector_settings.resolved(names))
         self.recipe = replace(self.recipe, detector_settings=own)
@@ -175,7 +175,7 @@ class _Training:
         self.started = True
 
     def _begin_from(self, detector: Detector, start: Path) -> None:
-        """In the main process: the others take over its weights."""
+        """In the main process: the others get its weights."""
         names, former = [label.name for label in self.request.snapshot.labels], self.request.snapshot.former_names
         known = self.runtime.share(lambda: going_on.knows_all(start, self.recipe, names, former))
         self.request = replace(self.request, goes_on=known)
@@ -183,7 +183,7 @@ class _Training:
             begun = weights.start(detector, start, names, former)
             self.notes += [begun, *going_on.judged(start, self.data, self.validation)]
         if known:
-            self.standing.evaluated = -1  # judged as they come
+            self.standing.evaluated = -1  # they are evaluated before the first step
             self.notes += going_on.notes(self.settings, start)
 
     def _story(self) -> Iterator[Event]:
@@ -211,7 +211,7 @@ class _Training:
                 cause = sys.exception()
                 self.left = isinstance(cause, GeneratorExit | KeyboardInterrupt)
                 words = self._last_words()
-                if cause is not None:  # nobody takes events any more, but the record does
+                if cause is not None:  # nobody receives events any more, but they are still recorded
                     for event in words if self.left else words[:-1]:
                         self.log.add(event)
         yield from words
@@ -249,7 +249,7 @@ class _Training:
                     yield self._save_last()
 
     def _read(self, everything: bool = False) -> Iterator[Event]:
-        """Take in the steps whose numbers have come; `everything`: all that were ordered."""
+        """Process the steps whose numbers have arrived; `everything`: all that were queued."""
         with self._telling():
             for taken in self.stepper.taken(everything):
                 done = taken.step.number + 1
@@ -260,7 +260,7 @@ class _Training:
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
-        """What Diverged says of the step, and the training stands before it: nothing behind has changed a weight."""
+        """The sentence of Diverged, with the training set back to before that step: no later one changed a weight."""
         try:
             yield
         except Diverged as error:
@@ -269,14 +269,14 @@ class _Training:
             raise Diverged(f"{error.sentence} {more}", error.step, error) from error
 
     def _rests(self, step: int) -> bool:
-        """Whether the backbone learns nothing: only what came from a file may rest, not what fresh weights are."""
+        """Whether the backbone is frozen: only weights from a file are, not fresh ones."""
         return self.request.start is not None and schedule.is_frozen(self.settings, step, self.plan.steps)
 
     def _order(self, ahead: ThreadPoolExecutor, later: int = 0) -> Future[AnyBatch]:
         return ahead.submit(self._batch, self.standing.done + later)
 
     def _batch(self, step: int) -> AnyBatch:
-        """The batch of a step; made in the background while the step before is computed."""
+        """The batch of a step; made in the background while the previous step is computed."""
         total = self.plan.steps
         side = schedule.input_side(self.settings, step, total, self.recipe.detector_settings.input_px)
         calm = schedule.is_calm(self.settings, step, total)
@@ -284,7 +284,7 @@ class _Training:
         return self.maker.batch(self.plan.indices(step), self.settings, step, side, calm=calm, part=part)
 
     def _wish(self) -> int:
-        """What any process was asked for: STOP, which is then asked of this one too, PAUSE, or nothing."""
+        """What any process was asked to do: STOP (this one then also stops), PAUSE, or nothing."""
         own = STOP if self.control.stop.is_set() else PAUSE if self.control.pause.is_set() else 0
         wish = self.runtime.agree(own)
         if wish == STOP:
@@ -303,7 +303,7 @@ class _Training:
     def _end_epoch(self) -> Iterator[Event]:
         evaluates = self.plan.evaluates(self.standing.done, self.settings.evaluate_every)
         saves = self.saves.after_epoch()
-        if evaluates or saves or self.runtime.world > 1:  # of several processes none knows whether another one saves
+        if evaluates or saves or self.runtime.world > 1:  # with several processes, none knows whether another one saves
             yield from self._read(everything=True)
         if evaluates:
             yield from self._evaluate()
@@ -311,7 +311,7 @@ class _Training:
             yield self._save_last()
 
     def _pending_evaluation(self) -> Iterator[Event]:
-        """That which a stop cut short, so that a resumed run evaluates as a straight one; and what it goes on from."""
+        """An evaluation cut short by a stop, so that a resumed run has the same ones; or that of the first weights."""
         done, every = self.standing.done, self.settings.evaluate_every
         if self.standing.evaluated < done and (not done or self.plan.evaluates(done, every)):
             yield from self._evaluate()
@@ -325,7 +325,7 @@ class _Training:
         self.standing.evaluated = self.standing.done
         self.standing.metrics = scores.numbers()
         value = self.standing.metrics[self.settings.best_by]
-        better = value > (self.standing.best if len(self.validation) >= FEW_JUDGES else -1.0)  # never where it is NaN
+        better = value > (self.standing.best if len(self.validation) >= FEW_JUDGES else -1.0)  # never if it is NaN
         self.standing.stale = 0 if better else self.standing.stale + 1
         epoch = self.plan.epoch(self.standing.done)
         saved = None
@@ -350,7 +350,7 @@ class _Training:
     # --- checkpoints ---
 
     def _last_words(self) -> list[Event]:
-        """Read what is unread, save, and the last events."""
+        """Read what is unread, save, and yield the last events."""
         read, failed = self._read_quietly()
         stopped = self.standing.done < self.plan.steps and not self.early
         saved = [self._save_last()] if self.runtime.main else []
@@ -363,7 +363,7 @@ class _Training:
         return [*read, *saved, failed or ended]
 
     def _read_quietly(self) -> tuple[list[Event], Failed | None]:
-        """Where nobody takes events any more: those of the steps that were ordered, and whether one was the last."""
+        """When nobody receives events any more: the events of the queued steps, and whether one was the last."""
         read: list[Event] = []
         try:
             read += self._read(everything=True)  # keeps what came before an error
@@ -372,7 +372,7 @@ class _Training:
         return read, None
 
     def _save_last(self) -> Saved | Message:
-        """Write last.state.pt and last.safetensors; weights that are not finite leave the files as they were."""
+        """Write last.state.pt and last.safetensors; if weights are not finite, the files stay unchanged."""
         self.saves.begin()
         about, seconds = self._header(), self._seconds()
         return saving.save_last(self.request.folder, self.stepper, self.average, self.standing, about, seconds)

@@ -1,4 +1,4 @@
-"""A run's folder while it is trained in: by one training at a time, of whose processes the main one writes."""
+"""A run's folder during training: used by one training at a time, written by its main process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runs of a project, read from their folders without torch: for the list on the train page and the command line."""
+"""The runs of a project, read from their folders without torch: for the list on the Train page and the command line."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from workbench.training.events import Evaluated, Event, Failed, Finished, Paused
 
 EVENTS, RECIPE, NOTE = "events.jsonl", "settings.toml", "note.txt"
 ABOUT = "data.json"
-"""The digest of a run's data and its first weights: data.npz takes 0.1 s to read for 10,000 images."""
-_PROGRESS = json.dumps({"event": "Progress"})[:-1].encode()  # how such a line begins
+"""The digest of a run's data and the weights it started from: reading data.npz takes 0.1 s for 10,000 images."""
+_PROGRESS = json.dumps({"event": "Progress"})[:-1].encode()  # how such a line starts
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """One run. `state`: running, paused, finished, stopped, failed, or interrupted (ended without a word)."""
+    """One run. `state`: running, paused, finished, stopped, failed, or interrupted (ended without a last event)."""
 
     name: str
     folder: Path
@@ -41,15 +41,15 @@ class RunInfo:
     best_ap: float  # NaN before the first evaluation
     best_ap50: float
     sentence: str = ""  # why it failed
-    images: int = 0  # that it learns from
+    images: int = 0  # training images
     validation_images: int = 0
-    digest: str = ""  # of its data, empty where that is not known
-    note: str = ""  # what a person wrote about it
-    judged_by: str = ""  # digest of the images that it is evaluated on, empty where that is not known
+    digest: str = ""  # of its data, empty if not known
+    note: str = ""  # what the user wrote about it
+    judged_by: str = ""  # digest of the images that it is evaluated on, empty if not known
 
     @property
     def order(self) -> tuple[float, str]:
-        """Later runs compare as greater."""
+        """A sort key: later runs are greater."""
         return self.started, natural_key(self.name)
 
     @property
@@ -67,23 +67,23 @@ class RunInfo:
 
     @property
     def is_running(self) -> bool:
-        """Whether it may still learn."""
+        """Whether it may still be training."""
         return self.state in ("running", "paused")
 
     @property
     def resumable(self) -> bool:
-        """Whether it can go on: from its last checkpoint, or from its beginning if it was killed before the first."""
+        """Whether it can be resumed: from its last checkpoint, or from the start if it was killed before the first."""
         kept = any((self.folder / name).exists() for name in ("last.state.pt", "data.npz"))
         return kept and self.state in ("stopped", "interrupted", "failed")
 
     @property
     def extendable(self) -> bool:
-        """Whether it has ended by itself and could go on for more epochs: imported weights could not."""
+        """Whether it finished by itself and can be trained for more epochs; imported weights can't."""
         return self.state == "finished" and all((self.folder / name).exists() for name in ("last.state.pt", "data.npz"))
 
 
 def runs(folder: Path) -> tuple[RunInfo, ...]:
-    """The runs in a project's folder `runs`, newest first. Hidden folders are none, such as kept_runs.TRASH."""
+    """The runs in a project's folder `runs`, newest first. Hidden folders, such as kept_runs.TRASH, are skipped."""
     try:
         folders = [entry for entry in Path(folder).iterdir() if entry.name[0] != "." and (entry / EVENTS).is_file()]
     except OSError:
@@ -93,7 +93,7 @@ def runs(folder: Path) -> tuple[RunInfo, ...]:
 
 
 def info(folder: Path) -> RunInfo:
-    """What is known about the run in `folder`."""
+    """The RunInfo of the run in `folder`."""
     started, ended, progress, failed, best_ap, best_ap50 = None, None, None, "", float("nan"), float("nan")
     paused = False
     for event in outline(folder):
@@ -121,7 +121,7 @@ def info(folder: Path) -> RunInfo:
 
 
 def read_events(folder: Path) -> Iterator[Event]:
-    """The events of a run; torn and foreign lines are left out."""
+    """The events of a run; incomplete and foreign lines are left out."""
     try:
         with open(folder / EVENTS, "rb") as file:
             for line in file:
@@ -131,7 +131,7 @@ def read_events(folder: Path) -> Iterator[Event]:
 
 
 def tail(folder: Path, start: int = 0) -> tuple[tuple[Event, ...], int]:
-    """The events of a run from byte `start` of its file, and where the next will begin: a line may not be whole yet."""
+    """The events of a run from byte `start` of its file, and where the next will start: a line may be incomplete."""
     try:
         with open(folder / EVENTS, "rb") as file:
             file.seek(start)
@@ -142,11 +142,11 @@ def tail(folder: Path, start: int = 0) -> tuple[tuple[Event, ...], int]:
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    """By the name of a run in a project's folder `runs` what changes whenever it tells something."""
+    """For the runs in a project's folder `runs`, by name, a value that changes with every event."""
     found = {}
     with contextlib.suppress(OSError):
         for entry in Path(folder).iterdir():
-            with contextlib.suppress(OSError):  # no run, or one that goes just now
+            with contextlib.suppress(OSError):  # not a run, or one that is being deleted
                 found[entry.name] = stamp(entry / EVENTS)
     return found
 
@@ -183,14 +183,14 @@ def _outline(file: Path) -> Iterator[Event]:
 
 
 def _parsed(line: bytes) -> Iterator[Event]:
-    """Nothing for a torn or foreign line."""
+    """None for an incomplete or foreign line."""
     if line.endswith(b"\n") and line.strip():
         with contextlib.suppress(WorkbenchError):
             yield events.from_json(line.decode("utf-8", "replace"))
 
 
 def new_folder(folder: Path, detector: str) -> Path:
-    """A free name for a run in a project's folder `runs`, like `yolov4-tiny-3`; the folder is made."""
+    """Make a folder with a free name, such as `yolov4-tiny-3`, for a run in a project's folder `runs`."""
     taken = _taken(folder)
     base = safe_name(detector, "run")
     number = 1
@@ -199,7 +199,7 @@ def new_folder(folder: Path, detector: str) -> Path:
     fresh = folder / f"{base}-{number}"
     try:
         fresh.mkdir(parents=True)
-    except FileExistsError:  # made by another process meanwhile
+    except FileExistsError:  # another process made it meanwhile
         return new_folder(folder, detector)
     except OSError as error:
         raise WorkbenchError(f"The folder {fresh} could not be made: {error.strerror or error}.", error) from error
@@ -211,17 +211,17 @@ def _taken(folder: Path) -> set[str]:
 
 
 def folder_for(folder: Path, wanted: str, detector: str) -> Path:
-    """The folder of a run with a name that a person typed, or new_folder() if none; WorkbenchError if it is taken."""
+    """The folder of a run with a name that the user typed, or new_folder() if none; WorkbenchError if it is taken."""
     if not wanted.strip():
         return new_folder(folder, detector)
     named = folder / safe_name(wanted.strip())
-    if named.name.casefold() in _taken(folder):  # in any case of letters: on Windows and macOS they are one folder
+    if named.name.casefold() in _taken(folder):  # ignoring case: on Windows and macOS they are one folder
         raise WorkbenchError(f"There is a run called '{named.name}' already. Choose another name.")
     return named
 
 
 def forget_unstarted(folder: Path) -> None:
-    """Remove the folder of a run that was refused before it began: it holds nothing but the refusal."""
+    """Remove the folder of a run that was refused before it started: it contains only the refusal."""
     if (folder / RECIPE).exists() or not folder.is_dir():
         return
     try:
@@ -242,7 +242,7 @@ def _state(folder: Path, ended: Event | None, paused: bool) -> str:
 
 
 def is_running(folder: Path) -> bool:
-    """Whether some process trains this run now."""
+    """Whether some process is training this run now."""
     return is_held(folder) and os.access(folder, os.W_OK)
 
 
@@ -258,7 +258,7 @@ def _recipe(folder: Path) -> str:
 
 
 def note(folder: Path) -> str:
-    """What a person wrote about the run in `folder`."""
+    """The user's note on the run in `folder`."""
     try:
         return (folder / NOTE).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -266,13 +266,13 @@ def note(folder: Path) -> str:
 
 
 def began_from(folder: Path) -> Path | None:
-    """The file of weights that the run in `folder` began with; None for fresh ones, or where it isn't known."""
+    """The file of weights that the run in `folder` started from; None for fresh ones or if it is not known."""
     start = _about(folder, "start")
     return Path(start) if start else None
 
 
 def goes_on(folder: Path) -> bool:
-    """Whether the run in `folder` began with weights of a run with the same labels; see going_on.py."""
+    """Whether the run in `folder` started from weights of a run with the same labels; see going_on.py."""
     return _about(folder, "goes_on") == str(True)
 
 
@@ -283,7 +283,7 @@ def _about(folder: Path, what: str) -> str:
 
 
 def _digest(folder: Path) -> str:
-    """Of the run's data; an older run has it in the head of its checkpoints only."""
+    """The digest of the run's data; an older run has it only in the head of its checkpoints."""
     if digest := _about(folder, "digest"):
         return digest
     for name in ("best.safetensors", "last.safetensors"):

@@ -1,10 +1,10 @@
-"""Where a training is computed: by one process on one device, or, under torchrun, by several (torchrun.py).
+"""Where a training is computed: by one process on one device or, under torchrun, by several (torchrun.py).
 
 The loop asks a Runtime and knows nothing of processes. Rank 0, the main one, writes all files and shows all events;
 every process computes its part of each batch and holds the same weights.
 
 Refused: Lightning Fabric or Accelerate for these few methods. Both wrap optimiser and loader in objects of their own,
-and a resumed run could not be held to the bit.
+so a resumed run could not be guaranteed to be bit-identical.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ T = TypeVar("T")
 
 
 class Runtime:
-    """One process on one device. `choose` comes before anything else but `share`."""
+    """One process on one device. Call `choose` before anything else but `share`."""
 
     rank, world = 0, 1
-    passed_over = ""  # why a graphics card that is there is not used, a sentence
+    passed_over = ""  # a sentence: why an existing graphics card is not used
 
     def __init__(self, device: torch.device | None = None, precision: Precision | None = None) -> None:
         self.device = device or torch.device("cpu")
@@ -43,18 +43,18 @@ class Runtime:
 
     @property
     def where(self) -> str:
-        """The device, for people."""
+        """The name of the device for the user."""
         return str(self.device)
 
     def choose(self, settings: TrainingSettings, precision: str) -> None:
-        """Take the device that the settings name, and numbers that it computes well. WorkbenchError: no such device."""
+        """Choose the device that the settings name, and a precision it is good at. WorkbenchError: no such device."""
         self.device = machine.chosen_device(settings.device)
         if settings.device == "auto" and self.device.type == "cpu":
             self.passed_over = cards.passed_over()
         self.precision = machine.chosen_precision(precision, self.device)
 
     def notes(self) -> list[Message]:
-        """About what was chosen."""
+        """Sentences about what was chosen."""
         why = Message("info", self.precision.why)
         return [Message("warning", self.passed_over), why] if self.passed_over else [why]
 
@@ -89,16 +89,16 @@ class Runtime:
 
     @property
     def neighbours(self) -> int:
-        """How many processes share this machine's cores."""
+        """The number of processes that share this machine's cores."""
         return 1
 
     @property
     def threads(self) -> int:
-        """Cores for one operation of torch; see crew.py for why it is one."""
+        """Cores for one operation of torch; crew.py says why it is one."""
         return 1
 
     def begin(self, seed: int) -> None:
-        """Before the network is made: the same weights everywhere."""
+        """Call before the network is made, so that all processes start with the same weights."""
         torch.manual_seed(seed)
 
     def agree(self, wish: int) -> int:
@@ -106,18 +106,18 @@ class Runtime:
         return wish
 
     def check_same(self, value: str, what: str) -> None:
-        """WorkbenchError if the processes have different values, that is, not the same `what`."""
+        """WorkbenchError if the processes have different values; `what` names them."""
 
     def share(self, make: Callable[[], T]) -> T:
         """Call `make` in the main process and return its result in all of them; a WorkbenchError is raised in all."""
         return make()
 
     def gather(self, value: T) -> list[T]:
-        """The values of all processes, by rank, in the main one; elsewhere nothing."""
+        """The values of all processes, by rank, in the main one; elsewhere an empty list."""
         return [value]
 
     def sum(self, tensors: Sequence[Tensor]) -> None:
-        """Add the tensors of all processes, in place. They have one type and device."""
+        """Add the tensors of all processes, in place. They must have the same dtype and device."""
 
     def close(self) -> None:
         """Leave the others. Call once, at the end."""

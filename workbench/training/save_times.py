@@ -7,8 +7,8 @@ import time
 from workbench.training.runtime import Runtime
 
 EVERY = 60.0  # seconds between two saves at ends of epochs
-WITHIN = 300.0  # the same within an epoch, which may take hours
-AGREE_EVERY = 50  # steps after which several processes ask one another
+WITHIN = 300.0  # the same within an epoch, which can take hours
+AGREE_EVERY = 50  # steps after which several processes ask each other
 
 
 class SaveTimes:
@@ -22,11 +22,11 @@ class SaveTimes:
         self._saved = time.monotonic()
 
     def after_epoch(self) -> bool:
-        """In the process that saves; of several, none of the others knows."""
+        """In the process that saves; with several, the others don't know."""
         return self._runtime.main and time.monotonic() - self._saved > EVERY
 
     def within_epoch(self, step: int) -> bool:
-        """In all processes alike, as all of them read their steps before."""
+        """The same in all processes, as all of them read their steps first."""
         if self._runtime.world > 1 and step % AGREE_EVERY:
             return False
         return bool(self._runtime.agree(self._runtime.main and time.monotonic() - self._saved > WITHIN))

@@ -1,4 +1,4 @@
-"""What a training puts into its checkpoints, and takes out of them to go on."""
+"""What a training saves in its checkpoints, and restores from them to resume."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Standing:
-    """How far a training is: what no network or optimiser holds."""
+    """The progress of a training: what is in neither network nor optimiser."""
 
     done: int = 0  # completed steps
     evaluated: int = 0  # step of the last evaluation
     stale: int = 0  # evaluations since the best one
     best: float = -1.0  # value of `best_by`, before the first evaluation -1
     best_ap50: float = 0.0
-    metrics: dict[str, float] = field(default_factory=dict)  # of the last evaluation
+    metrics: dict[str, float] = field(default_factory=dict)  # from the last evaluation
     earlier: float = 0.0  # seconds of training before this resume
-    kept: float = -1.0  # of weights that a kill left and that were better than `best` (see resuming.py)
+    kept: float = -1.0  # value of weights left by a kill that were better than `best` (see resuming.py)
     kept_ap50: float = 0.0
 
     @property
     def highest_ap50(self) -> float:
-        """Of the weights in best.safetensors; NaN where no evaluation has made any."""
+        """AP50 of the weights in best.safetensors; NaN if no evaluation has written any."""
         if max(self.kept, self.best) < 0:
             return math.nan
         return self.kept_ap50 if self.kept > self.best else self.best_ap50
@@ -45,7 +45,7 @@ class Standing:
 def header(
     request: RunRequest, stepper: Stepper, standing: Standing, epoch: int, images: int, seconds: float
 ) -> CheckpointHeader:
-    """What a checkpoint says about itself."""
+    """A checkpoint's description of itself."""
     recipe, detector = recipes.to_dict(request.recipe), stepper.detector
     return CheckpointHeader(
         detector=request.recipe.detector, detector_settings=recipe["detector_settings"],
@@ -78,7 +78,7 @@ def begun_from(start: Path | None) -> str:
 
 
 def state(stepper: Stepper, average: Average, standing: Standing, about: CheckpointHeader, seconds: float) -> State:
-    """All that is needed to go on."""
+    """Everything that is needed to resume."""
     rng, device_rng = stepper.runtime.rng()
     scale = stepper.scale or machine.LossScale(0.0)
     return State(
@@ -94,7 +94,7 @@ def state(stepper: Stepper, average: Average, standing: Standing, about: Checkpo
 def save_last(
     folder: Path, stepper: Stepper, average: Average, standing: Standing, about: CheckpointHeader, seconds: float
 ) -> Saved | Message:
-    """Write last.state.pt and last.safetensors; weights that are not finite leave the files as they were."""
+    """Write last.state.pt and last.safetensors; if weights are not finite, the files stay unchanged."""
     try:
         checkpoint.save_state(folder / STATE, state(stepper, average, standing, about, seconds))
         return save_weights(folder / LAST, average, about)
@@ -103,7 +103,7 @@ def save_last(
 
 
 def save_weights(file: Path, average: Average, about: CheckpointHeader) -> Saved:
-    """A checkpoint to detect with. NotFinite, and nothing is written, if a weight is."""
+    """Write a checkpoint to detect with. Raises NotFinite and writes nothing if a weight is not finite."""
     checkpoint.save_detector(file, average.detector.state_dict(), about)
     return Saved(file.stem, str(file), about.step)
 

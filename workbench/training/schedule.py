@@ -1,6 +1,6 @@
-"""When what happens in a run: learning rate, input side and epoch of every step, as functions of its number.
+"""The schedule of a run: learning rate, input side and epoch of every step, as functions of its number.
 
-Nothing here remembers anything, so that a resumed run goes on exactly where it was.
+Nothing here has state, so a resumed run continues exactly where it was.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from workbench.core.words import count
 from workbench.training.settings import TrainingSettings
 
-SMALLEST_BATCH = 4  # that is still made smaller than it was asked for: batch norms count over it
+SMALLEST_BATCH = 4  # no smaller batch replaces the one asked for: batch norms need several images
 SIZE_STEPS = 10  # steps between changes of the input side, as in Darknet
 STRIDE = 32  # input sides are multiples of it
-RISE = 0.3  # of a run with one cycle, as torch's OneCycleLR and fast.ai have it
-CYCLE_START = 1 / 25  # of the learning rate, likewise
+RISE = 0.3  # share of a one-cycle run, as in torch's OneCycleLR and fast.ai
+CYCLE_START = 1 / 25  # share of the learning rate, from the same sources
 CYCLE_DIP = 0.1  # by which momentum falls while the rate rises (Smith 2018, arXiv 1803.09820: 0.95 to 0.85)
 
 
@@ -25,8 +25,8 @@ CYCLE_DIP = 0.1  # by which momentum falls while the rate rises (Smith 2018, arX
 class Plan:
     """`images` training images in batches of `batch` for `epochs` epochs.
 
-    The batches run through the shuffled images without a break: step k takes places k * batch up to (k + 1) * batch of
-    one endless list in which each epoch's order follows the last. So there is no smaller last batch.
+    The batches run through the shuffled images without a break: step k takes places k * batch to (k + 1) * batch of an
+    endless list in which one epoch's order follows the other. So there is no smaller last batch.
     """
 
     images: int
@@ -39,7 +39,7 @@ class Plan:
         return math.ceil(self.images * self.epochs / self.batch)
 
     def epoch(self, step: int) -> int:
-        """Epochs completed once `step` steps are done."""
+        """Epochs completed after `step` steps."""
         return min(step * self.batch // self.images, self.epochs)
 
     def ends_epoch(self, step: int) -> bool:
@@ -49,7 +49,7 @@ class Plan:
     def evaluates(self, step: int, every: int) -> bool:
         """Whether AP is measured after `step` steps: each `every` epochs (0: never) and at the end.
 
-        A step of more images than there are ends several epochs at once: then after the first that is due.
+        A step of more images than there are ends several epochs at once: then after the first one due.
         """
         if step == self.steps:
             return True
@@ -82,10 +82,10 @@ def lengthened(settings: TrainingSettings, images: int, processes: int = 1) -> T
 
 
 def lengthened_words(before: TrainingSettings, after: TrainingSettings, images: int) -> str:
-    """What lengthened() changed, and why, for a person."""
+    """What lengthened() changed and why, for the user."""
     was, steps = (Plan(images, one.batch, one.epochs).steps for one in (before, after))
-    what = [f"batches of {after.batch} in place of {before.batch}"] if after.batch != before.batch else []
-    what += [f"{after.epochs:,} epochs in place of {before.epochs:,}"] if after.epochs != before.epochs else []
+    what = [f"batches of {after.batch} instead of {before.batch}"] if after.batch != before.batch else []
+    what += [f"{after.epochs:,} epochs instead of {before.epochs:,}"] if after.epochs != before.epochs else []
     few = f"{count(images, 'image')} would make {count(was, 'step')}, too few to learn much"
     return f"{few}: {' and '.join(what)} make {steps:,}."
 
@@ -113,7 +113,7 @@ def warm_up_steps(settings: TrainingSettings, steps: int) -> int:
 
 
 def momentum(settings: TrainingSettings, step: int, steps: int) -> float:
-    """The momentum (adamw: first beta) of the step with this number: with one cycle low where the rate is high."""
+    """The momentum (adamw: first beta) of the step with this number: with one cycle, low where the rate is high."""
     if settings.schedule != "one-cycle":
         return settings.momentum
     rise, low = warm_up_steps(settings, steps), max(settings.momentum - CYCLE_DIP, 0.0)
@@ -132,15 +132,15 @@ def _along(start: float, end: float, progress: float) -> float:
 
 
 def is_frozen(settings: TrainingSettings, step: int, steps: int) -> bool:
-    """Whether the backbone's weights stay as they are in the step with this number."""
+    """Whether the backbone's weights are frozen in the step with this number."""
     return step < settings.freeze * steps
 
 
 def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int) -> int:
-    """The side of the step's images: `input_px`, or a multiple of 32 around it; the last steps keep it.
+    """The side of the step's images: `input_px`, or a multiple of 32 around it; always `input_px` in the last steps.
 
-    Drawn as AlexeyAB's Darknet draws it: `input_px` times or divided by 1 to 1 + sizes, and one step of 32 more. At
-    0.4, 416 becomes 320 to 608, the range of YOLOv2's paper; pjreddie's Darknet takes that range whatever the side.
+    Drawn as in AlexeyAB's Darknet: `input_px` multiplied or divided by 1 to 1 + sizes, and one step of 32 more. At
+    0.4, 416 becomes 320 to 608, the range of YOLOv2's paper; pjreddie's Darknet uses that range for any side.
     There the last 100 or 200 steps are at the largest side, here those of calm_share at `input_px`.
     """
     if settings.sizes == 0 or is_calm(settings, step, steps):
@@ -152,7 +152,7 @@ def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int)
 
 
 def largest_side(settings: TrainingSettings, input_px: int) -> int:
-    """The largest side that input_side() may give: images are kept with the detail that it shows."""
+    """The largest side that input_side() may give: images are kept at this resolution."""
     return _near(input_px * (1 + settings.sizes)) if settings.sizes else input_px
 
 
@@ -161,7 +161,7 @@ def _near(side: float) -> int:
 
 
 def attack(settings: TrainingSettings, step: int, steps: int) -> float:
-    """How strongly the step's images are turned against the network; 0 for most steps (Darknet's rule 30)."""
+    """The strength of self-adversarial training in the step; 0 for most steps (Darknet's rule 30)."""
     if step < warm_up_steps(settings, steps) or not settings.self_adversarial:
         return 0.0
     if np.random.default_rng((settings.seed, 3, step)).random() >= settings.self_adversarial:
@@ -170,5 +170,5 @@ def attack(settings: TrainingSettings, step: int, steps: int) -> float:
 
 
 def is_calm(settings: TrainingSettings, step: int, steps: int) -> bool:
-    """Whether the step belongs to the end of the run, without mosaic and its like."""
+    """Whether the step belongs to the end of the run, without mosaic and similar augmentation."""
     return step >= steps * (1 - settings.calm_share)

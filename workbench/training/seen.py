@@ -1,11 +1,11 @@
-"""Any training image exactly as it enters the network: the batch of the step that draws it, by the code of training.
+"""Any training image exactly as it enters the network: the batch of the step that draws it, made by training's code.
 
 n = training images, m = their boxes, k = boxes of one image as it is seen. Only the images that are in the shown one
-(four in a mosaic) are read, so that it is there at once. Where a box came from is found without a second account of it:
-augmentation hands labels on untouched, so the boxes go through it once with their numbers in place of labels.
+(four in a mosaic) are read, so that it appears at once. To find where a box came from, the boxes go through the
+augmentation once with their numbers in place of labels, which it passes on unchanged.
 
-Images whose files can't be read are left out of a training, which moves all that come after: `Files` knows them, once
-they were looked at. What training does and this doesn't: self-adversarial steps change the pixels by the network.
+Images whose files can't be read are left out of a training, which shifts all later ones: `Files` knows them once they
+have been read. Not shown here: self-adversarial steps, which change the pixels by means of the network.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ TAKEN = {"done": "done or verified", "verified": "verified", "in work": "in work
 
 
 class Otherwise(WorkbenchError):
-    """A file of a course turned out to be unreadable, or of another size: make the course anew with the same Files."""
+    """A file of a course proved unreadable or of another size: make the course again with the same Files."""
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """An image as the network gets it, and its boxes. Rows and images count as in `snapshot`."""
+    """An image as the network gets it, and its boxes. Rows and images are numbered as in `snapshot`."""
 
     snapshot: Snapshot
     pixels: NDArray[np.uint8]  # (side, side, 3) RGB
@@ -48,33 +48,33 @@ class Seen:
     labels: NDArray[np.int64]  # (k,) indices of snapshot.labels
     ignore: NDArray[np.bool_]  # (k,) neither object nor background
     rows: NDArray[np.int64]  # (k,) of snapshot.boxes
-    sources: NDArray[np.int64]  # (k,) image of snapshot that each came from
-    parts: tuple[int, ...]  # images of snapshot that are in it, the asked one first
-    lost: tuple[Lost, ...]  # boxes that are not learnt; of an image that MixUp blended in nothing is told
-    step: int = -1  # of the run, from 0; -1: as it is, without augmentation
+    sources: NDArray[np.int64]  # (k,) the image of snapshot that each came from
+    parts: tuple[int, ...]  # images of snapshot that are in it, the requested one first
+    lost: tuple[Lost, ...]  # boxes that are not learnt; none are listed for an image blended in by MixUp
+    step: int = -1  # of the run, from 0; -1: without augmentation
     steps: int = 0  # of the run
     place: int = 0  # in the step's batch
-    attacked: bool = False  # whether the step turns its images against the network, which is not shown
-    places: int = 0  # in the step's batch, all together
-    epochs: int = 0  # of the training, which may be more than the recipe's (least_steps)
+    attacked: bool = False  # whether the step is self-adversarial, which is not shown
+    places: int = 0  # number of places in the step's batch
+    epochs: int = 0  # of the training, possibly more than the recipe's (least_steps)
 
     @property
     def side(self) -> int:
         return int(self.pixels.shape[0])
 
     def batch(self) -> augment.Batch:
-        """A batch of this image alone."""
+        """A batch of only this image."""
         return augment.Batch(self.pixels[None], self.boxes[None], self.labels[None], self.ignore[None])
 
     def ignored_as(self) -> dict[int, Lost]:
-        """What happened to the boxes that are there and ignored, by their place; of blended ones nothing is told."""
+        """What happened to the boxes that are present but ignored, by their place; nothing for blended ones."""
         told: dict[int, list[Lost]] = {}
         for one in self.lost:
             if not one.gone:
                 told.setdefault(one.row, []).append(one)
         found = {}
         for m in np.flatnonzero(self.ignore).tolist():
-            of_row = told.get(int(self.rows[m]), [])  # several, where an image is in its own mosaic
+            of_row = told.get(int(self.rows[m]), [])  # several if an image is in its own mosaic
             if of_row:
                 found[m] = min(of_row, key=lambda one: _outside(self.boxes[m], one.xyxy))
                 of_row.remove(found[m])
@@ -83,15 +83,15 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """Which image comes when in a training of `recipe`, and what the network then sees. Make it by `course`."""
+    """Which image comes when in a training of `recipe`, and what the network then sees. Made by `course`."""
 
     recipe: Recipe
-    settings: TrainingSettings  # as the run has them, after the detector's own wishes
+    settings: TrainingSettings  # as in the run, adapted to the detector
     how: How
     data: Dataset  # all images, with their boxes but without pixels
-    px: int  # side that images are kept at
+    px: int  # side at which images are kept
     files: Files
-    left_out: Mapping[int, str]  # ids of training images that can't be read, and why, as far as `files` knows
+    left_out: Mapping[int, str]  # ids of training images that can't be read, and the reason, as far as `files` knows
 
     @property
     def snapshot(self) -> Snapshot:
@@ -105,13 +105,13 @@ class Course:
         return self.settings if seed is None else replace(self.settings, seed=seed)
 
     def index(self, image: int) -> int:
-        """Where the image of this id is among the training images. WorkbenchError if it is none of them."""
+        """The index of the image with this id among the training images. WorkbenchError if it is not one of them."""
         for index, one in enumerate(self.snapshot.images):
             if one.id == image:
                 return index
         raise WorkbenchError(
-            "This image is not trained on: it is held out, of another split, or not in a state that the recipe takes."
-            " It can be looked at as it is."
+            "This image is not trained on: it is held out, in another split, or not in a state that the recipe uses."
+            " It can be viewed as it is."
         )
 
     def outside(self, image: Image) -> str:
@@ -121,28 +121,28 @@ class Course:
         if any(one.id == image.id for one in self.snapshot.images):
             return ""
         if image.split in (Split.TEST, Split.VALIDATION):
-            return f"it is of the {image.split} split"
+            return f"it is in the {image.split} split"
         if image.state not in self.settings.used_states():
-            return f"it is {image.state}, and the recipe takes images that are {TAKEN[self.settings.states]}"
-        return "it is held out to validate on: no image has the split validation"
+            return f"it is {image.state}, and the recipe uses images that are {TAKEN[self.settings.states]}"
+        return "it is held out to validate on: no image is in the validation split"
 
     def instead_of(self, image: int, all_images: Sequence[int]) -> int:
-        """The id of the next image that is trained on, after this one in the project's order or from its beginning."""
+        """The id of the next image that is trained on, after this one in the project's order or from its start."""
         trained = {one.id for one in self.snapshot.images}
         at = all_images.index(image)
         return next((id for id in (*all_images[at:], *all_images[:at]) if id in trained), 0)
 
     def turn(self, index: int, epoch: int, seed: int | None = None) -> tuple[int, int]:
-        """Step, and place in its batch, in which image `index` is drawn in `epoch`; both from 0."""
+        """The step in which image `index` is drawn in `epoch`, and its place in the batch; both from 0."""
         plan = self.plan(seed)
-        order = replace(plan, batch=plan.images).indices(epoch)  # an epoch is a step of all images
+        order = replace(plan, batch=plan.images).indices(epoch)  # an epoch is one step of all images
         place = epoch * plan.images + int(np.flatnonzero(order == index)[0])
         return place // plan.batch, place % plan.batch
 
     def seen(self, index: int, epoch: int, seed: int | None = None) -> Seen:
-        """Training image `index` in `epoch` (from 0). A `seed` other than the recipe's: as it might have been drawn.
+        """Training image `index` in `epoch` (from 0). With another `seed` than the recipe's: another possible draw.
 
-        Otherwise if one of the image files is not what was known of it; its sentence says what it is.
+        Raises Otherwise, with a sentence, if one of the image files is not what was known of it.
         """
         step, place = self.turn(index, epoch, seed)
         return self.at(step, place, seed)
@@ -154,7 +154,7 @@ class Course:
         calm, indices = schedule.is_calm(settings, step, plan.steps), plan.indices(step)
         pieces = augment.drawn_pieces(
             np.random.default_rng((settings.seed, 2, step)), self.data, indices, settings, side, calm
-        )  # the first that is drawn of a step
+        )  # the first that is drawn in a step
         own = pieces.place == place
         blended = (pieces.place == (place + 1) % len(indices)) & bool(settings.mixup and not calm)
         read = self._with_pixels(np.unique(pieces.source[own | blended]))
@@ -173,13 +173,13 @@ class Course:
         )  # fmt: skip
 
     def _with_pixels(self, sources: NDArray[np.int64]) -> Dataset:
-        """The data with the pixels of these images; in place of all others it has the first of them."""
+        """The data with the pixels of these images; all others have the pixels of the first."""
         part = self.snapshot.take(sources.tolist())
         store = _read(part, self.px, self.how)
         for index, image in enumerate(part.images):
             if index in store.problems or store.fits[index] != self.data.fits[sources[index]]:
                 self.files.look(part.files[index], part.window)  # so that the next course knows it
-                size = f"{image.path} has another size now than the project knows. Check the data."
+                size = f"{image.path} has a different size from the one that the project knows. Check the data."
                 raise Otherwise(store.problems.get(index, size))
         rows = np.zeros(len(self.data), np.int64)
         rows[sources] = np.arange(len(sources))
@@ -187,10 +187,10 @@ class Course:
 
 
 def course(snapshot: Snapshot, recipe: Recipe, files: Files | None = None) -> Course:
-    """The course of a training of `recipe` on `snapshot`, as run.train() would begin it.
+    """The course of a training of `recipe` on `snapshot`, as started by run.train().
 
-    It is true where `files` knows all training images: of the others it believes that they can be read and have the
-    size that the project has. WorkbenchError if there is nothing to train on.
+    It is exact if `files` knows all training images; the others are assumed to be readable and of the size in the
+    project. WorkbenchError if there is nothing to train on.
     """
     own = recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
     recipe = replace(recipe, detector_settings=own)
@@ -212,7 +212,7 @@ def _left_out(train: Snapshot, made: Dataset, files: Files) -> dict[int, str]:
 
 
 def as_it_is(snapshot: Snapshot, image: int, recipe: Recipe) -> Seen:
-    """The image of this id, any of the project's, resized and no more: as it is evaluated.
+    """The image with this id, any of the project's, only resized: as it is evaluated.
 
     WorkbenchError if its file can't be read.
     """
@@ -237,7 +237,7 @@ def as_it_is(snapshot: Snapshot, image: int, recipe: Recipe) -> Seen:
 
 
 def _outside(box: Floats, whole: XYXY) -> float:
-    """How far a box reaches beyond another, in pixels."""
+    """How far a box extends beyond another, in pixels."""
     return float(max((np.array(whole[:2]) - box[:2]).max(), (box[2:] - np.array(whole[2:])).max()))
 
 
@@ -247,7 +247,7 @@ def _numbered(read: Dataset) -> Dataset:
 
 
 def _read(snapshot: Snapshot, px: int, how: How) -> data.PixelStore:
-    """By the training's own reading."""
+    """Read by the training's own code."""
     store = data.PixelStore(snapshot, px, how, np.zeros((len(snapshot), px, px, 3), np.uint8))
     for index in range(len(snapshot)):
         store.read(index)

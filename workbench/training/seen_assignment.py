@@ -1,7 +1,7 @@
-"""What a detector's loss makes of an image that is seen: every cell, anchor or point, by the loss's own code.
+"""How a detector's loss treats an image as it is seen: every cell, anchor or point, by the loss's own code.
 
-Where the loss needs the network's answer to choose (the hardest negatives, predictions that are ignored), the network
-is run: with the weights that a training of the recipe begins with, or with those of a run.
+If the loss needs the network's output to choose (the hardest negatives, predictions that are ignored), the network is
+run: with the weights that a training of the recipe starts from, or with those of a run.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from workbench.training.sending import on_device
 _ANSWERS = "What is ignored, and which background is learnt, follows from the network's answers: here those"
 FIRST_STEP = f"{_ANSWERS} of the first step, in every epoch."
 OF_RUN = f"{_ANSWERS} of the run's weights."
-NORMS = "In training it sees this image among others of the batch, which changes its answers a little."
+NORMS = "In training it sees this image together with others of the batch, which changes its answers a little."
 DRAWN = "What is learnt is drawn at random in every step: this is one draw."
-TWO_STAGES = "Shown is the first network, which proposes; the second one, which learns from proposals, is not."
+TWO_STAGES = "This shows the first network, which proposes, and not the second one, which learns from the proposals."
 
 
 @dataclass(frozen=True)
 class Assigned:
-    """`boxes` without a positive: (row of the seen boxes, why). `explained` is of a batch of one image.
+    """`boxes` without a positive: (row of the seen boxes, reason). `explained` is for a batch of one image.
 
-    `note`: what is to be known, where a training may make something else of the image; empty where it can't.
+    `note`: why a training may treat the image differently; empty if it can't.
     """
 
     explained: Explained
@@ -43,28 +43,28 @@ class Assigned:
     note: str = ""
 
     def of_box(self, box: int) -> list[int]:
-        """Positives of a seen box, per level."""
+        """The number of positives of a seen box, per level."""
         level = self.explained.layout.level[self.explained.prior[self.explained.box == box]]
         return torch.bincount(level, minlength=len(self.explained.layout.grids)).tolist()  # type: ignore[no-any-return]
 
     def cells(self, side: int) -> NDArray[np.float64]:
-        """(N, 4) the cell of each prior, about its middle: torchvision's anchors lie on the corners of a grid."""
+        """(N, 4) the cell around the centre of each prior: torchvision's anchors lie on the corners of a grid."""
         layout = self.explained.layout
         shape = np.array([(side / columns, side / rows) for rows, columns in layout.grids])[layout.level.numpy()]
         priors = layout.boxes.double().numpy()
         middle = (priors[:, :2] + priors[:, 2:]) / 2
         cells = np.concatenate([middle - shape / 2, middle + shape / 2], axis=1)
-        return np.asarray(cells.round(3))  # so that those of one place are the same
+        return np.asarray(cells.round(3))  # so that cells at one place are equal
 
 
 def detector_of(
     recipe: Recipe, labels: tuple[str, ...], anchors: AnchorSet | None, file: Path | None, *, begun: bool = False,
     former: Former = (),
 ) -> Detector:  # fmt: skip
-    """The recipe's detector with the weights that its training begins with, or those of `file`.
+    """The recipe's detector with the weights that its training starts from, or those of `file`.
 
-    Of a file, what fits is taken, and the network answers as in evaluation; `begun`: the training begins with the
-    file. `former`: names that the labels had before. WorkbenchError says what is wrong.
+    What fits is taken from a file, and the network then answers as in evaluation; `begun`: the training starts from
+    the file. `former`: earlier names of the labels. WorkbenchError says what is wrong.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
@@ -80,9 +80,9 @@ def detector_of(
 
 
 def assigned(seen: Seen, detector: Detector, *, answers: bool = True) -> Assigned:
-    """What the loss makes of `seen`. Without `answers` the network is not run, and what depends on it stays unknown.
+    """How the loss treats `seen`. Without `answers` the network is not run, and what depends on it stays unknown.
 
-    What follows from the boxes alone is exactly the training's; where chance or a network's answer decide, see `note`.
+    What depends only on the boxes is exactly as in training; if chance or the network's answers decide, see `note`.
     """
     images, targets = on_device(seen.batch(), slice(None), torch.device("cpu"))
     size = (seen.side, seen.side)
@@ -98,7 +98,7 @@ def assigned(seen: Seen, detector: Detector, *, answers: bool = True) -> Assigne
 
 
 def _note(detector: Detector, found: Explained, answered: bool) -> str:
-    """`answered`: the network's answer decided something."""
+    """`answered`: the network's answers decided something."""
     notes = [found.note]
     if answered and detector.samples:
         notes.append(DRAWN)
@@ -112,5 +112,5 @@ def _note(detector: Detector, found: Explained, answered: bool) -> str:
 def _raw(detector: Detector, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
     try:
         return detector(images)  # type: ignore[no-any-return]
-    except ValueError:  # batch norm over a map of one cell wants two values: the same twice changes no mean
+    except ValueError:  # batch norm over a map of one cell needs two values: repeating one changes no mean
         return tuple(level[:1] for level in detector(images.repeat(2, 1, 1, 1)))

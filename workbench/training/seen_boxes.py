@@ -1,4 +1,4 @@
-"""The data of a training without its pixels: which images it has, in which order, and where their boxes come to lie."""
+"""The data of a training without its pixels: its images, their order, and where their boxes go."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def without_pixels(
     snapshot: Snapshot, px: int, how: How, settings: TrainingSettings, pictures: Sequence[tuple[Path, int]] = (),
     files: Files | None = None,
 ) -> Dataset:  # fmt: skip
-    """What data.load() gives, with a single black image for all.
+    """The result of data.load(), with a single black image for all.
 
-    What `files` knows is used: images that can't be read are not in it, as there. Of others the size is believed that
-    the project has; the header is read only where it has none. WorkbenchError if not a single image is left.
+    Uses what `files` knows: as there, images that can't be read are left out. For others the project's size is assumed;
+    the header is read only if there is none. WorkbenchError if no image is left.
     """
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
     snapshot = data.with_pictures(snapshot, [file for file, _ in pictures])
@@ -57,7 +57,7 @@ def _size(snapshot: Snapshot, index: int, files: Files | None) -> tuple[int, int
 
 
 def way(width: int, height: int, px: int, how: How) -> Fit:
-    """How core.resize.fit() brings an image of this size to the square, without its pixels."""
+    """How core.resize.fit() maps an image of this size to the square, without its pixels."""
     if how.endswith("stretch"):
         return Fit(px / width, px / height)
     w, h = letterbox_size(width, height, px)

@@ -1,7 +1,7 @@
-"""Which boxes no part of a detector answers for, in all training images and for each detector: before an hour is spent.
+"""Which boxes no part of a detector answers for, in all training images and for each detector, before any training.
 
-From boxes alone, without pixels, and by the assignment of the loss. C = labels, n = images; sizes are COCO's, in pixels
-of the network's input: small below 32 x 32, medium below 96 x 96, large.
+Uses only the boxes, without pixels, and the loss's assignment. C = labels, n = images; sizes are COCO's, in pixels of
+the network's input: small below 32 x 32, medium below 96 x 96, large.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from workbench.training.seen_files import Files
 from workbench.training.seen_stop import Stoppable, Stopped, check
 
 BOUNDS = [AREAS[size][0] for size in SIZES[1:]]
-SLOTS = 256  # images x boxes at once: bounds what FCOS lays out, points x boxes x 4
+SLOTS = 256  # images x boxes at once: bounds FCOS's tensors of points x boxes x 4
 MOST_IMAGES = 64  # at once
-NARROWEST = 0.05  # width of the network that is built: what answers for what is the same at any width
-SECONDS = 0.1  # that a chunk should take, so that it is told how far it is
+NARROWEST = 0.05  # width of the network that is built: the assignment is the same at any width
+SECONDS = 0.1  # that a chunk should take, so that progress is reported
 
 Whole = NDArray[np.int64]
 
@@ -42,19 +42,19 @@ def _none() -> Whole:
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """Of one detector. `problem`: why it can't be told; then the tables are empty."""
+    """The result for one detector. `problem`: why it is not known; then the tables are empty."""
 
     detector: str
     title: str
     px: int
     total: Whole  # (C, 3) boxes to be found, by label and size
     missed: Whole  # (C, 3) those without a positive
-    boxes: Whole = field(default_factory=_none)  # (m, 3) of each of those: its image's id, its label's index, its size
+    boxes: Whole = field(default_factory=_none)  # (m, 3) for each of those: its image's id, its label's index, its size
     problem: str = ""
 
     @property
     def share(self) -> float:
-        """Of all boxes, those that are missed; 0 where there is none."""
+        """The share of all boxes that are missed; 0 if there are no boxes."""
         return float(self.missed.sum() / max(self.total.sum(), 1))
 
     @property
@@ -62,7 +62,7 @@ class Coverage:
         return self.images_of()
 
     def images_of(self, label: int | None = None, size: int | None = None) -> tuple[int, ...]:
-        """Ids of the images with boxes that are missed, of this label and size, those with the most first."""
+        """Ids of the images with missed boxes of this label and size, those with the most first."""
         some = np.ones(len(self.boxes), bool)
         for column, wanted in ((1, label), (2, size)):
             if wanted is not None:
@@ -73,7 +73,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How far the counting of one detector is: a share of its images, 0 to 1."""
+    """Progress of the counting for one detector: the share of its images, 0 to 1."""
 
     title: str
     share: float
@@ -83,15 +83,14 @@ def counting(
     snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, names: Sequence[str], files: Files | None = None,
     control: Control | None = None,
 ) -> Iterator[Coverage | Part]:  # fmt: skip
-    """One after the other, each with its own way to resize, at the recipe's input side or as it was published.
+    """For one detector after the other, each with its way of resizing, at the recipe's input side or as published.
 
-    Images as they are, without augmentation, but those of which `files` knows that they can't be read. How far it is
-    comes in between. Stopped within a fraction of a second once `control` asks. WorkbenchError if there is nothing to
-    train on.
+    Images are not augmented; those that `files` knows to be unreadable are left out. Yields progress in between. Raises
+    Stopped within a fraction of a second after `control` asks. WorkbenchError if there is nothing to train on.
     """
     train, _, _ = prepare.parts(snapshot, recipe.training)
     kept: dict[tuple[int, str], Dataset] = {}
-    with machine.threads_each(1):  # small operations: beside other work, two threads take three times as long as one
+    with machine.threads_each(1):  # small operations: next to other work, two threads take three times as long as one
         for name in names:
             yield Part(detectors.load_all().get(name).title, 0.0)
             yield (yield from _coverage(train, recipe, anchors, name, kept, files, control))
@@ -138,7 +137,7 @@ def _owners(data: Dataset) -> Whole:
 
 
 def answered(detector: Detector, data: Dataset, control: Control | None = None) -> NDArray[np.bool_]:
-    """(m,) whether anything learns the box, its image as it is at the data's side. Stopped once `control` asks."""
+    """(m,) whether anything learns the box, in unaugmented images at the data's side. Stopped once `control` asks."""
     found = np.zeros(len(data.boxes), bool)
     for _ in _answering(detector, data, found, control):
         pass
@@ -151,7 +150,7 @@ def _answering(
     """Set `found` (m,) in chunks of about SECONDS; yields the share of the images that is done."""
     numbered = replace(data, labels=np.arange(len(data.boxes)))
     counts = np.diff(data.offsets)
-    order = np.flatnonzero(counts)[np.argsort(counts[counts > 0], kind="stable")]  # padding is little then
+    order = np.flatnonzero(counts)[np.argsort(counts[counts > 0], kind="stable")]  # keeps padding small
     first, slots = 0, augment.ROOM
     while first < len(order):
         check(control)
@@ -178,5 +177,5 @@ def _answer(
 
 
 def _room(boxes: int) -> int:
-    """What augment.plain() pads so many boxes to."""
+    """The number to which augment.plain() pads this many boxes."""
     return max(augment.ROOM, -(-int(boxes) // augment.ROOM) * augment.ROOM)

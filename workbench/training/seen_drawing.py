@@ -1,7 +1,7 @@
-"""Draws what the trainer sees into a picture: the input, its boxes, and what of a detector learns each. No Qt here.
+"""Draws what the trainer sees into a picture: the input, its boxes, and which part of a detector learns each. No Qt.
 
-Cells that learn are filled in the colour of their box and anchors outlined, ignored cells are darkened, chosen
-background has crosses where not all is learnt; a box that nothing learns is red, one that is ignored grey.
+Cells that learn are filled in the colour of their box and anchors outlined; ignored cells are darkened; if not all
+background is learnt, the chosen part has crosses. A box that nothing learns is red, an ignored one grey.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from workbench.training.seen import Seen
 from workbench.training.seen_assignment import Assigned
 from workbench.training.seen_inks import IGNORED, INKS, MISSED, Floats, inks
 
-LEAST = 640  # pixels of the picture's side, so that lines are thin against boxes
-FILL, DARK = 0.35, 0.55  # shares of a cell's colour, and of a darkened cell's light
-MANY = 100  # positives above which only their middles are drawn: more would hide the picture
+LEAST = 640  # pixels of the picture's side, so that lines are thin compared with boxes
+FILL, DARK = 0.35, 0.55  # shares of a cell's colour, and of a darkened cell's brightness
+MANY = 100  # with more positives only their centres are drawn: else they would hide the picture
 
 Pixels = NDArray[np.uint8]
 
 
 def draw(seen: Seen, found: Assigned) -> Pixels:
-    """(side, side, 3) RGB, the input enlarged by a whole number of times."""
+    """(side, side, 3) RGB: the input enlarged by a whole factor."""
     times = max(1, -(-LEAST // seen.side))
     image = np.ascontiguousarray(seen.pixels.repeat(times, axis=0).repeat(times, axis=1))
     chosen = inks(seen.boxes.astype(np.float64), seen.side)
@@ -42,7 +42,7 @@ def draw(seen: Seen, found: Assigned) -> Pixels:
 
 
 def _darken(image: Pixels, found: Assigned, cells: Floats) -> None:
-    """Cells with something that is ignored and the middle of nothing that learns."""
+    """Darken cells with something ignored and without the centre of anything that learns."""
     if found.explained.ignored is None:
         return
     learning = cells[found.explained.prior.numpy()]

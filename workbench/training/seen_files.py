@@ -1,6 +1,6 @@
-"""Which image files can be read, and how large they are: training leaves the others out, and later ones move up.
+"""Which image files can be read, and their sizes: training leaves the others out, which shifts later ones.
 
-A file is read once, whole, as a training reads it, and known from then on by its path, size and time of change.
+A file is read once, completely, as in training, and recognised from then on by its path, size and modification time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _Key = tuple[str, int, int, Window | None]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Width and height of the upright image, or the sentence that says why it can't be read."""
+    """Width and height of the upright image, or a sentence that says why it can't be read."""
 
     width: int = 0
     height: int = 0
@@ -59,7 +59,7 @@ class Files:
 
 
 def _key(file: Path, window: Window | None) -> _Key | None:
-    """None for a file that is not there, or can't be asked: reading it takes no time, and gives the words for it."""
+    """None for a file that is missing or inaccessible: reading it takes no time and gives the message."""
     try:
         about = file.stat()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Which colour each box of a seen image has: its own, not its label's, and never that of a box nearby. k = boxes."""
+"""The colour of each box of a seen image: its own, not its label's, and never that of a box nearby. k = boxes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 INKS = (
     "#ffd400", "#00b4ff", "#c3f53c", "#c77dff", "#00d9a6", "#ff9ee0", "#2f6bff", "#e0a458", "#7ee8fa", "#1f9d3a",
 )  # fmt: skip
-"""Bright enough for photographs, far apart also for those who see red and green alike; no red, orange or grey."""
+"""Bright enough for photographs, distinct also for people with red-green blindness; no red, orange or grey."""
 MISSED = "#ff4d4d"
 """Red is for boxes that nothing learns; the same in both themes, as a photograph is no lighter in the light one."""
 IGNORED = "#b3b3b3"
@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 
 
 def inks(boxes: Floats, side: float, like: Mapping[int, int] | None = None) -> tuple[int, ...]:
-    """Of each of the boxes (k, 4) xyxy in a square of `side` the index of its colour. `like`: those that are given.
+    """For boxes (k, 4) xyxy in a square of `side` the index of each one's colour. `like`: colours already given.
 
-    A colour comes again where the boxes that have it are farthest away.
+    A colour is reused where the boxes that have it are farthest away.
     """
     chosen: dict[int, int] = dict(like or {})
     for box in range(len(boxes)):
@@ -39,7 +39,7 @@ def _farthest(boxes: Floats, box: int, chosen: Mapping[int, int]) -> int:
 
 
 def _distances(box: Floats, others: Floats) -> Floats:
-    """Between borders, and between middles where they overlap, which is nearer than any gap."""
+    """Distances between borders, or between centres for boxes that overlap; these are nearer than any gap."""
     gaps = np.maximum(np.maximum(others[:, :2] - box[2:], box[:2] - others[:, 2:]), 0)
     middles = (others[:, :2] + others[:, 2:] - box[:2] - box[2:]) / 2
     return np.asarray(np.hypot(*gaps.T) + 0.01 * np.hypot(*middles.T))

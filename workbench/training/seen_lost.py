@@ -1,6 +1,6 @@
-"""Boxes of an augmented image that its network does not learn, and in words why: cut off, too small, to be ignored.
+"""Boxes of an augmented image that its network does not learn, and the reason: cut off, too small, ignored.
 
-The shares and sides are those of `augment`, which decides; here is only said what happened. k = boxes.
+The limits are those of `augment`, which decides; this module only says what happened. k = boxes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from workbench.training.data import Dataset
 
 @dataclass(frozen=True)
 class Lost:
-    """A box that is not learnt. `gone`: there is nothing of it; else what is left of it is ignored.
+    """A box that is not learnt. `gone`: nothing of it is left; else what is left is ignored.
 
-    `small`: for its size alone, which no one wished: a larger input would learn it, or it has no area in its image.
+    `small`: only for its size, which is not intended: a larger input would learn it, or it has no area in its image.
     """
 
     row: int  # of the snapshot's boxes
@@ -35,7 +35,7 @@ class Lost:
 
 
 def lost(data: Dataset, pieces: Pieces, which: NDArray[np.int64], *, by_centre: bool = False) -> tuple[Lost, ...]:
-    """Of the pieces at `which`, all in one image of a batch, the boxes that are not learnt. by_centre: as augment's."""
+    """The boxes that are not learnt of the pieces at `which`, all in one batch image. by_centre: as in augment."""
     return tuple(one for piece in which.tolist() for one in _of_piece(data, pieces, piece, by_centre))
 
 
@@ -56,7 +56,7 @@ def _of_piece(data: Dataset, pieces: Pieces, piece: int, by_centre: bool) -> lis
         gone = not (sides > 0).all() or inside[k] <= hidden[k]
         reason = _reason(share, hidden[k] > 0, gone, bool(data.ignore[row]), _flag(data, row))
         if away[k] and not gone:
-            gone, reason = True, "its centre was cut off, as SSD's crop has it"
+            gone, reason = True, "its centre was cut off, and SSD's crop then drops it"
         reason = "" if area[k] <= 0 else reason
         small = not reason and bool((sides < LEAST_SIDE).any())
         if reason or small:
@@ -66,19 +66,19 @@ def _of_piece(data: Dataset, pieces: Pieces, piece: int, by_centre: bool) -> lis
 
 
 def _reason(share: float, covered: bool, gone: bool, ignored: bool, flag: str) -> str:
-    """Empty for a box that is learnt, if it is large enough."""
-    where = "behind the part of another image" if covered else "outside of what is seen of its image"
+    """Empty for a box that is learnt if it is large enough."""
+    where = "behind the part of another image" if covered else "outside the visible part of its image"
     if gone:
         return f"it lies {where}"
     if ignored:
         return f"it is marked as {flag}: neither object nor background"
     if share < LEAST_VISIBLE:
-        return f"only {percent(share, 0)} of it is in sight: ignored below {percent(LEAST_VISIBLE, 0)}"
+        return f"only {percent(share, 0)} of it is visible: ignored below {percent(LEAST_VISIBLE, 0)}"
     return ""
 
 
 def _too_small(sides: NDArray[np.float64]) -> str:
-    """`sides` of what is in sight of it, in pixels of the input."""
+    """`sides` of its visible part, in pixels of the input."""
     if not (sides > 0).all():
         return "it has no area in its image"
     w, h = sides.tolist()

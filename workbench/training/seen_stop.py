@@ -1,7 +1,7 @@
-"""Lets work with torch end soon after it was asked to, wherever it is: between any two operations.
+"""Makes work with torch stop soon after it is asked to: between any two operations.
 
-A network is built, run and matched by code that knows nothing of stopping, some of it torchvision's. Refused: a check
-in each loop, which that code would not have, and a process of its own, which would load torch again.
+Code that builds, runs and matches a network knows nothing of stopping; some of it is torchvision's. Refused: a check
+in each loop, which that code lacks, and a separate process, which would load torch again.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from workbench.errors import WorkbenchError
 from workbench.training.events import Control
 
 _TIDYING = ("set_", "_set_", "autocast", "clear_autocast")
-"""How the names begin of what puts back gradients, precision and random state when a stop unwinds: it must not fail."""
+"""Name prefixes of what restores gradients, precision and random state while a stop unwinds: it must not fail."""
 _DRAWING = (Tensor.normal_, Tensor.uniform_)
 
 
 class Stopped(WorkbenchError):
-    """It was asked to stop, and did."""
+    """The work was asked to stop and did."""
 
     def __init__(self) -> None:
         super().__init__("Stopped.")
 
 
 def check(control: Control | None) -> None:
-    """Stopped if asked to stop."""
+    """Raise Stopped if asked to stop."""
     if control is not None and control.stop.is_set():
         raise Stopped
 
 
 class Stoppable(TorchFunctionMode):
-    """Within it, in this thread, every operation of torch raises Stopped once `control` was asked to stop.
+    """Within it, every torch operation of this thread raises Stopped once `control` is asked to stop.
 
-    `weights` False: networks that are built keep what was in the memory as their weights, which takes a third of the
-    time; for those whose assignment alone is asked for.
+    `weights` False: networks are built with uninitialised weights, in a third of the time, if only their assignment is
+    needed.
     """
 
     def __init__(self, control: Control | None = None, *, weights: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""A batch's images and boxes, or some of them, where the network is."""
+"""Moves a batch's images and boxes, or some of them, to the network's device."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def targets_on(batch: AnyBatch, some: slice, device: torch.device) -> Targets:
 
 
 def _sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """On the device. A graphics card of NVIDIA fetches by itself only what can't be moved to disk meanwhile: pinned
-    memory. Elsewhere it is waited for: Apple's would read the processor's memory after it was used again.
+    """On the device. An NVIDIA card copies asynchronously only from memory that can't be swapped out: pinned memory.
+    Elsewhere this waits: Apple's GPU would read the processor's memory after it has been reused.
     """
     cuda = device.type == "cuda"
     return (tensor.pin_memory() if cuda else tensor).to(device, non_blocking=cuda)

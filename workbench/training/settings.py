@@ -1,4 +1,4 @@
-"""How a detector is trained: every number of a recipe that is not the network's own."""
+"""How a detector is trained: every setting of a recipe except the network's own."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ USED_STATES = {
     "in work": (State.IN_WORK, State.DONE, State.VERIFIED),
 }
 FEW_JUDGES = 10
-"""Validation images of fewer than which AP jumps. By 1 image of blood cells it was .105 after 40 epochs, .000 after 50:
-a training that ended when it had not risen for 100 epochs left AP50 .16 on 50 others, one that went on to its end .57.
-In another it was highest after 180 of 300 epochs: those weights had AP50 .49 on the 50 others, the last ones .66."""
+"""With fewer validation images AP jumps. On 1 image of blood cells it was .105 after 40 epochs, .000 after 50: a
+training stopped when it had not risen for 100 epochs had AP50 .16 on 50 others, one that ran to its end .57. In
+another it was highest after 180 of 300 epochs: those weights had AP50 .49 on the 50 others, the last ones .66."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +23,21 @@ class TrainingSettings:
     """The settings of a training. The network's own (input side, width, loss) are in the detector's settings."""
 
     # how long
-    epochs: int = setting(100, "How often every training image is looked at.", low=1, high=100_000, group="Length")
+    epochs: int = setting(100, "How many times every training image is seen.", low=1, high=100_000, group="Length")
     least_steps: int = setting(
-        0, "The fewest steps a training has: with few images, batches get smaller (down to 4), then epochs are added. "
+        0, "The least number of steps: with few images, batches get smaller (down to 4), then epochs are added. "
             "0: as set.",
         low=0, high=1_000_000, group="Length",
     )  # fmt: skip
     patience: int = setting(
-        0, "Stop when AP has not risen for this many evaluations, if it is judged by ten images or more; 0: never.",
+        0, "Stop when AP has not risen for this many evaluations, if it is measured on ten images or more; 0: never.",
         low=0, high=10_000, group="Length",
     )  # fmt: skip
     evaluate_every: int = setting(
         1, "Epochs between two evaluations on the validation images; 0: only at the end.", low=0, group="Length"
     )
     best_by: str = setting(
-        "ap", "The number that decides which checkpoint is the best.", choices=("ap", "ap50"), group="Length"
+        "ap", "The metric that decides which checkpoint is the best.", choices=("ap", "ap50"), group="Length"
     )
 
     # the step
@@ -46,13 +46,13 @@ class TrainingSettings:
         "sgd", "SGD: with momentum, as published. AdamW: less sensitive to the learning rate, good for short runs.",
         choices=("sgd", "adamw"), group="Optimiser",
     )  # fmt: skip
-    learning_rate: float = setting(0.00261, "The learning rate at its highest.", low=0.0, high=10.0, group="Optimiser")
+    learning_rate: float = setting(0.00261, "The highest learning rate.", low=0.0, high=10.0, group="Optimiser")
     momentum: float = setting(
         0.9, "How much of the previous step carries over into the next (AdamW: its first beta).",
         low=0.0, high=0.9999, group="Optimiser",
     )  # fmt: skip
     weight_decay: float = setting(
-        0.0005, "Pull of the convolutions' weights towards zero.", low=0.0, high=1.0, group="Optimiser"
+        0.0005, "How strongly the convolutions' weights are pulled towards zero.", low=0.0, high=1.0, group="Optimiser"
     )
     clip_gradient: float = setting(
         0.0,
@@ -62,26 +62,26 @@ class TrainingSettings:
         group="Optimiser",
     )
     ema: float = setting(
-        0.0, "The saved weights are an average over past steps with this decay, say 0.999 (EMA, Darknet's"
+        0.0, "The saved weights are an average over past steps with this decay, such as 0.999 (EMA, Darknet's"
         " ema_alpha); 0: no average.",
         low=0.0, high=0.99999, group="Optimiser",
     )  # fmt: skip
 
     label_balance: float = setting(
-        0.0, "Rare labels weigh more: by (boxes of the commonest / own boxes) to this power, at most 10; 1 is Darknet's"
-        " counters_per_class, 0: all alike.", low=0.0, high=1.0, group="Regularisation",
+        0.0, "Rare labels weigh more: (boxes of the most common / own boxes) to this power, at most 10; 1 is Darknet's"
+        " counters_per_class; 0: all alike.", low=0.0, high=1.0, group="Regularisation",
     )  # fmt: skip
     mini_batch: int | None = setting(
-        None, "Images that go through the network at once (Darknet's batch / subdivisions); auto: as many as can, or an"
+        None, "Images that go through the network at once (Darknet's batch / subdivisions); auto: as many as fit, or an"
         " eighth of the batch with cross_norm, as in cfg/yolov4.cfg.",
         low=1, high=4096, group="Regularisation",
     )  # fmt: skip
     cross_norm: bool = setting(
-        False, "Batch norms count all mini-batches of a batch so far: CmBN (YOLOv4, arXiv 2004.10934, figure 4).",
+        False, "Batch norms use all mini-batches of a batch so far: CmBN (YOLOv4, arXiv 2004.10934, figure 4).",
         group="Regularisation",
     )  # fmt: skip
     sync_norm: bool = setting(
-        False, "Batch norms count the images of all processes under torchrun (arXiv 1711.07240): for few images each.",
+        False, "Batch norms use the images of all processes under torchrun (arXiv 1711.07240): for few images each.",
         group="Regularisation",
     )  # fmt: skip
     self_adversarial: float = setting(
@@ -97,12 +97,12 @@ class TrainingSettings:
     # the learning rate over time
     schedule: str = setting(
         "cosine", "How the learning rate falls: along a cosine (Loshchilov 2016, arXiv 1608.03983), in steps (Darknet),"
-        " or not at all; one-cycle: it rises for the first 0.3 of the run and falls along a cosine (Smith 2018, arXiv"
-        " 1708.07120), without a warm-up of its own.",
+        " or not at all; one-cycle: it rises for the first 0.3 of the run, then falls along a cosine (Smith 2018, arXiv"
+        " 1708.07120), without a separate warm-up.",
         choices=("cosine", "step", "constant", "one-cycle"), group="Schedule",
     )  # fmt: skip
     final_rate: float = setting(
-        0.01, "Where the cosine ends, as a share of the learning rate.", low=0.0, high=1.0, group="Schedule"
+        0.01, "The end of the cosine, as a share of the learning rate.", low=0.0, high=1.0, group="Schedule"
     )
     step_at: tuple[float, ...] = setting(
         (0.8, 0.9), "Shares of the run after which the learning rate falls to a tenth (schedule: step).",
@@ -117,12 +117,12 @@ class TrainingSettings:
         1.0, "Shape of the rise: 1 is a straight line, 4 is Darknet's burn-in.", low=0.1, high=10.0, group="Schedule"
     )
     going_on_rate: float = setting(
-        0.3, "Share of the learning rate for a training that begins from weights of a run which know all its labels,"
-        " so that it does not first lose what they know; 1: all of it.", low=0.001, high=1.0, group="Schedule",
+        0.3, "Share of the learning rate for a training that starts from a run's weights which know all its labels,"
+        " so that what they know is not lost at first; 1: all of it.", low=0.001, high=1.0, group="Schedule",
     )  # fmt: skip
     freeze: float = setting(
-        0.0, "Share of the run, at its beginning, in which the backbone's weights stay as they came from a file, so"
-        " that what starts fresh behind it doesn't spoil them; 0: never.",
+        0.0, "Share of the run, at its start, in which backbone weights loaded from a file are frozen, so that the"
+        " fresh layers behind them don't spoil them; 0: never.",
         low=0.0, high=1.0, group="Schedule",
     )  # fmt: skip
 
@@ -131,7 +131,7 @@ class TrainingSettings:
         0.5, "Share of images mirrored left to right (Darknet: 0.5).", low=0.0, high=1.0, group="Augmentation"
     )
     flip_vertical: float = setting(
-        0.0, "Share of images turned upside down; good for views from above and through microscopes.",
+        0.0, "Share of images flipped upside down; good for views from above and through microscopes.",
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     scale: float = setting(
@@ -170,17 +170,17 @@ class TrainingSettings:
         low=0.0, high=0.45, group="Augmentation",
     )  # fmt: skip
     whole_jitter: float = setting(
-        0.0, "Each side gets longer or shorter by up to this share, and the image, whole and as large as it fits, is"
-        " set anywhere into grey: pjreddie's Darknet (YOLOv2 and v3: 0.3).",
+        0.0, "Each side gets longer or shorter by up to this share, and the whole image, as large as fits, is placed"
+        " anywhere on grey: pjreddie's Darknet (YOLOv2 and v3: 0.3).",
         low=0.0, high=0.9, group="Augmentation",
     )  # fmt: skip
     zoom_out: float = setting(
-        0.0, "Share of images set small, down to a quarter, into grey: for small objects (SSD, arXiv 1512.02325).",
+        0.0, "Share of images shrunk, down to a quarter, onto grey: for small objects (SSD, arXiv 1512.02325).",
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     overlap_crop: float = setting(
-        0.0, "Share of images cut to a part that overlaps a box by a drawn IoU of 0.1 to 0.9; boxes whose centre is cut"
-        " off go (SSD, arXiv 1512.02325).",
+        0.0, "Share of images cropped to a part that overlaps a box by a random IoU of 0.1 to 0.9; boxes whose centre"
+        " is cut off are dropped (SSD, arXiv 1512.02325).",
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     contrast: float = setting(
@@ -196,7 +196,7 @@ class TrainingSettings:
         choices=("darknet", "ssd"), group="Augmentation",
     )  # fmt: skip
     mosaic: float = setting(
-        0.0, "Share of images put together from four (YOLOv4, arXiv 2004.10934).",
+        0.0, "Share of images combined from four (YOLOv4, arXiv 2004.10934).",
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     mixup: float = setting(
@@ -204,7 +204,7 @@ class TrainingSettings:
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     cutmix: float = setting(
-        0.0, "Share of images with a rectangle of another pasted in, boxes cut along (Yun 2019, arXiv 1905.04899).",
+        0.0, "Share of images with a rectangle of another pasted in, boxes clipped (Yun 2019, arXiv 1905.04899).",
         low=0.0, high=1.0, group="Augmentation",
     )  # fmt: skip
     calm_share: float = setting(
@@ -226,7 +226,7 @@ class TrainingSettings:
         choices=("train", "ignore"), group="Data",
     )  # fmt: skip
     hold_out: float = setting(
-        0.1, "Share of the training images held out to evaluate on when no image has the split validation.",
+        0.1, "Share of the training images held out to evaluate on if no image is in the validation split.",
         low=0.0, high=0.9, group="Data",
     )  # fmt: skip
 
@@ -235,28 +235,28 @@ class TrainingSettings:
         1, "Same seed, data and machine: the same run (exactly so on the CPU).",
         low=0, high=2**31 - 1, group="Machine",
     )  # fmt: skip
-    device: str = setting("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.", group="Machine")
+    device: str = setting("auto", "The device to compute on: auto, cpu, cuda, cuda:1, mps.", group="Machine")
     processes: int = setting(
-        1, "Processes that train together on this machine, each with its part of every batch and a graphics card of its"
-        " own; without one, with its share of the cores. Several machines: see torchrun in the help.",
+        1, "Processes that train together on this machine, each on its part of every batch with its own graphics card"
+        " or, without one, its share of the cores. Several machines: see torchrun in the help.",
         low=1, high=64, group="Machine",
     )  # fmt: skip
     precision: str = setting(
-        "auto", "Numbers in the network: bf16 is 2 to 10 times faster where the processor has it; auto measures it.",
+        "auto", "The network's precision: bf16 is 2 to 10 times faster if the processor has it; auto measures it.",
         choices=("auto", "bf16", "fp16", "fp32"), group="Machine",
     )  # fmt: skip
     compile: str = setting(
         "off", "Compile the network (torch.compile). auto: tries it after 100 steps, which takes a minute or two, tells"
-        " both times, and keeps it if it is at least 5 % faster; the same run again then differs in the last digits.",
+        " both times, and keeps it if it is at least 5 % faster; a repeated run then differs in the last digits.",
         choices=("off", "auto"), group="Machine",
     )  # fmt: skip
     keep_images: str = setting(
-        "auto", "Where images are kept at the input side while they are learnt: in memory, or on disk in the project's"
-        " cache folder, for the next training too; auto: on disk where reading them takes long.",
+        "auto", "Where images are kept at the input side during training: in memory, or on disk in the project's cache"
+        " folder, also for the next training; auto: on disk if reading them takes long.",
         choices=("auto", "memory", "disk"), group="Machine",
     )  # fmt: skip
     threads: int | None = setting(
-        None, "Processor cores to compute on; auto: all, as far as the batch can be dealt out.",
+        None, "Processor cores to compute on; auto: all, as far as the batch can be divided.",
         low=1, high=1024, group="Machine",
     )  # fmt: skip
 
@@ -264,5 +264,5 @@ class TrainingSettings:
         return USED_STATES[self.states]
 
     def usable(self, snapshot: Snapshot) -> Snapshot:
-        """The images that training and validation may see: of the states chosen, and none of the test split."""
+        """The images that training and validation may use: in the chosen states, and not in the test split."""
         return snapshot.only(splits=(Split.NONE, Split.TRAIN, Split.VALIDATION), states=self.used_states())

@@ -1,4 +1,4 @@
-"""What a training keeps beside its checkpoints for people to look at: a few images' pictures, and each image's loss."""
+"""What a training keeps beside its checkpoints for the user: pictures of a few images, and each image's loss."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ CARDS_FIRST = 64  # images, which tell how long one takes there
 
 
 class Side:
-    """Of one training. Nothing here changes what is learnt."""
+    """For one training. Nothing here changes what is learnt."""
 
     def __init__(
         self, request: RunRequest, settings: TrainingSettings, data: Dataset, validation: Dataset, runtime: Runtime,
         threads: int, control: Control,
     ) -> None:  # fmt: skip
-        """`settings` as the training takes them: its batch may be smaller than the request's."""
+        """`settings` as used by the training: its batch may be smaller than the request's."""
         self.folder, self.batch = request.folder, settings.batch
         self.data, self.validation = data, validation
         self.runtime, self.threads, self.control = runtime, threads, control
@@ -38,21 +38,21 @@ class Side:
         self._judged_at = self._next = 0  # step of the last look at training images, and the place of the next one
         self._judged, self._each = time.monotonic(), 0.0  # when that look ended; seconds that an image took in it
         self._settings, self._looks = settings, 0
-        self._falls: list[float] = []  # the loss of each step, until nobody asks why nothing is found
+        self._falls: list[float] = []  # the loss of each step, while why_zero() may need it
 
     def begin(self, step: int) -> None:
-        """A resumed run starts at this step."""
+        """Start at this step, which is not 0 for a resumed run."""
         self._judged_at = step
 
     def learnt(self, loss: float) -> None:
-        """Take in the loss of a step."""
+        """Record the loss of a step."""
         if self._looks < why_zero.FIRST and len(self._falls) < MOST_LOSSES:
             self._falls.append(loss)
 
     def why_zero(self, scores: Scores, step: int, steps: int) -> Iterator[Message]:
-        """After the first evaluations: why nothing is found, where nothing is. In the main process.
+        """After the first evaluations: why nothing is found, if so. In the main process.
 
-        Not after step 0: nothing was learnt here then that could be at fault.
+        Not after step 0, when nothing has been learnt yet that could be at fault.
         """
         self._looks += step > 0
         if not step or self._looks > why_zero.FIRST or not self.runtime.main:
@@ -67,11 +67,11 @@ class Side:
             yield Message("warning", sentence)
 
     def after(self, detector: Detector, scores: Scores, epoch: int, step: int) -> Iterator[Message]:
-        """Take in an evaluation, and look at some of the training images. Every process calls it.
+        """Record an evaluation, and evaluate some of the training images. Every process calls it.
 
-        A full disk does not end a training for these; it is told.
+        A full disk does not end the training for this; it is reported.
         """
-        self._judge(detector, epoch, step)  # by all together, so before what may fail here alone
+        self._judge(detector, epoch, step)  # by all processes together, so before what may fail in only this one
         if not self.runtime.main:
             return
         self._take(detector, self.validation, np.arange(len(self.validation)), scores.losses, epoch)
@@ -103,7 +103,7 @@ class Side:
     def _take(self, detector: Detector, data: Dataset, at: np.ndarray, losses: np.ndarray, epoch: int) -> None:
         ids = np.array([data.snapshot.images[int(i)].id for i in at], np.int64)
         boxes = np.ones(len(at), np.int64)
-        if not detector.loss_per_positive:  # or images of many boxes would always come first, else always last
+        if not detector.loss_per_positive:  # else images with many boxes would come first
             learnt = np.concatenate([[0], np.cumsum(~data.ignore)])[data.offsets]
             boxes = np.maximum(np.diff(learnt)[at], 1)
         self._losses = self._losses.with_new(ids, (losses / boxes).astype(np.float32), epoch)

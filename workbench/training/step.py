@@ -30,17 +30,17 @@ from workbench.training.settings import TrainingSettings
 __all__ = ["NORMS_SETTLED", "Diverged", "Stepper", "make_optimizer", "on_device"]
 
 NORMS_SETTLED = 100  # steps, see settle_norms
-SUBDIVISIONS = 8  # of a batch, where they matter and nobody chose
+SUBDIVISIONS = 8  # of a batch, if they matter and the user did not choose
 
 
 class Stepper:
-    """Trains `detector`, moved to the runtime's device. Close it at the end.
+    """Trains `detector`, which it moves to the runtime's device. Close it at the end.
 
-    A batch goes through in parts: on the processor one for each of `threads` cores, at the same time; elsewhere in
-    parts of `micro` images, one after the other, where memory is short; of several processes each takes its own. The
-    result of a step does not depend on the parts, but for batch norm's statistics and rounding.
+    A batch goes through in parts: on the processor one for each of `threads` cores, in parallel; elsewhere in parts of
+    `micro` images, one after the other, if memory is short; with several processes each takes its own. The result of a
+    step does not depend on the parts, except for batch norm's statistics and rounding.
 
-    order() has a step computed; taken() gives the numbers of those that are known to be, on a graphics card some steps
+    order() queues a step; taken() gives the numbers of the steps known to be computed, on a graphics card some steps
     later (late.py). step() waits for them.
     """
 
@@ -61,14 +61,14 @@ class Stepper:
         self.crew = Crew(detector, 1 if alone else size_for(detector, settings.batch, threads))
         auto = -(-here // SUBDIVISIONS) if settings.cross_norm else here
         self.micro = min(settings.mini_batch or auto, -(-here // len(self.crew)))
-        self.norms_known = False  # from the run that this one goes on from: they don't begin anew
+        self.norms_known = False  # from the run that this one goes on from: they are not reset
         self.halved = False  # because memory ran out
         self._attack = 0.0  # see _turned()
         self._scale = LossScale() if runtime.precision.name == "fp16" else None
         asker = runtime.asker()
         self.unread = Unread(asker, runtime.world > 1) if asker is not None else None
         self.guard = Guard(self.detector, self._scale, device) if asker is not None else None
-        self._ready: list[Taken] = []  # where they are read at once
+        self._ready: list[Taken] = []  # if they are read at once
         self._all = [p for p in detector.parameters() if p.requires_grad]
         self._at_rest = {id(p) for part in freezing.backbone(detector) for p in part.parameters()}
         self.resting = False  # see freezing.py
@@ -79,15 +79,15 @@ class Stepper:
         self, batch: AnyBatch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0, *,
         rests: bool = False, momentum: float | None = None,
     ) -> dict[str, float]:  # fmt: skip
-        """order() a step, wait for it, and give its loss terms by name."""
+        """order() a step, wait for it, and return its loss terms by name."""
         self.order(batch, learning_rate, number, attack, rests=rests, momentum=momentum)
         *_, last = self.taken(everything=True)
         return last.terms
 
     def taken(self, everything: bool = False) -> Iterator[Taken]:
-        """The steps that are known to be computed since this was last asked, in order; `everything`: wait for all.
+        """The steps computed since the last call, as far as known, in order; `everything`: wait for all.
 
-        Diverged where numbers are not finite: no step behind it has changed anything.
+        Diverged if numbers are not finite: no later step has changed anything.
         """
         ready, self._ready = self._ready, []
         yield from ready
@@ -104,12 +104,12 @@ class Stepper:
 
     @property
     def over(self) -> Tensor | None:
-        """Where steps are read later: 1 on the device once no step is taken any more."""
+        """If steps are read later: 1 on the device once no more steps are taken."""
         return None if self.guard is None else self.guard.over
 
     @property
     def scale(self) -> LossScale | None:
-        """Of the last step in taken(), for fp16."""
+        """The loss scale of the last step in taken(), for fp16."""
         return self._scale
 
     @scale.setter
@@ -122,11 +122,11 @@ class Stepper:
         self, batch: AnyBatch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0, *,
         rests: bool = False, momentum: float | None = None,
     ) -> None:  # fmt: skip
-        """Have a step computed; Diverged, here or in taken(), if a number is not finite: the weights are unchanged.
+        """Queue a step; Diverged, here or in taken(), if a number is not finite: the weights are unchanged.
 
-        `batch`: this process's part of it. `number`: of the step, from 0. `attack`: how strongly the images are first
-        turned against the network, see _turned(). `rests`: the backbone learns nothing. `momentum`: of this step, if
-        it is not the settings'. WorkbenchError if a single image does not fit into memory.
+        `batch`: this process's part of it. `number`: the step's, from 0. `attack`: strength of self-adversarial
+        training, see _turned(). `rests`: the backbone is frozen. `momentum`: for this step, if not the settings'.
+        WorkbenchError if a single image does not fit in memory.
         """
         self._attack = attack
         if rests != self.resting:
@@ -152,7 +152,7 @@ class Stepper:
         self._ready = [read]
 
     def _order_later(self, step: Step, total: Tensor, momentum: float | None) -> None:
-        """The device looks itself at what it has found, and takes the step or not."""
+        """The device itself checks its results and decides whether to take the step."""
         assert self.guard is not None
         assert self.unread is not None
         norm = self._shortened(self.guard.scale)
@@ -162,45 +162,45 @@ class Stepper:
         self.unread.add(step, self.guard.row(total, norm))
 
     def _move(self, learning_rate: float, momentum: float | None) -> None:
-        """The weights, by their gradients."""
+        """Move the weights by their gradients."""
         steer(self.optimizer, learning_rate, momentum)
         if self.settings.optimizer == "sgd" and (self.settings.freeze or self.guard is not None):
             begin_momentum(self.optimizer, self._parameters)
         self.optimizer.step()
 
     def try_out(self, batch: AnyBatch) -> bool:
-        """Compute the gradients of a batch for nothing; False if memory ran out."""
+        """Compute the gradients of a batch without using them; False if memory ran out."""
         return self.gradients_for_nothing(batch) is not None
 
     def gradients_for_nothing(self, batch: AnyBatch) -> Tensor | None:
-        """The loss terms of a batch, (n,), its gradients computed too; None if memory ran out."""
+        """The loss terms of a batch, (n,), after computing its gradients too; None if memory ran out."""
         found = self._gradients(batch)
         return None if found is None else found[1]
 
     def compiled(self, batch: AnyBatch, number: int) -> list[Message]:
-        """Before a step: whether it is faster with the network compiled, if that was asked for and is not known yet."""
+        """Call before a step: try whether a compiled network is faster, if that was asked for and is not known yet."""
         return [] if self.compiler is None or number <= NORMS_SETTLED else self.compiler.look(self, batch)
 
     def idle(self) -> list[str]:
-        """What was asked for and can't do anything here, in sentences."""
+        """Sentences about settings that have no effect here."""
         if self.settings.label_balance and not self.detector.weighs_labels:
             return [
-                f"{self.detector.title} weighs all labels alike, so label_balance does nothing.",
+                f"{self.detector.title} weights all labels alike, so label_balance has no effect.",
                 *self._idle_norms(),
             ]
         return self._idle_norms()
 
     def _idle_norms(self) -> list[str]:
         if self.settings.sync_norm and self.runtime.world == 1:
-            few = f"One process trains, so sync_norm does nothing: batch norms count {self.micro} images at a time."
-            return [few] if self.micro < self.settings.batch else []  # or they count all, as they would of several
+            few = f"Only one process trains, so sync_norm has no effect: batch norms use {self.micro} images at a time."
+            return [few] if self.micro < self.settings.batch else []  # else they use all, as with several
         if not self.settings.cross_norm:
             return []
         if not cross_norms(self.detector):
-            return [f"{self.detector.title} has no batch norms, so cross_norm does nothing."]
+            return [f"{self.detector.title} has no batch norms, so cross_norm has no effect."]
         if self.micro >= self.settings.batch:
             return [
-                "The batch goes through as one mini-batch, so cross_norm does nothing. Choose a smaller mini_batch."
+                "The batch goes through as one mini-batch, so cross_norm has no effect. Choose a smaller mini_batch."
             ]
         return []
 
@@ -209,7 +209,7 @@ class Stepper:
 
     @property
     def _parameters(self) -> list[nn.Parameter]:
-        """Those that learn now."""
+        """The parameters that are trained now."""
         return [p for p in self._all if id(p) not in self._at_rest] if self.resting else self._all
 
     def _let_rest(self, on: bool) -> None:
@@ -218,8 +218,8 @@ class Stepper:
             freezing.rest(member, on, weights=self._wrapped is None)
 
     def _gradients(self, batch: AnyBatch) -> tuple[tuple[str, ...], Tensor] | None:
-        """Compute the gradients of the batch, summed over its parts, and give the loss terms, names and values (n,)
-        likewise; None when memory ran out.
+        """Compute the batch's gradients, summed over its parts, and return its loss terms, names and summed values
+        (n,); None if memory ran out.
         """
         for norm in cross_norms(self.detector):
             norm.begin()
@@ -233,7 +233,7 @@ class Stepper:
         return tuple(results[0]), total
 
     def _alone(self, batch: AnyBatch, parts: list[slice]) -> list[dict[str, Tensor]] | None:
-        """This process is the only one: the parts go through the crew."""
+        """For a single process: the parts go through the crew."""
         sums: tuple[Tensor | None, ...] = (None,) * len(self._parameters)
         found = []
         try:
@@ -241,7 +241,7 @@ class Stepper:
             for gradients, terms in self.crew.work(lambda member, one: self._part(member, batch, *one), shared):
                 sums = tuple(map(_sum, sums, gradients))
                 found.append(terms)
-                del gradients  # or it would take memory while the next part is computed
+                del gradients  # else they take memory while the next part is computed
         except RuntimeError as error:
             if cards.ran_out(error):
                 return None
@@ -253,13 +253,13 @@ class Stepper:
     def _part(
         self, member: Detector, batch: AnyBatch, some: slice, share: Tensor
     ) -> tuple[tuple[Tensor | None, ...], dict[str, Tensor]]:
-        """Gradients and loss terms of some of the batch's images, as shares of the whole batch's."""
+        """Gradients and loss terms of some of the batch's images, as their share of the whole batch's."""
         loss, terms = _Whole(member, self.runtime, self.compiler)(*self._inputs(member, batch, some), share)
         gradients = torch.autograd.grad(self._scaled(loss), self._parameters, allow_unused=True)
         return gradients, terms
 
     def _together(self, batch: AnyBatch, parts: list[slice]) -> list[dict[str, Tensor]]:
-        """One of several processes: their gradients are averaged as the last part's come."""
+        """For one of several processes: gradients are averaged while the last part's are computed."""
         assert self._wrapped is not None
         counts, shares = Counts(self.detector), self._shares(batch, parts)
         found = []
@@ -276,7 +276,7 @@ class Stepper:
             found.append(terms)
         counts.add_up(self.runtime)
         for parameter in self._all if self.resting else ():
-            if id(parameter) in self._at_rest:  # its gradient was waited for by all
+            if id(parameter) in self._at_rest:  # all processes waited for its gradient
                 parameter.grad = None
         return found
 
@@ -285,8 +285,8 @@ class Stepper:
         return (self._turned(member, images) if self._attack else images), targets
 
     def _shares(self, batch: AnyBatch, parts: list[slice]) -> list[Tensor]:
-        """How much each part's mean counts in that of the whole batch: by its images or, where the loss is divided by
-        the positives of all images, by those.
+        """The weight of each part's mean in that of the whole batch: by images or, if the loss is divided by the
+        positives of all images, by those.
         """
         counts = self._row([len(batch.images[some]) for some in parts])
         if not self.detector.shared_divisor or (len(parts) == 1 and self.runtime.world == 1):
@@ -299,7 +299,7 @@ class Stepper:
         return list(counts.clamp(min=1) / total.clamp(min=1))
 
     def _row(self, numbers: list[int]) -> Tensor:
-        """On the device, which is told to write them: a copy from here would have to wait."""
+        """On the device, written by it: a copy from here would have to wait."""
         return torch.stack([torch.full((), float(number), device=self.device) for number in numbers])
 
     def _scaled(self, loss: Tensor) -> Tensor:
@@ -309,12 +309,12 @@ class Stepper:
 
     def _turned(self, member: Detector, images: Tensor) -> Tensor:
         """The images changed so that the network finds nothing in them: self-adversarial training (YOLOv4, section
-        3.3; rule 30). One step down the slope of the loss for empty images, per image; no weight or norm changes.
-        Darknet also weighs each prediction by the root of its box's share of the image.
+        3.3; rule 30). One step down the loss for empty images, per image; no weight or norm changes. Darknet also
+        weights each prediction by the square root of its box's share of the image.
         """
         leaf, none = images.detach().requires_grad_(), images.new_zeros(len(images), 0)
         nothing = Targets(none[..., None].expand(-1, -1, 4), none.long(), none.bool())
-        parts = 1 if member.shared_divisor else len(images)  # by which each image's own loss is divided
+        parts = 1 if member.shared_divisor else len(images)  # each image's own loss is divided by this
         member.eval()
         try:
             with self.runtime.autocast():
@@ -325,12 +325,12 @@ class Stepper:
             member.train()
             if self.resting:
                 freezing.rest(member, True, weights=self._wrapped is None)
-        if self._scale is not None:  # or fp16 would round small slopes to nothing
+        if self._scale is not None:  # else fp16 would round small gradients to 0
             slope = slope / self._scaled(torch.ones((), device=self.device)) * parts
         return (images - self._attack * slope).clamp(0, 1)
 
     def halve(self) -> None:
-        """Fewer images at once. WorkbenchError if it is a single one already."""
+        """Halve the images per part. WorkbenchError if it is already a single one."""
         if self.micro == 1:
             raise WorkbenchError(_too_many(self.device, 1))
         self.micro, self.halved = -(-self.micro // 2), True
@@ -338,13 +338,13 @@ class Stepper:
         cards.empty_cache(self.device)
 
     def _shortened(self, scale: Tensor | float | None) -> Tensor:
-        """Free the gradients of the loss scale, clip them, and give how long they were."""
+        """Remove the loss scale from the gradients, clip them, and return their norm before clipping."""
         if scale is not None:
             torch._foreach_div_([p.grad for p in self._parameters if p.grad is not None], scale)
         return nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_gradient or math.inf)
 
     def _read_now(self, step: Step, total: Tensor) -> Taken:
-        """The step's numbers, before it is taken. Diverged if it can't be, and never will."""
+        """The step's numbers, before it is taken. Diverged if neither it nor a later one can be taken."""
         terms = dict(zip(step.names, total.tolist(), strict=True))
         read = Taken(step, terms, float(self._shortened(None if self.scale is None else self.scale.value)))
         may_fail = self.scale is not None and self.scale.follow(read.fine)
@@ -354,7 +354,7 @@ class Stepper:
 
 
 class _Whole(nn.Module):
-    """Network and loss as one: under DistributedDataParallel every use of a weight must lie within one forward."""
+    """Network and loss in one module: DistributedDataParallel needs every use of a weight within one forward."""
 
     def __init__(self, detector: Detector, runtime: Runtime, compiler: Compiler | None = None) -> None:
         super().__init__()
@@ -362,7 +362,7 @@ class _Whole(nn.Module):
         self.compiler = compiler
 
     def forward(self, images: Tensor, targets: Targets, share: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss times `share`, and its terms likewise."""
+        """The loss and its terms, both times `share`."""
         try:
             with self.runtime.autocast():
                 raw = self.detector(images) if self.compiler is None else self.compiler.call(images)
@@ -373,20 +373,20 @@ class _Whole(nn.Module):
             raise WorkbenchError(sentence, error) from error
         terms = {name: term * share for name, term in self.detector.loss(raw, targets).items()}
         loss = sum(terms.values(), torch.zeros((), device=images.device))
-        if self.runtime.world > 1:  # the others wait for the gradients of weights that this part does not reach
+        if self.runtime.world > 1:  # the others wait for the gradients of weights that this part does not use
             loss = loss + 0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
         return loss, {name: term.detach() for name, term in terms.items()}
 
 
 def _sum(sum_: Tensor | None, gradient: Tensor | None) -> Tensor | None:
-    """In the order of the parts, so that it is the same each time; None for a weight that the loss does not see."""
+    """Summed in the order of the parts, to be deterministic; None for a weight that the loss does not use."""
     if sum_ is None or gradient is None:
         return gradient if sum_ is None else sum_
     return sum_.add_(gradient)
 
 
 def _laid_as(gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
-    """The gradient in the parameter's order in memory: on CUDA the fused optimisers take no other."""
+    """The gradient in the parameter's memory layout: on CUDA the fused optimisers accept no other."""
     if gradient is None or gradient.stride() == parameter.stride():
         return gradient
     return torch.empty_like(parameter).copy_(gradient)
@@ -394,7 +394,7 @@ def _laid_as(gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
 
 def _too_many(device: torch.device, images: int) -> str:
     if images > 1:
-        start = f"The memory of {device} does not hold the training of {images:,} images at a time."
+        start = f"The memory of {device} is too small for training on {images:,} images at a time."
         return f"{start} Start another run with mini_batch {images // 2}, or with a smaller batch."
-    start = f"The memory of {device} does not hold the training of a single image."
+    start = f"The memory of {device} is too small for training on a single image."
     return f"{start} Choose a smaller input side, a smaller width or another detector."

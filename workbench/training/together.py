@@ -1,6 +1,6 @@
-"""How processes that train together are stopped and paused from outside: by files in the run's folder, on every system.
+"""Stops and pauses processes that train together, from outside: by files in the run's folder, on every system.
 
-They also stop, in order, when whoever launched them is gone.
+They also stop cleanly when the process that launched them is gone.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from pathlib import Path
 from workbench.core.lock import Lock
 
 STOP, PAUSE, LAUNCHER = ".stop", ".pause", "launcher.lock"
-LOOK_EVERY = 0.05  # seconds between two looks at a file
-PARENT_EVERY = 2.0  # seconds between two looks whether the launcher lives
+LOOK_EVERY = 0.05  # seconds between two checks of a file
+PARENT_EVERY = 2.0  # seconds between two checks whether the launcher is alive
 
 
 class FileFlag:
-    """Like threading.Event, set from outside by a file."""
+    """Like threading.Event, but set from outside by a file."""
 
     def __init__(self, file: Path) -> None:
         self._file, self._set, self._looked, self._found = file, False, 0.0, False
@@ -41,7 +41,7 @@ class FileFlag:
 
 
 class StopFlag(FileFlag):
-    """Set for good by its file, or by the launcher's end."""
+    """Set permanently by its file or by the launcher's end."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / STOP)

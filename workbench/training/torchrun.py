@@ -1,8 +1,8 @@
 """Several processes that train together, started by torchrun: `torchrun --nproc-per-node 8 -m workbench train PROJECT`.
 
 Each has its graphics card (or its share of the processor's cores), computes its part of every batch, and takes part in
-DistributedDataParallel's sum of gradients, so that all take the same step. Decisions (stop, pause, which run) go over
-gloo on the processor: they make no graphics card wait.
+DistributedDataParallel's sum of gradients, so that all take the same step. Decisions (stop, pause, which run) use gloo
+on the processor, so no graphics card waits for them.
 
 R = processes ("ranks", "world").
 """
@@ -30,13 +30,13 @@ from workbench.training.settings import TrainingSettings
 
 T = TypeVar("T")
 CPU = torch.device("cpu")
-PATIENCE = timedelta(hours=3)  # until a process that waits gives up: one may read images meanwhile
-_NEW = "forward_sync_buffers"  # the name in torch 2.15 for what was "broadcast_buffers"
+PATIENCE = timedelta(hours=3)  # until a waiting process gives up: another may be reading images
+_NEW = "forward_sync_buffers"  # torch 2.15's name for "broadcast_buffers"
 _BUFFERS = _NEW if _NEW in inspect.signature(DistributedDataParallel.__init__).parameters else "broadcast_buffers"
 
 
 class ToldElsewhere(WorkbenchError):
-    """What the main process has said already."""
+    """An error that the main process has already reported."""
 
 
 def started() -> bool:
@@ -50,7 +50,7 @@ def here() -> int:
 
 
 class Torchrun(Runtime):
-    """Joins the others when it is made, and waits for them."""
+    """Joins the other processes when created, and waits for them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Torchrun(Runtime):
         return f"{self.world} x {self.device.type}"
 
     def choose(self, settings: TrainingSettings, precision: str) -> None:
-        """As Runtime.choose; of several graphics cards each process takes its own. Numbers are as rank 0 chose."""
+        """As Runtime.choose; with several graphics cards each process takes its own. Rank 0 chooses the precision."""
         name = settings.device
         if name not in ("auto", "cuda", "cpu"):
             raise WorkbenchError(
@@ -77,25 +77,25 @@ class Torchrun(Runtime):
                 )
             name = f"cuda:{here()}"
         elif name == "auto":
-            name, self.passed_over = "cpu", cards.passed_over()  # Apple's card can't add up what processes have
+            name, self.passed_over = "cpu", cards.passed_over()  # Apple's GPU can't sum over processes
         self.device = machine.chosen_device(name)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
         self.precision = self.share(lambda: machine.chosen_precision(precision, self.device))
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """Weights and counts become those of rank 0."""
+        """Weights and counters become those of rank 0."""
         own = [self.device.index] if self.device.type == "cuda" else None
-        for buffer in network.buffers():  # weights are taken over by what follows
+        for buffer in network.buffers():  # weights are broadcast by DistributedDataParallel
             dist.broadcast(buffer, src=0)
         options: dict[str, Any] = {"device_ids": own, "gradient_as_bucket_view": True, _BUFFERS: False}  # see Counts
         return DistributedDataParallel(network, **options)
 
     def part(self, count: int) -> slice:
-        """As even as can be, the longer ones first; WorkbenchError if there is not an image for each."""
+        """As even as possible, larger parts first; WorkbenchError if there are fewer images than processes."""
         if count < self.world:
             raise WorkbenchError(
-                f"A batch of {count} images can't be dealt out to {self.world} processes. Choose a larger batch."
+                f"A batch of {count} images can't be divided among {self.world} processes. Choose a larger batch."
             )
         shorter, longer = divmod(count, self.world)
         start = self.rank * shorter + min(self.rank, longer)
@@ -107,7 +107,7 @@ class Torchrun(Runtime):
 
     @property
     def threads(self) -> int:
-        """There is no crew in a process of several: an operation may use the cores that are its own."""
+        """One of several processes has no crew: an operation may use all of its cores."""
         return 1 if torch.cuda.is_available() else max(machine.cores() // self.neighbours, 1)
 
     def agree(self, wish: int) -> int:
@@ -143,7 +143,7 @@ class Torchrun(Runtime):
             self._hand_on(control)
         try:
             yield
-        finally:  # whatever became of it: the others wait
+        finally:  # whatever happened: the others wait
             if here() == 0:
                 self._hand_on(control)
 
@@ -163,13 +163,13 @@ class Torchrun(Runtime):
             first += tensor.numel()
 
     def left(self, error: Exception) -> bool:
-        """All know of a loss that is no number, and of what the main one says."""
+        """All processes know of a loss that is not finite, and of what the main one reports."""
         alone = not isinstance(error, Diverged | ToldElsewhere)
         self._waits = self._waits and not alone
         return alone
 
     def close(self) -> None:
-        if self._waits and dist.is_initialized():  # for NCCL destroys only what all destroy
+        if self._waits and dist.is_initialized():  # NCCL's groups must be destroyed by all
             dist.destroy_process_group()
 
 
@@ -177,13 +177,13 @@ def _refuse(different: list[int], what: str) -> None:
     if different:
         ranks = ", ".join(map(str, different))
         raise WorkbenchError(
-            f"Not the same {what} by all processes: those with the numbers {ranks} differ from 0."
+            f"Not the same {what} by all processes: numbers {ranks} differ from number 0."
             " Every machine must find the images under the same paths."
         )
 
 
 @contextlib.contextmanager
 def joined() -> Iterator[Runtime]:
-    """The runtime of this process: with the others if torchrun started it, else alone."""
+    """This process's runtime: together with the others if torchrun started it, else alone."""
     with Torchrun() if started() else Runtime() as runtime:
         yield runtime

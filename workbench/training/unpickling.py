@@ -1,12 +1,11 @@
-"""Opens files of torch.save that nobody has looked at: no code runs, nothing is allocated that the file does not hold.
+"""Opens untrusted torch.save files: no code runs, and no more is allocated than the file contains.
 
-torch.load(weights_only=True) runs no code, but believes sizes: `bytearray(10**11)`, a compressed gigabyte or a tensor
-of 1.4 KB that says 160 GB fill the memory. So the pickle is read before it is obeyed (it may name plain tensors and
-nothing else), archives must hold all bytes that they tell, and what comes out must be plain, finite and no larger than
-the file.
+torch.load(weights_only=True) runs no code, but trusts sizes: `bytearray(10**11)`, a compressed gigabyte or a tensor of
+1.4 KB that claims 160 GB fill the memory. So the pickle is read before it is executed (it may name only plain tensors),
+archives must contain all bytes that they claim, and the result must be plain, finite and no larger than the file.
 
-In this process: a child (2 s to import torch, and a copy of all weights) would limit memory, which is what these checks
-do. Of 1,000 hostile files none ended the process (tests/promises/test_hostile_weights.py).
+It runs in this process: a child (2 s to import torch, and a copy of all weights) would only limit memory, as these
+checks already do. Of 1,000 hostile files none ended the process (tests/promises/test_hostile_weights.py).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LARGEST = 4 << 30
-"""Bytes of a file of weights: ten times what the largest network here has, with its optimiser."""
+"""Bytes of a file of weights: ten times those of the largest network here with its optimiser."""
 
 _STORAGES = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
 ALLOWED = frozenset(
@@ -33,20 +32,20 @@ ALLOWED = frozenset(
         *(f"torch {kind}Storage" for kind in _STORAGES),
     )
 )  # fmt: skip
-"""What a pickle may name, as pickletools writes it: what torch.save makes of dense tensors on the CPU."""
+"""What a pickle may name, as written by pickletools: what torch.save uses for dense tensors on the CPU."""
 _FORBIDDEN = {"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "REDUCE_EX", "BYTEARRAY8"}
 _STEPS = 2_000_000
-"""Instructions of a pickle: 5,000 tensors take 300,000."""
+"""The most instructions of a pickle: 5,000 tensors take 300,000."""
 _PICKLES = 5
-"""In files of before torch 1.6: a magic number, a version, about the machine, the content, the storages' names."""
+"""In files from before torch 1.6: magic number, version, machine, content, names of the storages."""
 _DIRECTORY = 8 << 20
-"""Bytes of an archive's directory."""
+"""The most bytes of an archive's directory."""
 
-DAMAGED = "this is not a file of weights alone: it is damaged, or would run code."
+DAMAGED = "this is not a file of only weights: it is damaged or would run code."
 
 
 def load(file: Path) -> Any:
-    """What torch.save wrote, on the CPU. Refused for whatever is not made of plain tensors and plain values."""
+    """The content of a torch.save file, on the CPU. Refused unless it consists of plain tensors and plain values."""
     import torch
 
     try:
@@ -65,9 +64,9 @@ def load(file: Path) -> Any:
 
 
 def check_tensors(file: object, tensors: Mapping[str, Any], size: int) -> None:
-    """Refused unless all are dense, on the CPU, finite, of usual kinds and together no larger than a file of `size`.
+    """Refused unless all are dense, on the CPU, finite, of common dtypes and together no larger than `size` allows.
 
-    Twice as large is allowed: some networks use one tensor in two places.
+    Twice the file's size is allowed: some networks use one tensor in two places.
     """
     import torch
 
@@ -79,13 +78,13 @@ def check_tensors(file: object, tensors: Mapping[str, Any], size: int) -> None:
         raise Refused(file, "its tensors claim to be larger than the file; do not use it.")
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.dtype not in usual:
-            raise Refused(file, f"'{name}' is no plain tensor; save the weights as numbers.")
+            raise Refused(file, f"'{name}' is not a plain tensor; save the weights as dense numbers.")
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise Refused(file, f"the weights of '{name}' are not finite numbers: the training behind it had failed.")
+            raise Refused(file, f"the weights of '{name}' are not finite numbers: its training had failed.")
 
 
 def tensors_in(value: Any, name: str = "") -> Iterable[tuple[str, Tensor]]:
-    """All tensors in dictionaries, lists and tuples, by where they are."""
+    """All tensors in dictionaries, lists and tuples, by their path."""
     import torch
 
     if isinstance(value, torch.Tensor):
@@ -128,7 +127,7 @@ def _look_into_archive(stream: IO[bytes], file: Path) -> None:
         if sum(member.file_size for member in members) > size or any(
             member.compress_type != zipfile.ZIP_STORED for member in members
         ):
-            raise Refused(file, "it unpacks to more than it holds, which torch.save never writes; do not use it.")
+            raise Refused(file, "it unpacks to more than its own size, which torch.save never writes; do not use it.")
         pickles = [member for member in members if member.filename.lower().endswith("data.pkl")]
         if len(pickles) != 1:
             raise Refused(file, DAMAGED)
@@ -137,13 +136,13 @@ def _look_into_archive(stream: IO[bytes], file: Path) -> None:
 
 
 def _look_at(stream: IO[bytes], file: Path) -> None:
-    """Read one pickle without obeying it."""
+    """Read one pickle without executing it."""
     for step, (code, argument, _) in enumerate(pickletools.genops(stream)):
         named = code.name == "GLOBAL" and argument not in ALLOWED
         if named or code.name in _FORBIDDEN:
             what = str(argument).replace(" ", ".") if named else code.name
             raise Refused(
-                file, f"it would run code ({what[:80]}), so it was not opened. Choose a file of weights alone."
+                file, f"it would run code ({what[:80]}), so it was not opened. Choose a file of only weights."
             )
         if step > _STEPS:
             raise Refused(file, "its description is too long for weights; do not use it.")

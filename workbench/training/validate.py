@@ -1,4 +1,4 @@
-"""How good the detector is after an epoch: COCO's AP on the validation images, by the project's one evaluator."""
+"""How good the detector is after an epoch: COCO's AP on the validation images, by the program's one evaluator."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _ONE_DRAWS = threading.Lock()
 
 @dataclass(frozen=True)
 class Scores:
-    """What an evaluation found; NaN where no box counts. `found` and `losses` by image, in the main process only."""
+    """The results of an evaluation; NaN if no box counts. `found` and `losses`: by image, in the main process only."""
 
     ap: float
     ap50: float
     ap75: float
     per_label: dict[str, float]  # AP50, labels without boxes left out
-    per_label_ap: dict[str, float]  # AP, likewise
+    per_label_ap: dict[str, float]  # AP, for the same labels
     images: int
     seconds: float
     found: tuple[Detections, ...] = ()
@@ -53,10 +53,10 @@ class Scores:
 def evaluate(
     detector: Detector, data: Dataset, runtime: Runtime, batch: int, control: Control, threads: int = 1
 ) -> Scores | None:
-    """Scores of `detector`, in evaluation mode, on `data`; None when some process was asked to stop meanwhile.
+    """Scores of `detector`, in evaluation mode, on `data`; None if some process was asked to stop meanwhile.
 
-    Computed in float32 whatever the training uses, so that an evaluation of the checkpoint gives the same numbers.
-    On the processor `threads` batches go through at the same time; of several processes each takes some.
+    Computed in float32 whatever the training uses, so that evaluating the checkpoint gives the same numbers. On the
+    processor `threads` batches go through in parallel; with several processes each takes some.
     """
     start, device = time.monotonic(), runtime.device
     parts = [np.arange(first, min(first + batch, len(data))) for first in range(0, len(data), batch)]
@@ -99,7 +99,7 @@ def _fitting(
                 raise
             if len(indices) < 2:
                 raise WorkbenchError(
-                    "The memory does not hold the evaluation of a single image."
+                    "The memory is too small for evaluating a single image."
                     " Choose a smaller input side, a smaller width or another detector.",
                     error,
                 ) from error
@@ -117,7 +117,7 @@ def _judged(
         return []
     images, targets = on_device(augment.plain(data, indices), slice(None), device)
     side = detector.settings.input_px
-    if data.side != side:  # kept larger, where input sides vary
+    if data.side != side:  # kept larger if input sides vary
         images = functional.interpolate(images, size=(side, side), mode="bilinear")
         targets = replace(targets, boxes=targets.boxes * (side / data.side))
     with torch.inference_mode():
@@ -131,7 +131,7 @@ def _each_loss(detector: Detector, raw: Raw, targets: Targets) -> list[float]:
         sums = []
         for i in range(len(targets.labels)):
             if detector.samples:
-                torch.manual_seed(0)  # each time the same, so that losses can be compared
+                torch.manual_seed(0)  # the same each time, so that losses can be compared
             terms = detector.loss(tuple(level[i : i + 1] for level in raw), targets.only(slice(i, i + 1)))
             sums.append(torch.stack([terms[name] for name in detector.judged_by or terms]).sum())
     return [float(value) for value in torch.stack(sums).tolist()] if sums else []
@@ -139,7 +139,7 @@ def _each_loss(detector: Detector, raw: Raw, targets: Targets) -> list[float]:
 
 @contextlib.contextmanager
 def _drawing_apart(device: torch.device) -> Iterator[None]:
-    """The training draws as if nothing had been drawn here; one thread at a time, as there is one random state."""
+    """Leave the training's random state unchanged; one thread at a time, as there is only one state."""
     with _ONE_DRAWS, cards.forked_rng(device):
         yield
 
@@ -168,7 +168,7 @@ def _known(labels: Sequence[str], values: Iterable[float]) -> dict[str, float]:
 def _found(
     detector: Detector, data: Dataset, indices: NDArray[np.int64], device: torch.device, control: Control
 ) -> list[tuple[Detections, float]]:
-    """Detections and loss of the images at `indices`; of none once asked to stop."""
+    """Detections and losses of the images at `indices`; nothing once asked to stop."""
     if control.stop.is_set():
         return []
     images, targets = on_device(augment.plain(data, indices), slice(None), device)

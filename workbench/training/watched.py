@@ -1,4 +1,4 @@
-"""What a training found in the same few validation images after each evaluation: pictures that get better, or don't.
+"""Detections in the same few validation images after each evaluation: they show whether a training gets better.
 
 A line of watched.jsonl for each evaluation. No torch here: the window reads it.
 """
@@ -19,12 +19,12 @@ from workbench.core.project import Snapshot
 
 FILE = "watched.jsonl"
 COUNT = 8  # images
-LEAST, MOST = 0.05, 50  # score of what is kept, and how many boxes of an image
+LEAST, MOST = 0.05, 50  # least score of what is kept, and most boxes per image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """What was found in one image. `image` is its id in the project, `labels` are names."""
+    """The detections in one image. `image` is its id in the project, `labels` are names."""
 
     image: int
     name: str
@@ -43,7 +43,7 @@ class Look:
 
 
 def chosen(snapshot: Snapshot) -> tuple[int, ...]:
-    """Indices of the images to watch: evenly over those with boxes, or over all if none has any."""
+    """Indices of the images to watch: evenly spread over those with boxes, or over all if none has any."""
     with_boxes = np.flatnonzero(np.diff(snapshot.offsets))
     some = with_boxes if len(with_boxes) else np.arange(len(snapshot))
     count = min(COUNT, len(some))
@@ -51,7 +51,7 @@ def chosen(snapshot: Snapshot) -> tuple[int, ...]:
 
 
 def keep(folder: Path, epoch: int, step: int, snapshot: Snapshot, found: Sequence[Detections]) -> None:
-    """Add what was found (in all images of the snapshot) to the run's record; OSError if it can't be written."""
+    """Add the detections (of all images of the snapshot) to the run's record; OSError if it can't be written."""
     names = [label.name for label in snapshot.labels]
     pictures = [_written(snapshot, i, found[i], names) for i in chosen(snapshot)]
     line = json.dumps({"epoch": epoch, "step": step, "pictures": pictures}, ensure_ascii=False)
@@ -74,9 +74,9 @@ def _written(snapshot: Snapshot, index: int, found: Detections, names: Sequence[
 
 
 def read(folder: Path) -> tuple[Look, ...]:
-    """In the order of their steps, without those that a killed run made behind its last save and learns again.
+    """In the order of their steps, without those after a killed run's last save, which it trains again.
 
-    Torn and foreign lines are left out.
+    Incomplete and foreign lines are left out.
     """
     kept: list[Look] = []
     for look in _looks(folder):
@@ -105,5 +105,5 @@ def _picture(values: dict[str, object]) -> Picture:
     scores = np.array(values["scores"], np.float32)
     labels = tuple(str(name) for name in values["labels"])  # type: ignore[attr-defined]
     if not len(boxes) == len(scores) == len(labels):
-        raise ValueError("rows of different length")
+        raise ValueError("rows of different lengths")
     return Picture(int(values["image"]), str(values["name"]), boxes, scores, labels)  # type: ignore[call-overload]

@@ -1,7 +1,7 @@
-"""Weights from elsewhere: to start a training from, or to detect with at once, as a run of the project.
+"""Weights from elsewhere: to start a training from, or to detect with directly, as a run of the project.
 
-Three kinds of files are known by their endings: our checkpoints (.safetensors), torchvision's (.pth, .pt, read without
-running code from them), and Darknet's (.weights, .conv.74 and everything else).
+Three kinds of files are distinguished by suffix: our checkpoints (.safetensors), torchvision's (.pth, .pt, read without
+running code), and Darknet's (.weights, .conv.74 and everything else).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from workbench.training.events import Message
 from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
 
-# where torchvision's files of whole detectors, of ResNets and of others have their names in our networks
+# prefixes in our networks of the names in torchvision's files of whole detectors, of ResNets and of others
 PREFIXES = ("", "net.", "net.backbone.body.", "net.backbone.")
 
 
@@ -35,32 +35,32 @@ PREFIXES = ("", "net.", "net.backbone.body.", "net.backbone.")
 class _Content:
     tensors: dict[str, Tensor]  # by the detector's names
     labels: tuple[str, ...] | None  # None: the file does not say
-    seen: int = 0  # images behind it, which a prior's warm-up counts; 0 where the file does not say
-    anchors: AnchorSet | None = None  # that it was trained with; None where the file does not say
+    seen: int = 0  # images trained on, for the warm-up of priors; 0: the file does not say
+    anchors: AnchorSet | None = None  # that it was trained with; None: the file does not say
 
 
 def start(detector: Detector, file: Path, labels: Sequence[str], former: Former = ()) -> Message:
     """Fill `detector`, made for `labels`, with what fits of `file`, and return a message that says what did. Refused if
     nothing fits.
 
-    `former`: names that the labels had before, by which the file may know them.
+    `former`: earlier names of the labels, which the file may use.
     """
     content = _read(detector, file)
     theirs = None if content.labels is None else called_now(content.labels, former)
     done = transfer(detector, content.tensors, theirs, labels)
     if not done.taken:
-        raise Refused(file, f"nothing of it fits {detector.title}. Choose the file of the same network and width.")
+        raise Refused(file, f"nothing in it fits {detector.title}. Choose a file of the same network and width.")
     whole = done.taken == done.total and not done.new_labels
-    darknet.set_seen(detector, content.seen if whole else 0)  # what starts fresh warms up again
+    darknet.set_seen(detector, content.seen if whole else 0)  # fresh layers warm up again
     frozen = any(isinstance(module, FrozenBatchNorm2d) for module in detector.modules())
-    norms = " Batch norms keep its statistics (frozen_norms)." if frozen else ""
+    norms = " Batch norms keep the file's statistics (frozen_norms)." if frozen else ""
     other = content.anchors is not None and not _alike(detector, content.anchors)
-    sizes = " It was trained with other anchors, so boxes begin at other sizes than it knew." if other else ""
+    sizes = " It was trained with other anchors, so boxes start at other sizes than it learnt." if other else ""
     return Message("info", f"Begun from {Path(file).name}: {done.sentence}{norms}{sizes}")
 
 
 def _alike(detector: Detector, theirs: AnchorSet) -> bool:
-    """Whether the detector has these anchors, in pixels or as shares of the input side; or another number of them."""
+    """Whether the detector has these anchors, in pixels or as shares of the input side, or a different number."""
     factors = 1.0, detector.settings.input_px / theirs.input_px
     return len(theirs.sizes) != len(detector.anchors) or any(
         np.allclose(np.array(theirs.sizes) * factor, detector.anchors, rtol=0.01) for factor in factors
@@ -125,7 +125,7 @@ def _torchvisions(detector: Detector, file: Path) -> _Content:
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
-        raise Refused(file, "it holds no weights by name. Choose a file of torchvision's weights.")
+        raise Refused(file, "it contains no named weights. Choose a file of torchvision's weights.")
     unpickling.check_tensors(file, state, file.stat().st_size)
     wanted = detector.state_dict()
     prefix = max(PREFIXES, key=lambda some: sum(some + name in wanted for name in state))
@@ -138,13 +138,13 @@ def _torchvisions(detector: Detector, file: Path) -> _Content:
 
 
 def _fit_norms(detector: Detector, tensors: dict[str, Tensor], theirs: float) -> None:
-    """Old files were made with another number added to variances: move the difference into the variances."""
+    """Old files were made with a different epsilon added to variances: move the difference into the variances."""
     for name, module in detector.named_modules():
         key = f"{name}.running_var"
         if isinstance(module, nn.BatchNorm2d | FrozenBatchNorm2d) and key in tensors and module.eps > theirs:
             variances, scale = tensors[key], f"{name}.weight"
             tensors[key] = (variances - (module.eps - theirs)).clamp(min=0)
-            if scale in tensors:  # what a variance of nearly 0 can't take is the scale's
+            if scale in tensors:  # what a variance near 0 can't absorb goes to the scale
                 tensors[scale] = tensors[scale] * ((tensors[key] + module.eps) / (variances + theirs)).sqrt()
 
 
@@ -152,23 +152,23 @@ def _fit_norms(detector: Detector, tensors: dict[str, Tensor], theirs: float) ->
 
 
 def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Path) -> Transferred:
-    """Write `file`, trained elsewhere for the labels `names`, as a checkpoint of ours at `target`.
+    """Write `file`, trained elsewhere for the labels `names`, as one of our checkpoints at `target`.
 
-    recipe: the detector and its settings. Every weight must have its place: Refused if one has not.
+    recipe: the detector and its settings. Refused unless every weight can be used.
     """
     if not Path(file).is_file():
         raise Refused(file, "there is no such file.")
     if not names:
-        raise WorkbenchError("The labels of these weights are not known. Name a file with one label per line.")
+        raise WorkbenchError("The labels of these weights are not known. Choose a file with one label per line.")
     own = recipe.detector_settings.resolved(tuple(names))
     kind = detectors.load_all().get(recipe.detector)
-    published = kind.published_anchors  # as they are: a file's numbers fit them and no others
+    published = kind.published_anchors  # unchanged: a file's weights fit only these
     detector = detectors.build(recipe.detector, own, len(names), published or None)
     seen = 0
     if Path(file).suffix in (".safetensors", ".pth", ".pt"):
         content = _read(detector, file)
         done = transfer(detector, content.tensors, content.labels, names)
-        if done.taken < done.total and Path(file).suffix != ".safetensors":  # trained on for labels of its own
+        if done.taken < done.total and Path(file).suffix != ".safetensors":  # fine-tuned for labels of its own
             done = transfer(detector, content.tensors, None, names)
         if done.taken < done.total:
             raise Refused(file, f"it does not fill {detector.title} with {len(names)} labels: {done.sentence}")
@@ -229,7 +229,7 @@ def published_names(file: Path, recipe: Recipe) -> tuple[str, ...]:
 
 
 def read_names(file: Path) -> tuple[str, ...]:
-    """The labels in a file of names, one per line, as Darknet has them."""
+    """The labels in a file of names, one per line, as in Darknet."""
     try:
         text = Path(file).read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -238,5 +238,5 @@ def read_names(file: Path) -> tuple[str, ...]:
         raise Refused(file, "these names could not be read: one label per line is expected.", cause=error) from error
     names = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not names:
-        raise Refused(file, "there is no label in it: one per line is expected.")
+        raise Refused(file, "it contains no labels: it must have one per line.")
     return names

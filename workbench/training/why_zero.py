@@ -1,7 +1,7 @@
-"""Why nothing is found right after the first evaluations of a training: the reason, from what is there, in sentences.
+"""Why nothing is detected correctly in the first evaluations of a training: the reason, in sentences.
 
-M = labelled boxes that count, C = labels. Asked are the best detections of each image, some more than it has boxes:
-among hundreds below them some overlap a box by chance.
+M = labelled boxes that count, C = labels. Only the best detections of each image are used, a few more than it has
+boxes: among hundreds of lower ones some overlap a box by chance.
 """
 
 from __future__ import annotations
@@ -22,43 +22,43 @@ from workbench.core.words import count, percent
 Doubles = NDArray[np.float64]
 Labels = NDArray[np.int64]
 _Part = tuple[Labels, Labels, Doubles]
-FIRST = 3  # evaluations that are asked; later ones speak for themselves
-ZERO = 0.01  # AP50 below which nothing is found right, by all labels; of one label a tenth of it
-MANY = 10  # boxes of a label, from which its AP50 says something
-EARLY = 100  # steps before which no network finds anything: until then norms settle (step.py)
+FIRST = 3  # evaluations that are explained; later ones speak for themselves
+ZERO = 0.01  # AP50 of all labels below which nothing counts as found right; for one label a tenth of it
+MANY = 10  # boxes of a label from which its AP50 means something
+EARLY = 100  # steps before which no network finds anything: norms are still settling (step.py)
 RIGHT, NEAR = 0.5, 0.1  # IoU of a box that is found, and of one that is at least touched
-SOME, MOST = 0.3, 0.9  # shares of the boxes that make a reason
-STILL = 0.95  # of the loss at the beginning: above it has not fallen
+SOME, MOST = 0.3, 0.9  # shares of the boxes that count as a reason
+STILL = 0.95  # share of the initial loss above which it has not fallen
 FEWEST_LOSSES = 10
 BALANCE = "set Label balance (--label-balance)"
-TINY = {"adamw": 1e-6, "sgd": 1e-5}  # learning rates; thousandths of the usual
-LEAST_ASKED, MORE = 20, 2  # detections of an image: so many, or so many times its boxes
+TINY = {"adamw": 1e-6, "sgd": 1e-5}  # learning rates: a thousandth of the usual
+LEAST_ASKED, MORE = 20, 2  # detections of an image: this many, or this many times its boxes
 NAMED = 5  # labels
 
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """How the training has gone so far. `warm_up`: the step at which the learning rate is at its height."""
+    """How the training has gone so far. `warm_up`: the step at which the learning rate is highest."""
 
     step: int
     steps: int
     warm_up: int
-    losses: Sequence[float]  # of steps, or of some of them at a time, the first first
-    learning_rate: float  # at its height
+    losses: Sequence[float]  # of steps, or means of a few at a time, oldest first
+    learning_rate: float  # at its highest
     optimizer: str = "adamw"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facts:
-    """Of each labelled box that counts, the detection that overlaps it most, and the one of its own label."""
+    """For each labelled box that counts: the detection that overlaps it most, and the best one of its own label."""
 
     labels: Labels  # (M,)
     near: Doubles  # (M,) IoU, 0 where nothing overlaps
     called: Labels  # (M,) label of that one, -1 where nothing overlaps
     own: Doubles  # (M,) IoU of the best of the own label
     score: Doubles  # (M,) its score
-    ratio: Doubles  # (M, 2) width and height of the nearest by those of the box
-    shift: Doubles  # (M, 2) from the box's middle to its own, in widths and heights of the box
+    ratio: Doubles  # (M, 2) width and height of the nearest divided by those of the box
+    shift: Doubles  # (M, 2) from the box's centre to its centre, in widths and heights of the box
     wrong: float  # the median, over images, of the highest score that is on no box
     detections: int
 
@@ -67,7 +67,7 @@ def remarks(
     truth: Snapshot, detections: Sequence[Boxes], learnt: Labels, ap50: float,
     per_label: Mapping[str, float], learning: Learning,
 ) -> tuple[str, ...]:  # fmt: skip
-    """Sentences where AP50 is next to 0, of all or of a label with many boxes; none where it is not.
+    """Sentences if AP50 is nearly 0, over all or for a label with many boxes; none otherwise.
 
     `detections`: of each image of `truth`, above the floor, in pixels of the original. `learnt` (C,): boxes of each
     label in the training images. `ap50` NaN: no box counts. `per_label`: AP50 by name, labels without boxes left out.
@@ -75,7 +75,7 @@ def remarks(
     judged = np.bincount(truth.label_index[~np.asarray(truth.crowd, bool)], minlength=len(truth.labels))
     if not judged.any():
         return (
-            "AP can't be measured: the validation images have no box that counts. Label some, or move some images "
+            "AP can't be measured: the validation images have no boxes that count. Label some, or move some images "
             "there.",
         )
     names = [label.name for label in truth.labels]
@@ -99,7 +99,7 @@ def remarks(
 
 
 def _structure(names: Sequence[str], bad: Sequence[int], learnt: Labels, judged: Labels) -> Iterator[str]:
-    """What no training could change."""
+    """Reasons that no training could change."""
     for c in [c for c in bad if learnt[c] < MANY][:NAMED]:
         there = "none" if not learnt[c] else f"only {learnt[c]}"
         yield (
@@ -115,7 +115,7 @@ def _early(learning: Learning, what: str) -> str:
             f" {learning.step:,}."
         )
     more = " and the run has no more" if learning.steps < EARLY else ""
-    return f"It is too early to find {what}: this is step {learning.step:,}{more}; {EARLY} are the least."
+    return f"It is too early to find {what}: this is step {learning.step:,}{more}; at least {EARLY} are needed."
 
 
 def _slow(learning: Learning) -> Iterator[str]:
@@ -175,9 +175,9 @@ def _of_image(
 
 
 def _reason(facts: Facts, names: Sequence[str]) -> str:
-    """Why, of all labels together; the first that holds."""
+    """The first reason that holds, for all labels together."""
     if not facts.detections:
-        return "there are no detections at all: the network is not sure of anything. Train longer, or check the labels."
+        return "there are no detections at all: the network is confident of nothing. Train longer, or check the labels."
     right, own = (float((iou >= RIGHT).mean()) for iou in (facts.near, facts.own))
     if right >= SOME and own < right / 3:
         return _misnamed(facts, names)
@@ -208,14 +208,14 @@ def _misnamed(facts: Facts, names: Sequence[str]) -> str:
     most = np.bincount(called, minlength=len(names))
     if most.max() >= MOST * len(called):
         name = names[int(most.argmax())]
-        return f"{words}: nearly all are called '{name}'. If it is by far the commonest, {BALANCE}, or wait."
+        return f"{words}: nearly all are called '{name}'. If it is by far the most common, {BALANCE}, or wait."
     pairs = np.bincount((labels * len(names) + called)[labels != called], minlength=len(names) ** 2)
     one, other = divmod(int(pairs.argmax()), len(names))
     return f"{words}; most often '{names[one]}' is called '{names[other]}'. Were labels mixed up in an import?"
 
 
 def _shift(labels: Labels, called: Labels, number: int) -> int:
-    """By how many places the labels are off, the same for all of two labels or more; 0 if they are not."""
+    """By how many places the labels are off, the same for at least two labels; 0 if they are not."""
     there = np.unique(labels)
     if len(there) < 2:
         return 0
@@ -242,13 +242,13 @@ def _misplaced(facts: Facts, touched: NDArray[np.bool_]) -> str:
             " are resized, and whether the boxes belong to these images."
         )
     return (
-        f"{words}. Places are learnt last: train longer, or compute anchors that fit. If it stays so, look whether the"
+        f"{words}. Positions are learnt last: train longer, or compute anchors that fit. If it stays so, check if the"
         " boxes belong to these images."
     )
 
 
 def _agree(values: Doubles, most: float) -> bool:
-    """Whether the columns are much the same for all rows: three quarters of them so near to the middle one."""
+    """Whether the columns are nearly the same for all rows: three quarters of them this close to the median."""
     return bool((np.quantile(np.abs(values - np.median(values, axis=0)), 0.75, axis=0) <= most).all())
 
 
