@@ -107,11 +107,11 @@ def test_images_of_another_size_than_when_they_were_labelled_are_told(
     for _ in range(2):
         done, _ = finish(evaluate_run(predictor, truth, None, folder))
         assert done.remark == (
-            "1 image has another size now than the project knows, so its boxes may be in the wrong place:"
+            "1 image has a different size from the one that the project knows, so its boxes may be in the wrong place:"
             f" {truth.images[0].path}. Check the data."
         )
     show_evaluation(evaluate_run(predictor, truth, None, folder), quiet=True)
-    assert "another size now" in capsys.readouterr().err
+    assert "a different size from" in capsys.readouterr().err
     store = candidate_cache.cache_file(folder, folder / "best.safetensors")
     candidate_cache.save(store, candidate_cache.load(store))
     assert finish(evaluate_run(predictor, truth, None, folder))[0].remark == ""

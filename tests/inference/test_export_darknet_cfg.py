@@ -164,7 +164,7 @@ def test_labels_in_a_tree_have_no_cfg_and_that_is_said(tmp_path: Path) -> None:
     predictor.detector.planted = True  # type: ignore[assignment]
     *_, done = export_predictor(predictor, tmp_path, ["darknet"])
     assert isinstance(done, ExportDone)
-    assert "labels stand in a tree" in done.results[0].remark
+    assert "labels form a tree" in done.results[0].remark
     assert not (tmp_path / "darknet" / "model.cfg").exists()
 
 

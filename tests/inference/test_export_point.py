@@ -100,7 +100,7 @@ def test_a_point_of_another_checkpoint_is_not_taken_and_a_damaged_one_is_told(ru
     list(exporting.export(run / "last.safetensors", run / "out", ["safetensors"]))
     assert (cards[0].score, cards[0].label_scores) == (0.25, {})
     (run / operating_point.FILE).write_text("{", "utf-8")
-    with pytest.raises(WorkbenchError, match="Keep the operating point anew"):
+    with pytest.raises(WorkbenchError, match="Keep the operating point again"):
         list(exporting.export(run / "last.safetensors", run / "again", ["safetensors"]))
 
 

@@ -43,7 +43,7 @@ def test_behind_an_early_end_one_can_go_back(tmp_path: Path) -> None:
     film = Film(file)
     assert film.length == 60
     assert film.frame(10).seconds == pytest.approx(1.0)
-    with pytest.raises(WorkbenchError, match="no frame 40 that can be read. Go back a little"):
+    with pytest.raises(WorkbenchError, match="Frame 40 of .* can't be read. Go back a little"):
         film.frame(40)
     assert film.frame(10).seconds == pytest.approx(1.0)
     film.close()

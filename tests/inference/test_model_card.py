@@ -88,7 +88,7 @@ def test_it_says_what_where_from_how_good_and_under_which_licence(opened: Predic
     assert "| a\\|b | - | - | 1 |" in text
     assert "Operating point: confidence 0.4, NMS Darknet DIoU at an overlap of 0.45" in text
     assert "On 2 real images, by onnxruntime 1.32: 39 of 40 detections" in text
-    assert "Fewer than 30 boxes stand behind the numbers of a\\|b: they are chance." in text
+    assert "Fewer than 30 boxes are behind the numbers of a\\|b: they are chance." in text
     assert "## Licence\n\nCC-BY-4.0" in text
 
 

@@ -68,7 +68,7 @@ def test_the_names_are_those_beside_it_that_fit(weights: Path, tmp_path: Path) -
     (tmp_path / "face.names").write_text("face\n", "utf-8")
     assert labels_of(made_ready(weights, tmp_path / "cache").model) == ["face"], "the one of so many lines"
     (tmp_path / "tiny.txt").write_text("a\nb\n", "utf-8")
-    with pytest.raises(WorkbenchError, match=r"tiny\.txt beside it has 2 labels, the network 1"):
+    with pytest.raises(WorkbenchError, match=r"tiny\.txt beside it has 2 labels, but the network 1"):
         made_ready(weights, tmp_path / "cache")
 
 
@@ -110,7 +110,7 @@ def test_a_state_dict_is_known_by_its_tensors_and_their_shapes(tmp_path: Path, m
     assert labels_of(made_ready(file, tmp_path / "cache").model) == ["person", "car", "dog"], "the published ones"
     torch.save({"some.weight": torch.ones(3)}, tmp_path / "other.pth")
     monkeypatch.setattr(model_files, "_skeleton", lambda _: {"net.weight": ((3,), None)})
-    with pytest.raises(WorkbenchError, match="none of torchvision's detectors that are known here: .*faster-rcnn"):
+    with pytest.raises(WorkbenchError, match="do not match any of torchvision's detectors known here: .*faster-rcnn"):
         made_ready(tmp_path / "other.pth", tmp_path / "cache")
 
 
@@ -194,7 +194,7 @@ def test_decoded_boxes_of_any_batch_are_taken_too(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"anchors": None}, "does not say its anchors, as those"),
+        ({"anchors": None}, "does not say its anchors, as files"),
         ({"output": "raw"}, "raw heads"),
         ({"resize": "folded"}, "description is damaged"),
         ({"input_px": "wide"}, "description is damaged"),
@@ -213,7 +213,7 @@ def test_a_description_that_says_too_little_is_refused(
 
 
 def test_a_foreign_onnx_file_and_what_is_none_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(WorkbenchError, match="does not say its labels, its input size, how .* its anchors, as those"):
+    with pytest.raises(WorkbenchError, match="does not say its labels, its input size, how .* its anchors, as files"):
         made_ready(onnx_file(tmp_path / "foreign.onnx", "", {"boxes": BOXES}), tmp_path)
     (tmp_path / "no.onnx").write_bytes(b"nothing")
     with pytest.raises(WorkbenchError, match="ONNX Runtime could not open it"):

@@ -31,11 +31,11 @@ def predict(source: Path, out: Path, *formats: str, fresh: bool = False) -> Pred
 def test_photographs_in_a_folder_called_pictures_are_not_replaced(tmp_path: Path, source: str, fresh: bool) -> None:
     write_pictures(tmp_path / "pictures", ["a.png", "below/b.png"])
     (tmp_path / "link").symlink_to("pictures", target_is_directory=True)
-    with pytest.raises(WorkbenchError, match="replace what is to be predicted.*--out"):
+    with pytest.raises(WorkbenchError, match="replace the pictures to predict.*--out"):
         predict(tmp_path / source, tmp_path, fresh=fresh)
     assert sorted(file.name for file in (tmp_path / "pictures").iterdir()) == ["a.png", "below"]
     assert predict(tmp_path / source, tmp_path, "json").images > 0, "JSON replaces none of them"
-    with pytest.raises(WorkbenchError, match="replace what is to be predicted.*--out"):
+    with pytest.raises(WorkbenchError, match="replace the pictures to predict.*--out"):
         predict(tmp_path / source, tmp_path, fresh=True)
 
 
@@ -44,7 +44,7 @@ def test_a_video_in_a_folder_called_videos_is_not_replaced(tmp_path: Path) -> No
     with Recorder(file, 10) as recorder:
         recorder.write(np.zeros((48, 64, 3), np.uint8))
     before = file.read_bytes()
-    with pytest.raises(WorkbenchError, match="replace what is to be predicted"):
+    with pytest.raises(WorkbenchError, match="replace the pictures to predict"):
         predict(file, tmp_path, "json", "video")
     assert file.read_bytes() == before
 
@@ -66,10 +66,10 @@ def test_labels_and_pictures_that_were_there_before_are_not_replaced(tmp_path: P
     write_pictures(tmp_path / "in", ["a.png"])
     (tmp_path / theirs).parent.mkdir(parents=True)
     (tmp_path / theirs).write_text("a day's work")
-    with pytest.raises(WorkbenchError, match="of no prediction.*--out"):
+    with pytest.raises(WorkbenchError, match="not from a prediction.*--out"):
         predict(tmp_path / "in", tmp_path, format, fresh=True)
     assert (tmp_path / theirs).read_text() == "a day's work"
-    with pytest.raises(WorkbenchError, match="of no prediction.*--out"):
+    with pytest.raises(WorkbenchError, match="not from a prediction.*--out"):
         list(predict_webcam(stub(), 0, tmp_path, Asked(formats=(format,)), threading.Event()))
 
 
@@ -80,9 +80,9 @@ def test_labels_beside_earlier_results_are_not_replaced_by_further_formats(tmp_p
     theirs = tmp_path / format / "a.txt"
     theirs.parent.mkdir()
     theirs.write_text("a day's work")
-    with pytest.raises(WorkbenchError, match="of no prediction"):
+    with pytest.raises(WorkbenchError, match="not from a prediction"):
         list(merge(tmp_path, [format]))
-    with pytest.raises(WorkbenchError, match="of no prediction"):
+    with pytest.raises(WorkbenchError, match="not from a prediction"):
         predict(tmp_path / "in", tmp_path, format, fresh=True)
     theirs.unlink()
     list(merge(tmp_path, [format]))
@@ -100,7 +100,7 @@ def test_a_video_is_not_replaced_by_what_is_drawn_later(tmp_path: Path) -> None:
         recorder.write(np.zeros((48, 64, 3), np.uint8))
     before = file.read_bytes()
     predict(file, tmp_path, "json")
-    with pytest.raises(WorkbenchError, match="replace what is to be predicted"):
+    with pytest.raises(WorkbenchError, match="replace the pictures to predict"):
         list(merge(tmp_path, ["video"]))
     assert file.read_bytes() == before
 

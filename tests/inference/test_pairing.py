@@ -59,7 +59,7 @@ def test_the_same_images_are_taken_as_they_are_with_the_boxes_of_the_first() -> 
 def test_images_that_one_of_them_lacks_are_left_out_of_both() -> None:
     both = pair(look([1, 2, 3]), look([3, 4, 1], part=0.2), NAMES)
     assert (both.places.tolist(), both.seconds.tolist()) == ([0, 2], [2, 0])
-    assert both.notes == ("2 images that only one of the runs has read are left out.",)
+    assert both.notes == ("2 images that only one of the runs could read are left out.",)
     assert [image.id for image in both.truth.images] == [1, 3]
     for one, scores in ((both.first, [0.1, 0.3]), (both.second, [0.2, 0.6])):
         np.testing.assert_allclose(one.found.scores, scores, atol=1e-7)
@@ -69,7 +69,7 @@ def test_images_that_one_of_them_lacks_are_left_out_of_both() -> None:
 def test_labels_that_one_of_them_does_not_know_are_not_compared() -> None:
     both = pair(look([1], labels=("Cat", "dog")), look([1], labels=("cat", "cow")), NAMES)
     assert both.use.tolist() == [True, False]
-    assert both.notes == ("Not compared, as two doesn't know them: dog.",)
+    assert both.notes == ("Not compared, because two doesn't know them: dog.",)
     assert pair(look([1]), look([1]), NAMES).use.all()
 
 

@@ -195,9 +195,9 @@ def test_a_video_that_another_took_the_place_of_is_told_and_its_copy_is_not(
     assert isinstance(last, PredictionsSaved)
     assert last.images == 7
     file.write_bytes(clip.read_bytes().replace(b"\xff\xd9", b"\xff\xd8"))
-    with pytest.raises(WorkbenchError, match=r"ride\.avi is not the video any more .*--fresh"):
+    with pytest.raises(WorkbenchError, match=r"ride\.avi is no longer the video .*--fresh"):
         list(predict_files(stub(), [file], out, asked))
-    with pytest.raises(WorkbenchError, match=r"ride\.avi is not the video any more"):
+    with pytest.raises(WorkbenchError, match=r"ride\.avi is no longer the video"):
         list(merge(out, ["video"]))
     list(merge(out, ["csv"]))
     told = json.loads((out / "parts" / "1-of-1" / "job.json").read_text())
@@ -275,7 +275,7 @@ def test_a_picture_that_is_not_there_is_told_without_a_project(tmp_path: Path) -
     assert isinstance(last, PredictionsSaved)
     assert (last.images, last.skipped) == (1, 1)
     told = (tmp_path / "out" / "left_out.csv").read_text()
-    assert "gone.png: the file is not there; put it back or check its name, and begin anew with --fresh" in told
+    assert "gone.png: the file is not there; put it back or check its name, and start over with --fresh" in told
     assert "project" not in told.splitlines()[1].replace(str(tmp_path), "")
 
 
@@ -295,9 +295,8 @@ def test_videos_in_a_folder_of_photographs_are_told_and_how_to_name_them(
         return last.remark
 
     pattern = folder / "**" / "*.AVI"
-    assert (
-        f"2 videos in the folders are not looked at. To have them predicted, open or name them, such as '{pattern}'."
-        in (remark(folder))
+    assert f"2 videos in the folders are not predicted. To include them, open or name them, such as '{pattern}'." in (
+        remark(folder)
     )
     assert "2 videos" in remark(folder), "gone on with, too"
 

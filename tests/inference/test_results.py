@@ -103,7 +103,7 @@ def test_coco_results_have_the_ids_of_a_file_that_is_named(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("names", "labels", "sentence"),
     [
-        (["z.jpg"], ["cat", "guinea pig"], "names none of these images"),
+        (["z.jpg"], ["cat", "guinea pig"], "contains none of these images"),
         (["a.jpg"], ["cat"], "no category 'guinea pig'"),
     ],
 )
@@ -177,7 +177,7 @@ def test_a_recording_for_which_there_is_no_room_is_told_and_the_one_before_stays
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
     try:
         with (
-            pytest.raises(WorkbenchError, match=r"a\.mp4 could not be written whole.*Make room"),
+            pytest.raises(WorkbenchError, match=r"a\.mp4 could not be written completely.*Make room"),
             Recorder(tmp_path / "a.mp4", 10) as recorder,
         ):
             for picture in noise:

@@ -147,7 +147,7 @@ def test_shards_that_are_not_finished_are_named_and_not_merged(folder: Path, tmp
     job.close()  # type: ignore[attr-defined]
     with pytest.raises(WorkbenchError, match="not finished: 1, 3"):
         list(merge(tmp_path, ("json",)))
-    with pytest.raises(WorkbenchError, match="one of 3 shards, and this is one process"):
+    with pytest.raises(WorkbenchError, match="one of 3 shards, but this is one process"):
         list(predict_files(stub(), [folder], tmp_path))
     list(predict_files(stub(), [folder], tmp_path, fresh=True))
     assert len(json.loads((tmp_path / "predictions.json").read_text())) == 12
@@ -157,7 +157,7 @@ def test_shards_of_different_jobs_are_not_merged(folder: Path, tmp_path: Path) -
     for number, confidence in ((1, 0.25), (2, 0.5)):
         point = OperatingPoint(confidence, iou=0.45)
         list(predict_files(stub(), [folder], tmp_path, Asked(point, shard=Shard(number, 2))))
-    with pytest.raises(WorkbenchError, match=r"Shard 2 of 2 is of another job.*confidence \(0.25 then, 0.5 now\)"):
+    with pytest.raises(WorkbenchError, match=r"Shard 2 of 2 belongs to another job.*confidence \(0.25 then, 0.5 now\)"):
         list(merge(tmp_path, ("json",)))
 
 

@@ -148,11 +148,11 @@ def test_a_file_of_another_size_is_refused_as_that(
     name: str, larger: dict[str, Path], source: Source, samples: list[Sample], process: Process
 ) -> None:
     said = refused(name, larger[name], source, samples, process)
-    weights = r"holds other weights than the network: 4 of \d+ differ in name or size, such as 'coarse_out.bias'"
+    weights = r"has other weights than the network: 4 of \d+ differ in name or size, such as 'coarse_out.bias'"
     images = r"does not take 1 image of 64 x 64, as the network does \(.+\)"
     cause = {
         "safetensors": weights, "state-dict": weights, "onnx": images, "pt2": images,
-        "torchscript": r"it answers with arrays of .+ where the network's are of ",
+        "torchscript": r"it returns arrays of .+ where the network's are of ",
         "darknet": r"does not fit YOLOv3-tiny with 3 labels: [\d,]+ bytes expected, [\d,]+ found",
     }  # fmt: skip
     assert re.search(cause[name], said), said
@@ -191,10 +191,10 @@ def test_a_file_with_one_wrong_byte_is_refused(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"labels": small.LABELS[::-1]}, 'says \'labels\' is ["c", "b", "a"] where the network has'),
+        ({"labels": small.LABELS[::-1]}, 'says \'labels\' is ["c", "b", "a"], but the network has'),
         ({"anchors": ((1.0, 2.0),)}, "says 'anchors' is"),
-        ({"input_px": 96}, "says 'input_px' is 96 where the network has 64"),
-        ({"resize": "letterbox"}, 'says \'resize\' is "letterbox" where the network has "stretch"'),
+        ({"input_px": 96}, "says 'input_px' is 96, but the network has 64"),
+        ({"resize": "letterbox"}, 'says \'resize\' is "letterbox", but the network has "stretch"'),
         ({"nms_kind": "diou"}, "says 'nms_kind' is"),
     ],
 )
@@ -325,9 +325,9 @@ def test_what_is_left_open_is_verified_at_two_values(
 
 
 def test_what_a_detector_can_t_have_is_said(predictor: Predictor) -> None:
-    with pytest.raises(Unsuitable, match="Faster R-CNN looks at each image's proposals in turn"):
+    with pytest.raises(Unsuitable, match="Faster R-CNN processes each image's proposals in turn"):
         source_of(small.predictor("faster-rcnn", 128), ExportSettings(batch=0))
-    with pytest.raises(Unsuitable, match="takes images of 64 pixels only"):
+    with pytest.raises(Unsuitable, match="accepts only images of 64 pixels"):
         source_of(small.predictor("yolov1-tiny", 64), ExportSettings(size="dynamic"))
     card: Card = source_of(predictor, ExportSettings(batch=0, size="dynamic"), flexible=False).card
     assert (card.batch, card.size) == (1, "fixed")

@@ -139,7 +139,7 @@ for event in webcam.predict_webcam(test.stub(), 1, test.Path({str(tmp_path)!r}),
         os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", program]).returncode == -9
-    with pytest.raises(WorkbenchError, match="holds results already.*--merge"):
+    with pytest.raises(WorkbenchError, match="already has results.*--merge"):
         watch(tmp_path, threading.Event())
     *_, last = merge(tmp_path, ["json"])
     assert isinstance(last, PredictionsSaved)
@@ -165,7 +165,7 @@ for event in webcam.predict_webcam(test.stub(), 1, test.Path({str(tmp_path)!r}),
     file = tmp_path / "videos" / "webcam1.unfinished.mkv"
     *_, last = merge(tmp_path, ["json"])
     assert isinstance(last, PredictionsSaved)
-    assert last.remark == f"{file} has what was recorded."
+    assert last.remark == f"{file} has the recording."
     assert 60 < len(list(videos.frames(file))) <= 121 == last.images
     asked = Asked(formats=("json",))
     *_, last = predict_webcam(stub(), 1, tmp_path, asked, threading.Event(), frames=2, fresh=True)
@@ -185,7 +185,7 @@ def test_a_full_disk_leaves_whole_lines_for_merge(
             return super().write(data[: 1000 - os.fstat(self.fileno()).st_size])
 
     monkeypatch.setattr(parts, "open", lambda file, mode, **_: Small(file, mode), raising=False)
-    with pytest.raises(WorkbenchError, match="No space left on device. Make room; what was found before is kept"):
+    with pytest.raises(WorkbenchError, match="No space left on device. Make room; earlier results are kept"):
         watch(tmp_path, threading.Event())
     monkeypatch.delattr(parts, "open")
     *_, last = merge(tmp_path, ["json"])
@@ -195,7 +195,7 @@ def test_a_full_disk_leaves_whole_lines_for_merge(
 
 def test_results_that_are_there_are_not_replaced_unless_told(cameras: list[Camera], tmp_path: Path) -> None:
     watch(tmp_path, threading.Event(), frames=2)
-    with pytest.raises(WorkbenchError, match="holds results already.*--fresh"):
+    with pytest.raises(WorkbenchError, match="already has results.*--fresh"):
         watch(tmp_path, threading.Event(), frames=1)
     assert len(json.loads((tmp_path / "predictions.json").read_text())) == 2
     watch(tmp_path, threading.Event(), frames=1, fresh=True)

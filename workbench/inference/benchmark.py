@@ -1,7 +1,7 @@
-"""How fast a trained detector is in each file format on this machine: latency and throughput, each in its own library.
+"""The speed of a trained detector in each file format on this machine: latency and throughput, in the format's library.
 
-Files are written aside and run as a stranger runs them, on the processor; what is timed is the network with decoding,
-top-k and NMS, not reading and resizing images.
+Temporary files are written and run without this program, on the processor. The network is timed with decoding, top-k
+and NMS, without reading and resizing images.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from workbench.inference.runtimes import ExportedFile, NotRunnable, Process
 from workbench.inference.verification import noise, samples_of
 
 PROGRAM = "workbench"  # the row of this program itself, without export
-LIMIT = 120.0  # seconds for a format: the largest network is written as ONNX in 40 on two cores
-WARM, LEAST, MOST = 3, 5, 500  # runs before the clock counts, and how many are timed
+LIMIT = 120.0  # seconds per format: writing the largest network as ONNX takes 40 on two cores
+WARM, LEAST, MOST = 3, 5, 500  # untimed runs, and the least and most timed ones
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """`runs` of `batch` images each, on `threads`: milliseconds of one run, and images in a second."""
+    """`runs` of `batch` images each, on `threads`: milliseconds per run, and images per second."""
 
     format: str
     library: str
@@ -49,7 +49,7 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class NotTimed:
-    """A format without numbers, and why."""
+    """A format without numbers, and the reason."""
 
     format: str
     sentence: str
@@ -57,7 +57,7 @@ class NotTimed:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What is being measured now: `done` of `total`."""
+    """What is being measured: `done` of `total`."""
 
     sentence: str
     done: int
@@ -76,8 +76,8 @@ def benchmark(
 ) -> Iterator[Timing | Timed | NotTimed]:
     """Time this program and each of `formats` (None: all) with each batch for about `seconds`.
 
-    `threads` 0: as many as torch takes, for all of them. `limit`: seconds that a format may take in all; what of it is
-    then left is not timed. `predictor` must be on the CPU.
+    `threads` 0: as many as torch uses, for all of them. `limit`: seconds that a format may take altogether; its
+    remaining batches are not timed. `predictor` must be on the CPU.
     """
     members = exporters.load_all()
     chosen = {name: members.get(name)() for name in (members.names() if formats is None else formats)}
@@ -91,7 +91,7 @@ def benchmark(
         yield Timing(f"This program, {words.count(batch, 'image')} at a time", done, total)
         yield _timed(PROGRAM, f"torch {torch.__version__}", batch, threads, _own(predictor, picture, threads, seconds))
         done += 1
-    sources: dict[int, Source] = {}  # by batch: what one format has made of it serves the next
+    sources: dict[int, Source] = {}  # by batch: what one format has prepared is used by the next
     for name, member in chosen.items():
         why, end = _why_not(member), monotonic() + limit
         if why:
@@ -112,13 +112,13 @@ def _why_not(member: Exporter) -> str:
     if missing:
         return f"needs {' and '.join(missing)}. Install with: {install('[export]')}"
     if not exporters.is_runnable(member):
-        return "holds the weights alone: there is nothing to run."
-    return "" if getattr(member, "runtime", "") else "runs in no library of its own that could be timed apart."
+        return "contains only the weights: there is nothing to run."
+    return "" if getattr(member, "runtime", "") else "has no library of its own that could be timed separately."
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a format is timed: about `seconds` a row on `threads`, and until `end` of the monotonic clock at most."""
+    """How a format is timed: about `seconds` per row on `threads`, until `end` on the monotonic clock at the latest."""
 
     threads: int
     seconds: float
@@ -133,7 +133,7 @@ class Pace:
 def _of_format(
     name: str, member: Exporter, source: Source, picture: NDArray[np.float32], pace: Pace
 ) -> Timed | NotTimed:
-    """Written aside, and run in its own library in a process of its own."""
+    """Write a temporary file and run it in its own library, in a separate process."""
     images = words.count(len(picture), "image")
     late = NotTimed(
         name, f"with {images} at a time: it took more than {pace.limit:g} s. A higher --limit waits longer."
@@ -153,7 +153,7 @@ def _of_format(
                 library = ", ".join(f"{name} {version}" for name, version in versions if name != "python")
         except (WorkbenchError, NotRunnable) as error:
             return late if pace.left <= 0 else NotTimed(name, f"with {images} at a time: {error}")
-        except Exception as error:  # exporters raise dozens of kinds
+        except Exception as error:  # exporters raise dozens of types
             return NotTimed(name, f"could not be written for {images}: {_first(error)}")
     return _timed(name, library, len(picture), pace.threads, times)
 
@@ -163,7 +163,7 @@ def _first(error: Exception) -> str:
 
 
 def _own(predictor: Predictor, picture: NDArray[np.float32], threads: int, seconds: float) -> NDArray[np.float64]:
-    """Milliseconds of the program's own network up to the best pairs before NMS."""
+    """Milliseconds of the program's own network, up to the best pairs before NMS."""
     squares = np.ascontiguousarray(picture.transpose(0, 2, 3, 1) * np.float32(255))
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -182,6 +182,6 @@ def _own(predictor: Predictor, picture: NDArray[np.float32], threads: int, secon
 
 
 def _timed(name: str, library: str, batch: int, threads: int, times: NDArray[np.float64]) -> Timed:
-    """Throughput is over all runs, slow ones included."""
+    """Throughput is over all runs, including slow ones."""
     median, p95 = (float(value) for value in np.percentile(times, [50, 95]))
     return Timed(name, library, batch, threads, len(times), median, p95, float(1000 * batch * len(times) / times.sum()))

@@ -1,14 +1,14 @@
 """Keeps the candidates of a checkpoint beside its run, so that the Inspect page opens without running the network.
 
-One file per checkpoint, `runs/<name>/candidates/<key>.npz`; a row of it per image, found again by the image's bytes.
-So an image that was renamed or put in another split is still known, and one that was changed is not. The folder may
-be deleted at any time. No torch here: the window reads this before torch is loaded.
+One file per checkpoint, `runs/<name>/candidates/<key>.npz`, with a row per image, recognised by the image's bytes. So
+an image that was renamed or moved to another split is still known, and one that was changed is not. The folder can be
+deleted at any time. No torch here: the window reads this before torch is loaded.
 
-What is kept is what was predicted, bit for bit: float32 boxes and scores, and labels in as few bytes as they take, 21
-bytes a candidate. Half precision was refused: it would save 9 of them, and on generated splits of 400 images it moved
-mAP by 0.0006 in pictures of 640 pixels and by 0.003 in pictures of up to 4,000 (one label's AP by 0.013), and 1 to 3 %
-of the boxes shown at a confidence of 0.25 came or went. Numbers of 16 bits on a grid of the image's own boxes and on
-the logarithm of the odds do better (0.0001, 0.2 %), but then the second look at a run would differ from the first.
+Predictions are kept bit for bit: float32 boxes and scores, and labels in as few bytes as possible, 21 bytes per
+candidate. Half precision was refused: it would save 9 of them, but on generated splits of 400 images it changed mAP by
+0.0006 in pictures of 640 pixels and by 0.003 in pictures of up to 4,000 (one label's AP by 0.013), and 1 to 3 % of the
+boxes shown at a confidence of 0.25 came or went. 16-bit numbers on a grid of the image's own boxes and on the logarithm
+of the odds do better (0.0001, 0.2 %), but then the second look at a run would differ from the first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from workbench.core.files import atomic_path
 from workbench.errors import WorkbenchError
 
 log = logging.getLogger(__name__)
-VERSION = 2  # of what a candidate is: raise when decoding, fitting or clipping changes
+VERSION = 2  # of the candidates: increase when decoding, fitting or clipping changes
 
 
 def digest(file: Path) -> str:
@@ -45,7 +45,7 @@ def cache_file(run_folder: Path, checkpoint: Path) -> Path:
 
 
 def image_digest(file: Path) -> str:
-    """`digest`, or an empty text for a file that can't be read."""
+    """`digest`, or an empty string for a file that can't be read."""
     try:
         return digest(file)
     except OSError:
@@ -53,7 +53,7 @@ def image_digest(file: Path) -> str:
 
 
 def load(file: Path) -> dict[str, Candidates]:
-    """Candidates by the digest of their image. Empty if there is no such file or it is damaged: it is only a cache."""
+    """Candidates by the digest of their image. Empty if the file is missing or damaged: it is only a cache."""
     try:
         names, offsets, boxes, scores, labels = npz.read(file, "images", "offsets", "boxes", "scores", "labels")
         spans, labels = [slice(*pair) for pair in pairwise(offsets.tolist())], labels.astype(np.int32)
@@ -100,7 +100,7 @@ def save(
 
 
 def _small(labels: NDArray[np.int32]) -> NDArray[Any]:
-    """The same numbers in the fewest bytes."""
+    """The same integers in the fewest bytes."""
     return labels.astype(
         np.promote_types(np.min_scalar_type(labels.min(initial=0)), np.min_scalar_type(labels.max(initial=0)))
     )

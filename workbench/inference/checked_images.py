@@ -1,4 +1,4 @@
-"""Which of a project's images an exported file is verified on. No torch here: the window asks too."""
+"""Which of a project's images an exported file is verified on. No torch here: the window uses it too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CHECKED = 8  # images that a file is verified on
 
 
 def chosen(files: Sequence[Path], for_validation: Sequence[bool]) -> list[Path]:
-    """Those for validation; where they are fewer than CHECKED, the others after them."""
+    """The validation images; if there are fewer than CHECKED, followed by the others."""
     first = [file for file, marked in zip(files, for_validation, strict=True) if marked]
     if len(first) >= CHECKED:
         return first

@@ -1,4 +1,4 @@
-"""The .cfg of a Darknet network: its layers, traced and written down so that the .weights beside it fit.
+"""The .cfg of a Darknet network: its layers, traced and written so that the .weights beside it fit.
 
 Layers with numbers come in the order of their registration, which is that of the .weights (see parts/darknet.py), each
 after what it needs; everything else stands where it is first needed. What training options the heads' rules name goes
@@ -44,11 +44,11 @@ class NoCfg(WorkbenchError):
 
 
 def text(detector: Detector, card: Card) -> str:
-    """The whole file. NoCfg if a part of the network or its labels is none of Darknet's."""
+    """The whole file. NoCfg if Darknet lacks a part of the network or its kind of labels."""
     if getattr(detector, "planted", False):
-        raise NoCfg(f"{detector.title}'s labels stand in a tree, which a cfg names by a file of Darknet's own.")
+        raise NoCfg(f"{detector.title}'s labels form a tree, which a cfg can only refer to by a Darknet file.")
     own = getattr(detector, "cfg_text", None)
-    if own is not None:  # it came from a cfg
+    if own is not None:  # it was built from a cfg
         return str(own())
     return _Writer(detector.eval(), card).text()
 
@@ -62,7 +62,7 @@ class _Tracer(fx.Tracer):
 
 
 class _Writer:
-    """`places`: which layer gives the value of a node; -1 is the image."""
+    """`places`: the layer that gives a node's value; -1 is the image."""
 
     def __init__(self, detector: Detector, card: Card) -> None:
         self.detector, self.card = detector, card
@@ -71,7 +71,7 @@ class _Writer:
         self.sections: list[str] = []
         self.places: dict[fx.Node, int] = {}
         size: dict[str, object] = {"width": card.input_px, "height": card.input_px, "channels": 3}
-        # AlexeyAB's Darknet reads it here and in no other section; pjreddie's always fits images so
+        # AlexeyAB's Darknet reads it only in this section; pjreddie's always letterboxes
         boxed = {} if card.stretched else {"letter_box": 1}
         self.net = section_text("net", {"batch": 1, "subdivisions": 1, **size, **boxed})
 
@@ -86,7 +86,7 @@ class _Writer:
         return self.modules[str(node.target)] if node.op == "call_module" else None
 
     def _place(self, node: fx.Node) -> int:
-        """The layer that gives the node's value, written if it is not there yet."""
+        """The layer that gives the node's value; written now if it is missing."""
         if node not in self.places:
             self.places[node] = -1 if node.op == "placeholder" else self._write(node)
         return self.places[node]
@@ -99,7 +99,7 @@ class _Writer:
         return [self._place(one) for one in node.all_input_nodes]
 
     def _follow(self, node: fx.Node) -> None:
-        """Let the last layer be that of the node."""
+        """Make the node's layer the last one, adding a route if needed."""
         place = self._place(node)
         if place != len(self.sections) - 1:
             self._add("route", {"layers": place})
@@ -123,12 +123,12 @@ class _Writer:
         if target is blocks.reorg:
             self._follow(first)
             return self._add("reorg", {"stride": 2})
-        if target in ("flatten", "float", "sigmoid"):  # Darknet's next layer takes it flat; a sigmoid is an activation
+        if target in ("flatten", "float", "sigmoid"):  # Darknet's next layer flattens; a sigmoid is an activation
             return self._place(first)
         raise NoCfg(f"{self.detector.title} has a part that a cfg can't describe: {target}.")
 
     def _pair(self, node: fx.Node, kind: str) -> int:
-        """A layer of the one before and another; the one before is that of the later of the two."""
+        """A layer that takes the previous one and another: the later of the two inputs is made the previous one."""
         first, second = self._inputs(node)
         if max(first, second) != len(self.sections) - 1:
             self._add("route", {"layers": max(first, second)})
@@ -138,7 +138,7 @@ class _Writer:
         if isinstance(module, WeightedSum):
             return self._weighted(node, module)
         source = node.all_input_nodes[0]
-        if isinstance(module, DropBlock2d) or type(module) in ACTIVATIONS:  # of training; or the layer before has it
+        if isinstance(module, DropBlock2d) or type(module) in ACTIVATIONS:  # for training, or part of the layer before
             return self._place(source)
         self._follow(source)
         if isinstance(module, blocks.MaxPool):
@@ -162,7 +162,7 @@ class _Writer:
         return self._add("convolutional", {**norm, **shape, **groups, "activation": activation})
 
     def _activation_after(self, node: fx.Node) -> str:
-        """Of a layer whose activation is a step of its own here."""
+        """The activation of a layer for which it is a separate step here."""
         (user,) = node.users if len(node.users) == 1 else (None,)
         if user is not None and user.target == "float":
             (user,) = user.users
@@ -172,7 +172,7 @@ class _Writer:
         return ACTIVATIONS.get(type(module), "linear") if module is not None else "linear"
 
     def _weighted(self, node: fx.Node, module: WeightedSum) -> int:
-        """Its weights are in the order: the layer before, then that of `from`."""
+        """Its weights are in this order: the previous layer, then that of `from`."""
         before, other = node.all_input_nodes
         place = self._place(other)
         self._follow(before)
@@ -191,7 +191,7 @@ def _name(activation: nn.Module) -> str:
 
 
 def _head(detector: Detector, level: int, card: Card) -> tuple[str, dict[str, object]]:
-    """The section of an output layer. Anchors are pixels, and cells in [region]."""
+    """The section of an output layer. Anchors are in pixels, in [region] in cells."""
     head: Any = detector.head
     boxes: dict[str, object]
     if isinstance(head, DetectionHead):

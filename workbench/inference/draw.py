@@ -15,7 +15,7 @@ from workbench.core.detections import Detections
 from workbench.core.project import Label, rgb
 
 Colour = tuple[int, int, int]
-# The first that the system has; one font that knows the name's script is enough. None: Pillow's own, Latin only.
+# The first that the system has; one font with the name's script is enough. None: Pillow's own, Latin only.
 _FONTS = ("DejaVuSans.ttf", "Arial Unicode.ttf", "arial.ttf", "Arial.ttf", "NotoSans-Regular.ttf")
 _WIDE_FONTS = ("NotoSansCJK-Regular.ttc", "msyh.ttc", "PingFang.ttc", "YuGothM.ttc", "malgun.ttf")
 
@@ -29,7 +29,7 @@ class Look:
 
     @staticmethod
     def of(image: NDArray[np.uint8]) -> Look:
-        """1/400 and 1/40 of the shorter side, within what is readable."""
+        """1/400 and 1/40 of the shorter side, within readable limits."""
         side = min(image.shape[:2])
         return Look(line=max(2, round(side / 400)), text=int(np.clip(side / 40, 11, 48)))
 
@@ -37,7 +37,7 @@ class Look:
 def drawn(
     image: NDArray[np.uint8], found: Detections, labels: Sequence[Label], look: Look | None = None
 ) -> NDArray[np.uint8]:
-    """A copy of the (H, W, 3) RGB image with the boxes of `found`; the highest scores lie on top."""
+    """A copy of the (H, W, 3) RGB image with the boxes of `found`; the highest scores are on top."""
     picture = np.ascontiguousarray(image).copy()
     look = look or Look.of(picture)
     for row in range(len(found) - 1, -1, -1):
@@ -59,7 +59,7 @@ def _outline(picture: NDArray[np.uint8], box: NDArray[np.float32], colour: Colou
 
 
 def _paste(picture: NDArray[np.uint8], tag: NDArray[np.uint8], box: NDArray[np.float32]) -> None:
-    """The tag above the box, or inside it at the picture's upper edge; cut off at the picture's edges."""
+    """Paste the tag above the box, or inside it at the picture's upper edge; clipped at the picture's edges."""
     height, width = picture.shape[:2]
     top = int(box[1]) - len(tag) if box[1] >= len(tag) else int(box[1])
     left = max(0, min(int(box[0]), width - tag.shape[1]))
@@ -74,7 +74,7 @@ def _tag(text: str, colour: Colour, size: int) -> NDArray[np.uint8]:
     left, top, right, bottom = font.getbbox(text)
     pad = max(2, size // 5)
     canvas = Image.new("RGB", (int(right - left) + 2 * pad, int(max(bottom - top, size)) + 2 * pad), colour)
-    # relative luminance of Rec. 709, near enough without gamma
+    # relative luminance of Rec. 709, close enough without gamma
     light = 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2] > 128
     ImageDraw.Draw(canvas).text((pad - left, pad - top), text, fill=(0, 0, 0) if light else (255, 255, 255), font=font)
     return np.asarray(canvas)

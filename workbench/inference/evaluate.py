@@ -1,4 +1,4 @@
-"""Evaluates a checkpoint on a split: predicts its images, or takes the candidates kept from last time, and scores."""
+"""Evaluates a checkpoint on a split: predicts its images, or reuses the candidates kept from last time, and scores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from workbench.inference.scoring import Rules, best_confidence, matched_labels, 
 from workbench.training import data, learnt
 from workbench.training.findings import named
 
-SAVE_EVERY = 60.0  # seconds of predictions that a crash may cost
+SAVE_EVERY = 60.0  # seconds of predictions that a crash can cost
 
 
 def evaluate_run(
@@ -40,11 +40,11 @@ def evaluate_run(
 ) -> Iterator[EvaluateEvent]:
     """Evaluate on the images of `split` (None: all) and write `run_folder`/evaluation.json (see evaluated.file_of).
 
-    Without `rules`, overlapping boxes are thinned out as the detector's authors do.
+    Without `rules`, NMS is as published by the detector's authors.
 
-    With a `run_folder`, candidates are kept in it; closing the generator early keeps what was predicted. Where it is
-    read-only nothing is written, and what was kept is taken. The
-    detector's labels must be those of the snapshot, by name: WorkbenchError otherwise, and if there is no image.
+    With a `run_folder`, candidates are kept in it; closing the generator early keeps what was predicted. If it is
+    read-only nothing is written, and what was kept is used. WorkbenchError if there is no image or if the detector's
+    labels are not those of the snapshot, by name.
     """
     rules = rules or Rules(kind=predictor.detector.published_nms[0])
     truth = snapshot if split is None else snapshot.only(splits={split})
@@ -80,7 +80,7 @@ def evaluate_run(
 
 
 def _unknown(columns: np.ndarray, truth: Snapshot) -> str:
-    """What is said of labels that the detector (its `columns` of matched_labels) lacks, as far as boxes have them."""
+    """The remark about labels with boxes that the detector (its `columns` of matched_labels) lacks."""
     boxes = np.bincount(truth.label_index, minlength=len(truth.labels))
     boxes[columns[columns >= 0]] = 0
     names = [label.name for label, some in zip(truth.labels, boxes, strict=True) if some]
@@ -98,9 +98,9 @@ def _is_other(image: Image, size: tuple[int, int]) -> bool:
 def predict_all(
     predictor: Predictor, files: Sequence[Path], run_folder: Path | None
 ) -> Iterator[tuple[int, Candidates, tuple[int, int]] | EvaluationProgress | Skipped]:
-    """(index, candidates, size) of every readable file, in any order; those kept in `run_folder` first.
+    """Yields (index, candidates, size) for every readable file, in any order; those kept in `run_folder` first.
 
-    The size is (width, height) as the file was read; (0, 0) where earlier versions have not kept it.
+    The size is (width, height) as the file was read; (0, 0) if an earlier version did not keep it.
     """
     keep = predictor.checkpoint is not None and run_folder is not None and predictor.precision == "exact"
     store = candidate_cache.cache_file(run_folder, predictor.checkpoint) if keep else None  # type: ignore[arg-type]
@@ -154,7 +154,7 @@ def _write(
     skipped: int,
     trained_on: int | None,
 ) -> Path:
-    """evaluation.json: every number with the rules behind it."""
+    """Write evaluation.json: every number with the rules behind it."""
     best = best_confidence(result)
     record = {
         "split": split.value if split else None,

@@ -1,8 +1,8 @@
-"""What a run's evaluation says, and the one point at which the run is used until a person keeps another.
+"""The results of a run's evaluation, and the operating point at which the run is used until the user keeps another.
 
-The Inspect page opens with it, and whoever predicts or exports takes it from here: what was judged is what is used. It
-is chosen on validation images alone, so that looking at the test split changes nothing that is tested there. No torch
-here, so that the window can import it before torch is loaded.
+The Inspect page opens with it, and predicting and exporting take it from here, so what was evaluated is what is used.
+It is chosen on validation images only, so that looking at the test split does not influence the test. No torch here,
+so that the window can import it before torch is loaded.
 """
 
 from __future__ import annotations

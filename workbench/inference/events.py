@@ -1,4 +1,4 @@
-"""What predicting, evaluating and exporting report, as frozen values: the window and the command line read the same.
+"""What predicting, evaluating and exporting report, as frozen values, for the window and the command line alike.
 
 No torch here, so that the window can import it before torch is loaded.
 """
@@ -18,7 +18,7 @@ MATCHED_SHARE, FOREIGN_SHARE = 0.9, 0.01  # at least, at most: see graph.agreeme
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A picture that could not be read, and why."""
+    """A picture that could not be read, and the reason."""
 
     name: str
     index: int
@@ -27,7 +27,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """One picture is done. `total` may be wrong for videos and is 0 where unknown."""
+    """One picture is done. `total` may be wrong for videos and is 0 if unknown."""
 
     name: str
     index: int
@@ -39,14 +39,14 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`found` pictures so far: what there is to predict is being listed."""
+    """The pictures to predict are being listed: `found` so far."""
 
     found: int
 
 
 @dataclass(frozen=True, slots=True)
 class GoingOn:
-    """An earlier process was broken off after `done` of `total`; this one goes on from there."""
+    """An earlier process was interrupted after `done` of `total`; this one continues from there."""
 
     done: int
     total: int
@@ -54,7 +54,7 @@ class GoingOn:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """`done` pictures are written in this format of results."""
+    """`done` pictures have been written in this format of results."""
 
     format: str
     done: int
@@ -65,7 +65,7 @@ class Writing:
 class PredictionsSaved:
     """The last event: everything is written. `file` is the first of `files`.
 
-    Of a shard of several nothing is written but its part, until they are merged: `file` is that folder.
+    One of several shards writes only its part until they are merged: `file` is then that folder.
     """
 
     file: Path
@@ -73,13 +73,13 @@ class PredictionsSaved:
     detections: int
     skipped: int
     files: tuple[Path, ...] = ()
-    remark: str = ""  # what a person should know of them
-    new: int = -1  # images that were predicted just now; -1: all
+    remark: str = ""  # what the user should know about them
+    new: int = -1  # images predicted by this process; -1: all
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationProgress:
-    """`done` of `total` images are predicted; `cached` of them were known."""
+    """`done` of `total` images are predicted; `cached` of them came from the cache."""
 
     done: int
     total: int
@@ -98,15 +98,15 @@ class EvaluationDone:
     rules: Rules
     skipped: int
     file: Path | None
-    trained_on: int | None = None  # of these images the run has learnt from so many; None: not known
-    remark: str = ""  # what a person should know of the numbers: files that changed since they were labelled
+    trained_on: int | None = None  # how many of these images the run has learnt from; None: not known
+    remark: str = ""  # what the user should know about the numbers: files changed since they were labelled
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How well a file's answers agree with the network's: of `compared` answers, `matched` were found in the file's.
+    """How well a file's outputs agree with the network's: of `compared` outputs, `matched` are among the file's.
 
-    `foreign` answers of the file are none of the network's candidates. `lowest_iou`, `largest_score_gap` and
+    `foreign` outputs of the file are none of the network's candidates. `lowest_iou`, `largest_score_gap` and
     `largest_box_gap` (pixels of the network input, of one coordinate) are of the matched ones.
     """
 
@@ -134,7 +134,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
-    """What is being done now: step `done` of `total`."""
+    """The current step: `done` of `total`."""
 
     format: str
     sentence: str
@@ -146,7 +146,7 @@ class ExportProgress:
 class Exported:
     """One format is written and verified. `agreement` is None for a plugin's files that can't be read back.
 
-    `checked_images` 0: there were none, it was checked on noise.
+    `checked_images` 0: there were no images, so it was checked on noise.
     """
 
     format: str
@@ -160,7 +160,7 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class NotExported:
-    """One format could not be written, or what was written does not find the same; nothing of it is left."""
+    """One format could not be written, or the file does not find the same; nothing of it is left."""
 
     format: str
     sentence: str
@@ -168,7 +168,7 @@ class NotExported:
 
 @dataclass(frozen=True, slots=True)
 class ExportDone:
-    """The last event: what was written, and what was not; `left_out` was not asked for by name."""
+    """The last event: what was written and what was not; `left_out` formats were not requested by name."""
 
     folder: Path
     results: tuple[Exported, ...]

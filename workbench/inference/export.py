@@ -1,4 +1,4 @@
-"""Writes a trained detector as files that run without this program, and checks that they find the same."""
+"""Exports a trained detector as files that run without this program, and verifies that they find the same."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ from workbench.training.runs import EVENTS
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What may be known of a run besides its checkpoint. `snapshot`: the project's data as it is now."""
+    """What may be known about a run besides its checkpoint. `snapshot`: the project's current data."""
 
     snapshot: Snapshot | None = None
-    evaluation: dict[str, Any] | None = None  # of the test images, else the last other one
-    point: OperatingPoint | None = None  # that was kept with the run
+    evaluation: dict[str, Any] | None = None  # on the test images, else the latest other one
+    point: OperatingPoint | None = None  # the one kept with the run
 
 
 def export(
@@ -56,14 +56,14 @@ def export(
     settings: ExportSettings | None = None,
     snapshot: Snapshot | None = None,
 ) -> Iterator[ExportEvent]:
-    """Write `checkpoint` in each of `formats` (names of the registry; None: all that can) to `folder`/<format>/.
+    """Write `checkpoint` in each of `formats` (names in the registry; None: all possible) to `folder`/<format>/.
 
     Each gets the file, model.json, verification.json, MODEL_CARD.md and example.py, once the file was run by its own
-    library and found what this program finds on up to eight of `images`. A format that can't be written or disagrees
-    is told by NotExported, what was there before is left as it was, and the others go on. Without `settings` they are
-    those of the point at which the run is used (evaluated.py); its labels' own confidences are always taken along.
-    Labels are called as they are in `snapshot`, also those that the run knows by a name that they had before.
-    WorkbenchError, before anything is written, for an unknown format or one that needs a package that is missing.
+    library and found what this program finds in up to eight of `images`. A format that can't be written or disagrees
+    is reported by NotExported, what was there before is kept, and the others continue. Default `settings` are those of
+    the point at which the run is used (evaluated.py); the labels' own confidences are always included. Labels have
+    their names in `snapshot`, even if the run knows them by an earlier name. WorkbenchError, before anything is
+    written, for an unknown format or one that needs a missing package.
     """
     run, name = Path(checkpoint).parent, Path(checkpoint).name
     former = snapshot.former_names if snapshot is not None and (run / EVENTS).is_file() else ()
@@ -71,7 +71,7 @@ def export(
     predictor = Predictor.open(checkpoint, device="cpu")
     predictor.call_labels(former)
     if predictor.header is not None and "run" in predictor.header.provenance and (run / EVENTS).is_file():
-        predictor.header.provenance["run"] = run.name  # which may be another than when it was trained
+        predictor.header.provenance["run"] = run.name  # which may have been renamed since it was trained
     if settings is None:
         settings = changed(ExportSettings(), model_card.suggested(run, name))
     known = Known(snapshot, evaluation_of(run, name, Split.TEST) or evaluation_of(run, name), point)
@@ -86,7 +86,7 @@ def export_predictor(
     settings: ExportSettings | None = None,
     known: Known = Known(),
 ) -> Iterator[ExportEvent]:
-    """The same for a detector that is already open."""
+    """The same for an open detector."""
     wanted = [name for name, _ in exporters.load_all()] if formats is None else formats
     members = {name: exporters.load_all().get(name)() for name in wanted}
     left = []
@@ -105,7 +105,7 @@ def export_predictor(
 
 
 def _each(members: dict[str, Exporter], work: _Work, left: list[NotExported], asked: bool) -> Iterator[ExportEvent]:
-    """One format after another. Without `asked` those that can't hold this detector are left out as well."""
+    """One format after the other. Without `asked`, those that can't contain this detector are left out, too."""
     results: list[Exported] = []
     failed: list[NotExported] = []
     for number, (name, member) in enumerate(members.items()):
@@ -130,7 +130,7 @@ def _each(members: dict[str, Exporter], work: _Work, left: list[NotExported], as
 
 @dataclass(eq=False)
 class _Work:
-    """What the formats of one export share."""
+    """Shared by the formats of one export."""
 
     predictor: Predictor
     folder: Path
@@ -138,7 +138,7 @@ class _Work:
     settings: ExportSettings
     known: Known
     process: Process = field(default_factory=Process)
-    sources: dict[bool, Source] = field(default_factory=dict)  # by whether a batch or size of their own is heeded
+    sources: dict[bool, Source] = field(default_factory=dict)  # by whether batch and size are respected
 
     def source(self, flexible: bool) -> Source:
         if self.settings.batch == 1 and self.settings.size == "fixed":
@@ -149,7 +149,7 @@ class _Work:
 
 
 def _one(name: str, member: Exporter, work: _Work) -> Iterator[ExportProgress | Exported]:
-    """One format: written aside, verified, and only then put in its place."""
+    """One format: written to a temporary place, verified, and only then moved."""
     source, samples, known = work.source(getattr(member, "flexible", False)), work.samples, work.known
     yield ExportProgress(name, f"Writing {member.title}", 0, 2)
     with _staging(work.folder) as stage:
@@ -172,15 +172,15 @@ def _one(name: str, member: Exporter, work: _Work) -> Iterator[ExportProgress | 
 
 def _few(count: int) -> str:
     if not count:
-        return "There was no picture to check it on, so it was checked on noise."
-    return f"It was checked on {words.count(count, 'image')}, as there were no more; {CHECKED} say more."
+        return "There was no image to check it on, so it was checked on noise."
+    return f"It was checked on {words.count(count, 'image')} only, as there were no more; {CHECKED} would tell more."
 
 
 def _put(file: Path, target: Path, beside: dict[str, str]) -> None:
-    """The verified file and what goes with it to their place; the file itself last."""
+    """Move the verified file and what goes with it into place, the file itself last."""
     for name, text in beside.items():
         atomic_write(target / name, text)
-    (target / "README.md").unlink(missing_ok=True)  # of earlier versions: MODEL_CARD.md says it
+    (target / "README.md").unlink(missing_ok=True)  # from earlier versions; replaced by MODEL_CARD.md
     with atomic_path(target / file.name) as temporary:
         shutil.move(file, temporary)
 
@@ -201,7 +201,7 @@ def example(member: Exporter, card: Card) -> str:
 
 
 def _needs(code: str) -> str:
-    """What must be installed for these lines, as a command."""
+    """The command that installs what these lines need."""
     modules = dict.fromkeys(re.findall(r"^import (\w+)", code, re.MULTILINE))
     opencv = next(iter(re.findall(r"'opencv-python-headless[^']*'", code)), "opencv-python-headless")
     packages = [opencv if name == "cv2" else name for name in modules if name not in sys.stdlib_module_names]
@@ -217,8 +217,8 @@ def require(member: Exporter) -> None:
 
 @contextlib.contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
-    """A folder in `folder` to write in, which goes at the end. Folders made for it go too if nothing was put there."""
-    made = [one for one in (folder, *folder.parents) if not one.exists()]  # the innermost first
+    """A temporary folder in `folder`. Folders made for it are removed with it if nothing was put there."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]  # innermost first
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -241,7 +241,7 @@ def _written(member: Exporter, source: Source, file: Path) -> str:
     except WorkbenchError:
         raise
     except Exception as error:  # exporters raise dozens of kinds
-        if "No space left" in str(error) or getattr(error, "errno", 0) == errno.ENOSPC:  # safetensors has its own kind
+        if "No space left" in str(error) or getattr(error, "errno", 0) == errno.ENOSPC:  # safetensors has its own type
             raise WorkbenchError(f"{file.parent.parent} is full. Make room and export again.", error) from error
         first = (str(error).strip().splitlines() or [""])[0][:200]
         raise WorkbenchError(
@@ -252,9 +252,9 @@ def _written(member: Exporter, source: Source, file: Path) -> str:
 def source_of(
     predictor: Predictor, settings: ExportSettings, flexible: bool = True, point: OperatingPoint | None = None
 ) -> Source:
-    """The detector as one graph on the CPU, and its card. `flexible`: with the batch and size that were asked for.
+    """The detector as one graph on the CPU, and its card. `flexible`: with the requested batch and size.
 
-    Unsuitable if the detector can't have them.
+    Raises Unsuitable if the detector can't have them.
     """
     if not flexible:
         settings = replace(settings, batch=1, size="fixed")
@@ -262,7 +262,7 @@ def source_of(
     running = folded(predictor.detector, torch.device("cpu"))
     card = card_of(predictor, settings, point)
     px = predictor.input_px
-    example = torch.rand(settings.batch or 2, 3, px, px)  # of two, as torch.export takes 1 for a constant
+    example = torch.rand(settings.batch or 2, 3, px, px)  # two images, as torch.export treats 1 as a constant
     return Source(predictor.detector, built(running, card), example, card, _metadata(predictor))
 
 
@@ -270,18 +270,18 @@ def _check_shapes(predictor: Predictor, settings: ExportSettings) -> None:
     detector = predictor.detector
     if detector.later_multiply_adds and (settings.batch == 0 or settings.size == "dynamic"):
         raise Unsuitable(
-            f"{detector.title} looks at each image's proposals in turn, so the shapes in its file are fixed. Set a"
+            f"{detector.title} processes each image's proposals in turn, so the shapes in its file are fixed. Set a"
             " batch of 1 or more and a fixed size."
         )
     if detector.fixed_size and settings.size == "dynamic":
         raise Unsuitable(
-            f"{detector.title} takes images of {predictor.input_px} pixels only, as it ends in fully connected layers."
+            f"{detector.title} accepts only images of {predictor.input_px} pixels: it ends in fully connected layers."
             " Set a fixed size."
         )
 
 
 def card_of(predictor: Predictor, settings: ExportSettings, point: OperatingPoint | None = None) -> Card:
-    """What is written beside and into the file; of `point` the confidences that labels have of their own."""
+    """What is written beside and into the file; from `point` the labels' own confidences."""
     detector, header = predictor.detector, predictor.header
     kind, iou = detector.published_nms
     return Card(
@@ -316,12 +316,12 @@ def _metadata(predictor: Predictor) -> dict[str, str]:
         told = dict(file.metadata() or {})
     if KEY in told and predictor.header is not None:
         kept = from_json(told[KEY])
-        told[KEY] = replace(kept, labels=predictor.header.labels).to_json()  # of which some may have other names now
+        told[KEY] = replace(kept, labels=predictor.header.labels).to_json()  # some may have been renamed since
     return told
 
 
 def _provenance(predictor: Predictor) -> dict[str, Any]:
-    """What the checkpoint's header says of its training, as plain JSON."""
+    """The training's data in the checkpoint's header, as plain JSON."""
     provenance = getattr(predictor.header, "provenance", None)
     if is_dataclass(provenance) and not isinstance(provenance, type):
         provenance = asdict(provenance)

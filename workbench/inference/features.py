@@ -1,8 +1,8 @@
-"""What a trained network makes of an image as a whole: what its backbone sees in it, and how much of it is doubtful.
+"""What a trained network sees in an image as a whole: its backbone's features, and how uncertain its detections are.
 
 The features are the last map of the detector's own backbone, averaged over its cells (global average pooling, Lin et
-al. 2013, arXiv 1312.4400). What the backbone is, a detector says in its class attribute `backbone_parts`. Where it says
-nothing, such as for a Darknet cfg, it is what goes into the first layer of outputs: the last map before a head.
+al. 2013, arXiv 1312.4400). The detector's class attribute `backbone_parts` names the backbone. If it is empty, as for a
+Darknet cfg, the input of the first output layer is used: the last map before a head.
 d = channels of that map.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
     from workbench.inference.predict import Predictor
 
-DETECTIONS = 300  # of an image that may be doubtful
+DETECTIONS = 300  # of an image that may be uncertain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ def look(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) -> list[Look
             candidates = predictor.candidates(part)
         features = np.concatenate([row.numpy() for row in rows])
         if len(features) != len(part):
-            continue  # the memory did not suffice, and the predictor takes fewer at a time from now on
+            continue  # memory ran out, and the predictor takes fewer at a time from now on
         for of_one, seen in zip(candidates, features, strict=True):
             left = of_one.detections(FLOOR, iou, kind, DETECTIONS)
             found.append(Looked(queueing.uncertainty(left.scores), seen))
@@ -55,7 +55,7 @@ def look(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) -> list[Look
 
 @contextmanager
 def _pooled(detector: Detector) -> Iterator[list[Tensor]]:
-    """Meanwhile each forward() adds a row of features (B, d) for its images, on the CPU."""
+    """Within it each forward() appends the features (B, d) of its images, on the CPU."""
     from torch import nn
 
     from workbench.training import freezing
@@ -64,7 +64,7 @@ def _pooled(detector: Detector) -> Iterator[list[Tensor]]:
     parts = freezing.backbone(detector)
     if parts:
         last = parts[-1]
-        while isinstance(last, nn.Sequential | nn.ModuleList):  # some are walked through and never called as a whole
+        while isinstance(last, nn.Sequential | nn.ModuleList):  # some are iterated over and never called as a whole
             last = last[-1]
         hook = last.register_forward_hook(lambda _, __, out: rows.append(_mean(out)))
     else:

@@ -1,4 +1,4 @@
-"""The network from picture to detections as one graph, and the check that a file computes the same.
+"""The network from picture to detections as one graph, and the check that an exported file computes the same.
 
 B = images at a time, H and W = sides of the network input, N = priors, C = labels, k = pairs before NMS.
 """
@@ -24,15 +24,15 @@ from workbench.inference.events import Agreement
 from workbench.inference.exporters import DECODED, RAW, Arrays, Card
 
 ROUNDS = 32  # of NMS by DIoU, where torchvision has no operation
-ROUNDED = 1_000  # pairs that go through these rounds: 15 ms on two cores, 3,000 took 340; by the operation they take 6
-LIMIT = 300  # detections that leave the graph at most
+ROUNDED = 1_000  # pairs in these rounds: 15 ms on two cores, 3,000 took 340; with the operation 6
+LIMIT = 300  # the most detections that leave the graph
 SAME_IOU, SAME_SCORE = 0.98, 0.01
-TINY = 0.05  # pixels that a box may lie apart in any case: the IoU of boxes cut down to a sliver says nothing
-COMPARED = 20  # detections compared of each image at least, however low their scores
+TINY = 0.05  # pixels that a box may differ in any case: the IoU of boxes clipped to slivers says nothing
+COMPARED = 20  # the least number of detections compared per image, however low their scores
 
 
 def built(detector: Detector, card: Card) -> nn.Module:
-    """The graph that gives what `card` describes."""
+    """The graph with the outputs that `card` describes."""
     if card.output == RAW:
         return RawHeads(detector).eval()
     if card.output == DECODED:
@@ -43,16 +43,16 @@ def built(detector: Detector, card: Card) -> nn.Module:
 
 
 FAR = 1 << 16
-"""Pixels up to which labels may be moved apart: there float32 still tells a 256th of a pixel."""
+"""Pixels up to which labels may be moved apart: up to there float32 resolves a 256th of a pixel."""
 
 
 class EndToEnd(nn.Module):
     """(1, 3, H, W) float RGB 0..1 -> boxes (n, 4) in network pixels, scores (n,), labels (n,) int64, highest first.
 
     The best pairs are taken before NMS so that all shapes but the last are known (torch.export can't guard on
-    others); labels are kept apart by moving each to its own place, boxes being cut to the input first. No score
-    is cut off: whoever uses the file chooses. `least` (C,): across labels, pairs below these confidences of their
-    labels remove none of the others, and come after them.
+    others); labels are kept apart by moving each to its own place, after clipping boxes to the input. No score
+    is cut off: the user of the file chooses. `least` (C,): across labels, pairs below their label's confidence
+    remove none of the others, and come after them.
     """
 
     least: Tensor | None
@@ -66,7 +66,7 @@ class EndToEnd(nn.Module):
         self.register_buffer("least", torch.tensor(list(least)) if matter else None, persistent=False)
 
     def _rank(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """By what NMS sorts: the scores, those that are enough for their labels one higher."""
+        """The keys by which NMS sorts: the scores, plus 1 for those that reach their label's confidence."""
         return scores if self.least is None else scores + (scores >= self.least[labels]).to(scores.dtype)
 
     @property
@@ -75,12 +75,12 @@ class EndToEnd(nn.Module):
 
     @property
     def _columns(self) -> int:
-        """Labels are moved apart into a square of places: in a row, 80 of them would lie beyond FAR at 416 px."""
+        """Labels are moved apart on a square grid: in a single row, 80 of them would exceed FAR at 416 px."""
         return 1 if self.kind == "across labels" else math.isqrt(self.detector.label_count - 1) + 1
 
     @property
     def _is_far(self) -> bool:
-        """Whether labels, moved apart, would lie beyond FAR."""
+        """Whether labels, moved apart, would exceed FAR."""
         return self.kind == "per label" and self._columns * 2 * self.detector.settings.input_px > FAR
 
     def pool(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -89,21 +89,21 @@ class EndToEnd(nn.Module):
         boxes, scores, labels = self.detector.candidates(self.detector(images)).best(most)
         across, down = boxes[..., 0::2].clamp(0, images.shape[3]), boxes[..., 1::2].clamp(0, images.shape[2])
         boxes = torch.stack((across, down), dim=-1).flatten(-2)
-        there = (boxes[..., 2:] > boxes[..., :2]).all(dim=-1)  # others are never shown, see predict
+        there = (boxes[..., 2:] > boxes[..., :2]).all(dim=-1)  # others are never shown; see predict
         return boxes, torch.where(there, scores, 0.0), labels
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return self.thinned(*self.pool(images), images.shape[2] + images.shape[3])
 
     def thinned(self, boxes: Tensor, scores: Tensor, label: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """What NMS leaves of the pool; `size` is at least a side of the input."""
+        """What NMS leaves of the pool; `size` is at least the input's larger side."""
         boxes, scores, label = boxes[0], scores[0], label[0]
         if self._in_rounds:
-            scores, order = scores.topk(scores.shape[0])  # those out of the picture go to the end
+            scores, order = scores.topk(scores.shape[0])  # those outside the picture go to the end
             boxes, label = boxes[order], label[order]
             keep = labelled_nms(boxes, label, self.iou, DIOU_POWERS.get(self.kind))[: self.limit]
         else:
-            # height and width together, not the larger one, of which torch.export knows nothing
+            # height plus width, not the larger one, which torch.export can't express
             row, column = torch.div(label, self._columns, rounding_mode="floor"), label % self._columns
             places = torch.stack((column, row, column, row), dim=1) * (0 if self._columns == 1 else size + 1)
             apart = boxes + places.to(boxes.dtype)
@@ -112,10 +112,10 @@ class EndToEnd(nn.Module):
 
 
 class Batched(EndToEnd):
-    """(B, 3, H, W) -> boxes (B, L, 4), scores (B, L), labels (B, L) with L = `limit` or all there are, highest first.
+    """(B, 3, H, W) -> boxes (B, L, 4), scores (B, L), labels (B, L), highest first; L = `limit` or all there are.
 
-    Rows that an image has no detections for have score 0 and label -1, so that all shapes are known. In rounds over a
-    matrix, as no format has NMS of a batch by label without a limit to the labels' number.
+    Rows without a detection have score 0 and label -1, so that all shapes are known. Computed in rounds over a matrix,
+    as no format has a batched NMS by label without a limit on the number of labels.
     """
 
     _in_rounds = True
@@ -133,8 +133,8 @@ class Batched(EndToEnd):
 
 
 def labelled_nms(boxes: Tensor, labels: Tensor, iou: float, power: float | None) -> Tensor:
-    """(n,) rows that core.nms.walk keeps per label, by DIoU with a `power`, of boxes (k, 4) and labels (k,), highest
-    score first.
+    """(n,) the rows of boxes (k, 4) and labels (k,), highest score first, that core.nms.walk keeps per label, by DIoU
+    with a `power`.
 
     No format has an operation for it.
     """
@@ -144,13 +144,12 @@ def labelled_nms(boxes: Tensor, labels: Tensor, iou: float, power: float | None)
 def survivors(boxes: Tensor, labels: Tensor, iou: float, power: float | None) -> Tensor:
     """(..., k) bool: which of boxes (..., k, 4), highest score first, NMS per label keeps; DIoU with a `power`.
 
-    In rounds over a matrix, as Cluster-NMS (Zheng et al. 2020, arXiv 2005.03572, section 3.3): after r rounds all is
-    decided but for boxes at the end of a chain longer than r, each the first lower one that the one before removes or
-    spares.
+    Computed in rounds over a matrix, as in Cluster-NMS (Zheng et al. 2020, arXiv 2005.03572, section 3.3): after r
+    rounds all is decided except for boxes at the end of a chain longer than r, in which each box decides the next.
     """
     (ax, ay, ar, ab), (bx, by, br, bb) = boxes[..., :, None, :].unbind(-1), boxes[..., None, :, :].unbind(-1)
     shared = (torch.minimum(ar, br) - torch.maximum(ax, bx)).clamp(min=0)
-    shared = shared * (torch.minimum(ab, bb) - torch.maximum(ay, by)).clamp(min=0)  # in half the time of (..., k, k, 2)
+    shared = shared * (torch.minimum(ab, bb) - torch.maximum(ay, by)).clamp(min=0)  # half the time of (..., k, k, 2)
     area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
     value = shared / (area[..., :, None] + area[..., None, :] - shared).clamp(min=1e-9)
     if power is not None:
@@ -162,7 +161,7 @@ def survivors(boxes: Tensor, labels: Tensor, iou: float, power: float | None) ->
         value = value - (share if power == 1 else share**power)
     rank = torch.arange(boxes.shape[-2], device=boxes.device)
     same = labels[..., :, None] == labels[..., None, :]
-    removes = (value > iou) & same & (rank[:, None] < rank[None])  # (..., k, k) row the column
+    removes = (value > iou) & same & (rank[:, None] < rank[None])  # (..., k, k) the row removes the column
     removes = removes.to(boxes.dtype)
     kept = torch.ones_like(area)[..., None, :]
     for _ in range(ROUNDS):
@@ -173,8 +172,8 @@ def survivors(boxes: Tensor, labels: Tensor, iou: float, power: float | None) ->
 class Decoded(nn.Module):
     """(B, 3, H, W) -> boxes (B, N, 4) in network pixels and scores (B, N, C) of all priors, for NMS outside.
 
-    With `flat`, of one image: (N, 4) and (N, C). Where each label has a box of its own, there is a row for each, with a
-    score for that label alone.
+    With `flat`, for one image: (N, 4) and (N, C). If each label has its own box, there is a row for each, with a score
+    for that label only.
     """
 
     def __init__(self, detector: Detector, flat: bool = True) -> None:
@@ -186,7 +185,7 @@ class Decoded(nn.Module):
         return self.decoded(self.detector(images))
 
     def decoded(self, raw: Raw) -> tuple[Tensor, Tensor]:
-        """What becomes of the raw heads."""
+        """Decode the raw heads."""
         found = self.detector.candidates(raw)
         boxes, scores = found.boxes, found.scores
         if boxes.ndim == 4:
@@ -207,9 +206,9 @@ class RawHeads(nn.Module):
 
 
 def compare(graph: nn.Module, images: Tensor, theirs: Arrays, score: float, labelled: bool = True) -> Agreement:
-    """Compare what a file answers to `images` (B, 3, H, W) with what `graph`, one of the four above, answers.
+    """Compare a file's outputs for `images` (B, 3, H, W) with those of `graph`, one of the four above.
 
-    Without `labelled`, whatever the order of the labels. Misshapen if the file's answers have other shapes.
+    Without `labelled`, labels are ignored. Raises Misshapen if the file's outputs have other shapes.
     """
     with torch.no_grad():
         if isinstance(graph, EndToEnd):
@@ -233,14 +232,14 @@ def compare(graph: nn.Module, images: Tensor, theirs: Arrays, score: float, labe
 
 
 def _unlabelled(arrays: Arrays) -> Arrays:
-    """Of boxes, scores, labels: all are of one label, but for rows filled up. Of boxes, scores: each row's sorted."""
+    """For boxes, scores, labels: one label for all but padded rows. For boxes, scores: each row's scores sorted."""
     if len(arrays) == 3:
         return arrays[0], arrays[1], np.minimum(arrays[2], 0)
     return arrays[0], np.sort(arrays[1], axis=-1)
 
 
 class Misshapen(Exception):
-    """A file answers in another shape than the network; the text says which."""
+    """A file's outputs have other shapes than the network's; the text says which."""
 
 
 def _arrays(tensors: Raw) -> Arrays:
@@ -256,7 +255,7 @@ def _check_shapes(ours: Arrays, theirs: Arrays, free: bool = False) -> None:
     start = 1 if free else 0
     if [array.shape[start:] for array in ours] != [array.shape[start:] for array in theirs]:
         shapes = [", ".join(" x ".join(map(str, array.shape)) or "1" for array in arrays) for arrays in (theirs, ours)]
-        raise Misshapen(f"it answers with arrays of {shapes[0]} where the network's are of {shapes[1]}")
+        raise Misshapen(f"it returns arrays of {shapes[0]} where the network's are of {shapes[1]}")
 
 
 def _of_images(graph: EndToEnd, ours: Arrays, pool: Arrays, theirs: Arrays, score: float) -> Agreement:
@@ -270,7 +269,7 @@ def _of_images(graph: EndToEnd, ours: Arrays, pool: Arrays, theirs: Arrays, scor
 
 
 def _decoded(graph: Decoded, ours: Arrays, theirs: Arrays, score: float) -> Agreement:
-    """Of one image: boxes (N, 4) and scores (N, C)."""
+    """For one image: boxes (N, 4) and scores (N, C)."""
     if graph.fixed_rows:
         return _row_by_row(ours, theirs)
     pool, others = best_pairs(*ours), best_pairs(*theirs)
@@ -280,9 +279,9 @@ def _decoded(graph: Decoded, ours: Arrays, theirs: Arrays, score: float) -> Agre
 def agreement(ours: Arrays, pool: Arrays, theirs: Arrays, score: float) -> Agreement:
     """Compare detections: `ours` and `theirs` after NMS, `pool` ours before.
 
-    They are paired by label and place and not by row: equal scores may come in any order. And of two nearly equal
-    candidates, NMS may keep either: hence the pool. Detections of at least `score` are compared, and COMPARED of them
-    in any case, so that a poor network is checked too.
+    They are paired by label and place, not by row, as equal scores may come in any order. Of two nearly equal
+    candidates NMS may keep either, hence the pool. Detections of at least `score` are compared, and at least COMPARED
+    of them, so that a poor network is checked too.
     """
     floor = min(score, *np.sort(ours[1])[::-1][COMPARED - 1 : COMPARED].tolist(), 1.0)
     result, back = _found_in(ours, theirs, floor), _found_in(theirs, pool, floor + SAME_SCORE)
@@ -290,7 +289,7 @@ def agreement(ours: Arrays, pool: Arrays, theirs: Arrays, score: float) -> Agree
 
 
 def _gap(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The largest difference of a coordinate: of pairs of rows, or of all with all."""
+    """The largest difference of a coordinate: for pairs of rows, or of all with all."""
     return np.asarray(np.abs(some.astype(np.float64) - others).max(axis=-1, initial=0.0))
 
 
@@ -314,7 +313,7 @@ def _found_in(some: Arrays, others: Arrays, floor: float) -> Agreement:
 
 
 def _lowest(iou: NDArray[np.float64]) -> float:
-    """Of boxes that are the same by their IoU: that of a sliver, the same by its place, says nothing."""
+    """Over boxes that are the same by IoU: that of a sliver, which is the same by its place, says nothing."""
     return float(iou[iou >= SAME_IOU].min(initial=1.0))
 
 

@@ -1,9 +1,9 @@
-"""Puts a project's unlabelled images into the order in which labelling them teaches a run's network the most.
+"""Sorts a project's unlabelled images by how much labelling them would teach a run's network.
 
-Every image is looked at once and what was seen is kept beside the run, `runs/<name>/queue/<key>.npz`, a row for each:
-found again by the file's name, size and time, else by its bytes, so that a renamed image is still known. The key is
-that of the checkpoint's content. A queue that is broken off goes on where it was; the folder may be deleted at any
-time. No torch here before an image has to be looked at: what is kept is put in order without it.
+The network sees every image once, and the results are kept beside the run in `runs/<name>/queue/<key>.npz`, a row for
+each: recognised by the file's name, size and time, else by its bytes, so that a renamed image is still known. The key
+is that of the checkpoint's content. An interrupted queue continues where it was; the folder can be deleted at any time.
+No torch here before an image must be seen: what is kept is sorted without it.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from workbench.inference.predict import Predictor
 
 log = logging.getLogger(__name__)
-VERSION = 1  # of what is kept of an image: raise when features or uncertainty change
-SAVE_EVERY = 30.0  # seconds of looking that a crash may cost
+VERSION = 1  # of what is kept of an image: increase when features or uncertainty change
+SAVE_EVERY = 30.0  # seconds of work that a crash can cost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wish:
-    """Look with `checkpoint` of the run in `run_folder` at all images of `snapshot`."""
+    """Run `checkpoint` of the run in `run_folder` on all images of `snapshot`."""
 
     run_folder: Path
     checkpoint: Path
@@ -48,7 +48,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Queue:
-    """The last event: ids of the images that were unlabelled, those to label first at the beginning."""
+    """The last event: ids of the unlabelled images, those to label first at the start."""
 
     run: str
     checkpoint: Path
@@ -61,7 +61,7 @@ class Queue:
 
 @dataclass(slots=True, eq=False)
 class Kept:
-    """What was seen of images, by rows; they are found by `marks` (name, size and time) and by `digests` (bytes)."""
+    """What was seen of images, one row each; found by `marks` (name, size and time) and by `digests` (bytes)."""
 
     uncertain: list[float] = field(default_factory=list)
     features: list[NDArray[np.float16]] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Kept:
     marks: dict[str, int] = field(default_factory=dict)
 
     def row(self, file: Path) -> int:
-        """The row of this file, -1 if it was not looked at. OSError if it is not there."""
+        """The row of this file, -1 if it was not seen. OSError if it does not exist."""
         name = mark(file)
         if name not in self.marks:
             known = self.digests.get(image_digest(file), -1)
@@ -79,7 +79,7 @@ class Kept:
         return self.marks[name]
 
     def add(self, names: tuple[str, str], seen: Looked) -> int:
-        """`names`: `mark` and `image_digest` of the file, taken before it was read: it may be another one by now."""
+        """`names`: `mark` and `image_digest` of the file, taken before it was read: it may have changed by now."""
         row = len(self.uncertain)
         self.uncertain.append(seen.uncertain)
         self.features.append(seen.features.astype(np.float16))
@@ -90,7 +90,7 @@ class Kept:
 def queue(
     wish: Wish, opened: Callable[[Path], Predictor] | None = None
 ) -> Iterator[EvaluationProgress | Skipped | Queue]:
-    """Progress, files that can't be read, then the Queue. Closing it early keeps what was seen.
+    """Yields progress, files that can't be read, then the Queue. Closing it early keeps what was seen.
 
     WorkbenchError if the checkpoint can't be read.
     """

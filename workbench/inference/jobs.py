@@ -1,6 +1,6 @@
-"""What belongs to a prediction that may be broken off and gone on with: what was asked, the listing, the parts.
+"""The state of a prediction that can be interrupted and continued: what was asked, the listing, the parts.
 
-OUT/parts/1-of-1/ (or k-of-n for each shard) holds job.json, listing.jsonl and the parts; formats are written from it.
+OUT/parts/1-of-1/ (or k-of-n for each shard) has job.json, listing.jsonl and the parts; formats are written from them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from workbench.inference.listing import Listed, Shard
 from workbench.inference.operating_point import OperatingPoint
 
 FOLDER, FILE, LISTING = "parts", "job.json", "listing.jsonl"
-EARLIER = "earlier"  # in FOLDER: parts of jobs that were begun anew, until the new results are there
+EARLIER = "earlier"  # in FOLDER: parts of jobs that were started over, until the new results exist
 _VERSION = 1
 _NAMED = re.compile(r"^([0-9]+)-of-([0-9]+)$")
 WORDS = {
@@ -72,9 +72,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One shard's work as job.json has it. `pictures`: pictures with boxes are written too.
+    """One shard's work as in job.json. `pictures`: pictures with boxes are written too.
 
-    `fingerprints` of its videos; none are kept of jobs before November 2026. `remark`: what a person should know of the
+    `fingerprints` of its videos; missing in jobs before November 2026. `remark`: what the user should know about the
     listing.
     """
 
@@ -110,14 +110,14 @@ class Job:
         atomic_write(self.folder / FILE, json.dumps(told, indent=1, ensure_ascii=False, default=str) + "\n")
 
     def finish(self) -> Job:
-        """Everything listed is done."""
+        """Mark everything listed as done."""
         done = dataclasses.replace(self, finished=True)
         done.write()
         return done
 
 
 def read(folder: Path) -> Job | None:
-    """The job in `folder`; None if there is none. WorkbenchError if it is of another version or damaged."""
+    """The job in `folder`; None if there is none. WorkbenchError if it is damaged or from another version."""
     file = folder / FILE
     try:
         told = json.loads(file.read_text("utf-8"))
@@ -135,7 +135,7 @@ def read(folder: Path) -> Job | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WorkbenchError(f"{file} could not be read. Begin anew with --fresh.", error) from error
+        raise WorkbenchError(f"{file} could not be read. Start over with --fresh.", error) from error
 
 
 def fingerprints(listed: Listed) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ def folder_of(output: Path, shard: Shard) -> Path:
 
 
 def shards(output: Path) -> dict[Shard, Path]:
-    """The shards that were begun, in order."""
+    """The shards that were started, in order."""
     found = {}
     with contextlib.suppress(OSError):
         for folder in (output / FOLDER).iterdir():
@@ -187,7 +187,7 @@ def going_on(output: Path, shard: Shard, order: Order, *, fresh: bool, pictures:
     for other, folder in shards(output).items():
         if other.of != shard.of and fresh:
             put_aside(folder)
-            shutil.rmtree(folder, ignore_errors=True)  # another shard does the same
+            shutil.rmtree(folder, ignore_errors=True)  # another shard may do the same
         elif other.of != shard.of:
             raise WorkbenchError(
                 f"{output} holds results of {_count(other)}, and this is {_count(shard)}. Start again with --fresh, "
@@ -220,7 +220,7 @@ def _count(shard: Shard) -> str:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """WorkbenchError if another process works on this shard."""
+    """WorkbenchError if another process is working on this shard."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -245,7 +245,7 @@ def complete(output: Path) -> list[Job]:
     of = {job.shard.of for job in jobs}
     if len(of) > 1:
         counts = " and of ".join(map(str, sorted(of)))
-        raise WorkbenchError(f"{output} holds shards of {counts}. Delete what is not wanted in {output / FOLDER}.")
+        raise WorkbenchError(f"{output} has shards of {counts}. Delete what is not wanted in {output / FOLDER}.")
     _check_whole(output, jobs, of.pop())
     return jobs
 
@@ -263,6 +263,6 @@ def _check_whole(output: Path, jobs: Sequence[Job], of: int) -> None:
             different = "the pictures in the sources"
         if different:
             raise WorkbenchError(
-                f"Shard {job.shard.number} of {of} is of another job than shard 1. What differs: {different}."
+                f"Shard {job.shard.number} of {of} belongs to another job than shard 1. What differs: {different}."
                 " Run it again with --fresh."
             )

@@ -1,10 +1,10 @@
-"""What there is to predict, sorted on disk: a million names take no more memory than ten thousand.
+"""The list of what to predict, sorted on disk: a million names take no more memory than ten thousand.
 
-One line for each item, a JSON list of key, place, whether it is a video, name, file, and what is wrong with its name.
-The order is natural (img2 before img10) and depends on the names alone, not on the order in which a disk tells them.
-So do shards: an item belongs to the one that the checksum of its key says. Items whose results would be written to the
-same place ("a.jpg" and "a.png", the same name in two folders, "A" and "a" where that is one file) have the same key,
-lie beside one another, in the same shard, and get places of their own.
+One line per item: a JSON list of key, place, whether it is a video, name, file, and what is wrong with its name. The
+order is natural (img2 before img10) and depends only on the names, not on the order in which a disk lists them. So do
+shards: the checksum of an item's key decides. Items whose results would be written to the same place ("a.jpg" and
+"a.png", the same name in two folders, "A" and "a" where that is one file) have the same key, are next to each other in
+the same shard, and get different places.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from workbench.errors import WorkbenchError
 from workbench.inference.sources import Entry, Item, Position
 
 CHUNK = 10_000  # items sorted in memory at a time: 5 MB
-FAN = 64  # files that are merged at a time
-_NUMBERED = re.compile(r"~([0-9]+)$")  # how places are told apart
+FAN = 64  # files merged at a time
+_NUMBERED = re.compile(r"~([0-9]+)$")  # how places are distinguished
 _encoded = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes a new one for each line
-Line = tuple[str, str, bool, str, str, str]  # as they are sorted
+Line = tuple[str, str, bool, str, str, str]  # in sort order
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What `write` has written. `everywhere` counts the items of all shards; `digest` tells two listings apart."""
+    """What `write` has written. `everywhere` counts the items of all shards; `digest` distinguishes two listings."""
 
     pictures: int
     everywhere: int
@@ -63,9 +63,9 @@ class Listed:
 
 
 def write(file: Path, items: Iterable[Item], shard: Shard) -> Iterator[int | Listed]:
-    """Sort the shard's items into `file`; yields how many were found so far, at last Listed. Videos are in each shard.
+    """Sort the shard's items into `file`; yields the number found so far, then Listed. Videos are in every shard.
 
-    `file` is there, whole, when Listed has come. Its folder holds the parts to be merged meanwhile.
+    `file` exists, complete, once Listed is yielded. Until then its folder has the parts to be merged.
     """
     runs: list[Path] = []
     source, everywhere = iter(items), 0
@@ -125,7 +125,7 @@ def _written(file: Path, runs: list[Path], everywhere: int) -> Listed:
 
 
 def _told_apart(group: Iterable[Line]) -> Iterator[Line]:
-    """Each with a place of its own: ~2, ~3 ... follow it. What ends like that by itself gets ~1.
+    """Each with a place of its own, by a suffix ~2, ~3 ... A name that already ends like that gets ~1.
 
     Videos and pictures write to different places.
     """
@@ -146,7 +146,7 @@ def entries(file: Path, start: Position = Position()) -> Iterator[Entry]:  # noq
             try:
                 _, place, is_video, name, path, problem = _parsed(data.decode("utf-8", "surrogateescape"))
             except ValueError as error:
-                raise WorkbenchError(f"{file} is damaged. Begin anew with --fresh.", error) from error
+                raise WorkbenchError(f"{file} is damaged. Start over with --fresh.", error) from error
             item = Item(name, place, Path(path), is_video, problem)
             yield Entry(item, number, byte, byte + len(data))
             byte += len(data)

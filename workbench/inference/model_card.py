@@ -1,4 +1,4 @@
-"""MODEL_CARD.md of an exported detector: what it is, what it learnt from, how good it is, how to use it, its limits."""
+"""MODEL_CARD.md of an exported detector: what it is, what it was trained on, its quality, use and limits."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from workbench.inference.verification import Verification
     from workbench.training.header import CheckpointHeader
 
-FEW = 30  # boxes of a label below which its AP is chance more than skill: a miss moves it by 3 %
-LISTED = 200  # labels that the tables name
+FEW = 30  # boxes of a label below which its AP is more chance than skill: a miss changes it by 3 %
+LISTED = 200  # the most labels in the tables
 OTHERS = ", those below their label's confidence at the end: they removed none of the others"
 
 
@@ -47,13 +47,13 @@ def licence_of(detector: Detector, header: CheckpointHeader | None) -> str:
     begun = str(header.provenance.get("begun from", "")) if header else ""
     published = detector.pretrained
     if begun and published is not None and published.url.rpartition("/")[2] == Path(begun).name:
-        return f"not stated; it began from {published.source}, {published.licence}"
+        return f"not stated; it was trained from {published.source}, {published.licence}"
     return ""
 
 
 _SOFT = (
-    " The run's own uses soft NMS, which files can't: it lowers the scores of detections that overlap, where the file"
-    " removes them, so that crowds may come out thinner than on the Inspect page."
+    " The run's own uses soft NMS, which files can't: it lowers the scores of overlapping detections, where the file"
+    " removes them, so fewer may be left in crowds than on the Inspect page."
 )
 
 
@@ -84,8 +84,8 @@ def _title(member: Exporter, card: Card) -> str:
     labels = ", ".join(_plain(label) for label in card.labels[:8]) + (" …" if len(card.labels) > 8 else "")
     return (
         f"# {card.detector}: {labels}\n\nAn object detector for {words.count(len(card.labels), 'label')}, as"
-        f" {member.title} (`{member.file}`), written by Workbench {card.version}. `model.json` holds labels in their"
-        " order, input size, preprocessing, anchors and origin; the same text lies inside the file where its format"
+        f" {member.title} (`{member.file}`), written by Workbench {card.version}. `model.json` has labels in their"
+        " order, input size, preprocessing, anchors and origin; the same text is inside the file if its format"
         " has room for it."
     )
 
@@ -108,10 +108,10 @@ def _example(member: Exporter, card: Card) -> str:
 
 def _weights_alone(member: Exporter) -> str:
     if hasattr(member, "beside"):
-        return "The weights alone; the network is in the texts beside them."
+        return "Only the weights; the network is in the text files beside them."
     return (
-        "The weights alone: to run them, open the file with Workbench or build the network yourself. To find objects"
-        " without either, export as ONNX, PyTorch 2 export or TorchScript, which hold the network too."
+        "Only the weights: to run them, open the file with Workbench or build the network yourself. To find objects"
+        " without either, export as ONNX, PyTorch 2 export or TorchScript, which include the network."
     )
 
 
@@ -159,7 +159,7 @@ def _boxes(snapshot: Snapshot) -> list[str]:
     snapshot = snapshot.only(states=[state for state in State if state is not State.UNLABELLED])
     without = len(snapshot.only(splits=[Split.NONE]))
     splits = [Split.NONE] if without else []
-    if without < len(snapshot) or not without:  # else a column of noughts said that nothing was trained on
+    if without < len(snapshot) or not without:  # else a column of zeros would say that nothing was trained on
         splits = [Split.TRAIN, Split.VALIDATION, Split.TEST, *splits]
     parts = [snapshot.only(splits=[split]) for split in splits]
     counts = [np.bincount(part.label_index, minlength=len(snapshot.labels)) for part in parts]
@@ -184,7 +184,7 @@ def _quality(evaluation: dict[str, Any] | None) -> str:
             f" {_score(evaluation['ap'])}, AP50 {_score(evaluation['ap50'])} (COCO's definition)."
         )
         if known := int(evaluation.get("images_trained_on") or 0):
-            head += f" It was trained on {known:,} of them, so it is worse than this on new ones."
+            head += f" It was trained on {known:,} of them, so it is worse than this on new images."
     except (KeyError, TypeError, ValueError):
         return "## Quality\n\nThe run's evaluation could not be read. Evaluate it again."
     return "\n".join(["## Quality", "", head, "", *_table(["label", "AP", "AP50", "boxes"], rows)])
@@ -213,7 +213,7 @@ def _verified(verified: Verification) -> str:
     found = verified.agreement
     if found is None:
         return "## Verified\n\nNo: this format's file can't be read back."
-    where = words.count(len(verified.images), "real image") if verified.images else "noise, for want of images"
+    where = words.count(len(verified.images), "real image") if verified.images else "noise, as there were no images"
     by = ", ".join(f"{name} {version}" for name, version in verified.versions.items()) or "this program's own reader"
     return (
         f"## Verified\n\nOn {where}, by {by}: {found.matched:,} of {found.compared:,} detections are those of the"
@@ -232,11 +232,10 @@ def _limits(card: Card, evaluation: dict[str, Any] | None) -> str:
         "It knows only its labels, and finds them best in photographs like those it was trained on. With other "
         "cameras, light, distances or places it gets worse, and nothing in its output says so.",
         "A confidence is not a probability. Choose it on your own images.",
-        f"Objects that are smaller than a few pixels once an image is fitted to {card.input_px} x {card.input_px}"
-        " are missed.",
+        f"Objects smaller than a few pixels once an image is fitted to {card.input_px} x {card.input_px} are missed.",
     ]
     if few:
-        lines.append(f"Fewer than {FEW} boxes stand behind the numbers of {', '.join(few[:20])}: they are chance.")
+        lines.append(f"Fewer than {FEW} boxes are behind the numbers of {', '.join(few[:20])}: they are chance.")
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
@@ -246,5 +245,5 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """A label or name as Markdown shows it: as it is, on one line, in a table too."""
+    """A label or name escaped for Markdown: literal, on one line, also in a table."""
     return "".join(f"\\{one}" if one in "\\|`*_<>[]#" else one for one in words.one_line(text))

@@ -1,8 +1,8 @@
-"""Trained networks from files, to suggest labels: ours, Darknet's, torchvision's, and ONNX that this program exported.
+"""Trained networks from files, to suggest labels: ours, Darknet's, torchvision's, and our own ONNX exports.
 
-`made_ready(file, folder)` gives what suggest.Finder opens: a checkpoint of ours, made once from a file of another
-program and kept in `folder` under its content, or the ONNX file itself. Nothing is fetched. Labels come from a .names
-or .txt beside the file, else from the file's own kind: COCO's for as many as COCO has.
+`made_ready(file, folder)` gives what suggest.Finder opens: one of our checkpoints, made once from another program's
+file and kept in `folder` by its content, or the ONNX file itself. Nothing is downloaded. Labels come from a .names
+or .txt beside the file, else from the kind of file: COCO's if it has as many labels.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CLASSES = re.compile(r"^\s*classes\s*=\s*(\d+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """`model`: what Finder opens; `source`: the file that a person chose."""
+    """`model`: what Finder opens; `source`: the file that the user chose."""
 
     source: Path
     model: Path
@@ -42,7 +42,7 @@ class Ready:
 def made_ready(file: Path, folder: Path) -> Ready:
     """WorkbenchError says what is missing: a cfg, the labels, or the description in an ONNX file.
 
-    Takes seconds, and loads torch: not in the window's thread. Plugins are loaded already.
+    Takes seconds and loads torch: not for the window's thread. Plugins must be loaded.
     """
     file = Path(file)
     if not file.is_file():
@@ -90,7 +90,7 @@ def _darknets(file: Path) -> tuple[Recipe, tuple[str, ...]]:
     detector = max((name for name in known if file.name.startswith(name)), key=len, default="")
     if not detector:
         raise Refused(
-            file, f"weights alone don't say which network they are of. Put its {cfg.name} beside them, or give them a"
+            file, f"weights alone don't say which network they belong to. Put its {cfg.name} beside them, or choose a"
             f" name that begins with the network's: {', '.join(known)}.",
         )  # fmt: skip
     return recipes.plain(detector), _names(file, 0) or _cocos(file, 80)
@@ -100,14 +100,14 @@ def _darknets(file: Path) -> tuple[Recipe, tuple[str, ...]]:
 
 
 def _torchvisions(file: Path) -> tuple[Recipe, tuple[str, ...]]:
-    """Which detector a state dict is of is known by its tensors' names, and how many labels it has by their shapes."""
+    """Tensor names tell which detector a state dict is for, and shapes how many labels it has."""
     from workbench import detectors
     from workbench.training import recipes, unpickling
 
     state = unpickling.load(file)
     state = state.get("model", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(hasattr(value, "shape") for value in state.values()):
-        raise Refused(file, "it holds no weights by name. Choose a file of torchvision's weights.")
+        raise Refused(file, "it contains no named weights. Choose a file of torchvision's weights.")
     known = {name: kind.pretrained for name, kind in detectors.load_all() if kind.pretrained is not None}
     likely = sorted(known, key=lambda name: not file.name.replace("_", "").startswith(name.replace("-", "")))
     for name in likely:
@@ -116,14 +116,12 @@ def _torchvisions(file: Path) -> tuple[Recipe, tuple[str, ...]]:
         if labels:
             own = published.labels if len(published.labels) == labels else ()
             return recipes.plain(name), _names(file, labels) or own or _cocos(file, labels)
-    raise Refused(
-        file, f"its tensors are those of none of torchvision's detectors that are known here: {', '.join(known)}."
-    )
+    raise Refused(file, f"its tensors do not match any of torchvision's detectors known here: {', '.join(known)}.")
 
 
 @functools.cache
 def _skeleton(detector: str) -> dict[str, tuple[tuple[int, ...], LabelRows | None]]:
-    """Of each tensor of the detector, made for one label, its shape and how rows belong to labels. No memory for it."""
+    """Each tensor's shape, for one label, and how its rows belong to labels. Takes no memory."""
     import torch
 
     from workbench import detectors
@@ -147,7 +145,7 @@ def _labels_in(
     counts = set[float]()
     for name, (shape, rows) in wanted.items():
         if name.endswith("num_batches_tracked") or not name.startswith(prefix):
-            continue  # torchvision's older files don't count, and our own buffers are no weights
+            continue  # torchvision's older files lack counters, and our own buffers are not weights
         found = tuple(state[name.removeprefix(prefix)].shape) if name.removeprefix(prefix) in state else None
         if found is None or found[1:] != shape[1:] or (rows is None and found != shape):
             return 0
@@ -160,9 +158,9 @@ def _labels_in(
 
 
 def _names(file: Path, labels: int) -> tuple[str, ...]:
-    """Those in the file of names of the same stem, else in the one .names file of the folder that has so many lines.
+    """Those in the file of names with the same stem, else in the folder's only .names file with that many lines.
 
-    `labels` 0: any number. Refused if the former has another number.
+    `labels` 0: any number. Refused if the former has a different number.
     """
     from workbench.training import weights
 
@@ -171,7 +169,7 @@ def _names(file: Path, labels: int) -> tuple[str, ...]:
         if own.is_file():
             names = weights.read_names(own)
             if labels and len(names) != labels:
-                found = f"{own.name} beside it has {count(len(names), 'label')}, the network {labels:,}."
+                found = f"{own.name} beside it has {count(len(names), 'label')}, but the network {labels:,}."
                 raise Refused(file, f"{found} One label per line is expected, in the network's order.")
             return names
     others = [weights.read_names(one) for one in sorted(file.parent.glob("*.names"))]
@@ -180,7 +178,7 @@ def _names(file: Path, labels: int) -> tuple[str, ...]:
 
 
 def _cocos(file: Path, labels: int) -> tuple[str, ...]:
-    """COCO's 80 labels, or its 90 or 91 places with those that are not used; else Refused."""
+    """COCO's 80 labels, or its 90 or 91 ids including unused ones; else Refused."""
     from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
     places: Sequence[str] = FasterRCNN_ResNet50_FPN_Weights.COCO_V1.meta["categories"]

@@ -1,7 +1,7 @@
-"""An ONNX file that this program exported, as a network to suggest labels: run in its own library, in its own process.
+"""An ONNX file exported by this program, as a network to suggest labels: run in its own library and process.
 
-The file's metadata says all that is needed (exporters.Card): labels, input size, how images are brought to it, and what
-the arrays are that come out. A file without it is refused: nobody can guess these from its weights.
+The file's metadata has all that is needed (exporters.Card): labels, input size, how images are resized, and what its
+output arrays are. A file without it is refused: these can't be guessed from its weights.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from workbench.errors import Refused, WorkbenchError
 from workbench.inference.exporters import DECODED, DETECTIONS, Arrays
 from workbench.inference.runtimes import ExportedFile, NotRunnable
 
-NEEDED = {  # of the card, in a person's words
+NEEDED = {  # from the card, in the user's words
     "labels": "its labels",
     "input_px": "its input size",
-    "resize": "how images are brought to its input",
+    "resize": "how images are resized to its input",
     "output": "what its outputs are",
     "anchors": "its anchors",
 }
 
 
 class OnnxModel:
-    """`candidates(images)` as Predictor's. Close it: its process ends then. Not to be shared between threads."""
+    """`candidates(images)` as in Predictor. Close it to end its process. Not to be shared between threads."""
 
     def __init__(self, file: Path) -> None:
-        """Refused for a file that can't be run, or that doesn't say what it is."""
+        """Refused for a file that can't be run or doesn't describe itself."""
         try:
             self._exported = ExportedFile("onnx", file)
         except NotRunnable as error:
@@ -52,7 +52,7 @@ class OnnxModel:
                 raise ValueError(self._resize)
         except (TypeError, ValueError) as error:
             self.close()
-            raise Refused(file, "its description is damaged. Export it once more.", cause=error) from error
+            raise Refused(file, "its description is damaged. Export it again.", cause=error) from error
         except BaseException:
             self.close()
             raise
@@ -62,7 +62,7 @@ class OnnxModel:
         self._exported.close()
 
     def candidates(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
-        """Of each upright (H, W, 3) uint8 RGB image; boxes in its pixels. Where the file has NMS, what that left."""
+        """For each upright (H, W, 3) uint8 RGB image, with boxes in its pixels; after NMS if the file has it."""
         return [self._of_image(image, floor) for image in images]
 
     def _of_image(self, image: NDArray[np.uint8], floor: float) -> Candidates:
@@ -88,7 +88,7 @@ class OnnxModel:
 
 
 def check(file: Path) -> None:
-    """Refused, with what is missing, if it can't be used."""
+    """Raise Refused, with what is missing, if it can't be used."""
     OnnxModel(file).close()
 
 
@@ -100,7 +100,7 @@ def _card(file: Path, text: str) -> dict[str, Any]:
     missing = [words for key, words in NEEDED.items() if not isinstance(card, dict) or key not in card]
     if missing:
         raise Refused(
-            file, f"this ONNX file does not say {', '.join(missing)}, as those do that Workbench exports. Use the run's"
+            file, f"this ONNX file does not say {', '.join(missing)}, as files exported by Workbench do. Use the run's"
             " checkpoint, or export it here.",
         )  # fmt: skip
     if card["output"] not in (DETECTIONS, DECODED):

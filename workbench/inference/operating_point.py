@@ -1,7 +1,7 @@
 """The operating point of a run: the confidences and the NMS at which its detections are to be used.
 
-`runs/<name>/operating_point.json`, beside evaluation.json. A person keeps it on the Inspect page, which opens with it;
-whoever predicts or exports reads it from here. No torch here, so that the window can import it before torch is loaded.
+`runs/<name>/operating_point.json`, beside evaluation.json. It is kept on the Inspect page, which opens with it;
+predicting and exporting read it from here. No torch here, so that the window can import it before torch is loaded.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ FILE = "operating_point.json"
 class OperatingPoint:
     """Confidences and overlap are 0 to 1, inclusive. ValueError if a number is out of its range."""
 
-    confidence: float  # of all labels that have none of their own
+    confidence: float  # for all labels without their own
     own: tuple[tuple[str, float], ...] = ()  # label's name and its confidence
-    iou: float = 0.6  # of two detections that overlap more, NMS removes the lower one
+    iou: float = 0.6  # NMS removes the lower of two detections that overlap more
     kind: Kind = "per label"
-    limit: int = 300  # most detections of an image, before the confidence
-    checkpoint: str = ""  # the file's name that it was chosen for; "" is any
+    limit: int = 300  # the most detections of an image, before the confidence
+    checkpoint: str = ""  # name of the file that it was chosen for; "": any
 
     def __post_init__(self) -> None:
         for what, value in (("confidence", self.confidence), ("overlap", self.iou), *self.own):
@@ -46,14 +46,14 @@ class OperatingPoint:
             raise ValueError(f"limit: expected a whole number from 1 to {MOST}, found {self.limit}")
 
     def confidences(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """(C,) the confidence of each of these labels; names that are not among them are passed over."""
+        """(C,) the confidence of each of these labels; names that are not among them are ignored."""
         own = dict(self.own)
         return np.array([own.get(name, self.confidence) for name in names], np.float64)
 
     def detections(self, found: Candidates, names: Sequence[str]) -> Detections:
-        """What is left of one image's candidates, whose labels are indices into `names`.
+        """One image's detections from its candidates, whose labels are indices into `names`.
 
-        Across labels, what is below its own label's confidence removes nothing; within a label it never could.
+        Across labels, candidates below their label's confidence remove nothing; within a label they never could.
         """
         least = self.confidences(names)
         if self.kind == "across labels" and self.own:
@@ -65,9 +65,9 @@ class OperatingPoint:
 
 
 def write(run_folder: Path, point: OperatingPoint) -> Path:
-    """Keep `point` with the run. WorkbenchError if the run has gone or its folder can't be written."""
+    """Keep `point` with the run. WorkbenchError if the run is gone or its folder can't be written."""
     if not run_folder.is_dir():
-        raise WorkbenchError(f"The run's folder {run_folder} has gone, so the operating point was not kept.")
+        raise WorkbenchError(f"The run's folder {run_folder} is gone, so the operating point was not kept.")
     record = {
         "confidence": point.confidence,
         "confidence_of_labels": dict(point.own),
@@ -82,7 +82,7 @@ def write(run_folder: Path, point: OperatingPoint) -> Path:
 
 
 def forget(run_folder: Path) -> None:
-    """Keep none with the run. WorkbenchError if its file can't be removed."""
+    """Remove the point kept with the run. WorkbenchError if its file can't be removed."""
     file = run_folder / FILE
     try:
         file.unlink(missing_ok=True)
@@ -91,10 +91,10 @@ def forget(run_folder: Path) -> None:
 
 
 def read(run_folder: Path, checkpoint: str = "", former: Former = ()) -> OperatingPoint | None:
-    """What was kept; None if nothing was, or for another checkpoint than this file's name ("": any).
+    """The kept point; None if there is none, or for another checkpoint than this file's name ("": any).
 
-    `former`: names that labels had before, which are renamed in it.
-    WorkbenchError that names the file and what is wrong in it, if it was damaged.
+    `former`: earlier names of labels, which are renamed in it.
+    If it is damaged, a WorkbenchError names the file and what is wrong in it.
     """
     file = run_folder / FILE
     try:
@@ -102,13 +102,13 @@ def read(run_folder: Path, checkpoint: str = "", former: Former = ()) -> Operati
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise WorkbenchError(f"{file} could not be read: {error.strerror}. Keep the point anew.", error) from error
+        raise WorkbenchError(f"{file} could not be read: {error.strerror}. Keep the point again.", error) from error
     try:
         point = _point(strict_json.parse(data, str(file)))
     except (ValueError, Refused) as error:
         reason, line = (error.reason, error.line) if isinstance(error, Refused) else (str(error), 0)
         raise Refused(
-            file, f"{reason}. Keep the operating point anew on the Inspect page, or delete the file", line
+            file, f"{reason}. Keep the operating point again on the Inspect page, or delete the file", line
         ) from error
     called = called_now([name for name, _ in point.own], former)
     point = replace(point, own=tuple(zip(called, (value for _, value in point.own), strict=True)))

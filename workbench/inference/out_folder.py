@@ -1,4 +1,4 @@
-"""The folder that results are written into: they take the place of earlier results there, never of anything else."""
+"""The output folder of predictions: results replace earlier results there, never anything else."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from workbench.inference.results_video import UNFINISHED
 from workbench.inference.sources import Item
 
 FOLDERS = {"pictures": "pictures", "video": "videos", "yolo": "yolo", "voc": "voc"}
-"""Of the formats that write a file for each picture or video, under its name."""
+"""The folders of formats that write one file per picture or video, under its name."""
 ALONE = {"json": ("predictions.json",), "csv": ("predictions.csv",), "coco": (RESULTS, IMAGES)}
-"""The files of the formats that write one for all."""
+"""The files of formats that write one for all."""
 _CLAIMED = "folders.json"
-_PERHAPS = "?"  # behind a folder that predictions may have written into: those before November 2026 did not keep it
+_PERHAPS = "?"  # after a folder that predictions may have written into: before November 2026 this was not recorded
 
 
 def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
@@ -44,12 +44,12 @@ def check(output: Path, paths: Sequence[Path], formats: Sequence[str]) -> None:
         for path in paths:
             if _lies_in(path, folder):
                 raise WorkbenchError(
-                    f"Results would be written into {printable(str(folder))} and replace what is to be predicted."
+                    f"Results would be written into {printable(str(folder))} and replace the pictures to predict."
                     " Choose another folder with --out."
                 )
         if folder.name not in ours and folder.is_dir() and os.listdir(folder):
             raise WorkbenchError(
-                f"{printable(str(folder))} is there already and of no prediction: its files could be replaced. Choose"
+                f"{printable(str(folder))} exists and is not from a prediction: its files could be replaced. Choose"
                 " another folder with --out."
             )
 
@@ -129,7 +129,7 @@ def _looked_at(output: Path, whole: Sequence[Job]) -> set[str]:
 
 
 def _readable(folder: Path) -> Iterator[Row]:
-    """The rows of a job's parts that wrote files, up to where it was broken off."""
+    """The rows of a job's parts that wrote files, up to where it was interrupted."""
     with contextlib.suppress(WorkbenchError):
         yield from (row for row in parts.rows(folder) if not row.skipped)
 
@@ -155,7 +155,7 @@ def _compared(before: Iterable[Row], now: Iterable[Row]) -> Iterator[tuple[Row, 
 
 
 def _file_of(row: Row, folder: str) -> str:
-    """Where in a folder of results the row's file lies, as the writers name it."""
+    """The row's file in a folder of results, as the writers name it."""
     if folder == "videos":
         return row.place if row.place.lower().endswith(".mp4") else f"{row.place}.mp4"
     return {"yolo": f"labels/{row.own_place}.txt", "voc": f"Annotations/{row.own_place}.xml"}.get(
@@ -164,10 +164,10 @@ def _file_of(row: Row, folder: str) -> str:
 
 
 def _remove(file: Path, output: Path) -> None:
-    """The file, and the folders up to `output` that are empty without it."""
+    """Remove the file, and the folders up to `output` that are then empty."""
     try:
         file.unlink()
-    except OSError:  # it is not there, or another's
+    except OSError:  # it does not exist or belongs to someone else
         return
     with contextlib.suppress(OSError):  # until one that is not empty
         for folder in file.parents:

@@ -1,8 +1,8 @@
-"""Two looks at a split brought together, so that core.two_runs can compare them: the same images, boxes and labels.
+"""Pairs two runs' results on a split, so that core.two_runs can compare them: the same images, boxes and labels.
 
 The labelled boxes are the first's. Images that only one of the two could read, and labels that one of the detectors
-doesn't know, are left out, and said to be; so is what a run was trained on. No torch here: the window takes it in
-before torch is loaded.
+doesn't know, are left out. The notes say so, and how many images a run was trained on. No torch here: the window
+imports it before torch is loaded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAMED = 5  # labels that a sentence names
 
 
 class Looked(Protocol):
-    """What one detector saw in a split."""
+    """One detector's results on a split."""
 
     @property
     def truth(self) -> Snapshot: ...
@@ -39,14 +39,14 @@ class Looked(Protocol):
     @property
     def rules(self) -> Rules: ...
     @property
-    def labels(self) -> tuple[str, ...]: ...  # that the detector knows; (): not known which, so all
+    def labels(self) -> tuple[str, ...]: ...  # known to the detector; (): unknown, so all
     @property
-    def trained_on(self) -> int | None: ...  # of its images, by the run's record
+    def trained_on(self) -> int | None: ...  # how many of its images, by the run's record
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """Both sliders are of the same Truth, that of `truth`. `places[i]` is image i's row in the first's truth."""
+    """Both sliders use the same Truth, `truth`. `places[i]` is image i's row in the first's truth."""
 
     truth: Snapshot
     places: Rows  # (I,) ascending
@@ -54,7 +54,7 @@ class Pair:
     first: Sliders
     second: Sliders
     use: NDArray[np.bool_]  # (C,) labels that both detectors know
-    notes: tuple[str, ...]  # what is left out or was trained on, in sentences
+    notes: tuple[str, ...]  # sentences on what is left out or was trained on
 
 
 def pair(first: Looked, second: Looked, names: tuple[str, str]) -> Pair:
@@ -76,7 +76,7 @@ def pair(first: Looked, second: Looked, names: tuple[str, str]) -> Pair:
     left = len(mine) + len(theirs) - 2 * len(places)
     if left:
         notes.append(
-            f"{count(left, 'image')} that only one of the runs has read {'is' if left == 1 else 'are'} left out."
+            f"{count(left, 'image')} that only one of the runs could read {'is' if left == 1 else 'are'} left out."
         )
     if mine == theirs:
         sliders = first.sliders, second.sliders.with_truth(first.sliders.truth)
@@ -90,7 +90,7 @@ def pair(first: Looked, second: Looked, names: tuple[str, str]) -> Pair:
 
 
 def _common(mine: Sequence[int], theirs: Sequence[int]) -> tuple[Rows, Rows]:
-    """Rows of the images that are in both, in the first's order."""
+    """Rows of the images in both, in the first's order."""
     there = {id: row for row, id in enumerate(theirs)}
     rows = [(row, there[id]) for row, id in enumerate(mine) if id in there]
     table = np.array(rows, np.int64).reshape(-1, 2)
@@ -110,7 +110,7 @@ def _labels(first: Looked, second: Looked, names: tuple[str, str]) -> tuple[NDAr
         use &= known
         if unknown:
             more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
-            notes.append(f"Not compared, as {name} doesn't know them: {', '.join(unknown[:NAMED])}{more}.")
+            notes.append(f"Not compared, because {name} doesn't know them: {', '.join(unknown[:NAMED])}{more}.")
     if not use.any():
         raise WorkbenchError(
             "The two runs have no label in common, so there is nothing to compare. Choose another run."

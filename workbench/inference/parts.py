@@ -1,9 +1,9 @@
-"""What was found, as it is written while pictures are predicted: parts that are only ever appended to.
+"""Results as they are written while pictures are predicted: parts that are only ever appended to.
 
-Each line is a whole batch: a checksum, what was found in each picture, how much that makes, and where to go on. So a
-line that is there is a step that was taken, and there is no second book that could disagree with it. Whatever a kill
-or a power cut left behind the last whole line is cut off when the work goes on. A part has some ten thousand pictures;
-all but the last were put on disk before the next was begun.
+Each line is a whole batch: a checksum, the detections of each picture, the count so far, and where to continue. So an
+existing line is a completed step, and there is no second record that could contradict it. Whatever a kill or a power
+cut left after the last complete line is cut off when the work continues. A part has about ten thousand pictures; each
+is synced to disk before the next is started.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from workbench.errors import WorkbenchError
 from workbench.inference.sources import Frame, Position
 
 PER_PART = 10_000  # pictures
-SYNCED = 5.0  # seconds of work that a power cut may cost at most; a kill costs a batch
+SYNCED = 5.0  # the most seconds of work that a power cut can cost; a kill costs a batch
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was found in one picture; `skipped` says why it could not be read.
+    """The detections in one picture; `skipped` says why it could not be read.
 
-    `frame` is -1 where it is no frame of a video. `found`: label (its index), score, and box (xyxy, pixels).
+    `frame` is -1 if it is not a frame of a video. `found`: label (its index), score, and box (xyxy, pixels).
     """
 
     name: str
@@ -86,9 +86,9 @@ class Done:
 
 
 class Parts:
-    """The parts in `folder`, to go on with: what is not whole at their end is cut off. Close it.
+    """The parts in `folder`, to continue: an incomplete end is cut off. Close it.
 
-    `beside`: other files are written that must be on disk before the line that tells of them.
+    `beside`: other files are written that must be on disk before the line that mentions them.
     """
 
     def __init__(self, folder: Path, beside: bool = False) -> None:
@@ -115,7 +115,7 @@ class Parts:
             os.truncate(last, whole)
 
     def append(self, rows: list[Row], next: Position) -> None:
-        """One batch. WorkbenchError if it can't be written: what was there is as it was."""
+        """Append one batch. WorkbenchError if it can't be written; the file is then unchanged."""
         if self._in_part >= PER_PART:
             self.sync()
             self._stream.close()
@@ -129,11 +129,9 @@ class Parts:
             if written != len(line):
                 raise OSError(28, "No space left on device")
         except OSError as error:
-            with contextlib.suppress(OSError):  # half a line; who goes on cuts it off, too
+            with contextlib.suppress(OSError):  # half a line; it would also be cut off on continuing
                 self._stream.truncate(before)
-            sentence = (
-                f"{self._name()} could not be written: {error.strerror}. Make room; what was found before is kept."
-            )
+            sentence = f"{self._name()} could not be written: {error.strerror}. Make room; earlier results are kept."
             raise WorkbenchError(sentence, error) from error
         self.done = done
         self._in_part += len(rows)
@@ -158,7 +156,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def put_aside(folder: Path, aside: Path) -> None:
-    """Move the parts of a job that is begun anew into a folder of their own in `aside`: they tell what it wrote.
+    """Move the parts of a job that is started over into a separate folder in `aside`: they tell what it wrote.
 
     WorkbenchError if they can't be moved.
     """
@@ -167,10 +165,10 @@ def put_aside(folder: Path, aside: Path) -> None:
             aside.mkdir(parents=True, exist_ok=True)
             place = Path(tempfile.mkdtemp(dir=aside))
         for file in left:
-            with contextlib.suppress(FileNotFoundError):  # another shard does the same
+            with contextlib.suppress(FileNotFoundError):  # another shard may do the same
                 patient(os.replace, file, place / file.name)
     except OSError as error:
-        sentence = f"{folder} can't be begun anew: {error.strerror or error}. Make room, or choose another --out."
+        sentence = f"{folder} can't be started over: {error.strerror or error}. Make room, or choose another --out."
         raise WorkbenchError(sentence, error) from error
 
 
@@ -206,7 +204,7 @@ def _row(told: list[Any]) -> Row:
 
 
 def _lines(file: Path) -> Iterator[tuple[bytes, int]]:
-    """The whole lines of a part and where each ends, up to the first that is not."""
+    """The complete lines of a part and where each ends, up to the first incomplete one."""
     end = 0
     with open(file, "rb") as lines:
         for line in lines:
@@ -232,7 +230,7 @@ def ended(folder: Path) -> Done:
 
 
 def _ended(file: Path) -> Done:
-    """What the last line of a part that is whole says."""
+    """The state in the last complete line of a part."""
     done = Done()
     for text, _ in _lines(file):
         done = _taken(text, file)[1]

@@ -1,6 +1,6 @@
-"""Pictures with what was found drawn on them, a JPEG each, written while their pixels are at hand.
+"""Pictures with their detections drawn on them, one JPEG each, written while their pixels are in memory.
 
-One that is longer than a JPEG can be is shown smaller: a strip from a scanner must not end the prediction of others.
+One that is longer than a JPEG can be is scaled down: a scanned strip must not end the prediction of others.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Pictures:
         if not whole:
             raise WorkbenchError(f"The picture {row.name} could not be written as JPEG. Predict without pictures.")
         file = self._folder / f"{row.own_place}.jpg"
-        if self._clears and file.parent.is_dir():  # the first is where a process before may have been killed
+        if self._clears and file.parent.is_dir():  # an earlier process may have been killed at the first one
             forget_unfinished(file.parent)
         self._clears = False
-        atomic_write(file, data.tobytes(), sync=False)  # Parts.sync puts it on disk before the line that tells of it
+        atomic_write(file, data.tobytes(), sync=False)  # Parts.sync puts it on disk before the line that mentions it
 
 
 def _fitting(picture: cv2.typing.MatLike) -> cv2.typing.MatLike:

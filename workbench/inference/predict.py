@@ -36,7 +36,7 @@ BATCH = {"cpu": 8, "cuda": 32, "mps": 16}
 
 
 class Predictor:
-    """A detector ready to run: `candidates(images)` is the whole of it. Not to be shared between threads.
+    """A detector ready to run, with one main method, `candidates(images)`. Not to be shared between threads.
 
     `detector` stays with its owner; a copy with folded batch norms in channels-last order is run. `precision`
     "exact" is float32; "fast" is bfloat16 where the hardware computes with it (up to 0.6 % of the output range off),
@@ -63,7 +63,7 @@ class Predictor:
         self.input_px = input_px
         self.resize: How = resize
         self.header = header
-        self.window = header.window if header else None  # how files of more than 8 bits are to be read
+        self.window = header.window if header else None  # how to read files with more than 8 bits
         self.checkpoint = checkpoint
         self._asked, self._gives_way = precision, gives_way
         try:
@@ -102,7 +102,7 @@ class Predictor:
         )  # fmt: skip
 
     def call_labels(self, former: Former) -> None:
-        """Call labels that were renamed since the training as they are called now: in all that is written, too."""
+        """Use the current names of labels that were renamed since the training, also in everything written."""
         called = called_now(self.labels, former)
         if called != self.labels and self.header is not None:
             labels = tuple(replace(x, name=name) for x, name in zip(self.header.labels, called, strict=True))
@@ -113,7 +113,7 @@ class Predictor:
         """For each upright (H, W, 3) uint8 RGB image its candidates with scores of at least `floor`.
 
         As many as Candidates.of_arrays keeps. Boxes are pixels of that image, clipped to it. Any number of images;
-        `batch` of them run at a time, fewer when the memory of the device does not suffice.
+        `batch` of them run at a time, fewer if the device's memory is too small.
         """
         result: list[Candidates] = []
         while len(result) < len(images):
@@ -166,9 +166,9 @@ class Predictor:
 def _of_image(
     boxes: Tensor, scores: Tensor, labels: Tensor, way: Fit, shape: tuple[int, ...], floor: float
 ) -> Candidates:
-    """What of one image's best pairs lies in the picture: boxes (k, 4), scores and labels (k,)."""
+    """Those of one image's best pairs that lie in the picture: boxes (k, 4), scores and labels (k,)."""
     original = geometry.clip(way.back(boxes.numpy()), shape[1], shape[0])
-    real = geometry.areas(original) > 0  # what lies outside the picture is no box of it
+    real = geometry.areas(original) > 0  # boxes outside the picture are dropped
     return Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=floor)
 
 
@@ -183,7 +183,7 @@ def folded(detector: Detector, device: torch.device) -> Detector:
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is faster than float32 there: on CPUs with the instructions for it, on CUDA since Ampere."""
+    """Whether bfloat16 is faster than float32: on CPUs with the instructions for it, on CUDA since Ampere."""
     if device.type == "cuda":
         return machine.half_of(device) == "bf16"
     if device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):

@@ -1,7 +1,7 @@
-"""Predicts files, folders, lists and videos, of any number, and writes what was found in the formats asked for.
+"""Predicts any number of files, folders, lists and videos, and writes the results in the requested formats.
 
-What was done is kept batch by batch (parts.py), so that a process that was killed is gone on with by the same call;
-several processes take a shard each, and `merge` makes one result of theirs, that of one process.
+Results are kept batch by batch (parts.py), so that the same call continues a process that was killed. Several
+processes can take a shard each; `merge` combines their results into those of a single process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from workbench.inference.pictures import Pictures
 from workbench.inference.results import About, Written
 from workbench.inference.results_video import UNFINISHED
 
-if TYPE_CHECKING:  # what is given has loaded torch
+if TYPE_CHECKING:  # the caller has loaded torch
     from workbench.inference.predict import Predictor
 
 # colour-blind-safe (Okabe and Ito 2008), for checkpoints that carry no colours
@@ -42,9 +42,9 @@ _AHEAD = 2  # pictures read ahead of tiles: they are large
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of a prediction. `point` None: confidence 0.25 and NMS as the detector's authors do.
+    """The settings of a prediction. `point` None: confidence 0.25 and NMS as published by the detector's authors.
 
-    `every`: of videos every n-th frame. `tiles`: the side of tiles in pixels, 0 for none; see tiles.py. `ids`: see
+    `every`: take every n-th frame of videos. `tiles`: the side of tiles in pixels, 0 for none; see tiles.py. `ids`: see
     results_coco.py.
     """
 
@@ -62,10 +62,10 @@ def predict_files(
 ) -> Iterator[PredictEvent]:
     """Predict all pictures of `paths` and write the results into `output`.
 
-    What an earlier call with the same arguments left undone is gone on with; `fresh` begins anew. A picture that can't
-    be read is reported and left out. Closing it early keeps what was done. Memory does not grow with the pictures.
-    WorkbenchError if there is no picture, or `output` has results of another job, or files that are no results and
-    could be replaced. A shard of several writes no format: `merge` does. What was drawn into `output` is no source.
+    Continues what an earlier call with the same arguments left undone; `fresh` starts over. A picture that can't be
+    read is reported and left out. Closing it early keeps what was done. Memory does not grow with the pictures.
+    WorkbenchError if there is no picture, or if `output` has results of another job, or other files that could be
+    replaced. With several shards only `merge` writes formats. Pictures drawn into `output` are not used as sources.
     """
     asked, output, paths = asked or Asked(), Path(output), [Path(path) for path in paths]
     formats, order = results.checked(asked.formats), order_of(predictor, paths, asked)
@@ -99,7 +99,7 @@ def order_of(predictor: Predictor, paths: Sequence[Path], asked: Asked) -> Order
     try:
         tiles.tiling(asked.tiles, asked.overlap)
     except ValueError as error:
-        raise WorkbenchError(f"These tiles can't be: {error}.") from error
+        raise WorkbenchError(f"Such tiles are not possible: {error}.") from error
     checkpoint = predictor.checkpoint
     return Order(
         checkpoint.name if checkpoint else "", digest(checkpoint) if checkpoint else "", predictor.labels,
@@ -115,7 +115,7 @@ def check_sources(paths: Sequence[Path]) -> None:
         raise _nothing(paths)
     for path in paths:
         if not path.exists():
-            next(sources.found([path]), None)  # a pattern, or it says what is wrong
+            next(sources.found([path]), None)  # a pattern; else found() says what is wrong
         elif sources.is_video(path):
             next(videos.frames(path), None)
 
@@ -124,7 +124,7 @@ def _nothing(paths: Sequence[Path]) -> WorkbenchError:
     for folder in (path for path in paths if path.is_dir()):
         if any(videos.is_video(file) for file in folder.rglob("*")):
             return WorkbenchError(
-                f"There is no image in {folder}, and videos in folders are not looked at by themselves. Name them,"
+                f"There is no image in {folder}, and videos in folders are only used if named. Name them,"
                 f" such as '{folder / '**' / '*.mp4'}'."
             )
     return WorkbenchError(f"There is no image or video in {', '.join(map(str, paths))}. Check the name.")
@@ -133,13 +133,13 @@ def _nothing(paths: Sequence[Path]) -> WorkbenchError:
 def _begin(
     output: Path, paths: Sequence[Path], order: Order, shard: Shard, labels: tuple[Label, ...], pictures: bool
 ) -> Generator[PredictEvent, None, Job]:
-    """List what there is to do."""
+    """Start a job: list the pictures."""
     folder = jobs.folder_of(output, shard)
     forget_unfinished(folder)
-    jobs.put_aside(folder)  # of a job that has no job.json any more
+    jobs.put_aside(folder)  # of a job whose job.json is gone
     passed_by = set[Path]()
     listed = yield from _list(folder / jobs.LISTING, paths, shard, output if pictures else None, passed_by.add)
-    if listed.everywhere == 0:  # but for what was drawn before
+    if listed.everywhere == 0:  # except pictures drawn before
         raise _nothing(paths)
     remark = _remark(out_folder.without_drawn(passed_by, output), listed)
     job = Job(folder, order, shard, labels, listed, pictures, fingerprints=jobs.fingerprints(listed), remark=remark)
@@ -155,12 +155,12 @@ def _remark(passed_by: set[Path], listed: Listed) -> str:
         return ""
     try:
         folder = os.path.commonpath([file.parent for file in left])
-    except ValueError:  # on several drives
+    except ValueError:  # on different drives
         folder = os.fspath(left[0].parent)
     pattern = videos.printable(os.path.join(folder, "**", "*"))
     are = "is" if len(left) == 1 else "are"
     return (
-        f"{words.count(len(left), 'video')} in the folders {are} not looked at. To have them predicted, open or name"
+        f"{words.count(len(left), 'video')} in the folders {are} not predicted. To include them, open or name"
         f" them, such as '{pattern}{left[0].suffix}'."
     )
 
@@ -169,7 +169,7 @@ def _list(
     file: Path, paths: Sequence[Path], shard: Shard, drawn_into: Path | None,
     pass_by: Callable[[Path], object] = lambda _: None,
 ) -> Generator[PredictEvent, None, Listed]:  # fmt: skip
-    """`drawn_into`: the output, if pictures are drawn there. `pass_by` as of sources.found."""
+    """`drawn_into`: the output, if pictures are drawn there. `pass_by`: as in sources.found."""
     items = sources.found([path.absolute() for path in paths], pass_by)
     if drawn_into is not None:
         items = out_folder.without_own(items, drawn_into)
@@ -181,7 +181,7 @@ def _list(
 
 
 def _check_listing(job: Job, paths: Sequence[Path], output: Path) -> Generator[PredictEvent, None, None]:
-    """WorkbenchError if a finished job's sources hold other pictures now."""
+    """WorkbenchError if a finished job's sources have other pictures now."""
     again = job.folder / "again.jsonl"
     try:
         listed = yield from _list(again, paths, job.shard, output if job.pictures else None)
@@ -195,7 +195,7 @@ def _check_listing(job: Job, paths: Sequence[Path], output: Path) -> Generator[P
 
 
 def _work(predictor: Predictor, job: Job, output: Path) -> Generator[PredictEvent, None, int]:
-    """Predict what is left of the job; returns how many pictures that were."""
+    """Predict what is left of the job; returns the number of pictures."""
     if job.finished:
         return 0
     order = job.order
@@ -217,20 +217,20 @@ def _work(predictor: Predictor, job: Job, output: Path) -> Generator[PredictEven
 
 
 def _frames(video: Path, every: int, shard: Shard) -> int:
-    """How many of a video's frames are this shard's, by its header."""
+    """The number of a video's frames that belong to this shard, by the video's header."""
     try:
         return -(-videos.length(video) // every) // shard.of
-    except WorkbenchError:  # told when its turn comes
+    except WorkbenchError:  # reported when its turn comes
         return 0
 
 
 def merge(
     output: Path, formats: Sequence[str], ids: Path | None = None, recorded: Path | None = None
 ) -> Iterator[PredictEvent]:  # fmt: skip
-    """Write the results of all shards (or of the one) in these formats, as one process would have.
+    """Write the results of all shards (or the only one) in these formats, as a single process would have.
 
-    What an earlier job wrote there, and this one does not, goes. `recorded`: a video that was written meanwhile.
-    WorkbenchError if a shard is missing or not finished, or they are of different jobs.
+    Removes what an earlier job wrote there and this one does not. `recorded`: a video written meanwhile.
+    WorkbenchError if a shard is missing or not finished, or if they belong to different jobs.
     """
     whole, formats = jobs.complete(output), results.checked(formats)
     one = whole[0]
@@ -262,14 +262,14 @@ def merge(
         remarks.append(f"{words.count(skipped, 'picture')} could not be read: {files[-1]} says why.")
     else:
         (output / results.LEFT_OUT).unlink(missing_ok=True)
-    remarks += [f"{file} has what was recorded." for file in sorted((output / "videos").glob(f"*{UNFINISHED}"))]
+    remarks += [f"{file} has the recording." for file in sorted((output / "videos").glob(f"*{UNFINISHED}"))]
     remark = " ".join(filter(None, [*remarks, one.remark]))
     file = files[0] if files else output
     yield PredictionsSaved(file, images, sum(each.detections for each in done), skipped, tuple(files), remark)
 
 
 def merged(whole: Sequence[Job]) -> Iterator[Row]:
-    """The rows of all shards in the order of one listing."""
+    """The rows of all shards, in the order of a single listing."""
     if len(whole) == 1:
         return parts.rows(whole[0].folder)
     return heapq.merge(
@@ -279,7 +279,7 @@ def merged(whole: Sequence[Job]) -> Iterator[Row]:
 
 
 def predictor_labels(predictor: Predictor) -> tuple[Label, ...]:
-    """The labels of the checkpoint with their colours, or the bare names with colours of our own."""
+    """The checkpoint's labels with their colours, or only the names with default colours."""
     if predictor.header is not None:
         return tuple(predictor.header.labels)
     return tuple(Label(i + 1, name, _COLOURS[i % len(_COLOURS)], position=i) for i, name in enumerate(predictor.labels))

@@ -1,7 +1,7 @@
-"""The formats that predictions are written in: each reads the rows once, whatever their number, and keeps none.
+"""The formats of predictions: each writer reads the rows once, whatever their number, and keeps none.
 
-A writer is a generator: the number of rows done, again and again, and at last what it wrote. Closed early it leaves the
-files as they were, but for those of single images.
+A writer is a generator that yields the number of rows done repeatedly, and finally what it wrote. If closed early it
+leaves the files unchanged, except those of single images.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from workbench.inference.parts import Row
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What rows do not say of themselves. `videos`: place and file; `every`: the n-th frame of them was taken.
+    """What the rows do not tell. `videos`: place and file; `every`: every n-th frame of them was taken.
 
-    `ids`: a COCO file whose ids of images and labels the COCO results are to have.
+    `ids`: a COCO file whose ids of images and labels the COCO results should use.
     """
 
     labels: tuple[Label, ...]
@@ -33,7 +33,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """`remark`: what a person should know of it."""
+    """`remark`: what the user should know about it."""
 
     files: tuple[Path, ...]
     remark: str = ""
@@ -71,7 +71,7 @@ def checked(names: Iterable[str]) -> tuple[str, ...]:
 def write_json(rows: Iterable[Row], about: About, folder: Path) -> Progress:
     """predictions.json: a list of {file, width, height, detections: [{label, score, box}]}.
 
-    Frames of a video have a "frame" too. Boxes are xyxy in pixels of the upright picture.
+    Frames of a video also have a "frame". Boxes are xyxy in pixels of the upright picture.
     """
     file = folder / "predictions.json"
     with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as text:
@@ -98,7 +98,7 @@ def _entry(row: Row, labels: tuple[Label, ...]) -> str:
 
 
 def write_csv(rows: Iterable[Row], about: About, folder: Path) -> Progress:
-    """predictions.csv: a line for each detection, and one without a label for a picture in which nothing was found."""
+    """predictions.csv: a line per detection, and one without a label for a picture without detections."""
     file = folder / "predictions.csv"
     with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:
         table = csv.writer(text, lineterminator="\n")
@@ -114,7 +114,7 @@ def write_csv(rows: Iterable[Row], about: About, folder: Path) -> Progress:
 
 
 def write_left_out(rows: Iterable[Row], folder: Path) -> Path:
-    """left_out.csv: the pictures that could not be read, and why."""
+    """left_out.csv: the pictures that could not be read, and the reasons."""
     file = folder / LEFT_OUT
     with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:
         table = csv.writer(text, lineterminator="\n")

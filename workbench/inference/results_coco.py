@@ -1,8 +1,8 @@
 """Predictions as COCO's list of results, which pycocotools' loadRes reads.
 
-Its entries name images and labels by numbers. They are those of the COCO file that `About.ids` names, by file name and
-label name; without one they count from 1, and predictions.coco.images.json beside it says which is which: a COCO file
-without annotations, to be completed or compared with.
+Its entries refer to images and labels by number: those in the COCO file `About.ids`, matched by file name and label
+name. Without one they count from 1, and predictions.coco.images.json beside it lists them: a COCO file without
+annotations, to complete or compare with.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def write_coco(rows: Iterable[Row], about: About, folder: Path) -> Progress:
                     _add_results(results, row, image, ids.labels if ids else range(1, len(about.labels) + 1))
             yield done
         if ids is not None and unknown and not known:
-            raise WorkbenchError(f"{about.ids} names none of these images. Is it of other ones?")
+            raise WorkbenchError(f"{about.ids} contains none of these images. Is it for other ones?")
         results.close("\n]\n")
         if ids is None:
             categories = [{"id": n, "name": label.name} for n, label in enumerate(about.labels, start=1)]
@@ -56,7 +56,7 @@ def write_coco(rows: Iterable[Row], about: About, folder: Path) -> Progress:
 
 
 def file_name(row: Row) -> str:
-    """What a picture is called; a frame as the picture of it is."""
+    """The name of a picture; for a frame, that of its picture."""
     return row.name if row.frame < 0 else f"{row.own_place}.jpg"
 
 
@@ -67,7 +67,7 @@ def _replacing(file: Path) -> Any:
 
 
 class _List:
-    """A list in JSON that is written entry by entry."""
+    """A JSON list that is written entry by entry."""
 
     def __init__(self, text: IO[str]) -> None:
         self._text, self._before = text, "\n"
@@ -92,7 +92,7 @@ def _add_results(results: _List, row: Row, image: Any, labels: Any) -> None:
 @dataclass(frozen=True, slots=True)
 class _Ids:
     labels: tuple[Any, ...]  # by index of the network's labels
-    images: Mapping[str, Any]  # by file name; None where two have it
+    images: Mapping[str, Any]  # by file name; None if two have the same name
 
     def image(self, row: Row) -> Any:
         name = file_name(row)
@@ -110,8 +110,8 @@ def _read_ids(file: Path, labels: tuple[Label, ...]) -> _Ids:
     except OSError as error:
         raise WorkbenchError(f"{file} could not be read: {error.strerror}. Check the name.", error) from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise Refused(file, "this is no COCO file of images and categories") from error
+        raise Refused(file, "this is not a COCO file with images and categories") from error
     missing = [label.name for label in labels if label.name not in categories]
     if missing:
-        raise Refused(file, f"it has no category '{missing[0]}', which the detector finds. Is it of other labels?")
+        raise Refused(file, f"it has no category '{missing[0]}', which the detector finds. Is it for other labels?")
     return _Ids(tuple(categories[label.name] for label in labels), images)

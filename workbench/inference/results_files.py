@@ -1,7 +1,7 @@
 """Predictions with a file for each picture: YOLO txt with a column of scores, and Pascal VOC XML with a <score>.
 
-The lines and elements are those of the formats themselves (formats/yolo.py, formats/voc.py), so what reads labels reads
-these too; a trainer that must not learn the scores drops the last column.
+The lines and elements are those of the formats themselves (formats/yolo.py, formats/voc.py), so tools that read labels
+can read these; for a trainer that takes no scores, drop the last column.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ CLASSES, WHOSE = "classes.txt", "images.csv"
 
 
 def write_yolo(rows: Iterable[Row], about: About, folder: Path) -> Progress:
-    """yolo/labels/NAME.txt: "label x y width height score", as fractions; yolo/classes.txt: a label's name each line.
+    """yolo/labels/NAME.txt: "label x y width height score", as fractions; yolo/classes.txt: one label name per line.
 
-    A picture in which nothing was found has an empty file. yolo/images.csv: whose each file is, for "a.gif" and "a.png"
-    become a.txt and a~2.txt.
+    A picture without detections has an empty file. yolo/images.csv says which picture each file belongs to, as "a.gif"
+    and "a.png" become a.txt and a~2.txt.
     """
     base = folder / "yolo"
     with atomic_path(base / WHOSE) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:
@@ -52,7 +52,7 @@ def write_yolo(rows: Iterable[Row], about: About, folder: Path) -> Progress:
 
 
 def write_voc(rows: Iterable[Row], about: About, folder: Path) -> Progress:
-    """voc/Annotations/NAME.xml: whole pixels counted from 1, as the devkit has them."""
+    """voc/Annotations/NAME.xml: whole pixels counted from 1, as in the devkit."""
     base = folder / "voc"
     base.mkdir(parents=True, exist_ok=True)
     for done, row in enumerate(rows, start=1):
@@ -65,7 +65,7 @@ def write_voc(rows: Iterable[Row], about: About, folder: Path) -> Progress:
 
 
 def _alone(row: Row, labels: tuple[Label, ...]) -> Snapshot:
-    """The picture as the only one of a project, its detections as labelled boxes with a score beside them."""
+    """The picture as the only one of a project, with its detections as labelled boxes, and their scores."""
     count = len(row.found)
     return Snapshot(
         labels,

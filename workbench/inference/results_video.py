@@ -1,7 +1,7 @@
-"""Annotated videos: what was found, drawn on the frames that were looked at, as MP4.
+"""Annotated videos: detections drawn on the frames that were predicted, as MP4.
 
-They are drawn from what was written, when all of a video is known: a video file that was broken off can't be gone on
-with, so its frames are read a second time instead.
+They are drawn from the written results once a whole video is done: an interrupted video file can't be continued, so the
+frames are read a second time instead.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from workbench.inference.draw import drawn
 from workbench.inference.parts import Row
 from workbench.inference.results import About, Progress, Written
 
-RATE = 25.0  # frames a second where a video does not say
-UNFINISHED = ".unfinished.mkv"  # behind a webcam's name: what was recorded until it was broken off
+RATE = 25.0  # frames per second if a video does not say
+UNFINISHED = ".unfinished.mkv"  # after a webcam's name: the recording until it was interrupted
 
 
 def write_videos(rows: Iterable[Row], about: About, folder: Path) -> Progress:
-    """videos/NAME.mp4 for each video among the sources; of `every` frames one, at the speed of the original."""
+    """videos/NAME.mp4 for each video among the sources; one in `every` frames, at the original speed."""
     files, done = dict(about.videos), 0
     written: list[Path] = []
     for place, some in groupby(rows, key=lambda row: row.place if row.frame >= 0 else ""):
@@ -51,13 +51,13 @@ def write_videos(rows: Iterable[Row], about: About, folder: Path) -> Progress:
                 done += 1
                 yield done
         written += [folder / "videos" / name] if recorder.frames else []
-    yield Written(tuple(written), "" if written else "There is no video among the sources to be drawn on.")
+    yield Written(tuple(written), "" if written else "There is no video among the sources to draw on.")
 
 
 def _drawn(
     rows: Iterable[Row], frames: Iterator[videos.VideoFrame], about: About
 ) -> Iterator[NDArray[np.uint8] | None]:  # fmt: skip
-    """The frames that have a row, with its boxes; None for one that could not be read."""
+    """The frames that have a row, with its boxes; None for frames that could not be read."""
     with contextlib.closing(frames):  # type: ignore[type-var]
         for row in rows:
             if row.skipped:
@@ -65,12 +65,12 @@ def _drawn(
                 continue
             frame = next((frame for frame in frames if frame.index >= row.frame), None)
             if frame is None or frame.index != row.frame:
-                raise WorkbenchError(f"{row.name} has changed since it was predicted. Give --fresh to begin anew.")
+                raise WorkbenchError(f"{row.name} has changed since it was predicted. Start over with --fresh.")
             yield drawn(frame.image, detections(row), about.labels)
 
 
 def detections(row: Row) -> Detections:
-    """What was found in it, as arrays."""
+    """The row's detections as arrays."""
     return Detections(
         np.array([box for _, _, box in row.found], np.float32).reshape(-1, 4),
         np.array([score for _, score, _ in row.found], np.float32),
@@ -79,10 +79,10 @@ def detections(row: Row) -> Detections:
 
 
 class Recorder:
-    """An MP4 that is there, whole, when the `with` block ends, and not at all if it fails. Without a frame: none.
+    """An MP4 that exists, complete, after the `with` block, and not at all if that fails or there was no frame.
 
-    `aside`: a file ending in .mkv that has the same frames until then. An MP4 opens only with its end; of an MKV all
-    but the last seconds can be looked at, whatever became of the process or the disk.
+    `aside`: an .mkv file that has the same frames until then. An MP4 can only be opened once complete; an MKV can be
+    viewed except for its last seconds, whatever happened to the process or the disk.
     """
 
     def __init__(self, file: Path, rate: float, aside: Path | None = None) -> None:
@@ -123,10 +123,10 @@ class Recorder:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         for left in self._file.parent.glob(
             f".{glob.escape(beginning(self._file.name))}.*.tmp*"
-        ):  # of a process that was killed
+        ):  # left by a killed process
             left.unlink(missing_ok=True)
         temporary = self._stack.enter_context(atomic_path(self._file))
-        # the ending decides what cv2 writes
+        # cv2 chooses the format by the suffix
         self._inner, self._temporary = temporary.with_name(f"{temporary.name}.mp4"), temporary
         self._size = (width, height)
         code = cv2.VideoWriter.fourcc(*"mp4v")
@@ -173,6 +173,6 @@ class Recorder:
             there = 0
         if there != self.frames:
             raise WorkbenchError(
-                f"{self._file} could not be written whole: the disk is full, or it went away. Make room and run the"
-                " same command again; what was found is kept."
+                f"{self._file} could not be written completely: the disk is full or was removed. Make room and run the"
+                " same command again; the results are kept."
             )

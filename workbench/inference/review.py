@@ -1,7 +1,7 @@
-"""The review queue: where labels and a run's detections disagree, one item each, the most telling first.
+"""The review queue: an item for every disagreement of labels and a run's detections, the most telling first.
 
-Misses, false alarms, wrong labels and poor boxes are those of the matching at a confidence; likely label errors are
-those of core.label_errors, which looks at lower scores too. What a person may do about an item: review_deeds.
+Misses, false alarms, wrong labels and poor boxes come from the matching at a confidence; likely label errors from
+core.label_errors, which also uses lower scores. What the user can do about an item is in review_deeds.
 
 M = labelled boxes, K = detections.
 """
@@ -25,11 +25,11 @@ from workbench.core.matching import Confidence, Matching
 from workbench.core.project import XYXY, Snapshot
 from workbench.core.taking import Rows
 
-IOU = 0.5  # of a match
+IOU = 0.5  # least IoU of a match
 
 
 class Kind(StrEnum):
-    """What is wrong. The words are singular; `PLURAL` has the others."""
+    """What is wrong, in the singular; plurals are in `PLURAL`."""
 
     MISS = "miss"
     FALSE_ALARM = "false alarm"
@@ -65,7 +65,7 @@ class Prediction:
 class Item:
     """One disagreement: a labelled box (`box`, `label`, `xyxy`), a prediction, or both.
 
-    `doubt` (0 to 1): how likely the label is wrong, 0 where label_errors doesn't say so. `reason` is why.
+    `doubt` (0 to 1): how likely the label is wrong, 0 if label_errors doesn't list it. `reason` says why.
     """
 
     kind: Kind
@@ -77,7 +77,7 @@ class Item:
     iou: float = math.nan  # of the two
     doubt: float = 0.0
     reason: str = ""
-    loss: float = math.nan  # of the image, NaN where it is not known
+    loss: float = math.nan  # of the image, NaN if not known
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -150,7 +150,7 @@ def items(
 
 
 class _Items:
-    """Makes items of rows."""
+    """Makes items from rows."""
 
     def __init__(self, truth: Snapshot, matching: Matching, losses: Mapping[int, float]) -> None:
         self._truth, self._matching, self._losses = truth, matching, losses
@@ -183,7 +183,7 @@ class _Items:
             yield Item(kind, id, box_id, label, xyxy, prediction, iou, doubt, reason, loss)
 
     def _boxes(self, rows: Rows) -> list[tuple[int, int, XYXY | None]]:
-        """Id, id of the label and place of each."""
+        """The id, label id and place of each."""
         truth, some = self._truth, rows[rows >= 0]
         ids, labels = truth.box_ids[some].tolist(), truth.label_index[some].tolist()
         told = zip(ids, labels, map(tuple, truth.boxes[some].tolist()), strict=True)
@@ -203,7 +203,7 @@ class _Items:
 
 
 def _mistakes(matching: Matching, confidence: Confidence) -> tuple[Rows, Rows, _Pairs]:
-    """Missed boxes, detections on nothing, and what is found as another label."""
+    """Missed boxes, detections on nothing, and boxes found with another label."""
     told = confusion(matching, confidence, IOU)
     has_box, has_detection = told.boxes >= 0, told.detections >= 0
     other = has_box & has_detection & (told.cells[:, 0] != told.cells[:, 1])
@@ -212,7 +212,7 @@ def _mistakes(matching: Matching, confidence: Confidence) -> tuple[Rows, Rows, _
 
 
 def _near(matching: Matching, missed: Rows, alarms: Rows) -> _Pairs:
-    """Of the missed boxes those with a detection of their label that lies off: each once, the closest first."""
+    """The missed boxes with a misplaced detection of their label: each once, the closest first."""
     near = compared.pairs_across(matching.truth, matching.found, missed, alarms, TOUCH)
     same = matching.truth.labels[near.truth] == matching.found.labels[near.detection]
     order = np.flatnonzero(same)
@@ -227,7 +227,7 @@ def _near(matching: Matching, missed: Rows, alarms: Rows) -> _Pairs:
 
 
 def _off(matching: Matching, confidence: Confidence, poor: float) -> _Pairs:
-    """Right detections that overlap their box by less than `poor`."""
+    """Correct detections that overlap their box by less than `poor`."""
     taken, ignored = matching.level(matching.at(IOU))
     right = np.flatnonzero((taken >= 0) & ~ignored & matching.above(confidence))
     overlap = geometry.iou_of_pairs(matching.truth.boxes[taken[right]], matching.found.boxes[right].astype(np.float64))
@@ -242,7 +242,7 @@ def ordered(listed: Sequence[Item], order: Order) -> list[Item]:
 
 
 def _number(item: Item, order: Order) -> float:
-    """The lower the earlier."""
+    """The sort key: lower comes first."""
     if order is Order.DOUBT:
         return -item.doubt
     if order is Order.CONFIDENCE:

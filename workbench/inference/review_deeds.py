@@ -1,22 +1,21 @@
-"""What a person decides about an item of the review queue: four deeds, each one edit of the project, undone as one.
+"""The four deeds that decide an item of the review queue, each one edit of the project, undone as one.
 
 An item (review.Item) has a labelled box, a prediction, or both.
 
-- *take* the prediction as the label: the box gets its place and label; without a box one is added; a box that nothing
-  was predicted for is removed. Where the two rather mean two objects (Item.apart), one is added beside the box: in
-  crowds the overlap of neighbours, one of them not labelled, would else cost a right label.
-- *wrong*: my label was. Of two labels for one place the box keeps its place and gets the other; a box without a
-  prediction, or with one that lies off, is removed; what was not labelled is added.
-- *ignore*: neither right nor wrong from now on. The box becomes a crowd region, or one is added where something was
-  predicted; so too where the two rather mean two objects. A crowd region is what every rule ignores: matching, training
-  and anchors alike. A difficult box counts by COCO's rule, which is the default here, and the formats that know no
-  crowds write crowds as difficult ones.
-- *keep* the labels as they are, and remember that this was looked at ("not an object", "my label stands").
+- *take* the prediction as the label: the box gets its place and label; without a box one is added; a box without a
+  prediction is removed. If they are probably two objects (Item.apart), one is added beside the box: in crowds, where
+  a neighbour is not labelled, a correct label would otherwise be lost.
+- *wrong*: my label was wrong. If two labels compete for one place, the box keeps its place and gets the other; a box
+  without a prediction, or with a misplaced one, is removed; an unlabelled object is added.
+- *ignore*: neither right nor wrong from now on. The box becomes a crowd region, or one is added at the prediction, also
+  if they are probably two objects. Every rule ignores a crowd region: matching, training and anchors. A difficult box
+  counts by COCO's rule, the default here; formats without crowds write crowds as difficult boxes.
+- *keep* the labels unchanged, and remember that this was reviewed ("not an object", "my label stands").
 
-What is remembered is a setting of the project for each image, "reviewed/ID": [label id, box id or 0, x0, y0, x1, y1]
-of every place that was looked at, so the next run doesn't bring it up again. It holds for a box as long as the box
-stays as it was, and for a prediction of the same label within an overlap of SAME. One setting for all images was
-refused: the journal would take down the whole of it with every deed.
+It is remembered in a project setting for each image, "reviewed/ID": [label id, box id or 0, x0, y0, x1, y1] of every
+reviewed place, so that the next run doesn't bring it up again. It applies to a box as long as that is unchanged, and to
+a prediction of the same label that overlaps by at least SAME. One setting for all images was refused: the journal would
+record all of it with every deed.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ if TYPE_CHECKING:
     from workbench.inference.review import Item
 
 SETTING = "reviewed/"
-SAME = 0.5  # IoU from which a prediction is one that was looked at: as for a match
-STILL = 0.01  # px by which a box may differ from itself as JSON has it
+SAME = 0.5  # IoU from which a prediction counts as reviewed: as for a match
+STILL = 0.01  # px by which a box may differ from itself after JSON
 Memory = Mapping[int, Sequence[Sequence[Any]]]
-"""What was looked at, by the image's id: rows as in the module's docstring."""
+"""What was reviewed, by image id: rows as in the module's docstring."""
 
 
 class Deed(StrEnum):
@@ -63,8 +62,8 @@ def words(item: Item, deed: Deed) -> str:
         return "The labels stay as they are." if item.box else "Not an object: nothing is labelled here."
     if deed is Deed.IGNORE:
         if item.apart:
-            return "Adds a region to ignore where the prediction is. Your box stays: they look like two objects."
-        return "The box becomes a region to ignore." if item.box else "Adds a region to ignore here."
+            return "Adds an ignore region at the prediction. Your box stays: they look like two objects."
+        return "The box becomes an ignore region." if item.box else "Adds an ignore region here."
     if not item.box:
         return "The prediction becomes a labelled box."
     if item.prediction is None or (deed is Deed.WRONG and removes(item)):
@@ -127,7 +126,7 @@ def _looked_at(item: Item, label: int, box: int, xyxy: XYXY) -> edits.ChangeSett
 
 
 def _box(item: Item, document: Document) -> Box:
-    """The box as it is now, with its marks and notes; as the item has it where it is gone, which applying refuses."""
+    """The current box, with its marks and notes; the item's if it is gone, which applying refuses."""
     assert item.xyxy is not None
     boxes = {box.id: box for box in document.boxes(item.image)}
     return boxes.get(item.box, Box(item.box, item.image, item.label, item.xyxy))

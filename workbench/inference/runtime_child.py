@@ -1,8 +1,8 @@
-"""Runs an exported file in a process of its own, which knows nothing of this program: runtimes.py starts it, by path.
+"""Runs an exported file in a separate process without this program; runtimes.py starts it, by path.
 
-Only numpy and the file's own library are imported, and `workbench` is barred: what works here works for a stranger.
-Each message is eight bytes of length and an .npz, whose array "about" is JSON with what to "do": "open" a file, which
-is answered by {"card": ..., "versions": ..., "runs": ...}, "run", "time" it or give its "weights". Or {"error": ...}.
+Only numpy and the file's own library are imported, and `workbench` is blocked: what works here works for anyone.
+Each message is eight bytes of length and an .npz, whose array "about" is JSON with what to "do": "open" a file, with
+the answer {"card": ..., "versions": ..., "runs": ...}, "run" or "time" it, or return its "weights". Or {"error": ...}.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KEY = "model.json"
 
 @dataclass
 class Opened:
-    """A file in its own library: how it answers, or the weights that it holds, and its description of itself."""
+    """A file in its own library: its function, or the weights in it, and its description of itself."""
 
     card: str
     versions: dict[str, str]
@@ -42,7 +42,7 @@ def _onnx(file: str, threads: int) -> Opened:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # a damaged file is told by the exception
+    options.log_severity_level = 4  # a damaged file is reported by the exception
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return Opened(
@@ -76,14 +76,14 @@ def _pt2(file: str, threads: int) -> Opened:
     versions = {"torch": str(torch.__version__)}
     try:
         program = torch.export.load(file, extra_files=extra)
-    except Exception:  # of a file with NMS some networks' say "see the warnings above"
+    except Exception:  # for some networks with NMS it says "see the warnings above"
         versions |= _operations()
         program = torch.export.load(file, extra_files=extra)
     return Opened(_text(extra[KEY]), versions, _of_torch(program.module()))
 
 
 def _operations() -> dict[str, str]:
-    """The file holds NMS as torchvision's operation, which stands there once it is imported: also for a file before."""
+    """Files contain NMS as torchvision's operation, which exists once it is imported, possibly for an earlier file."""
     import torchvision
 
     return {"torchvision": torchvision.__version__}
@@ -126,7 +126,7 @@ OPENERS = {
 
 
 def _times(run: Callable[[np.ndarray], object], image: np.ndarray, about: dict[str, Any]) -> np.ndarray:
-    """Milliseconds of each of up to `most` runs in about `seconds`, after `warm` that don't count."""
+    """Milliseconds of each of up to `most` runs in about `seconds`, after `warm` untimed ones."""
     for _ in range(about["warm"]):
         run(image)
     took: list[float] = []
@@ -148,7 +148,7 @@ def _answer(opened: Opened, about: dict[str, Any], arrays: dict[str, np.ndarray]
 
 
 def receive(stream: BinaryIO) -> dict[str, np.ndarray] | None:
-    """The next message; None where the other side has ended."""
+    """The next message; None if the other side has ended."""
     head = stream.read(8)
     if len(head) < 8:
         return None
@@ -157,7 +157,7 @@ def receive(stream: BinaryIO) -> dict[str, np.ndarray] | None:
 
 
 def send(stream: BinaryIO, about: dict[str, Any], arrays: list[Any]) -> None:
-    """Arrays are named by their place."""
+    """Send it; arrays are named by their place."""
     packed = io.BytesIO()
     np.savez(packed, about=np.array(json.dumps(about)), **{str(i): array for i, array in enumerate(arrays)})
     stream.write(struct.pack("<q", packed.tell()) + packed.getvalue())
@@ -185,7 +185,7 @@ def _opened(about: dict[str, Any]) -> tuple[Opened, dict[str, Any]]:
 
 
 def main() -> None:
-    """Answer until nobody asks. What libraries print goes nowhere, as nobody reads it."""
+    """Answer until the other side ends. What libraries print is discarded."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     warnings.simplefilter("ignore")
@@ -194,13 +194,13 @@ def main() -> None:
         about = json.loads(str(message["about"]))
         try:
             if about["do"] == "open":
-                opened = None  # the one before may take much memory
+                opened = None  # the previous one may take much memory
                 opened, words = _opened(about)
                 send(answers, words, [])
             else:
                 assert opened is not None, "no file is open"
                 send(answers, *_answer(opened, about, message))
-        except Exception as error:  # libraries raise dozens of kinds at damaged files
+        except Exception as error:  # libraries raise dozens of types on damaged files
             send(answers, _explained(error), [])
 
 

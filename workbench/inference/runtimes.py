@@ -1,7 +1,7 @@
-"""An exported file as a stranger runs it: in its own library, in a process that doesn't know this program.
+"""An exported file run as anyone would: in its own library, in a process without this program.
 
-The process is fresh for each export, and runs one file after another: importing torch takes longer than most files. A
-damaged file may bring it down; the next file then gets another.
+Each export has a new process, which runs one file after the other: importing torch takes longer than most files. A
+damaged file may crash it; the next file then gets another.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from workbench.core.child import no_window
 from workbench.inference.exporters import Arrays
 
-PATIENCE = 600.0  # seconds that an answer may take: the largest network on the slowest machine takes 20
+PATIENCE = 600.0  # seconds for an answer: the largest network on the slowest machine takes 20
 
 
 class NotRunnable(Exception):
-    """The file could not be opened or run in its own library; the text says what the library said."""
+    """The file could not be opened or run in its own library; the text is the library's message."""
 
 
 class Process:
@@ -63,7 +63,7 @@ class Process:
         process, self._process = self._process, None
         process.kill()
         for pipe in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):  # it has ended with something of ours unread
+            with contextlib.suppress(OSError):  # it has ended without reading everything
                 _there(pipe).close()
         process.wait()
 
@@ -110,7 +110,7 @@ def _begun() -> subprocess.Popen[bytes]:
     # -I: neither this folder nor what PYTHONPATH names; -X: the library's own texts are UTF-8
     command = [sys.executable, "-I", "-X", "utf8", str(script)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environment = {"OMP_WAIT_POLICY": "PASSIVE", **kept}  # two processes whose threads spin hold each other up
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **kept}  # two processes with spinning threads slow each other down
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
         creationflags=no_window(),
@@ -120,9 +120,9 @@ def _begun() -> subprocess.Popen[bytes]:
 class ExportedFile:
     """A model file, open in its own library in another process until it is closed. Not for use by two threads.
 
-    `kind` is a key of runtime_child.OPENERS; `threads` 0 leaves their number to the library. A `process` that is handed
-    over lets go of the file that it had before; by default the file gets a process of its own. `runs` is False where
-    the file holds weights alone. `card` is the description inside the file, `versions` those of Python and the library.
+    `kind` is a key of runtime_child.OPENERS; `threads` 0 leaves their number to the library. A given `process` closes
+    the file it had before; by default the file gets a separate process. `runs` is False if the file contains only
+    weights. `card` is the description inside the file, `versions` those of Python and the library.
     NotRunnable if it can't be opened.
     """
 
@@ -152,16 +152,16 @@ class ExportedFile:
             self._process.close()
 
     def run(self, image: NDArray[np.float32]) -> Arrays:
-        """What the file answers to `image` (B, 3, H, W)."""
+        """The file's outputs for `image` (B, 3, H, W)."""
         return tuple(self._process.ask({"do": "run"}, image=image)[1])
 
     def weights(self) -> dict[str, NDArray[Any]]:
-        """The arrays in a file of weights alone, by name."""
+        """The arrays in a file of only weights, by name."""
         about, arrays = self._process.ask({"do": "weights"})
         return dict(zip(about["names"], arrays, strict=True))
 
     def times(self, image: NDArray[np.float32], warm: int, seconds: float, least: int, most: int) -> NDArray[Any]:
-        """Milliseconds of each of `least` to `most` runs in about `seconds`, after `warm` that don't count."""
+        """Milliseconds of each of `least` to `most` runs in about `seconds`, after `warm` untimed ones."""
         asked = {"do": "time", "warm": warm, "seconds": seconds, "least": least, "most": most}
         times: NDArray[Any] = self._process.ask(asked, image=image)[1][0]
         return times

@@ -1,4 +1,4 @@
-"""From candidates to numbers without a network: the rules of an evaluation, and what the Inspect page's sliders call.
+"""From candidates to metrics without a network: the rules of an evaluation, and the Inspect page's sliders.
 
 No torch here, so that the window can import it before torch is loaded.
 """
@@ -22,9 +22,9 @@ from workbench.errors import WorkbenchError
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How candidates become the detections that are scored. Shown beside every number that comes of it.
+    """How candidates become the detections that are scored. Shown beside every resulting number.
 
-    The overlap is that of darknet's `valid`; COCO looks at 100 detections per image and label in any case.
+    The overlap is that of darknet's `valid`; COCO always uses 100 detections per image and label.
     """
 
     score: float = FLOOR
@@ -53,10 +53,10 @@ def detected(found: Sequence[Candidates], rules: Rules) -> list[Detections]:
 
 
 def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
-    """(C,) for each label of the detector its index in the snapshot, by name; -1 where the project lacks it.
+    """(C,) for each label of the detector its index in the snapshot, by name; -1 if the project lacks it.
 
-    A label that was renamed or merged since is the one that it became: of a run that was trained before, its boxes
-    would all count as missed. Else a name in other capitals will do, as when weights are taken over.
+    A label that was renamed or merged since is the one that it became, or all its boxes would count as missed by an
+    earlier run. Otherwise case is ignored, as when loading weights.
 
     WorkbenchError if they have none in common.
     """

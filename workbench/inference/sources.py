@@ -1,6 +1,6 @@
 """Where pictures to predict come from: files, folders, lists, patterns, videos and webcams, one picture at a time.
 
-A picture that can't be read is handed on as `Skipped` and the rest goes on.
+A picture that can't be read is passed on as `Skipped`, and the rest continues.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ __all__ = ["Entry", "Frame", "Item", "Numbered", "Position", "found", "is_video"
 
 LISTS = (".txt", ".lst")  # text files with a picture's path on each line
 _PATTERN = re.compile(r"[*?\[]")
-_READERS = 4  # threads that decode while the network runs; decoding leaves Python's lock alone
+_READERS = 4  # threads that decode while the network runs; decoding releases Python's lock
 _NOT_TEXT = "its name is not valid text; rename it"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A picture or a video to be predicted. `name` is relative to the folder that was given.
+    """A picture or a video to predict. `name` is relative to the given folder.
 
-    `place` is where results of it go: a relative posix path without suffix (a video's keeps it). `problem`: why it
-    can't be read, known from its name alone.
+    `place` is where its results go: a relative posix path without suffix (a video's keeps it). `problem`: why it can't
+    be read, known from its name alone.
     """
 
     name: str
@@ -54,12 +54,12 @@ class Frame:
     """One picture. A video's frames share their file's name."""
 
     name: str
-    index: int  # of the picture among all, or of the frame in its video
+    index: int  # among all pictures, or of the frame in its video
     image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
     file: Path
     is_video: bool = False
     place: str = ""
-    seconds: float = 0.0  # of a frame, from the beginning
+    seconds: float = 0.0  # of a frame, from the start of the video
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbered:
-    """What was read, and where to go on after it."""
+    """What was read, and where to continue after it."""
 
     read: Frame | Skipped
     item: Item
@@ -111,7 +111,7 @@ def found(paths: Sequence[Path], pass_by: Callable[[Path], object] = lambda _: N
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             yield _item(printable(path.name), path)
         else:
-            raise WorkbenchError(f"{printable(str(path))} is neither a folder nor an image nor a video by its name.")
+            raise WorkbenchError(f"{printable(str(path))} is neither a folder nor named like an image or a video.")
 
 
 def names_of_folders(paths: Sequence[Path]) -> dict[Path, str]:
@@ -126,7 +126,7 @@ def names_of_folders(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def _of_folder(folder: Path, before: str, pass_by: Callable[[Path], object]) -> Iterator[Item]:
-    """What can't be read, by its name or as a whole folder, comes as an item with a problem."""
+    """Yields what can't be read, because of its name or as a whole folder, as an item with a problem."""
     bad: list[Item] = []
 
     class Walk(PassedOver):
@@ -136,8 +136,8 @@ def _of_folder(folder: Path, before: str, pass_by: Callable[[Path], object]) -> 
 
         def shut(self, name: str, error: OSError) -> None:
             told = (before + name).rstrip("/") or printable(folder.name) or "root"
-            why = f"{told}: this folder can't be read ({error.strerror or error}), so its images are missing; mend that"
-            bad.append(Item(told, told, folder, problem=f"{why} and begin anew with --fresh"))
+            why = f"{told}: this folder can't be read ({error.strerror or error}), so its images are missing; fix that"
+            bad.append(Item(told, told, folder, problem=f"{why} and start over with --fresh"))
 
         def other(self, name: str) -> None:
             if is_video(file := folder / name):
@@ -151,7 +151,7 @@ def _of_folder(folder: Path, before: str, pass_by: Callable[[Path], object]) -> 
 
 
 def _of_list(file: Path) -> Iterator[Item]:
-    """Lines are paths, relative to the list's own folder; empty lines are passed over. UTF-8 or UTF-16."""
+    """Lines are paths, relative to the list's own folder; empty lines are skipped. UTF-8 or UTF-16."""
     with open(file, "rb") as stream:
         begins = stream.read(2)
     is_wide = begins in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # PowerShell's > writes it
@@ -169,9 +169,10 @@ def _of_list(file: Path) -> Iterator[Item]:
 
 
 def _of_pattern(pattern: Path) -> Iterator[Item]:
-    """A shell's pattern that the shell has left as it is; ** goes through all folders within.
+    """A shell pattern that the shell did not expand; ** matches all folders within.
 
-    Names are relative to the last folder before its first sign. A folder that is really called "shoot [1]" is meant.
+    Names are relative to the last folder before its first wildcard. An existing folder named "shoot [1]" is taken
+    literally.
     """
     folder, *rest = Path(), *pattern.parts
     while len(rest) > 1 and (folder / rest[0]).is_dir():
@@ -182,7 +183,7 @@ def _of_pattern(pattern: Path) -> Iterator[Item]:
 
 
 def _named(name: str, file: Path, told: str) -> Item:
-    """An image or video by the path that a list or a pattern gives it; ".." and a drive are no part of its name."""
+    """An image or video by its path in a list or pattern; ".." and a drive are not part of its name."""
     shown = printable(name.replace("\\", "/") if os.name == "nt" else name)
     parts = [part for part in PurePosixPath(shown).parts if part not in ("/", "..") and not part.endswith(":")]
     shown = "/".join(parts) or "image"
@@ -238,16 +239,16 @@ def _read(
 
 
 def _why(file: Path, error: WorkbenchError) -> str:
-    """What is not there is told without a project, of which it could be taken out."""
+    """The reason without advice about a project: a missing file can't be removed from one here."""
     if os.path.lexists(file):
         return error.sentence
-    return f"{printable(str(file))}: the file is not there; put it back or check its name, and begin anew with --fresh"
+    return f"{printable(str(file))}: the file is not there; put it back or check its name, and start over with --fresh"
 
 
 def _frames(entry: Entry, every: int, first: int, part: tuple[int, int]) -> Iterator[Numbered]:
-    """Frames are read from the beginning: seeking in compressed videos lands on wrong ones.
+    """Reads frames from the beginning, as seeking in compressed videos gives wrong ones.
 
-    Damaged ones are told where they would be, and behind all that a video breaks off: by one of those who share them.
+    Damaged frames are reported in their place, and an early end after all frames, by one of the processes sharing them.
     """
     item, (one, of) = entry.item, part
     last: videos.VideoFrame | None = None
@@ -271,6 +272,6 @@ def _frames(entry: Entry, every: int, first: int, part: tuple[int, int]) -> Iter
 
 
 def _damaged(file: Path, first: int, last: int) -> str:
-    """Numbers of frames that were to be looked at."""
+    """The message about damaged frames, with their numbers."""
     which = f"frame {first:,} is" if first == last else f"the frames {first:,} to {last:,} are"
     return f"{file}: {which} damaged and left out. Copy the video again."

@@ -1,4 +1,4 @@
-"""From pictures to rows, batch after batch: what is in memory is a batch and the few pictures that are read ahead."""
+"""From pictures to rows, batch by batch: only a batch and the few pictures read ahead are in memory."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from workbench.inference.parts import Parts, Row
 from workbench.inference.sources import Frame, Numbered
 from workbench.inference.tiles import Tiling
 
-if TYPE_CHECKING:  # what is given has loaded torch
+if TYPE_CHECKING:  # the caller has loaded torch
     from workbench.inference.predict import Predictor
 
-PIXELS = 64_000_000  # of a batch, 200 MB: fewer pictures at a time where they are large
+PIXELS = 64_000_000  # of a batch, 200 MB: fewer pictures at a time if they are large
 
 
 class Beside(Protocol):
-    """What is done with a picture while its pixels are at hand."""
+    """What is done with a picture while its pixels are in memory."""
 
     def save(self, row: Row, frame: Frame, found: Detections) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a picture is looked at and what is left of it."""
+    """How a picture is predicted and which detections are kept."""
 
     point: OperatingPoint
     tiling: Tiling | None = None
@@ -51,7 +51,7 @@ def stream(
         rows = []
         for one in some:
             if isinstance(one.read, Skipped):
-                frame = one.read.index if one.item.is_video and one.read.index else -1  # where it breaks off
+                frame = one.read.index if one.item.is_video and one.read.index else -1  # where it ends early
                 rows.append(Row(one.item.name, one.item.place, frame=frame, skipped=one.read.sentence))
                 continue
             kept = tiles.selected(next(found), rules.point, predictor.labels)

@@ -1,4 +1,4 @@
-"""What a trained network would label: its detections in an image, without those that are labelled already."""
+"""What a trained network would label: its detections in an image, without those already labelled."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from workbench.inference.predict import Predictor
 
 KEPT = 64  # images whose candidates are remembered
-SAME = 0.5  # IoU with a box of the same label, from which an object is labelled already
-MOST = 100  # suggestions for an image: nobody looks through more
+SAME = 0.5  # IoU with a box of the same label from which an object counts as labelled
+MOST = 100  # the most suggestions for an image: nobody checks more
 NOTHING: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Look at `file`, the image of this id, with the network of `checkpoint`, which may be an ONNX file of ours."""
+    """Run the network of `checkpoint`, which may be one of our ONNX files, on `file`, the image with this id."""
 
     checkpoint: Path
     image: int
@@ -40,7 +40,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What the network sees in an image. `labels`: the network's, by name; `iou` and `kind` of its authors' NMS."""
+    """The network's detections in an image. `labels`: the network's names; `iou` and `kind`: its authors' NMS."""
 
     ask: Ask
     candidates: Candidates
@@ -51,7 +51,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A box that nobody has drawn; `label`: id in the project."""
+    """A suggested box; `label`: id in the project."""
 
     xyxy: XYXY
     label: int
@@ -59,7 +59,7 @@ class Suggestion:
 
 
 class Finder:
-    """Answers an Ask; keeps the network and what it found lately. For one thread at a time.
+    """Answers an Ask; keeps the network and its latest results. For one thread at a time.
 
     WorkbenchError if the checkpoint or the image can't be read.
     """
@@ -72,7 +72,7 @@ class Finder:
         written = _stamp(ask.checkpoint)
         key = ask, written, _stamp(ask.file)
         found = self._known.pop(key, None) or self._look(ask, written)
-        self._known[key] = found  # the latest last
+        self._known[key] = found  # latest last
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
         return found
@@ -88,19 +88,19 @@ class Finder:
         try:
             (candidates,) = network.candidates([picture])
         except WorkbenchError:
-            self.close()  # it may have ended, and would fail at all that follow
+            self.close()  # its process may have ended and would fail from now on
             raise
         return Found(ask, candidates, network.labels, iou, kind)
 
     def close(self) -> None:
-        """Let go of the network; the next question opens it again."""
+        """Release the network; the next Ask opens it again."""
         if self._open is not None and hasattr(self._open[1], "close"):
             self._open[1].close()
         self._open = None
 
 
 def _opened(file: Path) -> tuple[Predictor | OnnxModel, tuple[Kind, float]]:
-    """The network, and how its authors thin out what it sees."""
+    """The network, and its authors' NMS."""
     if file.suffix == ".onnx":
         from workbench.inference.onnx_model import OnnxModel
 
@@ -144,7 +144,7 @@ def suggestions(
 
 
 def _surest(boxes: NDArray[np.float64], labels: NDArray[np.int64], overlap: float) -> NDArray[np.bool_]:
-    """(n,) which of these (n, 4) boxes, the surest first, overlap no surer one of their label that stays by so much."""
+    """(n,) which of these (n, 4) boxes, most confident first, stay: those not overlapping a kept one of their label."""
     near = (geometry.iou(boxes, boxes) >= overlap) & (labels[:, None] == labels)
     stays = np.ones(len(boxes), bool)
     for row in range(1, len(boxes)):

@@ -1,15 +1,15 @@
-"""Large images in tiles: small objects keep their pixels, and what a tile's border cuts is not found twice.
+"""Large images in tiles: small objects keep their pixels, and objects cut by a tile's border are not found twice.
 
-A network sees its input side, so that of a photograph of 6,000 pixels an object of 30 is 2 pixels wide for it. Here the
-image is seen once as a whole, for what is large, and in tiles that overlap. Two rules then make one picture of it:
+A network sees images at its input size: in a photograph of 6,000 pixels an object of 30 is 2 pixels wide for it. Here
+the image is seen once as a whole, for large objects, and in overlapping tiles. Two rules then merge the results:
 
-1. *Halves go.* A detection that touches a border of its tile which is no border of the image ("cut") is dropped where
-   at least half of its area lies in a detection of the same label in another view that is not cut, or that is cut too
-   but larger. The overlap is measured against the half's own area (IoS): a half covers little of the whole.
-2. *The same object twice goes.* What is left goes through the NMS that was asked for, as if one network had seen it.
+1. *Halves are dropped.* A detection that touches an inner border of its tile ("cut") is dropped if at least half of its
+   area lies in a detection of the same label in another view that is not cut, or is also cut but larger. The overlap is
+   measured against the half's own area (IoS), as a half covers little of the whole.
+2. *Duplicates are dropped.* The rest goes through the requested NMS, as if one network had seen it.
 
-The confidence comes first: a detection below it drops nothing. An object that is larger than the overlap and too small
-for the look at the whole image can come out in two pieces: choose a larger overlap.
+The confidence is applied first: a detection below it drops nothing. An object that is larger than the overlap but too
+small in the view of the whole image can be found in two pieces: choose a larger overlap.
 
 N = candidates of all views of an image.
 """
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from workbench.inference.predict import Predictor
 
 SMALLEST = 64  # pixels of a tile's side
-HALF = 0.5  # of a cut box's area that lies in the other
-_TOUCHES = 0.02  # of a tile's side: networks end a box that goes on behind a border up to so far before it
+HALF = 0.5  # share of a cut box's area inside the other
+_TOUCHES = 0.02  # share of a tile's side: networks end a box that crosses a border up to this far before it
 _AT_ONCE = 2_000  # cut boxes compared with all others at a time: 100 MB for 10,000
 
 Place = tuple[int, int, int, int]
@@ -40,7 +40,7 @@ Place = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """Square tiles of `side` pixels that overlap by at least `overlap` of their side. ValueError: no such tiles."""
+    """Square tiles of `side` pixels that overlap by at least `overlap` of their side. ValueError if out of range."""
 
     side: int
     overlap: float = 0.2
@@ -52,7 +52,7 @@ class Tiling:
             raise ValueError(f"overlap: expected a share from 0 to 0.9, found {self.overlap}")
 
     def places(self, width: int, height: int) -> list[Place]:
-        """The tiles of an image as xyxy pixels, row by row; none if it fits into one."""
+        """The tiles of an image as xyxy pixels, row by row; none if it fits in one."""
         if width <= self.side and height <= self.side:
             return []
         across, down = self._starts(width), self._starts(height)
@@ -60,7 +60,7 @@ class Tiling:
         return [(x, y, x + wide, y + tall) for y in down for x in across]
 
     def _starts(self, length: int) -> list[int]:
-        """As few as give the overlap, at even distances."""
+        """The starts of the fewest tiles with this overlap, evenly spaced."""
         if length <= self.side:
             return [0]
         step = self.side * (1 - self.overlap)
@@ -109,7 +109,7 @@ class Views:
         return Detections(kept.boxes[enough], kept.scores[enough], kept.labels[enough])
 
     def _halves(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(n,) of `rows`: which are halves of what another view sees better."""
+        """(n,) which of `rows` are halves of what another view sees better."""
         boxes, labels = self.boxes[rows].astype(np.float64), self.labels[rows]
         view, cut, area = self.view[rows], self.cut[rows], geometry.areas(boxes)
         halves = np.zeros(len(rows), bool)
@@ -122,7 +122,7 @@ class Views:
 
 
 def _cut(boxes: NDArray[np.float32], place: Place, width: int, height: int) -> NDArray[np.bool_]:
-    """(n,) whether a box ends at a border of the tile behind which the image goes on."""
+    """(n,) whether a box ends at an inner border of the tile."""
     near = max(1.0, _TOUCHES * max(place[2] - place[0], place[3] - place[1]))
     left, top = (boxes[:, side] <= place[side] + near if place[side] > 0 else False for side in (0, 1))
     right = boxes[:, 2] >= place[2] - near if place[2] < width else False

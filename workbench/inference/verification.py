@@ -1,7 +1,7 @@
-"""Whether an exported file finds what the trained network finds: it is run by its own library, on real images.
+"""Verifies that an exported file finds what the trained network finds: it is run by its own library, on real images.
 
-Nothing is called exported before it is verified. What was compared, on which images, by which versions and how far
-apart the worst two answers were lies beside each file as verification.json.
+Nothing counts as exported before it is verified. verification.json beside each file says what was compared, on which
+images, with which versions, and how far apart the two worst outputs were.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from workbench.inference.predict import Predictor, folded
 from workbench.inference.runtimes import ExportedFile, NotRunnable, Process
 
 NAME = "verification.json"
-SAID = 160  # characters of what a library says that go into a sentence
+SAID = 160  # characters of a library's message that go into a sentence
 AGREES = "finds the same as the trained network"
-Shapes = list[list[NDArray[np.float32]]]  # for each shape its batches of images (B, 3, H, W)
+Shapes = list[list[NDArray[np.float32]]]  # for each shape, batches of images (B, 3, H, W)
 LIMITS = {
     "same_iou": graphs.SAME_IOU, "same_score": graphs.SAME_SCORE, "same_px": graphs.TINY,
     "matched_at_least": MATCHED_SHARE, "foreign_at_most": FOREIGN_SHARE,
@@ -44,7 +44,7 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """An input (1, 3, S, S) in 0..1 made of the image called `name`; of noise where that is empty."""
+    """An input (1, 3, S, S) in 0..1 made from the image `name`; from noise if that is empty."""
 
     name: str
     image: NDArray[np.float32]
@@ -52,7 +52,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How the file agrees on `images` in network inputs of `height` x `width`, `batch` at a time."""
+    """The file's agreement on `images` in network inputs of `height` x `width`, `batch` at a time."""
 
     batch: int
     height: int
@@ -63,7 +63,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found. `agreement` is of all shapes together, or None for a file that can't be read back."""
+    """The result. `agreement` is over all shapes, or None for a file that can't be read back."""
 
     format: str
     file: str
@@ -74,7 +74,7 @@ class Verification:
     shapes: tuple[Shape, ...] = ()
 
     def to_json(self) -> str:
-        """verification.json."""
+        """The text of verification.json."""
         found = self.agreement
         record = {
             "format": self.format, "file": self.file, "sha256": self.sha256,
@@ -96,11 +96,11 @@ def _numbers(found: Agreement) -> dict[str, Any]:
 
 
 class Differs(WorkbenchError):
-    """A file that does not hold or find what it should, or can't be run."""
+    """A file does not contain or find what it should, or can't be run."""
 
 
 def samples_of(predictor: Predictor, files: Sequence[Path]) -> list[Sample]:
-    """Inputs of up to eight readable images: spread over the list if it is longer, else as they come."""
+    """Inputs from up to eight readable images, spread over the list if it is longer."""
     step = max(1, len(files) // CHECKED)
     samples: list[Sample] = []
     for file in dict.fromkeys([*files[::step], *files]):
@@ -132,7 +132,7 @@ def verify(
         answers, versions = _answered(member, file, source, shapes, process)
     except Differs:
         raise
-    except Exception as error:  # libraries raise dozens of kinds at damaged files
+    except Exception as error:  # libraries raise dozens of types on damaged files
         raise Differs(_why_not_run(member, error), error) from error
     found = tuple(_compared(member, source, *pair) for pair in zip(shapes, answers, strict=True)) if answers else ()
     total = sum((shape.agreement for shape in found), Agreement(0, 0)) if found else None
@@ -144,7 +144,7 @@ def verify(
 def _answered(
     member: Exporter, file: Path, source: Source, shapes: Shapes, process: Process | None
 ) -> tuple[list[list[Arrays]], dict[str, str]]:
-    """What the file answers to each batch of each shape, none if it can't be read back, and whose versions ran it."""
+    """The file's outputs for each batch of each shape, none if it can't be read back, and the versions that ran it."""
     kind = getattr(member, "runtime", "")
     if kind:
         with ExportedFile(kind, file, process=process) as exported:
@@ -165,7 +165,7 @@ def _answered(
 
 
 def _why_not_run(member: Exporter, error: Exception) -> str:
-    """In a sentence, with what the library says of a file that it can't open."""
+    """The reason as a sentence, with the library's message about a file that it can't open."""
     if isinstance(error, WorkbenchError):
         return f"The file written as {member.title} can't be run: {error.sentence} It was not kept; export again."
     said = f"{error}" if isinstance(error, NotRunnable) else f"{type(error).__name__}: {error}"
@@ -196,7 +196,7 @@ def _brief(said: str) -> str:
 
 
 def _shapes(card: Card, samples: Sequence[Sample]) -> Shapes:
-    """The samples as they go in: each shape's batches of images. Open sizes are tried at two values."""
+    """The samples as inputs: each shape's batches of images. Open sizes are tried at two values."""
     inputs = [sample.image for sample in samples]
     result = [_batches(inputs, card.batch or 1)]
     if not card.batch:
@@ -210,7 +210,7 @@ def _shapes(card: Card, samples: Sequence[Sample]) -> Shapes:
 
 
 def _batches(inputs: Sequence[NDArray[np.float32]], size: int) -> list[NDArray[np.float32]]:
-    """Filled up from the beginning."""
+    """The last batch is filled up with images from the start."""
     count = -(-len(inputs) // size) * size
     rows = [inputs[number % len(inputs)] for number in range(count)]
     return [np.concatenate(rows[start : start + size]) for start in range(0, count, size)]
@@ -233,7 +233,7 @@ def _answers_of_file(member: Exporter, exported: ExportedFile, source: Source, s
             n for n in wanted if weights[n].shape != tuple(wanted[n].shape)
         )
         raise Differs(
-            f"The file written as {member.title} holds other weights than the network: {len(odd)} of {len(wanted)}"
+            f"The file written as {member.title} has other weights than the network: {len(odd)} of {len(wanted)}"
             f" differ in name or size, such as '{odd[0]}'. It was not kept; export again."
         )
     filled.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
@@ -248,14 +248,14 @@ def _run(member: Exporter, exported: ExportedFile, card: Card, image: NDArray[np
 
 
 def _answers(detector: Detector, card: Card, shapes: Shapes) -> list[list[Arrays]]:
-    """By this program's network."""
+    """The outputs of this program's network."""
     graph = graphs.built(folded(detector, torch.device("cpu")), card)
     with torch.no_grad():
         return [[tuple(t.numpy() for t in graph(torch.from_numpy(image))) for image in images] for images in shapes]
 
 
 def _emptied(source: Source) -> Detector:
-    """The same network without what it has learnt, so that nothing of it can stand in for what a file lacks."""
+    """The same network without its weights, so that they can't replace what a file lacks."""
     detector = copy.deepcopy(source.detector)
     with torch.no_grad():
         for tensor in detector.parameters():
@@ -267,12 +267,12 @@ def _emptied(source: Source) -> Detector:
 
 
 def _check_card(member: Exporter, text: str, card: Card) -> None:
-    """Differs unless the description inside the file is `card`, with labels and anchors in their order."""
+    """Raises Differs unless the description inside the file is `card`, with labels and anchors in order."""
     try:
         inside = json.loads(text)
     except ValueError as error:
         raise Differs(
-            f"The file written as {member.title} holds no description of itself, so it was not kept.", error
+            f"The file written as {member.title} has no description of itself, so it was not kept.", error
         ) from error
     wanted = json.loads(card.to_json())
     wrong = [name for name in wanted if inside.get(name) != wanted[name]] if isinstance(inside, dict) else ["all of it"]
@@ -280,7 +280,7 @@ def _check_card(member: Exporter, text: str, card: Card) -> None:
         name = wrong[0]
         said = inside.get(name) if isinstance(inside, dict) else inside
         raise Differs(
-            f"The file written as {member.title} says '{name}' is {_short(said)} where the network has"
+            f"The file written as {member.title} says '{name}' is {_short(said)}, but the network has"
             f" {_short(wanted.get(name))}. It was not kept; export again."
         )
 

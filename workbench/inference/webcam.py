@@ -1,7 +1,7 @@
-"""Predicts what a webcam shows, live, until it is stopped: every frame is looked at as it comes.
+"""Predicts a webcam's frames live until it is stopped.
 
-What was seen can't be seen again, so nothing is gone on with, and the annotated video is recorded meanwhile. Whatever
-ends the process, what was found until then is there for `merge`.
+The frames can't be read again, so there is no continuing, and the annotated video is recorded meanwhile. Whatever ends
+the process, the results until then are kept for `merge`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from workbench.inference.results_video import RATE, UNFINISHED, Recorder
 from workbench.inference.sources import Frame, Item, Numbered, Position
 from workbench.inference.streaming import Beside
 
-if TYPE_CHECKING:  # what is given has loaded torch
+if TYPE_CHECKING:  # the caller has loaded torch
     from workbench.inference.predict import Predictor
 
 
@@ -43,11 +43,11 @@ _NOT_ALLOWED = (
     " Or macOS does not allow it yet: run 'workbench predict PROJECT --webcam 0' in a terminal once, where it asks, and"
     " start the window from there; or allow it in System Settings > Privacy & Security > Camera."
 )
-"""OpenCV can ask for it in a program's first thread alone, which is the window's."""
+"""OpenCV can ask for it only in a program's main thread, which is the window's."""
 
 
 class Webcam:
-    """A camera of this machine, while the `with` block lasts. WorkbenchError if it is not there."""
+    """A camera of this machine, within a `with` block. WorkbenchError if there is no such camera."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -59,17 +59,17 @@ class Webcam:
                 f"There is no webcam {number}, or another program is using it. Connect one, close the other program,"
                 f" or choose another number (0 is the first).{_NOT_ALLOWED if sys.platform == 'darwin' else ''}"
             )
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # what is shown is now, not a second ago
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # show the present, not a second ago
         self._begun, self._count = time.monotonic(), 0
 
     @property
     def rate(self) -> float:
-        """Frames a second, as it says."""
+        """Frames per second, as the camera states it."""
         found = float(self._capture.get(cv2.CAP_PROP_FPS))
         return found if 1 <= found <= 240 else RATE
 
     def read(self) -> VideoFrame | None:
-        """The next frame; None if no more come. Waits for it."""
+        """Wait for the next frame; None if there are no more."""
         there, image = self._capture.read()
         if not there or image is None:
             return None
@@ -91,7 +91,7 @@ class Webcam:
 
 
 class Recording:
-    """Writes each frame with its boxes, at the pace at which they came."""
+    """Writes each frame with its boxes, at the pace of the camera."""
 
     def __init__(self, recorder: Recorder, labels: Sequence[Label]) -> None:
         self._recorder, self._labels = recorder, labels
@@ -103,9 +103,9 @@ class Recording:
 def predict_webcam(
     predictor: Predictor, number: int, output: Path, asked: Asked, stop: Event, *, frames: int = 0, fresh: bool = False
 ) -> Iterator[PredictEvent]:
-    """Predict until `stop` is set or `frames` were looked at (0: any number), then write the results.
+    """Predict until `stop` is set or `frames` were predicted (0: no limit), then write the results.
 
-    WorkbenchError if there is no such camera, or `output` has results already and not `fresh`.
+    WorkbenchError if there is no such camera, or if `output` already has results and `fresh` is not set.
     """
     formats, shard = results.checked(asked.formats), Shard()
     labels, name = predictor_labels(predictor), f"webcam{number}"
@@ -114,7 +114,7 @@ def predict_webcam(
     with Webcam(number) as camera, jobs.locked(jobs.folder_of(output, shard)), contextlib.ExitStack() as stack:
         if not fresh and jobs.shards(output):
             raise WorkbenchError(
-                f"{output} holds results already. Have them written with --merge, give --fresh to replace them, or take"
+                f"{output} already has results. Write them with --merge, replace them with --fresh, or choose"
                 " another --out."
             )
         if (first := camera.read()) is None:
@@ -130,7 +130,7 @@ def predict_webcam(
         beside: list[Beside] = [Pictures(output / "pictures", labels, alone=True)] if job.pictures else []
         film, recorder = output / "videos" / f"{name}.mp4", None
         aside = film.with_name(f"{name}{UNFINISHED}")
-        aside.unlink(missing_ok=True)  # of a watch before
+        aside.unlink(missing_ok=True)  # from an earlier recording
         if "video" in formats:
             recorder = stack.enter_context(Recorder(film, camera.rate / asked.every, aside))
             beside.append(Recording(recorder, labels))

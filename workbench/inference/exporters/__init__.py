@@ -1,8 +1,8 @@
-"""File formats of a trained detector, one per module: the list of them, and what each has to do.
+"""File formats of a trained detector, one per module: the list of them, and what each must implement.
 
 To add one: a module here (or a plugin file) with an `Exporter`, registered by `@exporters.register("name")`. It then
 appears on the Export page, the command line and in tests/contract/test_each_exporter.py. No module here
-imports torch before it has to write, so that the window can show the list at once.
+imports torch before it writes, so that the window can show the list at once.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ OUTPUT = "What the file returns"
 RUNNING = ("onnx", "torchscript", "pt2")  # runtimes whose files answer to images
 MOST_IMAGES, LARGEST = 1024, 4096  # at a time, and pixels of a side: where sizes are left open, they have an end
 NMS_KINDS = ("per label", "across labels", "diou", "darknet diou")  # soft has no graph
-KEY = "model.json"  # under which a file holds its card
+KEY = "model.json"  # the name under which a file contains its card
 
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """What an exported file is told, and what it gives."""
+    """Settings of an exported file: its inputs and outputs."""
 
     score: float = setting(
         0.25,
-        "The confidence suggested to whoever uses the file; the file itself cuts nothing off. Labels with a "
-        "confidence of their own, kept on the Inspect page, have that one. Starts as the run's operating point, else "
+        "The confidence suggested to users of the file; the file itself cuts nothing off. Labels with a "
+        "confidence of their own, kept on the Inspect page, use that one. Default: the run's operating point, else "
         "where F1 is highest on validation images.",
         low=0.0,
         high=1.0,
@@ -59,7 +59,7 @@ class ExportSettings:
     )
     nms_kind: str = setting(
         PUBLISHED,
-        "How overlapping boxes are thinned out; published: as the detector's authors do.",
+        "How NMS removes overlapping boxes; published: as the detector's authors do.",
         choices=(PUBLISHED, *NMS_KINDS),
         titles=(PUBLISHED, *(TITLES[kind] for kind in NMS_KINDS)),
         called="NMS",
@@ -86,16 +86,16 @@ class ExportSettings:
         choices=("fixed", "dynamic"),
         group=OUTPUT,
     )
-    licence: str = setting("", "Licence of the weights, such as CC-BY-4.0; it is written into the file and its card.")
+    licence: str = setting("", "Licence of the weights, such as CC-BY-4.0; written into the file and its card.")
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All that a program needs to run the file, apart from the weights: model.json, also inside the file.
+    """Everything that a program needs to run the file, besides the weights: model.json, also inside the file.
 
     `output` "detections": boxes (n, 4), scores (n,), labels (n,) after NMS, or with `batch` other than 1 boxes
-    (B, limit, 4), scores and labels (B, limit), filled up with score 0 and label -1. "decoded": boxes (N, 4), scores
-    (N, C) of all priors, each with B before it where `batch` is not 1. "raw": the network's heads. Boxes are xyxy in
+    (B, limit, 4), scores and labels (B, limit), padded with score 0 and label -1. "decoded": boxes (N, 4), scores
+    (N, C) of all priors, each with a leading B if `batch` is not 1. "raw": the network's heads. Boxes are xyxy in
     pixels of the network input.
     """
 
@@ -110,13 +110,13 @@ class Card:
     limit: int = 300
     batch: int = 1  # 0: any
     size: str = "fixed"
-    multiple: int = 32  # of pixels that a dynamic height and width must be
+    multiple: int = 32  # in pixels, for a dynamic height and width
     anchors: tuple[tuple[float, float], ...] = ()
-    window: tuple[float, float] | None = None  # values that are black and white in images of more than 8 bits
+    window: tuple[float, float] | None = None  # the values of black and white in images with more than 8 bits
     licence: str = ""  # of the weights
     data: str = ""  # hash of the snapshot of labels, images and boxes that it was trained on
     version: str = ""  # of the program that wrote it
-    label_scores: dict[str, float] = field(default_factory=dict)  # of labels whose suggested confidence is their own
+    label_scores: dict[str, float] = field(default_factory=dict)  # for labels with a suggested confidence of their own
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -125,12 +125,12 @@ class Card:
 
     @property
     def lone(self) -> bool:
-        """Whether its arrays are of one image and lack the batch's axis."""
+        """Whether its arrays are for one image and lack the batch axis."""
         return self.batch == 1 and self.output != RAW
 
     @property
     def least(self) -> int:
-        """Pixels of a side from which a dynamic one begins: torch.export takes a single cell for a constant."""
+        """The smallest dynamic side in pixels: torch.export treats a single cell as a constant."""
         return min(2 * self.multiple, self.input_px)
 
     @property
@@ -162,17 +162,17 @@ class Card:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What an exporter writes. `graph` (B, 3, S, S) -> the arrays that Card describes; `example` is such an input."""
+    """What an exporter writes. `graph` (B, 3, S, S) -> the arrays described by Card; `example`: such an input."""
 
     detector: Detector
     graph: nn.Module
     example: Any  # (B, 3, S, S) float32 tensor
     card: Card
-    metadata: dict[str, str]  # of the checkpoint, to be carried along
+    metadata: dict[str, str]  # the checkpoint's, to be passed on
 
     @functools.cached_property
     def program(self) -> ExportedProgram:
-        """The graph by torch.export, with the sizes that the card leaves open: made once for all formats of it."""
+        """The graph by torch.export, with the sizes that the card leaves open; made once for all formats."""
         import torch
 
         with warnings.catch_warnings():
@@ -181,7 +181,7 @@ class Source:
 
 
 def open_sizes(card: Card) -> tuple[dict[int, Any]] | None:
-    """Which sizes of the input are left open, as torch.export wants them."""
+    """Which sizes of the input are left open, in torch.export's form."""
     from torch.export import Dim
 
     sizes: dict[int, Any] = {} if card.batch else {0: Dim("batch", min=1, max=MOST_IMAGES)}
@@ -193,7 +193,7 @@ def open_sizes(card: Card) -> tuple[dict[int, Any]] | None:
 
 
 class Unsuitable(WorkbenchError):
-    """This format can't hold this detector; others can."""
+    """This format can't contain this detector; others can."""
 
 
 class Exporter(Protocol):
@@ -217,7 +217,7 @@ class Exporter(Protocol):
     def write(self, source: Source, file: Path) -> str:
         """Write the file; returns a remark for the user or an empty text.
 
-        Raises Unsuitable where the format can't hold this detector. May raise anything: export() explains.
+        Raises Unsuitable if the format can't contain this detector. May raise anything: export() explains it.
         """
         ...
 
@@ -227,7 +227,7 @@ class Exporter(Protocol):
 
 
 def _settle(name: str, kind: type[Exporter]) -> str:
-    """What is wrong with it, as it would show only after a training, or nothing."""
+    """What is wrong with it, which might otherwise show only after a training, or ''."""
     return lacks(kind, ("title", "summary", "file"), ("needs",), ("write", "code"))
 
 
@@ -243,24 +243,24 @@ def load_all() -> Registry[type[Exporter]]:
 
 
 def unfit(member: type[Exporter], kind: type[Detector]) -> str:
-    """Why this format can't hold detectors of this class; "" as far as is known before one tries."""
+    """Why this format can't contain detectors of this class; "" if nothing is known before trying."""
     says = getattr(member, "unfit", None)
     return str(says(kind)) if says is not None else ""
 
 
 def is_runnable(member: Exporter) -> bool:
-    """Whether its file answers to images by itself; others hold the weights alone."""
+    """Whether its file takes images by itself; others contain only the weights."""
     kind = getattr(member, "runtime", "")
     return kind in RUNNING if kind else not hasattr(member, "fill")
 
 
 def outputs_of(card: Card) -> tuple[str, ...]:
-    """The names of what a file gives; of raw heads it depends on the network."""
+    """The names of a file's outputs; for raw heads they depend on the network."""
     return {DETECTIONS: ("boxes", "scores", "labels"), DECODED: ("boxes", "scores")}.get(card.output, ())
 
 
 def picture_code(card: Card, imports: str) -> str:
-    """The lines from a photograph to `tensor`, shared by all files that can run: exactly what the program does."""
+    """The lines from a photograph to `tensor`, shared by all files that can run; exactly as in the program."""
     head = f"""import json
 import pathlib
 import sys
@@ -311,7 +311,7 @@ BY_CORNERS_CODE = """def resize(pixels, size):  # bilinear, with the corner pixe
 
 
 def result_code(card: Card) -> str:
-    """The lines from `found`, the file's answer, to printed detections; of raw heads their shapes."""
+    """The lines from `found`, the file's outputs, to printed detections; for raw heads their shapes."""
     if card.output == RAW:
         return "for head in found:  # for your own decoding, with model.json's anchors\n    print(head.shape)\n"
     one = "found" if card.lone else "(array[0] for array in found)  # of the first image"
@@ -331,7 +331,7 @@ for box, score, label in zip(boxes, scores, labels):
 
 
 def _by_label(code: str) -> str:
-    """The same lines where some labels have a confidence of their own."""
+    """The same lines if some labels have a confidence of their own."""
     code = code.replace('score >= about["score"] and label >= 0', "label >= 0 and score >= least[label]")
     code = code.replace("labels, scores = scores.argmax(1)", ENOUGH_CODE + "labels, scores = scores.argmax(1)")
     return OWN_CODE + code.replace('about["score"]', "min(least)")

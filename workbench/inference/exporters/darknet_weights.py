@@ -1,4 +1,4 @@
-"""Darknet's .weights with the .cfg and .names that go with it, for Darknet and what reads its files."""
+"""Darknet's .weights with the .cfg and .names that go with it, for Darknet and programs that read its files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class DarknetWeights:
     """Only Darknet's networks can be written this way."""
 
     title: ClassVar[str] = "Darknet weights"
-    summary: ClassVar[str] = "For YOLO networks: .weights, .cfg and .names for Darknet and what reads its files."
+    summary: ClassVar[str] = "For YOLO networks: .weights, .cfg and .names, for Darknet and tools that read its files."
     file: ClassVar[str] = "model.weights"
     needs: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod
     def unfit(kind: type[Detector]) -> str:
-        """Those that Darknet has no cfg for."""
+        """Detectors for which Darknet has no cfg."""
         return (
             "" if kind.darknet else f"{kind.title} is not a Darknet network, so it can't be written as Darknet weights."
         )
@@ -39,22 +39,22 @@ class DarknetWeights:
         return self._described(source)[1]
 
     def beside(self, source: Source) -> dict[str, str]:
-        """The network's layers, and its labels in their order, one a line."""
+        """The network's layers, and its labels in order, one per line."""
         cfg, _ = self._described(source)
         names = {"model.names": "".join(f"{label}\n" for label in source.card.labels)}
         return names | ({"model.cfg": cfg} if cfg else {})
 
     def _described(self, source: Source) -> tuple[str, str]:
-        """The cfg, or why there is none."""
+        """The cfg, or the reason why there is none."""
         from workbench.inference import darknet_cfg
 
         try:
             return darknet_cfg.text(source.detector, source.card), ""
         except darknet_cfg.NoCfg as error:
-            return "", f"No .cfg lies beside it: {error.sentence}"
+            return "", f"There is no .cfg beside it: {error.sentence}"
 
     def fill(self, file: Path, detector: Detector) -> None:
-        """By our own reader of Darknet's files."""
+        """With our own reader of Darknet's files."""
         from workbench.detectors.parts import darknet
 
         darknet.read(detector, file)

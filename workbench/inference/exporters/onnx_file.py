@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 
 from workbench.inference.exporters import KEY, Card, Source, open_sizes, outputs_of, picture_code, register, result_code
 
-OPSET, OLD_OPSET = 20, 17  # of the new exporter and of the old one: what each was tested with
-OPTIMISED = True  # a third of the time; the runtimes do much of it again when they open the file
+OPSET, OLD_OPSET = 20, 17  # of the new and the old exporter, as tested
+OPTIMISED = True  # takes a third of the time; runtimes repeat much of it when they open the file
 
 
 @register("onnx")
 class Onnx:
-    """Written by torch's new exporter; where it fails, by the old one. Ours are the metadata and the names."""
+    """Written by torch's new exporter or, if that fails, by the old one. Metadata and names are ours."""
 
     title: ClassVar[str] = "ONNX"
     summary: ClassVar[str] = "Runs almost everywhere: ONNX Runtime, OpenVINO, TensorRT, browsers, phones."
@@ -34,7 +34,7 @@ class Onnx:
         with _silence() as printed:
             try:
                 _new_exporter(source, file)
-            except Exception as error:  # it raises dozens of kinds
+            except Exception as error:  # it raises dozens of types
                 remark = f"torch's new exporter failed ({type(error).__name__}), so the old one wrote this file."
                 logging.getLogger(__name__).info("new ONNX exporter: %s\n%s", error, printed.getvalue()[-4000:])
                 _old_exporter(source, file)
@@ -66,7 +66,7 @@ def _names(source: Source) -> list[str]:
 def _new_exporter(source: Source, file: Path) -> None:
     import torch
 
-    sizes = open_sizes(source.card)  # torch.onnx opens them in its own way: a program's would be taken for constants
+    sizes = open_sizes(source.card)  # torch.onnx opens them in its own way: those of a program would become constants
     program = torch.onnx.export(
         source.graph if sizes else source.program, (source.example,) if sizes else (), dynamo=True, verbose=False,
         opset_version=OPSET, input_names=["image"], output_names=_names(source), dynamic_shapes=sizes,
@@ -93,7 +93,7 @@ def _is_open(card: Card, axis: int) -> bool:
 
 
 def _describe(model: Any, card: Card) -> None:
-    """model.json into the metadata; readable names for the sizes that depend on the picture."""
+    """Write model.json into the metadata and give readable names to the sizes that depend on the picture."""
     plain = {
         "labels": "\n".join(card.labels), "input_px": str(card.input_px), "resize": card.resize,
         "confidence": str(card.score), "nms": card.nms_kind, "iou": str(card.iou), "licence": card.licence,
@@ -111,7 +111,7 @@ def _describe(model: Any, card: Card) -> None:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[io.StringIO]:
-    """Exporters print megabytes when they fail and warn about things that verification settles."""
+    """Exporters print megabytes when they fail, and warn about things that verification checks."""
     printed = io.StringIO()
     noisy = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")]
     levels = [logger.level for logger in noisy]

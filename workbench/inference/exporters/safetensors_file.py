@@ -11,10 +11,10 @@ from workbench.inference.exporters import Card, Source, register
 
 @register("safetensors")
 class Safetensors:
-    """Tensors by name and text; nothing in it can run, so nothing in it can harm."""
+    """Tensors by name, and text; nothing in it can run, so it can do no harm."""
 
     title: ClassVar[str] = "Safetensors"
-    summary: ClassVar[str] = "The weights alone, for this program and for your own code; safe to pass on."
+    summary: ClassVar[str] = "Only the weights, for this program and for your own code; safe to pass on."
     file: ClassVar[str] = "model.safetensors"
     needs: ClassVar[tuple[str, ...]] = ()
     runtime: ClassVar[str] = "safetensors"

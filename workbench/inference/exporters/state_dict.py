@@ -13,7 +13,7 @@ class StateDict:
     """Loads with weights_only=True: no code in it is run."""
 
     title: ClassVar[str] = "PyTorch state dict"
-    summary: ClassVar[str] = "The weights alone, for your own PyTorch code."
+    summary: ClassVar[str] = "Only the weights, for your own PyTorch code."
     file: ClassVar[str] = "model.pt"
     needs: ClassVar[tuple[str, ...]] = ()
     runtime: ClassVar[str] = "state-dict"

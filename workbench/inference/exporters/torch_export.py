@@ -1,4 +1,4 @@
-"""PyTorch 2 export (.pt2): torch's own successor of TorchScript."""
+"""PyTorch 2 export (.pt2): torch's own successor to TorchScript."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbench.inference.exporters import Card, Source, picture_code, register, 
 
 @register("pt2")
 class TorchExport:
-    """The graph as torch.export sees it, with decoding and NMS."""
+    """The graph from torch.export, with decoding and NMS."""
 
     title: ClassVar[str] = "PyTorch 2 export"
     summary: ClassVar[str] = "For torch.compile, AOTInductor and ExecuTorch."

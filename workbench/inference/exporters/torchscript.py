@@ -24,7 +24,7 @@ class TorchScript:
         import torch
 
         with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of shapes taken as constants, which they are: the input size is fixed
+            warnings.simplefilter("ignore")  # about shapes treated as constants; they are: the input size is fixed
             traced = torch.jit.trace(source.graph, source.example, check_trace=False)  # type: ignore[no-untyped-call]
             torch.jit.save(traced, str(file), _extra_files={"model.json": source.card.to_json()})
         return ""
