@@ -62,7 +62,7 @@ class CsvBoxes:
             if box and (box.xyxy[0] > box.xyxy[2] or box.xyxy[1] > box.xyxy[3]):
                 x0, y0, x1, y1 = box.xyxy
                 box = replace(box, xyxy=(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
-                remarks.append(Remark("repaired", path.name, line, "The corners stood in the wrong order."))
+                remarks.append(Remark("repaired", path.name, line, "The corners were in the wrong order."))
             if name not in found:
                 file = _file((path.parent, *images), name, path.name, line)
                 found[name] = ReadImage(name, file, *size, (), state=State.DONE)
@@ -74,7 +74,7 @@ class CsvBoxes:
         return Reading("csv", path, labels, tuple(found.values()), tuple(remarks))
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """Images lie beside the table, under the paths they have in the project."""
+        """Images are beside the table, under their paths in the project."""
         return tuple(distinct_paths(snapshot.images))
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
@@ -86,10 +86,10 @@ class CsvBoxes:
         for index, (image, place) in enumerate(zip(snapshot.images, self.places(snapshot), strict=True)):
             rows = snapshot.rows(index)
             if rows.start == rows.stop and image.state not in (State.DONE, State.VERIFIED):
-                continue  # a row would say that there is nothing in the image
+                continue  # a row would say that the image is empty
             for box, label in zip(snapshot.boxes[rows], snapshot.label_index[rows], strict=True):
                 name = snapshot.labels[int(label)].name
-                row = quoted if "\r" in name else table  # Python before 3.13 does not quote for it by itself
+                row = quoted if "\r" in name else table  # Python before 3.13 does not quote it
                 row.writerow([place, image.width, image.height, name, *(repr(float(v)) for v in box)])
             if rows.start == rows.stop:
                 table.writerow([place, image.width, image.height, "", "", "", "", ""])
@@ -98,12 +98,12 @@ class CsvBoxes:
 
 
 def _of(path: Path) -> Path:
-    """The table itself, or that of a folder. Raises WorkbenchError if the latter is a link that leads outside."""
+    """The table itself, or that of a folder. WorkbenchError if the latter is a link to outside the folder."""
     return files.resolve_inside(path, "boxes.csv") if path.is_dir() else path
 
 
 def _table(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line, values) of each row. Refused (file, line) at what is no CSV."""
+    """(line, values) of each row. Refused (file, line) if it is not CSV."""
     try:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")
@@ -144,5 +144,5 @@ def _file(folders: Sequence[Path], name: str, table: str, line: int) -> Path | N
         return next((file for file in found if file.is_file()), None)
     except WorkbenchError as error:  # it leads outside
         raise Refused(table, error.sentence, line, error) from error
-    except (OSError, ValueError):  # no file can be called so
+    except (OSError, ValueError):  # not a possible file name
         return None

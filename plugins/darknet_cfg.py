@@ -28,12 +28,12 @@ HEADS = ("yolo", "region", "detection")
 
 @dataclass(frozen=True)
 class DarknetCfgSettings(DetectorSettings):
-    """Settings of a network from a cfg, which knows its input side and widths: these two are not asked for."""
+    """Settings of a network from a cfg, which sets the input side and widths: these two are not asked for."""
 
     input_px: int = 416
     width: float = 1.0
     cfg: str = setting(
-        "", "Path of the .cfg file. It gives network and losses; how to train is the recipe's, not its [net]'s.",
+        "", "Path of the .cfg file. It sets network and losses; how to train is the recipe's, not its [net]'s.",
         files="*.cfg",
     )  # fmt: skip
     objectness_prior: float = setting(
@@ -41,18 +41,18 @@ class DarknetCfgSettings(DetectorSettings):
         low=0.0001, high=0.5, group="Loss",
     )  # fmt: skip
     nms: str = setting(
-        "per label", "How overlapping detections are thinned out unless a person says otherwise: by their IoU, as"
+        "per label", "How NMS removes overlapping detections unless the user chooses otherwise: by their IoU, as"
         " programs that read cfgs do, or by the nms_kind of the cfg, as Darknet does (greedynms and diounms: DIoU).",
         choices=("per label", "as the cfg"),
     )  # fmt: skip
 
     @classmethod
     def renewed(cls, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Before 2026-11-26 the side and the width could be set, and were passed over."""
+        """Before 2026-11-26 the side and the width could be set but were ignored."""
         return {name: value for name, value in super().renewed(table).items() if name not in ("input_px", "width")}
 
     def resolved(self, labels: tuple[str, ...]) -> DarknetCfgSettings:
-        """With the file's text in place of its path, and the cfg's input side and way to resize."""
+        """With the file's text in place of its path, and the cfg's input side and way of resizing."""
         text = self.cfg
         if "\n" not in text:
             if not text.strip():
@@ -66,7 +66,7 @@ class DarknetCfgSettings(DetectorSettings):
         try:
             net, *layers = cfgs.read(text)
         except WorkbenchError as error:
-            if text is self.cfg:  # a run's, which has the text and no file
+            if text is self.cfg:  # from a run, which has the text and no file
                 raise
             raise Refused(self.cfg, error.sentence, cause=error) from error
         width, height = net.whole("width", 416), net.whole("height", 416)
@@ -78,7 +78,7 @@ class DarknetCfgSettings(DetectorSettings):
 
 
 class Layer(nn.Module):
-    """A layer that takes earlier ones: `sources` are their indices, -1 the one before."""
+    """A layer with earlier layers as inputs: `sources` are their indices, -1 the previous one."""
 
     def __init__(self, work: Work, sources: tuple[int, ...] = (-1,)) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Layer(nn.Module):
 
 
 def add(*inputs: Tensor) -> Tensor:
-    """Darknet's shortcut: where channels differ, those in common are added."""
+    """Darknet's shortcut: if channels differ, only those in common are added."""
     out = inputs[0]
     for other in inputs[1:]:
         common = min(out.shape[1], other.shape[1])
@@ -101,7 +101,7 @@ def add(*inputs: Tensor) -> Tensor:
 
 
 def concatenate(groups: int, group: int) -> Callable[..., Tensor]:
-    """Darknet's route: of each input its slice, one after the other."""
+    """Darknet's route: a slice of each input, concatenated."""
     return lambda *inputs: torch.cat([one.chunk(groups, dim=1)[group] for one in inputs], dim=1)
 
 
@@ -120,27 +120,27 @@ class Builder:
         for section in self.sections:
             make = getattr(self, f"make_{section.kind}", None)
             if make is None:
-                raise section.refuse("this kind of layer is not known")
+                raise section.refuse("this kind of layer is not supported")
             for name in section.unknown:
-                raise section.refuse(f"'{name}={section.options[name]}' is not known here")
+                raise section.refuse(f"'{name}={section.options[name]}' is not supported")
             made.append(make(section))
         return made
 
     def _layer(
         self, work: Work, channels: int = 0, side: int = 0, sources: tuple[int, ...] = (-1,)
     ) -> Layer:  # fmt: skip
-        """0: as many channels as the layer before has, and a map as large as its."""
+        """0: as many channels as the previous layer, and a map of the same size."""
         self.channels.append(channels or self.channels[-1])
         self.sides.append(side or self.sides[-1])
         return Layer(work, sources)
 
     @property
     def _before(self) -> int:
-        """The index of the layer before among the outputs, of which number 0 is the image."""
+        """The index of the previous layer among the outputs, of which number 0 is the image."""
         return len(self.channels) - 1
 
     def _sources(self, section: Section, name: str) -> tuple[int, ...]:
-        """Indices into the outputs: a cfg counts its layers from 0, and back from the one that is made."""
+        """Indices into the outputs: a cfg counts layers from 0, or backwards from the current one."""
         numbers = [int(number) for number in section.numbers(name)]
         found = tuple(1 + (number if number >= 0 else self._before + number) for number in numbers)
         if not found or not all(0 < source <= self._before for source in found):
@@ -150,12 +150,12 @@ class Builder:
     def _activation(self, section: Section, default: str) -> nn.Module:
         name = section.options.get("activation", default)
         if name not in cfgs.ACTIVATIONS:
-            raise section.refuse(f"the activation '{name}' is not known")
+            raise section.refuse(f"the activation '{name}' is not supported")
         made: nn.Module = cfgs.ACTIVATIONS[name]()
         return made
 
     def _head(self, *kinds: str) -> Section | None:
-        """The section behind the layer that is made, if it is a head of these kinds."""
+        """The section after the current layer, if it is a head of these kinds."""
         behind = self.sections[self._before + 1 : self._before + 2]
         return behind[0] if behind and behind[0].kind in kinds else None
 
@@ -168,7 +168,7 @@ class Builder:
             outputs = priors * (5 + self.labels)
         groups = section.whole("groups", 1)
         if self.channels[-1] % groups or outputs % groups:
-            raise section.refuse(f"{self.channels[-1]} and {outputs} channels can't be dealt to {groups} groups")
+            raise section.refuse(f"{self.channels[-1]} and {outputs} channels can't be divided into {groups} groups")
         norm = bool(section.whole("batch_normalize", 0))
         unit = blocks.ConvUnit(self.channels[-1], outputs, size, stride, norm=norm, groups=groups)
         padding = size // 2 if section.whole("pad", 0) else section.whole("padding", 0)
@@ -182,7 +182,7 @@ class Builder:
         stride = section.stride()
         size = section.whole("size", stride)
         if section.whole("padding", size - 1) != size - 1:
-            raise section.refuse(f"only padding={size - 1} is known, size - 1")
+            raise section.refuse(f"only padding={size - 1} is supported, size - 1")
         return self._layer(blocks.MaxPool(size, stride), side=(self.sides[-1] - 1) // stride + 1)
 
     def make_avgpool(self, _: Section) -> Layer:
@@ -204,7 +204,7 @@ class Builder:
         if kind == "none":
             work: Work = add
         elif kind not in ("per_feature", "per_layer", "per_channel") or normalization not in NORMALIZATIONS:
-            raise section.refuse(f"weights of the kind '{kind}', '{normalization}' are not known")
+            raise section.refuse(f"weights of the kind '{kind}', '{normalization}' are not supported")
         elif {self.channels[source] for source in sources} != {self.channels[-1]}:
             raise section.refuse("inputs with weights must have the same number of channels")
         else:
@@ -213,7 +213,7 @@ class Builder:
         return self._layer(Activated(work, activation), sources=(self._before, *sources))
 
     def make_scale_channels(self, section: Section) -> Layer:
-        """An earlier layer times the one before, which is one cell wide; [sam] has them of one size."""
+        """An earlier layer times the previous one, which is one cell wide; in [sam] they have the same size."""
         source = self._sources(section, "from")[0]
         work = Activated(torch.mul, self._activation(section, "linear"))
         return self._layer(work, self.channels[source], self.sides[source], (self._before, source))
@@ -228,7 +228,7 @@ class Builder:
 
     def make_reorg(self, section: Section) -> Layer:
         if section.whole("stride", 1) != 2 or section.whole("reverse", 0):
-            raise section.refuse("only stride 2 is known")
+            raise section.refuse("only stride 2 is supported")
         return self._layer(blocks.reorg, self.channels[-1] * 4, self.sides[-1] // 2)
 
     def make_dropout(self, section: Section) -> Layer:
@@ -248,7 +248,7 @@ class Builder:
 
 
 class Activated(nn.Module):
-    """What comes of the inputs, through a nonlinearity."""
+    """The result of the inputs, through a nonlinearity."""
 
     def __init__(self, work: Work, activation: nn.Module) -> None:
         super().__init__()
@@ -269,7 +269,7 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
     settings_class: ClassVar[type[DetectorSettings]] = DarknetCfgSettings
     darknet = True
     multiple = 1
-    outs: tuple[str, ...] = ()  # each network has those of its cfg
+    outs: tuple[str, ...] = ()  # set for each network from its cfg
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: Any = None) -> None:
         assert isinstance(settings, DarknetCfgSettings)
@@ -294,10 +294,10 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
             self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
 
     def cfg_text(self) -> str:
-        """The cfg for the labels that it has now, as its weights are exported with it."""
+        """The cfg for its current labels, to export with its weights."""
         sections = cfgs.read(self.settings.cfg)
         for end, out in zip(self.ends, self.outs, strict=True):
-            rows, layer = len(self.get_submodule(out).weight), sections[end]  # sections begin with [net]
+            rows, layer = len(self.get_submodule(out).weight), sections[end]  # sections start with [net]
             layer.options["output" if layer.kind == "connected" else "filters"] = str(rows)
             sections[end + 1].options["classes"] = str(self.label_count)
         return "\n".join(cfgs.section_text(section.kind, section.options) for section in sections)
@@ -310,7 +310,7 @@ class DarknetCfg(base.Detector):  # type: ignore[name-defined, misc]
 
 
 def _nms(head: Section) -> str:
-    """How Darknet thins out what is found: as the last head says. beta_nms is of diounms alone."""
+    """Darknet's NMS, as the last head says. beta_nms applies only to diounms."""
     kind, power = head.options.get("nms_kind", "default"), head.number("beta_nms", NMS_POWER)
     if kind == "default":
         return "per label"
@@ -318,22 +318,22 @@ def _nms(head: Section) -> str:
         return "darknet diou"
     if kind == "diounms" and power == 1:
         return "diou"
-    raise head.refuse(f"'nms_kind={kind}' with 'beta_nms={power:g}' is not known; set nms to \"per label\" instead")
+    raise head.refuse(f"'nms_kind={kind}' with 'beta_nms={power:g}' is not supported; set nms to \"per label\" instead")
 
 
 def _remarks(sections: list[Section]) -> Iterator[str]:
-    """What the cfg asks of a training that this one doesn't do."""
+    """Options of the cfg for training that are not supported here."""
     for section in sections:
         for name in section.unlearnt:
             option = f"'{name}={section.options[name]}' of [{section.kind}] in line {section.line}"
-            yield f"{option} of the cfg is not known here: the training goes on as without it."
+            yield f"{option} of the cfg is not supported: the training ignores it."
     heads = [section for section in sections if section.kind == "yolo"]
     is_other = heads and heads[0].options.get("iou_loss", "mse") not in ("mse", "ciou")
     if is_other and "iou_normalizer" in heads[0].options:
-        yield "The cfg's iou_normalizer is not used: it fits Darknet's gradient, which is known for ciou and mse alone."
+        yield "The cfg's iou_normalizer is not used: it fits Darknet's gradient, which is known for ciou and mse only."
     for name in cfgs.ALIKE:
         if len({section.options.get(name) for section in heads}) > 1:
-            yield f"The [yolo] layers of the cfg differ in {name}: that of the first is learnt with."
+            yield f"The [yolo] layers of the cfg differ in {name}: the first one's is used."
 
 
 def _head(sections: list[Section], labels: int, settings: DarknetCfgSettings, sides: list[int]) -> Any:
@@ -343,7 +343,7 @@ def _head(sections: list[Section], labels: int, settings: DarknetCfgSettings, si
     if first.kind == "detection":
         module = parts("detection_head")
         if "sqrt" not in first.options:
-            raise first.refuse("'sqrt=0' is not known here")
+            raise first.refuse("'sqrt=0' is not supported")
         rules = module.DetectionRules(
             bool(first.whole("rescore", 0)), first.number("coord_scale", 1), first.number("noobject_scale", 1)
         )
@@ -375,9 +375,9 @@ def _yolo_head(sections: list[Section], labels: int, anchors: Any, strides: tupl
         raise first.refuse("new_coords must be the same in all of them")
     masks = tuple(tuple(int(n) for n in section.numbers("mask")) or tuple(range(len(anchors))) for section in sections)
     if any(not 0 <= anchor < len(anchors) for mask in masks for anchor in mask):
-        raise first.refuse("a mask names an anchor that is not there")
+        raise first.refuse("a mask refers to an anchor that does not exist")
     box = first.options.get("iou_loss", "mse")
-    darknet = box == "ciou"  # of the others Darknet's own gradient is not known here
+    darknet = box == "ciou"  # Darknet's own gradient is not implemented for the others
     weight = first.number("iou_normalizer", 0.75)
     bounds = [section.number("max_delta", 0) for section in sections]
     rules = module.Rules(

@@ -18,12 +18,12 @@ class NumpyArchive:
     """One array per weight under its name in the network, and model.json as text under "model.json"."""
 
     title = "NumPy archive"
-    summary = "The weights alone as NumPy arrays, for code without PyTorch."
+    summary = "Only the weights, as NumPy arrays, for code without PyTorch."
     file = "model.npz"
     needs = ()  # packages beyond those that Workbench itself needs
 
     def write(self, source: exporters.Source, file: Path) -> str:
-        """The remark for the user is empty: there is nothing to say."""
+        """Returns an empty remark: there is nothing to tell the user."""
         arrays: dict[str, Any] = {
             name: tensor.detach().cpu().numpy() for name, tensor in source.detector.state_dict().items()
         }
@@ -33,9 +33,9 @@ class NumpyArchive:
         return ""
 
     def fill(self, file: Path, detector: Any) -> None:
-        """Put the weights into `detector`, an empty one of the same kind: it has to find what the trained one does.
+        """Load the weights into `detector`, an empty one of its kind, which must then find what the trained one does.
 
-        That is how a file is verified that can't run by itself.
+        This is how a file that can't run by itself is verified.
         """
         import torch
 
@@ -43,7 +43,7 @@ class NumpyArchive:
             arrays = {name: opened[name] for name in opened.files if name != exporters.KEY}
             labels = json.loads(str(opened[exporters.KEY]))["labels"]
         if len(labels) != detector.label_count:
-            raise WorkbenchError(f"It holds {len(labels)} labels where the network has {detector.label_count}.")
+            raise WorkbenchError(f"It has {len(labels)} labels, but the network has {detector.label_count}.")
         wanted = detector.state_dict()
         odd = sorted(name for name in {*wanted, *arrays} if _shape(wanted, name) != _shape(arrays, name))
         if odd:

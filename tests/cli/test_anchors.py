@@ -102,7 +102,7 @@ def test_a_plot_is_drawn(cells: Path, tmp_path: Path, capsys: Capture) -> None:
     ("name", "sentence"),
     [
         ("x.jpg", "--plot draws a PNG, and x.jpg is not named so. Call it x.png."),
-        ("nowhere/x.png", "to draw x.png into. Make it, or choose another."),
+        ("nowhere/x.png", "for x.png. Make it, or choose another."),
     ],
 )
 def test_what_cannot_become_a_png_is_refused_and_nothing_made(

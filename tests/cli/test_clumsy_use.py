@@ -114,10 +114,10 @@ def test_a_resumed_run_refuses_another_recipe_and_a_finished_one_says_so(project
     events = (project / "runs" / "r" / "events.jsonl").read_bytes()
     for alone in (["--resume"], ["--resume", "--json"], ["--resume="], ["--resume", ""]):
         assert main(["train", str(project), *alone]) == console.FAILED
-        assert "'r' is finished: there is nothing to go on with" in capsys.readouterr().err, alone
+        assert "'r' is finished: there is nothing to resume" in capsys.readouterr().err, alone
     assert main(["train", str(project), "--resume", "r"]) == console.FAILED
     shown = capsys.readouterr()
-    assert "is finished: there is nothing to go on with" in shown.err
+    assert "is finished: there is nothing to resume" in shown.err
     assert "Training" not in shown.err
     assert shown.out == ""
     assert (project / "runs" / "r" / "events.jsonl").read_bytes() == events
@@ -144,7 +144,7 @@ def test_labels_without_splits_come_back_from_yolo(
 def test_a_new_project_of_a_folder_without_images_says_so(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "empty").mkdir()
     assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "empty")]) == console.DONE
-    assert "There is no image in" in capsys.readouterr().err
+    assert "There are no images in" in capsys.readouterr().err
 
 
 def test_a_reader_that_leaves_early_is_no_failure(project: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_person_reads_two_tables_and_what_is_left_out(project: Path, capsys: C
     assert [line.split()[:3] for line in counts.splitlines()[1:3]] == [["(all)", "1", "1"], ["cat", "1", "1"]]
     assert numbers.split()[:5] == ["AP50", "AP", "precision", "recall", "F1"]
     assert "dog" not in shown.out
-    assert "Not compared, as new doesn't know them: dog." in shown.err
+    assert "Not compared, because new doesn't know them: dog." in shown.err
     assert "95 % of 20 resamples" in shown.err
     assert "*" not in numbers  # two images don't tell
 

@@ -176,7 +176,7 @@ def test_what_was_found_fast_is_not_gone_on_with_exactly(predict: Callable[..., 
         (["--format", "xml"], "--format must be one of json, coco"),
         (["--nms", "hard"], "--nms must be one of published"),
         (["--tiles", "10"], "expected at least 64 pixels, found 10"),
-        (["--webcam", "0"], "A webcam is predicted alone"),
+        (["--webcam", "0"], "A webcam can't be combined"),
         (["--merge"], "There is nothing to merge in"),
     ],
 )

@@ -202,7 +202,7 @@ def test_images_are_added_once(tmp_path: Path, capsys: Capture) -> None:
     assert main(["add-images", str(tmp_path / "p"), *mixed, "--json"]) == console.DONE
     told = capsys.readouterr()
     assert json.loads(told.out) == {"images": 4, "added": 2, "unreadable": 1}
-    assert "1 file left out, which by their names are no images" in told.err
+    assert "1 file left out, not named like images" in told.err
     assert main(["add-images", str(tmp_path / "p"), str(tmp_path / "more"), str(tmp_path / "none")]) == console.FAILED
     assert "Nothing was added" in capsys.readouterr().err
     with Document.open(tmp_path / "p", read_only=True) as document:
@@ -329,7 +329,7 @@ def test_photographs_that_were_moved_are_found_again(tmp_path: Path, capsys: Cap
     project = str(tmp_path / "p")
     assert main(["new", project, "--images", str(tmp_path / "old")]) == console.DONE
     assert main(["find-images", project, str(tmp_path / "old")]) == console.FAILED
-    assert "All photographs of this project are where they were" in capsys.readouterr().err
+    assert "All photographs of this project are still in place" in capsys.readouterr().err
     (tmp_path / "old").rename(tmp_path / "new")
     assert main(["find-images", project, str(tmp_path / "p")]) == console.FAILED
     assert "None of the project's 1 image is in" in capsys.readouterr().err
@@ -338,4 +338,4 @@ def test_photographs_that_were_moved_are_found_again(tmp_path: Path, capsys: Cap
     (tmp_path / "new").rename(tmp_path / "newer")
     asked = ["find-images", project, str(tmp_path / "newer"), "--was", str(tmp_path / "old")]
     assert main(asked) == console.FAILED
-    assert f"These are lost: {tmp_path / 'new'}" in capsys.readouterr().err
+    assert f"These are missing: {tmp_path / 'new'}" in capsys.readouterr().err

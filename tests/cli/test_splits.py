@@ -31,7 +31,7 @@ def test_images_without_a_split_get_one_and_keep_it(test_data: Path, tmp_path: P
     assert main(["split", str(tmp_path / "p"), "--seed", "5", "--json"]) == console.DONE
     assert said(capsys) == first
     assert main(["split", str(tmp_path / "p")]) == console.DONE
-    assert "has a split already, and keeps it. To divide them anew: --again" in capsys.readouterr().err
+    assert "already has a split and keeps it. To divide them again: --again" in capsys.readouterr().err
 
 
 def test_splits_by_rules(test_data: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -85,7 +85,7 @@ def tested(tmp_path: Path) -> Path:
 def test_what_a_split_made_before_is_told_and_can_be_taken_back(tested: Path, capsys: Capture) -> None:
     assert main(["split", str(tested), "--again"]) == console.DONE
     assert (
-        f"9 images had another split before, by an import or by hand. Take it back: workbench split {tested} --undo"
+        f"9 images had another split before, from an import or set by hand. Undo this: workbench split {tested} --undo"
         in (capsys.readouterr().err)
     )
     assert main(["split", str(tested), "--undo", "--json"]) == console.DONE

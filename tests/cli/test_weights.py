@@ -99,9 +99,8 @@ def test_weights_become_a_run_of_the_project(project: Path, file: Path, tmp_path
     assert (run.name, run.state) == (said["run"], "finished")
     again = refused(capsys, "train", str(project), "--resume", run.name)
     assert again.count("workbench:") == 1
-    assert (
-        f"is finished: there is nothing to go on with. A new run can begin with its weights: --weights {run.best}"
-        in (again)
+    assert f"is finished: there is nothing to resume. A new run can start from its weights: --weights {run.best}" in (
+        again
     )
     run.folder.rename(run.folder.with_name("a run"))  # what is told can be pasted
     best = project / "runs" / "a run" / "best.safetensors"

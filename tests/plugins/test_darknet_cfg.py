@@ -230,20 +230,20 @@ def test_shortcuts_of_three_inputs_weigh_them_as_darknet_does(kind: str, normali
 @pytest.mark.parametrize(
     ("layer", "sentence"),
     [
-        ("[activation]\nactivation=relu", "line 10: this kind of layer is not known"),
-        ("[next]", "this kind of layer is not known"),
-        ("[sources]", "this kind of layer is not known"),
-        ("[upsample]\nstride=2\nscale=.5", "'scale=.5' is not known here"),
+        ("[activation]\nactivation=relu", "line 10: this kind of layer is not supported"),
+        ("[next]", "this kind of layer is not supported"),
+        ("[sources]", "this kind of layer is not supported"),
+        ("[upsample]\nstride=2\nscale=.5", "'scale=.5' is not supported"),
         ("[upsample]\nstride=-2", "must enlarge, not by -2"),
-        ("[maxpool]\nsize=3\nstride=1\npadding=0", "only padding=2 is known"),
+        ("[maxpool]\nsize=3\nstride=1\npadding=0", "only padding=2 is supported"),
         ("[maxpool]\nsize=2\nstride_x=1\nstride=2", "stride_x and stride_y must equal stride"),
-        ("[maxpool]\nmaxpool_depth=1", "'maxpool_depth=1' is not known here"),
+        ("[maxpool]\nmaxpool_depth=1", "'maxpool_depth=1' is not supported"),
         ("[convolutional]\nstride_y=2", "stride_x and stride_y must equal stride"),
-        ("[conv]\nantialiasing=1", "'antialiasing=1' is not known here"),
-        ("[convolutional]\nshare_index=1", "'share_index=1' is not known here"),
+        ("[conv]\nantialiasing=1", "'antialiasing=1' is not supported"),
+        ("[convolutional]\nshare_index=1", "'share_index=1' is not supported"),
         ("[sam]\nfrom=9", "'from' must name earlier layers"),
-        ("[shortcut]\nfrom=-2\nweights_type=per_pixel", "weights of the kind 'per_pixel', 'none' are not known"),
-        ("[scale_channels]\nfrom=-2\nscale_wh=1", "'scale_wh=1' is not known here"),
+        ("[shortcut]\nfrom=-2\nweights_type=per_pixel", "weights of the kind 'per_pixel', 'none' are not supported"),
+        ("[scale_channels]\nfrom=-2\nscale_wh=1", "'scale_wh=1' is not supported"),
     ],
 )
 def test_what_would_be_computed_otherwise_is_refused(layer: str, sentence: str) -> None:
@@ -251,7 +251,7 @@ def test_what_would_be_computed_otherwise_is_refused(layer: str, sentence: str) 
         network(layer)
 
 
-UNKNOWN = " is not known here: the training goes on as without it."
+UNKNOWN = " is not supported: the training ignores it."
 
 
 def test_what_would_only_be_learnt_otherwise_is_said_when_a_training_begins() -> None:
@@ -273,9 +273,7 @@ def test_what_would_only_be_learnt_otherwise_is_said_when_a_training_begins() ->
 def test_heads_that_differ_are_learnt_as_the_first_and_that_is_said() -> None:
     head = "[convolutional]\nactivation=linear\n[yolo]\nanchors=10,10\nnum=1\nmask=0"
     detector = network(f"{head}\nignore_thresh=.5", "ignore_thresh=.7")
-    assert detector.remarks == (
-        "The [yolo] layers of the cfg differ in ignore_thresh: that of the first is learnt with.",
-    )
+    assert detector.remarks == ("The [yolo] layers of the cfg differ in ignore_thresh: the first one's is used.",)
     with pytest.raises(WorkbenchError, match="new_coords must be the same"):
         network(f"{head}\nnew_coords=1", "new_coords=0")
 
@@ -290,9 +288,12 @@ def test_heads_that_differ_are_learnt_as_the_first_and_that_is_said() -> None:
         ("width=64\n[net]\n", "not a Darknet cfg: line 1"),
         ("[convolutional]\nfilters=3\n", "must begin with"),
         ("[net]\nwidth=64\nheight=64\n", "needs .yolo., .region. or .detection."),
-        ("[net]\nwidth=64\nheight=64\n[lstm]\n[yolo]\n", "in line 4: this kind of layer is not known"),
+        ("[net]\nwidth=64\nheight=64\n[lstm]\n[yolo]\n", "in line 4: this kind of layer is not supported"),
         ("[net]\nwidth=64\nheight=64\n[route]\nlayers=5\n[yolo]\n", "'layers' must name earlier layers"),
-        ("[net]\nwidth=64\nheight=64\n[convolutional]\nactivation=cosh\n[yolo]\n", "activation 'cosh' is not known"),
+        (
+            "[net]\nwidth=64\nheight=64\n[convolutional]\nactivation=cosh\n[yolo]\n",
+            "activation 'cosh' is not supported",
+        ),
         ("[net]\nwidth=64\nheight=64\n[convolutional]\nactivation=linear\n[yolo]\nnum=2\nanchors=1,2\n", "2 anchors"),
     ],
 )
@@ -326,7 +327,7 @@ def test_boxes_are_thinned_out_as_the_cfg_says_if_asked_to(options: str, kind: s
 @pytest.mark.parametrize("options", ["nms_kind=cornersnms", "nms_kind=diounms\nbeta_nms=.8"])
 def test_a_way_to_thin_out_that_is_not_known_is_refused_if_asked_for(options: str) -> None:
     plain = network("", options)
-    with pytest.raises(WorkbenchError, match="nms_kind=.* is not known"):
+    with pytest.raises(WorkbenchError, match="nms_kind=.* is not supported"):
         detectors.build(NAME, replace(plain.settings, nms="as the cfg"), 1)
 
 

@@ -1,4 +1,4 @@
-"""The command line: the same work as the window, on a server too. One thin function per command."""
+"""The command line: does the same work as the window, also on a server. One thin function per command."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a Windows code page lacks most letters; stderr is so anyway
     try:
         code = app(args=arguments, prog_name="workbench", standalone_mode=False)
-        if code == console.INTERRUPTED:  # typer makes this code of KeyboardInterrupt, without a word
+        if code == console.INTERRUPTED:  # typer turns KeyboardInterrupt into this code silently
             console.err.print("Stopped.")
         return code if isinstance(code, int) else console.DONE
     except WorkbenchError as error:
@@ -52,17 +52,17 @@ def main(arguments: list[str] | None = None) -> int:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
         console.drop_output()
-        # `workbench ... | head`: no failure, though typer and rich end the program with 1. But where it is the progress
-        # that nobody reads (`2>&1 | head`), the work was broken off; rich has silenced `err` then
+        # `workbench ... | head`: not a failure, though typer and rich exit with 1. But if it is the progress
+        # that nobody reads (`2>&1 | head`), the work was interrupted; rich has silenced `err` then
         return console.FAILED if console.err.quiet else console.DONE
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sentence = f"workbench: {where}{error.strerror or error}. Nothing that was saved before is lost."
-        with contextlib.suppress(OSError):  # the terminal itself may have gone
+        with contextlib.suppress(OSError):  # the terminal itself may be gone
             console.err.print(console.printable(sentence), markup=False, style="red")
         return console.FAILED
     except Exception as error:
-        show = getattr(error, "show", None)  # typer's own: a command that was not understood
+        show = getattr(error, "show", None)  # typer's own: a command that it could not parse
         if show is None:
             raise
         _suggest(error)
@@ -75,15 +75,15 @@ ELSEWHERE = {
     "cfg": ["--preset"], "config": ["--preset"], "model": ["--detector", "--run"], "weights": ["--run"],
     "conf": ["--confidence"], "score_thr": ["--confidence"], "output": ["--out"], "save_dir": ["--out"],
 }  # fmt: skip
-"""What other programs (ultralytics, MMDetection, detectron2) call an option, and what it may be called here."""
+"""Option names of other programs (ultralytics, MMDetection, detectron2), and what they may be called here."""
 SIZES = ("imgsz", "img", "img_size", "image_size", "size")
-"""What they call `input_px`."""
+"""Their names for `input_px`."""
 
 
 def _suggest(error: Exception) -> None:
-    """Put beside the refusal of an option what it is called here.
+    """Add to the refusal of an option its name here.
 
-    `train --width 0.1`: a detector's own setting has no flag, so the way to give it is told.
+    `train --width 0.1`: a detector's own setting has no flag, so it says how to set it.
     """
     from workbench import detectors, settings
     from workbench.plugins import loaded
@@ -113,7 +113,7 @@ def _version(
     ] = False,
 ) -> None:
     if safe_mode:
-        os.environ["WORKBENCH_SAFE_MODE"] = "1"  # as __main__.py does, which takes it from anywhere in the line
+        os.environ["WORKBENCH_SAFE_MODE"] = "1"  # as __main__.py does, which accepts it anywhere in the line
     if version:
         console.out.print(f"workbench {__version__}")
         raise typer.Exit

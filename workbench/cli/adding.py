@@ -40,7 +40,7 @@ def add_images(
                 added += len(document.add_described(folder, found))
                 bad += [image for image in found if image.problem]
     if others:
-        say(f"{words.count(len(others), 'file')} left out, which by their names are no images: {others[0]}")
+        say(f"{words.count(len(others), 'file')} left out, not named like images: {others[0]}")
     if left_out.sentence:
         say(left_out.sentence)
     for image in bad:
@@ -52,7 +52,7 @@ def add_images(
 def add_video(
     project: Project,
     video: Annotated[Path, typer.Argument(help="A video.")],
-    every: Annotated[int, typer.Option("--every", help="Take every n-th frame; 0: one a second.", min=0)] = 0,
+    every: Annotated[int, typer.Option("--every", help="Take every n-th frame; 0: one per second.", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
     """Add frames of a video as images. They are kept as JPEGs in the project's folder, with frame and time as notes."""

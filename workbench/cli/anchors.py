@@ -1,4 +1,4 @@
-"""The command about anchors: cluster box sizes, compare with published sets, draw them, give them out as text."""
+"""The anchors command: cluster box sizes, compare with published sets, draw them, print them as text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def anchors(
     resize: Annotated[str, typer.Option("--resize", help=f"{', '.join(HOWS)}.")] = "stretch",
     scale: Annotated[
         float,
-        typer.Option("--scale", help="Training's setting of that name: its range of sizes counts.", min=0.0, max=0.9),
+        typer.Option("--scale", help="The training's setting of that name: adds its range of sizes.", min=0.0, max=0.9),
     ] = 0.0,
     update: Annotated[Update, typer.Option("--update", help="median (better) or mean (the paper's).")] = "median",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the clustering's starts.", min=0)] = 0,
@@ -41,7 +41,7 @@ def anchors(
     ] = None,
     format: Annotated[
         str,
-        typer.Option("--format", help=f"Of what is printed: {', '.join(PRINTED_FORMATS)}; all but text can be pasted."),
+        typer.Option("--format", help=f"Of the output: {', '.join(PRINTED_FORMATS)}; all but text can be pasted."),
     ] = "text",
     as_json: Json = False,
 ) -> None:

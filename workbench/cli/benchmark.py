@@ -79,7 +79,7 @@ def benchmark(
 
 
 def _processor() -> str:
-    """The processor's name as Linux has it, elsewhere its kind."""
+    """The processor's name on Linux, elsewhere its kind."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The command that compares two runs on the same images: what the second finds better and worse, and how surely."""
+"""The command that compares two runs on the same images: what the second finds better or worse, and how certainly."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ALL = "(all)"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What one run sees, and the settings that it is compared at. A pairing.Looked."""
+    """One run's results, and the settings at which it is compared. A pairing.Looked."""
 
     name: str
     checkpoint: Path
@@ -68,15 +68,15 @@ class Look:
 def compare(
     project: OldProject,
     first: Annotated[str, typer.Argument(metavar="RUN1", help="A run's name.")],
-    second: Annotated[str, typer.Argument(metavar="RUN2", help="Another run's name: what it changes is shown.")],
+    second: Annotated[str, typer.Argument(metavar="RUN2", help="Another run's name: its differences are shown.")],
     split: Part = "validation",
     checkpoint: Which = "best",
     confidence: Annotated[
         float | None,
         typer.Option(
             "--confidence",
-            help="Of both runs; default: each at the operating point kept with it, else at its highest F1 (on test"
-            " images: that on validation images, if they were evaluated).",
+            help="For both runs; default: each at the operating point kept with it, else at its highest F1 (on test"
+            " images: that of the validation images, if they were evaluated).",
             min=0,
             max=1,
         ),
@@ -154,7 +154,7 @@ def _look(
 
 
 def _differences(runs: TwoRuns, draws: int, *, quiet: bool) -> dict[str, Difference]:
-    """By measure, those of AP with a bar."""
+    """By measure; those of AP with a progress bar."""
     from workbench.core import bootstrap
 
     found: dict[str, Difference] = {}
@@ -192,7 +192,7 @@ def _kinds() -> list[str]:
 
 
 def _counts(runs: TwoRuns, names: list[str]) -> list[tuple[str, list[int]]]:
-    """Of all labels first, then of each that is compared, in the order of _kinds()."""
+    """For all labels first, then for each that is compared, in the order of _kinds()."""
     from workbench.core.two_runs import ALARMS, FATES
 
     columns = [*map(runs.boxes_per_label, FATES), *map(runs.alarms_per_label, ALARMS)]
@@ -204,7 +204,7 @@ def _counts(runs: TwoRuns, names: list[str]) -> list[tuple[str, list[int]]]:
 def _numbers(
     runs: TwoRuns, measure: str, one: Difference, names: list[str]
 ) -> list[tuple[str, tuple[float, float, float, float]]]:
-    """The same order: first, second, low, high."""
+    """In the same order: first, second, low, high."""
     (before, all_before), (after, all_after) = (
         seen.numbers(measure, runs.use)  # type: ignore[arg-type]
         for seen in (runs.first, runs.second)

@@ -1,4 +1,4 @@
-"""What several commands share: the app, its common options, and how a project and a checkpoint are named."""
+"""Shared by several commands: the app, common options, and how projects and checkpoints are named."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ORDER = [
     "weights",
     "import-weights",
 ]
-"""Of the commands in the help: that of the work, and what is rarely needed last."""
+"""Order of the commands in the help: as in the work, with what is rarely needed last."""
 
 
 class _Commands(typer.core.TyperGroup):
@@ -60,12 +60,12 @@ class _Commands(typer.core.TyperGroup):
         return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Where a command should be may be a folder, as alone it opens the window: what is wrong with it is told."""
+        """In place of a command there may be a folder, as that alone opens the window: say what is wrong with it."""
         path = Path(args[0])
         if args[0] not in self.commands and (path.is_dir() or path.name != args[0]):
             there(path)
             raise WorkbenchError(
-                f"{path} is a project: alone it opens the window. A command comes before it: workbench check"
+                f"{path} is a project: alone it opens the window. Put a command before it: workbench check"
                 f" {shlex.quote(args[0])}"
             )
         return super().resolve_command(ctx, args)
@@ -84,12 +84,12 @@ app = typer.Typer(
 
 
 def there(folder: Path) -> Path:
-    """A folder that holds a project: a wrong one is refused before PyTorch is loaded, which takes seconds.
+    """A folder with a project: a wrong one is refused before PyTorch is loaded, which takes seconds.
 
-    Not in one of several processes (torchrun): of what is found there one alone tells.
+    Not in one of several processes (torchrun): only the main one reports what is wrong.
     """
     if "RANK" not in os.environ and not (folder / FILE).is_file():
-        Document.open(folder, read_only=True).close()  # raises, but for the path of the file itself
+        Document.open(folder, read_only=True).close()  # raises, except for the path of the file itself
     return folder
 
 
@@ -104,16 +104,16 @@ Nms = Annotated[
     str,
     typer.Option(
         "--nms",
-        help=f"How overlapping boxes are thinned out: {PUBLISHED}, as the detector's authors do, or {', '.join(KINDS)}"
+        help=f"How NMS removes overlapping boxes: {PUBLISHED}, as the detector's authors do, or {', '.join(KINDS)}"
         " (diou: arXiv 1911.08287, soft: 1704.04503).",
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, mps.")]
+Device = Annotated[str, typer.Option("--device", help="The device to compute on: auto, cpu, cuda, mps.")]
 
 
 @contextlib.contextmanager
 def project_of(folder: Path, *, write: bool = False, beside: bool = True) -> Iterator[Document]:
-    """The open project. After writing its text is brought up to date, and the label files `beside` its images."""
+    """The open project. After writing, its text is updated, and with `beside` the label files beside its images."""
     with Document.open(folder, read_only=not write) as document:
         if write and document.read_only:
             raise WorkbenchError(document.why_read_only)
@@ -127,13 +127,13 @@ def project_of(folder: Path, *, write: bool = False, beside: bool = True) -> Ite
 
 
 def keep_text(document: Document) -> None:
-    """Bring the project's text up to date if it lacks an edit."""
+    """Update the project's text if it lacks an edit."""
     if not document.store.read(lambda connection: mirror.is_current(document.folder, connection)):
         mirror.write(document.folder)
 
 
 def keep_beside(document: Document) -> None:
-    """Bring the label files beside the images up to date, if they are kept (exchange/autosync.py)."""
+    """Update the label files beside the images, if autosync is on (exchange/autosync.py)."""
     from workbench.exchange import autosync
 
     format = autosync.chosen(document)
@@ -145,7 +145,7 @@ def keep_beside(document: Document) -> None:
 
 
 def checkpoint_of(runs_folder: Path, run: str, which: str) -> tuple[Path, Path | None]:
-    """The checkpoint file that --run and --checkpoint name, and its run's folder."""
+    """The checkpoint file named by --run and --checkpoint, and its run's folder."""
     if run.endswith(".safetensors"):
         return Path(run), None
     which = one_of("checkpoint", which, ["best", "last"])
@@ -158,7 +158,7 @@ def checkpoint_of(runs_folder: Path, run: str, which: str) -> tuple[Path, Path |
 
 
 def run_of(runs_folder: Path, name: str) -> Path:
-    """The folder of the run called `name`; WorkbenchError with the names that there are if there is none."""
+    """The folder of the run called `name`; if there is none, WorkbenchError lists the existing names."""
     from workbench.training import runs
 
     known = [run.name for run in runs.runs(runs_folder)]
@@ -169,9 +169,9 @@ def run_of(runs_folder: Path, name: str) -> Path:
 
 
 def labelled(snapshot: Snapshot, split: Split | None) -> Snapshot:
-    """The images in which a missing box means that nothing is there: done, verified, or with boxes.
+    """The images in which a missing box means that there is nothing: done, verified, or with boxes.
 
-    WorkbenchError if none of them is in that split.
+    WorkbenchError if there are none in that split.
     """
 
     def is_labelled(index: int) -> bool:
@@ -188,13 +188,13 @@ def labelled(snapshot: Snapshot, split: Split | None) -> Snapshot:
 
 
 def kind_of_nms(nms: str) -> Kind | None:
-    """What --nms names; None is what the detector's authors do."""
+    """The NMS of --nms; None for that of the detector's authors."""
     chosen = one_of("nms", nms, [PUBLISHED, *KINDS])
     return None if chosen == PUBLISHED else cast(Kind, chosen)
 
 
 def split_of(part: str) -> Split | None:
-    """What --split names, also as the folders of other programs do; None is all."""
+    """The split of --split, also by other programs' folder names; None for all."""
     part = {"val": "validation", "valid": "validation"}.get(part, part)
     return None if one_of("split", part, [*map(str, Split), "all"]) == "all" else Split(part)
 
@@ -216,18 +216,18 @@ def newest_run(runs_folder: Path) -> str:
 
 
 def check_png(option: str, file: Path | None) -> None:
-    """Before minutes are spent. WorkbenchError for what can't become a PNG."""
+    """Call before minutes are spent. WorkbenchError for what can't become a PNG."""
     if file is None:
         return
     if file.suffix.lower() != ".png":
         example = file.with_suffix(".png").name if file.name else "picture.png"
         raise WorkbenchError(f"--{option} draws a PNG, and {file.name or file} is not named so. Call it {example}.")
     if not file.parent.is_dir():
-        raise WorkbenchError(f"There is no folder {file.parent} to draw {file.name} into. Make it, or choose another.")
+        raise WorkbenchError(f"There is no folder {file.parent} for {file.name}. Make it, or choose another.")
 
 
 def named_values(texts: list[str] | None) -> dict[str, str]:
-    """NAME=VALUE, several times, as --set takes them."""
+    """The values of repeated --set NAME=VALUE."""
     values = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
@@ -238,7 +238,7 @@ def named_values(texts: list[str] | None) -> dict[str, str]:
 
 
 def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
-    """The recipe with settings that the command line names; an unknown name is told where all of them are listed."""
+    """The recipe with settings from the command line; for an unknown name, the error says where all are listed."""
     try:
         return recipe.changed(values)
     except settings.UnknownSetting as error:

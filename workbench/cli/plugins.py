@@ -1,4 +1,4 @@
-"""The command about plugins: which there are, and the user's yes to one where no window can ask for it."""
+"""The plugins command: lists them, and takes the user's permission for one when no window can ask."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ONE = "A file's name in the plugin folder, or an installed package's; may be rep
 def plugins(
     allow: Annotated[
         list[str] | None,
-        typer.Option("--allow", metavar="FILE", help=f"Let it run, as it is now; a changed byte asks again. {ONE}"),
+        typer.Option("--allow", metavar="FILE", help=f"Let it run, as it is now; any change asks again. {ONE}"),
     ] = None,
     forget: Annotated[
-        list[str] | None, typer.Option("--forget", metavar="FILE", help=f"Let it run no longer. {ONE}")
+        list[str] | None, typer.Option("--forget", metavar="FILE", help=f"Stop it from running. {ONE}")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -29,14 +29,14 @@ def plugins(
     from workbench import detectors
 
     allowed, forgotten = [[there.find(name) for name in names or ()] for names in (allow, forget)]
-    for plugin in allowed:  # before any is loaded, so that what follows tells how it went
+    for plugin in allowed:  # before any is loaded, so that the list below shows the result
         there.allow(plugin)
         say(f"Allowed, as it is now: {plugin.file}", quiet=as_json)
     for plugin in forgotten:
         there.forget(plugin)
         say(f"Not allowed any longer: {plugin.file}", quiet=as_json)
     if any(plugin.state == "later" for plugin in there.loaded()):
-        detectors.load_all()  # what imports PyTorch is loaded then
+        detectors.load_all()  # also loads plugins that import PyTorch
     found = there.loaded()
     keys = ("name", "state", "adds", "about", "problem", "file")
     rows = [(p.owner, there.told(p), list(p.members), p.about, p.problem, str(p.file)) for p in found]

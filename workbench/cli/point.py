@@ -29,13 +29,13 @@ def point(
         ),
     ] = None,
     iou: Annotated[
-        float | None, typer.Option("--iou", help="Overlap above which the weaker box goes.", min=0, max=1)
+        float | None, typer.Option("--iou", help="Overlap above which the weaker box is removed.", min=0, max=1)
     ] = None,
     nms: Annotated[
         str,
         typer.Option(
             "--nms",
-            help=f"How overlapping boxes are thinned out: {PUBLISHED}, as the detector's authors do, or"
+            help=f"How NMS removes overlapping boxes: {PUBLISHED}, as the detector's authors do, or"
             f" {', '.join(KINDS)}.",
         ),
     ] = "",
@@ -73,7 +73,7 @@ def point(
 
 
 def _present(folder: Path, checkpoint: str, *, anew: bool) -> tuple[OperatingPoint, str]:
-    """What is used of a run now, and why; `anew`: all of it will be another, so that a damaged one is not read."""
+    """The point used for a run now, and why; `anew`: all of it will be replaced, so a damaged one is not read."""
     from workbench.inference import evaluated, operating_point
     from workbench.inference.operating_point import OperatingPoint
 

@@ -1,4 +1,4 @@
-"""`workbench predict`: find objects in pictures, videos and a webcam; a million images, broken off and gone on with."""
+"""`workbench predict`: find objects in pictures, videos and a webcam; a million images, interrupted and continued."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ OUT = Path("predictions")
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What the options say, before the run's own operating point is known."""
+    """The options, before the run's own operating point is known."""
 
     sources: tuple[Path, ...]
     out: Path
@@ -73,7 +73,7 @@ def predict(
     sources: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Images, folders (and folders within; images alone), videos, text files with a path on each line, or"
+            help="Images, folders (with subfolders; images only), videos, text files with a path on each line, or"
             " patterns such as 'photos/**/*.jpg' or 'clips/*.mp4'."
         ),
     ] = None,
@@ -82,8 +82,8 @@ def predict(
         list[str] | None,
         typer.Option(
             "--format",
-            help="json, coco (results as pycocotools reads them), yolo (txt with a column of scores), voc, csv,"
-            " pictures (with boxes), video (with boxes, MP4); may be repeated; default: json and pictures, of videos"
+            help="json, coco (results for pycocotools), yolo (txt with a column of scores), voc, csv,"
+            " pictures (with boxes), video (with boxes, MP4); may be repeated; default: json and pictures, for videos"
             " and webcams json and video.",
         ),
     ] = None,
@@ -112,26 +112,26 @@ def predict(
         str,
         typer.Option(
             "--nms",
-            help=f"How overlapping boxes are thinned out: {PUBLISHED}, as the detector's authors do, or"
+            help=f"How NMS removes overlapping boxes: {PUBLISHED}, as the detector's authors do, or"
             f" {', '.join(KINDS)}; default: as kept with the run, else {PUBLISHED}.",
         ),
     ] = "",
-    every: Annotated[int, typer.Option("--every", help="Of videos and webcams, every n-th frame.", min=1)] = 1,
+    every: Annotated[int, typer.Option("--every", help="For videos and webcams: every n-th frame.", min=1)] = 1,
     tiles: Annotated[
         int,
         typer.Option(
-            "--tiles", metavar="PX", help="Look at larger images in tiles of this side too; 0: as a whole only.", min=0
+            "--tiles", metavar="PX", help="Also predict larger images in tiles of this side; 0: only as a whole.", min=0
         ),
     ] = 0,
     overlap: Annotated[
         float,
-        typer.Option("--overlap", help="Of tiles, as a share of their side; objects should fit in.", min=0, max=0.9),
+        typer.Option("--overlap", help="Of tiles, as a share of their side; objects should fit in it.", min=0, max=0.9),
     ] = 0.2,
     webcam: Annotated[
         int | None,
         typer.Option("--webcam", metavar="N", help="Watch this camera (0 is the first) until Ctrl-C.", min=0),
     ] = None,
-    frames: Annotated[int, typer.Option("--frames", help="Of a webcam, stop after so many; 0: never.", min=0)] = 0,
+    frames: Annotated[int, typer.Option("--frames", help="For a webcam: stop after this many; 0: never.", min=0)] = 0,
     shard: Annotated[
         str, typer.Option("--shard", metavar="I/N", help="Take the I-th of N parts of the work; --merge joins them.")
     ] = "",
@@ -140,15 +140,15 @@ def predict(
     ] = False,
     coco_ids: Annotated[
         Path | None,
-        typer.Option("--coco-ids", help="A COCO file whose ids of images and labels --format coco is to use."),
+        typer.Option("--coco-ids", help="A COCO file whose ids of images and labels --format coco should use."),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start again, replacing earlier results.")] = False,
     fast: Annotated[
         bool,
-        typer.Option("--fast", help="Use bfloat16 where the hardware is faster with it; scores change slightly."),
+        typer.Option("--fast", help="Use bfloat16 if the hardware is faster with it; scores change slightly."),
     ] = False,
     pictures: Annotated[
-        bool, typer.Option("--pictures/--no-pictures", help="Leave out the pictures that are written by default.")
+        bool, typer.Option("--pictures/--no-pictures", help="Don't write the pictures that are written by default.")
     ] = True,
     device: Device = "auto",
     as_json: Json = False,
@@ -164,9 +164,9 @@ def predict(
 
         return _tell(merged(out_folder, formats if format else ["json"], coco_ids), as_json=as_json)
     if project is None or not (sources or webcam is not None):
-        raise WorkbenchError("Name what to predict on: workbench predict PROJECT photographs/, or PROJECT --webcam 0.")
+        raise WorkbenchError("Say what to predict on: workbench predict PROJECT photographs/, or PROJECT --webcam 0.")
     if sources and webcam is not None:
-        raise WorkbenchError("A webcam is predicted alone. Leave out the other sources, or --webcam.")
+        raise WorkbenchError("A webcam can't be combined with other sources. Leave out these, or --webcam.")
     wish = _Wish(
         tuple(sources or ()), out_folder, webcam, frames, confidence, iou, nms, every, tiles, overlap, formats,
         coco_ids, shard, fresh,
@@ -189,7 +189,7 @@ def _formats(
 def _predict(
     project: Path, run: str, which: str, place: tuple[str, Precision], wish: _Wish, *, as_json: bool
 ) -> int | None:
-    """`place`: the device and how exactly it is to compute."""
+    """`place`: the device and its precision."""
     from workbench import plugins
     from workbench.inference.predict_files import check_sources
     from workbench.training import torchrun
@@ -220,11 +220,11 @@ def _predict(
 
 
 def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None, Former]:
-    """The file, the folder of the run that it is of, and what labels of the project were called before."""
+    """The file, its run's folder, and earlier names of the project's labels."""
     if project.suffix in FOREIGN:
         command = shlex.join(["workbench", "import-weights", str(project), f"{project.stem}.safetensors", "--detector"])
         raise WorkbenchError(
-            f"{project} is neither a project nor a checkpoint of Workbench. Make it one first: {command} NAME"
+            f"{project} is neither a project nor a checkpoint of Workbench. Convert it first: {command} NAME"
         )
     if project.suffix == ".safetensors":
         return project, project.parent, ()
@@ -234,7 +234,7 @@ def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None,
 
 
 def _name(file: Path) -> str:
-    """Of a checkpoint: its run's, which may have been chosen for the user; a file elsewhere has its own alone."""
+    """The checkpoint's name: with its run's, which may have been chosen for the user; elsewhere only the file's."""
     from workbench.training.runs import EVENTS
 
     return f"{file.parent.absolute().name}, {file.stem}" if (file.parent / EVENTS).is_file() else file.name
@@ -244,7 +244,7 @@ def _shard(told: str, runtime: Runtime) -> Shard:
     from workbench.inference.listing import Shard
 
     if told and runtime.world > 1:
-        raise WorkbenchError("torchrun deals the work out already. Leave out --shard.")
+        raise WorkbenchError("torchrun already divides the work. Leave out --shard.")
     if runtime.world > 1:
         return Shard(runtime.rank + 1, runtime.world)
     if not told:
@@ -257,7 +257,7 @@ def _shard(told: str, runtime: Runtime) -> Shard:
 
 
 def _open(file: Path, device: str, precision: Precision, runtime: Runtime) -> Predictor:
-    """On a graphics card of its own for each process of torchrun."""
+    """Open it; each process of torchrun uses its own graphics card."""
     import torch
 
     from workbench.inference.predict import Predictor
@@ -271,7 +271,7 @@ def _open(file: Path, device: str, precision: Precision, runtime: Runtime) -> Pr
 def _point(
     wish: _Wish, file: Path, run_folder: Path | None, former: Former, predictor: Predictor, *, quiet: bool
 ) -> OperatingPoint:  # fmt: skip
-    """What was asked, else what is kept with the run or was best in its evaluation, else 0.25 and as published."""
+    """What was asked for, else the run's kept point or the best one in its evaluation, else 0.25 and as published."""
     from workbench.inference import evaluated, operating_point
     from workbench.inference.operating_point import OperatingPoint
     from workbench.training.runs import EVENTS
@@ -281,7 +281,7 @@ def _point(
     kind, iou = predictor.detector.published_nms
     point = kept or best or OperatingPoint(0.25, (), iou, kind)
     if (kept or best) and wish.confidence is None:
-        why = "the operating point that was kept with the run" if kept else "where its F1 on validation images is best"
+        why = "the operating point kept with the run" if kept else "where its F1 on validation images is best"
         say(f"Confidence {point.confidence:g}: {why}.", quiet=quiet)
     elif wish.confidence is None and run_folder is not None and (run_folder / EVENTS).is_file():
         say(f"Confidence {point.confidence:g}: this run was not evaluated on its validation images yet.", quiet=quiet)
@@ -316,7 +316,7 @@ def _part(
         try:
             return show_predictions(_until(stop, happening), quiet=quiet)
         except _StoppedError:
-            say("What was done is kept: the same command goes on from here.", quiet=quiet)  # "Stopped." follows
+            say("The work so far is kept: the same command continues it.", quiet=quiet)  # "Stopped." follows
             return console.INTERRUPTED
 
 
@@ -325,7 +325,7 @@ def _watch(predictor: Predictor, wish: _Wish, asked: Asked, *, as_json: bool) ->
 
     assert wish.webcam is not None
     with _stopping() as stop:
-        say("Watching. Ctrl-C stops and writes what was found.", quiet=as_json)
+        say("Watching. Ctrl-C stops and writes the results.", quiet=as_json)
         happening = predict_webcam(
             predictor, wish.webcam, wish.out, asked, stop, frames=wish.frames, fresh=wish.fresh
         )  # fmt: skip
@@ -337,7 +337,7 @@ class _StoppedError(Exception):
 
 
 def _until(stop: threading.Event, events: Iterator[Any]) -> Iterator[Any]:
-    """The events until `stop` is set; what was begun is written then."""
+    """The events until `stop` is set; then the current batch is written."""
     try:
         for event in events:
             yield event
@@ -349,9 +349,9 @@ def _until(stop: threading.Event, events: Iterator[Any]) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _stopping(patient: bool = False) -> Iterator[threading.Event]:
-    """`ways_to_stop` set the event: the batch at hand is written. A second Ctrl-C breaks off at once.
+    """`ways_to_stop` set the event: the current batch is written. A second Ctrl-C stops at once.
 
-    `patient`: it does not. torchrun passes each signal on, so that its processes get one Ctrl-C twice.
+    `patient`: it does not, as torchrun passes each signal on, so that its processes get one Ctrl-C twice.
     """
     stop = threading.Event()
 
@@ -387,5 +387,5 @@ def _say(saved: PredictionsSaved, *, as_json: bool) -> int | None:
     result(told, as_json=as_json)
     if not as_json:
         for file in saved.files[1:]:
-            sys.stdout.write(console.printable(f"{'also':<10}  {file}\n"))  # in the column of the numbers above
+            sys.stdout.write(console.printable(f"{'also':<10}  {file}\n"))  # aligned with the numbers above
     return None

@@ -18,16 +18,16 @@ from workbench.core.store import FILE
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
-NAMED = 3  # images of a finding
+NAMED = 3  # the most images named in a finding
 LABEL_FORMATS = "voc, coco, yolo, cvat, labelme, createml, labelstudio, vott, openimages, kitti, tfcsv"
-"""The built in formats, without importing them; tests/cli/test_project.py compares."""
+"""The built-in formats, without importing them; compared in tests/cli/test_project.py."""
 
 
 @app.command()
 def new(
     project: Project,
     images: Annotated[Path | None, typer.Option("--images", help="The folder with your photographs.")] = None,
-    name: Annotated[str, typer.Option("--name", help="What to call it; default: the folder's name.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Its name; default: the folder's name.")] = "",
     as_json: Json = False,
 ) -> None:
     """Make a project. The photographs stay where they are and are never changed."""
@@ -42,7 +42,7 @@ def new(
         for image in bad:
             say(f"{image.path}: {image.problem}")
         if images is not None and not document.images():
-            say(f"There is no image in {images}: the project is empty.", quiet=as_json)
+            say(f"There are no images in {images}: the project is empty.", quiet=as_json)
         result(
             {"project": str(document.folder), "images": len(document.images()), "unreadable": len(bad)}, as_json=as_json
         )
@@ -52,7 +52,7 @@ def new(
 def restore(
     project: Project,
     copy: Annotated[
-        str, typer.Option("--copy", help="Which, by its name in --list; default: the newest good one.")
+        str, typer.Option("--copy", help="Which one, by its name in --list; default: the newest good one.")
     ] = "",
     text: Annotated[bool, typer.Option("--text", help="Rebuild the project from its text in labels/ instead.")] = False,
     show: Annotated[bool, typer.Option("--list", help="List the copies, without changing anything.")] = False,
@@ -64,7 +64,7 @@ def restore(
     """
     from workbench.core import backups, mirror
 
-    project = project.parent if project.name == FILE else project  # of the file, as every other command takes it
+    project = project.parent if project.name == FILE else project  # the file's path, accepted as in every other command
     made = backups.backups(project)
     if show:
         if as_json:
@@ -96,13 +96,13 @@ def import_(
         typer.Option("--on-existing", help="Images labelled differently here: update, refuse, keep, replace or add."),
     ] = "update",
     on_size: Annotated[
-        str, typer.Option("--on-size", help="Annotations made at another size than the file's: keep or scale.")
+        str, typer.Option("--on-size", help="For annotations made at another size than the file's: keep or scale.")
     ] = "keep",
     voc_base: Annotated[
         str, typer.Option("--voc-base", help="Number of the first pixel in VOC files: auto, 0 or 1.")
     ] = "auto",
     skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave damaged entries out, with a remark.")
+        bool, typer.Option("--skip-broken", help="Leave out damaged entries, with a remark.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would happen, without changing anything.")
@@ -125,7 +125,7 @@ def import_(
             done: exchange.ImportPlan | exchange.ImportReport = plan
         else:
             if plan.added:
-                keep()  # before the edit: files of images that are in the project must never go
+                keep()  # before the edit: files of the project's images must never be removed
             done = report = exchange.apply_import(document, plan)
             exchange.keep_files(document.folder, plan, report)
     if as_json:
@@ -140,7 +140,7 @@ def import_(
 
 @contextlib.contextmanager
 def _unpacked(project: Path, path: Path, *, quiet: bool) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """`path`, or the folder that it was unpacked into: to be kept by the call, else it goes again."""
+    """`path`, or the folder it was unpacked into, which is removed again unless the returned call keeps it."""
     from workbench.core import archives
 
     if not archives.is_archive(path):
@@ -151,7 +151,7 @@ def _unpacked(project: Path, path: Path, *, quiet: bool) -> Iterator[tuple[Path,
     try:
         yield folder, lambda: archives.keep(folder)
     finally:
-        archives.discard(folder)  # but for what was kept
+        archives.discard(folder)  # except what was kept
 
 
 def _remarks(remarks: tuple[Any, ...], *, everything: bool) -> None:
@@ -168,21 +168,21 @@ def find_images(
     project: Project,
     folder: Annotated[Path, typer.Argument(help="Where the photographs are now.")],
     was: Annotated[
-        Path | None, typer.Option("--was", help="Where they were, if several folders of the project are lost.")
+        Path | None, typer.Option("--was", help="Where they were, if several folders of the project are missing.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say where the photographs are now, after their folder was moved or the project was copied to another machine."""
+    """Say where the photographs are now, if their folder was moved or the project was copied to another machine."""
     from workbench.core import lost_folders
 
     with project_of(project, write=True) as document:
         gone = lost_folders.lost(document)
         chosen = [one for one in gone if was is None or one.folder == was.absolute()]
         if not gone:
-            raise WorkbenchError("All photographs of this project are where they were; nothing was changed.")
+            raise WorkbenchError("All photographs of this project are still in place; nothing was changed.")
         if len(chosen) != 1:
             listed = ", ".join(str(one.folder) for one in gone)
-            raise WorkbenchError(f"Choose with --was which folder you mean. These are lost: {listed}")
+            raise WorkbenchError(f"Choose with --was which folder you mean. These are missing: {listed}")
         said = lost_folders.move(document, chosen[0], folder)
         say(said, quiet=as_json)
         result({"images": chosen[0].images, "folder": str(document.roots()[chosen[0].root])}, as_json=as_json)
@@ -205,7 +205,7 @@ def export_labels(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every remark, not the first 20.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the labels for another tool, and say what its format can't hold."""
+    """Write the labels for another tool, and say what its format can't store."""
     from workbench import exchange, plugins
 
     plugins.loaded()
@@ -228,7 +228,7 @@ def export_labels(
 @app.command()
 def autosync(
     project: Project,
-    format: Annotated[str, typer.Option("--format", help="yolo, voc, or off; default: what was chosen.")] = "",
+    format: Annotated[str, typer.Option("--format", help="yolo, voc, or off; default: as chosen before.")] = "",
     as_json: Json = False,
 ) -> None:
     """Keep YOLO or VOC label files beside the images up to date, for people who use other programs on them."""

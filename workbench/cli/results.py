@@ -105,7 +105,7 @@ def detectors(
 
 
 def _show_settings(name: str, member: type[Detector], *, as_json: bool) -> None:
-    """What --set can change of a detector: names, what they are if nothing is said, and what they do."""
+    """Print what --set can change of a detector: names, defaults and meanings."""
     rows = settings.rows(member.settings_class)
     if as_json:
         about = {"name": name, "title": member.title, "paper": member.paper, "summary": member.summary}
@@ -117,7 +117,7 @@ def _show_settings(name: str, member: type[Detector], *, as_json: bool) -> None:
 
 
 def _about(row: settings.Row) -> dict[str, Any]:
-    """A setting as JSON. `default` null is "auto" of an optional setting; `choices` is empty where any value goes."""
+    """A setting as JSON. `default` null: "auto" of an optional setting; `choices` is empty if any value is valid."""
     return {
         "kind": row.kind.__name__, "default": row.default, "optional": row.optional, "help": row.help,
         "unit": row.unit, "low": row.low, "high": row.high, "choices": list(row.choices),
@@ -164,7 +164,7 @@ def export(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Export trained weights with labels, anchors and preprocessing inside, each file verified before it says done."""
+    """Export trained weights with labels, anchors and preprocessing inside; each file is verified before it is kept."""
     from workbench import plugins
     from workbench.inference import export as exporting
     from workbench.inference.checked_images import chosen
@@ -197,7 +197,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="A new folder for the sample project.")] = Path("workbench-demo"),
     window: Annotated[bool, typer.Option("--window/--no-window", help="Open the window at the end.")] = True,
     epochs: Annotated[
-        int, typer.Option("--epochs", help="Fewer are quicker and worse; 0: as many as are good.", min=0)
+        int, typer.Option("--epochs", help="Fewer are faster but worse; 0: as many as needed for good results.", min=0)
     ] = 0,
 ) -> None:
     """The whole loop on generated photographs: cluster, train, evaluate, predict, export, and open the window."""
@@ -205,7 +205,7 @@ def demo(
 
     begun = time.monotonic()
     show(folder, epochs)
-    say(f"\nAll of it took {words.rough_duration(time.monotonic() - begun)}. The project is in {folder}.")
+    say(f"\nThis took {words.rough_duration(time.monotonic() - begun)} in all. The project is in {folder}.")
     if window:
         _open_window(folder)
     else:
@@ -213,8 +213,8 @@ def demo(
 
 
 def _open_window(folder: Path) -> None:
-    """Open the window in a process of its own: torch is loaded here, and the window opens without it.
+    """Open the window in a separate process: torch is loaded here, and the window opens without it.
 
-    Where no window can open, that process says why in a sentence; the demo is done all the same.
+    If no window can open, that process says why; the demo is done all the same.
     """
     subprocess.run([sys.executable, "-m", "workbench", str(folder)], check=False)

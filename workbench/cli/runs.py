@@ -1,4 +1,4 @@
-"""The command about trained runs: list them, rename, note, delete and take back, extend."""
+"""The runs command: list, rename, note, delete, restore and extend trained runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def list_runs(
     ] = None,
     restore: Annotated[
         str | None,
-        typer.Option("--restore", metavar="RUN", help="Take RUN back from the trash (the newest of that name)."),
+        typer.Option("--restore", metavar="RUN", help="Restore RUN from the trash (the newest of that name)."),
     ] = None,
     empty_trash: Annotated[
         bool, typer.Option("--empty-trash", help="Delete everything in the trash for good.")
@@ -43,8 +43,8 @@ def list_runs(
         typer.Option(
             "--extend",
             metavar="RUN EPOCHS",
-            help="Make a run that goes on where the finished RUN ended, for EPOCHS more; RUN stays as it is. Its"
-            " learning rate is that of a run of the whole length.",
+            help="Make a run that continues the finished RUN for EPOCHS more; RUN itself is not changed. Its"
+            " learning rate is that of a run of the total length.",
         ),
     ] = None,
     as_json: Json = False,
@@ -64,7 +64,7 @@ def list_runs(
     if extend is not None:
         deeds.append(lambda folder: _extend(folder, *extend))
     if len(deeds) > 1:
-        raise WorkbenchError("Give only one of the options that change runs at a time.")
+        raise WorkbenchError("Use only one of the options that change runs at a time.")
     with project_of(project) as document:
         folder = document.runs_folder
     if deeds:
@@ -133,7 +133,7 @@ def _note(folder: Path, run: str, text: str) -> dict[str, Any]:
 def _delete(folder: Path, names: list[str]) -> dict[str, Any]:
     from workbench.training import kept_runs
 
-    found = [run_of(folder, name) for name in dict.fromkeys(names)]  # a name that is wrong: none is deleted
+    found = [run_of(folder, name) for name in dict.fromkeys(names)]  # if one name is wrong, none is deleted
     for run in found:
         kept_runs.delete(run)
     kept_runs.empty_trash(folder)

@@ -25,12 +25,12 @@ def seen(
     project: OldProject,
     image: Annotated[str, typer.Option("--image", help="Its name, the end of its path, or its id.")],
     preset: Annotated[
-        str, typer.Option("--preset", "-p", help="A recipe that ships, or the path of a .toml file.")
+        str, typer.Option("--preset", "-p", help="A built-in recipe, or the path of a .toml file.")
     ] = "quick-cpu",
     detector: Annotated[str | None, typer.Option("--detector", help="See `workbench detectors`.")] = None,
-    epoch: Annotated[int, typer.Option("--epoch", help="In which epoch of the training.", min=1)] = 1,
+    epoch: Annotated[int, typer.Option("--epoch", help="The epoch of the training.", min=1)] = 1,
     seed: Annotated[
-        int | None, typer.Option("--seed", help="As another seed would draw it; default: the recipe's.", min=0)
+        int | None, typer.Option("--seed", help="Draw with another seed; default: the recipe's.", min=0)
     ] = None,
     set: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE of the recipe or the detector; may be repeated.")
@@ -69,7 +69,7 @@ def seen(
 
 
 def _image(snapshot: Snapshot, text: str) -> Image:
-    """By the whole path first, then by its end, with or without the suffix, then by its id."""
+    """The image by its whole path, else by its end, with or without the suffix, else by its id."""
     matching = [one for one in snapshot.images if one.path == text]
     matching = matching or [one for one in snapshot.images if one.path.endswith(f"/{text}")]
     if not matching:
@@ -81,7 +81,7 @@ def _image(snapshot: Snapshot, text: str) -> Image:
         raise WorkbenchError(f"There is no image called '{text}' in this project.{such}")
     if len(matching) > 1:
         some = ", ".join(one.path for one in matching[:5])
-        raise WorkbenchError(f"'{text}' is the end of {len(matching):,} paths: {some}. Give more of the path.")
+        raise WorkbenchError(f"'{text}' is the end of {len(matching):,} paths: {some}. Enter more of the path.")
     return matching[0]
 
 
@@ -94,7 +94,7 @@ def _as_it_is(snapshot: Snapshot, image: Image, recipe: Recipe) -> Seen:
 def _in_training(
     snapshot: Snapshot, image: Image, recipe: Recipe, epoch: int, seed: int | None, quiet: bool
 ) -> Seen:  # fmt: skip
-    """All training images are read first: those that can't be are left out, which moves the others."""
+    """Reads all training images first: those that can't be read are left out, which shifts the others."""
     from workbench.training.seen import course
     from workbench.training.seen_files import Files
 

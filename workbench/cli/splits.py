@@ -1,4 +1,4 @@
-"""The command that puts images into train, validation and test, and takes that back."""
+"""The command that divides images into train, validation and test, and can undo that."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def split(
     project: Project,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same split.", min=0)] = 1,
     shares: Annotated[
-        str, typer.Option("--shares", help="Train, validation and test, one to another: 80,10,10 as well as 8,1,1.")
+        str, typer.Option("--shares", help="Ratio of train, validation and test, such as 80,10,10 or 8,1,1.")
     ] = "80,10,10",
     by: Annotated[
         str,
@@ -33,7 +33,7 @@ def split(
     pattern: Annotated[
         str,
         typer.Option(
-            "--pattern", help=r"With --by name: a regular expression; what its bracket finds counts, say (film\d+)_."
+            "--pattern", help=r"With --by name: a regular expression; what its group matches counts, say (film\d+)_."
         ),
     ] = "",
     stratify: Annotated[
@@ -44,11 +44,11 @@ def split(
         typer.Option("--again", help="Also divide images that already have a split, from an import or by hand."),
     ] = False,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Take back the last split, if nothing was changed in the project since.")
+        bool, typer.Option("--undo", help="Undo the last split, if nothing was changed in the project since.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Put the images without a split into train, validation and test, at random or by rules; the others keep theirs."""
+    """Divide images without a split into train, validation and test, at random or by rules; the others keep theirs."""
     from workbench.core import splits
 
     parts = _shares(shares)
@@ -64,14 +64,14 @@ def split(
             if edit is not None:
                 document.do(edit)
             elif len(snapshot.images) and not again:
-                say("Each image has a split already, and keeps it. To divide them anew: --again", quiet=as_json)
+                say("Each image already has a split and keeps it. To divide them again: --again", quiet=as_json)
         after = {image.id: image.split for image in document.images()}
     counts = Counter(map(str, after.values()))
     result({"train": counts["train"], "validation": counts["validation"], "test": counts["test"]}, as_json=as_json)
     moved = sum(old not in (Split.NONE, after[id]) for id, old in before.items())
     if moved and not undo:
         say(
-            f"{count(moved, 'image')} had another split before, by an import or by hand. Take it back:"
+            f"{count(moved, 'image')} had another split before, from an import or set by hand. Undo this:"
             f" workbench split {shlex.quote(str(project))} --undo",
             quiet=as_json,
         )
@@ -84,7 +84,7 @@ def _take_back(document: Document) -> None:
     if not splits.is_division(title):
         newest = f"The last change is “{title}”" if title else "Nothing was changed"
         raise WorkbenchError(
-            f"{newest}, not a split, so nothing was taken back. In the window Undo takes back one change after another."
+            f"{newest}, not a split, so nothing was undone. In the window, Undo takes back one change after another."
         )
     document.undo()
 
@@ -100,7 +100,7 @@ def _shares(text: str) -> tuple[float, ...]:
 
 
 def _groups(snapshot: Snapshot, way: str, pattern: str, *, quiet: bool) -> list[Hashable] | None:
-    """For each image what it stays together with; None: each alone."""
+    """For each image its group, which stays together; None: no groups."""
     from workbench.core import splits
 
     if way == "folder":
@@ -111,12 +111,12 @@ def _groups(snapshot: Snapshot, way: str, pattern: str, *, quiet: bool) -> list[
 
 
 def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:
-    """For each image the group of pictures nearly like it."""
+    """For each image its group of similar pictures."""
     from workbench.core import fingerprint, splits
 
     files = snapshot.files
     prints: list[int | None] = [None] * len(files)
-    with console.bar("Looking at files", len(files), quiet=quiet) as progress:
+    with console.bar("Reading files", len(files), quiet=quiet) as progress:
         for done, (row, print_) in enumerate(fingerprint.of_files(files, snapshot.window), start=1):
             prints[row] = print_
             progress.to(done, len(files))

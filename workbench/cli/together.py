@@ -1,6 +1,6 @@
 """What torchrun runs for training/launch.py: `-m workbench.cli.together FOLDER begin | go-on`, FOLDER being the run's.
 
-The main process writes each event as a line of JSON to its output; the others say nothing.
+The main process writes each event as a line of JSON to its output; the others print nothing.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def train(**given: Any) -> int | None:
 
 
 def _refuse_empty(given: dict[str, Any]) -> None:
-    """Before PyTorch is loaded, which takes seconds. Of many processes the first says it later, for all."""
+    """Check before PyTorch is loaded, which takes seconds. With many processes the first reports it later, for all."""
     if given.get("resume") is None and "RANK" not in os.environ:
         with project_of(given["project"]) as document:
             if not document.counts().total:
@@ -99,7 +99,7 @@ def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
 
 
 def _request(given: dict[str, Any]) -> RunRequest:
-    """What the command line asks for."""
+    """The request from the command line."""
     from workbench.training import record, runs
     from workbench.training.request import RunRequest
 
@@ -121,7 +121,7 @@ def _request(given: dict[str, Any]) -> RunRequest:
 
 
 def _recipe(given: dict[str, Any]) -> tuple[Recipe, Path | None]:
-    """The recipe that the flags make, and the file of weights to begin with."""
+    """The recipe from the flags, and the file of weights to start from."""
     from workbench.training import recipes
 
     one_of("anchors", given["anchors"], ["project", "published"])
@@ -135,7 +135,7 @@ def _recipe(given: dict[str, Any]) -> tuple[Recipe, Path | None]:
 def _look_before(
     snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, start: Path | None, *, quiet: bool
 ) -> None:  # fmt: skip
-    """Say what was changed of the recipe and what is odd, but for what the run says. WorkbenchError: hopeless."""
+    """Print what was changed of the recipe, and findings that the run won't report. WorkbenchError if hopeless."""
     from workbench.training import differences, findings, prepare, recipes
     from workbench.training.preflight import TOLD_BY_RUN, preflight
 
@@ -151,7 +151,7 @@ def _look_before(
             say(_line(one), quiet=quiet)
     images = len(prepare.parts(snapshot, recipe.training)[0])
     if start is None and recipe.name == recipes.DEFAULT and images < recipes.FEW_IMAGES:
-        few = recipes.find(recipes.FEW)  # which the window takes by itself
+        few = recipes.find(recipes.FEW)  # which the window chooses by itself
         say(f"  From only {images:,} images, “{few.title}” learns more: --preset {few.name}", quiet=quiet)
 
 
@@ -186,7 +186,7 @@ def estimate(**given: Any) -> None:
 
 
 def _follow(happening: Iterable[Any]) -> int:
-    """A process that is not the main one says nothing; its exit code."""
+    """For a process that is not the main one: print nothing; returns the exit code."""
     from workbench.training import events
 
     last = None
@@ -198,7 +198,7 @@ def _follow(happening: Iterable[Any]) -> int:
 
 
 def _start(text: str | None, detector: str, project: Path) -> Path | None:
-    """The file of weights to begin with: a path, that of a run, or the published one, which must have been fetched."""
+    """The file of weights to start from: a path, a run's, or the published one, which must have been downloaded."""
     if not text:
         return None
     if text != "published":
@@ -225,12 +225,12 @@ def _refuse_finished(run: RunInfo) -> None:
     if run.state != "finished":
         return
     weights = shlex.join(["--weights", str(run.checkpoint)])
-    more = f" A new run can begin with its weights: {weights}" if run.checkpoint else ""
-    raise WorkbenchError(f"The run '{run.name}' is finished: there is nothing to go on with.{more}")
+    more = f" A new run can start from its weights: {weights}" if run.checkpoint else ""
+    raise WorkbenchError(f"The run '{run.name}' is finished: there is nothing to resume.{more}")
 
 
 def print_events(happening: Iterable[Any]) -> int:
-    """Every event as a line of JSON, for a program that reads along; the exit code."""
+    """Print every event as a line of JSON, for another program; returns the exit code."""
     from workbench.training import events
 
     code = console.DONE
@@ -252,7 +252,7 @@ def print_events(happening: Iterable[Any]) -> int:
 
 
 def _refuse_changes(given: dict[str, Any]) -> None:
-    """A resumed run keeps its recipe; a flag that asks for another one must not be passed over in silence."""
+    """A resumed run keeps its recipe; a flag that asks for another one must not be silently ignored."""
     rows = [row.flag for row in _training_rows() if given.get(row.name) is not None]
     named = rows + [f"--{name}" for name in ("detector", "name", "set", "weights") if given[name]]
     if named:
@@ -260,7 +260,7 @@ def _refuse_changes(given: dict[str, Any]) -> None:
 
 
 def _changes(given: dict[str, Any]) -> dict[str, Any]:
-    """Settings that the command line names: flags of the training, and NAME=VALUE of the detector."""
+    """Settings from the command line: flags of the training, and NAME=VALUE of the detector."""
     changes = {row.name: given[row.name] for row in _training_rows() if given.get(row.name) is not None}
     return {**changes, **named_values(given["set"])}
 
@@ -322,9 +322,9 @@ _OWN: tuple[tuple[str, Any, Any, Any], ...] = (  # options beside the settings: 
 
 
 def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -> Callable[..., Any]:
-    """Give a command one flag per field of TrainingSettings: the signature that typer reads is made from the rows.
+    """Give a command one flag per field of TrainingSettings, by making the signature that typer reads.
 
-    `without`: names of options of `train` that it does not take.
+    `without`: names of options of `train` that it lacks.
     """
     optional = inspect.Parameter.KEYWORD_ONLY
     parameters = [
@@ -350,7 +350,7 @@ def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -
 
 class _Train(typer.core.TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """typer knows no option with or without a value: --resume alone is made --resume ''."""
+        """typer has no options with an optional value: --resume alone becomes --resume ''."""
         bare = [i for i, one in enumerate(args) if one == "--resume" and "".join(args[i + 1 : i + 2])[:1] in ("", "-")]
         for i in reversed(bare):
             args[i : i + 2] = ["--resume=", *(one for one in args[i + 1 : i + 2] if one)]

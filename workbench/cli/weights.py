@@ -1,4 +1,4 @@
-"""Commands about weights from elsewhere: which are published, fetching them, and importing a file to detect with."""
+"""Commands for weights from elsewhere: list and download published ones, and import a file to detect with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @app.command()
 def weights(
     detector: Annotated[str, typer.Argument(help="A detector; without one, all published weights are listed.")] = "",
-    download: Annotated[bool, typer.Option("--download", help="Fetch the file, after a yes.")] = False,
+    download: Annotated[bool, typer.Option("--download", help="Download the file, after asking.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -29,7 +29,7 @@ def weights(
 
     if not detector:
         if download:
-            raise WorkbenchError("Name the detector whose weights to fetch: workbench weights ssd300 --download")
+            raise WorkbenchError("Name the detector whose weights to download: workbench weights ssd300 --download")
         _list(as_json)
         return
     found = published_of(detector)
@@ -38,7 +38,7 @@ def weights(
     if not download or file.is_file():
         _result(detector, found, file, as_json)
         if file.is_file():
-            say(f"Begin with them: workbench train PROJECT --detector {detector} --weights published", quiet=as_json)
+            say(f"Start from them: workbench train PROJECT --detector {detector} --weights published", quiet=as_json)
         else:
             say(f"Fetch them: workbench weights {detector} --download", quiet=as_json)
         return
@@ -52,23 +52,23 @@ def weights(
 
 
 def _result(detector: str, found: Pretrained, file: Path, as_json: bool) -> None:
-    """Where they are on this machine; a person has been told the address before."""
+    """Where they are on this machine; the user has already seen the address."""
     address = {"url": found.url} if as_json else {}
     result({"detector": detector, **address, "file": str(file), "here": file.is_file()}, as_json=as_json)
 
 
 def published_of(detector: str) -> Pretrained:
-    """What torchvision publishes for a detector; WorkbenchError says for which it does, and how others' files come."""
+    """torchvision's published weights for a detector; WorkbenchError lists those it has, and how to use other files."""
     from workbench import detectors, plugins
     from workbench.training import published_weights
 
     plugins.loaded()
     there = published_weights.published()
     if detector not in there:
-        detectors.load_all().get(detector)  # is there one of this name?
+        detectors.load_all().get(detector)  # raises if there is no such detector
         raise WorkbenchError(
             f"torchvision publishes no weights of {detector}, and only torchvision's can be fetched: those of"
-            f" {', '.join(there)}. A file from elsewhere, such as Darknet's, is taken as it is: workbench train PROJECT"
+            f" {', '.join(there)}. A file from elsewhere, such as Darknet's, is used as it is: workbench train PROJECT"
             f" --detector {detector} --weights FILE"
         )
     return there[detector]
@@ -114,12 +114,12 @@ def import_weights(
         list[str] | None,
         typer.Option(
             "--set",
-            help="NAME=VALUE of the detector, say --set cfg=a.cfg (see `workbench detectors NAME`); may be repeated.",
+            help="NAME=VALUE of the detector, as --set cfg=a.cfg (see `workbench detectors NAME`); may be repeated.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make trained weights of another program usable here: as a run of a project, or as a checkpoint."""
+    """Make another program's trained weights usable here: as a run of a project or as a checkpoint."""
     from workbench import plugins
     from workbench.training import recipes
     from workbench.training import weights as importing
