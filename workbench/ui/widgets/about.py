@@ -17,7 +17,7 @@ Qt and PySide6 are used under the LGPL, version 3; the icons are Material Design
 
 
 class About(QDialog):
-    """A few sentences; the licence's full text is in the file LICENSE."""
+    """A few sentences; the full licence is in the file LICENSE."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""Windows of the pages are put aside while something is shown that is not of the open project."""
+"""Hides the pages' windows while something other than the open project is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbench.ui.session import Session
 
 
 class Aside(QObject):
-    """`put(pages)`, then `bring` when a page comes back; another project's do not come."""
+    """`put(pages)` hides them, `bring` shows them when a page is back; those of another project stay away."""
 
     def __init__(self, session: Session, parent: QObject) -> None:
         super().__init__(parent)

@@ -1,7 +1,7 @@
-"""Paints boxes: a dark line under the coloured one, so that they show on any ground; thickness constant on the screen.
+"""Paints boxes: a dark line under the coloured one makes them visible on any background; constant width on screen.
 
-A thousand boxes take some 9 ms, because the rectangles go to Qt as one array per label and not one by one; thousands
-are written into an image by `outlines` instead.
+A thousand boxes take some 9 ms, because the rectangles go to Qt as one array per label and not one by one; many
+thousands are written into an image by `outlines` instead.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from workbench.ui.widgets import outlines
 from workbench.ui.widgets.view import View
 
 NAMES_UP_TO = 800
-"""Boxes in sight above which no names are written: they would hide the picture and cost 3 ms per thousand."""
+"""Visible boxes above which no names are drawn: they would hide the picture and cost 3 ms per thousand."""
 THIN_FROM = 2000
-"""Boxes in sight above which lines are one device pixel wide, and painted by `outlines`: twenty times faster."""
+"""Visible boxes above which lines are one device pixel wide, and painted by `outlines`: twenty times faster."""
 UNDER = QColor(0, 0, 0, 150)
 """The dark line under a coloured one."""
 _DIMMED = 0.45
 IGNORED = ", ignored"
-"""Behind the name of a crowd, which training and evaluation pass over."""
+"""Follows the name of a crowd, which training and evaluation ignore."""
 HATCH = QColor(235, 235, 235, 120)
 
 
-# What a box is marked as, the weightiest first: a fault, then what a person said of it. Okabe and Ito's colours
+# A box's marks in order of priority: a fault, then what the user has marked. Okabe and Ito's colours
 MARKS = {
     "Faulty": "#d55e00", "Crowd": "#b3b3b3", "Difficult": "#e69f00", "Truncated or occluded": "#56b4e9",
     "No mark": "#009e73",
@@ -44,7 +44,7 @@ _INKS = tuple(MARKS.values())
 
 @dataclass(frozen=True, slots=True)
 class BoxStyle:
-    """What is written on boxes, and whether their colour tells the label or the mark."""
+    """What is written on boxes, and whether their colour shows the label or the mark."""
 
     names: bool = True
     sizes: bool = False
@@ -60,7 +60,7 @@ class BoxesLayer:
         labels: Mapping[int, Label] | None = None,
         size: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        """`size` of the image in pixels; (0, 0) where it is unknown."""
+        """`size` of the image in pixels; (0, 0) if unknown."""
         self.boxes = tuple(boxes)
         self.labels = dict(labels or {})
         self.xyxy = np.array([box.xyxy for box in boxes], np.float64).reshape(-1, 4)
@@ -71,7 +71,7 @@ class BoxesLayer:
         self.row = {id: row for row, id in enumerate(self.ids)}
 
     def in_sight(self, view: View, area: QRectF) -> np.ndarray:
-        """Rows of the boxes that the widget area shows."""
+        """Rows of the boxes that are visible in the widget area."""
         a, b = view.to_image(area.topLeft()), view.to_image(area.bottomRight())
         xyxy = self.xyxy
         return np.flatnonzero(
@@ -79,7 +79,7 @@ class BoxesLayer:
         )
 
     def paint(self, painter: QPainter, view: View, area: QRectF, without: frozenset[int], dimmed: bool) -> int:
-        """Paint the boxes in sight but those whose ids are in `without`; how many were painted."""
+        """Paint the visible boxes, except those with ids in `without`; returns how many were painted."""
         rows = self.in_sight(view, area)
         if without:
             painted = np.ones(len(self.ids), bool)
@@ -100,7 +100,7 @@ class BoxesLayer:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(line(UNDER, 4))
         draw_rects(painter, rects)
-        if self._crowds[rows].any():  # hatched: nothing there is learnt or counted
+        if self._crowds[rows].any():  # hatched: nothing there is trained on or counted
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QBrush(HATCH, Qt.BrushStyle.BDiagPattern))
             draw_rects(painter, rects[self._crowds[rows]])
@@ -147,7 +147,7 @@ class BoxesLayer:
         return "  ".join(part for part, on in ((name, self.style.names), (size, self.style.sizes)) if on)
 
     def _paint_words(self, painter: QPainter, rects: np.ndarray, rows: np.ndarray) -> None:
-        """In each box's corner, where there is room for them."""
+        """Write in each box's corner, if there is room."""
         font = theme.font(theme.SMALL)
         painter.setFont(font)
         metrics = QFontMetricsF(font)
@@ -168,7 +168,7 @@ def name_plate(painter: QPainter, area: QRectF, name: str, ground: QColor, ink: 
 
 
 def line(colour: QColor, width: float) -> QPen:
-    """A line with sharp corners: a box ends where it ends."""
+    """A line with mitred corners: a box ends where it ends."""
     return QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap, Qt.PenJoinStyle.MiterJoin)
 
 
@@ -181,7 +181,7 @@ def draw_rects(painter: QPainter, rects: np.ndarray) -> None:
 
 
 def outlined(painter: QPainter, rect: QRectF, colour: QColor) -> None:
-    """One rectangle with the dark line under it."""
+    """Draw one rectangle with the dark line under it."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(line(UNDER, 4.0))
     painter.drawRect(rect)
@@ -190,7 +190,7 @@ def outlined(painter: QPainter, rect: QRectF, colour: QColor) -> None:
 
 
 def tag(painter: QPainter, at: QPointF, text: str, font: QFont, inside: QRectF) -> None:
-    """A small dark plate with words beside a point, kept inside an area: coordinates, sizes."""
+    """A small dark plate with text beside a point, kept inside an area: coordinates, sizes."""
     metrics = QFontMetricsF(font)
     width, height = metrics.horizontalAdvance(text) + 10, metrics.height() + 4
     x = at.x() + 14 if at.x() + 14 + width < inside.right() else at.x() - 14 - width

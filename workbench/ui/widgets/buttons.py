@@ -1,4 +1,4 @@
-"""Buttons with a name, a word, a sentence about them and a glyph; and the blue one of a window."""
+"""Buttons with a name, text, tooltip and icon; and the primary one of a window."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def push_button(name: str, word: str, help: str = "", icon: str = "") -> QPushBu
 
 
 def primary(button: QPushButton) -> None:
-    """The blue one of its window, which Ctrl+Return presses from any of the window's fields."""
+    """Make it the primary one, in blue; Ctrl+Return presses it from any field of its window."""
     button.setProperty("role", "primary")
-    for key in ("Ctrl+Return", "Ctrl+Enter"):  # not the button's own shortcut, which goes with each change of its text
+    for key in ("Ctrl+Return", "Ctrl+Enter"):  # not the button's own shortcut, which is lost when its text changes
         QShortcut(QKeySequence(key), button, button.click)
 
 
 def foot(window: QDialog, blue: QPushButton, *others: QPushButton, words: QLabel | None = None) -> QHBoxLayout:
-    """The last line of a window: others or words at the left; Close, which Esc does too, and the blue one at the right.
+    """A window's last line: others or text on the left; Close, which Esc presses too, and the primary on the right.
 
-    None of them is pressed by Return, which in a field is the field's.
+    Return presses none of them: in a field it belongs to the field.
     """
     close = push_button(f"{window.objectName().removesuffix('-window')}-close", "Close")
     close.clicked.connect(window.close)
@@ -49,7 +49,7 @@ def foot(window: QDialog, blue: QPushButton, *others: QPushButton, words: QLabel
 
 
 def icon_button(name: str, icon: str, help: str) -> QToolButton:
-    """A flat one with a glyph alone; `help` is also what is read aloud."""
+    """A flat button with only an icon; `help` is its tooltip and accessible name."""
     made = QToolButton()
     made.setObjectName(name)
     made.setAccessibleName(help)
@@ -60,7 +60,7 @@ def icon_button(name: str, icon: str, help: str) -> QToolButton:
 
 
 def word_button(name: str, word: str, icon: str) -> QToolButton:
-    """A glyph and a word beside it."""
+    """An icon with a word beside it."""
     made = QToolButton()
     made.setObjectName(name)
     made.setText(word)

@@ -1,4 +1,4 @@
-"""What is dragged from the desktop and dropped on a window."""
+"""Files dragged from the desktop and dropped on a window."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from PySide6.QtGui import QDropEvent
 
 
 def local_paths(event: QDropEvent) -> list[Path]:
-    """The files and folders of this machine; none where something else is dragged."""
+    """The dropped files and folders of this machine; none if it is something else."""
     return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]

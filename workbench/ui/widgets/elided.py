@@ -1,4 +1,4 @@
-"""Texts that are cut in the middle when there is no room for them; the tooltip then has the whole."""
+"""Texts that are elided in the middle if they don't fit; the tooltip then has the full text."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from PySide6.QtWidgets import (
 
 from workbench.ui.widgets.popups import Combo
 
-_WIDEST = 720  # px of a list that opens: a name of a hundred letters
-_MARGIN = 4  # px that styles leave beside a combo's text
+_WIDEST = 720  # px of the open list: a name of a hundred letters
+_MARGIN = 4  # px that styles leave beside a combo box's text
 
 
 class Elided(QLabel):
-    """As QLabel with plain text, but it never asks for more room than a few letters. `mode`: where it is cut."""
+    """A QLabel for plain text that never asks for more room than a few letters. `mode`: where it is elided."""
 
     def __init__(
         self, text: str = "", parent: QWidget | None = None, mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle
@@ -35,7 +35,7 @@ class Elided(QLabel):
         return QSize(self.fontMetrics().averageCharWidth() * 8, super().minimumSizeHint().height())
 
     def cut(self, width: int) -> str:
-        """What of the text is painted in so many pixels."""
+        """The part of the text that is painted in this many pixels."""
         return self.fontMetrics().elidedText(self.text(), self._mode, width)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -50,9 +50,9 @@ class Elided(QLabel):
 
 
 class ElidedCombo(Combo):
-    """As QComboBox, which cuts a long entry at its end; the list that opens is as wide as its entries, up to a limit.
+    """A QComboBox would elide a long entry at its end; here the open list is as wide as its entries, up to a limit.
 
-    It asks for room for `letters`, however long its entries are.
+    Its size hint fits `letters` letters, however long the entries are.
     """
 
     def __init__(self, name: str, accessible: str, help: str, letters: int = 0, parent: QWidget | None = None) -> None:
@@ -66,7 +66,7 @@ class ElidedCombo(Combo):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
 
     def shown_text(self) -> str:
-        """The chosen entry as it is painted."""
+        """The current entry as painted."""
         option = self._option()
         field = self.style().subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self

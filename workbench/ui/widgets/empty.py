@@ -1,4 +1,4 @@
-"""What a page shows when it has nothing yet: a sentence that says what is missing, and a button for the step."""
+"""What an empty page shows: a sentence on what is missing, and a button for that step."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Empty(QWidget):
 
 
 def paint_words(view: QAbstractItemView, words: str) -> None:
-    """Write into a list or table without rows what will stand in it; for its paintEvent."""
+    """Write into an empty list or table what it will contain; for its paintEvent."""
     painter = QPainter(view.viewport())
     painter.setPen(theme.colour("muted"))
     room = QRectF(view.viewport().rect()).adjusted(8, 8, -8, -8)

@@ -1,4 +1,4 @@
-"""Esc in a field gives the keyboard back; it does not reach the page, where it would end drawing or select nothing."""
+"""Esc in a field returns the focus; it does not reach the page, where it would end drawing or clear the selection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLineEdit
 
 
 class Escaping(QObject):
-    """Of one field, which owns it: `pressed` at each Esc there; what becomes of the text is the receiver's."""
+    """For one field, which owns it: emits `pressed` at each Esc; the receiver decides about the text."""
 
     pressed = Signal()
 
@@ -19,7 +19,7 @@ class Escaping(QObject):
     def eventFilter(self, _field: QObject, event: QEvent) -> bool:
         if not isinstance(event, QKeyEvent) or event.key() != Qt.Key.Key_Escape:
             return False
-        event.accept()  # else the shortcut of the page is looked for
+        event.accept()  # otherwise Qt looks for the page's shortcut
         if event.type() == QEvent.Type.KeyPress:
             self.pressed.emit()
         return True

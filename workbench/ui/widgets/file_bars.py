@@ -1,4 +1,4 @@
-"""What is said above all pages of the images' files: folders that moved, files that came, went or were renamed."""
+"""The lines above all pages about the images' files: folders that moved, files added, removed or renamed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workbench.ui.widgets.lost_folders_bar import LostFoldersBar
 
 
 class FileBars(QWidget):
-    """`close_down` before its owner goes."""
+    """Call `close_down` before its owner is deleted."""
 
     def __init__(self, session: Session, reopen: Callable[[Path], object], parent: QWidget | None = None) -> None:
         super().__init__(parent)

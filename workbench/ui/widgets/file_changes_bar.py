@@ -1,7 +1,7 @@
-"""The line above all pages that says which files came, went or were renamed in the folders of the images.
+"""The line above all pages about files that were added, removed or renamed in the images' folders.
 
-It looks when the window becomes active again, at most once a minute: one listing of each folder, in a thread. Watching
-was refused: the system's watchers take one watch for each folder below, and say nothing on network disks.
+It checks when the window becomes active, at most once a minute: one listing of each folder, in a thread. File system
+watchers were rejected: they take one watch per subfolder, and report nothing on network disks.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from workbench.core.image_table import ImageTable
 
 EVERY = 60.0
-"""Seconds between two looks that nobody asked for, and before the first: what opens has enough to read."""
+"""Seconds between automatic checks, and before the first one: a project being opened has enough to read."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Wish:
-    """`asked`: a person did; then what was declined before is offered again."""
+    """`asked`: the user asked for it; files declined before are then offered again."""
 
     project: Path
     cache: Path
@@ -48,7 +48,7 @@ class _Wish:
 
 
 class FileChangesBar(QFrame):
-    """Hidden while nothing has changed. `close_down` before its owner goes."""
+    """Hidden while nothing has changed. Call `close_down` before its owner is deleted."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class FileChangesBar(QFrame):
         self._session = session
         self._incoming = Incoming(session, self)
         self._found: FileChanges | None = None
-        self._told: frozenset[int] = frozenset()  # the images whose files are gone, as was said already
+        self._told: frozenset[int] = frozenset()  # images whose missing files were already reported
         self._looked_at = time.monotonic()
         self._looking = Background("Looking for new and missing files", _looked, self)
         self._looking.done.connect(self._came)
@@ -92,7 +92,7 @@ class FileChangesBar(QFrame):
     def close_down(self) -> None:
         self._looking.close()
 
-    # --- looking ---
+    # --- checking ---
 
     @Slot()
     def _document_changed(self) -> None:
@@ -106,7 +106,7 @@ class FileChangesBar(QFrame):
             self.look()
 
     def look(self) -> None:
-        """If the last look was a minute ago, and nothing is being read that may bring what would be found."""
+        """Check, unless it was done within the last minute, or files are being read that it would report."""
         document, jobs = self._session.document, self._session.jobs
         is_due = time.monotonic() - self._looked_at >= EVERY and self._looking.is_idle()
         if document is not None and not document.read_only and is_due and all(job.pauses for job in jobs):
@@ -115,7 +115,7 @@ class FileChangesBar(QFrame):
 
     @Slot()
     def _asked(self) -> None:
-        """By the command, with a line in the status bar while it looks."""
+        """The command was used: check, with a line in the status bar meanwhile."""
         if self._session.document is not None:
             wish = self._wish(asked=True)
             job = Job("Looking for new and missing files", lambda _: _one(wish), self)
@@ -127,7 +127,7 @@ class FileChangesBar(QFrame):
         assert document is not None
         return _Wish(document.folder, document.cache_folder, document.roots(), document.images(), asked)
 
-    # --- what was found ---
+    # --- results ---
 
     @Slot(object)
     def _came_by_job(self, event: object) -> None:
@@ -138,7 +138,7 @@ class FileChangesBar(QFrame):
     def _came(self, wish: object, found: object) -> None:
         document = self._session.document
         if not isinstance(wish, _Wish) or document is None or document.images() is not wish.images:
-            return  # images came or went meanwhile
+            return  # images were added or removed meanwhile
         if isinstance(found, WorkbenchError):
             if wish.asked:
                 self._session.tell(found)
@@ -185,7 +185,7 @@ class FileChangesBar(QFrame):
 
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
-        """Other images than were looked at; those that a person has taken out are not offered again."""
+        """The images have changed since the check; those that the user has removed are not offered again."""
         document = self._session.document
         from workbench.core import edits, file_changes
 
@@ -195,14 +195,14 @@ class FileChangesBar(QFrame):
             return
         if self._found is not None:
             self._forget()
-            self._looking.ask([self._wish(asked=False)])  # what else was offered
+            self._looking.ask([self._wish(asked=False)])  # the rest of what was offered
         if left and not document.read_only:
             parts = list(edits.walk(applied.inverse))
             images = [image for part in parts if isinstance(part, edits.AddImages) for image in part.images]
             gone = (str(document.file(image)) for image in images if image.id in left)
             file_changes.decline(document.cache_folder, gone)
 
-    # --- what a person says ---
+    # --- the user's answers ---
 
     @Slot()
     def _add_new(self) -> None:
@@ -233,7 +233,7 @@ class FileChangesBar(QFrame):
         self._session.images_asked.emit(self._told, "whose files are gone")
 
     def _without(self, button: QPushButton) -> None:
-        """What this button offered is done."""
+        """The action that this button offered is done."""
         button.hide()
         if all(one.isHidden() for one in (self._add, self._keep, self._show)):
             self._forget()
@@ -249,7 +249,7 @@ class FileChangesBar(QFrame):
 
 
 _NAMED = 12
-"""Files that the tooltip names."""
+"""Number of files named in the tooltip."""
 
 
 def _words_of_renamed(found: FileChanges, names: Mapping[int, str]) -> str:
@@ -260,7 +260,7 @@ def _words_of_renamed(found: FileChanges, names: Mapping[int, str]) -> str:
 
 
 def _looked(wish: _Wish) -> FileChanges:
-    """In a thread."""
+    """Runs in a thread."""
     from workbench.core import file_changes
 
     def last_seen(files: Sequence[Path]) -> dict[Path, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Names of image files where there is little room: what tells one from another stays, what was drawn by lot goes."""
+"""File names of images in tight places: what distinguishes them is kept, random parts are dropped."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from workbench.core.name_forms import DOTS, SEPARATORS, forms
 from workbench.ui.widgets.elided import Elided
 
 _NARROW = 18
-"""Characters below which more of a name's end stays, with its number, than of its beginning."""
+"""Width in characters below which more is kept of a name's end, with its number, than of its beginning."""
 _BEGINNING = 0.4
-"""The share of the beginning there."""
+"""The share of the beginning then."""
 _LEAST = 14
-"""Characters of a name that stay before what follows it is cut."""
+"""Characters of a name that are kept before the text after it is cut."""
 
 
 def cut_name(name: str, metrics: QFontMetrics, room: int) -> str:
-    """A file's name in `room` pixels: the longest of its forms, the shortest cut in its middle, or somewhat before.
+    """A file's name in `room` pixels: the longest form that fits, or the shortest, elided around its middle.
 
-    One without a checksum may lack ".jpg" alone, and does before it is cut.
+    A name without a checksum has only the form without ".jpg" besides, which is tried before eliding.
     """
     some = forms(name)
     whole = some if len(some) > 1 else (name, PurePath(name).stem)
@@ -40,7 +40,7 @@ def _cut(name: str, metrics: QFontMetrics, room: int) -> str:
 
 
 def in_two_lines(name: str, metrics: QFontMetrics, room: int) -> tuple[str, str]:
-    """The same in two lines of `room` pixels; the second is "" where one is enough, perhaps without ".jpg"."""
+    """The same in two lines of `room` pixels; the second is "" if one is enough, perhaps without ".jpg"."""
     for whole in (name, PurePath(name).stem):
         if metrics.horizontalAdvance(whole) <= room:
             return whole, ""
@@ -52,7 +52,7 @@ def in_two_lines(name: str, metrics: QFontMetrics, room: int) -> tuple[str, str]
 
 
 def _broken(name: str, metrics: QFontMetrics, room: int) -> tuple[str, str]:
-    """As much as fits in `room`, and the rest; broken after a separator in the second half, if there is one."""
+    """As much as fits in `room`, and the rest; split after a separator in the second half, if there is one."""
     length = next((n for n in range(1, len(name)) if metrics.horizontalAdvance(name[: n + 1]) > room), len(name))
     places = [n for n in range(length // 2, length + 1) if n and name[n - 1] in SEPARATORS]
     length = places[-1] if places else length
@@ -60,14 +60,14 @@ def _broken(name: str, metrics: QFontMetrics, room: int) -> tuple[str, str]:
 
 
 class NamedLine(Elided):
-    """A file's name with what is said of it: of both, the name gives way first."""
+    """A file's name followed by a remark; if space is short, the name is elided first."""
 
     def __init__(self) -> None:
         super().__init__()
         self._name = ""
 
     def set_named(self, name: str, rest: str = "") -> None:
-        """`name` at once before `rest`; "" for words alone."""
+        """`name` directly before `rest`; "" for text without a name."""
         self._name = name
         self.setText(name + rest)
 
@@ -91,4 +91,4 @@ class FileNames(QStyledItemDelegate):
 
 
 _PADDING = 4
-"""px that styles leave at each side of a cell's text."""
+"""px that styles leave on each side of a cell's text."""

@@ -1,4 +1,4 @@
-"""Ctrl+K: type a few letters of a command, an image or a label, and Enter does it, shows it or chooses it."""
+"""Ctrl+K: type a few letters of a command, an image or a label; Enter runs, shows or chooses it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workbench.ui import theme
 from workbench.ui.widgets.rows import Row, RowsView
 
 HELP, LABEL, PROJECT, IMAGE = KINDS = ("help", "label", "project", "image")
-"""What may stand beside a thing, where no key does."""
+"""The kind shown beside an entry that has no key."""
 SHOWN = 60
 """Rows listed at once: more than anyone reads."""
 _WIDTH, _HEIGHT = 560, 420
@@ -22,7 +22,7 @@ _NONE = "Nothing is called that. Try one word, or its beginning: split, anchors.
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that can be found: its words, what is said beside them, and what choosing it does."""
+    """One entry: its words, the text beside them, and what choosing it does."""
 
     words: str
     beside: str
@@ -33,9 +33,9 @@ Search = Callable[[Sequence[str]], Sequence[Found]]
 
 
 class Finder(QFrame):
-    """A pop-up over `parent`. `things` are searched in their order; all typed words must occur.
+    """A pop-up over `parent`. `things` are searched in order; every typed word must occur.
 
-    `more` searches what is too much to list: it gets the typed words and gives things that hold all of them.
+    `more` searches what is too much to list: it gets the typed words and returns entries that contain all of them.
     """
 
     def __init__(self, things: Sequence[Found], more: Search, parent: QWidget) -> None:
@@ -67,7 +67,7 @@ class Finder(QFrame):
         self._fill("")
 
     def open(self) -> None:
-        """Show it at the top middle of its parent."""
+        """Show it at the top centre of its parent."""
         parent = self._over
         self.move(parent.mapToGlobal(QPoint((parent.width() - _WIDTH) // 2, 48)))
         self.show()
@@ -82,7 +82,7 @@ class Finder(QFrame):
         self._none.setVisible(not self._found)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Up, Down and Enter act on the list while the field keeps the keyboard."""
+        """Up, Down and Enter act on the list while the field keeps the focus."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
             if step:
@@ -106,8 +106,8 @@ class Finder(QFrame):
 
 
 def _matching(things: Iterable[Found], text: str) -> list[Found]:
-    """Things whose words, or kind, hold every typed word: what is called so, what begins so, one of whose words does;
-    pages of the help last. A key beside them is not searched: "tr" would find each that has Ctrl in it.
+    """Things whose words or kind contain every typed word: equal names first, then those that begin with the text,
+    then those with a word that does; help pages last. Keys are not searched: "tr" would find every one with Ctrl.
     """
     wanted = text.casefold().split()
     found = [thing for thing in things if all(word in _searched(thing) for word in wanted)]

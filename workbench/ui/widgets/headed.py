@@ -1,4 +1,4 @@
-"""Tables that look alike: models whose columns have a title and a sentence about them, rows of one line, and Ctrl+C."""
+"""Uniform tables: models whose columns have a title and a tooltip, rows of one line, and Ctrl+C."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
 AT_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-NUMBER = int(AT_RIGHT)  # as a model answers for it
+NUMBER = int(AT_RIGHT)  # what a model returns for it
 
 
 class HeadedModel(QAbstractTableModel):
-    """Subclasses give `titles` and `helps`, one of each per column."""
+    """Subclasses set `titles` and `helps`, one of each per column."""
 
     titles: ClassVar[tuple[str, ...]]
     helps: ClassVar[tuple[str, ...]]
@@ -34,9 +34,9 @@ class HeadedModel(QAbstractTableModel):
 
 
 def in_rows(table: QTableView) -> QHeaderView:
-    """One line of 24 px for each row, chosen as a whole; the head, whose columns are still to be sized.
+    """Rows of one 24 px line, selected as a whole; returns the header, whose columns are still to be sized.
 
-    Arrows move in it, Tab goes on to what follows: with Qt's own way nobody without a mouse gets out of a table.
+    Arrow keys move inside, Tab leaves the table: Qt's default traps users without a mouse.
     """
     table.setTabKeyNavigation(False)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -52,9 +52,9 @@ def in_rows(table: QTableView) -> QHeaderView:
 
 @contextlib.contextmanager
 def filling(table: QTableView) -> Iterator[None]:
-    """Columns that fit their contents do so once, at the end: by themselves they measure all rows after each cell.
+    """Columns that fit their contents are sized once, at the end: otherwise they measure all rows after each cell.
 
-    With 300 labels the window stood still for six seconds.
+    With 300 labels the window froze for six seconds.
     """
     head, mode = table.horizontalHeader(), QHeaderView.ResizeMode
     fitting = [column for column in range(head.count()) if head.sectionResizeMode(column) == mode.ResizeToContents]
@@ -68,7 +68,7 @@ def filling(table: QTableView) -> Iterator[None]:
 
 
 def make_copyable(table: QTableView) -> None:
-    """Ctrl+C copies the whole table, for a spreadsheet; so does its menu, unless it has one of its own already."""
+    """Ctrl+C copies the whole table, for a spreadsheet; so does its context menu, unless it already has one."""
     copy = QAction("Copy the table", table)
     copy.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
     copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
@@ -79,7 +79,7 @@ def make_copyable(table: QTableView) -> None:
 
 
 def as_text(table: QTableView) -> str:
-    """Heads and rows as they are seen, cells with tabs between; columns without words, such as bars, are left out."""
+    """Header and rows as shown, cells separated by tabs; columns without text, such as bars, are left out."""
     model, beside = table.model(), table.verticalHeader()
     down, across = Qt.Orientation.Vertical, Qt.Orientation.Horizontal
     columns = [

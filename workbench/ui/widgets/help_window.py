@@ -1,4 +1,4 @@
-"""Help pages: the Markdown files of resources/help, shown beside the work."""
+"""Help pages: the Markdown files in resources/help, shown beside the work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workbench.ui.commands import HELP
 
 
 class _Pages(QTextBrowser):
-    """Names keys as this system's people know them."""
+    """Shows keys by their names on this system."""
 
     def loadResource(self, type: int, name: QUrl | str) -> object:
         page = QUrl(name)
@@ -25,7 +25,7 @@ class _Pages(QTextBrowser):
 
 
 class HelpWindow(QDialog):
-    """Not modal: it may stay open beside the work. `name` is one of HELP. Links lead to other pages."""
+    """Not modal: it may stay open beside the work. `name` is one of HELP. Links open other pages."""
 
     def __init__(self, name: str, parent: QWidget) -> None:
         super().__init__(parent)
@@ -48,7 +48,7 @@ class HelpWindow(QDialog):
         self.resize(min(1040, parent.width() - 40), min(760, parent.height() - 40))
 
     def _bar(self) -> QHBoxLayout:
-        """Back, and a field that finds words on the page."""
+        """Back, and a field to search the page."""
         back = QPushButton("Back", autoDefault=False)
         back.setEnabled(False)
         back.setObjectName("help-back")
@@ -83,7 +83,7 @@ class HelpWindow(QDialog):
 
     @Slot()
     def _rule_tables(self) -> None:
-        """Tables in the theme's lines: Qt has them in the colour of the text, twice at each side."""
+        """Draw tables with the theme's lines: Qt draws them in the text's colour, twice on each side."""
         for frame in self._text.document().rootFrame().childFrames():
             if isinstance(frame, QTextTable):
                 form = frame.format()
@@ -103,7 +103,7 @@ class HelpWindow(QDialog):
 
     @Slot()
     def _find_anew(self) -> None:
-        """From where the last place began: with each letter it stays, or the next that fits comes."""
+        """Search from the start of the last match: with each letter it stays, or moves to the next match."""
         cursor = self._text.textCursor()
         cursor.setPosition(cursor.selectionStart())
         self._text.setTextCursor(cursor)

@@ -1,4 +1,4 @@
-"""Edit > History: what was done to this image or to the project, and the way back to any of it."""
+"""Edit > History: the changes to this image or the project, and the way back to any of them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _HEADS = ("When", "What", "Boxes after it")
 
 
 class HistoryWindow(QDialog):
-    """Follows the session's image and its edits. Of an image, one step is put back as a new edit; of the project,
-    all later steps are undone, and can be done again until something else is done."""
+    """Follows the session's image and its edits. For an image, one step is reverted by a new edit; for the project,
+    all later steps are undone, and can be redone until another edit is made."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -91,7 +91,7 @@ class HistoryWindow(QDialog):
 
     @Slot()
     def renew(self) -> None:
-        """Read the list again; nothing is selected then."""
+        """Read the list again; this clears the selection."""
         document, image = self._session.document, self._session.image
         alone = self._of_image.isChecked()
         self._name.setText(image.path if image and alone else "")
@@ -193,7 +193,7 @@ def _table() -> QTableWidget:
 
 
 def _when(seconds: float) -> str:
-    """The time of today, else with the day; "" for none."""
+    """The time if it is today, else date and time; "" for none."""
     if not seconds:
         return ""
     then, now = time.localtime(seconds), time.localtime()

@@ -29,7 +29,7 @@ _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 
 
 class ImageRow(QStyledItemDelegate):
-    """A thumbnail at the left, beside it the name in one line or two, below it state and number of boxes."""
+    """A thumbnail on the left; on its right the name in one or two lines, then state and number of boxes."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         return QSize(120, ROW_HEIGHT)
@@ -84,7 +84,7 @@ class ImageTile(QStyledItemDelegate):
 
 
 def ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> bool:
-    """Paint the ground; True where the item is selected."""
+    """Paint the background; returns True if the item is selected."""
     state = option.state  # type: ignore[attr-defined]
     chosen = bool(state & QStyle.StateFlag.State_Selected)
     if chosen or state & QStyle.StateFlag.State_MouseOver:
@@ -96,7 +96,7 @@ def ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> boo
 
 
 def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
-    """The thumbnail in the middle of `room`, in its own shape."""
+    """The thumbnail in the middle of `room`, with its aspect ratio."""
     thumbnail = shown.thumbnail
     if thumbnail is None:
         painter.fillRect(room, theme.colour("hover"))
@@ -113,7 +113,7 @@ def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
 
 
 def _marks(painter: QPainter, place: QRectF, marked: Sequence[Marked]) -> None:
-    """The boxes that the list is about, in the colours of their labels on a dark line."""
+    """The boxes that the list is restricted to, in their labels' colours on a dark line."""
     painter.save()
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for x, y, right, bottom, colour in marked:

@@ -1,4 +1,4 @@
-"""Which images are listed: by state, split, label, name, notes, and number, size and marks of boxes; in which order."""
+"""Which images are listed: by state, split, label, name, notes, and number, size and marks of boxes; and the order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from workbench.ui.widgets.spins import spin_box
 
 _EMPTY = "empty"
 _LETTERS = 14
-"""Of a label that there is room for, however long its name is."""
+"""Letters of a label that must fit, however long its name is."""
 ORDERS = {
     Order.NAME: "By name", Order.DATE: "By date", Order.LATEST: "Latest date first",
     Order.NEWEST: "Last added first", Order.MOST: "Most boxes first", Order.FEWEST: "Fewest boxes first",
@@ -42,10 +42,10 @@ ORDERS = {
 
 
 class ImageFilter(QFrame):
-    """Emits the whole Filter. `prefix` of the object names; `narrow`: in rows, for a list beside something.
+    """Emits the whole Filter. `prefix` starts the object names; `narrow`: in rows, for a list beside something.
 
-    `note` says which images alone are listed, and has the way back to all. Where it isn't narrow, it is for the owner
-    to place: it wants a line of its own.
+    `note` says to which images the list is restricted, and can show all again. Unless `narrow`, the owner
+    places it: it needs a line of its own.
     """
 
     changed = Signal(object)
@@ -65,7 +65,7 @@ class ImageFilter(QFrame):
         self._text.setObjectName(f"{prefix}-text")
         self._text.setAccessibleName("Part of a name or note")
         self.more = MoreFilter(prefix)
-        self._alone = Filter()  # of which `only` or nothing is set
+        self._alone = Filter()  # with only `only` set, or nothing
         self._why = Elided()
         self._why.setObjectName(f"{prefix}-why")
         self._drop = QPushButton("All again")
@@ -133,7 +133,7 @@ class ImageFilter(QFrame):
 
     @Slot()
     def drop_only(self) -> None:
-        """List the other images, too."""
+        """List the other images again, too."""
         if self._alone.only is None:
             return
         self._alone = Filter()
@@ -142,7 +142,7 @@ class ImageFilter(QFrame):
 
     @Slot()
     def _document_changed(self) -> None:
-        """Ids say nothing in another project, nor does the order in which a run put this one's images."""
+        """Ids mean nothing in another project, nor does the order that a run gave this one's images."""
         self.renew_labels()
         self.drop_only()
         if self.more.filter().order in QUEUED:
@@ -150,7 +150,7 @@ class ImageFilter(QFrame):
 
     @Slot()
     def renew_labels(self, applied: object = None) -> None:
-        """The labels of the project as choices; the chosen one stays if it is still there."""
+        """Offer the project's labels as choices; the chosen one is kept if it still exists."""
         if applied is not None and not getattr(applied, "labels_changed", True):
             return
         document, kept = self._session.document, self._label.currentData()
@@ -186,7 +186,7 @@ class ImageFilter(QFrame):
 
 
 class MoreFilter(QToolButton):
-    """A button with what is wanted seldom: the order, number, size and marks of boxes, notes. Marked when it acts."""
+    """A button for rarely used filters: the order, number, size and marks of boxes, notes. Marked while in use."""
 
     changed = Signal()
 
@@ -242,7 +242,7 @@ class MoreFilter(QToolButton):
         return self._fewest, self._most, self._from, self._to
 
     def filter(self) -> Filter:
-        """What this button says of the filter; the rest is open."""
+        """This button's part of the filter; all else is left open."""
         fewest, most, low, high = (spin.value() if spin.value() > spin.minimum() else None for spin in self._spins)
         return Filter(
             order=Order(self._order.currentData()), fewest=fewest, most=most, side_from=low, side_to=high,

@@ -1,4 +1,4 @@
-"""A window that opens again where and as large as it was closed, and panes that keep the sizes that they were given."""
+"""Restores a window's last place and size, and the sizes that the user gave its panes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from PySide6.QtWidgets import QSplitter, QWidget
 from workbench.ui import preferences
 
 _FRAME = 40
-_STILL = 300  # ms after a pane was moved last
+_STILL = 300  # ms after a pane was last moved
 
 
 def restore(
     window: QWidget, key: str, size: tuple[int, int], smallest: tuple[int, int], *, free: int = 64
 ) -> None:  # fmt: skip
-    """As `keep` left it; else of `size`, or as large as leaves `free` of the screen. Pixels, width and height.
+    """As `keep` stored it; otherwise `size`, or what leaves `free` of the screen. Pixels, width and height.
 
-    The frame that the desktop draws round it is not known before it is shown: it has room, too.
+    The desktop's window frame is unknown before the window is shown: leave room for it.
     """
     room = QGuiApplication.primaryScreen().availableSize()
     window.setMinimumSize(*smallest)
@@ -32,10 +32,10 @@ def keep(window: QWidget, key: str) -> None:
 
 
 def keep_panes(split: QSplitter, key: str) -> None:
-    """Sizes that a person gives the panes are theirs at the next start, too; those of a layout or a button are not."""
+    """Keep pane sizes set by the user for the next start, but not those set by a layout or a button."""
     kept = preferences.geometry(key)
     if not kept.isEmpty():
         split.restoreState(kept)
     moved = QTimer(split, singleShot=True, interval=_STILL)
     moved.timeout.connect(lambda: preferences.put(key, split.saveState()))
-    split.splitterMoved.connect(lambda *_: moved.start())  # not with the place as its time
+    split.splitterMoved.connect(lambda *_: moved.start())  # without the position as start()'s time

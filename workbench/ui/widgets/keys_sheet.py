@@ -1,4 +1,4 @@
-"""The sheet of keys under `?` and F1: every command with its key, after another program's keys or one's own."""
+"""The sheet of keys on `?` and F1: every command with its key, in another program's or the user's own scheme."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from workbench.ui.widgets.popups import Combo
 
 
 class KeysSheet(QDialog):
-    """Not modal: it may stay open beside the work. A click on a key asks for another."""
+    """Not modal: it may stay open beside the work. A click on a key lets the user change it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -91,7 +91,7 @@ class KeysSheet(QDialog):
         self.resize(
             min(wanted.width() + room + 16, parent.width() - 32), min(wanted.height() + 80, parent.height() - 32)
         )
-        if self.width() < wanted.width() + room:  # else the keys of the second column are out of sight
+        if self.width() < wanted.width() + room:  # otherwise the keys of the second column are out of view
             for words in content.findChildren(QLabel, "keys-words"):
                 words.setWordWrap(True)
 
@@ -138,11 +138,11 @@ class KeysSheet(QDialog):
 
     @Slot(str)
     def _profile_chosen(self, profile: str) -> None:
-        """Own keys that would now mean two things are dropped."""
+        """Drop own keys that would now have two meanings."""
         changed = dict(keys.changes())
         while taken := {name for names in keys.conflicts(keys.in_force(profile, changed)).values() for name in names}:
             if not taken & set(changed):
-                break  # of the profile itself, which a test rules out
+                break  # a clash within the profile, which a test rules out
             changed = {name: own for name, own in changed.items() if name not in taken}
         self._use(profile, changed)
 
@@ -165,7 +165,7 @@ class KeysSheet(QDialog):
 
 
 class AskKey(QDialog):
-    """Waits for a key. `answer`: the new keys, or None for those of the profile. A key that is taken is refused."""
+    """Waits for a key. `answer`: the new keys, or None for those of the profile. Keys already in use are refused."""
 
     def __init__(self, name: str, parent: QWidget) -> None:
         super().__init__(parent)
@@ -205,7 +205,7 @@ class AskKey(QDialog):
 
     @Slot()
     def _back(self) -> None:
-        """Those of the profile, unless another command was given one of them."""
+        """Back to the profile's keys, unless another command was given one of them."""
         own = keys.in_force(keys.profile(), {})[self._name]
         taken = keys.conflicts(keys.in_force(keys.profile(), {**keys.changes(), self._name: own}))
         others = [name for key in own for name in taken.get(key, ()) if name != self._name]
@@ -223,7 +223,7 @@ class AskKey(QDialog):
         self.answer = (key,)
 
     def _problem(self, key: str) -> str:
-        """Why this command can't have the key, "" if it can."""
+        """Why this command can't have the key, or ""."""
         if key == BY_HAND and self._name != "verify":
             return "Space is kept for verifying, and for moving the picture while it is held."
         if key.split("+")[-1] in ("Left", "Right", "Up", "Down"):

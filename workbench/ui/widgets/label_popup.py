@@ -1,4 +1,4 @@
-"""Choose a label by typing a part of its name, or make a new one: at the pointer, Enter takes the first, Esc none."""
+"""Choose a label by typing part of its name, or make a new one: at the pointer; Enter takes the first, Esc none."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _WIDTH, _ROWS = 260, 9
 
 
 class LabelPopup(QFrame):
-    """Emits exactly one of `chosen(label id)`, `created(name)`, `cancelled()`, then goes.
+    """Emits exactly one of `chosen(label id)`, `created(name)`, `cancelled()`, then closes.
 
-    `is_shifted`: the answer was given with Shift held; `hint` says what that means, or what the answer does.
-    `may_make`: a name that is not there is offered as a new label.
+    `is_shifted`: the answer was given with Shift; `hint` says what that means, or what the answer does.
+    `may_make`: a name that doesn't exist is offered as a new label.
     """
 
     chosen = Signal(int)
@@ -44,8 +44,8 @@ class LabelPopup(QFrame):
         self._list = QListWidget()
         self._list.setObjectName("label-popup-list")
         self._list.setProperty("role", "flat")
-        self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # long names often differ at their end alone
-        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # with it nothing is cut
+        self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # long names often differ only at the end
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # a bar would prevent eliding
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
@@ -65,11 +65,11 @@ class LabelPopup(QFrame):
         self.resize(_WIDTH, 56 + room + rows * max(24, self._list.sizeHintForRow(0)))
 
     def open_at(self, point: QPoint) -> None:
-        """Show it with a corner at a point of the screen, wholly on that screen."""
+        """Show it with a corner at a point of the screen, entirely on that screen."""
         screen = QGuiApplication.screenAt(point) or QGuiApplication.primaryScreen()
         room = screen.availableGeometry()
         self.ensurePolished()
-        self.resize(self.size().expandedTo(self.minimumSizeHint()))  # as showing it would make it
+        self.resize(self.size().expandedTo(self.minimumSizeHint()))  # the size that showing would give it
         x = max(room.left(), min(point.x(), room.right() - self.width()))
         y = max(room.top(), min(point.y(), room.bottom() - self.height()))
         self.move(x, y)
@@ -92,7 +92,7 @@ class LabelPopup(QFrame):
             item = QListWidgetItem(theme.icon("mdi6.plus"), f"New label '{name}'")
             item.setData(Qt.ItemDataRole.UserRole, name)
             self._list.addItem(item)
-        if not self._list.count():  # an empty frame says nothing to who sees it first
+        if not self._list.count():  # an empty frame would tell new users nothing
             item = QListWidgetItem("Type a name, then press Enter." if self._may_make else "No label is called that.")
             item.setFlags(Qt.ItemFlag.NoItemFlags)
             self._list.addItem(item)
@@ -127,13 +127,13 @@ class LabelPopup(QFrame):
             self.created.emit(str(value))
 
     def hideEvent(self, event: QEvent) -> None:  # type: ignore[override]
-        """However it was closed: Esc, a click beside it, the window losing the keyboard."""
+        """However it was closed: by Esc, a click beside it, or the window losing the focus."""
         if not self._answered:
             self._answered = True
             self.cancelled.emit()
 
 
 def _far(name: str, typed: str) -> int:
-    """How far a label's name is from what was typed: 0 the same, 1 but for capitals, 2 it begins with it, 3 else."""
+    """How far a label's name is from the typed text: 0 equal, 1 except for case, 2 begins with it, 3 else."""
     folded, wanted = name.casefold(), typed.casefold()
     return 0 if name == typed else 1 if folded == wanted else 2 if folded.startswith(wanted) else 3

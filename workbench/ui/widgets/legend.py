@@ -1,4 +1,4 @@
-"""A plot's legend: above the curves or where it covers least, and a click on a name hides or shows its curve."""
+"""A plot's legend: above the curves or where it covers least; a click on a name hides or shows its curve."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ PLACES: tuple[Place, ...] = (
     TOP_RIGHT, BOTTOM_RIGHT, TOP_LEFT, BOTTOM_LEFT,
     *((x, y) for y in (0.25, 0.75, 0.5) for x in (1.0, 0.0, 0.5)), (0.5, 0.0), (0.5, 1.0),
 )  # fmt: skip
-EDGE = 8  # px between the legend and the plot's sides
-SAMPLES = 400  # points of a curve that are looked at: about one per pixel of a small plot
-MUCH = 0.02  # share of the samples: for less the legend does not move, so that it does not jump while curves grow
+EDGE = 8  # px from the legend to the plot's sides
+SAMPLES = 400  # points checked per curve: about one per pixel of a small plot
+MUCH = 0.02  # share of the samples: for less the legend stays, so that it doesn't jump while curves grow
 
 
-LONGEST = 24  # letters of a name; longer ones are cut in the middle, the tooltip has the whole
-HIDDEN = 110  # of 255: how much is left of the name of a hidden curve
+LONGEST = 24  # letters of a name; longer ones are elided in the middle, the tooltip has all of it
+HIDDEN = 110  # of 255: opacity of a hidden curve's name
 COLUMNS = 3  # at most
-WIDEST = 0.75  # share of the plot's width that several columns may take where one would do
-ABOVE = 0.3  # share of the height that names above the curves may take
-MANY = 5  # names, which still stand apart in a small plot
-ROW, CLOSE_ROW, MARGIN = 20, 15, 4  # px of a line, of one that stands close, and round a name, as pyqtgraph has it
-AROUND = 9  # px around the names, as Qt's style has it
+WIDEST = 0.75  # share of the plot's width that several columns may take if one would do
+ABOVE = 0.3  # share of the height that the legend above the curves may take
+MANY = 5  # names above which they are packed closely
+ROW, CLOSE_ROW, MARGIN = 20, 15, 4  # px: a line, a packed line, and around a name, as in pyqtgraph
+AROUND = 9  # px around the names, as in Qt's style
 HELP = "Click to hide or show"
 
 
 class Sample(pg.graphicsItems.LegendItem.ItemSample):  # type: ignore[misc]
-    """A piece of the curve; of a hidden one a pale ring, where pyqtgraph has a dark eye that no dark theme shows."""
+    """A piece of the curve; for a hidden one a pale ring, as pyqtgraph's dark eye is invisible on a dark theme."""
 
     def paint(self, painter: QPainter, *args: object) -> None:
         painter.translate(0, (self.height() - ROW) / 2)
@@ -52,7 +52,7 @@ class Sample(pg.graphicsItems.LegendItem.ItemSample):  # type: ignore[misc]
 
 
 class Legend(pg.LegendItem):  # type: ignore[misc]
-    """`avoid` moves it, unless a person has dragged it somewhere."""
+    """`avoid` moves it, unless the user has dragged it."""
 
     def __init__(self, preferred: Place) -> None:
         super().__init__(offset=None, sampleType=Sample)
@@ -69,7 +69,7 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         self._ink(*self.items[-1])
 
     def restyle(self) -> None:
-        """Take the colours of the theme; names of hidden curves are pale."""
+        """Use the theme's colours; names of hidden curves are pale."""
         self.setBrush(theme.colour("plot", 200))  # names stay readable over a curve
         for sample, label in self.items:
             self._ink(sample, label)
@@ -81,7 +81,7 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         sample.update()
 
     def fit(self, width: float, height: float) -> None:
-        """At least as many columns as it takes to be no higher than `height`, in px; gone where there is no room."""
+        """Use enough columns to be no higher than `height`, in px; hide if there is no room."""
         if self.items:
             self._pack(len(self.items) > MANY or height < (ROW + MARGIN) * len(self.items) + 2 * EDGE)
             row = max(part.height() for part in self.items[0])
@@ -93,9 +93,9 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
             self.setVisible(self.rect().width() <= width - 2 * EDGE and height > 0)
 
     def lie_above(self, width: float, height: float) -> int:
-        """Be few lines of small names, no longer than `width`, in px, of `height` with the curves.
+        """Take the fewest lines of small names that are no wider than `width`, in px; `height` includes the curves.
 
-        How high they are; 0 where they would take too much of it.
+        Returns the height of the lines, or 0 if they would take too much of it.
         """
         if not self.items or self.was_moved:
             return 0
@@ -104,20 +104,20 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
             columns = math.ceil(len(self.items) / lines)
             if self._breadth(columns) <= width:
                 self._shape(columns, theme.GRID, 0)
-                self.resize(0, 0)  # as small as it can be: pyqtgraph adds up what the names take now
+                self.resize(0, 0)  # to the minimum: pyqtgraph adds up the names' current sizes
                 self.show()
                 return lines * CLOSE_ROW
         return 0
 
     def _breadth(self, columns: int) -> float:
-        """Px that it takes with so many columns above the curves."""
+        """Width in px with this many columns above the curves."""
         spacing = self.layout.horizontalSpacing()
         names = [label.itemRect().width() for _, label in self.items]
         wide = [max(names[column::columns]) + self.items[0][0].width() + 2 * spacing for column in range(columns)]
         return float(sum(wide) + theme.GRID * (columns - 1) + 2 * AROUND)
 
     def _shape(self, columns: int, gap: int = 0, edge: int = AROUND) -> None:
-        """In so many columns, which lie `gap` px further apart, with `edge` px above and below."""
+        """Use this many columns, `gap` px further apart, with `edge` px above and below."""
         self._columns = columns
         self.setColumnCount(columns)
         for column in range(1, 2 * columns, 2):
@@ -126,7 +126,7 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         self.updateSize()
 
     def _pack(self, close: bool) -> None:
-        """Many names are written smaller and closer."""
+        """With many names, write them smaller and closer."""
         size = theme.font(theme.SMALL if close else theme.BODY).pointSizeF()
         row = CLOSE_ROW if close else ROW
         for sample, label in self.items:
@@ -136,7 +136,7 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
                 label.setText(label.text, size=f"{size:g}pt")
 
     def mouseClickEvent(self, event: object) -> None:
-        """A click on a name is one on its sample."""
+        """A click on a name counts as one on its sample."""
         at = event.pos()  # type: ignore[attr-defined]
         for sample, label in self.items:
             if label.geometry().contains(at):
@@ -148,15 +148,15 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         self._go(self.place)
 
     def autoAnchor(self, pos: object, relative: bool = True) -> None:
-        """What pyqtgraph calls when a person drags it."""
+        """Pyqtgraph calls this when the user drags it."""
         self.was_moved = True
         super().autoAnchor(pos, relative)
 
     def avoid(self, inks: Sequence[Floats], taken: QRectF | None = None) -> None:
-        """Go where the fewest of these points, each (n, 2) in px of the plot, are; stay if that is hardly better.
+        """Move to the place with the fewest of these points, each (n, 2) in px of the plot; stay if that gains little.
 
-        In more columns, if it then covers less: a high legend in a low plot has curves behind it everywhere.
-        `taken`: an area with other words, which is as bad as all curves.
+        Use more columns if it then covers less: in a low plot, a high legend covers curves everywhere.
+        `taken`: an area with other text, which counts as much as all curves.
         """
         if self.was_moved or not inks:
             return
@@ -171,7 +171,7 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
                 self._go(best)
 
     def _possible(self) -> list[int]:
-        """Numbers of columns, the present one first: those that leave room beside them."""
+        """Possible numbers of columns, the current one first: those that leave room beside them."""
         each = self.rect().width() / self._columns
         fitting = int(WIDEST * self.parentItem().rect().width() // max(each, 1.0))
         most = min(COLUMNS, fitting, len(self.items))
@@ -184,7 +184,7 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
         return int(inside.all(axis=1).sum())
 
     def _area(self, place: Place, columns: int) -> QRectF:
-        """Where it would be in so many columns, in px of the plot."""
+        """Its area with this many columns, in px of the plot."""
         plot, own = self.parentItem().rect(), self.rect()
         rows, now = (math.ceil(len(self.items) / number) for number in (columns, self._columns))
         width, height = own.width() * columns / self._columns, own.height() * rows / max(now, 1)
@@ -199,13 +199,13 @@ class Legend(pg.LegendItem):  # type: ignore[misc]
 
 
 def cut(name: str) -> str:
-    """A name with at most LONGEST letters."""
+    """The name, shortened to at most LONGEST letters."""
     half = (LONGEST - 1) // 2
     return name if len(name) <= LONGEST else f"{name[:half].rstrip()}…{name[-half:].lstrip()}"
 
 
 def _filled(area: QRectF | None, count: int) -> Floats:
-    """`count` points (n, 2) at the middle of an area, so that whatever covers it covers them; none if it is empty."""
+    """`count` points (n, 2) in the middle of an area, so that covering it covers them; none if it is empty."""
     if area is None or area.isEmpty():
         return np.zeros((0, 2))
     corners = [(area.left(), area.top()), (area.right(), area.top()), (area.center().x(), area.center().y())]

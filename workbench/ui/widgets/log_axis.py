@@ -1,4 +1,4 @@
-"""The left axis of a plot: where it is logarithmic, it names plain numbers, and some at every range."""
+"""The left axis of a plot: if logarithmic, it has plain numbers as labels, and some in every range."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from workbench.ui.widgets.quick_axis import QuickAxis
 
-APART = 24.0  # px between two names
-CLOSE = 16.0  # px between two, at least
+APART = 24.0  # px between two labels
+CLOSE = 16.0  # px between two labels, at least
 _NICE = (1.0, 2.0, 5.0, 10.0)
-_MANY = 0.1  # the "spacing" of ticks that have no name
+_MANY = 0.1  # the "spacing" of ticks without a label
 
 
 class LogAxis(QuickAxis):
-    """As pyqtgraph's, which names nothing between 1.1 and 1.9 and writes 0.002 as 2·10⁻³."""
+    """Pyqtgraph's labels nothing between 1.1 and 1.9 and writes 0.002 as 2·10⁻³."""
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
         if not self.logMode:
@@ -29,7 +29,7 @@ class LogAxis(QuickAxis):
 
 
 def _few(low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
-    """Within a power of ten: round numbers as on an axis that is not logarithmic."""
+    """Within a power of ten: round numbers as on a linear axis."""
     start, end = 10**low, 10**high
     rough = max((end - start) * APART / max(size, APART), 1e-300)
     power = 10 ** math.floor(math.log10(rough))
@@ -39,8 +39,8 @@ def _few(low: float, high: float, size: float) -> list[tuple[float, list[float]]
 
 
 def _powers(low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
-    """Powers of ten; where there is room 2 and 5 between them, and lines for the rest."""
-    room = size / (high - low)  # px for a power
+    """Powers of ten; if there is room, 2 and 5 between them, and lines for the rest."""
+    room = size / (high - low)  # px per power
     stride = max(1, math.ceil(APART / room))
     first, last = math.floor(low), math.ceil(high)
     levels: list[tuple[float, tuple[int, ...]]] = (

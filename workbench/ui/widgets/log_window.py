@@ -1,4 +1,4 @@
-"""Help > Log: the messages of this and earlier starts, with the file they are kept in."""
+"""Help > Log: the messages of this and earlier starts, and the file that contains them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QPlainTextEdit
 from workbench.ui.widgets.elided import Elided
 
 _TAIL = 200_000
-"""Characters shown from the log's end: some days of work."""
+"""Characters shown from the end of the log: some days of work."""
 
 
 class LogWindow(QDialog):
-    """Shows the end of `file` as it is now."""
+    """Shows the end of `file` in its current state."""
 
     def __init__(self, file: Path, parent: QWidget) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""How the loss of an image is shown: a strip, longer and redder the more images have a lower loss; and its legend."""
+"""Shows an image's loss as a strip, longer and redder the more images have a lower loss; and its legend."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from workbench.ui import theme
 
 STRIP = 5
-"""Pixels: the height of a strip."""
+"""Height of a strip in pixels."""
 _STOPS = ("#3f7fbf", "#d9b036", "#d6301f")
-"""Lowest, middle, highest: told apart by people who don't see red or green, on light and dark ground."""
+"""Lowest, middle, highest: distinguishable for people who don't see red or green, on light and dark backgrounds."""
 
 
 def _mixed(share: float) -> QColor:
@@ -24,16 +24,16 @@ def _mixed(share: float) -> QColor:
     return QColor(*(round(x + (y - x) * part) for x, y in pairs))
 
 
-_COLOURS = tuple(_mixed((percent / 100) ** 2) for percent in range(101))  # squared: the highest are to stand out
+_COLOURS = tuple(_mixed((percent / 100) ** 2) for percent in range(101))  # squared, so that the highest stand out
 
 
 def colour(share: float) -> QColor:
-    """Of an image whose loss is higher than that of this share of the others, 0 to 1."""
+    """The colour for an image whose loss is higher than that of this share of the others, 0 to 1."""
     return _COLOURS[min(max(int(100 * share), 0), 100)]
 
 
 def paint_strip(painter: QPainter, room: QRectF, share: float) -> None:
-    """Fill `room` from the left as far as `share` says; nothing for NaN."""
+    """Fill this share of `room` from the left; nothing for NaN."""
     if math.isnan(share):
         return
     painter.fillRect(room, theme.colour("border"))

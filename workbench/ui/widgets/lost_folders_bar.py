@@ -1,4 +1,4 @@
-"""The line above all pages that says that photographs are not where they were, and asks where they are."""
+"""The line above all pages that says that photographs are missing from their place, and asks where they are."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class LostFoldersBar(QFrame):
-    """Hidden while all is where it was. `reopen`: shows a project again after its images were found.
+    """Hidden while no folder is missing. `reopen` shows a project again after its images were found.
 
-    `close_down` before its owner goes.
+    Call `close_down` before its owner is deleted.
     """
 
     def __init__(self, session: Session, reopen: Callable[[Path], object], parent: QWidget | None = None) -> None:
@@ -90,7 +90,7 @@ class LostFoldersBar(QFrame):
             self.take(chosen)
 
     def take(self, folder: Path) -> None:
-        """The lost photographs are in this folder: the project is shown again with them."""
+        """The lost photographs are in this folder: show the project again with them."""
         document = self._session.document
         if document is None or not self._lost:
             return
@@ -108,7 +108,7 @@ class LostFoldersBar(QFrame):
 
 
 def _gone(wish: tuple[Path, tuple[tuple[int, Path], ...]]) -> frozenset[int]:
-    """The ids of the folders that are not there."""
+    """The ids of the missing folders."""
     from workbench.core import lost_folders
 
     return lost_folders.missing(dict(wish[1]))

@@ -1,4 +1,4 @@
-"""The quiet corner: a sentence at the bottom right that stays a while, takes no focus, and is kept in the log."""
+"""The quiet corner: a sentence at the bottom that stays a while, takes no focus, and is logged."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 
 from workbench.ui import theme
 
-_OFFERED = {"hint": 60.0}  # seconds that a message with a button stays: one thinks it over
+_OFFERED = {"hint": 60.0}  # seconds that a message with a button stays: the user has to think
 _TAKEN = 20.0
 _SECONDS = {"info": 4.0, "hint": 12.0, "warning": 10.0, "error": 20.0}  # at least
-_PER_LETTER = 0.06  # seconds: as fast as subtitles are read, 17 letters in one
+_PER_LETTER = 0.06  # seconds: the reading speed of subtitles, 17 letters per second
 _ICONS = {
     "info": "mdi6.information-outline",
     "hint": "mdi6.lightbulb-on-outline",
@@ -20,12 +20,12 @@ _ICONS = {
     "error": "mdi6.alert-circle-outline",
 }
 _WIDTH = 420
-_FOOT = 56  # px below it
+_FOOT = 56  # px below the message
 
 
 class Messages(QFrame):
     """Lies over its parent's lower edge, in the middle, where pictures and plots are; the sides have buttons.
-    `say` shows a sentence instead of the one before; `offer` puts a button beside it.
+    `say` replaces the sentence; `offer` puts a button beside it.
     """
 
     def __init__(self, parent: QWidget) -> None:
@@ -82,7 +82,7 @@ class Messages(QFrame):
 
     @Slot(str, object)
     def offer(self, word: str, act: Callable[[], object]) -> None:
-        """A button with this word, which calls `act` and goes with the message."""
+        """Add a button with this word, which calls `act` and disappears with the message."""
         self._act = act
         self._button.setText(word)
         self._button.show()
@@ -98,7 +98,7 @@ class Messages(QFrame):
 
     @Slot()
     def go(self) -> None:
-        """The project goes, and what was said of it; what is said while it goes stays its time."""
+        """The project closes: drop messages about it; any shown while it closes stays for its time."""
         self._timer.stop()
         self.hide()
 

@@ -1,4 +1,4 @@
-"""What a page shows while it has nothing to show: a sentence that says what is needed first, and buttons for it."""
+"""What a page shows while it is empty: a sentence on what is needed first, and buttons for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workbench.ui import theme
 class NextStep(QWidget):
     """An empty state. `asked(page)` carries the name of the page that the button leads to.
 
-    `other_asked` after the second button, for another way to the same end; `offer_other` shows it.
+    `other_asked` after the second button, for another way to the same goal; `offer_other` shows it.
     """
 
     asked = Signal(str)

@@ -9,5 +9,5 @@ from PySide6.QtGui import QDesktopServices
 
 
 def open_folder(folder: Path) -> bool:
-    """False if the folder is not there or nothing can show it."""
+    """False if the folder doesn't exist or nothing can show it."""
     return folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

@@ -1,8 +1,8 @@
-"""Outlines of thousands of boxes, one device pixel wide, written by numpy into the pixels of an image.
+"""Outlines of thousands of boxes, one device pixel wide, written by numpy into an image's pixels.
 
-10,000 boxes take 5 ms, where Qt's own lines of one pixel take 16. All lines of one length are written by one
-assignment, which copies a whole line per index. Lines across are written first, then those that go down; of either,
-shorter ones lie over longer ones, so that no small box is lost below large ones; of one length, later over earlier.
+10,000 boxes take 5 ms; Qt's own one-pixel lines take 16. All lines of equal length are written by one
+assignment, which copies a whole line per index. Horizontal lines are written before vertical ones; among each,
+longer before shorter, so that no small box is hidden by large ones; in equal lengths, later boxes are on top.
 
 n = boxes, m = lines, W and H = width and height of the image in device pixels.
 """
@@ -18,11 +18,11 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from workbench.ui.widgets.view import View
 
 _LONGEST = 65535
-"""Qt paints on no image with more pixels in a row. Lengths then fit into 16 bits, which numpy sorts by counting."""
+"""Qt paints on no image with more pixels in a row. Lengths then fit in 16 bits, which numpy sorts by counting."""
 
 
 def paint(painter: QPainter, view: View, xyxy: np.ndarray, inks: np.ndarray, area: QRectF) -> None:
-    """Paint what the widget area shows of (n, 4) boxes, in image pixels, in (n,) `inks`, see ink()."""
+    """Paint the visible part of (n, 4) boxes, in image pixels, in (n,) `inks`, see ink()."""
     ratio = painter.device().devicePixelRatioF()
     corner = QPoint(math.floor(area.left() * ratio), math.floor(area.top() * ratio))
     size = QPoint(math.ceil(area.right() * ratio), math.ceil(area.bottom() * ratio)) - corner
@@ -42,18 +42,18 @@ def paint(painter: QPainter, view: View, xyxy: np.ndarray, inks: np.ndarray, are
 
 
 def ink(colour: QColor) -> int:
-    """A colour without transparency as a pixel of the image."""
+    """An opaque colour as a pixel of the image."""
     return colour.rgb() | 0xFF000000
 
 
 def write(pixels: np.ndarray, xyxy: np.ndarray, inks: np.ndarray) -> None:
-    """Write outlines into (H, W) uint32 `pixels`. xyxy (n, 4), in these pixels, may lie anywhere; inks (n,) uint32.
+    """Write outlines into (H, W) uint32 `pixels`. xyxy (n, 4) in these pixels, at any place; inks (n,) uint32.
 
-    A coordinate colours the pixel that it lies in, as with Qt's pen of one pixel.
+    A coordinate colours the pixel that contains it, as Qt's one-pixel pen does.
     """
     height, width = pixels.shape
     assert pixels.flags.c_contiguous
-    # What is far outside need not fit into an integer.
+    # Coordinates far outside might not fit in an integer.
     ends = np.floor(np.clip(xyxy, -1, (width, height, width, height))).astype(np.int64)
     x0, x1 = np.minimum(ends[:, 0], ends[:, 2]), np.maximum(ends[:, 0], ends[:, 2])
     y0, y1 = np.minimum(ends[:, 1], ends[:, 3]), np.maximum(ends[:, 1], ends[:, 3])
@@ -73,15 +73,15 @@ def _write_lines(
 ) -> None:
     """Write (m,) lines, each in the row `at` from the pixel `start` to the pixel `stop`, both included.
 
-    `size`: how many rows there are, and pixels in each. `steps`: pixels of `flat` from one row to the next and from
-    one pixel of a row to the next. For lines that go down, columns are the rows.
+    `size`: number of rows, and of pixels in each. `steps`: distance in `flat` from one row to the next and from
+    one pixel of a row to the next. For vertical lines, the columns take the place of rows.
     """
     start, stop = np.maximum(start, 0), np.minimum(stop, size[1] - 1)
     lengths = np.where((at >= 0) & (at < size[0]) & (start <= stop), stop - start + 1, 0)
     order = np.argsort((_LONGEST - lengths).astype(np.uint16), kind="stable")
     first, inks = (at * steps[0] + start * steps[1])[order], inks[order, None]
     counts = np.bincount(lengths)
-    counts[0] = 0  # out of sight
+    counts[0] = 0  # not visible
     done = 0
     for length in np.flatnonzero(counts)[::-1].tolist():
         upto = done + int(counts[length])
@@ -93,7 +93,7 @@ def _write_lines(
 
 
 def _ground(painter: QPainter, corner: QPoint, size: QPoint) -> QImage | None:
-    """The image that is painted on, where it may be written to directly: 1 ms less than an image laid over it."""
+    """The image being painted on, if it can be written to directly: saves the 1 ms of drawing another image over it."""
     device = painter.device()
     if (
         isinstance(device, QImage)
@@ -109,5 +109,5 @@ def _ground(painter: QPainter, corner: QPoint, size: QPoint) -> QImage | None:
 
 
 def _pixels(image: QImage) -> np.ndarray:
-    """(H, W) uint32, the memory of an image whose rows have no padding, as with all of 32 bits."""
+    """(H, W) uint32 view of an image whose rows have no padding, which holds for 32 bits."""
     return np.frombuffer(image.bits(), np.uint32).reshape(image.height(), image.width())

@@ -1,6 +1,6 @@
-"""Shows a picture that can be zoomed at the pointer, moved and fitted; what lies over it is painted by others.
+"""Shows a picture that can be zoomed at the pointer, panned and fitted; subclasses paint over it.
 
-What changes seldom (the picture, the boxes) is painted once into a backdrop of the widget's size; what moves with the
+What rarely changes (the picture, the boxes) is painted once into a backdrop of the widget's size; what moves with the
 mouse is painted over it. A mouse move then costs a copy of the backdrop, however many boxes there are.
 """
 
@@ -28,9 +28,9 @@ from workbench.ui.widgets.view import View, centred, fitted, kept_inside
 _STEP = 1.25
 """Zoom per notch of the wheel (120 units) and per press of the zoom keys."""
 _SPREAD = Qt.NativeGestureType.ZoomNativeGesture
-_LEAST = 0.1  # of the size, by one such event: its value is what was added
+_LEAST = 0.1  # least factor per pinch event, whose value is the increase
 _TILES_TOGETHER = 30
-"""Milliseconds within which tiles that come are painted together: each painting paints the boxes too."""
+"""Milliseconds within which arriving tiles are painted together: each repaint paints the boxes too."""
 
 
 class PictureView(QWidget):
@@ -52,10 +52,10 @@ class PictureView(QWidget):
         self._size = QSizeF()
         self._is_fitted = True
         self._backdrop: QImage | None = None
-        self._ground: QImage | None = None  # the picture as it was painted last, where it is worth keeping
+        self._ground: QImage | None = None  # the picture as last painted, if it is worth keeping
         self._ground_of: tuple[object, ...] = ()
-        self._grabbed: QPointF | None = None  # where the pan was last, in widget pixels
-        self._tiles: Tiles | None = None  # those whose coming is listened to
+        self._grabbed: QPointF | None = None  # the pan's last position, in widget pixels
+        self._tiles: Tiles | None = None  # the ones whose signal is connected
         self._gather = QTimer(self, singleShot=True, interval=_TILES_TOGETHER)
         self._gather.timeout.connect(self.renew)
 
@@ -67,7 +67,7 @@ class PictureView(QWidget):
         return self._size
 
     def show_picture(self, picture: Picture | None, size: QSizeF, *, keep_view: bool = False) -> None:
-        """Show `picture` (None: it is still coming, or there is none: see `say`) of an image of `size` pixels."""
+        """Show `picture` (None: not loaded yet, or there is none: see `say`) of an image of `size` pixels."""
         same = keep_view and size == self._size and not size.isEmpty()
         self.picture, self._size, self.sentence = picture, size, ""
         self._listen()
@@ -76,7 +76,7 @@ class PictureView(QWidget):
         self.renew()
 
     def _listen(self) -> None:
-        """Be told of tiles that come: once for all pictures with the same ones."""
+        """Follow arriving tiles: connected once for all pictures with the same ones."""
         tiles = self.picture.tiles if isinstance(self.picture, TiledPicture) else None
         if tiles is not None and tiles is not self._tiles:
             self._tiles = tiles
@@ -93,12 +93,12 @@ class PictureView(QWidget):
         self.renew()
 
     def say(self, sentence: str, ink: str = "error") -> None:
-        """Show a sentence in the picture's place; `ink`: a theme colour's name."""
+        """Show a sentence instead of the picture; `ink`: a theme colour's name."""
         self.picture, self.sentence, self._ink = None, sentence, ink
         self.renew()
 
     def renew(self) -> None:
-        """Paint the backdrop anew at the next painting."""
+        """Paint the backdrop again at the next repaint."""
         self._backdrop = None
         self.update()
 
@@ -111,14 +111,14 @@ class PictureView(QWidget):
         self.view_changed.emit()
 
     def fit(self) -> None:
-        """The whole image in the widget, also after the widget changes its size."""
+        """Fit the whole image into the widget, also after the widget is resized."""
         self.view = fitted(self._size, QSizeF(self.size()))
         self._is_fitted = True
         self.renew()
         self.view_changed.emit()
 
     def zoom_to(self, scale: float) -> None:
-        """`scale` widget pixels per image pixel, about the pointer if it is over the picture, else the middle."""
+        """`scale` is widget pixels per image pixel; zooms at the pointer if it is over the picture, else the middle."""
         if self._size.isEmpty():
             return
         at = QPointF(self.mapFromGlobal(self.cursor().pos()))
@@ -131,7 +131,7 @@ class PictureView(QWidget):
         self.zoom_to(self.view.scale * _STEP**notches)
 
     def look_at(self, xyxy: tuple[float, float, float, float]) -> None:
-        """Move so that a box is seen, if it is not; the zoom stays."""
+        """Bring a box into view if it is not; the zoom stays."""
         if not QRectF(self.rect()).intersects(self.view.rect(xyxy)):
             middle = QPointF((xyxy[0] + xyxy[2]) / 2, (xyxy[1] + xyxy[3]) / 2)
             self.set_view(self.view.moved(QRectF(self.rect()).center() - self.view.to_widget(middle)))
@@ -143,7 +143,7 @@ class PictureView(QWidget):
             self.set_view(self.view)
 
     def event(self, event: QEvent) -> bool:
-        """Two fingers that spread on a touch pad zoom at the pointer."""
+        """A pinch on a touch pad zooms at the pointer."""
         if isinstance(event, QNativeGestureEvent) and event.gestureType() == _SPREAD:
             if not self._size.isEmpty():
                 self.set_view(self.view.zoomed(max(1 + event.value(), _LEAST), event.position(), self._size))
@@ -151,10 +151,10 @@ class PictureView(QWidget):
         return super().event(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Zoom at the pointer, with Ctrl (labelImg) or without (CVAT); Shift moves sideways."""
+        """Zoom at the pointer, with Ctrl (labelImg) or without (CVAT); Shift scrolls sideways."""
         if self._size.isEmpty():
             return
-        if event.phase() == Qt.ScrollPhase.ScrollMomentum:  # a Mac goes on when the fingers have left
+        if event.phase() == Qt.ScrollPhase.ScrollMomentum:  # a Mac continues after the fingers have left
             event.accept()
             return
         delta = event.angleDelta()
@@ -165,7 +165,7 @@ class PictureView(QWidget):
             self.set_view(self.view.zoomed(_STEP**notches, event.position(), self._size))
         event.accept()
 
-    # --- moving the picture with the mouse ---
+    # --- panning with the mouse ---
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
@@ -182,7 +182,7 @@ class PictureView(QWidget):
         self.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def pan(self, event: QMouseEvent) -> bool:
-        """Follow the mouse; False if no pan goes on."""
+        """Follow the mouse; False if there is no pan."""
         if self._grabbed is None:
             return False
         self.set_view(self.view.moved(event.position() - self._grabbed))
@@ -190,7 +190,7 @@ class PictureView(QWidget):
         return True
 
     def end_pan(self) -> bool:
-        """False if no pan went on."""
+        """False if there was no pan."""
         was, self._grabbed = self._grabbed, None
         if was is not None:
             self.unsetCursor()
@@ -199,10 +199,10 @@ class PictureView(QWidget):
     # --- painting ---
 
     def paint_backdrop(self, painter: QPainter) -> None:
-        """What lies over the picture and changes seldom."""
+        """Paint what lies over the picture and rarely changes."""
 
     def paint_overlay(self, painter: QPainter) -> None:
-        """What moves."""
+        """Paint what moves."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -222,16 +222,16 @@ class PictureView(QWidget):
         return made
 
     def _made_ground(self) -> QImage:
-        """The picture alone, as large as the widget: an image, as boxes are written into its pixels.
+        """The picture alone at the widget's size: a QImage, as boxes are written into its pixels.
 
-        Smoothing it takes longer than all else, so it is kept when a view is painted for the second time: edits and
-        selections change what lies over it, a pan or a zoom shows each view once.
+        Smoothing is the slowest part, so it is kept when a view is painted a second time: edits and
+        selections change only what lies over it, while a pan or zoom shows each view once.
         """
         ratio = self.devicePixelRatioF()
         canvas = theme.colour("canvas")
         picture = None if self.sentence else self.picture
         shows = (picture, bool(self.sentence), self._size, self.view, self.looks, self.size(), ratio, canvas)
-        same = shows == self._ground_of and not isinstance(picture, TiledPicture)  # tiles may have come
+        same = shows == self._ground_of and not isinstance(picture, TiledPicture)  # more tiles may have arrived
         if same and self._ground is not None:
             return QImage(self._ground)
         made = QImage((QSizeF(self.size()) * ratio).toSize(), QImage.Format.Format_RGB32)
@@ -254,7 +254,7 @@ class PictureView(QWidget):
             painter.fillRect(seen, theme.colour("hover"))
             return
         scale = self.view.scale * self.devicePixelRatioF()
-        # a file of another size than the project knows is stretched to it
+        # a file whose size differs from the project's is stretched to it
         x, y = self.picture.width / whole.width(), self.picture.height / whole.height()
         part = QRectF((seen.x() - whole.x()) * x, (seen.y() - whole.y()) * y, seen.width() * x, seen.height() * y)
         if isinstance(self.picture, TiledPicture) and not self.picture.levels:
@@ -267,7 +267,7 @@ class PictureView(QWidget):
             self._paint_note(painter, self.picture.note)
 
     def _with_looks(self, size: QSizeF, part: QRectF, scale: float) -> QImage:
-        """The part of the picture at the size on the screen: the table is applied to no more pixels than are seen."""
+        """The visible part of the picture at screen size: the table is applied only to visible pixels."""
         assert self.picture is not None
         pixels = (size * self.devicePixelRatioF()).toSize().expandedTo(QSize(1, 1))
         made = QImage(pixels, QImage.Format.Format_RGB32)
@@ -279,7 +279,7 @@ class PictureView(QWidget):
         return made
 
     def _paint_note(self, painter: QPainter, note: str) -> None:
-        """In the middle of the lower side, over the picture."""
+        """At the middle of the lower edge, over the picture."""
         painter.setFont(theme.font(theme.SMALL))
         room = QRectF(self.rect()).adjusted(24, 24, -24, -12)
         flags = int(Qt.AlignmentFlag.AlignHCenter) | int(Qt.AlignmentFlag.AlignBottom) | int(Qt.TextFlag.TextWordWrap)
@@ -289,7 +289,7 @@ class PictureView(QWidget):
         painter.drawText(taken, flags, note)
 
     def _paint_sentence(self, painter: QPainter) -> None:
-        """In the middle; words are broken only where one alone is too long for a line."""
+        """In the middle; a word is broken only if it is too long for a line."""
         beside = min(48, self.width() // 10)
         room = QRectF(self.rect()).adjusted(beside, 16, -beside, -16)
         painter.setPen(theme.colour(self._ink))

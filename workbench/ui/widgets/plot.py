@@ -1,4 +1,4 @@
-"""A plot in the window's colours: named axes, a legend out of the curves' way, values under the pointer, copies."""
+"""A plot in the window's colours: named axes, a legend beside the curves, values at the pointer, copying."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from workbench.ui.widgets.whole_axis import WholeAxis
 
 __all__ = ["BOTTOM_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT", "Plot"]
 
-SETTLED = 100  # ms after the last change until the legend looks for its place
-AIR = 0.06  # of an empty plot's range, so that the number at its top is whole
-LOWEST = 72  # px of curves with their legend, below which it is left out
-LEAST_WIDTH = 200  # px that a plot is taken to have before it is shown
+SETTLED = 100  # ms after the last change until the legend is placed
+AIR = 0.06  # of an empty plot's range, so that the number at its top is not cut off
+LOWEST = 72  # px of curves with their legend; in a lower plot it is left out
+LEAST_WIDTH = 200  # px assumed as its width before it is shown
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
     """Curves and points by name. `curve` draws or redraws one; colours follow the theme.
 
-    A click on a curve's name in the legend hides it; it stays hidden when it is drawn anew, also after `forget`.
+    A click on a curve's name in the legend hides it; it stays hidden when it is redrawn, also after `forget`.
     """
 
     def __init__(
@@ -55,25 +55,25 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     ) -> None:
         """`x` and `y`: axis names with units, like "width (px)".
 
-        `corner`: where curves rarely are: the legend goes there unless another place is freer. `above`: it lies above
-        the curves where one line is enough for it, as in small plots no place is free. `whole_x`: x counts
-        things, such as steps, so that there is nothing to name between two, and nothing below 0. `dense`: x rises
-        and there may be thousands of points, of which those that can be told apart are drawn. `view_box`: another
-        than pyqtgraph's own.
+        `corner`: where curves rarely are; the legend goes there unless another place is freer. `above`: put it above
+        the curves if it fits in one line, for small plots, where no place is free. `whole_x`: x counts
+        things, such as steps: no ticks between whole numbers or below 0. `dense`: x rises
+        and there may be thousands of points; only distinguishable ones are drawn. `view_box`: a replacement
+        for pyqtgraph's own.
         """
         axes = {"left": LogAxis("left"), "bottom": (WholeAxis if whole_x else QuickAxis)("bottom")}
         box = {} if view_box is None else {"viewBox": view_box}
         super().__init__(parent, axisItems=axes, enableMenu=False, **box)  # its menus take half of the making
         vb = self.getPlotItem().vb
         if whole_x:
-            vb.setLimits(xMin=0)  # around a single point half of the axis would be below nothing
+            vb.setLimits(xMin=0)  # around a single point half of the axis would be negative
         self._axes = (x, y)
         self.setAccessibleName(f"Plot: {y} by {x}")
         self._curves: dict[str, PlotCurve] = {}
         self._hidden: set[str] = set()
         self._dense, self._log_y, self._floor = dense, False, math.inf
         self._words = ""
-        self._above, self._line = above, 0  # px that the legend has above the curves
+        self._above, self._line = above, 0  # px of the legend's line above the curves
         self._note = PlotNote(self)
         self._values = PlotValues(self, self._curves, (x, y), rises=dense)
         self._soon = QTimer(self, singleShot=True, interval=SETTLED)
@@ -91,7 +91,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         for side in ("bottom", "left"):
             axis = self.getPlotItem().getAxis(side)
             axis.enableAutoSIPrefix(False)  # no "(x0.001)" beside an axis
-            axis.setZValue(-1)  # its grid lies under the curves, for all that is above them
+            axis.setZValue(-1)  # puts the grid under the curves; pyqtgraph has axes above them
         self.hideButtons()
         self._offer_copies()
         theme.theme().changed.connect(self.restyle)
@@ -99,7 +99,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     @Slot()
     def restyle(self) -> None:
-        """Take the colours of the theme."""
+        """Use the theme's colours."""
         theme.style_plot(self)
         if self.getPlotItem().legend is not None:
             self.getPlotItem().legend.restyle()
@@ -108,19 +108,19 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             curve.restyle()
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """A pointer that rests asks the scene for its tooltip, which would take that of the values away."""
+        """A resting pointer makes the scene ask for its tooltip, which would remove that of the values."""
         if event.type() == QEvent.Type.ToolTip and self._values.are_told:
             return True
         return bool(super().viewportEvent(event))
 
     def close(self) -> None:
-        """Pyqtgraph's end of a plot, after which there is nothing to draw on."""
+        """Pyqtgraph closes the plot; after it nothing can be drawn."""
         self._soon.stop()
         theme.theme().changed.disconnect(self.restyle)
         super().close()
 
     def name_y(self, y: str) -> None:
-        """Another name, with its unit, for the axis at the left."""
+        """Rename the left axis, with its unit."""
         if y != self._axes[1]:
             self._axes = self._values.axes = (self._axes[0], y)
             self._name_axes()
@@ -142,9 +142,9 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         points: bool = False,
         raw: np.ndarray | None = None,
     ) -> None:
-        """Draw curve `name`, or give it new data. `colour`: number of theme.series, a theme colour's name, or next.
+        """Draw curve `name`, or give it new data. `colour`: index in theme.series, a theme colour's name, or next.
 
-        `raw`: what `y` was smoothed from; it is drawn faintly behind, and is what `data` gives.
+        `raw`: the values before smoothing to `y`; drawn faintly behind, and returned by `data`.
         """
         curve = self._curves.get(name)
         if curve is None:
@@ -152,9 +152,9 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             curve.restyle()
             curve.show(name not in self._hidden)
             self._curves[name] = curve
-            if self._dense:  # only what is in sight is drawn, so nothing is left for pyqtgraph to limit
+            if self._dense:  # only what is visible is drawn, so pyqtgraph has nothing to limit
                 curve.item.setDynamicRangeLimit(None)
-            curve.item.opts["name"] = name  # what the legend reads
+            curve.item.opts["name"] = name  # read by the legend
             self.addItem(curve.item)
         curve.take(np.asarray(x, float), np.asarray(y, float), raw, points)
         if not self._log_y or not self._renew_floor():
@@ -164,7 +164,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._legend_later()
 
     def forget(self, names: Iterable[str] | None = None) -> None:
-        """Take curves away, all by default."""
+        """Remove curves, all by default."""
         for name in tuple(self._curves if names is None else names):
             curve = self._curves.pop(name, None)
             if curve is not None:
@@ -172,14 +172,14 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
                 self.removeItem(curve.item)
 
     def start_over(self) -> None:
-        """Take all curves away, and what was zoomed to: around a single point pyqtgraph keeps the range before."""
+        """Remove all curves and any zoom: around a single point pyqtgraph would keep the last range."""
         self.forget()
         vb = self.getPlotItem().vb
         vb.setRange(xRange=(0, 1), yRange=(0, 1), padding=AIR, disableAutoRange=False)
         vb.enableAutoRange()
 
     def names(self) -> tuple[str, ...]:
-        """The curves there are, in the order in which they came."""
+        """The curves in the order in which they were added."""
         return tuple(self._curves)
 
     def data(self, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +187,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         return self._curves[name].x, self._curves[name].numbers
 
     def to_csv(self) -> str:
-        """All curves as rows of curve, x, y as measured, and, if there are smoothed ones, y as smoothed."""
+        """All curves as rows of curve, x, y as measured, and, if any are smoothed, y as smoothed."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         any_smooth = any(curve.raw is not None for curve in self._curves.values())
@@ -198,7 +198,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         return out.getvalue()
 
     def note(self, words: str) -> None:
-        """A few words in the plot's corner, "" for none."""
+        """Show a few words in the plot's corner; "" for none."""
         self._words = words
         self._show_note()
 
@@ -210,18 +210,18 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     @Slot(bool)
     def set_log(self, on: bool) -> None:
-        """Whether y is logarithmic. Numbers without a logarithm then lie on the lowest line, and a note says so."""
+        """Set whether y is logarithmic. Numbers without a logarithm are then at the bottom, and a note says so."""
         if on != self._log_y:
             self._log_y = on
             self.getPlotItem().getAxis("left").setLogMode(y=on)
-            self.getPlotItem().vb.setLogMode("y", on)  # which keeps the view among numbers that there are
+            self.getPlotItem().vb.setLogMode("y", on)  # limits the view to representable numbers
             self._name_axes()
             self._renew_floor()
             self.getPlotItem().vb.enableAutoRange(y=True)
             self.redraw()
 
     def _renew_floor(self) -> bool:
-        """Where 0 is drawn: below all that is above it. True if that has changed and all was drawn anew."""
+        """Where 0 is drawn: below all positive values. True if that has changed and all was redrawn."""
         least = min((curve.least for curve in self._curves.values()), default=math.inf)
         floor = least / 2 if math.isfinite(least) else 1.0
         if floor == self._floor:
@@ -233,7 +233,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     # --- drawing ---
 
     def settle(self) -> None:
-        """After all curves have their data: what else follows from it now, else the plot is painted twice."""
+        """Call after all curves have their data: does now what would otherwise cause a second repaint."""
         vb = self.getPlotItem().vb
         vb.prepareForPaint()
         level = self._level()
@@ -241,7 +241,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             vb.setRange(yRange=(0.5 * level, 1.5 * level), padding=0, disableAutoRange=False)
 
     def _level(self) -> float:
-        """The value that all curves have all the time; 0 if they have several."""
+        """The value that all curves have everywhere; 0 if they differ."""
         values = [curve.y[np.isfinite(curve.y)] for curve in self._curves.values() if curve.shown]
         ends = [end for some in values if len(some) for end in (some.min(), some.max())]
         return float(ends[0]) if ends and min(ends) == max(ends) else 0.0
@@ -267,7 +267,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             curve.draw_under(self, *self._seen(curve.x, curve.raw, False))
 
     def _seen(self, x: Floats, y: Floats, smooth: bool) -> tuple[Floats, Floats]:
-        """The points that are drawn, where they are drawn."""
+        """The points to draw, at the places where they are drawn."""
         vb = self.getPlotItem().vb
         if self._dense:
             if not vb.autoRangeEnabled()[0]:
@@ -305,12 +305,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     @Slot(object)
     def _paint_anew(self, _: object) -> None:
-        """Where the curves were before they gave a line to the legend, pieces of them stayed."""
+        """Repaint all: when the legend takes a line, remains of the curves would stay in their old place."""
         self.viewport().update()
 
     @Slot()
     def place_legend(self) -> None:
-        """Put the legend where it covers least; one that was moved by hand stays."""
+        """Place the legend where it covers least; one that was moved by hand stays."""
         legend = self.getPlotItem().legend
         if legend is None:
             return
@@ -329,11 +329,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self._note.lie_above(self._line, room.width() - legend.width() if self._line else 0)
 
     def _lift(self, legend: Legend, line: int) -> None:
-        """Give it a line of so many px above the curves; 0 has it lie among them."""
+        """Reserve a line of this many px above the curves; 0 places the legend among them."""
         if line != self._line:
             self._line = line
             item = self.getPlotItem()
-            item.layout.setRowFixedHeight(0, line)  # that of pyqtgraph's title, which no plot of ours has
+            item.layout.setRowFixedHeight(0, line)  # the row of pyqtgraph's title, which our plots don't use
             legend.setParentItem(item if line else item.vb)
         if line:
             legend.anchor(itemPos=TOP_RIGHT, parentPos=TOP_RIGHT, offset=(-EDGE, 1))
@@ -361,7 +361,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     @Slot()
     def _list_curves(self) -> None:
-        """What the legend does, for those who use the keyboard."""
+        """Offer the legend's actions to users of the keyboard."""
         self._menu.clear()
         for name, curve in self._curves.items():
             action = self._menu.addAction(name.replace("&", "&&"))
@@ -376,7 +376,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     @Slot()
     def _show_all(self) -> None:
         self.getPlotItem().enableAutoRange()
-        self.redraw()  # with the points that were out of sight
+        self.redraw()  # with the points that were out of view
 
     @Slot()
     def _copy_picture(self) -> None:

@@ -1,4 +1,4 @@
-"""One named curve of a plot: its numbers, what it was smoothed from, and how both are drawn."""
+"""One named curve of a plot: its numbers, those before smoothing, and how both are drawn."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from PySide6.QtCore import Qt
 from workbench.ui import theme
 from workbench.ui.widgets.drawn import Floats
 
-WIDTH = 2.0  # px of a curve
-CROWDED = 1.0  # px of one that goes up and down at every pixel: Qt strokes wide ones ten times as slowly
-FAINT = 80  # of 255: what a curve was smoothed from
+WIDTH = 2.0  # px of a line
+CROWDED = 1.0  # px of one that oscillates at every pixel: Qt strokes wide lines ten times as slowly
+FAINT = 80  # of 255: opacity of the curve before smoothing
 _NONE = np.zeros(0)
 
 
 class PlotCurve:
-    """`item` is in the plot's legend; `under`, the faint one, is not and is made when it is needed."""
+    """`item` is in the plot's legend; `under`, the faint one, is not, and is made when needed."""
 
     def __init__(self, colour: int | str, style: Qt.PenStyle) -> None:
         self.colour, self.style = colour, style
@@ -29,22 +29,22 @@ class PlotCurve:
         self.points = self.crowded = False
 
     def take(self, x: Floats, y: Floats, raw: Floats | None, points: bool) -> None:
-        """New numbers; `raw`: what `y` was smoothed from."""
+        """Set new numbers; `raw`: those before smoothing to `y`."""
         self.x, self.y, self.raw, self.points = x, y, raw, points
 
     @property
     def numbers(self) -> Floats:
-        """As they were measured."""
+        """The numbers as measured."""
         return self.y if self.raw is None else self.raw
 
     @property
     def least(self) -> float:
-        """Of the numbers above 0; infinity if there is none."""
+        """The smallest number above 0; infinity if there is none."""
         return float(np.min(self.numbers, where=self.numbers > 0, initial=math.inf))
 
     @property
     def below(self) -> int:
-        """How many numbers are 0 or less, and have no logarithm."""
+        """How many numbers are 0 or less, without a logarithm."""
         return int(np.count_nonzero(self.numbers <= 0))
 
     @property
@@ -57,15 +57,15 @@ class PlotCurve:
             self.under.setVisible(on)
 
     def restyle(self) -> None:
-        """Take the colours of the theme."""
+        """Use the theme's colours."""
         self.item.setPen(self._pen())
         self.item.setSymbolBrush(self.ink)
         if self.under is not None:
             self.under.setPen(self._faint())
 
     def draw(self, x: Floats, y: Floats, crowded: bool) -> None:
-        """Draw these points of it. `crowded`: they go up and down at every pixel."""
-        alone = self.points or len(self.x) == 1  # a curve of one point would be nothing
+        """Draw these points of it. `crowded`: they oscillate at every pixel."""
+        alone = self.points or len(self.x) == 1  # a curve of one point would be invisible
         if crowded != self.crowded:
             self.crowded = crowded
             self.item.setPen(self._pen())
@@ -99,7 +99,7 @@ class PlotCurve:
 
     @property
     def ink(self) -> str:
-        """Its colour in the theme that is shown."""
+        """Its colour in the current theme."""
         if isinstance(self.colour, int):
             return theme.series(self.colour)
         return str(getattr(theme.colours(), self.colour, self.colour))

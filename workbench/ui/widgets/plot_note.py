@@ -1,4 +1,4 @@
-"""A few quiet words in the upper left corner of a plot: above the curves, if its legend leaves room for them there."""
+"""A few quiet words in the upper left corner of a plot: above the curves if its legend leaves room there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EDGE = 4  # px from the plot's sides
 
 
 class PlotNote(QLabel):
-    """Lies over its plot, which it follows; the mouse goes through it."""
+    """Lies over its plot, follows it, and lets the mouse through."""
 
     def __init__(self, plot: pg.PlotWidget) -> None:
         super().__init__(plot, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
@@ -36,19 +36,19 @@ class PlotNote(QLabel):
             self._place()
 
     def lie_above(self, line: int, beside: float) -> None:
-        """There are `line` px above the curves, and in them `beside` px in a row for words; 0 for none."""
+        """`line` px are reserved above the curves, with `beside` px of width left for words; 0 for none."""
         if (line, beside) != (self._line, self._beside):
             self._line, self._beside = line, beside
             self._place()
 
     def area(self) -> QRectF:
-        """Where it lies, in px of the plot's view box; empty if it says nothing."""
+        """Its area in px of the plot's view box; empty without words."""
         if not self.text():
             return QRectF()
         return QRectF(self.geometry()).translated(-self._field().topLeft())
 
     def _field(self) -> QRectF:
-        """The plot's view box, in the plot. The plot is not kept: two that hold each other go late."""
+        """The view box's area in the plot. The plot isn't stored: objects that refer to each other are freed late."""
         plot = self.parentWidget()
         assert isinstance(plot, pg.PlotWidget)
         return QRectF(plot.getPlotItem().vb.sceneBoundingRect())

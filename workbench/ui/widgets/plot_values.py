@@ -1,4 +1,4 @@
-"""The values of a plot's curves where the pointer is, in a tooltip that follows it."""
+"""The values of a plot's curves at the pointer, in a tooltip that follows it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from PySide6.QtWidgets import QToolTip
 
 from workbench.ui.widgets.plot_curve import PlotCurve
 
-MOST = 12  # curves told of; the others are counted
-NEAR = 0.02  # of the axis: curves that have no point so near to where the others have one are passed over
+MOST = 12  # curves listed; the others are only counted
+NEAR = 0.02  # of the axis: curves without a point this close to the others' are left out
 
 
 class PlotValues(QObject):
-    """Reads `curves`, which its plot fills; `axes` are the names of x and y. `rises`: x of every curve does."""
+    """Reads `curves`, which its plot fills; `axes` are the names of x and y. `rises`: x rises in every curve."""
 
     def __init__(
         self, plot: pg.PlotWidget, curves: Mapping[str, PlotCurve], axes: tuple[str, str], *, rises: bool
     ) -> None:
         super().__init__(plot)
         self._curves, self.axes, self._rises = curves, axes, rises
-        self.are_told = False  # the tooltip is theirs
+        self.are_told = False  # the tooltip shows them
         plot.scene().sigMouseMoved.connect(self._moved)
 
     @Slot(object)
     def _moved(self, place: QPointF) -> None:
-        """The pointer is at this point of the scene. The plot is not kept: two that hold each other go late."""
+        """The pointer's place in the scene. The plot isn't stored: objects that refer to each other are freed late."""
         plot = self.parent()
         assert isinstance(plot, pg.PlotWidget)
         vb = plot.getPlotItem().vb
@@ -50,7 +50,7 @@ class PlotValues(QObject):
 def told(
     curves: Mapping[str, PlotCurve], axes: tuple[str, str], x: float, near: float, *, rises: bool = False
 ) -> str:  # fmt: skip
-    """What each shown curve has where the next point is to `x`, as rich text; "" if there are no points."""
+    """Each shown curve's value at the point nearest to `x`, as rich text; "" if there are no points."""
     next_to = {
         name: _next_rising(curve.x, x) if rises else int(np.nanargmin(np.abs(curve.x - x)))
         for name, curve in curves.items()
@@ -72,7 +72,7 @@ def told(
 
 
 def _next_rising(values: np.ndarray, x: float) -> int:
-    """As of any values, without a look at each of a million."""
+    """The nearest for rising values, without looking at each of a million."""
     after = min(int(np.searchsorted(values, x)), len(values) - 1)
     return after - (after > 0 and x - values[after - 1] <= values[after] - x)
 

@@ -1,4 +1,4 @@
-"""Help > Plugins: every plugin file, what became of it, and the user's yes to a new one."""
+"""Help > Plugins: every plugin file with its state, and the user's consent to new ones."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from workbench import plugins
 from workbench.ui import theme
 from workbench.ui.widgets.open_folder import open_folder
 
-_MEANS = {  # of a state, where its word says too little
+_MEANS = {  # explains a state whose word says too little
     "later": "It imports PyTorch, and is loaded together with it when a page first needs that.",
     "asks": "It has not run. It runs once you have allowed it and restarted the program.",
 }
 
 
 class PluginsWindow(QDialog):
-    """A table of the plugins. A plugin is a program: one from outside runs only after a yes to exactly that file."""
+    """A table of the plugins. A plugin is a program: one from outside runs only after consent to exactly that file."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -39,7 +39,7 @@ class PluginsWindow(QDialog):
             " --safe-mode starts without any.",
             wordWrap=True,
         )
-        folder = QLabel(str(plugins.user_folder()))  # in a line of its own, which is never broken
+        folder = QLabel(str(plugins.user_folder()))  # in a line of its own, which never wraps
         folder.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._said = QLabel(wordWrap=True)
         self._said.setObjectName("plugins-said")
@@ -55,7 +55,7 @@ class PluginsWindow(QDialog):
         self._table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
         self._table.itemSelectionChanged.connect(self._chosen)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        # None of them is pressed by Enter in the table: nobody allows a program without meaning to.
+        # Enter in the table presses none of them: nobody should allow a program by accident.
         self._allow = QPushButton("Allow this plugin", autoDefault=False)
         self._allow.setObjectName("plugins-allow")
         self._forget = QPushButton("Do not allow it", autoDefault=False)
@@ -126,7 +126,7 @@ class PluginsWindow(QDialog):
 
 
 def _sentence(plugin: plugins.Plugin) -> str:
-    """What to know about the chosen one: of what is to come, if that is another thing than what is."""
+    """What to know about the selected plugin: what will happen, if that differs from its state."""
     if plugin.state == "asks" and plugins.is_allowed(plugin):
         return f"{plugin.name} will be loaded at the next start, as it is now."
     if plugin.state in ("loaded", "failed", "later") and not plugins.is_allowed(plugin):

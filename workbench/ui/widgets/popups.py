@@ -1,7 +1,7 @@
 """Menus and drop-down lists that keep the letters typed into them.
 
-A key without a modifier is a command of the page below (N: the next image), and Qt hands it on through an open menu or
-list, as long as the page has the keyboard: who typed the beginning of a label to jump to it marked an image as empty.
+A key without a modifier is a command of the page below (N: the next image), and Qt passes it through an open menu or
+list while the page has the focus: typing the beginning of a label to jump to it marked an image as empty.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from PySide6.QtWidgets import QAbstractItemView, QComboBox, QLabel, QMenu, QStyl
 _HELD = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
 
 _MOST = 20
-"""Entries that a list shows at once: the detectors, not hundreds of labels. Qt lets it have the whole of a screen."""
+"""Entries that a list shows at once: all detectors, but not hundreds of labels. Qt would fill the screen."""
 
 
 def _takes(event: QEvent) -> bool:
-    """Whether the key is the pop-up's own; then it is accepted, and comes again as a key that is typed."""
+    """Whether the pop-up uses the key itself; then it is accepted, and comes again as a key press."""
     if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent) or event.modifiers() & ~_HELD:
         return False
     event.accept()
@@ -25,33 +25,33 @@ def _takes(event: QEvent) -> bool:
 
 
 class Menu(QMenu):
-    """A menu, or one below another by `below`."""
+    """A menu; `below` adds a submenu."""
 
     def event(self, event: QEvent) -> bool:
         return _takes(event) or super().event(event)
 
     def below(self, title: str) -> Menu:
-        """A new menu that opens from an entry of this one."""
+        """A new submenu, opened from an entry of this one."""
         menu = Menu(title, self)
         self.addMenu(menu)
         return menu
 
 
 class Combo(QComboBox):
-    """A drop-down list in which letters look for an entry. Of many it shows some, with a scroll bar.
+    """A drop-down list in which typing finds an entry. A long one scrolls.
 
-    What it is called is told by a label beside it that has it as buddy: on Linux Qt gives the chosen entry as the name
-    of the list itself, whatever its accessibleName says. Where none is seen there is a hidden one.
+    Its accessible name comes from a label that has it as buddy: on Linux Qt reports the current entry as the name
+    of the list itself, whatever its accessibleName says. Without a visible label there is a hidden one.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setMaxVisibleItems(_MOST)
-        self.setItemDelegate(QStyledItemDelegate(self))  # Qt's own for combo boxes takes no height from a style
+        self.setItemDelegate(QStyledItemDelegate(self))  # Qt's own for combo boxes takes no height from a style sheet
         self.view().installEventFilter(self)
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Polish:  # now it is where it stays
+        if event.type() == QEvent.Type.Polish:  # it has its final parent now
             self._label()
         return super().event(event)
 
@@ -66,12 +66,12 @@ class Combo(QComboBox):
             label.setBuddy(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        _takes(event)  # and the list's own filter sees it too, which Return and Escape need
+        _takes(event)  # and the list's own filter sees it too, as Return and Escape require
         return super().eventFilter(watched, event)
 
 
 class AskedByKey(QObject):
-    """Has the menu key ask for the menu of a list's current row: Qt has it ask in the middle, where none may be."""
+    """Makes the menu key open the menu of a list's current row: Qt opens it in the middle, where there may be none."""
 
     def __init__(self, view: QAbstractItemView) -> None:
         super().__init__(view)

@@ -1,7 +1,7 @@
-"""An axis painted as it is, not from a recorded picture: playing one back looks for the font at each word.
+"""An axis painted directly, not from a recorded QPicture: playing one back looks up the font for each word.
 
-And its lines are filled rectangles in the colour that they would be blended to: blending a line that goes down takes
-twenty times as long, and a plot's grid took 10 ms a frame.
+Its lines are filled rectangles in the colour that blending would give: blending a vertical line takes
+twenty times as long, and a plot's grid took 10 ms per frame.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _Picture = tuple[list[tuple[QRectF, QColor]], list[tuple[QRectF, int, str]]]
 
 
 class QuickAxis(pg.AxisItem):  # type: ignore[misc]
-    """As pyqtgraph's, for plots whose ground is the theme's."""
+    """Like pyqtgraph's, for plots on the theme's background."""
 
     picture: _Picture | None
 
@@ -58,6 +58,6 @@ def _blended(colour: QColor, ground: QColor) -> QColor:
 
 
 def _thick(start: QPointF, end: QPointF) -> QRectF:
-    """A line across or down, one pixel wide."""
+    """A horizontal or vertical line, one pixel wide."""
     rect = QRectF(start, end).normalized()
     return rect.adjusted(0, 0, 1, 0) if rect.width() < rect.height() else rect.adjusted(0, 0, 0, 1)

@@ -1,4 +1,4 @@
-"""The rail at the left: one button with icon and word for each page."""
+"""The rail on the left: one button with icon and word for each page."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ WIDTH, HEIGHT, ICON = 72, 64, 24
 
 
 class Rail(QFrame):
-    """Emits `chosen(page name)`. `show_page` marks one without emitting."""
+    """Emits `chosen(page name)`. `show_page` marks a page without emitting."""
 
     chosen = Signal(str)
 
     def __init__(self, pages: Sequence[tuple[str, str, str, QAction]], parent: QWidget | None = None) -> None:
-        """`pages`: name, title, icon and the action that tells the key of each."""
+        """`pages`: name, title, icon and the action that has the key of each."""
         super().__init__(parent)
         self.setObjectName("rail")
         self.setProperty("role", "bar")
@@ -41,9 +41,9 @@ class Rail(QFrame):
         layout.addStretch(1)
 
     def show_page(self, name: str) -> None:
-        """Mark the page's button; "" marks none (the start page). Tab comes to the one that is marked.
+        """Mark the page's button; "" marks none (the start page). Tab then stops at the marked one.
 
-        Of an exclusive group Qt has Tab come to one, and that is the first until another had the keyboard.
+        In an exclusive group Tab stops at one button, which for Qt is the first until another had the focus.
         """
         self._group.setExclusive(False)
         for other, button in self._buttons.items():
@@ -58,7 +58,7 @@ class Rail(QFrame):
 
 
 class RailButton(QAbstractButton):
-    """Icon above a word; the page that is shown has the accent at its left edge."""
+    """Icon above a word; the shown page's button has the accent on its left edge."""
 
     def __init__(self, title: str, icon: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A plain list with a colour, words, and something at the right (a key, a number, a size): labels, boxes."""
+"""A plain list with a colour, text, and something on the right (a key, a number, a size): labels, boxes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOVING_KEYS = (
 
 
 def ranges(rows: Sequence[int]) -> list[range]:
-    """Rising row numbers as runs: a selection of ten thousand single ones takes Qt half a second."""
+    """Ascending row numbers as ranges: a selection of ten thousand single rows takes Qt half a second."""
     made: list[range] = []
     for row in rows:
         if made and made[-1].stop == row:
@@ -34,7 +34,7 @@ def ranges(rows: Sequence[int]) -> list[range]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. `before` stands left of the words (a key), `beside` at the right edge."""
+    """One line. `before` is left of the text (a key), `beside` at the right edge."""
 
     id: int
     words: str
@@ -45,7 +45,7 @@ class Row:
 
 
 class RowsModel(QAbstractListModel):
-    """Rows that are replaced as a whole; where ids and order stay, the selection does too."""
+    """Rows that are replaced as a whole; if ids and order stay, so does the selection."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -119,13 +119,13 @@ _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 
 
 def any_before(index: _Index) -> bool:
-    """Whether any row of the model has something before its words: then all leave room for it."""
+    """Whether any row of the model has something before its text: then all leave room for it."""
     model = index.model()
     return isinstance(model, RowsModel) and any(row.before for row in model.rows)
 
 
 class KeysPassOn(QListView):
-    """A list that takes only the keys that move in it: letters and Space are the page's commands."""
+    """A list that handles only the keys that move in it: letters and Space are the page's commands."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in MOVING_KEYS:
@@ -135,7 +135,7 @@ class KeysPassOn(QListView):
 
 
 class RowsView(KeysPassOn):
-    """The list itself. `hint` is shown while it is empty."""
+    """The list view. `hint` is shown while it is empty."""
 
     def __init__(self, name: str, accessible: str, hint: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""Windows of which there is one at a time: help, keys, log."""
+"""Windows that exist only once: help, keys, log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 
 def show_once(parent: QWidget, kind: type[QWidget], make_it: Callable[[], QWidget]) -> None:
-    """Show the dialog that is open already, or a new one that goes when it is closed."""
+    """Show the dialog that is already open, or a new one that is deleted when closed."""
     for open_one in parent.findChildren(kind):
         open_one.close()
         open_one.deleteLater()

@@ -1,4 +1,4 @@
-"""Fields for a number with arrows at their right."""
+"""Number fields with arrows on the right."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from PySide6.QtCore import QLocale
 from PySide6.QtGui import QValidator
 from PySide6.QtWidgets import QDoubleSpinBox, QSpinBox
 
-ROOM = 4  # px before the digits: Qt leaves a spin box's padding out where a style sheet gives it a border
+ROOM = 4  # px before the digits: Qt ignores a spin box's padding if a style sheet gives it a border
 AS_ALL_ELSE = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
-"""How numbers are written beside them. By the system's own way 0.13 would be 0,13 in these fields alone."""
+"""Locale for the numbers around these fields; the system's would write 0,13 in these fields alone."""
 
 
 def spin_box(**properties: Any) -> QSpinBox:
@@ -31,5 +31,5 @@ def double_spin_box(**properties: Any) -> QDoubleSpinBox:
 
 class _Decimals(QDoubleSpinBox):
     def validate(self, text: str, at: int) -> tuple[QValidator.State, str, int]:
-        """A comma becomes the point: else Qt drops it, and of 0,5 there is left 0."""
+        """Replace a comma by a point: otherwise Qt drops it, and 0,5 becomes 0."""
         return super().validate(text.replace(",", "."), at)

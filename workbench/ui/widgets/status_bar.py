@@ -1,4 +1,4 @@
-"""The bottom line: the running job with progress, time left and Pause/Stop; device, precision and memory; the keys."""
+"""The bottom line: the running job with progress, time left and Pause/Stop; device, precision and memory; keys."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from workbench.ui.widgets.elided import Elided
 REDRAW = 100
 """Milliseconds between redraws: redrawing per event cut a worker from 1,505 steps to 244 in 2 s."""
 LOOK = 2000
-"""Milliseconds between looks at the program's own memory, which take 50 microseconds."""
+"""Milliseconds between checks of the program's own memory, which take 50 microseconds."""
 
 
 class StatusBar(QFrame):
-    """Shows the session's newest job, and knows of all that run how far they are.
+    """Shows the session's newest job, and tracks the progress of all running ones.
 
-    Reads of an event what it has: step/steps or done/total, seconds_left, ...
+    Uses the attributes that an event has: step/steps or done/total, seconds_left, ...
     """
 
     def __init__(self, session: Session, keys: QAction, parent: QWidget | None = None) -> None:
@@ -68,7 +68,7 @@ class StatusBar(QFrame):
             layout.addWidget(widget)
         for label in (self._title, self._device, self._memory):
             label.setFont(theme.font(theme.SMALL))
-        self._memory.setMinimumWidth(self._memory.fontMetrics().horizontalAdvance("Memory 999 MB "))  # it does not jump
+        self._memory.setMinimumWidth(self._memory.fontMetrics().horizontalAdvance("Memory 999 MB "))  # keeps its width
         self._redraw = QTimer(self, interval=REDRAW)
         self._redraw.timeout.connect(self._show)
         self._look = QTimer(self, interval=LOOK)
@@ -108,11 +108,11 @@ class StatusBar(QFrame):
         for name in ("step", "steps", "epoch", "epochs", "done", "total", "detail", "seconds_left", "device",
                      "precision", "memory_bytes", "paused"):  # fmt: skip
             value = getattr(event, name, None)
-            if isinstance(value, int | float | str):  # a run's story so far has lists of the same names
+            if isinstance(value, int | float | str):  # a run's history has lists of the same names
                 seen[name] = value
         if isinstance(getattr(event, "ap50", None), float):
             seen["ap50"] = event.ap50  # type: ignore[attr-defined]
-        if job is self._job and hasattr(event, "paused"):  # asked for here or on the Train page
+        if job is self._job and hasattr(event, "paused"):  # pausing was requested here or on the Train page
             self._pause.setChecked(bool(event.paused))
 
     @Slot(object)
@@ -141,24 +141,24 @@ class StatusBar(QFrame):
         seen = self._seen.get(job, {})
         self._title.setText("  ".join(part for part in (job.title, *self._details()) if part))
         done, total = seen.get("step", seen.get("done", 0)), seen.get("steps", seen.get("total", 0))
-        self._bar.setMaximum(1000 if total else 0)  # 0: on the way, nobody knows how far
+        self._bar.setMaximum(1000 if total else 0)  # 0: running, with unknown progress
         self._bar.setValue(round(1000 * done / total) if total else 0)
         self._stop.setEnabled(not job.stop.is_set())
         self._show_device(job, seen)
 
     def _show_device(self, job: Job, seen: dict[str, Any]) -> None:
-        """What has computed last stays; nothing is known of a machine before torch was loaded."""
+        """The last device used stays; nothing is known about the machine before torch was loaded."""
         device = str(seen.get("device", ""))
         if device:
-            memory = 0 if device == "cpu" else seen.get("memory_bytes", 0)  # the processor's is this program's
+            memory = 0 if device == "cpu" else seen.get("memory_bytes", 0)  # on the processor it is the program's own
             machine = (device.replace("cpu", "CPU"), seen.get("precision", ""), size(memory) if memory else "")
             self._device.setText("  ".join(part for part in machine if part))
             self._device.setToolTip(f"{job.title} was computed on this device, in these numbers")
 
     @Slot()
     def show_memory(self) -> None:
-        """What the program has now."""
-        import psutil  # not before the window is painted
+        """Show the program's current memory."""
+        import psutil  # only after the window is painted
 
         self._memory.setText(f"Memory {size(psutil.Process().memory_info().rss)}")
 

@@ -1,6 +1,6 @@
-"""Tiles of one height in rows, as many as fit side by side: a million of them cost what a screenful costs.
+"""Tiles of equal height in rows, as many as fit side by side: a million of them cost no more than a screenful.
 
-Where a tile lies follows from its row number alone, so nothing is laid out and nothing is kept for each.
+A tile's place follows from its row number alone, so nothing is laid out or stored per tile.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _Index = QModelIndex | QPersistentModelIndex
 _KEYS = (*MOVING_KEYS, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _Move = QAbstractItemView.CursorAction
 _SCROLL_EVERY = 40
-"""Milliseconds between two steps while a rubber band is held outside."""
+"""Milliseconds between scroll steps while a rubber band is held outside."""
 
 
 class TileView(QAbstractItemView):
-    """Shows column 0 of a model whose rows come and go by resets. Only the keys that move in it are taken."""
+    """Shows column 0 of a model that changes by resets. It handles only the keys that move in it."""
 
     def __init__(self, tile: QSize, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.hint = ""  # said where there are no rows
+        self.hint = ""  # shown if there are no rows
         self._tile = tile
         self._hovered = -1  # the row under the pointer
-        self._pressed = QPoint()  # where a rubber band begins, in pixels of the whole list
+        self._pressed = QPoint()  # where a rubber band begins, in pixels of the whole content
         self._beyond = QTimer(self, interval=_SCROLL_EVERY)
         self._beyond.timeout.connect(self._scroll_on)
         self.setMouseTracking(True)
@@ -48,7 +48,7 @@ class TileView(QAbstractItemView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
-    # --- where tiles lie ---
+    # --- layout ---
 
     @property
     def columns(self) -> int:
@@ -56,7 +56,7 @@ class TileView(QAbstractItemView):
 
     @property
     def _wide(self) -> int:
-        """Pixels from one tile to the next: what is left of a line is shared among its tiles."""
+        """Pixels from one tile to the next: a line's spare width is shared among its tiles."""
         return max(self._tile.width(), self.viewport().width() // self.columns)
 
     def _count(self) -> int:
@@ -64,13 +64,13 @@ class TileView(QAbstractItemView):
         return model.rowCount(self.rootIndex()) if model is not None else 0
 
     def _place(self, row: int) -> QRect:
-        """The tile of a row, in pixels of the viewport."""
+        """The tile of a row, in viewport pixels."""
         line, column = divmod(row, self.columns)
         x, y = column * self._wide, line * self._tile.height() - self.verticalOffset()
         return QRect(x, y, self._wide, self._tile.height())
 
     def _rows_in(self, area: QRect) -> list[range]:
-        """The rows whose tiles an area of the viewport touches: a range for each line."""
+        """The rows whose tiles intersect an area of the viewport: a range for each line."""
         wide, high, columns = self._wide, self._tile.height(), self.columns
         left, right = max(0, area.left() // wide), min(columns - 1, area.right() // wide)
         top = max(0, (area.top() + self.verticalOffset()) // high)
@@ -121,7 +121,7 @@ class TileView(QAbstractItemView):
         super().updateGeometries()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The first tile in sight stays in sight when more or fewer fit beside it, and so does the current one."""
+        """Keep the first visible tile visible when more or fewer fit in a line, and the current one, too."""
         current = self._place(self.currentIndex().row()) if self.currentIndex().isValid() else QRect()
         was_seen = not current.isNull() and current.top() >= 0 and current.bottom() < event.oldSize().height()
         first = (self.verticalOffset() // self._tile.height()) * max(1, event.oldSize().width() // self._tile.width())
@@ -142,18 +142,18 @@ class TileView(QAbstractItemView):
         self.viewport().update()
 
     def _under(self) -> int:
-        """The row under the pointer, -1 if there is none."""
+        """The row under the pointer, or -1."""
         return self.indexAt(self.viewport().mapFromGlobal(QCursor.pos())).row()
 
-    # --- choosing ---
+    # --- selection ---
 
     def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:
-        """A rubber band takes the tiles it touches; Shift takes all between two tiles, as one reads."""
+        """A rubber band selects the tiles it touches; Shift all between two tiles, in reading order."""
         chosen = QItemSelection()
         if self.state() == QAbstractItemView.State.DragSelectingState:
             ranges = self._rows_in(rect.normalized())
         else:
-            # the first may be far out of sight, where indexAt sees nothing
+            # the first may be far out of view, where indexAt finds nothing
             found = [self._rows_in(QRect(point, QSize(1, 1))) for point in (rect.topLeft(), rect.bottomRight())]
             ends = [rows[0][0] if rows else self.currentIndex().row() for rows in found]
             ranges = [range(min(ends), max(ends) + 1)] if min(ends) >= 0 else []
@@ -171,7 +171,7 @@ class TileView(QAbstractItemView):
             return QModelIndex()
         page = max(1, self.viewport().height() // self._tile.height()) * columns
         if action is _Move.MoveNext and not self.currentIndex().isValid():
-            return self.model().index(0, 0, self.rootIndex())  # what Qt asks for when the keyboard comes
+            return self.model().index(0, 0, self.rootIndex())  # Qt asks for it when the view gets the focus
         row = max(0, self.currentIndex().row())
         steps = {
             _Move.MoveLeft: -1, _Move.MovePrevious: -1, _Move.MoveRight: 1, _Move.MoveNext: 1,
@@ -180,13 +180,13 @@ class TileView(QAbstractItemView):
         }  # fmt: skip
         there = row + steps[action]
         if action in (_Move.MoveUp, _Move.MoveDown) and not 0 <= there < count:
-            # below the last full line: the last tile, if there is a line at all; else one stays
+            # below the last full line: go to the last tile, if there is another line; else stay
             last_line = (count - 1) // columns
             there = count - 1 if action is _Move.MoveDown and row // columns < last_line else row
         return self.model().index(min(max(there, 0), count - 1), 0, self.rootIndex())
 
     def chosen_rows(self) -> list[range]:
-        """The selected rows as ranges: selectedIndexes() makes an object for each of a million."""
+        """The selected rows as ranges: selectedIndexes() creates an object for each of a million."""
         chosen = self.selectionModel().selection()
         return [range(part.top(), part.bottom() + 1) for part in (chosen.at(i) for i in range(chosen.count()))]
 
@@ -197,7 +197,7 @@ class TileView(QAbstractItemView):
         else:
             event.ignore()
 
-    # --- the rubber band, which reaches beyond what is in sight ---
+    # --- the rubber band, which may extend beyond the view ---
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._pressed = event.position().toPoint() + QPoint(0, self.verticalOffset())
@@ -217,13 +217,13 @@ class TileView(QAbstractItemView):
         self.viewport().update()
 
     def _band(self) -> QRect:
-        """From where the button was pressed to the pointer, in pixels of the viewport."""
+        """From the press to the pointer, in viewport pixels."""
         at = self.viewport().mapFromGlobal(QCursor.pos())
         return QRect(self._pressed - QPoint(0, self.verticalOffset()), at)
 
     @Slot()
     def _scroll_on(self) -> None:
-        """While the pointer is held above or below the tiles."""
+        """Scroll while the pointer is held above or below the tiles."""
         at, room = self.viewport().mapFromGlobal(QCursor.pos()).y(), self.viewport().height()
         if self.state() != QAbstractItemView.State.DragSelectingState or 0 <= at < room:
             self._beyond.stop()

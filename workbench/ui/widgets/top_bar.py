@@ -1,4 +1,4 @@
-"""The top line: menus, the project's name with its numbers, whether all is saved, and the field that finds anything."""
+"""The top line: menus, the project's name and numbers, whether all is saved, and the search field for anything."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _ALL_DONE = "All images are done or verified. Click to show them."
 
 
 class TopBar(QFrame):
-    """Follows the session. The menus are the window's."""
+    """Follows the session. The menus belong to the window."""
 
     def __init__(self, session: Session, menus: QMenuBar, find: QAction, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("top-bar")
         self.setProperty("role", "bar")
         self._session = session
-        menus.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)  # the name is cut before menus fold
+        menus.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)  # elide the name before menus fold
         _follow_theme(menus)
         self._name = Elided()
         self._name.setObjectName("project-name")
@@ -98,7 +98,7 @@ class TopBar(QFrame):
 
     @Slot()
     def _ask_not_done(self) -> None:
-        """Those that are left; all, where none is."""
+        """Show the images still to do; if there are none, all."""
         document = self._session.document
         if document is not None:
             images = document.images()
@@ -108,7 +108,7 @@ class TopBar(QFrame):
 
     @Slot()
     def _count_soon(self, _what: object = None) -> None:
-        if not self._later.isActive():  # messages come faster than that: they must not put it off for ever
+        if not self._later.isActive():  # signals come faster than that: they must not postpone it forever
             self._later.start()
 
     @Slot()
@@ -142,7 +142,7 @@ class TopBar(QFrame):
 
 
 def _give_role(widget: QWidget, role: str) -> None:
-    """By which the theme's sheet colours it."""
+    """Set the role by which the theme's style sheet colours it."""
     if widget.property("role") != role:
         widget.setProperty("role", role)
         widget.style().unpolish(widget)
@@ -150,7 +150,7 @@ def _give_role(widget: QWidget, role: str) -> None:
 
 
 def _follow_theme(menus: QMenuBar) -> None:
-    """The button of a menu bar that is folded nevertheless: Qt draws it black in every palette."""
+    """Recolour the button of a menu bar that is folded nevertheless: Qt draws it black in every palette."""
     more = menus.findChild(QToolButton, "qt_menubar_ext_button")
     if isinstance(more, QToolButton):
         theme.set_icon(more, "mdi6.chevron-double-right")

@@ -1,6 +1,6 @@
-"""The tour: in a minute through the six pages, a card with a few words beside the real control and a ring round that.
+"""The tour: one minute through the six pages, a card with a few words beside the real control, which has a ring.
 
-Nothing is modal: what the ring shows can be used meanwhile.
+Nothing is modal: the control in the ring can be used meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _GAP = 12
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`at`: object names, of which the first that can be seen is shown. {name} in the words is a command's key."""
+    """`at`: object names; the first visible one is used. {name} in the words stands for a command's key."""
 
     page: str
     at: tuple[str, ...]
@@ -59,9 +59,9 @@ STEPS = (
 
 
 class Tour(QFrame):
-    """The card, a child of `window`. `show_page` brings a page up; `ended` when it was closed or is through.
+    """The card, a child of `window`. `show_page` switches to a page; `ended` when it is closed or finished.
 
-    Once it is through, the page `home` is seen again.
+    When it is finished, the page `home` is shown again.
     """
 
     ended = Signal()
@@ -118,7 +118,7 @@ class Tour(QFrame):
 
     @Slot()
     def _asked(self) -> None:
-        """Next was pressed: not again for a page that is still being made, where presses pile up unseen."""
+        """Next was pressed: ignore it while a page is still being built, when presses pile up unseen."""
         if not self._is_on_its_way:
             self.go_on()
 
@@ -144,18 +144,18 @@ class Tour(QFrame):
         self._next.setText("Done" if last else "Next")
         self._end.setVisible(not last)
         self.setAccessibleName(f"{step.title}. {self._words.text()}")
-        # Nothing is pointed at while a page is made, which takes up to seconds, and before it is laid out.
+        # Point at nothing before a page is built, which may take seconds, and laid out.
         self._watch(None)
         self._ring.hide()
         if self.isVisible():
-            self.adjustSize()  # its words are read meanwhile
+            self.adjustSize()  # its words can be read meanwhile
         else:
             self._lie(None)
         self._show_page(step.page)
         self._soon.start()
         self._next.setFocus()
 
-    # --- where it lies ---
+    # --- its place ---
 
     def _find(self) -> QWidget | None:
         for name in STEPS[self._number].at:
@@ -171,10 +171,10 @@ class Tour(QFrame):
         self._lie(self._target)
 
     def _lie(self, target: QWidget | None) -> None:
-        """Beside `target`: right of it, left, below, above, or within where it fills the window; else in the middle."""
+        """Place it right of `target`, left, below, above, or inside if that fills the window; in the middle if None."""
         self.adjustSize()
         room = self._window.rect()
-        if target is None:  # the page has changed, or is not filled yet
+        if target is None:  # the page has changed, or is still empty
             self._ring.hide()
             at = room.center() - self.rect().center()
         else:
@@ -195,7 +195,7 @@ class Tour(QFrame):
         self._target = target
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The window, or what is pointed at, is laid out anew, comes or goes; Esc, which nobody has taken, ends it."""
+        """The window or the target was laid out again, shown or hidden; Esc that nobody else handled ends the tour."""
         if watched is self._window and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             return self._ends(event)
         kinds = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.LayoutRequest)
@@ -204,7 +204,7 @@ class Tour(QFrame):
         return False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Esc ends it; Enter presses the button that has the keyboard, which outside dialogs only Space does."""
+        """Esc ends it; Enter presses the focused button, which outside dialogs only Space does."""
         focused = self.focusWidget()
         if self._ends(event):
             return
@@ -220,7 +220,7 @@ class Tour(QFrame):
         return ends
 
     def closeEvent(self, event: object) -> None:
-        if self._is_over:  # the project is closed before this is deleted
+        if self._is_over:  # the project may be closed before this is deleted
             return
         self._is_over = True
         self._watch(None)
@@ -232,7 +232,7 @@ class Tour(QFrame):
 
 
 class Ring(QWidget):
-    """A line in the accent round an area of the window; the mouse goes through it."""
+    """A line in the accent colour around an area of the window; it lets the mouse through."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -255,14 +255,14 @@ class Ring(QWidget):
 
 
 def _seen_part(target: QWidget, window: QWidget) -> QRect:
-    """Where `target` is in the window, without what is scrolled out of sight."""
+    """The area of `target` in the window, without what is scrolled out of view."""
     seen = target.visibleRegion().boundingRect()
     area = seen if not seen.isEmpty() else target.rect()
     return QRect(target.mapTo(window, area.topLeft()), area.size())
 
 
 def beside(area: QRect, width: int, height: int, room: QRect) -> QPoint:
-    """Where a card of this size lies best in `room`: on the first side of `area` with room for it, else within it."""
+    """The best place in `room` for a card of this size: the first side of `area` with room for it, else inside it."""
     x = min(max(area.left(), room.left() + _GAP), room.right() - width - _GAP)
     y = min(max(area.top(), room.top() + _GAP), room.bottom() - height - _GAP)
     if area.right() + _GAP + width < room.right():

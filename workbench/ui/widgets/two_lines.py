@@ -1,4 +1,4 @@
-"""Entries of a drop-down list with a sentence below their names, so that one can choose by more than a name."""
+"""Entries of a drop-down list with a sentence below their names, to choose by more than a name."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from workbench.ui import theme
 
 BELOW = Qt.ItemDataRole.UserRole + 1  # the role of the sentence
-BESIDE = Qt.ItemDataRole.UserRole + 2  # and of a word beside the name, such as a recommendation
-WIDTH = 560  # px of the list; a longer sentence is cut, and whole in the tooltip
+BESIDE = Qt.ItemDataRole.UserRole + 2  # the role of a word beside the name, such as a recommendation
+WIDTH = 560  # px of the list; a longer sentence is elided, with all of it in the tooltip
 _EDGE = 8  # px
 _Index = QModelIndex | QPersistentModelIndex
 
 
 class TwoLines(QStyledItemDelegate):
-    """Paints an entry's text, BESIDE it a few words, and BELOW it a sentence."""
+    """Paints an entry's text, with the words of BESIDE on its right and the sentence of BELOW under it."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         lines = option.fontMetrics.height() + QFontMetrics(theme.font(theme.SMALL)).height()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Where an image lies in a widget: zoom and place as a value, and the way between widget and image pixels."""
+"""Where an image is in a widget: zoom and position as a value, and conversion of widget and image pixels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ LARGEST = 64.0
 """Widget pixels per image pixel at most."""
 SMALLEST = 16.0
 """An image is never shown smaller than this many widget pixels (its longer side)."""
-_LEAST = 48.0  # widget pixels of an image that stay in sight
+_LEAST = 48.0  # widget pixels of an image that stay visible
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`scale` is widget pixels per image pixel; (x, y) is where the image's top left corner lies in the widget."""
+    """`scale` is widget pixels per image pixel; (x, y) is the image's top left corner in the widget."""
 
     scale: float = 1.0
     x: float = 0.0
@@ -29,13 +29,13 @@ class View:
         return QPointF(point.x() * self.scale + self.x, point.y() * self.scale + self.y)
 
     def rect(self, xyxy: tuple[float, float, float, float]) -> QRectF:
-        """A box of the image as a rectangle of the widget."""
+        """A box of the image as a rectangle in the widget."""
         x0, y0, x1, y1 = xyxy
         s = self.scale
         return QRectF(x0 * s + self.x, y0 * s + self.y, (x1 - x0) * s, (y1 - y0) * s)
 
     def rects(self, xyxy: np.ndarray) -> np.ndarray:
-        """(n, 4) boxes of the image as (n, 4) float64 x, y, width, height of the widget: the layout of QRectF."""
+        """(n, 4) boxes of the image as (n, 4) float64 x, y, width, height in the widget: the layout of QRectF."""
         made = np.empty((len(xyxy), 4), np.float64)
         made[:, :2] = xyxy[:, :2] * self.scale + (self.x, self.y)
         made[:, 2:] = (xyxy[:, 2:] - xyxy[:, :2]) * self.scale
@@ -53,7 +53,7 @@ class View:
 
 
 def fitted(image: QSizeF, widget: QSizeF, margin: float = 8.0) -> View:
-    """The whole image in the middle of the widget."""
+    """The whole image, centred in the widget."""
     if image.isEmpty() or widget.isEmpty():
         return View()
     room_x, room_y = max(1.0, widget.width() - 2 * margin), max(1.0, widget.height() - 2 * margin)
@@ -62,14 +62,14 @@ def fitted(image: QSizeF, widget: QSizeF, margin: float = 8.0) -> View:
 
 
 def centred(image: QSizeF, widget: QSizeF, scale: float) -> View:
-    """The image in the middle of the widget at `scale`."""
+    """The image centred in the widget at `scale`."""
     x = (widget.width() - image.width() * scale) / 2
     y = (widget.height() - image.height() * scale) / 2
     return View(scale, x, y)
 
 
 def kept_inside(view: View, image: QSizeF, widget: QSizeF) -> View:
-    """`view` moved back so far that some of the image can be seen."""
+    """`view` moved back until some of the image is visible."""
     width, height = image.width() * view.scale, image.height() * view.scale
     x = min(max(view.x, min(_LEAST, width) - width), widget.width() - min(_LEAST, width))
     y = min(max(view.y, min(_LEAST, height) - height), widget.height() - min(_LEAST, height))

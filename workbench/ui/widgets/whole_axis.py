@@ -1,4 +1,4 @@
-"""The axis of a plot whose values are whole: steps, epochs. It names no halves."""
+"""The axis of a plot whose values are whole: steps, epochs. It has no ticks at halves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from workbench.ui.widgets.quick_axis import QuickAxis
 
 
 class WholeAxis(QuickAxis):
-    """As pyqtgraph's, without ticks between two whole numbers."""
+    """Like pyqtgraph's, without ticks between whole numbers."""
 
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
         levels = [(max(spacing, 1.0), start) for spacing, start in super().tickSpacing(minVal, maxVal, size)]
