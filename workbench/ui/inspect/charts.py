@@ -1,4 +1,4 @@
-"""The curves of the Inspect page as numbers, worked out in a thread, and what lies behind each of their points.
+"""The curves of the Inspect page as numbers, computed in a thread, and the images behind each of their points.
 
 C = labels, R = recall points, T = IoU thresholds.
 """
@@ -21,14 +21,14 @@ from workbench.ui.inspect.chosen import Chosen
 from workbench.ui.inspect.shown import OVERLAP, Shown
 
 Doubles = NDArray[np.float64]
-CURVES = 6  # labels that get a curve of their own
+CURVES = 6  # labels that get their own curve
 HERE = "at this confidence"
 Opens = Callable[[int], Chosen]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """`colour` is the theme's, or a label's own. `opens(i)`: what lies behind point i; None: nothing."""
+    """`colour`: a theme colour's name, or a label's own colour. `opens(i)`: what is behind point i; None: nothing."""
 
     name: str
     x: Doubles
@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawing:
-    """The lines, a sentence about them, and the confidence that "Use" sets, or NaN."""
+    """The lines, a sentence about them, and the confidence that "Use" sets (NaN: none)."""
 
     lines: tuple[Line, ...]
     words: str
@@ -49,7 +49,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`draw(state, label)`; label -1 is all."""
+    """`draw(state, label)`; label -1 means all."""
 
     name: str
     title: str
@@ -65,7 +65,7 @@ def _has_boxes(state: Shown) -> NDArray[np.int64]:
 
 
 def _now(state: Shown, label: int) -> Tally:
-    """The counts of a label, or of all, at the sliders' confidences."""
+    """The counts of a label, or of all labels, at the sliders' confidences."""
     all_ = state.tally
     if label < 0:
         return all_.overall
@@ -96,7 +96,7 @@ def precision_recall(state: Shown, label: int) -> Drawing:
     if not any(map(math.isnan, at)):
         lines.append(Line(HERE, np.array(at[:1]), np.array(at[1:]), "accent", points=True))
     words = "Click a point to see the false alarms before its recall." if lines else NO_BOXES
-    if label < 0 and len(known) > 1:  # so that the dot may lie far off the line
+    if label < 0 and len(known) > 1:  # the dot may then be far off the line
         words += (
             " The line of all labels is their mean; the dot counts all labels together, so the frequent ones dominate "
             "it."
@@ -105,7 +105,7 @@ def precision_recall(state: Shown, label: int) -> Drawing:
 
 
 def _wrong_above(state: Shown, labels: Rows) -> Opens:
-    """The wrong detections of these labels that score at least as the one that reaches the recall."""
+    """The wrong detections of these labels that score at least as high as the one that reaches the recall."""
 
     def opens(point: int) -> Chosen:
         matching = state.matching

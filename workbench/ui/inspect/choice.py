@@ -1,4 +1,4 @@
-"""Which run, checkpoint and images the Inspect page looks at."""
+"""The run, checkpoint and images that the Inspect page evaluates."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _ENTRIES = ((Split.VALIDATION, "validation"), (None, "all images"), (Split.TEST,
 
 
 class Choice(QWidget):
-    """Three pickers and a check box. `changed` when a person chose, or the chosen run is gone."""
+    """Three pickers and a check box. `changed` when a person chose, or when the chosen run is gone."""
 
     changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self._wanted = ""  # the name of a run that was asked for before it was listed
+        self._wanted = ""  # the name of a run that was requested before it was listed
         self._run = ElidedCombo("inspect-run", "Run", "The run whose detector is used.", 18)
         self._checkpoint = ElidedCombo(
             "inspect-checkpoint", "Checkpoint", "The best checkpoint by AP, or the last one.", 5
         )
         self._split = ElidedCombo("inspect-split", "Images", "The images to look at.", 11)
-        # in the smallest window, beside the button that stops and the bar
+        # minimum widths in the smallest window, beside the stop button and the progress bar
         for combo, width in ((self._run, 100), (self._checkpoint, 70), (self._split, 90)):
             combo.setMinimumWidth(width)
         self._done_only = QCheckBox("done ones only")
@@ -64,14 +64,14 @@ class Choice(QWidget):
     @property
     def split(self) -> Split | None:
         """None: all images."""
-        split = self._split.currentData()  # Qt keeps the text of a StrEnum only
+        split = self._split.currentData()  # Qt keeps only the text of a StrEnum
         if split == _HELD_OUT:
-            return Split.VALIDATION  # what they are to the run
+            return Split.VALIDATION  # what they are for the run
         return Split(split) if split else None
 
     @property
     def held_out_of(self) -> Path | None:
-        """The run by whose record these are the images that judged it; for projects without the split validation."""
+        """The run whose held-out images, by its own record, are chosen; for projects without the split validation."""
         return self.run.folder if self.run is not None and self._split.currentData() == _HELD_OUT else None
 
     @property
@@ -79,16 +79,16 @@ class Choice(QWidget):
         return self._done_only.isChecked()
 
     def ids(self, images: ImageTable) -> NDArray[np.int64]:
-        """Of the images that a look takes, ascending; none of those held out, which stay the same ones."""
+        """Of the images that would be evaluated, ascending; held-out ones are not among them, as they never change."""
         split, done = self.split, [images.in_state(state) for state in FINISHED]
         chosen = np.ones(len(images), bool) if split is None else images.in_split(split)
         return np.sort(images.ids[chosen & np.any(done, axis=0)] if self.done_only else images.ids[chosen])
 
     def clear(self) -> None:
-        """Forget the runs; a project was closed."""
+        """Forget the runs; the project was closed."""
         self._wanted = ""
         self._run.clear()
-        self._split.clear()  # the next project's begins with validation
+        self._split.clear()  # the next project starts with validation
 
     @Slot(str)
     def want(self, name: str) -> None:
@@ -100,20 +100,20 @@ class Choice(QWidget):
             self._wanted = name
 
     def list_runs(self, found: Sequence[RunInfo]) -> None:
-        """Offer these runs, which have a checkpoint; the chosen one stays if it is among them, if by another name."""
+        """Offer these runs, which have a checkpoint; the chosen one stays if it is among them, even if renamed."""
         chosen = self.run
         names, place = [run.name for run in found], place_of(chosen, found)
         list_runs(self._run, found, place)
         if chosen is not None and chosen.name in names:
             list_checkpoints(self._checkpoint, self.run)
-        else:  # its files lie elsewhere
+        else:  # its files have moved
             self._run_changed()
         if self._wanted in names:
             self._run.setCurrentIndex(names.index(self._wanted))
             self._wanted = ""
 
     def list_splits(self, images: ImageTable) -> None:
-        """Offer the splits that have images; validation first, else all."""
+        """Offer the splits that have images, validation first; else all images."""
         first = not self._split.count()
         chosen = self._split.currentData()
         self._split.blockSignals(True)
@@ -129,7 +129,7 @@ class Choice(QWidget):
         self._split.setCurrentIndex(0 if first else max(self._split.findData(chosen), 0))
         self._split.blockSignals(False)
         if not first and self._split.currentData() != chosen:
-            self.changed.emit()  # it has no images any more
+            self.changed.emit()  # the chosen split no longer has images
 
     @Slot()
     def _run_changed(self) -> None:

@@ -1,4 +1,4 @@
-"""What lies behind a bar, a cell or a point: some detections and labelled boxes, and the images that they are in."""
+"""What is behind a bar, a cell or a point: some detections and labelled boxes, and their images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_ROWS = np.zeros(0, np.int64)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chosen:
-    """`words` name them. Box i (xyxy, image pixels) lies in image images[i], ascending."""
+    """`words`: its title. Box i (xyxy, image pixels) is in image images[i], ascending."""
 
     words: str
     images: Rows  # (n,)
@@ -23,7 +23,7 @@ class Chosen:
 
     @staticmethod
     def of(words: str, matching: Matching, detections: Rows = _NO_ROWS, boxes: Rows = _NO_ROWS) -> Chosen:
-        """`detections` and `boxes` are rows of the matching's Found and Truth; -1 is passed over."""
+        """`detections` and `boxes` are rows of the matching's Found and Truth; -1 is skipped."""
         detections, boxes = detections[detections >= 0], boxes[boxes >= 0]
         found, truth = matching.found, matching.truth
         images = np.concatenate([found.images[detections], truth.images[boxes]])
@@ -33,9 +33,9 @@ class Chosen:
 
     @property
     def some(self) -> Rows:
-        """The images, each once."""
+        """The images, without duplicates."""
         return np.unique(self.images)
 
     def of_image(self, image: int) -> NDArray[np.float64]:
-        """(n, 4) what is marked in it."""
+        """(n, 4) the boxes to frame in this image."""
         return self.boxes[slice(*np.searchsorted(self.images, [image, image + 1]))]

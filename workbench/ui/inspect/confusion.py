@@ -1,6 +1,6 @@
-"""Which label is taken for which: a table coloured by share, with background, and of many labels a list over it.
+"""The confusion matrix: coloured by share, with background; if there are many labels, with a list of pairs above it.
 
-Each cell of the one and each row of the other opens its images.
+A click on a cell or a row of the list opens its images.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from workbench.ui.inspect.taken_for import TakenFor
 from workbench.ui.widgets.headed import NOWHERE, NUMBER, Index
 
 NOTHING, MISSED, BOXES, DETECTIONS = "no box", "missed", "boxes", "detections"
-STRONGEST = 0.7  # share of the accent in a cell that has its whole row
-WIDEST = 110  # px of the labels at the left
-NARROWEST, BROADEST = 36, 72  # px of a cell; of a name over it
+STRONGEST = 0.7  # opacity of the accent in a cell that holds its whole row
+WIDEST = 110  # px, the row labels
+NARROWEST, BROADEST = 36, 72  # px, a cell; the name above it
 ROLES = frozenset(
     (
         Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.TextAlignmentRole, Qt.ItemDataRole.ToolTipRole,
@@ -43,7 +43,7 @@ class ConfusionModel(QAbstractTableModel):
         self._take(np.zeros((1, 1), np.int64))
 
     def show_table(self, names: tuple[str, ...], table: np.ndarray) -> None:
-        """table (C + 1, C + 1), as core.confusion makes it."""
+        """table (C + 1, C + 1), as core.confusion returns it."""
         if names == self._names and names:
             self._take(table)
             last = self.index(self.rowCount() - 1, self.columnCount() - 1)
@@ -78,7 +78,7 @@ class ConfusionModel(QAbstractTableModel):
         return None
 
     def count(self, row: int, column: int) -> int | None:
-        """A cell's or a sum's; None for cells that can't be."""
+        """The number in a cell or sum; None for cells that can't occur."""
         last = len(self._names)
         if (row > last and column >= last) or row == column == last:
             return None
@@ -89,7 +89,7 @@ class ConfusionModel(QAbstractTableModel):
         return int(self._table[row, column])
 
     def share(self, row: int, column: int) -> float:
-        """Of all in its row, 0 to 1; 0 for sums."""
+        """The cell's share of its row, 0 to 1; 0 for sums."""
         total = self._across[row] if row < len(self._table) and column < len(self._table) else 0
         return float(self._table[row, column] / total) if total else 0.0
 
@@ -116,11 +116,11 @@ class ConfusionModel(QAbstractTableModel):
         return None
 
     def ground(self, row: int, column: int) -> QColor:
-        """The cell's colour: what is right in the accent, mistakes in the colours that they have everywhere."""
+        """The cell's colour: the accent for right ones, and for mistakes the colours used everywhere else."""
         last = len(self._names)
         kind = "accent" if row == column else "miss" if column == last else "false_alarm"
         ink, paper = theme.colour(kind), theme.colour("surface")
-        part = STRONGEST * round(self.share(row, column), 2)  # so that there are few colours
+        part = STRONGEST * round(self.share(row, column), 2)  # so that there are few different colours
         sides = ((ink.redF(), paper.redF()), (ink.greenF(), paper.greenF()), (ink.blueF(), paper.blueF()))
         return QColor.fromRgbF(*(a * part + b * (1 - part) for a, b in sides))
 
@@ -181,13 +181,13 @@ class ConfusionTab(TableTab):
         self._fit()
 
     def _fit(self) -> None:
-        """Columns as wide as their largest number, a sum, and if there is room their name; wider ones stay."""
+        """Columns as wide as their largest number, a sum, and as their name up to BROADEST; they never get narrower."""
         head, numbers = self.table.horizontalHeader(), self.table.fontMetrics()
         for column, largest in enumerate(self.model.largest()):
             name = str(self.model.headerData(column, Qt.Orientation.Horizontal))
             wide = min(head.fontMetrics().horizontalAdvance(name), BROADEST)
             wide = max(wide, numbers.horizontalAdvance(f"{largest:,}")) + 10
-            if wide > head.sectionSize(column):  # it never jumps while a slider moves
+            if wide > head.sectionSize(column):  # else they would jump while a slider moves
                 head.resizeSection(column, wide)
 
     @Slot(int, int)

@@ -1,4 +1,4 @@
-"""The curves of the split, one chart at a time: of all labels or of one; a point opens its images."""
+"""The curves of the split, one chart at a time, for all labels or one; clicking a point opens its images."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from workbench.ui.inspect.tab import Tab
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.plot import BOTTOM_LEFT, Plot
 
-NEAR = 16  # px between a click and the point that it means
+NEAR = 16  # px, the largest distance of a click from its point
 ALL = "all labels"
 
 
 class Curves(Tab):
-    """`confidence_wanted(label, confidence)` for "Use"; label -1 is the slider's."""
+    """`confidence_wanted(label, confidence)` for "Use"; label -1 means the slider."""
 
     confidence_wanted = Signal(int, float)
 
     def __init__(self) -> None:
         super().__init__("Curves", self._work_out)
         self.drawing: Drawing | None = None
-        self.drawn = (-1, -1)  # chart and label of the drawing
+        self.drawn = (-1, -1)  # chart and label that are drawn
         self._plots: dict[str, Plot] = {}
         self._chart = ElidedCombo("inspect-chart", "Chart", "The curves to draw.", 8)
         for chart in CHARTS:
@@ -60,13 +60,13 @@ class Curves(Tab):
         self._chart.currentIndexChanged.connect(self._asked)
         self._label.currentIndexChanged.connect(self._asked)
         theme.theme().changed.connect(self._restyle)
-        self._place = (0, -1)  # chart and label, as the thread reads them
+        self._place = (0, -1)  # chart and label, for the thread
         self._names: tuple[str, ...] = ()
         self.clear()
 
     @property
     def plot(self) -> Plot:
-        """The one in sight; each is made when it is first asked for."""
+        """The visible plot; each one is created when first asked for."""
         chart = CHARTS[self._place[0]]
         if chart.name not in self._plots:
             plot = Plot(chart.x, chart.y, corner=BOTTOM_LEFT)
@@ -107,12 +107,12 @@ class Curves(Tab):
 
     @Slot()
     def _restyle(self) -> None:
-        """The labels' colours are mixed for the ground."""
+        """The labels' colours are blended for the background."""
         if self.drawing is not None:
             self._asked()
 
     def _work_out(self, state: Shown) -> tuple[tuple[int, int], Drawing]:
-        """In the thread."""
+        """Runs in the thread."""
         place = self._place
         label = min(place[1], len(state.found.truth.labels) - 1)
         return place, CHARTS[place[0]].draw(state, label)
@@ -120,7 +120,7 @@ class Curves(Tab):
     def draw(self, state: Shown, result: object) -> None:
         assert isinstance(result, tuple)
         place, drawing = result
-        if place != self._place:  # another chart was chosen meanwhile, and asked for
+        if place != self._place:  # another chart was chosen meanwhile, and requested
             return
         self.drawing, self.drawn = drawing, place
         plot = self.plot
@@ -148,7 +148,7 @@ class Curves(Tab):
             self.open_at(event.scenePos())  # type: ignore[attr-defined]
 
     def open_at(self, place: QPointF) -> None:
-        """Open what the point of a curve nearest to this place of the plot's scene stands for, if one is near."""
+        """Open what is behind the curve point nearest to this position in the plot's scene, if one is near."""
         box, shown = self.plot.getPlotItem().vb, self._shown()
         if self.plot.getPlotItem().legend.sceneBoundingRect().contains(place):
             return
@@ -164,7 +164,7 @@ class Curves(Tab):
             self.opened.emit(opens(point))
 
     def _shown(self) -> set[str]:
-        """Names of the curves that are not hidden in the legend."""
+        """Names of the curves not hidden in the legend."""
         return {item.name() for item in self.plot.getPlotItem().listDataItems() if item.isVisible()}
 
 

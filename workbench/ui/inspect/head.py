@@ -1,4 +1,4 @@
-"""The row above the Inspect page: which run looks at which images, the button that lets it, and how far it is."""
+"""The row above the Inspect page: which run is evaluated on which images, the button to start, and the progress."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class Head(QWidget):
         self.show_busy(False)
 
     def say(self, words: str, name: str = "") -> None:
-        """`name`: of a file that the words begin with, and that is cut before they are."""
+        """`name`: a file name that the text starts with, and that is elided first."""
         self._words.set_named(name, words)
 
     def show_busy(self, on: bool) -> None:
-        goes_back = not on and self._stop.hasFocus()  # Qt would hand it on, to Other images
+        goes_back = not on and self._stop.hasFocus()  # Qt would move it to Other images
         self._bar.setVisible(on)
         self._bar.setRange(0, 0)
         self._stop.setVisible(on)
-        self._go.setEnabled(not on and self.choice.run is not None)  # the list of runs comes a moment later
+        self._go.setEnabled(not on and self.choice.run is not None)  # the list of runs arrives a moment later
         if goes_back:
             self._go.setFocus()
 

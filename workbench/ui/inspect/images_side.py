@@ -1,4 +1,4 @@
-"""The left side of the Inspect page: the images, all of them or those behind a bar, a cell or a point."""
+"""The left side of the Inspect page: all images, or those behind a bar, a cell or a point."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from workbench.ui.widgets.elided import Elided
 
 
 class ImagesSide(QWidget):
-    """`all_asked` when a person wants all images again."""
+    """`all_asked` when a person wants all images listed again."""
 
     all_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.chosen: Chosen | None = None  # what is listed; None: all
-        self._found: Found | None = None  # what the list counts in
+        self.chosen: Chosen | None = None  # what is listed; None: all images
+        self._found: Found | None = None  # the evaluation whose mistakes the list counts
         self._counter: Background | None = None
         self.table = ImagesTable()
         self._note = Elided()
@@ -46,7 +46,7 @@ class ImagesSide(QWidget):
 
     @Slot(object)
     def show_chosen(self, chosen: Chosen | None) -> None:
-        """List the images behind it; None: all."""
+        """List the images behind it; None: all images."""
         self.chosen = chosen
         self._bar.setVisible(chosen is not None)
         self.table.list_only(None if chosen is None else chosen.images)
@@ -56,7 +56,7 @@ class ImagesSide(QWidget):
             self._note.setToolTip(f"{words}\n{count(len(chosen.boxes), 'box')}, framed twice on the picture.")
 
     def count(self, state: Shown) -> None:
-        """Count what is missed in each image: at once the first time, then from a thread where the newest wins."""
+        """Count the mistakes in each image: at once the first time, later in a thread; the newest request wins."""
         if state.found is not self._found:
             self._found = state.found
             self.table.images.set_counts(_counts(state))
@@ -77,7 +77,7 @@ class ImagesSide(QWidget):
         self.table.images.set_images(())
 
     def close_down(self) -> None:
-        """Wait for the thread; the page goes away."""
+        """Wait for the thread; the page is being closed."""
         if self._counter is not None:
             self._counter.close()
             self._counter.deleteLater()

@@ -1,7 +1,7 @@
-"""The list of images on the Inspect page with what was missed in each; sorted by a click on a head.
+"""The list of images on the Inspect page with their mistakes; a click on a column header sorts it.
 
-While it is what a bar, a cell or a point was opened for, a last column counts what is framed in each image, the most
-first, in place of the labelled boxes: the pane is narrow.
+While it lists what is behind a bar, a cell or a point, the labelled boxes give way to a last column, as the pane is
+narrow: it counts the framed boxes in each image, the most first.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ HELP = (
     "Boxes and detections that the list was opened for: they are framed twice on the picture.",
 )  # fmt: skip
 BOXES, MISSED, FRAMED = 1, 2, 4
-MOST = "0,000"  # what a column of numbers has room for
+MOST = "0,000"  # the longest number that a column has room for
 SETTLED = 600
-"""Milliseconds after the numbers changed last until the rows are in order again: none moves under a slider."""
-ARROW, PADDING = 16, 8  # px of the mark of sorting; px between a cell's text and its sides, both together
+"""Milliseconds after the last change of the numbers until the rows are sorted again: none moves under a slider."""
+ARROW, PADDING = 16, 8  # px, the sort indicator; px between a cell's text and its left and right edges together
 
 
 class ImagesModel(HeadedModel):
-    """Rows are images in a chosen order; `row_image[row]` is the image's index in the evaluated snapshot."""
+    """Rows are images in display order; `row_image[row]` is the image's index in the evaluated snapshot."""
 
     titles, helps = COLUMNS, HELP
 
@@ -42,7 +42,7 @@ class ImagesModel(HeadedModel):
         self._counts = np.zeros((0, 3), np.int64)
         self.row_image = np.zeros(0, np.int64)
         self._listed: NDArray[np.int64] | None = None  # images that have a row; None: all
-        self._framed = np.zeros(0, np.int64)  # (n,) what is framed in each image
+        self._framed = np.zeros(0, np.int64)  # (n,) number of framed boxes in each image
         self.sorted = self._usual = (MISSED, Qt.SortOrder.DescendingOrder)
 
     def set_images(self, images: tuple[Image, ...]) -> None:
@@ -53,7 +53,7 @@ class ImagesModel(HeadedModel):
         self.endResetModel()
 
     def list_only(self, images: NDArray[np.int64] | None) -> None:
-        """Give rows to the images that occur here alone, as often as something is framed in them; None: to all."""
+        """Give rows only to these images, each repeated once per framed box in it; None: to all images."""
         self.beginResetModel()
         if images is not None:
             self._framed = np.bincount(images, minlength=len(self._images))
@@ -78,7 +78,7 @@ class ImagesModel(HeadedModel):
         self.resort()
 
     def resort(self) -> None:
-        """Sort again by the column chosen last; the selection follows its image."""
+        """Sort again by the last chosen column; the selection follows its image."""
         ranked = self._ranked()
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
@@ -89,7 +89,7 @@ class ImagesModel(HeadedModel):
         self.layoutChanged.emit()
 
     def _ranked(self) -> NDArray[np.int64]:
-        """The images that have a row, in order."""
+        """The images that have a row, in display order."""
         column, order = self.sorted
         down = order == Qt.SortOrder.DescendingOrder
         some = np.arange(len(self._images)) if self._listed is None else self._listed
@@ -127,7 +127,7 @@ class ImagesModel(HeadedModel):
 
 
 class ImagesTable(QTableView):
-    """`image_chosen(index)` when a person goes to another row, `image_opened(index)` after a double-click or Enter."""
+    """`image_chosen(index)` when a person selects another row, `image_opened(index)` after a double click or Enter."""
 
     image_chosen = Signal(int)
     image_opened = Signal(int)
@@ -170,14 +170,14 @@ class ImagesTable(QTableView):
         self.horizontalHeader().resizeSection(column, self._needed(column))
 
     def _needed(self, column: int) -> int:
-        """The px for a number and for the head with its mark: what is left belongs to the names."""
+        """The px for a number, and for the header with the sort indicator: the names get the rest."""
         return PADDING + max(
             self.fontMetrics().horizontalAdvance(MOST),
             self.horizontalHeader().fontMetrics().horizontalAdvance(COLUMNS[column]) + ARROW,
         )
 
     def select_image(self, image: int) -> None:
-        """Go to the row of this image, -1 for none; does not emit `image_chosen`."""
+        """Select the row of this image, -1 for none; does not emit `image_chosen`."""
         row = self.images.row_of(image)
         self.selectionModel().blockSignals(True)
         if row >= 0:

@@ -1,4 +1,4 @@
-"""Keeping an operating point with a run, keeping none again, and taking back either."""
+"""Keeping an operating point with a run, removing it, and undoing either."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Keeping:
         self._written, self._say = written, say
 
     def keep(self, run_folder: Path, point: OperatingPoint | None) -> None:
-        """With this run; None: none. It can be taken back while the page is seen."""
+        """Keep it with this run; None removes it. Can be undone while the page is visible."""
         try:
             before = operating_point.read(run_folder)
-        except WorkbenchError:  # a damaged file is nothing to go back to
+        except WorkbenchError:  # a damaged file can't be restored
             before = None
         if self._write(run_folder, point):
             title = "Keep as operating point" if point is not None else "Keep no operating point"

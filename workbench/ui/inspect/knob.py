@@ -1,4 +1,4 @@
-"""A number from 0 to 1 as a slider with a spin box beside it: the two that decide which candidates are detections."""
+"""A number from 0 to 1 as a slider with a spin box beside it: for the two that decide what counts as a detection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Knob(QObject):
         for widget in (self.slider, self.spin):
             widget.blockSignals(True)
         self.slider.setValue(round(100 * value))
-        if self.value != round(value, 2):  # else what is being typed would be written anew, with the cursor elsewhere
+        if self.value != round(value, 2):  # else the text being typed would be replaced, and the cursor moved
             self.spin.setValue(value)
         for widget in (self.slider, self.spin):
             widget.blockSignals(False)
@@ -63,7 +63,7 @@ class Knob(QObject):
 
 
 class _Slider(QSlider):
-    """Its arrows are its own while it has the keyboard, also where the window has them for the next picture."""
+    """Uses the arrow keys itself while it has the focus, even if the window uses them for the next picture."""
 
     def event(self, event: QEvent) -> bool:
         if (

@@ -1,4 +1,4 @@
-"""What decides which candidates are detections: confidence, NMS with its overlap and kind, and the most of an image."""
+"""What decides which candidates are detections: confidence, NMS with its overlap and kind, and the limit per image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONFIDENCE, OVERLAP = 0.25, 0.6  # until something is found
 
 
 class Knobs(QWidget):
-    """`nms_changed` when a person changed the overlap, the kind or the limit; the others for the buttons."""
+    """`nms_changed` when a person changed the overlap, the kind or the limit; the other signals are the buttons'."""
 
     nms_changed = Signal()
     keep_asked = Signal()
@@ -49,7 +49,7 @@ class Knobs(QWidget):
             self._kind.setItemData(self._kind.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
         self.limit = spin_box(minimum=1, maximum=MOST, value=300, prefix="max ")
         self.limit.setObjectName("inspect-limit")
-        self.limit.setMaximumWidth(96)  # "max 1000" needs 90; the name of the NMS beside it is to be read whole
+        self.limit.setMaximumWidth(96)  # "max 1000" needs 90; the name of the NMS beside it must not be cut
         self.limit.setAccessibleName("Maximum per image")
         self.limit.setToolTip("How many detections per image stay after NMS at most, the highest scores first.")
         self.keep = QPushButton("Keep as operating point")
@@ -59,13 +59,13 @@ class Knobs(QWidget):
         self._kept.setObjectName("inspect-kept")
         self._kept.setProperty("role", "muted")
         self._forget = icon_button("inspect-forget", "mdi6.close", "Keep no operating point with this run.")
-        policy = self._forget.sizePolicy()  # as high as its row: all below it moved when a point was kept
+        policy = self._forget.sizePolicy()  # keeps the row's height: else everything below moved when a point was kept
         policy.setVerticalPolicy(QSizePolicy.Policy.Ignored)
         self._forget.setSizePolicy(policy)
         self._forget.clicked.connect(self.forget_asked)
         self._forget.hide()
         row = grid.rowCount()
-        which = QHBoxLayout()  # not in the sliders' column: "published: Darknet DIoU" needs the room beside "NMS"
+        which = QHBoxLayout()  # not in the sliders' column: "published: Darknet DIoU" needs the space beside "NMS"
         which.setSpacing(theme.GRID)
         which.addWidget(QLabel("NMS"))
         which.addWidget(self._kind, 1)
@@ -85,7 +85,7 @@ class Knobs(QWidget):
 
     @property
     def kind(self) -> Kind | None:
-        """What was chosen; None is what the detector's authors do."""
+        """The chosen kind; None means that of the detector's authors."""
         kind: Kind | None = self._kind.currentData()
         return kind
 
@@ -103,14 +103,14 @@ class Knobs(QWidget):
             self._kind.setCurrentIndex(0 if nms.kind == self._published else self._kind.findData(nms.kind))
 
     def show_published(self, kind: Kind) -> None:
-        """What "published" means for the detector at hand."""
+        """What "published" means for the current detector."""
         self._published = kind
         title = KINDS[kind][0]
         self._kind.setItemText(0, f"{PUBLISHED}: {title}")
         self._kind.setItemData(0, f"As the detector's authors do: {title}.", Qt.ItemDataRole.ToolTipRole)
 
     def say(self, words: str) -> None:
-        """Beside the button: how these settings stand to what is kept."""
+        """Text beside the button: how these settings compare with what is kept."""
         self._kept.setText(words)
         self._kept.setToolTip(words)
 

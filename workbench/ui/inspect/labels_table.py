@@ -1,7 +1,7 @@
 """The labels with their numbers, and the confidence of those that have their own: a cell that a person can edit.
 
-A click on a head sorts the labels, a third one has them in their order again. Sliders move no row. Columns of ROOM are
-seen where the names have that much of the table without them: what they say is in the tooltip of the label, too.
+A click on a header sorts, a third one restores the labels' own order. Sliders move no row. The columns in ROOM are
+shown only if that much width is left for the names; their content is in the label's tooltip, too.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ HELP = (
     "Labelled boxes of this label that count. With few of them, its numbers are a matter of chance.",
 )
 LABEL, LEAST, AP50, AP, PRECISION, RECALL, BOXES = range(7)
-ROOM = {AP: 80, BOXES: 160}  # px that names have at most before these columns, in this order
-ARROW, PADDING = 12, 10  # px of the mark of sorting; px between a cell's text and its sides, both together
+ROOM = {AP: 80, BOXES: 160}  # px that the names get at most before these columns are shown, in this order
+ARROW, PADDING = 12, 10  # px, the sort indicator; px between a cell's text and its left and right edges together
 AS_GLOBAL = "as global"
-NONE = -0.01  # of the editor: one step below 0 is "as global"
+NONE = -0.01  # in the editor: one step below 0 means "as global"
 ROLES = frozenset(
     (
         Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole, Qt.ItemDataRole.ToolTipRole,
@@ -55,7 +55,7 @@ ROLES = frozenset(
 
 
 class LabelsModel(HeadedModel):
-    """Rows are labels. `own_wanted(label, confidence)`: NaN takes it back."""
+    """Rows are labels. `own_wanted(label, confidence)`: NaN removes it."""
 
     own_wanted = Signal(int, float)
     titles, helps = COLUMNS, HELP
@@ -67,12 +67,12 @@ class LabelsModel(HeadedModel):
         self._numbers = np.zeros((0, BOXES - LEAST))  # (C, columns from AP50 on)
         self._counts: Tally | None = None
         self._sorted = (-1, Qt.SortOrder.AscendingOrder)
-        self._labels: list[int] = []  # of each row
+        self._labels: list[int] = []  # the label of each row
 
     def show_state(
         self, state: Shown | None, counts: Tally | None = None, ap50: Doubles | None = None, ap: Doubles | None = None
     ) -> None:
-        """`counts`, `ap50` and `ap` (C,) are the state's at its confidences."""
+        """`counts`, `ap50` and `ap` (C,) belong to the state at its confidences."""
         names = state.found.names if state is not None else ()
         others = names != self._names
         if others:
@@ -91,7 +91,7 @@ class LabelsModel(HeadedModel):
             self.dataChanged.emit(self.index(0, LEAST + same), self.index(len(names) - 1, len(COLUMNS) - 1))
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """By the numbers as they are now; -1: as the project has the labels."""
+        """By the current numbers; -1: in the project's order."""
         self._sorted = (column, order)
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
@@ -103,7 +103,7 @@ class LabelsModel(HeadedModel):
         self.layoutChanged.emit()
 
     def _ranked(self) -> list[int]:
-        """The labels in order; those without a number last."""
+        """The labels in display order; those without a number last."""
         (column, order), labels = self._sorted, range(len(self._names))
         down = order == Qt.SortOrder.DescendingOrder
         if column < 0:
@@ -120,7 +120,7 @@ class LabelsModel(HeadedModel):
         return self._labels[row]
 
     def own(self, row: int) -> float:
-        """The own confidence of the row's label, NaN if it has none."""
+        """The confidence of the row's label, NaN if it has none of its own."""
         return float(self._state.own[self._labels[row]]) if self._state is not None else math.nan
 
     @property
@@ -182,7 +182,7 @@ class Editor(QStyledItemDelegate):
         box.setSpecialValueText(AS_GLOBAL)
         box.setObjectName("inspect-own")
         box.setFrame(False)
-        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # they would lie upon the number
+        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # they would cover the number
         box.setKeyboardTracking(False)
         return box
 
@@ -199,13 +199,13 @@ class Editor(QStyledItemDelegate):
 
 
 class LabelsTable(QTableView):
-    """A row per label; the menu and Delete take the confidences of the selected ones back."""
+    """A row per label; the context menu and Delete remove the selected labels' own confidences."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("inspect-labels")
         self.setAccessibleName("Labels")
-        self._wide: dict[int, int] = {}  # px of each column but the names'
+        self._wide: dict[int, int] = {}  # px of each column except the names
         self.labels = LabelsModel()
         self.setModel(self.labels)
         self.setItemDelegateForColumn(LEAST, Editor(self))
@@ -240,7 +240,7 @@ class LabelsTable(QTableView):
 
     @Slot()
     def _fit(self, *_sorted: object) -> None:
-        """Widths, and which columns there is room for."""
+        """Set the widths, and hide the columns there is no room for."""
         head = self.horizontalHeader()
         wide = {column: px + ARROW * (column == head.sortIndicatorSection()) for column, px in self._wide.items()}
         room = self.viewport().width() - sum(px for column, px in wide.items() if column not in ROOM)

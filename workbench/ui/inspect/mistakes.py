@@ -1,4 +1,4 @@
-"""What kinds of mistakes cost how much average precision (TIDE): a bar, the cost and a count for each."""
+"""How much average precision each kind of mistake costs (TIDE): a bar, the cost and a count for each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HELP: dict[Kind, str] = {
 }
 COLUMNS = ("mistake", "costs AP50", "", "count")
 COST, BAR, COUNT = 1, 2, 3
-SHARE = Qt.ItemDataRole.UserRole  # of a bar's cell: 0 to 1 of the longest
+SHARE = Qt.ItemDataRole.UserRole  # length of a cell's bar, 0 to 1 of the longest
 
 
 class Bars(QStyledItemDelegate):

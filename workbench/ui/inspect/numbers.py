@@ -1,4 +1,4 @@
-"""The numbers of the split at the sliders' place, and a row per label with the confidence that a label can have."""
+"""The numbers of the split at the sliders' values, and a row per label, with a confidence if it has its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COUNTS = {
 
 
 class Numbers(Tab):
-    """`own_wanted(label, confidence)` when a person edited a label's confidence; NaN takes it back."""
+    """`own_wanted(label, confidence)` when a person edited a label's confidence; NaN removes it."""
 
     own_wanted = Signal(int, float)
 
@@ -121,7 +121,7 @@ class Numbers(Tab):
 
     @Slot(QModelIndex)
     def _open_label(self, index: QModelIndex) -> None:
-        """A click on a precision opens what is wrong, on a recall what is missed; a label alone opens nothing."""
+        """A click on a precision opens the false alarms, on a recall the misses; on the label itself, nothing."""
         column = index.column()
         if self.state is None or column not in (PRECISION, RECALL):
             return

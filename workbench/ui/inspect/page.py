@@ -1,4 +1,4 @@
-"""The Inspect page: what a trained run finds in the images, where it is wrong, and what the sliders change."""
+"""The Inspect page: what a trained run detects in the images, where it is wrong, and what the sliders change."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from workbench.ui.trained_runs import TrainedRuns, say_none
 from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.next_step import NextStep
 
-LEFT, MIDDLE, RIGHT = 320, 290, 270  # px: with what the sides can give, all three fit the smallest window
-WISHED = 380  # px of the right side where there is room
+LEFT, MIDDLE, RIGHT = 320, 290, 270  # px: when the sides shrink as far as they can, all three fit the smallest window
+WISHED = 380  # px of the right side if there is room
 
 
 class InspectPage(Page):
-    """Looks when asked to, or at once if what the run finds is kept already. `look` is work.look, or a fake."""
+    """Evaluates when asked to, or at once if the run's candidates are kept already. `look` is work.look, or a fake."""
 
     name, title, icon = "inspect", "Inspect", "mdi6.image-search-outline"
 
@@ -49,11 +49,11 @@ class InspectPage(Page):
         super().__init__(session, parent)
         self._look = look
         self._job: Job | None = None
-        self._wish: Wish | None = None  # of what is found, or looked for
+        self._wish: Wish | None = None  # of the evaluation shown or running
         self._found: Found | None = None
-        self._is_stale = False  # what was found is compared with labels that have changed since
-        self._looked_at = np.zeros(0, np.int64)  # ids of the images that were chosen when it began to look
-        self._has_others = False  # other images are chosen by now
+        self._is_stale = False  # the labels have changed since the evaluation
+        self._looked_at = np.zeros(0, np.int64)  # ids of the images selected when the evaluation began
+        self._has_others = False  # other images are selected by now
         self._runs = TrainedRuns(self)
         self._follower = Follower(self)
         self._build()
@@ -137,7 +137,7 @@ class InspectPage(Page):
         self._runs.close()
 
     def add_tab(self, tab: Tab, title: str, help: str = "") -> None:
-        """A tab more at the right, as the review of mistakes: it is given every Shown, and what it opens is listed."""
+        """Add a tab at the right, such as the review of mistakes: it gets every Shown, and what it opens is listed."""
         self._side.add_tab(tab, title, help)
 
     def _say_empty(self, *words: str) -> None:
@@ -153,7 +153,7 @@ class InspectPage(Page):
 
     @Slot(object)
     def _edited(self, applied: Applied) -> None:
-        """The numbers follow boxes at once; other images, or labels, need another look."""
+        """The numbers follow edited boxes at once; other images or labels need a new evaluation."""
         if self._found is None:
             return
         if not self._follower.follow(self.session.document, applied, self._side.nms):
@@ -176,7 +176,7 @@ class InspectPage(Page):
 
     @Slot()
     def _take_keys(self) -> None:
-        """Coming back to the page, the keys are for the tab that has some."""
+        """On return to the page, the tab gets the keyboard if it has keys of its own."""
         self.keyed = self._side.keyed or self._left.table
 
     @Slot(bool)
@@ -197,7 +197,7 @@ class InspectPage(Page):
         self._stack.setCurrentWidget(self._full)
         if self.hasFocus():
             self.take_keyboard()
-        if self.session.document is not None:  # before a run is chosen, which looks at once at the chosen split
+        if self.session.document is not None:  # before a run is chosen, which evaluates the chosen split at once
             self._choice.list_splits(self.session.document.images())
         self._choice.list_runs(usable)
         self._compare.list_runs(usable)
@@ -205,7 +205,7 @@ class InspectPage(Page):
 
     @Slot()
     def _choice_changed(self) -> None:
-        """Another run, checkpoint or split: what is shown belongs to the one before."""
+        """Another run, checkpoint or split: what is shown belongs to the previous one."""
         self._forget()
         run = self._choice.run
         if run is not None and work.is_kept(run.folder):
@@ -214,7 +214,7 @@ class InspectPage(Page):
             self._say_nothing_yet()
 
     def _say_nothing_yet(self) -> None:
-        """What to do, where the pictures will be."""
+        """Say what to do, in the place of the pictures."""
         self._middle.picture.say(
             "Press Look to run this detector on the images and compare what it finds with their labels.",
             "text",
@@ -224,7 +224,7 @@ class InspectPage(Page):
 
     @Slot()
     def look(self) -> None:
-        """Find candidates in a Job; one that runs is stopped."""
+        """Find candidates in a Job, after stopping one that runs."""
         document, run, checkpoint = self.session.document, self._choice.run, self._choice.checkpoint
         self._stop_looking()
         if document is None or run is None or checkpoint is None:
@@ -262,7 +262,7 @@ class InspectPage(Page):
             self._head.show_progress(event)
         elif isinstance(event, Found):
             self._take(event)
-            if event.remark:  # the line above the page may be too short for it
+            if event.remark:  # it may not fit in the line above the page
                 self.session.message.emit("warning", event.remark)
 
     @Slot(object)
@@ -307,19 +307,19 @@ class InspectPage(Page):
         ids = [image.id for image in found.truth.images]
         if self.session.image_id in ids:
             self._show_image(ids.index(self.session.image_id))
-        elif ids:  # whoever chose another image keeps it, and is told
+        elif ids:  # a person who chose another image keeps it, and is told
             self._show_image(int(table.images.row_image[0]))
         self._say_found(found)
 
     @Slot(object)
     def _changed(self, state: Shown) -> None:
-        """The numbers of the split are of `state` now."""
+        """The numbers of the split now belong to `state`."""
         self._left.count(state)
         self._show_boxes()
 
     @Slot(object)
     def _open(self, chosen: Chosen) -> None:
-        """List the images behind a bar, a cell or a point, and go to the first of them."""
+        """List the images behind a bar, a cell or a point, and show the first of them."""
         self._left.show_chosen(chosen)
         self._middle.mark(chosen)
         some = self._left.table.images.row_image
@@ -330,7 +330,7 @@ class InspectPage(Page):
 
     @Slot(object)
     def _mark(self, chosen: Chosen | None) -> None:
-        """What a tab wants framed; else what the list was opened for."""
+        """Frame what a tab asks for, or else what the list was opened for."""
         self._middle.mark(chosen if chosen is not None else self._left.chosen)
 
     @Slot()
@@ -341,14 +341,14 @@ class InspectPage(Page):
 
     @Slot(object)
     def _keep(self, point: OperatingPoint | None) -> None:
-        """Write the operating point beside the run's evaluation, or none."""
+        """Write the operating point beside the run's evaluation, or remove it."""
         run, checkpoint = self._choice.run, self._choice.checkpoint
         if run is not None and checkpoint is not None:
             own = replace(point, checkpoint=checkpoint.name) if point is not None else None
             self._keeping.keep(run.folder, own)
 
     def _kept(self, run_folder: Path, point: OperatingPoint | None) -> None:
-        """`point` is what is kept with this run now, which may be another one than is shown."""
+        """`point` is now kept with this run, which may not be the one shown."""
         run, checkpoint = self._choice.run, self._choice.checkpoint
         if run is not None and checkpoint is not None and run.folder == run_folder:
             own = point is not None and point.checkpoint in ("", checkpoint.name)
@@ -389,7 +389,7 @@ class InspectPage(Page):
 
     @Slot()
     def _show_boxes(self) -> None:
-        """From the split's matching, or alone while the split is behind; of two runs where they are compared."""
+        """From the split's matching, or the image's own while the split's is out of date; of both runs if compared."""
         state, pair = self._side.state, self._compare.in_sight
         if state is None or self._middle.image < 0 or (pair is not None and self._middle.show_pair(pair)):
             return

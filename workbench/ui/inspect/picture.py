@@ -1,4 +1,4 @@
-"""The picture on the Inspect page: labels solid, detections dashed, misses and false alarms in their fixed colours."""
+"""The picture on the Inspect page: labels solid, detections dashed, misses and false alarms in fixed colours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a legend names: boxes of some kinds, how they are drawn, and a sentence about them."""
+    """A legend entry: some kinds of boxes, how they are drawn, and a sentence about them."""
 
     name: str
     words: str
@@ -37,20 +37,20 @@ ONE_RUN = (
     Entry("miss", "missed", "A labelled box that was not found.", ("miss",)),
 )  # fmt: skip
 WRONG = "✗"
-"""Before the name of a wrong detection where colours tell the two runs apart."""
+"""Prefix of a wrong detection's name, when colours tell the two runs apart."""
 TWO_RUNS = (
     Entry("truth", "labelled box", "A labelled box, found or not.", ("truth",)),
     Entry("first", "older run", f"What it detects; {WRONG}: wrongly.", ("first", "first_wrong")),
     Entry("second", "newer run", f"What it detects; {WRONG}: wrongly.", ("second", "second_wrong")),
 )  # fmt: skip
 DASHED = ("hit", "false_alarm", "second", "second_wrong")
-OPEN = ("second", "second_wrong")  # seen through: the older run's box may lie in the same place
-DASH = 8.0  # px of their dashes and gaps
-NAMED_BELOW = ("miss", "second", "second_wrong")  # in the lower corner, so that what lies there too keeps its name
+OPEN = ("second", "second_wrong")  # drawn with gaps: the older run's box may be in the same place
+DASH = 8.0  # px of the dashes and the gaps
+NAMED_BELOW = ("miss", "second", "second_wrong")  # in the lower corner, so that other boxes there keep their names
 NAMELESS = ("label", "truth")
-RUNS = {"first": "#e3c552", "second": "#c9a6ff"}  # bright as the others, and none of theirs
-CROWDED = 100  # names, above which they may cover each other: each is looked at against all before it
-SAMPLE = QSize(16, 10)  # px of a box in the legend
+RUNS = {"first": "#e3c552", "second": "#c9a6ff"}  # as bright as the other colours, and different from them
+CROWDED = 100  # names, beyond which they may overlap: each is compared with all before it
+SAMPLE = QSize(16, 10)  # px, a box in the legend
 MARGIN = 5  # px between a box and the frame that marks it
 
 
@@ -64,7 +64,7 @@ class Group:
 
 
 class InspectPicture(PictureView):
-    """A PictureView with groups of boxes over it. Drag moves, the wheel zooms, a double click fits."""
+    """A PictureView with groups of boxes on top. Drag moves, the wheel zooms, a double click fits."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -79,7 +79,7 @@ class InspectPicture(PictureView):
         return self._marked
 
     def set_marked(self, boxes: Floats) -> None:
-        """Frame these, (n, 4) xyxy image pixels, a second time: they are what a person asked to see."""
+        """Frame these boxes again, (n, 4) xyxy image pixels: they are what a person asked to see."""
         self._marked = boxes
         self.renew()
 
@@ -92,7 +92,7 @@ class InspectPicture(PictureView):
         self.renew()
 
     def set_hidden(self, kinds: frozenset[str]) -> None:
-        """Leave out these kinds."""
+        """Do not draw these kinds."""
         self._hidden = kinds
         self.renew()
 
@@ -104,7 +104,7 @@ class InspectPicture(PictureView):
         for group in seen:
             self._paint_group(painter, group)
         taken: list[QRectF] = []
-        for group in reversed(seen):  # the last one's lie where they belong, others give way
+        for group in reversed(seen):  # the last group's names get their places, others give way
             if group.kind not in NAMELESS:
                 self._paint_names(painter, group, taken)
         if len(self._marked):
@@ -132,7 +132,7 @@ class InspectPicture(PictureView):
             draw_rects(painter, rects)
 
     def _paint_names(self, painter: QPainter, group: Group, taken: list[QRectF]) -> None:
-        """Each in a corner of its box, or below what is there already; over all lines, which would strike it out."""
+        """Each in a corner of its box, or moved off other names; on top of all lines, which would strike it out."""
         rects, ink = self.view.rects(np.asarray(group.boxes, np.float64)), colour(group.kind)
         metrics = QFontMetricsF(painter.font())
         height = metrics.height() + 2
@@ -151,7 +151,7 @@ class InspectPicture(PictureView):
 
 
 def free(plate: QRectF, step: float, box: QRectF, taken: Sequence[QRectF]) -> QRectF:
-    """Where a name covers no other one: its place, or by steps further into its box; its place if there is none."""
+    """Where a name covers no other: its place, or in steps further into its box; its place if there is none."""
     if len(taken) > CROWDED:
         return plate
     moved = QRectF(plate)
@@ -163,7 +163,7 @@ def free(plate: QRectF, step: float, box: QRectF, taken: Sequence[QRectF]) -> QR
 
 
 class Legend(QWidget):
-    """A switch for each kind of box, in its colour: in one row, or in two where there is no room for one."""
+    """A switch for each kind of box, in its colour: in one row, or in two if there is no room for one."""
 
     def __init__(self, picture: InspectPicture, entries: tuple[Entry, ...], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -186,7 +186,7 @@ class Legend(QWidget):
         self._draw()
 
     def minimumSizeHint(self) -> QSize:
-        """So narrow that two rows fit: a row of all would hold the whole pane open."""
+        """Narrow enough for two rows: a single row would keep the whole pane wide."""
         wide = max(switch.sizeHint().width() for switch in self._switches.values())
         height = super().minimumSizeHint().height()
         apart = (self._columns - 1) * self._grid.horizontalSpacing()
@@ -212,7 +212,7 @@ class Legend(QWidget):
     def _draw(self) -> None:
         for entry, switch in self._switches.items():
             kind = entry.kinds[0]
-            ratio = theme.dots()  # else the sample is wider than its place on a fine screen
+            ratio = theme.dots()  # else the sample is too wide on a high-DPI screen
             sample = QPixmap(SAMPLE * ratio)
             sample.setDevicePixelRatio(ratio)
             sample.fill(QColor(0, 0, 0, 0))
@@ -228,13 +228,13 @@ class Legend(QWidget):
 
 
 def sample_ink(kind: str) -> QColor:
-    """The colour for the legend, whose ground is the window's: those of the runs are darker on a light one."""
+    """The colour for the legend, on the window's background: those of the runs are darker on a light one."""
     ink = colour(kind)
     return ink.darker(160) if kind in RUNS and not theme.theme().dark else ink
 
 
 def colour(kind: str) -> QColor:
-    """Fixed colours, the bright ones in both themes: a photograph is no lighter in the light theme."""
+    """Fixed colours, the same bright ones in both themes: a photograph is no lighter in the light theme."""
     run = kind.removesuffix("_wrong")
     if run in RUNS:
         return QColor(RUNS[run])

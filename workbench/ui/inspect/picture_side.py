@@ -27,13 +27,13 @@ from workbench.ui.widgets.file_names import NamedLine
 
 
 class PictureSide(QWidget):
-    """`show_image`, then `show_boxes` for each move of a slider."""
+    """`show_image`, then `show_boxes` whenever a slider moves."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._found: Found | None = None
-        self.image = -1  # index in the found truth
-        self._alone: Sliders | None = None  # of this image
+        self.image = -1  # index in the evaluated snapshot
+        self._alone: Sliders | None = None  # for this image alone
         self._chosen: Chosen | None = None
         self._reading: tuple[Path, Window | None] | None = None
         self._reader: Background | None = None
@@ -60,7 +60,7 @@ class PictureSide(QWidget):
         self._caption.setText("")
 
     def show_image(self, found: Found, index: int) -> None:
-        """Read the image; its boxes come by `show_boxes`."""
+        """Read the image; `show_boxes` brings its boxes."""
         self._found, self.image, self._alone = found, index, None
         image = found.truth.images[index]
         self.picture.set_groups(())
@@ -73,7 +73,7 @@ class PictureSide(QWidget):
         self._show_marks()
 
     def follow(self, found: Found) -> None:
-        """The labels of the images have changed; the boxes come by `show_boxes`."""
+        """The images' labels have changed; `show_boxes` brings the boxes."""
         self._found, self._alone = found, None
 
     @Slot(object, object)
@@ -86,7 +86,7 @@ class PictureSide(QWidget):
             self.picture.say(result.sentence)
 
     def mark(self, chosen: Chosen | None) -> None:
-        """Frame what is behind a bar, a cell or a point, in this image and in those that are shown next."""
+        """Frame what is behind a bar, a cell or a point, in this image and those shown later."""
         self._chosen = chosen
         self._show_marks()
 
@@ -103,7 +103,7 @@ class PictureSide(QWidget):
         self._show(nms.of(self._alone), 0, confidence)
 
     def show_boxes(self, matching: Matching, confidence: Confidence) -> None:
-        """The boxes as the split's matching has them."""
+        """The boxes according to the split's matching."""
         if self._found is not None:
             self._show(matching, self.image, confidence)
 
@@ -140,7 +140,7 @@ class PictureSide(QWidget):
             self._legends[which].apply()
 
     def _show(self, matching: Matching, row: int, confidence: Confidence) -> None:
-        """Image `row` of `matching` is the one that is shown."""
+        """Show the boxes of image `row` of `matching`, which is the image on display."""
         assert self._found is not None
         self._show_legend(0)
         found, names = self._found, self._found.names
@@ -160,7 +160,7 @@ class PictureSide(QWidget):
         )
 
     def close_down(self) -> None:
-        """Wait for the thread; the page goes away."""
+        """Wait for the thread; the page is being closed."""
         if self._reader is not None:
             self._reader.close()
             self._reader.deleteLater()
@@ -178,7 +178,7 @@ def _named(names: Sequence[str], seen: Candidates, scores: np.ndarray) -> Callab
 
 
 def _scores(matching: Matching, row: int, count: int) -> np.ndarray:
-    """(count,) of the image's candidates as NMS leaves them: soft NMS lowers some."""
+    """(count,) scores of the image's candidates after NMS: soft NMS lowers some."""
     span = slice(*np.searchsorted(matching.found.images, [row, row + 1]))
     scores = np.zeros(count)
     scores[matching.found.source[span]] = matching.found.scores[span]

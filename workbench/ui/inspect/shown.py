@@ -1,4 +1,4 @@
-"""What the numbers, curves and tables of the Inspect page show: candidates, their matching, and the confidences.
+"""The state behind the Inspect page's numbers, curves and tables: candidates, their matching, and the confidences.
 
 C = labels.
 """
@@ -19,17 +19,17 @@ from workbench.ui.inspect.kinds import KINDS
 from workbench.ui.inspect.work import Found, Nms
 
 Doubles = NDArray[np.float64]
-OVERLAP = 0.5  # of a detection with a labelled box of its label, from which it is right
+OVERLAP = 0.5  # IoU with a labelled box of its label from which a detection is right
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """`matching` is of the whole split with NMS as in `nms`. Hashed by identity: it is a wish to the threads."""
+    """`matching` is of the whole split with the NMS in `nms`. Hashed by identity, as it is a request to threads."""
 
     found: Found
     nms: Nms
     matching: Matching
-    confidence: float  # of labels without one of their own
+    confidence: float  # for labels without one of their own
     own: Doubles  # (C,) NaN: none
 
     @property
@@ -39,7 +39,7 @@ class Shown:
 
     @property
     def tally(self) -> Tally:
-        """By label."""
+        """Per label."""
         return tally(self.matching, self.wanted)
 
     @property
@@ -61,7 +61,7 @@ class Shown:
         return replace(self, confidence=confidence)
 
     def with_own(self, label: int, confidence: float) -> Shown:
-        """NaN takes it back."""
+        """NaN removes it."""
         own = self.own.copy()
         own[label] = confidence
         return replace(self, own=own)
@@ -77,7 +77,7 @@ class Shown:
         )
 
     def shown_only(self) -> Matching:
-        """The matching as if there were no detections below the confidences: it is the beginning of this one."""
+        """The matching without the detections below the confidences: it is a prefix of this one."""
         matching = self.matching
         above = matching.above(self.wanted)
         use = above[matching.links.detection]
@@ -89,13 +89,13 @@ class Shown:
 
 
 def first(found: Found) -> Shown:
-    """What the page opens with: the operating point that was kept, else where F1 is highest."""
+    """The page's initial state: the operating point that was kept, else the highest F1."""
     _, confidence, own = own_point(found, found.point)
     return Shown(found, found.nms, found.matching, confidence, own)
 
 
 def own_point(found: Found, point: OperatingPoint | None) -> tuple[Nms, float, Doubles]:
-    """NMS, confidence and (C,) those of labels: of the point that is kept, else the published NMS and highest F1."""
+    """NMS, confidence and the labels' (C,): from the kept point, else the published NMS and the highest F1."""
     rules = found.rules
     if point is None:
         return Nms(rules.iou, rules.kind, rules.limit), found.confidence, np.full(len(found.names), np.nan)
@@ -106,7 +106,7 @@ def own_point(found: Found, point: OperatingPoint | None) -> tuple[Nms, float, D
 
 
 def moved(wish: tuple[Found, Nms]) -> Matching:
-    """The split matched with another NMS, and what the window will ask of it: for a thread."""
+    """The split matched with another NMS, with what the window will need precomputed: for a thread."""
     found, nms = wish
     matching = nms.of(found.sliders)
     average_precision(matching)

@@ -1,4 +1,4 @@
-"""The right side of the Inspect page: the sliders, and tabs with what they make of the split."""
+"""The right side of the Inspect page: the sliders, and tabs with the results for the split."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from workbench.ui.inspect.work import Found, Nms
 
 
 class Side(QWidget):
-    """A confidence acts at once; the split follows another NMS in a moment, from a thread where the newest wins.
+    """A confidence acts at once; a change of NMS a moment later, from a thread where the newest request wins.
 
-    `changed(Shown)` after either; `ahead(Shown, Nms)` as soon as a person moved the NMS; `opened(Chosen)` and
+    `changed(Shown)` after either; `ahead(Shown, Nms)` as soon as a person changes the NMS; `opened(Chosen)` and
     `marked(Chosen)` from tabs.
     """
 
@@ -35,8 +35,8 @@ class Side(QWidget):
     ahead = Signal(object)
     opened = Signal(object)
     marked = Signal(object)
-    keyed_changed = Signal()  # another tab is shown
-    keep_asked = Signal(object)  # OperatingPoint, without its checkpoint; None: keep none
+    keyed_changed = Signal()  # another tab is visible
+    keep_asked = Signal(object)  # OperatingPoint, without its checkpoint; None: remove it
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,11 +69,11 @@ class Side(QWidget):
         self._curves.confidence_wanted.connect(self._use)
 
     def minimumSizeHint(self) -> QSize:
-        """No tab's words hold the pane open."""
+        """So that no tab's text keeps the pane wide."""
         return QSize(0, super().minimumSizeHint().height())
 
     def add_tab(self, tab: Tab, title: str, help: str = "") -> None:
-        """A tab more. It is given every state, None when there is none, and shows it while it is in sight."""
+        """Add a tab. It gets every state, None if there is none, and draws it while visible."""
         self._tabs.append(tab)
         self.tabs.addTab(tab, title)
         self.tabs.setTabToolTip(self.tabs.indexOf(tab), help)
@@ -83,7 +83,7 @@ class Side(QWidget):
 
     @property
     def keyed(self) -> QWidget | None:
-        """What has keys of its own in the tab that is shown."""
+        """The widget with keys of its own in the visible tab."""
         tab = self.tabs.currentWidget()
         return tab.keyed if isinstance(tab, Tab) else None
 
@@ -95,7 +95,7 @@ class Side(QWidget):
     # --- what there is to show ---
 
     def take(self, found: Found) -> None:
-        """Begin with the operating point that was kept, else where F1 is highest; a kind that was chosen stays."""
+        """Start with the operating point that was kept, else the highest F1; a kind of NMS that was chosen stays."""
         self._knobs.show_published(found.published)
         self._knobs.show_nms(found.nms, kind_too=found.point is not None)
         self._knobs.keep.setEnabled(True)
@@ -105,7 +105,7 @@ class Side(QWidget):
             self._nms_moved()
 
     def follow(self, found: Found) -> None:
-        """The labels have changed: `found` is matched with them by the NMS of a moment ago. The sliders stay."""
+        """The labels have changed: `found` is matched with them using the previous NMS. The sliders stay."""
         if self.state is not None:
             self._set(replace(self.state, found=found, nms=found.nms, matching=found.matching))
             if self.nms != found.nms:
@@ -148,7 +148,7 @@ class Side(QWidget):
 
     @Slot(int, float)
     def set_own(self, label: int, confidence: float) -> None:
-        """Give a label its own confidence, or take it back (NaN)."""
+        """Give a label its own confidence, or remove it (NaN)."""
         if self.state is not None:
             self._count_from(self.state.with_own(label, confidence))
 
@@ -160,7 +160,7 @@ class Side(QWidget):
         self._count_from(state.with_confidence(confidence) if label < 0 else state.with_own(label, confidence))
 
     def _count_from(self, state: Shown) -> None:
-        """At other confidences, by which NMS across labels may leave others."""
+        """Use the state's confidences; with these, NMS across labels may keep other detections."""
         self._set(state)
         if state.nms != self.nms:
             self._nms_moved()
@@ -178,7 +178,7 @@ class Side(QWidget):
 
     @Slot(object, object)
     def _matched(self, wish: object, result: object) -> None:
-        """While a person drags, what belongs to a moment ago is better than nothing."""
+        """While a person drags, a slightly old result is better than none."""
         assert isinstance(wish, tuple)
         found, nms = wish
         if self.state is None or self.state.found is not found:
@@ -190,13 +190,13 @@ class Side(QWidget):
 
     @property
     def nms(self) -> Nms:
-        """As the sliders say; the state's may be a moment older."""
+        """The sliders' values; the state's may be slightly older."""
         return self._knobs.nms if self.state is None else self._knobs.nms.at(self.state.wanted)
 
     # --- the operating point ---
 
     def point(self) -> OperatingPoint:
-        """What the sliders say."""
+        """The sliders' values."""
         assert self.state is not None
         nms, names = self._knobs.nms, self.state.found.names
         own = tuple(
@@ -216,12 +216,12 @@ class Side(QWidget):
         self.keep_asked.emit(None)
 
     def kept(self, point: OperatingPoint | None) -> None:
-        """It is kept now; None: none is."""
+        """This point is kept now; None: none is."""
         self._kept = point
         self._tell()
 
     def close_down(self) -> None:
-        """Wait for all threads; the page goes away."""
+        """Wait for all threads; the page is being closed."""
         for tab in self._tabs:
             tab.close_down()
         if self._matcher is not None:

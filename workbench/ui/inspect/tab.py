@@ -1,4 +1,4 @@
-"""A tab at the right of the Inspect page: it is given the state whenever that changes, and shows it while in sight."""
+"""A tab at the right of the Inspect page: it gets the state whenever that changes, and draws it while visible."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from workbench.ui.inspect.shown import Shown
 
 
 class Tab(QWidget):
-    """Subclasses override `draw`; those that take longer than a frame to work out give `work`, which runs in a thread.
+    """Subclasses override `draw`; those that take longer than a frame to compute pass `work`, which runs in a thread.
 
-    `opened(Chosen)` when a person clicked what stands for some images; `marked(Chosen)` for what the picture is to
-    frame without listing its images, None for nothing.
+    `opened(Chosen)` when a person clicked something that stands for some images; `marked(Chosen)` to frame boxes in the
+    picture without listing their images, None for none.
     """
 
     opened = Signal(object)
     marked = Signal(object)
-    keyed: QWidget | None = None  # what has keys of its own
+    keyed: QWidget | None = None  # the widget with keys of its own
 
     def __init__(self, title: str, work: Callable[[Shown], object] | None = None) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Tab(QWidget):
         self._is_old = False
 
     def draw(self, state: Shown, result: object) -> None:
-        """Show it; `result` is what `work` made of it, None without one."""
+        """Show it; `result` is what `work` returned for it, None without `work`."""
         raise NotImplementedError
 
     def clear(self) -> None:
@@ -39,7 +39,7 @@ class Tab(QWidget):
         raise NotImplementedError
 
     def take(self, state: Shown | None) -> None:
-        """The state is another one."""
+        """Replace the state."""
         self.state, self._is_old = state, True
         if state is None:
             self.clear()
@@ -47,7 +47,7 @@ class Tab(QWidget):
             self.renew()
 
     def renew(self) -> None:
-        """Show the state as it is, at once or, with `work`, in a moment."""
+        """Show the current state, immediately or, with `work`, when that is done."""
         self._is_old = False
         if self.state is None:
             return
@@ -68,7 +68,7 @@ class Tab(QWidget):
 
     @Slot(object, object)
     def _worked(self, state: object, result: object) -> None:
-        """While a person drags, what belongs to a moment ago is better than nothing."""
+        """While a person drags, a slightly old result is better than none."""
         assert isinstance(state, Shown)
         if self.state is None or state.found is not self.state.found:
             return
@@ -78,7 +78,7 @@ class Tab(QWidget):
             self.draw(state, result)
 
     def close_down(self) -> None:
-        """Wait for the thread; the page goes away."""
+        """Wait for the thread; the page is being closed."""
         if self._behind is not None:
             self._behind.close()
             self._behind.deleteLater()

@@ -1,4 +1,4 @@
-"""The heads of the tabs at the right of the Inspect page: all of them in sight, however narrow that side is."""
+"""The tab bar at the right of the Inspect page: all tabs stay visible, however narrow that side is."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from PySide6.QtWidgets import QStyle, QStyleOptionTab, QStylePainter, QTabBar
 
 from workbench.ui import theme
 
-BESIDE = 12  # px beside the words of a tab, both sides together: half of what Fusion leaves
-LEAST = 32  # px of a tab whose words are cut
+BESIDE = 12  # px beside a tab's text, left and right together: half of Fusion's
+LEAST = 32  # px of a tab whose text is elided
 
 
 class TabBar(QTabBar):
-    """Where there is no room for all words, they are cut (the tooltip has them) before any tab is hidden.
+    """If there is no room for all texts, they are elided (the tooltip has them) before any tab is hidden.
 
-    `clicked` after a click has brought a tab to the front: keys are meant for what it shows.
+    `clicked` after a click has brought a tab to the front, so that what it shows can take the keyboard.
     """
 
     clicked = Signal()
@@ -37,12 +37,12 @@ class TabBar(QTabBar):
             self.clicked.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """As Fusion's, but words have the room that its padding would take."""
+        """Like Fusion's, but the text may use the space of its padding."""
         painter = QStylePainter(self)
         painter.setPen(theme.colour("border"))
         painter.drawLine(QLineF(0, self.height() - 0.5, self.width(), self.height() - 0.5))
         others = [index for index in range(self.count()) if index != self.currentIndex()]
-        for index in (*others, self.currentIndex()):  # which lies over its neighbours
+        for index in (*others, self.currentIndex()):  # it overlaps its neighbours
             if index >= 0:
                 self._paint_tab(painter, index)
 

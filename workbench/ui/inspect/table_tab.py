@@ -14,7 +14,7 @@ from workbench.ui.widgets.headed import make_copyable
 
 
 class TableTab(Tab):
-    """`drawn` is the state that the table shows, None while it shows none: a click may come while another is counted.
+    """`drawn` is the state in the table, None if there is none: a click may come while another is being computed.
 
     Subclasses override `open_cell`. Objects are called `inspect-NAME` and `inspect-NAME-words`.
     """
@@ -42,7 +42,7 @@ class TableTab(Tab):
         column.addWidget(self.words)
 
     def open_cell(self, state: Shown, row: int, column: int) -> None:
-        """Emit `opened` for what lies behind it; `state` is the one that is shown."""
+        """Emit `opened` for what is behind the cell; `state` is the one in the table."""
         raise NotImplementedError
 
     def clear(self) -> None:

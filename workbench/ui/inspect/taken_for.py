@@ -1,4 +1,4 @@
-"""The labels that are taken for others, the most frequent first: of many labels the matrix shows a corner of zeros."""
+"""Pairs of labels that are confused, the most frequent first: with many labels the matrix is mostly zeros."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from workbench.core import words
 from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows, make_copyable
 
 MANY = 12
-"""Labels from which the list is shown: the pane has room for eight columns of the matrix, a wide one for twenty."""
+"""Number of labels from which the list is shown: the pane has room for 8 columns of the matrix, a wide one for 20."""
 LONGEST = 1000
 BOX, DETECTED, COUNT, SHARE = range(4)
 
 
 class TakenForModel(HeadedModel):
-    """A row for each pair of labels of which one was detected in place of the other."""
+    """A row for each pair of labels, one of which was detected in place of the other."""
 
     titles = ("box", "detected as", "times", "share")
     helps = (
@@ -32,10 +32,10 @@ class TakenForModel(HeadedModel):
         super().__init__()
         self._names: tuple[str, ...] = ()
         self._table = np.zeros((1, 1), np.int64)
-        self._cells = np.zeros((0, 2), np.int64)  # (n, 2) the cell of the matrix in each row
+        self._cells = np.zeros((0, 2), np.int64)  # (n, 2) the matrix cell of each row
 
     def show_table(self, names: tuple[str, ...], table: np.ndarray) -> None:
-        """table (C + 1, C + 1), as core.confusion makes it; of equally frequent pairs the first in it is first."""
+        """table (C + 1, C + 1), as core.confusion returns it; equally frequent pairs stay in the matrix's order."""
         labels = table[: len(names), : len(names)]
         found = np.argwhere((labels > 0) & ~np.eye(len(labels), dtype=bool))
         order = np.argsort(-labels[found[:, 0], found[:, 1]], kind="stable")[:LONGEST]
@@ -44,7 +44,7 @@ class TakenForModel(HeadedModel):
         self.endResetModel()
 
     def cell(self, row: int) -> tuple[int, int]:
-        """Row and column in the matrix."""
+        """Its row and column in the matrix."""
         box, detected = self._cells[row].tolist()
         return box, detected
 
@@ -67,7 +67,7 @@ class TakenForModel(HeadedModel):
 
 
 class TakenFor(QTableView):
-    """Shown where there are many labels. `asked` with a cell of the matrix when a row is clicked, or Enter pressed."""
+    """Shown if there are many labels. `asked` with a cell of the matrix when a row is clicked, or Enter pressed."""
 
     asked = Signal(int, int)
 
@@ -90,7 +90,7 @@ class TakenFor(QTableView):
         self.hide()
 
     def show_table(self, names: tuple[str, ...], table: np.ndarray) -> None:
-        """As the model; a table without names clears it."""
+        """As the model's; a table without names clears it."""
         kept = self.currentIndex()
         self._model.show_table(names, table)
         self.setVisible(len(names) >= MANY and self._model.rowCount() > 0)

@@ -1,4 +1,4 @@
-"""What the Inspect page does in its thread: run a checkpoint over a split, or take what is kept, and match it."""
+"""What the Inspect page does in its thread: run a checkpoint on a split, or read kept candidates, and match them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from workbench.ui.counted import Counted
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wish:
-    """Look with `checkpoint` of the run in `run_folder` at the images of `split` (None: all) of `snapshot`.
+    """Evaluate `checkpoint` of the run in `run_folder` on the images of `split` (None: all) of `snapshot`.
 
-    `held_out_of`: instead at those by which the run in this folder was judged.
+    `held_out_of`: instead on those on which the run in this folder was evaluated.
     """
 
     run_folder: Path
@@ -38,9 +38,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """A Wish of the project in `project` as it is when its job begins: reading that takes a second where it is large.
+    """A Wish for the project in `project` as it is when the job begins: reading a large one takes a second.
 
-    `done_only`: of the images that are done.
+    `done_only`: only the images that are done.
     """
 
     project: Path
@@ -59,29 +59,29 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Nms:
-    """How overlapping detections are thinned out, and the most of an image that stay."""
+    """How overlapping detections are removed, and how many per image stay at most."""
 
     iou: float
     kind: Kind
     limit: int
-    least: tuple[float, ...] = ()  # (C,) confidences of labels, below which none removes another; (): all have the same
+    least: tuple[float, ...] = ()  # (C,) labels' confidences, below which none suppresses another; (): all the same
 
     def at(self, confidences: NDArray[np.float64]) -> Nms:
-        """The same where labels have these confidences, (C,), as far as they matter: across labels alone."""
+        """The same NMS with these confidences per label, (C,), where they matter: only across labels."""
         matter = self.kind == "across labels" and len(set(confidences.tolist())) > 1
         return replace(self, least=tuple(confidences.tolist()) if matter else ())
 
     def of(self, sliders: Sliders, area: tuple[float, float] = ANY_AREA) -> Matching:
-        """The split matched with it."""
+        """The split matched with this NMS."""
         return sliders.moved(self.iou, self.kind, self.limit, area, self.least)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What a checkpoint sees. `candidates[i]` belong to image i of `truth`; `matching` is for NMS as in `nms`.
+    """What a checkpoint detects. `candidates[i]` belong to image i of `truth`; `matching` is for the NMS in `nms`.
 
-    Rows of images in its matchings are rows of the image's candidates. Build with `of`, in a job: it takes seconds
-    for a million candidates.
+    Rows of images in its matchings are rows of the image's candidates. Create it with `of`, in a job: that takes
+    seconds for a million candidates.
     """
 
     truth: Snapshot
@@ -89,14 +89,14 @@ class Found:
     sliders: Sliders
     matching: Matching
     nms: Nms
-    published: Kind  # of NMS, by the detector's authors
+    published: Kind  # of NMS, the detector's authors'
     rules: Rules
-    confidence: float  # where F1 is highest; of test images, where it is on the validation images
+    confidence: float  # at the highest F1; for test images, at that of the validation images
     skipped: int  # images that could not be read
-    point: OperatingPoint | None  # what was kept of this run and checkpoint
-    remark: str  # why it could not be read, and what is to be known of the numbers, or ""
-    labels: tuple[str, ...] = ()  # that the detector knows; (): not known which
-    trained_on: int | None = None  # of these images, by the run's record; None: not known
+    point: OperatingPoint | None  # kept with this run and checkpoint
+    remark: str  # why it could not be read, or what to know about the numbers, or ""
+    labels: tuple[str, ...] = ()  # that the detector knows; (): unknown
+    trained_on: int | None = None  # how many of these images, by the run's record; None: unknown
 
     @staticmethod
     def of(
@@ -104,7 +104,7 @@ class Found:
         skipped: int = 0, point: OperatingPoint | None = None, remark: str = "", labels: tuple[str, ...] = (),
         trained_on: int | None = None,
     ) -> Found:  # fmt: skip
-        """Matched as at `point`, else by `rules`."""
+        """Matched with the settings of `point`, else with `rules`."""
         sliders = scoring.sliders(truth, candidates, rules.difficult)
         nms = Nms(rules.iou, rules.kind, rules.limit)
         if point is not None:
@@ -122,7 +122,7 @@ class Found:
         return tuple(label.name for label in self.truth.labels)
 
     def alone(self, image: int) -> Sliders:
-        """The sliders of one image, which follow at once however many images there are."""
+        """The sliders for one image, which react at once however many images there are."""
         return scoring.sliders(self.truth.take([image]), (self.candidates[image],), self.rules.difficult)
 
 
@@ -130,14 +130,14 @@ Look = Callable[[Wish], Iterator[Counted | Found]]
 
 
 def looked(asked: Asked, look: Look) -> Iterator[Wish | Counted | Found]:
-    """The wish first, which another run may be asked, too."""
+    """Yields the wish first, which can then be put to another run."""
     wish = asked.wish()
     yield wish
     yield from look(wish)
 
 
 def look(wish: Wish) -> Iterator[Counted | Found]:
-    """Progress, then Found. Closing early keeps the candidates found so far beside the run."""
+    """Yields progress, then Found. Closing early keeps the candidates found so far beside the run."""
     from workbench import plugins
     from workbench.inference import evaluate
     from workbench.inference.predict import Predictor
@@ -164,7 +164,7 @@ def look(wish: Wish) -> Iterator[Counted | Found]:
 
 
 def kept_point(wish: Wish) -> tuple[OperatingPoint | None, str]:
-    """What was kept of the run for this checkpoint, or why it could not be read."""
+    """What was kept of the run for this checkpoint, and why it could not be read ("" if it could)."""
     try:
         return operating_point.read(wish.run_folder, wish.checkpoint.name, wish.snapshot.former_names), ""
     except WorkbenchError as error:
@@ -172,5 +172,5 @@ def kept_point(wish: Wish) -> tuple[OperatingPoint | None, str]:
 
 
 def is_kept(run_folder: Path) -> bool:
-    """Whether candidates of this run are kept, so that looking again is quick."""
+    """Whether this run's candidates are kept, so that evaluating it again is quick."""
     return any((run_folder / "candidates").glob("*.npz"))
