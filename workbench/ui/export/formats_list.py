@@ -1,4 +1,4 @@
-"""The formats to choose from: a checkbox each, a sentence what it is for, and why one can't be chosen."""
+"""The formats to choose from: a checkbox each, a sentence on its use, and why one can't be chosen."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from workbench.ui.export.work import FormatChoice
 
 EXTRA = "[export]"
 _LINK = Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
-FIRST = "onnx"  # what most people want; chosen at the start
+FIRST = "onnx"  # what most people want; checked at the start
 
 
 def _copy(about: QLabel, words: str) -> None:
-    """Put the command on the clipboard, and say so where it stands."""
+    """Copy the command to the clipboard, and say so in its place."""
     QGuiApplication.clipboard().setText(install(EXTRA))
     about.setText(f"{words} (copied, <a href='#'>again</a>), then start Workbench again.")
 
@@ -34,7 +34,7 @@ class FormatsList(QWidget):
         self._boxes: dict[str, QCheckBox] = {}
         self._files: dict[str, str] = {}
         self._titles: dict[str, str] = {}
-        self._missing: set[str] = set()  # a package
+        self._missing: set[str] = set()  # formats for which a package is missing
         self._unfit: Mapping[str, Mapping[str, str]] = {}
         self._detector = ""
         self._column = QVBoxLayout(self)
@@ -77,12 +77,12 @@ class FormatsList(QWidget):
         self.changed.emit()
 
     def know(self, unfit: Mapping[str, Mapping[str, str]]) -> None:
-        """By detector, formats that can't hold it, each with why."""
+        """By detector, the formats that can't hold it, each with the reason."""
         self._unfit = unfit
         self.suit(self._detector)
 
     def suit(self, detector: str) -> None:
-        """Of what can't hold this detector, nothing can be ticked; the tooltip says why."""
+        """Disable the formats that can't hold this detector; the tooltip says why."""
         self._detector = detector
         reasons = self._unfit.get(detector, {})
         for name, box in self._boxes.items():

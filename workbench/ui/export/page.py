@@ -1,4 +1,4 @@
-"""The Export page: write a trained detector as files that run elsewhere, each checked before it is handed out."""
+"""The Export page: writes a trained detector to files for use elsewhere, and checks each of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ NOTHING_YET = (
 
 
 class ExportPage(Page):
-    """Exports in one Job at a time. `export` is work.export, or a fake for tests."""
+    """Runs one export Job at a time. `export` is work.export, or a fake in tests."""
 
     name, title, icon = "export", "Export", "mdi6.package-up"
 
@@ -66,9 +66,9 @@ class ExportPage(Page):
         self._job: Job | None = None
         self._loading: Job | None = None
         self._runs = TrainedRuns(self)
-        self._inspected: RunInfo | None = None  # what the session's was when the runs were listed last
-        self._suggested = ""  # the folder last put into the field by this page
-        self._point: tuple[object, dict[str, object]] = (None, {})  # of which checkpoint, and what was filled in
+        self._inspected: RunInfo | None = None  # the session's value when the runs were last listed
+        self._suggested = ""  # the folder that this page last put into the field
+        self._point: tuple[object, dict[str, object]] = (None, {})  # for which checkpoint, and what was filled in
         self._written: Path | None = None
         self._build()
         self._connect()
@@ -114,7 +114,7 @@ class ExportPage(Page):
         inside.addStretch(1)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields have the keyboard
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields take the focus
         scroll.setWidget(inner)
         self._go = QPushButton("Export")
         self._go.setObjectName("export-start")
@@ -238,7 +238,7 @@ class ExportPage(Page):
 
     @Slot()
     def _suggest(self) -> None:
-        """Fill in at which point this checkpoint is used, when it is another than before: what was typed stays."""
+        """Fill in this checkpoint's operating point if it is not the one last filled in, else keep what was typed."""
         file = self._checkpoint.currentData()
         if file is not None:
             usual = ExportSettings()
@@ -246,7 +246,7 @@ class ExportPage(Page):
             wrong, own = "", {}
             try:
                 own = suggested(Path(file).parent, Path(file).name)
-            except WorkbenchError as error:  # as published, then
+            except WorkbenchError as error:  # use the published values
                 wrong = error.sentence
             values |= own
             if wrong:
@@ -283,7 +283,7 @@ class ExportPage(Page):
 
     @Slot()
     def _show_earlier(self) -> None:
-        """What lies in the folder, until something is written here."""
+        """List what is in the folder, until something is written from here."""
         if self._written is None and self._formats.is_filled and (folder := typed_path(self._folder.text())):
             files = ((self._formats.title(format), folder / format / file) for format, file in self._formats.files())
             self._open.setEnabled(self._results.show_earlier(files))
@@ -332,7 +332,7 @@ class ExportPage(Page):
 
     def _say(self, sentence: str, role: str = "") -> None:
         self._words.setProperty("role", role)
-        self._words.style().unpolish(self._words)  # the style looks at the role again
+        self._words.style().unpolish(self._words)  # makes the style look at the role again
         self._words.style().polish(self._words)
         self._words.setText(sentence)
 
@@ -355,7 +355,7 @@ class ExportPage(Page):
         if event.failed:
             names = ", ".join(self._formats.title(one.format) for one in event.failed)
             self._say(f"{written}. Not exported: {names}; the list says why.", "" if event.results else "error")
-            if not self.isVisible():  # else it is seen here
+            if not self.isVisible():  # else it is visible here
                 self.session.message.emit("error", f"Not exported: {names}. The Export page says why.")
         else:
             each = "each " if len(event.results) > 1 else ""

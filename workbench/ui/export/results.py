@@ -1,4 +1,4 @@
-"""What an export has written: a row for each file, with how well it agrees with this program, or why there is none."""
+"""What an export wrote: a row for each file, with how well it agrees with this program, or why there is none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workbench.ui.widgets.headed import in_rows
 
 COLUMNS = ("format", "file", "size", "verified")
 EMPTY = "Tick formats at the left and press Export: each file is listed here when it is verified."
-ROLE = Qt.ItemDataRole.UserRole  # the name of a cell's colour, which another theme has too
+ROLE = Qt.ItemDataRole.UserRole  # the name of a cell's colour, which differs between themes
 
 
 class Results(QTableWidget):
@@ -48,7 +48,7 @@ class Results(QTableWidget):
             paint_words(self, EMPTY)
 
     def show_earlier(self, files: Iterable[tuple[str, Path]]) -> bool:
-        """Of these, by format, list what is there, written before this window was opened; whether anything is."""
+        """Of these (format, file), list those that exist from before this window was opened; True if there are any."""
         self.setRowCount(0)
         for format, file in files:
             with contextlib.suppress(OSError):
@@ -62,7 +62,7 @@ class Results(QTableWidget):
         self._add(row, "ok" if result.agreement else "warning", result.remark or _apart(result))
 
     def add_failure(self, title: str, failure: NotExported) -> None:
-        """The sentence stands where the file would, over all columns that there are none for."""
+        """The sentence takes the file's place, across all columns that have no content."""
         self._add((title, failure.sentence, "", ""), "error", "", whole=True)
 
     def _add(self, texts: tuple[str, ...], role: str, more: str, whole: bool = False) -> None:

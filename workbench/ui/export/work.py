@@ -16,7 +16,7 @@ from workbench.inference.exporters import ExportSettings
 
 @dataclass(frozen=True, slots=True)
 class FormatChoice:
-    """A format as the page shows it. `missing`: packages that would have to be installed first."""
+    """A format as the page shows it. `missing`: packages that must be installed first."""
 
     name: str
     title: str
@@ -27,7 +27,7 @@ class FormatChoice:
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """All formats there are."""
+    """All available formats."""
 
     choices: tuple[FormatChoice, ...]
 
@@ -36,7 +36,7 @@ class Formats:
 class Wish:
     """Write `checkpoint` as each of `formats` into `folder`, verified on some of `images`.
 
-    `snapshot` is told of in the model card.
+    `snapshot` is described in the model card.
     """
 
     checkpoint: Path
@@ -47,7 +47,7 @@ class Wish:
     snapshot: Snapshot | None = None
 
     def of_project(self, folder: Path) -> Wish:
-        """With the images and the snapshot of the project as it is on disk: in the job."""
+        """With the images and the snapshot of the project as it is on disk: call it in the job."""
         snapshot = snapshot_of(folder)
         images = chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
         return replace(self, images=tuple(images), snapshot=snapshot)
@@ -55,7 +55,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """Of each detector, by name: which formats can't hold it, and why."""
+    """For each detector, by name: which formats can't hold it, and why."""
 
     reasons: Mapping[str, Mapping[str, str]]
 
@@ -64,7 +64,7 @@ Export = Callable[[Wish], Iterator[ExportEvent]]
 
 
 def load() -> Iterator[Formats | Unfit]:
-    """The formats, then what each can't hold; imports PyTorch."""
+    """Yields the formats, then what each can't hold; imports PyTorch."""
     from workbench import detectors, plugins
     from workbench.inference import exporters
 
