@@ -1,4 +1,4 @@
-"""Actions made of the table of commands, with the keys that are in force."""
+"""Creates actions from the table of commands, with the shortcuts in force."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _give_keys(action: QAction, command: Command) -> None:
 
 
 def renew_keys() -> None:
-    """Give every action of the program the keys that are in force now."""
+    """Give every action of the program the shortcuts in force now."""
     app = QApplication.instance()
     for widget in app.allWidgets() if isinstance(app, QApplication) else ():
         for action in widget.actions():
@@ -57,13 +57,13 @@ def renew_keys() -> None:
 
 
 def tooltip(command: Command) -> str:
-    """The command's words with its first key."""
+    """The command's text with its first shortcut."""
     words, own = command.text.rstrip("…"), keys.of(command.name)
     return f"{words}  ({shown(own[0])})" if own else words
 
 
 def shown(key: str) -> str:
-    """A key as this system's people know it (⌘ on a Mac)."""
+    """A shortcut in this system's notation (⌘ on a Mac)."""
     by_hand = ("click", "drag", "wheel", "arrows", "button", "…")
     if any(part in key.lower() for part in by_hand):
         return native(key)
@@ -71,12 +71,12 @@ def shown(key: str) -> str:
 
 
 _SIGNS = {"Alt": "⌥", "Shift": "⇧", "Ctrl": "⌘"}
-"""What Macs call the keys of others, in the order in which they stand there."""
+"""Mac symbols of other systems' modifier keys, in the order in which Macs show them."""
 
 
 def native(words: str) -> str:
-    """Words with keys in them as this system's people know these: Ctrl+Shift+S is ⇧⌘S on a Mac. A terminal's Ctrl-C
-    is so called there, too.
+    """A text with its shortcuts in this system's notation: Ctrl+Shift+S is ⇧⌘S on a Mac. A terminal's Ctrl-C has the
+    same name there, so it stays.
     """
     if not keys.MAC:
         return words
@@ -88,12 +88,12 @@ def native(words: str) -> str:
 
 
 def as_told(words: str) -> str:
-    """For a menu or a button, which take a single & for the mark of a key: names may hold one."""
+    """For a menu or a button, where a single & marks a mnemonic: names may contain one."""
     return words.replace("&", "&&")
 
 
 def worded(words: str) -> str:
-    """The keys in force in the place of {commands}."""
+    """Replace each {command} by its shortcut in force."""
     for name in {part.split("}")[0] for part in words.split("{")[1:]}:
         own = keys.of(name)
         words = words.replace(f"{{{name}}}", shown(own[0]) if own else native("Ctrl+K and its name"))

@@ -1,4 +1,4 @@
-"""What is said of anchors on more than one page, so that it is said in the same words."""
+"""Sentences on anchors that appear on more than one page, so that all use the same words."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _DONE = {"stretch": "stretched", "letterbox": "letterboxed"}
 
 
 def other_number(title: str, published: int, number: int) -> str:
-    """Of a detector that takes another number of anchors than its authors gave it (priors.even_masks); no full stop."""
+    """For a detector given another number of anchors than its authors used (priors.even_masks); no full stop."""
     return f"{title} was published with {count(published, 'anchor')}, and uses these {number:,} instead"
 
 
 def other_resize(title: str, wanted: str, made_with: str) -> str:
-    """Of a detector that brings images to its input in another way than the sizes were made for; "" if it doesn't."""
+    """For a detector that resizes images differently from how the sizes were measured; "" if it does not."""
     wants, has = kind_of(wanted), kind_of(made_with)
     if wants == has:
         return ""

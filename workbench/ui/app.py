@@ -1,6 +1,6 @@
-"""Starts the window: is there a display, are Qt's libraries there, where does the log go, what if all else fails.
+"""Starts the window: checks the display and Qt's libraries, opens the log, and handles uncaught errors.
 
-Nothing of Qt is imported before the checks, and nothing of torch before the first paint.
+Qt is imported only after the checks, and torch only after the first paint.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _LIBRARIES = (
     "libxcb-keysyms.so.1", "libxcb-shape.so.0",
 )  # fmt: skip
 _CALM = 500
-"""Milliseconds after which the window has been painted."""
+"""Milliseconds after which the window will have been painted."""
 _SCREENLESS = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
-_M_ARENA_MAX = -8  # of glibc's malloc.h
+_M_ARENA_MAX = -8  # from glibc's malloc.h
 
 
 def run(project: Path | None) -> int:
-    """Show the window, on `project` if given, until it is closed; the exit code."""
-    gc.disable()  # a twentieth of the time until the window is painted; nothing of all that comes now goes again
+    """Show the window, with `project` if given, until it is closed; returns the exit code."""
+    gc.disable()  # saves a twentieth of the time to the first paint; nothing created until then becomes garbage
     problem = why_not()
     if problem:
         print(problem, file=sys.stderr)
@@ -56,7 +56,7 @@ def run(project: Path | None) -> int:
     from workbench.ui import crashes, preferences, theme
     from workbench.ui.main_window import MainWindow
 
-    # Seconds for which a job's Python may hold up the window's, each time: the default of 5 ms is a third of a frame.
+    # How long a job's Python code may hold up the window's each time, in s: the default of 5 ms is a third of a frame.
     sys.setswitchinterval(0.001)
     _route_qt_messages()
     app = QApplication(sys.argv[:1])
@@ -70,7 +70,7 @@ def run(project: Path | None) -> int:
     if project is not None:
         window.open(project)
     QTimer.singleShot(_CALM, lambda: _painted(window))
-    # Python sees a signal only between its own instructions: an empty timer gives it the chance.
+    # Python handles signals only between its own instructions: an empty timer gives it the chance.
     for number in ways_to_stop():
         signal.signal(number, lambda *_: window.closing.at_once())
     awake = QTimer(interval=250)
@@ -84,11 +84,11 @@ def run(project: Path | None) -> int:
 
 
 def _painted(window: MainWindow) -> None:
-    """What the window's first painting does not wait for."""
+    """Start what can wait until the window is painted."""
     from workbench.ui import crashes
     from workbench.ui.garbage import Garbage
 
-    gc.freeze()  # what was made until now stays: it is not looked at again and again
+    gc.freeze()  # what exists now stays: later collections skip it
     garbage = Garbage(window)
     window.session.document_changed.connect(garbage.look_at_all)
     log.info("Workbench runs, process %s", os.getpid())
@@ -100,10 +100,10 @@ def _painted(window: MainWindow) -> None:
 
 
 def few_arenas() -> None:
-    """Let all threads take memory from two places, where glibc would make eight for each core.
+    """Limit malloc to two arenas for all threads; glibc's default is eight per core.
 
-    Each job is a new thread that takes and frees from another of them, and what is free in one is no use to the others:
-    a window with 20,000 images, trained in seven times, grew by a tenth; like this by 3 % at most.
+    Each job is a new thread that may allocate from another arena, and free memory in one is useless to the others:
+    a window with 20,000 images grew by a tenth over seven trainings; with this limit by 3 % at most.
     """
     if sys.platform == "linux":
         import ctypes
@@ -113,10 +113,10 @@ def few_arenas() -> None:
 
 
 def keep_no_sources() -> None:
-    """Have PySide look into the modules' files without keeping their lines.
+    """Make PySide read the modules' source files without caching their lines.
 
-    It searches each module that is imported for the word PySide6 (only there its `__feature__` may change names) by
-    inspect.getsource, which keeps all that it reads: with PyTorch 1,900 files, 100 MB and 0.6 s.
+    It searches each imported module for the word PySide6 (only modules with it may have names changed by `__feature__`)
+    with inspect.getsource, which caches all that it reads: with PyTorch 1,900 files, 100 MB and 0.6 s.
     """
     try:
         from shibokensupport import feature  # type: ignore[import-not-found]
@@ -127,7 +127,7 @@ def keep_no_sources() -> None:
 
 
 def mentions_pyside(module: ModuleType) -> bool:
-    """Whether its source does; False without one."""
+    """Whether its source contains PySide; False if it has none."""
     file = getattr(module, "__file__", None)
     if not isinstance(file, str) or not file.endswith(".py"):
         return False
@@ -141,7 +141,7 @@ def mentions_pyside(module: ModuleType) -> bool:
 
 
 def why_not() -> str:
-    """One sentence that says why no window can be shown here and what to do; "" if it can."""
+    """One sentence on why no window can be shown here and what to do; "" if one can."""
     if sys.platform.startswith("linux"):
         platform = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0]
         if platform not in _SCREENLESS:
@@ -184,13 +184,13 @@ def _loads(library: str) -> bool:
 
 
 def _answers() -> bool:
-    """Whether the X server of $DISPLAY takes a connection: Qt ends the process where it doesn't."""
+    """Whether the X server of $DISPLAY accepts a connection: without one, Qt ends the process."""
     import ctypes
 
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError:
-        return True  # Qt will say it
+        return True  # Qt will report it
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
     answers = bool(xcb.xcb_connection_has_error(connection) == 0)
@@ -208,17 +208,17 @@ def _library_sentence(what: str) -> str:
 
 
 def log_file() -> Path:
-    """Where the messages of this and earlier starts are."""
+    """The log file of this and earlier starts."""
     return Path(platformdirs.user_log_dir("workbench", appauthor=False)) / "workbench.log"
 
 
 def running() -> Path:
-    """Where running windows keep what the next start needs if they don't end by themselves."""
+    """Where running windows keep what the next start needs in case they crash."""
     return log_file().with_name("running")
 
 
 def _start_log() -> None:
-    """Messages to the log file, a crash's stacks to one of their own; to stderr where they can't be written."""
+    """Messages go to the log file, a crash's stack traces to a separate one; to stderr if they can't be written."""
     from workbench.ui import crashes
 
     file = log_file()
@@ -236,7 +236,7 @@ def _start_log() -> None:
 
 
 class _LogFile(logging.Handler):
-    """Opens the log file with the first message: the library for that takes 10 ms, and the window is painted first."""
+    """Opens the log file at the first message: importing its module takes 10 ms, and painting comes first."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -258,7 +258,7 @@ class _LogFile(logging.Handler):
 
 
 def _put_away(full: str, older: str) -> None:
-    """A full log gets another name; on Windows not while a second window has it open, and it goes on in it."""
+    """Rename a full log; on Windows not while a second window has it open: then it just keeps growing."""
     with contextlib.suppress(OSError):
         os.rename(full, older)
 
@@ -275,14 +275,14 @@ def _route_qt_messages() -> None:
 
 
 class _Told:
-    """sys.excepthook: what nobody caught goes to the log, and a quiet sentence to the corner. The window goes on."""
+    """sys.excepthook: uncaught errors go to the log, and a quiet sentence to the corner. The window goes on."""
 
     def __init__(self, window: MainWindow) -> None:
         self._window = window
 
     def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
-            self._window.session.end_training(0.0)  # so that nothing is asked of who sits at the terminal
+            self._window.session.end_training(0.0)  # so that no question waits for a person who is at the terminal
             self._window.close()
             return
         log.error("Not caught", exc_info=(kind, error, trace))

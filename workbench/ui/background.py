@@ -1,6 +1,6 @@
-"""Work for what is on the screen just now (a thumbnail, a picture): newest wish first, forgotten when it scrolls away.
+"""Background work for what is on the screen (a thumbnail, a picture): newest request first, dropped once out of view.
 
-The thread is a Job that runs as long as there are wishes. One `Background` does one kind of work, one wish at a time.
+The thread is a Job that runs as long as there are requests. Each `Background` does one kind of work, one at a time.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from workbench.ui.job import Job
 
 
 class Background(QObject):
-    """Runs `work(wish)` in a thread for the wishes of the latest `ask`.
+    """Runs `work(wish)` in a thread for the requests (wishes) of the latest `ask`.
 
-    `done(wish, result)` comes in the window's thread; the result is a WorkbenchError where `work` raised one.
-    Call `close` before the owner goes.
+    `done(wish, result)` is emitted in the window's thread; the result is a WorkbenchError if `work` raised one.
+    Call `close` before the owner is destroyed.
     """
 
     done = Signal(object, object)
@@ -35,7 +35,7 @@ class Background(QObject):
         self._closed = False
 
     def ask(self, wishes: Sequence[Hashable]) -> None:
-        """Do these, the first first; earlier wishes that were not begun are forgotten."""
+        """Do these in order; earlier requests that have not been started are dropped."""
         with self._lock:
             self._wishes = list(dict.fromkeys(wishes))
         self._begin()
@@ -56,7 +56,7 @@ class Background(QObject):
         self._job.start()
 
     def _results(self, job: Job) -> Iterator[tuple[Hashable, object]]:
-        """In the job's thread."""
+        """Runs in the job's thread."""
         while not job.stop.is_set():
             with self._lock:
                 if not self._wishes:
@@ -81,10 +81,10 @@ class Background(QObject):
         if job is not None:
             job.wait()
             job.deleteLater()
-        self._begin()  # wishes that came while the last one was ending
+        self._begin()  # wishes added while the job was ending
 
     def settle(self, seconds: float = 60.0) -> None:
-        """Forget what was not begun, wait for the wish being done, and tell its result now."""
+        """Drop what has not been started, wait for the one in progress, and deliver its result now."""
         with self._lock:
             self._wishes = []
         if self._job is not None:
@@ -92,7 +92,7 @@ class Background(QObject):
             QCoreApplication.sendPostedEvents(self._job)
 
     def close(self) -> None:
-        """Forget all wishes and wait for the one being done."""
+        """Drop all wishes and wait for the one in progress."""
         self._closed = True
         with self._lock:
             self._wishes = []
@@ -100,5 +100,5 @@ class Background(QObject):
             self._job.end(60.0)
 
     def is_idle(self) -> bool:
-        """True when nothing is being done or waits."""
+        """True if nothing is in progress or waiting."""
         return self._job is None and not self._wishes

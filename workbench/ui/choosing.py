@@ -1,4 +1,4 @@
-"""Asking for a folder or a file, beginning beside the one that was chosen last, else at home."""
+"""Asks for a folder or a file, starting beside the one chosen last, else in the home folder."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from workbench.ui import preferences
 
 LAST = "folder"
-"""The preference with the folder of what was chosen last."""
+"""The preference that holds the folder of the last choice."""
 
 
 def chosen_folder(parent: QWidget, title: str, last: str = LAST) -> Path | None:
-    """None where nothing was chosen. `last`: the preference of a place of its own."""
+    """None if nothing was chosen. `last`: a preference, for dialogs that remember their own folder."""
     return _kept(QFileDialog.getExistingDirectory(parent, title, _begin(last)), last)
 
 
 def chosen_file(parent: QWidget, title: str, filters: str, last: str = LAST) -> Path | None:
-    """The same of a file to be read; `filters` as Qt has them."""
+    """The same for a file to read; `filters` in Qt's syntax."""
     return _kept(QFileDialog.getOpenFileName(parent, title, _begin(last), filters)[0], last)
 
 
 def chosen_files(parent: QWidget, title: str, filters: str) -> list[Path]:
-    """Several of one folder; none where nothing was chosen."""
+    """Several files of one folder; none if nothing was chosen."""
     chosen = QFileDialog.getOpenFileNames(parent, title, _begin(LAST), filters)[0]
     return [path for name in chosen if (path := _kept(name, LAST))]
 
 
 def _begin(last: str) -> str:
-    """Not where the program was started from, which Qt would take."""
+    """Not the working directory, which Qt would use."""
     return str(preferences.get(last) or Path.home())
 
 
@@ -42,9 +42,9 @@ def _kept(chosen: str, last: str) -> Path | None:
 
 
 def typed_path(text: str) -> Path | None:
-    """What was typed in a field, with ~ for the home folder, where a name alone is meant to be; None for nothing.
+    """The path typed in a field, with ~ for the home folder, which a bare name is relative to; None if empty.
 
-    "~somebody" who is not known here is a name like any other. Windows' "Copy as path" puts it in quotes.
+    "~somebody" with an unknown user is an ordinary name. Windows' "Copy as path" adds quotes.
     """
     text = text.strip()
     if len(text) > 2 and text[0] == text[-1] == '"':
@@ -53,7 +53,7 @@ def typed_path(text: str) -> Path | None:
 
 
 def free_folder(folder: Path) -> Path:
-    """`folder`, or the same with a number when there is something in that place."""
+    """`folder`, or the same with a number if something exists there."""
     number, free = 1, folder
     while free.exists():
         number += 1

@@ -1,4 +1,4 @@
-"""The end of the window or its project: a training that runs is asked about, and ends its step first.
+"""Closes the window or its project: asks about a running training, and lets it finish its step.
 
 That step may take minutes on a processor.
 """
@@ -14,18 +14,18 @@ from workbench.ui.session import Session
 from workbench.ui.widgets import kept_size
 
 AT_ONCE = 5.0
-"""Seconds that the window waits for without a word."""
+"""Seconds that the window waits without a message."""
 WORDS = "The training finishes its step and is saved, then the window closes."
 
 
 def may_stop(session: Session) -> bool:
-    """Whether what is trained may be stopped: asked once, not of a training that was told to stop already."""
+    """Whether the running training may be stopped: asked once, and not if it was told to stop already."""
     running = next((job.title for job in session.jobs if job.pauses and not job.stop.is_set()), "")
     return not running or ask(session, running) or not session.is_training
 
 
 def ask(session: Session, training: str) -> bool:
-    """True to stop this training. The question goes by itself when the training has ended meanwhile."""
+    """True to stop this training. The question closes by itself when the training ends meanwhile."""
     asked = QMessageBox(
         QMessageBox.Icon.Question, "A training is running", f"{training} is not finished.",
         parent=QApplication.activeWindow(),
@@ -51,7 +51,7 @@ def ask(session: Session, training: str) -> bool:
 
 
 class Closing(QObject):
-    """Of `window`: what is trained is stopped, and where that takes long the window closes later."""
+    """For `window`: stops the training, and if that takes long, closes the window later."""
 
     def __init__(self, session: Session, window: QWidget) -> None:
         super().__init__(window)
@@ -61,14 +61,14 @@ class Closing(QObject):
         session.job_ended.connect(self._ended)
 
     def at_once(self) -> None:
-        """Ctrl-C, or the end of the terminal or the system: what is trained is stopped and kept without a question."""
+        """On Ctrl-C, or when the terminal or the system ends: stop and keep the training without asking."""
         self._asks = False
         self._window.close()
 
     def waits(self, event: QCloseEvent) -> bool:
-        """Whether the window stays: for good where its training is to go on, or until that has ended its step."""
+        """Whether the window stays open: for good if its training is to go on, or until that has finished its step."""
         program = QGuiApplication.instance()
-        logging_out = isinstance(program, QGuiApplication) and program.isSavingSession()  # it waits for no answer
+        logging_out = isinstance(program, QGuiApplication) and program.isSavingSession()  # it can't wait for an answer
         if self._asks and not logging_out and not may_stop(self._session):
             self._is_due = False
             event.ignore()
@@ -81,12 +81,12 @@ class Closing(QObject):
 
     @Slot()
     def close_project(self) -> None:
-        """As a person asks for it."""
+        """When a person asks for it."""
         if may_stop(self._session):
             self._session.close()
 
     def finish(self) -> None:
-        """The project is closed: what else belongs to the session ends, and the window's place is kept."""
+        """The project is closed: end the rest of the session, and save the window's geometry."""
         kept_size.keep(self._window, "window")
         self._session.end_jobs()
         thumbnails.of(self._session).close()

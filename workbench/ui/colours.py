@@ -1,4 +1,4 @@
-"""The named colours of the two themes. Text on its ground has a contrast of at least 4.5:1 (tests/ui/test_theme.py)."""
+"""The named colours of the two themes. Text has a contrast of at least 4.5:1 (tests/ui/test_theme.py)."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from PySide6.QtGui import QColor
 class Colours:
     """The named colours of one theme, as #rrggbb."""
 
-    window: str  # the ground of everything
+    window: str  # the background of everything
     surface: str  # lists, fields, the page
     raised: str  # buttons, pop-ups
     hover: str
     text: str
-    muted: str  # text that may be overlooked
+    muted: str  # less important text
     border: str
-    accent: str  # the one accent: selection, links, progress
+    accent: str  # selection, links, progress: the only accent
     on_accent: str  # text on the accent
     ok: str
     warning: str
     error: str
-    canvas: str  # round the picture
-    plot: str  # ground of plots
-    # What detections are compared with: fixed meanings on the canvas and in plots, each named by a legend.
+    canvas: str  # around the picture
+    plot: str  # background of plots
+    # How detections compare with labels: fixed meanings on the canvas and in plots, each named by a legend.
     hit: str
     miss: str
     false_alarm: str
@@ -44,14 +44,14 @@ DARK = Colours(
 
 
 def faint(c: Colours) -> str:
-    """Of text and icons that are disabled, as #aarrggbb: it lies upon grounds of several colours."""
+    """For disabled text and icons, as #aarrggbb: they lie on backgrounds of several colours."""
     made = QColor(c.muted)
     made.setAlpha(150)
     return made.name(QColor.NameFormat.HexArgb)
 
 
 def tint(c: Colours) -> str:
-    """The ground of what is chosen among several, as #aarrggbb."""
+    """The background of selected items, as #aarrggbb."""
     made = QColor(c.accent)
     made.setAlpha(36)
     return made.name(QColor.NameFormat.HexArgb)

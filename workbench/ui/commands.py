@@ -1,6 +1,6 @@
-"""Every command of the window in one table: its words, key and icon. The sheet under `?` and Ctrl+K read it too.
+"""Every command of the window in one table: its text, keys and icon. The sheet under `?` and Ctrl+K read it too.
 
-The keys here are those of the profile "labelImg"; `keys` says which are in force.
+The keys here are those of the profile "labelImg"; `keys` tells which are in force.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. `keys` as Qt writes them, the first is shown. `where` is the heading on the sheet of keys.
+    """One command. `keys` in Qt's notation, the first is displayed. `where` is the heading on the sheet of keys.
 
-    `by_hand` commands are keys or gestures that a widget handles itself; they are on the sheet and have no QAction.
+    `by_hand` commands are keys or gestures that a widget handles itself; they are on the sheet but have no QAction.
     """
 
     name: str
@@ -42,7 +42,7 @@ HELP = {  # pages of resources/help, in the order of the work
     "when-something-goes-wrong": "When something goes wrong",
 }
 
-_GO = ("Ctrl+Return", "Ctrl+Enter")  # the page's own button
+_GO = ("Ctrl+Return", "Ctrl+Enter")  # the page's main button
 COMMANDS: tuple[Command, ...] = (
     Command("new-project", "New project from a folder…", ("Ctrl+N",), "mdi6.folder-plus-outline"),
     Command("open-project", "Open a project…", ("Ctrl+O",), "mdi6.folder-open-outline"),

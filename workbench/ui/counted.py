@@ -1,4 +1,4 @@
-"""How far a job is, for jobs that count things: the status bar shows it."""
+"""The progress of jobs that count things: the status bar shows it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """`done` of `total` things (0: nobody knows yet); `detail` is a few words such as a file's name."""
+    """`done` of `total` things (0: total not known yet); `detail` is a few words such as a file's name."""
 
     done: int
     total: int

@@ -1,7 +1,7 @@
-"""Whether the window ended by itself the last time: a note that each running window keeps, and what is made of it.
+"""Detects that the window crashed last time: each running window keeps a note, and the next start reads it.
 
-A note says which project and image are shown. Its owner holds a lock beside it, which the operating system takes from a
-process that is gone, however it went; Python writes the stacks of a crash into a third file.
+A note says which project and image are shown. Its owner holds a lock beside it, which the operating system releases
+however the process ends; Python writes the stack traces of a crash to a third file.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ if TYPE_CHECKING:  # cv2 and NumPy
 
 _PROJECT = "project.sqlite"
 _FATAL = re.compile(r"^(?:Fatal Python error|Windows fatal exception): (?!code 0x8)(.+)$", re.MULTILINE)
-"""Not 0x8001010d and the like, which parts of Windows throw and catch themselves: Python notes them all the same."""
+"""Not 0x8001010d and the like, which parts of Windows throw and catch themselves: Python reports them anyway."""
 _RECENT = 10
-"""Images that are looked at after a crash, and as many before and after the last one, which were read beforehand."""
+"""Images checked after a crash, and as many before and after the last one, which were read ahead."""
 _SHOWN = 100_000
-"""Characters of a crash's stacks that are kept, the last ones."""
-_watches = False  # whether the file of stacks is this module's
+"""Characters of a crash's stack traces that are kept, from the end."""
+_watches = False  # whether this module opened the file of stack traces
 
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """What a window showed that did not end by itself; `reason` is what Python could say of it, or ""."""
+    """What a crashed window showed; `reason` is what Python could report of the crash, or ""."""
 
     when: datetime
     project: Path | None
     image: int
     reason: str
     stacks: str
-    recent: tuple[int, ...] = ()  # images that it showed before, the last one first
-    training: str = ""  # the title of the job that trained then
+    recent: tuple[int, ...] = ()  # images shown before, the last one first
+    training: str = ""  # the title of the training job that ran then
 
     @property
     def sentence(self) -> str:
@@ -61,7 +61,7 @@ class Crash:
 
 
 def watch_for_fatal_errors(folder: Path) -> IO[str]:
-    """From here on Python writes the stacks of a crash into a file of this process; OSError if there can be none."""
+    """From now on Python writes a crash's stack traces to a file of this process; OSError if it can't be opened."""
     folder.mkdir(parents=True, exist_ok=True)
     global _watches
     stacks = open(_stacks(folder, os.getpid()), "w", encoding="utf-8")  # noqa: SIM115 - open as long as we run
@@ -75,7 +75,7 @@ def _stacks(folder: Path, process: int) -> Path:
 
 
 class Note(QObject):
-    """Keeps the note of this process in `folder` until `end`; `left`, first of all, takes those that others left."""
+    """Keeps this process's note in `folder` until `end`. Call `left` first, for the notes of crashed windows."""
 
     def __init__(self, session: Session, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -99,19 +99,19 @@ class Note(QObject):
         training = next((job.title for job in self._session.jobs if job.pauses), "")
         shown = {"project": str(document.folder) if document else "", "image": image, "recent": self._recent}
         shown |= {"training": training}
-        with contextlib.suppress(WorkbenchError):  # a full disk: there is nothing to be said about it here
+        with contextlib.suppress(WorkbenchError):  # a full disk: not worth a message here
             atomic_write(self._file, json.dumps(shown), sync=False)
 
     def end(self) -> None:
-        """The window ends by itself."""
-        if _watches:  # else it is another's
+        """The window closes normally."""
+        if _watches:  # else the file is someone else's
             faulthandler.disable()
         self._lock.release()
         _forget(self._folder, os.getpid())
 
 
 def left(folder: Path) -> list[Crash]:
-    """What windows that are gone have left in `folder`, the oldest first. Their notes are taken away."""
+    """What crashed windows left in `folder`, the oldest first. Their notes are removed."""
     found = []
     for file in folder.glob("*.json"):
         if not file.stem.isdecimal():
@@ -144,9 +144,9 @@ def _read(file: Path, process: int) -> Crash | None:
 
 
 class Return(QObject):
-    """Goes back to where a window ended: its last images are looked at in a process, then its project is opened.
+    """Goes back to where a window crashed: checks its last images in a child process, then opens its project.
 
-    So an image that ends the program does it once: it is marked and not read again. Its parent is the window's session.
+    So an image that crashes the program does so only once: it is marked and not read again. The parent is the session.
     """
 
     def __init__(self, session: Session, crash: Crash, open_project: Callable[[Path], object]) -> None:

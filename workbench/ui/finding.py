@@ -1,4 +1,4 @@
-"""What Ctrl+K finds: commands of the whole program, labels, recent projects, and images by words of their path."""
+"""What Ctrl+K finds: commands of the whole program, labels, recent projects, and images by words in their path."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from workbench.ui.start import recent
 from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, PROJECT, Finder, Found
 
 SEARCHED = 1000
-"""Images of which the finder lists those that begin with what was typed first."""
+"""Of this many images, the finder puts those first that begin with what was typed."""
 _HELP = "action-help-"
 _RUNNING = ("action-pause-job", "action-stop-job")
-"""These can be done only while something runs, which "stop" and "pause" mean then."""
+"""Only enabled while something runs, which is then what "stop" and "pause" refer to."""
 _ELSEWHERE = ("seen-", "looking-", "review-")
-"""Commands of windows and panes that come only when they are wanted: they have no action before."""
+"""Commands of windows and panes that are created on demand: before that they have no action."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """What choosing does: an action; a command of a page that was not shown yet; an image's id; a project's folder."""
+    """What choosing an entry does: an action; a command of a page not shown yet; an image's id; a project's folder."""
 
     run: Callable[[QAction], object]
     run_there: Callable[[str, str], object]
@@ -37,7 +37,7 @@ class Acts:
 
 
 def open_finder(window: QWidget, session: Session, made: Iterable[str], acts: Acts) -> None:
-    """Over `window`; `made` are the names of the pages that were shown."""
+    """Over `window`; `made` are the names of the pages that have been created."""
     things = [*commands(window.findChildren(QAction), acts.run)]
     if session.document is not None:
         things += commands_of_unmade(made, acts.run_there)
@@ -46,7 +46,7 @@ def open_finder(window: QWidget, session: Session, made: Iterable[str], acts: Ac
 
 
 def commands(actions: Iterable[QAction], run: Callable[[QAction], object]) -> Iterator[Found]:
-    """Those that can be done now: first what ends what runs, the pages of the help last."""
+    """The enabled ones: first those that stop what runs, the help pages last."""
     by_use = sorted(actions, key=lambda action: action.objectName() not in _RUNNING)
     for action in sorted(by_use, key=lambda action: action.objectName().startswith(_HELP)):
         name = action.objectName()
@@ -56,7 +56,7 @@ def commands(actions: Iterable[QAction], run: Callable[[QAction], object]) -> It
 
 
 def commands_of_unmade(made: Iterable[str], run: Callable[[str, str], object]) -> Iterator[Found]:
-    """Those of pages that were not shown yet; `run(page, command)` shows the page and does it."""
+    """Those of pages not created yet; `run(page, command)` shows the page and runs it."""
     pages = set(PAGES) - set(made)
     for command in COMMANDS:
         page = command.where.lower()
@@ -72,7 +72,7 @@ def labels(session: Session) -> Iterator[Found]:
 
 
 def projects(session: Session, open_it: Callable[[Path], object]) -> Iterator[Found]:
-    """The recent ones, without the one that is open."""
+    """The recent ones, except the one that is open."""
     here = session.document.folder if session.document is not None else None
     for one in recent.kept():
         if one.folder != here:
@@ -80,11 +80,11 @@ def projects(session: Session, open_it: Callable[[Path], object]) -> Iterator[Fo
 
 
 def images(session: Session, words: Sequence[str], show: Callable[[int], object]) -> list[Found]:
-    """The first images whose path holds all words."""
+    """The first images whose path contains all words."""
     document = session.document
     if document is None:
         return []
-    import numpy as np  # not before a project is opened: the window is painted before
+    import numpy as np  # not before a project is opened: painting the window comes first
 
     all_of_them = document.images()
     fits = np.ones(len(all_of_them), bool)

@@ -1,4 +1,4 @@
-"""A form made from settings: one row for each field, its help as tooltip, what is wrong with a value said in words."""
+"""A form built from settings: a row per field, its help as tooltip, and a sentence on what is wrong with a value."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Form(QWidget):
         self._open: dict[str, bool] = {}
 
     def set_rows(self, rows: Sequence[Row], open_groups: Sequence[str] = ()) -> None:
-        """Show these rows with their defaults instead of those before; groups that a person opened stay open."""
+        """Show these rows with their defaults instead of the previous ones; groups that a person opened stay open."""
         self._entries.clear()
         while self._column.count():
             item = self._column.takeAt(0)
@@ -87,24 +87,24 @@ class Form(QWidget):
         self._open.setdefault(title, is_open)
         self._column.addWidget(head)
         self._column.addWidget(body)
-        fold()  # not before it is a part of the form: alone it would be a window of its own
+        fold()  # only once it has a parent: without one it would be a window of its own
 
     def set_values(self, values: Mapping[str, Any]) -> None:
-        """Fill in values by row name; unknown names are passed over. Does not emit `changed`."""
+        """Fill in values by row name; unknown names are ignored. Does not emit `changed`."""
         for name, value in values.items():
             if name in self._entries:
                 self._entries[name].set_value(value)
 
     def values(self) -> dict[str, Any]:
-        """All values, checked. WorkbenchError with the first that is not valid."""
+        """All values, validated. WorkbenchError for the first that is not valid."""
         return {name: entry.value() for name, entry in self._entries.items()}
 
     def text(self, name: str) -> Any:
-        """What is in the editor of this row, as it was typed."""
+        """The content of this row's editor, as typed."""
         return self._entries[name].raw()
 
     def problems(self) -> dict[str, str]:
-        """What is wrong, by row name."""
+        """Error messages by row name."""
         return {name: entry.problem for name, entry in self._entries.items() if entry.problem}
 
     def names(self) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ class Form(QWidget):
 
 
 class _Entry(QWidget):
-    """The editor of one row and, while its value is not valid, a line that says why."""
+    """A row's editor and, while its value is not valid, a line that says why."""
 
     changed = Signal()
 
@@ -144,7 +144,7 @@ class _Entry(QWidget):
             self._editor.textChanged.connect(self._edited)
 
     def _with_browse(self, name: str) -> QHBoxLayout:
-        """The editor, and a button to choose the file or folder that its text names."""
+        """The editor, with a button to choose the file or folder for it."""
         line = QHBoxLayout()
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(theme.GRID // 2)

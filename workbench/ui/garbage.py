@@ -1,7 +1,7 @@
-"""Garbage in cycles is collected by the window's thread alone, a little at a time.
+"""Cyclic garbage is collected in the window's thread only, a little at a time.
 
-Left to itself, Python collects in whichever thread makes the next object. What is collected may hold parts of Qt, and
-those may go in the window's thread only: elsewhere timers complain, and a process can die.
+By itself, Python collects in whichever thread creates the next object. Garbage may contain Qt objects, and these may
+be destroyed in the window's thread only: elsewhere timers complain, and the process can crash.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 log = logging.getLogger(__name__)
 EVERY = 500  # ms
-LONG = 0.015  # seconds of looking, after which what was looked at in vain is not looked at again
+LONG = 0.015  # seconds; what survives a longer collection is not examined again
 
 
 class Garbage(QObject):
-    """Collects from now on, as often as Python would: it counts what is made in every thread."""
+    """Collects from now on, as often as Python would: it counts the objects created in all threads."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -33,7 +33,7 @@ class Garbage(QObject):
 
     @Slot()
     def collect(self) -> None:
-        """The youngest objects if many came; the older ones after ten such rounds, and all after ten of those."""
+        """The youngest generation if it has grown; the older ones after ten such rounds, and all after ten of those."""
         if uncollected.is_held:
             return
         for generation in range(3):
@@ -46,7 +46,7 @@ class Garbage(QObject):
                 gc.freeze()
 
     def collect_all(self) -> None:
-        """Everything at once. What it took long to look at is not looked at again."""
+        """Everything at once. If that took long, what survives is not examined again."""
         begun = time.perf_counter()
         with _unheard():
             gc.collect()
@@ -55,15 +55,15 @@ class Garbage(QObject):
 
     @Slot()
     def look_at_all(self) -> None:
-        """A project was closed: much of what was passed over may have become garbage."""
+        """A project was closed: much of what was frozen may have become garbage."""
         gc.unfreeze()
 
 
 @contextlib.contextmanager
 def _unheard() -> Iterator[None]:
-    """What goes in a cycle may be asked by Qt while it is half gone, as pyqtgraph's labels for their size.
+    """Silences errors from half-destroyed objects in a cycle that Qt still calls, as pyqtgraph's labels for their size.
 
-    What it raises then is nobody's error.
+    Such an error is nobody's fault.
     """
     hook, sys.excepthook = sys.excepthook, lambda kind, error, _trace: log.debug("In garbage: %s %s", kind, error)
     try:
@@ -73,9 +73,9 @@ def _unheard() -> Iterator[None]:
 
 
 class _Uncollected(contextlib.AbstractContextManager[None]):
-    """No garbage is collected within, in no thread, and what came meanwhile is not looked at later either.
+    """No garbage is collected inside this block, in any thread, and objects created meanwhile are not examined later.
 
-    A reading makes a million values, none of which is in a cycle. Looking for cycles among them finds nothing and held
+    Reading a project creates a million values without cycles. Looking for cycles among them finds nothing and held
     up the window for 0.3 to 0.7 s at a time (20,000 images, 100,000 boxes), without it for 0.1 s at most.
     """
 

@@ -1,6 +1,6 @@
-"""Icons from the Material Design font that qtawesome brings with it.
+"""Icons from the Material Design font that comes with qtawesome.
 
-Its files are used and not its code: importing it takes 0.3 s, a third of the program's start, for other bindings of Qt
+Uses its files but not its code: importing that takes 0.3 s, a third of the program's start, for other Qt bindings
 and eleven fonts that we don't need.
 """
 
@@ -16,11 +16,11 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QPai
 
 _FONT, _NAMES = "materialdesignicons6-webfont-[0-9]*.ttf", "materialdesignicons6-webfont-charmap-*.json"
 _SHARE = 0.875
-"""Of an icon's side that its character's em square takes, as in qtawesome: some strokes reach beyond theirs."""
+"""The em square as a share of the icon's side, as in qtawesome: some glyphs extend beyond theirs."""
 
 
 def icon(name: str, colour: str, disabled: str, selected: str = "") -> QIcon:
-    """The icon "mdi6.NAME" in a colour, and in others where it is disabled or in a selected row.
+    """The icon "mdi6.NAME" in a colour, with other colours for disabled icons and selected rows.
 
     KeyError: there is no such icon.
     """
@@ -37,7 +37,7 @@ def _folder() -> Path:
 
 @functools.cache
 def _codes() -> dict[str, str]:
-    """The character of each icon's name, in hexadecimal."""
+    """The character code of each icon's name, in hexadecimal."""
     (file,) = _folder().glob(_NAMES)
     return dict(json.loads(file.read_text(encoding="utf-8")))
 
@@ -78,7 +78,7 @@ class _Engine(QIconEngine):
 
 
 def swatch(colour: QColor | str, side: int = 12) -> QIcon:
-    """A square of one colour, beside a name; in a selected row, too, where a plain picture would be tinted."""
+    """A square of one colour, beside a name; not tinted in a selected row, as a plain pixmap would be."""
     made = QPixmap(side, side)
     made.fill(QColor(colour))
     icon = QIcon(made)

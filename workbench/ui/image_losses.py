@@ -1,6 +1,6 @@
-"""The loss of each image in the run that was evaluated last, as the lists of images show and order it.
+"""Each image's loss in the run evaluated last, which the lists of images show and sort by.
 
-Read in the background at each evaluation of a running training, and when runs come or go. n = images with a loss.
+Read in the background at each evaluation of a running training, and when runs appear or go. n = images with a loss.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from workbench.ui.session import Session
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Losses:
-    """Of one run, by ascending id."""
+    """The losses of one run, by ascending id."""
 
     run: str
-    epoch: int  # after which the newest were taken
+    epoch: int  # after which the newest were recorded
     ids: NDArray[np.int64]  # (n,)
     values: NDArray[np.float32]  # (n,)
-    lower: NDArray[np.int64]  # (n,) how many images have a lower loss
+    lower: NDArray[np.int64]  # (n,) number of images with a lower loss
     epochs: NDArray[np.int32]  # (n,)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The losses of these images, NaN where there is none."""
+        """The losses of these images, NaN where unknown."""
         found = np.full(len(ids), np.nan, np.float32)
         if len(self):
             at = np.minimum(np.searchsorted(self.ids, ids), len(self) - 1)
@@ -42,12 +42,12 @@ class Losses:
         return found
 
     def share(self, id: int) -> float:
-        """Of the other images, how many have a lower loss: 0 to 1; NaN without a loss."""
+        """The share of the other images with a lower loss: 0 to 1; NaN without a loss."""
         row = self._row(id)
         return float("nan") if row < 0 else float(self.lower[row]) / max(len(self) - 1, 1)
 
     def words(self, id: int) -> str:
-        """What the loss of an image is, for people; "" without one."""
+        """A sentence on the loss of an image; "" without one."""
         row = self._row(id)
         if row < 0:
             return ""
@@ -81,7 +81,7 @@ NONE = of_run("", image_losses.NONE)
 
 
 class LossWatch(QObject):
-    """`losses` of the run that was evaluated last; `changed` when they are others."""
+    """`losses` of the run that was evaluated last; `changed` when they change."""
 
     changed = Signal()
 
@@ -89,9 +89,9 @@ class LossWatch(QObject):
         super().__init__(session)
         self.losses = NONE
         self._session = session
-        self._background: Background | None = None  # while a project is open
+        self._background: Background | None = None  # set while a project is open
         self._asked = 0
-        self._closed = False  # a project that closes still has jobs that end, and tell of their runs
+        self._closed = False  # jobs of a project being closed still end, and report their runs
         session.document_changed.connect(self._document_changed)
         session.closing.connect(self._close)
         session.job_event.connect(self._job_event)
@@ -100,7 +100,7 @@ class LossWatch(QObject):
 
     @Slot()
     def read(self) -> None:
-        """Look again which run was evaluated last; `changed` comes if it says something new."""
+        """Look again for the run evaluated last; `changed` follows if the losses differ."""
         document = self._session.document
         if document is None or self._closed:
             return
@@ -136,7 +136,7 @@ class LossWatch(QObject):
 
     @Slot()
     def _close(self) -> None:
-        """The thread ends before the project does."""
+        """End the thread before the project closes."""
         self._closed = True
         if self._background is not None:
             self._background.close()
@@ -145,19 +145,19 @@ class LossWatch(QObject):
 
 
 def of(session: Session) -> LossWatch:
-    """The losses of this session, which all lists share; made when first asked for."""
+    """The session's LossWatch, shared by all lists; created on first use."""
     found = session.findChild(LossWatch)
     return found if isinstance(found, LossWatch) else LossWatch(session)
 
 
 def _read(wish: tuple[Path, int]) -> Losses:
-    """Of the newest run in a project's folder of runs. In the background's thread."""
+    """Of the newest run in a project's folder of runs. Runs in the background's thread."""
     folder = _newest(wish[0])
     return NONE if folder is None else of_run(folder.name, image_losses.read(folder))
 
 
 def _newest(folder: Path) -> Path | None:
-    """The run with losses whose latest evaluation is the latest of all: copying a project changes times of files."""
+    """The run with losses that was evaluated last; not by file times, which change when a project is copied."""
     try:
         found = [entry for entry in folder.iterdir() if entry.name[0] != "." and (entry / image_losses.FILE).is_file()]
     except OSError:
@@ -166,7 +166,7 @@ def _newest(folder: Path) -> Path | None:
 
 
 def _evaluated(folder: Path) -> float:
-    """When, in seconds since 1970."""
+    """When it was evaluated, in seconds since 1970."""
     from workbench.training import runs
     from workbench.training.events import Evaluated
 
@@ -180,5 +180,5 @@ def _same(one: Losses, other: Losses) -> bool:
 
 
 def _number(loss: float) -> str:
-    """Three digits: losses are compared, not measured."""
+    """Three significant digits: losses are compared, not measured."""
     return f"{loss:.3g}" if loss < 999.5 else f"{loss:,.0f}"

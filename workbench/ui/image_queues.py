@@ -1,4 +1,4 @@
-"""The order in which a run's network asks for labels, as the lists of images show it; worked out in a job."""
+"""The order in which a run's network asks for labels, as the lists of images show it; computed in a job."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ NO_RUN = "No trained run yet that could say which images it is unsure of: train 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """Of the project in `folder`. `checkpoint` None: that of the newest run that has one."""
+    """A request for the project in `folder`. `checkpoint` None: that of the newest run that has one."""
 
     folder: Path
     runs_folder: Path
     checkpoint: Path | None
 
     def snapshot(self) -> Snapshot:
-        """As the project is on disk: in the job."""
+        """The project as it is on disk: call it in the job."""
         return snapshot_of(self.folder)
 
 
 def worked_out(asked: Asked) -> Iterator[EvaluationProgress | Skipped | Queue]:
-    """In a job's thread. WorkbenchError where there is no run."""
+    """Runs in a job's thread. WorkbenchError if there is no run."""
     from workbench import plugins
 
     checkpoint = asked.checkpoint
@@ -52,9 +52,9 @@ def worked_out(asked: Asked) -> Iterator[EvaluationProgress | Skipped | Queue]:
 
 
 class QueueWatch(QObject):
-    """`queue` of the run that was asked last, None for none; `changed` when it is another one, or work on it ends.
+    """`queue` of the run asked last, None for none; `changed` when it changes, or when a computation ends.
 
-    An image that was labelled since keeps its place, so that the list does not move under the person who labels it.
+    An image labelled since then keeps its place, so that the list does not move under the person who labels it.
     """
 
     changed = Signal()
@@ -65,18 +65,18 @@ class QueueWatch(QObject):
         self.queue: Queue | None = None
         self._session = session
         self._checkpoint: Path | None = None
-        self.job: Job | None = None  # while it is worked out
-        self._of: Path | None = None  # whose order that will be
-        self._then = False  # whether another one was asked for meanwhile
+        self.job: Job | None = None  # while a queue is being computed
+        self._of: Path | None = None  # the checkpoint it is for
+        self._then = False  # whether another one was requested meanwhile
         session.document_changed.connect(self._forget)
         session.job_ended.connect(self._job_ended)
 
     def choose(self, checkpoint: Path | None) -> None:
-        """Whose order it is to be from the next `renew` on; None: the newest run's."""
+        """Use this checkpoint from the next `renew` on; None: the newest run's."""
         self._checkpoint = checkpoint
 
     def renew(self) -> None:
-        """Work it out for what is labelled now; what was looked at before is not looked at again."""
+        """Compute it for the current labels; images evaluated before are not evaluated again."""
         document = self._session.document
         if document is None or self.job is not None:
             self._then = document is not None and self._checkpoint != self._of
@@ -105,19 +105,19 @@ class QueueWatch(QObject):
 
     @Slot()
     def _forget(self) -> None:
-        """Ids say nothing in another project."""
+        """Ids mean nothing in another project."""
         self.queue, self._checkpoint, self._then = None, None, False
         self.changed.emit()
 
 
 def of(session: Session) -> QueueWatch:
-    """The one of this session, which all lists share; made when first asked for."""
+    """The session's QueueWatch, shared by all lists; created on first use."""
     found = session.findChild(QueueWatch)
     return found if isinstance(found, QueueWatch) else QueueWatch(session)
 
 
 def sorted_by(queue: Queue | None, by: By, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(k,) ids (k,) in the queue's order; those that are not in it follow as they were."""
+    """(k,) ids (k,) in the queue's order; those not in it follow in their previous order."""
     if queue is None:
         return ids
     places: NDArray[np.float64] = np.full(int(max(ids.max(initial=0), queue.orders[by].max(initial=0))) + 1, np.inf)

@@ -1,4 +1,4 @@
-"""The project's images as a list that can be filtered: what the gallery and the list beside the canvas show."""
+"""The project's images as a filterable list model: for the gallery and the list beside the canvas."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from workbench.ui.session import Session
 from workbench.ui.thumbnails import Thumbnails
 
 IMAGE = Qt.ItemDataRole.UserRole  # core.project.Image
-SHOWN = Qt.ItemDataRole.UserRole + 1  # Shown: all that a tile paints, in one question
+SHOWN = Qt.ItemDataRole.UserRole + 1  # Shown: all that a tile paints, in one query
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 _MANY = 20
-"""Above this many touched images all rows between them are said to have changed: one painting instead of many."""
+"""Above this many changed images one change is signalled for all rows between them: one repaint instead of many."""
 
 
 class Order(StrEnum):
-    """Of the listed images; equals in natural order."""
+    """Of the listed images; ties in natural order."""
 
     NAME = "name"
     DATE = "date"  # the earliest first
     LATEST = "latest"  # the latest date first
-    NEWEST = "newest"  # in the project
+    NEWEST = "newest"  # by when they were added to the project
     MOST = "most boxes"
     FEWEST = "fewest boxes"
     LOSS = "highest loss"  # in the run that was evaluated last
-    UNCERTAIN = By.UNCERTAIN.value  # these three as a run asks for labels, unlabelled images first
+    UNCERTAIN = By.UNCERTAIN.value  # these three: as a run asks for labels, unlabelled images first
     DIFFERENT = By.DIFFERENT.value
     BOTH = By.BOTH.value
 
@@ -54,12 +54,12 @@ QUEUED = (Order.UNCERTAIN, Order.DIFFERENT, Order.BOTH)
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which images are listed, and how; None and "" mean any.
+    """Which images are listed, and in what order; None and "" mean any.
 
     `label` is a label's id, `text` a part of the path or note; `fewest` and `most` boxes; `side_from` and `side_to`:
-    with a box whose shorter side has so many pixels. `mark`: with a box that has this one of FLAGS, or ANY_MARK;
-    `noted`: with a note on the image or a box, and then `text` may be a part of a box's note, too. `only` these ids,
-    and `why`: which those are, in words; `boxes`: ids of those that it is about, which are marked.
+    has a box whose shorter side is that many pixels long. `mark`: has a box with this one of FLAGS, or ANY_MARK;
+    `noted`: has a note on the image or a box; `text` may then be a part of a box's note, too. `only` these ids,
+    and `why`: a description of them; `boxes`: ids of the boxes that it is about, which are marked.
     """
 
     state: State | None = None
@@ -80,7 +80,7 @@ class Filter:
 
     @property
     def by_boxes(self) -> bool:
-        """Whether a box more or less may change what is listed, or where."""
+        """Whether adding or removing a box may change what is listed, or in what order."""
         ranges = (self.label, self.fewest, self.most, self.side_from, self.side_to)
         by_number = self.empty or self.order in (Order.MOST, Order.FEWEST)
         return by_number or bool(self.mark) or self.noted or any(value is not None for value in ranges)
@@ -91,10 +91,10 @@ Marked = tuple[float, float, float, float, str]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Shown:
-    """What is seen of an image in a list: its number of boxes, why it can't be read, its thumbnail when it has come.
+    """What a list shows of an image: its number of boxes, why it can't be read, its thumbnail once available.
 
-    `loss`: how many of the other images have a lower one, 0 to 1; NaN without a loss. `marked`: boxes that the filter
-    is about, each as xyxy in shares of the image's sides and the colour of its label.
+    `loss`: the share of the other images with a lower one, 0 to 1; NaN without a loss. `marked`: boxes that the filter
+    is about, each as xyxy relative to the image's sides, and the colour of its label.
     """
 
     image: Image
@@ -108,7 +108,7 @@ class Shown:
 def listed(
     document: Document, wanted: Filter, losses: Losses = image_losses.NONE, queue: Queue | None = None
 ) -> NDArray[np.int64]:
-    """Ids of the images that pass a filter, in its order: a few milliseconds for 100,000."""
+    """Ids of the images that pass a filter, in its order: takes a few milliseconds for 100,000."""
     images = document.images()
     counts = document.counts().of(images.ids)
     passes = np.ones(len(images), bool)
@@ -141,7 +141,7 @@ def listed(
         dates = images.dates[passes] * (1 if wanted.order is Order.DATE else -1)
         ids = ids[np.argsort(np.where(dates, dates, np.inf), kind="stable")]  # those without a date last
     elif wanted.order is Order.LOSS:
-        ids = ids[np.argsort(-losses.of(ids), kind="stable")]  # those without a loss last: NaN is sorted there
+        ids = ids[np.argsort(-losses.of(ids), kind="stable")]  # those without a loss last: argsort puts NaN there
     elif wanted.order in QUEUED:
         ids = image_queues.sorted_by(queue, By(wanted.order), ids)
     elif wanted.order is not Order.NAME:
@@ -150,7 +150,7 @@ def listed(
 
 
 class ImagesModel(QAbstractListModel):
-    """Rows are images in natural order. `count_changed` tells after rows came or went."""
+    """Rows are images in natural order. `count_changed` after rows were added or removed."""
 
     count_changed = Signal()
 
@@ -165,8 +165,8 @@ class ImagesModel(QAbstractListModel):
         self._ids: NDArray[np.int64] = np.zeros(0, np.int64)
         self._rows = IdRows(self._ids)
         self._unordered = False
-        self._left = 0, 0  # the image that the filter hid while it was shown, and the row it had
-        self._marked: dict[int, tuple[Marked, ...]] = {}  # of images that were looked at
+        self._left = 0, 0  # the image that the filter hid while it was selected, and its former row
+        self._marked: dict[int, tuple[Marked, ...]] = {}  # of images shown so far
         session.document_changed.connect(self.reload)
         session.edited.connect(self._edited)
         session.images_found.connect(self._found)
@@ -186,7 +186,7 @@ class ImagesModel(QAbstractListModel):
         if filter != self._filter:
             before, self._filter = self._filter, filter
             self.reload()
-            self._left = 0, 0  # the row in another list says nothing in this one
+            self._left = 0, 0  # its row in another list means nothing here
             document = self._session.document
             if filter.order in (Order.DATE, Order.LATEST) and document and len(document.images().undated):
                 self._session.dates_asked.emit()
@@ -281,9 +281,9 @@ class ImagesModel(QAbstractListModel):
         return [id for part in rows for id in self._ids[part.start : part.stop].tolist()]
 
     def neighbour(self, id: int, step: int) -> int:
-        """The image `step` rows after `id` (before, if negative), 0 at the ends.
+        """The image `step` rows after `id` (before, if negative), 0 beyond the ends.
 
-        An image that the filter hides (it was just marked done) counts from where it would stand.
+        An image that the filter hides (it was just marked done) counts as if it were still in its place.
         """
         row = self.row_of(id)
         if row < 0:
@@ -294,11 +294,11 @@ class ImagesModel(QAbstractListModel):
         return int(self._ids[row]) if 0 <= row < len(self._ids) else 0
 
     def nearest(self, id: int, step: int) -> int:
-        """As `neighbour`; of a hidden image behind all that are listed, or before them, the one nearest to it."""
+        """Like `neighbour`; for a hidden image beyond the first or last listed one, the nearest to it."""
         return self.neighbour(id, step) or (self.neighbour(id, -step) if self.row_of(id) < 0 else 0)
 
     def next_in_state(self, id: int, step: int, state: State) -> int:
-        """The next listed image after `id` (before, if `step` is -1) in this state, from the other end too; 0: none."""
+        """The next listed image after `id` (before, if `step` is -1) in this state, wrapping around; 0: none."""
         document = self._session.document
         if document is None:
             return 0
@@ -312,7 +312,7 @@ class ImagesModel(QAbstractListModel):
         return int(self._ids[fitting[away.argmin()]])
 
     def _place(self, id: int) -> int:
-        """The row that a hidden image had, or how many listed images come before it in natural order."""
+        """The former row of a hidden image, or the number of listed images before it in natural order."""
         if id == self._left[0]:
             return min(self._left[1], len(self._ids))
         document = self._session.document
@@ -346,12 +346,12 @@ class ImagesModel(QAbstractListModel):
 
     @Slot()
     def _job_ended(self) -> None:
-        """Dates that came are sorted in when all are there, not at each message: that would undo the selection."""
+        """Sort in new dates only when all are there, not at each message: sorting would reset the selection."""
         if self._unordered:
             self.reload()
 
     def touched(self, ids: Collection[int]) -> None:
-        """What these images show may be another."""
+        """What these images show may have changed."""
         rows = self._rows.of_all(np.fromiter(ids, np.int64, len(ids)))
         if len(rows) > _MANY:
             self.dataChanged.emit(self.index(int(rows.min())), self.index(int(rows.max())))
@@ -360,7 +360,7 @@ class ImagesModel(QAbstractListModel):
             self.dataChanged.emit(self.index(row), self.index(row))
 
     def _may_move(self, applied: Applied) -> bool:
-        """Whether the edit can bring rows or take some away under the present filter."""
+        """Whether the edit can add or remove rows under the current filter."""
         wanted = self._filter
         came_or_went = any(isinstance(part, AddImages | RemoveImages) for part in walk(applied.edit))
         by_row = applied.images_changed and (wanted.state is not None or wanted.split is not None)

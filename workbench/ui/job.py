@@ -1,9 +1,9 @@
-"""A long job in a thread: iterates a generator and hands its events to the window. The only class that crosses threads.
+"""A long job in a thread: iterates a generator and passes its events to the window. The only class to cross threads.
 
 Connect `reported`, `failed` and `finished` to @Slot methods before `start()` and never disconnect while it runs
-(disconnecting under a flood of events crashed 3 of 25 runs). Inward only threading.Event: `stop`, and `pause` for jobs
-that read it. Events must be frozen values. After a stop, `wait()` before the owner goes away: a QThread that is
-destroyed while it runs ends the process.
+(disconnecting under a flood of events crashed 3 of 25 runs). The thread is controlled by threading.Events only: `stop`,
+and `pause` for jobs that read it. Events must be frozen values. After a stop, `wait()` before the owner is destroyed:
+destroying a QThread while it runs ends the process.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from workbench.errors import WorkbenchError
 log = logging.getLogger(__name__)
 
 Work = Callable[["Job"], Iterator[Any]]
-NICER = 10  # of Linux's scale of 40
+NICER = 10  # on Linux's scale of 40
 
 
 class Job(QThread):
     """Runs `work(job)`, a generator, in a thread.
 
     `title` is what the status bar shows. When `stop` is set the generator is closed after its current
-    event (its `finally` runs in the thread), unless it has ended by itself: generators that must report their own
-    end read `job.stop` and set `ends_itself`. `behind`: for what keeps all cores busy for minutes, as a training does.
-    The window's thread and other programs go before it. `carries`: its events hold a lock or files, so they are told
-    also when the project is closed, that somebody lets go of them.
+    event (its `finally` runs in the thread), unless it ends by itself: generators that must report their own
+    end read `job.stop` and set `ends_itself`. `behind`: for work that keeps all cores busy for minutes, as training:
+    the window's thread and other programs get priority. `carries`: its events hold a lock or files, so they are
+    delivered even when the project is closed, so that someone releases these.
     """
 
     reported = Signal(object)  # one event of the generator
     failed = Signal(object)  # a WorkbenchError
-    _came = Signal(object)  # from the thread to this object, which lives in the window's
+    _came = Signal(object)  # from the thread to this object, which lives in the window's thread
 
     def __init__(
         self, title: str, work: Work, parent: QObject | None = None, *,
@@ -52,10 +52,10 @@ class Job(QThread):
         self.pauses = pauses  # whether the work reads `pause`: a training does
         self.behind = behind
         self.carries = carries
-        self.muted = False  # what it has still to say was of a project that is closed: nobody hears it
+        self.muted = False  # its project is closed: further events are not delivered
         self.error: WorkbenchError | None = None
         self._work = work
-        # As a nameless thread starts, Qt asks for its class, without Python's lock. PySide 6.11 looks it up in a table
+        # When a nameless thread starts, Qt asks for its class, without the GIL. PySide 6.11 looks it up in a table
         # that the window's thread adds to: on Python 3.11, 7 of 300 processes crashed within 600 starts each.
         self.setObjectName(title)
         self._came.connect(self._pass_on)
@@ -91,11 +91,11 @@ class Job(QThread):
             self._fail(WorkbenchError(sentence, error))
 
     def _step_back(self) -> None:
-        """Also for the threads that this one starts.
+        """Lower the priority of this thread, and so of those it starts.
 
-        Waking up among three busy threads took the window's up to 150 ms; like this, 30 (trained on two cores).
+        Waking up among three busy threads took the window's thread up to 150 ms; this way 30 (training on two cores).
         """
-        if sys.platform == "linux":  # where Qt's priorities mean nothing
+        if sys.platform == "linux":  # where Qt's priorities have no effect
             here = threading.get_native_id()
             os.setpriority(os.PRIO_PROCESS, here, min(os.getpriority(os.PRIO_PROCESS, here) + NICER, 19))
         else:
@@ -106,16 +106,16 @@ class Job(QThread):
         self.failed.emit(error)
 
     def end(self, seconds: float = 10.0) -> bool:
-        """Ask to stop, let it go on if paused, and wait; False if it still runs after `seconds`."""
+        """Ask it to stop, resume it if paused, and wait; False if it still runs after `seconds`."""
         self.stop.set()
         self.pause.clear()
         return self.wait(int(seconds * 1000))
 
 
 def _give_back_memory() -> None:
-    """What is free is the system's again. By itself glibc keeps what a training or a look had: 100 MB more each time.
+    """Return free memory to the system. Otherwise glibc keeps what a training or a look used: 100 MB more each time.
 
-    A training even tells it to (machine.keep_freed_memory), and those are settings of the whole process.
+    A training even asks for that (machine.keep_freed_memory), and these settings hold for the whole process.
     """
     if sys.platform == "linux":
         import ctypes  # not before the window is painted

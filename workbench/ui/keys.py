@@ -1,7 +1,7 @@
-"""Which keys are in force: those of a profile after another program's, changed by what a person set.
+"""Which shortcuts are in force: those of a profile modelled on another program, with a person's changes.
 
-A profile lists only what differs from the table of commands, which has labelImg's. Keys of the window hold on every
-page, so a key may mean one thing in the window and a page together.
+A profile lists only what differs from the table of commands, which has labelImg's. The window's shortcuts work on every
+page, so none may have a meaning both in the window and on a page.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROFILES: dict[str, Keys] = {
 """After the default shortcuts of these programs in 2026 (labelImg 1.8, X-AnyLabeling 4, labelme 7, CVAT 2)."""
 MAC = sys.platform == "darwin"
 _OURS_ON_A_MAC = {"Ctrl+H": "Shift+H"}
-"""Keys that macOS keeps for itself (⌘H hides the program), and what stands for them."""
+"""Keys that macOS reserves (⌘H hides the program), and their replacements."""
 _PROFILE, _CHANGES = "keys/profile", "keys/changes"
 _cached: dict[str, tuple[str, ...]] | None = None
 
@@ -42,7 +42,7 @@ def profile() -> str:
 
 
 def changes() -> dict[str, tuple[str, ...]]:
-    """What a person set, by command."""
+    """What a person changed, by command."""
     try:
         kept = json.loads(str(preferences.get(_CHANGES, "{}")))
         return {name: tuple(map(str, keys)) for name, keys in kept.items() if name in BY_NAME}
@@ -59,7 +59,7 @@ def in_force(profile: str, changes: Keys) -> dict[str, tuple[str, ...]]:
 
 
 def _on_a_mac(keys: tuple[str, ...]) -> tuple[str, ...]:
-    """Its small keyboards have no Del: their delete key is what others call Backspace."""
+    """Small Mac keyboards have no Del: their delete key is Backspace elsewhere."""
     own = [_OURS_ON_A_MAC.get(key, key) for key in keys]
     more = [f"{key.removesuffix('Del')}Backspace" for key in own if key.split("+")[-1] == "Del"]
     return tuple(dict.fromkeys([*own, *more]))
@@ -74,7 +74,7 @@ def of(name: str) -> tuple[str, ...]:
 
 
 def use(profile: str, changed: Keys) -> None:
-    """Put these in force and keep them; actions that are there get them by actions.renew_keys()."""
+    """Put these in force and save them; existing actions get them through actions.renew_keys()."""
     global _cached
     preferences.put(_PROFILE, profile)
     preferences.put(_CHANGES, json.dumps({name: list(keys) for name, keys in changed.items()}))
@@ -82,13 +82,13 @@ def use(profile: str, changed: Keys) -> None:
 
 
 def forget() -> None:
-    """Read what is kept again."""
+    """Read the saved keys again."""
     global _cached
     _cached = None
 
 
 def conflicts(keys: Keys) -> dict[str, tuple[str, ...]]:
-    """Keys that would mean several things in one place, with the commands that claim them."""
+    """Keys that would have several meanings in one place, with the commands that claim them."""
     found: dict[str, tuple[str, ...]] = {}
     for where in {command.where for command in COMMANDS}:
         claimed: dict[str, list[str]] = defaultdict(list)

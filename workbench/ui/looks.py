@@ -1,4 +1,4 @@
-"""Brightness, contrast and gamma of what is shown: for looking only. Files, boxes and training know nothing of it."""
+"""Brightness, contrast and gamma of the display: for viewing only. Files, boxes and training are not affected."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from PySide6.QtGui import QImage
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """How pixel values become those on the screen: gamma, then contrast about the middle, then brightness."""
+    """How pixel values are mapped for display: gamma, then contrast about the middle, then brightness."""
 
     brightness: int = 0  # -100 .. 100 percent of the whole range, added
     contrast: int = 0  # -100 (all grey) .. 100 (four times as steep)
-    gamma: float = 1.0  # above 1: dark parts become lighter
+    gamma: float = 1.0  # above 1: dark parts get lighter
 
     @property
     def table(self) -> NDArray[np.uint8]:
-        """(256,) what each value becomes."""
+        """(256,) the output for each pixel value."""
         values = (np.arange(256) / 255) ** (1 / self.gamma)
         steepness = 1 + self.contrast / 100 if self.contrast < 0 else 4 ** (self.contrast / 100)
         values = (values - 0.5) * steepness + 0.5 + self.brightness / 100
         return np.asarray(np.clip(np.rint(values * 255), 0, 255), np.uint8)
 
     def put_on(self, image: QImage) -> None:
-        """Change the pixels of `image`, which must be of the format RGB32 and own its memory."""
+        """Change the pixels of `image` in place, which must have the format RGB32 and own its memory."""
         assert image.format() == QImage.Format.Format_RGB32
         rows = np.frombuffer(image.bits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-        rows[:] = self.table[rows]  # the fourth byte of a pixel is not looked at
+        rows[:] = self.table[rows]  # the fourth byte of a pixel is ignored
 
 
 PLAIN = Looks()

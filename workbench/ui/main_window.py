@@ -1,4 +1,4 @@
-"""The window: rail, top line, page, bottom line. It puts the parts together and knows nothing of what pages do."""
+"""The window: rail, top line, page, bottom line. It puts the parts together and knows nothing of the pages' work."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _WINDOW = Qt.ShortcutContext.WindowShortcut
 
 
 class MainWindow(QMainWindow):
-    """Made with a session; `open(folder)` shows a project, else the start page is shown."""
+    """Created with a session; `open(folder)` shows a project; until then the start page is shown."""
 
     def __init__(self, session: Session | None = None, log_file: Path | None = None) -> None:
         super().__init__()
@@ -160,14 +160,14 @@ class MainWindow(QMainWindow):
         rows.addWidget(StatusBar(self.session, self._keys))
         self.setCentralWidget(centre)
         self._messages = Messages(self._stack)
-        self._stack.currentChanged.connect(self._messages.raise_)  # a page that is shown comes above all
+        self._stack.currentChanged.connect(self._messages.raise_)  # a newly shown page would cover them
         self._stack.currentChanged.connect(self._renew_undo)
 
     # --- projects ---
 
     @Slot(object)
     def open(self, folder: Path) -> bool:
-        """Open the project in `folder`; False after a failure, which was told in the corner."""
+        """Open the project in `folder`; False after a failure, which is reported in the corner."""
         return self._projects.open(folder)
 
     @Slot()
@@ -181,7 +181,7 @@ class MainWindow(QMainWindow):
             self.offer(chosen)
 
     def offer(self, photographs: Path) -> None:
-        """Go to the start page with the form for a new project of this folder; the open one stays open meanwhile."""
+        """Show the start page with the form for a new project of this folder; the current one stays open meanwhile."""
         self._show_start()
         self._start.offer(photographs)
 
@@ -196,7 +196,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _opened(self) -> None:
-        """On this project's page that was shown last; without boxes, on one where there is something to do."""
+        """Show this project's last page; if it has no boxes yet, one where there is something to do."""
         kept, document = self.session.page, self.session.document
         nothing = document is None or not document.counts().total
         pages = ("data", "label") if nothing else self._page_actions
@@ -220,20 +220,20 @@ class MainWindow(QMainWindow):
             (self._undo, "Undo", self.session.undo_title),
             (self._redo, "Redo", self.session.redo_title),
         ):
-            action.setEnabled(bool(what) and self._stack.currentWidget() is not self._start)  # seen where it is done
+            action.setEnabled(bool(what) and self._stack.currentWidget() is not self._start)  # undo where it is seen
             action.setText(as_told(f"{word}: {what}") if what else word)
 
     # --- pages ---
 
     @Slot(str)
     def show_page(self, name: str, _checked: bool = False) -> None:
-        """Show a page by name; without a project nothing happens."""
+        """Show a page by name; does nothing without a project."""
         if name not in self._page_actions or self.session.document is None:
             return
         self._rail.show_page(name)
         if name not in self._pages and self.isVisible():
             self._stack.setCurrentWidget(self._opening)
-            self.repaint()  # now: making a page takes up to seconds
+            self.repaint()  # now: creating a page takes up to seconds
         page = self._page(name)
         self._stack.setCurrentWidget(page)
         self._shown = self.session.page = name
@@ -242,7 +242,7 @@ class MainWindow(QMainWindow):
         self._aside.bring()
 
     def _page(self, name: str) -> Page:
-        if name not in self._pages:  # made when it is first needed
+        if name not in self._pages:  # created when first needed
             place = next(place for place in PLACES if place.name == name)
             page: Page = getattr(importlib.import_module(place.module), place.kind)(self.session)
             self._pages[name] = page
@@ -251,7 +251,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _train(self, asked: object) -> None:
-        """Begin a training that another page asks for, on the Train page, which is made if need be and not shown."""
+        """Begin a training that another page asks for, on the Train page, which is created if needed but not shown."""
         page: Any = self._page("train")
         page.go_on(asked)
 
@@ -259,14 +259,14 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def show_finder(self) -> None:
-        """Ctrl+K."""
+        """On Ctrl+K."""
         from workbench.ui import finding
 
         acts = finding.Acts(self._run, self._run_there, self._show_image, self.open)
         finding.open_finder(self, self.session, self._pages, acts)
 
     def _run(self, action: QAction) -> None:
-        """Do a command; one that belongs to a page is done there."""
+        """Run a command; one that belongs to a page runs there."""
         owner = action.parent()
         while owner is not None and not isinstance(owner, Page):
             owner = owner.parent()
@@ -276,7 +276,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str, str)
     def _run_there(self, page: str, command: str) -> None:
-        """Do a command of a page that may not be shown."""
+        """Run a command of a page that may not be shown."""
         self.show_page(page)
         action = self._pages[page].findChild(QAction, f"action-{command}")
         if isinstance(action, QAction):
@@ -292,7 +292,7 @@ class MainWindow(QMainWindow):
         from workbench.ui.widgets.keys_sheet import KeysSheet
 
         open_ones = [sheet for sheet in self.findChildren(KeysSheet) if sheet.isVisible()]
-        if open_ones:  # the key that opened the sheet puts it away
+        if open_ones:  # the key that opened the sheet closes it
             open_ones[0].close()
             return
         show_once(self, KeysSheet, lambda: KeysSheet(self))
@@ -319,7 +319,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def show_tour(self) -> None:
-        """Through the pages of the open project; without one, of the sample project."""
+        """Go through the pages of the open project, or of the sample project if none is open."""
         if self.session.document is None:
             self._projects.sample(then=self.show_tour)
             return
@@ -366,7 +366,7 @@ class MainWindow(QMainWindow):
     # --- the window's end, and what is dropped on it ---
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter, which nobody has taken, presses the button that has the keyboard, as Space does: held down, once."""
+        """Enter, if not handled elsewhere, presses the focused button, as Space does: held down, only once."""
         focused, is_enter = self.focusWidget(), event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if is_enter and isinstance(focused, QAbstractButton) and not event.isAutoRepeat():
             focused.animateClick()
@@ -389,7 +389,7 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """A project is opened; images come to the open project, or their folder is offered for a new one."""
+        """A project is opened; images are added to the open project, or their folder is offered for a new one."""
         paths = local_paths(event)
         if (folder := project_of(paths[0])) is not None:
             self.open(folder)

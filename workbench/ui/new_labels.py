@@ -1,4 +1,4 @@
-"""Label names that come as a list, pasted into the field for one or from a text file: all of them in one edit."""
+"""Label names given as a list, pasted into the field for one or from a text file: all are added in one edit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add(session: Session, names: Sequence[str]) -> Applied | None:
-    """Make labels of those that are new, and say how many there were; None where none is."""
+    """Create those labels that are new, and say how many there were; None if none is new."""
     document = session.document
     if document is None:
         return None

@@ -1,6 +1,6 @@
-"""What a page does that is no edit of the project, such as refusing a suggestion, taken back by Ctrl+Z as edits are.
+"""A page's actions that are not edits of the project, such as refusing a suggestion, undone by Ctrl+Z like edits.
 
-Steps and edits have one order: a step is offered for undo while the project is where it was when the step was made.
+Steps and edits share one order: a step can be undone while the project is where it was when the step was made.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ class _Step:
 
 
 class OwnSteps(QObject):
-    """A session's PageUndo. `changed`: other things can be taken back."""
+    """A session's PageUndo. `changed`: what can be undone has changed."""
 
     changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._depth = 0  # edits of the project done less undone, since the page is there
+        self._depth = 0  # edits of the project done minus undone, since the page exists
         self._done: list[_Step] = []
         self._undone: list[_Step] = []
 
     def add(self, title: str, back: Callable[[], None], again: Callable[[], None]) -> None:
-        """Something was done; `back` undoes it, `again` does it once more."""
+        """Add a finished step; `back` undoes it, `again` redoes it."""
         self._done.append(_Step(title, back, again, self._depth))
         self._undone = []
         self.changed.emit()
 
     @Slot()
     def forget(self) -> None:
-        """No step leads anywhere now."""
+        """Drop all steps: none of them applies any more."""
         if self._done or self._undone:
             self._done, self._undone = [], []
             self.changed.emit()
@@ -50,7 +50,7 @@ class OwnSteps(QObject):
     @Slot(object)
     def edited(self, applied: Applied) -> None:
         """The project was edited, or an edit of it undone."""
-        if applied.kind == "do":  # what was undone before it can't come again
+        if applied.kind == "do":  # what was undone before can't be redone now
             self._done = [step for step in self._done if step.depth <= self._depth]
             self._undone = []
         self._depth += -1 if applied.kind == "undo" else 1
@@ -78,7 +78,7 @@ class OwnSteps(QObject):
 
 
 class StepsInSight(OwnSteps):
-    """Those of `widget`: Ctrl+Z takes them back while it is seen. Another project forgets them."""
+    """The steps of `widget`: Ctrl+Z undoes them while it is visible. Opening another project drops them."""
 
     def __init__(self, session: Session, widget: QWidget) -> None:
         super().__init__(widget)

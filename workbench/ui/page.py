@@ -1,4 +1,4 @@
-"""What every page of the window is: a name, a title, an icon, and two moments (shown, and the window closing)."""
+"""What every page of the window has: a name, a title, an icon, and two hooks (shown, and the window closing)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from workbench.ui.session import Session
 
 
 class Page(QWidget):
-    """One page of the window. It reads and edits the project through `session` and never reaches up to the window.
+    """One page of the window. It reads and edits the project through `session` and never accesses the window itself.
 
-    A page is made when it is first shown. It may be shown while no project is open.
+    A page is created when first shown. It may be shown while no project is open.
     """
 
     name: ClassVar[str] = ""  # "data", "label", "anchors", "train", "inspect" or "export"
@@ -24,15 +24,15 @@ class Page(QWidget):
         self.session = session
         self.setObjectName(f"page-{self.name}")
 
-    keyed: QWidget | None = None  # what one works with: it has the keyboard when the page comes
+    keyed: QWidget | None = None  # the main widget: it gets the focus when the page is shown
 
     def take_keyboard(self) -> None:
-        """Not by a focus proxy: Tab would go straight to that, and over all that stands before it on the page."""
+        """Not a focus proxy: Tab would jump straight to that, past everything before it on the page."""
         keyed = self.keyed if self.keyed is not None and self.keyed.isVisibleTo(self) else self
         keyed.setFocus()
 
     def shown(self) -> None:
-        """Called each time the page becomes visible: the place for work that can wait until then."""
+        """Called each time the page becomes visible: for work that can wait until then."""
 
     def closing(self) -> None:
         """Called when the window closes: end what runs outside the session's jobs, and wait for it."""

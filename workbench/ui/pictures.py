@@ -1,6 +1,6 @@
-"""Images as the window paints them: pixels in Qt's own layout, and halved copies so that a small view paints fast.
+"""Images as the window paints them: pixels in Qt's own layout, with halved copies so that a small view paints fast.
 
-A huge image is a `TiledPicture`: an overview, and over it those tiles of its pyramid that are in sight.
+A huge image is a `TiledPicture`: an overview, with the visible tiles of its pyramid on top.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from workbench.ui.tiles import Tiles
 
 LARGE, PREVIEW = 4_000_000, 500
-"""Pixels from which a preview comes before the image; its longer side."""
+"""Length of the longer side, in pixels, from which a preview is shown before the image."""
 SMALLEST = 512
-"""No copies are made below this width or height: painting so few pixels costs nothing."""
+"""In pixels; no copies are made below this width or height: painting so few pixels costs nothing."""
 RASTER = 32_767
-"""Pixels of a side above which only a part is handed to Qt: where it does not smooth, what lies beyond 65,535 comes out
-wrong (Qt 6.11), and half of that is what it promises."""
+"""Longest side, in pixels, that is passed to Qt whole: without smoothing, what lies beyond 65,535 is painted wrong
+(Qt 6.11), and half of that is what it promises."""
 OVERVIEW = 4096
-"""The longer side of a huge image's overview at most: 64 MiB."""
+"""Maximum length of a huge image's overview, in pixels: 64 MiB."""
 PIXELS_FROM = 2.0
-"""Device pixels per image pixel from which pixels are shown as squares instead of being smoothed."""
+"""Device pixels per image pixel from which pixels are shown as squares instead of smoothed."""
 _COARSER = 3
-"""How many coarser levels may stand in for tiles that are still coming."""
+"""How many coarser levels may stand in for tiles that are still being read."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Picture:
-    """One image in full size and halved again and again. Upright; safe to hand from thread to thread.
+    """One image in full size and repeatedly halved. Upright; safe to pass between threads.
 
-    Of a preview, `size` is the width and height of the image that it stands for. `about`: what a person should know
-    of the file (ImageInfo.note). `stamp` (files.stamp) of the file before it was read, where the loader asks for it.
+    For a preview, `size` is the width and height of the image that it stands for. `about`: what a person should know
+    about the file (ImageInfo.note). `stamp` (files.stamp) of the file before it was read, if the loader asks for it.
     """
 
     levels: tuple[QImage, ...]  # 1, 1/2, 1/4 ...
@@ -63,7 +63,7 @@ class Picture:
         return sum(level.sizeInBytes() for level in self.levels)
 
     def level(self, scale: float) -> QImage:
-        """The smallest copy that has at least one pixel for each device pixel at `scale` (device px per image px)."""
+        """The smallest copy with at least one pixel per device pixel at `scale` (device px per image px)."""
         for level in reversed(self.levels):
             if level.width() >= self.width * scale * 0.999:
                 return level
@@ -84,9 +84,9 @@ class Picture:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TiledPicture(Picture):
-    """A huge image. `levels` are its overview (none yet, for what can't be decoded small).
+    """A huge image. `levels` are its overview (empty so far, if the image can't be decoded at a reduced size).
 
-    `pyramid` and `tiles` show its details once there are both; until then `note` says what of them.
+    `pyramid` and `tiles` show its details once both exist; until then `note` describes their progress.
     """
 
     pyramid: Pyramid | None = None
@@ -94,7 +94,7 @@ class TiledPicture(Picture):
     note: str = ""
 
     def lacks_detail(self, scale: float) -> bool:
-        """Whether at `scale` (device px per image px) the overview shows less than there is to see."""
+        """Whether the overview shows less than the full detail at `scale` (device px per image px)."""
         return not self.levels or self.levels[0].width() < self.width * min(1.0, scale) * 0.999
 
     def paint(self, painter: QPainter, target: QRectF, part: QRectF, scale: float) -> None:
@@ -116,7 +116,7 @@ class TiledPicture(Picture):
             self._paint_tile(painter, target, part, place)
 
     def _paint_tile(self, painter: QPainter, target: QRectF, part: QRectF, place: Place) -> None:
-        """That of the tile which is in sight, if the tile is there."""
+        """Paint the visible part of the tile, if it has been read."""
         assert self.pyramid is not None
         assert self.tiles is not None
         tile = self.tiles.get(self.pyramid, place)
@@ -139,10 +139,10 @@ class TiledPicture(Picture):
 
 
 def load(file: Path, window: Window | None = None, cache: Path | None = None) -> Picture:
-    """Read an image for painting, by the project's window. Runs in any thread.
+    """Read an image for painting, with the project's display window. Runs in any thread.
 
-    A huge one comes as a TiledPicture: with its pyramid if there is one in `cache`, the project's cache folder.
-    Raises errors.Refused as core.images.read, and for huge images of which not even an overview can be shown.
+    A huge one is returned as a TiledPicture: with its pyramid if there is one in `cache`, the project's cache folder.
+    Raises errors.Refused like core.images.read, and for huge images of which not even an overview can be shown.
     """
     from workbench.core import images
 
@@ -175,7 +175,7 @@ def _huge(file: Path, about: ImageInfo, window: Window | None, cache: Path | Non
 def preview(file: Path, window: Window | None = None) -> Picture | None:
     """A large JPEG at an eighth of its size, in a quarter of the time; None for other files.
 
-    What is wrong with a file is said by load(). Of a huge image load() itself gives no more.
+    load() reports what is wrong with a file. For a huge image load() itself returns no more than this.
     """
     from workbench.core import images
 
@@ -190,14 +190,14 @@ def preview(file: Path, window: Window | None = None) -> Picture | None:
 
 
 def picture(pixels: np.ndarray, about: str = "") -> Picture:
-    """A Picture of (H, W, 3) uint8 RGB or (H, W, 4) uint8 BGRX; the latter must not be changed any more."""
+    """A Picture of (H, W, 3) uint8 RGB or (H, W, 4) uint8 BGRX; the latter must not be modified any more."""
     from workbench.core import images
 
     return Picture(_halved(images.pixels_for_screen(pixels) if pixels.shape[2] == 3 else pixels), about=about)
 
 
 def _halved(bgrx: np.ndarray) -> tuple[QImage, ...]:
-    """The pixels and their halved copies, down to what paints fast and what Qt can paint whole."""
+    """The pixels and their halved copies, until one paints fast and Qt can paint it whole."""
     import cv2
 
     from workbench.core import pixels
@@ -221,7 +221,7 @@ def _at_most(rgb: np.ndarray, side: int) -> np.ndarray:
 
 
 def wrapped(bgrx: np.ndarray) -> QImage:
-    """(H, W, 4) uint8 BGRX as a QImage in the format that paints fastest. It keeps the array's memory and shares it."""
+    """(H, W, 4) uint8 BGRX as a QImage in the format that paints fastest. It shares the array's memory, kept alive."""
     height, width, channels = bgrx.shape
     assert channels == 4
     assert bgrx.dtype == np.uint8

@@ -1,4 +1,4 @@
-"""The six pages in the order of the work, and where each is made."""
+"""The six pages in working order, and the module of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page before it is made: its module is imported when it is first shown, so that the window opens at once."""
+    """A page before it is created: its module is imported when first shown, so that the window opens quickly."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""What the window remembers between starts: sizes of panes, recent projects, the theme. One ini file of our own."""
+"""What the window remembers between starts: pane sizes, recent projects, the theme. In an ini file of our own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtCore import QByteArray, QSettings
 
 
 def file() -> Path:
-    """Where it is kept; may be deleted at any time."""
+    """Where they are stored; may be deleted at any time."""
     return Path(platformdirs.user_config_dir("workbench", appauthor=False)) / "window.ini"
 
 
@@ -19,12 +19,12 @@ def _settings() -> QSettings:
 
 
 def get(key: str, default: Any = None) -> Any:
-    """The value kept under `key`; text where it was read back from the file."""
+    """The value stored under `key`; as text if it was read back from the file."""
     return _settings().value(key, default)
 
 
 def flag(key: str, default: bool = False) -> bool:
-    """A yes or no kept under `key`."""
+    """A boolean stored under `key`."""
     return str(get(key, default)).lower() == "true"
 
 
@@ -33,6 +33,6 @@ def put(key: str, value: Any) -> None:
 
 
 def geometry(key: str) -> QByteArray:
-    """A window's or splitter's state, empty when there is none."""
+    """A window's or splitter's state, empty if there is none."""
     found = get(key)
     return found if isinstance(found, QByteArray) else QByteArray()

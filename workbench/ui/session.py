@@ -1,7 +1,7 @@
-"""What all pages share: the open project, the one selected image and label, running jobs, and messages.
+"""What all pages share: the open project, the selected image and label, running jobs, and messages.
 
-Pages ask for edits here and never touch the project; they hear of every edit by `edited`. The selection is the
-project's, not a page's: choosing an image in a gallery, a plot or a list shows the same image on every page.
+Pages request edits here and never touch the project; `edited` tells them of every edit. The selection belongs to the
+project, not to a page: choosing an image in a gallery, a plot or a list shows the same image on every page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui import preferences
 from workbench.ui.job import Job
 
-if TYPE_CHECKING:  # the window is painted before NumPy is imported, which all of these need
+if TYPE_CHECKING:  # painting the window comes before importing NumPy, which all of these need
     from workbench.core.applied import Applied
     from workbench.core.document import Document
     from workbench.core.edits import Edit
@@ -28,14 +28,14 @@ if TYPE_CHECKING:  # the window is painted before NumPy is imported, which all o
 
 log = logging.getLogger(__name__)
 _LEFT = "left-training"
-"""The preference with the project that was closed while it trained, and the title of that job."""
-_PATIENCE = 30.0  # seconds that jobs get to end
+"""The preference that holds the project closed during a training, and the title of that job."""
+_PATIENCE = 30.0  # seconds that jobs have to end
 _LARGE = 5000
-"""Images from which an edit of all of them is felt."""
+"""Number of images from which an edit of all of them is noticeably slow."""
 
 
 class PageUndo(Protocol):
-    """What the page that is shown can take back by itself, before an edit of the project is; "" for nothing."""
+    """What the shown page can undo by itself, before the project's edits; "" for nothing."""
 
     @property
     def undo_title(self) -> str: ...
@@ -52,45 +52,45 @@ class Session(QObject):
     """The window's state. `document` is None while the start page is shown."""
 
     document_changed = Signal()  # another project was opened, or closed
-    closing = Signal()  # the project is about to be closed: what is half done must become an edit now
+    closing = Signal()  # the project is about to be closed: unfinished changes must become edits now
     edited = Signal(object)  # Applied: after every edit, undo and redo
     image_changed = Signal(int)  # the selected image's id, 0 for none
-    label_changed = Signal(int)  # the label that new boxes get
-    page_asked = Signal(str)  # a page asks to be left for the page of this name
-    command_asked = Signal(str, str)  # the same, and to have a command of that page done
-    images_asked = Signal(object, str)  # the Data page, which is shown, is to list these ids, None all: why, in words
-    marked_asked = Signal(object, str, object)  # the same, with boxes of these ids marked on them
-    walk_asked = Signal(object)  # the Label page is to list what this Filter says, of which `only` or nothing is set
-    boxes_asked = Signal(object)  # ids of boxes of the selected image that are to be seen
-    import_asked = Signal()  # a page asks for the window that imports weights
+    label_changed = Signal(int)  # the label for new boxes
+    page_asked = Signal(str)  # show the page of this name instead
+    command_asked = Signal(str, str)  # the same, and run a command of that page
+    images_asked = Signal(object, str)  # the shown Data page is to list these ids (None: all), with the reason in words
+    marked_asked = Signal(object, str, object)  # the same, with the boxes of these ids marked
+    walk_asked = Signal(object)  # the Label page is to list by this Filter, of which at most `only` is set
+    boxes_asked = Signal(object)  # ids of boxes of the selected image to bring into view
+    import_asked = Signal()  # open the window that imports weights
     help_asked = Signal(str)  # a help page by name
-    undo_changed = Signal()  # what the shown page can take back by itself
+    undo_changed = Signal()  # what the shown page can undo by itself
     message = Signal(str, str)  # level ("info", "warning", "error"), sentence
-    offered = Signal(str, object)  # beside the message before: a button's word, and what is called when it is pressed
+    offered = Signal(str, object)  # beside the last message: a button's text, and what is called when it is pressed
     job_started = Signal(object)  # Job
     job_event = Signal(object, object)  # Job, its event
     job_ended = Signal(object)  # Job, after its thread has ended
-    files_asked = Signal()  # the folders are to be looked through for new, missing and renamed files
-    dates_asked = Signal()  # images without a date are to be looked at
-    images_found = Signal(object)  # ids of images that came or were measured by a job of their own; None: any
+    files_asked = Signal()  # search the folders for new, missing and renamed files
+    dates_asked = Signal()  # read the dates of images without one
+    images_found = Signal(object)  # ids of images that were added or measured by a job of their own; None: any
     runs_changed = Signal()  # a run's checkpoint appeared or went
-    run_asked = Signal(str)  # the run of this name is to be looked at
-    training_asked = Signal(object)  # training.request.RunRequest: begin it, where no other training is under way
-    beside_asked = Signal(str)  # this format is to be kept beside the images, "" for none
-    beside_synced = Signal(object)  # exchange.autosync.Synced, or a WorkbenchError: all files were looked at
+    run_asked = Signal(str)  # show the run of this name on the Inspect page
+    training_asked = Signal(object)  # training.request.RunRequest: begin it, unless another training is running
+    beside_asked = Signal(str)  # keep this format beside the images, "" for none
+    beside_synced = Signal(object)  # exchange.autosync.Synced, or a WorkbenchError: all files were checked
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.document: Document | None = None
         self.image_id = 0
         self.label_id = 0
-        self.page = ""  # name of the page that is shown, or of the project's that was last; "" before any was
+        self.page = ""  # the shown page, or else the last project's; "" before any was shown
         self.anchorless = ""  # the title of the detector that the Train page has chosen, if it takes no anchors
         self.jobs: list[Job] = []
         self.page_undo: PageUndo | None = None
-        self.inspected: RunInfo | None = None  # the run that the Inspect page has looked with last
-        self.to_import: Path | None = None  # what the import window is to read when it is opened next
-        self.last_images: dict[Path, int] = {}  # shown when the window did not end by itself, by project
+        self.inspected: RunInfo | None = None  # the run that the Inspect page evaluated last
+        self.to_import: Path | None = None  # what the import window is to read when next opened
+        self.last_images: dict[Path, int] = {}  # by project: the images shown when a window crashed
         self._unlisten: Callable[[], None] = lambda: None
         self._messages = 0
         self.message.connect(self._count_message)
@@ -98,7 +98,7 @@ class Session(QObject):
     # --- the project ---
 
     def open(self, document: Document, keep: Job | None = None) -> None:
-        """Show `document`; the one before is closed with its jobs, all but `keep`."""
+        """Show `document`; the previous one is closed with its jobs, all but `keep`."""
         self.close(keep)
         self.document = document
         self._unlisten = document.listen(self._heard)
@@ -181,7 +181,7 @@ class Session(QObject):
 
     @property
     def undo_title(self) -> str:
-        """What Ctrl+Z would take back, "" for nothing."""
+        """What Ctrl+Z would undo, "" for nothing."""
         own = self.page_undo.undo_title if self.page_undo else ""
         return own or (self.document.undo_title if self.document else "")
 
@@ -191,7 +191,7 @@ class Session(QObject):
         return own or (self.document.redo_title if self.document else "")
 
     def undo_last(self) -> None:
-        """Ctrl+Z: what the shown page takes back by itself, else the project's newest edit."""
+        """Ctrl+Z: undo what the shown page can by itself, else the project's newest edit."""
         if self.page_undo is not None and self.page_undo.undo_title:
             self.page_undo.undo()
         else:
@@ -218,7 +218,7 @@ class Session(QObject):
         if self.document is None:
             return None
         busy = len(self.document.images()) > _LARGE
-        if busy:  # an edit of all images takes a second, and one can't know before an undo
+        if busy:  # an edit of all images takes a second, and undo can't tell in advance
             QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             return act(self.document)
@@ -230,10 +230,10 @@ class Session(QObject):
                 QGuiApplication.restoreOverrideCursor()
 
     def _show(self, messages: int, applied: Applied | None) -> Applied | None:
-        """After undo or redo, go to the image that changed, so that it is seen, and name it where another one was
-        shown; or say what can't be seen.
+        """After undo or redo, select the image that changed, so that the change is seen, and name it if another one was
+        shown; or describe a change that is not visible.
 
-        `messages`: how many there were before. Who has said what follows from it is not spoken over.
+        `messages`: how many there were before. If someone has reported the consequences, say nothing more.
         """
         if applied is None or self.document is None:
             return applied
@@ -242,7 +242,7 @@ class Session(QObject):
         elsewhere = bool(changed) and self.image_id not in changed
         unseen = (
             applied.settings_changed or applied.labels_changed or applied.images_changed or len(applied.images) > 1
-            or self.page not in ("", "label")  # boxes of one image are seen on that page only
+            or self.page not in ("", "label")  # boxes of one image are visible on that page only
         )  # fmt: skip
         if (unseen or elsewhere) and messages == self._messages:
             name = self.document.image(changed[0]).name if len(changed) == 1 else ""
@@ -253,7 +253,7 @@ class Session(QObject):
         return applied
 
     def tell(self, error: WorkbenchError) -> None:
-        """Show a failure in the quiet corner and keep its cause in the log."""
+        """Show a failure in the quiet corner and log its cause."""
         log.warning("%s (%s)", error.sentence, error.cause)
         self.message.emit("error", error.sentence)
 
@@ -262,7 +262,7 @@ class Session(QObject):
         self.message.emit("info", sentence)
 
     def offer_import(self, word: str) -> None:
-        """Beside what was said last, a button that opens the import window with `to_import`."""
+        """Beside the last message, a button that opens the import window with `to_import`."""
         self.offered.emit(word, lambda: self.command_asked.emit("data", "import-labels"))
 
     # --- jobs ---
@@ -296,27 +296,27 @@ class Session(QObject):
         if not isinstance(job, Job):
             return
         job.wait()
-        if job in self.jobs:  # else it was ended before the window heard of it
+        if job in self.jobs:  # else it was ended before the window was notified
             self.jobs.remove(job)
             self.job_ended.emit(job)
-        job.deleteLater()  # not by `finished` itself: the thread may still be telling who listens to it
+        job.deleteLater()  # not connected to `finished`: the thread may still be notifying its listeners
 
     def _note_training(self) -> None:
-        """What closing stops is told at the next opening."""
+        """Note the training that closing stops, for a message at the next opening."""
         trained = next((job.title for job in self.jobs if job.pauses), "")
         if trained and self.document is not None:
             preferences.put(_LEFT, [str(self.document.folder), trained])
 
     def end_training(self, seconds: float) -> bool:
-        """Ask a training to stop after its step, and wait for so long; False if it still runs."""
+        """Ask a training to stop after its step, and wait up to `seconds`; False if it still runs."""
         self._note_training()
         return all(job.end(seconds) for job in self.jobs if job.pauses)
 
     def end_jobs(self, keep: Job | None = None) -> bool:
         """Ask all jobs (but `keep`) to stop and wait for them; False if one still runs.
 
-        What they found is not told any more: it would come to the next project. Those that end themselves may, and
-        those whose events carry something.
+        Their results are not delivered any more: they would reach the next project. Except jobs that end themselves,
+        and those whose events carry something.
         """
         jobs = tuple(job for job in self.jobs if job is not keep)
         for job in jobs:
@@ -333,7 +333,7 @@ class Session(QObject):
     # --- for the next start ---
 
     def remember_place(self) -> None:
-        """Keep the selected image and the page for the next opening; not an edit, so not in the journal."""
+        """Save the selected image and the page for the next opening; not an edit, so not in the journal."""
         from workbench.core import edits
 
         document = self.document
@@ -352,6 +352,6 @@ class Session(QObject):
 
 
 def project_of(path: Path) -> Path | None:
-    """The project folder that `path` names (the folder, or its project.sqlite), or None."""
+    """The project folder that `path` refers to (the folder, or its project.sqlite), or None."""
     folder = path.parent if path.name == "project.sqlite" else path
     return folder if (folder / "project.sqlite").is_file() else None

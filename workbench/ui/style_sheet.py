@@ -1,4 +1,4 @@
-"""What a palette can't say: flat fields, buttons, tabs and scroll bars on Qt's Fusion, in the colours of a theme."""
+"""What a palette can't express: flat fields, buttons, tabs and scroll bars on Qt's Fusion, in a theme's colours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROUND = "border-radius: 4px"
 
 
 def style_sheet(c: Colours) -> str:
-    """The application's style sheet. A role that a widget has (its property `role`) must be set before it is shown."""
+    """The application's style sheet. A widget's `role` property must be set before it is shown."""
     return "".join((_windows(c), _buttons(c), _tool_buttons(c), _fields(c), _ticks(c), _bars(c), _views(c)))
 
 
@@ -83,7 +83,7 @@ def _tool_buttons(c: Colours) -> str:
 
 
 def _fields(c: Colours) -> str:
-    # No ground for combo boxes: the items of their lists would take it for that of the chosen one.
+    # No background for combo boxes: the items of their lists would use it for the selected one.
     up, down = _image("chevron-up", c), _image("chevron-down", c)
     return f"""
     QLineEdit, QAbstractSpinBox {{ background: {c.surface}; border: 1px solid {c.border}; {ROUND}; }}

@@ -1,4 +1,4 @@
-"""Tab goes through a panel as it is read, also where parts of it are made later than what stands below them."""
+"""Tab order in reading order, even if parts of a panel are created later than what is below them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
 
 def as_read(panel: QWidget) -> None:
-    """By the layouts of `panel`, from first to last. Call it again when parts have come."""
+    """Follow the layouts of `panel`, from first to last. Call it again when parts were added."""
     for one, following in pairwise(list(_reached(panel))):
         QWidget.setTabOrder(one, following)
 

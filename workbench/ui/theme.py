@@ -1,6 +1,6 @@
-"""How the window looks: Qt Fusion with our own palette and sheet, light and dark, three font sizes, one set of icons.
+"""How the window looks: Qt Fusion with our own palette and style sheet, light and dark, three font sizes, one icon set.
 
-Colours have names (workbench/ui/colours.py); ask `colours()` while painting, so that a change of theme is seen at once.
+Colours have names (workbench/ui/colours.py); call `colours()` while painting, so that a theme change shows at once.
 Distances are multiples of GRID.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GRID = 8
 SMALL, BODY, TITLE = 0.9, 1.0, 1.6
-"""The three font sizes, times the system's."""
+"""The three font sizes, as factors of the system's."""
 
 MODES = ("system", "light", "dark")
 
@@ -40,7 +40,7 @@ _theme: _Theme | None = None
 
 
 def theme() -> _Theme:
-    """The one theme; `theme().changed` tells of a change."""
+    """The one theme; `theme().changed` signals a change."""
     global _theme
     if _theme is None:
         _theme = _Theme()
@@ -48,7 +48,7 @@ def theme() -> _Theme:
 
 
 def colours() -> Colours:
-    """The colours in use now."""
+    """The current colours."""
     return DARK if theme().dark else LIGHT
 
 
@@ -81,27 +81,27 @@ def palette(dark: bool) -> QPalette:
 
 
 def _renew_links(app: QApplication) -> None:
-    """A label's links keep the colour of the palette that there was when its text was set."""
+    """A label's links keep the palette's colour from when its text was set."""
     for label in app.allWidgets():
         if isinstance(label, QLabel) and "<a " in label.text():
             text = label.text()
-            label.setText("")  # the same text again would be passed over
+            label.setText("")  # setting the same text again would be ignored
             label.setText(text)
 
 
 def apply(mode: str | None = None) -> None:
-    """Put the theme on: `mode` is one of MODES, None keeps the present one. Call it again when the system changes."""
+    """Apply the theme: `mode` is one of MODES, None keeps the current one. Call it when the system's theme changes."""
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     one = theme()
     one.mode = mode if mode in MODES else one.mode
     hints = QGuiApplication.styleHints()
     schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
-    # Title bars and file dialogs of the system follow this.
+    # The system's title bars and file dialogs follow this.
     hints.setColorScheme(schemes.get(one.mode, Qt.ColorScheme.Unknown))
     one.dark = (one.mode == "dark") if one.mode in schemes else hints.colorScheme() == Qt.ColorScheme.Dark
-    # One sheet after another would be put on each widget once for every widget around it: 20,000 times for the 2,200
-    # widgets of all pages, 0.8 s. After no sheet, it is once.
+    # Replacing one sheet by another would restyle each widget once for every ancestor: 20,000 times for the 2,200
+    # widgets of all pages, 0.8 s. If the sheet is removed first, only once.
     has_own = Qt.WidgetAttribute.WA_SetFont
     own = [(widget, widget.font()) for widget in app.allWidgets() if widget.testAttribute(has_own)]
     app.setStyleSheet("")
@@ -109,7 +109,7 @@ def apply(mode: str | None = None) -> None:
         app.setStyle("Fusion")
     app.setPalette(palette(one.dark))
     app.setStyleSheet(style_sheet(colours()))
-    for widget, wanted in own:  # Qt goes back to the one that a widget had when it was first shown
+    for widget, wanted in own:  # Qt restores the font that a widget had when first shown
         if widget.font() != wanted:
             widget.setFont(wanted)
     _renew_icons(app)
@@ -129,7 +129,7 @@ def font(size: float = BODY, *, bold: bool = False) -> QFont:
 
 
 def icon(name: str, colour: str = "") -> QIcon:
-    """An icon of our set, in the text's colour unless told. For a thing that stays on the screen use `set_icon`."""
+    """An icon of our set, by default in the text colour. For something that stays on the screen use `set_icon`."""
     c = colours()
     return icons.icon(name, colour or c.text, faint(c), c.on_accent)
 
@@ -146,7 +146,7 @@ def glyph(name: str, colour: str, side: int, ratio: float = 1.0) -> QPixmap:
 
 
 def set_icon(target: QAction | QAbstractButton, name: str) -> None:
-    """Give an action or a button an icon that is made anew when the theme changes. Before that, its role."""
+    """Give an action or a button an icon that is renewed when the theme changes. Set its role before."""
     target.setProperty("icon-name", name)
     target.setIcon(_icon_of(target))
 
@@ -165,11 +165,11 @@ def _renew_icons(app: QApplication) -> None:
 
 # --- plots ---
 
-READABLE = 2.5  # contrast of a curve with its ground, at least: label colours are made for photographs
+READABLE = 2.5  # minimum contrast of a curve with its background: label colours are made for photographs
 
 
 def style_plot(plot: Any) -> None:
-    """Our colours on a pyqtgraph PlotWidget or PlotItem. Call it again on `theme().changed`."""
+    """Apply our colours to a pyqtgraph PlotWidget or PlotItem. Call it again on `theme().changed`."""
     c = colours()
     if hasattr(plot, "setBackground"):
         plot.setBackground(c.plot)
@@ -183,17 +183,17 @@ def style_plot(plot: Any) -> None:
     if item.legend is not None:
         item.legend.setLabelTextColor(c.text)
         for _, label in item.legend.items:
-            label.setText(label.text)  # pyqtgraph keeps the new colour for words to come only
+            label.setText(label.text)  # pyqtgraph uses the new colour only for text set later
 
 
 def dots() -> float:
-    """Dots of the finest screen to a pixel: pyqtgraph's pens are measured in them."""
+    """The highest device pixel ratio of the screens: pyqtgraph's pens are in device pixels."""
     app = QApplication.instance()
     return app.devicePixelRatio() if isinstance(app, QApplication) else 1.0
 
 
 def series(number: int) -> str:
-    """The colour of curve `number` (0, 1, ...) in a plot: colour-blind safe, readable on both grounds."""
+    """The colour of curve `number` (0, 1, ...) in a plot: colour-blind safe, readable on both backgrounds."""
     light = ("#0b5fc0", "#b34a00", "#00724f", "#a0307c", "#7a5c00", "#3f5f7f")
     dark = ("#62adff", "#ff9a4d", "#3fc79a", "#e58fc6", "#e3c552", "#9fb8d1")
     chosen = dark if theme().dark else light
@@ -201,7 +201,7 @@ def series(number: int) -> str:
 
 
 def readable(value: str) -> str:
-    """A label's colour, mixed with the text's as far as a thin line of it needs on a plot's ground."""
+    """A label's colour, blended with the text's as far as a thin line needs on a plot's background."""
     ground, ink = colours().plot, colour("text")
     own = QColor(value)
     for share in (0.0, 0.2, 0.4, 0.6, 0.8):
@@ -215,7 +215,7 @@ def readable(value: str) -> str:
 
 
 def contrast(one: str, other: str) -> float:
-    """Contrast of two colours by WCAG 2: 1 (none) to 21 (black on white)."""
+    """WCAG 2 contrast of two colours: 1 (none) to 21 (black on white)."""
     a, b = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (a + 0.05) / (b + 0.05)
 
@@ -231,5 +231,5 @@ def _linear(part: float) -> float:
 
 
 def text_on(ground: str) -> str:
-    """Black or white, whichever is read better on `ground`: for label names on their colour."""
+    """Black or white, whichever is more readable on `ground`: for label names on their colour."""
     return max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, ground))

@@ -1,4 +1,4 @@
-"""Small pictures of a project's images, made in the background, kept on disk beside the project and in memory."""
+"""Thumbnails of a project's images, made in the background, cached on disk beside the project and in memory."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ FILE = "thumbnails.sqlite"
 """In the project's cache."""
 
 SIDE = 208
-"""The longer side in pixels: what the gallery shows, with some to spare for dense screens."""
+"""Length of the longer side in pixels: what the gallery shows, with some to spare for dense screens."""
 
 LEAST = 150
-"""Enough where the file gives it at once: a tile shows 164 pixels. 640 x 480 is read at a quarter, not at half."""
+"""Enough if decoding gives it directly: a tile shows 164 pixels. 640 x 480 is read at a quarter, not at a half."""
 
 MEMORY = 96 << 20
-"""Bytes of thumbnails kept: some 700, several screens full."""
+"""Bytes of cached thumbnails: some 700, several screens full."""
 
 LATEST = 300
-"""Wishes that are remembered: what one large screen shows. Older ones have scrolled away."""
+"""Requests that are remembered: what one large screen shows. Older ones have scrolled out of view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class _Wish:
 
 
 class Thumbnails(QObject):
-    """Ask with `get` while painting; `made(image id)` tells when a thumbnail has come."""
+    """Ask with `get` while painting; `made(image id)` tells when a thumbnail is ready."""
 
     made = Signal(int)
 
@@ -58,12 +58,12 @@ class Thumbnails(QObject):
         self._kept: OrderedDict[int, QImage] = OrderedDict()
         self._bytes = 0
         self._unread = unread_images.of(session)
-        self._unsure: set[int] = set()  # kept since before another program had the keyboard
-        self._refused: set[int] = set()  # not asked for again, or each painting would
+        self._unsure: set[int] = set()  # cached since before another program had the focus
+        self._refused: set[int] = set()  # not requested again, or each repaint would
         self._wanted: OrderedDict[int, _Wish] = OrderedDict()
         self._background = Background("Thumbnails", _make, self)
         self._background.done.connect(self._came)
-        # One list of wishes per painting of the screen, not one per thumbnail.
+        # One request list per repaint, not one per thumbnail.
         self._collect = QTimer(self, singleShot=True, interval=0)
         self._collect.timeout.connect(self._ask)
         session.document_changed.connect(self.forget)
@@ -74,7 +74,7 @@ class Thumbnails(QObject):
         application.applicationStateChanged.connect(self._state_changed)
 
     def get(self, image: Image) -> QImage | None:
-        """The thumbnail of `image`, or None: then it is on its way, unless it can't be read (unread_images)."""
+        """The thumbnail of `image`, or None: then it is being made, unless it can't be read (unread_images)."""
         found = self._kept.get(image.id)
         if found is not None:
             self._kept.move_to_end(image.id)
@@ -99,11 +99,11 @@ class Thumbnails(QObject):
         assert isinstance(wish, _Wish)
         document = self._session.document
         if document is None or document.cache_folder != wish.cache.parent or document.window() != wish.window:
-            return  # of a project that is closed now, or by a window that is no longer set
+            return  # the project is closed, or its display window has changed
         self._wanted.pop(wish.image, None)
         before = self._kept.get(wish.image)
         if before is not None and (before == result or isinstance(result, WorkbenchError)):
-            return  # as it was; what can't be read now, as its disk is away, is shown as it was
+            return  # unchanged; if it can't be read now, as when its disk is away, the old one stays
         if isinstance(result, QImage):
             self._keep(wish.image, result)
         elif isinstance(result, WorkbenchError):
@@ -112,7 +112,7 @@ class Thumbnails(QObject):
         self.made.emit(wish.image)
 
     def _keep(self, image: int, thumbnail: QImage) -> None:
-        before = self._kept.pop(image, None)  # asked for again while it was being made, it comes twice
+        before = self._kept.pop(image, None)  # requested again while being made, it arrives twice
         self._kept[image] = thumbnail
         self._bytes += thumbnail.sizeInBytes() - (before.sizeInBytes() if before is not None else 0)
         while self._bytes > MEMORY:
@@ -121,15 +121,15 @@ class Thumbnails(QObject):
 
     @Slot(int)
     def make_anew(self, image: int) -> None:
-        """The image's file is another one now."""
+        """The image's file has changed."""
         before = self._kept.pop(image, None)
         if before is not None:
             self._bytes -= before.sizeInBytes()
-            self.made.emit(image)  # whoever paints it asks for it
+            self.made.emit(image)  # whoever paints it requests it
 
     @Slot(object)
     def _state_changed(self, state: Qt.ApplicationState) -> None:
-        """Who comes back may have turned or cut photographs in another program: what is painted is looked up again."""
+        """A person coming back may have edited photographs in another program: recheck those painted."""
         if state == Qt.ApplicationState.ApplicationActive:
             self._unsure = set(self._kept)
             for image in tuple(self._kept):
@@ -145,7 +145,7 @@ class Thumbnails(QObject):
 
     @Slot()
     def forget(self) -> None:
-        """Forget all: another project, or files that were mended."""
+        """Forget all: another project, or repaired files."""
         self._background.ask(())
         self._kept.clear()
         self._unsure.clear()
@@ -158,7 +158,7 @@ class Thumbnails(QObject):
 
 
 def _make(wish: object) -> QImage:
-    """The thumbnail from the disk cache, or made and put there. Runs in the background's thread."""
+    """The thumbnail from the disk cache, or made and stored there. Runs in the background's thread."""
     assert isinstance(wish, _Wish)
     from workbench.core import images
     from workbench.ui.pictures import to_qimage
@@ -180,7 +180,7 @@ def _make(wish: object) -> QImage:
 
 
 def _of_huge(wish: _Wish, about: ImageInfo) -> QImage:
-    """From its tiles, if it was cut; else an empty ground of its shape: it is only too large for this."""
+    """From its tiles, if there are any; else an empty area of its shape: the image is only too large for this."""
     from workbench.core import pyramid
     from workbench.ui.pictures import wrapped
 
@@ -195,7 +195,7 @@ def _of_huge(wish: _Wish, about: ImageInfo) -> QImage:
 
 
 def _key(file: Path, window: Window | None) -> str:
-    """Changes when the file does; "" when it can't be seen (images.thumbnail has the words for that)."""
+    """Changes when the file does; "" if the file can't be accessed (images.thumbnail has the words for that)."""
     try:
         about = file.stat()
     except (OSError, ValueError):
@@ -204,7 +204,7 @@ def _key(file: Path, window: Window | None) -> str:
     return f"{file}|{about.st_mtime_ns}|{about.st_size}|{SIDE}{shown}"
 
 
-# The cache may be deleted, locked or damaged at any time: every failure means only that thumbnails are made anew.
+# The cache may be deleted, locked or damaged at any time: every failure only means that thumbnails are made again.
 
 
 def _load(cache: Path, key: str) -> QImage | None:
@@ -232,7 +232,7 @@ def _store(cache: Path, key: str, thumbnail: QImage) -> None:
 
 
 def last_seen(cache: Path, files: Sequence[Path]) -> dict[Path, tuple[int, int]]:
-    """When these files were changed (ns) and their bytes, as their newest thumbnails tell; they may be gone."""
+    """When these files were changed (ns) and their size in bytes, by their newest thumbnails; they may be gone now."""
     import sqlite3
 
     found: dict[Path, tuple[int, int]] = {}
@@ -262,6 +262,6 @@ def _jpeg(thumbnail: QImage) -> bytes:
 
 
 def of(session: Session) -> Thumbnails:
-    """The thumbnails of this session, which all pages share; made when first asked for."""
+    """The session's thumbnails, shared by all pages; created on first use."""
     found = session.findChild(Thumbnails)
     return found if isinstance(found, Thumbnails) else Thumbnails(session, session)

@@ -1,4 +1,4 @@
-"""Tiles of huge images for painting: read in the background, those in sight first, the last ones kept."""
+"""Tiles of huge images for painting: read in the background, visible ones first, and cached."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workbench.core.pyramid import Place, Pyramid
 from workbench.ui.background import Background
 
 MEMORY = 256 << 20
-"""Bytes of tiles kept: 256 of 512 x 512, twice what a screen of 8 megapixels shows. Those in sight stay in any case."""
+"""Bytes of cached tiles: 256 of 512 x 512, twice what an 8 megapixel screen shows. Visible ones are always kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class _Wish:
 
 
 class Tiles(QObject):
-    """Ask with `get` and then `want` while painting; `came` tells that one more is there. Call `close` at the end."""
+    """Ask with `get` and then `want` while painting; `came` when another tile is ready. Call `close` at the end."""
 
     came = Signal()
 
@@ -32,12 +32,12 @@ class Tiles(QObject):
         self._kept: OrderedDict[_Wish, QImage] = OrderedDict()
         self._bytes = 0
         self._in_sight = 0
-        self._begun: set[_Wish] = set()  # and not come yet
+        self._begun: set[_Wish] = set()  # requested but not ready
         self._background = Background("Details of a huge image", self._read, self)
         self._background.done.connect(self._done)
 
     def get(self, pyramid: Pyramid, place: Place) -> QImage | None:
-        """The tile, upright, if it is there; a null one if it can't be read."""
+        """The upright tile, if it has been read; a null one if it can't be read."""
         wish = _Wish(pyramid, place)
         found = self._kept.get(wish)
         if found is not None:
@@ -45,16 +45,16 @@ class Tiles(QObject):
         return found
 
     def want(self, pyramid: Pyramid, missing: Sequence[Place], in_sight: int) -> None:
-        """Read these, the first first; what was wanted before and is not begun is forgotten.
+        """Read these in order; earlier requests that have not been started are dropped.
 
-        `in_sight`: how many tiles are needed at once, with those that are there.
+        `in_sight`: how many tiles are visible, including those that have been read.
         """
         self._in_sight = in_sight
         wishes = [_Wish(pyramid, place) for place in missing]
         self._background.ask([wish for wish in wishes if wish not in self._begun])
 
     def _read(self, wish: _Wish) -> QImage:
-        """In the background's thread."""
+        """Runs in the background's thread."""
         from workbench.ui.pictures import wrapped
 
         self._begun.add(wish)
@@ -66,7 +66,7 @@ class Tiles(QObject):
         self._begun.discard(wish)
         if wish in self._kept:
             return
-        tile = result if isinstance(result, QImage) else QImage()  # the overview stays in its place
+        tile = result if isinstance(result, QImage) else QImage()  # the overview is shown instead
         self._kept[wish] = tile
         self._bytes += tile.sizeInBytes()
         while self._bytes > MEMORY and len(self._kept) > self._in_sight:
@@ -76,7 +76,7 @@ class Tiles(QObject):
 
     @property
     def bytes(self) -> int:
-        """How much is kept now."""
+        """How much is cached now."""
         return self._bytes
 
     def forget(self) -> None:
@@ -86,7 +86,7 @@ class Tiles(QObject):
         self._bytes = 0
 
     def is_idle(self) -> bool:
-        """True when all that was wanted is there."""
+        """True if all requested tiles have been read."""
         return self._background.is_idle()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The runs of the open project that a detector can be taken from, for pages that offer them."""
+"""The open project's runs with a trained detector, for pages that offer them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workbench.ui.widgets.next_step import NextStep
 
 
 def say_none(page: NextStep, session: Session, sentence: str) -> None:
-    """An empty page's words and ways where no run can be used yet; `sentence` where none is being trained either."""
+    """An empty page's text and buttons if no run can be used yet; `sentence` if none is being trained either."""
     if session.is_training:
         learnt = "It appears here after its first evaluation."
         page.say("The first run is being trained", learnt, "Watch it", "train")
@@ -26,7 +26,7 @@ def say_none(page: NextStep, session: Session, sentence: str) -> None:
 
 
 def place_of(run: RunInfo | None, found: Sequence[RunInfo]) -> int:
-    """Its place among these: by its name, else by its start, which a run that was renamed keeps. -1: it is gone."""
+    """Its index in `found`: by name, else by start time, which survives renaming. -1: it is gone."""
     if run is None:
         return -1
     names, starts = [one.name for one in found], [one.started for one in found]
@@ -36,7 +36,7 @@ def place_of(run: RunInfo | None, found: Sequence[RunInfo]) -> int:
 
 
 def list_runs(picker: QComboBox, found: Sequence[RunInfo], place: int) -> None:
-    """Offer these runs, which are the items' data, with that at `place` chosen; no signal is emitted."""
+    """Offer these runs, stored as the items' data, with that at `place` chosen; no signal is emitted."""
     with QSignalBlocker(picker):
         picker.clear()
         for run in found:
@@ -45,7 +45,7 @@ def list_runs(picker: QComboBox, found: Sequence[RunInfo], place: int) -> None:
 
 
 def list_checkpoints(picker: QComboBox, run: RunInfo | None) -> None:
-    """Offer the best and the last weights of a run, the files being the items' data; no signal is emitted.
+    """Offer the best and the last weights of a run, the files stored as the items' data; no signal is emitted.
 
     What was chosen before, best or last, stays.
     """
@@ -86,7 +86,7 @@ class TrainedRuns(QObject):
         self.read.emit(usable)
 
     def close(self) -> None:
-        """Wait for what is being read."""
+        """Wait for the read in progress."""
         if self._reading is not None:
             self._reading.close()
             self._reading.deleteLater()

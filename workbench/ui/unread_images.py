@@ -1,7 +1,7 @@
-"""Which images can't be read, as opening their files told: every list, and the figure on the Data page, say the same.
+"""Which images can't be read, as found when opening them, so that every list and the count on the Data page agree.
 
-That a file is damaged is kept in the project (Image.problem) until it is read well. That it is not there is known until
-the project is closed only: its disk may be back by then.
+A damaged file is recorded in the project (Image.problem) until it can be read. A missing one is remembered only until
+the project is closed: its disk may be back by then.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class UnreadImages(QObject):
-    """Told by whoever opened files. What became otherwise is said by `Session.images_found`."""
+    """Told by whoever opens files. Changes are reported by `Session.images_found`."""
 
-    mended = Signal(int)  # an image that could not be read, can
+    mended = Signal(int)  # an image that could not be read now can
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -37,15 +37,15 @@ class UnreadImages(QObject):
 
     @Slot()
     def _forget(self) -> None:
-        """Ids say nothing in another project."""
+        """Ids mean nothing in another project."""
         self._gone.clear()
 
     def problem(self, image: Image) -> str:
-        """Why the image can't be read, "" where nobody found that it can't."""
+        """Why the image can't be read, "" if no problem is known."""
         return image.problem or self._gone.get(image.id, "")
 
     def has(self, id: int) -> bool:
-        """Whether this image is one of them; of a million, `ids` takes a while."""
+        """Whether this image is one of them; faster than `ids`, which takes a while for a million."""
         document = self._session.document
         return document is not None and (id in document.images().problems or id in self._gone)
 
@@ -54,21 +54,21 @@ class UnreadImages(QObject):
         images = document.images() if document else None
         if not images or not (images.problems or self._gone):
             return frozenset()
-        import numpy as np  # not before a project is opened: the window is painted before
+        import numpy as np  # not before a project is opened: painting the window comes first
 
         told = np.fromiter((*images.problems, *self._gone), np.int64)
         return frozenset(told[np.isin(told, images.ids)].tolist())
 
     @Slot(int, object)
     def read(self, id: int, result: object) -> None:
-        """An image was opened, and this is what came: a WorkbenchError, or whatever shows that all is well."""
+        """An image was opened, with this result: a WorkbenchError, or anything else if all is well."""
         if isinstance(result, Refused):
             self.note({id: result.reason})
-        elif not isinstance(result, WorkbenchError):  # which speaks of something else, such as too little memory
+        elif not isinstance(result, WorkbenchError):  # other errors are about something else, such as too little memory
             self.note({id: ""})
 
     def files_gone(self, gone: Collection[int]) -> None:
-        """All files were looked for: those of these images are not there, all others are."""
+        """All files were checked: those of these images are missing, all others exist."""
         here = frozenset(self._gone).difference(gone)
         changed = here.symmetric_difference(gone)
         why = not_readable(FileNotFoundError(errno.ENOENT, ""))
@@ -79,7 +79,7 @@ class UnreadImages(QObject):
             self._session.images_found.emit(changed)
 
     def note(self, found: Mapping[int, str]) -> None:
-        """These images were opened; by their ids, why they can't be read, "" where they can."""
+        """These images were opened; by id, why they can't be read, "" if they can."""
         document = self._session.document
         if document is None:
             return
@@ -100,7 +100,7 @@ class UnreadImages(QObject):
         if kept:
             try:
                 document.take_headers(kept)
-            except WorkbenchError as error:  # it is found again the next time
+            except WorkbenchError as error:  # it will be found again next time
                 self._session.tell(error)
                 return
         if changed:
@@ -111,7 +111,7 @@ class UnreadImages(QObject):
 
 
 def set_state(session: Session, ids: Sequence[int], state: State) -> bool:
-    """Give these images a state; those that can't be read are not said to be done: nobody has seen what is in them."""
+    """Give these images a state; unreadable ones are never marked done: nobody has seen what is in them."""
     document = session.document
     if document is None:
         return False
@@ -128,6 +128,6 @@ def set_state(session: Session, ids: Sequence[int], state: State) -> bool:
 
 
 def of(session: Session) -> UnreadImages:
-    """The one of this session, which all pages share; made when first asked for."""
+    """The session's UnreadImages, shared by all pages; created on first use."""
     found = session.findChild(UnreadImages)
     return found if isinstance(found, UnreadImages) else UnreadImages(session)

@@ -67,7 +67,7 @@ class Setup(QWidget):
         self._recipe: Recipe | None = None
         self._is_own_length = False  # a person set the length
         self.hopeless = ""  # why nothing could be learnt, as far as known
-        self.look_first: Callable[[], bool] = lambda: False  # starts the check that must precede a start, if it is due
+        self.look_first: Callable[[], bool] = lambda: False  # whether a start must wait for a check, which it begins
         self.starts_later = False
         self.first_recipe: Callable[[], str] = lambda: ""  # the name of the recipe shown before a person chose one
         self.settled = False  # a person has chosen something or trained: the form must not change by itself
