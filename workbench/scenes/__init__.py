@@ -23,7 +23,7 @@ from workbench.scenes.picture import LABELS, picture
 __all__ = ["LABELS", "NAME", "PHOTOGRAPHS", "RECIPE", "Scene", "demo_project", "project_of", "write_scenes"]
 
 NAME, RECIPE = "Sample project", "demo"
-"""What the project is called, and the recipe made for it."""
+"""The demo project's name, and the recipe made for it."""
 PHOTOGRAPHS = "photographs"
 """The folder of the demo's images inside the project folder."""
 
@@ -49,7 +49,7 @@ class Scene:
 def write_scenes(folder: Path, count: int, seed: int, size: tuple[int, int] = (416, 312)) -> Iterator[Scene]:
     """Write `count` JPEGs of `size` (width, height) into `folder`, yielding after each one: progress for a job.
 
-    The same seed and number give the same bytes, however many are asked for. Existing files are never overwritten.
+    The same seed and number give the same bytes, however many are written. Existing files are never overwritten.
     """
     width, height = size
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,10 +69,10 @@ def demo_project(folder: Path, images: int = 240, unlabelled: int = 24, seed: in
 
 
 def project_of(folder: Path, scenes: Iterable[Scene], unlabelled: int, seed: int) -> Document:
-    """A new project in `folder` of scenes written to its PHOTOGRAPHS folder, open. Caller closes it.
+    """A new project in `folder` from scenes written to its PHOTOGRAPHS folder. Returned open: the caller closes it.
 
-    Which images stay unlabelled and which are for validation and test is drawn by `seed`. To report progress, iterate
-    `write_scenes` yourself and give the collected scenes to this.
+    `seed` decides which images stay unlabelled and which are for validation and test. To report progress, iterate
+    `write_scenes` yourself and pass the collected scenes to this function.
     """
     by_file = {scene.file: scene for scene in scenes}
     document = Document.create(folder, folder / PHOTOGRAPHS, name=NAME)
@@ -100,7 +100,7 @@ def _labels() -> Iterator[Label]:
 
 
 def _split(ids: list[int]) -> list[edits.SetSplit]:
-    """Shuffled image ids, the first for validation, the next for test, the others for training."""
+    """Shuffled image ids: the first for validation, the next for test, the others for training."""
     validation, test = round(len(ids) * VALIDATION), round(len(ids) * TEST)
     parts = {
         Split.VALIDATION: ids[:validation],

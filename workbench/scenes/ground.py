@@ -1,4 +1,4 @@
-"""What the things of the generated photographs lie on: boards, grass, concrete, tiles and cloth."""
+"""The backgrounds of the generated photographs: boards, grass, concrete, tiles and cloth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _colour(*rgb: int) -> np.ndarray:
 
 
 def boards(height: int, width: int, random: Random) -> Pixels:
-    """A table of wooden boards: grain along them, each with a tone of its own, dark gaps between."""
+    """A table of wooden boards: grain along them, each in its own tone, dark gaps between."""
     pale, dark = [
         (_colour(205, 170, 125), _colour(140, 98, 58)),
         (_colour(150, 108, 72), _colour(84, 54, 34)),
@@ -51,14 +51,14 @@ def concrete(height: int, width: int, random: Random) -> Pixels:
 
 
 def tiles(height: int, width: int, random: Random) -> Pixels:
-    """Glazed floor tiles, turned a little, each with its own tone, light joints between."""
+    """Glazed floor tiles, rotated slightly, each in its own tone, light joints between."""
     tone = [_colour(176, 92, 66), _colour(96, 128, 144), _colour(206, 202, 190), _colour(92, 104, 96)][
         random.integers(4)
     ]
     side, turn = random.uniform(46, 84), random.uniform(-0.5, 0.5)
     y, x = np.arange(height, dtype=np.float32)[:, None] / side, np.arange(width, dtype=np.float32) / side
     u, v = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-    row, column = np.rint(u), np.rint(v)  # tiles have their middles at whole numbers
+    row, column = np.rint(u), np.rint(v)  # tile centres are at whole numbers
     each = random.uniform(-0.11, 0.11, (64, 64)).astype(np.float32)
     own = each[row.astype(np.int8) % 64, column.astype(np.int8) % 64]
     joint = (0.5 - np.maximum(np.abs(u - row), np.abs(v - column))) * side

@@ -1,4 +1,4 @@
-"""Noise, light and the camera of the generated photographs: what makes flat colours look like things on a table."""
+"""Noise, light and the camera of the generated photographs: they make flat colours look like things on a table."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Pixels = np.ndarray  # (H, W, 3) float32 RGB, 0 to 1
 
 @dataclass(frozen=True)
 class Light:
-    """One lamp far away and the sky: `direction` points to the lamp (x right, y down, z to the camera), length 1."""
+    """A distant lamp and the sky: `direction` points to the lamp (x right, y down, z to the camera), length 1."""
 
     direction: np.ndarray  # (3,) float32
-    tint: np.ndarray  # (3,) float32, about 1
+    tint: np.ndarray  # (3,) float32, around 1
     ambient: float
-    softness: float  # of shadows, in parts of the size of what throws them
+    softness: float  # of shadows, relative to the size of what casts them
 
 
 def some_light(random: Random) -> Light:
@@ -35,16 +35,16 @@ def some_light(random: Random) -> Light:
 
 
 def clouds(height: int, width: int, cell_x: float, cell_y: float, random: Random) -> np.ndarray:
-    """(H, W) float32 smooth noise around 0, deviation about 1; spots of cell_x times cell_y pixels."""
+    """(H, W) float32 smooth noise around 0, standard deviation about 1; blobs of cell_x times cell_y pixels."""
     grid = random.standard_normal((int(height / cell_y) + 3, int(width / cell_x) + 3), dtype=np.float32)
-    # An enlarged grid begins half a cell outside, so that its border is not flat.
+    # An enlarged grid starts half a cell outside, so that its border is not flat.
     large = cv2.resize(grid, (int(width + 2 * cell_x) + 1, int(height + 2 * cell_y) + 1), interpolation=cv2.INTER_CUBIC)
     top, left = int(cell_y), int(cell_x)
     return large[top : top + height, left : left + width]
 
 
 def mottled(height: int, width: int, cell: float, random: Random) -> np.ndarray:
-    """(H, W) float32 noise of three sizes of spots, the larger the stronger, deviation about 1."""
+    """(H, W) float32 noise of three blob sizes, the larger the stronger, standard deviation about 1."""
     parts = [clouds(height, width, max(1.0, cell / 3**k), max(1.0, cell / 3**k), random) / 1.7**k for k in range(3)]
     return np.asarray(sum(parts) / 1.25, np.float32)
 
@@ -56,13 +56,13 @@ def mixed(one: np.ndarray, other: np.ndarray, share: np.ndarray) -> Pixels:
 
 
 def smooth(low: float, high: float, values: np.ndarray) -> np.ndarray:
-    """0 below `low`, 1 above `high`, a soft step between (Hermite)."""
+    """0 below `low`, 1 above `high`, a smooth step between (Hermite)."""
     t = np.clip((values - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def shade(albedo: Pixels, normal: np.ndarray, gloss: float, light: Light) -> Pixels:
-    """What the camera straight above sees: Lambert's law, the sky from above, and Blinn's highlight."""
+    """What a camera straight above sees: Lambert's law, sky light from above, and Blinn's highlight."""
     lit = np.maximum(normal @ light.direction, 0)
     sky = light.ambient * (0.55 + 0.45 * np.maximum(normal[..., 2], 0))
     colour = albedo * (sky[..., None] + (1.18 - light.ambient) * lit[..., None] * light.tint)
@@ -74,7 +74,7 @@ def shade(albedo: Pixels, normal: np.ndarray, gloss: float, light: Light) -> Pix
 
 
 def photographed(scene: Pixels, light: Light, random: Random) -> np.ndarray:
-    """(H, W, 3) uint8: uneven light, darker corners, a lens that is never quite sharp, and the sensor's noise."""
+    """(H, W, 3) uint8: uneven light, darker corners, a lens that is never quite sharp, and sensor noise."""
     height, width = scene.shape[:2]
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     fall = 1 + random.uniform(0.04, 0.16) * (x * light.direction[0] + y * light.direction[1])
@@ -88,7 +88,7 @@ def photographed(scene: Pixels, light: Light, random: Random) -> np.ndarray:
 
 
 def _film() -> np.ndarray:
-    """(4096,) uint8 for brightness 0 to 2: straight up to 0.8, then a soft shoulder instead of clipped highlights."""
+    """(4096,) uint8 for brightness 0 to 2: linear up to 0.8, then a soft shoulder instead of clipped highlights."""
     x = np.arange(4096) / 2048
     curve = np.where(x > 0.8, 0.8 + 0.2 * np.tanh((x - 0.8) / 0.2), x)
     return np.asarray(np.rint(curve * 255), np.uint8)
@@ -98,7 +98,7 @@ _FILM = _film()
 
 
 def _sensor_noise(height: int, width: int, random: Random) -> np.ndarray:
-    """(H, W, 3) float32, deviation 1; more in brightness than in colour, and not finer than a lens shows."""
+    """(H, W, 3) float32, standard deviation 1; more in brightness than in colour, and no finer than a lens resolves."""
     grey = random.standard_normal((height, width, 1), dtype=np.float32)
     colour = random.standard_normal((height // 2 + 1, width // 2 + 1, 3), dtype=np.float32)
     return grey * 0.8 + cv2.resize(colour, (width, height), interpolation=cv2.INTER_LINEAR) * 0.8

@@ -1,4 +1,4 @@
-"""Puts things on a ground, throws their shadows, and knows the exact box of each."""
+"""Places things on a background, casts their shadows, and returns the exact box of each."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FEWEST_THINGS, MOST_THINGS = 3, 7
 SMALLEST_BOX = 20
 """Pixels: less than that is two cells of a network's finest grid after a photograph of 416 px is halved."""
 LEAST_VISIBLE = 0.55
-"""Of a thing's whole outline, not hidden by others and not outside the picture. What is hidden more is not placed."""
+"""Visible share of a thing's whole outline, not hidden or outside the picture. Things with less are not placed."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A thing at its place. `inside` (n, n) bool is its outline on the patch whose corner lies at (left, top)."""
+    """A thing in the picture. `inside` (n, n) bool is its outline on the patch whose corner is at (left, top)."""
 
     label: str
     left: int
@@ -34,7 +34,7 @@ class Placed:
 
     @property
     def box(self) -> XYXY:
-        """Of the full outline, hidden parts too, not clipped; half-open."""
+        """Of the full outline, including hidden parts, not clipped; half-open."""
         rows, columns = np.flatnonzero(self.inside.any(1)), np.flatnonzero(self.inside.any(0))
         return (
             float(self.left + columns[0]),
@@ -58,7 +58,7 @@ def picture(width: int, height: int, random: Random) -> tuple[np.ndarray, list[t
 
 
 def _arranged(width: int, height: int, random: Random) -> list[Placed]:
-    """Up to MOST_THINGS, later ones on top, each with enough of it visible at the end."""
+    """Up to MOST_THINGS, later ones on top, each visible enough in the end."""
     owner = np.full((height, width), -1, np.int8)
     things: list[Placed] = []
     wanted = int(random.integers(FEWEST_THINGS, MOST_THINGS + 1))
@@ -87,7 +87,7 @@ def _somewhere(width: int, height: int, random: Random) -> Placed:
 
 
 def _fits(thing: Placed, things: list[Placed], owner: np.ndarray) -> bool:
-    """Whether it is large enough, and it and all below it stay visible enough."""
+    """Whether it is large enough, and both it and everything below it stay visible enough."""
     height, width = owner.shape
     x0, y0, x1, y1 = _clipped(thing.box, width, height)
     if min(x1 - x0, y1 - y0) < SMALLEST_BOX:
@@ -103,9 +103,9 @@ def _fits(thing: Placed, things: list[Placed], owner: np.ndarray) -> bool:
 
 
 def _throw_shadow(scene: Pixels, thing: Placed, light: Light) -> None:
-    """Darken what lies away from the lamp, and the narrow strip all around where the sky is hidden too."""
+    """Darken the side away from the lamp, and the narrow strip all around where the sky is blocked too."""
     soft = max(0.8, light.softness * thing.reach * (0.4 + thing.surface.height))
-    # The taller the thing and the lower the lamp, the longer.
+    # The taller the thing and the lower the lamp, the longer the shadow.
     length = 0.7 * thing.surface.height * thing.reach / light.direction[2]
     shift = np.rint(-light.direction[:2] * length).astype(int)
     margin = int(3 * soft + np.abs(shift).max()) + 2
@@ -143,7 +143,7 @@ def _overlap(thing: Placed, shape: tuple[int, ...]) -> Slices:
 
 
 def _window(left: int, top: int, side: int, shape: tuple[int, ...]) -> Slices:
-    """The rows and columns of the picture that a patch covers, and the part of the patch that covers them."""
+    """The rows and columns of the picture that a patch covers, and the matching part of the patch."""
     y0, y1 = max(0, top), max(0, min(shape[0], top + side))
     x0, x1 = max(0, left), max(0, min(shape[1], left + side))
     return slice(y0, y1), slice(x0, x1), (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))

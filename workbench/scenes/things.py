@@ -1,7 +1,7 @@
 """The five kinds of things in the generated photographs: ball, crate, gear, leaf and star, as lit surfaces.
 
-Each is a function of (u, v), coordinates in the thing's own frame with its reach as 1, and of `fine` = units per
-pixel. It gives the signed distance to its outline (negative inside), its colour, its slope and how glossy it is.
+Each is a function of (u, v), coordinates in the thing's own frame where its reach is 1, and of `fine` = units per
+pixel. It returns the signed distance to its outline (negative inside), its colour, its slope and its gloss.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from workbench.scenes.light import Pixels, Random, clouds, mixed, smooth
 
 @dataclass(frozen=True)
 class Surface:
-    """A thing seen from above on an (n, n) patch. `slope` is the normal's (x, y) part; the rest of length 1 is z."""
+    """A thing seen from above on an (n, n) patch. `slope` is the (x, y) part of the unit normal; z is the rest."""
 
     distance: np.ndarray  # (n, n) float32, in units of the thing's reach
     albedo: Pixels
     slope: np.ndarray  # (n, n, 2) float32
     gloss: float
-    height: float  # how far above the ground it reaches, in its own units: the length of its shadow
+    height: float  # how far it rises above the ground, in its own units: for the length of its shadow
 
 
 Thing = Callable[[np.ndarray, np.ndarray, float, Random], Surface]
 
 
 def _pick(random: Random, *colours: tuple[int, int, int]) -> np.ndarray:
-    """One of the colours, a little lighter or darker each time."""
+    """One of the colours, randomly a little lighter or darker."""
     chosen = np.array(colours[random.integers(len(colours))], np.float32) / 255
     return np.asarray(np.clip(chosen * random.uniform(0.85, 1.12), 0, 1), np.float32)
 
@@ -53,7 +53,7 @@ def ball(u: np.ndarray, v: np.ndarray, fine: float, random: Random) -> Surface:
 
 
 def _axes(random: Random) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Three directions at right angles, turned at random."""
+    """Three orthogonal directions, randomly rotated."""
     axes, _ = np.linalg.qr(random.standard_normal((3, 3)))
     a, b, c = axes.T.astype(np.float32)
     return a, b, c
@@ -112,7 +112,7 @@ def star(u: np.ndarray, v: np.ndarray, fine: float, random: Random) -> Surface:
 
 
 def gear(u: np.ndarray, v: np.ndarray, fine: float, random: Random) -> Surface:
-    """A toothed wheel of steel, brass or rust, turned on a lathe: the light runs around it in wedges."""
+    """A toothed wheel of steel, brass or rust, turned on a lathe: highlights run around it in wedges."""
     teeth = int(random.integers(9, 15))
     radius, turn = np.hypot(u, v), np.arctan2(v, u)
     wave = np.cos(turn * teeth)
