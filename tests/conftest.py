@@ -1,4 +1,4 @@
-"""What all tests share: the test data beside the repository, a window without a screen, a clean home."""
+"""What all tests share: the test data beside the repository, an offscreen window, a clean home folder."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from workbench.inference.runtimes import Process
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes that share the processors
+if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes that share the cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-# what workbench's six hundred files compile to is kept, as a user's: half a second for each of the processes that begin
+# keep compiled bytecode, as for a user: workbench's six hundred files cost each process half a second at its start
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-MEMORY = Path("/dev/shm")  # a disk of which each of 10,000 files and changes is waited for takes minutes
+MEMORY = Path("/dev/shm")  # a disk that syncs each of 10,000 files and changes takes minutes
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 6e9:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_sessionstart() -> None:
-    """After pytest-qt has imported PySide6, and before the tests import PyTorch: a second and 100 MB a process."""
+    """After pytest-qt imported PySide6, and before the tests import PyTorch: saves a second and 100 MB a process."""
     keep_no_sources()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Of garbage in cycles is not looked for while tests are imported, nor among their 600,000 objects ever after.
+    """No cyclic garbage is collected while tests are imported, nor are their 600,000 objects ever examined later.
 
-    Among what tests then make all of it is looked through less often: a tenth of their time went into that.
+    Full collections of what the tests create are rarer: they took a tenth of the tests' time.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:  # benchmarks collect as the program does
         return (yield)
@@ -52,14 +52,14 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several processes, none is to begin a test of a minute when the others have run out of work."""
+    """With several processes, none should start a test of a minute when the others have run out of work."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:
-    """The folder with real photographs, golden arrays and foreign annotation files; skips where it is absent."""
+    """The folder with real photographs, golden arrays and foreign annotation files; skips if it is absent."""
     beside = Path(__file__).resolve().parents[2] / "shared"
     folder = Path(os.environ.get("WORKBENCH_TEST_DATA", beside))
     if not (folder / "data").is_dir():
@@ -69,14 +69,14 @@ def test_data() -> Path:
 
 @pytest.fixture(scope="session")
 def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One for each test. In a folder of their own: mktemp looks through all that is there, thousands in the end."""
+    """One for each test. In their own folder: mktemp scans all siblings, which are thousands in the end."""
     within = tmp_path_factory.mktemp("homes")
     return (within / str(number) for number in itertools.count())
 
 
 @pytest.fixture(scope="session")
 def process() -> Iterator[Process]:
-    """Runs exported files one after another: it imports PyTorch, which takes longer than most files."""
+    """Runs exported files one after another: importing PyTorch takes longer than most files."""
     from workbench.inference.runtimes import Process
 
     with Process() as process:

@@ -2,10 +2,10 @@
 
     python tests/label_by_hand.py DATA OUT [--images 10]
 
-DATA is the folder that WORKBENCH_TEST_DATA names. Wants a display, xdotool and ImageMagick's import (under Xvfb:
-`xvfb-run -s "-screen 0 1280x800x24" python tests/label_by_hand.py ...`). The program runs in a process of its own; all
-that this script knows of it is where the picture lies on the screen. At the end the boxes on disk are compared with
-those that were meant, the project is exported, and the counts stand beside those of labelImg for the same boxes.
+DATA is the folder in WORKBENCH_TEST_DATA. Needs a display, xdotool and ImageMagick's import (under Xvfb:
+`xvfb-run -s "-screen 0 1280x800x24" python tests/label_by_hand.py ...`). The program runs in a separate process; all
+that this script knows about it is where the picture is on the screen. At the end the boxes on disk are compared with
+the intended ones, the project is exported, and the counts are shown beside those of labelImg for the same boxes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ raise SystemExit(main())
 
 
 class Hand:
-    """xdotool, with a count of what it did."""
+    """xdotool, with a count of its actions."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -93,7 +93,7 @@ def truth(file: Path) -> list[tuple[str, tuple[float, ...]]]:
 
 
 def told(file: Path, image: str) -> dict[str, Any]:
-    """Where the picture of `image` lies; waits until it is shown."""
+    """The position of the picture of `image`; waits until it is shown."""
     for _ in range(200):
         time.sleep(0.1)
         if file.is_file():
@@ -125,7 +125,7 @@ def label_all(data: Path, out: Path, count: int) -> dict[str, Any]:
         )
         if window.stdout.split():
             hand._do("windowsize", window.stdout.split()[-1], "1280", "800")
-        hand.click(36, 135)  # the Label page on the rail; without a window manager a click also gives the keys
+        hand.click(36, 135)  # the Label page on the rail; without a window manager a click also sets the focus
         time.sleep(1)
         known: list[str] = []
         last = ""
@@ -182,7 +182,7 @@ def _on_disk(project: Path) -> dict[str, Any]:
 
 
 def _compared(found: dict[str, Any], meant: dict[str, Any]) -> dict[str, Any]:
-    """How many boxes are where and what they were meant to be, to two pixels of the photograph."""
+    """How many boxes have the label and place that were meant, to two pixels of the photograph."""
     right, boxes, missed = 0, 0, []
     for name, wanted in meant.items():
         left = list(found[name][1])

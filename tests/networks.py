@@ -1,4 +1,4 @@
-"""Networks for tests: made once, as one of torchvision's takes half a second; or left empty, to be filled."""
+"""Networks for tests: built once and copied, as one of torchvision's takes half a second; or left uninitialised."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHANCE = ("uniform_", "normal_", "trunc_normal_", "kaiming_uniform_", "kaiming_n
 def build(
     name: str, settings: DetectorSettings, labels: int, anchors: Anchors | None = None, seed: int = 0
 ) -> Detector:
-    """What `detectors.build` gives after `torch.manual_seed(seed)`, a copy; chance goes on as after making it."""
+    """A copy of what `detectors.build` returns after `torch.manual_seed(seed)`, and the random state that it leaves."""
     if settings.width >= 1:  # hundreds of megabytes
         return _make(name, settings, labels, anchors, seed)[0]
     made, chance = _made(name, settings, labels, anchors, seed)
@@ -42,7 +42,7 @@ _made = functools.cache(_make)
 
 @contextlib.contextmanager
 def unfilled() -> Iterator[None]:
-    """Whatever is made within has weights that mean nothing: for those that are about to be filled, by the million."""
+    """Networks built in this block have meaningless weights: for those about to be filled, by the million."""
     with pytest.MonkeyPatch.context() as patch:
         for name in CHANCE:
             patch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)

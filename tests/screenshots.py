@@ -68,7 +68,7 @@ def _all_pages(window: MainWindow, out: Path, image: str) -> None:
     for name, ready in _PAGES.items():
         window.show_page(name)
         _wait(lambda ready=ready: ready(window))  # type: ignore[misc]
-        _run(500)  # the thumbnails in sight are asked for
+        _run(500)  # the visible thumbnails are requested
         _wait(lambda: all(work.is_idle() for work in thumbnails.of(window.session).findChildren(Background)))
         _picture(window, out / f"{name}.png")
 
@@ -95,7 +95,7 @@ def _find(window: QWidget, kind: type[Any], name: str) -> Any:
 
 
 def _label(window: MainWindow) -> bool:
-    """With the suggestions of the newest run."""
+    """With the newest run's suggestions."""
     suggest = _find(window, QAction, "action-suggest")
     if not suggest.isChecked():
         suggest.trigger()
@@ -129,7 +129,7 @@ def _anchors_help(window: MainWindow, out: Path) -> None:
 
 
 def _round(window: MainWindow, out: Path, image: str) -> None:
-    """Suggestions, what the Inspect page says of the run, and the next training."""
+    """Suggestions, the run on the Inspect page, and the next training."""
     document = window.session.document
     assert document is not None
     shown = next(one.id for one in document.images() if image in one.path)
@@ -170,8 +170,8 @@ def _round(window: MainWindow, out: Path, image: str) -> None:
 
 
 def _compare(window: MainWindow, tabs: QTabWidget, tab: int) -> None:
-    """The run before the newest, and beside it the newest."""
-    tabs.setCurrentIndex(0)  # by its numbers _inspect knows that it has looked
+    """The newest run but one, compared with the newest."""
+    tabs.setCurrentIndex(0)  # its numbers tell _inspect that the evaluation is done
     mine, other = (_find(window, QComboBox, name) for name in ("inspect-run", "inspect-compare-run"))
     newest = mine.itemText(0).partition(" ")[0]
     mine.setCurrentIndex(1)
@@ -183,11 +183,11 @@ def _compare(window: MainWindow, tabs: QTabWidget, tab: int) -> None:
     if look.isVisible() and look.text() == "Look":  # else it has begun
         look.click()
     _wait(lambda: "Both:" in _find(window, QLabel, "inspect-compare-words").text())
-    _run(8000)  # the intervals come a moment later
+    _run(8000)  # the intervals arrive a moment later
 
 
 def _help_pages(window: MainWindow, out: Path) -> None:
-    """Each from its top to its end, a screen at a time."""
+    """Each from top to bottom, a screen at a time."""
     for name in HELP:
         window.show_help(name)
         _run(500)
@@ -250,14 +250,14 @@ def _wait(ready: Callable[[], bool]) -> None:
 
 
 def _run(milliseconds: int) -> None:
-    """Let the window live for a while: animations end, thumbnails arrive."""
+    """Let the event loop run for a while: animations end, thumbnails arrive."""
     loop = QEventLoop()
     QTimer.singleShot(milliseconds, loop.quit)
     loop.exec()
 
 
 def _picture(window: MainWindow, file: Path, width: int = 0) -> None:
-    """`width`: made so many pixels wide; 0: as it is."""
+    """`width`: scaled to this many pixels; 0: as it is."""
     _run(1500)
     image = window.grab().toImage()
     if width:
@@ -266,7 +266,7 @@ def _picture(window: MainWindow, file: Path, width: int = 0) -> None:
 
 
 def _save(image: QImage, file: Path) -> None:
-    """With 256 colours, which are a third of the bytes: the commonest, so that white stays white, and a spread."""
+    """With 256 colours, a third of the bytes: the commonest, so that white stays white, and a spread of others."""
     image.save(str(file))
     with Picture.open(file) as saved:
         whole = saved.convert("RGB")

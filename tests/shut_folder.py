@@ -1,4 +1,4 @@
-"""A folder that nobody can list, root neither: its path is longer than the system takes."""
+"""A folder that nobody can list, not even root: its path is longer than the system allows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def make_shut(folder: Path) -> None:
-    """Below `folder` folders within folders: the last can't be read, as on a disk that goes away."""
+    """Nest folders below `folder` until the last can't be read, as on a disk that disappears."""
     folder.mkdir()
     here = os.open(folder, os.O_RDONLY)
     for _ in range(20):

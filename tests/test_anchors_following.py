@@ -18,12 +18,12 @@ def drawn(count: int, seed: int = 0) -> np.ndarray:
 
 
 def drift(fit: anchors.Fit, sizes: np.ndarray, k: int) -> float:
-    """How far the followed anchors are behind fresh ones, on the same boxes."""
+    """How far the followed anchors are behind freshly fitted ones, on the same boxes."""
     return anchors.best(sizes, k).mean_iou - anchors.mean_iou(sizes, fit.step.centres)
 
 
 def edited(sizes: np.ndarray, random: np.random.Generator, progress: float) -> np.ndarray:
-    """A box of a distribution that shrinks while one edits: what was right at first is wrong in the end."""
+    """A box from a distribution that shrinks while editing goes on: what fitted at first is wrong in the end."""
     return np.exp(random.normal(3.6 - 2 * progress, 0.6, (1, 1)) + random.normal(0, 0.35 + progress / 4, (1, 2)))
 
 
@@ -41,7 +41,7 @@ def test_a_thousand_edits_do_not_let_a_fit_drift(k: int) -> None:
     assert len(fit.pool) == len(sizes)
     assert drift(fit, sizes, k) < DRIFT
     standing = anchors.best(sizes, k).mean_iou - anchors.mean_iou(sizes, begun)
-    assert standing > 10 * DRIFT  # anchors that follow nothing are found out
+    assert standing > 10 * DRIFT  # anchors that follow nothing would be noticed
 
 
 def test_a_refit_judges_the_boxes_that_are_there_now() -> None:

@@ -18,7 +18,7 @@ def drawn(count: int, seed: int = 0) -> np.ndarray:
 
 
 def as_table(pool: Pool) -> dict[object, tuple[float, ...]]:
-    """What stands in each row, by its key."""
+    """The content of each row, by its key."""
     rows = zip(pool.weights.tolist(), np.round(pool.sums, 6).tolist(), strict=True)
     return {key: (weight, *sums) for key, (weight, sums) in zip(pool.keys.tolist(), rows, strict=True)}
 
@@ -76,7 +76,7 @@ def test_an_edited_pool_is_that_of_the_edited_boxes(count: int) -> None:
         pool = pool.replaced(sizes[rows], new)
         sizes[rows] = new
     fresh = Pool.of(sizes)
-    if pool.bin:  # a fresh one may divide otherwise: the same grid is what must agree
+    if pool.bin:  # a fresh pool may be divided differently: the same grid must agree
         fresh = pools._histogram(sizes, pool.bin)
     assert_same(pool, fresh)
 

@@ -1,4 +1,4 @@
-"""In a bundle the program is its own Python: whatever it starts with sys.executable is understood as Python would."""
+"""In a bundle the program is its own Python: whatever it starts with sys.executable works as with Python itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RECIPE = resource("bundle", "workbench.spec").read_text(encoding="utf-8")
 
 
 def loaded(name: str) -> ModuleType:
-    """A file beside the recipe, as a module."""
+    """A file beside the recipe, imported as a module."""
     spec = importlib.util.spec_from_file_location(f"bundle_{name[:-3]}", resource("bundle", name))
     assert spec is not None
     assert spec.loader is not None
@@ -63,11 +63,11 @@ def test_what_is_asked_of_the_program_is_left_to_it(start: ModuleType, given: st
 
 
 ONLY_SHOWN = "extras.py"
-"""It names the program in a command for people to type, and starts nothing."""
+"""It puts the program's name into a command for people to type, and starts nothing."""
 
 
 def started() -> list[list[str]]:
-    """The arguments that the program gives sys.executable anywhere; what is only known when it runs is a word."""
+    """The arguments that the program gives sys.executable anywhere; what is known at run time only becomes a word."""
     found = []
     for file in PACKAGE.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
@@ -95,7 +95,7 @@ print(__name__, sys.argv[1:], os.environ["LD_LIBRARY_PATH"], os.environ["PYINSTA
 
 
 def test_a_module_and_a_file_run_as_the_main_program(tmp_path: Path) -> None:
-    """With their own arguments. What they start finds its libraries: other programs theirs, the bundle its own."""
+    """With their own arguments. What they start finds its libraries: other programs their own, the bundle its own."""
     file = tmp_path / "what.py"
     file.write_text(SAYS, "utf-8")
     environment = {"PYTHONPATH": str(tmp_path), "LD_LIBRARY_PATH": "/bundle", "LD_LIBRARY_PATH_ORIG": "/own"}
@@ -106,7 +106,7 @@ def test_a_module_and_a_file_run_as_the_main_program(tmp_path: Path) -> None:
 
 
 def test_the_recipe_names_all_resources_that_the_program_looks_for() -> None:
-    """What it finds by a path; modules PyInstaller finds itself."""
+    """Those found by path; PyInstaller finds modules itself."""
     texts = [file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py")]
     wanted = {name for text in texts for name in re.findall(r'\bresource\(\s*"([a-z]+)"', text)}
     named = re.search(r"^RESOURCES = \((.*?)\)", RECIPE, re.MULTILINE)
@@ -117,7 +117,7 @@ def test_the_recipe_names_all_resources_that_the_program_looks_for() -> None:
 
 
 def test_the_recipe_names_what_a_bundle_may_have_besides() -> None:
-    """Packages of extras are imported in ways that PyInstaller does not see."""
+    """Packages of extras are imported in ways that PyInstaller does not detect."""
     extras = tomllib.loads((resource("bundle").parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [one for name in ("export", "huge") for one in extras["optional-dependencies"][name]]
     names = {re.split(r"[^\w-]", one)[0] for one in wanted}
@@ -139,7 +139,7 @@ def test_the_recipe_names_what_a_bundle_may_have_besides() -> None:
     ],
 )
 def test_the_licences_of_what_goes_in_go_in(package: str, module: str, text: str) -> None:
-    """Of pi_heif those of libheif and libde265, too."""
+    """For pi_heif those of libheif and libde265, too."""
     licences = loaded("licences.py")
     assert licences.packages([module, "os"]) == {package}
     found = licences.texts(package)

@@ -1,4 +1,4 @@
-"""The walls of the house: who may import whom, and what is not loaded before it is needed."""
+"""The architecture's boundaries: who may import whom, and what must not be loaded before it is needed."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def test_plugins_import_the_api_only() -> None:
 
 
 def test_files_are_written_atomically_everywhere() -> None:
-    """Only core/files.py opens a file for writing, or whoever got the temporary path of its `atomic_path`.
+    """Only core/files.py opens a file for writing, or code that got the temporary path of its `atomic_path`.
 
-    The exceptions only append, hold a lock or note in a file of their own where a process is: the event log of a run,
-    what was predicted so far, a crash's stacks, the lock itself, which image is being read, what processes say, pixels
-    whose rows are known only once the table beside them was replaced. The files of a zip are written into a hidden
-    folder that is renamed when it is whole.
+    The exceptions only append, hold a lock or note a process's progress in its own file: the event log of a run,
+    predictions so far, a crash's stacks, the lock itself, which image is being read, what processes say, pixels
+    whose rows are known only once the table beside them is replaced. The files of a zip are written into a hidden
+    folder that is renamed when complete.
     """
     allowed = {"core/archives.py", "core/files.py", "core/folder_reader.py", "core/lock.py", "inference/parts.py",
                "training/launch.py", "training/pixel_cache.py", "training/record.py", "ui/crashes.py"}  # fmt: skip

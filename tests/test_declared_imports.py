@@ -1,4 +1,4 @@
-"""Only what pyproject.toml declares is imported; what an extra brings, only where it is needed."""
+"""Only packages declared in pyproject.toml are imported; those of an extra only where they are needed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-# As text, since parsing 600 files takes seconds. One module a line is what ruff asks for (E401, E702).
+# As text, since parsing 600 files takes seconds. ruff requires one module per line (E401, E702).
 IMPORT = re.compile(r"^( *)(?:from (\w+)[\w.]* import\b|import (\w+))", re.MULTILINE)
 CALLED_OTHERWISE = {
     "PIL": "pillow", "PySide6": "pyside6-essentials", "cv2": "opencv-python-headless", "yaml": "pyyaml",
     "shibokensupport": "shiboken6",
 }  # fmt: skip
 NOT_FOR_USERS = ("test", "bundle")
-# torch and pyvips import the first ones themselves; the window reads the font of the last one (ui/icons.py)
+# torch and pyvips import the first ones themselves; the window reads only the font of the last one (ui/icons.py)
 NOT_IMPORTED = {"onnxscript", "pyvips-binary", "tensorboard", "qtawesome"}
 
 
 def declared() -> tuple[set[str], set[str]]:
-    """Names of packages: those always there, and those that an extra for users brings."""
+    """Names of packages: those always installed, and those from an extra for users."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     extras = [lines for name, lines in project["optional-dependencies"].items() if name not in NOT_FOR_USERS]
     return {name_in(line) for line in project["dependencies"]}, {name_in(line) for lines in extras for line in lines}
@@ -40,7 +40,7 @@ def normal(name: str) -> str:
 
 
 def imported(text: str) -> Iterator[tuple[str, bool]]:
-    """The package of each foreign module, and whether it is imported at once: not in a function or a condition."""
+    """The package of each third-party module, and whether it is imported at once: not in a function or a condition."""
     for indent, *names in IMPORT.findall(text):
         (name,) = filter(None, names)
         if name != "workbench" and name not in sys.stdlib_module_names:

@@ -1,4 +1,4 @@
-"""The health check finds what spoils a training, and says nothing of a sound project."""
+"""The health check finds what spoils a training, and reports nothing about a sound project."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_folder_that_is_not_there_is_one_finding_and_no_image_of_it_is_to_be_t
 
 
 def photographs(folder: Path) -> None:
-    """Four pictures that can be told from each other; the third once more, smaller and as a poor JPEG."""
+    """Four pictures that can be told apart; the third once more, smaller and as a poor JPEG."""
     for n in range(4):
         field = np.random.default_rng(n).integers(0, 255, (6, 9, 3)).astype(np.uint8)
         cv2.imwrite(str(folder / f"{n}.png"), cv2.resize(field, (180, 120), interpolation=cv2.INTER_CUBIC))

@@ -1,7 +1,7 @@
-"""Every command that README.md and the help pages show is run: here, in one story on a small project, or by RUN_BY.
+"""Every command in README.md and the help pages is run: here, in one story on a small project, or by RUN_BY.
 
-What takes minutes as it stands gets further options at its end, which make it small; all that is shown stays. Commands
-that need several processes or another program's library are here only understood, and RUN_BY names who runs them.
+Commands that would take minutes get further options at the end, which make them small; all that is shown stays. Those
+that need several processes or another program's library are only parsed here, and RUN_BY names the test that runs them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HELP = sorted(resource("help").glob("*.md"))
 PAGES = [file for file in (ROOT / "README.md", *HELP) if file.is_file()]
 MODEL = resource("help", "exporting-and-deploying.md")
-PROJECT = ("cells", "/data/cells")  # as pages also call it
+PROJECT = ("cells", "/data/cells")  # what pages call it, too
 FOLDERS = {"/mnt/photographs": "moved", "FOLDER": "photographs"}
 SMALL = "--set input_px=64 --set width=0.05 --batch 4 --precision fp32 --device cpu --threads 1"
 MORE = {
@@ -44,11 +44,11 @@ MORE = {
     "compare": "--device cpu --draws 5",
     "import-weights": "--set input_px=64 --set width=0.05",
 }
-STORY = (  # the order in which they can be run; what is not here must be in RUN_BY
+STORY = (  # in an order in which they can be run; what is missing here must be in RUN_BY
     "--help", "new", "add-images", "add-video", "import", "check", "split", "anchors", "estimate", "train", "seen",
     "runs", "evaluate", "point", "predict", "compare", "import-weights", "weights", "restore", "find-images",
 )  # fmt: skip
-RUN_BY = {  # by the beginning of the command
+RUN_BY = {  # by the start of the command
     "PROJECT": "tests/promises/closing_child.py",
     "demo": ".ci/run",
     "--safe-mode": "tests/test_plugins.py",
@@ -73,7 +73,7 @@ OTHERS = {  # flags of other programs: torchrun, SLURM's, uv, pip, pytest; and o
 
 @lru_cache
 def commands() -> tuple[str, ...]:
-    """What follows `workbench` in blocks and in the text, each once, in the order of STORY."""
+    """What follows `workbench` in code blocks and in the text, without duplicates, in the order of STORY."""
     found: dict[str, None] = {}
     for page in PAGES:
         written = page.read_text("utf-8")
@@ -92,7 +92,7 @@ def commands() -> tuple[str, ...]:
 
 
 def run_by(command: str) -> str:
-    """The file that runs it, "" if that is here."""
+    """The file that runs it, "" if it runs here."""
     first = [file for begin, file in RUN_BY.items() if f"{command} ".startswith(begin if " " in begin else f"{begin} ")]
     return first[0] if first else ""
 
@@ -121,13 +121,13 @@ def test_every_command_does_what_it_is_shown_for(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SLURM_JOB_ID", "1812")
-    monkeypatch.setattr(typer, "confirm", lambda _: False)  # nothing is fetched
+    monkeypatch.setattr(typer, "confirm", lambda _: False)  # nothing is downloaded
     materials(tmp_path)
     for command in HERE:
         words = [FOLDERS.get(word, os.path.expandvars(os.path.expanduser(word))) for word in shlex.split(command)]
         prepare(words, tmp_path)
         code = main([*words, *shlex.split(MORE.get(words[0], ""))])
-        problems = (console.PROBLEMS,) if words[0] == "check" else ()  # finding some is what it is for
+        problems = (console.PROBLEMS,) if words[0] == "check" else ()  # finding some is its purpose
         assert code in (console.DONE, *problems), f"workbench {command}\n{capsys.readouterr().err}"
 
 
@@ -151,7 +151,7 @@ def materials(folder: Path) -> None:
 
 
 def prepare(words: list[str], folder: Path) -> None:
-    """What must have happened before a command, by hand or because another one ran for hours."""
+    """Do what must precede a command, by hand or because another one ran for hours."""
     if words[0] == "import-weights":
         from workbench.detectors.parts import darknet
 
@@ -162,7 +162,7 @@ def prepare(words: list[str], folder: Path) -> None:
         for name in {words[2], words[3]} - set(os.listdir(runs)):
             (runs / name).symlink_to(runs / "yolov4-tiny-1")
     if words[0] == "predict" and (folder / "found").exists():
-        (folder / "found").rename(folder / f"found before {words[2]}")  # it would not mix two results
+        (folder / "found").rename(folder / f"found before {words[2]}")  # the command refuses to mix two results
     if words[0] == "find-images":
         there = folder / ("photographs" if (folder / "photographs").is_dir() else "moved")
         there.rename(folder / words[2])
@@ -170,7 +170,7 @@ def prepare(words: list[str], folder: Path) -> None:
 
 @pytest.mark.parametrize("command", THERE)
 def test_a_command_that_is_run_elsewhere_is_understood_and_named_there(command: str, tmp_path: Path) -> None:
-    """Typer takes all its words; that there is no such project is then said by the command itself."""
+    """Typer accepts all its words; the command itself then reports that there is no such project."""
     words = shlex.split(command.replace("PROJECT", str(tmp_path)))
     if words[0] in {"anchors", "benchmark", "compare", "export", "predict", "train"} and "--merge" not in words:
         with pytest.raises(WorkbenchError, match="There is no project"):

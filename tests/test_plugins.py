@@ -1,4 +1,4 @@
-"""Plugins load one by one, a bad one harms nobody, and a stranger's runs only after a yes to exactly that file."""
+"""Plugins load one by one, a bad one harms no other, and a stranger's runs only after consent to exactly that file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_shipped_examples_load_and_register() -> None:
-    detectors.load_all()  # what imports PyTorch waits for it
+    detectors.load_all()  # plugins that import PyTorch wait for this
     loaded = {plugin.name: plugin for plugin in plugins.load_all()}
     assert loaded["csv_boxes"].members == ("csv",)
     assert loaded["darknet_cfg"].members == ("darknet-cfg",)
@@ -59,7 +59,7 @@ def test_the_csv_table_of_another_program_is_read_with_empty_lines_and_corners_i
 def test_a_strangers_plugin_runs_only_after_a_yes_and_asks_again_when_changed(folder: Path) -> None:
     file = folder / "stranger.py"
     file.write_text(GOOD)
-    (folder / "._stranger.py").write_bytes(b"\0\5\x16\7")  # what a Mac leaves beside it on a stick
+    (folder / "._stranger.py").write_bytes(b"\0\5\x16\7")  # what a Mac leaves beside it on a USB stick
     assert [(p.state, p.about) for p in plugins.load_all()] == [("asks", "A good one.")]
     assert "mine" not in formats.formats
     plugins.allow(plugins.load_all()[0])
@@ -95,7 +95,7 @@ def test_a_server_lists_allows_and_forgets_on_the_command_line(
     file.write_text(GOOD)
 
     def told(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(plugins, "_loaded", None)  # each command is a process of its own
+        monkeypatch.setattr(plugins, "_loaded", None)  # each command is a separate process
         code = cli.main(["plugins", *words])
         shown = capsys.readouterr()
         return code, shown.out, shown.err
@@ -172,7 +172,7 @@ def test_safe_mode_loads_none_and_each_says_so(folder: Path, how: str, monkeypat
 
 @pytest.fixture
 def package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An installed package with a plugin in a module of its own."""
+    """An installed package with a plugin in one of its modules."""
     site = folder / "site"
     inside = site / "strange_package"
     inside.mkdir(parents=True)

@@ -91,7 +91,7 @@ def test_a_format_or_exporter_that_lacks_a_part_is_refused_when_registered(
 def test_a_detector_that_lacks_a_part_is_refused_when_registered_and_a_whole_one_named(
     changes: dict[str, Any], said: str
 ) -> None:
-    """Not after hours of training, where its export would end in an AttributeError."""
+    """Not after hours of training, when its export would end in an AttributeError."""
     from tests.training.toys import Toy
     from workbench.detectors.parts.detector import Detector
     from workbench.settings import setting

@@ -1,4 +1,4 @@
-"""The file of tested versions fits what pyproject.toml asks for, and names no place to get them from."""
+"""The file of tested versions matches pyproject.toml's requirements, and names no place to download from."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/tested_versions.py
 
-pip says what it would install into an empty environment if every package had the version that it has here, and the
-hash of each file. Nothing is installed. The file names no place to get them from: that is pip's own affair.
+pip reports what it would install into an empty environment if every package had the version installed here, and the
+hash of each file. Nothing is installed. The file does not say where to download from: that is up to pip.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def installed() -> list[tuple[str, str]]:
 
 
 def written(report: dict[str, Any]) -> str:
-    """The text of the file, of pip's installation report (version 1)."""
+    """The content of the file, from pip's installation report (version 1)."""
     system = f"{platform.system()} {platform.machine()}"
     python = ".".join(platform.python_version_tuple()[:2])
     lines = []
