@@ -66,7 +66,7 @@ class Mine:
             "its class Mine has no `title` (a text), `places()`. CONTRIBUTING.md",
         ),
         (formats, {"cannot_store": "note"}, "has no `cannot_store`, a frozenset"),
-        (formats, {"cannot_store": frozenset({"hair"})}, "`cannot_store` holds 'hair', and known are difficult, "),
+        (formats, {"cannot_store": frozenset({"hair"})}, "`cannot_store` holds 'hair', but only difficult, "),
         (exporters, {}, ""),
         (exporters, {"code": None, "needs": "onnx"}, "has no `needs` (a tuple of texts), `code()`"),
     ],
