@@ -29,7 +29,7 @@ AnyEvent = TypeVar("AnyEvent")
 
 
 def stopping(events: Iterator[AnyEvent], control: Control, after: threading.Event) -> Iterator[AnyEvent]:
-    """Pass `events` on. While `after` is set, the training stops as soon as the next evaluation has been reported.
+    """Pass `events` on. While `after` is set, the next evaluation is the last: the training stops when it is reported.
 
     Runs in the training's thread, so that not a single step of the next epoch is computed.
     """

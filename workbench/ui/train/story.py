@@ -44,7 +44,7 @@ class Story:
     read_to: int = 0
     series: Series = field(default_factory=_series)
     evaluations: list[Evaluated] = field(default_factory=list)
-    best: Evaluated | None = None  # of the best weights, which survive a kill; its steps are trained again
+    best: Evaluated | None = None  # of the best weights, which survive a kill though their steps are repeated
     log: list[str] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
