@@ -1,4 +1,4 @@
-"""What several runs have apart: rows of settings that differ, and AP of each label. No Qt here."""
+"""The differences between runs: settings that differ, and the AP of each label. No Qt here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALL = "all labels"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A row of the table: a value for each run, in their order."""
+    """A row of the table: one value per run, in the runs' order."""
 
     title: str
     values: tuple[str, ...]
@@ -30,7 +30,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class OfLabel:
-    """AP50 and AP of a label in each run's best epoch, NaN where it is not known. `is_whole`: of all labels."""
+    """AP50 and AP of a label in each run's best epoch, NaN where unknown. `is_whole`: for all labels together."""
 
     label: str
     ap50: tuple[float, ...]
@@ -39,7 +39,7 @@ class OfLabel:
 
 
 def differing(compared: Sequence[Compared]) -> tuple[Difference, ...]:
-    """What differs between the runs: the data and the start first, the settings of the network and the training, and
+    """What differs between the runs: data and start first, then the settings of the network and the training, and
     last what only some of the detectors have.
     """
     network = list(_of_network(compared))
@@ -87,7 +87,7 @@ def _of_network(compared: Sequence[Compared]) -> Iterator[Difference]:
 
 
 def _of_training(compared: Sequence[Compared]) -> Iterator[Difference]:
-    """A setting that a run's file lacks had its default."""
+    """A setting missing from a run's file had its default."""
     tables = [_table(run, "training") for run in compared]
     for row in settings.rows(TrainingSettings):
         missing = [None if row.optional else row.default] * len(tables)
@@ -106,7 +106,7 @@ def _table(run: Compared, name: str) -> Mapping[str, Any]:
 def per_label(compared: Sequence[Compared], order: Sequence[str], former: Former = ()) -> tuple[OfLabel, ...]:
     """All labels together, then each: those of the project in `order`, then others.
 
-    `former`: names that labels had when a run was trained; their rows are those of the names of today.
+    `former`: labels' former names, from when a run was trained; their rows are those of the current names.
     """
     bests = [run.trained.best for run in compared]
     if not any(bests):
@@ -135,7 +135,7 @@ def _each(rows: Sequence[Mapping[str, float]], name: str) -> tuple[float, ...]:
 
 
 def best_of(values: Sequence[float]) -> set[int]:
-    """Which of the values are the largest as they are shown; none where fewer than two are known, or all are alike."""
+    """Indices of the largest of the values as displayed; none if fewer than two are known, or all are equal."""
     told = [math.nan if math.isnan(value) else float(share(value)) for value in values]
     known = [value for value in told if not math.isnan(value)]
     if len(known) < 2 or max(known) == min(known):
@@ -144,7 +144,7 @@ def best_of(values: Sequence[float]) -> set[int]:
 
 
 def warning(compared: Sequence[Compared]) -> str:
-    """Why the numbers of these runs can't be held against each other, "" if they can."""
+    """Why the numbers of these runs can't be compared with each other, "" if they can."""
     digests = {run.info.digest for run in compared if run.info.digest}
     if len(digests) > 1:
         return (

@@ -21,12 +21,12 @@ from workbench.training.header import CheckpointHeader, read_header
 from workbench.training.runs import RECIPE, RunInfo
 
 Floats = NDArray[np.float64]
-POINTS = 300  # of a loss curve: each is the mean of as many steps, or the curves of several runs hide each other
+POINTS = 300  # of a loss curve, each the mean of equally many steps: more would hide each other's curves
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Trained:
-    """What a run's events tell. `loss` is the sum of the terms; `best` the evaluation that the best checkpoint is of,
+    """What a run's events report. `loss` is the sum of the terms; `best` the evaluation of the best checkpoint,
     if there is one. `seconds` of training, NaN if it did not end.
     """
 
@@ -40,12 +40,12 @@ class Trained:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Compared:
-    """One run. `recipe` is the table of settings.toml, empty if it can't be read."""
+    """One run. `recipe` is the content of settings.toml, empty if it can't be read."""
 
     info: RunInfo
     trained: Trained
     recipe: dict[str, Any]
-    head: CheckpointHeader | None  # of the best checkpoint, or the last
+    head: CheckpointHeader | None  # of the best checkpoint, or else the last
 
     @property
     def epochs(self) -> list[float]:
@@ -53,17 +53,17 @@ class Compared:
 
 
 class Reader:
-    """Reads runs, their events again only if their file has changed: those of 20,000 steps take 0.8 s.
+    """Reads runs, and their events only if the file has changed: those of 20,000 steps take 0.8 s.
 
-    All else is small, and changes without an event: a note, the settings of a run that was extended. One thread at a
-    time.
+    Everything else is small, and changes without an event: a note, the settings of an extended run. Use it from one
+    thread at a time.
     """
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[tuple[int, int], Trained]] = {}  # with the stamp of the events' file
+        self._known: dict[Path, tuple[tuple[int, int], Trained]] = {}  # with the stamp of the events file
 
     def read(self, folder: Path) -> Compared | None:
-        """None if there is no run in `folder` any more."""
+        """None if `folder` is no longer a run."""
         try:
             now = stamp(folder / runs.EVENTS)
         except OSError:
@@ -80,7 +80,7 @@ def trained(folder: Path) -> Trained:
     told = list(runs.read_events(folder))
     lived = _lived(told)
     evaluations = tuple(event for event in lived if isinstance(event, Evaluated))
-    best = [event for event in told if isinstance(event, Evaluated) and event.best]  # a kill leaves the best weights
+    best = [event for event in told if isinstance(event, Evaluated) and event.best]  # the best weights survive a kill
     step, loss = _averaged([(event.step, event.loss) for event in lived if isinstance(event, Progress)])
     return Trained(
         step=step, loss=loss, evaluations=evaluations, best=best[-1] if best else None,
@@ -90,19 +90,19 @@ def trained(folder: Path) -> Trained:
 
 
 def _lived(events: Iterable[Event]) -> list[Event]:
-    """Without what a killed run did after its last save: the resumed one did these steps again."""
+    """Without what a killed run did after its last save: the resumed one repeated these steps."""
     kept: list[Event] = []
     for event in events:
         if isinstance(event, Started):
             since = event.resumed_step
             kept = [e for e in kept if not isinstance(e, Progress | Evaluated) or e.step <= since]
-            kept = [e for e in kept if not isinstance(e, Finished)]  # it goes on
+            kept = [e for e in kept if not isinstance(e, Finished)]  # it was resumed
         kept.append(event)
     return kept
 
 
 def _averaged(points: list[tuple[int, float]]) -> tuple[Floats, Floats]:
-    """(n,) steps and (n,) losses with n <= POINTS: means of neighbours of which each is as many points."""
+    """(n,) steps and (n,) losses with n <= POINTS: means of equally many neighbouring points."""
     if not points:
         return np.zeros(0), np.zeros(0)
     table = np.array(points, np.float64)

@@ -1,4 +1,4 @@
-"""The tables of a comparison: the runs, the settings that differ, AP of each label. Columns or rows are the runs."""
+"""The tables of a comparison: the runs, the settings that differ, AP per label. The runs are columns or rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHICH = ("AP50", "AP")
 
 
 class Table(QTableWidget):
-    """Rows to read and, with Ctrl+C, to copy. `say` puts words where rows would be."""
+    """Rows to read and, with Ctrl+C, to copy. `say` shows a text in place of rows."""
 
     def __init__(self, name: str, accessible: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -147,6 +147,6 @@ def show_labels(
 
 
 def _stretch(table: Table) -> None:
-    """What the rows are is read whole; the runs share the room that is left, and many scroll."""
+    """The row headers are shown in full; the runs share the remaining width, and scroll if there are many."""
     table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
     table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)

@@ -1,4 +1,4 @@
-"""Compares runs: their curves on one another, the settings that differ, and AP of each label. A window of its own."""
+"""Compares runs: their curves in one plot, the settings that differ, and AP per label. In a separate window."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from workbench.ui.widgets.popups import Combo
 
 SIDE = (1120, 680)  # px
 STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
-COLOURS = 6  # of theme.series; further runs have the same ones with another line
-MOST_ROWS = 5  # of the runs that are seen without scrolling
+COLOURS = 6  # of theme.series; further runs repeat them with another line style
+MOST_ROWS = 5  # of the table of runs, visible without scrolling
 LOSS_HELP = (
     "The sum of the loss terms, each point the mean of the steps around it. It compares only runs of the same "
     "detector with the same loss settings."
@@ -30,7 +30,7 @@ LOSS_HELP = (
 
 
 class CompareWindow(QDialog):
-    """Not modal; follows what its runs do, and goes with the project."""
+    """Not modal; keeps up with its runs, and closes with the project."""
 
     def __init__(self, session: Session, folders: Sequence[Path], parent: QWidget) -> None:
         super().__init__(parent)
@@ -113,12 +113,12 @@ class CompareWindow(QDialog):
             self._folders.remove(folder)
             self._known.pop(folder, None)
         self._awaited.discard(folder)
-        if not self._awaited:  # shown once, not after each
+        if not self._awaited:  # drawn once, not after each run
             self._show()
 
     @Slot(object, object)
     def renamed(self, old: Path, new: Path) -> None:
-        """A run has another folder."""
+        """A run's folder was renamed."""
         if old in self._folders:
             self._folders[self._folders.index(old)] = new
             self._known.pop(old, None)
@@ -149,7 +149,7 @@ class CompareWindow(QDialog):
 
     def _draw(self, compared: Sequence[Compared]) -> None:
         for plot in (self.ap50, self.ap, self.loss):
-            plot.forget()  # a run that went gives its colour to the next
+            plot.forget()  # a removed run's colour goes to the next one
         for number, run in enumerate(compared):
             style, name = STYLES[number // COLOURS % len(STYLES)], run.info.name
             trained = run.trained
@@ -162,7 +162,7 @@ class CompareWindow(QDialog):
     # --- closing ---
 
     def done(self, result: int) -> None:
-        """Close for good, once what is being read is read."""
+        """Close for good, after the read in progress."""
         self._reader.close()
         super().done(result)
         self.deleteLater()

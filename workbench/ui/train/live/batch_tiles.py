@@ -1,4 +1,4 @@
-"""The images of a batch as tiles: a model that fills as they come, and how one is painted."""
+"""The images of a batch as tiles: a model that fills as they arrive, and a delegate that paints one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workbench.ui.train.live.batch_work import Tile
 from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, line
 from workbench.ui.widgets.view import View
 
-TILE = Qt.ItemDataRole.UserRole  # a Tile, a WorkbenchError, or None while it is made
+TILE = Qt.ItemDataRole.UserRole  # a Tile, a WorkbenchError, or None while it is being made
 SIZE = QSize(216, 236)
 _PICTURE = 200
 _Index = QModelIndex | QPersistentModelIndex
@@ -24,14 +24,14 @@ _NO_INDEX = QModelIndex()
 
 
 class BatchModel(QAbstractListModel):
-    """Rows are places of the batch."""
+    """Rows are positions in the batch."""
 
     def __init__(self) -> None:
         super().__init__()
         self._tiles: list[Tile | WorkbenchError | None] = []
 
     def begin(self, count: int) -> None:
-        """Another batch, of so many images."""
+        """Start another batch, of this many images."""
         self.beginResetModel()
         self._tiles = [None] * count
         self.endResetModel()
@@ -42,7 +42,7 @@ class BatchModel(QAbstractListModel):
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
-        """Those that are there."""
+        """The finished ones."""
         return tuple(tile for tile in self._tiles if isinstance(tile, Tile))
 
     @property

@@ -1,4 +1,4 @@
-"""The batch of a step as the network sees it: of the step that is computed now, or any other of the run."""
+"""The batch of a step as the network sees it: the step being computed now, or any other of the run."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from workbench.ui.widgets.spins import spin_box
 from workbench.ui.widgets.tile_view import TileView
 
 _AFTER = 150
-"""Milliseconds after the last change of the step until its batch is made: a spin box that is held down asks once."""
+"""Milliseconds after the last change of the step until its batch is made: a spin box held down asks only once."""
 _HELP = "Boxes are in their labels' colours; dashed: neither object nor background, so nothing is learnt from them."
 
 
 class BatchWindow(QDialog):
-    """Not modal. It makes a batch when asked to and does not follow: that would take from the training.
+    """Not modal. It makes a batch on request and does not follow the training: that would slow it down.
 
-    `do` does the work for a wish in a thread, or is a fake for tests.
+    `do` does the work for a request in a thread, or is a fake in tests.
     """
 
     def __init__(self, session: Session, parent: QWidget, do: Callable[[object], object] | None = None) -> None:
@@ -94,7 +94,7 @@ class BatchWindow(QDialog):
     # --- what is shown ---
 
     def show_run(self, folder: Path, story: Story) -> None:
-        """Show the batch of now of the run in `folder`; `story` grows while it trains."""
+        """Show the current batch of the run in `folder`; `story` grows while it trains."""
         self._folder, self._story, self._begun = folder, story, None
         self.setWindowTitle(f"The batch as the network sees it: {folder.name}")
         self.model.begin(0)
@@ -150,7 +150,7 @@ class BatchWindow(QDialog):
             self.show_now()
 
     def _tell(self) -> None:
-        """What is there, in words."""
+        """Say what is shown."""
         begun, tiles = self._begun, self.model.tiles
         if begun is None:
             return
@@ -186,14 +186,14 @@ class BatchWindow(QDialog):
     # --- ending ---
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Closed: it may come back, but works no more until then."""
+        """Closed: it may be shown again, but does nothing until then."""
         self._later.stop()
         self._work.ask(())
         super().hideEvent(event)
 
     @Slot()
     def end(self) -> None:
-        """The project goes: so does this window, for good, once its thread is over."""
+        """The project is closed: destroy this window, once its thread has ended."""
         if self.ended:
             return
         self.ended = True

@@ -1,4 +1,4 @@
-"""Makes the batch of any step of a run anew, image by image, by the code of its training. k = boxes of one image."""
+"""Recreates the batch of any step of a run, image by image, with the training's own code. k = boxes of one image."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ if TYPE_CHECKING:  # torch with it
     from workbench.training.seen import Course, Seen
 
 SIDE = 320
-"""Pixels of a picture at most: more is not seen in a tile, and a batch has up to some hundred."""
-TRIES = 3  # each time another file turned out otherwise
+"""A picture's maximum side in pixels: a tile shows no more, and a batch may have a few hundred."""
+TRIES = 3  # each time another file turned out to be different
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Read what the run in `folder` was asked to do. `images`: how many it could read, 0 where that is not known."""
+    """Read the request of the run in `folder`. `images`: how many images it could read, 0 if unknown."""
 
     folder: Path
     images: int
-    number: int  # of the asking
+    number: int  # of the request
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
     batch: int  # images
     steps: int
-    note: str  # what is to be known besides
+    note: str  # what else to know about it
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An image of the batch of a step. Both from 0."""
+    """An image in the batch of a step. Both from 0."""
 
     folder: Path
     step: int
@@ -52,23 +52,23 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """An image as the network gets it, made small."""
+    """An image as the network gets it, scaled down."""
 
     place: int
-    image: int  # id in the project of the one that was drawn; others may be in it
+    image: int  # project id of the image drawn first; others may be part of it
     name: str
     others: tuple[str, ...]  # names
     picture: QImage
-    side: int  # pixels that the network gets; boxes are in them
+    side: int  # pixels of the network's input; boxes are in these
     boxes: NDArray[np.float64]  # (k, 4) xyxy
     labels: tuple[str, ...]  # (k,) names
     colours: tuple[str, ...]  # (k,)
     ignore: NDArray[np.bool_]  # (k,) neither object nor background
-    attacked: bool  # the step turns its images against the network, which is not shown
+    attacked: bool  # the step perturbs its images adversarially, which is not shown
 
 
 class Batches:
-    """Keeps the plan of one run from wish to wish. `do` in one thread only, `leave` in any."""
+    """Keeps the plan of one run between requests. `do` in one thread only, `leave` in any."""
 
     def __init__(self) -> None:
         self._files = Files()
@@ -78,11 +78,11 @@ class Batches:
         self._left = threading.Event()
 
     def leave(self) -> None:
-        """Give up what is being done, for good."""
+        """Abandon the work in progress, for good."""
         self._left.set()
 
     def do(self, wish: Begin | Place) -> Begun | Tile:
-        """WorkbenchError where the run's record or an image file can't be read."""
+        """WorkbenchError if the run's record or an image file can't be read."""
         if isinstance(wish, Begin):
             return self._begin(wish)
         return self._tile(wish)
@@ -106,14 +106,14 @@ class Batches:
         return Begun(plan.batch, plan.steps, note)
 
     def _made(self) -> Course:
-        """With what is known of the files."""
+        """With what is known about the files so far."""
         from workbench.training import seen
 
         assert self._request is not None
         return seen.course(self._request.snapshot, self._request.recipe, self._files)
 
     def _look_at_all(self, course: Course) -> None:
-        """Some could not be read, which moves all that come after: find out which."""
+        """Some files could not be read, which shifts all later ones: find out which."""
         for file in course.snapshot.files:
             if self._left.is_set():
                 raise WorkbenchError("Stopped.")
@@ -127,7 +127,7 @@ class Batches:
         for _ in range(TRIES):
             try:
                 return _tile(self._course.at(wish.step, wish.place), wish.place)
-            except Otherwise as error:  # now that is known
+            except Otherwise as error:  # which is now recorded
                 course = self._made()
                 if len(course.data) != len(self._course.data):  # it was there in the training: others stay in place
                     raise WorkbenchError(error.sentence, error) from error

@@ -1,4 +1,4 @@
-"""A slider through the evaluated epochs of a run, which follows the newest while it stands at its end."""
+"""A slider over a run's evaluated epochs, which follows the newest while it is at its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.ui.widgets.elided import Elided
 _HELP = "The epoch that is shown: drag, or press Left and Right. At the end it follows the training."
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
 WORDS = "epoch 1,000 of 1,000, AP50 0.000"
-"""As long as they get: the slider must not change its length."""
+"""The longest text: the slider must not change its length."""
 
 
 class _Words(Elided):
@@ -21,7 +21,7 @@ class _Words(Elided):
 
 
 class Epochs(QWidget):
-    """`moved` when another place is chosen, by a person or by following. Places count from 0."""
+    """`moved` when the position changes, by a person or by following. Positions count from 0."""
 
     moved = Signal()
 
@@ -48,12 +48,12 @@ class Epochs(QWidget):
         return self.slider.value()
 
     def begin(self) -> None:
-        """Of another run: it stands at its end."""
+        """Show another run: go to its end."""
         with QSignalBlocker(self.slider):
             self.slider.setRange(0, 0)
 
     def set_count(self, count: int) -> None:
-        """There are so many places now. It goes on to the last one if it stood there."""
+        """Set the number of positions. Goes to the last one if it was at the end."""
         with QSignalBlocker(self.slider):
             follows = self.place == self.slider.maximum()
             self.slider.setRange(0, max(count - 1, 0))
@@ -67,7 +67,7 @@ class Epochs(QWidget):
             super().keyPressEvent(event)
 
     def step(self, event: QKeyEvent) -> bool:
-        """Move as a key says; False if it says nothing."""
+        """Move as the key says; False for other keys."""
         by = _STEPS.get(Qt.Key(event.key()), 0)
         if not by or event.modifiers() not in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier):
             return False

@@ -1,4 +1,4 @@
-"""Puts a few pictures side by side, in so many rows that they become as large as possible."""
+"""Arranges a few pictures in a grid, with as many rows as make them largest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GAP = 4  # px
 
 
 class PictureGrid(QWidget):
-    """`pictures` are those in use; they are made when they are first needed and kept. `opened(image)` as theirs."""
+    """`pictures` are those in use; they are created when first needed and kept. `opened(image)` as theirs."""
 
     opened = Signal(int)
 
@@ -23,7 +23,7 @@ class PictureGrid(QWidget):
         super().__init__(parent)
         self._made: list[LivePicture] = []
         self._count = 0
-        self._shape = 4 / 3  # width by height of the pictures
+        self._shape = 4 / 3  # width / height of the pictures
         self.setMinimumHeight(64)
 
     @property
@@ -31,7 +31,7 @@ class PictureGrid(QWidget):
         return self._made[: self._count]
 
     def set_count(self, count: int) -> None:
-        """Show so many pictures."""
+        """Show this many pictures."""
         while len(self._made) < count:
             picture = LivePicture(len(self._made), self)
             picture.opened.connect(self.opened)
@@ -42,7 +42,7 @@ class PictureGrid(QWidget):
         self._place()
 
     def set_shape(self, shape: float) -> None:
-        """Width by height that most of the pictures have."""
+        """The width / height of most of the pictures."""
         if shape != self._shape:
             self._shape = shape
             self._place()
@@ -63,7 +63,7 @@ class PictureGrid(QWidget):
 
 
 def best_columns(count: int, width: int, height: int, shape: float) -> int:
-    """So that `count` pictures of a shape (width by height) are largest."""
+    """The number of columns for which `count` pictures of this shape (width / height) are largest."""
 
     def picture_height(columns: int) -> float:
         return min(width / columns / shape, height / math.ceil(count / columns))

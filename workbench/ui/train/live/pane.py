@@ -1,6 +1,6 @@
-"""The tab "Pictures": what a run found in the same few validation images after each epoch, while it trains and later.
+"""The tab "Pictures": what a run detected in the same few validation images after each epoch, also while it trains.
 
-It follows the run that the train page shows. Boxes that are labelled are those of the project as it is now.
+It shows the Train page's current run. Labelled boxes are those of the project as it is now.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _BATCH = "The images of the step that is being computed, as the network sees the
 
 
 class LivePictures(QWidget):
-    """`show_run` says which run; `close_down` before the window goes."""
+    """`show_run` sets the run; call `close_down` before the window closes."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,7 +62,7 @@ class LivePictures(QWidget):
         self._pictures: dict[int, Picture | WorkbenchError] = {}  # by image
         self._truth: dict[int, tuple[np.ndarray, tuple[str, ...]]] = {}  # by image
         self._colours: dict[str, str] = {}
-        self._now: dict[str, str] = {}  # names of labels by those that they had when the run was trained
+        self._now: dict[str, str] = {}  # current names of labels by those from when the run was trained
         self._reading = Background("Reading the pictures of a run", work.read, self)
         self._images = Background("Reading images", work.picture, self)
         self._build()
@@ -113,15 +113,15 @@ class LivePictures(QWidget):
         column.addLayout(row)
         self._stack = QStackedLayout()
         column.addLayout(self._stack, 1)
-        self._stack.addWidget(self.grid)  # when it has a place: the first would be shown as a window of its own
+        self._stack.addWidget(self.grid)  # only once it has a parent: the first would appear as a window of its own
         self._stack.addWidget(self._sentence)
 
     def minimumSizeHint(self) -> QSize:
-        """As the tabs beside it: it is made larger where there is room."""
+        """As small as the other tabs': it is enlarged if there is room."""
         return QSize(super().minimumSizeHint().width(), 120)
 
     def close_down(self) -> None:
-        """Wait for what is being read."""
+        """Wait for the read in progress."""
         self._reading.close()
         self._images.close()
         for window in self.findChildren(BatchWindow):
@@ -130,7 +130,7 @@ class LivePictures(QWidget):
     # --- which run ---
 
     def show_run(self, name: str, story: Story) -> None:
-        """Show the pictures of the run of this name, "" for none; `story` grows while it trains."""
+        """Show the pictures of this run, "" for none; `story` grows while it trains."""
         document = self._session.document
         folder = document.runs_folder / name if document is not None and name else None
         self._story = story
@@ -142,7 +142,7 @@ class LivePictures(QWidget):
 
     @Slot()
     def look_again(self, _what: object = None) -> None:
-        """Read what the run has kept, now or when it is seen."""
+        """Read what the run has kept, now or once visible."""
         self._stale = self._folder is not None
         if self._folder is not None and self.isVisible():
             self._stale = False
@@ -199,7 +199,7 @@ class LivePictures(QWidget):
 
     @Slot()
     def _draw(self, *, ask: bool = True) -> None:
-        """Show the chosen epoch, if it is seen; `ask` for the images that it lacks."""
+        """Show the chosen epoch, if visible; `ask` for the images that are missing."""
         document = self._session.document
         self.batch.setEnabled(self._folder is not None)
         if not self.isVisible():
@@ -235,7 +235,7 @@ class LivePictures(QWidget):
         return f"epoch {look.epoch:,}{of}" + (f", AP50 {share(ap)}" if ap is not None else "")
 
     def _show(self, widget: LivePicture, found: Found) -> Wish | None:
-        """Show one picture; what is to be read for it, if anything is."""
+        """Show one picture; returns what must be read for it, if anything."""
         document = self._session.document
         assert document is not None
         if not document.images().has(found.image):
@@ -271,7 +271,7 @@ class LivePictures(QWidget):
     def _image_came(self, wish: Wish, result: object) -> None:
         document = self._session.document
         if document is None or document.cache_folder != wish.cache or document.window() != wish.window:
-            return  # of a project that is closed now
+            return  # the project was closed
         if isinstance(result, Picture | WorkbenchError):
             self._pictures[wish.image] = result
             if isinstance(result, Picture):
@@ -282,7 +282,7 @@ class LivePictures(QWidget):
 
     @Slot()
     def show_batch(self) -> None:
-        """One window; an open one shows the batch of now."""
+        """Only one window; an open one shows the current batch."""
         if self._folder is None:
             return
         window = next((one for one in self.findChildren(BatchWindow) if not one.ended), None)

@@ -1,4 +1,4 @@
-"""One image of a run: what is labelled in it as thin lines, what was found as dashed ones with scores."""
+"""One image of a run: labelled boxes as thin lines, detections as dashed ones with scores."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from workbench.ui.widgets.picture_view import PictureView
 from workbench.ui.widgets.view import View, fitted
 
 UNKNOWN = "#b3b3b3"
-"""The colour of a label that the project does not have any more."""
+"""The colour of a label that the project no longer has."""
 DASHES = (3.0, 2.0)
-"""In widths of the line: longer gaps than Qt's, which are not seen on a box of 30 pixels."""
+"""In line widths: longer gaps than Qt's, which can't be seen on a box of 30 pixels."""
 MARGIN = 2.0
-"""Widget pixels round a fitted picture: there is little room."""
+"""Widget pixels around a fitted picture: there is little room."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """Boxes are (n, 4) xyxy image pixels; labels are names, one for each box."""
+    """Boxes are (n, 4) xyxy image pixels; labels are names, one per box."""
 
     image: int
     name: str
@@ -40,7 +40,7 @@ class Shown:
 
 
 class LivePicture(PictureView):
-    """Drag moves, the wheel zooms, the view stays from epoch to epoch; `opened(image)` for a double click or Enter."""
+    """Drag moves, the wheel zooms, the view is kept between epochs; `opened(image)` for a double click or Enter."""
 
     opened = Signal(int)
 
@@ -53,7 +53,7 @@ class LivePicture(PictureView):
         self._least, self._shows_truth = 0.0, True
 
     def show_found(self, shown: Shown, colours: Mapping[str, str], least: float, shows_truth: bool) -> None:
-        """Colours by label; scores below `least` are left out."""
+        """Colours by label; detections with scores below `least` are hidden."""
         self.shown, self._colours, self._least, self._shows_truth = shown, colours, least, shows_truth
         words = f"{shown.name}: {self.count:,} found, {count(len(shown.truth), 'box')} labelled"
         self.setAccessibleName(words)
@@ -62,7 +62,7 @@ class LivePicture(PictureView):
 
     @property
     def count(self) -> int:
-        """How many detections are shown."""
+        """The number of visible detections."""
         return int((self.shown.scores >= self._least).sum()) if self.shown else 0
 
     def put(self, picture: Picture) -> None:
@@ -77,7 +77,7 @@ class LivePicture(PictureView):
         return fitted(self.image_size, QSizeF(self.size()), MARGIN)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Never smaller than the whole picture."""
+        """Never zoom out beyond the whole picture."""
         super().wheelEvent(event)
         if self.view.scale <= self._whole.scale:
             self.fit()
@@ -106,7 +106,7 @@ class LivePicture(PictureView):
         self, painter: QPainter, boxes: NDArray[np.floating], labels: Sequence[str], width: int,
         dashes: Sequence[float] = (),
     ) -> NDArray[np.float64]:  # fmt: skip
-        """The rectangles that were painted, (n, 4) x, y, width, height of the widget."""
+        """The painted rectangles, (n, 4) x, y, width, height in the widget."""
         rects = self.view.rects(boxes)
         painter.setPen(line(UNDER, width + 1))
         draw_rects(painter, rects)
@@ -121,7 +121,7 @@ class LivePicture(PictureView):
     def _paint_words(
         self, painter: QPainter, rects: NDArray[np.float64], labels: Sequence[str], scores: Sequence[float]
     ) -> None:
-        """Label and score where there is room for them, else the score, else nothing; the surest last, on top."""
+        """Label and score if they fit, else the score, else nothing; the highest scores last, on top."""
         painter.setFont(theme.font(theme.SMALL))
         metrics = QFontMetricsF(painter.font())
         height = metrics.height()
@@ -129,7 +129,7 @@ class LivePicture(PictureView):
         for (x, y, wide, high), label, score in reversed(rows):
             for words in (f"{label} {score:.2f}", f"{score:.2f}".removeprefix("0")):
                 needed = metrics.horizontalAdvance(words) + 8
-                if wide >= needed and high >= 2 * height:  # else there would be nothing but scores
+                if wide >= needed and high >= 2 * height:  # else there would be only scores
                     ink = self._colour(label)
                     text = QColor(theme.text_on(ink.name()))
                     name_plate(painter, QRectF(x, y, needed, height), words, ink, text)
@@ -137,7 +137,7 @@ class LivePicture(PictureView):
 
     @property
     def remark(self) -> str:
-        """What is said where nothing is shown."""
+        """The text shown when there is nothing to show."""
         if self.shown is None or self.count:
             return ""
         return f"best {self.shown.scores[0]:.2f}" if len(self.shown.scores) else "nothing found"

@@ -1,4 +1,4 @@
-"""Gives a tab below the curves most of the room while it is in front, and takes it back for the others."""
+"""Gives a tab below the curves most of the height while it is in front, and takes it back for the others."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QSplitter, QTabWidget, QWidget
 
 SHARE = 0.68
-"""Of the height: the curves above keep a line of plots."""
+"""Of the height: the curves above keep one row of plots."""
 
 
 class Room(QObject):
-    """What a person sets the splitter to is kept, for `large` and for the other tabs apart."""
+    """A person's splitter position is remembered, separately for `large` and for the other tabs."""
 
     def __init__(self, split: QSplitter, tabs: QTabWidget, large: QWidget) -> None:
         super().__init__(tabs)

@@ -1,4 +1,4 @@
-"""What the tab "Pictures" asks of its threads: what was found in a run's images, and the images."""
+"""What the tab "Pictures" does in threads: read a run's detections, and the images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from workbench.ui import pictures
 from workbench.ui.pictures import Picture
 
 SIDE = 768
-"""The longer side in pixels: enough for a quarter of a large screen, or for some zooming in a small one."""
+"""Length of the longer side in pixels: enough for a quarter of a large screen, or for zooming in a small one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was found after each evaluation of the run in `folder`. `number` counts the askings: the file grows."""
+    """A request for the detections after each evaluation of the run in `folder`. `number`: of the request."""
 
     folder: Path
     number: int
@@ -26,7 +26,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The picture of an image. `cache`: the project's folder for what may be made again."""
+    """A request for the picture of an image. `cache`: the project's cache folder."""
 
     image: int
     file: Path
@@ -39,7 +39,7 @@ def read(wish: Read) -> tuple[Look, ...]:
 
 
 def picture(wish: Wish) -> Picture:
-    """Small, but with the size of the original. WorkbenchError if the file can't be read."""
+    """Reduced, but with the size of the original. WorkbenchError if the file can't be read."""
     from workbench.core import images
 
     about = images.info(wish.file)

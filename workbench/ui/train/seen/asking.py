@@ -1,6 +1,6 @@
-"""Asks for looks: which one each pane is to show now, at once and none too many; and between them about the files.
+"""Requests looks: decides which look each pane needs now, without delay or excess; in between, has the files read.
 
-The window's thread. What is shown and is not what is asked for any more is dimmed the moment that this is known.
+Runs in the window's thread. A pane is dimmed as soon as it no longer shows what is requested.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from workbench.ui.train.seen.pane import Pane
 from workbench.ui.train.seen.wishes import Check, Checked, GivenUp, Prepared, Rest, Start, Wish
 
 _AFTER = 60
-"""Milliseconds after the last change until a look is asked for: a spin box that is held down asks once."""
+"""Milliseconds after the last change until a look is requested: a spin box held down asks only once."""
 
 
 class Asking(QObject):
     """`loaded(Members, or WorkbenchError)`, then `looked(pane's number, Look or WorkbenchError)`, `checked(Checked)`.
 
-    `prepared` is what the looks are made with, or `problem` why none can be. Between `rest` and `wake` nothing is done.
+    `prepared` is what the looks are made with, or `problem` why none can be. Nothing happens between `rest` and `wake`.
     """
 
     loaded = Signal(object)
@@ -43,8 +43,8 @@ class Asking(QObject):
         self.problem = ""
         self._awake = False
         self._version = 0
-        self._pending: dict[Wish, list[int]] = {}  # what was asked for, and by which panes
-        self._check: Check | None = None  # the files that are being, or were, looked at
+        self._pending: dict[Wish, list[int]] = {}  # what was requested, and by which panes
+        self._check: Check | None = None  # the files being checked, or checked last
         self._checked = Checked(0, 0)
         self._eyes = eyes
         self._background = Background("Looking as the trainer does", eyes.do, self)
@@ -55,9 +55,9 @@ class Asking(QObject):
     # --- what is wanted ---
 
     def recipe_of(self, number: int) -> tuple[Recipe, str]:
-        """A pane's, and the title of the detector whose training it has, where that is another one's.
+        """A pane's recipe, and the title of the detector whose training it uses, if that is another one's.
 
-        Both are seen in the training of the first, so that they can be compared. WorkbenchError: there is none.
+        Both panes use the training of the first, so that they can be compared. WorkbenchError: there is none.
         """
         if self.prepared is None:
             raise WorkbenchError(self.problem or "There is no recipe.")
@@ -82,7 +82,7 @@ class Asking(QObject):
         )  # fmt: skip
 
     def _wishes(self) -> dict[int, Wish | WorkbenchError]:
-        """Of the panes that are seen."""
+        """Of the visible panes."""
         found: dict[int, Wish | WorkbenchError] = {}
         for number in range(1 + self._controls.beside.isChecked()):
             try:
@@ -97,7 +97,7 @@ class Asking(QObject):
         self._background.ask([Start(runs_folder)])
 
     def forget(self) -> None:
-        """The project was edited: what was read of it is old."""
+        """The project was edited: what was read from it is outdated."""
         self._version += 1
 
     @Slot()
@@ -127,7 +127,7 @@ class Asking(QObject):
         self._go_on()
 
     def _go_on(self) -> None:
-        """With what is still wished; while nothing is, with the files."""
+        """Work on the pending requests, or on the files if there are none."""
         self._eyes.only(set(self._pending))
         begun = self._eyes.current
         looks = [wish for wish in self._pending if wish != begun]
@@ -137,7 +137,7 @@ class Asking(QObject):
         document = self._session.document
         try:
             wanted = None if document is None else Check(document.folder, self._version, self.recipe_of(0)[0])
-        except WorkbenchError:  # which the pane tells
+        except WorkbenchError:  # the pane shows it
             return []
         if wanted is None or (wanted == self._check and self._checked.done == self._checked.total):
             return []
@@ -153,7 +153,7 @@ class Asking(QObject):
         if isinstance(wish, Check) and wish == self._check and isinstance(result, Checked):
             before, self._checked = self._checked, result
             self.checked.emit(result)
-            if before.otherwise != result.otherwise:  # which other images have moved
+            if before.otherwise != result.otherwise:  # image files turned out to be different
                 self.look_later()
         elif isinstance(wish, Wish) and not isinstance(result, GivenUp):
             for number in self._pending.pop(wish, []):
@@ -165,11 +165,11 @@ class Asking(QObject):
     # --- coming and going ---
 
     def wake(self) -> None:
-        """Somebody looks."""
+        """The window is visible."""
         self._awake = True
 
     def rest(self) -> None:
-        """Nobody does: what is kept for looks is let go, and all is looked at anew after `wake`."""
+        """The window is hidden: free what is kept for looks; everything is requested again after `wake`."""
         self._awake = False
         self._later.stop()
         self._pending, self._check = {}, None
@@ -179,7 +179,7 @@ class Asking(QObject):
         self._background.ask([Rest()])
 
     def leave(self) -> None:
-        """For good: returns once the thread is over, which is soon."""
+        """For good: returns once the thread has ended, which is soon."""
         self._awake = False
         self._later.stop()
         self._eyes.leave()

@@ -1,4 +1,4 @@
-"""The boxes of a look in a table: what learns each, level by level, or in red why nothing does."""
+"""The boxes of a look in a table: what is trained on each, level by level, or in red why nothing is."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from workbench.ui.train.seen.wishes import Look
 COLUMNS = ("box", "size (px)", "learnt by")
 _ROW = Qt.ItemDataRole.UserRole
 _SWATCH = 12
-_SIZE = 76  # px for "0.3 × 10.4", at least
+_SIZE = 76  # minimum px for "0.3 × 10.4"
 _FINE = 10.0
-"""Pixels below which a side is told to a tenth."""
+"""Pixels below which a side is shown to a tenth."""
 
 
 class OneLine(QStyledItemDelegate):
-    """Cuts what is too long, where the table wraps it: names, not reasons."""
+    """Elides long text instead of wrapping it as the table does: for names, not reasons."""
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         super().initStyleOption(option, index)
@@ -38,7 +38,7 @@ class OneLine(QStyledItemDelegate):
 
 
 class BoxesTable(QTableWidget):
-    """Boxes that nothing learns come first, ignored ones last. `box_chosen(row of the look's boxes)`, -1 for none."""
+    """Boxes that nothing is trained on come first, ignored ones last. `box_chosen(row of look's boxes)`, -1: none."""
 
     box_chosen = Signal(int)
 
@@ -73,12 +73,12 @@ class BoxesTable(QTableWidget):
         self._share_width()
 
     def _share_width(self) -> None:
-        """Sizes are read whole; the last column has what is left."""
+        """Sizes are shown in full; the last column gets the rest."""
         self.setColumnWidth(0, max(68, min(140, self.viewport().width() // 3)))
         self.setColumnWidth(1, max(_SIZE, self.sizeHintForColumn(1)))
 
     def show_look(self, look: Look, inks: tuple[int, ...]) -> None:
-        """`inks` as of colours.inks."""
+        """`inks` as from colours.inks."""
         self.blockSignals(True)
         self.clearSelection()
         order = sorted(range(len(look.boxes)), key=lambda box: _place(look, box))
@@ -120,7 +120,7 @@ class BoxesTable(QTableWidget):
         return item
 
     def choose(self, box: int) -> None:
-        """Select the box's row without telling."""
+        """Select the box's row without a signal."""
         self.blockSignals(True)
         self.clearSelection()
         for row in range(self.rowCount()):
@@ -138,7 +138,7 @@ class BoxesTable(QTableWidget):
 
 
 def _place(look: Look, box: int) -> tuple[bool, bool, int, int]:
-    """In the order of the project's boxes, as training draws another one for each image."""
+    """A sort key in the order of the project's boxes, as training shuffles them differently for each image."""
     return bool(look.ignore[box]), not look.reasons[box], int(look.ids[box]), box
 
 

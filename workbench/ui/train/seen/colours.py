@@ -1,4 +1,4 @@
-"""The colours of boxes on the screen, as training/seen_inks.py chooses them; the same in the looks of two detectors."""
+"""The colours of boxes on the screen, as chosen by training/seen_inks.py; the same in the looks of two detectors."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def missed_colour() -> QColor:
 
 
 def inks(look: Look) -> tuple[int, ...]:
-    """Of each box the index of its colour."""
+    """For each box the index of its colour."""
     return seen_inks.inks(look.boxes, look.side)
 
 
 def inks_as(look: Look, other: Look, of_other: tuple[int, ...]) -> tuple[int, ...]:
-    """Boxes that another look has, too, in the colours that they have there."""
+    """Boxes that are also in another look get the colours that they have there."""
     twins = {box: look.twin(box, other) for box in range(len(look.boxes))}
     given = {box: of_other[twin] for box, twin in twins.items() if twin >= 0}
     return seen_inks.inks(look.boxes, look.side, given)
 
 
 def colour_of(look: Look, inks: tuple[int, ...], box: int) -> QColor:
-    """As the box is painted."""
+    """The colour in which the box is painted."""
     if look.ignore[box]:
         return QColor(IGNORED)
     return missed_colour() if look.reasons[box] else QColor(INKS[inks[box]])

@@ -1,4 +1,4 @@
-"""The lines above the pictures: image, recipe, augmented or not, epoch, another roll of the dice, what is drawn."""
+"""The rows above the pictures: image, recipe, augmented or not, epoch, another random seed, what is drawn."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from workbench.ui.widgets.spins import spin_box
 
 
 class Controls(QWidget):
-    """`changed`: another look is wanted; `drawn_changed`: the same, drawn otherwise; `stepped(±1)`: an image on.
+    """`changed`: another look is needed; `drawn_changed`: the same look, drawn differently; `stepped(±1)`: next image.
 
-    `beside_changed`: a second detector is wanted, or no longer; `all_asked`: step through all images again. The
-    switches `ignored` and `negatives` are laid out by the owner.
+    `beside_changed`: a second detector is wanted, or no longer; `all_asked`: step through all images again. The owner
+    lays out the switches `ignored` and `negatives`.
     """
 
     changed = Signal()
@@ -30,7 +30,7 @@ class Controls(QWidget):
         super().__init__(parent)
         self._seed = 0  # the recipe's
         self._roll = 0  # 0: the recipe's own seed
-        self._wanted = True  # augmented, where it can be
+        self._wanted = True  # augmented, if possible
         self._outside = ""
         self.image = Elided()
         self.image.setObjectName("seen-image")
@@ -40,7 +40,7 @@ class Controls(QWidget):
         self.recipe.setProperty("role", "muted")
         self.previous = _arrow("seen-previous", "mdi6.chevron-left", "Previous image")
         self.next = _arrow("seen-next", "mdi6.chevron-right", "Next image")
-        self.among = Elided()  # which images are stepped through, where it is not all
+        self.among = Elided()  # which images are stepped through, if not all
         self.among.setObjectName("seen-among")
         self.all = _arrow("seen-all", "mdi6.close", "Step through all images again")
         for part in (self.among, self.all):
@@ -104,7 +104,7 @@ class Controls(QWidget):
     # --- what is offered ---
 
     def offer(self, epochs: int, seed: int) -> None:
-        """The recipe's."""
+        """Set the recipe's values."""
         self._seed = seed
         self.epoch.blockSignals(True)
         self.epoch.setMaximum(epochs)
@@ -117,14 +117,14 @@ class Controls(QWidget):
         self.recipe.setToolTip(help)
 
     def show_image(self, path: str, why_not: str = "") -> None:
-        """`why_not`: it is not trained on, which means that it can only be seen as it is."""
+        """`why_not`: the image is not trained on, so it can only be shown without augmentation."""
         self.image.setText(path)
         self.image.setToolTip(path)
         self._outside = why_not
         self._enable()
 
     def show_among(self, ids: Sequence[int], image: int, words: str) -> None:
-        """That the arrows step through these images, and where that is."""
+        """Say that the arrows step through these images, and the position among them."""
         place = f"{ids.index(image) + 1:,} of " if image in ids else ""
         for part in (self.among, self.all):
             part.setVisible(bool(ids))
@@ -132,12 +132,12 @@ class Controls(QWidget):
         self.among.setToolTip(f"The arrows step through the {len(ids):,} {words}.")
 
     def show_ends(self, first: bool, last: bool) -> None:
-        """Whether there is no image before, and none after."""
+        """Whether this is the first image, and whether the last."""
         self.previous.setEnabled(not first)
         self.next.setEnabled(not last)
 
     def show_keys(self) -> None:
-        """The keys that are in force, in the tooltips."""
+        """Show the keys in force in the tooltips."""
         self._tell(self.previous, "Previous image")
         self._tell(self.next, "Next image")
         self._tell(self.beside, "A second detector beside the first, on the same image")
@@ -150,7 +150,7 @@ class Controls(QWidget):
         return self._wanted
 
     def want_augmented(self, on: bool) -> None:
-        """Without telling."""
+        """Without a signal."""
         self._wanted = on
         self._enable()
 
@@ -178,7 +178,7 @@ class Controls(QWidget):
         self.changed.emit()
 
     def _enable(self) -> None:
-        """What can be chosen for this image, and why the rest can't."""
+        """Enable what can be chosen for this image, and say why the rest can't."""
         on, outside = self._wanted and not self._outside, f"Not trained on: {self._outside}"
         self.augmented.blockSignals(True)
         self.augmented.setChecked(on)
@@ -201,7 +201,7 @@ class Controls(QWidget):
         self.seed.setToolTip(outside if self._outside else "")
 
     def _tell(self, widget: QWidget, words: str) -> None:
-        """With the key of its command."""
+        """Set the tooltip, with the key of its command."""
         own = keys.of(self._commands[widget])
         widget.setToolTip(f"{words}  ({shown(own[0])})" if own else words)
 

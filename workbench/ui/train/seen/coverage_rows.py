@@ -1,4 +1,4 @@
-"""The rows of the table "Whole set": a detector, below it its labels, and the numbers by size; sorted by number."""
+"""The rows of the table "Whole set": a detector, below it its labels, with the numbers by size; sorted numerically."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 COLUMNS = ("detector", "px", "boxes", "not learnt", "share", *SIZES)
 PX, BOXES, MISSED, SHARE, FIRST_SIZE = 1, 2, 3, 4, 5
 FINE = 0.001
-"""Share below which it is told to two digits."""
+"""Shares below this are shown to two digits."""
 _NUMBER = Qt.ItemDataRole.UserRole + 1
 
 
 class Row(QTreeWidgetItem):
-    """Of a detector, or of one of its labels (`label`: its index). `found` is None where nothing could be counted.
+    """For a detector, or one of its labels (`label`: its index). `found` is None if nothing could be counted.
 
-    `wants_file`: because it is nothing without a file, for which the Train page asks.
+    `wants_file`: because it needs a file, which is chosen on the Train page.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class Row(QTreeWidgetItem):
             self.ink(column, "error")
 
     def ink(self, column: int, colour: str) -> None:
-        """Write the column in the theme's colour of this name."""
+        """Paint the column's text in the theme's colour of this name."""
         self._inks[column] = colour
         self.setForeground(column, theme.colour(colour))
 
     def recolour(self) -> None:
-        """The theme has changed: of this row and those below it."""
+        """The theme has changed: recolour this row and those below it."""
         for column, colour in self._inks.items():
             self.ink(column, colour)
         for place in range(self.childCount()):
@@ -61,7 +61,7 @@ class Row(QTreeWidgetItem):
                 child.recolour()
 
     def __lt__(self, other: QTreeWidgetItem) -> bool:
-        """By number; what has none comes first."""
+        """By number; those without one come first."""
         tree = self.treeWidget()
         column = tree.sortColumn() if tree is not None else 0
         if column <= 0:
@@ -72,7 +72,7 @@ class Row(QTreeWidgetItem):
         return bool(one < two)
 
     def images(self, column: int) -> tuple[tuple[int, ...], str]:
-        """The images behind the number in a column, those with the most first, and in words what they are."""
+        """The images behind the number in a column, those with the most first, and a description of them."""
         if self.found is None:
             return (), ""
         size = column - FIRST_SIZE if column >= FIRST_SIZE else None
@@ -84,7 +84,7 @@ class Row(QTreeWidgetItem):
 
 
 def row_of(found: Coverage, labels: Sequence[str]) -> Row:
-    """With a row below it for each label; or, where nothing could be counted, with the reason in its place."""
+    """With a child row per label; or, if nothing could be counted, with the reason in its place."""
     if found.problem:
         left_out = f"{found.title} is left out: {found.problem}"
         row = Row(left_out, None, wants_file=found.detector in NEEDS_A_FILE)

@@ -1,4 +1,4 @@
-"""Does what the window "What the trainer sees" wishes, in its thread: PyTorch, files and networks are in here."""
+"""Does the work for the window "What the trainer sees" in its thread: PyTorch, files and networks are used here."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ if TYPE_CHECKING:
     from workbench.training.seen_coverage import Coverage, Part
 
 KEPT = 2  # networks, as many as are shown: large ones fill the memory
-MOMENT = 0.05  # seconds of reading files at a time: what a look may wait for
+MOMENT = 0.05  # seconds of reading files at a time: how long a look may have to wait
 
 
 @dataclass
 class _Checking:
-    """The files of a training that are still to be read, and what the others turned out to be."""
+    """The files of a training still to be read, and what was found in the others."""
 
     check: Check
     window: Window | None
     total: int
-    unknown: list[tuple[Path, tuple[int, int]]]  # the last first; with the size that the project knows
+    unknown: list[tuple[Path, tuple[int, int]]]  # in reverse order; with the size known to the project
     otherwise: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ class _Checking:
 
 
 class Eyes:
-    """Keeps what is dear (the project's boxes, networks) from one look to the next. `do` in one thread only."""
+    """Keeps what is expensive (the project's boxes, networks) between looks. `do` in one thread only."""
 
     def __init__(self) -> None:
         self.files = Files()
@@ -83,17 +83,17 @@ class Eyes:
 
     @property
     def current(self) -> object:
-        """The wish that is being done, None for none."""
+        """The request being worked on, None for none."""
         return self._current
 
     def only(self, wishes: Collection[object]) -> None:
-        """Give up the look that is being done, unless it is among these."""
+        """Abandon the look being made, unless it is among these."""
         with self._lock:
             if isinstance(self._current, Wish) and self._current not in wishes:
                 self._control.stop.set()
 
     def leave(self) -> None:
-        """Give up what is being done, for good."""
+        """Abandon the work in progress, for good."""
         with self._lock:
             self._left = True
             self._control.stop.set()
@@ -101,7 +101,7 @@ class Eyes:
     # --- in its own thread ---
 
     def do(self, wish: Start | Wish | Check | Rest) -> Members | Look | Checked | None:
-        """WorkbenchError where a thing can't be shown; GivenUp where it was given up."""
+        """WorkbenchError if something can't be shown; GivenUp if it was abandoned."""
         with self._lock:
             self._current, self._control = wish, Control()
             if self._left:
@@ -137,7 +137,7 @@ class Eyes:
         if now is None or now.check != wish:
             now = self._checking = self._begun(wish)
         began, before = time.monotonic(), now.otherwise
-        while now.unknown:  # one file at least
+        while now.unknown:  # at least one file
             file, size = now.unknown.pop()
             now.note(self.files.look(file, now.window), size)
             if time.monotonic() - began > MOMENT or self._control.stop.is_set():
@@ -154,7 +154,7 @@ class Eyes:
             train = prepare.parts(snapshot, wish.recipe.training)[0]
             own = wish.recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
             pictures = own.pictures()
-        except WorkbenchError:  # which a look tells
+        except WorkbenchError:  # which a look will report
             return _Checking(wish, None, 0, [])
         pairs = [(file, (one.width, one.height)) for file, one in zip(train.files, train.images, strict=True)]
         pairs += [(file, (0, 0)) for file, _ in pictures]
@@ -180,7 +180,7 @@ class Eyes:
         try:
             with Stoppable(self._control):
                 detector = self._detectors.pop(key, None) or _built(recipe, snapshot, anchors, wish.weights)
-                self._detectors[key] = detector  # the latest last
+                self._detectors[key] = detector  # the most recent last
                 found = assigned(seen, detector, answers=wish.weights != CERTAIN)
         except Stopped:
             raise GivenUp from None
@@ -198,7 +198,7 @@ class Eyes:
         return self._read[1], self._read[2]
 
     def _seen(self, wish: Wish, snapshot: Snapshot, recipe: Recipe) -> tuple[Seen, str, int]:
-        """The image, why it is not trained on, and then the id of the next one that is."""
+        """The image, why it is not trained on, and if so the id of the next one that is."""
         from workbench.training.seen import Otherwise, as_it_is, course
 
         outside, instead = "", 0
@@ -215,7 +215,7 @@ class Eyes:
             else:
                 try:
                     return plan.seen(plan.index(wish.image), wish.epoch, wish.seed), "", 0
-                except Otherwise:  # now that is known
+                except Otherwise:  # which is now recorded
                     self._courses.clear()
         try:
             return as_it_is(snapshot, wish.image, recipe), outside, instead
@@ -226,16 +226,16 @@ class Eyes:
 
 
 def _written(weights: Weights) -> tuple[int, int] | None:
-    """What changes when their file is written anew, under the same name."""
+    """A stamp that changes when the file is rewritten under the same name."""
     file = weights.file if isinstance(weights, Begun) else weights
     try:
         return stamp(file) if isinstance(file, Path) else None
-    except OSError:  # which building tells
+    except OSError:  # which building the network reports
         return None
 
 
 def _asked(wish: Wish, anchors: AnchorSet | None) -> tuple[Recipe, AnchorSet | None]:
-    """The recipe for the detector asked for; with a run's weights, the network and the anchors that it had."""
+    """The recipe for the requested detector; with a run's weights, the network and the anchors that it had."""
     from workbench import detectors, settings
     from workbench.training.header import read_header
 
@@ -265,7 +265,7 @@ def _shown(wish: Wish, recipe: Recipe, title: str, seen: Seen, found: Assigned, 
     explained, names = found.explained, [label.name for label in seen.snapshot.labels]
     why, small = dict(found.unmatched), [m for m, one in seen.ignored_as().items() if one.small]
     ignore = seen.ignore.copy()
-    ignore[small] = False  # nobody wished that
+    ignore[small] = False  # nobody intended that
     return Look(
         detector=recipe.detector,
         title=title,

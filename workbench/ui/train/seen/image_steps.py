@@ -1,4 +1,4 @@
-"""Which image comes next: of all of the project, or of some that were chosen by a number of the whole set."""
+"""Which image comes next: of all in the project, or of those behind a number of the whole set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ImageSteps(QObject):
         controls.all_asked.connect(self._through_all)
 
     def go_through(self, ids: Sequence[int], words: str) -> None:
-        """Step through these images alone; `words`: what they are. None: through all."""
+        """Step through these images only; `words` describes them. None: through all."""
         self._chosen, self._words = tuple(ids), words
         if ids:
             self._session.select_image(ids[0])
@@ -37,7 +37,7 @@ class ImageSteps(QObject):
         return tuple(id for id in self._chosen if document is not None and document.images().has(id))
 
     def neighbour(self, by: int) -> int:
-        """The id of the image so many (1 or -1) on; 0 for none."""
+        """The id of the next (1) or previous (-1) image; 0 for none."""
         document, id, chosen = self._session.document, self._session.image_id, self._alive()
         if document is None:
             return 0

@@ -1,4 +1,4 @@
-"""What the signs in the picture mean, painted as they are there: in as many rows as it takes."""
+"""A legend of the signs in the picture, painted as they are there: in as many rows as necessary."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from workbench.ui.train.seen.picture import box_pen, cross, dot, hatch, ring
 from workbench.ui.train.seen.wishes import Look
 
 _SAMPLE = QSize(26, 16)
-_GAP = 4  # px between a sample and its words
+_GAP = 4  # px between a sample and its text
 
 
 def entries(looks: Sequence[Look]) -> tuple[tuple[str, str], ...]:
-    """Sign and words, of the signs that are in these looks."""
+    """Signs and their texts, for the signs that occur in these looks."""
     kinds = {look.kind for look in looks}
     noun = next(iter(kinds)) if len(kinds) == 1 else "one"
     found = [("box", "box, in a colour of its own, not its label's")]
@@ -58,14 +58,14 @@ class SeenLegend(QWidget):
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self.setFixedHeight(self.heightForWidth(self.width()))  # tabs do not ask for it
+        self.setFixedHeight(self.heightForWidth(self.width()))  # tabs ignore heightForWidth
 
     def heightForWidth(self, width: int) -> int:
         rects = self._places(width)
         return int(rects[-1].bottom()) + 1 if rects else 0
 
     def _places(self, width: int) -> list[QRectF]:
-        """Where each entry goes, row by row."""
+        """The place of each entry, row by row."""
         metrics, height = self.fontMetrics(), max(_SAMPLE.height(), self.fontMetrics().height())
         x, y, places = 0, 0, []
         for _, words in self.entries:

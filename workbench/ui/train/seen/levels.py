@@ -1,4 +1,4 @@
-"""A switch for each output level of a detector: its cells and how many of them learn a box. In as few rows as fit."""
+"""A switch per output level of a detector: its cells and how many are trained on a box. In as few rows as fit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from workbench.ui import theme
 from workbench.ui.train.seen.wishes import Look
 
 MOST = 6
-"""Levels of SSD. Their switches are there from the beginning, as Tab goes in the order in which widgets were made."""
+"""SSD's number of levels. Their switches exist from the start, as Tab follows the order of creation."""
 
 
 class Levels(QWidget):
-    """`changed` after a switch; `hidden` are the levels that are off. The switches go by name from 1."""
+    """`changed` after a switch; `hidden` are the levels that are off. The switches are numbered from 1."""
 
     changed = Signal()
 
@@ -35,11 +35,11 @@ class Levels(QWidget):
         return frozenset(level for level, switch in enumerate(self._switches) if not switch.isChecked())
 
     def clear(self) -> None:
-        """There is nothing to switch, until the next look."""
+        """Show no switches until the next look."""
         self.hide()
 
     def show_look(self, look: Look) -> None:
-        """Switches stay as they are where the levels do."""
+        """Switches keep their state if the levels are the same."""
         self.show()
         if len(look.grids) != len(self._switches):
             self._make(len(look.grids))

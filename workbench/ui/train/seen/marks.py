@@ -1,6 +1,6 @@
-"""What is drawn of a look wherever it is looked at from: found once for each choice of levels. No Qt here.
+"""What is drawn for a look whatever the view: computed once for each choice of levels. No Qt here.
 
-A tenth of a second with the 120,000 anchors of a large RetinaNet, and each notch of the wheel paints. N = priors.
+It takes a tenth of a second with the 120,000 anchors of a large RetinaNet, and each wheel notch paints. N = priors.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from workbench.ui.train.seen.wishes import Flags, Floats, Look, Whole
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Marks:
-    """Of the priors on levels that are shown. Cells are xyxy in pixels of the input, each there once."""
+    """For the priors on visible levels. Cells are xyxy in pixels of the input, without duplicates."""
 
     look: Look
     hidden: frozenset[int]  # levels
     visible: Flags  # (N,)
-    hatched: Floats  # (n, 4) cells with something that is ignored and the middle of nothing that learns
-    crossed: Floats  # (m, 4) cells with a chosen negative; none where all negatives are
-    shared: Whole  # (s,) priors that learn several boxes
+    hatched: Floats  # (n, 4) cells with an ignored prior, without the centre of any positive
+    crossed: Floats  # (m, 4) cells with a sampled negative; none if all negatives are used
+    shared: Whole  # (s,) priors trained on several boxes
 
     def are_of(self, look: Look, hidden: frozenset[int]) -> bool:
         return self.look is look and self.hidden == hidden
@@ -36,7 +36,7 @@ def marks(look: Look, hidden: Collection[int]) -> Marks:
 
 
 def hatched(look: Look, visible: Flags) -> Floats:
-    """(n, 4) as of Marks: a cell in whose middle something of another level learns is not hatched either."""
+    """(n, 4) as in Marks: a cell containing the centre of another level's positive is not hatched either."""
     if look.ignored is None:
         return np.zeros((0, 4))
     cells = np.unique(look.cells[look.ignored & visible], axis=0)

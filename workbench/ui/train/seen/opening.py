@@ -1,4 +1,4 @@
-"""Opens the window "What the trainer sees" from any page, with the recipe as it stands on the train page."""
+"""Opens the window "What the trainer sees" from any page, with the recipe currently set on the Train page."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from workbench.ui import keys, theme
 from workbench.ui.commands import BY_NAME
 from workbench.ui.session import Session
 
-if TYPE_CHECKING:  # the pages are there before what the train page needs is imported
+if TYPE_CHECKING:  # the pages exist before what the Train page needs is imported
     from workbench.ui.train.seen.window import SeenWindow
     from workbench.ui.train.seen.wishes import Prepared
     from workbench.ui.train.setup import Setup
 
 
 def open_seen(session: Session, page: QWidget, _checked: bool = False, *, trained: bool = False) -> None:
-    """One window at a time; an open one takes the recipe anew, with its detector. `trained`: on an image that is."""
+    """Only one window; an open one takes the recipe and its detector. `trained`: show an image that is trained on."""
     from workbench.ui.train.seen.window import SeenWindow
 
     if session.document is None or not session.document.images():
@@ -36,7 +36,7 @@ def open_seen(session: Session, page: QWidget, _checked: bool = False, *, traine
 
 
 def add_to(menu: QMenu, session: Session, page: QWidget) -> None:
-    """The command in a context menu of an image, which is the session's."""
+    """Add the command to the context menu of the session's image."""
     command = BY_NAME["seen"]
     action = menu.addAction(command.text)
     action.setObjectName("menu-seen")
@@ -47,13 +47,13 @@ def add_to(menu: QMenu, session: Session, page: QWidget) -> None:
 
 
 def _open_one(top: QWidget) -> SeenWindow | None:
-    """By its name, so that its module is not loaded before it is needed."""
+    """Found by name, so that its module is not loaded before it is needed."""
     windows = [one for one in top.findChildren(QDialog, "seen-window") if not one.ended]  # type: ignore[attr-defined]
     return windows[0] if windows else None  # type: ignore[return-value]
 
 
 def _prepared(top: QWidget) -> Prepared | None:
-    """None while the train page was not seen. WorkbenchError: a value in its form is not valid."""
+    """None while the Train page has not been shown. WorkbenchError: a value in its form is not valid."""
     from workbench.ui.train.seen.wishes import Prepared
     from workbench.ui.train.setup import Setup
 
@@ -63,7 +63,7 @@ def _prepared(top: QWidget) -> Prepared | None:
 
 
 class SeenButton(QPushButton):
-    """Puts itself beside what else looks at a training before it starts; the window follows what is set below it."""
+    """Adds itself beside the other checks before a training; the window follows the settings below it."""
 
     def __init__(self, session: Session, setup: Setup) -> None:
         super().__init__("What the trainer sees…", setup)

@@ -1,4 +1,4 @@
-"""One detector's side of the window: which it is, with which weights, the picture, its boxes and levels, a sentence."""
+"""One detector's side of the window: its name and weights, the picture, its boxes and levels, a sentence."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from workbench.ui.train.work import DetectorChoice
 from workbench.ui.widgets.elided import Elided, ElidedCombo
 
 _BESIDE = (276, 380)
-"""Pixels that what is told gets beside the picture, at least and at most."""
+"""Minimum and maximum width in pixels of the information beside the picture."""
 _BELOW = 220
-"""Pixels of height that it gets below: the same for all detectors, so that two are laid out alike."""
+"""Its height in pixels below the picture: the same for all detectors, so that two are laid out alike."""
 
 
 class Pane(QWidget):
     """`changed` when another detector or other weights were chosen, `box_chosen(row)` when a box was, -1 for none.
 
-    `name` begins the names of its parts. Table and words lie beside the picture or below it, where that leaves more of
-    it, until a person moves the border between them.
+    `name` is the prefix of its parts' names. Table and text are beside the picture or below it, whichever leaves it
+    more room, until a person moves the border between them.
     """
 
     changed = Signal()
@@ -41,7 +41,7 @@ class Pane(QWidget):
         self._runs: tuple[RunInfo, ...] = ()
         self._begun: Begun | None = None  # what the training starts from,
         self._begun_by = ""  # with this detector
-        self._chosen: Weights | None = None  # None: as the training begins
+        self._chosen: Weights | None = None  # None: as the training starts
         self.look: Look | None = None
         self.shown: Wish | None = None  # what is shown, or refused
         self.detector = ElidedCombo(f"{name}-detector", accessible, f"{accessible}: whose assignment is drawn", 8)
@@ -102,7 +102,7 @@ class Pane(QWidget):
         self._share()
 
     def _share(self) -> None:
-        """Give the picture the larger of what it can have."""
+        """Choose the layout with the larger picture."""
         wide, high = self.split.width(), self.split.height()
         narrow = max(_BESIDE[0], min(_BESIDE[1], wide * 2 // 5))
         room = wide - narrow
@@ -116,7 +116,7 @@ class Pane(QWidget):
             self.split.setSizes([room, narrow] if beside else [high - low, low])
 
     def _needed(self, wide: int) -> int:
-        """Height of what is told, with a table of a row or two: words are the higher the narrower they are."""
+        """Height of the information, with a table of a row or two: narrower text is higher."""
         words = sum(label.heightForWidth(wide) for label in (self.words, self.note) if not label.isHidden())
         return self.table.minimumHeight() + self.levels.sizeHint().height() + words + 3 * theme.GRID
 
@@ -127,7 +127,7 @@ class Pane(QWidget):
     # --- what can be chosen ---
 
     def fill(self, choices: Sequence[DetectorChoice], runs: Sequence[RunInfo], first: str) -> None:
-        """`first`: the detector that is chosen."""
+        """`first`: the detector that is selected."""
         self._runs = tuple(runs)
         self.detector.clear()
         for choice in choices:
@@ -136,7 +136,7 @@ class Pane(QWidget):
         self.choose(first)
 
     def offer_runs(self, runs: Sequence[RunInfo]) -> None:
-        """These are there now. The chosen one stays chosen."""
+        """Offer these runs. The chosen one stays chosen."""
         if isinstance(self._chosen, Path):
             self._chosen = _again(self._chosen, self._runs, runs)
         self._runs = tuple(runs)
@@ -147,7 +147,7 @@ class Pane(QWidget):
         self._offer_weights()
 
     def offer_start(self, file: Path | None, detector: str) -> None:
-        """The training of this detector begins with the weights of `file`."""
+        """The training of this detector starts with the weights in `file`."""
         begun = None if file is None else Begun(file)
         if (begun, detector) != (self._begun, self._begun_by):
             self._begun, self._begun_by = begun, detector
@@ -164,7 +164,7 @@ class Pane(QWidget):
         return data if isinstance(data, Path | Begun) else str(data)
 
     def _offer_weights(self) -> None:
-        """A list that is as it was is left alone: it may be open."""
+        """An unchanged list is left alone: it may be open."""
         combo, wanted = self.weights, self._all_weights()
         if wanted != [(combo.itemText(row), combo.itemData(row)) for row in range(combo.count())]:
             combo.clear()
@@ -174,7 +174,7 @@ class Pane(QWidget):
         combo.setCurrentIndex(rows[0] if rows else 0)
 
     def _all_weights(self) -> list[tuple[str, Weights]]:
-        """What the detector can answer with, and its name."""
+        """The weights that the detector can use, with their names."""
         found: list[tuple[str, Weights]] = []
         if self._begun is not None and self._begun_by == self.detector_name:
             found.append((f"Start from {_name(self._begun.file, self._runs)}", self._begun))
@@ -192,22 +192,22 @@ class Pane(QWidget):
 
     @Slot()
     def _weights_chosen(self) -> None:
-        first = self.weights.currentIndex() == 0  # as the training begins, whatever that will be
+        first = self.weights.currentIndex() == 0  # as the training starts, whatever that will be
         self._chosen = None if first else self.weights_wanted
         self.changed.emit()
 
     # --- what is shown ---
 
     def wait(self) -> None:
-        """Something else was asked for: what is there is not it."""
+        """Something else was requested: what is shown is out of date."""
         self.picture.wait()
         for label in (self.about, self.words, self.note):
-            label.setStyleSheet("color: transparent")  # the place is kept, so that nothing jumps
+            label.setStyleSheet("color: transparent")  # it keeps its place, so that nothing jumps
         for part in (self.table, self.levels):
             part.setEnabled(False)
 
     def settle(self) -> None:
-        """What is shown is what is asked for."""
+        """What is shown is what was requested."""
         self.picture.waits = False
         self.picture.update()
         for label in (self.about, self.words, self.note):
@@ -216,7 +216,7 @@ class Pane(QWidget):
             part.setEnabled(True)
 
     def show_look(self, look: Look, colours: tuple[int, ...] | None = None) -> None:
-        """`colours` as of colours.inks, where another pane has given them."""
+        """`colours` as from colours.inks, if another pane sets them."""
         self.look = look
         self.levels.show_look(look)
         self.picture.hidden = self.levels.hidden
@@ -231,7 +231,7 @@ class Pane(QWidget):
         self._share()
 
     def recolour(self, colours: tuple[int, ...]) -> None:
-        """The same boxes in other colours, as of colours.inks."""
+        """The same boxes in other colours, as from colours.inks."""
         if self.look is not None and colours != self.picture.inks:
             self.picture.inks = colours
             self.picture.renew()
@@ -239,7 +239,7 @@ class Pane(QWidget):
             self.table.choose(self.picture.chosen)
 
     def refuse(self, sentence: str) -> None:
-        """There is nothing to show, and why."""
+        """Show nothing, and say why."""
         self.look = None
         self.levels.clear()
         self.picture.refuse(sentence)
@@ -250,20 +250,20 @@ class Pane(QWidget):
         self.settle()
 
     def show_result(self, result: object) -> None:
-        """A Look, or the WorkbenchError in its place."""
+        """Show a Look, or the WorkbenchError in its place."""
         if isinstance(result, Look):
             self.show_look(result)
         elif isinstance(result, WorkbenchError):
             self.refuse(result.sentence)
 
     def choose_box(self, box: int) -> None:
-        """Show what learns this box, in the picture and the table; -1: everything. Without telling."""
+        """Show what is trained on this box, in picture and table; -1: everything. Emits no signal."""
         self.picture.choose(box)
         self.table.choose(box)
 
     @Slot(int)
     def _picked(self, box: int) -> None:
-        """In the picture; the same one again: no longer."""
+        """A box was clicked in the picture; the same one again deselects it."""
         self._listed(-1 if box == self.picture.chosen else box)
         self.table.choose(self.picture.chosen)
 
@@ -279,14 +279,14 @@ class Pane(QWidget):
 
 
 def _again(file: Path, before: Sequence[RunInfo], now: Sequence[RunInfo]) -> Path:
-    """Weights of the same run: it may have better ones by now, or another name. `file` itself once it is gone."""
+    """Weights of the same run, which may now have better ones, or another name. `file` itself if it is gone."""
     began = next((run.started for run in before if run.folder == file.parent), None)
     same = [run for run in now if run.folder == file.parent] or [run for run in now if run.started == began]
     return (same[0].checkpoint if same else None) or file
 
 
 def _name(file: Path, runs: Sequence[RunInfo]) -> str:
-    """Of a run its own; all runs' files have the same."""
+    """For a run its own name; all runs' files have the same."""
     return next((f"run {run.name}" for run in runs if run.folder == file.parent), file.name)
 
 

@@ -1,8 +1,8 @@
-"""The picture as the network gets it: boxes solid in colours of their own, and what answers for them in the same.
+"""The picture as the network gets it: boxes solid, each in its own colour, and their positives in the same.
 
-Positives are cells filled and anchors dashed (points as dots), each with a line to its box; cells that learn nothing
-and are ignored are hatched; negatives that were chosen have crosses. A box that nothing learns is red. legend.py says
-so beside it. k = boxes, N = priors, P = positives.
+Positives are filled cells and dashed anchors (points as dots), each with a line to its box; cells with ignored priors
+and no positive are hatched; sampled negatives have crosses. A box that nothing is trained on is red. legend.py
+explains this beside it. k = boxes, N = priors, P = positives.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, line
 from workbench.ui.widgets.picture_view import PictureView
 
 MANY = 100
-"""Positives above which only their middles are shown until a box is chosen: more would hide the picture."""
+"""With more positives, only their centres are shown until a box is chosen: else they would hide the picture."""
 CROSS = 2.5
 """Half the width of a cross, widget pixels."""
 _STAMP = 12
-"""Side of a cross with its dark border, widget pixels."""
+"""Side of a cross including its dark border, widget pixels."""
 _CLICK = 4.0
-"""Pixels that the mouse may move in a click."""
+"""Pixels that the mouse may move during a click."""
 _LEGIBLE = 3.0
-"""Widget pixels of a cell's side below which it is not hatched but filled."""
+"""Widget pixels of a cell's side below which it is filled instead of hatched."""
 _DOT, _RING = 3.2, 5.5
 _DIM = 175
-"""Of 255: how much a picture is covered that is not what was asked for."""
+"""Alpha (of 255) of the cover over a picture that is out of date."""
 
 
 class SeenPicture(PictureView):
-    """`box_chosen(row)` for a click on a box, -1 beside all. Drag moves, the wheel zooms, a double click fits.
+    """`box_chosen(row)` for a click on a box, -1 for one beside all. Drag moves, the wheel zooms, a double click fits.
 
-    `wait` dims what is there, which is of another image or detector than those that are named now.
+    `wait` dims the picture, which shows another image or detector than requested.
     """
 
     box_chosen = Signal(int)
@@ -60,7 +60,7 @@ class SeenPicture(PictureView):
         self._pressed: QPointF | None = None
 
     def show_look(self, look: Look, colours: tuple[int, ...] | None = None) -> None:
-        """Keeps the view where the size is the same, so that steps can be compared. `colours` as of `inks`."""
+        """Keeps the view if the size is the same, so that steps can be compared. `colours` as from `inks`."""
         self.look, self.inks = look, inks(look) if colours is None else colours
         self.chosen, self.waits = -1, False
         size = QSizeF(look.side, look.side)
@@ -68,14 +68,14 @@ class SeenPicture(PictureView):
         self.setAccessibleDescription(f"{look.about}. {len(look.boxes)} boxes, {look.positives} positives.")
 
     def wait(self) -> None:
-        """Something else was asked for."""
+        """Something else was requested."""
         self.waits = True
         if self.look is None:
             self.say("Looking …", "muted")
         self.update()
 
     def refuse(self, sentence: str) -> None:
-        """There is nothing to show, and why."""
+        """Show nothing, and say why."""
         self.look, self.waits, self._marks = None, False, None
         self.say(sentence)
 
@@ -110,18 +110,18 @@ class SeenPicture(PictureView):
             painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), "Looking …")
 
     def _marks_of(self, look: Look) -> Marks:
-        """Found anew when something else is looked at, or other levels are: not for each view of it."""
+        """Computed when the look or the levels change, not for each repaint."""
         if self._marks is None or not self._marks.are_of(look, self.hidden):
             self._marks = marks(look, self.hidden)
         return self._marks
 
     def _paint_crosses(self, painter: QPainter, cells: Floats) -> None:
-        """One in the middle of each cell that has some: their anchors would cover the picture."""
+        """One at the centre of each cell that has some: their anchors would cover the picture."""
         rects = self._in_sight(cells)
         cross(painter, rects[:, :2] + rects[:, 2:] / 2)
 
     def _in_sight(self, cells: Floats) -> Floats:
-        """(n, 4) x, y, width, height of those that the widget shows, with a cross's room around them."""
+        """(n, 4) x, y, width, height of those visible in the widget, with a margin for a cross."""
         rects = self.view.rects(cells)
         low, high = rects[:, :2] - CROSS, rects[:, :2] + rects[:, 2:] + CROSS
         return np.asarray(rects[np.all((high >= 0) & (low <= (self.width(), self.height())), axis=1)])
@@ -194,7 +194,7 @@ class SeenPicture(PictureView):
         self.fit()
 
     def box_at(self, point: QPointF) -> int:
-        """The smallest box under a widget point, -1 for none."""
+        """The smallest box at a widget point, -1 for none."""
         if self.look is None:
             return -1
         at = self.view.to_image(point)
@@ -216,7 +216,7 @@ def box_pen(colour: QColor, ignored: bool, missed: bool) -> QPen:
 
 
 def hatch(painter: QPainter, rects: Floats) -> None:
-    """(n, 4) x, y, width, height. Dark, with bright lines where there is room for them."""
+    """(n, 4) x, y, width, height. Dark, with bright lines if there is room for them."""
     painter.setBrush(QColor(0, 0, 0, 90))
     draw_rects(painter, rects)
     painter.setBrush(QBrush(QColor(210, 210, 210, 170), Qt.BrushStyle.BDiagPattern))
@@ -224,7 +224,7 @@ def hatch(painter: QPainter, rects: Floats) -> None:
 
 
 def cross(painter: QPainter, middles: Floats) -> None:
-    """(n, 2) x, y. One is drawn and stamped wherever there is one: 13,000 of them take 4 ms, and drawn each 165."""
+    """(n, 2) x, y. One is drawn, then stamped everywhere: 13,000 of them take 4 ms, drawn one by one 165."""
     stamp = _cross(painter.device().devicePixelRatio())
     wide, high, scale = stamp.width(), stamp.height(), 1 / stamp.devicePixelRatio()
     fragments = np.zeros((len(middles), 10))  # x, y, the stamp's left, top, width, height, scales, turn, opacity
@@ -256,7 +256,7 @@ def dot(painter: QPainter, middle: QPointF, ink: QColor, radius: float = _DOT) -
 
 
 def ring(painter: QPainter, middle: QPointF) -> None:
-    """About the middle of what learns several boxes."""
+    """Around the centre of a prior trained on several boxes."""
     for ink, width in ((UNDER, 3.4), (QColor("#ffffff"), 1.6)):
         painter.setPen(QPen(ink, width))
         painter.drawEllipse(middle, _RING, _RING)

@@ -1,4 +1,4 @@
-"""The tab "Whole set": for each detector, how many boxes nothing would learn, by size and by label."""
+"""The tab "Whole set": for each detector, how many boxes nothing would be trained on, by size and by label."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ABOUT = (
     " 32 × 32 pixels of the input, large ones at least 96 × 96. A double click on a number steps through its images."
 )
 _PADDING = "QTreeWidget::item { padding: 3px 8px 3px 0; } QHeaderView::section { padding-right: 11px; }"
-"""Heads end above their numbers."""
+"""Column headers are right-aligned with their numbers."""
 _WITHOUT_FILE = (
     "{title} is whatever network its file describes. To count it, choose it and its file on the"
     ' <a href="train" style="color: {ink}">Train page</a>, then count anew.'
@@ -45,9 +45,9 @@ _WITHOUT_FILE = (
 
 
 class WholeSet(QWidget):
-    """`chosen(detector, image ids, what they are)` for a double click or Enter, `gallery_asked(ids, what)` by a button.
+    """`chosen(detector, image ids, what they are)` on a double click or Enter, `gallery_asked(ids, what)` by a button.
 
-    The counting runs in a job of the session. `files`: what is known of the image files.
+    Counting runs in a job of the session. `files`: what is known about the image files.
     """
 
     chosen = Signal(str, object, str)
@@ -117,11 +117,11 @@ class WholeSet(QWidget):
         column_.addLayout(row)
 
     def _unsort(self) -> None:
-        """In the order in which they are counted."""
+        """In counting order."""
         self.tree.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
 
     def offer(self, names: Sequence[str], recipe: Recipe | None) -> None:
-        """What would be counted. What was counted by another recipe says nothing any more."""
+        """Set what would be counted. Counts by another recipe are dropped."""
         if (tuple(names), recipe) != (self._names, self._recipe):
             self._names, self._recipe = tuple(names), recipe
             self.forget()
@@ -138,7 +138,7 @@ class WholeSet(QWidget):
         self._say_left_out("")
 
     def stop(self) -> None:
-        """Ask what counts to stop: it is over when its job is."""
+        """Ask the counting to stop: it has ended when its job has."""
         if self._job is not None and not self._job.stop.is_set():
             self._job.stop.set()
             self.words.setText("Stopping …")
@@ -150,7 +150,7 @@ class WholeSet(QWidget):
 
     @Slot()
     def count(self) -> None:
-        """Start, or stop what runs."""
+        """Start counting, or stop it."""
         document = self._session.document
         if self._job is not None:
             self.stop()
@@ -213,7 +213,7 @@ class WholeSet(QWidget):
             self._say_left_out(found.title)
 
     def _say_left_out(self, title: str) -> None:
-        """Why this detector can't be counted, and where that is mended; "" for none."""
+        """Why this detector can't be counted, and where to fix that; "" for none."""
         self._without_file = title
         told = _WITHOUT_FILE.format(title=html.escape(title), ink=theme.colours().accent)
         self.left_out.setText(told if title else "")

@@ -1,8 +1,8 @@
-"""What the trainer sees: an image as it enters the network, what a detector's loss makes of it, two detectors side by
-side, and how many boxes of the whole set nothing would learn.
+"""What the trainer sees: an image as it enters the network, how a detector's loss treats it, two detectors side by
+side, and how many boxes of the whole set nothing would be trained on.
 
-All that is dear happens in one thread (asking.py, eyes.py) or in a job of the session; PyTorch is loaded there. The
-window follows the session's image, the runs and the train page's settings, and looks anew after edits of the project.
+Expensive work is done in one thread (asking.py, eyes.py) or in a job of the session; PyTorch is loaded there. The
+window follows the session's image, the runs and the Train page's settings, and updates after edits of the project.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from workbench.ui.widgets import kept_size
 from workbench.ui.widgets.elided import Elided
 
 SECOND = "yolov3"
-"""The detector that is compared with first."""
+"""The detector offered first for comparison."""
 SIZE, SMALLEST = (1040, 640), (680, 580)
 _GEOMETRY, _LEGEND = "seen/window", "seen/legend"
 
@@ -42,9 +42,9 @@ PreparedOf = Callable[[], Prepared | None]
 
 
 class SeenWindow(QDialog):
-    """Not modal. `prepared_of` gives what the train page is set to, None for the first preset; or it raises why not.
+    """Not modal. `prepared_of` returns the Train page's settings, None for the first preset; or raises why not.
 
-    `eyes` does the work in a thread; another one for tests.
+    `eyes` does the work in a thread; a fake in tests.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class SeenWindow(QDialog):
         self._session = session
         self._prepared_of = prepared_of
         self._members: Members | None = None
-        self._epochs: dict[TrainingSettings, int] = {}  # that trainings have, which may be more than their recipe's
+        self._epochs: dict[TrainingSettings, int] = {}  # of trainings, which may be more than their recipe's
         self._runs = Background("Reading the runs", runs.runs, self)
         eyes = eyes or Eyes()
         self.wants_trained = False
@@ -130,7 +130,7 @@ class SeenWindow(QDialog):
         self._session.closing.connect(self._end)
 
     def _make_actions(self) -> None:
-        """Their keys work in this window; Ctrl+K finds them while it is seen."""
+        """Their shortcuts work in this window; Ctrl+K finds them while it is visible."""
         controls, window = self.controls, Qt.ShortcutContext.WindowShortcut
         made = [
             make(self, name, slot, context=window)
@@ -149,7 +149,7 @@ class SeenWindow(QDialog):
         self._commands = (*made, *self._arrows)
 
     def _renew_keys(self) -> None:
-        """Images are stepped through by the Label page's keys."""
+        """The Label page's keys step through the images."""
         for action, command in zip(self._arrows, ("next-image", "previous-image"), strict=True):
             action.setShortcuts([QKeySequence(key) for key in keys.of(command)])
         self.controls.show_keys()
@@ -189,14 +189,14 @@ class SeenWindow(QDialog):
         if isinstance(found, tuple):
             for pane in self.panes:
                 pane.offer_runs(found)
-            self.asking.look_later()  # the chosen one may have gone, or have better weights
+            self.asking.look_later()  # the chosen one may have disappeared, or have better weights
 
     def go_through_all(self) -> None:
-        """Who opens the window anew is no longer looking at what a number of the whole set had chosen."""
+        """When the window is opened again, images behind a number of the whole set are no longer of interest."""
         self._steps.go_through((), "")
 
     def take(self, *, again: bool = True) -> None:
-        """Look with what the train page is set to now. `again`: also with its detector, if another was chosen here."""
+        """Look with the Train page's current settings. `again`: with its detector too, if another was chosen here."""
         if self._members is None or not self.isVisible():
             return
         asking, before = self.asking, self.asking.prepared
@@ -213,7 +213,7 @@ class SeenWindow(QDialog):
         asking.look_later()
 
     def _first_preset(self, members: Members) -> Prepared | None:
-        """What the train page will choose when it is seen."""
+        """What the Train page will choose when it is first shown."""
         recipes, document = {recipe.name: recipe for recipe in members.loaded.recipes}, self._session.document
         if document is None or not recipes:
             return None
@@ -233,13 +233,13 @@ class SeenWindow(QDialog):
         self.whole.offer([choice.name for choice in members.loaded.detectors], recipe)
 
     def _offer_epochs(self) -> None:
-        """Of the first detector's training: the second is seen in it, too."""
+        """Of the first detector's training: the second uses it, too."""
         if self.asking.prepared is not None:
             training = self.asking.recipe_of(0)[0].training
             self.controls.offer(self._epochs.get(training, training.epochs), training.seed)
 
     def _learn_length(self, result: object) -> None:
-        """Of few images a training is longer than its recipe says: a look tells by how much."""
+        """With few images a training is longer than its recipe says: a look tells by how much."""
         if isinstance(result, Look) and result.epochs and self.asking.prepared is not None:
             self._epochs[self.asking.recipe_of(0)[0].training] = result.epochs
             self._offer_epochs()
@@ -269,7 +269,7 @@ class SeenWindow(QDialog):
         self._show_legend()
 
     def _go_to_trained(self, result: object) -> None:
-        """Who asks for what the trainer sees wants to see that, and not an image that happens to be selected."""
+        """A person asking what the trainer sees wants a trained image, not one that happens to be selected."""
         if isinstance(result, Look) and self.wants_trained:
             self.wants_trained = False
             if result.outside and result.instead:
@@ -312,7 +312,7 @@ class SeenWindow(QDialog):
 
     @Slot(int)
     def _box_chosen(self, box: int) -> None:
-        """Show what learns the same box on the other side."""
+        """Select the same box on the other side."""
         pane = self.sender()
         other = self.panes[0] if pane is self.panes[1] else self.panes[1]
         assert isinstance(pane, Pane)
@@ -340,7 +340,7 @@ class SeenWindow(QDialog):
 
     @Slot(str, object, str)
     def _show_missed(self, detector: str, images: tuple[int, ...], words: str) -> None:
-        """Images with boxes that the detector does not learn, as they are: so they were counted."""
+        """Show images with boxes that the detector is not trained on, without augmentation: so they were counted."""
         self.panes[0].choose(detector)
         self._offer_epochs()
         self.controls.want_augmented(False)
@@ -356,7 +356,7 @@ class SeenWindow(QDialog):
     # --- coming and going ---
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Closed: it may come back, but works no more until then."""
+        """Closed: it may be shown again, but does nothing until then."""
         self.whole.stop()
         self.asking.rest()
         kept_size.keep(self, _GEOMETRY)
@@ -377,7 +377,7 @@ class SeenWindow(QDialog):
 
     @Slot()
     def _end(self) -> None:
-        """The project goes: so does this window, for good, once its thread is over."""
+        """The project is closed: destroy this window, once its thread has ended."""
         self.ended = True
         self.hide()
         self._runs.close()

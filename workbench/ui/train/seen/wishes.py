@@ -1,4 +1,4 @@
-"""What the window "What the trainer sees" asks of its thread (eyes.py), and what comes back: frozen, and free of torch.
+"""Requests of the window "What the trainer sees" to its thread (eyes.py), and the answers: frozen, and without torch.
 
 k = boxes, N = priors, P = pairs of a positive and a box.
 """
@@ -19,7 +19,7 @@ from workbench.ui.pictures import Picture
 from workbench.ui.train.work import Loaded
 
 CERTAIN, FRESH = "certain", "fresh"
-"""Weights: none, so that only what does not depend on them is shown; or fresh ones, those of the recipe's seed."""
+"""Weights: none, so that only what does not depend on them is shown; or fresh ones, from the recipe's seed."""
 
 Flags = NDArray[np.bool_]
 Whole = NDArray[np.int64]
@@ -28,18 +28,18 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The weights that a training begins with, from a file."""
+    """The weights that a training starts with, from a file."""
 
     file: Path
 
 
 Weights = str | Path | Begun
-"""CERTAIN, FRESH, the file of a run whose weights answer, or what the training is to begin with."""
+"""CERTAIN, FRESH, the file of a run whose weights are used, or what the training is to start with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the train page is set to: the recipe, and the file that the training is to start from."""
+    """The Train page's settings: the recipe, and the file that the training is to start from."""
 
     recipe: Recipe
     start: Path | None = None
@@ -54,7 +54,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Nobody looks any more: networks and images need not be kept."""
+    """The window is hidden: networks and images need not be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Read some of the training images that were not read yet, for a moment: which are there, and how large?"""
+    """Read some of the training images not read yet, for a moment: do they exist, and how large are they?"""
 
     folder: Path
     version: int
@@ -76,7 +76,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How far that is. `otherwise`: files that are not what the project knows of them; `problems`: why not readable."""
+    """The progress. `otherwise`: files that differ from what the project knows; `problems`: why some can't be read."""
 
     done: int
     total: int
@@ -85,7 +85,7 @@ class Checked:
 
     @property
     def words(self) -> str:
-        """What a person should know of it; empty where all is well."""
+        """What a person should know about it; empty if all is well."""
         if self.done < self.total:
             return (
                 f"Reading {self.done:,} of {self.total:,} image files. Training leaves out those that can't be read:"
@@ -99,9 +99,9 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An image to be looked at. `version` counts the project's edits, so that an older reading is not used.
+    """A request to look at an image. `version` counts the project's edits, so that outdated data is not used.
 
-    `recipe`: of the detector that looks. `epoch` from 0. `seed`: None for the recipe's. `otherwise`: as in Checked.
+    `recipe`: of the detector that is shown. `epoch` from 0. `seed`: None for the recipe's. `otherwise`: as in Checked.
     `borrowed`: title of the detector whose training augments the image, where that is another one's.
     """
 
@@ -122,7 +122,7 @@ class Wish:
 
 
 class GivenUp(WorkbenchError):
-    """The answer to a wish that was not wished any more while it was done."""
+    """The answer to a request that was withdrawn while it was being worked on."""
 
     def __init__(self) -> None:
         super().__init__("Stopped.")
@@ -130,7 +130,7 @@ class GivenUp(WorkbenchError):
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A box that is not in the picture. `red`: for no wish of anyone's, it has no area."""
+    """A box that is not in the picture. `red`: not intentionally, it has no area."""
 
     label: str
     xyxy: XYXY
@@ -140,7 +140,7 @@ class Gone:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Look:
-    """What there is to see. Pixels are those of the input, `side` of them each way."""
+    """What is shown of an image. Pixels are those of the input, which is `side` wide and high."""
 
     detector: str
     title: str
@@ -149,23 +149,23 @@ class Look:
     labels: tuple[str, ...]  # (k,) names
     boxes: Floats  # (k, 4) xyxy
     ids: Whole  # (k,) of the project's boxes: the same in the looks of two detectors
-    ignore: Flags  # (k,) on purpose neither object nor background
-    reasons: tuple[str, ...]  # (k,) why a box has no positive; empty where it has one
+    ignore: Flags  # (k,) deliberately neither object nor background
+    reasons: tuple[str, ...]  # (k,) why a box has no positive; empty if it has one
     gone: tuple[Gone, ...]
     kind: str  # "anchor", "cell" or "point"
     priors: Floats  # (N, 4) xyxy
-    cells: Floats  # (N, 4) xyxy: the cell of each
+    cells: Floats  # (N, 4) xyxy: the cell of each prior
     level: Whole  # (N,)
     grids: tuple[tuple[int, int], ...]  # rows and columns per level
     prior: Whole  # (P,)
     box: Whole  # (P,)
     ignored: Flags | None  # (N,)
     negative: Flags | None  # (N,)
-    about: str  # the step, and of how many images it is made
-    note: str = ""  # what is to be known besides
+    about: str  # the step, and how many images it is made of
+    note: str = ""  # what else to know about it
     outside: str = ""  # why the image is not trained on, as the end of a sentence
-    instead: int = 0  # then the id of the next one that is
-    epochs: int = 0  # of the training, which may be more than the recipe's; 0: not known
+    instead: int = 0  # if so, the id of the next one that is
+    epochs: int = 0  # of the training, which may be more than the recipe's; 0: unknown
 
     @property
     def positives(self) -> int:
@@ -173,35 +173,35 @@ class Look:
 
     @property
     def passed_over(self) -> int:
-        """Negatives that the loss does not learn: neither positive, ignored nor chosen."""
+        """Negatives that the loss does not use: neither positive, ignored nor sampled."""
         if self.ignored is None or self.negative is None:
             return 0
         return len(self.level) - self.positives - int(self.ignored.sum()) - int(self.negative.sum())
 
     @property
     def missed(self) -> Flags:
-        """(k,) boxes that should be learnt and are not."""
+        """(k,) boxes that should be trained on and are not."""
         return np.array([bool(why) for why in self.reasons], bool) & ~self.ignore
 
     def learnt_by(self, box: int) -> list[int]:
-        """How many priors of each level learn the box."""
+        """How many priors of each level are trained on the box."""
         counts: list[int] = np.bincount(self.level[self.prior[self.box == box]], minlength=len(self.grids)).tolist()
         return counts
 
     @property
     def shared(self) -> Whole:
-        """Priors that learn several boxes, ascending."""
+        """Priors trained on several boxes, ascending."""
         priors, counts = np.unique(self.prior, return_counts=True)
         return np.asarray(priors[counts > 1])
 
     def sharing(self, box: int) -> list[int]:
-        """The other boxes that a prior of this one learns, too."""
+        """The other boxes that a prior of this one is trained on, too."""
         own = self.prior[self.box == box]
         others = np.unique(self.box[np.isin(self.prior, own)])
         return [other for other in others.tolist() if other != box]
 
     def twin(self, box: int, other: Look) -> int:
-        """The same box in another look, -1 for none. Of several (an image in its own mosaic) the one at its place."""
+        """The same box in another look, -1 for none. Of several (an image in its own mosaic) the one in its place."""
         rows = np.flatnonzero(other.ids == self.ids[box])
         if not len(rows):
             return -1
