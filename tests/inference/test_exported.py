@@ -67,7 +67,7 @@ def test_every_file_agrees_with_the_program(exported: tuple[Path, list[object]])
     assert len(results) == len(ALL)
     for result in results:
         assert result.checked_images == 3
-        assert "3 images, as there were no more" in result.remark
+        assert "3 images only, as there were no more" in result.remark
         assert result.agreement is not None
         assert result.agreement.compared >= 100
         assert result.agreement.foreign == 0

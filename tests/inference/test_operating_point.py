@@ -76,6 +76,6 @@ def test_what_is_no_json_or_no_object_is_refused(tmp_path: Path) -> None:
 
 
 def test_nothing_is_kept_with_a_run_that_has_gone(tmp_path: Path) -> None:
-    with pytest.raises(WorkbenchError, match="has gone"):
+    with pytest.raises(WorkbenchError, match="is gone"):
         operating_point.write(tmp_path / "gone", POINT)
     assert not (tmp_path / "gone").exists()

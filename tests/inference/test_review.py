@@ -192,7 +192,7 @@ def test_taking_or_ignoring_a_prediction_that_lies_on_another_object_leaves_the_
     assert next(one.box for one in desk.queue() if one.kind is Kind.MISS) == item.box, "it is asked about alone"
     desk.document.undo()
     assert desk.boxes() == before
-    assert "your box stays" in review_deeds.words(item, Deed.IGNORE)
+    assert "Your box stays" in review_deeds.words(item, Deed.IGNORE)
     desk.do(item, Deed.IGNORE)
     assert desk.boxes() == [*before, (1, beside, True)]
 
