@@ -1,4 +1,4 @@
-"""How many boxes the newer run finds that the older did not, and the other way: a button each, which opens them."""
+"""How many boxes the newer run finds that the older did not, and vice versa: a button for each, which opens them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Fates(QWidget):
         return button
 
     def show_runs(self, runs: TwoRuns | None, names: tuple[str, str] = ("", "")) -> None:
-        """`names` of the older and the newer run. None: nothing is compared."""
+        """`names` of the older and the newer run. None: no comparison."""
         self._way.setText("Labelled boxes" if runs is None else f"Labelled boxes, {names[0]} → {names[1]}")
         for fate in FATES:
             self._fill(fate, None if runs is None else len(runs.boxes_of(fate)))

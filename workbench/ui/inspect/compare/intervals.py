@@ -1,4 +1,4 @@
-"""The intervals of a comparison: those of sums are there at once, those of AP come from a job when asked for."""
+"""The intervals of a comparison: those of sums are available at once, those of AP come from a job on request."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from workbench.ui.inspect.compare.work import Compared
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 
-SETTLED = 300  # ms without another wish, after which the interval of AP is worth working out
+SETTLED = 300  # ms without another request, after which the interval of AP is computed
 Key = tuple[Matching, Matching, Measure]
 
 
 class Intervals(QObject):
-    """`changed` when more is known of what was asked for last."""
+    """`changed` when there is more on the last request."""
 
     changed = Signal()
 
@@ -30,14 +30,14 @@ class Intervals(QObject):
         self._wanted: Compared | None = None
         self._measure: Measure = "f1"
         self._job: Job | None = None
-        self._share = 0.0  # of that job
-        self._is_stopped = False  # in the status bar
+        self._share = 0.0  # progress of that job
+        self._is_stopped = False  # by a person, in the status bar
         self._later = QTimer(self, singleShot=True, interval=SETTLED)
         self._later.timeout.connect(self._begin)
         session.job_ended.connect(self._job_ended)
 
     def of(self, compared: Compared, measure: Measure) -> Difference | None:
-        """None while it is being worked out."""
+        """None while it is being computed."""
         if measure in work.BY_SUMS:
             self.stop()
             return compared.tallies[measure]
@@ -52,7 +52,7 @@ class Intervals(QObject):
 
     @property
     def words(self) -> str:
-        """What the whiskers are, or how far they are."""
+        """What the whiskers mean, or the progress of computing them."""
         if self._later.isActive() or self._job is not None:
             return f"Working out the interval … {percent(self._share, 0)}"
         if self._is_stopped:

@@ -1,4 +1,4 @@
-"""The other run of a comparison, beside the page's: which, and its look at the same images, taken from what is kept."""
+"""The other run of a comparison: the picker for it, and its evaluation on the same images, read from what is kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOK_HELP = "Run its detector over the same images. What it finds is kept beside
 
 
 class SecondRun(QWidget):
-    """`changed` when `found` is another, None among them; `said(words)` what to do, how far it is, or why it failed."""
+    """`changed` when `found` changes, also to None; `said(words)` what to do, the progress, or why it failed."""
 
     changed = Signal()
     said = Signal(str)
@@ -34,7 +34,7 @@ class SecondRun(QWidget):
         super().__init__()
         self.found: Found | None = None
         self._session, self._look = session, look
-        self._wish: Wish | None = None  # of the page's run
+        self._wish: Wish | None = None  # the request of the page's run
         self._job: Job | None = None
         self._runs: tuple[RunInfo, ...] = ()
         self._combo = ElidedCombo(
@@ -60,7 +60,7 @@ class SecondRun(QWidget):
 
     @property
     def name(self) -> str:
-        """The run's, as it is listed; "" if none is chosen."""
+        """The run's name as listed; "" if none is chosen."""
         return self._combo.currentText() if self._combo.currentData() else ""
 
     @property
@@ -69,12 +69,12 @@ class SecondRun(QWidget):
 
     @property
     def checkpoint(self) -> Path | None:
-        """The file that is chosen."""
+        """The chosen file."""
         file = self._combo.currentData()
         return Path(file) if file else None
 
     def info(self, folder: Path) -> RunInfo | None:
-        """What is known of the run in this folder."""
+        """What is known about the run in this folder."""
         return next((run for run in self._runs if run.folder == folder), None)
 
     @property
@@ -88,7 +88,7 @@ class SecondRun(QWidget):
         self._list()
 
     def begin(self, wish: Wish | None) -> None:
-        """The page's run has looked so; None: at nothing."""
+        """What the page's run was evaluated on; None: nothing."""
         self._end()
         self._wish = wish
         self._take(None)
@@ -98,7 +98,7 @@ class SecondRun(QWidget):
     def _list(self) -> None:
         before, entries = self._combo.currentData(), self._entries()
         there = [(self._combo.itemText(row), self._combo.itemData(row)) for row in range(self._combo.count())]
-        if entries == there:  # a list that is open stays so
+        if entries == there:  # an open list stays open
             self._show_busy()
             return
         self._combo.blockSignals(True)
@@ -112,7 +112,7 @@ class SecondRun(QWidget):
         self._show_busy()
 
     def _entries(self) -> list[tuple[str, str | None]]:
-        """Words and checkpoint's file: all but the one that the page has looked with, whose run comes last."""
+        """Texts and checkpoint files: all but the one that the page uses, whose run comes last."""
         entries: list[tuple[str, str | None]] = [(NOBODY, None)]
         shown = self._wish.checkpoint.parent if self._wish is not None else None
         for run in sorted(self._runs, key=lambda run: run.folder == shown):
@@ -193,7 +193,7 @@ class SecondRun(QWidget):
             return
         stopped = self.found is None and self._job.error is None
         self._job = None
-        if stopped:  # in the status bar
+        if stopped:  # by a person, in the status bar
             self.said.emit("Stopped. What was found so far is kept.")
         self._show_busy()
 

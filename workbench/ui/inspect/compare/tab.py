@@ -1,4 +1,4 @@
-"""Two runs side by side, as a tab of the Inspect page: what the newer finds better and worse, and how sure that is."""
+"""Two runs side by side, as a tab of the Inspect page: what the newer does better and worse, and how sure that is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OWN_HELP = "Each run at the operating point kept with it, else at its highest F1
 
 
 class CompareTab(Tab):
-    """The page calls `list_runs` and `begin`. `pair_changed` when `in_sight` is another: the picture shows it."""
+    """The page calls `list_runs` and `begin`. `pair_changed` when `in_sight` changes: the picture shows it."""
 
     pair_changed = Signal()
 
@@ -41,8 +41,8 @@ class CompareTab(Tab):
         self._compared: Compared | None = None
         self._comparer = Comparer()
         self._first: Wish | None = None
-        self._point: OperatingPoint | None = None  # that is kept with the page's run now
-        # second look, its name, own, point, turned: as the thread reads them
+        self._point: OperatingPoint | None = None  # kept with the page's run now
+        # second evaluation, its name, own, point, turned: for the thread
         self._asked: tuple[Found | None, str, bool, OperatingPoint | None, bool] = (None, "", False, None, False)
         self._intervals = Intervals(session, self)
         self.second = SecondRun(session, look)
@@ -97,19 +97,19 @@ class CompareTab(Tab):
         self._show_stack()
 
     def begin(self, wish: Wish | None, point: OperatingPoint | None = None) -> None:
-        """The page's run has looked so, and this point is kept with it; None: at nothing."""
+        """What the page's run was evaluated on, and the point kept with it; None: nothing."""
         self._first, self._point = wish, point
         self.second.begin(wish)
         self._show_stack()
 
     def keep(self, point: OperatingPoint | None) -> None:
-        """It is kept with the page's run now; None: none is."""
+        """This point is now kept with the page's run; None: none is."""
         self._point = point
         self._ask()
 
     @property
     def in_sight(self) -> Compared | None:
-        """The comparison that a person looks at."""
+        """The comparison being viewed, None if there is none."""
         return self._compared if self.isVisible() else None
 
     def clear(self) -> None:
@@ -137,7 +137,7 @@ class CompareTab(Tab):
 
     @Slot()
     def _ask(self) -> None:
-        """Another other run, or other settings."""
+        """Another second run, or other settings."""
         own = self._own.currentIndex() == 1
         self._asked = self.second.found, self.second.name, own, self._point, self._turned()
         if self.second.found is None:
@@ -152,7 +152,7 @@ class CompareTab(Tab):
         self._show_stack()
 
     def _work_out(self, state: Shown) -> Compared | None:
-        """In the thread."""
+        """Runs in the thread."""
         second, name, own, point, turned = self._asked
         if second is None:
             return None
@@ -180,14 +180,14 @@ class CompareTab(Tab):
         self.pair_changed.emit()
 
     def _other_data(self) -> tuple[str, ...]:
-        """A sentence where the runs learnt from different data: then not the networks alone are compared."""
+        """A sentence if the runs were trained on different data: then more than the networks is compared."""
         one, other = self._info(), self.second.run
         if one is None or other is None or not one.digest or not other.digest or one.digest == other.digest:
             return ()
         return ("They were trained on different data.",)
 
     def _turned(self) -> bool:
-        """Whether the page's run is the newer one; of one run, the best weights are older than the last."""
+        """Whether the page's run is the newer one; within one run, the best weights are older than the last."""
         mine, other = self._info(), self.second.run
         if mine is None or other is None or self._first is None:
             return False

@@ -1,4 +1,4 @@
-"""The labels with what the newer run finds otherwise, and the difference of a number with its interval: a whisker."""
+"""The labels with what the newer run does differently, and a number's difference with its interval as a whisker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_
 
 LABEL, FIXED, REGRESSED, DIFFERENCE, INTERVAL = range(5)
 ROW = Qt.ItemDataRole.UserRole  # the Row
-STEPS = (1, 2, 5, 10)  # a whisker's axis ends at such a number of hundredths, tenths ...
+STEPS = (1, 2, 5, 10)  # a whisker's axis ends at one of these, in hundredths, tenths ...
 ROLES = frozenset(
     (
         Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.TextAlignmentRole, Qt.ItemDataRole.ToolTipRole,
@@ -42,7 +42,7 @@ class Row:
     name: str
     fixed: int
     regressed: int
-    more: str  # about the other counts
+    more: str  # on the other counts
     before: float
     after: float
     low: float
@@ -54,12 +54,12 @@ class Row:
 
     @property
     def ink(self) -> str:
-        """A theme colour's name: better, worse, or neither for certain."""
+        """A theme colour's name: better, worse, or neither with certainty."""
         return "ok" if self.low > 0 else "error" if self.high < 0 else "muted"
 
 
 def rows_of(compared: Compared, measure: Measure, known: Difference | None) -> tuple[Row, ...]:
-    """All labels, then each that both runs know."""
+    """All labels together, then each one that both runs know."""
     (before, all_before), (after, all_after) = compared.numbers[measure]
     runs = compared.runs
     counts = {kind: runs.boxes_per_label(kind) for kind in FATES} | {k: runs.alarms_per_label(k) for k in ALARMS}
@@ -81,7 +81,7 @@ def rows_of(compared: Compared, measure: Measure, known: Difference | None) -> t
 
 
 class DifferencesModel(HeadedModel):
-    """`scale`: where the whiskers' axis ends, at both sides of 0."""
+    """`scale`: where the whiskers' axis ends, on both sides of 0."""
 
     titles = ("label", "fixed", "regr.", "change", "interval")
     helps = (
@@ -139,7 +139,7 @@ class DifferencesModel(HeadedModel):
 
 
 class Whiskers(QStyledItemDelegate):
-    """A dot at the difference and a line over its interval, coloured where that leaves out 0."""
+    """A dot at the difference and a line over its interval, coloured if that excludes 0."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         super().paint(painter, option, index)
@@ -213,7 +213,7 @@ def _told(row: Row, column: int) -> str:
 
 
 def _scale(rows: tuple[Row, ...]) -> float:
-    """The lowest of STEPS' numbers that holds everything."""
+    """The lowest of STEPS' numbers that covers everything."""
     values = [abs(value) for row in rows for value in (row.low, row.high, row.difference) if not math.isnan(value)]
     most = max(max(values, default=0.0), 0.01)
     power: float = 10.0 ** math.floor(math.log10(most))

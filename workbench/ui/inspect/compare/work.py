@@ -1,4 +1,4 @@
-"""What the Compare tab works out in its threads: both runs at their settings, object by object, and the intervals."""
+"""What the Compare tab computes in threads: both runs matched at their settings, box by box, and the intervals."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from workbench.ui.inspect.work import Found, Nms
 
 Rows = NDArray[np.int64]
 T = TypeVar("T")
-Numbers = tuple[NDArray[np.float64], float]  # (C,) of labels, and of all
-KEPT = 4  # matchings that are remembered: of both runs, before and after a switch
-BY_SUMS = ("f1", "precision", "recall")  # measures whose intervals come at once
+Numbers = tuple[NDArray[np.float64], float]  # (C,) of the labels, and of all
+KEPT = 4  # cached matchings: of both runs, before and after a switch
+BY_SUMS = ("f1", "precision", "recall")  # measures whose intervals are available at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
-    """`own`: each run at the operating point that was kept with it, or its best; else both as the sliders say.
+    """`own`: each run at the operating point kept with it, or else its best; otherwise both at the sliders' values.
 
-    `point`: that of the page's run as it is kept now. `turned`: the page's run is the newer one.
+    `point`: the one now kept with the page's run. `turned`: the page's run is the newer one.
     """
 
     state: Shown  # of the page's run
@@ -44,7 +44,7 @@ class Wanted:
     turned: bool = False
 
     def in_time(self, page: T, other: T) -> tuple[T, T]:
-        """What belongs to the older run, then what belongs to the newer: a change is told forward in time."""
+        """The older run's value, then the newer's: changes are reported forward in time."""
         return (other, page) if self.turned else (page, other)
 
 
@@ -54,7 +54,7 @@ class Compared:
 
     wanted: Wanted
     pair: Pair
-    first: Shown  # as it is compared
+    first: Shown  # with the settings of the comparison
     second: Shown
     runs: TwoRuns
     numbers: dict[Measure, tuple[Numbers, Numbers]]
@@ -66,7 +66,7 @@ class Compared:
         return self.wanted.in_time(*self.wanted.names)
 
     def row_of(self, image: int) -> int:
-        """Where the page's image is among those that are compared, -1 if it is not."""
+        """The index of the page's image among those compared, -1 if it is not among them."""
         row = int(np.searchsorted(self.pair.places, image))
         return row if row < len(self.pair.places) and self.pair.places[row] == image else -1
 
@@ -75,7 +75,7 @@ class Compared:
         return self._chosen(_words(kind, kind in ALARMS, self._named(label)), *self._rows(kind, label))
 
     def changed(self, label: int = -1) -> Chosen:
-        """All that is not as it was."""
+        """Everything that changed."""
         parts = [self._rows(kind, label) for kind in ("fixed", "regressed", "gone", "new")]
         boxes, alarms = np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])
         return self._chosen(f"found otherwise, {self._named(label)}", boxes, alarms)
@@ -96,7 +96,7 @@ class Compared:
         return np.zeros(0, np.int64), alarms[(labels == label) | (label < 0)]
 
     def _chosen(self, words: str, boxes: Rows, alarms: Rows) -> Chosen:
-        """Of a false alarm in both the first's box: the second's lies upon it."""
+        """Of a false alarm in both runs the first's box: the second's overlaps it."""
         mine = alarms[alarms[:, 0] != NONE, 0]
         theirs = alarms[alarms[:, 0] == NONE, 1]
         truth, one, other = self.first.matching.truth, self.first.matching.found, self.second.matching.found
@@ -111,9 +111,9 @@ def _words(kind: str, is_alarm: bool, whose: str) -> str:
 
 
 class Comparer:
-    """Answers a Wanted; remembers what it matched last. For one thread at a time.
+    """Answers a Wanted; caches its last matchings. For one thread at a time.
 
-    WorkbenchError where the two looks have nothing in common.
+    WorkbenchError if the two evaluations have nothing in common.
     """
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ class Comparer:
         return self._pair[2]
 
     def _matching(self, sliders: Sliders, nms: Nms) -> Matching:
-        """The same object for the same wish: what is counted in it is kept with it."""
+        """The same object for the same request: what is computed from it is cached in it."""
         for of, known, matching in self._matched:
             if of is sliders and known == nms:
                 return matching
@@ -155,7 +155,7 @@ class Comparer:
 
 
 def intervals(compared: Compared, measure: Measure) -> Iterator[Counted | Difference]:
-    """How far it is, now and then; then the difference of "ap50" or "ap". For a job."""
+    """Yields the progress now and then, and finally the difference of "ap50" or "ap". For a job."""
     runs = compared.runs
     levels = [OVERLAP] if measure == "ap50" else runs.first.matching.thresholds.tolist()
     for event in bootstrap.ap_differences(runs.first.matching, runs.second.matching, levels, use=runs.use):

@@ -1,4 +1,4 @@
-"""What the window "Other images" does in its thread: open a folder, a video or a webcam, read a picture, find.
+"""What the window "Other images" does in its thread: open a folder, a video or a webcam, read a picture, detect.
 
 PyTorch is loaded here. One network and one source are open at a time.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Find out what `path` holds: a folder, an image or a video; or a camera, where there is none."""
+    """A request to find out what `path` holds: a folder, an image or a video; or, if there is no path, a camera."""
 
     path: Path | None = None
     camera: int = 0
@@ -41,9 +41,9 @@ class Open:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """What was opened. `names` of a folder's images; `frames` of a video by its header, `rate` of them a second.
+    """What was opened. `names` of a folder's images; `frames` of a video according to its header, `rate` per second.
 
-    Hashed by identity: a wish for a picture need not look at a hundred thousand names.
+    Hashed by identity: comparing requests must not go through a hundred thousand names.
     """
 
     opened: Open
@@ -62,25 +62,25 @@ class Source:
 
     @property
     def count(self) -> int:
-        """Pictures; 0 of a webcam."""
+        """The number of pictures; 0 for a webcam."""
         return self.frames if self.is_video else len(self.names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """Show picture `index` of `source` with what `checkpoint` finds in it, in tiles of `tiles` pixels (0: none)."""
+    """A request for picture `index` of `source`, detected by `checkpoint`, in tiles of `tiles` pixels (0: none)."""
 
     source: Source
     index: int
     checkpoint: Path
     tiles: int = 0
     overlap: float = 0.2
-    former: Former = ()  # what labels of the project were called before
+    former: Former = ()  # former names of the project's labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """The answer. `seconds` from the beginning of a video; `took` is how long the network needed."""
+    """The answer. `seconds` from the start of a video; `took`: the network's time."""
 
     look: Look
     name: str
@@ -95,14 +95,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rest:
-    """Let go of the webcam: its light goes out."""
+    """Release the webcam, so that its light goes out."""
 
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class Eyes:
-    """For one thread at a time. `open_predictor` is Predictor.open, or a fake for tests."""
+    """For one thread at a time. `open_predictor` is Predictor.open, or a fake in tests."""
 
     def __init__(self, open_predictor: Callable[[Path], Predictor] | None = None) -> None:
         self._open_predictor = open_predictor
@@ -118,7 +118,7 @@ class Eyes:
         return _opened(wish) if isinstance(wish, Open) else None
 
     def close(self) -> None:
-        """Let go of video and camera; they are opened again when a picture of them is asked for."""
+        """Release video and camera; they are reopened when a picture of them is requested."""
         for kept in (self._film, self._camera):
             if kept is not None:
                 kept[1].close()
@@ -153,7 +153,7 @@ class Eyes:
         return self._predictor[1]
 
     def _read(self, look: Look, window: Window | None) -> tuple[str, Pixels, float]:
-        """Name, (H, W, 3) RGB, and seconds from the beginning."""
+        """Name, (H, W, 3) RGB, and seconds from the start."""
         source = look.source
         path = source.opened.path
         if path is None:
@@ -209,5 +209,5 @@ def _predictor(checkpoint: Path) -> Predictor:
     from workbench.inference.predict import Predictor
 
     plugins.loaded()
-    # what is seen in passing; files are written exactly
+    # precise enough for viewing; files are written exactly
     return Predictor.open(checkpoint, precision="fast", gives_way=True)

@@ -1,4 +1,4 @@
-"""The labels that a network knows with how many of each are in the picture; a tick shows or hides them."""
+"""The labels that a network knows, with the count of each in the picture; a check box shows or hides them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workbench.core.detections import Detections
 from workbench.core.project import Label
 from workbench.ui.icons import swatch
 
-MANY = 12  # labels, which fit into the list
+MANY = 12  # labels that fit in the list
 
 
 class FoundList(QTableWidget):
@@ -37,7 +37,7 @@ class FoundList(QTableWidget):
         self.itemChanged.connect(self._ticked)
 
     def show_labels(self, labels: tuple[Label, ...]) -> None:
-        """Ticks stay where these are the labels that there were."""
+        """Check marks are kept if the labels are the same as before."""
         if labels == self._labels:
             return
         self._labels = labels
@@ -56,7 +56,7 @@ class FoundList(QTableWidget):
         self.blockSignals(False)
 
     def show_counts(self, found: Detections) -> None:
-        """Of all labels, hidden or not. Of many only those that are here, or have no tick, are listed."""
+        """Of all labels, hidden or not. If there are many, only those found here or unchecked are listed."""
         counts = np.bincount(found.labels, minlength=len(self._labels)) if len(self._labels) else np.zeros(0, int)
         self.blockSignals(True)
         for row in range(self.rowCount()):
@@ -68,7 +68,7 @@ class FoundList(QTableWidget):
         self.blockSignals(False)
 
     def forget_counts(self) -> None:
-        """Nothing is shown of which there could be any."""
+        """Nothing is shown that could be counted."""
         self.blockSignals(True)
         for count in (self.item(row, 1) for row in range(self.rowCount())):
             if count is not None:
@@ -76,7 +76,7 @@ class FoundList(QTableWidget):
         self.blockSignals(False)
 
     def shown_of(self, found: Detections) -> Detections:
-        """The detections of labels that are ticked."""
+        """The detections of labels that are checked."""
         items = [self.item(row, 0) for row in range(self.rowCount())]
         ticked = np.array([item is None or item.checkState() is Qt.CheckState.Checked for item in items], bool)
         use = ticked[found.labels] if len(found) else np.zeros(0, bool)

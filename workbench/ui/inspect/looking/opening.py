@@ -1,4 +1,4 @@
-"""The button on the Inspect page that opens the window "Other images", and its key."""
+"""The button on the Inspect page that opens the window "Other images", and its shortcut."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # what it needs is imported when it is opened
 
 
 class LookElsewhere(QPushButton):
-    """Puts itself behind the pickers in their row; an open window looks with the run that is chosen in them."""
+    """Adds itself after the pickers in their row; an open window uses the run that is chosen in them."""
 
     def __init__(self, session: Session, page: QWidget, choice: Choice) -> None:
         super().__init__("Other images…")
@@ -33,7 +33,7 @@ class LookElsewhere(QPushButton):
 
     @Slot()
     def open(self) -> None:
-        """One window at a time."""
+        """Only one window."""
         from workbench.ui.inspect.looking.window import LookingWindow
 
         run, checkpoint = self._choice.run, self._choice.checkpoint
@@ -47,7 +47,7 @@ class LookElsewhere(QPushButton):
         window.activateWindow()
 
     def _open_one(self) -> LookingWindow | None:
-        """By its name, so that its module is not loaded before it is needed."""
+        """Found by name, so that its module is not loaded before it is needed."""
         found = [one for one in self.window().findChildren(QWidget, "looking-window") if not one.ended]  # type: ignore[attr-defined]
         return found[0] if found else None  # type: ignore[return-value]
 

@@ -1,4 +1,4 @@
-"""A picture with what was found in it: dashed boxes in the colours of their labels, names where there is room."""
+"""A picture with its detections: dashed boxes in the labels' colours, with names if there is room."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NONE = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zer
 
 
 class LookedPicture(PictureView):
-    """A PictureView with detections over it. Drag moves, the wheel zooms, a double click fits."""
+    """A PictureView with detections on top. Drag moves, the wheel zooms, a double click fits."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,7 +49,7 @@ class LookedPicture(PictureView):
         self._paint_names(painter, rects)
 
     def _paint_names(self, painter: QPainter, rects: np.ndarray) -> None:
-        """Those of lower scores below."""
+        """Those with lower scores below."""
         metrics = QFontMetricsF(painter.font())
         height = metrics.height() + 2
         found = self.detections

@@ -1,4 +1,4 @@
-"""Playing: which picture is next, and when."""
+"""Playing: which picture is shown next, and when."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from workbench.ui.inspect.looking.eyes import Source
 from workbench.ui.inspect.looking.transport import Transport
 
-STILL = 0.8  # seconds that an image of a folder stays at least
+STILL = 0.8  # minimum seconds that an image of a folder is shown
 
 
 class Playing(QObject):
-    """`looked_for` when the transport stands at the next picture: look at it, then say `seen`.
+    """`looked_for` when the transport has moved to the next picture: evaluate it, then call `seen`.
 
-    A video goes at its own speed and leaves out the frames for which the network is too slow. A webcam is looked at as
-    fast as can be. `rested` when a webcam is no longer watched.
+    A video plays at its own speed and skips the frames for which the network is too slow. A webcam is evaluated as
+    fast as possible. `rested` when a webcam is no longer watched.
     """
 
     looked_for = Signal()
@@ -27,19 +27,19 @@ class Playing(QObject):
         self.on = False
         self._transport = transport
         self._source: Source | None = None
-        self._begun, self._first = 0.0, 0  # when, and at which picture
+        self._begun, self._first = 0.0, 0  # when playing began, and at which picture
         self._wanted = 0
         self._next = QTimer(self, singleShot=True)
         self._next.timeout.connect(self._go_on)
 
     def take(self, source: Source | None) -> None:
-        """Stop, and play this when asked."""
+        """Stop, and play this source from now on."""
         self.pause()
         self._source = source
 
     @Slot()
     def switch(self) -> None:
-        """From the beginning, if it stood at the end."""
+        """Play or pause; from the start, if it was at the end."""
         if self.on:
             self.pause()
         elif self._source is not None and self._transport.play.isEnabled():
@@ -62,11 +62,11 @@ class Playing(QObject):
             self.rested.emit()
 
     def begin_here(self) -> None:
-        """A person went to another place: the clock begins there."""
+        """A person moved to another position: the clock starts there."""
         self._begun, self._first = time.monotonic(), self._transport.index
 
     def seen(self) -> None:
-        """What was looked for is on the screen: set a time for the next."""
+        """The requested picture is on the screen: schedule the next."""
         source, here = self._source, self._transport.index
         if not self.on or source is None:
             return

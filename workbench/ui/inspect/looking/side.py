@@ -33,7 +33,7 @@ FORMATS = {
 
 
 class LookingSide(QWidget):
-    """`changed`: other boxes of what was found; `look_asked`: the network must look again; `write_asked`: to files."""
+    """`changed`: other boxes of the same candidates; `look_asked`: run the network again; `write_asked`: to files."""
 
     changed = Signal()
     look_asked = Signal()
@@ -44,11 +44,11 @@ class LookingSide(QWidget):
         self._own: tuple[tuple[str, float], ...] = ()
         self._why_not = ""
         self._kept: OperatingPoint | None = None
-        self._begun = False  # whether the knobs stand where they begin: the network's own NMS must be known
+        self._begun = False  # whether the knobs have their initial values: these need the network's own NMS
         self.knobs = Knobs()
-        self.knobs.keep.hide()  # it is chosen where the labels are known
+        self.knobs.keep.hide()  # it is chosen where labels are known
         for knob in (self.knobs.confidence, self.knobs.iou):
-            knob.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a drag leaves the arrows to the pictures
+            knob.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # dragging it leaves the arrow keys to the pictures
         self.tiles = spin_box(minimum=0, maximum=TILES[1], singleStep=64, suffix=" px")
         self.tiles.setSpecialValueText("none")
         self.tiles.setObjectName("looking-tiles")
@@ -127,7 +127,7 @@ class LookingSide(QWidget):
         return tuple(name for name, action in self._ticks.items() if action.isChecked())
 
     def take_point(self, point: OperatingPoint | None, is_kept: bool = True) -> None:
-        """What the knobs begin with: kept with the run, or the best of its evaluation. None: as the authors do."""
+        """The knobs' initial values: kept with the run, or the best of its evaluation. None: the authors'."""
         self._kept, self._begun = point, False
         self._own = point.own if point is not None else ()
         self.knobs.clear()
@@ -139,7 +139,7 @@ class LookingSide(QWidget):
             self.knobs.say(f"The run's operating point{own}" if is_kept else best)
 
     def take_published(self, kind: Kind, iou: float) -> None:
-        """The network's own NMS, once it is known: what is kept may be that or another."""
+        """The network's own NMS, once known: the kept point may use that or another."""
         self.knobs.show_published(kind)
         if not self._begun:
             kept = self._kept
@@ -148,7 +148,7 @@ class LookingSide(QWidget):
         self._begun = True
 
     def offer_formats(self, is_video: bool) -> None:
-        """Frames of a video are drawn as a video rather than each as a picture, unless a person ticks otherwise."""
+        """A video's frames are written as a video instead of single pictures, unless a person checks otherwise."""
         video, pictures = self._ticks["video"], self._ticks["pictures"]
         if video.isEnabled() != is_video:
             video.setEnabled(is_video)
@@ -156,12 +156,12 @@ class LookingSide(QWidget):
             pictures.setChecked(not is_video)
 
     def offer_writing(self, why_not: str) -> None:
-        """`why_not` is empty where results can be written."""
+        """`why_not` is empty if results can be written."""
         self._why_not = why_not
         self._formats_changed()
 
     def say_written(self, sentence: str, folder: Path | None) -> None:
-        """What became of writing; `folder`: where the results are."""
+        """The outcome of writing; `folder`: where the results are."""
         self.said.setText(sentence)
         self.said.setToolTip(f"{sentence}\n{folder}" if folder else sentence)
         self.open.setVisible(folder is not None)
@@ -180,7 +180,7 @@ class LookingSide(QWidget):
 
     @Slot(int)
     def _tiles_changed(self, value: int) -> None:
-        if 0 < value < TILES[0]:  # a step from none
+        if 0 < value < TILES[0]:  # a step up from none
             self.tiles.setValue(TILES[0])
             return
         self.look_asked.emit()

@@ -1,4 +1,4 @@
-"""The row below the picture: a slider over frames or images, back, play, on, and where one is."""
+"""The row below the picture: a slider over frames or images, back, play, forward, and the position."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLAY, _PAUSE = "mdi6.play", "mdi6.pause"
 
 
 class Scrubber(QSlider):
-    """A press anywhere goes there, and dragging goes on from there: Qt's own goes a page on."""
+    """A press anywhere jumps there, and can go on as a drag: Qt's own moves by a page."""
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         option = QStyleOptionSlider()
@@ -32,7 +32,7 @@ class Scrubber(QSlider):
 
 
 class Transport(QWidget):
-    """`moved(index)` when a person went elsewhere, `play_asked` for the button between."""
+    """`moved(index)` when a person moved to another picture, `play_asked` from the button between."""
 
     moved = Signal(int)
     play_asked = Signal()
@@ -75,7 +75,7 @@ class Transport(QWidget):
             self.slider.setValue(self.slider.value() + by)
 
     def show_source(self, source: Source | None) -> None:
-        """From its beginning; does not emit `moved`."""
+        """Start at its beginning; does not emit `moved`."""
         count = source.count if source is not None else 0
         self.slider.blockSignals(True)
         self.slider.setRange(0, max(count - 1, 0))
@@ -88,7 +88,7 @@ class Transport(QWidget):
         self._words.setText("")
 
     def go_to(self, index: int) -> None:
-        """Show that this picture is asked for; does not emit `moved`."""
+        """Show that this picture is requested; does not emit `moved`."""
         self.slider.blockSignals(True)
         self.slider.setValue(index)
         self.slider.blockSignals(False)
@@ -99,7 +99,7 @@ class Transport(QWidget):
         self.play.setAccessibleName("Pause" if on else "Play")
 
     def show_place(self, source: Source, index: int, name: str, seconds: float | None = None) -> None:
-        """`seconds`: of a video or webcam, from its beginning, where they are known."""
+        """`seconds`: from the start of a video or webcam, if known."""
         if source.is_live:
             place = "" if seconds is None else f"{words.duration(seconds)} since it was opened"
         elif source.is_video:

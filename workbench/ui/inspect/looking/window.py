@@ -1,7 +1,7 @@
 """Other images: what a run's detector finds in a folder, a video or a webcam, outside the project.
 
-The network runs in one thread (eyes.py), for one picture at a time: while a person drags the slider, what was asked
-for and not begun is forgotten. Confidence and NMS work on what was found and never run it.
+The network runs in one thread (eyes.py), for one picture at a time: while a person drags the slider, requests that
+have not been started are dropped. Confidence and NMS work on its candidates and never run it.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from workbench.ui.widgets.open_folder import open_folder
 from workbench.ui.widgets.popups import Menu
 
 SIZE, SMALLEST = (1100, 720), (760, 520)
-SIDE = 344  # px: "published: Darknet DIoU" is to be read whole beside "NMS" and "max 300"
-CAMERAS = 4  # that are offered
+SIDE = 344  # px: "published: Darknet DIoU" must not be cut beside "NMS" and "max 300"
+CAMERAS = 4  # number offered
 FIRST = "Choose a folder of images, a video or a webcam, or drop one here."
 _GEOMETRY, _FOLDER = "looking/window", "looking/folder"
 
 
 class LookingWindow(QDialog):
-    """Not modal. `take_run` says whose detector looks. `eyes` and `write` do the work in threads; fakes for tests."""
+    """Not modal. `take_run` sets whose detector is used. `eyes` and `write` do the work in threads; fakes in tests."""
 
     def __init__(
         self, session: Session, parent: QWidget, eyes: Eyes | None = None, write: Write = writing.write
@@ -62,7 +62,7 @@ class LookingWindow(QDialog):
         self.ended = False
         self._session, self._write = session, write
         self._checkpoint: Path | None = None
-        self._point: OperatingPoint | None = None  # at which it is used
+        self._point: OperatingPoint | None = None  # the operating point used
         self._source: Source | None = None
         self._seen: Seen | None = None
         self._asked: Look | Open | None = None
@@ -153,7 +153,7 @@ class LookingWindow(QDialog):
     # --- whose eyes ---
 
     def take_run(self, run: RunInfo, checkpoint: Path) -> None:
-        """Look with this checkpoint from now on, at what is open."""
+        """Use this checkpoint from now on, for what is open."""
         said = f"Run {run.name}, {checkpoint.stem}"
         self._run.setText(said)
         self._run.setToolTip(said)
@@ -195,7 +195,7 @@ class LookingWindow(QDialog):
         self.open_source(Open(path))
 
     def open_source(self, wish: Open) -> None:
-        """Forget what was open, and look at this from its beginning."""
+        """Close what was open, and show this from its beginning."""
         self.playing.take(None)
         self._source = self._seen = None
         self.picture.clear()
@@ -228,7 +228,7 @@ class LookingWindow(QDialog):
 
     @Slot()
     def _look(self) -> None:
-        """At the picture that the slider says."""
+        """Request the picture at the slider's position."""
         if self._source is None or self._checkpoint is None:
             return
         if self._seen is None:
@@ -246,7 +246,7 @@ class LookingWindow(QDialog):
             self._refuse(result.sentence)
 
     def _refuse(self, sentence: str) -> None:
-        """In the picture's place. Playing a folder goes on: the next image may be readable."""
+        """Shown in the picture's place. Playing a folder goes on: the next image may be readable."""
         self._seen = None
         self.picture.clear()
         self.picture.say(sentence)
@@ -269,7 +269,7 @@ class LookingWindow(QDialog):
         self._look()
 
     def _take_seen(self, seen: Seen) -> None:
-        """While a person drags, what belongs to a moment ago is better than nothing."""
+        """While a person drags, a slightly old result is better than none."""
         if seen.look.checkpoint != self._checkpoint:
             return
         first = self._seen is None
@@ -286,7 +286,7 @@ class LookingWindow(QDialog):
             self.playing.seen()
 
     def _offer_writing(self) -> None:
-        """Once it is known what the knobs mean, and how to do it without this window where it can't be done here."""
+        """Once the knobs' meaning is known; if writing is not possible here, say how to do it without this window."""
         source = self._source
         if source is None or self._seen is None:
             self.side.offer_writing("Open something first.")
@@ -299,14 +299,14 @@ class LookingWindow(QDialog):
             self.side.offer_writing("")
 
     def _coloured(self, labels: tuple[Label, ...]) -> tuple[Label, ...]:
-        """As the project's labels of these names are."""
+        """In the colours of the project's labels of the same names."""
         document = self._session.document
         known = {label.name: label for label in document.labels()} if document is not None else {}
         return tuple(known.get(label.name, label) for label in labels)
 
     @Slot()
     def _show_boxes(self) -> None:
-        """At the knobs' values, of what was found: the network does not run."""
+        """At the knobs' values, from the candidates: the network does not run."""
         from workbench.inference import tiles
 
         seen = self._seen
@@ -326,7 +326,7 @@ class LookingWindow(QDialog):
             self.write_into(chosen)
 
     def write_into(self, folder: Path) -> None:
-        """Predict all that is open into a new folder of `folder`, with the knobs as they are, in a job."""
+        """Predict everything that is open into a new folder of `folder`, with the current knobs, in a job."""
         source, checkpoint = self._source, self._checkpoint
         if source is None or source.opened.path is None or checkpoint is None or self._job is not None:
             return
@@ -371,7 +371,7 @@ class LookingWindow(QDialog):
     # --- the end ---
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """A closed window looks at nothing."""
+        """A closed window evaluates nothing."""
         self.playing.pause()
         kept_size.keep(self, _GEOMETRY)
         super().hideEvent(event)

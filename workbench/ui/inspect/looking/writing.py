@@ -1,4 +1,4 @@
-"""Writing the results of all that was opened: the very thing that `workbench predict` does, in a job of the session."""
+"""Writes the results for everything that was opened: exactly as `workbench predict` does, in a job of the session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workbench.ui.counted import Counted
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Predict `source` (a folder, an image or a video) into a new folder of `into`."""
+    """A request to predict `source` (a folder, an image or a video) into a new folder of `into`."""
 
     checkpoint: Path
     source: Path
@@ -25,12 +25,12 @@ class Wish:
     point: OperatingPoint
     formats: tuple[str, ...]
     tiles: int = 0
-    former: Former = ()  # what labels of the project were called before
+    former: Former = ()  # former names of the project's labels
 
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """`sentence` says what was found and what a person should know of it."""
+    """`sentence` says what was found and what a person should know about it."""
 
     folder: Path
     sentence: str
@@ -40,7 +40,7 @@ Write = Callable[[Wish], Iterator[Counted | Wrote]]
 
 
 def write(wish: Wish) -> Iterator[Counted | Wrote]:
-    """Progress, then Wrote. Closed early, it is gone on with when the same is asked again."""
+    """Yields progress, then Wrote. Closed early, it continues when the same is requested again."""
     from workbench import plugins
     from workbench.inference import jobs
     from workbench.inference.listing import Shard
@@ -54,7 +54,7 @@ def write(wish: Wish) -> Iterator[Counted | Wrote]:
     order = order_of(predictor, [wish.source], asked)
 
     def is_free(folder: Path) -> bool:
-        """New, or the same work, broken off."""
+        """New, or the same work, interrupted."""
         if not folder.exists():
             return True
         try:
@@ -80,7 +80,7 @@ def write(wish: Wish) -> Iterator[Counted | Wrote]:
 
 
 def folder_for(wish: Wish, is_free: Callable[[Path], bool]) -> Path:
-    """ "predictions of SOURCE", with a number behind it where results of something else are in that."""
+    """ "predictions of SOURCE", with a number appended if that holds other results."""
     name = f"predictions of {safe_name(wish.source.name, 'images')}"
     number = 1
     while not is_free(folder := wish.into / (name if number == 1 else f"{name} {number}")):

@@ -1,4 +1,4 @@
-"""Above the review gallery what is listed and how much is left; below it the four deeds for the current item."""
+"""Above the review gallery, what is listed and how much is left; below it, the four deeds for the current item."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from workbench.ui.widgets.elided import Elided, ElidedCombo
 from workbench.ui.widgets.spins import double_spin_box
 
 POOR = 0.5
-ONE_LINE, TWO_LINES = 860, 660  # px from which the upper bar is one line, the lower one two
-NARROW = 100  # px of a list of choices
+ONE_LINE, TWO_LINES = 860, 660  # px from which the upper bar has one line, and the lower one two
+NARROW = 100  # px of a combo box
 SAMPLES = {"label": "your label", "miss": "missed", "prediction": "detection"}
 BUTTONS = {
     Deed.TAKE: ("Take the prediction", "mdi6.check"),
@@ -30,11 +30,11 @@ BUTTONS = {
     Deed.KEEP: ("Not an object", "mdi6.cancel"),
 }
 STANDS, REMOVE, BESIDE = "My label stands", "Remove my box", "Add the prediction"
-"""What keeping is called where there is a box, the other where it would go, and taking where it would stay."""
+"""The names of keeping if there is a box, of "wrong" if it would be removed, and of taking if it would stay."""
 
 
 class Head(QFrame):
-    """`changed(Filter)` when a person chose, `poor_changed` when poor boxes begin elsewhere."""
+    """`changed(Filter)` when a person chose, `poor_changed` when the threshold for poor boxes changed."""
 
     changed = Signal(object)
     poor_changed = Signal()
@@ -74,14 +74,14 @@ class Head(QFrame):
         self._poor.hide()
 
     def minimumSizeHint(self) -> QSize:
-        """Of the narrow form: the other one must not hold the pane open."""
+        """That of the narrow form: the wide one must not keep the pane wide."""
         return QSize(0, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._place()
 
     def _place(self) -> None:
-        """In one line where there is room, else in three."""
+        """In one line if there is room, else in three."""
         combos, ends = (self._kind, self._label, self._order, self._poor), (self._count, self.wide)
         is_wide = self.width() >= ONE_LINE
         for column, widget in enumerate(combos):
@@ -124,7 +124,7 @@ class Head(QFrame):
 
     @Slot()
     def _chosen(self) -> None:
-        kind = self._kind.currentData()  # Qt keeps the text of a StrEnum only
+        kind = self._kind.currentData()  # Qt keeps only the text of a StrEnum
         self._poor.setVisible(kind == Kind.POOR_BOX.value)
         wanted = Filter(Kind(kind) if kind else None, self._label.currentData(), Order(self._order.currentData()))
         self.changed.emit(wanted)
@@ -172,7 +172,7 @@ class DeedBar(QFrame):
     def _button(self, deed: Deed, action: QAction) -> QPushButton:
         button = QPushButton()
         button.setObjectName(f"review-{deed}")
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard to the tiles
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the focus on the tiles
         theme.set_icon(button, BUTTONS[deed][1])
         button.clicked.connect(action.trigger)
         return button

@@ -1,4 +1,4 @@
-"""Parts of photographs round a box, read in the background and kept in memory, so that a list of thousands scrolls."""
+"""Crops of photographs around boxes, read in the background and cached in memory, so that long lists scroll."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.ui.background import Background
 
-SIDE = 320  # px of a crop's longer side at most: a tile shows 196, dense screens more
+SIDE = 320  # maximum px of a crop's longer side: a tile shows 196, dense screens more
 AROUND = 1.6  # times the longer side of the boxes
-LEAST = 48.0  # px of the photograph: a box of three pixels is seen where it lies
-MEMORY, PHOTOGRAPHS = 96 << 20, 192 << 20  # bytes of crops, some 240; of whole photographs: many items share one
-LATEST = 120  # wishes that are remembered: what one large screen shows
-HUGE_SIDE = 4096  # px of a photograph that is too large to be read whole
+LEAST = 48.0  # px of the photograph: even a box of three pixels is shown with its surroundings
+MEMORY, PHOTOGRAPHS = 96 << 20, 192 << 20  # bytes of cached crops, some 240; of whole photographs: many items share one
+LATEST = 120  # requests that are remembered: what one large screen shows
+HUGE_SIDE = 4096  # px of a photograph that is too large to be read in full
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """`part` x0, y0, x1, y1 of the photograph, whole pixels; it may reach beyond one whose size is not known."""
+    """`part` x0, y0, x1, y1 of the photograph, whole pixels; it may extend beyond one of unknown size."""
 
     file: Path
     window: Window | None
@@ -35,16 +35,16 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crop:
-    """`part`, in pixels of the photograph, is what `picture` shows."""
+    """`picture` shows `part`, in pixels of the photograph."""
 
     picture: QImage
     part: XYXY
 
 
 def part_around(box: XYXY, width: int, height: int) -> tuple[int, int, int, int]:
-    """A square round the box with what is beside it, moved into the image: at an edge it shows more of the other side.
+    """A square around the box and its surroundings, moved into the image: at an edge it shows more of the other side.
 
-    `width` and `height` of the image, 0 where they are unknown.
+    `width` and `height` of the image, 0 if unknown.
     """
     side = max(AROUND * max(box[2] - box[0], box[3] - box[1]), LEAST)
     x0, x1 = _span(box[0], box[2], side, width)
@@ -62,7 +62,7 @@ def _span(low: float, high: float, side: float, size: int) -> tuple[int, int]:
 
 
 class Crops(QObject):
-    """Ask with `get` while painting; `made` tells that some have come. Call `close` before the owner goes."""
+    """Ask with `get` while painting; `made` when some are ready. Call `close` before the owner is destroyed."""
 
     made = Signal()
 
@@ -75,12 +75,12 @@ class Crops(QObject):
         self._photographs = ImageCache(PHOTOGRAPHS)
         self._background = Background("Crops", self._make, self)
         self._background.done.connect(self._came)
-        # one list of wishes per painting of the screen, not one per crop
+        # one request list per repaint, not one per crop
         self._collect = QTimer(self, singleShot=True, interval=0)
         self._collect.timeout.connect(self._ask)
 
     def get(self, wish: Wish) -> Crop | None:
-        """The crop, or None: then it is on its way, unless `problem` says why not."""
+        """The crop, or None: then it is being made, unless `problem` says why not."""
         found = self._kept.get(wish)
         if found is not None:
             self._kept.move_to_end(wish)
@@ -91,11 +91,11 @@ class Crops(QObject):
         return found
 
     def problem(self, file: Path) -> str:
-        """Why there is no crop of this photograph, "" where all is well."""
+        """Why there is no crop of this photograph, "" if nothing is wrong."""
         return self._problems.get(file, "")
 
     def forget(self) -> None:
-        """Forget all: another project, or other files."""
+        """Drop all: another project, or other files."""
         self._background.ask(())
         self._kept.clear()
         self._problems.clear()
@@ -117,7 +117,7 @@ class Crops(QObject):
     def _came(self, wish: object, result: object) -> None:
         assert isinstance(wish, Wish)
         if wish not in self._wanted:
-            return  # forgotten meanwhile
+            return  # dropped meanwhile
         del self._wanted[wish]
         if isinstance(result, Crop):
             self._kept[wish] = result
@@ -130,7 +130,7 @@ class Crops(QObject):
         self.made.emit()
 
     def _make(self, wish: object) -> Crop:
-        """In the background's thread."""
+        """Runs in the background's thread."""
         assert isinstance(wish, Wish)
         import cv2
 

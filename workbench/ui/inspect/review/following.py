@@ -1,4 +1,4 @@
-"""After an edit: the same candidates matched with the labels as they are now, in a thread. No network is run."""
+"""After an edit, matches the same candidates with the current labels, in a thread. No network is run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workbench.ui.widgets.image_filter import split_word
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wish:
-    """`fresh`: the images that were changed since `found` came, as they are now. By identity."""
+    """`fresh`: the current state of the images changed since `found` was computed. Compared by identity."""
 
     found: Found
     nms: Nms
@@ -34,20 +34,20 @@ class Follower(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._found: Found | None = None  # as it was looked for
+        self._found: Found | None = None  # as evaluated
         self._ids: frozenset[int] = frozenset()
-        self._touched: set[int] = set()  # since then
+        self._touched: set[int] = set()  # ids of images edited since then
         self._behind: Background | None = None
 
     def begin(self, found: Found | None) -> None:
-        """Edits from now on concern these images; None: nobody's."""
+        """Edits from now on concern these images; None: none."""
         self._found = found
         self._ids = frozenset(image.id for image in found.truth.images) if found is not None else frozenset()
         self._touched.clear()
 
     def follow(self, document: Document | None, applied: Applied, nms: Nms) -> bool:
-        """Match anew if the edit's images are among those looked at. False: another look is needed for all it changed,
-        as other labels are not those that the detector's were found to be.
+        """Match again if the edit's images were evaluated. False: a new evaluation is needed for all that it changed,
+        as the labels no longer correspond to the detector's.
         """
         if document is None or self._found is None or applied.labels_changed:
             return False
@@ -77,7 +77,7 @@ class Follower(QObject):
 
 
 def summary(found: Found) -> str:
-    """What was looked at, in words."""
+    """What was evaluated, in words."""
     skipped = f" {found.skipped:,} could not be read." if found.skipped else ""
     remark = f" {found.remark}" if found.remark else ""
     crowds = int(found.truth.crowd.sum())
@@ -92,8 +92,8 @@ def summary(found: Found) -> str:
 
 
 def told(found: Found, image: Image | None, *, is_stale: bool, has_others: bool) -> tuple[str, str]:
-    """The words above the page and a file's name before them: what was looked at, and that `image`, the one chosen
-    elsewhere, is not among it; or that another look is needed, for labels or images are not those of then.
+    """The text above the page and a file name before it: what was evaluated, and that `image`, the one chosen
+    elsewhere, is not among it; or that a new evaluation is needed, as labels or images have changed since.
     """
     if is_stale:
         return "Labels have changed since. Look again to compare with them.", ""
@@ -106,7 +106,7 @@ def told(found: Found, image: Image | None, *, is_stale: bool, has_others: bool)
 
 
 def _followed(wish: _Wish) -> Found:
-    """In the thread."""
+    """Runs in the thread."""
     truth = review_deeds.renewed(wish.found.truth, wish.fresh)
     sliders = wish.found.sliders.with_truth(Truth.of(truth, wish.found.rules.difficult))
     found = replace(wish.found, truth=truth, sliders=sliders, nms=wish.nms)

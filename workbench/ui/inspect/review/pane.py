@@ -1,4 +1,4 @@
-"""The review gallery: what a run and the labels disagree about, one tile each, decided with one key."""
+"""The review gallery: a tile for each disagreement between a run and the labels, decided with one key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Select = QItemSelectionModel.SelectionFlag
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wish:
-    """What is to be listed; by identity, so that it can be asked of a thread."""
+    """What is to be listed; compared by identity, as it is a request to a thread."""
 
     truth: Snapshot
     matching: Matching
@@ -44,15 +44,15 @@ class _Wish:
 
 
 class Review(QWidget):
-    """Give it what was found with `show_found`, and again after every edit: `review_deeds.renewed` makes the truth.
+    """Call `show_found` with what was found, and again after every edit: `review_deeds.renewed` makes the truth.
 
-    `decided(Item)` when a person has decided one: it leaves the list at once, and what else the edit changes follows
-    with the next `show_found`. Call `close_down` before it goes.
+    `decided(Item)` when a person has decided one: it leaves the list at once, and other effects of the edit follow
+    with the next `show_found`. Call `close_down` before it is destroyed.
     """
 
     decided = Signal(object)
     current_changed = Signal(object)  # Item, or None
-    wide_asked = Signal(bool)  # it wants the room of what is beside it, or has it no more
+    wide_asked = Signal(bool)  # it needs the space of its neighbours, or no longer
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,7 +61,7 @@ class Review(QWidget):
         self._asked: _Wish | None = None
         self._memory: Memory = {}
         self._decided: dict[Key, Item] = {}  # in this sitting
-        self._hidden: dict[Key, Item] = {}  # of them those that the items don't know of yet
+        self._hidden: dict[Key, Item] = {}  # those of them that the items don't include yet
         self._crops = Crops(self)
         self._lister: Background | None = None
         self.queue = Queue(self._crops, self)
@@ -79,7 +79,7 @@ class Review(QWidget):
         self._refresh()
 
     def _make_actions(self) -> dict[Deed, QAction]:
-        """Their keys work in the tiles alone: in a list of choices a letter finds an entry."""
+        """Their keys work in the tiles only: in a combo box a letter finds an entry."""
         only = Qt.ShortcutContext.WidgetShortcut
         return {
             deed: make(self.view, f"review-{deed}", lambda _=False, deed=deed: self.decide(deed), context=only)
@@ -103,7 +103,7 @@ class Review(QWidget):
         return self._head.wide.isChecked()
 
     def show_found(self, truth: Snapshot, matching: Matching, confidence: Confidence) -> None:
-        """List what `matching` of `truth` says at a confidence; the list comes in a moment."""
+        """List what `matching` of `truth` says at a confidence; the list arrives a moment later."""
         if self._asked is None:
             self._read_memory()
         losses = image_losses.of(self._session).losses
@@ -160,7 +160,7 @@ class Review(QWidget):
             self.show_image()
 
     def _knows(self, truth: Snapshot, id: int) -> bool:
-        """Whether `truth` has the labels of this image as they are now."""
+        """Whether `truth` has this image's current labels."""
         document = self._session.document
         if document is None or not document.images().has(id):
             return True
@@ -174,7 +174,7 @@ class Review(QWidget):
         return set(there) == {(box.id, box.label, box.xyxy, box.crowd) for box in document.boxes(id)}
 
     def _returned(self) -> Key | None:
-        """Forget those decisions that were taken back; one of them."""
+        """Forget the decisions that were undone; returns one of them."""
         left = self.queue.left_of(self._decided.keys() - self._hidden.keys(), self._memory)
         again = [key for key in self._decided if key in left]
         for key in again:
@@ -191,7 +191,7 @@ class Review(QWidget):
         self.view.setFocus()
 
     def _refresh(self, select: Key | None = None) -> None:
-        """List anew; the current item stays current, or the one that took its place."""
+        """Rebuild the list; the current item stays current, or the one that took its place."""
         row = max(self.view.currentIndex().row(), 0)
         current = self.queue.item(row)
         wanted = select or (current.key if current else None)
@@ -229,17 +229,17 @@ class Review(QWidget):
         self.current_changed.emit(item)
 
     def show_image(self) -> None:
-        """That of the current item, for a person who looks at the list."""
+        """Show the current item's image, for a person who is looking at the list."""
         if self.current is not None and self.isVisible():
             self._session.select_image(self.current.image)
 
     def decide(self, deed: Deed) -> None:
-        """Do it to the current item, as one edit; the next one becomes current."""
+        """Apply it to the current item, as one edit; the next one becomes current."""
         item, document = self.current, self._session.document
         if item is None or document is None or not document.images().has(item.image):
             return
         if self._session.do(review_deeds.edit(item, deed, document)) is None:
-            return  # told why
+            return  # the reason was reported
         self._decided[item.key] = item
         if not review_deeds.is_settled(item, self._memory):
             self._hidden[item.key] = item
@@ -248,7 +248,7 @@ class Review(QWidget):
 
     @Slot(QModelIndex)
     def _open(self, index: QModelIndex) -> None:
-        """The image on the Label page, the box selected if there is one."""
+        """Show the image on the Label page, with the box selected if there is one."""
         item, document = self.queue.item(index.row()), self._session.document
         if item is None or document is None or not document.images().has(item.image):
             return
@@ -270,12 +270,12 @@ class Review(QWidget):
             return
         fresh = {id: document.setting(f"{review_deeds.SETTING}{id}", []) for id in images}
         self._memory = {**self._memory, **fresh}
-        if applied.kind != "do":  # a deed lists anew by itself
+        if applied.kind != "do":  # a deed rebuilds the list itself
             self._refresh(self._returned())
 
 
 def _listed(wish: _Wish) -> tuple[Item, ...]:
-    """In the thread."""
+    """Runs in the thread."""
     return review.items(wish.truth, wish.matching, wish.confidence, poor=wish.poor, losses=wish.losses)
 
 

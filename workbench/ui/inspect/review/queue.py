@@ -1,4 +1,4 @@
-"""The review queue as a list: what is left of it after a filter, in an order, and how many there were."""
+"""The review queue as a list model: the open items that pass a filter, in an order, and how many there were."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`kind` None: every mistake, which likely label errors are not. `label`: id, as labelled or as predicted."""
+    """`kind` None: every mistake, which excludes likely label errors. `label`: id, as labelled or as predicted."""
 
     kind: Kind | None = None
     label: int | None = None
@@ -41,7 +41,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """An item with what is seen of it. `others` (n, 4) the labelled boxes of the image, the item's own among them."""
+    """An item with what is shown of it. `others` (n, 4) the image's labelled boxes, including the item's own."""
 
     item: Item
     words: str
@@ -53,7 +53,7 @@ class Shown:
 
 
 class Queue(QAbstractListModel):
-    """Rows are items that are left. Changed by resets; whoever shows it keeps the place."""
+    """Rows are undecided items. Changed by resets; the view keeps the position."""
 
     def __init__(self, crops: Crops, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -64,8 +64,8 @@ class Queue(QAbstractListModel):
         self._items: tuple[Item, ...] = ()
         self._rows: list[Item] = []
         self.filter = Filter()
-        self.done = 0  # that pass the filter and are decided, in this or an earlier sitting
-        self.counts: dict[Kind, int] = {}  # left of each kind, whatever the label
+        self.done = 0  # number that pass the filter and are decided, in this or an earlier sitting
+        self.counts: dict[Kind, int] = {}  # undecided of each kind, whatever the label
 
     def set_items(self, truth: Snapshot | None, items: Sequence[Item]) -> None:
         self._truth, self._items = truth, tuple(items)
@@ -73,15 +73,15 @@ class Queue(QAbstractListModel):
         self._names = {label.id: label.name for label in truth.labels} if truth else {}
 
     def forget_order(self) -> None:
-        """The next list is in its order from its beginning."""
+        """The next list is sorted from its beginning."""
         self._rows = []
 
     def refresh(
         self, memory: Memory, hidden: Mapping[Key, Item], decided: Mapping[Key, Item], current: int = -1
     ) -> None:  # fmt: skip
-        """List anew. `hidden`: decided, if the items don't know it yet; `decided`: all in this sitting.
+        """Rebuild the list. `hidden`: decided, but not in the items yet; `decided`: all in this sitting.
 
-        Once something is decided what follows from it comes behind row `current`, where whoever walks on meets it.
+        Once something is decided, items that follow from it are put after row `current`, where a person will meet them.
         """
         self.beginResetModel()
         left, settled = [], dict(decided)
@@ -115,7 +115,7 @@ class Queue(QAbstractListModel):
         return self._truth.images[self._places[item.image]].path if self._truth else ""
 
     def words(self, item: Item) -> str:
-        """The label, what was predicted and how sure, and how much they overlap."""
+        """The label, the prediction with its score, and their overlap."""
         mine, seen = self._names.get(item.label, ""), item.prediction
         if seen is None:
             return mine
@@ -156,7 +156,7 @@ class Queue(QAbstractListModel):
 
 
 def _stable(rows: Sequence[Item], before: Sequence[Key], current: int) -> list[Item]:
-    """Those of `before` as they were; the others, in their order, among what follows row `current` of it."""
+    """Those of `before` in their old order; the others, in their own order, among those after row `current`."""
     known, places = set(before), {item.key: place for place, item in enumerate(rows)}
     old = [key for key in before if key in places]
     at = sum(key in places for key in before[: current + 1])

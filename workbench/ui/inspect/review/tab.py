@@ -16,7 +16,7 @@ from workbench.ui.session import Session
 
 
 class ReviewTab(Tab):
-    """`wide(bool)`: whether the gallery is to have the room of the images and the picture just now."""
+    """`wide(bool)`: whether the gallery should take the space of the images and the picture now."""
 
     wide = Signal(bool)
 

@@ -1,4 +1,4 @@
-"""How an item of the review queue looks: the photograph round its box, label solid, prediction dashed, words below."""
+"""Paints an item of the review queue: the photograph around its box, label solid, prediction dashed, text below."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workbench.ui.inspect.review.crops import Crop
 from workbench.ui.inspect.review.queue import ARROW, SHOWN, Shown
 from workbench.ui.widgets.image_delegates import ground
 
-TILE, PICTURE = QSize(176, 192), 132  # px: two fit beside each other where the page has its usual shape; height
+TILE, PICTURE = QSize(176, 192), 132  # px: two fit side by side when the page has its usual shape; height
 _Index = QModelIndex | QPersistentModelIndex
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 
@@ -55,7 +55,7 @@ def sample(of: str) -> QPixmap:
 
 
 def _ink(of: str) -> QColor:
-    """The bright ones in both themes, as on the page's picture: a photograph is no lighter in the light theme."""
+    """Bright in both themes, as on the page's picture: a photograph is no lighter in the light theme."""
     return QColor({"label": DARK.accent, "miss": DARK.miss, "prediction": DARK.false_alarm}[of])
 
 
@@ -81,7 +81,7 @@ def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
 
 
 def fitted(room: QRectF, crop: Crop) -> QRectF:
-    """The crop in the middle of `room`, in its own shape."""
+    """The crop centred in `room`, with its own aspect ratio."""
     wide, high = crop.part[2] - crop.part[0], crop.part[3] - crop.part[1]
     scale = min(room.width() / wide, room.height() / high)
     width, height = wide * scale, high * scale
@@ -89,7 +89,7 @@ def fitted(room: QRectF, crop: Crop) -> QRectF:
 
 
 def on_tile(box: XYXY, place: QRectF, crop: Crop) -> QRectF:
-    """A box of the photograph where the crop is painted in `place`."""
+    """A box of the photograph, mapped to the crop painted in `place`."""
     x0, y0, x1, y1 = crop.part
     x, y = place.width() / (x1 - x0), place.height() / (y1 - y0)
     return QRectF(
@@ -98,7 +98,7 @@ def on_tile(box: XYXY, place: QRectF, crop: Crop) -> QRectF:
 
 
 def _others(painter: QPainter, place: QRectF, shown: Shown) -> None:
-    """The other labelled boxes in sight, faint: a false alarm may be a second sight of one of them."""
+    """The other labelled boxes in view, faint: a false alarm may be a second detection of one of them."""
     assert shown.crop is not None
     x0, y0, x1, y1 = shown.crop.part
     boxes = shown.others
@@ -121,13 +121,13 @@ def _own(painter: QPainter, place: QRectF, crop: Crop, item: Item) -> None:
     painter.setPen(QPen(QColor(0, 0, 0, 160), 4))
     for rect, _, _ in lines:
         painter.drawRect(rect)
-    for rect, ink, style in lines:  # where both lie in one place the label shows between the dashes
+    for rect, ink, style in lines:  # if both are in the same place the label shows between the dashes
         painter.setPen(QPen(ink, 2, style))
         painter.drawRect(rect)
 
 
 def cut_words(words: str, metrics: QFontMetrics, width: int) -> str:
-    """Of "a → b 0.93" each name is cut for itself, so that both can be told; a short one leaves room to the other."""
+    """In "a → b 0.93" each name is elided separately, so that both are readable; a short one leaves the other more."""
     mine, arrow, theirs = words.partition(ARROW)
     middle = Qt.TextElideMode.ElideMiddle
     if not arrow or metrics.horizontalAdvance(words) <= width:
@@ -148,7 +148,7 @@ def _elided(painter: QPainter, room: QRectF, text: str, mode: Qt.TextElideMode =
 
 
 def _kind_and_name(painter: QPainter, room: QRectF, shown: Shown) -> None:
-    """Of the image's name the end, with its number, where there is no room for both."""
+    """If there is not enough room for both, the end of the image's name, with its number."""
     wide = painter.fontMetrics().horizontalAdvance(f"{shown.kind} · ")
     painter.drawText(room, _MIDDLE, f"{shown.kind} · ")
     _elided(painter, room.adjusted(wide, 0, 0, 0), forms(shown.name)[-1], Qt.TextElideMode.ElideLeft)
