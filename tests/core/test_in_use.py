@@ -93,9 +93,9 @@ def test_elsewhere_nobody_waits_because_permission_is_missing(monkeypatch: pytes
 
 def test_an_image_that_windows_does_not_hand_out_is_told_with_the_reason(tmp_path: Path, waited: list[float]) -> None:
     assert "another program has it open" in refusals.not_readable(refused(SHARING, "a.jpg"))
-    assert "reading it is not allowed" in refusals.not_readable(refused(DENIED, "a.jpg"))
+    assert "no permission to read it" in refusals.not_readable(refused(DENIED, "a.jpg"))
     far = FileNotFoundError(errno.ENOENT, "The system cannot find the path", str(tmp_path / ("x" * 120) / ("y" * 120)))
-    assert "longer than Windows takes" in refusals.not_readable(far)
+    assert "longer than Windows allows" in refusals.not_readable(far)
     near = FileNotFoundError(errno.ENOENT, "The system cannot find the file", str(tmp_path / "a.jpg"))
     assert "is not there" in refusals.not_readable(near)
 

@@ -127,7 +127,7 @@ def test_labels_that_were_renamed_after_the_evaluation_are_called_as_they_are_no
     now = dataclasses.replace(snapshot(), former_names=(("a|b", "mouse"),))
     text = made(card, opened, EVALUATION, now)
     assert "| mouse | - | - | 1 |" in text
-    assert "stand behind the numbers of mouse" in text
+    assert "are behind the numbers of mouse" in text
     damaged = {**EVALUATION, "labels": [{"nam": "cat"}]}
     assert "The run's evaluation could not be read." in made(card, opened, damaged, now)
 

@@ -184,7 +184,7 @@ def test_a_held_out_image_that_cannot_be_read_does_not_stop_the_training(
         file.write_bytes(b"")
     events = list(train(request_of("a", snapshot)))
     assert isinstance(events[-1], Finished)
-    assert any("held-out images could be read" in note.sentence for note in only(events, Message))
+    assert any("None of the images held out could be read" in note.sentence for note in only(events, Message))
 
 
 def test_a_validation_split_that_cannot_be_read_is_named(request_of: MakeRequest, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_a_training_that_a_kill_ended_is_told_with_it(tmp_path: Path, qtbot: QtB
         folder.mkdir(exist_ok=True)
         shutil.copy(tmp_path / "running" / f"{os.getpid()}.json", folder / "999999.json")
         (crash,) = crashes.left(folder)
-        return crash.sentence.partition("Log tells more.")[2]
+        return crash.sentence.partition("Log has details.")[2]
 
     assert killed() == ""
     session.start(Job("Training tiny-1", lambda job: iter([job.stop.wait(20)]), session, pauses=True))
@@ -199,7 +199,7 @@ def test_an_image_that_ended_the_window_is_marked_before_its_project_is_opened_a
 @pytest.mark.parametrize(
     ("stacks", "why"),
     [
-        ("Windows fatal exception: code 0x8001010d\n\nThread 0x1:\n", "it was ended from outside"),
+        ("Windows fatal exception: code 0x8001010d\n\nThread 0x1:\n", "it was killed"),
         ("Windows fatal exception: code 0x8001010d\n\nWindows fatal exception: access violation\n", "access violation"),
         ("Fatal Python error: Aborted\n", "Aborted"),
     ],

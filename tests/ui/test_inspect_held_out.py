@@ -52,7 +52,8 @@ def test_a_look_at_those_held_out_is_at_the_images_that_judged_the_run(
         yield from ()
 
     monkeypatch.setattr("workbench.training.learnt.held_out", lambda run, all: judged if run == folder else all)
-    monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file: SimpleNamespace(labels=("cell",)))
+    predictor = SimpleNamespace(labels=("cell",))
+    monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file, **_: predictor)
     monkeypatch.setattr("workbench.inference.evaluate.evaluate_run", evaluated)
     for of in (folder, None):
         list(work.look(Wish(folder, folder / "best.safetensors", snapshot, Split.VALIDATION, of)))

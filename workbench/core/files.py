@@ -125,7 +125,7 @@ def _reason(error: OSError) -> str:
     if is_in_use(error):
         return "another program has it open, or it is write-protected. Close it there and try again; nothing was lost."
     if is_too_long(error):
-        return "its path is longer than Windows takes. Choose a folder with a shorter one."
+        return "its path is longer than Windows allows. Choose a folder with a shorter one."
     words = {
         errno.ENOSPC: "the disk is full. Make room and try again; nothing was lost.",
         errno.EDQUOT: "your disk quota is used up. Make room and try again; nothing was lost.",

@@ -45,7 +45,7 @@ def is_in_use(error: OSError) -> bool:
 
 
 def is_too_long(error: OSError) -> bool:
-    """Whether the path is longer than Windows takes, unless long ones were switched on. It says "not found" then."""
+    """Whether the path is longer than Windows allows, unless long ones were switched on. It says "not found" then."""
     return REFUSES and isinstance(error, FileNotFoundError) and len(os.path.abspath(error.filename or "")) > _LONGEST
 
 

@@ -41,7 +41,7 @@ def not_readable(problem: OSError | ValueError) -> str:
         case OSError() if in_use.is_in_use(problem):
             return "another program has it open and lets nobody else read it; close it there"
         case FileNotFoundError() if in_use.is_too_long(problem):
-            return "its path is longer than Windows takes; move it to a folder with a shorter one"
+            return "its path is longer than Windows allows; move it to a folder with a shorter one"
         case PermissionError():
             return "you have no permission to read it; change its permissions"
         case FileNotFoundError() | NotADirectoryError():

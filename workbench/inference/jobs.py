@@ -159,7 +159,7 @@ def check_videos(job: Job) -> None:
     for (_, file), before, here in zip(job.listed.videos, job.fingerprints, now, strict=True):
         if here != before:
             raise WorkbenchError(
-                f"{file.name} is not the video any more that was predicted into {job.folder.parent.parent}. Start "
+                f"{file.name} is no longer the video that was predicted into {job.folder.parent.parent}. Start "
                 f"again with --fresh, or give another folder with --out."
             )
 
@@ -190,7 +190,7 @@ def going_on(output: Path, shard: Shard, order: Order, *, fresh: bool, pictures:
             shutil.rmtree(folder, ignore_errors=True)  # another shard may do the same
         elif other.of != shard.of:
             raise WorkbenchError(
-                f"{output} holds results of {_count(other)}, and this is {_count(shard)}. Start again with --fresh, "
+                f"{output} holds results of {_count(other)}, but this is {_count(shard)}. Start again with --fresh, "
                 f"or give another folder with --out."
             )
     if fresh:

@@ -181,7 +181,7 @@ class Detector(nn.Module):
             factor = settings.input_px / self.published_px
             anchors = tuple((w * factor, h * factor) for w, h in self.published_anchors)
         if not all(0 < side < math.inf for size in anchors for side in size):
-            raise WorkbenchError("An anchor has a side that is not above 0. Compute the anchors again.")
+            raise WorkbenchError("The sides of an anchor must be positive. Compute the anchors again.")
         self.settings = settings
         self.resize = self.chosen_resize(settings)
         self.label_count = labels
