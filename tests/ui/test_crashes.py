@@ -128,8 +128,9 @@ def test_a_training_that_a_kill_ended_is_told_with_it(tmp_path: Path, qtbot: QtB
     assert killed() == ""
     session.start(Job("Training tiny-1", lambda job: iter([job.stop.wait(20)]), session, pauses=True))
     session.runs_changed.emit()
-    assert killed() == " Training tiny-1 was interrupted: Resume on the Train page goes on with it."
-    assert session.end_jobs()
+    told = killed()
+    assert session.end_jobs()  # before anything else can fail: its thread must not outlive it
+    assert told == " Training tiny-1 was interrupted: Resume on the Train page goes on with it."
     assert killed() == ""
     note.end()
 
