@@ -19,7 +19,7 @@ from workbench.errors import WorkbenchError
 from workbench.exchange.export_folder import ExportFolder, holds_something, photographs_below
 from workbench.exchange.former_ids import former_ids
 from workbench.exchange.unedited import restore
-from workbench.formats import LOSSES, Advises, Numbers, Remark
+from workbench.formats import LOSSES, Advises, KeepsIds, Remark
 from workbench.formats.parts.layout import is_labelled
 from workbench.formats.parts.report import Report
 
@@ -144,7 +144,7 @@ def export_labels(
     pictures = inside.pictures_of(snapshot, places, [] if has_photographs else taken, copy_images, report)
     with inside.part() as part:
         former = former_ids(snapshot, format, project) if project is not None else None
-        files = member.write(snapshot, part) if former is None else cast(Numbers, member).write(snapshot, part, former)
+        files = member.write(snapshot, part) if former is None else cast(KeepsIds, member).write(snapshot, part, former)
         unedited = restore(snapshot, format, part, project, copy_images) if project is not None else 0
         for number, picture in enumerate(pictures, start=1):
             inside.copy(picture, part)

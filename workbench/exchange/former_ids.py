@@ -12,10 +12,10 @@ from workbench.core.project import Snapshot
 from workbench.core.store import FILE, Store
 from workbench.exchange import origins
 from workbench.exchange.origins import Archives
-from workbench.formats import Former, Id, Numbers
+from workbench.formats import FormerIds, Id, KeepsIds
 
 
-def former_ids(snapshot: Snapshot, format: str, project: Path) -> Former | None:
+def former_ids(snapshot: Snapshot, format: str, project: Path) -> FormerIds | None:
     """The ids from each image's newest import in this format whose file is kept; None if there is none, or no ids."""
     member = formats.load_all().get(format)
     if not hasattr(member, "ids_in"):
@@ -31,8 +31,8 @@ def former_ids(snapshot: Snapshot, format: str, project: Path) -> Former | None:
                 continue
             file = origin.archive, origin.file
             if file not in read:
-                read[file] = cast(Numbers, member).ids_in(archives.bytes_of(origin) or b"")
+                read[file] = cast(KeepsIds, member).ids_in(archives.bytes_of(origin) or b"")
                 labels |= {name: id for name, id in read[file][1].items() if name not in labels}
             if origin.name in read[file][0]:
                 images[index] = read[file][0][origin.name]
-    return Former(images, labels) if images or labels else None
+    return FormerIds(images, labels) if images or labels else None

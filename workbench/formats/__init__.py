@@ -173,20 +173,20 @@ Id = int | str
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class FormerIds:
     """The ids that images (by index in a snapshot) and labels (by name) had in the files they were imported from."""
 
     images: Mapping[int, Id]
     labels: Mapping[str, Id]
 
 
-class Numbers(Format, Protocol):
+class KeepsIds(Format, Protocol):
     """Optional, for a format whose files give images and labels ids: these stay the same when the files are edited."""
 
     def ids_in(self, data: bytes) -> tuple[dict[str, Id], dict[str, Id]]:
         """The ids of images by name, and of labels by name, in a file of this format; empty if it can't be read."""
 
-    def write(self, snapshot: Snapshot, folder: Path, former: Former | None = None) -> tuple[Path, ...]:
+    def write(self, snapshot: Snapshot, folder: Path, former: FormerIds | None = None) -> tuple[Path, ...]:
         """As Format.write; ids that no box remembers are taken from `former`."""
 
 

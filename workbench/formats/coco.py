@@ -21,7 +21,7 @@ from workbench.core.files import atomic_write
 from workbench.core.image_lookup import Found, is_portable, posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import Former, Id, ReadImage, Reading, ReadSettings, Source, register
+from workbench.formats import FormerIds, Id, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.coco_json import CocoFile, CocoImage, ids_in, is_id, parse_coco
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
@@ -64,8 +64,8 @@ class Coco:
     def ids_in(self, data: bytes) -> tuple[dict[str, Id], dict[str, Id]]:
         return ids_in(data)
 
-    def write(self, snapshot: Snapshot, folder: Path, former: Former | None = None) -> tuple[Path, ...]:
-        documents = _documents(snapshot, self.places(snapshot), former or Former({}, {}))
+    def write(self, snapshot: Snapshot, folder: Path, former: FormerIds | None = None) -> tuple[Path, ...]:
+        documents = _documents(snapshot, self.places(snapshot), former or FormerIds({}, {}))
         written = []
         for split, document in documents.items():
             name = "default" if list(documents) == [Split.NONE] else SPLIT_NAMES[split]
@@ -201,7 +201,7 @@ def _near(file: Path) -> tuple[str, ...]:
     return (file.parent.name, *words)
 
 
-def _documents(snapshot: Snapshot, places: Sequence[str], former: Former) -> dict[Split, dict[str, Any]]:
+def _documents(snapshot: Snapshot, places: Sequence[str], former: FormerIds) -> dict[Split, dict[str, Any]]:
     """One document per split in the order train, val, test, none; ids are unique across all of them."""
     notes = [kept(extra, "coco") or {} for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
     categories = _category_ids(snapshot, notes, former)
@@ -260,14 +260,14 @@ def _annotation(
     return entry | {k: v for k, v in others.items() if k not in entry} if isinstance(others, dict) else entry
 
 
-def _category_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: Former) -> list[int | str]:
+def _category_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: FormerIds) -> list[int | str]:
     told = [_before(former.labels, label.name) for label in snapshot.labels]
     for label, note in zip(snapshot.label_index.tolist(), notes, strict=True):
         told[label].update(_told(note, key="category_id"))
     return _given(told)
 
 
-def _image_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: Former) -> list[int | str]:
+def _image_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: FormerIds) -> list[int | str]:
     told = [_before(former.images, i) for i in range(len(snapshot))]
     for i, one in enumerate(told):
         one.update(_told(*notes[snapshot.rows(i)], key="image_id"))

@@ -27,7 +27,7 @@ from workbench.training.together import LAUNCHER, PAUSE, STOP
 
 LOG = "processes.log"  # what the processes say besides events
 LOOK_EVERY = 0.1  # seconds between two looks at what is asked for
-_TAIL = 1 << 15  # bytes of it that are looked at
+_NO_LIBUV = "without libuv support"  # torchrun's words in a PyTorch built without it (pytorch/pytorch#139990)
 PATIENCE = 120.0  # seconds for an orderly end, which writes a checkpoint
 _FIRST = "Root Cause"  # the last part of what torchrun says: which process failed first, and how
 _KILLED = -9  # exit code, of SIGKILL
@@ -97,22 +97,16 @@ def _passed_on(child: subprocess.Popen[bytes], folder: Path, control: Control, b
         reader.join()
         assert child.stdout is not None
         child.stdout.close()
-    if not begun and _lacks_libuv(folder):
+    if isinstance(last, Finished | Failed):
+        return
+    said = (folder / LOG).read_bytes()[before:].decode("utf-8", "replace")
+    if not begun and _NO_LIBUV in said:
         raise _Refused(
             "This PyTorch can't start several processes, as none can yet that is made for Windows. Train in one"
             " process, or under Linux (WSL)."
         )
-    if not isinstance(last, Finished | Failed):
-        said = (folder / LOG).read_bytes()[before:].decode("utf-8", "replace")
-        why = ended_by(said) or f"The processes ended unexpectedly, with code {child.returncode}."
-        yield Failed(f"{why} See their output: {folder / LOG}")
-
-
-def _lacks_libuv(folder: Path) -> bool:
-    """Whether torchrun ended with the words of a PyTorch that was built without it (pytorch/pytorch#139990)."""
-    with contextlib.suppress(OSError):
-        return b"without libuv support" in (folder / LOG).read_bytes()[-_TAIL:]
-    return False
+    why = ended_by(said) or f"The processes ended unexpectedly, with code {child.returncode}."
+    yield Failed(f"{why} See their output: {folder / LOG}")
 
 
 def ended_by(said: str) -> str:

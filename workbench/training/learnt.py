@@ -17,6 +17,11 @@ from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.training import record
 
+ADVICE = "To judge it fairly, keep the same images in the validation split for both, or start from fresh weights."
+"""Follows `before`."""
+_FAIRER = "To judge {} fairly, choose a split that {} learnt from, or train again with the splits as they are."
+"""Follows what `_trained` says of one run or of two."""
+
 
 def trained_on(folder: Path, snapshot: Snapshot) -> int | None:
     """How many images of `snapshot` were learnt by the run in `folder`, or by a run whose weights it began with.
@@ -103,16 +108,15 @@ def before(start: Path, train: Snapshot, judges: Snapshot) -> str:
     )
 
 
-ADVICE = "To judge it fairly, keep the same images in the validation split for both, or start from fresh weights."
-
-
 def sentence(name: str, learnt: int | None, images: int) -> str:
     """A warning that numbers of the run `name` on so many images are too good; "" if it has seen
     none, or nobody knows.
     """
     if not learnt:
         return ""
-    return f"{_trained(name, learnt, images)} here, so its numbers are too good. {_ADVICE.format('it', 'it has not')}"
+    return (
+        f"{_trained(name, learnt, images)} here, so its numbers are too good. {_FAIRER.format('it', 'it has not')}"
+    )
 
 
 def sentence_of_two(names: tuple[str, str], learnt: tuple[int | None, int | None], images: tuple[int, int]) -> str:
@@ -121,10 +125,7 @@ def sentence_of_two(names: tuple[str, str], learnt: tuple[int | None, int | None
     if not learnt[0] or not learnt[1]:
         return sentence(*one) or sentence(*other)
     both = f"{_trained(names[0], learnt[0], images[0])} here, {names[1]} on {learnt[1]:,} of {images[1]:,}"
-    return f"{both}, so their numbers are too good. {_ADVICE.format('them', 'neither has')}"
-
-
-_ADVICE = "To judge {} fairly, choose a split that {} learnt from, or train again with the splits as they are."
+    return f"{both}, so their numbers are too good. {_FAIRER.format('them', 'neither has')}"
 
 
 def _trained(name: str, learnt: int, images: int) -> str:
