@@ -351,3 +351,17 @@ def test_a_name_that_undo_takes_from_a_label_is_one_of_its_former_names(document
     document.undo()
     document.do(edits.ChangeLabel(dataclasses.replace(red, name="red")))
     assert former_names(document) == {"Erythrozyt": red.id, "RBC": red.id}
+
+
+def test_names_that_undo_took_outlast_the_undo_of_earlier_edits(document: Document) -> None:
+    document.do(edits.AddLabels((Label(0, "RBC"),)))
+    red = document.labels()[-1]
+    for name in ("Erythrozyt", "red"):
+        document.do(edits.ChangeLabel(dataclasses.replace(red, name=name)))
+    document.undo()
+    document.undo()
+    assert former_names(document) == {"Erythrozyt": red.id, "red": red.id}
+    document.do(edits.MergeLabels(red.id, 1))
+    assert former_names(document) == {"Erythrozyt": 1, "red": 1, "RBC": 1}
+    document.undo()
+    assert former_names(document) == {"Erythrozyt": red.id, "red": red.id}

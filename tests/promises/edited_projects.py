@@ -10,6 +10,7 @@ from pathlib import Path
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.edits import Edit
+from workbench.core.former_names import UNDONE
 from workbench.core.project import Box, Image, Label, Split, State
 
 IMAGES, MANY = 6, 400
@@ -26,9 +27,13 @@ def make(folder: Path) -> Path:
 
 
 def contents(document: Document, journal: bool = False) -> str:
-    """A digest of all rows of labels, images, boxes and settings; `journal`: and of the edits that can be undone."""
+    """A digest of all rows of labels, images, boxes and settings; `journal`: and of the edits that can be undone.
+
+    Without the names that undo took from labels: it must take back all but those.
+    """
     digest = hashlib.sha256()
-    for table in ("label", "image", "box", "meta", "root", *(("journal",) if journal else ())):
+    meta = f"(SELECT * FROM meta WHERE key != '{UNDONE}')"
+    for table in ("label", "image", "box", meta, "root", *(("journal",) if journal else ())):
         for row in document.store.rows(f"SELECT * FROM {table} ORDER BY 1"):
             digest.update(repr(tuple(row)).encode())
     return digest.hexdigest()

@@ -17,8 +17,7 @@ from workbench.core.applied import Applied
 from workbench.core.contents import Contents
 from workbench.core.edits import Edit
 from workbench.core.files import absolute, check_name
-from workbench.core.former_names import SETTING as FORMER_NAMES
-from workbench.core.former_names import keeping_names, left_behind, names_now
+from workbench.core.former_names import keeping_names, names_now, undone_names
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
@@ -151,7 +150,7 @@ class Document(Contents):
                 " first (the lock above the labels on the Data page)."
             )
         edits.check_names(edit, {label.name for label in self.labels()})
-        edit = keeping_names(edit, self.labels(), self.setting(FORMER_NAMES))
+        edit = keeping_names(edit, self)
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
             connection.execute("DELETE FROM journal WHERE undone = 1")
@@ -180,14 +179,11 @@ class Document(Contents):
             return None
         row = found[0]
         edit = journal.from_json(row["inverse"] if kind == "undo" else row["edit"])
-        names = left_behind(edit, self.labels()) if kind == "undo" else {}
+        names = undone_names(edit, self) if kind == "undo" else None
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
-            if names:
-                kept = self.setting(FORMER_NAMES)
-                edits.ChangeSetting(FORMER_NAMES, {**(kept if isinstance(kept, dict) else {}), **names}).apply(
-                    connection
-                )
+            if names is not None:
+                names.apply(connection)
             connection.execute("UPDATE journal SET undone = ? WHERE seq = ?", (int(kind == "undo"), row["seq"]))
         return self._tell(kind, done, inverse, row["title"])
 

@@ -1,7 +1,8 @@
 """The former names of labels: networks trained earlier only know those.
 
-Kept as a setting of the project by the very edits that rename or merge labels, so that undo takes it back with them;
-but a name that undo takes from a label is one that a network may have been trained with, too.
+Kept as a setting of the project by the very edits that rename or merge labels, so that undo takes it back with them.
+A network may also have been trained with a name that undo took from its label: those are a setting of their own, which
+no edit changes, so that it outlasts every undo.
 """
 
 from __future__ import annotations
@@ -10,23 +11,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.core.edits import Batch, ChangeLabel, ChangeSetting, Edit, MergeLabels, walk
-from workbench.core.project import Label
 
 if TYPE_CHECKING:
     from workbench.core.contents import Contents
 
 Former = Iterable[tuple[str, str]]
 """Pairs of a label's former and present name."""
-SETTING = "labels.former names"
+SETTING, UNDONE = "labels.former names", "labels.undone names"
 
 
 def former_names(project: Contents) -> Mapping[str, int]:
     """Label ids by former name; names that a label has now are left out."""
-    kept = project.setting(SETTING)
     now = {label.name for label in project.labels()}
-    if not isinstance(kept, dict):
-        return {}
-    return {str(name): int(id) for name, id in kept.items() if name not in now}
+    return {name: id for name, id in _kept(project).items() if name not in now}
+
+
+def _kept(project: Contents) -> dict[str, int]:
+    """Those of both settings; what edits kept goes before what undo left."""
+    both = [kept for key in (UNDONE, SETTING) if isinstance(kept := project.setting(key), dict)]
+    return {str(name): int(id) for kept in both for name, id in kept.items()}
 
 
 def names_now(project: Contents) -> tuple[tuple[str, str], ...]:
@@ -50,13 +53,10 @@ def colours(project: Contents) -> dict[str, str]:
     return {former: own[now] for former, now in names_now(project)} | own
 
 
-def keeping_names(edit: Edit, labels: Sequence[Label], kept: object) -> Edit:
-    """The edit, extended so that it also keeps the names of `labels` that it renames or merges.
-
-    `kept`: the setting SETTING as it is before the edit.
-    """
-    names = {label.id: label.name for label in labels}
-    before: dict[str, int] = dict(kept) if isinstance(kept, dict) else {}
+def keeping_names(edit: Edit, project: Contents) -> Edit:
+    """The edit, extended so that it also keeps the names of the project's labels that it renames or merges."""
+    names = {label.id: label.name for label in project.labels()}
+    before = _kept(project)
     after = dict(before)
     for part in walk(edit):
         if isinstance(part, ChangeLabel) and names.get(part.label.id, part.label.name) != part.label.name:
@@ -67,8 +67,10 @@ def keeping_names(edit: Edit, labels: Sequence[Label], kept: object) -> Edit:
     return edit if after == before else Batch((edit, ChangeSetting(SETTING, after)), edit.title)
 
 
-def left_behind(edit: Edit, labels: Sequence[Label]) -> dict[str, int]:
-    """Names that `edit` takes from some of `labels`, where it takes their renaming back: ids by them."""
-    names = {label.id: label.name for label in labels}
-    changed = (part.label for part in walk(edit) if isinstance(part, ChangeLabel) and part.label.id in names)
-    return {names[label.id]: label.id for label in changed if names[label.id] != label.name}
+def undone_names(inverse: Edit, project: Contents) -> ChangeSetting | None:
+    """What keeps the names that `inverse`, an undo, takes from the project's labels; None: it takes none."""
+    names = {label.id: label.name for label in project.labels()}
+    changed = (part.label for part in walk(inverse) if isinstance(part, ChangeLabel) and part.label.id in names)
+    left = {names[label.id]: label.id for label in changed if names[label.id] != label.name}
+    kept = project.setting(UNDONE)
+    return ChangeSetting(UNDONE, {**(kept if isinstance(kept, dict) else {}), **left}) if left else None
