@@ -114,9 +114,7 @@ def sentence(name: str, learnt: int | None, images: int) -> str:
     """
     if not learnt:
         return ""
-    return (
-        f"{_trained(name, learnt, images)} here, so its numbers are too good. {_FAIRER.format('it', 'it has not')}"
-    )
+    return f"{_trained(name, learnt, images)} here, so its numbers are too good. {_FAIRER.format('it', 'it has not')}"
 
 
 def sentence_of_two(names: tuple[str, str], learnt: tuple[int | None, int | None], images: tuple[int, int]) -> str:
