@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from workbench.core import edits
 from workbench.core.applied import Applied
 from workbench.core.document import Document
-from workbench.core.former_names import called_now, former_names
+from workbench.core.former_names import SAID, called_now, former_names, other_names
 from workbench.core.project import Box, Image, Label, Split, State
 from workbench.errors import ReadOnly, WorkbenchError
 
@@ -351,6 +351,21 @@ def test_a_name_that_undo_takes_from_a_label_is_one_of_its_former_names(document
     document.undo()
     document.do(edits.ChangeLabel(dataclasses.replace(red, name="red")))
     assert former_names(document) == {"Erythrozyt": red.id, "RBC": red.id}
+
+
+def test_what_a_person_says_of_a_networks_labels_is_another_name_and_follows_a_merge(document: Document) -> None:
+    document.do(edits.AddLabels((Label(0, "worker"), Label(0, "staff"))))
+    worker, staff = document.labels()[-2:]
+    document.do(edits.ChangeSetting(SAID, {"person": worker.id, "gone": 99}))
+    assert document.snapshot().former_names == (("person", "worker"),)
+    assert former_names(document) == {}, "an imported file's labels are its own"
+    document.do(edits.MergeLabels(worker.id, staff.id))
+    assert other_names(document)["person"] == staff.id
+    assert document.snapshot().former_names == (("worker", "staff"), ("person", "staff"))
+    document.undo()
+    assert other_names(document)["person"] == worker.id
+    document.do(edits.AddLabels((Label(0, "person"),)))
+    assert document.snapshot().former_names == (), "a network that was trained since means the new one"
 
 
 def test_names_that_undo_took_outlast_the_undo_of_earlier_edits(document: Document) -> None:

@@ -158,6 +158,11 @@ def test_labels_in_other_capitals_are_the_same_unless_one_is_written_so(photogra
     assert scoring.matched_labels(["Person", "car", "CAR", "dog"], truth).tolist() == [0, 2, 1, -1]
 
 
+def test_names_that_are_alike_are_the_same_here_as_for_suggestions(photographs: list[Path]) -> None:
+    truth = snapshot_of(photographs[:1], [[]], ["tvmonitor", "potted plant", "car"])
+    assert scoring.matched_labels(["TV monitor", "potted_plant", "car-t"], truth).tolist() == [0, 1, -1]
+
+
 def test_a_run_knows_labels_by_the_names_that_they_had_when_it_was_trained(photographs: list[Path]) -> None:
     """Of a run from before they were renamed or merged all their boxes counted as missed, without a word."""
     truth = snapshot_of(photographs[:1], [[]], ["Person", "car", "dog"])

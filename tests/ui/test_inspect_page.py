@@ -34,6 +34,7 @@ from tests.ui.inspect_hand import (
 from tests.ui.test_accessible import controls, nameless, unreachable
 from workbench.core import edits
 from workbench.core.detections import Candidates
+from workbench.core.former_names import SAID
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.inference import scoring
@@ -370,6 +371,16 @@ def test_an_edit_makes_the_comparison_stale(qtbot: QtBot, page: InspectPage, ses
     session.do(edits.AddLabels((Label(0, "another"),)))
     assert "Labels have changed since" in text(page, "inspect-words")
     session.select_image(session.document.images()[1].id if session.document else 0)
+    assert "Labels have changed since" in text(page, "inspect-words")
+
+
+def test_what_is_said_of_the_networks_labels_makes_the_comparison_stale(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    looked(qtbot, page, session)
+    session.do(edits.ChangeSetting("another", {}))
+    assert "Labels have changed since" not in text(page, "inspect-words")
+    session.do(edits.ChangeSetting(SAID, {"person": 1}))
     assert "Labels have changed since" in text(page, "inspect-words")
 
 

@@ -106,6 +106,7 @@ def labels_are_added_in_one_step_or_are_one_of_the_projects(hand: Hand) -> None:
     hand.wait(3)
     assert not button.isVisible()
     assert {ghost.label for ghost in hand.canvas.ghosts} == {label.id for label in document.labels()}
+    assert document.snapshot().former_names == (("moon", "plate"),), "evaluations count its moons as plates, too"
     session.undo()
     hand.wait(2)
     hand.qtbot.waitUntil(button.isVisible)

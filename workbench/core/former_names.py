@@ -1,8 +1,9 @@
-"""The former names of labels: networks trained earlier only know those.
+"""Other names of labels: former ones, and a foreign network's. Networks only know the names they were trained with.
 
 Kept as a setting of the project by the very edits that rename or merge labels, so that undo takes it back with them.
 A network may also have been trained with a name that undo took from its label: those are a setting of their own, which
-no edit changes, so that it outlasts every undo.
+no edit changes, so that it outlasts every undo. What a foreign network calls a label is said by the user, where it
+suggests boxes.
 """
 
 from __future__ import annotations
@@ -16,26 +17,45 @@ if TYPE_CHECKING:
     from workbench.core.contents import Contents
 
 Former = Iterable[tuple[str, str]]
-"""Pairs of a label's former and present name."""
+"""Pairs of another and the present name of a label."""
 SETTING, UNDONE = "labels.former names", "labels.undone names"
+SAID = "suggest.labels"
+"""The project's setting that holds the user's matches: label ids by a network's names."""
 
 
 def former_names(project: Contents) -> Mapping[str, int]:
     """Label ids by former name; names that a label has now are left out."""
+    return _others(project, _kept(project))
+
+
+def said_names(project: Contents) -> Mapping[str, int]:
+    """Label ids by the names that a network has for them, as the user said."""
+    return _ids(project.setting(SAID))
+
+
+def other_names(project: Contents) -> Mapping[str, int]:
+    """Label ids by former name and by what the user said, which goes first; names that a label has now are left out."""
+    return _others(project, {**_kept(project), **said_names(project)})
+
+
+def _others(project: Contents, names: Mapping[str, int]) -> Mapping[str, int]:
     now = {label.name for label in project.labels()}
-    return {name: id for name, id in _kept(project).items() if name not in now}
+    return {name: id for name, id in names.items() if name not in now}
 
 
 def _kept(project: Contents) -> dict[str, int]:
     """Those of both settings; what edits kept goes before what undo left."""
-    both = [kept for key in (UNDONE, SETTING) if isinstance(kept := project.setting(key), dict)]
-    return {str(name): int(id) for kept in both for name, id in kept.items()}
+    return _ids(project.setting(UNDONE)) | _ids(project.setting(SETTING))
+
+
+def _ids(kept: object) -> dict[str, int]:
+    return {str(name): int(id) for name, id in kept.items()} if isinstance(kept, dict) else {}
 
 
 def names_now(project: Contents) -> tuple[tuple[str, str], ...]:
-    """The same as (former name, present name), without deleted labels."""
+    """`other_names` as (other name, present name), without deleted labels."""
     now = {label.id: label.name for label in project.labels()}
-    return tuple((name, now[id]) for name, id in former_names(project).items() if id in now)
+    return tuple((name, now[id]) for name, id in other_names(project).items() if id in now)
 
 
 def called_now(names: Sequence[str], former: Former) -> tuple[str, ...]:
@@ -56,15 +76,21 @@ def colours(project: Contents) -> dict[str, str]:
 def keeping_names(edit: Edit, project: Contents) -> Edit:
     """The edit, extended so that it also keeps the names of the project's labels that it renames or merges."""
     names = {label.id: label.name for label in project.labels()}
-    before = _kept(project)
-    after = dict(before)
+    before, said = _kept(project), said_names(project)
+    after, means = dict(before), dict(said)
     for part in walk(edit):
         if isinstance(part, ChangeLabel) and names.get(part.label.id, part.label.name) != part.label.name:
             after[names[part.label.id]] = part.label.id
         elif isinstance(part, MergeLabels) and part.source in names:
-            after = {name: part.target if id == part.source else id for name, id in after.items()}
+            after, means = _merged(after, part), _merged(means, part)
             after[names[part.source]] = part.target
-    return edit if after == before else Batch((edit, ChangeSetting(SETTING, after)), edit.title)
+    changed = [ChangeSetting(SETTING, after)] if after != before else []
+    changed += [ChangeSetting(SAID, means)] if means != said else []
+    return Batch((edit, *changed), edit.title) if changed else edit
+
+
+def _merged(names: Mapping[str, int], merge: MergeLabels) -> dict[str, int]:
+    return {name: merge.target if id == merge.source else id for name, id in names.items()}
 
 
 def undone_names(inverse: Edit, project: Contents) -> ChangeSetting | None:

@@ -18,6 +18,7 @@ from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
+from workbench.inference.suggest import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +57,21 @@ def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
     """(C,) for each label of the detector its index in the snapshot, by name; -1 if the project lacks it.
 
     A label that was renamed or merged since is the one that it became, or all its boxes would count as missed by an
-    earlier run. Otherwise case is ignored, as when loading weights.
+    earlier run; and what the user said of a foreign network's labels counts. Otherwise names are compared as for
+    suggestions (suggest.plain).
 
     WorkbenchError if they have none in common.
     """
     index = {label.name: i for i, label in enumerate(truth.labels)}
-    alike = {name.casefold(): i for name, i in reversed(index.items())}
-    became = {former: index[now] for former, now in truth.former_names if now in index}
+    alike = {plain(name): i for name, i in reversed(index.items())}
+    became = {other: index[now] for other, now in truth.former_names if now in index}
     exactly = became | index
-    columns = np.array([exactly.get(name, alike.get(name.casefold(), -1)) for name in names], np.int32)
+    columns = np.array([exactly.get(name, alike.get(plain(name), -1)) for name in names], np.int32)
     if not (columns >= 0).any():
         raise WorkbenchError(
             f"This checkpoint knows the labels {_some(names)}, the project {_some(list(index))}: none in common."
-            " Choose another checkpoint, or add or rename labels of the project."
+            " Choose another checkpoint, rename labels of the project, or let this run suggest on the Label page (G),"
+            " and match its labels there (Labels it knows)."
         )
     return columns
 

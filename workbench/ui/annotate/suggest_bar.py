@@ -12,6 +12,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout
 
 from workbench.core.applied import Applied
+from workbench.core.former_names import other_names
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.inference import suggest
@@ -21,7 +22,7 @@ from workbench.ui import image_queues, preferences, theme
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.loop_bar import LoopBar
 from workbench.ui.annotate.suggest_files import SuggestFiles
-from workbench.ui.annotate.suggest_labels import SuggestLabels, meanings
+from workbench.ui.annotate.suggest_labels import SuggestLabels
 from workbench.ui.annotate.suggest_runs import Listed, listed
 from workbench.ui.annotate.taking import Taking
 from workbench.ui.background import Background
@@ -317,7 +318,7 @@ class SuggestBar(QFrame):
         boxes, least = document.boxes(self._image), self._least.value() / 100
         chosen = next((one for one in self._runs if one.run.checkpoint == self._checkpoint), None)
         overlap = chosen.point.iou if chosen is not None and chosen.point is not None else suggest.SAME
-        some = suggest.suggestions(found, document.labels(), boxes, least, meanings(document), overlap)
+        some = suggest.suggestions(found, document.labels(), boxes, least, other_names(document), overlap)
         return self.taking.taken.others(self._image, some, boxes)
 
     def _strange(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -325,7 +326,7 @@ class SuggestBar(QFrame):
         document, found = self._session.document, self._found
         if document is None or found is None:
             return (), ()
-        missing = suggest.unknown(found, document.labels(), meanings(document))
+        missing = suggest.unknown(found, document.labels(), other_names(document))
         return missing, suggest.seen(found, missing, self._least.value() / 100)
 
     @property

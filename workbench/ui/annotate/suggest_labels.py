@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QPushButton
 
-from workbench.core.document import Document
 from workbench.core.edits import AddLabels, ChangeSetting
-from workbench.core.former_names import former_names
+from workbench.core.former_names import SAID, said_names
 from workbench.core.project import Label
 from workbench.core.words import count
 from workbench.ui.actions import as_told
 from workbench.ui.session import Session
 from workbench.ui.widgets.popups import Menu
 
-SETTING = "suggest.labels"
-"""The project's setting that holds the user's matches: label ids by the network's names."""
 _NAMED = 3  # labels named in one line of the menu
 _LISTED = 12  # labels with a menu of their own
 _NONE = ("N/A", "__background__")  # meaningless entries of COCO's list
-
-
-def said(document: Document) -> Mapping[str, int]:
-    """The user's matches for a network's labels."""
-    kept = document.setting(SETTING)
-    return {str(name): int(id) for name, id in kept.items()} if isinstance(kept, dict) else {}
-
-
-def meanings(document: Document) -> Mapping[str, int]:
-    """`said`, plus the former names of labels that were renamed or merged."""
-    return {**former_names(document), **said(document)}
 
 
 class SuggestLabels(QPushButton):
@@ -84,7 +68,7 @@ class SuggestLabels(QPushButton):
         for name in [*self._seen, *(name for name in self._missing if name not in self._seen)][:_LISTED]:
             if labels:
                 self._add_choices(menu.addMenu(as_told(f"“{name}” is")), name, labels)
-        if said(document):
+        if said_names(document):
             menu.addSeparator()
             menu.addAction("By their names alone again").triggered.connect(self.forget)
 
@@ -103,11 +87,11 @@ class SuggestLabels(QPushButton):
         """Match the network's label `name` to the project's `label`; saved in the project, can be undone."""
         document = self._session.document
         if document is not None:
-            self._session.do(ChangeSetting(SETTING, {**said(document), name: label}))
+            self._session.do(ChangeSetting(SAID, {**said_names(document), name: label}))
 
     @Slot()
     def forget(self) -> None:
-        self._session.do(ChangeSetting(SETTING, None))
+        self._session.do(ChangeSetting(SAID, None))
 
 
 def _some(names: tuple[str, ...]) -> str:

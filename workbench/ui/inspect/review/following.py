@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.applied import Applied
 from workbench.core.document import Document
+from workbench.core.former_names import SAID
 from workbench.core.matching import Truth
 from workbench.core.project import Image, Snapshot, Split
 from workbench.core.words import count
@@ -49,7 +50,7 @@ class Follower(QObject):
         """Match again if the edit's images were evaluated. False: a new evaluation is needed for all that it changed,
         as the labels no longer correspond to the detector's.
         """
-        if document is None or self._found is None or applied.labels_changed:
+        if document is None or self._found is None or applied.labels_changed or applied.changes(SAID):
             return False
         touched = self._ids.intersection(applied.images)
         if touched:
