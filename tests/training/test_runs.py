@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.toys import make_snapshot
+from workbench.core.lock import FILE as LOCK
+from workbench.core.lock import Lock
 from workbench.core.window import Window
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import runs
@@ -176,6 +178,28 @@ def test_a_name_that_another_run_has_in_other_letters_is_taken(tmp_path: Path) -
         runs.folder_for(tmp_path, "cells", "toy")
     assert runs.folder_for(tmp_path, "cells 2", "toy") == tmp_path / "cells 2"
     assert runs.folder_for(tmp_path / "none yet", "cells", "toy") == tmp_path / "none yet" / "cells"
+
+
+@pytest.mark.parametrize("left", [(), (runs.RECIPE,), (".data.npz.12.0123abcd.tmp",)])
+def test_a_run_killed_before_it_began_does_not_keep_its_name(tmp_path: Path, left: tuple[str, ...]) -> None:
+    folder = leave(tmp_path / "cells", Message("info", "Reading images."))
+    (folder / LOCK).touch()
+    for name in left:
+        (folder / name).touch()
+    assert runs.folder_for(tmp_path, "Cells", "toy") == tmp_path / "Cells"
+    assert not folder.exists()
+
+
+def test_a_name_is_kept_by_a_run_that_is_about_to_begin_or_can_be_resumed(tmp_path: Path) -> None:
+    waiting = leave(tmp_path / "waiting")
+    lock = Lock(waiting)
+    ready = leave(tmp_path / "ready")
+    (ready / DATA).touch()
+    for folder in (waiting, ready):
+        with pytest.raises(WorkbenchError, match=f"There is a run called '{folder.name}' already"):
+            runs.folder_for(tmp_path, folder.name, "toy")
+        assert (folder / runs.EVENTS).exists()
+    lock.release()
 
 
 def test_which_images_judge_a_run_is_known_where_its_seed_has_chosen_them(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.core.files import natural_key, safe_name, stamp
+from workbench.core.files import forget_unfinished, natural_key, safe_name, stamp
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import is_held
 from workbench.errors import WorkbenchError
@@ -191,7 +191,7 @@ def _parsed(line: bytes) -> Iterator[Event]:
 
 def new_folder(folder: Path, detector: str) -> Path:
     """Make a folder with a free name, such as `yolov4-tiny-3`, for a run in a project's folder `runs`."""
-    taken = _taken(folder)
+    taken = {entry.name.casefold() for entry in _entries(folder)}
     base = safe_name(detector, "run")
     number = 1
     while f"{base}-{number}".casefold() in taken:
@@ -206,26 +206,38 @@ def new_folder(folder: Path, detector: str) -> Path:
     return fresh
 
 
-def _taken(folder: Path) -> set[str]:
-    return {entry.name.casefold() for entry in folder.iterdir()} if folder.is_dir() else set()
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _called(folder: Path, name: str) -> list[Path]:
+    """Ignoring case: on Windows and macOS such names are one folder's."""
+    return [entry for entry in _entries(folder) if entry.name.casefold() == name.casefold()]
 
 
 def folder_for(folder: Path, wanted: str, detector: str) -> Path:
-    """The folder of a run with a name that the user typed, or new_folder() if none; WorkbenchError if it is taken."""
+    """The folder of a run with a name that the user typed, or new_folder() if none; WorkbenchError if it is taken.
+
+    What a run of that name left that was killed before it began is removed: it holds nothing to resume.
+    """
     if not wanted.strip():
         return new_folder(folder, detector)
     named = folder / safe_name(wanted.strip())
-    if named.name.casefold() in _taken(folder):  # ignoring case: on Windows and macOS they are one folder
+    for entry in _called(folder, named.name):
+        if (entry / LOCK).exists():  # a training makes that first; another folder is somebody's own
+            forget_unstarted(entry)
+    if _called(folder, named.name):
         raise WorkbenchError(f"There is a run called '{named.name}' already. Choose another name.")
     return named
 
 
 def forget_unstarted(folder: Path) -> None:
-    """Remove the folder of a run that was refused before it started: it contains only the refusal."""
-    if (folder / RECIPE).exists() or not folder.is_dir():
+    """Remove the folder of a run that was refused or killed before it started: it contains at most the refusal."""
+    if not folder.is_dir() or is_held(folder) or any(isinstance(event, Started) for event in outline(folder)):
         return
+    forget_unfinished(folder)
     try:
-        if {entry.name for entry in folder.iterdir()} <= {EVENTS, LOCK}:
+        if {entry.name for entry in folder.iterdir()} <= {EVENTS, LOCK, RECIPE}:
             shutil.rmtree(folder)
     except OSError:  # it stays, and is listed as failed
         return
