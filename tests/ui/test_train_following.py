@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -134,3 +135,27 @@ def test_a_run_that_begins_elsewhere_is_listed_and_what_is_shown_stays(
     other.tell(STARTED, progress(1))
     qtbot.waitUntil(lambda: row(page, "cli-1")[0] == "running")
     assert title(page) == "past: finished"
+
+
+def test_a_run_that_another_program_removes_goes_from_the_page_too(
+    qtbot: QtBot, page: TrainPage, session: Session, other: Other
+) -> None:
+    """Its curves stayed, and were those of no run."""
+    past = Other(other.file.parent.with_name("past"))
+    past.tell(replace(STARTED, time=8e8), progress(3), FINISHED)
+    past.lock.release()
+    other.tell(STARTED, progress(1), progress(40), FINISHED)
+    other.lock.release()
+    page.shown()
+    qtbot.waitUntil(lambda: title(page) == "cli-1: finished")
+    look(qtbot, page)
+    shutil.rmtree(other.file.parent)
+    look(qtbot, page)
+    qtbot.waitUntil(lambda: title(page) == "past: finished")
+    assert row(page, "cli-1") == ("", "")
+    assert page._curves.loss.data("box")[0].tolist() == [3]
+    shutil.rmtree(past.file.parent)
+    look(qtbot, page)
+    qtbot.waitUntil(lambda: not page._shown_name)
+    assert row(page, "past") == ("", "")
+    assert title(page) == find(page, QLabel, "train-title").text() == ""

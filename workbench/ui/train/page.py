@@ -367,6 +367,9 @@ class TrainPage(Page):
     @Slot(object)
     def _listed(self, found: tuple[RunInfo, ...]) -> None:
         self._setup.start_from.set_runs(found)
+        is_live = self._job is not None and self._shown is self._live
+        if self._shown_name and not is_live and self._shown_name not in [run.name for run in found]:
+            self._show_story("", Story())  # another program removed it
         if not self._shown_name and found and self._job is None:
             self._runs.prefer(found[0].name)  # so that Resume and Inspect apply to the run that is shown
             self._runs.set_runs(found)
