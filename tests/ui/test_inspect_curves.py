@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.inspect_hand import look_fixture, page_fixture, press, session_fixture
 from tests.ui.inspect_tabs_hand import drawing, listed, seen, tab
 from tests.ui.test_inspect_sliders import own
+from tests.ui.test_legend_above import is_above
 from workbench.core import edits
 from workbench.core.project import Box
 from workbench.ui.inspect.charts import CHARTS
@@ -50,6 +51,15 @@ def test_the_line_of_several_labels_is_said_to_be_their_mean_and_the_dot_not(qtb
     words = seen.findChild(QLabel, "inspect-chart-words")
     assert isinstance(words, QLabel)
     qtbot.waitUntil(lambda: "is their mean" in words.text())
+
+
+def test_the_legend_covers_neither_a_curve_nor_the_dot(qtbot: QtBot, seen: InspectPage) -> None:
+    """Among the curves of many labels no place is free for it."""
+    curves = seen.findChild(Curves)
+    assert isinstance(curves, Curves)
+    for chart in CHARTS:
+        drawing(qtbot, seen, chart.name)
+        qtbot.waitUntil(lambda: is_above(curves.plot))
 
 
 def test_a_click_on_a_point_opens_its_images(qtbot: QtBot, seen: InspectPage) -> None:

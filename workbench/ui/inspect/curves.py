@@ -69,7 +69,7 @@ class Curves(Tab):
         """The visible plot; each one is created when first asked for."""
         chart = CHARTS[self._place[0]]
         if chart.name not in self._plots:
-            plot = Plot(chart.x, chart.y, corner=BOTTOM_LEFT)
+            plot = Plot(chart.x, chart.y, corner=BOTTOM_LEFT, above=True)
             plot.setObjectName(f"inspect-plot-{chart.name}")
             plot.setMinimumHeight(100)
             plot.setYRange(0, 1)
