@@ -46,8 +46,9 @@ from workbench.ui.widgets.open_folder import open_folder
 PANEL = 400  # px
 RUN_HELP = "The run whose detector is exported."
 NOT_JUDGED = (
-    "These weights have not been evaluated yet. Look at the validation images on the Inspect page first: then the "
-    "file gets the best confidence and NMS, and its card the figures."
+    "These weights have not been evaluated on validation images yet, so the file gets a confidence of 0.25 and the NMS"
+    " that the detector's authors published. Look at the validation images on the Inspect page first: then it gets the"
+    " confidence and the NMS from there, and its card the figures."
 )
 NOTHING_YET = (
     "Each file is run by its own library, apart from this program, on eight of the project's images. It is kept"
