@@ -160,6 +160,16 @@ def test_a_snapshot_holds_boxes_by_image_and_labels_by_position(document: Docume
     assert document.snapshot().digest == snapshot.digest
 
 
+def test_a_label_that_is_only_renamed_or_repainted_leaves_the_same_data(document: Document) -> None:
+    document.draw((box(image=2, label=2, x=7),))
+    before = document.snapshot().digest
+    label = document.labels()[0]
+    document.do(edits.ChangeLabel(dataclasses.replace(label, name="renamed", colour="#123456")))
+    assert document.snapshot().digest == before
+    document.do(edits.ReplaceBoxes((dataclasses.replace(document.boxes(2)[0], label=1),)))
+    assert document.snapshot().digest != before
+
+
 def test_a_snapshot_of_an_empty_project_is_empty(tmp_path: Path) -> None:
     with Document.create(tmp_path / "p") as empty:
         snapshot = empty.snapshot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -170,6 +171,20 @@ def test_the_data_of_a_run_is_known_from_its_beginning_and_of_old_runs_from_thei
     assert runs.info(request.folder).digest == ""
     (request.folder / "data.json").write_text("[1]", "utf-8")
     assert runs.info(request.folder).digest == ""
+
+
+def test_the_data_of_a_run_recorded_with_the_labels_names_in_its_digest_is_known_too(request_of: MakeRequest) -> None:
+    request = request_of()
+    next(happening := train(request))
+    happening.close()  # type: ignore[attr-defined]
+    about = json.loads((request.folder / runs.ABOUT).read_bytes())
+    assert about["version"] == runs.NAMELESS
+    old = {**about, "version": 1, "digest": "ab" * 32, "judged_by": "cd" * 32}
+    (request.folder / runs.ABOUT).write_text(json.dumps(old), "utf-8")
+    info = runs.info(request.folder)
+    assert (info.digest, info.judged_by) == (request.snapshot.digest, "")
+    (request.folder / DATA).unlink()
+    assert runs.info(request.folder).digest == "ab" * 32
 
 
 def test_a_name_that_another_run_has_in_other_letters_is_taken(tmp_path: Path) -> None:

@@ -191,9 +191,12 @@ class Snapshot:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over names, splits, states and boxes: identifies this data in a run's record."""
+        """SHA-256 over images, splits, states, boxes and labels: identifies this data in a run's record.
+
+        Of labels only the ids: under another name the same boxes are learnt.
+        """
         names = [(i.path, i.width, i.height, i.state, i.split) for i in self.images]
-        text = json.dumps([[label.id, label.name] for label in self.labels]) + json.dumps(names)
+        text = json.dumps([label.id for label in self.labels]) + json.dumps(names)
         digest = hashlib.sha256(text.encode())
         for array in (self.offsets, self.boxes, self.label_index, self.flags):
             digest.update(array.tobytes())  # in row order, whatever its memory layout

@@ -22,6 +22,8 @@ from workbench.training.events import Evaluated, Event, Failed, Finished, Paused
 EVENTS, RECIPE, NOTE = "events.jsonl", "settings.toml", "note.txt"
 ABOUT = "data.json"
 """The digest of a run's data and the weights it started from: reading data.npz takes 0.1 s for 10,000 images."""
+NAMELESS = 2
+"""The version of ABOUT since which digests leave out the labels' names."""
 _PROGRESS = json.dumps({"event": "Progress"})[:-1].encode()  # how such a line starts
 
 
@@ -116,7 +118,7 @@ def info(folder: Path) -> RunInfo:
         epoch=progress.epoch if progress else 0, epochs=epochs if started else 0,
         step=progress.step if progress else 0, best_ap=best_ap, best_ap50=best_ap50, sentence=failed,
         images=started.images if started else 0, validation_images=started.validation_images if started else 0,
-        digest=_digest(folder), note=note(folder), judged_by=_about(folder, "judged_by"),
+        digest=_digest(folder), note=note(folder), judged_by=_judged_by(folder),
     )  # fmt: skip
 
 
@@ -296,12 +298,34 @@ def _about(folder: Path, what: str) -> str:
 
 def _digest(folder: Path) -> str:
     """The digest of the run's data; an older run has it only in the head of its checkpoints."""
+    if _about(folder, "version") == "1" and (digest := _nameless(folder)):
+        return digest
     if digest := _about(folder, "digest"):
         return digest
     for name in ("best.safetensors", "last.safetensors"):
         with contextlib.suppress(WorkbenchError):
             return header.read_header(folder / name).data_digest
     return ""
+
+
+def _judged_by(folder: Path) -> str:
+    return "" if _about(folder, "version") == "1" else _about(folder, "judged_by")  # that had the labels' names in it
+
+
+def _nameless(folder: Path) -> str:
+    """Computed from the run's record, once: those of that time changed with every label that was renamed."""
+    from workbench.training import record
+
+    file = folder / record.DATA
+    with contextlib.suppress(OSError):
+        now = stamp(file)
+        if _digests.get(file, (None, ""))[0] != now:
+            _digests[file] = now, record.digest(folder)
+        return _digests[file][1]
+    return ""
+
+
+_digests: dict[Path, tuple[tuple[int, int], str]] = {}
 
 
 def when(seconds: float) -> str:
