@@ -50,8 +50,8 @@ def test_a_file_of_another_size_than_its_boxes_were_drawn_in_is_told_with_what_t
     told = find(window, QLabel, "message-text")
     qtbot.waitUntil(lambda: told.text() != "")
     assert told.text() == (
-        "This file is 90 × 120 now, not 200 × 100 as when it was added. Put the former file back, or correct the boxes"
-        " that don't fit any more."
+        "This image was 200 × 100 px when it was added, and its file is now 90 × 120 px. Restore the old file, or"
+        " correct the boxes that no longer fit."
     )
 
 

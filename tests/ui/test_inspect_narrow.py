@@ -69,7 +69,7 @@ def test_a_long_name_of_a_run_is_cut_in_the_middle_and_whole_in_the_tooltip(qtbo
     combo.setFixedWidth(600)
     QApplication.sendEvent(combo, ask)
     assert combo.shown_text() == combo.currentText()
-    assert combo.toolTip() == "The run whose detector is used."
+    assert combo.toolTip() == "The run to evaluate."
 
 
 @pytest.mark.parametrize("width", [960, 1280])

@@ -122,7 +122,7 @@ def test_images_without_boxes_or_outside_the_training_are_shown_too(labelled: Pa
     eyes, wish = Eyes(), Wish(labelled, 0, narrow("yolov1"), empty, FRESH, True, 0, None)
     nothing, outside = look_of(eyes, wish), look_of(eyes, replace(wish, image=other))
     assert (len(nothing.boxes), nothing.positives) == (0, 0)
-    assert "No box is in sight." in nothing.note
+    assert "No box is visible." in nothing.note
     assert nothing.outside == ""
     assert "step 1 of" in nothing.about
     assert (nothing.instead, outside.instead) == (0, empty), "the next one that is trained on"
@@ -131,13 +131,13 @@ def test_images_without_boxes_or_outside_the_training_are_shown_too(labelled: Pa
     assert look_of(eyes, replace(wish, version=1)).instead == ids_of(labelled)[0], "after the last comes the first"
     assert outside.outside == "it is in work, and the recipe uses images that are done or verified"
     assert outside.note.startswith(f"Not trained on: {outside.outside}. Shown as it is.")
-    assert "as it is" in outside.about
+    assert "not augmented" in outside.about
     assert len(outside.boxes) == outside.positives == 1
 
 
 def test_the_training_of_another_detector_is_named(labelled: Path) -> None:
     wish = Wish(labelled, 0, narrow("yolov3"), ids_of(labelled)[0], CERTAIN, True, 0, None, borrowed="YOLOv1")
-    assert "Augmented as the training of YOLOv1, to be compared with it." in look_of(Eyes(), wish).note
+    assert "Augmented as in the training of YOLOv1, for comparison." in look_of(Eyes(), wish).note
     assert "Augmented as" not in look_of(Eyes(), replace(wish, augmented=False)).note
 
 

@@ -49,12 +49,13 @@ def test_boxes_that_nothing_learns_come_first_and_in_red(seen: Opened) -> None:
 def test_the_sentence_tells_boxes_from_cells() -> None:
     look = made_look(WISH)
     assert summary(look) == (
-        "1 of 3 boxes learnt, by 2 cells. 1 is ignored on purpose. 1 ignored cell, 6 learn that nothing is there."
+        "1 of 3 boxes are learnt, by 2 cells. 1 box is ignored on purpose. 1 cell is ignored, 6 are learnt as"
+        " background."
     )
     small = replace(look, ignore=np.zeros(3, bool))  # as a box that is too small is
-    assert summary(small).startswith("1 of 3 boxes learnt, by 2 cells. 1 ignored cell")
+    assert summary(small).startswith("1 of 3 boxes are learnt, by 2 cells. 1 cell is ignored")
     both = replace(look, prior=np.array([0, 1, 1]), box=np.array([0, 0, 1]), reasons=("", "", look.reasons[2]))
-    assert summary(both).startswith("2 of 3 boxes learnt, by 2 cells, 1 of which learns several. ")
+    assert summary(both).startswith("2 of 3 boxes are learnt, by 2 cells, 1 of which learns several. ")
 
 
 def test_boxes_that_are_too_small_are_red_and_their_size_is_told_to_a_tenth(qtbot: QtBot) -> None:
@@ -180,7 +181,7 @@ def test_what_else_a_prior_learns_is_looked_for_once_a_box(qtbot: QtBot, monkeyp
     table = BoxesTable("t", "t")
     qtbot.addWidget(table)
     table.show_look(look, inks(look))
-    assert table.item(0, 2).toolTip() == "A cell that learns it learns also: cell 36 × 36"
+    assert table.item(0, 2).toolTip() == "Shares its cell with cell 36 × 36"
     assert sorted(asked) == [0, 1]
 
 
@@ -224,7 +225,7 @@ def test_an_anchor_of_two_boxes_is_told_in_picture_and_table(qtbot: QtBot, seen:
     _, window, _ = seen(answer)
     table = find(window, BoxesTable, "seen-boxes")
     assert boxes(window)[:2] == [("cell", "1 in 3 × 3, shared"), ("cell", "2 in 3 × 3, shared")]
-    assert table.item(0, 2).toolTip() == "A cell that learns it learns also: cell 36 × 36"
+    assert table.item(0, 2).toolTip() == "Shares its cell with cell 36 × 36"
     shown = find(window, SeenPicture, "seen-picture")
     picture = shown.grab().toImage()
 
@@ -356,4 +357,4 @@ def test_a_table_of_nothing_is_no_failure(qtbot: QtBot) -> None:
     qtbot.addWidget(shown)
     shown.show_look(empty)
     assert not shown.grab().isNull()
-    assert summary(empty).startswith("0 of 0 boxes learnt, by 0 cells. 1 ignored cell, ")
+    assert summary(empty).startswith("0 of 0 boxes are learnt, by 0 cells. 1 cell is ignored, ")

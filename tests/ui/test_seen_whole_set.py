@@ -98,7 +98,7 @@ def test_a_detector_that_lacks_its_file_leads_to_where_it_is_chosen(
     asked: list[str] = []
     session.page_asked.connect(asked.append)
     assert told.isVisible()
-    assert told.text().startswith("Darknet .cfg is whatever network its file describes.")
+    assert told.text().startswith("A file describes the network of Darknet .cfg.")
     QTest.keyClick(told, Qt.Key.Key_Tab)  # to its only link
     QTest.keyClick(told, Qt.Key.Key_Return)
     assert asked == ["train"]
@@ -221,7 +221,7 @@ def test_a_stop_is_told_and_another_count_waits_for_it(
     assert not button.isEnabled()
     window.whole.count()
     qtbot.waitUntil(lambda: not session.jobs)
-    assert words.text() == "Stopped after 1 of 3 detectors. Count begins anew."
+    assert words.text() == "Stopped after 1 of 3 detectors. Press Count to start again."
     assert begun == [0]
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: begun == [0, 1])

@@ -149,7 +149,7 @@ def test_runs_that_come_and_go_are_followed_and_the_chosen_one_stays(qtbot: QtBo
         wait_for(*names)
 
     def wait_for(*names: str) -> None:
-        wanted = ["Fresh weights", "Without weights: what is certain", *(f"Run {name}" for name in names)]
+        wanted = ["Fresh weights", "No weights: only what doesn't depend on them", *(f"Run {name}" for name in names)]
         qtbot.waitUntil(lambda: [weights.itemText(row) for row in range(weights.count())] == wanted)
 
     left_run(folder / "one", 100.0)

@@ -155,7 +155,7 @@ def _told(looked: Seen, told: Assigned, image: Image, title: str, picture: Path 
 
 def _show(looked: Seen, told: Assigned, image: Image, title: str) -> None:
     values = _told(looked, told, image, title, None)
-    when = f"step {looked.step + 1:,} of {looked.steps:,}" if looked.step >= 0 else "as it is"
+    when = f"step {looked.step + 1:,} of {looked.steps:,}" if looked.step >= 0 else "not augmented"
     say(f"{image.path} in {title}, {looked.side} × {looked.side} px, {when}")
     others = values["parts"][1:]
     if others:
@@ -170,6 +170,6 @@ def _show(looked: Seen, told: Assigned, image: Image, title: str) -> None:
     if rows:
         table(["box", "size", f"learnt by ({levels})", "why not"], rows)
     else:
-        out.print("No box is in sight.")
+        out.print("No box is visible.")
     if told.note:
         say(told.note)

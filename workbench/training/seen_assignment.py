@@ -23,12 +23,12 @@ from workbench.training.recipes import Recipe
 from workbench.training.seen import Seen
 from workbench.training.sending import on_device
 
-_ANSWERS = "What is ignored, and which background is learnt, follows from the network's answers: here those"
-FIRST_STEP = f"{_ANSWERS} of the first step, in every epoch."
+_ANSWERS = "What is ignored, and which negatives are used, depends on the network's predictions: here those"
+FIRST_STEP = f"{_ANSWERS} of the first step, whatever the epoch."
 OF_RUN = f"{_ANSWERS} of the run's weights."
-NORMS = "In training it sees this image together with others of the batch, which changes its answers a little."
-DRAWN = "What is learnt is drawn at random in every step: this is one draw."
-TWO_STAGES = "This shows the first network, which proposes, and not the second one, which learns from the proposals."
+NORMS = "In training, batch norm also sees the other images of the batch, which changes predictions a little."
+DRAWN = "What is learnt is sampled at random in every step: this is one sample."
+TWO_STAGES = "This shows the first stage, which proposes regions, not the second, which learns from the proposals."
 
 
 @dataclass(frozen=True)

@@ -273,8 +273,9 @@ class AnnotatePage(Page):
             self._strip.show_note(result.about)
             if not first.isEmpty() and first != size:
                 self.session.inform(
-                    f"This file is {result.width} × {result.height} now, not {first.width():.0f} × {first.height():.0f}"
-                    " as when it was added. Put the former file back, or correct the boxes that don't fit any more."
+                    f"This image was {first.width():.0f} × {first.height():.0f} px when it was added, and its file is"
+                    f" now {result.width} × {result.height} px. Restore the old file, or correct the boxes that no"
+                    " longer fit."
                 )
         elif isinstance(result, WorkbenchError):
             self.canvas.say(result.sentence)

@@ -29,18 +29,20 @@ class Choice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._wanted = ""  # the name of a run that was requested before it was listed
-        self._run = ElidedCombo("inspect-run", "Run", "The run whose detector is used.", 18)
+        self._run = ElidedCombo("inspect-run", "Run", "The run to evaluate.", 18)
         self._checkpoint = ElidedCombo(
             "inspect-checkpoint", "Checkpoint", "The best checkpoint by AP, or the last one.", 5
         )
-        self._split = ElidedCombo("inspect-split", "Images", "The images to look at.", 11)
+        self._split = ElidedCombo("inspect-split", "Images", "The images to evaluate it on.", 11)
         # minimum widths in the smallest window, beside the stop button and the progress bar
         for combo, width in ((self._run, 100), (self._checkpoint, 70), (self._split, 90)):
             combo.setMinimumWidth(width)
-        self._done_only = QCheckBox("done ones only")
+        self._done_only = QCheckBox("only done")
         self._done_only.setObjectName("inspect-done-only")
         self._done_only.setChecked(True)
-        self._done_only.setToolTip("Leave out images that are not done: their missing labels would count as mistakes.")
+        self._done_only.setToolTip(
+            "Leave out images that are not done: objects without a label would count as false alarms."
+        )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.GRID)
@@ -124,7 +126,7 @@ class Choice(QWidget):
                 self._split.addItem(f"{word} ({count:,})", split)
         if len(images) and not images.in_split(Split.VALIDATION).any():
             self._split.addItem("held out", _HELD_OUT)
-            about = "Those that the run was judged by, and has not learnt from, by its own record."
+            about = "The images that the run kept aside to be evaluated on, by its own record."
             self._split.setItemData(self._split.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         self._split.setCurrentIndex(0 if first else max(self._split.findData(chosen), 0))
         self._split.blockSignals(False)

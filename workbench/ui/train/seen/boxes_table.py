@@ -51,7 +51,7 @@ class BoxesTable(QTableWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.horizontalHeaderItem(2)
         assert header is not None
-        header.setToolTip("How many learn the box, in which level's cells; the levels are the ones below")
+        header.setToolTip("How many learn the box, and in the grid of which level; the levels are listed below")
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -154,4 +154,4 @@ def size(width: float, height: float) -> str:
 def _shared(look: Look, others: Sequence[int]) -> str:
     named = ", ".join(f"{look.labels[k]} {size(*(look.boxes[k, 2:] - look.boxes[k, :2]).tolist())}" for k in others[:5])
     more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-    return f"A {look.kind} that learns it learns also: {named}{more}"
+    return f"Shares its {look.kind} with {named}{more}"

@@ -61,8 +61,8 @@ class Controls(QWidget):
         self.ignored = _check("seen-ignored", "Ignored", "Hatched: neither object nor background")
         self.negatives = _check(
             "seen-negatives",
-            "Chosen background",
-            "Crosses, where not all negatives are learnt: in the cells of those that were chosen",
+            "Negatives used",
+            "Crosses: the negatives that the loss uses, where it doesn't use all of them",
         )
         for box in (self.ignored, self.negatives):
             box.setChecked(True)
@@ -184,16 +184,16 @@ class Controls(QWidget):
         self.augmented.setChecked(on)
         self.augmented.blockSignals(False)
         self.augmented.setEnabled(not self._outside)
-        self._tell(self.augmented, outside if self._outside else "As training changes it; off: only resized")
+        self._tell(self.augmented, outside if self._outside else "As augmented in training; off: only resized")
         for widget, help in (
-            (self.epoch, "The epoch of the training. At the end of a run, mosaic and the like can be off."),
-            (self.roll, "Draw the augmentation as another seed would"),
-            (self.back, "Draw it as the recipe's own seed does: what the training computes"),
+            (self.epoch, "The epoch of the training. Mosaic and the like can be off in the last ones."),
+            (self.roll, "Augment it with another random seed"),
+            (self.back, "Augment it with the recipe's seed, as the training does"),
         ):
             widget.setEnabled(on)
             self._tell(
                 widget,
-                help if on else outside if self._outside else "Nothing is drawn at random: the image is shown as it is",
+                help if on else outside if self._outside else "Not augmented, so nothing is random",
             )
         self.back.setEnabled(on and self._roll > 0)
         rolled = f"seed {self._seed + self._roll}" if on and self._roll else ""

@@ -296,11 +296,11 @@ def _shown(wish: Wish, recipe: Recipe, title: str, seen: Seen, found: Assigned, 
 def _notes(wish: Wish, seen: Seen, found: Assigned, outside: str) -> str:
     notes = [f"Not trained on: {outside}. Shown as it is." if outside else "", found.note]
     if wish.borrowed and seen.step >= 0:
-        notes.append(f"Augmented as the training of {wish.borrowed}, to be compared with it.")
+        notes.append(f"Augmented as in the training of {wish.borrowed}, for comparison.")
     if seen.attacked:
-        notes.append("In this step the images are also turned against the network, which is not shown.")
+        notes.append("In this step the images are also changed adversarially, against the network, which is not shown.")
     if not len(seen.boxes):
-        notes.append("No box is in sight.")
+        notes.append("No box is visible.")
     return " ".join(part for part in notes if part)
 
 
@@ -311,9 +311,9 @@ def _label(seen: Seen, row: int) -> str:
 def _about(recipe: Recipe, seen: Seen) -> str:
     size = f"{seen.side} × {seen.side} px"
     if seen.step < 0:
-        return f"{size}, as it is"
+        return f"{size}, not augmented"
     parts = len(seen.parts)
-    made = "" if parts == 1 else f", with {parts - 1} other{'s' if parts > 2 else ''} in it"
+    made = "" if parts == 1 else f", combined with {parts - 1} other{'s' if parts > 2 else ''}"
     place = f"image {seen.place + 1} of {seen.places}"
     return f"{size}, step {seen.step + 1:,} of {seen.steps:,}, {place}{made}"
 

@@ -22,23 +22,23 @@ def entries(looks: Sequence[Look]) -> tuple[tuple[str, str], ...]:
     """Signs and their texts, for the signs that occur in these looks."""
     kinds = {look.kind for look in looks}
     noun = next(iter(kinds)) if len(kinds) == 1 else "one"
-    found = [("box", "box, in a colour of its own, not its label's")]
+    found = [("box", "box, each in its own colour, not its label's")]
     if any(look.missed.any() for look in looks):
-        found.append(("missed", "box that nothing learns"))
+        found.append(("missed", "box that is not learnt"))
     if any(look.ignore.any() for look in looks):
         found.append(("ignored box", "box that is ignored"))
     if "anchor" in kinds:
-        found.append(("anchor", "anchor that learns the box of its colour"))
+        found.append(("anchor", "anchor assigned to the box of the same colour"))
     if kinds - {"point"}:
-        found.append(("cell", "its cell" if "anchor" in kinds else "cell that learns the box of its colour"))
+        found.append(("cell", "its cell" if "anchor" in kinds else "cell assigned to the box of the same colour"))
     if "point" in kinds:
-        found.append(("dot", "point that learns the box of its colour"))
+        found.append(("dot", "point assigned to the box of the same colour"))
     if any(len(look.shared) for look in looks):
-        found.append(("ring", f"{noun} that learns several boxes"))
+        found.append(("ring", f"{noun} assigned to several boxes"))
     if any(look.ignored is not None and look.ignored.any() for look in looks):
         found.append(("hatch", "ignored: neither object nor background"))
     if any(look.negative is not None and look.passed_over for look in looks):
-        found.append(("cross", "background that is learnt; elsewhere it is passed over"))
+        found.append(("cross", "negative that the loss uses; the others are left out"))
     return tuple(found)
 
 

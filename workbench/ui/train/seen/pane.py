@@ -44,15 +44,15 @@ class Pane(QWidget):
         self._chosen: Weights | None = None  # None: as the training starts
         self.look: Look | None = None
         self.shown: Wish | None = None  # what is shown, or refused
-        self.detector = ElidedCombo(f"{name}-detector", accessible, f"{accessible}: whose assignment is drawn", 8)
+        self.detector = ElidedCombo(f"{name}-detector", accessible, f"{accessible} whose assignment is shown", 8)
         self.weights = ElidedCombo(
             f"{name}-weights",
             f"Weights of the {accessible.lower()}",
-            "With which weights the network answers, where its answer decides: the hardest negatives, what is ignored",
+            "The weights of the network. They matter where its predictions decide: hard negatives, what is ignored.",
             8,
         )
         self.picture = SeenPicture(f"{name}-picture")
-        self.table = BoxesTable(f"{name}-boxes", f"Boxes and what of the {accessible.lower()} learns them")
+        self.table = BoxesTable(f"{name}-boxes", f"Boxes, and what of the {accessible.lower()} learns them")
         self.levels = Levels(f"{name}-level")
         self.about = Elided()
         self.about.setObjectName(f"{name}-about")
@@ -178,7 +178,7 @@ class Pane(QWidget):
         found: list[tuple[str, Weights]] = []
         if self._begun is not None and self._begun_by == self.detector_name:
             found.append((f"Start from {_name(self._begun.file, self._runs)}", self._begun))
-        found += [("Fresh weights", FRESH), ("Without weights: what is certain", CERTAIN)]
+        found += [("Fresh weights", FRESH), ("No weights: only what doesn't depend on them", CERTAIN)]
         for run in self._runs:
             file = run.checkpoint
             if run.detector == self.detector_name and file is not None:
@@ -293,16 +293,20 @@ def _name(file: Path, runs: Sequence[RunInfo]) -> str:
 def summary(look: Look) -> str:
     """What becomes of boxes and priors, in a few sentences."""
     learnt, noun = len(set(look.box.tolist())), look.kind
-    words = f"{learnt:,} of {count(len(look.ignore), 'box')} learnt, by {count(look.positives, noun)}"
+    words = f"{learnt:,} of {_are(len(look.ignore), 'box')} learnt, by {count(look.positives, noun)}"
     shared = len(look.shared)
     words += f", {shared:,} of which {'learns' if shared == 1 else 'learn'} several. " if shared else ". "
     if look.ignore.any():
         passed = int(look.ignore.sum())
-        words += f"{passed:,} {'is' if passed == 1 else 'are'} ignored on purpose. "
+        words += f"{_are(passed, 'box')} ignored on purpose. "
     parts = []
     if look.ignored is not None:
-        parts.append(count(int(look.ignored.sum()), f"ignored {noun}"))
+        parts.append(f"{_are(int(look.ignored.sum()), noun)} ignored")
     if look.negative is not None:
-        parts.append(f"{int(look.negative.sum()):,} learn that nothing is there")
-        parts += [f"{look.passed_over:,} are passed over"] if look.passed_over else []
+        parts.append(f"{_are(int(look.negative.sum()))} learnt as background")
+        parts += [f"{_are(look.passed_over)} not used"] if look.passed_over else []
     return words + (f"{', '.join(parts)}." if parts else "").strip()
+
+
+def _are(number: int, noun: str = "") -> str:
+    return f"{count(number, noun) if noun else f'{number:,}'} {'is' if number == 1 else 'are'}"

@@ -33,14 +33,15 @@ if TYPE_CHECKING:
     from workbench.training.seen_coverage import Coverage
 
 _ABOUT = (
-    "Boxes of the training images, as they are, that no cell, anchor or point would learn: small ones cover less than"
-    " 32 × 32 pixels of the input, large ones at least 96 × 96. A double click on a number steps through its images."
+    "Boxes of the training images, without augmentation, that no cell, anchor or point is assigned to, so that they"
+    " are not learnt. Small: less than 32 × 32 pixels of the input; large: at least 96 × 96. Double-click a number to"
+    " go through its images."
 )
 _PADDING = "QTreeWidget::item { padding: 3px 8px 3px 0; } QHeaderView::section { padding-right: 11px; }"
 """Column headers are right-aligned with their numbers."""
 _WITHOUT_FILE = (
-    "{title} is whatever network its file describes. To count it, choose it and its file on the"
-    ' <a href="train" style="color: {ink}">Train page</a>, then count anew.'
+    "A file describes the network of {title}. To include it, choose it and its file on the"
+    ' <a href="train" style="color: {ink}">Train page</a>, then count again.'
 )
 
 
@@ -163,7 +164,7 @@ class WholeSet(QWidget):
         folder: Path = document.folder
         recipe, names, files = self._recipe, self._names, self._files
         job = Job(
-            "Counting what is learnt",
+            "Counting boxes that are not learnt",
             lambda job: eyes.count(folder, recipe, names, files, Control(job.stop, job.pause)),
             self._session,
             behind=True,
@@ -193,7 +194,7 @@ class WholeSet(QWidget):
             self.words.setText(job.error.sentence)
         elif job is not None and job.stop.is_set():
             counted = f" after {done:,} of {len(self._names):,} detectors" if done else ""
-            self.words.setText(f"Stopped{counted}. Count begins anew.")
+            self.words.setText(f"Stopped{counted}. Press Count to start again.")
         else:
             self.words.setText(_ABOUT)
         self._enable()

@@ -88,8 +88,8 @@ class Checked:
         """What a person should know about it; empty if all is well."""
         if self.done < self.total:
             return (
-                f"Reading {self.done:,} of {self.total:,} image files. Training leaves out those that can't be read:"
-                " until all were, another image may have this turn."
+                f"Reading {self.done:,} of {self.total:,} image files. Training leaves out those that can't be read,"
+                " so until all are read, another image may come at this step."
             )
         if not self.problems:
             return ""
