@@ -17,13 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core import alike_names, box_faults, edits, images, words
+from workbench.core import alike_names, box_faults, edits, images, lost_folders, words
 from workbench.core import boxes as geometry
 from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.fingerprint import fingerprint, near_groups
 from workbench.core.images import ImageInfo
-from workbench.core.lost_folders import ADVICE, missing
 from workbench.core.project import FINISHED, Box, Image, Snapshot, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
@@ -76,7 +75,7 @@ def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[Looked |
     opened: dict[int, str] = {}
     findings = [*_boxes(snapshot), *_labels(snapshot), *_splits(snapshot), *_states(snapshot)]
     if open_files:
-        lost = _lost(snapshot)
+        lost = lost_folders.of_snapshot(snapshot)
         gone = {index for rows in lost.values() for index in rows}
         files = yield from _files(snapshot, gone)
         findings += [_gone(snapshot, folder, rows) for folder, rows in lost.items()]
@@ -124,19 +123,9 @@ def _files(snapshot: Snapshot, gone: Collection[int]) -> Generator[Looked, None,
     return found
 
 
-def _lost(snapshot: Snapshot) -> dict[Path, list[int]]:
-    """Missing folders (moved, on an unplugged disk, or not copied to this server), and the rows of their images."""
-    rows: dict[int, list[int]] = defaultdict(list)
-    for index, image in enumerate(snapshot.images):
-        rows[image.root].append(index)
-    firsts = {root: (snapshot.files[some[0]], snapshot.images[some[0]].path) for root, some in rows.items()}
-    folders = {root: file.parents[path.count("/")] for root, (file, path) in firsts.items()}
-    return {folders[root]: rows[root] for root in sorted(missing(folders))}
-
-
 def _gone(snapshot: Snapshot, folder: Path, rows: Sequence[int]) -> Finding:
     """One finding for all images of a folder; none should be removed from the project: they are only elsewhere."""
-    sentence = f"The folder of {words.count(len(rows), 'image')} is not there: {folder}. {ADVICE}"
+    sentence = lost_folders.sentence(folder, len(rows))
     return Finding("problem", "lost folder", sentence, tuple(snapshot.images[index].id for index in rows))
 
 

@@ -31,6 +31,8 @@ from workbench.inference.events import (
 from workbench.inference.scoring import best_confidence
 from workbench.training import events as training
 
+NAMED = 5  # images left out that are named; the others are counted
+
 
 def show_training(events: Iterable[training.Event], *, quiet: bool = False) -> training.Finished:
     """Show a training to its end. WorkbenchError if it failed."""
@@ -72,6 +74,7 @@ def _started(event: training.Started) -> str:
 def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> EvaluationDone:
     """Show an evaluation to its end."""
     done: EvaluationDone | None = None
+    skipped = 0
     with bar("Evaluating", quiet=quiet) as progress:
         for event in events:
             match event:
@@ -79,8 +82,12 @@ def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> Evaluation
                     kept = "kept from before" if event.cached == event.total else ""
                     progress.to(event.done, event.total, kept or words.speed(event.images_per_second))
                 case Skipped():
-                    say(f"  left out: {event.sentence}")  # also with --json: the reason is given nowhere else
+                    skipped += 1
+                    if skipped <= NAMED:
+                        say(f"  left out: {event.sentence}")  # also with --json: the reason is given nowhere else
                 case EvaluationDone():
+                    if skipped > NAMED:
+                        say(f"  left out: {skipped - NAMED:,} more. `workbench check` lists them all.")
                     done = event
                     if event.remark:
                         say(f"  {event.remark}")  # also with --json

@@ -16,6 +16,7 @@ import pytest
 from tests.inference.labelled import snapshot_of
 from workbench.core import images
 from workbench.core.detections import Candidates
+from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Snapshot, Split, State
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
@@ -120,6 +121,38 @@ def test_images_of_another_size_than_when_they_were_labelled_are_told(
     np.savez(store, **earlier)
     done, seen = finish(evaluate_run(predictor, truth, None, folder))
     assert (seen[0].cached, done.remark) == (len(truth), "")
+
+
+def test_the_images_of_a_folder_that_is_gone_are_told_in_one_sentence(
+    run: tuple[Predictor, Path], truth: Snapshot, tmp_path: Path
+) -> None:
+    gone = [tmp_path / "disk" / f"{number}.jpg" for number in range(len(truth))]
+    images = tuple(replace(image, root=image.root + (i % 2), path=f"{i}.jpg") for i, image in enumerate(truth.images))
+    files = tuple(gone[i] if i % 2 else file for i, file in enumerate(truth.files))
+    half = replace(truth, images=images, files=files)
+    done, seen = finish(evaluate_run(run[0], half, None))
+    assert [one.sentence for one in seen if isinstance(one, Skipped)] == [
+        f"The folder of {len(truth) // 2} images is not there: {tmp_path / 'disk'}. {ADVICE}"
+    ]
+    assert (done.skipped, len(done.truth)) == (len(truth) // 2, len(truth) - len(truth) // 2)
+    assert [file.parent for file in done.truth.files] == [tmp_path] * len(done.truth)
+    whole = half.take([i for i, file in enumerate(files) if file in gone])
+    with pytest.raises(WorkbenchError, match=f"^The folder of {len(whole)} images is not there: "):
+        finish(evaluate_run(run[0], whole, None))
+
+
+def test_of_many_damaged_images_five_are_named_and_the_others_counted(
+    run: tuple[Predictor, Path], truth: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = truth.take([0] * 9)
+    bad = [tmp_path / f"bad{number}.jpg" for number in range(8)]
+    for file in bad:
+        file.write_bytes(b"no image")
+    done = show_evaluation(evaluate_run(run[0], replace(many, files=(*bad, many.files[8])), None), quiet=True)
+    told = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    assert (done.skipped, len(told)) == (8, 6)
+    assert "bad4.jpg" in told[4]
+    assert "left out: 3 more. `workbench check` lists them all." in told[5]
 
 
 def test_another_checkpoint_has_candidates_of_its_own(run: tuple[Predictor, Path], truth: Snapshot) -> None:

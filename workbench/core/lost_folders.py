@@ -5,6 +5,7 @@ A new folder is only accepted if images of the project lie in it under their nam
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core.document import Document
+from workbench.core.project import Snapshot
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
@@ -38,6 +40,21 @@ def lost(document: Document, gone: Collection[int] | None = None) -> tuple[LostF
     roots = document.images().roots
     found = [LostFolder(root, folders[root], int((roots == root).sum())) for root in gone if root in folders]
     return tuple(sorted((one for one in found if one.images), key=lambda one: -one.images))
+
+
+def of_snapshot(snapshot: Snapshot) -> dict[Path, list[int]]:
+    """The missing folders (moved, on an unplugged disk, or not copied to this server), and the rows of their images."""
+    rows: dict[int, list[int]] = defaultdict(list)
+    for index, image in enumerate(snapshot.images):
+        rows[image.root].append(index)
+    firsts = {root: (snapshot.files[some[0]], snapshot.images[some[0]].path) for root, some in rows.items()}
+    folders = {root: file.parents[path.count("/")] for root, (file, path) in firsts.items()}
+    return {folders[root]: rows[root] for root in sorted(missing(folders))}
+
+
+def sentence(folder: Path, images: int) -> str:
+    """One for all the images of a missing folder: none should be removed from the project."""
+    return f"The folder of {count(images, 'image')} is not there: {folder}. {ADVICE}"
 
 
 def missing(folders: Mapping[int, Path]) -> frozenset[int]:

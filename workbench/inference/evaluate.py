@@ -7,12 +7,13 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workbench.core import images
+from workbench.core import images, lost_folders
 from workbench.core.detections import Candidates
 from workbench.core.files import atomic_write
 from workbench.core.lost_folders import ADVICE
@@ -54,15 +55,23 @@ def evaluate_run(
     columns = matched_labels(predictor.labels, truth)
     predicted: dict[int, Candidates] = {}
     sizes: dict[int, tuple[int, int]] = {}
-    skipped = 0
-    for item in predict_all(predictor, truth.files, run_folder):
+    lost = lost_folders.of_snapshot(truth)
+    sentences = [lost_folders.sentence(folder, len(gone)) for folder, gone in lost.items()]
+    away = {row for gone in lost.values() for row in gone}
+    if len(away) == len(truth):
+        raise WorkbenchError(" ".join(sentences))
+    for (folder, gone), sentence in zip(lost.items(), sentences, strict=True):
+        yield Skipped(folder.name, gone[0], sentence)
+    there, skipped = [row for row in range(len(truth)) if row not in away], len(away)
+    for item in predict_all(predictor, [truth.files[row] for row in there], run_folder):
         if isinstance(item, Skipped):
             skipped += 1
-            yield item
+            yield replace(item, index=there[item.index])
         elif isinstance(item, EvaluationProgress):
             yield item
         else:
-            predicted[item[0]], sizes[item[0]] = relabelled(item[1], columns), item[2]
+            row = there[item[0]]
+            predicted[row], sizes[row] = relabelled(item[1], columns), item[2]
     if not predicted:
         raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
     rows = sorted(predicted)
