@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workbench.core.edits import walk
-from workbench.core.project import Image, Label, Snapshot, Split
+from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.core.splits import PARTS, by_folder, by_name, divided, random_split
 from workbench.errors import WorkbenchError
 
@@ -41,6 +43,30 @@ def test_images_that_have_a_split_keep_it() -> None:
 
 def test_two_images_give_one_for_training_and_one_for_validation() -> None:
     assert sorted(drawn([Image(1, "a.png"), Image(2, "b.png")]).values()) == [Split.TRAIN, Split.VALIDATION]
+
+
+@pytest.mark.parametrize(("done", "validation", "test"), [(18, 2, 2), (10, 1, 1), (2, 1, 0), (1, 0, 0), (364, 36, 36)])
+def test_the_shares_hold_among_the_labelled_images_too(done: int, validation: int, test: int) -> None:
+    """Of eighteen labelled images among 364, chance often gave validation none: nothing could then be evaluated."""
+    images = [Image(id, f"{id}.png", state=State.DONE if id <= done else State.UNLABELLED) for id in range(1, 365)]
+    for seed in range(20):
+        found = drawn(images, seed)
+        assert Counter(found.values()) == {Split.TRAIN: 292, Split.VALIDATION: 36, Split.TEST: 36}
+        labelled = Counter(split for id, split in found.items() if id <= done)
+        assert labelled == Counter(
+            {Split.TRAIN: done - validation - test, Split.VALIDATION: validation, Split.TEST: test}
+        )
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(list(Split)), st.sampled_from([State.DONE, State.UNLABELLED])), max_size=40),
+    st.integers(0, 9),
+)
+def test_each_image_without_a_split_is_given_exactly_one(kinds: list[tuple[Split, State]], seed: int) -> None:
+    images = [Image(id, f"{id}.png", split=split, state=state) for id, (split, state) in enumerate(kinds, 1)]
+    edit = random_split(images, seed)
+    given_ids = [id for part in (walk(edit) if edit else ()) for id in part.ids]  # type: ignore[union-attr]
+    assert sorted(given_ids) == [image.id for image in images if image.split is Split.NONE]
 
 
 def test_a_single_image_is_for_training() -> None:

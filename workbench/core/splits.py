@@ -14,7 +14,7 @@ import numpy as np
 
 from workbench.core.edits import Batch, Edit, SetSplit
 from workbench.core.fingerprint import near_groups
-from workbench.core.project import Image, Snapshot, Split
+from workbench.core.project import FINISHED, Image, Snapshot, Split
 from workbench.errors import WorkbenchError
 
 PARTS = (Split.TRAIN, Split.VALIDATION, Split.TEST)
@@ -26,29 +26,42 @@ SHARES = (0.8, 0.1, 0.1)
 def random_split(images: Iterable[Image], seed: int) -> Edit | None:
     """The edit that gives each image without a split one, drawn by `seed`; None if all have one.
 
-    SHARES refer to all images, including those that have a split. With few images, validation gets one before test:
-    without it no training can tell how good it is.
+    SHARES refer to all images, including those that have a split, and likewise to those that are done or verified:
+    chance often gives validation none of a few labelled images among many, and then nothing can be evaluated. With few
+    images, validation gets one before test: without it no training can tell how good it is.
     """
     images = tuple(images)
-    free = [image.id for image in images if image.split is Split.NONE]
+    free = [image for image in images if image.split is Split.NONE]
     if not free:
         return None
     order = [free[i] for i in np.random.default_rng(seed).permutation(len(free))]
+    validation, test = _for_later(images, len(order))
+    done = [image.id for image in order if image.state in FINISHED]
+    rest = [image.id for image in order if image.state not in FINISHED]
+    done_validation, done_test = _for_later([image for image in images if image.state in FINISHED], len(done))
+    done_validation = min(max(done_validation, validation - len(rest)), validation)
+    validation -= done_validation
+    done_test = min(max(done_test, test + validation - len(rest)), test, len(done) - done_validation)
+    test -= done_test
+    parts = {
+        Split.VALIDATION: done[:done_validation] + rest[:validation],
+        Split.TEST: done[done_validation:][:done_test] + rest[validation:][:test],
+        Split.TRAIN: done[done_validation + done_test :] + rest[validation + test :],
+    }
+    return _edit(parts, f"Split {len(free):,} images at random")
+
+
+def _for_later(images: Sequence[Image], free: int) -> tuple[int, int]:
+    """How many of the `free` ones of these images go to validation and to test."""
     there = Counter(image.split for image in images)
     validation, test = (
         max(round(len(images) * share) - there[split], 0) for split, share in zip(PARTS[1:], SHARES[1:], strict=True)
     )
-    if validation + test > len(order):  # not enough for both
-        validation = round(len(order) * validation / (validation + test))
+    if validation + test > free:  # not enough for both
+        validation = round(free * validation / (validation + test))
     if not there[Split.VALIDATION]:
-        validation = max(validation, min(1, len(order) - (not there[Split.TRAIN])))
-    test = min(test, len(order) - validation)
-    parts = {
-        Split.VALIDATION: order[:validation],
-        Split.TEST: order[validation : validation + test],
-        Split.TRAIN: order[validation + test :],
-    }
-    return _edit(parts, f"Split {len(free):,} images at random")
+        validation = max(validation, min(1, free - (not there[Split.TRAIN])))
+    return validation, min(test, free - validation)
 
 
 def _edit(parts: dict[Split, list[int]], title: str) -> Edit:
