@@ -74,6 +74,22 @@ def test_a_picture_whose_disk_is_away_is_shown_as_it_was(qtbot: QtBot, loader: P
     assert shown(loader.want([wish])) == (8, 8, 10)
 
 
+def test_a_kept_picture_counts_as_read_again_once_its_disk_is_back(
+    qtbot: QtBot, loader: PictureLoader, tmp_path: Path
+) -> None:
+    """The list had found meanwhile that it can't be read: although it was shown, it could not be marked done."""
+    wish = grey(tmp_path / "a.png", 10)
+    came(qtbot, loader, wish)
+    read: list[object] = []
+    loader.read.connect(lambda image, picture: read.append((image, shown(picture))))
+    (tmp_path / "a.png").rename(tmp_path / "away.png")
+    came(qtbot, loader, wish)
+    assert read == []
+    (tmp_path / "away.png").rename(tmp_path / "a.png")
+    assert came(qtbot, loader, wish) == []
+    assert read == [(1, (8, 8, 10))]
+
+
 def test_the_thumbnail_follows_its_file(qtbot: QtBot, open_window: Open, project: Path) -> None:
     window = open_window(project)
     hand, kept = Hand(qtbot, window), thumbnails.of(window.session)

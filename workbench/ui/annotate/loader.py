@@ -64,7 +64,7 @@ class PictureLoader(QObject):
     """
 
     came = Signal(int, object)
-    read = Signal(int, object)  # whole images only, no previews or notes
+    read = Signal(int, object)  # whole images only, no previews or notes; also kept ones whose file is still there
     changed = Signal(int)  # an image whose file has changed since it was shown
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -107,6 +107,10 @@ class PictureLoader(QObject):
         is_again = isinstance(wish, Again)
         if isinstance(wish, Again):
             if result is None:
+                return
+            if result == wish.of:
+                if wish.of in self._kept:
+                    self.read.emit(wish.of.image, self._kept[wish.of])
                 return
             wish = wish.of
             self._kept.pop(wish, None)
@@ -263,13 +267,16 @@ def _steps(build: Build) -> Work:
     return work
 
 
-def _load(wish: object) -> Picture | None:
+def _load(wish: object) -> Picture | Wanted | None:
+    """Of a kept picture: the one of its file that has changed; what was wanted if it has not, None if it is gone."""
     if isinstance(wish, Preview):
         return pictures.preview(wish.of.file, wish.of.window)
     if isinstance(wish, Again):
         now = _stamp(wish.of.file)
-        if now in (None, wish.stamp):  # if the disk is gone, the kept picture is still of use
+        if now is None:  # its disk is gone: the kept picture is still of use
             return None
+        if now == wish.stamp:
+            return wish.of
         wish = wish.of
     assert isinstance(wish, Wanted)
     stamp = _stamp(wish.file)  # before reading: a write during it is noticed next time
