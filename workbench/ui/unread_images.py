@@ -111,13 +111,21 @@ class UnreadImages(QObject):
 
 
 def set_state(session: Session, ids: Sequence[int], state: State) -> bool:
-    """Give these images a state; unreadable ones are never marked done: nobody has seen what is in them."""
+    """Give these images a state; unreadable ones are never marked done: nobody has seen what is in them.
+
+    Those that have it already are left out: N walks through done images, too, and each step would be one to undo.
+    """
     document = session.document
     if document is None:
         return False
+    import numpy as np
+
+    images = document.images()
+    rows = images.rows_of(np.array(ids, np.int64))
+    there = frozenset(images.ids[rows][images.in_state(state)[rows]].tolist())
     unread = frozenset(filter(of(session).has, ids if state in FINISHED else ()))
-    seen = tuple(id for id in ids if id not in unread)
-    if seen and session.do(edits.SetState(seen, state)) is None:
+    new = tuple(id for id in ids if id not in unread and id not in there)
+    if new and session.do(edits.SetState(new, state)) is None:
         return False
     if unread:
         one = document.image(min(unread)).name if len(unread) == 1 else words.count(len(unread), "image")

@@ -1,0 +1,39 @@
+"""Marking images, only those that do not have the state yet."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from tests.ui.hand import Hand, Open, find
+from workbench.core.project import State
+from workbench.core.standing import standing
+from workbench.ui import unread_images
+
+
+def test_n_on_an_image_that_is_done_only_goes_on(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    """It wrote an edit that changed nothing: Undo seemed to do nothing, and the image counted as corrected."""
+    window = open_window(project)
+    hand = Hand(qtbot, window)
+    hand.key(Qt.Key.Key_N)
+    hand.key(Qt.Key.Key_A)
+    begun = time.time()
+    hand.key(Qt.Key.Key_N)
+    assert find(window, QLabel, "image-name").text() == "b.png"
+    assert standing(window.session.document, begun).changed == 0
+    window.session.undo()
+    assert [image.state for image in window.session.document.images()] == [State.UNLABELLED] * 3
+
+
+def test_of_several_images_only_those_that_are_not_done_yet_are_marked(open_window: Open, project: Path) -> None:
+    session = open_window(project).session
+    ids = [image.id for image in session.document.images()]
+    assert unread_images.set_state(session, ids[:1], State.DONE)
+    assert unread_images.set_state(session, ids, State.DONE)
+    assert [image.state for image in session.document.images()] == [State.DONE] * 3
+    titles = [row["title"] for row in session.document.store.rows("SELECT title FROM journal ORDER BY seq")]
+    assert titles == ["Mark image done", "Mark 2 images done"]
