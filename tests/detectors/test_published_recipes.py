@@ -113,13 +113,14 @@ PUBLISHED: dict[str, Numbers] = {
     },
     "retinanet": TORCHVISION | {
         "learning_rate": 0.01, "positive_iou": 0.5, "negative_iou": 0.4, "focal_alpha": 0.25, "focal_gamma": 2.0,
+        "anchor_scale": 4.0,
     },
     "retinanet-v2": TORCHVISION | {  # --opt adamw --norm-weight-decay 0.0 --sync-bn; its multiscale is said to lack
         "optimizer": "adamw", "learning_rate": 0.0001, "weight_decay": 0.05, "positive_iou": 0.5, "negative_iou": 0.4,
-        "focal_alpha": 0.25, "focal_gamma": 2.0, "sync_norm": True,
+        "focal_alpha": 0.25, "focal_gamma": 2.0, "sync_norm": True, "anchor_scale": 4.0,
     },
     "fcos": TORCHVISION | {"learning_rate": 0.01, "centre_radius": 1.5},
-    "faster-rcnn": TORCHVISION | {"learning_rate": 0.02, "proposals": 1000},
+    "faster-rcnn": TORCHVISION | {"learning_rate": 0.02, "proposals": 1000, "anchor_scale": 8.0},
 }  # fmt: skip
 EVERY = [(name, key, value) for name, numbers in PUBLISHED.items() for key, value in numbers.items()]
 

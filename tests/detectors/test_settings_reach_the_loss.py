@@ -106,6 +106,7 @@ TABLE: dict[tuple[str, ...], tuple[Case, ...]] = {
         Case("largest_boxes", 0.7, ("box", "label")),
     ),
     RETINA: (
+        Case("anchor_scale", 2.0, ("box", "label")),
         Case("positive_iou", 0.75, ("box", "label")),
         Case("negative_iou", 0.2, ("label",)),
         Case("focal_gamma", 0.0, ("label",)),
@@ -233,3 +234,18 @@ def test_a_labels_weight_multiplies_its_boxes_and_another_labels_does_nothing(na
     assert after["label"] > before["label"] * 1.01
     for term, value in others.items():
         assert value.item() == pytest.approx(before[term].item(), rel=1e-5), term
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "shapes"), [("retinanet", 4.0, 9), ("retinanet", 1.0, 9), ("faster-rcnn", 2.0, 3)]
+)
+def test_the_smallest_anchors_of_a_level_are_squares_of_so_many_of_its_cells(
+    name: str, scale: float, shapes: int
+) -> None:
+    detector = build(name, anchor_scale=scale)
+    first, step = 0, 8 if shapes == 9 else 4
+    for height, width in detector.grids:  # type: ignore[attr-defined]
+        each = detector.defaults[first + shapes // 3]  # type: ignore[attr-defined,index]
+        assert (each[2:] - each[:2]).tolist() == [scale * step] * 2
+        first, step = first + height * width * shapes, 2 * step
+    assert first == len(detector.defaults)  # type: ignore[attr-defined,arg-type]

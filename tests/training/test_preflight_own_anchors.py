@@ -29,8 +29,8 @@ def sized(snapshot: Snapshot, sides: np.ndarray) -> Snapshot:
     return replace(snapshot, boxes=np.concatenate([low, low + sides[:, None] * 64 / PX], axis=1))
 
 
-def found(snapshot: Snapshot, detector: str, px: int = PX) -> list[Finding]:
-    recipe = recipes.plain(detector).changed({"input_px": px})
+def found(snapshot: Snapshot, detector: str, px: int = PX, **settings: float) -> list[Finding]:
+    recipe = recipes.plain(detector).changed({"input_px": px, **settings})
     return [one for one in of_boxes(snapshot, recipe, None, None) if one.kind == "own anchors"]
 
 
@@ -70,3 +70,12 @@ def test_a_larger_input_side_makes_them_large_enough_for_anchors_in_pixels_alone
     assert found(retina, "retinanet", 640) == []
     assert "smallest_boxes" in found(lite, "ssdlite")[0].advice
     assert found(lite, "ssdlite", 640) != []
+
+
+@pytest.mark.parametrize("detector", ["retinanet", "retinanet-v2", "faster-rcnn"])
+def test_smaller_anchors_which_the_advice_names_are_enough_for_them(snapshot: Snapshot, detector: str) -> None:
+    small = sized(snapshot, np.full(40, 12.0))
+    (told,) = found(small, detector)
+    assert "a smaller anchor_scale" in told.advice
+    half = recipes.plain(detector).detector_settings.anchor_scale / 2  # type: ignore[attr-defined]
+    assert found(small, detector, anchor_scale=half) == []

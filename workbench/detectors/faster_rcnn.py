@@ -36,7 +36,6 @@ LEVELS = 5  # of proposals; the second network looks at the first four maps
 MAPS = LEVELS - 1
 FINEST = 4  # pixels per cell of the first map
 ANCHORS = 3  # per cell: one size in three shapes
-SMALLEST = 32  # pixels: the square root of the smallest ones' area
 POOLED_CELLS = 49  # each proposal is pooled to 7 x 7 cells
 SCORES, BOXES = "roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred"
 BETA = 1 / 9  # where smooth L1 turns from quadratic to linear, as in torchvision
@@ -51,6 +50,11 @@ Lists = list[dict[str, Tensor]]
 class FasterRcnnSettings(foreign.ForeignSettings):
     """Settings of Faster R-CNN."""
 
+    anchor_scale: float = setting(
+        8.0, "Side of each level's anchors, in its cells of 4 to 64 pixels: 8 gives anchors of 32 to 512 pixels, 4 of"
+        " 16 to 256. Smaller for small objects; those much larger than the largest are learnt badly.",
+        low=1.0, high=32.0,
+    )  # fmt: skip
     proposals: int = setting(
         1000, "Proposals that the second network looks at, per image; twice as many in training.", low=10, high=10_000
     )
@@ -75,7 +79,7 @@ class FasterRcnn(Detector):
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
         FasterRCNN_ResNet50_FPN_Weights.COCO_V1, background=True, norm_eps=0.0
     )
-    smallest_px = SMALLEST * LOW**0.5  # anchors around a smaller box learn background
+    smaller_by = "a larger input side or a smaller anchor_scale"
     samples = True
     # Means over the drawn ones, whose number boxes don't raise; the first network knows no labels. Measured on blood
     # cells: one wrong label raised an image above .80 of the others, above .59 by all terms per box; the order was that
@@ -90,6 +94,8 @@ class FasterRcnn(Detector):
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)
         assert isinstance(settings, FasterRcnnSettings)
+        # anchors around a smaller box learn background
+        self.smallest_px = settings.anchor_scale * FINEST * LOW**0.5
         self.normalise = foreign.Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         most = self.most = settings.proposals
         self.net = fasterrcnn_resnet50_fpn(
@@ -97,6 +103,7 @@ class FasterRcnn(Detector):
             rpn_pre_nms_top_n_train=2 * most, rpn_post_nms_top_n_train=2 * most,
             rpn_pre_nms_top_n_test=most, rpn_post_nms_top_n_test=most,
         )  # fmt: skip
+        self.net.rpn.anchor_generator = foreign.anchors_of_levels(settings.anchor_scale, FINEST, LEVELS, 1)
         narrow(
             self.net, settings.width, (SCORES, BOXES, "rpn.head.cls_logits", "rpn.head.bbox_pred"), cells=POOLED_CELLS
         )
@@ -223,7 +230,7 @@ class FasterRcnn(Detector):
 
     @property
     def anchor_need(self) -> None:
-        """Sizes and shapes are fixed: 32 to 512 pixels, tall, square and wide."""
+        """Shapes are fixed, and sizes up to a factor: as published 32 to 512 pixels, tall, square and wide."""
 
     def label_rows(self) -> dict[str, LabelRows]:
         return {self.outs[0]: LabelRows(1, before=1), self.outs[1]: LabelRows(1, before=1, repeat=4)}

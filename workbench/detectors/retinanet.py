@@ -39,8 +39,8 @@ from workbench.settings import setting
 
 LEVELS = 5
 FINEST = 8  # pixels per cell of the first map
-ANCHORS = 9  # per cell: three sizes times three shapes
-SMALLEST = 32  # pixels: the square root of the smallest ones' area
+SIZES = 3  # of anchors per cell
+ANCHORS = 3 * SIZES  # per cell: each size in three shapes
 WEIGHTS = (1.0,) * 4  # of the box coding: unweighted
 LABELS, BOXES = "head.classification_head.cls_logits", "head.regression_head.bbox_reg"
 
@@ -49,6 +49,11 @@ LABELS, BOXES = "head.classification_head.cls_logits", "head.regression_head.bbo
 class RetinaNetSettings(foreign.ForeignSettings):
     """Settings of RetinaNet."""
 
+    anchor_scale: float = setting(
+        4.0, "Side of each level's smallest anchors, in its cells of 8 to 128 pixels: 4 gives anchors from 32 to 812"
+        " pixels, 2 from 16 to 406. Smaller for small objects; those much larger than the largest are learnt badly.",
+        low=0.5, high=16.0,
+    )  # fmt: skip
     positive_iou: float = setting(
         0.5, "Anchors that overlap a box by at least this are trained on it, and so is each box's best anchor.",
         low=0.05, high=0.95, group="Loss",
@@ -87,6 +92,7 @@ class RetinaNet(Detector):
         RetinaNet_ResNet50_FPN_Weights.COCO_V1, background=False, norm_eps=0.0
     )
     loss_per_positive = True
+    smaller_by = "a larger input side or a smaller anchor_scale"
     outs = (f"net.{LABELS}",)
     backbone_parts = ("net.backbone.body",)
     build: ClassVar[Callable[..., Any]] = staticmethod(retinanet_resnet50_fpn)
@@ -99,9 +105,11 @@ class RetinaNet(Detector):
         assert isinstance(settings, RetinaNetSettings)
         if settings.negative_iou > settings.positive_iou:
             raise WorkbenchError("negative_iou must not be above positive_iou.")
-        self.smallest_px = SMALLEST * settings.negative_iou**0.5  # anchors around a smaller box learn background
+        # anchors around a smaller box learn background
+        self.smallest_px = settings.anchor_scale * FINEST * settings.negative_iou**0.5
         self.normalise = foreign.Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         self.net = self.build(weights=None, weights_backbone=None, num_classes=labels)
+        self.net.anchor_generator = foreign.anchors_of_levels(settings.anchor_scale, FINEST, LEVELS, SIZES)
         narrow(self.net, settings.width, (LABELS, BOXES))
         if settings.frozen_norms:
             foreign.freeze_norms(self.net)
@@ -150,7 +158,7 @@ class RetinaNet(Detector):
 
     @property
     def anchor_need(self) -> None:
-        """Sizes and shapes are fixed: 32 to 512 pixels times 1, 2^(1/3), 2^(2/3)."""
+        """Shapes are fixed, and sizes up to a factor: as published 32 to 512 pixels times 1, 2^(1/3), 2^(2/3)."""
 
     def label_rows(self) -> dict[str, LabelRows]:
         return {self.outs[0]: LabelRows(ANCHORS)}

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import FrozenBatchNorm2d
 
@@ -97,6 +98,17 @@ def _step_by_one(conv: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     assert isinstance(conv, nn.Conv2d)
     if inputs[0].shape[2:] == (1, 1) and conv.kernel_size == (3, 3) and conv.padding == (1, 1):
         conv.stride = (1, 1)
+
+
+def anchors_of_levels(scale: float, finest: int, levels: int, sizes: int) -> AnchorGenerator:
+    """torchvision's generator of wide, square and tall anchors for a pyramid.
+
+    The first map has `finest` pixels per cell. The smallest anchors of a level are as large as squares of `scale`
+    cells; the others of its `sizes` grow evenly towards twice that. Sides are whole pixels, as in torchvision.
+    """
+    first = (scale * finest * 2**level for level in range(levels))
+    sides = tuple(tuple(int(side * 2 ** (number / sizes)) for number in range(sizes)) for side in first)
+    return AnchorGenerator(sides, ((0.5, 1.0, 2.0),) * levels)
 
 
 def spread(generator: nn.Module, grids: Grids, size: tuple[int, int], device: torch.device) -> Tensor:
