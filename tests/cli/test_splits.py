@@ -10,9 +10,11 @@ import pytest
 from tests.formats.making import picture, text, voc_file
 from workbench import console
 from workbench.cli import main
+from workbench.cli.options import labelled
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Split
+from workbench.core.project import Split, State
+from workbench.errors import WorkbenchError
 
 Capture = pytest.CaptureFixture[str]
 
@@ -117,3 +119,21 @@ def test_shares_are_looked_at_even_if_nothing_is_dealt(tested: Path, capsys: Cap
     for wrong, sentence in (("80,20", "three numbers"), ("nan,1,1", "three numbers"), ("-1,1,1", "not be negative")):
         assert main(["split", str(tested), f"--shares={wrong}"]) == console.FAILED
         assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("of_the_labelled", "advice"),
+    [(Split.NONE, "workbench split PROJECT"), (Split.TRAIN, "workbench split PROJECT --again")],
+)
+def test_a_split_without_labelled_images_is_told_with_what_helps(
+    test_data: Path, tmp_path: Path, of_the_labelled: Split, advice: str
+) -> None:
+    """The advice to split them was given of split images, too, and that command then left them as they were."""
+    with Document.create(tmp_path / "p", test_data / "images") as document:
+        ids = document.images().ids.tolist()
+        document.do(edits.SetSplit(tuple(ids[1:]), Split.VALIDATION))
+        document.do(edits.SetSplit(tuple(ids[:1]), of_the_labelled))
+        document.do(edits.SetState(tuple(ids[:1]), State.DONE))
+        with pytest.raises(WorkbenchError, match="no labelled image in the split 'validation'") as told:
+            labelled(document.snapshot(), Split.VALIDATION)
+        assert str(told.value).endswith(advice)

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import FakeLook, look_fixture, make_run, page_fixture, press, session_fixture, text
 from workbench.core import edits
-from workbench.core.project import Snapshot, Split
+from workbench.core.project import Snapshot, Split, State
 from workbench.inference.events import EvaluationDone
 from workbench.ui.inspect import work
 from workbench.ui.inspect.page import InspectPage
@@ -37,6 +37,26 @@ def test_where_no_image_has_the_split_validation_those_that_the_run_held_out_can
     press(qtbot, page, "inspect-look")
     qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
     assert (look.wishes[-1].split, look.wishes[-1].held_out_of) == (Split.VALIDATION, folder)
+
+
+def test_where_no_image_of_the_split_validation_is_done_that_is_said_and_those_held_out_can_be_chosen(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    """A random split can give it unlabelled images alone. It was said that there is no image in it."""
+    assert session.document is not None
+    ids = tuple(session.document.images().ids.tolist())
+    session.do(edits.SetSplit(ids, Split.VALIDATION))
+    session.do(edits.SetState(ids, State.UNLABELLED))
+    make_run(session)
+    page.shown()
+    combo = page.findChild(QComboBox, "inspect-split")
+    assert isinstance(combo, QComboBox)
+    assert [combo.itemText(row) for row in range(combo.count())] == ["validation (2)", "all images (2)", "held out"]
+    qtbot.waitUntil(page.findChild(QPushButton, "inspect-look").isEnabled)
+    press(qtbot, page, "inspect-look")
+    advice = "Mark those whose boxes are complete as done, choose other images, or untick 'done ones only'."
+    words = f"Of 2 images in the split 'validation', none is done. {advice}"
+    qtbot.waitUntil(lambda: text(page, "inspect-words") == words)
 
 
 def test_a_look_at_those_held_out_is_at_the_images_that_judged_the_run(

@@ -180,10 +180,11 @@ def labelled(snapshot: Snapshot, split: Split | None) -> Snapshot:
 
     some = snapshot.take([index for index in range(len(snapshot)) if is_labelled(index)])
     if split is not None and len(some) and not any(image.split is split for image in some.images):
-        raise WorkbenchError(
-            f"There is no labelled image in the split '{split}'. Use all images with --split all, or split them "
-            f"first: workbench split PROJECT"
-        )
+        if any(image.split is Split.NONE for image in some.images):
+            advice = "Use all images with --split all, or split them first: workbench split PROJECT"
+        else:  # that command would leave them where they are
+            advice = "Use all images with --split all, label some of it, or split anew: workbench split PROJECT --again"
+        raise WorkbenchError(f"There is no labelled image in the split '{split}'. {advice}")
     return some
 
 

@@ -82,9 +82,9 @@ class Choice(QWidget):
 
     def ids(self, images: ImageTable) -> NDArray[np.int64]:
         """Of the images that would be evaluated, ascending; held-out ones are not among them, as they never change."""
-        split, done = self.split, [images.in_state(state) for state in FINISHED]
+        split = self.split
         chosen = np.ones(len(images), bool) if split is None else images.in_split(split)
-        return np.sort(images.ids[chosen & np.any(done, axis=0)] if self.done_only else images.ids[chosen])
+        return np.sort(images.ids[chosen & _done(images)] if self.done_only else images.ids[chosen])
 
     def clear(self) -> None:
         """Forget the runs; the project was closed."""
@@ -124,7 +124,7 @@ class Choice(QWidget):
             count = len(images) if split is None else int(images.in_split(split).sum())
             if count or split is None:
                 self._split.addItem(f"{word} ({count:,})", split)
-        if len(images) and not images.in_split(Split.VALIDATION).any():
+        if len(images) and not (_done(images) & images.in_split(Split.VALIDATION)).any():  # as trainings see it
             self._split.addItem("held out", _HELD_OUT)
             about = "The images that the run kept aside to be evaluated on, by its own record."
             self._split.setItemData(self._split.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
@@ -137,3 +137,8 @@ class Choice(QWidget):
     def _run_changed(self) -> None:
         list_checkpoints(self._checkpoint, self.run)
         self.changed.emit()
+
+
+def _done(images: ImageTable) -> NDArray[np.bool_]:
+    """(n,)"""
+    return np.any([images.in_state(state) for state in FINISHED], axis=0)

@@ -14,6 +14,7 @@ from workbench.core.document import snapshot_of
 from workbench.core.matching import ANY_AREA, Matching
 from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.core.sliders import Sliders
+from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.inference import evaluated, operating_point, scoring
 from workbench.inference.events import EvaluationProgress, Skipped
@@ -51,10 +52,22 @@ class Asked:
     done_only: bool
 
     def wish(self) -> Wish:
+        """WorkbenchError if there are images, but `done_only` leaves none."""
         snapshot = snapshot_of(self.project)
         if self.done_only:
-            snapshot = snapshot.only(states=FINISHED)
+            everything, snapshot = snapshot, snapshot.only(states=FINISHED)
+            if self.held_out_of is None:
+                self._check(everything, snapshot)
         return Wish(self.run_folder, self.checkpoint, snapshot, self.split, self.held_out_of)
+
+    def _check(self, everything: Snapshot, done: Snapshot) -> None:
+        there, left = (sum(self.split in (None, image.split) for image in one.images) for one in (everything, done))
+        if there and not left:
+            where = f" in the split '{self.split}'" if self.split else ""
+            raise WorkbenchError(
+                f"Of {count(there, 'image')}{where}, none is done. Mark those whose boxes are complete as done, choose"
+                " other images, or untick 'done ones only'."
+            )
 
 
 @dataclass(frozen=True, slots=True)
