@@ -141,4 +141,4 @@ class Choice(QWidget):
 
 def _done(images: ImageTable) -> NDArray[np.bool_]:
     """(n,)"""
-    return np.any([images.in_state(state) for state in FINISHED], axis=0)
+    return np.asarray(np.any([images.in_state(state) for state in FINISHED], axis=0))
