@@ -250,11 +250,11 @@ def test_what_is_shown_is_the_image_chosen_everywhere_or_it_is_said(
     session.select_image(a)
     looked(qtbot, page, session)
     assert session.image_id == a, "nothing is chosen but by a person"
-    assert text(page, "inspect-words") == "a.png (train, done) is not among these: 1 image, 1 labelled box."
+    assert text(page, "inspect-words") == "1 image, 1 labelled box. a.png (train, done) is not among them."
     session.select_image(b)
     assert text(page, "inspect-words") == "1 image, 1 labelled box."
     session.select_image(a)
-    assert text(page, "inspect-words") == "a.png (train, done) is not among these: 1 image, 1 labelled box."
+    assert text(page, "inspect-words") == "1 image, 1 labelled box. a.png (train, done) is not among them."
 
 
 def test_images_that_a_run_may_have_learnt_from_are_counted(qtbot: QtBot, page: InspectPage, session: Session) -> None:
@@ -262,7 +262,7 @@ def test_images_that_a_run_may_have_learnt_from_are_counted(qtbot: QtBot, page: 
     ids = tuple(image.id for image in session.document.images())
     session.do(edits.SetSplit(ids, Split.NONE))
     looked(qtbot, page, session)
-    assert text(page, "inspect-words") == "2 images, 2 labelled boxes; 2 may have been trained on."
+    assert text(page, "inspect-words") == "2 images, 2 of them perhaps trained on, 2 labelled boxes."
 
 
 def test_images_that_a_run_has_learnt_from_are_told_by_its_own_record(
@@ -270,7 +270,7 @@ def test_images_that_a_run_has_learnt_from_are_told_by_its_own_record(
 ) -> None:
     look.trained_on = 1  # these are in the validation split now
     looked(qtbot, page, session)
-    assert text(page, "inspect-words") == "2 images, 2 labelled boxes; 1 was trained on."
+    assert text(page, "inspect-words") == "2 images, 1 of them trained on, 2 labelled boxes."
 
 
 def test_what_is_to_be_known_of_the_numbers_is_a_warning_too(

@@ -9,7 +9,7 @@ from workbench.ui import theme
 from workbench.ui.actions import make
 from workbench.ui.counted import Counted
 from workbench.ui.inspect.choice import Choice
-from workbench.ui.widgets.file_names import NamedLine
+from workbench.ui.widgets.elided import Elided
 
 
 class Head(QWidget):
@@ -30,7 +30,7 @@ class Head(QWidget):
         self._bar.setMaximumWidth(160)
         self._bar.setObjectName("inspect-progress")
         self._bar.setFixedHeight(theme.GRID)
-        self._words = NamedLine()
+        self._words = Elided(mode=Qt.TextElideMode.ElideRight)
         self._words.setObjectName("inspect-words")
         self._words.setProperty("role", "muted")
         row = QHBoxLayout(self)
@@ -42,9 +42,8 @@ class Head(QWidget):
         self._stop.clicked.connect(self.stop_asked)
         self.show_busy(False)
 
-    def say(self, words: str, name: str = "") -> None:
-        """`name`: a file name that the text starts with, and that is elided first."""
-        self._words.set_named(name, words)
+    def say(self, words: str) -> None:
+        self._words.setText(words)
 
     def show_busy(self, on: bool) -> None:
         goes_back = not on and self._stop.hasFocus()  # Qt would move it to Other images

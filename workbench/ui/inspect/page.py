@@ -379,7 +379,7 @@ class InspectPage(Page):
         self._say_found(self._found)
 
     def _say_found(self, found: Found) -> None:
-        self._head.say(*told(found, self.session.image, is_stale=self._is_stale, has_others=self._has_others))
+        self._head.say(told(found, self.session.image, is_stale=self._is_stale, has_others=self._has_others))
 
     def _show_image(self, index: int) -> None:
         assert self._found is not None

@@ -78,32 +78,31 @@ class Follower(QObject):
 
 
 def summary(found: Found) -> str:
-    """What was evaluated, in words."""
+    """What was evaluated, in words. Whether it was learnt comes early: in a narrow window the end is cut off."""
     skipped = f" {found.skipped:,} could not be read." if found.skipped else ""
     remark = f" {found.remark}" if found.remark else ""
     crowds = int(found.truth.crowd.sum())
     boxes = count(len(found.truth.boxes) - crowds, "labelled box")
     boxes += f", {count(crowds, 'region')} to ignore" if crowds else ""
-    known = found.trained_on
-    learnt = f"; {known:,} {'was' if known == 1 else 'were'} trained on" if known else ""
+    known, perhaps = found.trained_on, ""
     if known is None:
-        may = sum(image.split in (Split.TRAIN, Split.NONE) for image in found.truth.images)
-        learnt = f"; {may:,} may have been trained on" if may else ""
-    return f"{count(len(found.truth), 'image')}, {boxes}{learnt}.{skipped}{remark}"
+        known, perhaps = sum(image.split in (Split.TRAIN, Split.NONE) for image in found.truth.images), "perhaps "
+    which = f"{known:,} of them " if len(found.truth) > 1 else ""
+    learnt = f", {which}{perhaps}trained on" if known else ""
+    return f"{count(len(found.truth), 'image')}{learnt}, {boxes}.{skipped}{remark}"
 
 
-def told(found: Found, image: Image | None, *, is_stale: bool, has_others: bool) -> tuple[str, str]:
-    """The text above the page and a file name before it: what was evaluated, and that `image`, the one chosen
-    elsewhere, is not among it; or that a new evaluation is needed, as labels or images have changed since.
+def told(found: Found, image: Image | None, *, is_stale: bool, has_others: bool) -> str:
+    """The text above the page: what was evaluated, and that `image`, the one chosen elsewhere, is not among it; or that
+    a new evaluation is needed, as labels or images have changed since.
     """
     if is_stale:
-        return "Labels have changed since. Look again to compare with them.", ""
+        return "Labels have changed since. Look again to compare with them."
     if has_others:
-        return "Other images belong to these now. Look again to count them.", ""
+        return "Other images belong to these now. Look again to count them."
     if image is None or any(one.id == image.id for one in found.truth.images):
-        return summary(found), ""
-    where = f"{split_word(image.split).lower()}, {image.state}"
-    return f" ({where}) is not among these: {summary(found)}", image.name
+        return summary(found)
+    return f"{summary(found)} {image.name} ({split_word(image.split).lower()}, {image.state}) is not among them."
 
 
 def _followed(wish: _Wish) -> Found:
