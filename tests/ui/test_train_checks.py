@@ -208,6 +208,23 @@ def test_a_start_that_waits_is_given_up_where_a_value_becomes_invalid(
     assert not session.jobs
 
 
+def test_during_a_training_findings_are_told_to_be_of_before_the_last_changes(
+    qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
+) -> None:
+    """Nothing is checked then, and numbers of labels of before stood below the present number of images."""
+    told(qtbot, shown, fakes, SMALL)
+    press(qtbot, shown, "train-start")
+    qtbot.waitUntil(lambda: session.is_training)
+    head = tool(shown, "train-checks-head")
+    session.runs_changed.emit()
+    assert head.text() == "1 warning"
+    assert session.document is not None
+    session.do(edits.SetState((session.document.images()[0].id,), State.IN_WORK))
+    qtbot.waitUntil(lambda: head.text() == "1 warning, before the last changes")
+    press(qtbot, shown, "train-stop")
+    qtbot.waitUntil(lambda: head.text() == "1 warning")
+
+
 def test_marks_follow_the_theme(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
     told(qtbot, shown, fakes, SMALL)
     theme.apply("light")  # whatever an earlier test left

@@ -66,10 +66,10 @@ class Before(QWidget):
         self._looking.done.connect(self._looked)
         self._button.clicked.connect(self._pressed)
         self.checks.images_asked.connect(self._show_images)
-        setup.changed.connect(self._changed)
+        setup.changed.connect(self._outdated)
         setup.resized.connect(self.checks.fit)
         setup.start_from.activated.connect(self._changed)
-        session.edited.connect(self._changed)
+        session.edited.connect(self._outdated)
         session.document_changed.connect(self._changed)
         session.runs_changed.connect(self._runs_changed)
         session.job_started.connect(self._job_started)
@@ -104,6 +104,12 @@ class Before(QWidget):
         """The run to start from may have disappeared or come back."""
         if isinstance(self._setup.start_from.currentData(), Path):
             self._changed()
+
+    @Slot()
+    def _outdated(self) -> None:
+        """During a training nothing is checked: the findings shown stay those of before."""
+        self.checks.mark_old(self._session.is_training)
+        self._changed()
 
     @Slot()
     def _changed(self) -> None:
@@ -148,6 +154,7 @@ class Before(QWidget):
         self._known = self._plan()
         findings = found if isinstance(found, tuple) else ()
         self.checks.show_findings(findings)
+        self.checks.mark_old(False)
         self._mark_done.offer(findings)
         self._setup.hopeless = next((one.text for one in findings if one.level == STOPS), "")
         self._setup.looked()

@@ -17,6 +17,7 @@ ICONS = {
     INFO: ("mdi6.information-outline", "muted"),
 }
 WORDS = {STOPS: "Can’t start", WARNING: "Warning", INFO: "Note"}
+OLD = ", before the last changes"
 GAP = 2  # px above and below each row's text
 ROOMY = 720  # px, the height of the page's side from which mere notes are open
 HIGHEST = 96  # px, the list's maximum height, so that some of the form stays visible in a low window
@@ -43,6 +44,7 @@ class Checks(QWidget):
         self._head.clicked.connect(self._fold)
         theme.theme().changed.connect(self._colour)
         self.found: tuple[Finding, ...] = ()
+        self._is_old = False
         self._by_hand, self._is_roomy = False, True
         self.hide()
 
@@ -52,14 +54,22 @@ class Checks(QWidget):
             return
         self.found = tuple(found)
         self._area.fill([self._row(number, one) for number, one in enumerate(self.found)])
+        self._say_how_many()
+        self._colour()
+        self._open_if_due()
+        self.setVisible(bool(self.found))
+
+    def mark_old(self, is_old: bool) -> None:
+        """Say whether labels or settings have changed since; during a training nothing is checked."""
+        self._is_old = is_old
+        self._say_how_many()
+
+    def _say_how_many(self) -> None:
         numbers = {level: sum(one.level == level for one in self.found) for level in ICONS}
         words = [WORDS[STOPS]] if numbers[STOPS] else []
         words += [count(numbers[WARNING], "warning")] if numbers[WARNING] else []
         words += [count(numbers[INFO], "note")] if numbers[INFO] else []
-        self._head.setText(", ".join(words))
-        self._colour()
-        self._open_if_due()
-        self.setVisible(bool(self.found))
+        self._head.setText(", ".join(words) + OLD * self._is_old)
 
     @Slot(int)
     def fit(self, height: int) -> None:
