@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -15,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from workbench.core import edits
 from workbench.core.applied import Applied
 from workbench.core.document import Document
-from workbench.core.former_names import SAID, called_now, former_names, other_names
+from workbench.core.former_names import SAID, Former, called_now, former_names, of_labels, other_names
 from workbench.core.project import Box, Image, Label, Split, State
 from workbench.errors import ReadOnly, WorkbenchError
 
@@ -347,6 +348,37 @@ def test_former_names_follow_their_label_until_another_label_has_them(document: 
     document.undo()
     document.do(edits.AddLabels((Label(0, "RBC"),)))
     assert former_names(document) == {}, "a network that was trained since means the new one"
+    said = document.snapshot().former_names
+    assert said == (("RBC", "Erythrozyt", red.id),)
+    assert called_now(["RBC"], said) == ("RBC",)
+    new = document.labels()[-1]
+    for label, now in ((replace(red, name="RBC"), "Erythrozyt"), (new, "RBC")):
+        assert called_now([label.name], of_labels([label], said)) == (now,), "their ids tell them apart"
+
+
+def test_labels_that_swapped_their_names_are_told_apart_by_their_ids(document: Document) -> None:
+    cat, dog = before = document.labels()
+    for label, name in ((cat, "for now"), (dog, "cat"), (cat, "dog")):
+        document.do(edits.ChangeLabel(replace(label, name=name)))
+    said = document.snapshot().former_names
+    assert called_now(["cat", "dog"], of_labels(before, said)) == ("dog", "cat")
+    assert called_now(["cat", "dog"], of_labels(document.labels(), said)) == ("cat", "dog"), "trained since"
+    assert called_now(["cat", "dog"], said) == ("cat", "dog"), "weights from elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("names", "former", "called"),
+    [
+        (["a", "b", "c"], (("a", "b"), ("b", "c"), ("c", "a")), ("b", "c", "a")),
+        (["a", "b"], (("a", "x"), ("b", "x")), ("x", "b")),
+        (["a", "b", "c"], (("a", "c"), ("b", "a")), ("a", "b", "c")),
+        (["a", "b"], (("a", "b", 1), ("b", "a", 2)), ("a", "b")),
+    ],
+)
+def test_present_names_of_a_run_s_labels_are_never_the_same(
+    names: list[str], former: Former, called: tuple[str, ...]
+) -> None:
+    assert called_now(names, former) == called
 
 
 def test_a_name_that_undo_takes_from_a_label_is_one_of_its_former_names(document: Document) -> None:

@@ -213,6 +213,24 @@ def test_labels_that_the_detector_does_not_know_are_told(run: tuple[Predictor, P
     assert "doesn't know" not in finish(evaluate_run(run[0], truth, None))[0].remark
 
 
+def test_labels_that_swapped_names_since_the_training_are_told_apart_by_their_ids(
+    run: tuple[Predictor, Path], truth: Snapshot
+) -> None:
+    predictor, _ = run
+    assert predictor.header is not None
+    cat, dog, bird = predictor.header.labels
+    truth = replace(truth, labels=(replace(bird, position=0), replace(cat, position=1), replace(dog, position=2)))
+    before, _ = finish(evaluate_run(predictor, truth, None))
+    labels = [found.labels.tolist() for found in before.candidates]
+    assert {1, 2} < set(labels[0])
+    swapped = (truth.labels[0], replace(truth.labels[1], name="Hündin"), replace(truth.labels[2], name="cat"))
+    former = (("cat", "Hündin", cat.id), ("Hündin", "cat", dog.id))
+    after, _ = finish(evaluate_run(predictor, replace(truth, labels=swapped, former_names=former), None))
+    assert after.evaluation.labels == ("鳥", "Hündin", "cat")
+    assert [found.labels.tolist() for found in after.candidates] == labels
+    assert predictor.labels == ("Hündin", "cat", "鳥"), "what is found is called by these names"
+
+
 def test_no_label_in_common_is_said(run: tuple[Predictor, Path], photographs: list[Path]) -> None:
     with pytest.raises(WorkbenchError, match="none in common"):
         list(evaluate_run(run[0], snapshot_of(photographs, [[]] * len(photographs), ["ship"]), None))

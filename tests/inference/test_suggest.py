@@ -13,6 +13,7 @@ from workbench.core.project import Box, Label
 from workbench.errors import WorkbenchError
 from workbench.inference import predict
 from workbench.inference.suggest import KEPT, Ask, Finder, Found, suggestions, unknown
+from workbench.training.header import IMPORTED, CheckpointHeader
 
 LABELS = (Label(3, "cell"), Label(8, "plate"))
 ASK = Ask(Path("best.safetensors"), 1, Path("a.png"))
@@ -47,6 +48,7 @@ def test_what_taking_a_surer_one_would_end_is_not_suggested_and_less_where_a_per
 class Predictor:
     """Counts what it opens and looks at."""
 
+    header: CheckpointHeader | None = None
     opened: list[Path] = []
     looks = 0
 
@@ -72,6 +74,16 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Image.new("RGB", (8, 8)).save(tmp_path / f"{number}.png")
     (tmp_path / "best.safetensors").write_bytes(b"1")
     return tmp_path
+
+
+@pytest.mark.parametrize(("provenance", "ids"), [({"run": "a"}, [7]), ({IMPORTED: "a.weights"}, [])])
+def test_a_network_that_was_trained_here_knows_the_ids_of_its_labels(
+    files: Path, monkeypatch: pytest.MonkeyPatch, provenance: dict[str, str], ids: list[int]
+) -> None:
+    header = CheckpointHeader("toy", {}, (Label(7, "cell"),), (), 64, "stretch", provenance=provenance)
+    monkeypatch.setattr(Predictor, "header", header)
+    seen = Finder()(Ask(files / "best.safetensors", 1, files / "0.png"))
+    assert [label.id for label in seen.trained] == ids
 
 
 def test_an_image_is_looked_at_once_and_anew_when_it_or_the_run_has_changed(files: Path) -> None:

@@ -14,6 +14,7 @@ from workbench.core.project import Label
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.training import checkpoint, extending, going_on, recipes, runs, step, validate
 from workbench.training.events import Control, Evaluated, Event, Finished, Message, Progress
+from workbench.training.header import IMPORTED, former_of, read_header
 from workbench.training.preflight import preflight
 from workbench.training.record import read_request
 from workbench.training.run import RunRequest, resume, train
@@ -93,6 +94,28 @@ def test_labels_that_were_renamed_since_are_known(request_of: MakeRequest, first
     assert rates(events) == {0.015}
     assert any("including what is known of" in m.sentence and "new" in m.sentence for m in only(events, Message))
     assert read_request(request.folder).snapshot.former_names == former, "it may have to begin again"
+
+
+def test_a_label_whose_former_name_another_one_took_is_known_by_its_id(request_of: MakeRequest, first: Path) -> None:
+    request = going(request_of, first)
+    *others, last = request.snapshot.labels
+    labels = (*others, replace(last, name="new"), Label(9, last.name, position=len(others) + 1))
+    former = ((last.name, "new", last.id),)
+    request = replace(request, snapshot=replace(request.snapshot, labels=labels, former_names=former))
+    names = [label.name for label in labels]
+    assert going_on.knows_all(first, request.recipe, names[:-1], former)
+    assert not going_on.knows_all(first, request.recipe, names[-1:], former)
+    said = only(list(train(request)), Message)
+    assert any(f"what is known of {', '.join(names[:-1])}" in one.sentence for one in said), [s.sentence for s in said]
+    assert read_request(request.folder).snapshot.former_names == former
+
+
+def test_ids_of_imported_weights_are_no_project_s(first: Path) -> None:
+    header = read_header(first)
+    label = header.labels[0]
+    former = ((label.name, "new", label.id),)
+    assert tuple(former_of(header, former)) == ((label.name, "new"),)
+    assert former_of(replace(header, provenance={IMPORTED: "a.weights"}), former) == ()
 
 
 def test_a_resumed_one_goes_on_at_its_rate(request_of: MakeRequest, first: Path) -> None:

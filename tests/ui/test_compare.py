@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
+from safetensors.numpy import save_file
 
 from tests.training.test_runs import STARTED, leave
 from tests.ui.hand import find
 from tests.ui.train_hand import label_all, session
+from workbench.core.project import Label
 from workbench.training import kept_runs, runs
 from workbench.training.events import Evaluated, Event, Finished, Progress, to_json
+from workbench.training.header import KEY, CheckpointHeader
 from workbench.ui import theme
 from workbench.ui.session import Session
 from workbench.ui.train import runs_table
@@ -205,6 +208,16 @@ def test_a_label_that_was_renamed_between_two_runs_has_one_row(tmp_path: Path) -
     ]  # fmt: skip
     found = differences.per_label(compared, ["dust", "spot"], [("cell", "dust")])
     assert [(row.label, str(row.ap50)) for row in found[1:]] == [("dust", "(0.8, 0.1)"), ("spot", "(0.4, 0.5)")]
+    of_ids = differences.per_label(compared, ["dust", "cell"], [("spot", "cell", 1), ("cell", "spot", 2)])
+    assert [row.label for row in of_ids[1:]] == ["dust", "cell", "spot"], "their ids are not known"
+    labels = (Label(1, "spot"), Label(2, "cell"))
+    header = CheckpointHeader("toy", {}, labels, (), 64, "stretch")
+    save_file({}, tmp_path / "a" / "last.safetensors", {KEY: header.to_json()})
+    compared[0] = known(tmp_path / "a")
+    of_ids = differences.per_label(compared, [], [("spot", "cell", 1), ("cell", "spot", 2)])
+    assert [(row.label, str(row.ap50)) for row in of_ids[1:]] == [
+        ("spot", "(0.8, 0.5)"), ("cell", "(0.4, nan)"), ("dust", "(nan, 0.1)"),
+    ]  # fmt: skip
     merged = differences.per_label(compared, ["spot"], [("cell", "spot"), ("dust", "spot")])
     assert [row.label for row in merged[1:]] == ["spot", "cell", "dust"], "what was measured of one is not the other's"
 

@@ -29,6 +29,7 @@ from workbench.ui.widgets.elided import Elided
 
 BOXES = np.array([(10, 10, 50, 50), (60, 10, 90, 40), (20, 60, 40, 80), (70, 60, 95, 90)], float)
 SCORES = np.array([0.9, 0.6, 0.4, 0.2])
+TRAINED: tuple[Label, ...] = ()  # the run's labels with their ids
 
 
 def fake(ask: Ask) -> Found:
@@ -37,7 +38,9 @@ def fake(ask: Ask) -> Found:
         return Found(ask, Candidates.none(), ("cell", "moon"), 0.5, "per label")
     if not ask.checkpoint.read_bytes():
         raise WorkbenchError("This checkpoint is empty.")
-    return Found(ask, Candidates.of_arrays(BOXES, SCORES, np.array([0, 0, 1, 0])), ("cell", "moon"), 0.5, "per label")
+    return Found(
+        ask, Candidates.of_arrays(BOXES, SCORES, np.array([0, 0, 1, 0])), ("cell", "moon"), 0.5, "per label", TRAINED
+    )
 
 
 @pytest.fixture
@@ -354,6 +357,23 @@ def test_a_label_that_is_renamed_or_merged_takes_the_suggestions_of_earlier_runs
         session.undo()
     hand.wait(2)
     assert {ghost.label for ghost in hand.canvas.ghosts} == {cell.id}
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_label_that_took_another_one_s_former_name_does_not_get_its_suggestions(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch, trained: bool
+) -> None:
+    """The run was trained before, and knows the label by its id; of a file that was imported only the name counts."""
+    session = hand.window.session
+    assert session.document is not None
+    cell, _ = session.document.labels()
+    monkeypatch.setattr("tests.ui.test_suggestions.TRAINED", (cell,) if trained else ())
+    hand.key(Qt.Key.Key_D)
+    hand.wait(2)
+    session.do(edits.ChangeLabel(replace(cell, name="Zelle")))
+    session.do(edits.AddLabels((Label(0, "cell"),)))
+    hand.wait(2)
+    assert {ghost.label for ghost in hand.canvas.ghosts} == {cell.id if trained else session.document.labels()[-1].id}
 
 
 def test_another_image_another_run_and_none(hand: Hand, qtbot: QtBot) -> None:

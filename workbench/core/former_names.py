@@ -4,10 +4,14 @@ Kept as a setting of the project by the very edits that rename or merge labels, 
 A network may also have been trained with a name that undo took from its label: those are a setting of their own, which
 no edit changes, so that it outlasts every undo. What a foreign network calls a label is said by the user, where it
 suggests boxes.
+
+If another label has a former name now (two labels swapped names, or a new one took an old name), the name alone does
+not say which is meant: a network that was trained here in the former name's time also knows the label's id.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,9 +19,10 @@ from workbench.core.edits import Batch, ChangeLabel, ChangeSetting, Edit, MergeL
 
 if TYPE_CHECKING:
     from workbench.core.contents import Contents
+    from workbench.core.project import Label
 
-Former = Iterable[tuple[str, str]]
-"""Pairs of another and the present name of a label."""
+Former = Iterable[tuple[str, str] | tuple[str, str, int]]
+"""Pairs of another and the present name of a label; and the label's id, where another label has a former name now."""
 SETTING, UNDONE = "labels.former names", "labels.undone names"
 SAID = "suggest.labels"
 """The project's setting that holds the user's matches: label ids by a network's names."""
@@ -25,7 +30,8 @@ SAID = "suggest.labels"
 
 def former_names(project: Contents) -> Mapping[str, int]:
     """Label ids by former name; names that a label has now are left out."""
-    return _others(project, _kept(project))
+    now = {label.name for label in project.labels()}
+    return {name: id for name, id in _kept(project).items() if name not in now}
 
 
 def said_names(project: Contents) -> Mapping[str, int]:
@@ -33,14 +39,13 @@ def said_names(project: Contents) -> Mapping[str, int]:
     return _ids(project.setting(SAID))
 
 
-def other_names(project: Contents) -> Mapping[str, int]:
-    """Label ids by former name and by what the user said, which goes first; names that a label has now are left out."""
-    return _others(project, {**_kept(project), **said_names(project)})
+def other_names(project: Contents, trained: Iterable[Label] = ()) -> Mapping[str, int]:
+    """Label ids by former name and by what the user said, which goes first.
 
-
-def _others(project: Contents, names: Mapping[str, int]) -> Mapping[str, int]:
-    now = {label.name for label in project.labels()}
-    return {name: id for name, id in names.items() if name not in now}
+    `trained`: a network's labels with their ids, if it was trained in this project.
+    """
+    ids = {label.name: label.id for label in project.labels()}
+    return {name: ids[now] for name, now in of_labels(trained, names_now(project))}
 
 
 def _kept(project: Contents) -> dict[str, int]:
@@ -52,25 +57,47 @@ def _ids(kept: object) -> dict[str, int]:
     return {str(name): int(id) for name, id in kept.items()} if isinstance(kept, dict) else {}
 
 
-def names_now(project: Contents) -> tuple[tuple[str, str], ...]:
-    """`other_names` as (other name, present name), without deleted labels."""
+def names_now(project: Contents) -> tuple[tuple[str, str] | tuple[str, str, int], ...]:
+    """All other names as Former, without those of deleted labels."""
     now = {label.id: label.name for label in project.labels()}
-    return tuple((name, now[id]) for name, id in other_names(project).items() if id in now)
+    taken, said = set(now.values()), said_names(project)
+    former = {name: id for name, id in _kept(project).items() if name in taken or name not in said}
+    return tuple(
+        (name, now[id], id) if name in taken else (name, now[id])
+        for name, id in former.items()
+        if now.get(id, name) != name
+    ) + tuple((name, now[id]) for name, id in said.items() if id in now and name not in taken)
+
+
+def by_name(former: Former) -> dict[str, str]:
+    """Present names by those former names that no label has now."""
+    return {one[0]: one[1] for one in former if len(one) == 2}
+
+
+def of_labels(labels: Iterable[Label], former: Former) -> tuple[tuple[str, str], ...]:
+    """What `former` means to a network trained here with `labels`, whose names and ids are those of that time."""
+    known = {(label.name, label.id) for label in labels}
+    return tuple((one[0], one[1]) for one in former if len(one) == 2 or (one[0], one[2]) in known)
 
 
 def called_now(names: Sequence[str], former: Former) -> tuple[str, ...]:
     """A run's labels by their present names, without duplicates: a merged label keeps its own."""
-    now, taken, called = dict(former), set(names), []
-    for name in names:
-        called.append(name if now.get(name, name) in taken else now[name])
-        taken.add(called[-1])
+    now = by_name(former)
+    called = [now.get(name, name) for name in names]
+    before: list[str] = []
+    while called != before:  # a name that is taken back may be one that another label got
+        before, times = list(called), Counter(called)
+        for i in reversed(range(len(names))):
+            if called[i] != names[i] and times[called[i]] > 1:
+                times[called[i]] -= 1
+                called[i] = names[i]
     return tuple(called)
 
 
 def colours(project: Contents) -> dict[str, str]:
     """The labels' colours by every name they have or had."""
     own = {label.name: label.colour for label in project.labels()}
-    return {former: own[now] for former, now in names_now(project)} | own
+    return {former: own[now] for former, now in by_name(names_now(project)).items()} | own
 
 
 def keeping_names(edit: Edit, project: Contents) -> Edit:

@@ -141,7 +141,7 @@ class Snapshot:
     box_ids: np.ndarray  # (m,) int64
     notes: tuple[tuple[str, str], ...] = ()  # (m,) of (note, extra), or empty when no box has any
     window: Window | None = None  # how images of more than 8 bits are read
-    former_names: tuple[tuple[str, str], ...] = ()  # (other name, present name) of labels; see former_names.py
+    former_names: tuple[tuple[str, str] | tuple[str, str, int], ...] = ()  # of labels; see former_names.py
 
     def __len__(self) -> int:
         return len(self.images)

@@ -24,7 +24,7 @@ def take(
     images: ImageTable,
     file: Callable[[Image], Path],
     window: Window | None,
-    former_names: tuple[tuple[str, str], ...] = (),
+    former_names: tuple[tuple[str, str] | tuple[str, str, int], ...] = (),
     some: bool = False,
 ) -> Snapshot:
     """All boxes with these labels (in export order) and images (in their order). `file` gives an image's path.

@@ -52,6 +52,7 @@ def evaluate_run(
     if not len(truth):
         which = "the project" if split is None else f"the split '{split}'"
         raise WorkbenchError(f"There is no image in {which} to evaluate on. Choose another split, or put some into it.")
+    predictor.call_labels(truth.former_names)
     columns = matched_labels(predictor.labels, truth)
     predicted: dict[int, Candidates] = {}
     sizes: dict[int, tuple[int, int]] = {}

@@ -27,6 +27,7 @@ from workbench.detectors.parts.blocks import ConvUnit
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.training import cards, machine
+from workbench.training.header import former_of
 
 if TYPE_CHECKING:
     from workbench.training.checkpoint import CheckpointHeader
@@ -103,7 +104,7 @@ class Predictor:
 
     def call_labels(self, former: Former) -> None:
         """Use the current names of labels that were renamed since the training, also in everything written."""
-        called = called_now(self.labels, former)
+        called = called_now(self.labels, former if self.header is None else former_of(self.header, former))
         if called != self.labels and self.header is not None:
             labels = tuple(replace(x, name=name) for x, name in zip(self.header.labels, called, strict=True))
             self.header = replace(self.header, labels=labels)

@@ -13,6 +13,7 @@ import numpy as np
 from workbench.core import metrics
 from workbench.core.confidence import against_confidence
 from workbench.core.detections import FLOOR, LIMIT, OVERLAP, Candidates, Detections, Kind
+from workbench.core.former_names import by_name
 from workbench.core.matching import Difficult, Truth
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot
@@ -64,7 +65,7 @@ def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
     """
     index = {label.name: i for i, label in enumerate(truth.labels)}
     alike = {plain(name): i for name, i in reversed(index.items())}
-    became = {other: index[now] for other, now in truth.former_names if now in index}
+    became = {other: index[now] for other, now in by_name(truth.former_names).items() if now in index}
     exactly = became | index
     columns = np.array([exactly.get(name, alike.get(plain(name), -1)) for name in names], np.int32)
     if not (columns >= 0).any():

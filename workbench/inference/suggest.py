@@ -17,6 +17,7 @@ from workbench.core.files import stamp
 from workbench.core.project import XYXY, Box, Label
 from workbench.core.window import Window
 from workbench.errors import WorkbenchError
+from workbench.training.header import trained_labels
 
 if TYPE_CHECKING:
     from workbench.inference.onnx_model import OnnxModel
@@ -40,13 +41,17 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """The network's detections in an image. `labels`: the network's names; `iou` and `kind`: its authors' NMS."""
+    """The network's detections in an image. `labels`: the network's names; `iou` and `kind`: its authors' NMS.
+
+    `trained`: its labels with the ids of the project that it was trained in, if it was.
+    """
 
     ask: Ask
     candidates: Candidates
     labels: tuple[str, ...]
     iou: float
     kind: Kind
+    trained: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,8 @@ class Finder:
     """
 
     def __init__(self) -> None:
-        self._open: tuple[tuple[Path, object], Predictor | OnnxModel, tuple[Kind, float]] | None = None
+        self._open: tuple[tuple[Path, object], Predictor | OnnxModel, tuple[Kind, float], tuple[Label, ...]] | None
+        self._open = None
         self._known: OrderedDict[object, Found] = OrderedDict()
 
     def __call__(self, ask: Ask) -> Found:
@@ -83,14 +89,14 @@ class Finder:
         if self._open is None or self._open[0] != (ask.checkpoint, written):
             self.close()
             self._open = (ask.checkpoint, written), *_opened(ask.checkpoint)
-        _, network, (kind, iou) = self._open
+        _, network, (kind, iou), trained = self._open
         picture = images.read(ask.file, network.window or ask.window)
         try:
             (candidates,) = network.candidates([picture])
         except WorkbenchError:
             self.close()  # its process may have ended and would fail from now on
             raise
-        return Found(ask, candidates, network.labels, iou, kind)
+        return Found(ask, candidates, network.labels, iou, kind, trained)
 
     def close(self) -> None:
         """Release the network; the next Ask opens it again."""
@@ -99,17 +105,18 @@ class Finder:
         self._open = None
 
 
-def _opened(file: Path) -> tuple[Predictor | OnnxModel, tuple[Kind, float]]:
-    """The network, and its authors' NMS."""
+def _opened(file: Path) -> tuple[Predictor | OnnxModel, tuple[Kind, float], tuple[Label, ...]]:
+    """The network, its authors' NMS, and its labels if they have a project's ids."""
     if file.suffix == ".onnx":
         from workbench.inference.onnx_model import OnnxModel
 
         model = OnnxModel(file)
-        return model, model.published_nms
+        return model, model.published_nms, ()
     from workbench.inference.predict import Predictor
 
     predictor = Predictor.open(file, gives_way=True)
-    return predictor, predictor.detector.published_nms
+    trained = trained_labels(predictor.header) if predictor.header is not None else ()
+    return predictor, predictor.detector.published_nms, trained
 
 
 def _stamp(file: Path) -> object:

@@ -20,7 +20,7 @@ from workbench.core.words import percent, share
 from workbench.errors import WorkbenchError
 from workbench.training import learnt, runs
 from workbench.training.events import Evaluated, Message
-from workbench.training.header import read_header
+from workbench.training.header import former_of, read_header
 from workbench.training.recipes import Recipe
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
@@ -42,7 +42,7 @@ def knows_all(start: Path | None, recipe: Recipe, labels: Sequence[str], former:
     except WorkbenchError:
         return False
     theirs, ours = header.detector_settings.get("width", 1.0), recipe.detector_settings.width
-    known = {name.casefold() for name in called_now([label.name for label in header.labels], former)}
+    known = {name.casefold() for name in called_now([label.name for label in header.labels], former_of(header, former))}
     same = header.detector == recipe.detector and abs(float(theirs) - ours) < 1e-9
     return same and {name.casefold() for name in labels} <= known
 

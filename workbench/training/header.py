@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core import window
+from workbench.core.former_names import Former, by_name, of_labels
 from workbench.core.project import Label
 from workbench.core.resize import HOWS
 from workbench.core.window import Window
-from workbench.errors import Refused
+from workbench.errors import Refused, WorkbenchError
 
 KEY = "workbench"  # in the safetensors metadata
 VERSION = 1
+IMPORTED = "imported from"  # what the provenance of weights that were not trained here begins with
 LARGEST_HEAD = (
     16_000_000  # bytes; ours have thousands. safetensors allows 100 MB, which become gigabytes as Python lists
 )
@@ -68,6 +70,27 @@ def from_json(text: str, file: object = "checkpoint") -> CheckpointHeader:
         return CheckpointHeader(**values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(file, "the description in this checkpoint is damaged. Use another one.", cause=error) from error
+
+
+def former_of(header: CheckpointHeader, former: Former) -> Former:
+    """What `former` means to this checkpoint."""
+    return of_labels(trained_labels(header), former)
+
+
+def trained_labels(header: CheckpointHeader) -> tuple[Label, ...]:
+    """The checkpoint's labels, if their ids are a project's; () for imported weights, which are numbered anew."""
+    return () if IMPORTED in header.provenance else header.labels
+
+
+def former_in(checkpoint: Path | None, former: Former) -> Former:
+    """The same for a checkpoint's file; if it is None or can't be read, only names that no label has now."""
+    named = tuple(by_name(former).items())
+    if checkpoint is None or len(named) == len(tuple(former)):
+        return named
+    try:
+        return former_of(read_header(checkpoint), former)
+    except WorkbenchError:
+        return named
 
 
 def read_header(file: Path) -> CheckpointHeader:

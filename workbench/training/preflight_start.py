@@ -15,7 +15,7 @@ from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.training import going_on, learnt, schedule
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
-from workbench.training.header import CheckpointHeader, read_header
+from workbench.training.header import CheckpointHeader, former_of, read_header
 from workbench.training.recipes import Recipe
 
 FEW_STEPS = 100  # fewer do not settle batch norms (see step.py)
@@ -35,7 +35,8 @@ def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str], former
             yield Finding(STOPS, "weights", error.sentence)
             return
         yield from _of_network(start, header, recipe)
-        yield from _of_labels(start, called_now([label.name for label in header.labels], former), labels)
+        theirs = called_now([label.name for label in header.labels], former_of(header, former))
+        yield from _of_labels(start, theirs, labels)
         goes_on = going_on.knows_all(start, recipe, labels, former)
         slow = going_on.sentence(recipe.training, start) if goes_on else ""
         if slow:

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -149,8 +149,13 @@ def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder:
         arrays["flags"],
         arrays["box_ids"],
         window=window.from_setting(head.get("window")),
-        former_names=tuple((str(name), str(now)) for name, now in head.get("former_names", ())),
+        former_names=tuple(map(_former, head.get("former_names", ()))),
     )
+
+
+def _former(told: Sequence[Any]) -> tuple[str, str] | tuple[str, str, int]:
+    name, now, *id = told
+    return (str(name), str(now), int(id[0])) if id else (str(name), str(now))
 
 
 def read_wishes(folder: Path) -> tuple[AnchorSet | None, Path | None] | None:

@@ -24,6 +24,7 @@ from workbench.errors import Refused, WorkbenchError
 from workbench.training import checkpoint, events, recipes, record, runs, unpickling
 from workbench.training.checkpoint import BEST, CheckpointHeader
 from workbench.training.events import Message
+from workbench.training.header import IMPORTED, former_of
 from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
 
@@ -37,6 +38,7 @@ class _Content:
     labels: tuple[str, ...] | None  # None: the file does not say
     seen: int = 0  # images trained on, for the warm-up of priors; 0: the file does not say
     anchors: AnchorSet | None = None  # that it was trained with; None: the file does not say
+    header: CheckpointHeader | None = None  # if it is one of our checkpoints
 
 
 def start(detector: Detector, file: Path, labels: Sequence[str], former: Former = ()) -> Message:
@@ -46,7 +48,8 @@ def start(detector: Detector, file: Path, labels: Sequence[str], former: Former 
     `former`: earlier names of the labels, which the file may use.
     """
     content = _read(detector, file)
-    theirs = None if content.labels is None else called_now(content.labels, former)
+    meant = former if content.header is None else former_of(content.header, former)
+    theirs = None if content.labels is None else called_now(content.labels, meant)
     done = transfer(detector, content.tensors, theirs, labels)
     if not done.taken:
         raise Refused(file, f"nothing in it fits {detector.title}. Choose a file of the same network and width.")
@@ -116,7 +119,7 @@ def _ours(detector: Detector, file: Path) -> _Content:
     names = tuple(label.name for label in header.labels)
     same = header.detector == detector.name and header.anchors
     anchors = AnchorSet(header.anchors, header.input_px) if same else None
-    return _Content(tensors, names, darknet.seen_of(tensors.items()) or 0, anchors)
+    return _Content(tensors, names, darknet.seen_of(tensors.items()) or 0, anchors, header)
 
 
 def _torchvisions(detector: Detector, file: Path) -> _Content:
@@ -185,7 +188,7 @@ def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Pat
         anchors=detector.anchors,
         input_px=own.input_px,
         resize=detector.resize,
-        provenance=checkpoint.provenance({"imported from": Path(file).name, "seen": seen}),
+        provenance=checkpoint.provenance({IMPORTED: Path(file).name, "seen": seen}),
     )
     checkpoint.save_detector(target, detector.state_dict(), header_)
     return done

@@ -318,7 +318,9 @@ class SuggestBar(QFrame):
         boxes, least = document.boxes(self._image), self._least.value() / 100
         chosen = next((one for one in self._runs if one.run.checkpoint == self._checkpoint), None)
         overlap = chosen.point.iou if chosen is not None and chosen.point is not None else suggest.SAME
-        some = suggest.suggestions(found, document.labels(), boxes, least, other_names(document), overlap)
+        some = suggest.suggestions(
+            found, document.labels(), boxes, least, other_names(document, found.trained), overlap
+        )
         return self.taking.taken.others(self._image, some, boxes)
 
     def _strange(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -326,7 +328,7 @@ class SuggestBar(QFrame):
         document, found = self._session.document, self._found
         if document is None or found is None:
             return (), ()
-        missing = suggest.unknown(found, document.labels(), other_names(document))
+        missing = suggest.unknown(found, document.labels(), other_names(document, found.trained))
         return missing, suggest.seen(found, missing, self._least.value() / 100)
 
     @property

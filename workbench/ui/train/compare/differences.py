@@ -11,6 +11,7 @@ from workbench import settings
 from workbench.core.former_names import Former, called_now
 from workbench.core.words import share
 from workbench.training.differences import shown
+from workbench.training.header import former_in
 from workbench.training.settings import TrainingSettings
 from workbench.ui.train.compare.reading import Compared
 from workbench.ui.train.titles import titled
@@ -111,6 +112,7 @@ def per_label(compared: Sequence[Compared], order: Sequence[str], former: Former
     bests = [run.trained.best for run in compared]
     if not any(bests):
         return ()
+    olds = [former_in(run.info.checkpoint, former) for run in compared]
     whole = OfLabel(
         ALL,
         tuple(math.nan if best is None else best.ap50 for best in bests),
@@ -118,7 +120,7 @@ def per_label(compared: Sequence[Compared], order: Sequence[str], former: Former
         is_whole=True,
     )
     ap50, ap = (
-        [_named_now({} if best is None else getattr(best, field), former) for best in bests]
+        [_named_now({} if best is None else getattr(best, field), old) for best, old in zip(bests, olds, strict=True)]
         for field in ("per_label", "per_label_ap")
     )
     seen = {name: None for both in zip(ap50, ap, strict=True) for row in both for name in row}

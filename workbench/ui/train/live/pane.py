@@ -21,10 +21,11 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.applied import Applied
-from workbench.core.former_names import names_now
+from workbench.core.former_names import by_name, names_now
 from workbench.core.words import share
 from workbench.errors import WorkbenchError
 from workbench.training.events import Evaluated
+from workbench.training.header import former_in
 from workbench.training.watched import Look
 from workbench.training.watched import Picture as Found
 from workbench.ui import preferences, theme
@@ -212,7 +213,8 @@ class LivePictures(QWidget):
         look = self._looks[min(self.epochs.place, len(self._looks) - 1)]
         self.epochs.words.setText(self._told(look))
         self._colours = {label.name: label.colour for label in document.labels()}
-        self._now = dict(names_now(document))
+        last = self._folder / "last.safetensors" if self._folder is not None else None
+        self._now = by_name(former_in(last, names_now(document)))
         self.grid.set_count(len(look.pictures))
         self._stack.setCurrentWidget(self.grid)
         wanted = [wish for wish in map(self._show, self.grid.pictures, look.pictures) if wish is not None]
