@@ -214,6 +214,19 @@ def test_a_project_without_boxes_says_what_to_do(folder: Path) -> None:
         ]
 
 
+def test_a_jpeg_whose_picture_is_partly_lost_is_told_though_it_can_be_read(folder: Path) -> None:
+    """cv2 shows the rest grey, and nothing but a line on the terminal, which names no file, said so."""
+    noise = np.random.default_rng(0).integers(0, 255, (80, 120, 3), np.uint8)
+    whole = bytes(cv2.imencode(".jpg", noise)[1])
+    half = whole[: len(whole) // 2] + whole[-2:]
+    files = {"4.jpg": half, "5.jpg": whole, "6.jpg": whole[:-2], "7.jpg": whole[:-2] + b"123\xff\xd9"}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    with sound(folder) as document:
+        found = [finding for finding in examine(document).findings if finding.kind == "damaged"]
+        assert [(one.level, document.image(one.images[0]).name) for one in found] == [("problem", "4.jpg")]
+
+
 def test_a_huge_image_is_told_as_labelled_only_and_not_as_unreadable(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core import alike_names, box_faults, edits, images, lost_folders, words
+from workbench.core import alike_names, box_faults, edits, images, jpeg, lost_folders, words
 from workbench.core import boxes as geometry
 from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.fingerprint import fingerprint, near_groups
+from workbench.core.image_files import whole_file
 from workbench.core.images import ImageInfo
 from workbench.core.project import FINISHED, Box, Image, Snapshot, Split, State
 from workbench.core.splits import random_split
@@ -136,13 +137,20 @@ def _opened(snapshot: Snapshot, index: int) -> _File:
         if about.is_huge:
             return _huge(image, file, about)
         pixels = images.read(file, snapshot.window)
+        wrong = about.format == "JPEG" and jpeg.has_wrong_pixels(whole_file(file))
     except WorkbenchError as error:
         why = getattr(error, "reason", error.sentence)
         told = Finding("problem", "unreadable", f"{image.path} can't be read: {why}.", (image.id,))
         return _File(findings=(told,), problem=why)
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
     height, width = pixels.shape[:2]
-    return _File(digest, fingerprint(pixels), _changed(image, width, height))
+    found = (_damaged(image),) if wrong else ()
+    return _File(digest, fingerprint(pixels), (*found, *_changed(image, width, height)))
+
+
+def _damaged(image: Image) -> Finding:
+    sentence = f"{image.path} is damaged: a part of its picture is missing or wrong, and is learnt as it is."
+    return Finding("problem", "damaged", f"{sentence} Copy or download it again, or remove it.", (image.id,))
 
 
 def _huge(image: Image, file: Path, about: ImageInfo) -> _File:

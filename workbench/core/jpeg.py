@@ -30,6 +30,8 @@ _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
 _WITHOUT_LENGTH = {0x01, 0xD8}
 _END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
 _SEQUENTIAL = {0xC0, 0xC1}
+_FOUR_COLOURS = ("CMYK", "YCCK")  # simplejpeg does not make grey of these
+_WRONG, _NOT_WRONG = "Corrupt JPEG data", "extraneous bytes"  # in libjpeg's warnings
 _RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 # cv2's "grey" flags are the bare size bits; combined with RGB the picture is in colour.
 _REDUCED = {
@@ -63,6 +65,25 @@ def decode_bgrx(data: bytes, width: int, height: int) -> np.ndarray | None:
     except (ImportError, ValueError):
         return None
     return made if made.shape == room.shape else None
+
+
+def has_wrong_pixels(data: bytes) -> bool:
+    """Whether a part of the picture of a file that ends properly is missing or wrong: bits that a disk lost, a file put
+    together from pieces. Most decoders then show grey, or another picture's rest, and no error.
+
+    Takes a quarter of the time of decoding, and prints nothing, unlike cv2. False if simplejpeg is missing.
+    """
+    try:
+        import simplejpeg
+
+        if simplejpeg.decode_jpeg_header(data, strict=True)[2] in _FOUR_COLOURS:
+            return False
+        simplejpeg.decode_jpeg(data, "GRAY", fastdct=True, min_height=1, min_width=1, strict=True)
+    except ImportError:
+        return False
+    except ValueError as warning:  # it has others too, of files whose pixels are all there
+        return _WRONG in str(warning) and _NOT_WRONG not in str(warning)
+    return False
 
 
 def ends_properly(data: bytes) -> bool:
