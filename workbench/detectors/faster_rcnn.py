@@ -28,7 +28,7 @@ from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import anchor_matching, foreign, matching, priors
 from workbench.detectors.parts.default_boxes import padded
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
-from workbench.detectors.parts.explained import Explained, Roles
+from workbench.detectors.parts.explained import Explained, Roles, laid
 from workbench.detectors.parts.narrow import narrow
 from workbench.settings import setting
 
@@ -207,8 +207,8 @@ class FasterRcnn(Detector):
         roles = anchor_matching.roles(targets, matches, anchors)
         roles = roles if raw is None else self._drawn(roles)
         return foreign.told(
-            "anchor", anchors, grids, (ANCHORS,) * LEVELS, matches, roles, whole=raw is not None, targets=targets,
-            real=matching.real(targets), why=lambda i, m: self._why(targets, matches, anchors, i, m), note=UNKNOWN,
+            laid("anchor", anchors, grids, (ANCHORS,) * LEVELS), matches, roles, targets,
+            lambda i, m: self._why(targets, matches, anchors, i, m), UNKNOWN if raw is None else "",
         )  # fmt: skip
 
     def _match(self, targets: Targets, anchors: Tensor) -> Tensor:

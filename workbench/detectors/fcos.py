@@ -28,7 +28,7 @@ from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import foreign, matching, priors
 from workbench.detectors.parts.default_boxes import taught
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
-from workbench.detectors.parts.explained import Explained, Roles
+from workbench.detectors.parts.explained import Explained, Roles, laid
 from workbench.detectors.parts.losses import iou_loss
 from workbench.detectors.parts.narrow import narrow
 from workbench.settings import setting
@@ -127,8 +127,8 @@ class Fcos(Detector):
         squares = self._spread(grids, targets.boxes.device)
         matches = self._match(targets, squares)
         return foreign.told(
-            "point", squares, grids, (1,) * LEVELS, matches, self._roles(targets, matches, squares), whole=True,
-            targets=targets, real=matching.real(targets), why=lambda i, m: self._why(targets, squares, i, m),
+            laid("point", squares, grids, (1,) * LEVELS), matches, self._roles(targets, matches, squares), targets,
+            lambda i, m: self._why(targets, squares, i, m),
         )  # fmt: skip
 
     @torch.no_grad()

@@ -28,10 +28,10 @@ from torchvision.models.detection import (
 )
 
 from workbench.detectors import DetectorSettings, register
-from workbench.detectors.parts import anchor_matching, foreign, matching, priors
+from workbench.detectors.parts import anchor_matching, foreign, priors
 from workbench.detectors.parts.default_boxes import decode, encode, taught
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
-from workbench.detectors.parts.explained import Explained
+from workbench.detectors.parts.explained import Explained, laid
 from workbench.detectors.parts.losses import focal_weight, iou_loss
 from workbench.detectors.parts.narrow import narrow
 from workbench.errors import WorkbenchError
@@ -150,10 +150,10 @@ class RetinaNet(Detector):
         grids = self._grids_at(size) if raw is None else foreign.grids_of(raw[:LEVELS])
         anchors = self._spread(grids, targets.boxes.device)
         matches = self._match(targets, anchors)
+        roles = anchor_matching.roles(targets, matches, anchors)
         return foreign.told(
-            "anchor", anchors, grids, (ANCHORS,) * LEVELS, matches, anchor_matching.roles(targets, matches, anchors),
-            whole=True, targets=targets, real=matching.real(targets),
-            why=lambda i, m: anchor_matching.why_none(targets, anchors, i, m),
+            laid("anchor", anchors, grids, (ANCHORS,) * LEVELS), matches, roles, targets,
+            lambda i, m: anchor_matching.why_none(targets, anchors, i, m),
         )  # fmt: skip
 
     @property

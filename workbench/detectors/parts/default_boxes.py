@@ -19,7 +19,7 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 
 from workbench.detectors.parts import anchor_matching, foreign, losses, matching
 from workbench.detectors.parts.detector import Assignment, Candidates, LabelRows, Raw, Targets
-from workbench.detectors.parts.explained import Explained, Roles
+from workbench.detectors.parts.explained import Explained, Roles, laid
 
 VARIANCES = (10.0, 10.0, 5.0, 5.0)  # the inverse of the paper's code's 0.1, 0.1, 0.2, 0.2
 NEGATIVES_PER_POSITIVE = 3.0
@@ -71,9 +71,9 @@ class DefaultBoxHead(nn.Module):
         matches = self._match(targets)
         label = None if raw is None else self._label_loss(self.split(raw)[0], targets, matches)
         return foreign.told(
-            "anchor", self.defaults, self.grids, self.per_cell, matches, self._roles(targets, matches, label),
-            whole=label is not None, targets=targets, real=matching.real(targets), note=UNKNOWN,
-            why=lambda i, m: anchor_matching.why_none(targets, self.defaults, i, m, "default box"),
+            laid("anchor", self.defaults, self.grids, self.per_cell), matches, self._roles(targets, matches, label),
+            targets, lambda i, m: anchor_matching.why_none(targets, self.defaults, i, m, "default box"),
+            UNKNOWN if label is None else "",
         )  # fmt: skip
 
     def _match(self, targets: Targets) -> Tensor:

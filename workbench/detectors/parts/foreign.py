@@ -17,8 +17,9 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import FrozenBatchNorm2d
 
 from workbench.detectors import DetectorSettings
+from workbench.detectors.parts import matching
 from workbench.detectors.parts.detector import Assignment, Pretrained, Targets
-from workbench.detectors.parts.explained import Explained, Roles, explain, laid
+from workbench.detectors.parts.explained import Explained, Layout, Roles, explain
 from workbench.detectors.parts.explained import Grids as Grids
 from workbench.settings import setting
 
@@ -153,18 +154,16 @@ def placed(matches: Tensor, grids: Grids, per_cell: Sequence[int]) -> Assignment
 
 
 def told(
-    kind: str, boxes: Tensor, grids: Grids, per_cell: Sequence[int], matches: Tensor, roles: Roles, *, whole: bool,
-    targets: Targets, real: Tensor, why: Callable[[int, int], str], note: str = "",
-) -> Explained:  # fmt: skip
-    """The Explained of matches (B, N), as placed() takes them. `whole`: the negatives are known;
-    otherwise `note` says why not.
+    layout: Layout, matches: Tensor, roles: Roles, targets: Targets, why: Callable[[int, int], str], unknown: str = ""
+) -> Explained:
+    """The Explained of matches (B, N), as placed() takes them. `unknown`: why the negatives are, "" if they are known.
+
+    For `why` see explain().
     """
     image, prior = roles.positive.nonzero(as_tuple=True)
-    found = explain(
-        laid(kind, boxes, grids, per_cell), (image, prior, matches[image, prior]), roles, targets, real, why,
-        "" if whole else note,
-    )  # fmt: skip
-    return found if whole else replace(found, negative=None)
+    pairs = image, prior, matches[image, prior]
+    found = explain(layout, pairs, roles, targets, matching.real(targets), why, unknown)
+    return replace(found, negative=None) if unknown else found
 
 
 def pretrained(weights: Any, *, background: bool, norm_eps: float | None = None) -> Pretrained:
