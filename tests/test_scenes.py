@@ -11,7 +11,7 @@ import pytest
 from workbench.core import images
 from workbench.core.project import Split, State
 from workbench.errors import WorkbenchError
-from workbench.scenes import LABELS, PHOTOGRAPHS, Scene, demo_project, write_scenes
+from workbench.scenes import LABELS, PHOTOGRAPHS, Scene, project_of, write_scenes
 from workbench.scenes.picture import LEAST_VISIBLE, SMALLEST_BOX, _arranged, picture
 
 
@@ -90,7 +90,8 @@ def test_photographs_that_are_there_are_never_overwritten(tmp_path: Path) -> Non
 
 
 def test_the_demo_project_is_labelled_split_and_leaves_some_images_to_the_user(tmp_path: Path) -> None:
-    with demo_project(tmp_path, images=20, unlabelled=4, seed=7) as document:
+    scenes = write_scenes(tmp_path / PHOTOGRAPHS, 20, seed=7)
+    with project_of(tmp_path, scenes, unlabelled=4, seed=7) as document:
         labels = document.labels()
         assert [label.name for label in labels] == list(LABELS)
         assert len({label.colour for label in labels}) == len(labels)
@@ -105,8 +106,8 @@ def test_the_demo_project_is_labelled_split_and_leaves_some_images_to_the_user(t
 
 
 def test_the_demo_project_holds_the_boxes_of_its_scenes(tmp_path: Path) -> None:
-    scenes = {scene.file: scene for scene in write_scenes(tmp_path / "again", 6, seed=7)}
-    with demo_project(tmp_path / "demo", images=6, unlabelled=0, seed=7) as document:
+    scenes = {scene.file: scene for scene in write_scenes(tmp_path / PHOTOGRAPHS, 6, seed=7)}
+    with project_of(tmp_path, scenes.values(), unlabelled=0, seed=7) as document:
         names = {label.id: label.name for label in document.labels()}
         for image in document.images():
             boxes = document.boxes(image.id)

@@ -116,9 +116,9 @@ def test_what_the_queue_chooses_lies_closer_to_all_other_scenes_than_what_is_dra
     known = np.stack([one.features for one in seen])
     uncertain = np.array([one.uncertain for one in seen])
     drawn = [np.random.default_rng(seed).permutation(len(known))[:12] for seed in range(20)]
-    at_random = np.mean([queueing.radius(known, rows) for rows in drawn])
+    at_random = np.mean([queueing.nearest(known, known[rows]).max() for rows in drawn])
     for by, share in ((By.DIFFERENT, 0.75), (By.BOTH, 1.0)):
         chosen = queueing.ordered(by, uncertain, known, known[:0])[:12]
-        reached = queueing.radius(known, chosen)
+        reached = queueing.nearest(known, known[chosen]).max()  # what k-center minimises
         print(f"{by}: the farthest scene is {reached:.4f} away, {at_random:.4f} at random")
         assert reached < share * at_random

@@ -115,11 +115,6 @@ def nearest(features: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float32]
     return _distance(np.concatenate(closest)) if closest else np.zeros(0, np.float32)
 
 
-def radius(features: NDArray[Any], chosen: NDArray[np.int64]) -> float:
-    """The distance of the image farthest from the chosen rows, which k-center minimises."""
-    return float(nearest(features, np.asarray(features)[chosen]).max(initial=0.0))
-
-
 def _directions(features: NDArray[Any]) -> NDArray[np.float32]:
     x = np.asarray(features, np.float32)
     length = np.linalg.norm(x, axis=1, keepdims=True)

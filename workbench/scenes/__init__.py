@@ -20,7 +20,7 @@ from workbench.core.project import FIRST_RECIPE, XYXY, Box, Label, Split, State
 from workbench.errors import WorkbenchError
 from workbench.scenes.picture import LABELS, picture
 
-__all__ = ["LABELS", "NAME", "PHOTOGRAPHS", "RECIPE", "Scene", "demo_project", "project_of", "write_scenes"]
+__all__ = ["LABELS", "NAME", "PHOTOGRAPHS", "RECIPE", "Scene", "project_of", "write_scenes"]
 
 NAME, RECIPE = "Sample project", "demo"
 """The demo project's name, and the recipe made for it."""
@@ -61,11 +61,6 @@ def write_scenes(folder: Path, count: int, seed: int, size: tuple[int, int] = (4
         atomic_write(folder / file, _jpeg(image))
         boxes = tuple(box for _, box in things)
         yield Scene(file, width, height, boxes, tuple(label for label, _ in things))
-
-
-def demo_project(folder: Path, images: int = 240, unlabelled: int = 24, seed: int = 7) -> Document:
-    """A new project in `folder` with `images` photographs, all but `unlabelled` of them labelled and split."""
-    return project_of(folder, write_scenes(folder / PHOTOGRAPHS, images, seed), unlabelled, seed)
 
 
 def project_of(folder: Path, scenes: Iterable[Scene], unlabelled: int, seed: int) -> Document:
