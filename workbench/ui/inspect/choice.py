@@ -115,7 +115,7 @@ class Choice(QWidget):
             self._wanted = ""
 
     def list_splits(self, images: ImageTable) -> None:
-        """Offer the splits that have images, validation first; else all images."""
+        """Offer the splits that have images. At first validation is chosen, or all images if none of it is done."""
         first = not self._split.count()
         chosen = self._split.currentData()
         self._split.blockSignals(True)
@@ -124,11 +124,13 @@ class Choice(QWidget):
             count = len(images) if split is None else int(images.in_split(split).sum())
             if count or split is None:
                 self._split.addItem(f"{word} ({count:,})", split)
-        if len(images) and not (_done(images) & images.in_split(Split.VALIDATION)).any():  # as trainings see it
+        can_judge = bool((_done(images) & images.in_split(Split.VALIDATION)).any())  # as trainings see it
+        if len(images) and not can_judge:
             self._split.addItem("held out", _HELD_OUT)
             about = "The images that the run kept aside to be evaluated on, by its own record."
             self._split.setItemData(self._split.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
-        self._split.setCurrentIndex(0 if first else max(self._split.findData(chosen), 0))
+        wanted = (Split.VALIDATION if can_judge else None) if first else chosen
+        self._split.setCurrentIndex(max(self._split.findData(wanted), 0))
         self._split.blockSignals(False)
         if not first and self._split.currentData() != chosen:
             self.changed.emit()  # the chosen split no longer has images
