@@ -12,7 +12,11 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Open, find
 from workbench.core.document import Document
+from workbench.ui import unread_images
+from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.background import Background
 from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets import lost_folders_bar
 from workbench.ui.widgets.lost_folders_bar import LostFoldersBar
 
 
@@ -70,3 +74,35 @@ def test_who_may_not_change_the_project_may_not_move_them(qtbot: QtBot, open_win
         window = open_window(project)
         qtbot.waitUntil(bar(window).isVisible)
         assert not find(window, QPushButton, "lost-folders-choose").isEnabled()
+
+
+def test_photographs_that_are_back_in_their_place_are_shown_again(
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line stayed until the project was opened again, and the images were ones that can't be read."""
+    monkeypatch.setattr(lost_folders_bar, "AGAIN", 10)
+    (project.parent / "photographs").rename(project.parent / "away")
+    window = open_window(project)
+    qtbot.waitUntil(bar(window).isVisible)
+    canvas, unread = find(window, Canvas, "canvas"), unread_images.of(window.session)
+    qtbot.waitUntil(lambda: "the file is not there" in canvas.sentence)
+    qtbot.waitUntil(lambda: len(unread.ids()) == 3)
+    readers = [one for one in window.findChildren(Background) if one is not bar(window)._looking]
+    qtbot.waitUntil(lambda: all(one.is_idle() for one in readers))
+    (project.parent / "away").rename(project.parent / "photographs")
+    qtbot.waitUntil(lambda: canvas.picture is not None)
+    assert not unread.ids()
+    qtbot.waitUntil(lambda: not bar(window).isVisible())
+
+
+def test_a_line_that_was_declined_stays_away_while_the_photographs_do(
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lost_folders_bar, "AGAIN", 10)
+    (project.parent / "photographs").rename(project.parent / "away")
+    window = open_window(project)
+    qtbot.waitUntil(bar(window).isVisible)
+    press(window, "later")
+    with qtbot.waitSignals([bar(window)._looking.done] * 2):
+        pass
+    assert not bar(window).isVisible()

@@ -78,6 +78,19 @@ class UnreadImages(QObject):
         if changed:
             self._session.images_found.emit(changed)
 
+    def folders_back(self, roots: Collection[int]) -> None:
+        """These folders were missing and are there again: images in them are given another try."""
+        document = self._session.document
+        if document is None:
+            return
+        images = document.images()
+        here = [id for id in self._gone if images.has(id) and document.image(id).root in roots]
+        for id in here:
+            del self._gone[id]
+            self.mended.emit(id)
+        if here:
+            self._session.images_found.emit(frozenset(here))
+
     def note(self, found: Mapping[int, str]) -> None:
         """These images were opened; by id, why they can't be read, "" if they can."""
         document = self._session.document

@@ -168,6 +168,7 @@ class AnnotatePage(Page):
         canvas.verify_asked.connect(self._space_tapped)
         self._loader.came.connect(self._picture_came)
         self._loader.read.connect(unread_images.of(session).read)
+        unread_images.of(session).mended.connect(self._mended)
         self._loader.changed.connect(thumbnails.of(session).make_anew)
         self._images.left.connect(canvas.setFocus)
         self._suggesting.trained.connect(self._images.order_by_both)
@@ -260,6 +261,13 @@ class AnnotatePage(Page):
         self._strip.show_note(picture.about if picture is not None else "")
         self._show_boxes()
         self._boxes_asked(self._images.asked_boxes)
+
+    @Slot(int)
+    def _mended(self, id: int) -> None:
+        """The file is there again: read it."""
+        if id == self._shown and self.canvas.picture is None:
+            self._shown = 0
+            self._show_image()
 
     @Slot(int, object)
     def _picture_came(self, id: int, result: object) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from workbench.core.words import count
 from workbench.errors import WorkbenchError
-from workbench.ui import theme
+from workbench.ui import theme, unread_images
 from workbench.ui.background import Background
 from workbench.ui.choosing import chosen_folder
 from workbench.ui.session import Session
@@ -19,6 +19,10 @@ from workbench.ui.widgets.elided import Elided
 
 if TYPE_CHECKING:
     from workbench.core.lost_folders import LostFolder
+
+
+AGAIN = 5000
+"""ms between looks while a folder is missing: a disk may be connected, or a network be back, at any time."""
 
 
 class LostFoldersBar(QFrame):
@@ -33,6 +37,9 @@ class LostFoldersBar(QFrame):
         self.setProperty("role", "card")
         self._session, self._reopen = session, reopen
         self._lost: tuple[LostFolder, ...] = ()
+        self._declined = False
+        self._timer = QTimer(self, interval=AGAIN)
+        self._timer.timeout.connect(self._look_again)
         self._looking = Background("Looking for the photographs", _gone, self)
         self._looking.done.connect(self._looked)
         self._icon = QLabel()
@@ -45,7 +52,7 @@ class LostFoldersBar(QFrame):
         later = QPushButton("Not now")
         later.setObjectName("lost-folders-later")
         later.setToolTip("Work without them until the project is opened again")
-        later.clicked.connect(self.hide)
+        later.clicked.connect(self._decline)
         row = QHBoxLayout(self)
         row.setContentsMargins(theme.GRID, theme.GRID // 2, theme.GRID, theme.GRID // 2)
         row.setSpacing(theme.GRID)
@@ -57,13 +64,22 @@ class LostFoldersBar(QFrame):
         session.document_changed.connect(self._look)
 
     def close_down(self) -> None:
+        self._timer.stop()
         self._looking.close()
 
     @Slot()
     def _look(self) -> None:
+        self._lost, self._declined = (), False
+        self._timer.stop()
         self.hide()
         document = self._session.document
         if document is not None:
+            self._looking.ask([(document.folder, tuple(document.roots().items()))])
+
+    @Slot()
+    def _look_again(self) -> None:
+        document = self._session.document
+        if document is not None and self._looking.is_idle():  # a disk may take long to answer
             self._looking.ask([(document.folder, tuple(document.roots().items()))])
 
     @Slot(object, object)
@@ -73,15 +89,27 @@ class LostFoldersBar(QFrame):
             return
         from workbench.core import lost_folders
 
+        back = {one.root for one in self._lost}.difference(gone)
         self._lost = lost_folders.lost(document, gone)
-        if self._lost:
+        if back:
+            unread_images.of(self._session).folders_back(back)
+        if not self._lost:
+            self._timer.stop()
+            self.hide()
+        else:
             first = self._lost[0]
             them = "The photograph is" if first.images == 1 else f"{count(first.images, 'photograph')} are"
             self._words.setText(f"{them} not where they were: {first.folder}")
             self._words.setToolTip("\n".join(str(one.folder) for one in self._lost))
             self._choose.setEnabled(not document.read_only)
             self._icon.setPixmap(theme.icon("mdi6.folder-alert-outline", theme.colours().warning).pixmap(20, 20))
-            self.show()
+            self.setVisible(not self._declined)
+            self._timer.start()
+
+    @Slot()
+    def _decline(self) -> None:
+        self._declined = True
+        self.hide()
 
     @Slot()
     def _ask(self) -> None:
