@@ -106,3 +106,27 @@ def test_a_line_that_was_declined_stays_away_while_the_photographs_do(
     with qtbot.waitSignals([bar(window)._looking.done] * 2):
         pass
     assert not bar(window).isVisible()
+
+
+def test_a_folder_that_goes_missing_while_its_project_is_open_is_told(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    """Only opening the project said so; tiles told that they can't be read, and nothing what to do."""
+    window = open_window(project)
+    qtbot.waitUntil(lambda: all(one.is_idle() for one in window.findChildren(Background)))
+    (project.parent / "photographs").rename(project.parent / "away")
+    ids = window.session.document.images().ids.tolist()
+    unread_images.of(window.session).note({ids[2]: "the file is not there"})  # as whoever wanted to read it says
+    qtbot.waitUntil(bar(window).isVisible)
+    words = find(window, QFrame, "lost-folders-words")
+    assert words.text().startswith("3 photographs are not where they were: ")  # type: ignore[attr-defined]
+
+
+def test_a_single_file_that_is_missing_is_no_lost_folder(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    qtbot.waitUntil(lambda: all(one.is_idle() for one in window.findChildren(Background)))
+    (project.parent / "photographs" / "c.png").unlink()
+    ids = window.session.document.images().ids.tolist()
+    with qtbot.waitSignal(bar(window)._looking.done):
+        unread_images.of(window.session).note({ids[2]: "the file is not there"})
+    assert not bar(window).isVisible()

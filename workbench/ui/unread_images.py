@@ -28,6 +28,7 @@ class UnreadImages(QObject):
     """Told by whoever opens files. Changes are reported by `Session.images_found`."""
 
     mended = Signal(int)  # an image that could not be read now can
+    went = Signal()  # a file is not there any more, and was not known to be missing
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -105,6 +106,8 @@ class UnreadImages(QObject):
             self._gone.pop(id, None)
             if problem and not os.path.exists(document.file(image)):
                 self._gone[id] = problem
+                if not before:
+                    self.went.emit()
             elif problem != image.problem:
                 image = replace(image, problem=problem)
                 kept.append(image)

@@ -28,6 +28,8 @@ AGAIN = 5000
 class LostFoldersBar(QFrame):
     """Hidden while no folder is missing. `reopen` shows a project again after its images were found.
 
+    It looks when a project is opened, when a file turns out to be missing, and from time to time while a folder is.
+
     Call `close_down` before its owner is deleted.
     """
 
@@ -62,6 +64,7 @@ class LostFoldersBar(QFrame):
         row.addWidget(later)
         self.hide()
         session.document_changed.connect(self._look)
+        unread_images.of(session).went.connect(self._look_again)
 
     def close_down(self) -> None:
         self._timer.stop()
@@ -95,6 +98,7 @@ class LostFoldersBar(QFrame):
             unread_images.of(self._session).folders_back(back)
         if not self._lost:
             self._timer.stop()
+            self._declined = False
             self.hide()
         else:
             first = self._lost[0]
