@@ -146,6 +146,27 @@ def test_every_repair_leaves_nothing_to_repair_and_can_be_undone(folder: Path) -
         assert document.snapshot().digest == before
 
 
+def test_files_that_are_gone_are_one_finding_which_removes_their_images(folder: Path) -> None:
+    photographs(folder)
+    with sound(folder) as document:
+        ids = {image.name: image.id for image in document.images()}
+        (folder / "1.png").unlink()
+        (told,) = (finding for finding in examine(document).findings if finding.kind in ("unreadable", "files gone"))
+        assert told.sentence.startswith("1.png can't be read: the file is not there")
+        (folder / "2.png").unlink()
+        (folder / "3.png").write_bytes(b"")
+        seen = examine(document)
+        problems = {finding.kind: finding for finding in seen.findings if finding.level == "problem"}
+        assert {"files gone", "unreadable"} <= set(problems)
+        assert problems["files gone"].sentence.startswith("The files of 2 images are not there.")
+        assert problems["files gone"].images == (ids["1.png"], ids["2.png"])
+        assert {id for id, problem in seen.opened.items() if problem} == {ids[f"{n}.png"] for n in (1, 2, 3)}
+        edit = health.repair(document, problems["files gone"])
+        assert edit is not None
+        document.do(edit)
+        assert not {"1.png", "2.png"} & {image.name for image in document.images()}
+
+
 def test_of_copies_the_one_with_most_boxes_stays(folder: Path) -> None:
     photographs(folder)
     for name in ("again.png", "once more.png"):

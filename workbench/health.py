@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core import alike_names, box_faults, edits, images, jpeg, lost_folders, words
+from workbench.core import alike_names, box_faults, edits, images, in_use, jpeg, lost_folders, words
 from workbench.core import boxes as geometry
 from workbench.core.document import Document
 from workbench.core.edits import Edit
@@ -80,6 +80,7 @@ def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[Looked |
         gone = {index for rows in lost.values() for index in rows}
         files = yield from _files(snapshot, gone)
         findings += [_gone(snapshot, folder, rows) for folder, rows in lost.items()]
+        findings += _deleted(snapshot, files)
         findings += [finding for file in files for finding in file.findings]
         findings += _alike(snapshot, files)
         opened = {image.id: files[i].problem for i, image in enumerate(snapshot.images) if i not in gone}
@@ -103,6 +104,7 @@ class _File:
     print: int | None = None
     findings: tuple[Finding, ...] = ()
     problem: str = ""
+    is_there: bool = True
 
 
 def _files(snapshot: Snapshot, gone: Collection[int]) -> Generator[Looked, None, list[_File]]:
@@ -130,6 +132,19 @@ def _gone(snapshot: Snapshot, folder: Path, rows: Sequence[int]) -> Finding:
     return Finding("problem", "lost folder", sentence, tuple(snapshot.images[index].id for index in rows))
 
 
+def _deleted(snapshot: Snapshot, files: Sequence[_File]) -> list[Finding]:
+    """One finding for all files that are not there, though their folders are."""
+    rows = [row for row, file in enumerate(files) if not file.is_there]
+    if len(rows) < 2:
+        return [_unreadable(snapshot.images[row], files[row].problem) for row in rows]
+    sentence = f"The files of {len(rows):,} images are not there. Put them back, or remove the images."
+    return [Finding("problem", "files gone", sentence, tuple(snapshot.images[row].id for row in rows))]
+
+
+def _unreadable(image: Image, why: str) -> Finding:
+    return Finding("problem", "unreadable", f"{image.path} can't be read: {why}.", (image.id,))
+
+
 def _opened(snapshot: Snapshot, index: int) -> _File:
     image, file = snapshot.images[index], snapshot.files[index]
     try:
@@ -140,8 +155,10 @@ def _opened(snapshot: Snapshot, index: int) -> _File:
         wrong = about.format == "JPEG" and jpeg.has_wrong_pixels(whole_file(file))
     except WorkbenchError as error:
         why = getattr(error, "reason", error.sentence)
-        told = Finding("problem", "unreadable", f"{image.path} can't be read: {why}.", (image.id,))
-        return _File(findings=(told,), problem=why)
+        cause = error.__cause__
+        if isinstance(cause, FileNotFoundError) and not in_use.is_too_long(cause):
+            return _File(problem=why, is_there=False)
+        return _File(findings=(_unreadable(image, why),), problem=why)
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
     height, width = pixels.shape[:2]
     found = (_damaged(image),) if wrong else ()
@@ -305,7 +322,7 @@ def repair(document: Document, finding: Finding) -> Edit | None:
             return edits.RemoveBoxes(tuple(box.id for box in boxes))
         case "outside":
             return _cut(document, boxes)
-        case "unreadable" if images_:
+        case "unreadable" | "files gone" if images_:
             return edits.RemoveImages(tuple(image.id for image in images_))
         case "leak":
             # to the harmless side: training images stay in training, and the copies leave the measured split
@@ -327,7 +344,8 @@ def repair(document: Document, finding: Finding) -> Edit | None:
 
 REPAIRS = {
     "zero size": "Delete these boxes", "drawn twice": "Delete the later ones", "very small": "Delete these boxes",
-    "outside": "Cut them at the border", "unreadable": "Take it out of the project", "leak": "Put them into one split",
+    "outside": "Cut them at the border", "unreadable": "Take it out of the project",
+    "files gone": "Take them out of the project", "leak": "Put them into one split",
     "same picture": "Keep the one with most boxes", "no split": "Split them at random",
     "unused label": "Delete the label",
 }  # fmt: skip
