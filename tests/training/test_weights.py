@@ -19,12 +19,13 @@ from tests import networks
 from tests.training.toys import make_snapshot
 from workbench import detectors
 from workbench.core import images
-from workbench.core.project import AnchorSet
+from workbench.core.project import AnchorSet, Label
 from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector, Pretrained
 from workbench.errors import Refused, WorkbenchError
 from workbench.inference.predict import Predictor
-from workbench.training import prepare, published_weights, recipes, runs, weights
+from workbench.training import checkpoint, prepare, published_weights, recipes, runs, weights
+from workbench.training.header import CheckpointHeader
 from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
 
@@ -299,3 +300,15 @@ def test_begun_from_darknets_own_weights_their_anchors_stay_in_pixels_whatever_t
         dataclasses.replace(asked, recipe=recipe("ssd300"), start=tmp_path / "a.weights"),
     ):
         assert weights.own_anchors(other) is None
+
+
+def test_anchors_of_fixed_shapes_but_another_size_are_told_too(tmp_path: Path) -> None:
+    """A checkpoint from before there was the setting has the published size."""
+    theirs, file = build("retinanet", 2, 1), tmp_path / "best.safetensors"
+    for told, scale, other in (({}, 4.0, False), ({}, 2.0, True), ({"anchor_scale": 2.0}, 2.0, False)):
+        labels = (Label(1, "a"), Label(2, "b", position=1))
+        checkpoint.save_detector(
+            file, theirs.state_dict(), CheckpointHeader("retinanet", told, labels, (), 64, "letterbox")
+        )
+        said = weights.start(build("retinanet", 2, anchor_scale=scale), file, ("a", "b"))
+        assert ("trained with other anchors" in said.sentence) == other

@@ -58,6 +58,7 @@ def start(detector: Detector, file: Path, labels: Sequence[str], former: Former 
     frozen = any(isinstance(module, FrozenBatchNorm2d) for module in detector.modules())
     norms = " Batch norms keep the file's statistics (frozen_norms)." if frozen else ""
     other = content.anchors is not None and not _alike(detector, content.anchors)
+    other |= content.header is not None and _has_other_scale(detector, content.header)
     sizes = " It was trained with other anchors, so boxes start at other sizes than it learnt." if other else ""
     return Message("info", f"Begun from {Path(file).name}: {done.sentence}{norms}{sizes}")
 
@@ -68,6 +69,13 @@ def _alike(detector: Detector, theirs: AnchorSet) -> bool:
     return len(theirs.sizes) != len(detector.anchors) or any(
         np.allclose(np.array(theirs.sizes) * factor, detector.anchors, rtol=0.01) for factor in factors
     )
+
+
+def _has_other_scale(detector: Detector, theirs: CheckpointHeader) -> bool:
+    """Whether both have anchors of fixed shapes (RetinaNet, Faster R-CNN), but of other sizes."""
+    published = getattr(type(detector.settings)(), "anchor_scale", None)
+    ours = getattr(detector.settings, "anchor_scale", None)
+    return theirs.detector == detector.name and theirs.detector_settings.get("anchor_scale", published) != ours
 
 
 def own_anchors(request: RunRequest) -> AnchorSet | None:
