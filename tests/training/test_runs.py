@@ -210,8 +210,8 @@ def test_a_name_is_kept_by_a_run_that_is_about_to_begin_or_can_be_resumed(tmp_pa
     lock = Lock(waiting)
     ready = leave(tmp_path / "ready")
     (ready / DATA).touch()
-    for folder in (waiting, ready):
-        with pytest.raises(WorkbenchError, match=f"There is a run called '{folder.name}' already"):
+    for folder, instead in ((waiting, "Choose"), (ready, "Resume it, or choose")):
+        with pytest.raises(WorkbenchError, match=f"a run called '{folder.name}' already. {instead} another name."):
             runs.folder_for(tmp_path, folder.name, "toy")
         assert (folder / runs.EVENTS).exists()
     lock.release()

@@ -228,8 +228,9 @@ def folder_for(folder: Path, wanted: str, detector: str) -> Path:
     for entry in _called(folder, named.name):
         if (entry / LOCK).exists():  # a training makes that first; another folder is somebody's own
             forget_unstarted(entry)
-    if _called(folder, named.name):
-        raise WorkbenchError(f"There is a run called '{named.name}' already. Choose another name.")
+    if taken := _called(folder, named.name):
+        instead = "Resume it, or choose" if any(info(entry).resumable for entry in taken) else "Choose"
+        raise WorkbenchError(f"There is a run called '{named.name}' already. {instead} another name.")
     return named
 
 
