@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QLabel,
@@ -113,6 +113,29 @@ def test_a_box_is_moved_by_the_mouse_and_stays_inside(qtbot: QtBot, open_window:
     hand.drag((70, 50), (5, 5))
     assert corners(labelled)[0][:2] == (0, 0)
     assert near(corners(labelled)[0], (0, 0, 60, 40))
+
+
+def test_a_drag_where_no_side_of_the_box_is_in_sight_moves_the_picture(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """Zoomed in to see a detail, one moved the box around it by a pixel or two, and could not see that."""
+    hand = Hand(qtbot, open_window(labelled))
+    fitted = hand.canvas.view
+    hand.canvas.set_view(fitted.zoomed(20, QPointF(hand.at(50, 40)), hand.canvas.image_size))
+    middle = hand.canvas.rect().center()
+    x, y = hand.canvas.view.to_image(QPointF(middle)).toTuple()
+    before = hand.at(50, 40)
+    hand.drag((x, y), (x + 1, y + 1))
+    assert hand.at(50, 40) != before
+    assert corners(labelled) == [(20, 20, 80, 60)]
+    assert hand.canvas.gesture is None
+    hand.key(Qt.Key.Key_Escape)
+    assert not hand.canvas.selected
+    hand.click(*hand.canvas.view.to_image(QPointF(middle)).toTuple())
+    assert len(hand.canvas.selected) == 1
+    hand.canvas.set_view(fitted)
+    hand.drag((50, 40), (70, 50))
+    assert near(corners(labelled)[0], (40, 30, 100, 70))
 
 
 def test_a_handle_resizes_and_may_turn_the_box_over(qtbot: QtBot, open_window: Open, labelled: Path) -> None:

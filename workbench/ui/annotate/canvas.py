@@ -160,14 +160,13 @@ class Canvas(PictureView):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.end_nudge()
         self._pressed = event.position()
-        if event.button() == Qt.MouseButton.MiddleButton or (
-            event.button() == Qt.MouseButton.LeftButton and self._space
-        ):
+        is_left = event.button() == Qt.MouseButton.LeftButton
+        if event.button() == Qt.MouseButton.MiddleButton or (is_left and self._space):
             self._space_used = True
             self.begin_pan(event)
         elif self._is_empty():
             return
-        elif event.button() == Qt.MouseButton.LeftButton:
+        elif is_left:
             self._press(event)
         elif event.button() == Qt.MouseButton.RightButton:
             hits = pointing.under(self, event.position())
@@ -205,11 +204,12 @@ class Canvas(PictureView):
             self.gesture.move(*at, aids)
         elif hits and adds:
             self._toggle(hits[0])
-            return
         elif hits:
             if not set(hits) & set(self._selected):
                 self.select(hits[:1])
             self.gesture = Moving(self.selected_boxes, at, size, clicked=hits[0])
+            if pointing.fills_view(self):
+                self.begin_pan(event)
         else:
             self.gesture = Picking(at, adds)
         self.renew()
@@ -231,7 +231,7 @@ class Canvas(PictureView):
             self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self.end_pan():
+        if self.end_pan() and not isinstance(self.gesture, Moving):
             self._show_cursor()
             return
         gesture = self.gesture

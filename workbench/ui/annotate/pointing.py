@@ -44,6 +44,16 @@ def under(canvas: Canvas, position: QPointF) -> list[int]:
     return [canvas.layer.ids[row] for row in rows]
 
 
+def fills_view(canvas: Canvas) -> bool:
+    """Whether the sides of the one selected box are all out of sight: nobody could see that a drag moves it."""
+    if len(canvas.selected) != 1:
+        return False
+    left, top, right, bottom = canvas.selected_boxes[0].xyxy
+    x0, y0 = image_point(canvas, QPointF(0, 0))
+    x1, y1 = image_point(canvas, QPointF(canvas.width(), canvas.height()))
+    return left < x0 and top < y0 and right > x1 and bottom > y1
+
+
 def grip(canvas: Canvas, position: QPointF) -> Grip | None:
     """The handle at a widget position: the one selected box's, else the nearest of all boxes, else of suggestions.
 
@@ -94,4 +104,6 @@ def shape(canvas: Canvas, held: Grip | None, is_panning: bool) -> Qt.CursorShape
         return shapes.OpenHandCursor
     if canvas.is_drawing:
         return shapes.CrossCursor
-    return shapes.SizeAllCursor if canvas.hovered and canvas.hovered in canvas.selected else shapes.ArrowCursor
+    if canvas.hovered and canvas.hovered in canvas.selected:
+        return shapes.OpenHandCursor if fills_view(canvas) else shapes.SizeAllCursor
+    return shapes.ArrowCursor
