@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 from tests.training.toys import make_snapshot
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.training import learnt, prepare
+from workbench.training import learnt, prepare, record
 from workbench.training.events import Message
 from workbench.training.preflight import preflight
 from workbench.training.record import write_request
 from workbench.training.request import RunRequest
 from workbench.training.run import train
+from workbench.training.runs import began_from
 
 MakeRequest = Callable[..., RunRequest]
 
@@ -75,6 +77,39 @@ def test_the_images_of_the_run_that_it_began_from_count_too(request_of: MakeRequ
     weights = recorded(first) / "best.safetensors"
     second = recorded(replace(request_of("second"), snapshot=then, start=weights))
     assert learnt.trained_on(second, then) == 8
+
+
+@pytest.mark.parametrize("take", [shutil.move, shutil.copytree])
+def test_they_count_also_where_the_project_was_moved_or_copied(
+    request_of: MakeRequest, tmp_path: Path, take: Callable[[Path, Path], object]
+) -> None:
+    """Their path was that of the former place alone: the next training then began with fresh weights, unasked."""
+    first = replace(request_of(), folder=tmp_path / "runs" / "first")
+    turned = {Split.TRAIN: Split.TEST, Split.VALIDATION: Split.TRAIN}
+    images = tuple(replace(image, split=turned[image.split]) for image in first.snapshot.images)
+    then = replace(first.snapshot, images=images)
+    weights = recorded(first) / "best.safetensors"
+    weights.write_bytes(b"weights")
+    recorded(replace(first, folder=tmp_path / "runs" / "second", snapshot=then, start=weights))
+    take(tmp_path / "runs", tmp_path / "elsewhere" / "runs")
+    there = tmp_path / "elsewhere" / "runs"
+    assert learnt.trained_on(there / "second", then) == 8
+    start = there / "first" / "best.safetensors"
+    assert began_from(there / "second") == record.read_request(there / "second").start == start
+
+
+def test_weights_from_elsewhere_stay_those(request_of: MakeRequest, tmp_path: Path) -> None:
+    """A project copied beside another one, whose run has the same name, does not take that run for its own."""
+    weights = tmp_path / "one" / "runs" / "first" / "best.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    recorded(replace(request_of(), folder=tmp_path / "two/runs/second", start=weights))
+    (tmp_path / "two/runs/first").mkdir()
+    (tmp_path / "two/runs/first/best.safetensors").write_bytes(b"others")
+    assert began_from(tmp_path / "two/runs/second") == weights
+    shutil.move(tmp_path / "two", tmp_path / "three")
+    assert began_from(tmp_path / "three/runs/second") == weights
+    assert began_from(recorded(request_of("fresh"))) is None
 
 
 def test_a_run_that_is_judged_by_what_it_began_with_has_learnt_says_so(request_of: MakeRequest, tmp_path: Path) -> None:

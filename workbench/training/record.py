@@ -20,7 +20,7 @@ from workbench.errors import Refused, WorkbenchError
 from workbench.training import events, recipes
 from workbench.training.events import Event
 from workbench.training.request import RunRequest
-from workbench.training.runs import ABOUT, EVENTS, NAMELESS, RECIPE
+from workbench.training.runs import ABOUT, EVENTS, NAMELESS, RECIPE, start_of
 
 DATA = "data.npz"
 _ARRAYS = ("offsets", "boxes", "label_index", "flags", "box_ids")
@@ -84,6 +84,7 @@ def write_request(request: RunRequest, judged_by: str = "") -> None:
         "window": [seen.low, seen.high] if seen else None,
         "anchors": anchors,
         "start": str(request.start) if request.start else "",
+        "start_near": _relative(request.start, request.folder) if request.start else "",
         "goes_on": request.goes_on,
         "labels": [dataclasses.asdict(label) for label in request.snapshot.labels],
         "images": [dataclasses.asdict(image) for image in request.snapshot.images],
@@ -96,7 +97,7 @@ def write_request(request: RunRequest, judged_by: str = "") -> None:
     np.savez_compressed(buffer, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
     atomic_write(request.folder / DATA, buffer.getvalue())
     about = {"version": NAMELESS, "digest": head["digest"], "images": len(request.snapshot), "start": head["start"]}
-    about |= {"goes_on": request.goes_on, "judged_by": judged_by}
+    about |= {"start_near": head["start_near"], "goes_on": request.goes_on, "judged_by": judged_by}
     atomic_write(request.folder / ABOUT, json.dumps(about))
 
 
@@ -108,7 +109,7 @@ def read_request(folder: Path) -> RunRequest:
         head = json.loads(told.tobytes())
         snapshot = _snapshot(head, dict(zip(_ARRAYS, arrays, strict=True)), folder)
         anchors = _anchors(head["anchors"])
-        start, goes_on = Path(head["start"]) if head.get("start") else None, bool(head.get("goes_on"))
+        start, goes_on = _start(head, folder), bool(head.get("goes_on"))
     except OSError as error:
         raise Refused(
             file, "the run's data is missing, so it can't be resumed. Start a new run.", cause=error
@@ -163,7 +164,7 @@ def read_wishes(folder: Path) -> tuple[AnchorSet | None, Path | None] | None:
     try:
         (told,) = npz.read(folder / DATA, "head")
         head = json.loads(told.tobytes())
-        return _anchors(head["anchors"]), Path(head["start"]) if head.get("start") else None
+        return _anchors(head["anchors"]), _start(head, folder)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -173,6 +174,10 @@ def _anchors(values: Mapping[str, Any] | None) -> AnchorSet | None:
         return None
     sizes = tuple((float(w), float(h)) for w, h in values["sizes"])
     return AnchorSet(**{**values, "sizes": sizes})
+
+
+def _start(head: Mapping[str, Any], folder: Path) -> Path | None:
+    return start_of(str(head.get("start") or ""), str(head.get("start_near") or ""), folder)
 
 
 def _relative(file: Path, folder: Path) -> str:

@@ -282,8 +282,19 @@ def note(folder: Path) -> str:
 
 def began_from(folder: Path) -> Path | None:
     """The file of weights that the run in `folder` started from; None for fresh ones or if it is not known."""
-    start = _about(folder, "start")
-    return Path(start) if start else None
+    return start_of(_about(folder, "start"), _about(folder, "start_near"), folder)
+
+
+def start_of(start: str, near: str, folder: Path) -> Path | None:
+    """The file that the run in `folder` started from: `start`, or `near`, its path from there, after a move.
+
+    A run of the same project is that of this project, wherever it was moved or copied to. None if there was no file.
+    """
+    if not start:
+        return None
+    beside = Path(os.path.normpath(folder / near))
+    is_ours = beside.parent.parent == folder.parent
+    return beside if near and beside.exists() and (is_ours or not Path(start).exists()) else Path(start)
 
 
 def goes_on(folder: Path) -> bool:
