@@ -12,13 +12,13 @@ import pytest
 from tests.training.toys import make_snapshot
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.training import learnt, prepare, record
+from workbench.training import kept_runs, learnt, prepare, record
 from workbench.training.events import Message
 from workbench.training.preflight import preflight
 from workbench.training.record import write_request
 from workbench.training.request import RunRequest
 from workbench.training.run import train
-from workbench.training.runs import began_from
+from workbench.training.runs import EVENTS, began_from, new_folder
 
 MakeRequest = Callable[..., RunRequest]
 
@@ -96,6 +96,23 @@ def test_they_count_also_where_the_project_was_moved_or_copied(
     assert learnt.trained_on(there / "second", then) == 8
     start = there / "first" / "best.safetensors"
     assert began_from(there / "second") == record.read_request(there / "second").start == start
+
+
+def test_they_count_also_where_that_run_has_another_name_now(request_of: MakeRequest, tmp_path: Path) -> None:
+    """They were lost with the name; and the next run got the name, and was taken for the one that was renamed."""
+    request = replace(request_of(), folder=new_folder(tmp_path / "runs", "toy"))
+    turned = {Split.TRAIN: Split.TEST, Split.VALIDATION: Split.TRAIN}
+    images = tuple(replace(image, split=turned[image.split]) for image in request.snapshot.images)
+    then = replace(request.snapshot, images=images)
+    write_request(request)
+    (request.folder / EVENTS).write_text("")
+    (request.folder / "best.safetensors").write_bytes(b"weights")
+    second = new_folder(tmp_path / "runs", "toy")
+    write_request(replace(request, folder=second, snapshot=then, start=request.folder / "best.safetensors"))
+    renamed = kept_runs.rename(kept_runs.rename(request.folder, "cells"), "blood")
+    assert learnt.trained_on(second, then) == 8
+    assert began_from(second) == renamed / "best.safetensors"
+    assert new_folder(tmp_path / "runs", "toy").name == "toy-3", "not toy-1, which it was"
 
 
 def test_weights_from_elsewhere_stay_those(request_of: MakeRequest, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from workbench.core.in_use import patient
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import record
-from workbench.training.runs import EVENTS, NOTE, RECIPE
+from workbench.training.runs import EVENTS, FORMER, NOTE, RECIPE, former_names
 
 if TYPE_CHECKING:
     from workbench.core.project import AnchorSet
@@ -48,7 +48,10 @@ def rename(folder: Path, wanted: str) -> Path:
         raise WorkbenchError(f"'{name}' is not a valid folder name on every system. '{safe_name(name)}' is.")
     if name.casefold() in {entry.name.casefold() for entry in existing(folder).parent.iterdir() if entry != folder}:
         raise WorkbenchError(f"There is a run called '{name}' already. Choose another name.")
-    return _move(folder, folder.with_name(name))
+    moved = _move(folder, folder.with_name(name))
+    with contextlib.suppress(OSError):  # it has its name; runs that began from it only lose track of it
+        atomic_write(moved / FORMER, "\n".join([*former_names(moved), folder.name]) + "\n")
+    return moved
 
 
 def write_note(folder: Path, text: str) -> None:

@@ -20,6 +20,7 @@ from workbench.training import events, header
 from workbench.training.events import Evaluated, Event, Failed, Finished, Paused, Progress, Started
 
 EVENTS, RECIPE, NOTE = "events.jsonl", "settings.toml", "note.txt"
+FORMER = "former-names.txt"
 ABOUT = "data.json"
 """The digest of a run's data and the weights it started from: reading data.npz takes 0.1 s for 10,000 images."""
 NAMELESS = 2
@@ -193,7 +194,7 @@ def _parsed(line: bytes) -> Iterator[Event]:
 
 def new_folder(folder: Path, detector: str) -> Path:
     """Make a folder with a free name, such as `yolov4-tiny-3`, for a run in a project's folder `runs`."""
-    taken = {entry.name.casefold() for entry in _entries(folder)}
+    taken = {entry.name.casefold() for entry in _entries(folder)} | _known_by(folder)
     base = safe_name(detector, "run")
     number = 1
     while f"{base}-{number}".casefold() in taken:
@@ -215,6 +216,16 @@ def _entries(folder: Path) -> list[Path]:
 def _called(folder: Path, name: str) -> list[Path]:
     """Ignoring case: on Windows and macOS such names are one folder's."""
     return [entry for entry in _entries(folder) if entry.name.casefold() == name.casefold()]
+
+
+def _known_by(folder: Path) -> set[str]:
+    """Names by which runs know those that they began from, though these may be renamed or deleted: another run of that
+    name would be taken for them.
+    """
+    all_ = [entry for entry in _entries(folder) if entry.is_dir()]
+    starts = [Path(_about(run, "start")).parent for run in all_]
+    names = [start.name for start in starts] + [name for run in all_ for name in former_names(run)]
+    return {name.casefold() for name in names}
 
 
 def folder_for(folder: Path, wanted: str, detector: str) -> Path:
@@ -288,13 +299,32 @@ def began_from(folder: Path) -> Path | None:
 def start_of(start: str, near: str, folder: Path) -> Path | None:
     """The file that the run in `folder` started from: `start`, or `near`, its path from there, after a move.
 
-    A run of the same project is that of this project, wherever it was moved or copied to. None if there was no file.
+    A run of the same project is that of this project, wherever it was moved or copied to, and whatever its name is now.
+    None if there was no file.
     """
     if not start:
         return None
-    beside = Path(os.path.normpath(folder / near))
-    is_ours = beside.parent.parent == folder.parent
-    return beside if near and beside.exists() and (is_ours or not Path(start).exists()) else Path(start)
+    beside = Path(os.path.normpath(folder / near)) if near else Path(start)
+    if beside.parent.parent == folder.parent:
+        return beside if beside.exists() else _renamed(beside) or Path(start)
+    return beside if beside.exists() and not Path(start).exists() else Path(start)
+
+
+def _renamed(file: Path) -> Path | None:
+    """The same file of the run that had the name of this one's folder before."""
+    with contextlib.suppress(OSError):
+        for run in sorted(file.parent.parent.iterdir()):
+            if file.parent.name in former_names(run) and (run / file.name).exists():
+                return run / file.name
+    return None
+
+
+def former_names(folder: Path) -> list[str]:
+    """The names that the run in `folder` had before, the oldest first: other runs began from it by these."""
+    try:
+        return (folder / FORMER).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return []
 
 
 def goes_on(folder: Path) -> bool:
