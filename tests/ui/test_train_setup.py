@@ -127,6 +127,14 @@ def test_runs_of_the_same_detector_can_be_begun_from(qtbot: QtBot, tmp_path: Pat
     assert (entries(start), start.file) == (["Fresh weights", "A file…"], None)
 
 
+def test_a_checkpoint_of_another_project_is_named_with_its_run(qtbot: QtBot, tmp_path: Path) -> None:
+    """Each run has a best.safetensors: that alone told nothing."""
+    start = StartFrom()
+    qtbot.addWidget(start)
+    start.begin_from(tmp_path / "other project" / "runs" / "yolov3-7" / "best.safetensors")
+    assert start.currentText() == "yolov3-7/best.safetensors"
+
+
 def test_the_line_above_start_follows_the_detector_and_its_input_side(page: TrainPage, session: Session) -> None:
     nine = AnchorSet(tuple((8.0 * n, 8.0 * n) for n in range(1, 10)), 416)
     choose(combo(page, "train-detector"), "yolov4-tiny")

@@ -17,6 +17,7 @@ from workbench.ui.widgets.elided import ElidedCombo
 
 HELP = "Fresh weights learn from your images alone. From others, what fits is taken, and the log says what was not."
 FRESH, PUBLISHED, OTHER = "fresh", "published", "other"
+CHECKPOINTS = ("best.safetensors", "last.safetensors")
 FILES = "Weights (*.safetensors *.weights *.conv.* *.pth *.pt);;All files (*)"
 
 
@@ -65,7 +66,8 @@ class StartFrom(ElidedCombo):
             self.addItem(f"Run {name}", file)
             self.setItemData(self.count() - 1, str(file), Qt.ItemDataRole.ToolTipRole)
         if self._file is not None and self._file not in [file for _, file in files]:
-            self.addItem(self._file.name, self._file)
+            is_of_run = self._file.name in CHECKPOINTS  # all runs have files of these names
+            self.addItem(f"{self._file.parent.name}/{self._file.name}" if is_of_run else self._file.name, self._file)
             self.setItemData(self.count() - 1, str(self._file), Qt.ItemDataRole.ToolTipRole)
         self.addItem("A file…", OTHER)
         self._go_to(kept)
