@@ -1,17 +1,20 @@
-"""Marking images, only those that do not have the state yet."""
+"""Images that can't be read, and marking images: only those that do not have the state yet."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from tests.ui.hand import Hand, Open, find
+from workbench.core.images import info
 from workbench.core.project import State
 from workbench.core.standing import standing
+from workbench.errors import Refused
 from workbench.ui import unread_images
 
 
@@ -37,3 +40,19 @@ def test_of_several_images_only_those_that_are_not_done_yet_are_marked(open_wind
     assert [image.state for image in session.document.images()] == [State.DONE] * 3
     titles = [row["title"] for row in session.document.store.rows("SELECT title FROM journal ORDER BY seq")]
     assert titles == ["Mark image done", "Mark 2 images done"]
+
+
+def test_a_file_that_is_back_before_it_is_told_missing_is_not_recorded_as_damaged(
+    open_window: Open, project: Path
+) -> None:
+    """A disk that is connected while its images are asked for left some that could not be read, for good."""
+    session = open_window(project).session
+    unread, file = unread_images.of(session), project.parent / "photographs" / "c.png"
+    id = session.document.images()[2].id
+    file.rename(project.parent / "away.png")
+    with pytest.raises(Refused) as told:
+        info(file)
+    (project.parent / "away.png").rename(file)
+    unread.read(id, told.value)
+    assert unread.has(id)
+    assert not session.document.image(id).problem

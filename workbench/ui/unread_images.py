@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from workbench.core.project import Image
 
 
+_MISSING = not_readable(FileNotFoundError(errno.ENOENT, ""))
+"""Never recorded, even if the file is back by the time it is told: its disk came between."""
+
+
 class UnreadImages(QObject):
     """Told by whoever opens files. Changes are reported by `Session.images_found`."""
 
@@ -72,8 +76,7 @@ class UnreadImages(QObject):
         """All files were checked: those of these images are missing, all others exist."""
         here = frozenset(self._gone).difference(gone)
         changed = here.symmetric_difference(gone)
-        why = not_readable(FileNotFoundError(errno.ENOENT, ""))
-        self._gone = {id: self._gone.get(id, why) for id in gone}
+        self._gone = {id: self._gone.get(id, _MISSING) for id in gone}
         for id in here:
             self.mended.emit(id)
         if changed:
@@ -104,7 +107,7 @@ class UnreadImages(QObject):
             image, problem = document.image(id), found[id]
             before = self.problem(image)
             self._gone.pop(id, None)
-            if problem and not os.path.exists(document.file(image)):
+            if problem == _MISSING or (problem and not os.path.exists(document.file(image))):
                 self._gone[id] = problem
                 if not before:
                     self.went.emit()
