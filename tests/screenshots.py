@@ -109,13 +109,13 @@ def _anchors(window: MainWindow) -> bool:
 
 def _anchors_help(window: MainWindow, out: Path) -> None:
     """The page, and its tables of scales for YOLOv3 and YOLOv1."""
-    from workbench.ui.anchors.panel import Panel
+    from workbench.ui.anchors.result_panel import ResultPanel
 
     window.show_page("anchors")
     _wait(lambda: _anchors(window))
     _picture(window, out / "anchors.png", 960)
     _find(window, QTabWidget, "anchors-tabs").setCurrentIndex(2)
-    panel = next(iter(window.findChildren(Panel)))
+    panel = next(iter(window.findChildren(ResultPanel)))
     chosen = _find(window, QComboBox, "anchors-detector")
     _wait(lambda: chosen.count() > 1)
     pictures = []

@@ -63,7 +63,7 @@ def test_mean_iou_recall_and_assignment_of_three_sizes_and_two_anchors() -> None
 
 
 def test_judging_keeps_the_order_of_anchors_and_counts_those_that_win_nothing() -> None:
-    step = anchors.judge([(10, 10), (10, 10), (50, 20)], [(50, 20), (10, 10), (400, 400)])
+    step = anchors.rate_anchors([(10, 10), (10, 10), (50, 20)], [(50, 20), (10, 10), (400, 400)])
     assert step.centres.tolist() == [[50, 20], [10, 10], [400, 400]]
     assert step.counts.tolist() == [1, 2, 0]
     assert (step.mean_iou, step.recall, step.ratio_recall, step.done) == (1.0, 1.0, 1.0, True)
@@ -71,7 +71,7 @@ def test_judging_keeps_the_order_of_anchors_and_counts_those_that_win_nothing() 
 
 def test_recall_by_sides_needs_both_sides_below_four_times() -> None:
     sizes = [(39.9, 10), (40, 10), (10, 2.6), (10, 2.5), (30, 2.6), (20, 20)]
-    step = anchors.judge(sizes, [(10, 10)])
+    step = anchors.rate_anchors(sizes, [(10, 10)])
     assert step.ratio_recall == pytest.approx(4 / 6)
     assert step.recall == 0.0  # by IoU none is within reach: 0.26 at best
 
@@ -79,7 +79,7 @@ def test_recall_by_sides_needs_both_sides_below_four_times() -> None:
 def test_a_pool_is_judged_as_its_boxes_are() -> None:
     sizes = np.random.default_rng(8).lognormal(3.6, 0.9, (60_000, 2))
     centres = anchors.best(sizes[:3_000], 6).centres
-    one, all_of_them = anchors.judge(anchors.Pool.of(sizes), centres), anchors.judge(sizes, centres)
+    one, all_of_them = anchors.rate_anchors(anchors.SizePool.of(sizes), centres), anchors.rate_anchors(sizes, centres)
     assert one.mean_iou == pytest.approx(all_of_them.mean_iou, abs=0.002)
     assert one.recall == pytest.approx(all_of_them.recall, abs=0.005)
     assert one.ratio_recall == pytest.approx(all_of_them.ratio_recall, abs=0.005)
@@ -87,7 +87,7 @@ def test_a_pool_is_judged_as_its_boxes_are() -> None:
 
 
 def test_nothing_to_judge_is_not_a_number() -> None:
-    assert np.isnan(anchors.judge([], [(1, 1)]).mean_iou)
+    assert np.isnan(anchors.rate_anchors([], [(1, 1)]).mean_iou)
 
 
 def test_sizes_are_stretched_with_their_image() -> None:
@@ -173,7 +173,7 @@ def test_every_step_has_k_filled_clusters_sorted_by_area(
         assert step.counts.tolist() == np.bincount(anchors.assign(sizes, step.centres), minlength=k).tolist()
         assert step.mean_iou == pytest.approx(anchors.mean_iou(sizes, step.centres))
         assert step.recall == pytest.approx(anchors.best_possible_recall(sizes, step.centres))
-        judged = anchors.judge(sizes, step.centres)
+        judged = anchors.rate_anchors(sizes, step.centres)
         assert (judged.mean_iou, judged.recall, judged.ratio_recall) == pytest.approx(
             (step.mean_iou, step.recall, step.ratio_recall)
         )

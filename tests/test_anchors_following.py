@@ -17,7 +17,7 @@ def drawn(count: int, seed: int = 0) -> np.ndarray:
     return np.exp(random.normal(3.6, 1.0, (count, 1)) + random.normal(0, 0.35, (count, 2)))
 
 
-def drift(fit: anchors.Fit, sizes: np.ndarray, k: int) -> float:
+def drift(fit: anchors.AnchorFit, sizes: np.ndarray, k: int) -> float:
     """How far the followed anchors are behind freshly fitted ones, on the same boxes."""
     return anchors.best(sizes, k).mean_iou - anchors.mean_iou(sizes, fit.step.centres)
 
@@ -31,7 +31,7 @@ def edited(sizes: np.ndarray, random: np.random.Generator, progress: float) -> n
 @pytest.mark.parametrize("k", [3, 9])
 def test_a_thousand_edits_do_not_let_a_fit_drift(k: int) -> None:
     sizes, random = drawn(2_000), np.random.default_rng(4)
-    fit = anchors.Fit(sizes, k)
+    fit = anchors.AnchorFit(sizes, k)
     begun = fit.step.centres
     for edit in range(EDITS):
         row, new = int(random.integers(len(sizes))), edited(sizes, random, edit / EDITS)
@@ -45,7 +45,7 @@ def test_a_thousand_edits_do_not_let_a_fit_drift(k: int) -> None:
 
 
 def test_a_refit_judges_the_boxes_that_are_there_now() -> None:
-    fit = anchors.Fit([(10, 10), (10, 12), (100, 50)], 2)
+    fit = anchors.AnchorFit([(10, 10), (10, 12), (100, 50)], 2)
     step = fit.refit([(100, 50)], [(30, 90), (30, 90)])
     assert step is fit.step
     assert step.counts.tolist() == [2, 2]
@@ -55,7 +55,7 @@ def test_a_refit_judges_the_boxes_that_are_there_now() -> None:
 
 def test_steps_that_were_given_out_do_not_change_afterwards() -> None:
     sizes = drawn(500)
-    fit = anchors.Fit(sizes, 4)
+    fit = anchors.AnchorFit(sizes, 4)
     first, kept = fit.step, fit.step.centres.copy()
     for row in range(20):
         fit.refit(sizes[[row]], sizes[[row]] * 3)
@@ -67,7 +67,7 @@ def test_the_same_edits_give_the_same_anchors() -> None:
     sizes = drawn(800)
     ends = []
     for _ in range(2):
-        fit = anchors.Fit(sizes, 5, seed=3)
+        fit = anchors.AnchorFit(sizes, 5, seed=3)
         for row in range(30):
             fit.refit(sizes[[row]], sizes[[row]] * 2)
             fit.try_elsewhere()
@@ -78,14 +78,14 @@ def test_the_same_edits_give_the_same_anchors() -> None:
 @pytest.mark.parametrize("update", anchors.UPDATES)
 def test_half_of_all_boxes_changed_at_once_is_a_fresh_start(update: anchors.Update) -> None:
     sizes = drawn(1_000)
-    fit = anchors.Fit(sizes, 4, update=update)
+    fit = anchors.AnchorFit(sizes, 4, update=update)
     fit.refit(sizes[:500], sizes[:500] * (6, 0.5))
     sizes[:500] *= (6, 0.5)
-    assert fit.step.mean_iou == pytest.approx(anchors.Fit(sizes, 4, update=update).step.mean_iou, abs=1e-3)
+    assert fit.step.mean_iou == pytest.approx(anchors.AnchorFit(sizes, 4, update=update).step.mean_iou, abs=1e-3)
 
 
 def test_too_few_sizes_after_an_edit_are_said_and_nothing_changes() -> None:
-    fit = anchors.Fit([(5, 5), (9, 9)], 2)
+    fit = anchors.AnchorFit([(5, 5), (9, 9)], 2)
     with pytest.raises(WorkbenchError, match="only one box size"):
         fit.refit([(9, 9)], [(5, 5)])
     with pytest.raises(WorkbenchError, match="not among those"):
@@ -111,7 +111,7 @@ def test_a_curve_ends_where_every_size_has_its_anchor() -> None:
 
 @pytest.mark.parametrize("update", anchors.UPDATES)
 def test_a_curve_and_kmeans_take_pools(update: anchors.Update) -> None:
-    pool = anchors.Pool.of(drawn(2_000))
+    pool = anchors.SizePool.of(drawn(2_000))
     (last,) = (step for step in anchors.kmeans(pool, 3, update=update) if step.done)
     *_, third = anchors.curve(pool, 3, update=update)
     assert third.mean_iou == pytest.approx(last.mean_iou, abs=0.01)

@@ -155,12 +155,12 @@ def test_too_little_to_see_is_what_training_leaves_out() -> None:
 
 
 def test_scales_are_those_that_training_draws() -> None:
-    from workbench.training import placing
+    from workbench.training import placement
     from workbench.training.settings import TrainingSettings
 
-    drawn, _ = placing.placed(
+    drawn, _ = placement.draw_scale_and_shift(
         np.random.default_rng(0), TrainingSettings(scale=0.5, aspect=0.0, translate=0.0, flip=0.0),
-        np.tile(placing.WHOLE, (20_000, 1)), np.tile([0, 0, 100, 100], (20_000, 1)), np.zeros(20_000, bool), 100, 100,
+        np.tile(placement.WHOLE, (20_000, 1)), np.tile([0, 0, 100, 100], (20_000, 1)), np.zeros(20_000, bool), 100, 100,
     )  # fmt: skip
     sizes = anchors.sizes_of(snapshot(100, 100, (49, 49, 51, 51)), 1000, scale=0.5)
     np.testing.assert_allclose(sizes[:, 0] / 20, np.quantile(drawn[:, 0], anchors.QUANTILES), rtol=0.02)

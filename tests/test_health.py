@@ -11,9 +11,9 @@ import pytest
 
 from workbench import health
 from workbench.core import edits, images
-from workbench.core.alike_names import alike
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
+from workbench.core.similar_names import group_similar
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_labels_whose_names_are_nearly_the_same_are_told(folder: Path) -> None:
     ],
 )
 def test_names_are_alike_by_case_spaces_and_a_plural(names: list[str], groups: list[tuple[str, ...]]) -> None:
-    assert alike(names) == tuple(groups)
+    assert group_similar(names) == tuple(groups)
 
 
 def test_rare_labels_and_labels_missing_from_a_split_are_told(folder: Path) -> None:

@@ -12,7 +12,7 @@ from workbench.core import images
 from workbench.core.project import Split, State
 from workbench.errors import WorkbenchError
 from workbench.scenes import LABELS, PHOTOGRAPHS, Scene, project_of, write_scenes
-from workbench.scenes.picture import LEAST_VISIBLE, SMALLEST_BOX, _arranged, picture
+from workbench.scenes.composition import LEAST_VISIBLE, SMALLEST_BOX, _arranged, compose
 
 
 @pytest.fixture(scope="module")
@@ -56,18 +56,18 @@ def test_every_label_occurs_and_every_scene_has_one_to_eight_things(written: tup
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_box_touches_the_outline_on_all_four_sides_and_enough_of_each_thing_is_seen(seed: int) -> None:
-    things = _arranged(416, 312, np.random.default_rng(seed))
+    objects = _arranged(416, 312, np.random.default_rng(seed))
     owner = np.full((312 + 400, 416 + 400), -1)  # with a margin of 200, so that things at the border are whole
-    for number, thing in enumerate(things):
-        side = len(thing.inside)
-        owner[200 + thing.top :, 200 + thing.left :][:side, :side][thing.inside] = number
-    for number, thing in enumerate(things):
+    for number, placed in enumerate(objects):
+        side = len(placed.inside)
+        owner[200 + placed.top :, 200 + placed.left :][:side, :side][placed.inside] = number
+    for number, placed in enumerate(objects):
         alone = np.zeros(owner.shape, bool)
-        side = len(thing.inside)
-        alone[200 + thing.top :, 200 + thing.left :][:side, :side][thing.inside] = True
+        side = len(placed.inside)
+        alone[200 + placed.top :, 200 + placed.left :][:side, :side][placed.inside] = True
         rows, columns = np.nonzero(alone)
         outline = [columns.min() - 200, rows.min() - 200, columns.max() - 199, rows.max() - 199]
-        assert list(thing.box) == outline
+        assert list(placed.box) == outline
         seen = (owner[200:512, 200:616] == number).sum()
         assert seen >= LEAST_VISIBLE * alone.sum()
 
@@ -75,9 +75,9 @@ def test_a_box_touches_the_outline_on_all_four_sides_and_enough_of_each_thing_is
 def test_the_picture_changes_where_the_boxes_say_that_something_lies() -> None:
     varied = []
     for seed in range(6):
-        image, things = picture(416, 312, np.random.default_rng(seed))
+        image, objects = compose(416, 312, np.random.default_rng(seed))
         assert image.std() > 10
-        varied += [image[int(b[1]) : int(b[3]), int(b[0]) : int(b[2])].std() for _, b in things]
+        varied += [image[int(b[1]) : int(b[3]), int(b[0]) : int(b[2])].std() for _, b in objects]
     assert min(varied) > 5
 
 

@@ -47,7 +47,7 @@ def test_rows_carry_what_a_form_needs() -> None:
     ],
 )  # fmt: skip
 def test_values_are_parsed_by_kind(name: str, given: object, kept: object) -> None:
-    assert getattr(settings.changed(Example(), {name: given}), name) == kept
+    assert getattr(settings.with_values(Example(), {name: given}), name) == kept
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_values_are_parsed_by_kind(name: str, given: object, kept: object) -> No
 )
 def test_a_wrong_value_gets_a_sentence(name: str, given: object, sentence: str) -> None:
     with pytest.raises(WorkbenchError) as refused:
-        settings.changed(Example(), {name: given})
+        settings.with_values(Example(), {name: given})
     assert refused.value.sentence == sentence
 
 
 def test_toml_brings_back_the_same_settings() -> None:
     for example in (Example(), Example(epochs=5, batch=4, steps=(0.25,), mirror=False)):
-        assert settings.changed(Example(), tomllib.loads(tomli_w.dumps(settings.to_dict(example)))) == example
+        assert settings.with_values(Example(), tomllib.loads(tomli_w.dumps(settings.to_dict(example)))) == example
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Column, Table
 from rich.text import Text
 
-from workbench.stopping import closed_signal, ways_to_stop
+from workbench.stop_signals import hangup_signal, stop_signals
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -61,7 +61,7 @@ class _Detail(ProgressColumn):
         return Text(task.fields["detail"], no_wrap=True, overflow="ellipsis")
 
 
-class Bar:
+class ProgressBar:
     """A progress bar with a title and a line of changing detail; does nothing when quiet."""
 
     def __init__(self, progress: Progress | None, title: str, total: float | None) -> None:
@@ -77,10 +77,10 @@ class Bar:
 
 
 @contextlib.contextmanager
-def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Iterator[Bar]:
+def progress_bar(title: str, total: float | None = None, *, quiet: bool = False) -> Iterator[ProgressBar]:
     """A progress bar on stderr while the block runs. It is removed if the block fails before any progress was made."""
     if quiet:
-        yield Bar(None, title, total)
+        yield ProgressBar(None, title, total)
         return
     is_whole = not err.is_terminal and "COLUMNS" not in os.environ  # as in table()
     console = Console(stderr=True, highlight=False, width=PIPED) if is_whole else err
@@ -91,7 +91,7 @@ def bar(title: str, total: float | None = None, *, quiet: bool = False) -> Itera
         MofNCompleteColumn(table_column=whole), _Times(is_roomy, whole), _Detail(),
     )  # fmt: skip
     progress = Progress(*columns, console=console)
-    shown = Bar(progress, title, total)
+    shown = ProgressBar(progress, title, total)
     if err.is_terminal:
         progress.start()
     try:
@@ -119,7 +119,7 @@ def say(sentence: str, *, quiet: bool = False) -> None:
         err.print(printable(sentence), markup=False)
 
 
-def json_line(text: str) -> None:
+def print_json_line(text: str) -> None:
     """A line of JSON on stdout. What its encoding can't express (a Windows code page, a lone surrogate) is escaped."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -129,10 +129,10 @@ def json_line(text: str) -> None:
     sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter ends
 
 
-def result(values: dict[str, Any], *, as_json: bool) -> None:
+def print_result(values: dict[str, Any], *, as_json: bool) -> None:
     """The results of a command: one JSON object, or one line each, never wrapped, so that a path can be copied."""
     if as_json:
-        json_line(json.dumps(values, ensure_ascii=False, default=str))
+        print_json_line(json.dumps(values, ensure_ascii=False, default=str))
         return
     plain = {name.replace("_", " "): value for name, value in values.items() if not isinstance(value, (dict, list))}
     for name, value in plain.items():
@@ -143,7 +143,7 @@ WHOLE = 48
 """Names of up to this many characters are never cut in a table."""
 
 
-def table(titles: list[str], rows: list[list[Any]]) -> None:
+def print_table(titles: list[str], rows: list[list[Any]]) -> None:
     """A table on stdout, numbers right-aligned. In a file or a pipe nothing is cut, unless COLUMNS says how wide."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column, title in enumerate(titles):
@@ -171,7 +171,7 @@ def _shown(value: Any) -> str:
 
 @contextlib.contextmanager
 def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[None]:
-    """The signals of `ways_to_stop` set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C
+    """The signals of `stop_signals` set `stop` (the job ends at its next step, with a checkpoint); a second Ctrl-C
     interrupts.
 
     `patient`: a second one does nothing. torchrun passes signals on, so its processes get one Ctrl-C twice.
@@ -179,18 +179,18 @@ def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[
 
     def ask(number: int, _: object) -> None:
         if stop.is_set():
-            if patient or number == closed_signal():  # systemd sends SIGHUP right after SIGTERM
+            if patient or number == hangup_signal():  # systemd sends SIGHUP right after SIGTERM
                 return
             raise KeyboardInterrupt
         stop.set()
-        if number == closed_signal():  # nobody is there to read it
+        if number == hangup_signal():  # nobody is there to read it
             return
         err.print("Stopping after this step; a checkpoint is being written. Press Ctrl-C again to abort.")
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, ask) for number in ways_to_stop()}
+    before = {number: signal.signal(number, ask) for number in stop_signals()}
     try:
         yield
     finally:

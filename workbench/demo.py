@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 from workbench import anchors, scenes
-from workbench.console import bar, say
-from workbench.core import edits, words
+from workbench.console import progress_bar, say
+from workbench.core import edits, formatting
 from workbench.core.document import Document
 from workbench.core.project import AnchorSet, Split, State
 from workbench.errors import WorkbenchError
-from workbench.report import show_evaluation, show_export, show_predictions, show_training, took
+from workbench.report import elapsed, show_evaluation, show_export, show_predictions, show_training
 
 IMAGES, UNLABELLED, SEED = 240, 24, 7
 PRESET, ANCHORS = scenes.RECIPE, 6
@@ -32,13 +32,13 @@ def show(folder: Path, epochs: int = 0) -> None:
 def make(folder: Path) -> Document:
     """Step 1: make the photographs and the project; return it open."""
     begun, drawn = time.monotonic(), []
-    with bar("Photographs", IMAGES) as progress:
+    with progress_bar("Photographs", IMAGES) as progress:
         for scene in scenes.write_scenes(folder / scenes.PHOTOGRAPHS, IMAGES, SEED):
             drawn.append(scene)
             progress.to(len(drawn))
     document = scenes.project_of(folder, drawn, UNLABELLED, SEED)
     boxes = sum(document.label_counts().values())
-    say(f"1  {IMAGES} photographs with {boxes:,} boxes, {UNLABELLED} left unlabelled ({took(begun)}).")
+    say(f"1  {IMAGES} photographs with {boxes:,} boxes, {UNLABELLED} left unlabelled ({elapsed(begun)}).")
     return document
 
 
@@ -52,7 +52,7 @@ def cluster(document: Document) -> AnchorSet:
     document.do(edits.ChangeSetting("anchors", kept.to_setting()))
     sizes = "  ".join(f"{w:.0f}x{h:.0f}" for w, h in kept.sizes)
     quality = f"mean IoU {kept.mean_iou:.3f}, recall {kept.recall:.3f}"
-    say(f"2  {len(kept.sizes)} anchors: {sizes}; {quality} ({took(begun)}).")
+    say(f"2  {len(kept.sizes)} anchors: {sizes}; {quality} ({elapsed(begun)}).")
     return kept
 
 
@@ -69,8 +69,8 @@ def train(document: Document, kept: AnchorSet, epochs: int = 0) -> Path:
     recipe = recipes.preset(PRESET).changed({"epochs": epochs} if epochs else {})
     request = RunRequest(folder, document.snapshot(), recipe, kept)
     finished = show_training(training(request, control))
-    best = f"best AP50 on the validation images {words.share(finished.best_ap50)}"
-    say(f"3  Trained {finished.epoch} epochs; {best} ({took(begun)}).")
+    best = f"best AP50 on the validation images {formatting.share(finished.best_ap50)}"
+    say(f"3  Trained {finished.epoch} epochs; {best} ({elapsed(begun)}).")
     return folder
 
 
@@ -83,7 +83,7 @@ def evaluate(document: Document, run: Path) -> float:
     predictor = Predictor.open(run / "best.safetensors")
     show_evaluation(evaluate_run(predictor, document.snapshot(), Split.VALIDATION, run), quiet=True)  # its confidence
     done = show_evaluation(evaluate_run(predictor, document.snapshot(), Split.TEST, run)).evaluation
-    say(f"4  On {done.images} held-out photographs: AP50 {done.ap50:.3f}, AP {done.ap:.3f} ({took(begun)}).")
+    say(f"4  On {done.images} held-out photographs: AP50 {done.ap50:.3f}, AP {done.ap:.3f} ({elapsed(begun)}).")
     return done.ap50
 
 
@@ -96,7 +96,10 @@ def predict(document: Document, run: Path) -> Path:
     unlabelled = document.snapshot().only(states=[State.UNLABELLED])
     predictor = Predictor.open(run / "best.safetensors")
     saved = show_predictions(predict_files(predictor, list(unlabelled.files), document.folder / "predictions"))
-    say(f"5  {saved.detections} objects found in {saved.images} unlabelled photographs: {saved.file} ({took(begun)}).")
+    say(
+        f"5  {saved.detections} objects found in {saved.images} unlabelled photographs:"
+        f" {saved.file} ({elapsed(begun)})."
+    )
     return saved.file
 
 
@@ -110,6 +113,6 @@ def export(document: Document, run: Path) -> tuple[Path, ...]:
     done = show_export(exporting.export(run / "best.safetensors", folder, None, images=test.files[:8]))
     if done.failed:
         raise WorkbenchError(" ".join(one.sentence for one in done.failed))
-    listed = ", ".join(f"{one.file.name} ({words.size(one.bytes)})" for one in done.results)
-    say(f"6  Exported and checked: {listed} in {folder} ({took(begun)}).")
+    listed = ", ".join(f"{one.file.name} ({formatting.size(one.bytes)})" for one in done.results)
+    say(f"6  Exported and checked: {listed} in {folder} ({elapsed(begun)}).")
     return tuple(one.file for one in done.results)

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core import alike_names, box_faults, edits, images, in_use, jpeg, lost_folders, words
+from workbench.core import box_faults, edits, formatting, images, jpeg, lost_folders, similar_names, windows_files
 from workbench.core import boxes as geometry
 from workbench.core.document import Document
 from workbench.core.edits import Edit
 from workbench.core.fingerprint import fingerprint, near_groups
-from workbench.core.image_files import whole_file
+from workbench.core.image_files import read_file
 from workbench.core.images import ImageInfo
 from workbench.core.project import FINISHED, Box, Image, Snapshot, Split, State
 from workbench.core.splits import random_split
@@ -33,7 +33,7 @@ THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class FilesExamined:
     """Progress: `done` of `total` image files have been opened."""
 
     done: int
@@ -41,7 +41,7 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """One finding. `level`: "problem" spoils training or loses labels, "hint" may be intended."""
 
     level: str
@@ -63,7 +63,7 @@ class Health:
     labelled: int
     per_label: tuple[tuple[str, int], ...]
     per_split: tuple[tuple[str, int], ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[HealthFinding, ...]
     opened: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -71,7 +71,7 @@ class Health:
         return sum(finding.level == "problem" for finding in self.findings)
 
 
-def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[Looked | Health]:
+def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[FilesExamined | Health]:
     """Yield Looked while files are opened, then Health. Closing the generator early ends its threads."""
     opened: dict[int, str] = {}
     findings = [*_boxes(snapshot), *_labels(snapshot), *_splits(snapshot), *_states(snapshot)]
@@ -97,21 +97,21 @@ def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[Looked |
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _OpenedFile:
     """What opening an image file showed: what identifies its pixels, and what is wrong with it."""
 
     digest: str = ""
     print: int | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[HealthFinding, ...] = ()
     problem: str = ""
     is_there: bool = True
 
 
-def _files(snapshot: Snapshot, gone: Collection[int]) -> Generator[Looked, None, list[_File]]:
+def _files(snapshot: Snapshot, gone: Collection[int]) -> Generator[FilesExamined, None, list[_OpenedFile]]:
     """Open each image except `gone` in a few threads; returns what was found, in the order of the images."""
-    found = [_File()] * len(snapshot)
+    found = [_OpenedFile()] * len(snapshot)
     rows = [row for row in range(len(snapshot)) if row not in gone]
-    waiting: deque[tuple[int, Future[_File]]] = deque()
+    waiting: deque[tuple[int, Future[_OpenedFile]]] = deque()
     with ThreadPoolExecutor(THREADS, "health") as pool:
         try:
             for row in rows:
@@ -119,81 +119,81 @@ def _files(snapshot: Snapshot, gone: Collection[int]) -> Generator[Looked, None,
                 while len(waiting) > (0 if row == rows[-1] else 2 * THREADS):
                     done, future = waiting.popleft()
                     found[done] = future.result()
-                    yield Looked(done + 1, len(snapshot))
+                    yield FilesExamined(done + 1, len(snapshot))
         finally:
             for _, future in waiting:
                 future.cancel()
     return found
 
 
-def _gone(snapshot: Snapshot, folder: Path, rows: Sequence[int]) -> Finding:
+def _gone(snapshot: Snapshot, folder: Path, rows: Sequence[int]) -> HealthFinding:
     """One finding for all images of a folder; none should be removed from the project: they are only elsewhere."""
     sentence = lost_folders.sentence(folder, len(rows))
-    return Finding("problem", "lost folder", sentence, tuple(snapshot.images[index].id for index in rows))
+    return HealthFinding("problem", "lost folder", sentence, tuple(snapshot.images[index].id for index in rows))
 
 
-def _deleted(snapshot: Snapshot, files: Sequence[_File]) -> list[Finding]:
+def _deleted(snapshot: Snapshot, files: Sequence[_OpenedFile]) -> list[HealthFinding]:
     """One finding for all files that are not there, though their folders are."""
     rows = [row for row, file in enumerate(files) if not file.is_there]
     if len(rows) < 2:
         return [_unreadable(snapshot.images[row], files[row].problem) for row in rows]
     sentence = f"The files of {len(rows):,} images are not there. Put them back, or remove the images."
-    return [Finding("problem", "files gone", sentence, tuple(snapshot.images[row].id for row in rows))]
+    return [HealthFinding("problem", "files gone", sentence, tuple(snapshot.images[row].id for row in rows))]
 
 
-def _unreadable(image: Image, why: str) -> Finding:
-    return Finding("problem", "unreadable", f"{image.path} can't be read: {why}.", (image.id,))
+def _unreadable(image: Image, why: str) -> HealthFinding:
+    return HealthFinding("problem", "unreadable", f"{image.path} can't be read: {why}.", (image.id,))
 
 
-def _opened(snapshot: Snapshot, index: int) -> _File:
+def _opened(snapshot: Snapshot, index: int) -> _OpenedFile:
     image, file = snapshot.images[index], snapshot.files[index]
     try:
         about = images.info(file)
         if about.is_huge:
             return _huge(image, file, about)
         pixels = images.read(file, snapshot.window)
-        wrong = about.format == "JPEG" and jpeg.has_wrong_pixels(whole_file(file))
+        wrong = about.format == "JPEG" and jpeg.has_wrong_pixels(read_file(file))
     except WorkbenchError as error:
         why = getattr(error, "reason", error.sentence)
         cause = error.__cause__
-        if isinstance(cause, FileNotFoundError) and not in_use.is_too_long(cause):
-            return _File(problem=why, is_there=False)
-        return _File(findings=(_unreadable(image, why),), problem=why)
+        if isinstance(cause, FileNotFoundError) and not windows_files.is_too_long(cause):
+            return _OpenedFile(problem=why, is_there=False)
+        return _OpenedFile(findings=(_unreadable(image, why),), problem=why)
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
     height, width = pixels.shape[:2]
     found = (_damaged(image),) if wrong else ()
-    return _File(digest, fingerprint(pixels), (*found, *_changed(image, width, height)))
+    return _OpenedFile(digest, fingerprint(pixels), (*found, *_changed(image, width, height)))
 
 
-def _damaged(image: Image) -> Finding:
+def _damaged(image: Image) -> HealthFinding:
     sentence = f"{image.path} is damaged: a part of its picture is missing or wrong, and is learnt as it is."
-    return Finding("problem", "damaged", f"{sentence} Copy or download it again, or remove it.", (image.id,))
+    return HealthFinding("problem", "damaged", f"{sentence} Copy or download it again, or remove it.", (image.id,))
 
 
-def _huge(image: Image, file: Path, about: ImageInfo) -> _File:
+def _huge(image: Image, file: Path, about: ImageInfo) -> _OpenedFile:
     """An image that can only be labelled. JPEGs are compared at an eighth of their size; others would cost too much."""
     sentence = (
         f"{image.path} has {about.width * about.height / 1e6:,.0f} megapixels: it can be labelled, but training and"
         f" prediction leave out images of more than {images.PIXEL_LIMIT / 1e6:.0f}. Cut it into smaller ones for them."
     )
-    found = (Finding("hint", "huge", sentence, (image.id,)), *_changed(image, about.width, about.height))
+    found = (HealthFinding("hint", "huge", sentence, (image.id,)), *_changed(image, about.width, about.height))
     if about.format != "JPEG":
-        return _File(findings=found)
+        return _OpenedFile(findings=found)
     pixels = images.overview(file)
-    return _File(hashlib.blake2b(pixels.data, digest_size=16).hexdigest(), fingerprint(pixels), found)
+    return _OpenedFile(hashlib.blake2b(pixels.data, digest_size=16).hexdigest(), fingerprint(pixels), found)
 
 
-def _changed(image: Image, width: int, height: int) -> tuple[Finding, ...]:
+def _changed(image: Image, width: int, height: int) -> tuple[HealthFinding, ...]:
     if not image.width or (width, height) == (image.width, image.height):
         return ()
     sentence = (
         f"{image.path} is {width} x {height} now, but was {image.width} x {image.height} when it came into the"
         " project. Put the former file back, or correct the boxes that no longer fit."
     )
-    return (Finding("problem", "size changed", sentence, (image.id,)),)
+    return (HealthFinding("problem", "size changed", sentence, (image.id,)),)
 
 
-def _boxes(snapshot: Snapshot) -> Iterator[Finding]:
+def _boxes(snapshot: Snapshot) -> Iterator[HealthFinding]:
     owners = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))
     sizes = np.array([(image.width, image.height) for image in snapshot.images], float).reshape(-1, 2)[owners]
     wrong = box_faults.faults(snapshot.boxes, sizes)
@@ -219,7 +219,7 @@ def _boxes(snapshot: Snapshot) -> Iterator[Finding]:
         if rows.any():
             found = np.unique(owners[rows])
             subject = f"{int(rows.sum()):,} boxes have" if rows.sum() > 1 else "1 box has"
-            yield Finding(
+            yield HealthFinding(
                 level,
                 kind,
                 sentence.format(subject),
@@ -228,29 +228,31 @@ def _boxes(snapshot: Snapshot) -> Iterator[Finding]:
             )
 
 
-def _labels(snapshot: Snapshot) -> Iterator[Finding]:
+def _labels(snapshot: Snapshot) -> Iterator[HealthFinding]:
     counts = np.bincount(snapshot.label_index, minlength=len(snapshot.labels))
     if not len(snapshot.boxes):
-        yield Finding("problem", "no boxes", "There are no boxes yet. Label some images, or import labels.")
+        yield HealthFinding("problem", "no boxes", "There are no boxes yet. Label some images, or import labels.")
         return
     yield from _uneven(snapshot, counts)
-    for group in alike_names.alike([label.name for label in snapshot.labels]):
-        yield Finding("hint", "names alike", f"{alike_names.sentence(group)} Then merge them in the list of labels.")
+    for group in similar_names.group_similar([label.name for label in snapshot.labels]):
+        yield HealthFinding(
+            "hint", "names alike", f"{similar_names.sentence(group)} Then merge them in the list of labels."
+        )
     for label, count in zip(snapshot.labels, counts, strict=False):
         if not count:
-            yield Finding("hint", "unused label", f"The label '{label.name}' has no boxes.")
+            yield HealthFinding("hint", "unused label", f"The label '{label.name}' has no boxes.")
         elif count < 10:
-            few = words.count(int(count), "box")
-            yield Finding("hint", "rare label", f"The label '{label.name}' has only {few}; 50 are a fair start.")
+            few = formatting.count(int(count), "box")
+            yield HealthFinding("hint", "rare label", f"The label '{label.name}' has only {few}; 50 are a fair start.")
 
 
-def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[Finding]:
+def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[HealthFinding]:
     """Labels that are rare compared to others, or missing from a split where they are learnt or measured."""
     most, some = int(counts.argmax()), np.flatnonzero(counts)
     least = int(some[counts[some].argmin()])
     if counts[most] >= UNEVEN * counts[least]:
         times = int(counts[most] // counts[least])
-        yield Finding(
+        yield HealthFinding(
             "hint",
             "uneven labels",
             f"'{snapshot.labels[most].name}' has {times:,} times as many boxes as '{snapshot.labels[least].name}':"
@@ -263,29 +265,35 @@ def _uneven(snapshot: Snapshot, counts: np.ndarray) -> Iterator[Finding]:
             here = np.bincount(snapshot.label_index[inside[owners]], minlength=len(counts))
             names = ", ".join(f"'{snapshot.labels[i].name}'" for i in np.flatnonzero((here == 0) & (counts > 0))[:5])
             if names:
-                yield Finding("hint", f"not in {split}", f"No box of {names} is in the {split} split.")
+                yield HealthFinding("hint", f"not in {split}", f"No box of {names} is in the {split} split.")
 
 
-def _splits(snapshot: Snapshot) -> Iterator[Finding]:
+def _splits(snapshot: Snapshot) -> Iterator[HealthFinding]:
     labelled = [image for image in snapshot.images if image.state in FINISHED]
     used = {image.split for image in labelled}
     if labelled and Split.TRAIN in used and Split.VALIDATION not in used:
-        yield Finding("hint", "no validation", "No labelled image is in the validation split: AP can't be measured.")
+        yield HealthFinding(
+            "hint", "no validation", "No labelled image is in the validation split: AP can't be measured."
+        )
     unsplit = tuple(image.id for image in labelled if image.split is Split.NONE)
     if unsplit and used != {Split.NONE}:
-        yield Finding("hint", "no split", f"Labelled, but in no split: {words.count(len(unsplit), 'image')}.", unsplit)
+        yield HealthFinding(
+            "hint", "no split", f"Labelled, but in no split: {formatting.count(len(unsplit), 'image')}.", unsplit
+        )
 
 
-def _states(snapshot: Snapshot) -> Iterator[Finding]:
+def _states(snapshot: Snapshot) -> Iterator[HealthFinding]:
     counts = np.diff(snapshot.offsets)
     waiting = tuple(
         image.id for image, n in zip(snapshot.images, counts, strict=True) if n and image.state is State.IN_WORK
     )
     if waiting:
-        yield Finding("hint", "in work", f"{words.count(len(waiting), 'image')} with boxes: still in work.", waiting)
+        yield HealthFinding(
+            "hint", "in work", f"{formatting.count(len(waiting), 'image')} with boxes: still in work.", waiting
+        )
 
 
-def _alike(snapshot: Snapshot, files: Sequence[_File]) -> Iterator[Finding]:
+def _alike(snapshot: Snapshot, files: Sequence[_OpenedFile]) -> Iterator[HealthFinding]:
     """Pictures that are identical, or nearly so: across splits they make AP too good."""
     groups = near_groups([file.print for file in files])
     flat: dict[str, list[int]] = defaultdict(list)  # pictures of one colour have no fingerprint
@@ -300,16 +308,16 @@ def _alike(snapshot: Snapshot, files: Sequence[_File]) -> Iterator[Finding]:
         ids = tuple(snapshot.images[row].id for row in rows)
         if len(splits) > 1:
             where = " and ".join(sorted(splits))
-            yield Finding("problem", "leak", f"{what} is in {where}: {names}. AP will be too good.", ids)
+            yield HealthFinding("problem", "leak", f"{what} is in {where}: {names}. AP will be too good.", ids)
         else:
             kind = "same picture" if what == "The same picture" else "like picture"
-            yield Finding("hint", kind, f"{what} occurs {len(rows)} times: {names}.", ids)
+            yield HealthFinding("hint", kind, f"{what} occurs {len(rows)} times: {names}.", ids)
 
 
 # --- repairs ---
 
 
-def repair(document: Document, finding: Finding) -> Edit | None:
+def repair(document: Document, finding: HealthFinding) -> Edit | None:
     """The edit that repairs a finding, or None where a person must look. Files are never changed.
 
     Whatever has left the project since the check is skipped.
@@ -352,7 +360,7 @@ REPAIRS = {
 """What repair() does, by kind of finding."""
 
 
-def _boxes_of(document: Document, finding: Finding) -> list[Box]:
+def _boxes_of(document: Document, finding: HealthFinding) -> list[Box]:
     wanted, known = set(finding.boxes), {image.id for image in document.images()}
     return [box for image in finding.images if image in known for box in document.boxes(image) if box.id in wanted]
 

@@ -50,7 +50,7 @@ class Plugin:
 
     `state`: "loaded", "failed", "asks" (for the user's consent), "later" (with PyTorch, which it imports), "off" (in
     safe mode). `module`: of an installed package, whose `file` it is; otherwise empty. What happens at the next start
-    may differ: see `is_allowed` and `told`.
+    may differ: see `is_allowed` and `state_text`.
     """
 
     file: Path
@@ -123,10 +123,10 @@ def listed() -> tuple[Plugin, ...]:
     there = {(plugin.owner, plugin.file) for plugin in known}
     if any(plugin.state == "off" for plugin in known):
         return known
-    return (*known, *(_waiting(plugin) for plugin in _strange() if (plugin.owner, plugin.file) not in there))
+    return (*known, *(_waiting(plugin) for plugin in _untrusted() if (plugin.owner, plugin.file) not in there))
 
 
-def told(plugin: Plugin) -> str:
+def state_text(plugin: Plugin) -> str:
     """Its state, and what happens at the next start where that differs, in a few words."""
     if plugin.state == "off" or is_allowed(plugin) == (plugin.state != "asks"):
         return STATES[plugin.state]
@@ -138,7 +138,7 @@ def find(name: str) -> Plugin:
 
     WorkbenchError if there is none.
     """
-    found = _strange()
+    found = _untrusted()
     for plugin in found:
         if name in (plugin.owner, plugin.name) or Path(name).absolute() == plugin.file:
             return plugin
@@ -156,7 +156,7 @@ def load_all(*, safe_mode: bool | None = None) -> tuple[Plugin, ...]:
     """
     off = bool(os.environ.get(SAFE_MODE)) if safe_mode is None else safe_mode
     shipped = _in(shipped_folder())
-    strange = _strange()
+    strange = _untrusted()
     if off:
         why = "Nothing was loaded because the program was started with --safe-mode."
         return tuple(replace(plugin, state="off", problem=why) for plugin in shipped + strange)
@@ -164,7 +164,7 @@ def load_all(*, safe_mode: bool | None = None) -> tuple[Plugin, ...]:
     return (*(_load(plugin) for plugin in shipped), *asked)
 
 
-def _strange() -> list[Plugin]:
+def _untrusted() -> list[Plugin]:
     """The plugins that run only after the user has allowed them."""
     return [*_in(user_folder()), *installed()]
 

@@ -12,7 +12,9 @@ Member = TypeVar("Member")
 OWN = "built in"
 
 
-def lacks(member: object, texts: Iterable[str] = (), tuples: Iterable[str] = (), calls: Iterable[str] = ()) -> str:
+def missing_attributes(
+    member: object, texts: Iterable[str] = (), tuples: Iterable[str] = (), calls: Iterable[str] = ()
+) -> str:
     """Which of these attributes a member lacks, as "its class Mine has no `title` (a text), `write()`"; or "".
 
     `texts` must be non-empty strings, `tuples` tuples (or lists) of strings, `calls` methods.
@@ -27,10 +29,10 @@ def lacks(member: object, texts: Iterable[str] = (), tuples: Iterable[str] = (),
         if not isinstance(value, tuple | list) or not all(map(is_text, value)):
             faults.append(f"`{name}` (a tuple of texts)")
     faults += [f"`{name}()`" for name in calls if not callable(getattr(member, name, None))]
-    return f"{named(member)} has no {', '.join(faults)}" if faults else ""
+    return f"{class_text(member)} has no {', '.join(faults)}" if faults else ""
 
 
-def named(member: object) -> str:
+def class_text(member: object) -> str:
     kind = member if isinstance(member, type) else type(member)
     return f"its class {kind.__name__}"
 

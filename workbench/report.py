@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from workbench import health
-from workbench.console import bar, say
-from workbench.core import words
+from workbench.console import progress_bar, say
+from workbench.core import formatting
 from workbench.core.confidence import tally
 from workbench.errors import WorkbenchError
 from workbench.inference.events import (
@@ -20,13 +20,13 @@ from workbench.inference.events import (
     ExportDone,
     Exported,
     ExportProgress,
-    GoingOn,
-    Listing,
+    ListingProgress,
     NotExported,
     Predicted,
     PredictionsSaved,
+    Resumed,
     Skipped,
-    Writing,
+    WritingProgress,
 )
 from workbench.inference.scoring import best_confidence
 from workbench.training import events as training
@@ -37,18 +37,19 @@ NAMED = 5  # images left out that are named; the others are counted
 def show_training(events: Iterable[training.Event], *, quiet: bool = False) -> training.Finished:
     """Show a training to its end. WorkbenchError if it failed."""
     finished: training.Finished | None = None
-    with bar("Training", quiet=quiet) as progress:
+    with progress_bar("Training", quiet=quiet) as progress:
         for event in events:
             match event:
                 case training.Started():
                     say(_started(event), quiet=quiet)
                 case training.Progress():
-                    speed = f"loss {event.loss:.3f}  {words.speed(event.images_per_second)}"
+                    speed = f"loss {event.loss:.3f}  {formatting.speed(event.images_per_second)}"
                     progress.to(event.step, event.steps, speed)
                 case training.Evaluated():
                     best = "  best so far" if event.is_record else ""
                     say(
-                        f"  epoch {event.epoch:>3}  AP {words.share(event.ap)}  AP50 {words.share(event.ap50)}{best}",
+                        f"  epoch {event.epoch:>3}  AP {formatting.share(event.ap)}"
+                        f"  AP50 {formatting.share(event.ap50)}{best}",
                         quiet=quiet,
                     )
                 case training.Message():
@@ -66,8 +67,8 @@ def _started(event: training.Started) -> str:
     again = f", resuming at step {event.resumed_step:,}" if event.resumed_step else ""
     return (
         f"Training {event.detector} ({event.parameters / 1e6:.2f} M parameters)"
-        f" on {words.count(event.images, 'image')},"
-        f" {words.count(event.epochs, 'epoch')}, on {event.device} in {event.precision}{again}."
+        f" on {formatting.count(event.images, 'image')},"
+        f" {formatting.count(event.epochs, 'epoch')}, on {event.device} in {event.precision}{again}."
     )
 
 
@@ -75,12 +76,12 @@ def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> Evaluation
     """Show an evaluation to its end."""
     done: EvaluationDone | None = None
     skipped = 0
-    with bar("Evaluating", quiet=quiet) as progress:
+    with progress_bar("Evaluating", quiet=quiet) as progress:
         for event in events:
             match event:
                 case EvaluationProgress():
                     kept = "kept from before" if event.cached == event.total else ""
-                    progress.to(event.done, event.total, kept or words.speed(event.images_per_second))
+                    progress.to(event.done, event.total, kept or formatting.speed(event.images_per_second))
                 case Skipped():
                     skipped += 1
                     if skipped <= NAMED:
@@ -98,19 +99,19 @@ def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> Evaluation
 def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> PredictionsSaved:
     """Show the writing of predictions to its end."""
     saved: PredictionsSaved | None = None
-    with bar("Predicting", quiet=quiet) as progress:
+    with progress_bar("Predicting", quiet=quiet) as progress:
         for event in events:
             match event:
-                case Listing():
-                    progress.to(0, None, f"{words.count(event.found, 'picture')} found")
-                case GoingOn():
+                case ListingProgress():
+                    progress.to(0, None, f"{formatting.count(event.found, 'picture')} found")
+                case Resumed():
                     progress.to(event.done, event.total)
                     say(f"  {event.done:,} were predicted before; continuing from there", quiet=quiet)
                 case Predicted():
-                    progress.to(event.done, event.total or None, words.speed(event.images_per_second))
+                    progress.to(event.done, event.total or None, formatting.speed(event.images_per_second))
                 case Skipped():
                     say(f"  left out: {event.sentence}")
-                case Writing():
+                case WritingProgress():
                     progress.to(event.done, event.total, f"writing {event.format}")
                 case PredictionsSaved():
                     saved = event
@@ -124,7 +125,7 @@ def show_predictions(events: Iterable[Any], *, quiet: bool = False) -> Predictio
 def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
     """Show an export to its end. Failures are in the result: the caller decides what they mean."""
     done: ExportDone | None = None
-    with bar("Exporting", quiet=quiet) as progress:
+    with progress_bar("Exporting", quiet=quiet) as progress:
         for event in events:
             match event:
                 case ExportProgress():
@@ -145,17 +146,19 @@ def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
 
 def _checked(one: Exported) -> str:
     if one.agreement is None:
-        return f"{words.size(one.bytes)}, not verified: its format can't be read back. {one.remark}".rstrip()
-    where = f"on {words.count(one.checked_images, 'image')}" if one.checked_images else "on noise"
+        return f"{formatting.size(one.bytes)}, not verified: its format can't be read back. {one.remark}".rstrip()
+    where = f"on {formatting.count(one.checked_images, 'image')}" if one.checked_images else "on noise"
     apart = f"scores differ by at most {one.agreement.largest_score_gap:.1g}, boxes by"
     apart += f" {one.agreement.largest_box_gap:.1g} px"
-    return f"{words.size(one.bytes)}, finds the same as the trained network {where}: {apart}. {one.remark}".rstrip()
+    return (
+        f"{formatting.size(one.bytes)}, finds the same as the trained network {where}: {apart}. {one.remark}".rstrip()
+    )
 
 
-def show_health(events: Iterable[health.Looked | health.Health], *, quiet: bool = False) -> health.Health:
+def show_health(events: Iterable[health.FilesExamined | health.Health], *, quiet: bool = False) -> health.Health:
     """Show a health check to its end."""
     found: health.Health | None = None
-    with bar("Looking at files", quiet=quiet) as progress:
+    with progress_bar("Looking at files", quiet=quiet) as progress:
         for event in events:
             if isinstance(event, health.Health):
                 found = event
@@ -189,6 +192,6 @@ def _number(value: float) -> float | None:
     return None if value != value else round(float(value), 6)
 
 
-def took(begun: float) -> str:
+def elapsed(begun: float) -> str:
     """Time since `begun` (time.monotonic()) in words."""
-    return words.rough_duration(time.monotonic() - begun)
+    return formatting.rough_duration(time.monotonic() - begun)

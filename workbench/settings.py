@@ -22,7 +22,7 @@ from workbench.errors import WorkbenchError
 
 Settings = TypeVar("Settings")
 FOLDER = "/"
-SPELT = {
+SPELLINGS = {
     "iou": "IoU", "nms": "NMS", "ema": "EMA", "ciou": "CIoU", "diou": "DIoU", "giou": "GIoU", "mse": "MSE",
     "sgd": "SGD", "adamw": "AdamW", "ap": "AP", "ap50": "AP50", "coco": "COCO", "voc": "VOC", "ssd": "SSD",
     "darknet": "Darknet", "alexeyab": "AlexeyAB",
@@ -31,7 +31,7 @@ SPELT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingRow:
     """One field, as shown by a form, a flag or a TOML key.
 
     `kind` is one of bool, int, float, str, or tuple (of floats). `optional` fields may be None ("auto"). `files` is
@@ -63,7 +63,7 @@ class Row:
 
 def titled(name: str) -> str:
     """The title of a setting by its name alone: "ignore_iou" is "Ignore IoU"."""
-    return " ".join(SPELT.get(word.lower(), word) for word in name.capitalize().split("_"))
+    return " ".join(SPELLINGS.get(word.lower(), word) for word in name.capitalize().split("_"))
 
 
 def setting(
@@ -81,7 +81,7 @@ def setting(
 ) -> Any:
     """A dataclass field with what a form needs to know. `low` and `high` are inclusive; `called` replaces its title.
 
-    `titles` are what a form shows instead of the `choices`, one for each; without them the spelling is that of SPELT.
+    `titles` are what a form shows instead of the `choices`, one for each; without them those of SPELLINGS.
     """
     about = {
         "help": help, "unit": unit, "low": low, "high": high, "choices": choices, "group": group, "files": files,
@@ -90,24 +90,24 @@ def setting(
     return dataclasses.field(default=default, metadata=about)
 
 
-def rows(settings: type[Any]) -> tuple[Row, ...]:
+def rows(settings: type[Any]) -> tuple[SettingRow, ...]:
     """The rows of a settings class in the order of its fields."""
     return _rows(typing.cast(Hashable, settings))
 
 
 @functools.cache  # reading the types takes a millisecond, and one choice of a detector asks twenty times
-def _rows(settings: Any) -> tuple[Row, ...]:
+def _rows(settings: Any) -> tuple[SettingRow, ...]:
     hints = typing.get_type_hints(settings)
     return tuple(_row(field, hints[field.name]) for field in dataclasses.fields(settings) if field.metadata)
 
 
-def _row(field: dataclasses.Field[Any], hint: Any) -> Row:
+def _row(field: dataclasses.Field[Any], hint: Any) -> SettingRow:
     optional = False
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         members = [member for member in typing.get_args(hint) if member is not type(None)]
         optional, hint = len(members) < len(typing.get_args(hint)), members[0]
     kind = typing.get_origin(hint) or hint
-    return Row(name=field.name, kind=kind, default=field.default, optional=optional, **field.metadata)
+    return SettingRow(name=field.name, kind=kind, default=field.default, optional=optional, **field.metadata)
 
 
 ELSEWHERE = {
@@ -131,7 +131,7 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def checked(row: Row, value: Any, called: str = "") -> Any:
+def checked(row: SettingRow, value: Any, called: str = "") -> Any:
     """`value` converted to the row's kind (text is parsed), or a WorkbenchError that names the row and its limits.
 
     The message uses `called`, or else the row's name, which is the TOML key and, but for dashes, the flag.
@@ -185,7 +185,7 @@ def _fail() -> Any:
     raise ValueError
 
 
-def _wanted(row: Row) -> str:
+def _wanted(row: SettingRow) -> str:
     words = {bool: "yes or no", int: "a whole number", float: "a number", tuple: "a list of numbers"}.get(
         row.kind, "text"
     )
@@ -198,7 +198,7 @@ def _wanted(row: Row) -> str:
     return words
 
 
-def changed(settings: Settings, values: dict[str, Any]) -> Settings:
+def with_values(settings: Settings, values: dict[str, Any]) -> Settings:
     """A copy of `settings` with `values` put in, each checked; for an unknown name the nearest one is suggested."""
     known = {row.name: row for row in rows(type(settings))}
     clean = {}

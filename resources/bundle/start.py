@@ -1,6 +1,6 @@
 """What a bundle begins with: the program, or what Python itself would run, for the processes that the program starts.
 
-In a bundle sys.executable is the bundle. Whoever starts a process with it (core/child.py, the verification of exports,
+In a bundle sys.executable is the bundle. Whoever starts a process with it (core/child_process.py, checks of exports,
 torchrun and what torchrun starts) gives it Python's own arguments, so these are understood here.
 """
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.training import light
+from workbench.training import colour_jitter
 
 GREY = (114, 114, 114)
 Tile = tuple[int, float, int, int]
@@ -45,5 +45,5 @@ def mosaic(
     move = side / 2 - zoom * side + random.uniform(-0.1, 0.1, 2) * side
     matrix = np.array([[zoom, 0, move[0]], [0, zoom, move[1]]])
     made = cv2.warpAffine(canvas, matrix, (side, side), borderValue=GREY)
-    light.recolour(made, light.Light(0.01, 1.3, 0.8, 1.0, 0.0))
+    colour_jitter.recolour(made, colour_jitter.ColourJitter(0.01, 1.3, 0.8, 1.0, 0.0))
     return np.asarray(made, np.uint8), tiles, matrix

@@ -32,21 +32,21 @@ import pytest
 import torch
 
 from workbench import anchors, detectors
-from workbench.core import queueing
+from workbench.core import image_queue
+from workbench.core.image_queue import QueueOrder
 from workbench.core.project import AnchorSet, Snapshot, Split, State
-from workbench.core.queueing import By
 from workbench.inference import features
 from workbench.inference.evaluate import EvaluationDone, evaluate_run
-from workbench.inference.image_queue import Queue, Wish, queue
+from workbench.inference.image_queue import LabellingQueue, RankingRequest, build_queue
 from workbench.inference.predict import Predictor
-from workbench.scenes.picture import picture
+from workbench.scenes.composition import compose
 from workbench.training import recipes
 from workbench.training.events import Failed
 from workbench.training.run import RunRequest, train
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 SEEDS, LABELLED, CHOSEN = (0, 1, 2), 20, 50
-BY = By(os.environ.get("WORKBENCH_QUEUE", By.BOTH))
+BY = QueueOrder(os.environ.get("WORKBENCH_QUEUE", QueueOrder.BOTH))
 FIRST = {"epochs": 120, "input_px": 224, "warm_up": 30, "ema": 0.98, "evaluate_every": 0, "hold_out": 0.0}
 THEN = FIRST | {"epochs": 40, "learning_rate": 0.001}
 
@@ -73,8 +73,8 @@ def ap50(checkpoint: Path, test: Snapshot) -> float:
 
 def asked_for(folder: Path, checkpoint: Path, data: Snapshot) -> np.ndarray:
     """Rows of the images that the queue puts first."""
-    *_, done = queue(Wish(folder, checkpoint, data))
-    assert isinstance(done, Queue)
+    *_, done = build_queue(RankingRequest(folder, checkpoint, data))
+    assert isinstance(done, LabellingQueue)
     row = {image.id: i for i, image in enumerate(data.images)}
     return np.array([row[int(id)] for id in done.orders[BY][:CHOSEN]])
 
@@ -108,17 +108,17 @@ def test_fifty_of_the_queue_beside_fifty_at_random(snapshot: Snapshot, tmp_path:
 
 @pytest.mark.skipif(FULL, reason="the full form runs instead")
 def test_what_the_queue_chooses_lies_closer_to_all_other_scenes_than_what_is_drawn() -> None:
-    pictures = [picture(96, 72, np.random.default_rng([5, i]))[0] for i in range(60)]
+    pictures = [compose(96, 72, np.random.default_rng([5, i]))[0] for i in range(60)]
     torch.manual_seed(0)
     settings = replace(detectors.load_all().get("yolov4-tiny").settings_class(), width=0.1, input_px=96)
     predictor = Predictor(detectors.build("yolov4-tiny", settings, 2), ("a", "b"), 96, "stretch", device="cpu")
-    seen = features.look(predictor, pictures)
+    seen = features.extract_features(predictor, pictures)
     known = np.stack([one.features for one in seen])
     uncertain = np.array([one.uncertain for one in seen])
     drawn = [np.random.default_rng(seed).permutation(len(known))[:12] for seed in range(20)]
-    at_random = np.mean([queueing.nearest(known, known[rows]).max() for rows in drawn])
-    for by, share in ((By.DIFFERENT, 0.75), (By.BOTH, 1.0)):
-        chosen = queueing.ordered(by, uncertain, known, known[:0])[:12]
-        reached = queueing.nearest(known, known[chosen]).max()  # what k-center minimises
+    at_random = np.mean([image_queue.nearest(known, known[rows]).max() for rows in drawn])
+    for by, share in ((QueueOrder.DIFFERENT, 0.75), (QueueOrder.BOTH, 1.0)):
+        chosen = image_queue.order_images(by, uncertain, known, known[:0])[:12]
+        reached = image_queue.nearest(known, known[chosen]).max()  # what k-center minimises
         print(f"{by}: the farthest scene is {reached:.4f} away, {at_random:.4f} at random")
         assert reached < share * at_random

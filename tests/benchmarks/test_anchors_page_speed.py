@@ -15,7 +15,7 @@ from PySide6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
 from tests.ui.conftest import open_window
-from tests.ui.hand import Open
+from tests.ui.window_driver import Open
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, State
@@ -78,7 +78,7 @@ def test_the_event_loop_is_not_held_up_while_very_many_boxes_are_clustered(
     last[0] = time.perf_counter()
     timer.start()
     begun = time.perf_counter()
-    qtbot.waitUntil(lambda: page._following.is_following and page._playback.over, timeout=300_000)
+    qtbot.waitUntil(lambda: page._incremental_fit.is_following and page._playback.over, timeout=300_000)
     took = time.perf_counter() - begun
     timer.stop()
     p50, p95, p99 = np.percentile(late, [50, 95, 99])
@@ -96,7 +96,7 @@ def test_a_box_more_moves_the_anchors_within_a_frame(qtbot: QtBot, open_window: 
     page = window._pages["anchors"]
     assert isinstance(page, AnchorsPage)
     page._playback.set_speed(AT_ONCE)
-    qtbot.waitUntil(lambda: page._following.is_following and page._playback.over, timeout=300_000)
+    qtbot.waitUntil(lambda: page._incremental_fit.is_following and page._playback.over, timeout=300_000)
     window.show_page("label")
     document = window.session.document
     assert document is not None
@@ -105,7 +105,7 @@ def test_a_box_more_moves_the_anchors_within_a_frame(qtbot: QtBot, open_window: 
     for n in range(8):
         applied = document.do(edits.AddBoxes((Box(0, image, label, (10, 10, 700 + n, 30)),)))  # which follows it once
         begun = time.thread_time()
-        page._following._edited(applied)  # and once more, alone
+        page._incremental_fit._edited(applied)  # and once more, alone
         costs.append(1000 * (time.thread_time() - begun))
     assert page._step is not before
     said = f"{np.median(costs):.1f} ms of processor time, at most {max(costs):.1f}"

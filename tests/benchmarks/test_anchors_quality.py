@@ -12,25 +12,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.benchmarks import anchor_sets, anchor_ways
+from tests.benchmarks import anchor_methods, anchor_sets
 from workbench import anchors
-from workbench.anchors.climb import Climb
-from workbench.anchors.starts import seeds
+from workbench.anchors.batched_kmeans import BatchedKMeans
+from workbench.anchors.seeding import seeds
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 COUNTS = tuple(range(1, 16)) if FULL else (1, 4, 9)
 SEEDS = 10 if FULL else 3
 RESTARTS = 300 if FULL else 30
-GENERATIONS = anchor_ways.GENERATIONS if FULL else 100
+GENERATIONS = anchor_methods.GENERATIONS if FULL else 100
 POINT = 0.01  # of mean IoU
 SETS: dict[str, Callable[[Path], np.ndarray]] = {"bccd": anchor_sets.bccd, "coco": anchor_sets.coco}
 
 
 def best_of_many(sizes: np.ndarray, k: int) -> float:
     """Of RESTARTS plain starts, each climbed to its end on the sizes themselves."""
-    pool, reached = anchors.Pool.of(sizes, exact=len(sizes)), 0.0
+    pool, reached = anchors.SizePool.of(sizes, exact=len(sizes)), 0.0
     for begin in range(0, RESTARTS, 30):
-        climb = Climb(pool, seeds(pool, k, [(7, begin + one) for one in range(30)])).run()
+        climb = BatchedKMeans(pool, seeds(pool, k, [(7, begin + one) for one in range(30)])).run()
         reached = max(reached, float(climb.reached.max()))
     return reached
 
@@ -38,9 +38,9 @@ def best_of_many(sizes: np.ndarray, k: int) -> float:
 def ways(sizes: np.ndarray, k: int) -> dict[str, float]:
     """Mean IoU of each published way; of the loops by the arrays that take the same decisions."""
     found = {
-        "row loop, median": anchor_ways.loop(sizes, k, 0, "median")[0],
-        "scalar loop, mean": anchor_ways.loop(sizes, k, 0, "mean")[0],
-        "genetic": anchor_ways.genetic(sizes, k, 0, GENERATIONS),
+        "row loop, median": anchor_methods.loop(sizes, k, 0, "median")[0],
+        "scalar loop, mean": anchor_methods.loop(sizes, k, 0, "mean")[0],
+        "genetic": anchor_methods.genetic(sizes, k, 0, GENERATIONS),
     }
     return {name: anchors.mean_iou(sizes, centres) for name, centres in found.items()}
 
@@ -84,7 +84,7 @@ def test_b3_the_mean_is_seen_to_miss_anchors_that_are_known_to_be_best() -> None
 
 def test_b3_the_quick_forms_decide_as_the_loops_do() -> None:
     sizes = anchor_sets.drawn(300)
-    centres = anchor_ways.drawn(sizes, 7, 0)
-    expected = anchor_ways.quick_nearest(sizes, centres).tolist()
-    assert anchor_ways.row_loop_nearest(sizes, centres).tolist() == expected
-    assert anchor_ways.scalar_loop_nearest(sizes, centres).tolist() == expected
+    centres = anchor_methods.drawn(sizes, 7, 0)
+    expected = anchor_methods.quick_nearest(sizes, centres).tolist()
+    assert anchor_methods.row_loop_nearest(sizes, centres).tolist() == expected
+    assert anchor_methods.scalar_loop_nearest(sizes, centres).tolist() == expected

@@ -25,7 +25,7 @@ from workbench.core.project import Box, Label
 from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.widgets.boxes_painter import BoxesLayer, draw_rects, line
-from workbench.ui.widgets.view import View, fitted
+from workbench.ui.widgets.view_transform import ViewTransform, fitted
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 WIDTH, HEIGHT, COUNT = 4000, 3000, 10_000
@@ -76,7 +76,7 @@ def an_item_per_box(qtbot: QtBot) -> QGraphicsView:
     scene = QGraphicsScene(0, 0, WIDTH, HEIGHT)
     scene.addPixmap(QPixmap.fromImage(pictures.to_qimage(photograph())))
     for box in boxes():
-        item = QGraphicsRectItem(View().rect(box.xyxy))
+        item = QGraphicsRectItem(ViewTransform().rect(box.xyxy))
         pen = QPen(QColor(LABELS[box.label - 1].colour), 2)
         pen.setCosmetic(True)
         item.setPen(pen)

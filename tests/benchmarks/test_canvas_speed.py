@@ -24,13 +24,13 @@ from pytestqt.qtbot import QtBot
 
 from workbench.core import images, pyramid
 from workbench.core.project import Box, Label
-from workbench.core.pyramid import Place, Pyramid
+from workbench.core.pyramid import Pyramid, TilePosition
 from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_painter import selection_area
 from workbench.ui.pictures import TiledPicture
 from workbench.ui.tiles import Tiles
-from workbench.ui.widgets.picture_view import View
+from workbench.ui.widgets.picture_view import ViewTransform
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 WIDTH, HEIGHT = 4000, 3000
@@ -195,9 +195,9 @@ def work():
     assert images.overview(Path(sys.argv[1])).shape[1] == int(sys.argv[2]) // 8
 """
 CUT = """
-from workbench.core import pyramid_making, images
+from workbench.core import pyramid_builder, images
 def work():
-    list(pyramid_making.Build(Path(sys.argv[1]), None, Path(sys.argv[1]).parent).steps())
+    list(pyramid_builder.PyramidBuilder(Path(sys.argv[1]), None, Path(sys.argv[1]).parent).steps())
 """
 MEASURE = """
 def most():  # not getrusage: that of a new process begins with what its parent had
@@ -249,10 +249,10 @@ def test_a5_a_huge_image_is_seen_early_and_in_little_memory(tmp_path: Path) -> N
 def test_a5_tiles_are_asked_for_that_are_in_sight_and_painted_from_memory(canvas: Counting, qtbot: QtBot) -> None:
     """Over 4 gigapixels: no image is needed to count."""
     width, height = 80_000, 50_000
-    read: list[Place] = []
+    read: list[TilePosition] = []
 
     class Grid(Pyramid):
-        def read(self, place: Place) -> np.ndarray:
+        def read(self, place: TilePosition) -> np.ndarray:
             read.append(place)
             return np.zeros((512, 512, 4), np.uint8)
 
@@ -265,7 +265,7 @@ def test_a5_tiles_are_asked_for_that_are_in_sight_and_painted_from_memory(canvas
         for scale, x, y in ((1.0, 20_000, 10_000), (1.0, 70_100, 40_100), (0.3, 30_000, 30_000), (16.0, 79_990, 9)):
             read.clear()
             middle = QPointF(canvas.width() / 2, canvas.height() / 2)
-            canvas.set_view(View(scale, middle.x() - x * scale, middle.y() - y * scale))
+            canvas.set_view(ViewTransform(scale, middle.x() - x * scale, middle.y() - y * scale))
             canvas.repaint()
             qtbot.waitUntil(tiles.is_idle)
             step = side << grid.level(scale * canvas.devicePixelRatioF())

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import own, peers
-from workbench.core import edits, intake
+from workbench.core import edits, image_records
 from workbench.core.document import Document
 from workbench.core.files import natural_keys
 from workbench.core.project import Label
@@ -86,7 +86,7 @@ def labelled(folder: Path, count: int) -> Path:
         root = document.add_root(folder)
         with document.store.transaction() as connection:
             files = [f"{name}.jpg" for name in names]
-            intake.add_names(connection, root, list(zip(files, natural_keys(files), strict=True)))
+            image_records.add_names(connection, root, list(zip(files, natural_keys(files), strict=True)))
             connection.execute("UPDATE image SET width = 640, height = 480, state = 'done'")
             connection.executemany(
                 "INSERT INTO box (image, label, x0, y0, x1, y1, difficult, truncated, occluded, crowd, note, extra)"

@@ -15,8 +15,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand
-from workbench.core import images, intake
+from tests.ui.window_driver import WindowDriver
+from workbench.core import image_records, images
 from workbench.core.document import Document
 from workbench.core.files import natural_keys
 from workbench.ui import theme, thumbnails
@@ -51,7 +51,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
             with document.store.transaction() as connection:
                 for first in range(0, count, NAMES):
                     names = [f"image {number}.jpg" for number in range(first, min(first + NAMES, count))]
-                    intake.add_names(connection, root, list(zip(names, natural_keys(names), strict=True)))
+                    image_records.add_names(connection, root, list(zip(names, natural_keys(names), strict=True)))
                 connection.execute("UPDATE image SET width = 640, height = 480, problem = 'not there'")
             document.settle()
         made[count] = folder
@@ -181,7 +181,7 @@ def test_the_next_image_that_was_read_beforehand_is_there_at_once(tmp_path: Path
         window.activateWindow()
     window.open(tmp_path / "project")
     window.show_page("label")
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     loader = hand.window._pages["label"]._loader  # type: ignore[attr-defined]
     times, whole = [], []
     for _ in range(5):

@@ -16,7 +16,7 @@ from tests.benchmarks import own
 from workbench.detectors.parts.counting import multiply_adds
 from workbench.detectors.parts.detector import Targets
 from workbench.training import machine, prepare, recipes
-from workbench.training.device_paint import Painted
+from workbench.training.device_paint import DeviceBatch
 from workbench.training.machine import Precision
 from workbench.training.runtime import Runtime
 from workbench.training.step import Stepper
@@ -60,16 +60,16 @@ def step_rate(name: str, px: int, batch: int, device: torch.device, width: float
         torch.zeros(batch, 7, dtype=torch.bool, device=device),
     )
     images = torch.randint(0, 256, (batch, px, px, 3), dtype=torch.uint8, device=device)
-    some = Painted(images, targets, batch)
+    some = DeviceBatch(images, targets, batch)
     warm, steps = (WARM, STEPS) if device.type == "cuda" else (1, 1)
     for number in range(warm + steps):
         if number == warm:
-            list(made.taken(everything=True))
+            list(made.results(everything=True))
             _wait(device)
             begin = time.perf_counter()
-        made.order(some, 1e-5)
-        list(made.taken())
-    list(made.taken(everything=True))
+        made.queue(some, 1e-5)
+        list(made.results())
+    list(made.results(everything=True))
     _wait(device)
     per_second = batch * steps / (time.perf_counter() - begin)
     made.close()

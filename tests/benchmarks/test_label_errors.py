@@ -29,12 +29,12 @@ from workbench.core import label_errors
 from workbench.core.boxes import iou
 from workbench.core.detections import Candidates
 from workbench.core.label_errors import REASONS
-from workbench.core.matching import Found, Truth
+from workbench.core.matching import DetectionSet, GroundTruth
 from workbench.core.project import Snapshot, Split
 from workbench.inference import scoring
 from workbench.inference.evaluate import EvaluationDone, evaluate_run
 from workbench.inference.predict import Predictor
-from workbench.inference.scoring import Rules
+from workbench.inference.scoring import ScoringRules
 from workbench.training import recipes
 from workbench.training.events import Failed
 from workbench.training.run import RunRequest, train
@@ -76,10 +76,10 @@ def damaged(truth: Snapshot, seed: int, share: float = SHARE) -> tuple[Snapshot,
     return broken, where
 
 
-def score(broken: Snapshot, candidates: Sequence[Candidates], where: Sequence[Damage], rules: Rules) -> float:
+def score(broken: Snapshot, candidates: Sequence[Candidates], where: Sequence[Damage], rules: ScoringRules) -> float:
     """The precision of the first entries; says what they are, and what half as many and twice as many have."""
-    truth, found = Truth.of(broken), Found.of(scoring.detected(candidates, rules))
-    listed = label_errors.suspects(truth, found)
+    truth, found = GroundTruth.of(broken), DetectionSet.of(scoring.detected(candidates, rules))
+    listed = label_errors.find_label_errors(truth, found)
     of_image: dict[int, list[Damage]] = {}
     for damage in where:
         of_image.setdefault(damage.image, []).append(damage)
@@ -103,8 +103,10 @@ def score(broken: Snapshot, candidates: Sequence[Candidates], where: Sequence[Da
 @pytest.mark.skipif(FULL, reason="the full form runs instead")
 def test_most_of_the_first_fifty_are_damaged_with_detections_made_up(snapshot: Snapshot) -> None:
     broken, where = damaged(snapshot, SEED)
-    made_up = [Candidates.of_arrays(one.boxes, one.scores, one.labels) for one in detector(Truth.of(snapshot), SEED)]
-    assert score(broken, made_up, where, Rules()) >= GOAL
+    made_up = [
+        Candidates.of_arrays(one.boxes, one.scores, one.labels) for one in detector(GroundTruth.of(snapshot), SEED)
+    ]
+    assert score(broken, made_up, where, ScoringRules()) >= GOAL
 
 
 @pytest.mark.slow

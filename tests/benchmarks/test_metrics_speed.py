@@ -9,7 +9,7 @@ from tests.benchmarks.test_sliders_speed import best_of, coco
 from tests.core.generated import split_scene
 from workbench.core import metrics
 from workbench.core.confidence import tally
-from workbench.core.matching import Found, match
+from workbench.core.matching import DetectionSet, match
 
 IMAGES, LABELS = 100, 10
 
@@ -21,14 +21,14 @@ def test_all_twelve_numbers_take_a_tenth_of_pycocotools() -> None:
     evaluation.params.imgIds, evaluation.params.catIds = list(range(1, IMAGES + 1)), list(range(1, LABELS + 1))
     with contextlib.redirect_stdout(io.StringIO()):
         theirs = best_of(1, lambda: (evaluation.evaluate(), evaluation.accumulate(), evaluation.summarize()))
-    ours = best_of(5, lambda: metrics.evaluate_arrays(truth, Found.of(candidates), tuple("abcdefghij")))
+    ours = best_of(5, lambda: metrics.evaluate_arrays(truth, DetectionSet.of(candidates), tuple("abcdefghij")))
     print(f"{IMAGES} images: {1e3 * ours:.1f} ms, pycocotools {1e3 * theirs:.0f} ms")
     assert ours <= theirs / 10
 
 
 def test_precision_and_recall_at_a_confidence_take_a_tenth_of_matching() -> None:
     truth, candidates = split_scene(6 * IMAGES, 100, LABELS)
-    found = Found.of(candidates)
+    found = DetectionSet.of(candidates)
     found.by_label(LABELS)
     matching = match(truth, found)
     tally(matching, 0.4)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.core import edits, mirror, mirror_reading, rows
+from workbench.core import edits, mirror, mirror_reader, rows
 from workbench.core.document import Document
 from workbench.core.project import Image, Label, Split, State
 
@@ -73,7 +73,7 @@ def test_the_text_is_written_and_read_in_a_small_multiple_of_what_json_takes(tmp
 
     def rebuild() -> None:
         file.unlink(missing_ok=True)
-        mirror_reading.rebuild(folder, file)
+        mirror_reader.rebuild(folder, file)
 
     written, dumped, rebuilt, loaded = least(
         write,
@@ -85,6 +85,6 @@ def test_the_text_is_written_and_read_in_a_small_multiple_of_what_json_takes(tmp
         f"\n{IMAGES:,} images, {IMAGES * EACH:,} boxes: written in {written:.2f} s (json.dumps {dumped:.2f} s),"
         f" rebuilt in {rebuilt:.2f} s (json.loads {loaded:.2f} s)"
     )
-    assert mirror.look(folder).boxes == IMAGES * EACH
+    assert mirror.read_info(folder).boxes == IMAGES * EACH
     assert written < 3 * dumped
     assert rebuilt < 3.5 * loaded

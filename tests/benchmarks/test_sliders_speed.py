@@ -20,7 +20,7 @@ from tests.benchmarks.own import FULL
 from tests.core.generated import split_scene
 from workbench.core import metrics, nms
 from workbench.core.detections import Candidates
-from workbench.core.matching import Found, Truth, match
+from workbench.core.matching import DetectionSet, GroundTruth, match
 from workbench.core.sliders import Sliders
 
 LABELS = 80
@@ -75,7 +75,7 @@ def test_c1_the_confidence_slider_calls_no_nms_and_keeps_what_batched_nms_keeps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls: list[str] = []
-    for name in ("overlaps", "walk", "soften"):
+    for name in ("overlaps", "greedy_nms", "soft_nms"):
         real = getattr(nms, name)
         monkeypatch.setattr(nms, name, lambda *a, _r=real, _n=name, **more: (calls.append(_n), _r(*a, **more))[1])
     for seed in range(2):
@@ -92,7 +92,9 @@ def test_c1_the_confidence_slider_calls_no_nms_and_keeps_what_batched_nms_keeps(
 def alone(found: Candidates) -> Sliders:
     """As the Inspect page has the image that is shown; labelled boxes don't matter here."""
     none = np.zeros(0, np.int64)
-    truth = Truth(np.zeros((0, 4)), none, none, none > 0, none > 0, np.zeros(0), image_count=1, label_count=LABELS)
+    truth = GroundTruth(
+        np.zeros((0, 4)), none, none, none > 0, none > 0, np.zeros(0), image_count=1, label_count=LABELS
+    )
     return Sliders.of(truth, [found])
 
 
@@ -129,15 +131,15 @@ def test_c2_c3_a_move_of_the_overlap_slider_takes_a_hundredth_of_batched_nms(cou
 
 
 @pytest.fixture(scope="module")
-def scored() -> tuple[Truth, Found, Any]:
+def scored() -> tuple[GroundTruth, DetectionSet, Any]:
     """100 detections per image, as arrays, and as pycocotools holds them: one area range, one limit, equal work."""
     truth, candidates = split_scene(IMAGES, 100, LABELS)
-    found = Found.of(candidates)
+    found = DetectionSet.of(candidates)
     found.by_label(LABELS)
     return truth, found, coco(truth, candidates, "pycocotools")
 
 
-def coco(truth: Truth, candidates: list[Candidates], package: str) -> Any:
+def coco(truth: GroundTruth, candidates: list[Candidates], package: str) -> Any:
     if package == "pycocotools":
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
@@ -174,7 +176,9 @@ def timed(evaluation: Any) -> float:
 
 
 @pytest.mark.slow
-def test_d1_d2_d3_matching_ap_and_a_score_move_against_pycocotools(scored: tuple[Truth, Found, Any]) -> None:
+def test_d1_d2_d3_matching_ap_and_a_score_move_against_pycocotools(
+    scored: tuple[GroundTruth, DetectionSet, Any],
+) -> None:
     truth, found, evaluation = scored
     theirs = timed(evaluation)
     ours = best_of(7, lambda: metrics.average_precision(match(truth, found, metrics.THRESHOLDS.tolist())))
@@ -195,7 +199,7 @@ def test_d1_d2_d3_matching_ap_and_a_score_move_against_pycocotools(scored: tuple
 def test_d2_d3_against_faster_coco_eval() -> None:
     pytest.importorskip("faster_coco_eval", reason="faster-coco-eval is not installed: nothing to compare with")
     truth, candidates = split_scene(IMAGES, 100, LABELS)
-    found = Found.of(candidates)
+    found = DetectionSet.of(candidates)
     found.by_label(LABELS)
     theirs = timed(coco(truth, candidates, "faster-coco-eval"))
     ours = best_of(7, lambda: metrics.average_precision(match(truth, found, metrics.THRESHOLDS.tolist())))
@@ -221,7 +225,7 @@ def test_d4_an_nms_move_of_a_split_takes_a_tenth_of_nms_image_by_image_and_scori
         for one in candidates:
             rows = batched_nms(one, 0.0, 0.5)
             kept.append(Candidates(one.boxes[rows], one.scores[rows], one.labels[rows]))
-        return metrics.average_precision(match(truth, Found.of(kept), metrics.THRESHOLDS.tolist()))
+        return metrics.average_precision(match(truth, DetectionSet.of(kept), metrics.THRESHOLDS.tolist()))
 
     theirs = best_of(1, peer)
     print(f"{IMAGES:,} images: an NMS move takes {1e3 * ours:.1f} ms, {ours / FRAME:.1f} frames; built in"

@@ -145,7 +145,7 @@ def test_e2_a_mosaic_that_a_card_paints_costs_a_twentieth_of_one_with_four_decod
     files = [cv2.imencode(".jpg", cv2.resize(shot, (640, 427)))[1].tobytes() for shot in shots]
     data = of_many(np.stack([cv2.resize(shots[at % 4], (side, side))[..., ::-1] for at in range(count)]), 7)
     small = of_many(np.zeros((count, 8, 8, 3), np.uint8), 7)
-    held = device_augment.Kept(small, CPU)
+    held = device_augment.ResidentPixels(small, CPU)
     settings = replace(recipes.preset("yolov4-paper").training, mosaic=1.0, mixup=0.0, cutmix=0.0)
     chunk = max(device_paint.AT_ONCE // side**2, 1)
     block = np.ones((4 * count * side, side, 3), np.uint8)  # as pinned memory: taken once, used again
@@ -154,14 +154,14 @@ def test_e2_a_mosaic_that_a_card_paints_costs_a_twentieth_of_one_with_four_decod
     with machine.one_thread_each():
         for step in range(8):
             start = time.thread_time()
-            drawn = augment.drawn(data, *given, step, side, calm=False)
+            drawn = augment.draw_layout(data, *given, step, side, calm=False)
             drawing.append((time.thread_time() - start) / count)
             start = time.thread_time()
             pieces = device_paint.needed_pieces(drawn)
             first, last = drawn.pieces.seen[pieces, 1], drawn.pieces.seen[pieces, 3]
             device_augment._gather(data.pixels, data.rows[drawn.pieces.source[pieces]], first, last, block)
             gathering.append((time.thread_time() - start) / count)
-            tiny = augment.drawn(small, *given, step, 8, calm=False)
+            tiny = augment.draw_layout(small, *given, step, 8, calm=False)
             start = time.thread_time()
             device_paint.paint(tiny, held.source(tiny), at_once=64 * chunk)
             calling.append((time.thread_time() - start) / count)
@@ -182,14 +182,14 @@ def step_times(snapshot: Snapshot, folder: Path, monkeypatch: pytest.MonkeyPatch
     changed = {"epochs": epochs, "evaluate_every": 0, "input_px": 224, "width": 0.5}
     recipe = recipes.preset("quick-cpu").changed(changed)
     begun: list[float] = []
-    order = Stepper.order
+    order = Stepper.queue
 
     def timed(*given: Any, **more: Any) -> Any:
         begun.append(time.process_time())
         return order(*given, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Stepper, "order", timed)
+        patched.setattr(Stepper, "queue", timed)
         list(run.train(run.RunRequest(folder, snapshot, recipe, None)))
     return np.diff(begun).tolist()
 
@@ -242,11 +242,11 @@ def test_f3_no_step_waits_for_a_graphics_card(name: str, monkeypatch: pytest.Mon
     small = Batch(some.images[:2, :128, :128], some.boxes[:2] / 2, some.labels[:2], some.ignore[:2])
     average = Average(made.detector, 0.9)
     with machine.one_thread_each():
-        made.order(small, 1e-4, 0)
+        made.queue(small, 1e-4, 0)
         average.update(1, made.over)
         with Waits() as waits:
-            made.order(small, 1e-4, 1)
+            made.queue(small, 1e-4, 1)
             average.update(2, made.over)
-            assert list(made.taken()) == []
+            assert list(made.results()) == []
     made.close()
     assert waits.found == {}

@@ -20,12 +20,12 @@ from pytestqt.qtbot import QtBot
 from tests.benchmarks import choosing
 from tests.benchmarks.test_canvas_speed import HEIGHT, LABELS, WIDTH, boxes
 from tests.ui.conftest import open_window
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench.training.events import Progress
 from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.train.curves import Curves
-from workbench.ui.train.story import Story
+from workbench.ui.train.history import RunHistory
 from workbench.ui.train.train_plot import TrainPlot
 
 __all__ = ["open_window"]  # a fixture
@@ -133,7 +133,7 @@ class Growing:
     """The plots of a training that has come to this step, and goes on by one step with each drawing."""
 
     def __init__(self, qtbot: QtBot, steps: int) -> None:
-        self.steps, self.story, self.curves = steps, Story(), Curves()
+        self.steps, self.history, self.curves = steps, RunHistory(), Curves()
         random = np.random.default_rng(0)
         self.losses = random.random((steps + 400, 3)) + 3 / (1 + np.arange(steps + 400) / 1000)[:, None]
         qtbot.addWidget(self.curves)
@@ -141,14 +141,16 @@ class Growing:
         self.curves.show()
         for _ in range(steps):
             self._add()
-        self.curves.show_story(self.story, "run")
+        self.curves.show_history(self.history, "run")
         QApplication.processEvents()
 
     def _add(self) -> None:
-        step = len(self.story.series)
+        step = len(self.history.series)
         box, thing, label = self.losses[step].tolist()
         terms = {"box": box, "object": thing, "label": label}
-        self.story.add(Progress(step, self.steps, step // 100, 1, terms, box + thing + label, 0.001, 30.0 + box, 60.0))
+        self.history.add(
+            Progress(step, self.steps, step // 100, 1, terms, box + thing + label, 0.001, 30.0 + box, 60.0)
+        )
 
     def drawn(self, plot: TrainPlot) -> float:
         """Milliseconds of drawing it with one step more."""

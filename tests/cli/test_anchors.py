@@ -36,7 +36,7 @@ def test_json_has_the_numbers_of_the_engine_and_of_published_sets(cells: Path, c
     told = json.loads(out([str(cells), "--k", "4", "--published", "yolov3", "--published", "ssd300", "--json"], capsys))
     with Document.open(cells, read_only=True) as document:
         sizes = anchors.sizes_of(anchors.trained(document.snapshot()), 416)
-    step = anchors.judge(sizes, told["anchors"])
+    step = anchors.rate_anchors(sizes, told["anchors"])
     assert told["mean_iou"] == pytest.approx(step.mean_iou, abs=1e-5)
     assert told["ratio_recall"] == pytest.approx(step.ratio_recall, abs=1e-5)
     numbers = [side for size in told["anchors"] for side in size] + [told["mean_iou"], told["recall"]]
@@ -128,8 +128,8 @@ def test_few_and_many_boxes_and_anchors_are_drawn(count: int, k: int, tmp_path: 
     centres = np.random.default_rng(1).lognormal(3, 1, (k, 2))
     curve = list(anchors.curve(sizes, 2))
     empty, drawn = tmp_path / "empty.png", tmp_path / "drawn.png"
-    draw_plot(drawn, "some", sizes, anchors.judge(sizes, centres), curve, {"others": [(9, 9)]})
-    draw_plot(empty, "some", sizes[:0], anchors.judge(sizes, centres), curve, {"others": [(9, 9)]})
+    draw_plot(drawn, "some", sizes, anchors.rate_anchors(sizes, centres), curve, {"others": [(9, 9)]})
+    draw_plot(empty, "some", sizes[:0], anchors.rate_anchors(sizes, centres), curve, {"others": [(9, 9)]})
     with Image.open(drawn) as one, Image.open(empty) as other:
         assert one.size == other.size
         assert one.tobytes() != other.tobytes()

@@ -260,7 +260,7 @@ def test_beside_json_the_reason_for_what_is_left_out_is_still_said(tmp_path: Pat
 
 def test_a_long_path_is_printed_whole(capsys: Capture) -> None:
     path = "/somewhere/[a]/" + "with a long name/" * 12
-    console.result({"file": path, "images": 2}, as_json=False)
+    console.print_result({"file": path, "images": 2}, as_json=False)
     assert capsys.readouterr().out == f"file    {path}\nimages  2\n"
 
 
@@ -274,7 +274,7 @@ def test_what_is_refused_shows_no_bar_and_one_is_one(project: Path, capsys: Capt
 
 
 def test_a_number_that_does_not_exist_is_a_dash(capsys: Capture) -> None:
-    console.result({"ap_small": None}, as_json=False)
+    console.print_result({"ap_small": None}, as_json=False)
     assert capsys.readouterr().out.split() == ["ap", "small", "-"]
 
 

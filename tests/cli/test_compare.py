@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.training.test_runs import STARTED, leave
-from tests.ui.hand import write_photographs
+from tests.ui.window_driver import write_photographs
 from workbench import console
 from workbench.cli import main
 from workbench.core import edits
@@ -22,7 +22,7 @@ from workbench.core.project import Box, Label, Snapshot, Split, State
 from workbench.inference import evaluate, operating_point, predict, scoring
 from workbench.inference.events import EvaluationDone
 from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.scoring import Rules
+from workbench.inference.scoring import ScoringRules
 
 Capture = pytest.CaptureFixture[str]
 # each image has a cat at 10, 10; the first finds a's at 0.9, and a dog where nothing is; the second b's alone at 0.4
@@ -56,9 +56,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fake_evaluation(
-    predictor: Any, snapshot: Snapshot, split: Split | None, folder: Path, _: Rules | None = None
+    predictor: Any, snapshot: Snapshot, split: Split | None, folder: Path, _: ScoringRules | None = None
 ) -> Iterator[EvaluationDone]:
-    truth, rules = snapshot.only(splits={split}) if split else snapshot, Rules()
+    truth, rules = snapshot.only(splits={split}) if split else snapshot, ScoringRules()
     found = tuple(Candidates.of_arrays(*map(np.array, one)) for one in SEEN[folder.name])
     trained_on = 1 if folder.name == "old" else None
     yield EvaluationDone(scoring.score(truth, found, rules), truth, found, rules, 0, None, trained_on)

@@ -20,7 +20,7 @@ from workbench import __main__, console, report
 from workbench.inference.events import (
     EvaluationDone,
     EvaluationProgress,
-    Listing,
+    ListingProgress,
     Predicted,
     PredictionsSaved,
     Skipped,
@@ -36,14 +36,14 @@ def test_names_in_the_first_column_are_not_cut(
         [name, "yolov4-tiny", "finished", "300 / 300", 0.5, 0.25, "2c1a4f0 of 364 images", "2026-11-28 10:00"]
         for name in names
     ]
-    console.table(["run", "detector", "state", "epochs", "AP50", "AP", "data", "started"], rows)
+    console.print_table(["run", "detector", "state", "epochs", "AP50", "AP", "data", "started"], rows)
     printed = capsys.readouterr().out
     assert all(name in printed for name in names)
 
 
 def test_a_table_in_a_pipe_is_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    console.table(["run", "state", "note"], [["a", "finished", "a note of many words " * 10]])
+    console.print_table(["run", "state", "note"], [["a", "finished", "a note of many words " * 10]])
     (_, line) = capsys.readouterr().out.splitlines()
     assert line.split()[:2] == ["a", "finished"]
     assert line.count("words") == 10
@@ -60,10 +60,10 @@ def test_an_evaluation_of_what_was_kept_has_no_speed(capsys: pytest.CaptureFixtu
 
 
 def test_a_bar_leaves_nothing_where_nothing_was_begun_and_names_its_times(capsys: pytest.CaptureFixture[str]) -> None:
-    with contextlib.suppress(ValueError), console.bar("Predicting"):
+    with contextlib.suppress(ValueError), console.progress_bar("Predicting"):
         raise ValueError
     assert capsys.readouterr().err == ""
-    with console.bar("Predicting") as progress:
+    with console.progress_bar("Predicting") as progress:
         progress.to(3, 3)
     assert re.search(r"Predicting .*3/3 in 0:00:0\d", capsys.readouterr().err)
 
@@ -72,7 +72,7 @@ def test_the_bar_of_a_training_is_one_line_however_narrow_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    with console.bar("Training") as progress:
+    with console.progress_bar("Training") as progress:
         progress.to(18, 2400)
         progress.to(19, 2400, "loss 179.026  14.8 images/s")
     shown = capsys.readouterr().err.splitlines()
@@ -80,13 +80,13 @@ def test_the_bar_of_a_training_is_one_line_however_narrow_the_terminal(
     assert re.search(r"^Training .* 19/2400 .*loss 179.026  14.8 images/s$", shown[0])
     assert len(shown[0]) <= 80
     monkeypatch.delenv("COLUMNS")
-    with console.bar("Training") as progress:
+    with console.progress_bar("Training") as progress:
         progress.to(19, 240_000, "loss 179.026  14.8 images/s and more that is worth a line in a file")
     assert re.search(r"19/240000 .* more that is worth a line in a file", capsys.readouterr().err)
 
 
 def test_predictions_that_were_there_already_end_a_full_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    report.show_predictions([Listing(40), PredictionsSaved(Path("p.json"), 38, 5, 2, new=0)])
+    report.show_predictions([ListingProgress(40), PredictionsSaved(Path("p.json"), 38, 5, 2, new=0)])
     assert " 40/40 in " in capsys.readouterr().err
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.hand import write_photographs
+from tests.ui.window_driver import write_photographs
 from workbench import console
 from workbench.cli import main
 from workbench.core import edits

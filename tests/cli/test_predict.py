@@ -143,19 +143,19 @@ def test_ctrl_c_keeps_what_was_done_and_the_same_command_goes_on(
 ) -> None:
     """One Ctrl-C while the first of three batches is written."""
     from workbench.inference import streaming
-    from workbench.inference.parts import Parts, ended
+    from workbench.inference.result_parts import ResultParts, progress_of
 
-    appended = Parts.append
+    appended = ResultParts.append
 
-    def interrupted(self: Parts, *batch: object) -> None:
+    def interrupted(self: ResultParts, *batch: object) -> None:
         appended(self, *batch)  # type: ignore[arg-type]
         if self.done.pictures == 4:
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(streaming.Parts, "append", interrupted)
+        patched.setattr(streaming.ResultParts, "append", interrupted)
         told = predict("--format", "csv", expected=console.INTERRUPTED)
-    assert ended(tmp_path / "out" / "parts" / "1-of-1").pictures == 4
+    assert progress_of(tmp_path / "out" / "parts" / "1-of-1").pictures == 4
     assert not (tmp_path / "out" / "predictions.csv").exists()
     told = predict("--format", "csv")
     assert isinstance(told, dict)

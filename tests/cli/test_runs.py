@@ -55,7 +55,7 @@ def test_runs_are_listed_newest_first(project: Path, capsys: Capture) -> None:
     assert (old["best_ap50"], old["best_ap"], old["data"]) == (0.5, 0.25, "0123456789abcdef")
     assert (old["images"], old["validation_images"], old["checkpoint"]) == (6, 2, None)
     assert main(["runs", str(project)]) == console.DONE
-    day = runs.when(old["started"])[:10]
+    day = runs.format_time(old["started"])[:10]
     head, first, second = capsys.readouterr().out.splitlines()
     assert head.split() == ["run", "detector", "state", "epochs", "AP50", "AP", "data", "started"]
     assert first.split()[:7] == ["new", "toy", "interrupted", "0/4", "-", "-", "-"]

@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.ui.hand import write_photographs
+from tests.ui.window_driver import write_photographs
 from workbench import console
 from workbench.cli import main
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.training import recipes
-from workbench.training.seen import course
-from workbench.training.seen_inks import MISSED
+from workbench.training.box_colours import MISSED
+from workbench.training.network_input import make_input_sequence
 
 Capture = pytest.CaptureFixture[str]
 SMALL = ["--set", "input_px=64", "--set", "width=0.05", "--set", "batch=2", "--set", "hold_out=0"]
@@ -50,7 +50,7 @@ def test_it_tells_what_a_training_computes(project: Path, capsys: Capture) -> No
     wanted = recipes.preset("quick-cpu").with_detector("yolov3")
     wanted = wanted.changed({"input_px": 64, "batch": 2, "hold_out": 0, "epochs": 9})
     with Document.open(project, read_only=True) as document:
-        seen = course(document.snapshot(), wanted).seen(1, 2)
+        seen = make_input_sequence(document.snapshot(), wanted).in_epoch(1, 2)
     assert (said["image"], said["detector"], said["side"]) == ("some/b.png", "YOLOv3", 64)
     assert (said["step"], said["place"], said["steps"]) == (seen.step + 1, seen.place + 1, 14)
     assert [box["box"] for box in said["boxes"]] == np.round(seen.boxes.astype(float), 2).tolist()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from tests.ui.hand import write_photographs
+from tests.ui.window_driver import write_photographs
 from workbench import console, detectors
 from workbench.cli import main
 from workbench.core import edits

@@ -14,8 +14,8 @@ from tests.inference.quick import quick_exporters
 from workbench.inference import exporters
 from workbench.inference.export import example, source_of
 from workbench.inference.exporters import DECODED, Exporter, ExportSettings, Source
-from workbench.inference.runtimes import Process
-from workbench.inference.verification import Differs, noise, verify
+from workbench.inference.runtimes import RuntimeProcess
+from workbench.inference.verification import VerificationError, noise, verify
 
 FAMILY = "exporters"
 
@@ -48,7 +48,7 @@ def test_it_says_what_it_is(name: str, member: Exporter) -> None:
 
 
 def test_its_file_is_verified_and_half_of_it_and_another_network_s_are_refused(
-    name: str, member: Exporter, source: Source, process: Process, tmp_path: Path
+    name: str, member: Exporter, source: Source, process: RuntimeProcess, tmp_path: Path
 ) -> None:
     file = tmp_path / member.file
     images = noise(source.card.input_px)[:1]
@@ -59,10 +59,10 @@ def test_its_file_is_verified_and_half_of_it_and_another_network_s_are_refused(
     assert verified.agreement is not None, "a format whose file can't be read back can't be called exported"
     assert verified.agreement.holds
     other = small.predictor("yolov2-tiny")
-    with pytest.raises(Differs, match="not kept"):
+    with pytest.raises(VerificationError, match="not kept"):
         verify(name, member, file, source_of(other, ExportSettings(output=DECODED)), images, process)
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(Differs, match="not kept"):
+    with pytest.raises(VerificationError, match="not kept"):
         verify(name, member, file, source, images, process)
 
 

@@ -22,7 +22,7 @@ from workbench.inference import exporters
 from workbench.inference.export import source_of
 from workbench.inference.exporters import DECODED, ExportSettings, Source, Unsuitable, onnx_file
 from workbench.inference.predict import Predictor
-from workbench.inference.runtimes import Process
+from workbench.inference.runtimes import RuntimeProcess
 from workbench.inference.verification import Verification, noise, verify
 
 FAMILY = "detectors"
@@ -37,7 +37,7 @@ def _quick() -> Iterator[None]:
         yield
 
 
-def written_and_verified(name: str, source: Source, folder: Path, process: Process) -> Verification:
+def written_and_verified(name: str, source: Source, folder: Path, process: RuntimeProcess) -> Verification:
     member = exporters.load_all().get(name)()
     member.write(source, folder / member.file)
     return verify(name, member, folder / member.file, source, noise(source.card.input_px)[:1], process)
@@ -64,7 +64,7 @@ def sources_of(predictor: Predictor) -> dict[bool, Source]:
 
 @pytest.mark.slow
 def test_every_format_of_a_detector_finds_what_it_finds(
-    name: str, tmp_path: Path, process: Process, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, process: RuntimeProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not is_whole(name):
         monkeypatch.setattr(onnx_file, "_new_exporter", onnx_file._old_exporter)

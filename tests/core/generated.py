@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.core.detections import Candidates
-from workbench.core.matching import Truth
+from workbench.core.matching import GroundTruth
 
 
 def split_scene(
     images: int, candidates: int, labels: int, seed: int = 0, boxes: float = 7.4, crowd: float = 0.0, side: int = 640
-) -> tuple[Truth, list[Candidates]]:
+) -> tuple[GroundTruth, list[Candidates]]:
     """A quarter of each image's candidates lies on its boxes, most with their label; few labels are frequent."""
     rng = np.random.default_rng(seed)
     per_image = rng.poisson(boxes, images)
@@ -20,7 +20,7 @@ def split_scene(
     label = rng.choice(labels, count, p=frequent)
     centre, size = rng.uniform(0, side, (count, 2)), np.exp(rng.normal(4, 0.8, (count, 2)))
     crowds = rng.random(count) < crowd
-    truth = Truth(
+    truth = GroundTruth(
         boxes=_xyxy(centre, size), labels=label, images=np.repeat(np.arange(images), per_image), crowd=crowds,
         ignore=crowds, areas=size.prod(1), image_count=images, label_count=labels,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.core.images import Window, read
+from workbench.core.images import IntensityWindow, read
 from workbench.errors import Refused
 
 Put = Callable[[bytes], Path]
@@ -34,7 +34,7 @@ def sentence(path: Path, reader: Callable[[Path], Any] = read) -> str:
     return refusal.value.reason
 
 
-def read_or_none(path: Path, window: Window | None = None, **options: Any) -> np.ndarray | None:
+def read_or_none(path: Path, window: IntensityWindow | None = None, **options: Any) -> np.ndarray | None:
     """The image, or None where it is refused; any other exception passes and fails the test."""
     try:
         return read(path, window, **options)

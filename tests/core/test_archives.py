@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from tests.core.crafted_zips import DESCRIPTOR, UTF8, Entry, build
 from workbench.core import archives, zip_names
-from workbench.core.archives import Stopped, place, unpacked
+from workbench.core.archives import UnpackingStopped, unpack_folder, unpack_zip
 from workbench.core.files import resolve_inside
 from workbench.core.lock import Lock
-from workbench.core.zip_members import LIMITS, Limits, opened
+from workbench.core.zip_reader import LIMITS, Limits, open_zip
 from workbench.errors import Refused, WorkbenchError
 
 LABELS = {"train/labels/a.txt": b"0 .5 .5 .1 .1\n" * 400, "train/images/a.jpg": os.urandom(3000), "data.yaml": b"nc: 1"}
@@ -43,7 +43,7 @@ def a_zip(folder: Path, name: str = "cells.zip", files: dict[str, bytes] = LABEL
 
 
 def bring(file: Path, project: Path, stopped: Callable[[], bool] = lambda: False, limits: Limits = LIMITS) -> Path:
-    return unpacked(file, place(project, file), stopped=stopped, limits=limits)
+    return unpack_zip(file, unpack_folder(project, file), stopped=stopped, limits=limits)
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -104,7 +104,7 @@ def test_a_damaged_note_is_no_proof(tmp_path: Path) -> None:
 def test_what_no_import_took_is_discarded_and_what_one_took_is_kept(tmp_path: Path) -> None:
     project = tmp_path / "project"
     folder = bring(a_zip(tmp_path), project)
-    archives.keep(folder)
+    archives.mark_used(folder)
     archives.discard(folder)
     assert files_below(folder) == LABELS
     other = bring(a_zip(tmp_path, "other.zip", {"a.txt": b"1"}), project)
@@ -114,7 +114,7 @@ def test_what_no_import_took_is_discarded_and_what_one_took_is_kept(tmp_path: Pa
 
 def test_no_other_folder_is_ever_discarded(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    archives.keep(tmp_path / "mine")
+    archives.mark_used(tmp_path / "mine")
     archives.discard(tmp_path / "mine")
     assert sorted(os.listdir(tmp_path)) == ["mine"]
 
@@ -126,7 +126,7 @@ def test_asked_to_stop_at_any_point_it_leaves_nothing(tmp_path: Path) -> None:
         answers = itertools.chain(itertools.repeat(False, stops), itertools.repeat(True))
         try:
             bring(file, project, answers.__next__)
-        except Stopped:
+        except UnpackingStopped:
             stops += 1
             assert in_imports(project) == []
         else:
@@ -138,7 +138,7 @@ def test_asked_to_stop_at_any_point_it_leaves_nothing(tmp_path: Path) -> None:
 def test_progress_goes_forward_to_its_end(tmp_path: Path) -> None:
     file = a_zip(tmp_path, files={f"{n}.jpg": os.urandom(2000) for n in range(300)})
     told = list[tuple[int, int]]()
-    unpacked(file, place(tmp_path, file), lambda done, total: told.append((done, total)))
+    unpack_zip(file, unpack_folder(tmp_path, file), lambda done, total: told.append((done, total)))
     assert told == sorted(told)
     assert told[-1] == (2 * file.stat().st_size,) * 2
     assert 100 < len(told) <= 502
@@ -335,7 +335,7 @@ def test_more_members_than_an_old_count_holds_are_all_taken(tmp_path: Path) -> N
     """As macOS packs them: the count is what is left of it in 16 bits."""
     file = tmp_path / "many.zip"
     file.write_bytes(build(*(Entry(f"{number}.txt", b"") for number in range(0x10001))))
-    with opened(file) as packed:
+    with open_zip(file) as packed:
         assert len(packed.members) == 0x10001
 
 
@@ -358,12 +358,12 @@ def test_every_name_that_is_not_followed_elsewhere_is_refused_here_too(name: str
 def test_files_that_were_changed_since_are_not_handed_out_as_the_zips(tmp_path: Path, change: str) -> None:
     packed = {"labels/a.txt": b"0 0.5 0.5 0.5 0.5", "b.txt": b"b", ".hidden": b"h"}
     file = a_zip(tmp_path, "z.zip", packed)
-    first = archives.unpacked(file, tmp_path / "p" / "imports" / "z")
+    first = archives.unpack_zip(file, tmp_path / "p" / "imports" / "z")
     label = first / "labels" / "a.txt"
     (first / ".autosync").write_bytes(b"")
     (first / "labels" / "Thumbs.db").write_bytes(b"")
     (first / ".hidden").write_bytes(b"other")
-    assert archives.unpacked(file, first) == first, "the control: nothing of the zip was changed"
+    assert archives.unpack_zip(file, first) == first, "the control: nothing of the zip was changed"
     if change == "other bytes":
         label.write_bytes(b"1 0.5 0.5 0.5 0.5")
     elif change == "longer":
@@ -376,8 +376,8 @@ def test_files_that_were_changed_since_are_not_handed_out_as_the_zips(tmp_path: 
         label.unlink()
         label.symlink_to(first / "b.txt")
     before = {path: path.lstat().st_mtime_ns for path in first.rglob("*")}
-    again = archives.unpacked(file, first)
+    again = archives.unpack_zip(file, first)
     assert again == first.with_name("z-2")
     assert {name: (again / name).read_bytes() for name in packed} == packed
     assert {path: path.lstat().st_mtime_ns for path in first.rglob("*")} == before, "what was changed stays"
-    assert archives.unpacked(file, first) == again, "found again from now on"
+    assert archives.unpack_zip(file, first) == again, "found again from now on"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.hand import write_photographs
+from tests.ui.window_driver import write_photographs
 from workbench.core import backups, edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label

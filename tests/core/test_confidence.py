@@ -8,8 +8,8 @@ import pytest
 from tests.core.generated import split_scene
 from tests.core.test_metrics import SQUARE, found_of, truth_of
 from workbench.core import metrics
-from workbench.core.confidence import USUAL, against_confidence, tally
-from workbench.core.matching import Found, match
+from workbench.core.confidence import USUAL, confidence_curves, tally
+from workbench.core.matching import DetectionSet, match
 
 FAR = [50.0, 50, 60, 60]
 
@@ -33,7 +33,7 @@ def test_the_best_confidence_is_above_the_false_alarms_and_at_or_below_the_right
     """Label 0: right at .8, wrong at .6. Label 1: right at .4 alone. Label 2: nothing right."""
     truth = truth_of([(0, label, SQUARE, False) for label in range(3)], 1, 3)
     found = found_of([(0, 0, SQUARE, 0.8), (0, 0, FAR, 0.6), (0, 1, SQUARE, 0.4), (0, 2, FAR, 0.9)], 1)
-    curves = against_confidence(metrics.evaluate(truth, found).matching)
+    curves = confidence_curves(metrics.evaluate(truth, found).matching)
     assert curves.best.tolist() == [0.61, 0.01, USUAL]
     assert curves.best_overall == 0.01  # 2 right, 2 wrong, 1 missed: 4/7; at .41 1, 2, 2: 2/5
     assert curves.overall.right[[0, 39, 79]].tolist() == [2, 2, 1]  # at .01, .40, .80
@@ -41,7 +41,7 @@ def test_the_best_confidence_is_above_the_false_alarms_and_at_or_below_the_right
 
 def test_tallies_are_the_counts_of_the_matching_with_one_confidence_or_one_per_label() -> None:
     truth, candidates = split_scene(images=12, candidates=60, labels=4, seed=1, crowd=0.2)
-    matching = match(truth, Found.of(candidates), metrics.THRESHOLDS.tolist())
+    matching = match(truth, DetectionSet.of(candidates), metrics.THRESHOLDS.tolist())
     for confidence in (0.0, 0.3, float(matching.found.scores[70]), 2.0, np.array([0.1, 0.9, 0.0, 0.4])):
         for iou in (0.5, 0.75):
             at = tally(matching, confidence, iou)
@@ -54,7 +54,7 @@ def test_tallies_are_the_counts_of_the_matching_with_one_confidence_or_one_per_l
 
 def test_average_precision_is_cut_at_a_confidence_per_label() -> None:
     truth, candidates = split_scene(images=12, candidates=60, labels=3, seed=2)
-    matching = match(truth, Found.of(candidates), [0.5])
+    matching = match(truth, DetectionSet.of(candidates), [0.5])
     wanted = np.array([0.1, 0.6, 0.3])
     together = metrics.average_precision(matching, wanted)
     for label, one in enumerate(wanted):
@@ -62,4 +62,4 @@ def test_average_precision_is_cut_at_a_confidence_per_label() -> None:
 
 
 def test_no_labels() -> None:
-    assert against_confidence(metrics.evaluate(truth_of([], 1, 0), found_of([], 1)).matching).best_overall == USUAL
+    assert confidence_curves(metrics.evaluate(truth_of([], 1, 0), found_of([], 1)).matching).best_overall == USUAL

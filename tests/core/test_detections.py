@@ -7,7 +7,7 @@ import pytest
 
 from workbench.core import nms
 from workbench.core.boxes import centre_penalty, iou
-from workbench.core.detections import MOST, SURE, TAIL, Candidates, Kind
+from workbench.core.detections import MOST, SURE, TAIL, Candidates, NmsKind
 
 
 def scene(seed: int, count: int = 1000, labels: int = 5, grid: bool = False) -> Candidates:
@@ -43,11 +43,11 @@ def test_select_across_labels_equals_nms_for_any_coordinates(seed: int) -> None:
         assert np.array_equal(found.select(0, float(level), "across labels", limit=1000), expected)
 
 
-POWERS: list[tuple[Kind, float]] = [("diou", 1.0), ("darknet diou", 0.6)]
+POWERS: list[tuple[NmsKind, float]] = [("diou", 1.0), ("darknet diou", 0.6)]
 
 
 @pytest.mark.parametrize(("kind", "power"), POWERS)
-def test_diou_keeps_what_a_plain_greedy_loop_keeps(kind: Kind, power: float) -> None:
+def test_diou_keeps_what_a_plain_greedy_loop_keeps(kind: NmsKind, power: float) -> None:
     found = scene(3, count=200)
     kept: list[int] = []
     for i in range(len(found)):
@@ -61,7 +61,7 @@ def test_diou_keeps_what_a_plain_greedy_loop_keeps(kind: Kind, power: float) -> 
 
 
 @pytest.mark.parametrize(("kind", "value"), [("diou", 0.4492), ("darknet diou", 0.3784)])
-def test_diou_of_a_pair_is_torchvisions_or_darknets(kind: Kind, value: float) -> None:
+def test_diou_of_a_pair_is_torchvisions_or_darknets(kind: NmsKind, value: float) -> None:
     """Two boxes with the two values that the reference gives for one pair (rule 25): IoU 7/15, and centres apart."""
     torch, ops = pytest.importorskip("torch"), pytest.importorskip("torchvision.ops")
     boxes = np.array([[0, 0, 11, 26.251], [4, 0, 15, 26.251]], np.float32)
@@ -72,7 +72,7 @@ def test_diou_of_a_pair_is_torchvisions_or_darknets(kind: Kind, value: float) ->
 
 
 def test_moving_the_confidence_runs_no_nms(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = {"overlaps": 0, "walk": 0}
+    calls = {"overlaps": 0, "greedy_nms": 0}
     for name in calls:
         real = getattr(nms, name)
 
@@ -83,13 +83,13 @@ def test_moving_the_confidence_runs_no_nms(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(nms, name, counting)
     found = scene(0)
     found.select(0.5, 0.5)
-    assert calls == {"overlaps": 1, "walk": 1}
+    assert calls == {"overlaps": 1, "greedy_nms": 1}
     for score in np.linspace(0, 1, 50):
         found.select(float(score), 0.5)
-    assert calls == {"overlaps": 1, "walk": 1}
+    assert calls == {"overlaps": 1, "greedy_nms": 1}
     for level in (0.3, 0.4, 0.6):
         found.select(0.5, level)
-    assert calls == {"overlaps": 1, "walk": 4}
+    assert calls == {"overlaps": 1, "greedy_nms": 4}
 
 
 THREE = Candidates.of_arrays([[0, 0, 10, 10], [0, 0, 10, 5], [50, 50, 60, 60]], [0.9, 0.8, 0.3], [0, 0, 0])
@@ -192,8 +192,8 @@ def test_soft_nms_keeps_a_neighbour_that_hard_nms_removes() -> None:
 
 def test_moving_the_confidence_runs_no_soft_nms_either(monkeypatch: pytest.MonkeyPatch) -> None:
     found, calls = scene(1), []
-    plain = nms.soften
-    monkeypatch.setattr(nms, "soften", lambda *given: calls.append(1) or plain(*given))  # type: ignore[func-returns-value]
+    plain = nms.soft_nms
+    monkeypatch.setattr(nms, "soft_nms", lambda *given: calls.append(1) or plain(*given))  # type: ignore[func-returns-value]
     for confidence in (0.1, 0.3, 0.5):
         found.select(confidence, 0.5, "soft")
     assert len(calls) == 1

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from workbench.core import edits
-from workbench.core.applied import Applied
+from workbench.core.applied_edit import AppliedEdit
 from workbench.core.document import Document
-from workbench.core.former_names import SAID, Former, called_now, former_names, of_labels, other_names
+from workbench.core.former_names import SAID, FormerNames, current_label_names, former_names, of_labels, other_names
 from workbench.core.project import Box, Image, Label, Split, State
 from workbench.errors import ReadOnly, WorkbenchError
 
@@ -134,7 +134,7 @@ def test_a_coordinate_that_is_not_a_number_is_refused(document: Document) -> Non
 
 
 def test_listeners_get_the_edit_itself_and_what_it_touched(document: Document) -> None:
-    heard: list[Applied] = []
+    heard: list[AppliedEdit] = []
     end = document.listen(heard.append)
     document.draw((box(image=2),))
     document.undo()
@@ -343,17 +343,19 @@ def test_former_names_follow_their_label_until_another_label_has_them(document: 
     document.do(edits.MergeLabels(red.id, white.id))
     assert former_names(document) == {"RBC": white.id, "Erythrozyt": white.id}
     assert document.snapshot().former_names == (("RBC", "WBC"), ("Erythrozyt", "WBC"))
-    assert called_now(["RBC", "other"], document.snapshot().former_names) == ("WBC", "other")
-    assert called_now(["RBC", "WBC"], document.snapshot().former_names) == ("RBC", "WBC"), "it has a row of its own"
+    assert current_label_names(["RBC", "other"], document.snapshot().former_names) == ("WBC", "other")
+    assert current_label_names(["RBC", "WBC"], document.snapshot().former_names) == ("RBC", "WBC"), (
+        "it has a row of its own"
+    )
     document.undo()
     document.do(edits.AddLabels((Label(0, "RBC"),)))
     assert former_names(document) == {}, "a network that was trained since means the new one"
     said = document.snapshot().former_names
     assert said == (("RBC", "Erythrozyt", red.id),)
-    assert called_now(["RBC"], said) == ("RBC",)
+    assert current_label_names(["RBC"], said) == ("RBC",)
     new = document.labels()[-1]
     for label, now in ((replace(red, name="RBC"), "Erythrozyt"), (new, "RBC")):
-        assert called_now([label.name], of_labels([label], said)) == (now,), "their ids tell them apart"
+        assert current_label_names([label.name], of_labels([label], said)) == (now,), "their ids tell them apart"
 
 
 def test_labels_that_swapped_their_names_are_told_apart_by_their_ids(document: Document) -> None:
@@ -361,9 +363,9 @@ def test_labels_that_swapped_their_names_are_told_apart_by_their_ids(document: D
     for label, name in ((cat, "for now"), (dog, "cat"), (cat, "dog")):
         document.do(edits.ChangeLabel(replace(label, name=name)))
     said = document.snapshot().former_names
-    assert called_now(["cat", "dog"], of_labels(before, said)) == ("dog", "cat")
-    assert called_now(["cat", "dog"], of_labels(document.labels(), said)) == ("cat", "dog"), "trained since"
-    assert called_now(["cat", "dog"], said) == ("cat", "dog"), "weights from elsewhere"
+    assert current_label_names(["cat", "dog"], of_labels(before, said)) == ("dog", "cat")
+    assert current_label_names(["cat", "dog"], of_labels(document.labels(), said)) == ("cat", "dog"), "trained since"
+    assert current_label_names(["cat", "dog"], said) == ("cat", "dog"), "weights from elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -376,9 +378,9 @@ def test_labels_that_swapped_their_names_are_told_apart_by_their_ids(document: D
     ],
 )
 def test_present_names_of_a_run_s_labels_are_never_the_same(
-    names: list[str], former: Former, called: tuple[str, ...]
+    names: list[str], former: FormerNames, called: tuple[str, ...]
 ) -> None:
-    assert called_now(names, former) == called
+    assert current_label_names(names, former) == called
 
 
 def test_a_name_that_undo_takes_from_a_label_is_one_of_its_former_names(document: Document) -> None:

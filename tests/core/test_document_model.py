@@ -234,7 +234,7 @@ class Work(RuleBasedStateMachine):
             return
         past = entries[entry % len(entries)].past
         assert past is not None
-        edit = history.restoring(self.document, id, past, "Restore")
+        edit = history.restore_edit(self.document, id, past, "Restore")
         if edit is None:
             return
         self.document.do(edit)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from workbench.core.extras import install
+from workbench.core.extras import install_command
 
 
 def test_it_is_the_environment_s_own_python() -> None:
-    python, *rest = shlex.split(install("pi-heif"))
+    python, *rest = shlex.split(install_command("pi-heif"))
     assert rest == ["-m", "pip", "install", "pi-heif"]
     assert Path(python) == Path(sys.exec_prefix, "bin", "python")
 
@@ -22,7 +22,7 @@ def test_where_that_is_called_otherwise_it_is_the_one_that_runs(
 ) -> None:
     monkeypatch.setattr(sys, "exec_prefix", str(tmp_path))  # as /usr, which has a python3 only
     monkeypatch.setattr(sys, "executable", "/usr/bin/my python3")
-    assert shlex.split(install("[export]"))[0] == "/usr/bin/my python3"
+    assert shlex.split(install_command("[export]"))[0] == "/usr/bin/my python3"
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").touch()
-    assert shlex.split(install("[export]"))[0] == str(tmp_path / "bin" / "python")
+    assert shlex.split(install_command("[export]"))[0] == str(tmp_path / "bin" / "python")

@@ -61,7 +61,7 @@ def test_a_name_as_long_as_a_disk_holds_is_written_and_what_was_left_of_it_is_kn
         temporary.write_text("new")
         (tmp_path / f"{temporary.name[:-12]}00000000.tmp").write_text("of a writer that was killed")
     assert (tmp_path / name).read_text() == "new"
-    files.forget_unfinished(tmp_path)
+    files.remove_unfinished(tmp_path)
     assert os.listdir(tmp_path) == [name]
 
 
@@ -161,7 +161,7 @@ def test_a_link_in_a_circle_hides_nothing_else(tmp_path: Path) -> None:
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     for name in (".last.state.pt.4711.0cdf0a7a.tmp", "last.state.pt", ".mine.tmp", "a.4711.0cdf0a7a.tmp"):
         (tmp_path / name).write_text("x")
-    files.forget_unfinished(tmp_path)
+    files.remove_unfinished(tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {"last.state.pt", ".mine.tmp", "a.4711.0cdf0a7a.tmp"}
 
 
@@ -170,5 +170,5 @@ def test_the_name_that_is_written_to_is_one_of_those(tmp_path: Path) -> None:
         other = temporary.with_name(temporary.name)
         raise KeyError
     other.write_text("as if killed")
-    files.forget_unfinished(tmp_path)
+    files.remove_unfinished(tmp_path)
     assert not other.exists()

@@ -11,7 +11,7 @@ import pytest
 
 from workbench.core import images
 from workbench.core.fingerprint import NEAR, fingerprint, near_groups, of_files
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
 
 
 def again(pixels: np.ndarray, how: str) -> np.ndarray:
@@ -94,7 +94,7 @@ def test_images_of_12_bits_are_told_apart_by_the_projects_window(tmp_path: Path)
     samples = np.random.default_rng(0).integers(100, 900, (64, 64)).astype(np.uint16)
     cv2.imwrite(str(tmp_path / "a.png"), cv2.resize(samples[:6, :6], (64, 64), interpolation=cv2.INTER_LINEAR))
     ((_, plain),) = of_files([tmp_path / "a.png"])
-    ((_, by_window),) = of_files([tmp_path / "a.png"], Window(100, 900))
+    ((_, by_window),) = of_files([tmp_path / "a.png"], IntensityWindow(100, 900))
     assert plain is None  # all but black
     assert by_window is not None
 

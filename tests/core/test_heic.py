@@ -14,8 +14,8 @@ from tests.core import awkward_files as awkward
 from tests.core import heic_files
 from workbench.core import heic
 from workbench.core.files import scan_images
+from workbench.core.image_records import describe
 from workbench.core.images import for_screen, info, read, thumbnail
-from workbench.core.intake import describe
 from workbench.errors import Refused
 
 

@@ -29,8 +29,8 @@ def document(tmp_path: Path) -> Iterator[Document]:
         yield made
 
 
-def state_of(document: Document, image: int) -> history.Past:
-    return history.Past(document.boxes(image), document.image(image).state)
+def state_of(document: Document, image: int) -> history.PastImage:
+    return history.PastImage(document.boxes(image), document.image(image).state)
 
 
 def test_each_entry_has_the_image_as_it_was_and_each_can_be_restored(document: Document) -> None:
@@ -38,7 +38,7 @@ def test_each_entry_has_the_image_as_it_was_and_each_can_be_restored(document: D
     first, second = (image.id for image in document.images())
     cell, plate = (label.id for label in document.labels())
     rng = np.random.default_rng(0)
-    seen: list[tuple[int, history.Past]] = []
+    seen: list[tuple[int, history.PastImage]] = []
     before = state_of(document, first)
     for step in range(120):
         mine = document.boxes(first)
@@ -71,13 +71,13 @@ def test_each_entry_has_the_image_as_it_was_and_each_can_be_restored(document: D
     assert history.of_image(document, first, most=5) == entries[:5]
     for entry in entries[::7]:
         assert entry.past is not None
-        edit = history.restoring(document, first, entry.past, "Restore")
+        edit = history.restore_edit(document, first, entry.past, "Restore")
         others = document.boxes(second)
         if edit is not None:
             document.do(edit)
         assert state_of(document, first) == entry.past
         assert document.boxes(second) == others
-    assert history.restoring(document, first, state_of(document, first), "Restore") is None
+    assert history.restore_edit(document, first, state_of(document, first), "Restore") is None
 
 
 def newest(document: Document) -> int:
@@ -92,13 +92,13 @@ def test_deleted_and_merged_labels_are_part_of_it(document: Document) -> None:
     document.do(edits.MergeLabels(plate, cell))
     document.do(edits.RemoveLabel(cell))
     titles = {entry.title: entry.past for entry in history.of_image(document, image)}
-    assert titles["Delete label"] == history.Past((), State.IN_WORK)
+    assert titles["Delete label"] == history.PastImage((), State.IN_WORK)
     merged = titles["Merge labels"]
     assert merged is not None
     assert {box.label for box in merged.boxes} == {cell}
     added = titles["Add 2 boxes"]
-    assert added == history.Past(drawn, State.IN_WORK)
-    assert history.restoring(document, image, added, "Restore") is None  # neither label is there
+    assert added == history.PastImage(drawn, State.IN_WORK)
+    assert history.restore_edit(document, image, added, "Restore") is None  # neither label is there
     document.undo()
     document.undo()
     assert document.boxes(image) == drawn
@@ -113,7 +113,7 @@ def test_a_box_whose_label_was_merged_away_comes_back_with_the_one_it_has_now(do
     document.do(edits.MergeLabels(plate, cell))
     past = next(entry.past for entry in history.of_image(document, image) if entry.title == "Add box")
     assert past is not None
-    edit = history.restoring(document, image, past, "Restore")
+    edit = history.restore_edit(document, image, past, "Restore")
     assert edit is not None
     document.do(edit)
     (found,) = document.boxes(image)
@@ -135,10 +135,10 @@ def test_a_file_that_was_renamed_keeps_its_history(document: Document) -> None:
     document.draw((Box(0, second.id, document.labels()[0].id, (0, 0, 9, 9)),))
     drawn = state_of(document, first.id)
     one = file_changes.Renamed(first.id, document.file(first).parent, "later.png")
-    document.do(file_changes.renaming(document, [one]))
+    document.do(file_changes.rename_edit(document, [one]))
     document.do(edits.RemoveBoxes(tuple(box.id for box in document.boxes(first.id))))
     past = [entry.past for entry in history.of_image(document, first.id)]
-    assert past == [history.Past((), State.IN_WORK), drawn, drawn, history.Past((), State.UNLABELLED)]
+    assert past == [history.PastImage((), State.IN_WORK), drawn, drawn, history.PastImage((), State.UNLABELLED)]
 
 
 def test_an_edit_that_is_too_long_to_look_into_ends_it(document: Document, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from workbench.core import images
 from workbench.core.image_cache import ImageCache
-from workbench.core.pixels import Window
+from workbench.core.pixels import IntensityWindow
 from workbench.errors import Refused
 
 BYTES = 10 * 10 * 3
@@ -25,7 +25,7 @@ def reads(monkeypatch: Any) -> list[Path]:
     seen: list[Path] = []
     decode = images.read
 
-    def counted(file: Path, window: Window | None = None) -> np.ndarray:
+    def counted(file: Path, window: IntensityWindow | None = None) -> np.ndarray:
         seen.append(file)
         return decode(file, window)
 
@@ -67,8 +67,8 @@ def test_another_window_is_another_image(tmp_path: Path) -> None:
     path = tmp_path / "deep.png"
     Image.fromarray(np.full((10, 10), 50, np.uint16)).save(path)
     cache = ImageCache(10 * BYTES)
-    assert cache.read(path, Window(0, 100))[0, 0, 0] == 128
-    assert cache.read(path, Window(0, 50))[0, 0, 0] == 255
+    assert cache.read(path, IntensityWindow(0, 100))[0, 0, 0] == 128
+    assert cache.read(path, IntensityWindow(0, 50))[0, 0, 0] == 255
 
 
 def test_what_is_shared_cannot_be_drawn_into(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from tests.core import awkward_files as awkward
-from workbench.core import images, intake
+from workbench.core import image_records, images
 from workbench.core.document import Document
-from workbench.core.image_check import MEMORY, SECONDS, Checked, Checker, check_again, shun_marked
-from workbench.core.image_files import ENDED, mark
+from workbench.core.image_check import MEMORY, SECONDS, ImageChecker, ImageCheckResult, block_marked, recheck
+from workbench.core.image_files import ENDED, crash_sentence
 from workbench.core.images import ImageInfo
 from workbench.core.project import Image
 from workbench.errors import Refused
@@ -34,9 +34,9 @@ for line in sys.stdin:
 
 def check_in_child(
     files: Sequence[Path], memory: int = MEMORY, seconds: float = SECONDS, child: Sequence[str] = ()
-) -> Iterator[Checked]:
+) -> Iterator[ImageCheckResult]:
     """Decode each of `files` in a child process and yield what came of it, in order. Closing it ends the child."""
-    with contextlib.closing(Checker(memory, seconds, child)) as checker:
+    with contextlib.closing(ImageChecker(memory, seconds, child)) as checker:
         for file in files:
             yield checker.check(file)
 
@@ -47,7 +47,7 @@ def test_good_and_bad_files_are_told_in_order(tmp_path: Path) -> None:
     (tmp_path / "half.jpg").write_bytes(awkward.saved(awkward.photograph(), "JPEG")[:700])
     files = [tmp_path / name for name in ("Übung 🐕\n.jpg", "empty.png", "half.jpg", "gone.jpg")]
     good, empty, half, gone = check_in_child(files)
-    assert good == Checked(files[0], ImageInfo(64, 32, 6, "JPEG", 1, 8))
+    assert good == ImageCheckResult(files[0], ImageInfo(64, 32, 6, "JPEG", 1, 8))
     assert empty.problem.startswith("the file is empty")
     assert "cut off" in half.problem
     assert "not there" in gone.problem
@@ -90,19 +90,21 @@ def test_images_that_end_the_check_are_marked_and_not_read_again_until_they_are_
     with Document.create(tmp_path / "p", folder) as document:
         project = document.store.file
         ids = [image.id for image in document.images()]
-    told = list(check_again(project, [*ids, 10**6], child=(sys.executable, "-c", FAKE)))
+    told = list(recheck(project, [*ids, 10**6], child=(sys.executable, "-c", FAKE)))
     assert [checked.file.name for checked in told] == ["kill.png"]
     bad = folder / "kill.png"
     with Document.open(tmp_path / "p") as document:
-        assert {image.name: image.problem for image in document.images() if image.problem} == {"kill.png": mark(bad)}
+        assert {image.name: image.problem for image in document.images() if image.problem} == {
+            "kill.png": crash_sentence(bad)
+        }
         assert images.read(bad).shape == (48, 64, 3), "nothing keeps this process from it yet"
-        shun_marked(document)
+        block_marked(document)
         for use in (images.info, images.read, images.for_screen, lambda file: images.thumbnail(file, 8)):
             with pytest.raises(Refused, match="ended the program"):
                 use(bad)
         assert images.read(folder / "a.png").shape == (48, 64, 3)
         bad.write_bytes(awkward.saved(awkward.corners(), "PNG"))
-        shun_marked(document)
+        block_marked(document)
         assert images.read(bad).shape == (32, 64, 3), "it is another file now"
 
 
@@ -114,14 +116,14 @@ def test_files_of_less_tried_kinds_are_described_by_a_process(tmp_path: Path, mo
     ):  # fmt: skip
         (tmp_path / name).write_bytes(data)
     here: list[str] = []
-    real = intake.measured
+    real = image_records.with_header
 
     def measured(image: Image, file: Path) -> Image:
         here.append(file.name)
         return real(image, file)
 
-    monkeypatch.setattr(intake, "measured", measured)
-    found = {image.path: image for image in intake.describe(tmp_path, 1)}
+    monkeypatch.setattr(image_records, "with_header", measured)
+    found = {image.path: image for image in image_records.describe(tmp_path, 1)}
     assert here == ["c.png", "d.jpg"], "an empty file is nothing to decode"
     assert (found["a.tif"].width, found["a.tif"].height, found["a.tif"].orientation) == (64, 32, 6)
     assert found["a.tif"].date > 1e9

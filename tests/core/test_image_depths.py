@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.core import awkward_files as awkward
 from tests.core.put_files import Put, put, seen_corners, sentence
-from workbench.core.images import ImageInfo, Window, for_screen, info, read
+from workbench.core.images import ImageInfo, IntensityWindow, for_screen, info, read
 
 __all__ = ["put"]  # a fixture
 
@@ -37,21 +37,21 @@ def test_a_16_bit_ramp_keeps_its_middle_grey(put: Put, format: str) -> None:
 
 def test_a_window_is_the_same_for_all_images_and_clips(put: Put) -> None:
     samples = np.array([[0, 1000, 1500, 2000, 65535]], np.uint16)
-    image = read(put(awkward.saved(Image.fromarray(samples), "PNG")), Window(1000, 2000))
+    image = read(put(awkward.saved(Image.fromarray(samples), "PNG")), IntensityWindow(1000, 2000))
     assert image[0, :, 0].tolist() == [0, 0, 128, 255, 255]
 
 
 @pytest.mark.parametrize(("low", "high"), [(5, 5), (9, 1), (0, float("nan")), (float("-inf"), 0)])
 def test_a_window_without_width_is_refused(low: float, high: float) -> None:
     with pytest.raises(ValueError, match="low < high"):
-        Window(low, high)
+        IntensityWindow(low, high)
 
 
 def test_16_bit_colours_keep_all_their_bits_for_the_window(put: Put) -> None:
     samples = np.array([[[100, 200, 300], [0, 150, 65535]]], np.uint16)
     path = put(awkward.png_16(samples))
     assert info(path).bits == 16
-    assert read(path, Window(100, 300))[0].tolist() == [[0, 128, 255], [0, 64, 255]]
+    assert read(path, IntensityWindow(100, 300))[0].tolist() == [[0, 128, 255], [0, 64, 255]]
     assert read(path)[0, 1].tolist() == [0, 1, 255]
 
 
@@ -61,24 +61,24 @@ def test_16_bit_colours_of_a_tiff_come_upright_once(put: Put, orientation: int) 
     stored = np.asarray(awkward.turned(awkward.corners(), orientation)).astype(np.uint16) // 255 * 300
     path = put(awkward.tiff_16(stored, orientation))
     assert info(path) == ImageInfo(64, 32, orientation, "TIFF", 1, 16)
-    assert np.array_equal(read(path, Window(0, 300)), upright // 300 * 255)
+    assert np.array_equal(read(path, IntensityWindow(0, 300)), upright // 300 * 255)
 
 
 def test_16_bit_transparency_is_laid_over_white_and_not_windowed(put: Put) -> None:
     samples = np.array([[[0, 0, 0, 0], [300, 100, 100, 65535]]], np.uint16)
     path = put(awkward.png_16(samples))
-    assert read(path, Window(100, 300))[0].tolist() == [[255, 255, 255], [255, 0, 0]]
+    assert read(path, IntensityWindow(100, 300))[0].tolist() == [[255, 255, 255], [255, 0, 0]]
     grey = put(awkward.png_16(np.array([[[300, 65535], [300, 0], [100, 65535]]], np.uint16)))
-    assert read(grey, Window(100, 300))[0, :, 0].tolist() == [255, 255, 0]
+    assert read(grey, IntensityWindow(100, 300))[0, :, 0].tolist() == [255, 255, 0]
 
 
 def test_a_window_leaves_8_bit_images_as_they_are(put: Put) -> None:
     path = put(awkward.saved(awkward.corners(), "PNG"))
-    assert np.array_equal(read(path, Window(0, 10)), read(path))
+    assert np.array_equal(read(path, IntensityWindow(0, 10)), read(path))
 
 
 def test_floats_from_0_to_1_are_taken_as_such_and_others_by_their_own_range(put: Put) -> None:
-    def grey(values: list[float], window: Window | None = None) -> list[int]:
+    def grey(values: list[float], window: IntensityWindow | None = None) -> list[int]:
         path = put(awkward.saved(Image.fromarray(np.array([values], np.float32)), "TIFF"))
         assert info(path).bits == 32
         return read(path, window)[0, :, 0].tolist()  # type: ignore[no-any-return]
@@ -86,7 +86,7 @@ def test_floats_from_0_to_1_are_taken_as_such_and_others_by_their_own_range(put:
     assert grey([0.0, 0.2, 0.5]) == [0, 51, 128]
     assert grey([-10, 0, 10]) == [0, 128, 255]
     assert grey([7, 7, 7]) == [128, 128, 128]
-    assert grey([0.0, 0.2, 0.5], Window(0, 0.5)) == [0, 102, 255]
+    assert grey([0.0, 0.2, 0.5], IntensityWindow(0, 0.5)) == [0, 102, 255]
     assert grey([np.nan, 0, np.inf, 1, -np.inf]) == [0, 0, 255, 255, 0]
     assert grey([-3e38, 0, 3e38]) == [0, 128, 255]
 
@@ -140,9 +140,9 @@ def test_for_the_screen_come_the_same_pixels(put: Put, monkeypatch: Any, without
     ]
     for data in files:
         path = put(data)
-        shown = for_screen(path, Window(0, 4095))
+        shown = for_screen(path, IntensityWindow(0, 4095))
         assert shown.flags.c_contiguous
-        assert np.array_equal(shown, on_screen(read(path, Window(0, 4095))))
+        assert np.array_equal(shown, on_screen(read(path, IntensityWindow(0, 4095))))
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from tests.formats.making import picture
 from workbench.core import image_lookup
-from workbench.core.image_lookup import Found, ImageLookup
+from workbench.core.image_lookup import ImageLookup, MatchKind
 
 
 def lookup(folder: Path, *names: str) -> ImageLookup:
@@ -19,7 +19,7 @@ def lookup(folder: Path, *names: str) -> ImageLookup:
 
 def test_the_path_as_given_goes_before_the_folder_of_its_split(tmp_path: Path) -> None:
     found = lookup(tmp_path, "a.jpg", "train/a.jpg").find("a.jpg", near=("annotations", "instances", "train"))
-    assert (found.how, found.file) == (Found.EXACT, tmp_path / "a.jpg")
+    assert (found.kind, found.file) == (MatchKind.EXACT, tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a"])
@@ -38,7 +38,7 @@ def test_a_name_with_a_folder_of_images_is_found_without(tmp_path: Path) -> None
 def test_the_folder_of_the_split_decides_between_others(tmp_path: Path) -> None:
     files = lookup(tmp_path, "train2017/a.jpg", "val2017/a.jpg")
     assert files.find("a.jpg", near=("annotations", "instances", "val2017")).file == tmp_path / "val2017/a.jpg"
-    assert files.find("a.jpg").how is Found.AMBIGUOUS
+    assert files.find("a.jpg").kind is MatchKind.AMBIGUOUS
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_of_several_folders_only_the_data_sets_own_goes_first(tmp_path: Path) ->
     for name in ("a", "old/a", "old/a.jpg"):  # as formats without suffixes ask, and files that were elsewhere
         assert ImageLookup(own).find(name).file == tmp_path / "set/a.jpg"
     (tmp_path / "set/a.jpg").unlink()
-    assert ImageLookup(own).find("a.jpg").how is Found.AMBIGUOUS
+    assert ImageLookup(own).find("a.jpg").kind is MatchKind.AMBIGUOUS
     picture(tmp_path / "other/a.jpg", grey=1)
     assert ImageLookup(own).find("a.jpg").file == tmp_path / "one/a.jpg", "the same image"
 
@@ -107,7 +107,7 @@ def test_a_file_that_is_called_like_a_link_goes_before_what_it_would_mean(tmp_pa
     picture(tmp_path / "what.jpg")
     lookup = ImageLookup([tmp_path])
     assert lookup.find("a%20b.jpg").file == wanted
-    assert lookup.find("what?.jpg").how is Found.MISSING
+    assert lookup.find("what?.jpg").kind is MatchKind.MISSING
     assert lookup.find("%2e%2e/a%2520b.png").file == wanted, "only what was scanned is found"
 
 
@@ -117,6 +117,6 @@ def test_the_hash_of_an_upload_is_no_part_of_its_name(tmp_path: Path) -> None:
     lookup = ImageLookup([tmp_path])
     assert lookup.find("..\\..\\label-studio\\media\\upload\\4\\0a1b2c3d-a.jpg").file == wanted
     assert lookup.find("/data/upload/4/0a1b2c3d-a.jpg").file == wanted
-    assert lookup.find("0a1b2c3d-a.jpg").how is Found.MISSING, "it may be another"
+    assert lookup.find("0a1b2c3d-a.jpg").kind is MatchKind.MISSING, "it may be another"
     kept = picture(tmp_path / "images" / "0a1b2c3d-a.jpg", grey=9)
     assert ImageLookup([tmp_path]).find("/data/upload/4/0a1b2c3d-a.jpg").file == kept

@@ -107,12 +107,12 @@ def test_an_adopted_table_keeps_what_a_person_did_meanwhile(document: Document) 
     first = document.images()[0]
     read = ImageTable.read(document.store.connection)
     document.do(edits.SetState((first.id,), State.VERIFIED))
-    document.adopt(read, document.comings)
+    document.adopt(read, document.images_version)
     assert document.images() is read
     assert document.image(first.id).state is State.VERIFIED
 
     read = ImageTable.read(document.store.connection)
-    before = document.comings
+    before = document.images_version
     document.do(edits.RemoveImages((first.id,)))
     document.adopt(read, before)
     assert not document.images().has(first.id)

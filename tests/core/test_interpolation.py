@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.core.interpolation import on_the_way, pairs
+from workbench.core.interpolation import interpolate, pair_boxes
 from workbench.core.project import Box
 
 
@@ -13,18 +13,18 @@ def box(id: int, label: int, *xyxy: float) -> Box:
 def test_the_nearest_of_a_label_are_the_same_object_each_once() -> None:
     before = [box(1, 1, 0, 0, 10, 10), box(2, 1, 40, 0, 50, 10), box(3, 2, 0, 0, 10, 10)]
     after = [box(4, 1, 44, 0, 54, 10), box(5, 1, 6, 0, 16, 10), box(6, 2, 8, 0, 18, 10), box(7, 1, 30, 0, 40, 10)]
-    assert sorted((a.id, b.id) for a, b in pairs(before, after)) == [(1, 5), (2, 4), (3, 6)]
+    assert sorted((a.id, b.id) for a, b in pair_boxes(before, after)) == [(1, 5), (2, 4), (3, 6)]
 
 
 def test_what_is_far_off_is_another_object() -> None:
-    assert pairs([box(1, 1, 0, 0, 10, 10)], [box(2, 1, 80, 0, 90, 10)]) == []
-    assert len(pairs([box(1, 1, 0, 0, 100, 100)], [box(2, 1, 80, 0, 90, 10)])) == 1
-    assert pairs([], [box(2, 1, 0, 0, 9, 9)]) == []
-    assert pairs([box(1, 1, 0, 0, 9, 9)], [box(2, 2, 0, 0, 9, 9)]) == []
+    assert pair_boxes([box(1, 1, 0, 0, 10, 10)], [box(2, 1, 80, 0, 90, 10)]) == []
+    assert len(pair_boxes([box(1, 1, 0, 0, 100, 100)], [box(2, 1, 80, 0, 90, 10)])) == 1
+    assert pair_boxes([], [box(2, 1, 0, 0, 9, 9)]) == []
+    assert pair_boxes([box(1, 1, 0, 0, 9, 9)], [box(2, 2, 0, 0, 9, 9)]) == []
 
 
 def test_a_box_moves_and_grows_evenly_and_keeps_what_it_is() -> None:
     first = Box(1, 7, 3, (0, 0, 10, 10), occluded=True, note="key")
-    way = on_the_way(first, box(2, 3, 40, 20, 60, 40), 3)
+    way = interpolate(first, box(2, 3, 40, 20, 60, 40), 3)
     assert [one.xyxy for one in way] == [(10, 5, 22, 18), (20, 10, 35, 25), (30, 15, 48, 32)]
     assert all((one.id, one.label, one.occluded, one.note) == (0, 3, True, "") for one in way)

@@ -11,20 +11,20 @@ from tests.core.generated import split_scene
 from tests.core.test_metrics import SQUARE, found_of, truth_of
 from workbench.core.boxes import iou
 from workbench.core.detections import Detections
-from workbench.core.label_errors import REASONS, Suspects, suspects
-from workbench.core.matching import Found, Truth
+from workbench.core.label_errors import REASONS, LabelErrors, find_label_errors
+from workbench.core.matching import DetectionSet, GroundTruth
 
 FAR = [50.0, 50, 60, 60]
 HALF_OFF = [5.0, 0, 15, 10]  # on SQUARE by a third
 Boxes = list[tuple[int, list[float]]]
 
 
-def of(boxes: Boxes, detections: list[tuple[int, list[float], float]], crowd: bool = False) -> Suspects:
+def of(boxes: Boxes, detections: list[tuple[int, list[float], float]], crowd: bool = False) -> LabelErrors:
     truth = truth_of([(0, label, box, crowd) for label, box in boxes], 1, 2)
-    return suspects(Truth.of(truth), Found.of(found_of([(0, *row) for row in detections], 1)))
+    return find_label_errors(GroundTruth.of(truth), DetectionSet.of(found_of([(0, *row) for row in detections], 1)))
 
 
-def rows(found: Suspects) -> list[tuple[str, float, int, int]]:
+def rows(found: LabelErrors) -> list[tuple[str, float, int, int]]:
     """(reason, doubt, box, detection) of each."""
     columns = found.reasons, found.doubts, found.boxes, found.detections
     return [(REASONS[r], round(float(d), 6), int(b), int(k)) for r, d, b, k in zip(*columns, strict=True)]
@@ -89,7 +89,7 @@ def test_nothing_at_all() -> None:
     assert len(of([], [])) == 0
 
 
-def detector(truth: Truth, seed: int) -> list[Detections]:
+def detector(truth: GroundTruth, seed: int) -> list[Detections]:
     """What a fair detector says of the true boxes: 9 of 10 found, 1 of 30 called wrong and less surely, places off by
     some percent, 20 false alarms in an image, few of them confident."""
     rng = np.random.default_rng(seed)
@@ -109,7 +109,7 @@ def detector(truth: Truth, seed: int) -> list[Detections]:
     return found
 
 
-def damaged(truth: Truth, seed: int, share: float = 0.05) -> tuple[Truth, list[tuple[int, np.ndarray]]]:
+def damaged(truth: GroundTruth, seed: int, share: float = 0.05) -> tuple[GroundTruth, list[tuple[int, np.ndarray]]]:
     """Some labels dropped, moved by most of their size, or renamed; (image, box) of each, as it was and as it is."""
     rng = np.random.default_rng(seed)
     hit = rng.permutation(len(truth.labels))[: round(share * len(truth.labels))]
@@ -130,8 +130,8 @@ def damaged(truth: Truth, seed: int, share: float = 0.05) -> tuple[Truth, list[t
 def test_most_of_the_first_fifty_are_damaged_labels(seed: int) -> None:
     truth, _ = split_scene(images=300, candidates=0, labels=5, seed=seed, boxes=7)
     broken, where = damaged(truth, seed)
-    found = Found.of(detector(truth, seed))
-    result = suspects(broken, found)
+    found = DetectionSet.of(detector(truth, seed))
+    result = find_label_errors(broken, found)
     by_image: dict[int, list[np.ndarray]] = {}
     for image, box in where:
         by_image.setdefault(image, []).append(box)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.hand import write_photographs
+from tests.ui.window_driver import write_photographs
 from workbench.core import lost_folders
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
@@ -25,12 +25,15 @@ def document(tmp_path: Path) -> Iterator[Document]:
 
 
 def test_nothing_is_lost_where_all_is_as_it_was(document: Document) -> None:
-    assert lost_folders.lost(document) == ()
+    assert lost_folders.find_lost_folders(document) == ()
 
 
 def test_lost_folders_are_told_the_largest_first(document: Document, tmp_path: Path) -> None:
     (tmp_path / "old").rename(tmp_path / "new")
-    assert [(one.folder.name, one.images) for one in lost_folders.lost(document)] == [("cells", 3), ("plates", 2)]
+    assert [(one.folder.name, one.images) for one in lost_folders.find_lost_folders(document)] == [
+        ("cells", 3),
+        ("plates", 2),
+    ]
 
 
 @pytest.mark.parametrize("chosen", ["new/cells", "new"])
@@ -38,10 +41,10 @@ def test_images_are_found_in_the_folder_or_in_its_own_name_inside(
     document: Document, tmp_path: Path, chosen: str
 ) -> None:
     (tmp_path / "old").rename(tmp_path / "new")
-    cells, plates = lost_folders.lost(document)
+    cells, plates = lost_folders.find_lost_folders(document)
     assert lost_folders.move(document, cells, tmp_path / chosen) == f"3 images now at {tmp_path / 'new' / 'cells'}."
     assert [document.file(image).exists() for image in document.images()] == [True] * 3 + [False] * 2
-    assert lost_folders.lost(document) == (plates,)
+    assert lost_folders.find_lost_folders(document) == (plates,)
     folder = document.folder
     document.close()
     with Document.open(folder) as again:
@@ -52,14 +55,14 @@ def test_a_folder_without_the_images_is_not_taken(document: Document, tmp_path: 
     (tmp_path / "old").rename(tmp_path / "new")
     write_photographs(tmp_path / "others", ["x.png"])
     with pytest.raises(WorkbenchError, match=r"None of the project's 3 images is in .*others.* holds a\.png"):
-        lost_folders.move(document, lost_folders.lost(document)[0], tmp_path / "others")
-    assert len(lost_folders.lost(document)) == 2
+        lost_folders.move(document, lost_folders.find_lost_folders(document)[0], tmp_path / "others")
+    assert len(lost_folders.find_lost_folders(document)) == 2
 
 
 def test_some_that_are_missing_are_counted(document: Document, tmp_path: Path) -> None:
     (tmp_path / "old").rename(tmp_path / "new")
     (tmp_path / "new" / "cells" / "b.png").unlink()
-    said = lost_folders.move(document, lost_folders.lost(document)[0], tmp_path / "new" / "cells")
+    said = lost_folders.move(document, lost_folders.find_lost_folders(document)[0], tmp_path / "new" / "cells")
     assert said.endswith("cells. 1 of the 3 that were looked for are not there.")
 
 
@@ -67,13 +70,13 @@ def test_the_folder_of_others_is_not_taken(document: Document, tmp_path: Path) -
     """a.png is in both: their labels would be mixed up."""
     shutil.rmtree(tmp_path / "old" / "cells")
     with pytest.raises(WorkbenchError, match="is already a folder of this project"):
-        lost_folders.move(document, lost_folders.lost(document)[0], tmp_path / "old" / "plates")
+        lost_folders.move(document, lost_folders.find_lost_folders(document)[0], tmp_path / "old" / "plates")
 
 
 def test_inside_the_project_they_move_with_it(document: Document, tmp_path: Path) -> None:
     (tmp_path / "old" / "cells").rename(tmp_path / "project" / "cells")
-    lost_folders.move(document, lost_folders.lost(document)[0], tmp_path / "project" / "cells")
+    lost_folders.move(document, lost_folders.find_lost_folders(document)[0], tmp_path / "project" / "cells")
     document.close()
     (tmp_path / "project").rename(tmp_path / "elsewhere")
     with Document.open(tmp_path / "elsewhere") as again:
-        assert lost_folders.lost(again) == ()
+        assert lost_folders.find_lost_folders(again) == ()

@@ -7,22 +7,24 @@ import pytest
 
 from tests.core.generated import split_scene
 from tests.core.test_metrics import SQUARE, found_of, truth_of
-from workbench.core import compared, taking
-from workbench.core.matching import Found, Truth, match
+from workbench.core import evaluation_data, greedy_matching
+from workbench.core.matching import DetectionSet, GroundTruth, match
 
 LEVELS = [0.5, 0.75]
 
 
 def test_of_two_equal_boxes_the_later_is_taken_first_as_pycocotools_does() -> None:
-    truth = Truth.of(truth_of([(0, 0, SQUARE, False), (0, 0, SQUARE, False)], 1, 1))
-    matching = match(truth, Found.of(found_of([(0, 0, SQUARE, 0.9), (0, 0, SQUARE, 0.8), (0, 0, SQUARE, 0.7)], 1)))
+    truth = GroundTruth.of(truth_of([(0, 0, SQUARE, False), (0, 0, SQUARE, False)], 1, 1))
+    matching = match(
+        truth, DetectionSet.of(found_of([(0, 0, SQUARE, 0.9), (0, 0, SQUARE, 0.8), (0, 0, SQUARE, 0.7)], 1))
+    )
     assert matching.taken.tolist() == [[1, 0, -1]]
 
 
 def test_a_box_is_free_at_a_threshold_that_its_first_detection_misses() -> None:
     """The first overlaps the box by .6, the second by .8: at .75 the second takes it."""
-    truth = Truth.of(truth_of([(0, 0, SQUARE, False)], 1, 1))
-    found = Found.of(found_of([(0, 0, [0, 0, 10, 6], 0.9), (0, 0, [0, 0, 10, 8], 0.8)], 1))
+    truth = GroundTruth.of(truth_of([(0, 0, SQUARE, False)], 1, 1))
+    found = DetectionSet.of(found_of([(0, 0, [0, 0, 10, 6], 0.9), (0, 0, [0, 0, 10, 8], 0.8)], 1))
     matching = match(truth, found, LEVELS)
     assert matching.taken.tolist() == [[0, -1], [-1, 0]]
     assert matching.ignored.tolist() == [[False, False], [False, False]]
@@ -32,16 +34,16 @@ def test_a_box_is_free_at_a_threshold_that_its_first_detection_misses() -> None:
 def test_the_ways_for_large_sets_take_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Groups that share no box are searched for where turns would be many; cells are searched where they are many."""
     truth, candidates = split_scene(images=8, candidates=120, labels=2, seed=4, crowd=0.1)
-    found = Found.of(candidates)
+    found = DetectionSet.of(candidates)
     plain = match(truth, found, LEVELS)
     if name == "long turns":
-        monkeypatch.setattr(taking, "_LONG", 0)
-        calls, real = [], taking._together
-        monkeypatch.setattr(taking, "_together", lambda *given: calls.append(1) or real(*given))  # type: ignore[func-returns-value]
+        monkeypatch.setattr(greedy_matching, "_LONG", 0)
+        calls, real = [], greedy_matching._together
+        monkeypatch.setattr(greedy_matching, "_together", lambda *given: calls.append(1) or real(*given))  # type: ignore[func-returns-value]
         other = match(truth, found, LEVELS)
         assert calls
     else:
-        monkeypatch.setattr(compared, "_TABLE", -1)
+        monkeypatch.setattr(evaluation_data, "_TABLE", -1)
         other = match(truth, found, LEVELS)
     assert (plain.taken >= 0).sum() > 20
     assert np.array_equal(plain.taken, other.taken)
@@ -49,8 +51,8 @@ def test_the_ways_for_large_sets_take_the_same(name: str, monkeypatch: pytest.Mo
 
 
 def test_more_thresholds_than_bits_are_refused() -> None:
-    truth = Truth.of(truth_of([(0, 0, SQUARE, False)], 1, 1))
-    found = Found.of(found_of([(0, 0, SQUARE, 0.9)], 1))
+    truth = GroundTruth.of(truth_of([(0, 0, SQUARE, False)], 1, 1))
+    found = DetectionSet.of(found_of([(0, 0, SQUARE, 0.9)], 1))
     assert match(truth, found, np.linspace(0.1, 1, 64).tolist()).taken.tolist() == [[0]] * 64
     with pytest.raises(ValueError, match="64 thresholds"):
         match(truth, found, np.linspace(0.1, 1, 65).tolist())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from workbench.core import metrics
 from workbench.core.detections import Detections
-from workbench.core.matching import Found, Truth, match
+from workbench.core.matching import DetectionSet, GroundTruth, match
 from workbench.core.project import Image, Label, Snapshot
 
 
@@ -52,7 +52,7 @@ def found_of(rows: list[tuple[int, int, list[float], float]], images: int) -> li
     return result
 
 
-def pycocotools_on(truth: Truth, detections: list[Detections]) -> Any:
+def pycocotools_on(truth: GroundTruth, detections: list[Detections]) -> Any:
     """The oracle, silenced. Ids start at 1: pycocotools takes id 0 for "not matched"."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -181,13 +181,13 @@ def test_a_wrong_number_of_images_is_said() -> None:
 def test_the_hundred_coco_images_give_the_published_numbers(test_data: Path) -> None:
     truth, detections = coco_sample(test_data / "import_cases" / "evaluation" / "cocoapi")
     names = tuple(str(c) for c in range(truth.label_count))
-    ours = metrics.evaluate_arrays(truth, Found.of(detections), names)
+    ours = metrics.evaluate_arrays(truth, DetectionSet.of(detections), names)
     published = [0.5046, 0.6970, 0.5730, 0.5856, 0.5194, 0.5014, 0.3868, 0.5937, 0.5954, 0.6398, 0.5664, 0.5643]
     assert [round(value, 4) for value in ours.numbers().values()] == published
     assert_equal(ours, pycocotools_on(truth, detections))
 
 
-def coco_sample(folder: Path) -> tuple[Truth, list[Detections]]:
+def coco_sample(folder: Path) -> tuple[GroundTruth, list[Detections]]:
     data = json.loads((folder / "instances_val2014_100.json").read_text())
     results = json.loads((folder / "instances_val2014_fakebbox100_results.json").read_text())
     wanted = sorted(row["id"] for row in data["images"])
@@ -196,7 +196,7 @@ def coco_sample(folder: Path) -> tuple[Truth, list[Detections]]:
     rows = sorted(data["annotations"], key=lambda row: image[row["image_id"]])
     xywh = np.array([row["bbox"] for row in rows], float)
     crowd = np.array([row["iscrowd"] for row in rows], bool)
-    truth = Truth(
+    truth = GroundTruth(
         boxes=np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], 1),
         labels=np.array([label[row["category_id"]] for row in rows]),
         images=np.array([image[row["image_id"]] for row in rows]),
@@ -233,7 +233,7 @@ def test_random_scenes_equal_pycocotools(
     truth: list[tuple[int, int, list[float], bool]], found: list[tuple[int, int, list[float], float]]
 ) -> None:
     snapshot, detections = truth_of(truth, 3, 2), found_of(found, 3)
-    assert_equal(metrics.evaluate(snapshot, detections), pycocotools_on(Truth.of(snapshot), detections))
+    assert_equal(metrics.evaluate(snapshot, detections), pycocotools_on(GroundTruth.of(snapshot), detections))
 
 
 def test_a_dense_scene_with_more_than_a_hundred_detections_equals_pycocotools() -> None:
@@ -246,7 +246,7 @@ def test_a_dense_scene_with_more_than_a_hundred_detections_equals_pycocotools() 
     truth = truth_of([(i % 4, i % 2, b, i % 17 == 0) for i, b in enumerate(boxes(120))], 4, 2)
     scores = rng.uniform(0, 1, 1200).tolist()
     found = found_of([(i % 4, i % 2, b, scores[i]) for i, b in enumerate(boxes(1200))], 4)
-    assert_equal(metrics.evaluate(truth, found), pycocotools_on(Truth.of(truth), found))
+    assert_equal(metrics.evaluate(truth, found), pycocotools_on(GroundTruth.of(truth), found))
 
 
 @settings(max_examples=50, deadline=None)
@@ -255,8 +255,10 @@ def test_cutting_at_a_confidence_equals_matching_what_is_left(
     truth: list[tuple[int, int, list[float], bool]], found: list[tuple[int, int, list[float], float]], cut: float
 ) -> None:
     snapshot = truth_of(truth, 3, 2)
-    whole = match(Truth.of(snapshot), Found.of(found_of(found, 3)), [0.5, 0.75])
-    left = match(Truth.of(snapshot), Found.of(found_of([row for row in found if row[3] >= cut], 3)), [0.5, 0.75])
+    whole = match(GroundTruth.of(snapshot), DetectionSet.of(found_of(found, 3)), [0.5, 0.75])
+    left = match(
+        GroundTruth.of(snapshot), DetectionSet.of(found_of([row for row in found if row[3] >= cut], 3)), [0.5, 0.75]
+    )
     for level in (0.5, 0.75):
         assert np.array_equal(whole.counts(cut, level).tp, left.counts(0, level).tp)
         assert np.array_equal(whole.counts(cut, level).fp, left.counts(0, level).fp)

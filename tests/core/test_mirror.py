@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.ui.hand import write_photographs
-from workbench.core import edits, mirror, mirror_reading
+from tests.ui.window_driver import write_photographs
+from workbench.core import edits, mirror, mirror_reader
 from workbench.core.document import Document
+from workbench.core.formatting import one_line
 from workbench.core.project import Box, Label, Split, State
 from workbench.core.store import FILE
-from workbench.core.words import one_line
 from workbench.errors import Refused
 
 TABLES = ("meta", "root", "label", "image", "box")
@@ -50,7 +50,7 @@ def contents(file: Path) -> dict[str, list[Any]]:
 
 
 def rebuilt(folder: Path, to: Path) -> dict[str, list[Any]]:
-    mirror_reading.rebuild(folder, to)
+    mirror_reader.rebuild(folder, to)
     return contents(to)
 
 
@@ -60,7 +60,7 @@ def test_a_project_is_the_same_when_made_of_its_text(document: Document, tmp_pat
         "000.jsonl", "001.jsonl", "002.jsonl", "project.json",
     ]  # fmt: skip
     assert rebuilt(document.folder, tmp_path / "new.sqlite") == contents(document.folder / FILE)
-    text = mirror.look(document.folder)
+    text = mirror.read_info(document.folder)
     assert (text.images, text.boxes) == (5, 1)
 
 
@@ -107,10 +107,10 @@ def test_every_cut_and_every_changed_byte_of_a_file_is_seen(document: Document, 
         for broken in (whole[:place], whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]):
             file.write_bytes(broken)
             with pytest.raises(Refused, match=r"^labels/000.jsonl"):
-                mirror.look(document.folder)
+                mirror.read_info(document.folder)
     file.unlink()
     with pytest.raises(Refused, match="there are 3 images in its files, but there should be 5"):
-        mirror.look(document.folder)
+        mirror.read_info(document.folder)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_head_that_is_not_ours_is_refused(document: Document, tmp_path: Path, 
     mirror.write(document.folder)
     (document.folder / "labels" / "project.json").write_text(head)
     with pytest.raises(Refused, match=reason):
-        mirror_reading.rebuild(document.folder, tmp_path / "new.sqlite")
+        mirror_reader.rebuild(document.folder, tmp_path / "new.sqlite")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_text_that_is_whole_but_not_ours_is_refused(
     assert text != b"".join(lines), "the case is about something else"
     file.write_bytes(text + mirror._Seal.of(text, len(lines), json.loads(seal)["boxes"]).line.encode())
     with pytest.raises(Refused, match=reason):
-        mirror_reading.rebuild(document.folder, tmp_path / "new.sqlite")
+        mirror_reader.rebuild(document.folder, tmp_path / "new.sqlite")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

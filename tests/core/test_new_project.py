@@ -12,10 +12,10 @@ import pytest
 from PIL import Image as PillowImage
 
 from tests.core.new_projects import photographs, small_steps
-from workbench.core import edits, folder_reader, intake, new_project
+from workbench.core import edits, folder_reader, image_records, new_project
 from workbench.core.document import Document
 from workbench.core.files import natural_key
-from workbench.core.new_project import Listed, Measured, Opened
+from workbench.core.new_project import HeadersRead, ImagesListed, ProjectOpened
 from workbench.core.project import Box, Label, State
 from workbench.errors import WorkbenchError
 
@@ -25,7 +25,7 @@ __all__ = ["photographs", "small_steps"]  # fixtures
 def test_the_first_images_come_before_all_are_listed_and_headers_last(photographs: Path, tmp_path: Path) -> None:
     events = new_project.new_project(tmp_path / "p", photographs, "Mine")
     opened = next(events)
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, ProjectOpened)
     document = opened.document
     assert document.name == "Mine"
     assert len(document.images()) == 4
@@ -34,8 +34,8 @@ def test_the_first_images_come_before_all_are_listed_and_headers_last(photograph
     chosen = document.images()[2]
     document.do(edits.SetState((chosen.id,), State.DONE))  # somebody works on it already
     listed = next(events)
-    assert isinstance(listed, Listed)
-    document.adopt(listed.images, listed.comings)
+    assert isinstance(listed, ImagesListed)
+    document.adopt(listed.images, listed.images_version)
     assert len(document.images()) == 25
     assert document.image(chosen.id).state is State.DONE
     paths = [image.path for image in document.images()]
@@ -45,10 +45,10 @@ def test_the_first_images_come_before_all_are_listed_and_headers_last(photograph
 
     told = 0
     for event in events:
-        assert isinstance(event, Measured)
+        assert isinstance(event, HeadersRead)
         told += len(event.images)
         assert (event.done, event.total) == (told, 25)
-        document.take_headers(event.images, kept=True)
+        document.update_headers(event.images, kept=True)
     sizes = {image.path: image.height for image in document.images()}
     assert sizes == {f"day {n % 2 + 9}/{n} ü.png": 0 if n == 8 else 10 + n for n in range(25)}
     assert document.images().unmeasured.tolist() == []
@@ -65,18 +65,18 @@ def test_a_reading_that_was_broken_off_goes_on_at_the_next_opening(photographs: 
         os.link(some, some.with_name(f"more {number}.png"))
     events = new_project.new_project(tmp_path / "p", photographs)
     opened, _listed, first = next(events), next(events), next(events)
-    assert isinstance(opened, Opened)
-    assert isinstance(first, Measured)
+    assert isinstance(opened, ProjectOpened)
+    assert isinstance(first, HeadersRead)
     events.close()  # type: ignore[attr-defined]
     opened.document.close()
     with Document.open(tmp_path / "p") as again:
         left = len(again.images().unmeasured)
         assert 0 < left <= 1020
         done = []
-        for event in new_project.measure(again):
-            assert isinstance(event, Measured)
+        for event in new_project.resume_reading(again):
+            assert isinstance(event, HeadersRead)
             done.append(event.done)
-            again.take_headers(event.images, kept=True)
+            again.update_headers(event.images, kept=True)
         assert again.images().unmeasured.tolist() == []
     assert done == list(range(5, left + 1, 5))
 
@@ -86,7 +86,7 @@ def test_an_image_is_measured_when_it_is_needed_and_labelled_ones_before_a_snaps
 ) -> None:
     events = new_project.new_project(tmp_path / "p", photographs)
     opened = next(events)
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, ProjectOpened)
     events.close()  # type: ignore[attr-defined]
     document = opened.document
     first, second, third, _ = document.images()
@@ -141,9 +141,9 @@ def test_dates_that_an_older_version_did_not_keep_are_read_when_asked_for(photog
         (photographs / "day 9" / "0 ü.png").unlink()  # a disk that is away now
     with Document.open(tmp_path / "p") as document:
         assert len(document.images().undated) == 24  # the damaged one has none
-        for event in new_project.measure(document, dates=True):
-            assert isinstance(event, Measured)
-            document.take_headers(event.images, kept=True)
+        for event in new_project.resume_reading(document, dates=True):
+            assert isinstance(event, HeadersRead)
+            document.update_headers(event.images, kept=True)
         first, *rest = document.images()
         assert (first.width, first.problem, first.date) == (20, "", 0.0), "what was known of it stays"
         assert all(image.date > 1e9 for image in rest if not image.problem)
@@ -164,10 +164,10 @@ def test_a_second_folder_is_listed_into_a_project_that_has_one(photographs: Path
     with Document.create(tmp_path / "p", photographs) as document:
         root = document.add_root(other)
         with document.store.transaction() as connection:
-            intake.set_unlisted(connection, root)
-        for event in new_project.measure(document):
-            if isinstance(event, Listed):
-                document.adopt(event.images, event.comings, event.writing)
+            image_records.set_unlisted_root(connection, root)
+        for event in new_project.resume_reading(document):
+            if isinstance(event, ImagesListed):
+                document.adopt(event.images, event.images_version, event.writing)
         assert [image.path for image in document.images()][-2:] == ["1.png", "2.png"]
         assert len(document.images()) == 27
 
@@ -179,7 +179,7 @@ def test_reading_ends_soon_when_it_is_to_stop(
     with Document.create(tmp_path / "p") as document:
         document.add_root(photographs)
         begin = time.monotonic()
-        assert list(new_project.measure(document, stopped=lambda: True)) == []
+        assert list(new_project.resume_reading(document, stopped=lambda: True)) == []
         assert time.monotonic() - begin < 20, "the process sleeps for a minute"
 
 
@@ -188,11 +188,11 @@ def test_a_disk_that_is_away_makes_no_image_unreadable(photographs: Path, tmp_pa
         root = document.add_root(photographs)
         names = [(f"day {n % 2 + 9}/{n} ü.png", f"{n:03}") for n in range(25)]
         with document.store.transaction() as connection:
-            intake.add_names(connection, root, names)
+            image_records.add_names(connection, root, names)
         photographs.rename(tmp_path / "away")
-        for event in new_project.measure(document):
-            assert isinstance(event, Measured)
-            document.take_headers(event.images, kept=True)
+        for event in new_project.resume_reading(document):
+            assert isinstance(event, HeadersRead)
+            document.update_headers(event.images, kept=True)
         assert document.measured(document.images()[0]).problem == ""
         assert len(document.images().unmeasured) == 25
         (tmp_path / "away").rename(photographs)
@@ -207,7 +207,7 @@ def test_an_image_with_boxes_is_measured_before_a_snapshot_whatever_its_state(
     with Document.create(tmp_path / "p") as document:
         root = document.add_root(photographs)
         with document.store.transaction() as connection:
-            intake.add_names(connection, root, [("day 9/0 ü.png", "0"), ("day 9/2 ü.png", "2")])
+            image_records.add_names(connection, root, [("day 9/0 ü.png", "0"), ("day 9/2 ü.png", "2")])
         document.do(edits.AddLabels((Label(0, "cat"),)))
         document.do(edits.AddBoxes((Box(0, 2, 1, (0, 0, 5, 5)),)))
         assert [image.width for image in document.snapshot().images] == [0, 20]

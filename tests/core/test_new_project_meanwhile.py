@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.core.new_projects import child, photographs, small_steps
-from workbench.core import edits, folder_reader, intake, new_project
+from workbench.core import edits, folder_reader, image_records, new_project
 from workbench.core.document import Document
-from workbench.core.folder_reader import Names, Reader
+from workbench.core.folder_reader import FolderReader, NamesListed
 from workbench.core.image_table import ImageTable
-from workbench.core.new_project import Listed, Measured, Opened
+from workbench.core.new_project import HeadersRead, ImagesListed, ProjectOpened
 from workbench.core.project import Box, Label, State
 from workbench.core.store import Store
 from workbench.errors import WorkbenchError
@@ -25,17 +25,17 @@ __all__ = ["photographs", "small_steps"]  # fixtures
 def test_names_that_were_not_listed_come_at_the_next_opening(photographs: Path, tmp_path: Path) -> None:
     events = new_project.new_project(tmp_path / "p", photographs)
     opened = next(events)
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, ProjectOpened)
     events.close()  # type: ignore[attr-defined]
     opened.document.close()
     with Document.open(tmp_path / "p") as document:
         assert len(document.images()) == 4
         assert document.unlisted == 1
-        for event in new_project.measure(document):
-            if isinstance(event, Listed):
-                document.adopt(event.images, event.comings, event.writing)
-            elif isinstance(event, Measured):
-                document.take_headers(event.images, kept=True)
+        for event in new_project.resume_reading(document):
+            if isinstance(event, ImagesListed):
+                document.adopt(event.images, event.images_version, event.writing)
+            elif isinstance(event, HeadersRead):
+                document.update_headers(event.images, kept=True)
         assert len(document.images()) == 25
         assert document.unlisted is None
         assert document.images().unmeasured.tolist() == []
@@ -46,22 +46,22 @@ def test_an_image_that_is_removed_while_names_come_stays_away_and_can_come_back(
 ) -> None:
     events = new_project.new_project(tmp_path / "p", photographs)
     opened = next(events)
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, ProjectOpened)
     document = opened.document
     removed = document.images()[0]
     document.do(edits.SetState((removed.id,), State.DONE))
-    real = Reader.messages
+    real = FolderReader.messages
 
-    def messages(reader: Reader, *given: Any) -> Iterator[Any]:
+    def messages(reader: FolderReader, *given: Any) -> Iterator[Any]:
         for message in real(reader, *given):
-            if isinstance(message, Names):  # it has looked what is there, and what it tells is old
+            if isinstance(message, NamesListed):  # it has looked what is there, and what it tells is old
                 document.do(edits.RemoveImages((removed.id,)))
             yield message
 
-    monkeypatch.setattr(Reader, "messages", messages)
+    monkeypatch.setattr(FolderReader, "messages", messages)
     for event in events:
-        if isinstance(event, Listed):
-            document.adopt(event.images, event.comings, event.writing)
+        if isinstance(event, ImagesListed):
+            document.adopt(event.images, event.images_version, event.writing)
     assert not document.images().has(removed.id)
     assert removed.path not in {image.path for image in document.images()}
     assert len(document.images()) == 24
@@ -87,13 +87,13 @@ def test_an_image_that_is_removed_while_the_folder_is_walked_stays_away(
     child(monkeypatch, WALKS)
     events = new_project.new_project(tmp_path / "p", photographs)
     opened = next(events)
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, ProjectOpened)
     document = opened.document
     removed = document.images()[0]
     document.do(edits.RemoveImages((removed.id,)))
     for event in events:
-        if isinstance(event, Listed):
-            document.adopt(event.images, event.comings, event.writing)
+        if isinstance(event, ImagesListed):
+            document.adopt(event.images, event.images_version, event.writing)
     assert removed.path not in {image.path for image in document.images()}
     assert len(document.images()) == 24
     document.undo()
@@ -108,10 +108,10 @@ def test_a_removed_image_comes_back_though_it_was_found_anew_meanwhile(photograp
         document.do(edits.AddBoxes((Box(0, first.id, 1, (0, 0, 5, 5)),)))
         document.do(edits.RemoveImages((first.id,)))
         with document.store.transaction() as connection:
-            intake.set_unlisted(connection, 1)
-        for event in new_project.measure(document):
-            if isinstance(event, Listed):
-                document.adopt(event.images, event.comings, event.writing)
+            image_records.set_unlisted_root(connection, 1)
+        for event in new_project.resume_reading(document):
+            if isinstance(event, ImagesListed):
+                document.adopt(event.images, event.images_version, event.writing)
         found = next(image for image in document.images() if image.path == first.path)
         assert found.id != first.id
         before = tuple(document.images())
@@ -127,24 +127,24 @@ def test_a_removed_image_comes_back_though_it_was_found_anew_meanwhile(photograp
 
 SLOW = """
 import time
-from workbench.core import folder_reader, intake
-real = intake.add_names
+from workbench.core import folder_reader, image_records
+real = image_records.add_names
 def add_names(connection, root, names, first=None):
     time.sleep(1)
     {then}
     return real(connection, root, names, first)
-intake.add_names = add_names
+image_records.add_names = add_names
 folder_reader.NAMES = 6
 """
 
 
-def shown(photographs: Path, folder: Path) -> tuple[Document, Iterator[new_project.Event], Listed]:
+def shown(photographs: Path, folder: Path) -> tuple[Document, Iterator[new_project.Event], ImagesListed]:
     """A new project whose window shows all names before they are on disk."""
     events = new_project.new_project(folder, photographs)
     opened, listed = next(events), next(events)
-    assert isinstance(opened, Opened)
-    assert isinstance(listed, Listed)
-    opened.document.adopt(listed.images, listed.comings, listed.writing)
+    assert isinstance(opened, ProjectOpened)
+    assert isinstance(listed, ImagesListed)
+    opened.document.adopt(listed.images, listed.images_version, listed.writing)
     assert len(opened.document.images()) == 25
     return opened.document, events, listed
 
@@ -155,7 +155,7 @@ def test_names_are_shown_before_they_are_on_disk_and_edits_wait(
     child(monkeypatch, SLOW.format(then=""))
     document, events, listed = shown(photographs, tmp_path / "p")
     assert listed.writing is not None
-    assert listed.writing.goes_on
+    assert listed.writing.is_pending
     with Store(document.store.file, read_only=True) as store:
         assert len(store.read(ImageTable.read)) < 25
     last = document.images()[-1]
@@ -163,11 +163,11 @@ def test_names_are_shown_before_they_are_on_disk_and_edits_wait(
     job = threading.Thread(target=lambda: heard.extend(events))
     job.start()
     assert document.measured(last).width == 20, "looking at an image does not wait"
-    assert listed.writing.goes_on
+    assert listed.writing.is_pending
     document.do(edits.SetState((last.id,), State.DONE))  # as the window's thread does it
-    assert not listed.writing.goes_on
+    assert not listed.writing.is_pending
     job.join()
-    assert all(isinstance(event, Measured) for event in heard)
+    assert all(isinstance(event, HeadersRead) for event in heard)
     with Store(document.store.file, read_only=True) as store:
         assert store.read(ImageTable.read)[-1].state is State.DONE
     document.close()
@@ -200,9 +200,9 @@ def test_names_that_could_not_be_written_are_shown_no_longer_and_no_edit_is_lost
     document.close()
     monkeypatch.setattr(folder_reader, "CHILD", "workbench.core.folder_reader")
     with Document.open(tmp_path / "p") as again:
-        for event in new_project.measure(again):
-            if isinstance(event, Listed):
-                again.adopt(event.images, event.comings, event.writing)
+        for event in new_project.resume_reading(again):
+            if isinstance(event, ImagesListed):
+                again.adopt(event.images, event.images_version, event.writing)
         assert len(again.images()) == 25
 
 

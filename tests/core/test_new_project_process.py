@@ -14,7 +14,7 @@ from tests.shut_folder import make_shut
 from workbench.core import edits, new_project
 from workbench.core.document import Document
 from workbench.core.image_table import ImageTable
-from workbench.core.new_project import LeftOut, Listed, Measured, Opened
+from workbench.core.new_project import HeadersRead, ImagesListed, ImagesSkipped, ProjectOpened
 from workbench.core.project import State
 from workbench.core.store import Store
 from workbench.errors import WorkbenchError
@@ -23,13 +23,13 @@ __all__ = ["photographs", "small_steps"]  # fixtures
 
 DYING = """
 import os, resource
-from workbench.core import folder_reader, intake
-real = intake.measured
+from workbench.core import folder_reader, image_records
+real = image_records.with_header
 def measured(image, file, prove):
     if image.name in ("3 ü.png", "24 ü.png"):
         os.abort()
     return real(image, file, prove)
-intake.measured = measured
+image_records.with_header = measured
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 """
 
@@ -40,13 +40,13 @@ def test_a_file_that_ends_the_decoder_is_marked_and_the_others_are_read(
     child(monkeypatch, DYING)
     document = None
     for event in new_project.new_project(tmp_path / "p", photographs):
-        if isinstance(event, Opened):
+        if isinstance(event, ProjectOpened):
             document = event.document
         assert document is not None
-        if isinstance(event, Listed):
-            document.adopt(event.images, event.comings, event.writing)
-        elif isinstance(event, Measured):
-            document.take_headers(event.images, kept=True)
+        if isinstance(event, ImagesListed):
+            document.adopt(event.images, event.images_version, event.writing)
+        elif isinstance(event, HeadersRead):
+            document.update_headers(event.images, kept=True)
     assert document is not None
     problems = {image.name: image.problem for image in document.images() if image.problem}
     assert set(problems) == {"3 ü.png", "8 ü.png", "24 ü.png"}
@@ -61,7 +61,7 @@ def test_files_of_less_tried_kinds_are_decoded_in_the_process_and_marked(photogr
     for name, data in (("sound.tif", sound), ("cut.tif", sound[:-3000]), ("cut.png", cut), ("a tiff.jpg", sound[:-9])):
         (photographs / name).write_bytes(data)
     for event in new_project.new_project(tmp_path / "p", photographs):
-        if isinstance(event, Opened):
+        if isinstance(event, ProjectOpened):
             event.document.close()
     with Document.open(tmp_path / "p") as document:
         problems = {image.name: image.problem for image in document.images() if image.problem}
@@ -71,13 +71,13 @@ def test_files_of_less_tried_kinds_are_decoded_in_the_process_and_marked(photogr
 
 STALLS = """
 import threading
-from workbench.core import folder_reader, intake
-real = intake.measured
+from workbench.core import folder_reader, image_records
+real = image_records.with_header
 def measured(image, file, prove):
     if image.name == "3 ü.png":
         threading.Event().wait()
     return real(image, file, prove)
-intake.measured = measured
+image_records.with_header = measured
 folder_reader._SECONDS = 1
 """
 
@@ -88,7 +88,7 @@ def test_a_file_that_is_read_for_ever_is_marked(
 ) -> None:
     child(monkeypatch, STALLS)
     for event in new_project.new_project(tmp_path / "p", photographs):
-        if isinstance(event, Opened):
+        if isinstance(event, ProjectOpened):
             event.document.close()
     with Document.open(tmp_path / "p") as document:
         assert {image.name for image in document.images() if image.problem} == {"3 ü.png", "8 ü.png"}
@@ -101,8 +101,8 @@ def test_names_that_are_no_text_are_told(photographs: Path, tmp_path: Path) -> N
     (photographs / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"")
     (photographs / "day 9" / os.fsdecode(b"\xff")).mkdir()
     told = list(new_project.new_project(tmp_path / "p", photographs))
-    (left,) = (event for event in told if isinstance(event, LeftOut))
-    next(event for event in told if isinstance(event, Opened)).document.close()
+    (left,) = (event for event in told if isinstance(event, ImagesSkipped))
+    next(event for event in told if isinstance(event, ProjectOpened)).document.close()
     assert left.sentence.startswith("2 files or folders were left out because their names are not valid text (such as ")
     for file in photographs.rglob("*.png"):
         if "caf" not in file.name:
@@ -114,7 +114,7 @@ def test_names_that_are_no_text_are_told(photographs: Path, tmp_path: Path) -> N
 def test_what_goes_wrong_in_the_process_reaches_the_user_as_a_sentence(photographs: Path, tmp_path: Path) -> None:
     events = new_project.new_project(tmp_path / "p", photographs)
     opened = next(events)
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, ProjectOpened)
     opened.document.close()
     (tmp_path / "p" / "project.sqlite").write_bytes(b"x" * 5000)
     with pytest.raises(WorkbenchError, match=r"project.sqlite is damaged"):
@@ -128,7 +128,7 @@ def test_a_script_in_the_folder_that_the_program_was_started_from_is_not_run(
     (tmp_path / name).write_text("open('it ran', 'w').close()\nraise SystemExit(3)\n")
     monkeypatch.chdir(tmp_path)
     for event in new_project.new_project(tmp_path / "p", photographs):
-        if isinstance(event, Opened):
+        if isinstance(event, ProjectOpened):
             document = event.document
     document.close()
     with Document.open(tmp_path / "p") as again:
@@ -138,14 +138,14 @@ def test_a_script_in_the_folder_that_the_program_was_started_from_is_not_run(
 
 ENDED_ONCE = """
 import os, signal
-from workbench.core import folder_reader, intake
-real, note = intake.measured, {note!r}
+from workbench.core import folder_reader, image_records
+real, note = image_records.with_header, {note!r}
 def measured(image, file, prove):
     if not os.path.exists(note) and image.name == "3 ü.png":
         open(note, "w").close()
         os.kill(os.getpid(), signal.SIGTERM)
     return real(image, file, prove)
-intake.measured = measured
+image_records.with_header = measured
 """
 
 
@@ -154,7 +154,7 @@ def test_a_good_image_is_not_marked_when_somebody_ends_the_process(
 ) -> None:
     child(monkeypatch, ENDED_ONCE.format(note=str(tmp_path / "note")))
     for event in new_project.new_project(tmp_path / "p", photographs):
-        if isinstance(event, Opened):
+        if isinstance(event, ProjectOpened):
             document = event.document
     document.close()
     assert (tmp_path / "note").exists()
@@ -168,14 +168,14 @@ def test_the_list_that_the_process_tells_is_what_is_on_disk(photographs: Path, t
         (photographs / name).write_bytes((photographs / "day 9" / "0 ü.png").read_bytes())
     events = new_project.new_project(tmp_path / "p", photographs)
     opened = next(events)
-    assert isinstance(opened, Opened)
+    assert isinstance(opened, ProjectOpened)
     document = opened.document
     document.do(edits.SetState((2, 3), State.DONE))
     for event in events:
-        if isinstance(event, Listed):
-            document.adopt(event.images, event.comings, event.writing)
-        elif isinstance(event, Measured):
-            document.take_headers(event.images, kept=True)
+        if isinstance(event, ImagesListed):
+            document.adopt(event.images, event.images_version, event.writing)
+        elif isinstance(event, HeadersRead):
+            document.update_headers(event.images, kept=True)
     told = tuple(document.images())
     assert len(told) == 28
     with Store(document.store.file, read_only=True) as store:
@@ -187,8 +187,8 @@ def test_the_list_that_the_process_tells_is_what_is_on_disk(photographs: Path, t
 def test_folders_that_can_not_be_read_are_told(photographs: Path, tmp_path: Path) -> None:
     make_shut(photographs / "shut")
     told = list(new_project.new_project(tmp_path / "p", photographs))
-    (left,) = (event for event in told if isinstance(event, LeftOut))
-    next(event for event in told if isinstance(event, Opened)).document.close()
+    (left,) = (event for event in told if isinstance(event, ImagesSkipped))
+    next(event for event in told if isinstance(event, ProjectOpened)).document.close()
     assert left.sentence.startswith("1 folder (shut/xxx")
     assert left.sentence.endswith("so its images are missing: fix that and add the folder again.")
     (tmp_path / "empty").mkdir()

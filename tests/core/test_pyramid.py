@@ -14,9 +14,9 @@ from PIL import Image
 
 from tests.core import awkward_files as awkward
 from workbench.core import images, pyramid
-from workbench.core.pyramid import Place, Pyramid
-from workbench.core.pyramid_making import Build
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
+from workbench.core.pyramid import Pyramid, TilePosition
+from workbench.core.pyramid_builder import PyramidBuilder
 from workbench.errors import Refused, WorkbenchError
 
 WIDTH, HEIGHT, BLOCK = 1300, 1100, 50
@@ -48,9 +48,9 @@ def written(folder: Path, image: Image.Image, orientation: int = 1, name: str = 
     return folder / name
 
 
-def cut(file: Path, window: Window | None = None) -> Pyramid:
+def cut(file: Path, window: IntensityWindow | None = None) -> Pyramid:
     cache = file.parent / "cache"
-    shares = list(Build(file, window, cache).steps())
+    shares = list(PyramidBuilder(file, window, cache).steps())
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     found = pyramid.find(file, images.info(file), window, cache)
@@ -94,7 +94,7 @@ def test_tiles_hold_the_pixels_of_the_file_upright(tmp_path: Path, orientation: 
     tiles = cut(file)
     assert (tiles.width, tiles.height, tiles.top) == (WIDTH, HEIGHT, 2)
     assert off(whole(tiles), images.read(file)) < 2
-    assert off(tiles.read(Place(0, 1, 1)), tiles.read(Place(0, 1, 0))[:512, :512]) > 20
+    assert off(tiles.read(TilePosition(0, 1, 1)), tiles.read(TilePosition(0, 1, 0))[:512, :512]) > 20
 
 
 @needs_libvips
@@ -119,19 +119,22 @@ def test_each_format_that_can_be_huge_is_cut(tmp_path: Path, format: str) -> Non
 @pytest.mark.parametrize(
     ("image", "window"),
     [
-        (Image.fromarray(np.linspace(0, 60000, 600 * 700).reshape(600, 700).astype(np.uint16)), Window(1000, 30000)),
+        (
+            Image.fromarray(np.linspace(0, 60000, 600 * 700).reshape(600, 700).astype(np.uint16)),
+            IntensityWindow(1000, 30000),
+        ),
         (Image.fromarray(np.linspace(0, 60000, 600 * 700).reshape(600, 700).astype(np.uint16)), None),
-        (Image.fromarray(np.linspace(-3, 9, 600 * 700).reshape(600, 700).astype(np.float32)), Window(0, 5)),
+        (Image.fromarray(np.linspace(-3, 9, 600 * 700).reshape(600, 700).astype(np.float32)), IntensityWindow(0, 5)),
         (Image.fromarray(np.linspace(-3, 9, 600 * 700).reshape(600, 700).astype(np.float32)), None),
         (Image.fromarray(np.linspace(0, 0.5, 600 * 700).reshape(600, 700).astype(np.float32)), None),
-        (Image.fromarray(blocks()).convert("L"), Window(0, 9)),
+        (Image.fromarray(blocks()).convert("L"), IntensityWindow(0, 9)),
         (see_through(), None),
         (Image.fromarray(blocks()).convert("CMYK"), None),
     ],
     ids=["16 bits", "16, no window", "floats", "floats, no window", "floats 0 to 1", "grey", "see-through", "CMYK"],
 )
 def test_depth_window_transparency_and_ink_are_shown_as_everywhere(
-    tmp_path: Path, image: Image.Image, window: Window | None
+    tmp_path: Path, image: Image.Image, window: IntensityWindow | None
 ) -> None:
     file = written(tmp_path, image, format="TIFF")
     expected = images.read(file, window)
@@ -154,11 +157,11 @@ def grid(width: int, height: int, orientation: int = 1) -> Pyramid:
 
 def test_only_the_tiles_in_sight_are_named_the_middle_first() -> None:
     tiles = grid(30_000, 20_000)
-    assert tiles.places((600, 600, 900, 900), 0) == [Place(0, 1, 1)]
+    assert tiles.places((600, 600, 900, 900), 0) == [TilePosition(0, 1, 1)]
     assert len(tiles.places((500, 500, 600, 600), 0)) == 4
     assert len(tiles.places((0, 0, 30_000, 20_000), 6)) == 1
     around = tiles.places((512, 512, 512 * 4, 512 * 4), 0)
-    assert (len(around), around[0]) == (9, Place(0, 2, 2))
+    assert (len(around), around[0]) == (9, TilePosition(0, 2, 2))
     assert tiles.places((-50, -50, -10, -10), 0) == []
 
 
@@ -197,28 +200,30 @@ def test_a_part_of_a_file_is_refused_and_leaves_nothing(tmp_path: Path, format: 
     file = written(tmp_path, awkward.photograph(900, 700), format=format)
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(Refused, match="cut off"):
-        list(Build(file, None, tmp_path / "cache").steps())
+        list(PyramidBuilder(file, None, tmp_path / "cache").steps())
     assert left_over(file) == []
 
 
 @needs_libvips
 def test_what_libvips_has_no_words_for_is_said(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="a BMP of this size"):
-        list(Build(written(tmp_path, Image.fromarray(blocks()), format="BMP"), None, tmp_path / "cache").steps())
+        list(
+            PyramidBuilder(written(tmp_path, Image.fromarray(blocks()), format="BMP"), None, tmp_path / "cache").steps()
+        )
     endless = np.full((600, 700), np.inf, np.float32)
     file = written(tmp_path, Image.fromarray(endless), format="TIFF")
     with pytest.raises(Refused, match="window"):
-        list(Build(file, None, tmp_path / "cache").steps())
+        list(PyramidBuilder(file, None, tmp_path / "cache").steps())
     assert left_over(file) == []
 
 
 @needs_libvips
 def test_cancelled_it_leaves_nothing(tmp_path: Path) -> None:
     file = written(tmp_path, Image.fromarray(blocks(4000, 3000)), format="PNG")
-    before = Build(file, None, tmp_path / "cache")
+    before = PyramidBuilder(file, None, tmp_path / "cache")
     before.cancel()
     assert list(before.steps()) == []
-    amid = Build(file, None, tmp_path / "cache")
+    amid = PyramidBuilder(file, None, tmp_path / "cache")
     steps = amid.steps()
     assert next(steps) < 1.0
     amid.cancel()
@@ -241,7 +246,7 @@ def test_whatever_becomes_of_libvips_is_a_sentence(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake"))
     file = written(tmp_path, awkward.photograph(90, 70))
     with pytest.raises(Refused, match=words):
-        list(Build(file, None, tmp_path / "cache").steps())
+        list(PyramidBuilder(file, None, tmp_path / "cache").steps())
     assert left_over(file) == []
 
 
@@ -249,12 +254,12 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     file = written(tmp_path, awkward.photograph(90, 70))
     (tmp_path / "cache").write_text("a file where the folder should be")
     with pytest.raises(WorkbenchError, match="can't be kept in .*pyramids"):
-        list(Build(file, None, tmp_path / "cache").steps())
+        list(PyramidBuilder(file, None, tmp_path / "cache").steps())
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="not there"):
-        list(Build(tmp_path / "gone.jpg", None, tmp_path / "cache").steps())
+        list(PyramidBuilder(tmp_path / "gone.jpg", None, tmp_path / "cache").steps())
 
 
 # --- names and keeping ---
@@ -278,7 +283,7 @@ def test_what_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     file = written(tmp_path, Image.fromarray(blocks()))
     cut(file)
     monkeypatch.setattr(subprocess, "Popen", None)
-    assert list(Build(file, None, tmp_path / "cache").steps()) == [1.0]
+    assert list(PyramidBuilder(file, None, tmp_path / "cache").steps()) == [1.0]
 
 
 @needs_libvips
@@ -287,7 +292,7 @@ def test_a_pyramid_is_of_its_file_as_it_was(tmp_path: Path) -> None:
     about, cache = images.info(file), tmp_path / "cache"
     assert pyramid.find(file, about, None, cache) is None
     cut(file)
-    assert pyramid.find(file, about, Window(0, 9), cache) is not None, "8 bits have no window"
+    assert pyramid.find(file, about, IntensityWindow(0, 9), cache) is not None, "8 bits have no window"
     os.utime(file, (1, 1))
     assert pyramid.find(file, about, None, cache) is None
     cut(file)
@@ -299,17 +304,17 @@ def test_a_torn_pyramid_is_none_and_a_damaged_tile_is_said(tmp_path: Path) -> No
     file = written(tmp_path, Image.fromarray(blocks()))
     tiles = cut(file)
     sound = tiles.file.read_bytes()
-    at, length = tiles.offsets[Place(0, 1, 1)]
+    at, length = tiles.offsets[TilePosition(0, 1, 1)]
     tiles.file.write_bytes(sound[: at + 200] + bytes(length - 200) + sound[at + length :])
     with pytest.raises(WorkbenchError, match="damaged"):
-        tiles.read(Place(0, 1, 1))
+        tiles.read(TilePosition(0, 1, 1))
     listed = sound.index(b"PK\1\2")  # where the zip lists its first member, and says which version it takes to read it
     for spoilt in (sound[: len(sound) // 2], sound[: listed + 6] + b"\xc8" + sound[listed + 7 :]):
         tiles.file.write_bytes(spoilt)
         assert pyramid.find(file, images.info(file), None, tmp_path / "cache") is None
     tiles.file.unlink()
     with pytest.raises(WorkbenchError, match="could not be read"):
-        tiles.read(Place(0, 0, 0))
+        tiles.read(TilePosition(0, 0, 0))
 
 
 def test_of_pyramids_kept_the_ones_looked_at_last_stay(tmp_path: Path) -> None:
@@ -329,6 +334,6 @@ def test_of_pyramids_kept_the_ones_looked_at_last_stay(tmp_path: Path) -> None:
 @needs_libvips
 def test_libvips_is_loaded_in_the_other_process_only(tmp_path: Path) -> None:
     cut(written(tmp_path, Image.fromarray(blocks())))
-    code = "import sys, workbench.core.pyramid_making, workbench.ui.pictures; sys.exit('pyvips' in sys.modules)"
+    code = "import sys, workbench.core.pyramid_builder, workbench.ui.pictures; sys.exit('pyvips' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert "pyvips" not in sys.modules

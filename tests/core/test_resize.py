@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.core.resize import HOWS, Fit, How, fit, letterbox_size, scales_and_offsets
+from workbench.core.resize import FIT_MODES, Fit, FitMode, fit, letterbox_size, scales_and_offsets
 
 SIDES = st.integers(1, 300)
-ALL = st.sampled_from(HOWS)
+ALL = st.sampled_from(FIT_MODES)
 
 
 def grey(width: int, height: int, level: int = 0) -> np.ndarray:
@@ -55,7 +55,7 @@ def test_a_line_stays_a_pixel_wide() -> None:
 
 def test_an_image_of_the_right_size_is_copied_unchanged() -> None:
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    for how in HOWS:
+    for how in FIT_MODES:
         square, way = fit(image, 32, how)
         assert np.array_equal(square, image)
         assert not np.shares_memory(square, image)
@@ -76,7 +76,7 @@ def test_another_way_of_fitting_is_an_error() -> None:
 
 
 @given(width=SIDES, height=SIDES, px=st.sampled_from([1, 32, 416]), how=ALL, seed=st.integers(0, 99))
-def test_back_undoes_forward(width: int, height: int, px: int, how: How, seed: int) -> None:
+def test_back_undoes_forward(width: int, height: int, px: int, how: FitMode, seed: int) -> None:
     boxes = np.random.default_rng(seed).uniform(-10, 310, (5, 4))
     square, way = fit(grey(width, height), px, how)
     assert square.shape == (px, px, 3)
@@ -85,7 +85,7 @@ def test_back_undoes_forward(width: int, height: int, px: int, how: How, seed: i
 
 @given(width=SIDES, height=SIDES, px=st.sampled_from([32, 416]), how=ALL)
 def test_the_whole_image_goes_to_exactly_the_pixels_that_are_not_padding(
-    width: int, height: int, px: int, how: How
+    width: int, height: int, px: int, how: FitMode
 ) -> None:
     square, way = fit(grey(width, height), px, how)
     rows, columns = np.nonzero(square[..., 0] == 0)
@@ -113,7 +113,7 @@ def test_darknet_interpolates_as_torch_with_aligned_corners() -> None:
 
 
 @pytest.mark.parametrize("how", ["stretch", "letterbox"])
-def test_many_images_are_scaled_as_each_is(how: How) -> None:
+def test_many_images_are_scaled_as_each_is(how: FitMode) -> None:
     sizes = [(640, 480), (33, 100), (7, 5000), (416, 416)]
     scales, offsets = scales_and_offsets(np.array([*sizes, (0, 0)]), 416, how)
     for (width, height), scale, offset in zip(sizes, scales, offsets, strict=False):

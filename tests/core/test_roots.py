@@ -10,7 +10,7 @@ from tests.formats.making import picture
 from workbench.core.document import Document
 from workbench.core.files import absolute
 from workbench.core.project import Image
-from workbench.core.roots import place
+from workbench.core.roots import locate
 from workbench.errors import WorkbenchError
 
 
@@ -81,7 +81,7 @@ def test_the_nearest_root_takes_them_and_the_project_keeps_what_lies_in_it() -> 
     ]
 
     def at(folder: str) -> tuple[str, str, set[str]]:
-        found = place(Path(folder), Path("/photos/p"), roots, images)
+        found = locate(Path(folder), Path("/photos/p"), roots, images)
         return str(found.root), found.before, set(found.known)
 
     assert at("/photos/May/late") == ("/photos/May", "late/", set())

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tests.core.generated import split_scene
-from workbench.core import metrics, nms, precision
+from workbench.core import average_precision, metrics, nms
 from workbench.core import sliders as module
 from workbench.core.confusion import confusion
 from workbench.core.detections import Candidates
-from workbench.core.matching import Found, Matching, Truth, match
+from workbench.core.matching import DetectionSet, GroundTruth, Matching, match
 from workbench.core.metrics import THRESHOLDS
-from workbench.core.nms import Kind
+from workbench.core.nms import NmsKind
 from workbench.core.sliders import Sliders
 from workbench.inference.operating_point import OperatingPoint
 
@@ -23,19 +23,21 @@ NAMES = tuple("abcde")
 
 
 @pytest.fixture(scope="module")
-def split() -> tuple[Truth, list[Candidates]]:
+def split() -> tuple[GroundTruth, list[Candidates]]:
     truth, candidates = split_scene(images=25, candidates=150, labels=len(NAMES), seed=3, crowd=0.1)
     return truth, candidates
 
 
 @pytest.fixture(scope="module")
-def sliders(split: tuple[Truth, list[Candidates]]) -> Sliders:
+def sliders(split: tuple[GroundTruth, list[Candidates]]) -> Sliders:
     return Sliders.of(*split)
 
 
-def one_by_one(split: tuple[Truth, list[Candidates]], iou: float, kind: Kind, limit: int) -> metrics.Evaluation:
+def one_by_one(
+    split: tuple[GroundTruth, list[Candidates]], iou: float, kind: NmsKind, limit: int
+) -> metrics.Evaluation:
     truth, candidates = split
-    found = Found.of([one.detections(0.0, iou, kind, limit) for one in candidates])
+    found = DetectionSet.of([one.detections(0.0, iou, kind, limit) for one in candidates])
     return metrics.evaluate_arrays(truth, found, NAMES)
 
 
@@ -49,10 +51,10 @@ def assert_same_counts(a: Matching, b: Matching, confidence: float | np.ndarray)
     assert np.array_equal(np.diag(table)[:-1], ours.tp.sum(0))
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", get_args(NmsKind))
 @pytest.mark.parametrize(("iou", "limit"), [(0.6, 300), (0.3, 20), (0.4567, 60)])
 def test_a_move_equals_scoring_every_image_anew(
-    split: tuple[Truth, list[Candidates]], sliders: Sliders, kind: Kind, iou: float, limit: int
+    split: tuple[GroundTruth, list[Candidates]], sliders: Sliders, kind: NmsKind, iou: float, limit: int
 ) -> None:
     ours, theirs = sliders.evaluation(NAMES, iou, kind, limit), one_by_one(split, iou, kind, limit)
     assert ours.numbers() == theirs.numbers()
@@ -67,7 +69,7 @@ def test_a_move_equals_scoring_every_image_anew(
 def test_more_than_a_hundred_of_a_label_are_looked_at_by_coco_only_up_to_there() -> None:
     split = split_scene(images=3, candidates=400, labels=1, seed=5)
     ours = Sliders.of(*split).evaluation(("a",), 0.9)
-    found = Found.of([one.detections(0.0, 0.9) for one in split[1]])
+    found = DetectionSet.of([one.detections(0.0, 0.9) for one in split[1]])
     assert ours.numbers() == metrics.evaluate_arrays(split[0], found, ("a",)).numbers()
     assert ours.matching.counts(0.0).total == metrics.evaluate_arrays(split[0], found, ("a",)).matching.counts(0).total
 
@@ -75,21 +77,21 @@ def test_more_than_a_hundred_of_a_label_are_looked_at_by_coco_only_up_to_there()
 def test_moving_either_slider_lists_no_pairs_again(sliders: Sliders, monkeypatch: pytest.MonkeyPatch) -> None:
     sliders.prepare()
     monkeypatch.setattr(nms, "overlaps", lambda *_args, **_more: pytest.fail("pairs were listed again"))
-    monkeypatch.setattr(nms, "walk", lambda *_args: pytest.fail("pairs were walked"))
+    monkeypatch.setattr(nms, "greedy_nms", lambda *_args: pytest.fail("pairs were walked"))
     for iou in (0.05, 0.5, 0.95):
         matching = sliders.moved(iou)
         for confidence in (0.1, 0.5):
-            precision.average_precision(matching, confidence)
+            average_precision.average_precision(matching, confidence)
 
 
 @pytest.mark.parametrize(("iou", "limit"), [(0.6, 300), (0.3, 6), (0.4567, 20)])
 def test_across_labels_what_is_below_its_own_confidence_removes_nothing(
-    split: tuple[Truth, list[Candidates]], sliders: Sliders, iou: float, limit: int
+    split: tuple[GroundTruth, list[Candidates]], sliders: Sliders, iou: float, limit: int
 ) -> None:
     """What is shown is what an operating point leaves of every image."""
     least = (0.2, 0.6, 0.35, 0.5, 0.1)
     point = OperatingPoint(0.3, tuple(zip(NAMES, least, strict=True)), iou, "across labels", limit)
-    alone = Found.of([point.detections(one, NAMES) for one in split[1]])
+    alone = DetectionSet.of([point.detections(one, NAMES) for one in split[1]])
     moved = sliders.moved(iou, "across labels", limit, least=least)
     assert_same_counts(moved, match(split[0], alone, THRESHOLDS.tolist()), np.array(least))
     plain = sliders.moved(iou, "across labels", limit)
@@ -100,7 +102,7 @@ def test_across_labels_what_is_below_its_own_confidence_removes_nothing(
 
 
 def test_an_image_is_drawn_by_the_rows_of_its_candidates(
-    split: tuple[Truth, list[Candidates]], sliders: Sliders
+    split: tuple[GroundTruth, list[Candidates]], sliders: Sliders
 ) -> None:
     matching, kept = sliders.moved(0.6), split[1][4].select(0.2, 0.6)
     here = matching.of_image(4, 0.2)
@@ -108,7 +110,7 @@ def test_an_image_is_drawn_by_the_rows_of_its_candidates(
 
 
 def test_what_soft_nms_keeps_and_a_wrong_number_of_images_are_refused(
-    split: tuple[Truth, list[Candidates]], sliders: Sliders
+    split: tuple[GroundTruth, list[Candidates]], sliders: Sliders
 ) -> None:
     with pytest.raises(ValueError, match="soft"):
         sliders.kept(0.5, "soft")
@@ -116,7 +118,7 @@ def test_what_soft_nms_keeps_and_a_wrong_number_of_images_are_refused(
         Sliders.of(split[0], split[1][:3])
 
 
-def edited(truth: Truth, rng: np.random.Generator) -> Truth:
+def edited(truth: GroundTruth, rng: np.random.Generator) -> GroundTruth:
     """Some images lose boxes, some get one, some have one moved, called otherwise or made a crowd; most stay."""
     kept = rng.random(len(truth.labels)) > 0.04
     more = np.sort(rng.integers(0, truth.image_count, 2))
@@ -129,12 +131,12 @@ def edited(truth: Truth, rng: np.random.Generator) -> Truth:
     boxes[moved] += 3.0
     labels[called] = rng.integers(0, truth.label_count, int(called.sum()))
     crowd[crowded] ^= True
-    return Truth(boxes, labels, images, crowd, crowd, truth.areas[rows], truth.image_count, truth.label_count)
+    return GroundTruth(boxes, labels, images, crowd, crowd, truth.areas[rows], truth.image_count, truth.label_count)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_with_another_truth_it_is_the_same_as_built_anew(
-    split: tuple[Truth, list[Candidates]], sliders: Sliders, seed: int
+    split: tuple[GroundTruth, list[Candidates]], sliders: Sliders, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     ours, truth = sliders, split[0]
@@ -159,7 +161,7 @@ def assert_same_pairs(a: Sliders, b: Sliders) -> None:
 
 
 def test_only_images_whose_boxes_changed_are_compared_again(
-    split: tuple[Truth, list[Candidates]], sliders: Sliders, monkeypatch: pytest.MonkeyPatch
+    split: tuple[GroundTruth, list[Candidates]], sliders: Sliders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     truth, looked_at = split[0], []
     real = module.pairs
@@ -180,7 +182,7 @@ def test_another_truth_of_other_images_is_refused(sliders: Sliders) -> None:
 
 
 def test_nothing_found_and_nothing_labelled() -> None:
-    truth = Truth(
+    truth = GroundTruth(
         np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0, bool),
         np.zeros(0), 2, 1,
     )  # fmt: skip

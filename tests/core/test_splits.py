@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from workbench.core.edits import walk
 from workbench.core.project import Image, Label, Snapshot, Split, State
-from workbench.core.splits import PARTS, by_folder, by_name, divided, random_split
+from workbench.core.splits import PARTS, by_folder, by_name, divide, random_split
 from workbench.errors import WorkbenchError
 
 
@@ -95,7 +95,7 @@ def snapshot(
 def parted(data: Snapshot, seed: int = 0, **rules: Any) -> list[Split]:
     """The split of each image after the edit."""
     found = {image.id: image.split for image in data.images}
-    edit = divided(data, seed, **rules)
+    edit = divide(data, seed, **rules)
     for part in walk(edit) if edit else ():
         found.update(dict.fromkeys(part.ids, part.split))  # type: ignore[union-attr]
     return [found[image.id] for image in data.images]
@@ -127,7 +127,7 @@ def test_other_shares_and_none_for_a_test() -> None:
     parts = parted(snapshot([[0]] * 200), shares=(0.5, 0.5, 0), stratify=False)
     assert [parts.count(split) for split in PARTS] == [100, 100, 0]
     with pytest.raises(WorkbenchError, match="one must be more than 0"):
-        divided(snapshot([[0]]), 0, shares=(0, 0, 0))
+        divide(snapshot([[0]]), 0, shares=(0, 0, 0))
 
 
 def test_what_belongs_together_stays_together() -> None:
@@ -169,7 +169,7 @@ def test_new_frames_go_where_their_video_is() -> None:
 
 def test_a_split_is_kept_unless_all_are_divided_again() -> None:
     data = snapshot([[0]] * 100, splits=dict.fromkeys(range(100), Split.TEST))
-    assert divided(data, 0) is None
+    assert divide(data, 0) is None
     parts = parted(data, again=True)
     assert [parts.count(split) for split in PARTS] == [80, 10, 10]
 
@@ -187,7 +187,7 @@ def test_validation_takes_no_splits_only_group() -> None:
 
 
 def test_no_images_are_nothing_to_do() -> None:
-    assert divided(snapshot([]), 0) is None
+    assert divide(snapshot([]), 0) is None
 
 
 @pytest.mark.parametrize("lot", [1, 2, 3, 7, 60])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workbench.core import strict_json, strict_xml, strict_yaml
-from workbench.core.image_lookup import Found, ImageLookup
+from workbench.core.image_lookup import ImageLookup, MatchKind
 from workbench.errors import Refused
 
 LAUGHS = "<?xml version='1.0'?>\n<!DOCTYPE lolz [\n<!ENTITY lol 'lol'>\n" + "\n".join(
@@ -97,9 +97,9 @@ def test_an_image_is_found_by_the_folders_that_agree(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     lookup = ImageLookup([tmp_path])
-    assert lookup.find("b/x.jpg").how is Found.EXACT
+    assert lookup.find("b/x.jpg").kind is MatchKind.EXACT
     assert lookup.find("C:\\old\\b\\x.jpg").file == tmp_path / "b/x.jpg"
-    assert lookup.find("x.jpg").how is Found.AMBIGUOUS
+    assert lookup.find("x.jpg").kind is MatchKind.AMBIGUOUS
     assert lookup.find("x.jpg", near=["a"]).file == tmp_path / "a/x.jpg"
     assert lookup.find("elsewhere/y").file == tmp_path / "b/y.PNG"
-    assert lookup.find("none.jpg").how is Found.MISSING
+    assert lookup.find("none.jpg").kind is MatchKind.MISSING

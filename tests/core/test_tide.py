@@ -8,8 +8,8 @@ import pytest
 from tests.core.generated import split_scene
 from tests.core.test_metrics import SQUARE, found_of, truth_of
 from workbench.core import metrics
-from workbench.core.matching import Found, Truth, match
-from workbench.core.tide import KINDS, Kind, Tide, tide
+from workbench.core.matching import DetectionSet, GroundTruth, match
+from workbench.core.tide import ERROR_KINDS, ErrorKind, TideErrors, tide
 
 FAR = [50.0, 50, 60, 60]
 LOW, LOWER = [0.0, 0, 10, 4], [0.0, 0, 10, 3]  # on SQUARE by .4 and .3
@@ -18,18 +18,18 @@ Boxes = list[tuple[int, list[float]]]
 Detections = list[tuple[int, list[float], float]]
 
 
-def of(boxes: Boxes, detections: Detections) -> Tide:
-    truth = Truth.of(truth_of([(0, label, box, False) for label, box in boxes], 1, 2))
-    return tide(match(truth, Found.of(found_of([(0, *row) for row in detections], 1)), [0.5]))
+def of(boxes: Boxes, detections: Detections) -> TideErrors:
+    truth = GroundTruth.of(truth_of([(0, label, box, False) for label, box in boxes], 1, 2))
+    return tide(match(truth, DetectionSet.of(found_of([(0, *row) for row in detections], 1)), [0.5]))
 
 
-def costs(result: Tide) -> dict[str, float]:
+def costs(result: TideErrors) -> dict[str, float]:
     """Those that are not 0."""
     return {kind: cost for kind, cost in result.cost.items() if abs(cost) > 1e-12}
 
 
 HALF = (51 + 50 * 2 / 3) / 101  # AP of right, wrong, right
-SCENES: list[tuple[str, Boxes, Detections, float, dict[Kind, float]]] = [
+SCENES: list[tuple[str, Boxes, Detections, float, dict[ErrorKind, float]]] = [
     ("a box not quite hit", [(A, SQUARE)], [(A, LOW, 0.9)], 0, {"localisation": 1}),
     ("another label", [(A, SQUARE)], [(B, SQUARE, 0.9)], 0, {"classification": 1}),
     ("twice", [(A, SQUARE), (A, FAR)], [(A, SQUARE, 0.9), (A, SQUARE, 0.8), (A, FAR, 0.7)], HALF,
@@ -52,7 +52,9 @@ SCENES: list[tuple[str, Boxes, Detections, float, dict[Kind, float]]] = [
 
 @pytest.mark.parametrize(("boxes", "detections", "ap", "expected"), [scene[1:] for scene in SCENES],
                          ids=[scene[0] for scene in SCENES])  # fmt: skip
-def test_the_cost_of_every_kind(boxes: Boxes, detections: Detections, ap: float, expected: dict[Kind, float]) -> None:
+def test_the_cost_of_every_kind(
+    boxes: Boxes, detections: Detections, ap: float, expected: dict[ErrorKind, float]
+) -> None:
     result = of(boxes, detections)
     assert result.ap50 == pytest.approx(ap)
     assert costs(result) == pytest.approx(expected)
@@ -61,7 +63,7 @@ def test_the_cost_of_every_kind(boxes: Boxes, detections: Detections, ap: float,
 def test_the_rows_behind_the_bars() -> None:
     boxes = [(A, SQUARE), (A, FAR), (B, [80.0, 80, 90, 90])]
     result = of(boxes, [(A, LOW, 0.9), (B, FAR, 0.8), (A, [30.0, 30, 40, 40], 0.7), (A, FAR, 0.6), (A, FAR, 0.5)])
-    # in Found they lie by label and score: a .9 .7 .6 .5, b .8
+    # in DetectionSet they lie by label and score: a .9 .7 .6 .5, b .8
     assert result.detections("localisation").tolist() == [0]
     assert result.detections("background").tolist() == [1]
     assert result.detections("duplicate").tolist() == [3]
@@ -72,17 +74,17 @@ def test_the_rows_behind_the_bars() -> None:
 
 def test_of_two_other_labels_on_a_box_the_higher_is_mended() -> None:
     """At .9 it lies above the false alarm of .7: all of AP. The one of .5 would bring a half."""
-    truth = Truth.of(truth_of([(0, 2, SQUARE, False)], 1, 3))
+    truth = GroundTruth.of(truth_of([(0, 2, SQUARE, False)], 1, 3))
     found = found_of([(0, 0, SQUARE, 0.5), (0, 1, SQUARE, 0.9), (0, 2, FAR, 0.7)], 1)
-    result = tide(match(truth, Found.of(found), [0.5]))
+    result = tide(match(truth, DetectionSet.of(found), [0.5]))
     assert costs(result) == {"classification": pytest.approx(1)}
     assert result.missed.tolist() == []
 
 
 def test_only_a_hundred_of_an_image_and_label_are_looked_at() -> None:
-    truth = Truth.of(truth_of([(0, 0, SQUARE, False)], 1, 1))
+    truth = GroundTruth.of(truth_of([(0, 0, SQUARE, False)], 1, 1))
     rows = [(0, 0, FAR, 0.9)] * 105 + [(0, 0, SQUARE, 0.5)]
-    result = tide(match(truth, Found.of(found_of(rows, 1), most=200), [0.5]))
+    result = tide(match(truth, DetectionSet.of(found_of(rows, 1), most=200), [0.5]))
     assert (result.ap50, len(result.detections("background"))) == (0, 100)
 
 
@@ -93,18 +95,18 @@ def test_costs_do_not_add_up_because_mistakes_hide_each_other() -> None:
 
 
 def test_a_wrong_one_on_a_crowd_region_is_no_mistake() -> None:
-    truth = Truth.of(truth_of([(0, A, SQUARE, False), (0, A, FAR, True)], 1, 1))
-    result = tide(match(truth, Found.of(found_of([(0, A, FAR, 0.9), (0, A, SQUARE, 0.8)], 1)), [0.5]))
+    truth = GroundTruth.of(truth_of([(0, A, SQUARE, False), (0, A, FAR, True)], 1, 1))
+    result = tide(match(truth, DetectionSet.of(found_of([(0, A, FAR, 0.9), (0, A, SQUARE, 0.8)], 1)), [0.5]))
     assert (result.ap50, costs(result)) == (pytest.approx(1), {})
 
 
 def test_every_wrong_detection_has_one_kind_and_no_cost_is_negative() -> None:
     truth, candidates = split_scene(images=30, candidates=80, labels=4, seed=7)
-    matching = match(truth, Found.of([one.detections(0.01, 0.5) for one in candidates]), [0.5])
+    matching = match(truth, DetectionSet.of([one.detections(0.01, 0.5) for one in candidates]), [0.5])
     result = tide(matching)
     assert result.ap50 == pytest.approx(np.nanmean(metrics.average_precision(matching)), abs=1e-12)
     assert np.array_equal(result.kinds < 0, matching.taken[0] >= 0)
-    assert all(len(result.detections(kind)) for kind in KINDS[:-1])
+    assert all(len(result.detections(kind)) for kind in ERROR_KINDS[:-1])
     assert min(result.cost.values()) >= 0
     assert tide(matching, confidence=0.3).ap50 == pytest.approx(
         np.nanmean(metrics.average_precision(matching, 0.3)), abs=1e-12

@@ -119,7 +119,7 @@ def test_frames_of_a_video_that_breaks_off_are_kept_and_the_rest_is_told(tmp_pat
 
 
 def test_what_the_header_says(clip: Path) -> None:
-    assert (video.length(clip), video.rate(clip)) == (FRAMES, RATE)
+    assert (video.frame_count(clip), video.frame_rate(clip)) == (FRAMES, RATE)
 
 
 def test_what_is_no_video_is_refused_and_a_folder_that_can_not_be_made_is_said(clip: Path, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_what_is_no_video_is_refused_and_a_folder_that_can_not_be_made_is_said(c
     with pytest.raises(Refused, match="could not be opened"):
         list(video.extract(tmp_path / "a.mp4", tmp_path / "x"))
     with pytest.raises(Refused, match="does not exist"):
-        video.length(tmp_path / "b.mp4")
+        video.frame_count(tmp_path / "b.mp4")
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkbenchError, match="can't be kept"):
         list(video.extract(clip, tmp_path / "file" / "frames"))

@@ -15,7 +15,7 @@ from workbench.detectors.parts.csp import Residual, WeightedSum
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.settings import rows
-from workbench.training.crew import size_for
+from workbench.training.replicas import replica_count
 from workbench.training.settings import TrainingSettings
 
 WITH_ACTIVATION = [
@@ -105,8 +105,8 @@ def test_dropblock_blanks_squares_in_training_only_and_its_draws_come_in_one_ord
     _, channel, row, column = blanked.nonzero()[0].tolist()
     assert blanked[0, channel, row : row + 7, column : column + 7].all()
     assert torch.equal(drop.eval()(features), features)
-    assert size_for(detector, 16, 8) == 1
-    assert size_for(build(), 16, 8) == 8
+    assert replica_count(detector, 16, 8) == 1
+    assert replica_count(build(), 16, 8) == 8
 
 
 @pytest.mark.parametrize("cells", [1, 2, 3, 4, 6, 8])

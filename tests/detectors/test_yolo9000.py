@@ -190,7 +190,7 @@ def test_pictures_are_never_put_into_a_mosaic_or_blended(tmp_path: Path) -> None
     data = ended.value.value
     assert data.pictures.tolist() == [-1] * 8 + [5, 5, 5, 1, 1, 1]  # folders in the order of their names
     calm = {"scale": 0.0, "aspect": 0.0, "translate": 0.0}
-    training = settings.changed(wanted.recipe.training, calm)
+    training = settings.with_values(wanted.recipe.training, calm)
     for step in range(5):
         batch = augment.augmented(data, np.arange(14), training, step, 64, calm=False)
         assert batch.pictures is not None

@@ -34,13 +34,13 @@ def draw(document: Document, path: str, *xyxy: float, label: int = 0) -> None:
     document.do(edits.AddBoxes((Box(0, id, document.labels()[label].id, xyxy),)))  # type: ignore[arg-type]
 
 
-def sync(document: Document, format: str = "yolo") -> autosync.Synced:
-    synced = autosync.bring_up(document.folder, format, document.snapshot())
+def sync(document: Document, format: str = "yolo") -> autosync.SyncResult:
+    synced = autosync.update_files(document.folder, format, document.snapshot())
     autosync.remember(document, synced)
     return synced
 
 
-def told(synced: autosync.Synced) -> tuple[int, int, list[str]]:
+def told(synced: autosync.SyncResult) -> tuple[int, int, list[str]]:
     return synced.files, synced.current, [file.name for file in synced.foreign]
 
 

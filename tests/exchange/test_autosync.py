@@ -17,7 +17,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, State
 from workbench.errors import WorkbenchError
-from workbench.exchange import Changed, apply_import, autosync, keep_files, plan_import
+from workbench.exchange import ChangedSide, apply_import, autosync, keep_files, plan_import
 
 __all__ = ["document", "photographs"]  # fixtures
 
@@ -53,7 +53,7 @@ def test_voc_files_are_what_an_export_would_write(document: Document, photograph
     ],
 )
 def test_the_files_lie_where_trainers_look(image: str, format: str, expected: str) -> None:
-    assert autosync.place(Path(image), format) == Path(expected)
+    assert autosync.label_file_of(Path(image), format) == Path(expected)
 
 
 def test_an_image_with_nothing_on_it_has_an_empty_file_and_one_that_nobody_has_seen_has_none(
@@ -168,7 +168,7 @@ def test_voc_files_that_count_from_0_go_on_doing_so(tmp_path: Path) -> None:
         text(tmp_path / "set" / "c.xml", voc_file(voc_object("cat", (0, 0, 5, 5)), filename="c.jpg"))
         picture(tmp_path / "set" / "c.jpg", 40, 30, grey=3)
         plan = plan_import(document, tmp_path / "set", "voc")
-        assert [one.changed for one in plan.differences] == [Changed.NOWHERE] * 2
+        assert [one.changed for one in plan.differences] == [ChangedSide.NOWHERE] * 2
 
 
 def test_imported_files_stay_byte_for_byte_until_their_image_is_edited(tmp_path: Path, photographs: Path) -> None:
@@ -199,7 +199,7 @@ def test_what_others_changed_is_found_and_comes_in_by_an_import(document: Docume
     plan = plan_import(document, photographs, "yolo")
     (difference,) = plan.differences
     assert (difference.added, difference.removed, difference.moved) == (1, 0, 0)
-    assert difference.changed is Changed.FILE, "the program knows what it had written there"
+    assert difference.changed is ChangedSide.FILE, "the program knows what it had written there"
     assert plan.boxes == 1
 
 
@@ -212,14 +212,14 @@ def test_what_the_program_wrote_itself_is_no_difference_in_an_import(document: D
     sync(document)
     assert len(files(photographs)["b.txt"].splitlines()) == 1
     plan = plan_import(document, photographs, "yolo")
-    assert [one.changed for one in plan.differences] == [Changed.NOWHERE] * 2
+    assert [one.changed for one in plan.differences] == [ChangedSide.NOWHERE] * 2
     assert (plan.boxes, plan.matched, plan.left) == (0, 0, 0)
     draw(document, "a.jpg", 1, 1, 9, 9)
     file = photographs / "b.txt"
     file.write_text(file.read_text() + "1 0.5 0.5 0.1 0.1\n")
     plan = plan_import(document, photographs, "yolo")
     told = {one.image.path: (one.changed, one.added, one.removed) for one in plan.differences}
-    assert told == {"a.jpg": (Changed.HERE, 0, 1), "b.jpg": (Changed.FILE, 1, 0)}, "the crowd stays"
+    assert told == {"a.jpg": (ChangedSide.HERE, 0, 1), "b.jpg": (ChangedSide.FILE, 1, 0)}, "the crowd stays"
 
 
 def test_two_images_of_one_name_do_not_write_over_each_other(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_some_images_are_brought_up_without_a_look_at_the_others(document: Docum
     some = document.snapshot({b})
     assert [image.path for image in some.images] == ["b.jpg"]
     assert some.boxes.tolist() == [[1, 1, 9, 9]]
-    autosync.remember(document, autosync.bring_up(document.folder, "yolo", some))
+    autosync.remember(document, autosync.update_files(document.folder, "yolo", some))
     assert set(files(photographs)) == {"b.txt", "classes.txt"}
 
 

@@ -12,7 +12,7 @@ from tests.formats.making import picture, text
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
-from workbench.exchange import Changed, apply_import, keep_files, plan_import
+from workbench.exchange import ChangedSide, apply_import, keep_files, plan_import
 
 __all__ = ["document", "photographs"]  # fixtures
 
@@ -43,7 +43,7 @@ def test_a_data_set_keeps_the_numbers_of_its_yaml(tmp_path: Path, yaml: str, nam
         draw(document, "images/train/a.jpg", 0, 0, 40, 30, label=1)
         assert told(sync(document)) == (1, 0, [])
         assert files(folder)["labels/train/a.txt"] == "1 0.5 0.5 0.5 0.5\n1 0.5 0.5 1 1\n"
-        assert {one.changed for one in plan_import(document, folder, "yolo").differences} == {Changed.NOWHERE}
+        assert {one.changed for one in plan_import(document, folder, "yolo").differences} == {ChangedSide.NOWHERE}
         draw(document, "images/train/a.jpg", 1, 1, 9, 9, label=0)
         synced = sync(document)
         assert told(synced) == (0, 0, [])

@@ -9,15 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.exchange.test_comparing import FIRST, changes, draw, edges, folder, write
+from tests.exchange.test_comparison import FIRST, changes, draw, edges, folder, write
 from tests.formats.making import picture, text, voc_file, voc_object
 from workbench import formats
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
-from workbench.exchange import Changed, ImportSettings, apply_import, autosync, export_labels, keep_files, plan_import
-from workbench.exchange.recognising import recognise, what_is_there
+from workbench.exchange import (
+    ChangedSide,
+    ImportSettings,
+    apply_import,
+    autosync,
+    export_labels,
+    keep_files,
+    plan_import,
+)
+from workbench.exchange.recognition import recognise, what_is_there
 
 __all__ = ["folder"]  # a fixture
 
@@ -46,7 +54,7 @@ def test_an_edit_that_equals_an_older_import_is_an_edit(document: Document, fold
     come_in(document, folder)
     wrong = next(box for box in document.boxes(id_of(document, "a")) if box.xyxy == (1, 19, 8, 28))
     document.do(edits.RemoveBoxes((wrong.id,)))
-    assert changes(document, folder)["a"] == (Changed.HERE, 1, 0, 0)
+    assert changes(document, folder)["a"] == (ChangedSide.HERE, 1, 0, 0)
     come_in(document, folder)
     assert len(edges(document, "a")) == 2
 
@@ -54,9 +62,9 @@ def test_an_edit_that_equals_an_older_import_is_an_edit(document: Document, fold
 def test_an_import_of_what_is_here_already_does_not_hide_an_edit(document: Document, folder: Path) -> None:
     """Label files beside the images that say what the project says are no reason to take an older file's word."""
     draw(document, "a", 2, 20, 9, 29)
-    autosync.remember(document, autosync.bring_up(document.folder, "yolo", document.snapshot()))
+    autosync.remember(document, autosync.update_files(document.folder, "yolo", document.snapshot()))
     assert "2 images the same already" in come_in(document, folder / "JPEGImages", "yolo")
-    assert changes(document, folder)["a"] == (Changed.HERE, 0, 1, 0)
+    assert changes(document, folder)["a"] == (ChangedSide.HERE, 0, 1, 0)
     come_in(document, folder)
     assert len(edges(document, "a")) == 3
 
@@ -66,7 +74,7 @@ def test_one_box_more_in_a_poorer_format_leaves_the_others_as_they_are(document:
     document.do(
         edits.ReplaceBoxes(tuple(dataclasses.replace(box, difficult=True, note="odd") for box in document.boxes(a)))
     )
-    autosync.remember(document, autosync.bring_up(document.folder, "yolo", document.snapshot()))
+    autosync.remember(document, autosync.update_files(document.folder, "yolo", document.snapshot()))
     come_in(document, folder / "JPEGImages", "yolo")
     before = document.boxes(a)
     file = folder / "JPEGImages" / "a.txt"
@@ -100,7 +108,7 @@ def test_imports_that_were_undone_twice_leave_everything_as_it_came(document: Do
         write(folder, "a", *FIRST, box)
         come_in(document, folder)
         document.undo()
-    assert changes(document, folder)["a"][0] is Changed.FILE
+    assert changes(document, folder)["a"][0] is ChangedSide.FILE
     write(folder, "a", *FIRST)
     report = export_labels(document.snapshot(), "voc", folder.parent / "out", project=document.folder)
     assert any("2 files not edited" in remark.sentence for remark in report.remarks)
@@ -112,7 +120,7 @@ def test_both_kept_stay_when_the_file_changes_again(document: Document, folder: 
     come_in(document, folder, how="add")
     assert len(edges(document, "a")) == 4
     write(folder, "a", *FIRST, (30, 21, 38, 28))
-    assert changes(document, folder)["a"][0] is Changed.BOTH
+    assert changes(document, folder)["a"][0] is ChangedSide.BOTH
     come_in(document, folder)
     assert (2, 20, 9, 29) in edges(document, "a")
 
@@ -137,7 +145,7 @@ def test_a_note_that_was_changed_in_the_file_comes_in(tmp_path: Path, name: str)
 def test_a_label_that_was_renamed_does_not_come_back_empty(document: Document, folder: Path) -> None:
     (cat,) = document.labels()
     document.do(edits.ChangeLabel(dataclasses.replace(cat, name="feline")))
-    assert changes(document, folder)["a"][0] is Changed.NOWHERE, "it is the same label"
+    assert changes(document, folder)["a"][0] is ChangedSide.NOWHERE, "it is the same label"
     come_in(document, folder)
     assert [label.name for label in document.labels()] == ["feline"]
 
@@ -330,7 +338,7 @@ def test_what_a_project_wrote_is_the_same_when_it_comes_back(tmp_path: Path, nam
         for copied in (True, False):
             export_labels(document.snapshot(), name, tmp_path / f"out {copied}", copy_images=copied)
             plan = plan_import(document, tmp_path / f"out {copied}", name)
-            assert [one.changed for one in plan.differences] == [Changed.NOWHERE] * 3, [
+            assert [one.changed for one in plan.differences] == [ChangedSide.NOWHERE] * 3, [
                 one.words for one in plan.differences
             ]
             assert (plan.matched, plan.added) == (0, 0)
@@ -348,4 +356,4 @@ def test_an_import_that_changes_nothing_leaves_nothing_behind(document: Document
     come_in(document, folder)
     document.undo()
     write(folder, "a", (4, 2, 10, 12), FIRST[1])
-    assert changes(document, folder)["a"][0] is Changed.FILE, "as the import before the undone one left it"
+    assert changes(document, folder)["a"][0] is ChangedSide.FILE, "as the import before the undone one left it"

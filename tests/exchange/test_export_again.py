@@ -18,7 +18,7 @@ from workbench.core import edits, file_changes
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
-from workbench.exchange import export_folder, export_labels, exported, remember, write_anew
+from workbench.exchange import export_again, export_folder, export_history, export_labels, remember
 from workbench.exchange.export_folder import LIST
 
 FORMATS = tuple(sorted(name for name, member in formats.load_all() if type(member).__module__.startswith("workbench.")))
@@ -120,7 +120,7 @@ def test_a_picture_that_comes_while_others_are_copied_is_not_overwritten(
 ) -> None:
     copy, late = export_folder.ExportFolder.copy, tmp_path / "set" / "images" / "train" / "c.jpg"
 
-    def copying(self: export_folder.ExportFolder, one: export_folder.Picture, part: Path) -> None:
+    def copying(self: export_folder.ExportFolder, one: export_folder.ImageCopy, part: Path) -> None:
         copy(self, one, part)
         if not late.exists():
             picture(late, grey=99)
@@ -284,7 +284,7 @@ def test_a_list_leads_to_nothing_outside(document: Document, tmp_path: Path, nam
     (tmp_path / "set" / "link").symlink_to(tmp_path, target_is_directory=True)
     inside = text(tmp_path / "set" / "ours.txt", "theirs")
     told = json.loads((tmp_path / "set" / LIST).read_bytes())
-    said = [list(export_folder.said_by(theirs))]
+    said = [list(export_folder.size_and_hash(theirs))]
     told["files"] |= {name.format(outside=theirs): said, "ours.txt": said}
     (tmp_path / "set" / LIST).write_text(json.dumps(told))
     out(document, tmp_path / "set")
@@ -309,7 +309,7 @@ def test_a_moved_project_and_a_moved_folder_know_each_other(document: Document, 
 
 def test_a_folder_written_anew_is_known_to_the_next_export(document: Document, tmp_path: Path) -> None:
     remember(document, out(document, tmp_path / "set"), document.labels(), copied=True)
-    _, aside = write_anew(document.snapshot(), exported.known(document)[0])
+    _, aside = export_again(document.snapshot(), export_history.past_exports(document)[0])
     edit(document)
     assert out(document, tmp_path / "set").removed
     out(document, tmp_path / "new")
@@ -326,6 +326,6 @@ def test_copies_of_an_export_below_the_photographs_are_no_new_photographs(tmp_pa
             document.snapshot(), "coco", tmp_path / "photos" / "out", copy_images=True, project=document.folder
         )
         assert (tmp_path / "photos/out/images/a.png").exists()
-        assert file_changes.look(document).new == {}
+        assert file_changes.find_changes(document).new == {}
         picture(tmp_path / "photos" / "out" / "images" / "mine.png")
-        assert file_changes.look(document).new == {tmp_path / "photos": ("out/images/mine.png",)}
+        assert file_changes.find_changes(document).new == {tmp_path / "photos": ("out/images/mine.png",)}

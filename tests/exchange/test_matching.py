@@ -14,7 +14,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.exchange import ImportPlan, ImportSettings, apply_import, export_labels, matching, plan_import
-from workbench.exchange.other_names import same_content
+from workbench.exchange.ambiguous_names import same_content
 
 
 def coco(file: Path, *names: str) -> Path:

@@ -18,10 +18,10 @@ from tests.promises.form import full
 from workbench import formats
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.image_lookup import Found, ImageLookup, Match
+from workbench.core.image_lookup import FileMatch, ImageLookup, MatchKind
 from workbench.core.project import XYXY, Box, Label, Split, State
 from workbench.exchange import ImportPlan, apply_import, export_labels, plan_import
-from workbench.exchange.other_names import OtherNames
+from workbench.exchange.ambiguous_names import AmbiguousNames
 
 ONE = (
     "cat 1.jpg", "cat.jpg", "#x.jpg", "a.b.jpg", "a.jpg", "a.png", "A.JPG", "d1/a.jpg", "d2/a.jpg", "d1-a.jpg",
@@ -163,12 +163,12 @@ def test_every_box_comes_back_to_its_own_image_or_is_told(tmp_path: Path, format
 def test_the_check_fails_where_names_are_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: a lookup and a comparison that take any file of the base name."""
 
-    def guess(self: ImageLookup, name: str, near: Sequence[str] = ()) -> Match:
+    def guess(self: ImageLookup, name: str, near: Sequence[str] = ()) -> FileMatch:
         found = [file for file in self.files if file.stem == Path(name).stem]
-        return Match(Found.EXACT, found[-1]) if found else Match(Found.MISSING)
+        return FileMatch(MatchKind.EXACT, found[-1]) if found else FileMatch(MatchKind.MISSING)
 
     monkeypatch.setattr(ImageLookup, "find", guess)
-    monkeypatch.setattr(OtherNames, "doubt", lambda *_: "")
+    monkeypatch.setattr(AmbiguousNames, "doubt", lambda *_: "")
     names = Names(("a.jpg", "train/a.jpg", "b.jpg"), (), frozenset({0, 1}), True)
     with pytest.raises(AssertionError, match=r"wrong image|without a word|did not come back"):
         there_and_back(tmp_path, "createml", names)

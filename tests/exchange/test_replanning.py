@@ -14,7 +14,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box
 from workbench.errors import WorkbenchError
-from workbench.exchange import Changed, ImportPlan, ImportSettings, apply_import, keep_files, plan_import
+from workbench.exchange import ChangedSide, ImportPlan, ImportSettings, apply_import, keep_files, plan_import
 from workbench.exchange.importing import replan
 
 
@@ -56,10 +56,10 @@ def test_it_is_the_plan_that_a_new_reading_would_make(document: Document, tmp_pa
 
 def test_it_sees_what_was_edited_since(document: Document, tmp_path: Path) -> None:
     before = plan_import(document, tmp_path / "set", "voc")
-    assert [one.changed for one in before.differences] == [Changed.HERE, Changed.FILE]
+    assert [one.changed for one in before.differences] == [ChangedSide.HERE, ChangedSide.FILE]
     draw(document, "b")
     after = replan(document, before, before.settings)
-    assert [one.changed for one in after.differences] == [Changed.HERE, Changed.BOTH]
+    assert [one.changed for one in after.differences] == [ChangedSide.HERE, ChangedSide.BOTH]
     assert (before.removed, after.removed) == (1, 0), "the plan of before would overwrite that edit"
 
 

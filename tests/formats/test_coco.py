@@ -18,7 +18,7 @@ from workbench.core.project import Box, Image, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadSettings
 from workbench.formats.parts.coco_json import parse_coco
-from workbench.formats.parts.layout import keep
+from workbench.formats.parts.layout import to_extra
 
 coco = formats.load_all().get("coco")
 
@@ -276,7 +276,7 @@ def ids_written(
 
 
 def came(image: int, label: int, **ids: Any) -> Box:
-    return Box(0, image, label, (1, 2, 5, 9), extra=keep("coco", ids))
+    return Box(0, image, label, (1, 2, 5, 9), extra=to_extra("coco", ids))
 
 
 def test_ids_that_came_stay_when_a_box_is_drawn(tmp_path: Path) -> None:

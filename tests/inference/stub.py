@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from workbench.core.detections import Candidates
-from workbench.core.former_names import Former, called_now
+from workbench.core.former_names import FormerNames, current_label_names
 
 
 class _Detector:
@@ -33,8 +33,8 @@ class Stub:
         self.calls = self.pictures = 0
         self._dies_in = dies_in
 
-    def call_labels(self, former: Former) -> None:
-        self.labels = cast(tuple[str, str], called_now(self.labels, former))
+    def rename_labels(self, former: FormerNames) -> None:
+        self.labels = cast(tuple[str, str], current_label_names(self.labels, former))
 
     def candidates(self, images: Sequence[np.ndarray], floor: float = 0.001) -> list[Candidates]:
         self.calls += 1
@@ -66,9 +66,9 @@ def write_pictures(folder: Path, names: Sequence[str], first: int = 0) -> Path:
 
 
 if __name__ == "__main__":
-    from workbench.inference.predict_files import Asked, predict_files
+    from workbench.inference.predict_files import PredictionSettings, predict_files
 
-    asked = Asked(formats=("json", "csv", "pictures"))
+    asked = PredictionSettings(formats=("json", "csv", "pictures"))
     for _ in predict_files(stub(int(sys.argv[3])), [Path(sys.argv[1])], Path(sys.argv[2]), asked):
         pass
     assert "torch" not in sys.modules

@@ -15,7 +15,7 @@ from tests.inference.labelled import Row, snapshot_of
 from workbench.core import images
 from workbench.core.detections import Candidates
 from workbench.core.project import Snapshot
-from workbench.inference.scoring import Rules, score
+from workbench.inference.scoring import ScoringRules, score
 
 
 def bccd(folder: Path) -> Snapshot:
@@ -78,7 +78,7 @@ def jittered(truth: Snapshot, seed: int) -> list[Candidates]:
     return found
 
 
-def pycocotools_numbers(truth: Snapshot, found: list[Candidates], rules: Rules) -> Any:
+def pycocotools_numbers(truth: Snapshot, found: list[Candidates], rules: ScoringRules) -> Any:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -122,7 +122,7 @@ def test_real_data_with_jittered_detections_equals_pycocotools(test_data: Path, 
     if crowds:
         truth.flags[::7, 3] = True
     found = jittered(truth, seed=crowds)
-    ours, oracle = score(truth, found, Rules()), pycocotools_numbers(truth, found, Rules())
+    ours, oracle = score(truth, found, ScoringRules()), pycocotools_numbers(truth, found, ScoringRules())
     numbers = np.array(list(ours.numbers().values()))
     np.testing.assert_allclose(np.where(np.isnan(numbers), -1, numbers), oracle.stats, rtol=0, atol=1e-6)
     theirs = oracle.eval["precision"][:, :, :, 0, 2].mean(axis=(0, 1))

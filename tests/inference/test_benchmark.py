@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workbench.inference import benchmark, exporters
-from workbench.inference.benchmark import NotTimed, Timed
+from workbench.inference.benchmark import Benchmarked, NotBenchmarked
 from workbench.inference.predict import Predictor
 
 
@@ -20,13 +20,13 @@ def test_formats_are_timed_and_those_that_can_t_be_are_named(
     monkeypatch.setattr(benchmark, "LEAST", 2)
     names = ["torchscript", "pt2", "safetensors"]
     events = list(benchmark.benchmark(predictor, names, [2], photographs[:1], threads=1, seconds=0))
-    timed = [event for event in events if isinstance(event, Timed)]
+    timed = [event for event in events if isinstance(event, Benchmarked)]
     assert [(row.format, row.batch, row.threads, row.runs) for row in timed] == [
         ("workbench", 2, 1, benchmark.LEAST), ("torchscript", 2, 1, benchmark.LEAST),
     ]  # fmt: skip
     assert all(0 < row.median_ms <= row.p95_ms for row in timed)
     assert timed[1].library.startswith("torch ")
-    missing = {event.format: event.sentence for event in events if isinstance(event, NotTimed)}
+    missing = {event.format: event.sentence for event in events if isinstance(event, NotBenchmarked)}
     assert set(missing) == {"pt2", "safetensors"}
     assert "needs no_such_package. Install with: " in missing["pt2"]
 
@@ -45,7 +45,7 @@ def test_a_format_that_takes_too_long_is_left_out_and_says_so(
     monkeypatch.setattr(exporters.load_all().get("torchscript"), "write", slow)
     monkeypatch.setattr(benchmark, "_own", lambda *_: np.array([1.0]))
     events = list(benchmark.benchmark(predictor, ["torchscript"], [1, 2], threads=1, limit=60.0))
-    told = [event.sentence for event in events if isinstance(event, NotTimed)]
+    told = [event.sentence for event in events if isinstance(event, NotBenchmarked)]
     assert told == [
         f"with {images} at a time: it took more than 60 s. A higher --limit waits longer."
         for images in ("1 image", "2 images")

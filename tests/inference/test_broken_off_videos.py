@@ -14,7 +14,7 @@ from tests.inference.stub import stub
 from workbench.core import video as videos
 from workbench.inference.events import PredictionsSaved, Skipped
 from workbench.inference.listing import Shard
-from workbench.inference.predict_files import Asked, merge, predict_files
+from workbench.inference.predict_files import PredictionSettings, merge, predict_files
 from workbench.inference.results_video import Recorder
 
 FORMATS = ("json", "csv", "video", "yolo")
@@ -40,7 +40,7 @@ def half(whole: Path, tmp_path: Path) -> Path:
 
 def test_the_half_that_is_there_is_predicted_and_the_other_is_told(half: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    *_, last = predict_files(stub(), [half], out, Asked(formats=FORMATS))
+    *_, last = predict_files(stub(), [half], out, PredictionSettings(formats=FORMATS))
     assert isinstance(last, PredictionsSaved)
     assert last.skipped == 1
     assert 10 < last.images < 40
@@ -49,7 +49,7 @@ def test_the_half_that_is_there_is_predicted_and_the_other_is_told(half: Path, t
     assert len(list((out / "yolo" / "labels" / "ride.avi").iterdir())) == last.images
     told = (out / "left_out.csv").read_text()
     assert f"only the first {last.images / 10} of 6.0 seconds could be read" in told
-    *_, again = predict_files(stub(), [half], out, Asked(formats=FORMATS))
+    *_, again = predict_files(stub(), [half], out, PredictionSettings(formats=FORMATS))
     assert isinstance(again, PredictionsSaved)
     assert (again.new, again.skipped) == (0, 1)
 
@@ -57,9 +57,13 @@ def test_the_half_that_is_there_is_predicted_and_the_other_is_told(half: Path, t
 @pytest.mark.parametrize("of", [2, 3, 4])
 def test_shards_tell_it_once_and_merge_to_the_same(half: Path, tmp_path: Path, of: int) -> None:
     """The last frame is another shard's than the one that tells it."""
-    list(predict_files(stub(), [half], tmp_path / "one", Asked(formats=FORMATS)))
+    list(predict_files(stub(), [half], tmp_path / "one", PredictionSettings(formats=FORMATS)))
     for number in range(1, of + 1):
-        list(predict_files(stub(), [half], tmp_path / "all", Asked(formats=FORMATS, shard=Shard(number, of))))
+        list(
+            predict_files(
+                stub(), [half], tmp_path / "all", PredictionSettings(formats=FORMATS, shard=Shard(number, of))
+            )
+        )
     list(merge(tmp_path / "all", FORMATS))
     for name in ("predictions.json", "predictions.csv", "left_out.csv", "videos/ride.avi.mp4"):
         assert (tmp_path / "all" / name).read_bytes() == (tmp_path / "one" / name).read_bytes(), name
@@ -86,7 +90,7 @@ def test_damaged_frames_are_told_once_by_number_and_the_rest_is_written(
     gone = sorted(set(range(0, 60, every)) - set(there))
     assert len(gone) > 1 or every == 2
     which = f"frame {gone[0]} is" if len(gone) == 1 else f"the frames {gone[0]} to {gone[-1]} are"
-    out, asked = tmp_path / "one", Asked(formats=FORMATS, every=every)
+    out, asked = tmp_path / "one", PredictionSettings(formats=FORMATS, every=every)
     working = predict_files(stub(), [scratched], out, asked)
     next(event for event in working if isinstance(event, Skipped))
     working.close()

@@ -7,7 +7,7 @@ import pytest
 
 from workbench.core.detections import Detections
 from workbench.core.project import Label
-from workbench.inference.draw import Look, drawn, rgb
+from workbench.inference.draw import DrawStyle, draw_detections, rgb
 
 
 def one(box: list[float], score: float = 0.5) -> Detections:
@@ -21,14 +21,14 @@ GREY = np.full((200, 300, 3), 90, np.uint8)
 @pytest.mark.parametrize("box", [[50, 60, 150, 160], [0, 0, 300, 200], [299, 199, 300, 200], [10, 2, 290, 6]])
 def test_a_box_is_drawn_in_its_colour_on_a_copy(name: str, box: list[float]) -> None:
     before = GREY.copy()
-    picture = drawn(GREY, one(box), [Label(1, name, "#ff0000")])
+    picture = draw_detections(GREY, one(box), [Label(1, name, "#ff0000")])
     assert np.array_equal(before, GREY)
     assert picture.shape == GREY.shape
     assert (picture == (255, 0, 0)).all(axis=2).any()
 
 
 def test_the_outline_lies_on_the_edges_of_the_box() -> None:
-    picture = drawn(GREY, one([50, 60, 150, 160]), [Label(1, "x", "#00ff00")], Look(line=1, text=11))
+    picture = draw_detections(GREY, one([50, 60, 150, 160]), [Label(1, "x", "#00ff00")], DrawStyle(line=1, text=11))
     green = (picture == (0, 255, 0)).all(axis=2)
     assert green[160 - 1, 60:140].all()
     assert green[70:150, 50].all()
@@ -38,7 +38,7 @@ def test_the_outline_lies_on_the_edges_of_the_box() -> None:
 
 def test_nothing_found_is_the_same_picture() -> None:
     none = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
-    assert np.array_equal(drawn(GREY, none, []), GREY)
+    assert np.array_equal(draw_detections(GREY, none, []), GREY)
 
 
 def test_a_colour_is_three_bytes() -> None:

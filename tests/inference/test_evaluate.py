@@ -16,15 +16,15 @@ import pytest
 from tests.inference.labelled import snapshot_of
 from workbench.core import images
 from workbench.core.detections import Candidates
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Snapshot, Split, State
-from workbench.core.window import Window
 from workbench.errors import WorkbenchError
-from workbench.inference import candidate_cache, evaluated, scoring
+from workbench.inference import candidate_cache, saved_evaluation, scoring
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
-from workbench.inference.scoring import Rules
+from workbench.inference.scoring import ScoringRules
 from workbench.report import show_evaluation
 from workbench.training import recipes, record
 from workbench.training.request import RunRequest
@@ -290,12 +290,12 @@ def test_the_confidence_that_is_used_is_chosen_on_validation_images_alone(
     others = replace(truth, images=tuple(replace(image, split=split) for image in truth.images))
     done, _ = finish(evaluate_run(run[0], others, split, run[1]))
     assert done.file == run[1] / f"evaluation-{split}.json"
-    assert evaluated.best_point(run[1]) is None
-    assert (evaluated.evaluation_of(run[1], split=split) or {})["split"] == split
+    assert saved_evaluation.best_point(run[1]) is None
+    assert (saved_evaluation.read_evaluation(run[1], split=split) or {})["split"] == split
     finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
-    point = evaluated.best_point(run[1])
+    point = saved_evaluation.best_point(run[1])
     finish(evaluate_run(run[0], others, split, run[1]))
-    assert evaluated.best_point(run[1]) == point is not None
+    assert saved_evaluation.best_point(run[1]) == point is not None
 
 
 def test_a_run_that_can_not_be_written_to_is_evaluated_all_the_same(
@@ -323,7 +323,7 @@ def test_candidates_that_can_not_be_kept_cost_no_evaluation(run: tuple[Predictor
 def test_boxes_are_thinned_out_as_published_unless_told_otherwise(run: tuple[Predictor, Path], truth: Snapshot) -> None:
     default, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
     for kind, same in (("darknet diou", True), ("per label", False)):
-        told, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1], Rules(kind=kind)))
+        told, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1], ScoringRules(kind=kind)))
         assert told.rules.kind == kind
         counts = [done.evaluation.matching.counts(0.001).total for done in (default, told)]
         assert (counts[0] == counts[1]) is same
@@ -334,11 +334,11 @@ def test_images_of_more_than_8_bits_are_read_as_in_training(
 ) -> None:
     """By the checkpoint's window, whatever the project says now."""
     predictor, seen = run[0], []
-    monkeypatch.setattr(predictor, "window", Window(10, 2000))
+    monkeypatch.setattr(predictor, "window", IntensityWindow(10, 2000))
     reading = images.read
     monkeypatch.setattr(images, "read", lambda file, window=None: seen.append(window) or reading(file))
-    finish(evaluate_run(predictor, replace(truth, window=Window(0, 9)), None))
-    assert seen == [Window(10, 2000)] * len(truth)
+    finish(evaluate_run(predictor, replace(truth, window=IntensityWindow(0, 9)), None))
+    assert seen == [IntensityWindow(10, 2000)] * len(truth)
 
 
 def test_nothing_that_the_window_imports_at_its_start_loads_torch() -> None:

@@ -14,8 +14,8 @@ import torch
 from tests.inference.conftest import ALL
 from workbench import detectors
 from workbench.core import images
-from workbench.core.detections import Candidates, Kind
-from workbench.core.nms import DIOU_POWERS, overlaps, walk
+from workbench.core.detections import Candidates, NmsKind
+from workbench.core.nms import DIOU_POWERS, greedy_nms, overlaps
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters, graph
 from workbench.inference.events import ExportDone, Exported, NotExported
@@ -63,7 +63,7 @@ def test_the_graph_finds_what_the_predictor_finds(predictor: Predictor, photogra
 
 
 @pytest.mark.parametrize("kind", ["diou", "darknet diou"])
-def test_nms_by_diou_inside_the_file_keeps_what_the_programs_keeps(kind: Kind) -> None:
+def test_nms_by_diou_inside_the_file_keeps_what_the_programs_keeps(kind: NmsKind) -> None:
     """On crowds, where a box is spared because the one that would remove it is removed, and so on."""
     rng = np.random.default_rng(0)
     spared = 0
@@ -73,7 +73,7 @@ def test_nms_by_diou_inside_the_file_keeps_what_the_programs_keeps(kind: Kind) -
         labels = rng.integers(0, 2, count)
         for level in (0.2, 0.45, 0.7):
             pairs = overlaps(boxes, labels, kind, level)
-            kept = np.flatnonzero(walk(pairs, count, level))
+            kept = np.flatnonzero(greedy_nms(pairs, count, level))
             power = DIOU_POWERS[kind]
             ours = graph.labelled_nms(torch.from_numpy(boxes), torch.from_numpy(labels), level, power)
             assert ours.tolist() == kept.tolist()
@@ -98,7 +98,7 @@ def test_nms_by_label_inside_the_file_is_exact_whatever_the_number_of_labels(lab
         labels[1::2] = max(label - 1, 0)
         ours = Candidates.of_arrays(boxes, scores, labels).detections(0.001, 0.45, "per label", 300)
         arrays = (torch.from_numpy(one)[None] for one in (boxes, scores, labels))
-        theirs = own.thinned(*arrays, 832)[1]
+        theirs = own.after_nms(*arrays, 832)[1]
         different += len(set(theirs.tolist()) ^ set(ours.scores.tolist()))
     assert different == 0
 

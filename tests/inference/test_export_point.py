@@ -153,8 +153,8 @@ def test_across_labels_what_is_below_its_own_confidence_removes_nothing(output: 
         assert printed(card, (boxes, np.eye(3)[labels] * scores[:, None])) == ["Hündin 0.5"]
         return
     for batch in (1, 2):
-        network = graph.built(torch.nn.Identity(), dataclasses.replace(card, batch=batch))  # type: ignore[arg-type]
+        network = graph.build_graph(torch.nn.Identity(), dataclasses.replace(card, batch=batch))  # type: ignore[arg-type]
         assert isinstance(network, graph.EndToEnd)
         pool = (torch.from_numpy(one)[None] for one in (boxes, scores, labels))
-        found = tuple(one.numpy() for one in network.thinned(*pool, 200))
+        found = tuple(one.numpy() for one in network.after_nms(*pool, 200))
         assert printed(dataclasses.replace(card, batch=batch), found) == ["Hündin 0.5"]

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from workbench import detectors, plugins
-from workbench.core import queueing
+from workbench.core import image_queue
 from workbench.core.resize import fit
-from workbench.inference.features import look
+from workbench.inference.features import extract_features
 from workbench.inference.predict import Predictor
 
 PICTURES = [np.random.default_rng(i).integers(0, 255, (40, 60, 3), np.uint8) for i in range(3)]
@@ -37,7 +37,7 @@ num=1
 
 
 def test_features_are_the_mean_of_the_backbones_last_map_and_doubt_is_of_what_nms_leaves(predictor: Predictor) -> None:
-    seen = look(predictor, PICTURES)
+    seen = extract_features(predictor, PICTURES)
     squares = np.stack([fit(one, 160, "stretch")[0] for one in PICTURES])
     maps: list[torch.Tensor] = []
     hook = predictor.detector.block3.register_forward_hook(lambda _, __, out: maps.append(out))  # type: ignore[union-attr, operator]
@@ -48,16 +48,16 @@ def test_features_are_the_mean_of_the_backbones_last_map_and_doubt_is_of_what_nm
     assert np.stack([one.features for one in seen]) == pytest.approx(last.mean((2, 3)).numpy(), abs=1e-4)
     kind, iou = predictor.detector.published_nms
     left = predictor.candidates(PICTURES[:1])[0].detections(0.001, iou, kind, 300)
-    assert seen[0].uncertain == pytest.approx(queueing.uncertainty(left.scores))
+    assert seen[0].uncertain == pytest.approx(image_queue.uncertainty(left.scores))
     assert seen[0].uncertain > 0
 
 
 def test_it_does_not_matter_how_many_are_looked_at_together(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = [look(predictor, [one])[0] for one in PICTURES]
+    alone = [extract_features(predictor, [one])[0] for one in PICTURES]
     monkeypatch.setattr(predictor, "batch", 2)
-    for one, other in zip(alone, look(predictor, PICTURES), strict=True):
+    for one, other in zip(alone, extract_features(predictor, PICTURES), strict=True):
         assert one.features == pytest.approx(other.features, abs=1e-4)
 
 
@@ -65,7 +65,7 @@ def test_where_memory_does_not_suffice_every_image_still_has_its_own(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first try ends after the network has run."""
-    expected, best, failed = look(predictor, PICTURES), predictor.best, []
+    expected, best, failed = extract_features(predictor, PICTURES), predictor.best, []
 
     def fails_once(squares: np.ndarray) -> tuple[torch.Tensor, ...]:
         answer = best(squares)
@@ -76,7 +76,7 @@ def test_where_memory_does_not_suffice_every_image_still_has_its_own(
 
     monkeypatch.setattr(predictor, "batch", 2)
     monkeypatch.setattr(predictor, "best", fails_once)
-    for one, other in zip(expected, look(predictor, PICTURES), strict=True):
+    for one, other in zip(expected, extract_features(predictor, PICTURES), strict=True):
         assert one.features == pytest.approx(other.features, abs=1e-4)
     assert failed
 
@@ -86,7 +86,7 @@ def test_a_network_of_a_cfg_has_the_features_before_its_first_head() -> None:
     settings = replace(detectors.load_all().get("darknet-cfg").settings_class(), cfg=CFG).resolved(("a",))
     detector = detectors.build("darknet-cfg", settings, 1, None)
     small = Predictor(detector, ("a",), settings.input_px, "stretch", device="cpu")
-    assert [one.features.shape for one in look(small, PICTURES[:2])] == [(6,), (6,)]
+    assert [one.features.shape for one in extract_features(small, PICTURES[:2])] == [(6,), (6,)]
 
 
 def test_of_a_plugin_that_names_its_backbone_the_last_module_that_is_called_counts(
@@ -97,7 +97,7 @@ def test_of_a_plugin_that_names_its_backbone_the_last_module_that_is_called_coun
     whole = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Sequential(running.block3))
     running.walked = whole
     monkeypatch.setattr(type(running), "backbone_parts", ("walked",))
-    by_name = look(predictor, PICTURES[:1])[0].features
+    by_name = extract_features(predictor, PICTURES[:1])[0].features
     monkeypatch.undo()
     del running.walked
-    assert by_name == pytest.approx(look(predictor, PICTURES[:1])[0].features)
+    assert by_name == pytest.approx(extract_features(predictor, PICTURES[:1])[0].features)

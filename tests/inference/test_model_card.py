@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.core.detections import Kind
+from workbench.core.detections import NmsKind
 from workbench.core.project import Image, Label, Snapshot, Split, State
-from workbench.inference import evaluated, exporters, model_card, operating_point
+from workbench.inference import exporters, model_card, operating_point, saved_evaluation
 from workbench.inference.events import Agreement
 from workbench.inference.export import source_of
 from workbench.inference.exporters import Card, ExportSettings
@@ -62,7 +62,7 @@ def made(card: Card, opened: Predictor, evaluation: dict[str, Any] | None = None
 
 @pytest.mark.parametrize(("kind", "said"), [("soft", True), ("diou", False)])
 def test_it_says_that_a_file_removes_what_soft_nms_only_lowers(
-    kind: Kind, said: bool, opened: Predictor, card: Card
+    kind: NmsKind, said: bool, opened: Predictor, card: Card
 ) -> None:
     member = exporters.load_all().get("onnx")()
     text = model_card.text(member, card, VERIFIED, opened.header, None, None, OperatingPoint(0.4, kind=kind))
@@ -134,23 +134,28 @@ def test_labels_that_were_renamed_after_the_evaluation_are_called_as_they_are_no
 
 def test_the_operating_point_that_was_kept_goes_before_the_best_confidence(tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text(json.dumps(EVALUATION), "utf-8")
-    assert model_card.suggested(tmp_path) == {"score": 0.4, "iou": 0.6, "nms_kind": "darknet diou", "limit": 300}
+    assert model_card.suggested_settings(tmp_path) == {
+        "score": 0.4,
+        "iou": 0.6,
+        "nms_kind": "darknet diou",
+        "limit": 300,
+    }
     operating_point.write(tmp_path, OperatingPoint(0.3, iou=0.5, kind="diou", limit=100))
-    assert model_card.suggested(tmp_path) == {"score": 0.3, "iou": 0.5, "nms_kind": "diou", "limit": 100}
+    assert model_card.suggested_settings(tmp_path) == {"score": 0.3, "iou": 0.5, "nms_kind": "diou", "limit": 100}
     operating_point.write(tmp_path, OperatingPoint(0.3, iou=1.0, kind="soft"))
-    assert model_card.suggested(tmp_path) == {"score": 0.3, "iou": 0.95, "limit": 300}
+    assert model_card.suggested_settings(tmp_path) == {"score": 0.3, "iou": 0.95, "limit": 300}
 
 
 def test_an_evaluation_of_another_checkpoint_or_a_damaged_one_is_not_quoted(tmp_path: Path) -> None:
     file = tmp_path / "evaluation.json"
-    assert evaluated.evaluation_of(tmp_path) is None
+    assert saved_evaluation.read_evaluation(tmp_path) is None
     file.write_text(json.dumps({**EVALUATION, "checkpoint": "best.safetensors"}), "utf-8")
-    point = evaluated.best_point(tmp_path, "best.safetensors")
+    point = saved_evaluation.best_point(tmp_path, "best.safetensors")
     assert point == OperatingPoint(0.4, iou=0.6, kind="darknet diou", limit=300)
-    assert evaluated.point_of(tmp_path, "best.safetensors") == point
-    assert evaluated.best_point(tmp_path, "last.safetensors") is None
+    assert saved_evaluation.point_in_use(tmp_path, "best.safetensors") == point
+    assert saved_evaluation.best_point(tmp_path, "last.safetensors") is None
     file.write_text(json.dumps({**EVALUATION, "split": "train"}), "utf-8")
-    assert evaluated.best_point(tmp_path) is None
+    assert saved_evaluation.best_point(tmp_path) is None
     for text in (
         "[1",
         '{"best_confidence": "much"}',
@@ -158,5 +163,5 @@ def test_an_evaluation_of_another_checkpoint_or_a_damaged_one_is_not_quoted(tmp_
         '{"best_confidence": 0.4, "rules": 1}',
     ):
         file.write_text(text, "utf-8")
-        assert evaluated.best_point(tmp_path) is None
-        assert model_card.suggested(tmp_path) == {}
+        assert saved_evaluation.best_point(tmp_path) is None
+        assert model_card.suggested_settings(tmp_path) == {}

@@ -22,8 +22,8 @@ from workbench.detectors.parts.detector import Pretrained
 from workbench.errors import WorkbenchError
 from workbench.inference import model_files, onnx_model
 from workbench.inference.exporters import KEY, Card
-from workbench.inference.model_files import made_ready
-from workbench.inference.suggest import Ask, Finder
+from workbench.inference.model_files import prepare_model
+from workbench.inference.suggest import SuggestionRequest, SuggestionWorker
 from workbench.training import recipes
 from workbench.training.checkpoint import load_detector, read_header
 
@@ -51,36 +51,36 @@ def weights(tmp_path: Path) -> Path:
 
 def test_darknets_weights_are_those_of_the_cfg_beside_them(weights: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.names").write_text("cell\n", "utf-8")
-    ready = made_ready(weights, tmp_path / "cache")
+    ready = prepare_model(weights, tmp_path / "cache")
     assert ready.source == weights
     assert labels_of(ready.model) == ["cell"]
     written = ready.model.stat().st_mtime_ns
-    assert made_ready(weights, tmp_path / "cache") == ready
+    assert prepare_model(weights, tmp_path / "cache") == ready
     assert ready.model.stat().st_mtime_ns == written, "made once"
     (tmp_path / "tiny.names").write_text("plate\n", "utf-8")
-    assert labels_of(made_ready(weights, tmp_path / "cache").model) == ["plate"]
+    assert labels_of(prepare_model(weights, tmp_path / "cache").model) == ["plate"]
 
 
 def test_the_names_are_those_beside_it_that_fit(weights: Path, tmp_path: Path) -> None:
     (tmp_path / "coco.names").write_text("person\ncar\n", "utf-8")
     with pytest.raises(WorkbenchError, match=r"names of its 1 label are not known\. Put a file tiny\.names"):
-        made_ready(weights, tmp_path / "cache")
+        prepare_model(weights, tmp_path / "cache")
     (tmp_path / "face.names").write_text("face\n", "utf-8")
-    assert labels_of(made_ready(weights, tmp_path / "cache").model) == ["face"], "the one of so many lines"
+    assert labels_of(prepare_model(weights, tmp_path / "cache").model) == ["face"], "the one of so many lines"
     (tmp_path / "tiny.txt").write_text("a\nb\n", "utf-8")
     with pytest.raises(WorkbenchError, match=r"tiny\.txt beside it has 2 labels, but the network 1"):
-        made_ready(weights, tmp_path / "cache")
+        prepare_model(weights, tmp_path / "cache")
 
 
 def test_without_a_cfg_the_network_must_have_a_name(weights: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.cfg").unlink()
     with pytest.raises(WorkbenchError, match=r"Put its tiny\.cfg beside them, or .* yolov4-tiny"):
-        made_ready(weights, tmp_path / "cache")
+        prepare_model(weights, tmp_path / "cache")
     with pytest.raises(WorkbenchError, match="no such file"):
-        made_ready(tmp_path / "gone.weights", tmp_path / "cache")
+        prepare_model(tmp_path / "gone.weights", tmp_path / "cache")
     shutil.copy(weights, tmp_path / "yolov3-tiny.weights")
     with pytest.raises(WorkbenchError):  # it is none, whatever its name
-        made_ready(tmp_path / "yolov3-tiny.weights", tmp_path / "cache")
+        prepare_model(tmp_path / "yolov3-tiny.weights", tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*"))
 
 
@@ -99,19 +99,19 @@ def test_a_state_dict_is_known_by_its_tensors_and_their_shapes(tmp_path: Path, m
     file = tmp_path / "yolov4tiny_own.pth"
     torch.save(detector.state_dict(), file)
     with pytest.raises(WorkbenchError, match=r"names of its 2 labels are not known\. Put a file yolov4tiny_own\.names"):
-        made_ready(file, tmp_path / "cache")
+        prepare_model(file, tmp_path / "cache")
     file.with_suffix(".names").write_text("cell\nplate\n", "utf-8")
-    made, header = load_detector(made_ready(file, tmp_path / "cache").model)
+    made, header = load_detector(prepare_model(file, tmp_path / "cache").model)
     assert [label.name for label in header.labels] == ["cell", "plate"]
     theirs, ours = detector.state_dict(), made.state_dict()
     assert all(torch.equal(theirs[name], ours[name]) for name in ours)
     file.with_suffix(".names").unlink()
     torch.save(detectors.build("yolov4-tiny", small.detector_settings, 3, None).state_dict(), file)
-    assert labels_of(made_ready(file, tmp_path / "cache").model) == ["person", "car", "dog"], "the published ones"
+    assert labels_of(prepare_model(file, tmp_path / "cache").model) == ["person", "car", "dog"], "the published ones"
     torch.save({"some.weight": torch.ones(3)}, tmp_path / "other.pth")
     monkeypatch.setattr(model_files, "_skeleton", lambda _: {"net.weight": ((3,), None)})
     with pytest.raises(WorkbenchError, match="do not match any of torchvision's detectors known here: .*faster-rcnn"):
-        made_ready(tmp_path / "other.pth", tmp_path / "cache")
+        prepare_model(tmp_path / "other.pth", tmp_path / "cache")
 
 
 # --- ONNX ---
@@ -140,9 +140,9 @@ def test_what_an_onnx_file_of_ours_finds_comes_in_pixels_of_the_picture(tmp_path
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
     arrays = {"boxes": BOXES, "scores": np.array([0.9, 0.8, 0.7], np.float32), "labels": np.array([0, 1, 1])}
     file = onnx_file(tmp_path / "a.onnx", CARD.to_json(), arrays)
-    assert made_ready(file, tmp_path / "cache").model == file
-    finder = Finder()
-    found = finder(Ask(file, 1, tmp_path / "a.png"))
+    assert prepare_model(file, tmp_path / "cache").model == file
+    finder = SuggestionWorker()
+    found = finder(SuggestionRequest(file, 1, tmp_path / "a.png"))
     finder.close()
     assert found.candidates.boxes.tolist() == [[0, 0, 40, 40], [40, 0, 80, 40]], "80 x 40 lies in 32 x 16; one is grey"
     assert found.candidates.labels.tolist() == [0, 1]
@@ -154,13 +154,13 @@ def test_a_process_that_has_ended_is_begun_anew_at_the_next_image(tmp_path: Path
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
     arrays = {"boxes": BOXES, "scores": np.array([0.9, 0.8, 0.7], np.float32), "labels": np.array([0, 1, 1])}
     file = onnx_file(tmp_path / "a.onnx", CARD.to_json(), arrays)
-    finder, others = Finder(), set(psutil.Process().children())
-    before = finder(Ask(file, 1, tmp_path / "a.png"))
+    finder, others = SuggestionWorker(), set(psutil.Process().children())
+    before = finder(SuggestionRequest(file, 1, tmp_path / "a.png"))
     (running,) = set(psutil.Process().children()) - others
     running.kill()
     with pytest.raises(WorkbenchError, match=r"a\.onnx could not be run"):
-        finder(Ask(file, 2, tmp_path / "a.png"))
-    after = finder(Ask(file, 3, tmp_path / "a.png"))
+        finder(SuggestionRequest(file, 2, tmp_path / "a.png"))
+    after = finder(SuggestionRequest(file, 3, tmp_path / "a.png"))
     finder.close()
     assert after.candidates.boxes.tolist() == before.candidates.boxes.tolist()
 
@@ -208,13 +208,13 @@ def test_a_description_that_says_too_little_is_refused(
     told = Told(json.dumps({name: value for name, value in card.items() if value is not None}))
     monkeypatch.setattr(onnx_model, "ExportedFile", lambda *_: told)
     with pytest.raises(WorkbenchError, match=why):
-        made_ready(tmp_path / "a.onnx", tmp_path)
+        prepare_model(tmp_path / "a.onnx", tmp_path)
     assert told.closed
 
 
 def test_a_foreign_onnx_file_and_what_is_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="does not say its labels, its input size, how .* its anchors, as files"):
-        made_ready(onnx_file(tmp_path / "foreign.onnx", "", {"boxes": BOXES}), tmp_path)
+        prepare_model(onnx_file(tmp_path / "foreign.onnx", "", {"boxes": BOXES}), tmp_path)
     (tmp_path / "no.onnx").write_bytes(b"nothing")
     with pytest.raises(WorkbenchError, match="ONNX Runtime could not open it"):
-        made_ready(tmp_path / "no.onnx", tmp_path)
+        prepare_model(tmp_path / "no.onnx", tmp_path)

@@ -15,13 +15,15 @@ from tests.inference.stub import stub, write_pictures
 from workbench.errors import WorkbenchError
 from workbench.inference.events import Predicted, PredictionsSaved
 from workbench.inference.listing import Shard
-from workbench.inference.predict_files import Asked, merge, predict_files
+from workbench.inference.predict_files import PredictionSettings, merge, predict_files
 from workbench.inference.results_video import Recorder
 from workbench.inference.webcam import predict_webcam
 
 
 def predict(source: Path, out: Path, *formats: str, fresh: bool = False) -> PredictionsSaved:
-    *_, last = predict_files(stub(), [source], out, Asked(formats=formats or ("json", "pictures")), fresh=fresh)
+    *_, last = predict_files(
+        stub(), [source], out, PredictionSettings(formats=formats or ("json", "pictures")), fresh=fresh
+    )
     assert isinstance(last, PredictionsSaved)
     return last
 
@@ -70,7 +72,7 @@ def test_labels_and_pictures_that_were_there_before_are_not_replaced(tmp_path: P
         predict(tmp_path / "in", tmp_path, format, fresh=True)
     assert (tmp_path / theirs).read_text() == "a day's work"
     with pytest.raises(WorkbenchError, match="not from a prediction.*--out"):
-        list(predict_webcam(stub(), 0, tmp_path, Asked(formats=(format,)), threading.Event()))
+        list(predict_webcam(stub(), 0, tmp_path, PredictionSettings(formats=(format,)), threading.Event()))
 
 
 @pytest.mark.parametrize("format", ["voc", "yolo"])
@@ -160,8 +162,8 @@ def test_begun_anew_nothing_of_the_earlier_job_is_left_and_nothing_of_a_person_g
         (out / name).write_text("by hand")
 
     for number in range(1, shards + 1):
-        asked = Asked(formats=ALL, shard=Shard(number, shards))
-        list(predict_files(stub(), [tmp_path / "new"], out, asked, fresh=True))
+        settings = PredictionSettings(formats=ALL, shard=Shard(number, shards))
+        list(predict_files(stub(), [tmp_path / "new"], out, settings, fresh=True))
         if number < shards:
             assert of_image("below/b") <= names_in(out), "until there is something in their place"
     if shards > 1:
@@ -219,7 +221,11 @@ def test_an_annotated_video_of_the_earlier_job_goes_and_that_of_this_one_stays(t
             recorder.write(np.zeros((48, 64, 3), np.uint8))
     write_pictures(tmp_path / "in", ["c.png"])
     out = tmp_path / "out"
-    list(predict_files(stub(), [tmp_path / "a.mp4", tmp_path / "in"], out, Asked(formats=("video", "pictures"))))
+    list(
+        predict_files(
+            stub(), [tmp_path / "a.mp4", tmp_path / "in"], out, PredictionSettings(formats=("video", "pictures"))
+        )
+    )
     assert names_in(out) == {"videos/a.mp4", "pictures/a.mp4/000000.jpg", "pictures/in/c.jpg"}
     (out / "videos" / "in").mkdir()
     (out / "videos" / "in" / "c.mp4").write_text("by hand: c was a picture")

@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 
 from workbench.core.detections import Candidates
-from workbench.core.matching import Truth
+from workbench.core.matching import GroundTruth
 from workbench.core.project import Image, Label, Snapshot, State
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
 from workbench.inference import scoring
 from workbench.inference.pairing import pair
-from workbench.inference.scoring import Rules
+from workbench.inference.scoring import ScoringRules
 
 NAMES = ("one", "two")
 
 
 @dataclass
-class Look:
+class FakeResult:
     truth: Snapshot
     candidates: tuple[Candidates, ...]
     labels: tuple[str, ...] = ()
-    rules: Rules = field(default_factory=Rules)
+    rules: ScoringRules = field(default_factory=ScoringRules)
     trained_on: int | None = 0
 
     @property
@@ -33,7 +33,7 @@ class Look:
         return scoring.sliders(self.truth, self.candidates)
 
 
-def look(ids: list[int], labels: tuple[str, ...] = (), shift: float = 0.0, part: float = 0.1) -> Look:
+def result_of(ids: list[int], labels: tuple[str, ...] = (), shift: float = 0.0, part: float = 0.1) -> FakeResult:
     """Each image has a cat, found where it is, with a score of `part` of its id."""
     count, boxes = len(ids), np.array([[i + shift, 0, i + 20, 20] for i in ids])
     truth = Snapshot(
@@ -44,21 +44,21 @@ def look(ids: list[int], labels: tuple[str, ...] = (), shift: float = 0.0, part:
     found = tuple(
         Candidates.of_arrays(np.array([[i, 0, i + 20, 20]]), np.array([i * part]), np.array([0])) for i in ids
     )
-    return Look(truth, found, labels)
+    return FakeResult(truth, found, labels)
 
 
 def test_the_same_images_are_taken_as_they_are_with_the_boxes_of_the_first() -> None:
-    first = look([1, 2, 3], shift=1.0)
-    both = pair(first, look([1, 2, 3]), NAMES)
-    assert (both.places.tolist(), both.seconds.tolist(), both.notes) == ([0, 1, 2], [0, 1, 2], ())
-    expected = Truth.of(first.truth)
+    first = result_of([1, 2, 3], shift=1.0)
+    both = pair(first, result_of([1, 2, 3]), NAMES)
+    assert (both.first_rows.tolist(), both.second_rows.tolist(), both.notes) == ([0, 1, 2], [0, 1, 2], ())
+    expected = GroundTruth.of(first.truth)
     for one in (both.first, both.second):
         np.testing.assert_array_equal(one.truth.boxes, expected.boxes)
 
 
 def test_images_that_one_of_them_lacks_are_left_out_of_both() -> None:
-    both = pair(look([1, 2, 3]), look([3, 4, 1], part=0.2), NAMES)
-    assert (both.places.tolist(), both.seconds.tolist()) == ([0, 2], [2, 0])
+    both = pair(result_of([1, 2, 3]), result_of([3, 4, 1], part=0.2), NAMES)
+    assert (both.first_rows.tolist(), both.second_rows.tolist()) == ([0, 2], [2, 0])
     assert both.notes == ("2 images that only one of the runs could read are left out.",)
     assert [image.id for image in both.truth.images] == [1, 3]
     for one, scores in ((both.first, [0.1, 0.3]), (both.second, [0.2, 0.6])):
@@ -67,25 +67,25 @@ def test_images_that_one_of_them_lacks_are_left_out_of_both() -> None:
 
 
 def test_labels_that_one_of_them_does_not_know_are_not_compared() -> None:
-    both = pair(look([1], labels=("Cat", "dog")), look([1], labels=("cat", "cow")), NAMES)
+    both = pair(result_of([1], labels=("Cat", "dog")), result_of([1], labels=("cat", "cow")), NAMES)
     assert both.use.tolist() == [True, False]
     assert both.notes == ("Not compared, because two doesn't know them: dog.",)
-    assert pair(look([1]), look([1]), NAMES).use.all()
+    assert pair(result_of([1]), result_of([1]), NAMES).use.all()
 
 
 def test_what_has_nothing_in_common_is_refused() -> None:
     with pytest.raises(WorkbenchError, match="different images"):
-        pair(look([1]), look([2]), NAMES)
+        pair(result_of([1]), result_of([2]), NAMES)
     with pytest.raises(WorkbenchError, match="no label in common"):
-        pair(look([1], labels=("cat",)), look([1], labels=("dog",)), NAMES)
-    changed = look([1])
+        pair(result_of([1], labels=("cat",)), result_of([1], labels=("dog",)), NAMES)
+    changed = result_of([1])
     changed.truth = replace(changed.truth, labels=(Label(1, "cat"), Label(3, "cow", position=1)))
     with pytest.raises(WorkbenchError, match="labels have changed"):
-        pair(look([1]), changed, NAMES)
+        pair(result_of([1]), changed, NAMES)
 
 
 def test_what_both_have_learnt_from_is_told_once() -> None:
-    first, second = look([1, 2]), look([1, 2])
+    first, second = result_of([1, 2]), result_of([1, 2])
     first.trained_on, second.trained_on = 2, 1
     (note,) = pair(first, second, NAMES).notes
     assert note.startswith("one was trained on 2 of 2 images here, two on 1 of 2, so")

@@ -95,7 +95,7 @@ def test_a_network_that_does_not_fit_onto_its_device_is_said(monkeypatch: pytest
     def folded(*_: Any) -> Any:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(predict, "folded", folded)
+    monkeypatch.setattr(predict, "fold_batch_norms", folded)
     with pytest.raises(WorkbenchError, match="The memory of cpu is full"):
         Predictor(Fixed([[0, 0, 64, 64]], [[0.5]]), "a", 64, "stretch", device="cpu")
 
@@ -105,7 +105,7 @@ def test_where_nobody_chooses_a_device_a_full_card_gives_way_to_the_processor(
     full: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As beside a training on a small card: suggestions and what Inspect looks at are late then, and not refused."""
-    fixed, before = Fixed([[0, 0, 64, 64]], [[0.5]]), predict.folded
+    fixed, before = Fixed([[0, 0, 64, 64]], [[0.5]]), predict.fold_batch_norms
 
     def chosen(name: str) -> torch.device:
         if name != "cpu" and full == "the card":
@@ -119,8 +119,8 @@ def test_where_nobody_chooses_a_device_a_full_card_gives_way_to_the_processor(
         return before(detector, device)
 
     monkeypatch.setattr(predict.machine, "chosen_device", chosen)
-    monkeypatch.setattr(predict, "folded", folded)
-    predictor = Predictor(fixed, "a", 64, "stretch", gives_way=True)
+    monkeypatch.setattr(predict, "fold_batch_norms", folded)
+    predictor = Predictor(fixed, "a", 64, "stretch", cpu_fallback=True)
     assert len(predictor.candidates([blank(64, 64)] * 3)) == 3
     assert predictor.device.type == "cpu"
     with pytest.raises(WorkbenchError, match="is full|not enough memory"):

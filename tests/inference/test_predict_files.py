@@ -17,15 +17,15 @@ import pytest
 from tests.inference.stub import stub, write_pictures
 from workbench.core import images
 from workbench.core import video as videos
-from workbench.core.detections import KINDS, Kind
+from workbench.core.detections import KINDS, NmsKind
 from workbench.errors import WorkbenchError
-from workbench.inference import jobs, sources
-from workbench.inference.events import GoingOn, Listing, Predicted, PredictionsSaved, Skipped
+from workbench.inference import prediction_job, sources
+from workbench.inference.events import ListingProgress, Predicted, PredictionsSaved, Resumed, Skipped
 from workbench.inference.listing import Shard
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.predict import Predictor
-from workbench.inference.predict_files import Asked, merge, predict_files
-from workbench.inference.sources import Entry, Frame
+from workbench.inference.predict_files import PredictionSettings, merge, predict_files
+from workbench.inference.sources import Frame, ListingEntry
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def folder(photographs: list[Path], tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def at(score: float, iou: float = 0.45, kind: Kind = "darknet diou") -> Asked:
-    return Asked(OperatingPoint(score, iou=iou, kind=kind))
+def at(score: float, iou: float = 0.45, kind: NmsKind = "darknet diou") -> PredictionSettings:
+    return PredictionSettings(OperatingPoint(score, iou=iou, kind=kind))
 
 
 def test_a_folder_is_predicted_and_what_cannot_be_read_is_reported(
@@ -75,13 +75,13 @@ def test_boxes_are_thinned_out_as_published_unless_told_otherwise(
     remembers.detector, remembers.labels = predictor.detector, predictor.labels
     remembers.candidates = lambda images: [found]
 
-    def count(asked: Asked) -> int:
-        *_, last = predict_files(remembers, photographs[:1], tmp_path, asked, fresh=True)
+    def count(settings: PredictionSettings) -> int:
+        *_, last = predict_files(remembers, photographs[:1], tmp_path, settings, fresh=True)
         assert isinstance(last, PredictionsSaved)
         return last.detections
 
     assert predictor.detector.published_nms == ("darknet diou", 0.45)
-    assert count(Asked(formats=("json",))) == len(found.detections(0.25, 0.45, "darknet diou"))
+    assert count(PredictionSettings(formats=("json",))) == len(found.detections(0.25, 0.45, "darknet diou"))
     assert count(at(score)) == of_kind["darknet diou"]
     assert count(at(score, kind="per label")) == of_kind["per label"]
     assert count(at(score, iou=0.9, kind="per label")) == len(found.detections(score, 0.9)) > of_kind["per label"]
@@ -118,11 +118,11 @@ def test_two_folders_with_the_same_names_both_keep_their_pictures(tmp_path: Path
 
 def test_stopping_early_keeps_what_was_done_for_the_next_call(folder: Path, tmp_path: Path) -> None:
     job = predict_files(stub(), [folder], tmp_path / "out")
-    assert isinstance(next(job), Listing)
+    assert isinstance(next(job), ListingProgress)
     assert isinstance(next(job), Predicted)
     job.close()  # type: ignore[attr-defined]
     events = list(predict_files(stub(), [folder], tmp_path / "out"))
-    assert events[0] == GoingOn(3, 3), "all three were of one batch"
+    assert events[0] == Resumed(3, 3), "all three were of one batch"
     rows = json.loads((tmp_path / "out" / "predictions.json").read_text(encoding="utf-8"))
     assert [row["file"] for row in rows] == ["a.jpg", "below/größe.jpg"]
 
@@ -143,12 +143,12 @@ def test_what_is_no_picture_by_its_name_is_refused(tmp_path: Path, name: str) ->
 
 
 def test_every_second_frame_of_a_video_in_order(clip: Path, tmp_path: Path) -> None:
-    entries = [Entry(item, n) for n, item in enumerate(sources.found([clip]))]
+    entries = [ListingEntry(item, n) for n, item in enumerate(sources.find_items([clip]))]
     found = [one.read for one in sources.read(entries, every=2)]
     assert [frame.index for frame in found] == [0, 2, 4, 6]
     assert [round(float(frame.image.mean()) / 30) for frame in found if isinstance(frame, Frame)] == [0, 2, 4, 6]
-    asked = Asked(every=3, formats=("json", "pictures", "video"))
-    *_, last = predict_files(stub(), [clip], tmp_path, asked)
+    settings = PredictionSettings(every=3, formats=("json", "pictures", "video"))
+    *_, last = predict_files(stub(), [clip], tmp_path, settings)
     assert isinstance(last, PredictionsSaved)
     rows = json.loads((tmp_path / "predictions.json").read_text())
     assert [row["frame"] for row in rows] == [0, 3, 6]
@@ -158,21 +158,21 @@ def test_every_second_frame_of_a_video_in_order(clip: Path, tmp_path: Path) -> N
 
 def test_frames_of_a_video_are_dealt_out_and_gone_on_with(clip: Path, tmp_path: Path) -> None:
     """Seven frames: two batches of four at most; of shards the first has 0, 2, 4, 6 and the second 1, 3, 5."""
-    asked = Asked(formats=("json", "video"))
-    list(predict_files(stub(), [clip], tmp_path / "whole", asked))
-    job = predict_files(stub(), [clip], tmp_path / "again", asked)
+    settings = PredictionSettings(formats=("json", "video"))
+    list(predict_files(stub(), [clip], tmp_path / "whole", settings))
+    job = predict_files(stub(), [clip], tmp_path / "again", settings)
     for event in job:
         if isinstance(event, Predicted) and event.done == 4:
             break
     job.close()  # type: ignore[attr-defined]
     again = stub()
-    list(predict_files(again, [clip], tmp_path / "again", asked))
+    list(predict_files(again, [clip], tmp_path / "again", settings))
     assert again.pictures == 3
     for number, pictures in ((1, 4), (2, 3)):
         one = stub()
-        list(predict_files(one, [clip], tmp_path / "shards", replace(asked, shard=Shard(number, 2))))
+        list(predict_files(one, [clip], tmp_path / "shards", replace(settings, shard=Shard(number, 2))))
         assert one.pictures == pictures
-    list(merge(tmp_path / "shards", asked.formats))
+    list(merge(tmp_path / "shards", settings.formats))
     for name in ("predictions.json", "videos/clip.avi.mp4"):
         whole = (tmp_path / "whole" / name).read_bytes()
         assert (tmp_path / "again" / name).read_bytes() == whole
@@ -184,32 +184,32 @@ def test_a_video_that_another_took_the_place_of_is_told_and_its_copy_is_not(
     clip: Path, tmp_path: Path, finished: bool
 ) -> None:
     """Boxes of yesterday's recording were given, and drawn on today's."""
-    file, out, asked = tmp_path / "ride.avi", tmp_path / "out", Asked(formats=("json", "video"))
+    file, out, settings = tmp_path / "ride.avi", tmp_path / "out", PredictionSettings(formats=("json", "video"))
     shutil.copy(clip, file)
-    for done, _ in enumerate(predict_files(stub(), [file], out, asked)):
+    for done, _ in enumerate(predict_files(stub(), [file], out, settings)):
         if done == 3 and not finished:
             break
     shutil.copyfile(clip, file)  # as one moved to another machine: of another time
     os.utime(file, (1, 1))
-    *_, last = predict_files(stub(), [file], out, asked)
+    *_, last = predict_files(stub(), [file], out, settings)
     assert isinstance(last, PredictionsSaved)
     assert last.images == 7
     file.write_bytes(clip.read_bytes().replace(b"\xff\xd9", b"\xff\xd8"))
     with pytest.raises(WorkbenchError, match=r"ride\.avi is no longer the video .*--fresh"):
-        list(predict_files(stub(), [file], out, asked))
+        list(predict_files(stub(), [file], out, settings))
     with pytest.raises(WorkbenchError, match=r"ride\.avi is no longer the video"):
         list(merge(out, ["video"]))
     list(merge(out, ["csv"]))
     told = json.loads((out / "parts" / "1-of-1" / "job.json").read_text())
     del told["fingerprints"]  # as jobs of before have none
     (out / "parts" / "1-of-1" / "job.json").write_text(json.dumps(told))
-    assert jobs.read(out / "parts" / "1-of-1") is not None
+    assert prediction_job.read(out / "parts" / "1-of-1") is not None
     list(merge(out, ["csv"]))
 
 
 def test_a_video_among_pictures_is_in_its_place(clip: Path, tmp_path: Path) -> None:
     write_pictures(tmp_path / "in", ["a.png", "d.png"])
-    list(predict_files(stub(), [tmp_path / "in", clip], tmp_path / "out", Asked(every=6)))
+    list(predict_files(stub(), [tmp_path / "in", clip], tmp_path / "out", PredictionSettings(every=6)))
     rows = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert [(row["file"], row.get("frame")) for row in rows] == [
         ("clip.avi", 0), ("clip.avi", 6), ("in/a.png", None), ("in/d.png", None),
@@ -290,7 +290,7 @@ def test_videos_in_a_folder_of_photographs_are_told_and_how_to_name_them(
     (folder / "day 1" / "notes.txt").write_text("no video")
 
     def remark(*sources: Path, **told: bool) -> str:
-        *_, last = predict_files(stub(), sources, out, Asked(formats=("json", "video")), **told)
+        *_, last = predict_files(stub(), sources, out, PredictionSettings(formats=("json", "video")), **told)
         assert isinstance(last, PredictionsSaved)
         return last.remark
 
@@ -314,9 +314,9 @@ def test_videos_in_a_folder_of_photographs_are_told_and_how_to_name_them(
 def test_a_table_says_which_image_each_yolo_file_is_of(tmp_path: Path, clip: Path) -> None:
     write_pictures(tmp_path / "in", ["anim.gif", "anim.webp", "below/b.png"])
     (tmp_path / "in" / "broken.png").write_bytes(b"no picture")
-    list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out", Asked(formats=("yolo",))))
+    list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out", PredictionSettings(formats=("yolo",))))
     table = (tmp_path / "out" / "yolo" / "images.csv").read_text(encoding="utf-8").splitlines()
     assert table == ["labels,image,frame", "anim.txt,anim.gif,", "anim~2.txt,anim.webp,", "below/b.txt,below/b.png,"]
-    list(predict_files(stub(), [clip], tmp_path / "out", Asked(formats=("yolo",), every=6), fresh=True))
+    list(predict_files(stub(), [clip], tmp_path / "out", PredictionSettings(formats=("yolo",), every=6), fresh=True))
     table = (tmp_path / "out" / "yolo" / "images.csv").read_text(encoding="utf-8").splitlines()
     assert table[1:] == ["clip.avi/000000.txt,clip.avi,0", "clip.avi/000006.txt,clip.avi,6"]

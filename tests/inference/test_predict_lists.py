@@ -16,7 +16,7 @@ from workbench.core import video as videos
 from workbench.errors import WorkbenchError
 from workbench.inference import listing, sources
 from workbench.inference.events import PredictionsSaved
-from workbench.inference.predict_files import Asked, predict_files
+from workbench.inference.predict_files import PredictionSettings, predict_files
 
 
 def test_lists_and_patterns_name_pictures_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,7 @@ def test_lists_and_patterns_name_pictures_too(tmp_path: Path, monkeypatch: pytes
     assert isinstance(last, PredictionsSaved)
     assert last.skipped == 1
     monkeypatch.chdir(tmp_path)
-    found = list(sources.found([Path("in/**/*.png")]))
+    found = list(sources.find_items([Path("in/**/*.png")]))
     assert sorted(item.name for item in found) == ["a.png", "b/c.png", "b/d.png"]
     assert all(item.file.is_file() for item in found)
 
@@ -57,10 +57,10 @@ def test_a_folder_whose_name_is_no_text_is_predicted_and_gone_on_with(tmp_path: 
     write_pictures(folder, ["a.png"])
     (tmp_path / "list.txt").write_bytes(os.fsencode(folder) + b"/a.png\n")
     told = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + source))
-    *_, last = predict_files(stub(), [told], tmp_path / "out", Asked(formats=("json", "pictures", "coco")))
+    *_, last = predict_files(stub(), [told], tmp_path / "out", PredictionSettings(formats=("json", "pictures", "coco")))
     assert isinstance(last, PredictionsSaved)
     assert (last.images, last.skipped) == ((0, 1) if source == b"list.txt" else (1, 0)), "a list names the folder too"
-    *_, last = predict_files(stub(), [told], tmp_path / "out", Asked(formats=("json", "pictures", "coco")))
+    *_, last = predict_files(stub(), [told], tmp_path / "out", PredictionSettings(formats=("json", "pictures", "coco")))
     assert isinstance(last, PredictionsSaved)
     assert last.new == 0
 
@@ -73,7 +73,9 @@ def test_lists_and_patterns_name_videos_too(
     shutil.copy(clip, "ride.avi")
     Path("broken.avi").write_bytes(b"no video")
     Path("list.txt").write_text("ride.avi\nbroken.avi\n", encoding="utf-8")
-    *_, last = predict_files(stub(), [Path(source)], tmp_path / "out", Asked(every=3, formats=("json", "video")))
+    *_, last = predict_files(
+        stub(), [Path(source)], tmp_path / "out", PredictionSettings(every=3, formats=("json", "video"))
+    )
     assert isinstance(last, PredictionsSaved)
     assert (last.images, last.skipped) == (3, 1)
     assert len(list(videos.frames(tmp_path / "out" / "videos" / "ride.avi.mp4"))) == 3
@@ -122,4 +124,4 @@ def test_a_disk_that_gets_full_while_all_is_listed_is_told_also_on_windows(
     monkeypatch.setattr(listing, "_encoded", full)
     monkeypatch.setattr(Path, "unlink", unlink)
     with pytest.raises(WorkbenchError, match="the disk is full"):
-        list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out", Asked(formats=("json",))))
+        list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out", PredictionSettings(formats=("json",))))

@@ -18,20 +18,20 @@ from workbench import formats
 from workbench.core import video as videos
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
-from workbench.inference.parts import Row
-from workbench.inference.results import About, Written, checked, writers
+from workbench.inference.result_parts import ResultRow
+from workbench.inference.results import ResultsInfo, Written, check_formats, writers
 from workbench.inference.results_video import Recorder
 
 LABELS = (Label(7, "cat", "#ff0000", position=0), Label(3, "guinea pig", "#00ff00", position=1))
 ROWS = (
-    Row("a.jpg", "a", 100, 50, ((1, 0.75, (10.0, 5.0, 30.0, 25.0)), (0, 0.5, (0.0, 0.0, 100.0, 50.0)))),
-    Row("sub/b.png", "sub/b", 200, 100),
-    Row("broken.png", "broken", skipped="broken.png: the picture is damaged"),
+    ResultRow("a.jpg", "a", 100, 50, ((1, 0.75, (10.0, 5.0, 30.0, 25.0)), (0, 0.5, (0.0, 0.0, 100.0, 50.0)))),
+    ResultRow("sub/b.png", "sub/b", 200, 100),
+    ResultRow("broken.png", "broken", skipped="broken.png: the picture is damaged"),
 )
 
 
-def write(name: str, folder: Path, rows: Sequence[Row] = ROWS, **about: Any) -> Written:
-    *counted, last = writers()[name](iter(rows), About(LABELS, **about), folder)
+def write(name: str, folder: Path, rows: Sequence[ResultRow] = ROWS, **about: Any) -> Written:
+    *counted, last = writers()[name](iter(rows), ResultsInfo(LABELS, **about), folder)
     assert counted == list(range(1, len(rows) + 1))
     assert isinstance(last, Written)
     assert all(file.exists() for file in last.files)
@@ -127,10 +127,10 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_video_is_drawn_on_at_its_own_speed(tmp_path: Path, clip: Path) -> None:
-    rows = [Row("clip.avi", "clip.avi", 97, 65, ((0, 0.9, (20.0, 30.0, 60.0, 50.0)),), n) for n in (0, 2, 4)]
+    rows = [ResultRow("clip.avi", "clip.avi", 97, 65, ((0, 0.9, (20.0, 30.0, 60.0, 50.0)),), n) for n in (0, 2, 4)]
     said = write("video", tmp_path, rows, videos=(("clip.avi", clip),), every=2)
     assert said.files == (tmp_path / "videos" / "clip.avi.mp4",)
-    assert videos.rate(said.files[0]) == pytest.approx(6, abs=0.01)
+    assert videos.frame_rate(said.files[0]) == pytest.approx(6, abs=0.01)
     frames = list(videos.frames(said.files[0]))
     assert len(frames) == 3
     edge = frames[1].image[40, 18:23].astype(int)  # the left edge of the box, in red
@@ -139,7 +139,7 @@ def test_a_video_is_drawn_on_at_its_own_speed(tmp_path: Path, clip: Path) -> Non
 
 
 def test_a_video_that_was_replaced_meanwhile_is_refused(tmp_path: Path, clip: Path) -> None:
-    rows = [Row("clip.avi", "clip.avi", 97, 65, (), n) for n in (0, 9)]
+    rows = [ResultRow("clip.avi", "clip.avi", 97, 65, (), n) for n in (0, 9)]
     with pytest.raises(WorkbenchError, match="has changed since"):
         write("video", tmp_path, rows, videos=(("clip.avi", clip),))
     assert not list(tmp_path.rglob("*.mp4"))
@@ -189,6 +189,6 @@ def test_a_recording_for_which_there_is_no_room_is_told_and_the_one_before_stays
 
 
 def test_a_format_that_is_none_is_told_with_all_there_are() -> None:
-    assert checked(["csv", "json", "csv"]) == ("csv", "json")
+    assert check_formats(["csv", "json", "csv"]) == ("csv", "json")
     with pytest.raises(WorkbenchError, match="json, coco, yolo, voc, csv, pictures, video, not 'xml'"):
-        checked(["xml"])
+        check_formats(["xml"])

@@ -1,4 +1,4 @@
-"""The review queue by hand, and that each deed takes its item out of it, is undone as one, and stays in the project."""
+"""The review queue by hand, and that each decision takes its item out, is undone as one, and stays in the project."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from workbench.core import edits
 from workbench.core.boxes import iou
 from workbench.core.detections import Detections
 from workbench.core.document import Document
-from workbench.core.matching import Found, Matching, Truth, match
+from workbench.core.matching import DetectionSet, GroundTruth, Matching, match
 from workbench.core.project import Box, Label, Snapshot, State
 from workbench.errors import WorkbenchError
-from workbench.inference import review, review_deeds
-from workbench.inference.review import Item, Kind, Order, Prediction
-from workbench.inference.review_deeds import Deed
+from workbench.inference import review, review_decisions
+from workbench.inference.review import Prediction, ReviewItem, ReviewKind, ReviewOrder
+from workbench.inference.review_decisions import Decision
 
 SQUARE = [10.0, 10, 20, 20]
 THIRD = [15.0, 10, 25, 20]  # on SQUARE by a third
@@ -42,13 +42,13 @@ def listed(
             round(item.prediction.score, 3) if item.prediction else None,
             None if math.isnan(item.iou) else round(item.iou, 3),
         )
-        for item in review.items(truth, matching, 0.5, poor=poor)
-        if item.kind is not Kind.LABEL_ERROR
+        for item in review.find_items(truth, matching, 0.5, poor=poor)
+        if item.kind is not ReviewKind.LABEL_ERROR
     ]
 
 
 def matching_of(truth: Snapshot, detections: Sequence[Detections]) -> Matching:
-    return match(Truth.of(truth), Found.of(detections))
+    return match(GroundTruth.of(truth), DetectionSet.of(detections))
 
 
 def test_what_is_right_is_not_listed() -> None:
@@ -84,7 +84,7 @@ def test_two_that_lie_off_one_box_are_a_poor_box_and_a_false_alarm() -> None:
 def test_the_surest_errors_come_first_and_mistakes_know_how_likely_they_are_one() -> None:
     truth = truth_of([(0, 0, SQUARE, False)], 1, 2)
     matching = matching_of(truth, found_of([(0, 1, SQUARE, 0.75), (0, 0, FAR, 0.9)], 1))
-    items = review.ordered(review.items(truth, matching, 0.5), Order.DOUBT)
+    items = review.sort_items(review.find_items(truth, matching, 0.5), ReviewOrder.DOUBT)
     assert [(item.kind.value, item.reason, round(item.doubt, 3)) for item in items] == [
         ("wrong label", "label", 0.75),
         ("likely label error", "label", 0.75),
@@ -96,32 +96,32 @@ def test_the_surest_errors_come_first_and_mistakes_know_how_likely_they_are_one(
 def test_what_is_said_of_one_false_alarm_is_not_said_of_another() -> None:
     found = [(0, 0, FAR, 0.9), (0, 0, [80.0, 80, 90, 90], 0.6), (0, 0, [30.0, 80, 40, 90], 0.25)]
     matching = matching_of(truth_of([], 1, 1), found_of(found, 1))
-    items = review.ordered(review.items(truth_of([], 1, 1), matching, 0.2), Order.DOUBT)
-    assert [round(item.doubt, 3) for item in items if item.kind is Kind.FALSE_ALARM] == [0.208, 0.138, 0]
+    items = review.sort_items(review.find_items(truth_of([], 1, 1), matching, 0.2), ReviewOrder.DOUBT)
+    assert [round(item.doubt, 3) for item in items if item.kind is ReviewKind.FALSE_ALARM] == [0.208, 0.138, 0]
 
 
 def test_orders_put_what_an_item_lacks_last() -> None:
     seen = Prediction((0, 0, 1, 1), 1, 0.5)
-    bare = Item(Kind.MISS, 1, 1, 1, (0, 0, 1, 1), loss=2.0)
-    low = Item(Kind.POOR_BOX, 2, 2, 1, (0, 0, 1, 1), seen, iou=0.2)
-    high = Item(Kind.POOR_BOX, 3, 3, 1, (0, 0, 1, 1), replace(seen, score=0.75), iou=0.4, loss=3.0)
+    bare = ReviewItem(ReviewKind.MISS, 1, 1, 1, (0, 0, 1, 1), loss=2.0)
+    low = ReviewItem(ReviewKind.POOR_BOX, 2, 2, 1, (0, 0, 1, 1), seen, iou=0.2)
+    high = ReviewItem(ReviewKind.POOR_BOX, 3, 3, 1, (0, 0, 1, 1), replace(seen, score=0.75), iou=0.4, loss=3.0)
     items = [bare, high, low]
-    assert review.ordered(items, Order.CONFIDENCE) == [high, low, bare]
-    assert review.ordered(items, Order.IOU) == [low, high, bare]
-    assert review.ordered(items, Order.LOSS) == [high, bare, low]
+    assert review.sort_items(items, ReviewOrder.CONFIDENCE) == [high, low, bare]
+    assert review.sort_items(items, ReviewOrder.IOU) == [low, high, bare]
+    assert review.sort_items(items, ReviewOrder.LOSS) == [high, bare, low]
 
 
 def test_losses_are_those_of_the_images() -> None:
     truth = truth_of([(1, 0, SQUARE, False)], 2, 1)
     (item,) = (
         item
-        for item in review.items(truth, matching_of(truth, found_of([], 2)), 0.5, losses={2: 7.5})
-        if item.kind is Kind.MISS
+        for item in review.find_items(truth, matching_of(truth, found_of([], 2)), 0.5, losses={2: 7.5})
+        if item.kind is ReviewKind.MISS
     )
     assert (item.image, item.loss) == (2, 7.5)
 
 
-# --- deeds ---
+# --- decisions ---
 
 # boxes of the two images, and what a network sees there
 BOXES = ((0, SQUARE), (0, [40.0, 10, 50, 20]), (1, [40.0, 40, 50, 50]))
@@ -138,18 +138,18 @@ class Desk:
         self.detections = found_of([(i, label, box, score) for i, label, box, score in SEEN], 2)
         self.truth = document.snapshot()
 
-    def queue(self) -> list[Item]:
+    def queue(self) -> list[ReviewItem]:
         """What is left, after the labels as they are now."""
-        self.truth = review_deeds.renewed(self.truth, self.document.snapshot())
-        found = review.items(self.truth, matching_of(self.truth, self.detections), 0.5)
-        known = review_deeds.memory(self.document)
-        return [item for item in found if not review_deeds.is_settled(item, known)]
+        self.truth = review_decisions.replace_images(self.truth, self.document.snapshot())
+        found = review.find_items(self.truth, matching_of(self.truth, self.detections), 0.5)
+        known = review_decisions.memory(self.document)
+        return [item for item in found if not review_decisions.is_settled(item, known)]
 
-    def one(self, kind: Kind) -> Item:
+    def one(self, kind: ReviewKind) -> ReviewItem:
         return next(item for item in self.queue() if item.kind is kind)
 
-    def do(self, item: Item, deed: Deed) -> None:
-        self.document.do(review_deeds.edit(item, deed, self.document))
+    def do(self, item: ReviewItem, decision: Decision) -> None:
+        self.document.do(review_decisions.edit(item, decision, self.document))
 
     def boxes(self) -> list[tuple[int, list[float], bool]]:
         """(label, xyxy, crowd) of the first image."""
@@ -171,10 +171,10 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_taking_the_prediction(desk: Desk) -> None:
-    desk.do(desk.one(Kind.POOR_BOX), Deed.TAKE)
-    desk.do(desk.one(Kind.WRONG_LABEL), Deed.TAKE)
-    desk.do(desk.one(Kind.FALSE_ALARM), Deed.TAKE)
-    desk.do(desk.one(Kind.MISS), Deed.TAKE)  # nothing was predicted there
+    desk.do(desk.one(ReviewKind.POOR_BOX), Decision.TAKE)
+    desk.do(desk.one(ReviewKind.WRONG_LABEL), Decision.TAKE)
+    desk.do(desk.one(ReviewKind.FALSE_ALARM), Decision.TAKE)
+    desk.do(desk.one(ReviewKind.MISS), Decision.TAKE)  # nothing was predicted there
     assert desk.boxes() == [(1, THIRD, False), (2, [40, 10, 50, 20.5], False), (1, FAR, False)]
     assert {box.note for box in desk.document.boxes(desk.document.images()[0].id)[:2]} == {"mine"}
 
@@ -184,58 +184,58 @@ def test_taking_or_ignoring_a_prediction_that_lies_on_another_object_leaves_the_
 ) -> None:
     beside = [16.0, 10, 26, 20]  # on SQUARE by a quarter, each centre beyond the other
     desk.detections = found_of([(0, 0, beside, 0.9)], 2)
-    item = desk.one(Kind.POOR_BOX)
-    assert "beside yours" in review_deeds.words(item, Deed.TAKE)
+    item = desk.one(ReviewKind.POOR_BOX)
+    assert "beside yours" in review_decisions.words(item, Decision.TAKE)
     before = desk.boxes()
-    desk.do(item, Deed.TAKE)
+    desk.do(item, Decision.TAKE)
     assert desk.boxes() == [*before, (1, beside, False)]
-    assert next(one.box for one in desk.queue() if one.kind is Kind.MISS) == item.box, "it is asked about alone"
+    assert next(one.box for one in desk.queue() if one.kind is ReviewKind.MISS) == item.box, "it is asked about alone"
     desk.document.undo()
     assert desk.boxes() == before
-    assert "Your box stays" in review_deeds.words(item, Deed.IGNORE)
-    desk.do(item, Deed.IGNORE)
+    assert "Your box stays" in review_decisions.words(item, Decision.IGNORE)
+    desk.do(item, Decision.IGNORE)
     assert desk.boxes() == [*before, (1, beside, True)]
 
 
 def test_my_label_was_wrong(desk: Desk) -> None:
-    desk.do(desk.one(Kind.POOR_BOX), Deed.WRONG)
-    desk.do(desk.one(Kind.WRONG_LABEL), Deed.WRONG)
-    desk.do(desk.one(Kind.MISS), Deed.WRONG)
+    desk.do(desk.one(ReviewKind.POOR_BOX), Decision.WRONG)
+    desk.do(desk.one(ReviewKind.WRONG_LABEL), Decision.WRONG)
+    desk.do(desk.one(ReviewKind.MISS), Decision.WRONG)
     assert desk.boxes() == [(2, [40, 10, 50, 20], False)]
-    desk.do(desk.one(Kind.FALSE_ALARM), Deed.WRONG)
+    desk.do(desk.one(ReviewKind.FALSE_ALARM), Decision.WRONG)
     assert desk.boxes()[1:] == [(1, FAR, False)]
 
 
 def test_ignoring_makes_a_crowd_region_that_counts_for_nobody(desk: Desk) -> None:
-    desk.do(desk.one(Kind.POOR_BOX), Deed.IGNORE)
-    desk.do(desk.one(Kind.FALSE_ALARM), Deed.IGNORE)
+    desk.do(desk.one(ReviewKind.POOR_BOX), Decision.IGNORE)
+    desk.do(desk.one(ReviewKind.FALSE_ALARM), Decision.IGNORE)
     assert desk.boxes()[0] == (1, SQUARE, True)
     assert desk.boxes()[3] == (1, FAR, True)
 
 
 def test_keeping_changes_no_label_and_is_remembered_for_the_next_run_too(desk: Desk) -> None:
     before = desk.boxes()
-    desk.do(desk.one(Kind.FALSE_ALARM), Deed.KEEP)
+    desk.do(desk.one(ReviewKind.FALSE_ALARM), Decision.KEEP)
     assert desk.boxes() == before
     desk.detections = found_of([(0, 0, [61, 60, 71, 70], 0.9), (0, 1, FAR, 0.8)], 2)  # another run
-    assert [item.labels for item in desk.queue() if item.kind is Kind.FALSE_ALARM] == [{2}]  # another label is new
+    assert [item.labels for item in desk.queue() if item.kind is ReviewKind.FALSE_ALARM] == [{2}]  # a new label
 
 
 def test_a_box_that_was_changed_since_is_looked_at_again(desk: Desk) -> None:
-    item = desk.one(Kind.MISS)
-    desk.do(item, Deed.KEEP)
-    assert Kind.MISS not in {one.kind for one in desk.queue()}
+    item = desk.one(ReviewKind.MISS)
+    desk.do(item, Decision.KEEP)
+    assert ReviewKind.MISS not in {one.kind for one in desk.queue()}
     (box,) = (box for box in desk.document.boxes(item.image) if box.id == item.box)
     desk.document.do(edits.ReplaceBoxes((replace(box, xyxy=(41.0, 40, 51, 50)),)))
-    assert desk.one(Kind.MISS).box == item.box
+    assert desk.one(ReviewKind.MISS).box == item.box
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_every_deed_takes_its_item_out_and_one_undo_brings_it_back(desk: Desk, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(ReviewKind))
+def test_every_decision_takes_its_item_out_and_one_undo_brings_it_back(desk: Desk, kind: ReviewKind) -> None:
     before = desk.queue()
-    for deed in Deed:
+    for decision in Decision:
         item = desk.one(kind)
-        desk.do(item, deed)
+        desk.do(item, decision)
         after = desk.queue()
         assert item.key not in {one.key for one in after}
         fresh = {one.key for one in after} - {one.key for one in before}
@@ -247,26 +247,26 @@ def test_every_deed_takes_its_item_out_and_one_undo_brings_it_back(desk: Desk, k
         desk.document.undo()
 
 
-def overlap(one: Item, other: Item) -> bool:
+def overlap(one: ReviewItem, other: ReviewItem) -> bool:
     a, b = (np.array([item.around]) for item in (one, other))
     return one.image == other.image and float(iou(a, b)[0, 0]) > 0
 
 
 def test_what_was_decided_is_known_after_a_restart(desk: Desk) -> None:
-    desk.do(desk.one(Kind.FALSE_ALARM), Deed.KEEP)
-    desk.do(desk.one(Kind.MISS), Deed.KEEP)
+    desk.do(desk.one(ReviewKind.FALSE_ALARM), Decision.KEEP)
+    desk.do(desk.one(ReviewKind.MISS), Decision.KEEP)
     left = [item.key for item in desk.queue()]
     desk.document.close()
     with Document.open(desk.document.folder) as document:
         assert [item.key for item in Desk(document).queue()] == left
         document.undo()
-        assert Kind.MISS in {item.kind for item in Desk(document).queue()}
+        assert ReviewKind.MISS in {item.kind for item in Desk(document).queue()}
 
 
 def test_what_is_predicted_beyond_the_image_is_cut_and_an_unlabelled_image_is_in_work(desk: Desk) -> None:
     image = desk.document.images()[1]
     assert image.state is State.UNLABELLED
-    desk.do(next(item for item in desk.queue() if item.image == image.id), Deed.TAKE)
+    desk.do(next(item for item in desk.queue() if item.image == image.id), Decision.TAKE)
     assert desk.document.boxes(image.id)[0].xyxy == (90, 90, 100, 100)
     assert desk.document.image(image.id).state is State.IN_WORK
     desk.document.undo()
@@ -274,18 +274,18 @@ def test_what_is_predicted_beyond_the_image_is_cut_and_an_unlabelled_image_is_in
 
 
 def test_a_box_that_is_gone_is_said_to_be(desk: Desk) -> None:
-    item = desk.one(Kind.WRONG_LABEL)
+    item = desk.one(ReviewKind.WRONG_LABEL)
     desk.document.do(edits.RemoveBoxes((item.box,)))
     with pytest.raises(WorkbenchError):
-        desk.do(item, Deed.TAKE)
+        desk.do(item, Decision.TAKE)
 
 
 def test_every_deed_is_said_before_it_is_done() -> None:
     seen = Prediction((0, 0, 1, 1), 2, 0.5)
-    pair = Item(Kind.WRONG_LABEL, 1, 1, 1, (0, 0, 1, 1), seen, 1.0)
-    alone, alarm = replace(pair, prediction=None), Item(Kind.FALSE_ALARM, 1, prediction=seen)
+    pair = ReviewItem(ReviewKind.WRONG_LABEL, 1, 1, 1, (0, 0, 1, 1), seen, 1.0)
+    alone, alarm = replace(pair, prediction=None), ReviewItem(ReviewKind.FALSE_ALARM, 1, prediction=seen)
     same = replace(pair, prediction=replace(seen, label=1))
-    said = [[review_deeds.words(item, deed) for deed in Deed] for item in (pair, same, alone, alarm)]
+    said = [[review_decisions.words(item, decision) for decision in Decision] for item in (pair, same, alone, alarm)]
     assert "keeps its place" in said[0][1]
     assert ["removed" in row[1] for row in said] == [False, True, True, False]
     assert said[2][0] == said[2][1]
@@ -298,7 +298,7 @@ def test_every_deed_is_said_before_it_is_done() -> None:
 def test_the_images_that_changed_are_taken_anew_and_all_others_stay() -> None:
     truth = truth_of([(0, 0, SQUARE, False), (1, 1, FAR, False), (2, 0, THIRD, True)], 3, 2)
     fresh = truth_of([(1, 0, SQUARE, False), (1, 1, THIRD, False)], 3, 2).take([1])
-    made = review_deeds.renewed(truth, replace(fresh, box_ids=np.array([8, 9])))
+    made = review_decisions.replace_images(truth, replace(fresh, box_ids=np.array([8, 9])))
     assert made.offsets.tolist() == [0, 1, 3, 4]
     assert made.box_ids.tolist() == [1, 8, 9, 3]
     assert made.boxes.tolist() == [SQUARE, SQUARE, THIRD, THIRD]
@@ -310,14 +310,14 @@ def test_the_images_that_changed_are_taken_anew_and_all_others_stay() -> None:
 def test_notes_come_along_and_images_of_neither_are_left_out() -> None:
     truth = truth_of([(0, 0, SQUARE, False)], 2, 1)
     fresh = replace(truth_of([(0, 0, FAR, False), (2, 0, FAR, False)], 3, 1).take([0, 2]), notes=(("a", ""), ("b", "")))
-    made = review_deeds.renewed(truth.take([0]), fresh)
+    made = review_decisions.replace_images(truth.take([0]), fresh)
     assert (made.boxes.tolist(), made.notes, len(made)) == ([FAR], (("a", ""),), 1)
     empty = truth.take([])
-    assert review_deeds.renewed(truth, empty).boxes.tolist() == [SQUARE]
-    assert len(review_deeds.renewed(empty, fresh)) == 0
+    assert review_decisions.replace_images(truth, empty).boxes.tolist() == [SQUARE]
+    assert len(review_decisions.replace_images(empty, fresh)) == 0
 
 
 def test_other_labels_need_another_look() -> None:
     truth = truth_of([(0, 0, SQUARE, False)], 1, 2)
     with pytest.raises(ValueError, match="labels"):
-        review_deeds.renewed(truth, truth_of([], 1, 1))
+        review_decisions.replace_images(truth, truth_of([], 1, 1))

@@ -16,15 +16,15 @@ import pytest
 from tests.inference.stub import stub, write_pictures
 from workbench.core.files import natural_key
 from workbench.errors import WorkbenchError
-from workbench.inference import jobs, listing, parts
-from workbench.inference.events import GoingOn, Predicted, PredictionsSaved
-from workbench.inference.listing import Listed, Shard
+from workbench.inference import listing, prediction_job, result_parts
+from workbench.inference.events import Predicted, PredictionsSaved, Resumed
+from workbench.inference.listing import ListingSummary, Shard
 from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.predict_files import Asked, merge, predict_files
-from workbench.inference.sources import Item, Position
+from workbench.inference.predict_files import PredictionSettings, merge, predict_files
+from workbench.inference.sources import Position, SourceItem
 
 NAMES = [f"img{n}.png" for n in (1, 2, 3, 10, 11)] + [f"below/{n}.png" for n in range(8)]
-ALL = Asked(formats=("json", "csv", "pictures"))
+ALL = PredictionSettings(formats=("json", "csv", "pictures"))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_process_that_was_killed_is_gone_on_with_and_the_bytes_are_those_of_on
     assert not (out / "predictions.json").exists()
     again = stub()
     events = list(predict_files(again, [folder], out, ALL))
-    assert events[0] == GoingOn(8, 13)
+    assert events[0] == Resumed(8, 13)
     assert again.pictures == 5, "two batches of four, one of them unreadable, were done before"
     assert [event.done for event in events if isinstance(event, Predicted)] == [9, 10, 11, 12, 13]
     assert written(out) == whole
@@ -83,7 +83,7 @@ def test_a_line_that_was_cut_off_anywhere_is_done_again(
         if isinstance(event, Predicted) and event.done == 12:
             break
     job.close()  # type: ignore[attr-defined]
-    (part,) = parts.files(tmp_path / "parts" / "1-of-1")
+    (part,) = result_parts.files(tmp_path / "parts" / "1-of-1")
     data = part.read_bytes()
     part.write_bytes(data[: round(kept * len(data)) if isinstance(kept, float) else kept])
     list(predict_files(stub(), [folder], tmp_path, ALL))
@@ -97,7 +97,7 @@ def test_a_line_whose_bytes_were_changed_is_no_line(folder: Path, whole: dict[st
         if isinstance(event, Predicted) and event.done == 8:
             break
     job.close()  # type: ignore[attr-defined]
-    (part,) = parts.files(tmp_path / "parts" / "1-of-1")
+    (part,) = result_parts.files(tmp_path / "parts" / "1-of-1")
     first, second = part.read_bytes().splitlines(keepends=True)
     part.write_bytes(first + second.replace(b"[", b"\0", 1))
     again = stub()
@@ -109,13 +109,13 @@ def test_a_line_whose_bytes_were_changed_is_no_line(folder: Path, whole: dict[st
 def test_parts_end_where_they_should_and_only_the_last_is_looked_through(
     folder: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "PER_PART", 4)
+    monkeypatch.setattr(result_parts, "PER_PART", 4)
     job = predict_files(stub(), [folder], tmp_path, ALL)
     for event in job:
         if isinstance(event, Predicted) and event.done == 12:
             break
     job.close()  # type: ignore[attr-defined]
-    some = parts.files(tmp_path / "parts" / "1-of-1")
+    some = result_parts.files(tmp_path / "parts" / "1-of-1")
     assert [file.name for file in some] == ["part-000000.jsonl", "part-000001.jsonl", "part-000002.jsonl"]
     some[2].write_bytes(b"")  # killed when it was begun
     again = stub()
@@ -127,7 +127,7 @@ def test_parts_end_where_they_should_and_only_the_last_is_looked_through(
 def test_shards_are_disjoint_and_together_the_whole(folder: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
     seen = []
     for number in (2, 3, 1):
-        asked = Asked(formats=ALL.formats, shard=Shard(number, 3))
+        asked = PredictionSettings(formats=ALL.formats, shard=Shard(number, 3))
         one = stub()
         *_, last = predict_files(one, [folder], tmp_path, asked)
         assert isinstance(last, PredictionsSaved)
@@ -141,8 +141,8 @@ def test_shards_are_disjoint_and_together_the_whole(folder: Path, whole: dict[st
 
 
 def test_shards_that_are_not_finished_are_named_and_not_merged(folder: Path, tmp_path: Path) -> None:
-    list(predict_files(stub(), [folder], tmp_path, Asked(shard=Shard(2, 3))))
-    job = predict_files(stub(), [folder], tmp_path, Asked(shard=Shard(3, 3)))
+    list(predict_files(stub(), [folder], tmp_path, PredictionSettings(shard=Shard(2, 3))))
+    job = predict_files(stub(), [folder], tmp_path, PredictionSettings(shard=Shard(3, 3)))
     next(job)
     job.close()  # type: ignore[attr-defined]
     with pytest.raises(WorkbenchError, match="not finished: 1, 3"):
@@ -156,7 +156,7 @@ def test_shards_that_are_not_finished_are_named_and_not_merged(folder: Path, tmp
 def test_shards_of_different_jobs_are_not_merged(folder: Path, tmp_path: Path) -> None:
     for number, confidence in ((1, 0.25), (2, 0.5)):
         point = OperatingPoint(confidence, iou=0.45)
-        list(predict_files(stub(), [folder], tmp_path, Asked(point, shard=Shard(number, 2))))
+        list(predict_files(stub(), [folder], tmp_path, PredictionSettings(point, shard=Shard(number, 2))))
     with pytest.raises(WorkbenchError, match=r"Shard 2 of 2 belongs to another job.*confidence \(0.25 then, 0.5 now\)"):
         list(merge(tmp_path, ("json",)))
 
@@ -164,7 +164,7 @@ def test_shards_of_different_jobs_are_not_merged(folder: Path, tmp_path: Path) -
 def test_another_threshold_is_refused_in_words_and_begins_anew_when_told(folder: Path, tmp_path: Path) -> None:
     list(predict_files(stub(), [folder], tmp_path))
     before = (tmp_path / "predictions.json").read_bytes()
-    asked = Asked(OperatingPoint(0.7, iou=0.45))
+    asked = PredictionSettings(OperatingPoint(0.7, iou=0.45))
     with pytest.raises(WorkbenchError, match=r"the confidence \(0.25 then, 0.7 now\).*--fresh"):
         list(predict_files(stub(), [folder], tmp_path, asked))
     assert (tmp_path / "predictions.json").read_bytes() == before
@@ -186,7 +186,7 @@ def test_another_checkpoint_of_the_same_name_is_refused(folder: Path, tmp_path: 
 def test_what_is_finished_is_not_predicted_again_but_written_in_other_formats(folder: Path, tmp_path: Path) -> None:
     list(predict_files(stub(), [folder], tmp_path))
     again = stub()
-    *_, last = predict_files(again, [folder], tmp_path, Asked(formats=("csv",)))
+    *_, last = predict_files(again, [folder], tmp_path, PredictionSettings(formats=("csv",)))
     assert isinstance(last, PredictionsSaved)
     assert (again.pictures, last.new, last.images) == (0, 0, 12)
     assert (tmp_path / "predictions.csv").is_file()
@@ -202,18 +202,18 @@ def test_pictures_that_came_after_the_end_are_not_passed_over_in_silence(folder:
 
 def test_two_processes_do_not_work_on_the_same_shard(folder: Path, tmp_path: Path) -> None:
     with (
-        jobs.locked(jobs.folder_of(tmp_path, Shard())),
+        prediction_job.locked(prediction_job.folder_of(tmp_path, Shard())),
         pytest.raises(WorkbenchError, match="in use by process"),
     ):
         list(predict_files(stub(), [folder], tmp_path))
 
 
-def listed(file: Path, count: int) -> Listed:
+def listed(file: Path, count: int) -> ListingSummary:
     """Of names in an order that is not theirs."""
     names = (f"folder{n % 7}/img{(n * 7919) % count}.jpg" for n in range(count))
-    items = (Item(name, name[:-4], Path("/data", name)) for name in names)
+    items = (SourceItem(name, name[:-4], Path("/data", name)) for name in names)
     *_, last = listing.write(file, items, Shard())
-    assert isinstance(last, Listed)
+    assert isinstance(last, ListingSummary)
     return last
 
 
@@ -252,7 +252,7 @@ def test_a_listing_in_pieces_is_sorted_as_a_whole(tmp_path: Path, monkeypatch: p
 def test_places_are_told_apart_in_whatever_shard(tmp_path: Path) -> None:
     """Results of a.jpg and a.png may not be written to the same file, and not on a disk without upper case either."""
     names = ["a.jpg", "a.png", "A.jpg", "b~2.jpg", "b.jpg", "b.png"]
-    items = [Item(name, name[:-4], Path("/data", name)) for name in names]
+    items = [SourceItem(name, name[:-4], Path("/data", name)) for name in names]
     found: dict[str, str] = {}
     for number in (1, 2, 3):
         list(listing.write(tmp_path / "l", items, Shard(number, 3)))
@@ -279,7 +279,7 @@ def test_a_disk_that_fills_up_loses_no_batch_and_the_work_goes_on(
 ) -> None:
     job = predict_files(stub(), [folder], tmp_path, ALL)
     with monkeypatch.context() as patched:
-        patched.setattr(parts, "open", lambda *args, **how: Full(open(*args, **how)), raising=False)  # noqa: SIM115
+        patched.setattr(result_parts, "open", lambda *args, **how: Full(open(*args, **how)), raising=False)  # noqa: SIM115
         with pytest.raises(WorkbenchError, match=r"part-000000.jsonl could not be written: No space left"):
             list(job)
     again = stub()

@@ -9,7 +9,7 @@ import pytest
 
 from workbench.core.detections import Candidates
 from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.tiles import Tiling, Views, seen, selected
+from workbench.inference.tiles import TiledCandidates, Tiling, find_candidates, select_detections
 
 POINT = OperatingPoint(0.25, iou=0.5)
 TWO = [(0, 0, 100, 100), (80, 0, 180, 100)]  # of a picture of 180 x 100: they share 80 to 100
@@ -22,8 +22,8 @@ def found(*rows: tuple[list[float], float, int]) -> Candidates:
 
 
 def merged(whole: Candidates, left: Candidates, right: Candidates, point: OperatingPoint = POINT) -> list[list[float]]:
-    views = Views.of(whole, [left, right], TWO, 180, 100)
-    return selected(views, point, ("cat", "dog")).boxes.tolist()
+    views = TiledCandidates.of(whole, [left, right], TWO, 180, 100)
+    return select_detections(views, point, ("cat", "dog")).boxes.tolist()
 
 
 @pytest.mark.parametrize(
@@ -149,12 +149,12 @@ def test_pictures_are_looked_at_as_a_whole_and_in_tiles_and_small_ones_as_a_whol
     large[20:40, 85:105] = 255
     small[5:10, 5:10] = 255
     eye: Any = Eye()
-    one, two = seen(eye, [large, small], Tiling(100, 0.2))
+    one, two = find_candidates(eye, [large, small], Tiling(100, 0.2))
     assert eye.sizes == [(100, 180), (100, 100), (100, 100), (50, 60)]
-    assert isinstance(one, Views)
-    assert selected(one, POINT, ("cat",)).boxes.tolist() == [[85, 20, 105, 40]]
+    assert isinstance(one, TiledCandidates)
+    assert select_detections(one, POINT, ("cat",)).boxes.tolist() == [[85, 20, 105, 40]]
     assert isinstance(two, Candidates)
-    assert selected(two, POINT, ("cat",)).boxes.tolist() == [[5, 5, 10, 10]]
+    assert select_detections(two, POINT, ("cat",)).boxes.tolist() == [[5, 5, 10, 10]]
 
 
 def test_a_label_with_its_own_confidence_comes_out_the_same_with_and_without_tiles() -> None:
@@ -162,6 +162,6 @@ def test_a_label_with_its_own_confidence_comes_out_the_same_with_and_without_til
     place = [10.0, 20.0, 60.0, 70.0]
     point = OperatingPoint(0.25, (("cat", 0.9),), 0.5, "across labels")
     seen_there = found((place, 0.6, 0), (place, 0.5, 1))
-    alone = selected(seen_there, point, ("cat", "dog"))
-    tiled = selected(Views.of(seen_there, [found(), found()], TWO, 180, 100), point, ("cat", "dog"))
+    alone = select_detections(seen_there, point, ("cat", "dog"))
+    tiled = select_detections(TiledCandidates.of(seen_there, [found(), found()], TWO, 180, 100), point, ("cat", "dog"))
     assert alone.labels.tolist() == tiled.labels.tolist() == [1]

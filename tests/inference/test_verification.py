@@ -19,17 +19,17 @@ from safetensors.numpy import save_file
 
 from tests.inference import small
 from tests.inference.quick import quick_exporters
-from workbench.core.detections import Kind
-from workbench.core.nms import overlaps, walk
+from workbench.core.detections import NmsKind
+from workbench.core.nms import greedy_nms, overlaps
 from workbench.detectors.parts.detector import Detector
 from workbench.inference import exporters, graph, runtimes
-from workbench.inference.checked_images import chosen
 from workbench.inference.events import Agreement
 from workbench.inference.export import source_of
 from workbench.inference.exporters import Card, Exporter, ExportSettings, Source, Unsuitable, onnx_file
-from workbench.inference.predict import Predictor, folded
-from workbench.inference.runtimes import ExportedFile, NotRunnable, Process
-from workbench.inference.verification import Differs, Sample, samples_of, verify
+from workbench.inference.predict import Predictor, fold_batch_norms
+from workbench.inference.runtimes import ExportedFile, NotRunnable, RuntimeProcess
+from workbench.inference.verification import Sample, VerificationError, samples_of, verify
+from workbench.inference.verification_images import choose_images
 
 RUNNING = ("onnx", "torchscript", "pt2")
 WEIGHTS = ("safetensors", "state-dict", "darknet")
@@ -86,7 +86,7 @@ def larger(source: Source, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
     TorchScript's takes any size of image: it answers in other shapes.
     """
-    raw = graph.RawHeads(folded(source.detector, torch.device("cpu"))).eval()
+    raw = graph.RawHeads(fold_batch_norms(source.detector, torch.device("cpu"))).eval()
     images = dataclasses.replace(source, graph=raw, example=torch.rand(1, 3, 96, 96))
     labels = replaced(source, small.build(NAME, PX, labels=4))
     folder = tmp_path_factory.mktemp("larger")
@@ -101,8 +101,8 @@ def write(source: Source, folder: Path, names: Sequence[str] = FORMATS) -> dict[
 
 
 def replaced(source: Source, detector: Detector) -> Source:
-    running = folded(detector, torch.device("cpu"))
-    return dataclasses.replace(source, detector=detector, graph=graph.built(running, source.card))
+    running = fold_batch_norms(detector, torch.device("cpu"))
+    return dataclasses.replace(source, detector=detector, graph=graph.build_graph(running, source.card))
 
 
 def other_order(detector: Detector) -> Detector:
@@ -116,8 +116,8 @@ def other_order(detector: Detector) -> Detector:
     return other
 
 
-def refused(name: str, file: Path, source: Source, samples: list[Sample], process: Process) -> str:
-    with pytest.raises(Differs) as told:
+def refused(name: str, file: Path, source: Source, samples: list[Sample], process: RuntimeProcess) -> str:
+    with pytest.raises(VerificationError) as told:
         verify(name, member_of(name), file, source, samples, process)
     said = told.value.sentence
     assert said.startswith(f"The file written as {member_of(name).title} ")
@@ -127,7 +127,7 @@ def refused(name: str, file: Path, source: Source, samples: list[Sample], proces
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_file_as_it_was_written_is_taken(
-    name: str, written: dict[str, Path], source: Source, samples: list[Sample], process: Process
+    name: str, written: dict[str, Path], source: Source, samples: list[Sample], process: RuntimeProcess
 ) -> None:
     verified = verify(name, member_of(name), written[name], source, samples, process)
     assert verified.agreement is not None
@@ -137,7 +137,7 @@ def test_the_file_as_it_was_written_is_taken(
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_labels_in_another_order_are_refused_as_that(
-    name: str, permuted: dict[str, Path], source: Source, samples: list[Sample], process: Process
+    name: str, permuted: dict[str, Path], source: Source, samples: list[Sample], process: RuntimeProcess
 ) -> None:
     said = refused(name, permuted[name], source, samples, process)
     assert "does not find the same as this program: its labels are in another order: " in said
@@ -145,7 +145,7 @@ def test_labels_in_another_order_are_refused_as_that(
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_file_of_another_size_is_refused_as_that(
-    name: str, larger: dict[str, Path], source: Source, samples: list[Sample], process: Process
+    name: str, larger: dict[str, Path], source: Source, samples: list[Sample], process: RuntimeProcess
 ) -> None:
     said = refused(name, larger[name], source, samples, process)
     weights = r"has other weights than the network: 4 of \d+ differ in name or size, such as 'coarse_out.bias'"
@@ -160,7 +160,7 @@ def test_a_file_of_another_size_is_refused_as_that(
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_file_that_was_cut_short_is_refused_as_damaged(
-    name: str, written: dict[str, Path], source: Source, samples: list[Sample], process: Process, tmp_path: Path
+    name: str, written: dict[str, Path], source: Source, samples: list[Sample], process: RuntimeProcess, tmp_path: Path
 ) -> None:
     file = tmp_path / written[name].name
     file.write_bytes(written[name].read_bytes()[: written[name].stat().st_size // 2])
@@ -172,7 +172,7 @@ def test_a_file_that_was_cut_short_is_refused_as_damaged(
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_file_with_one_wrong_byte_is_refused(
-    name: str, written: dict[str, Path], source: Source, samples: list[Sample], process: Process, tmp_path: Path
+    name: str, written: dict[str, Path], source: Source, samples: list[Sample], process: RuntimeProcess, tmp_path: Path
 ) -> None:
     """In a number of an output layer, which becomes enormous: found by its library, or by what is found in images."""
     data = bytearray(written[name].read_bytes())
@@ -199,7 +199,7 @@ def test_a_file_with_one_wrong_byte_is_refused(
     ],
 )
 def test_a_description_in_another_order_or_of_another_size_is_refused(
-    change: dict[str, Any], said: str, source: Source, samples: list[Sample], process: Process, tmp_path: Path
+    change: dict[str, Any], said: str, source: Source, samples: list[Sample], process: RuntimeProcess, tmp_path: Path
 ) -> None:
     described = dataclasses.replace(source, card=dataclasses.replace(source.card, **change))
     file = write(described, tmp_path, ["safetensors"])["safetensors"]
@@ -208,7 +208,7 @@ def test_a_description_in_another_order_or_of_another_size_is_refused(
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "darknet"])
 def test_each_format_s_description_is_read_where_its_library_keeps_it(
-    name: str, written: dict[str, Path], source: Source, samples: list[Sample], process: Process
+    name: str, written: dict[str, Path], source: Source, samples: list[Sample], process: RuntimeProcess
 ) -> None:
     """Darknet's files have no place for one."""
     other = dataclasses.replace(source, card=dataclasses.replace(source.card, labels=("c", "a", "b")))
@@ -226,7 +226,7 @@ def test_each_format_s_description_is_read_where_its_library_keeps_it(
 )
 def test_weights_that_are_missing_or_others_are_refused(
     change: Callable[[dict[str, Any]], object], said: str, written: dict[str, Path], source: Source,
-    samples: list[Sample], process: Process, tmp_path: Path,
+    samples: list[Sample], process: RuntimeProcess, tmp_path: Path,
 ) -> None:  # fmt: skip
     with safe_open(written["safetensors"], framework="np") as opened:
         weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
@@ -237,11 +237,15 @@ def test_weights_that_are_missing_or_others_are_refused(
 
 
 def test_a_network_that_finds_nothing_at_all_is_not_called_verified(
-    written: dict[str, Path], source: Source, samples: list[Sample], process: Process, monkeypatch: pytest.MonkeyPatch
+    written: dict[str, Path],
+    source: Source,
+    samples: list[Sample],
+    process: RuntimeProcess,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing agrees with nothing."""
     monkeypatch.setattr(graph, "compare", lambda *_, **__: Agreement(0, 0))
-    with pytest.raises(Differs, match="finds nothing on 1 image, not even"):
+    with pytest.raises(VerificationError, match="finds nothing on 1 image, not even"):
         verify("safetensors", member_of("safetensors"), written["safetensors"], source, samples[:1], process)
 
 
@@ -249,13 +253,13 @@ def test_a_format_whose_file_nobody_reads_back_is_not_called_verified(written: d
     class Unread:
         title, summary, file, needs = "Unread", "Nobody reads it.", "model.bin", ()
 
-    with pytest.raises(Differs, match="Unread has no way to read its file back"):
+    with pytest.raises(VerificationError, match="Unread has no way to read its file back"):
         verify("unread", Unread(), written["safetensors"], source, [])  # type: ignore[arg-type]
 
 
 def test_the_process_that_runs_a_file_knows_nothing_of_this_program(written: dict[str, Path], tmp_path: Path) -> None:
     """What a file's library says reaches the sentence; one that brought the process down leaves another to the next."""
-    with Process() as process:
+    with RuntimeProcess() as process:
         with pytest.raises(NotRunnable, match="FileNotFoundError"):
             ExportedFile("safetensors", tmp_path / "gone", process=process)
         first = process.number
@@ -279,21 +283,21 @@ def test_the_process_that_runs_a_file_knows_nothing_of_this_program(written: dic
 
 def test_images_for_validation_come_first_and_others_only_where_they_are_few() -> None:
     files = [Path(str(i)) for i in range(12)]
-    assert chosen(files, [i >= 3 for i in range(12)]) == files[3:]
-    assert chosen(files, [i >= 10 for i in range(12)]) == [*files[10:], *files[:10]]
+    assert choose_images(files, [i >= 3 for i in range(12)]) == files[3:]
+    assert choose_images(files, [i >= 10 for i in range(12)]) == [*files[10:], *files[:10]]
 
 
 @pytest.mark.parametrize("kind", ["per label", "across labels", "darknet diou"])
-def test_nms_of_a_batch_keeps_of_each_image_what_the_programs_keeps(kind: Kind) -> None:
+def test_nms_of_a_batch_keeps_of_each_image_what_the_programs_keeps(kind: NmsKind) -> None:
     rng = np.random.default_rng(1)
     corner = rng.uniform(0, 60, (2, 80, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(20, 50, (2, 80, 2))], axis=2).astype(np.float32)
     scores = -np.sort(-rng.random((2, 80)).astype(np.float32))
     labels = rng.integers(0, 2, (2, 80))
-    batched = graph.Batched(torch.nn.Identity(), 0.45, kind, limit=30)  # type: ignore[arg-type]
-    found = batched.thinned(*(torch.from_numpy(array) for array in (boxes, scores, labels)), 200)
+    batched = graph.BatchedEndToEnd(torch.nn.Identity(), 0.45, kind, limit=30)  # type: ignore[arg-type]
+    found = batched.after_nms(*(torch.from_numpy(array) for array in (boxes, scores, labels)), 200)
     for image in range(2):
-        kept = np.flatnonzero(walk(overlaps(boxes[image], labels[image], kind, 0.45), 80, 0.45))[:30]
+        kept = np.flatnonzero(greedy_nms(overlaps(boxes[image], labels[image], kind, 0.45), 80, 0.45))[:30]
         there = found[2][image] >= 0
         assert 5 < len(kept) == int(there.sum())
         assert np.array_equal(found[0][image][there].numpy(), boxes[image][kept])
@@ -311,7 +315,7 @@ def test_nms_of_a_batch_keeps_of_each_image_what_the_programs_keeps(kind: Kind) 
 )
 def test_what_is_left_open_is_verified_at_two_values(
     format: str, name: str, settings: dict[str, Any], shapes: list[tuple[int, int, int]], photographs: list[Path],
-    process: Process, tmp_path: Path,
+    process: RuntimeProcess, tmp_path: Path,
 ) -> None:  # fmt: skip
     predictor = small.predictor(name)
     source = source_of(predictor, ExportSettings(**settings))

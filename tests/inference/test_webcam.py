@@ -20,9 +20,9 @@ import pytest
 from tests.inference.stub import stub
 from workbench.core import video as videos
 from workbench.errors import WorkbenchError
-from workbench.inference import parts, webcam
+from workbench.inference import result_parts, webcam
 from workbench.inference.events import Predicted, PredictionsSaved
-from workbench.inference.predict_files import Asked, merge
+from workbench.inference.predict_files import PredictionSettings, merge
 from workbench.inference.webcam import Webcam, predict_webcam
 
 
@@ -77,8 +77,8 @@ def cameras(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Camera]]:
 
 
 def watch(out: Path, stop: threading.Event, frames: int = 0, **told: bool) -> list[object]:
-    asked = Asked(formats=("json", "video"))
-    return list(predict_webcam(stub(), 1, out, asked, stop, frames=frames, **told))
+    settings = PredictionSettings(formats=("json", "video"))
+    return list(predict_webcam(stub(), 1, out, settings, stop, frames=frames, **told))
 
 
 def test_a_webcam_that_is_not_there_is_a_sentence(cameras: list[Camera]) -> None:
@@ -103,7 +103,7 @@ def test_so_many_frames_are_predicted_and_recorded(cameras: list[Camera], tmp_pa
 
 def test_a_stop_ends_it_and_what_was_found_is_written(cameras: list[Camera], tmp_path: Path) -> None:
     stop, done = threading.Event(), 0
-    for event in predict_webcam(stub(), 1, tmp_path, Asked(formats=("json",)), stop):
+    for event in predict_webcam(stub(), 1, tmp_path, PredictionSettings(formats=("json",)), stop):
         done += isinstance(event, Predicted)
         if done == 3:
             stop.set()
@@ -132,9 +132,9 @@ def test_a_camera_that_sends_nothing_is_told_and_nothing_is_written(
 def test_what_was_found_before_a_kill_is_written_by_merge(cameras: list[Camera], tmp_path: Path) -> None:
     program = f"""
 import os, signal, tests.inference.test_webcam as test, threading
-from workbench.inference import parts, webcam
-webcam.cv2 = test.WithCameras()
-for event in webcam.predict_webcam(test.stub(), 1, test.Path({str(tmp_path)!r}), test.Asked(), threading.Event()):
+from workbench.inference import result_parts, webcam
+webcam.cv2, settings = test.WithCameras(), test.PredictionSettings()
+for event in webcam.predict_webcam(test.stub(), 1, test.Path({str(tmp_path)!r}), settings, threading.Event()):
     if event.index == 4:
         os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -151,12 +151,12 @@ def test_what_was_recorded_before_a_kill_can_be_looked_at(cameras: list[Camera],
     program = f"""
 import itertools, os, signal, numpy as np, tests.inference.test_webcam as test, threading, types
 from workbench.inference import webcam
-webcam.cv2 = test.WithCameras()
+webcam.cv2, settings = test.WithCameras(), test.PredictionSettings()
 webcam.cv2.endless = True
 noise, clock = np.random.default_rng(0), itertools.count()
 webcam.time = types.SimpleNamespace(monotonic=lambda: next(clock) / 10)
 test.Camera.read = lambda self: (True, noise.integers(0, 256, (480, 640, 3), np.uint8))
-asked = test.Asked(formats=("json", "video"))
+asked = test.PredictionSettings(formats=("json", "video"))
 for event in webcam.predict_webcam(test.stub(), 1, test.Path({str(tmp_path)!r}), asked, threading.Event()):
     if event.index == 120:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -167,8 +167,8 @@ for event in webcam.predict_webcam(test.stub(), 1, test.Path({str(tmp_path)!r}),
     assert isinstance(last, PredictionsSaved)
     assert last.remark == f"{file} has the recording."
     assert 60 < len(list(videos.frames(file))) <= 121 == last.images
-    asked = Asked(formats=("json",))
-    *_, last = predict_webcam(stub(), 1, tmp_path, asked, threading.Event(), frames=2, fresh=True)
+    settings = PredictionSettings(formats=("json",))
+    *_, last = predict_webcam(stub(), 1, tmp_path, settings, threading.Event(), frames=2, fresh=True)
     assert isinstance(last, PredictionsSaved)
     assert (last.remark, file.exists()) == ("", False)
     watch(tmp_path, threading.Event(), fresh=True)
@@ -184,10 +184,10 @@ def test_a_full_disk_leaves_whole_lines_for_merge(
         def write(self, data: bytes) -> int:  # type: ignore[override]
             return super().write(data[: 1000 - os.fstat(self.fileno()).st_size])
 
-    monkeypatch.setattr(parts, "open", lambda file, mode, **_: Small(file, mode), raising=False)
+    monkeypatch.setattr(result_parts, "open", lambda file, mode, **_: Small(file, mode), raising=False)
     with pytest.raises(WorkbenchError, match="No space left on device. Make room; earlier results are kept"):
         watch(tmp_path, threading.Event())
-    monkeypatch.delattr(parts, "open")
+    monkeypatch.delattr(result_parts, "open")
     *_, last = merge(tmp_path, ["json"])
     assert isinstance(last, PredictionsSaved)
     assert 0 < last.images < 9

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit
 
 import workbench.ui.main_window as main_window
 from workbench.__main__ import main
-from workbench.ui import closing
+from workbench.ui import window_closing
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 
@@ -52,7 +52,7 @@ class Acting(main_window.MainWindow):
             QTimer.singleShot(self.after, self._leave)
 
     def _leave(self) -> None:
-        closing.ask = lambda *_: True  # a training may be stopped: tests/ui/test_closing.py has the question itself
+        window_closing.ask = lambda *_: True  # tests/ui/test_window_closing.py has the question
         print("closing", time.time(), flush=True)
         self.close()
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tests.core import awkward_files as awkward
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
 
 NAMES = {
     "a name in capitals with umlauts": "Übung äöß.jpg",
@@ -44,7 +44,7 @@ class Row:
     upright: Callable[[], np.ndarray] | None = None
     refused: str = ""
     off: int = 0
-    window: Window | None = None
+    window: IntensityWindow | None = None
     file: str = "file.jpg"
     large: bool = False
     """Too large for a reader without limits in the process of the tests."""
@@ -146,7 +146,11 @@ def _deep_and_printed() -> Iterator[Row]:
     low = partial(awkward.saved, Image.fromarray(ramp // 16), "PNG")
     yield Row("12 bit in 16", low, lambda: grey((ramp // 16) / 257))
     yield Row(
-        "12 bit in 16, with its window", low, lambda: grey((ramp // 16) * (255 / 4095)), window=Window(0, 4095), off=1
+        "12 bit in 16, with its window",
+        low,
+        lambda: grey((ramp // 16) * (255 / 4095)),
+        window=IntensityWindow(0, 4095),
+        off=1,
     )
     colours = np.stack([ramp, ramp.T, 65535 - ramp], axis=2)
     yield Row("16-bit RGB PNG", partial(awkward.png_16, colours), lambda: np.rint(colours / 257).astype(np.uint8))

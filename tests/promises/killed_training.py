@@ -19,11 +19,11 @@ import torch
 from tests.promises.killed import tell
 from tests.training.toys import Toy, make_request
 from workbench import detectors
-from workbench.training import checkpoint, run, save_times, saving
+from workbench.training import checkpoint, run, save_schedule, saving
 from workbench.training.ema import Average
-from workbench.training.outcome import Taken
 from workbench.training.runtime import Runtime
 from workbench.training.step import Stepper
+from workbench.training.step_result import StepResult
 
 EPOCHS = 8  # of six images in batches of four
 STEPS = 12
@@ -32,20 +32,20 @@ LOSSES = "losses.txt"
 
 def log_steps(folder: Path) -> None:
     """Every step's exact terms, a line each, on disk before the next one begins."""
-    taken, file = Stepper.taken, os.open(folder / LOSSES, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    taken, file = Stepper.results, os.open(folder / LOSSES, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    def logged(self: Stepper, everything: bool = False) -> Iterator[Taken]:
+    def logged(self: Stepper, everything: bool = False) -> Iterator[StepResult]:
         for one in taken(self, everything):
             os.write(file, f"{one.step.number} {sorted(one.terms.items())!r}\n".encode())
             yield one
 
-    Stepper.taken = logged  # type: ignore[method-assign]
+    Stepper.results = logged  # type: ignore[method-assign]
 
 
 def train(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log_steps(folder)
-    save_times.EVERY = 0.0  # at the end of each epoch
+    save_schedule.EVERY = 0.0  # at the end of each epoch
     there = (folder / "run" / "data.npz").exists()
     events = run.resume(folder / "run") if there else run.train(make_request(folder, epochs=EPOCHS))
     for _ in events:
@@ -61,7 +61,7 @@ def save(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     request = make_request(folder)
     stepper = Stepper(Toy(request.recipe.detector_settings, 2), request.recipe.training, Runtime())
-    average, standing = Average(stepper.detector, 0.9), saving.Standing()
+    average, standing = Average(stepper.detector, 0.9), saving.TrainingProgress()
     while True:
         standing.done += 1
         about = saving.header(request, stepper, standing, 1, 6, 1.0)

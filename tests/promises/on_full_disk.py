@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.promises import edited_projects
-from tests.ui.hand import write_photographs
+from tests.ui.window_driver import write_photographs
 from workbench.core import backups, edits, mirror
 from workbench.core.document import Document
 from workbench.core.project import Box
@@ -90,7 +90,7 @@ def copies(document: Document) -> dict[str, Any]:
     assert good is not None
     whole = good.file.read_bytes()
     words = {"backup": sentence(lambda: backups.back_up(folder)), "text": sentence(lambda: mirror.write(folder))}
-    mirror.look(folder)  # Refused, were it not whole
+    mirror.read_info(folder)  # Refused, were it not whole
     left = [file.name for file in folder.rglob(".*.tmp")]
     return {**words, "backup is whole": good.file.read_bytes() == whole, "left": left}
 
@@ -100,7 +100,7 @@ def window_files(folder: Path) -> dict[str, Any]:
     from workbench.ui import preferences, thumbnails
 
     cache = folder / "project" / "cache" / "thumbnails.sqlite"
-    wishes = [thumbnails._Wish(1, folder / "photographs" / f"{n}.png", cache, None) for n in range(3)]
+    wishes = [thumbnails._ThumbnailRequest(1, folder / "photographs" / f"{n}.png", cache, None) for n in range(3)]
     made = [thumbnails._make(wish).isNull() for wish in wishes]
     preferences.put("theme", "x" * 100_000)
     return {"thumbnails": made.count(False), "preferences": file_of(preferences.file())}

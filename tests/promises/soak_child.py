@@ -121,7 +121,7 @@ class Soaked(main_window.MainWindow):
         self._pace.stop()
         self.grab().save(str(self.deeds.with_name("failed.png")))
         print(json.dumps({"failed": why}), flush=True)
-        self.closing.at_once()
+        self.closing.close_at_once()
 
 
 def _where(steps: object) -> str:

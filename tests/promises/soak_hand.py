@@ -17,7 +17,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QLineEdit, QWidget
 
 from tests.promises.whole_session import CTRL, LEFT, NONE
-from tests.ui.hand import find
+from tests.ui.window_driver import find
 from workbench.core.document import Document
 from workbench.ui.background import Background
 from workbench.ui.main_window import MainWindow

@@ -13,7 +13,7 @@ from tests.promises.bombs import Bomb, at_the_limit, bombs
 from tests.promises.form import full, times
 from tests.promises.reading_child import Reading, readings
 from tests.ui.conftest import open_window, project
-from tests.ui.hand import Hand, Open, write_photographs
+from tests.ui.window_driver import Open, WindowDriver, write_photographs
 from workbench.core.document import Document
 
 __all__ = ["open_window", "project"]  # fixtures
@@ -85,7 +85,7 @@ def test_the_window_lives_among_bombs(folder: Path, tmp_path: Path, open_window:
     assert document is not None
     assert len(document.images()) == len(list(some.iterdir()))
     window.show_page("label")
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     sentences = []
     for image in document.images():
         window.session.select_image(image.id)

@@ -86,7 +86,7 @@ def verdict(folder: Path, held: str, opener: Opener) -> str:
                 found = edited_projects.contents(document)
             except Damaged:
                 return VALUE  # a word that is none: whoever reads it is told
-            if found != held and many_of(document) == many_of(mirror.look(folder)):
+            if found != held and many_of(document) == many_of(mirror.read_info(folder)):
                 return VALUE
     except Damaged as damage:
         if (folder / FILE).read_bytes() != before:
@@ -98,7 +98,7 @@ def verdict(folder: Path, held: str, opener: Opener) -> str:
     return "all is there" if found == held else "shown, and not what it was"
 
 
-def many_of(what: Document | mirror.Text) -> tuple[int, int]:
+def many_of(what: Document | mirror.MirrorInfo) -> tuple[int, int]:
     """How many images and boxes."""
     if isinstance(what, Document):
         return len(what.images()), sum(what.box_counts().values())

@@ -19,8 +19,8 @@ import pytest
 from tests.core.crafted_zips import DESCRIPTOR, ENCRYPTED, UTF8, Entry, bomb, build, deflated
 from tests.promises.form import times
 from workbench.core import archives
-from workbench.core.archives import place, unpacked
-from workbench.core.zip_members import Limits
+from workbench.core.archives import unpack_folder, unpack_zip
+from workbench.core.zip_reader import Limits
 from workbench.errors import Refused, WorkbenchError
 
 Unpack = Callable[[Path, Path], object]
@@ -226,7 +226,7 @@ def _home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_attack_is_refused_in_words_and_changes_nothing(tmp_path: Path) -> None:
-    found = harms(tmp_path, unpacked)
+    found = harms(tmp_path, unpack_zip)
     print(f"\n{len(found)} attacks: {list(found.values()).count('')} refused, nothing changed by them")
     assert not {name: wrong for name, wrong in found.items() if wrong}
 
@@ -253,7 +253,7 @@ def most_on_disk(file: Path, project: Path, limits: Limits) -> tuple[int, float,
 
     begun = time.perf_counter()
     try:
-        unpacked(file, place(project, file), stopped=look, limits=limits)
+        unpack_zip(file, unpack_folder(project, file), stopped=look, limits=limits)
         said = ""
     except WorkbenchError as error:
         said = error.sentence
@@ -374,12 +374,12 @@ def after_mutations(folder: Path, count: int, unpack: Unpack) -> tuple[dict[str,
 @pytest.mark.parametrize("number", range(4))
 def test_sound_zips_are_sound(tmp_path: Path, number: int) -> None:
     (tmp_path / "a.zip").write_bytes(sound_zips()[number])
-    assert outcome(tmp_path / "a.zip", tmp_path / "imports" / "a", unpacked) == "sound"
+    assert outcome(tmp_path / "a.zip", tmp_path / "imports" / "a", unpack_zip) == "sound"
 
 
 def test_a_mutated_zip_is_refused_in_words_or_unpacked_right(tmp_path: Path) -> None:
     count = times(200, 2000)
-    found, longest = after_mutations(tmp_path, count, unpacked)
+    found, longest = after_mutations(tmp_path, count, unpack_zip)
     print(f"\n{count} mutated zips: {found}, the slowest {longest:.3f} s of the processor")
     assert set(found) == {"refused", "sound"}
     assert longest < SECONDS

@@ -25,7 +25,7 @@ ALLOWED = {
     "inference/webcam.py": {"VideoCapture"},  # a number, and no file
     "core/jpeg.py": {"imdecode"},
     "core/images.py": {"imdecode", "open"},
-    "ui/start/first_cards.py": {"QImage"},  # a picture of the program's own
+    "ui/start/welcome_cards.py": {"QImage"},  # a picture of the program's own
 }
 
 

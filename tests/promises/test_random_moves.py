@@ -20,11 +20,11 @@ from tests.promises.form import times
 from tests.promises.walk_model import Held, Model
 from tests.promises.walk_moves import MOVES
 from tests.promises.walking import Walk
-from tests.ui.hand import Open
+from tests.ui.window_driver import Open
 from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import XYXY, Label
-from workbench.core.window import Window
 from workbench.ui import pictures
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
@@ -67,7 +67,7 @@ def slow_reading(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     """Pictures come late, each after another time, and often when another image is shown."""
     load, chance = pictures.load, random.Random(seed)
 
-    def late(file: Path, window: Window | None = None, cache: Path | None = None) -> Picture:
+    def late(file: Path, window: IntensityWindow | None = None, cache: Path | None = None) -> Picture:
         time.sleep(chance.choice((0.0, 0.0, 0.005, 0.03)))
         return load(file, window, cache)
 

@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.promises.form import full
 from tests.promises.whole_session import WholeSession
-from tests.ui.hand import Open
+from tests.ui.window_driver import Open
 from workbench.core.document import Document
 from workbench.core.project import XYXY
 from workbench.ui.annotate.box_commands import BoxCommands

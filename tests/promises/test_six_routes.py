@@ -18,14 +18,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QLineEdit, QPushButton, QTreeWidget, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open, boxes_on_disk, find
+from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Box, Label
-from workbench.core.window import Window
 from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.annotate.loader import PictureLoader, Wanted
+from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.annotate.side_panel import DetailsPanel
 from workbench.ui.main_window import MainWindow
 from workbench.ui.pictures import Picture
@@ -54,13 +54,13 @@ def labelled(project: Path) -> Path:
 # --- what the hand is doing, and what must be on disk afterwards ---
 
 
-def holds_an_arrow(hand: Hand) -> None:
+def holds_an_arrow(hand: WindowDriver) -> None:
     hand.click(50, 40)
     for _ in range(3):
         QTest.keyPress(hand.canvas, Qt.Key.Key_Right)
 
 
-def types_a_note(hand: Hand) -> None:
+def types_a_note(hand: WindowDriver) -> None:
     hand.click(50, 40)
     note = find(hand.window, QLineEdit, "box-note")
     QTest.mouseClick(note, LEFT)
@@ -68,25 +68,25 @@ def types_a_note(hand: Hand) -> None:
     QTest.keyClicks(note, "blurred")
 
 
-def has_drawn(hand: Hand) -> None:
+def has_drawn(hand: WindowDriver) -> None:
     hand.key(Qt.Key.Key_W)
     hand.drag((100, 30), (150, 90))
 
 
-def draws_the_second_by_clicks(hand: Hand) -> None:
+def draws_the_second_by_clicks(hand: WindowDriver) -> None:
     hand.key(Qt.Key.Key_W)
     hand.drag((100, 30), (150, 90))
     hand.click(10, 70)
     QTest.mouseMove(hand.canvas, hand.at(60, 95))
 
 
-def has_moved(hand: Hand) -> None:
+def has_moved(hand: WindowDriver) -> None:
     hand.drag((50, 40), (60, 40))
 
 
 @dataclass(frozen=True)
 class Doing:
-    begin: Callable[[Hand], None]
+    begin: Callable[[WindowDriver], None]
     wanted: tuple[tuple[tuple[float, ...], str], ...]  # corners and note of the boxes of a.png
 
 
@@ -173,7 +173,7 @@ def gone_elsewhere(qtbot: QtBot, window: MainWindow, doing: Doing, route: str) -
     begin_again(window)
     if route == "a finding":
         check_the_data(qtbot, window)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     doing.begin(hand)
     ROUTES[route](qtbot, window)
     assert window.session.image is not None
@@ -242,7 +242,7 @@ def test_closing_by_a_key_keeps_it_too(
     qtbot: QtBot, open_window: Open, labelled: Path, doing: str, command: Qt.Key
 ) -> None:
     window = open_window(labelled)
-    DOING[doing].begin(Hand(qtbot, window))
+    DOING[doing].begin(WindowDriver(qtbot, window))
     focused = window.focusWidget()
     assert focused is not None
     QTest.keyClick(focused, command, CTRL)
@@ -253,7 +253,7 @@ def test_closing_by_a_key_keeps_it_too(
 @pytest.mark.parametrize("doing", ["an arrow is held", "a note is typed"])
 def test_closing_by_the_menu_keeps_it_too(qtbot: QtBot, open_window: Open, labelled: Path, doing: str) -> None:
     window = open_window(labelled)
-    DOING[doing].begin(Hand(qtbot, window))
+    DOING[doing].begin(WindowDriver(qtbot, window))
     window.close_project()
     found, _ = kept(labelled)
     assert near(found, DOING[doing].wanted), found
@@ -263,7 +263,7 @@ def test_a_command_in_the_middle_finds_the_box_where_it_is_seen(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
     """While an arrow is held: another label, the mouse over the picture, a click beside the box."""
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     holds_an_arrow(hand)
     hand.key("2")
     assert near(kept(labelled)[0], (((23, 20, 83, 60), ""),))
@@ -280,7 +280,7 @@ def test_a_box_that_waits_for_its_label_goes_to_the_image_in_which_it_was_drawn(
 ) -> None:
     """A job that reads the folder may show another image meanwhile."""
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.draw((10, 10), (60, 50))
     document = window.session.document
     assert document is not None
@@ -294,7 +294,7 @@ def test_a_label_that_is_asked_for_is_asked_for_no_longer_in_another_project(
 ) -> None:
     Document.create(tmp_path / "other", tmp_path / "photographs").close()
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.draw((10, 10), (60, 50))
     assert QApplication.activePopupWidget() is not None
     assert window.open(tmp_path / "other")
@@ -313,7 +313,7 @@ def shown_in_another_project(
     load, show, begun, may_end = pictures.load, Canvas.show_picture, threading.Event(), threading.Event()
     shown: list[int] = []
 
-    def late(file: Path, window: Window | None = None, cache: Path | None = None) -> Picture:
+    def late(file: Path, window: IntensityWindow | None = None, cache: Path | None = None) -> Picture:
         if file.name == "a.png":
             begun.set()
             may_end.wait()
@@ -347,8 +347,8 @@ def test_a_loader_that_tells_of_every_picture_is_caught(
     """The control."""
 
     def every(loader: PictureLoader, wish: object, result: object) -> None:
-        if isinstance(wish, Wanted):
-            loader.came.emit(wish.image, result)
+        if isinstance(wish, PictureRequest):
+            loader.loaded.emit(wish.image, result)
 
     monkeypatch.setattr(PictureLoader, "_done", every)
     assert shown_in_another_project(qtbot, open_window, project, tmp_path, monkeypatch) == [200, 50]

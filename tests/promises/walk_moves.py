@@ -24,7 +24,7 @@ from tests.promises.walk_routes import (
     previous_image,
 )
 from tests.promises.walking import CTRL, LEFT, NONE, SHIFT, Walk
-from tests.ui.hand import find
+from tests.ui.window_driver import find
 
 MOST, MOST_LABELS = 12, 8
 """Boxes of one image and labels from which on none is added: a hand must find its place among them."""

@@ -7,7 +7,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QLineEdit
 
 from tests.promises.walking import CTRL, LEFT, NONE, SHIFT, Walk
-from tests.ui.hand import find
+from tests.ui.window_driver import find
 
 
 def next_image(walk: Walk) -> None:

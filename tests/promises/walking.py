@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.promises.walk_model import XYXY, Model, Thing, compare
-from tests.ui.hand import Hand, Open, find
+from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.ui import unread_images
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.main_window import MainWindow
@@ -55,7 +55,7 @@ class Walk:
     def open(self) -> None:
         """The window, anew."""
         self.window: MainWindow = self.open_window(self.project)
-        self.hand = Hand(self.qtbot, self.window)
+        self.hand = WindowDriver(self.qtbot, self.window)
 
     @property
     def unread(self) -> frozenset[str]:

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open, find
+from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
 from workbench.core.project import Split, State
 from workbench.training import runs
@@ -76,12 +76,12 @@ class WholeSession:
     def action(self, name: str) -> None:
         find(self.window, QAction, f"action-{name}").trigger()
 
-    def hand(self) -> Hand:
+    def hand(self) -> WindowDriver:
         self.window.show_page("label")
         QApplication.processEvents()  # a platform without a screen gives the keyboard back late after a pop-up
         self.window.activateWindow()
         self.wait(self.window.isActiveWindow)
-        return Hand(self.qtbot, self.window)
+        return WindowDriver(self.qtbot, self.window)
 
     # --- the day ---
 

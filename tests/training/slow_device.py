@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workbench.training.late import Ask, Asker
 from workbench.training.machine import Precision
+from workbench.training.readback import PendingRead, Reader
 from workbench.training.runtime import Runtime
 
 
@@ -18,7 +18,7 @@ class SlowDevice:
     def __init__(self, lag: int) -> None:
         self.lag, self.asked, self.come, self.waits = lag, 0, 0, 0
 
-    def __call__(self, numbers: Tensor) -> Ask:
+    def __call__(self, numbers: Tensor) -> PendingRead:
         self.asked += 1
         self.come = max(self.come, self.asked - self.lag)
         return _Slow(self, self.asked, numbers.clone())
@@ -30,7 +30,7 @@ class _Slow:
     number: int
     numbers: Tensor
 
-    def here(self) -> bool:
+    def is_ready(self) -> bool:
         return self.number <= self.device.come
 
     def wait(self) -> None:
@@ -38,7 +38,7 @@ class _Slow:
         self.device.come = max(self.device.come, self.number)
 
     def read(self) -> list[float]:
-        assert self.here(), "nothing can be read that has not come"
+        assert self.is_ready(), "nothing can be read that has not come"
         values: list[float] = self.numbers.tolist()
         return values
 
@@ -50,5 +50,5 @@ class SlowRuntime(Runtime):
         super().__init__(torch.device("cpu"), Precision(precision, ""))
         self.slow = SlowDevice(lag)
 
-    def asker(self) -> Asker | None:
+    def reader(self) -> Reader | None:
         return self.slow

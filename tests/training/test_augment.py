@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench.core.resize import Fit
-from workbench.training.augment import Batch, augmented, drawn_pieces, plain
+from workbench.training.augment import Batch, augmented, draw_pieces, unaugmented
 from workbench.training.data import Dataset
 from workbench.training.settings import TrainingSettings
 
@@ -51,7 +51,7 @@ def make(settings: TrainingSettings, step: int = 0, data: Dataset | None = None,
 
 
 def test_nothing_drawn_changes_nothing() -> None:
-    batch, original = make(STILL), plain(squares(), PLACES)
+    batch, original = make(STILL), unaugmented(squares(), PLACES)
     assert np.array_equal(batch.images, original.images)
     assert np.array_equal(batch.boxes, original.boxes)
     assert tuple(batch.boxes[0, 0]) == BOX
@@ -199,7 +199,7 @@ def test_what_is_cropped_loses_the_boxes_whose_centre_is_outside() -> None:
     for step in range(30):
         data = squares([(4 * i, 6, 4 * i + 20, 40) for i in range(8)])
         batch = make(settings, step, data)
-        pieces = drawn_pieces(np.random.default_rng((settings.seed, 2, step)), data, PLACES, settings, SIDE, False)
+        pieces = draw_pieces(np.random.default_rng((settings.seed, 2, step)), data, PLACES, settings, SIDE, False)
         for i in range(8):
             centre = np.array([4 * pieces.source[i] + 10, 23]) * pieces.a[i] + pieces.b[i]
             if np.abs(centre * (centre - SIDE)).min() < 1e-6:  # on the border

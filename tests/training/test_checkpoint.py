@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from tests.training.toys import Toy
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Label
-from workbench.core.window import Window
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import checkpoint
 from workbench.training.events import Finished, Saved
@@ -23,7 +23,7 @@ MakeRequest = Callable[..., RunRequest]
 HEADER = CheckpointHeader(
     detector="toy", detector_settings={"input_px": 64}, labels=(Label(7, "Zelle", "#123456"),), anchors=((1.5, 2.0),),
     input_px=64, resize="letterbox", epoch=3, step=9, metrics={"ap": 0.5, "ap50": float("nan")},
-    data_digest="abc", provenance={"run": "a"}, window=Window(0, 4095),
+    data_digest="abc", provenance={"run": "a"}, window=IntensityWindow(0, 4095),
 )  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def test_a_header_survives_its_text_but_for_numbers_that_do_not_exist() -> None:
     assert back.labels == HEADER.labels
     assert back.anchors == HEADER.anchors
     assert back.metrics == {"ap": 0.5}
-    assert back.window == Window(0, 4095)
+    assert back.window == IntensityWindow(0, 4095)
     assert (back.detector, back.epoch, back.step, back.resize) == ("toy", 3, 9, "letterbox")
 
 

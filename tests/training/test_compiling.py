@@ -16,7 +16,7 @@ from tests.training.test_step import Normed, Plain, batch, stepper
 from tests.training.toys import Toy
 from workbench.detectors.parts.detector import Raw
 from workbench.training import compiling, machine, run, step
-from workbench.training.compiling import Compiled
+from workbench.training.compiling import CompiledNetwork
 from workbench.training.events import Finished, Message
 from workbench.training.run import resume, train
 from workbench.training.step import Stepper
@@ -78,18 +78,18 @@ def test_it_is_kept_from_five_percent_on_and_both_times_are_told(
 ) -> None:
     takes(plain, fast)
     made = compiled()
-    (remark,) = made.compiled(batch(), 101)
+    (remark,) = made.try_compiling(batch(), 101)
     assert (said in remark.sentence, remark.level) == (True, "info")
     assert made.compiler is not None
     assert made.compiler.call.shapes == ({(4, 3, 64, 64)} if kept else set())
-    assert made.compiled(batch(), 102) == [], "each size is tried once"
+    assert made.try_compiling(batch(), 102) == [], "each size is tried once"
 
 
 @pytest.mark.usefixtures("backend")
 def test_what_is_tried_changes_nothing(takes: Clock) -> None:
     takes(0.2, 0.1)
     one, other = stepper(Toy), compiled(Toy)  # with dropout: the random state matters
-    other.compiled(batch(), 101)
+    other.try_compiling(batch(), 101)
     for number in range(3):
         torch.manual_seed(number)
         expected = one.step(batch(), 0.1)
@@ -102,7 +102,7 @@ def test_what_is_tried_changes_nothing(takes: Clock) -> None:
 def test_the_compiled_network_is_called_for_the_sizes_that_won(takes: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     takes(0.2, 0.1)
     made, called = compiled(Plain), []
-    made.compiled(batch(), 101)
+    made.try_compiling(batch(), 101)
     assert made.compiler is not None
     fast = made.compiler.call._fast
     monkeypatch.setattr(made.compiler.call, "_fast", lambda images: called.append(len(images)) or fast(images))
@@ -123,7 +123,7 @@ def test_a_loss_that_differs_leaves_the_network_as_it_is(takes: Clock, monkeypat
 
     monkeypatch.setattr(torch, "compile", wrong)
     made = compiled()
-    (remark,) = made.compiled(batch(), 101)
+    (remark,) = made.try_compiling(batch(), 101)
     assert remark.sentence.startswith("Its loss differs by ")
     assert made.compiler is not None
     assert made.compiler.call.shapes == set()
@@ -150,24 +150,24 @@ def test_a_compiler_that_fails_is_told_and_the_training_goes_on(
 
     monkeypatch.setattr(torch, "compile", failing)
     made = compiled()
-    (remark,) = made.compiled(batch(), 101)
+    (remark,) = made.try_compiling(batch(), 101)
     assert said in remark.sentence
     assert remark.sentence.endswith("The training goes on without it.")
     assert remark.level == "warning"
     assert made.step(batch(), 0.1) == stepper(Normed).step(batch(), 0.1)
-    assert made.compiled(batch(), 102) == []
+    assert made.try_compiling(batch(), 102) == []
 
 
 def test_a_compiled_network_that_fails_later_is_told_and_called_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda forward, **given: lambda images: 1 / 0)
-    call = Compiled(nn.Identity())
+    call = CompiledNetwork(nn.Identity())
     call.shapes.add((1, 3, 2, 2))
     images = torch.ones(1, 3, 2, 2)
     assert call(images) is images
     made = compiled()
     assert made.compiler is not None
     made.compiler.call.failed = call.failed
-    (remark,) = made.compiled(batch(), 101)
+    (remark,) = made.try_compiling(batch(), 101)
     assert remark.sentence == "The compiled network failed: division by zero. The training goes on without it."
 
 
@@ -177,17 +177,17 @@ def test_a_compiled_network_that_fails_later_is_told_and_called_as_it_is(monkeyp
 )
 def test_what_can_not_be_compiled_is_told_once(changes: dict[str, Any], said: str) -> None:
     made = compiled(**changes)
-    (remark,) = made.compiled(batch(), 101)
+    (remark,) = made.try_compiling(batch(), 101)
     assert said in remark.sentence
-    assert made.compiled(batch(), 102) == []
+    assert made.try_compiling(batch(), 102) == []
     made.close()
 
 
 def test_nothing_is_tried_unasked_or_before_the_norms_have_settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling.Compiler, "look", lambda *given: [Message("info", "tried")])
-    assert stepper(Normed).compiled(batch(), 101) == []
-    assert compiled().compiled(batch(), 100) == []
-    assert compiled().compiled(batch(), 101) != []
+    monkeypatch.setattr(compiling.Compiler, "try_size", lambda *given: [Message("info", "tried")])
+    assert stepper(Normed).try_compiling(batch(), 101) == []
+    assert compiled().try_compiling(batch(), 100) == []
+    assert compiled().try_compiling(batch(), 101) != []
 
 
 @pytest.mark.usefixtures("backend")
@@ -226,7 +226,7 @@ def test_a_compiled_training_is_resumed_plain_and_back(
 @pytest.mark.skipif(os.environ.get("WORKBENCH_FULL_BENCHMARKS") != "1", reason="compiling takes a minute")
 def test_torchs_own_compiler_is_tried_and_its_network_trains() -> None:
     made = compiled(Normed, weight_decay=0.0)
-    (remark,) = made.compiled(batch(), 101)
+    (remark,) = made.try_compiling(batch(), 101)
     assert " ms compiled and " in remark.sentence, remark
     assert made.compiler is not None
     made.compiler.call.shapes.add((4, 3, 64, 64))  # whichever was faster

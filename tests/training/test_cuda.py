@@ -14,12 +14,12 @@ import torch
 from tests.contract.test_every_detector import NAMES, TWO, build, images
 from tests.training.run_results import MakeRequest, only
 from tests.training.test_device_augment import noise
-from tests.training.test_snapped import WILD
+from tests.training.test_pixel_snapping import WILD
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector
 from workbench.training import augment, device_augment, machine, run
 from workbench.training.augment import Batch
-from workbench.training.device_paint import Painted
+from workbench.training.device_paint import DeviceBatch
 from workbench.training.ema import Average
 from workbench.training.events import Control, Evaluated, Finished, Message, Progress, Started
 from workbench.training.machine import Precision
@@ -113,21 +113,21 @@ def test_f3_a_hundred_steps_wait_for_the_card_once_at_most(
     stepper = Stepper(detector, settings, Runtime(CUDA, Precision(precision, "")))
     average, batch, read = Average(detector, settings.ema), some_batch(0), []
     for number in range(3):  # the optimiser's memory, the kernels
-        stepper.order(batch, 1e-4, number)
+        stepper.queue(batch, 1e-4, number)
         average.update(number + 1, stepper.over)
-    read += stepper.taken(everything=True)
-    assert stepper.unread is not None
-    before = stepper.unread.waits
+    read += stepper.results(everything=True)
+    assert stepper.step_queue is not None
+    before = stepper.step_queue.waits
     torch.cuda.set_sync_debug_mode("error")
     try:
         for number in range(3, 103):
-            stepper.order(batch, 1e-4, number)
+            stepper.queue(batch, 1e-4, number)
             average.update(number + 1, stepper.over)
-            read += stepper.taken()
+            read += stepper.results()
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert stepper.unread.waits - before <= 1
-    read += stepper.taken(everything=True)
+    assert stepper.step_queue.waits - before <= 1
+    read += stepper.results(everything=True)
     stepper.close()
     assert [taken.step.number for taken in read] == list(range(103))
     assert np.isfinite(sum(read[-1].terms.values()))
@@ -139,17 +139,17 @@ def test_behind_a_loss_that_is_no_number_nothing_changes_on_the_card(optimizer: 
     stepper = Stepper(detector, dataclasses.replace(FEW, optimizer=optimizer), Runtime(CUDA, Precision("fp32", "")))
     average, before = Average(detector, 0.9), detector.loss
     for number in range(3):
-        stepper.order(some_batch(0), 1e-3, number)
+        stepper.queue(some_batch(0), 1e-3, number)
         average.update(number + 1, stepper.over)
     kept = [{n: t.clone() for n, t in one.state_dict().items()} for one in (detector, average.detector)]
     detector.loss = lambda *given: {n: t * float("nan") for n, t in before(*given).items()}  # type: ignore[method-assign]
     for number in range(3, 10):
         if number == 4:
             detector.loss = before  # type: ignore[method-assign]
-        stepper.order(some_batch(number), 1e-3, number)
+        stepper.queue(some_batch(number), 1e-3, number)
         average.update(number + 1, stepper.over)
     with pytest.raises(Diverged, match="not a number") as raised:
-        list(stepper.taken(everything=True))
+        list(stepper.results(everything=True))
     stepper.close()
     assert raised.value.step.number == 3
     for then, one in zip(kept, (detector, average.detector), strict=True):
@@ -160,7 +160,7 @@ def test_behind_a_loss_that_is_no_number_nothing_changes_on_the_card(optimizer: 
 def test_batches_are_painted_as_by_the_processor_and_nobody_waits(free: int) -> None:
     data = noise(8, 96)
     wild = dataclasses.replace(WILD, mixup=0.5, hue=0.1, saturation=1.5, exposure=1.5)
-    made = device_augment.maker(data, CUDA, lambda device: free)
+    made = device_augment.make_batch_maker(data, CUDA, lambda device: free)
     assert made.paints
     assert [("where all" in note.sentence, "copied to it" in note.sentence) for note in made.notes()] == [
         (free > 0, free == 0)
@@ -177,8 +177,8 @@ def test_batches_are_painted_as_by_the_processor_and_nobody_waits(free: int) -> 
             made.batch(*given, calm=False, part=part),
             augment.augmented(data, *given, calm=False, part=part),
         )
-        assert isinstance(painted, Painted)
-        assert isinstance(again, Painted)
+        assert isinstance(painted, DeviceBatch)
+        assert isinstance(again, DeviceBatch)
         assert painted.images.device.type == painted.targets.boxes.device.type == "cuda"
         assert torch.equal(painted.images, again.images), "the same bits each time"
         assert np.abs(painted.images.cpu().numpy().astype(int) - expected.images).max() <= 2
@@ -195,7 +195,7 @@ def test_a_resumed_run_sees_the_batches_of_a_straight_one(
 
     def batch(self: Any, step: int) -> Any:
         made = real(self, step)
-        assert isinstance(made, Painted)
+        assert isinstance(made, DeviceBatch)
         seen[step] = made.images.cpu().numpy().tobytes() + made.targets.boxes.cpu().numpy().tobytes()
         return made
 

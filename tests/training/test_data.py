@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from tests.training.toys import make_snapshot
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Snapshot
-from workbench.core.resize import HOWS, How
-from workbench.core.window import Window
+from workbench.core.resize import FIT_MODES, FitMode
 from workbench.errors import WorkbenchError
-from workbench.training import data, keeping
+from workbench.training import cache_policy, data
 from workbench.training.data import Dataset
 from workbench.training.events import Control, Message
 
@@ -73,9 +73,9 @@ def test_many_bad_images_are_counted_not_listed(tmp_path: Path) -> None:
     assert messages[0].sentence.endswith("And 3 more.")
 
 
-@pytest.mark.parametrize("how", HOWS)
-@pytest.mark.parametrize("wish", ["memory", "disk"])
-def test_an_image_that_was_resized_since_its_boxes_were_drawn_is_named(tmp_path: Path, how: How, wish: str) -> None:
+@pytest.mark.parametrize("how", FIT_MODES)
+@pytest.mark.parametrize("keep", ["memory", "disk"])
+def test_an_image_that_was_resized_since_its_boxes_were_drawn_is_named(tmp_path: Path, how: FitMode, keep: str) -> None:
     snapshot = make_snapshot(tmp_path)
     for index, shape in ((1, (32, 32)), (4, (64, 48))):
         small = np.zeros((*shape, 3), np.uint8)
@@ -83,7 +83,7 @@ def test_an_image_that_was_resized_since_its_boxes_were_drawn_is_named(tmp_path:
     extra = [(tmp_path / "extra.png", 0)]  # a picture whose size the project can't know
     extra[0][0].write_bytes(snapshot.files[1].read_bytes())
     cache = tmp_path / "cache"
-    dataset, messages = load(snapshot, tmp_path, how=how, wish=wish, cache=cache, pictures=extra)
+    dataset, messages = load(snapshot, tmp_path, how=how, keep=keep, cache=cache, pictures=extra)
     assert len(dataset) == 9
     told = [message for message in messages if "different size" in message.sentence]
     assert [message.level for message in told] == ["warning"]
@@ -101,7 +101,7 @@ def test_not_one_readable_image_is_an_error(tmp_path: Path) -> None:
 
 
 def test_more_images_than_memory_are_mapped_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(cache_policy, "MEMORY_SHARE", 0.0)
     mapped, _ = load(make_snapshot(tmp_path / "images"), tmp_path)
     assert isinstance(mapped.pixels, np.memmap)
     monkeypatch.undo()
@@ -114,9 +114,9 @@ def test_a_disk_without_room_for_the_mapped_file_is_told_of_before_it_is_filled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Written to, a mapping that the disk has no room for ends the program without a word (SIGBUS)."""
-    monkeypatch.setattr(keeping, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(cache_policy, "MEMORY_SHARE", 0.0)
     snapshot = make_snapshot(tmp_path / "images")
-    least = keeping.size(len(snapshot), 32)
+    least = cache_policy.size(len(snapshot), 32)
     for free in (least - 1, least):
         usage = SimpleNamespace(total=least, used=0, free=free)
         monkeypatch.setattr("shutil.disk_usage", lambda _, usage=usage: usage)
@@ -148,6 +148,6 @@ def test_images_of_more_than_8_bits_are_read_by_the_projects_window(tmp_path: Pa
     samples[:, 32:] = 3000
     snapshot = make_snapshot(tmp_path)
     cv2.imwrite(str(snapshot.files[0]), samples)
-    for window, levels in ((None, (4, 12)), (Window(1000, 3000), (0, 255))):
+    for window, levels in ((None, (4, 12)), (IntensityWindow(1000, 3000), (0, 255))):
         dataset, _ = load(dataclasses.replace(snapshot.take([0]), window=window), tmp_path)
         assert tuple(np.unique(dataset.pixels).tolist()) == levels

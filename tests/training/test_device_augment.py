@@ -14,14 +14,14 @@ import torch
 from tests.training.run_results import MakeRequest, only, same, weights
 from tests.training.test_augment import squares
 from tests.training.test_estimate import MEASURED, made
-from tests.training.test_probing import MB, Card, stepper
-from tests.training.test_snapped import WILD, smooth
+from tests.training.test_memory_probe import MB, Card, stepper
+from tests.training.test_pixel_snapping import WILD, smooth
 from tests.training.waits import Waits
-from workbench.training import augment, device_augment, device_paint, light, machine, probing, run
+from workbench.training import augment, colour_jitter, device_augment, device_paint, machine, memory_probe, run
 from workbench.training.augment import Batch
 from workbench.training.data import Dataset
-from workbench.training.device_augment import Kept, Maker, Sent
-from workbench.training.device_paint import AnyBatch, Painted
+from workbench.training.device_augment import BatchMaker, ResidentPixels, StreamedPixels
+from workbench.training.device_paint import AnyBatch, DeviceBatch
 from workbench.training.events import Control, Message, Progress, Saved
 
 __all__ = ["stepper"]  # a fixture
@@ -53,13 +53,13 @@ def with_pictures(data: Dataset) -> Dataset:
 
 def both(
     data: Dataset, number: int, part: slice = slice(None), side: int = 96, **changes: Any
-) -> tuple[Batch, Painted]:
+) -> tuple[Batch, DeviceBatch]:
     """The same step by OpenCV and by tensors; what is not pixels is compared here."""
     settings = replace(WILD, **changes)
     given = np.arange(len(data)), settings, number, side
     expected = augment.augmented(data, *given, calm=False, part=part)
-    made = Maker(data, CPU, Kept(data, CPU)).batch(*given, calm=False, part=part)
-    assert isinstance(made, Painted)
+    made = BatchMaker(data, CPU, ResidentPixels(data, CPU)).batch(*given, calm=False, part=part)
+    assert isinstance(made, DeviceBatch)
     assert (made.images.shape, made.images.dtype) == (expected.images.shape, torch.uint8)
     for name in ("boxes", "labels", "ignore"):
         one, other = getattr(made.targets, name).numpy(), getattr(expected, name)
@@ -73,7 +73,7 @@ def both(
     return expected, made
 
 
-def apart(pair: tuple[Batch, Painted]) -> np.ndarray:
+def apart(pair: tuple[Batch, DeviceBatch]) -> np.ndarray:
     return np.abs(pair[0].images.astype(int) - pair[1].images.numpy())
 
 
@@ -113,7 +113,9 @@ def test_of_the_colours_a_few_in_a_million_come_back_otherwise() -> None:
     there = torch.stack(device_paint._hsv(*levels, *by), dim=-1).numpy().astype(np.uint8)
     flat = rgb.reshape(1, -1, 3).astype(np.uint8)
     assert np.array_equal(there, cv2.cvtColor(flat, cv2.COLOR_RGB2HSV_FULL))
-    table = torch.from_numpy(device_paint._light_tables([light.Light(0, 1, 1, 1, 0)])[0]).to(torch.int32)
+    table = torch.from_numpy(device_paint._jitter_tables([colour_jitter.ColourJitter(0, 1, 1, 1, 0)])[0]).to(
+        torch.int32
+    )
     back = torch.stack(device_paint._tinted(levels, table, by), dim=-1).numpy()
     off = np.abs(back - cv2.cvtColor(cv2.cvtColor(flat, cv2.COLOR_RGB2HSV_FULL), cv2.COLOR_HSV2RGB_FULL).astype(int))
     assert off.max() <= (1 if IPP else 7)
@@ -123,11 +125,11 @@ def test_of_the_colours_a_few_in_a_million_come_back_otherwise() -> None:
 def test_an_image_that_keeps_its_colours_stays_beside_others_that_do_not() -> None:
     """Through HSV and back even nothing would change a level here and there."""
     data = noise()
-    drawing = augment.drawn(data, np.arange(8), replace(WILD, **TINTED), 0, 96, calm=False)
-    still = light.Light(0, 1, 1, 1, 0)
-    drawing = replace(drawing, lights=[still if i % 2 else one for i, one in enumerate(drawing.lights)])
-    painted = device_paint.paint(drawing, Kept(data, CPU).source(drawing)).images.numpy()
-    expected = augment.on_host(data, drawing).images
+    layout = augment.draw_layout(data, np.arange(8), replace(WILD, **TINTED), 0, 96, calm=False)
+    still = colour_jitter.ColourJitter(0, 1, 1, 1, 0)
+    layout = replace(layout, jitters=[still if i % 2 else one for i, one in enumerate(layout.jitters)])
+    painted = device_paint.paint(layout, ResidentPixels(data, CPU).table(layout)).images.numpy()
+    expected = augment.paint_on_cpu(data, layout).images
     assert np.array_equal(painted[1::2], expected[1::2]) or not IPP
     assert np.abs(painted.astype(int) - expected).max() <= (1 if IPP else 8)
 
@@ -135,19 +137,19 @@ def test_an_image_that_keeps_its_colours_stays_beside_others_that_do_not() -> No
 @pytest.mark.parametrize("at_once", [1, 2 * 96 * 96, 3 * 96 * 96 + 5])
 def test_chunks_of_any_size_give_the_same(at_once: int) -> None:
     data = noise()
-    drawing = augment.drawn(data, np.arange(8), replace(WILD, mixup=0.5, **TINTED), 0, 96, calm=False)
-    source = Kept(data, CPU).source(drawing)
-    assert torch.equal(device_paint.paint(drawing, source, at_once).images, device_paint.paint(drawing, source).images)
+    layout = augment.draw_layout(data, np.arange(8), replace(WILD, mixup=0.5, **TINTED), 0, 96, calm=False)
+    source = ResidentPixels(data, CPU).table(layout)
+    assert torch.equal(device_paint.paint(layout, source, at_once).images, device_paint.paint(layout, source).images)
 
 
 @pytest.mark.parametrize("part", [slice(None), slice(2, 5)])
 def test_rows_that_are_sent_give_what_kept_images_give(part: slice) -> None:
     data = noise()
     for number in range(6):
-        drawing = augment.drawn(data, np.arange(8), replace(WILD, mixup=0.5), number, 96, calm=False, part=part)
-        sent, kept = Sent(data, CPU).source(drawing), Kept(data, CPU).source(drawing)
-        assert torch.equal(device_paint.paint(drawing, sent).images, device_paint.paint(drawing, kept).images)
-        rows = (drawing.pieces.seen[:, 3] - drawing.pieces.seen[:, 1])[device_paint.needed_pieces(drawing)]
+        layout = augment.draw_layout(data, np.arange(8), replace(WILD, mixup=0.5), number, 96, calm=False, part=part)
+        sent, kept = StreamedPixels(data, CPU).table(layout), ResidentPixels(data, CPU).table(layout)
+        assert torch.equal(device_paint.paint(layout, sent).images, device_paint.paint(layout, kept).images)
+        rows = (layout.pieces.seen[:, 3] - layout.pieces.seen[:, 1])[device_paint.needed_pieces(layout)]
         assert len(sent.pixels) == 96 * rows.sum(), "no row more than is seen"
 
 
@@ -163,7 +165,7 @@ def test_one_copy_holds_arrays_of_all_kinds() -> None:
 
 def test_nothing_waits_for_the_device() -> None:
     data = with_pictures(noise())
-    made = Maker(data, CPU, Kept(data, CPU))
+    made = BatchMaker(data, CPU, ResidentPixels(data, CPU))
     settings = replace(WILD, mixup=0.5, contrast=1.5, **TINTED)
     with Waits() as waits:
         made.batch(np.arange(8), settings, 0, 96, calm=False)
@@ -174,7 +176,7 @@ def test_nothing_waits_for_the_device() -> None:
 
 
 def test_the_processor_paints_for_itself_and_says_nothing() -> None:
-    made = device_augment.maker(noise(), CPU)
+    made = device_augment.make_batch_maker(noise(), CPU)
     assert (made.paints, made.notes()) == (False, [])
     assert isinstance(made.batch(np.arange(8), WILD, 0, 96, calm=False), Batch)
 
@@ -182,14 +184,16 @@ def test_the_processor_paints_for_itself_and_says_nothing() -> None:
 SIZE = 8 * 96 * 96 * 3
 
 
-@pytest.mark.parametrize(("free", "kind"), [(4 * SIZE, Kept), (4 * SIZE - 1, Sent), (0, Sent)])
+@pytest.mark.parametrize(
+    ("free", "kind"), [(4 * SIZE, ResidentPixels), (4 * SIZE - 1, StreamedPixels), (0, StreamedPixels)]
+)
 def test_images_lie_on_the_device_where_they_take_a_quarter_of_its_memory(free: int, kind: type) -> None:
-    way, said = device_augment.chosen_way(noise(), CPU, lambda device: free)
-    assert type(way) is kind
+    pixel_source, said = device_augment.choose_pixel_source(noise(), CPU, lambda device: free)
+    assert type(pixel_source) is kind
     told = {
-        Kept: "Batches are made on cpu, which holds all 8 images (221 kB at 96 px).",
-        Sent: "Batches are made on cpu; 8 images (221 kB at 96 px) take more than a quarter of its free memory and are"
-        " copied to it batch by batch.",
+        ResidentPixels: "Batches are made on cpu, which holds all 8 images (221 kB at 96 px).",
+        StreamedPixels: "Batches are made on cpu; 8 images (221 kB at 96 px) take more than a quarter of its free"
+        " memory and are copied to it batch by batch.",
     }
     assert said == told[kind]
 
@@ -200,9 +204,9 @@ def out_of_memory(*_: Any) -> Any:
 
 def test_images_that_do_not_fit_after_all_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_augment, "paints_well", lambda device: True)
-    monkeypatch.setattr(Kept, "__init__", out_of_memory)
-    way, said = device_augment.chosen_way(noise(), CPU, lambda device: 4 * SIZE)
-    assert isinstance(way, Sent)
+    monkeypatch.setattr(ResidentPixels, "__init__", out_of_memory)
+    pixel_source, said = device_augment.choose_pixel_source(noise(), CPU, lambda device: 4 * SIZE)
+    assert isinstance(pixel_source, StreamedPixels)
     assert "(221 kB at 96 px) did not fit in its memory" in said
 
 
@@ -210,8 +214,11 @@ def test_a_device_that_paints_otherwise_paints_nothing(monkeypatch: pytest.Monke
     assert device_augment.paints_well(CPU)
     real = device_paint._interpolated
     monkeypatch.setattr(device_paint, "_interpolated", lambda *given: 255 - real(*given))
-    way, said = device_augment.chosen_way(noise(), CPU, lambda device: 4 * SIZE)
-    assert (way, said) == (None, "The processor makes the batches, because cpu did not paint a test batch correctly.")
+    pixel_source, said = device_augment.choose_pixel_source(noise(), CPU, lambda device: 4 * SIZE)
+    assert (pixel_source, said) == (
+        None,
+        "The processor makes the batches, because cpu did not paint a test batch correctly.",
+    )
 
     def lacking(*_: Any) -> Any:
         raise NotImplementedError("The operator 'aten::bitwise_left_shift' is not implemented for the MPS device")
@@ -222,12 +229,12 @@ def test_a_device_that_paints_otherwise_paints_nothing(monkeypatch: pytest.Monke
 
 def test_memory_that_runs_out_leads_to_sending_and_then_to_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     data = noise()
-    made = Maker(data, CPU, Kept(data, CPU))
+    made = BatchMaker(data, CPU, ResidentPixels(data, CPU))
     given = np.arange(8), WILD, 3, 96
     expected = augment.augmented(data, *given, calm=False).images
-    monkeypatch.setattr(Kept, "source", out_of_memory)
+    monkeypatch.setattr(ResidentPixels, "table", out_of_memory)
     first = made.batch(*given, calm=False)
-    assert isinstance(first, Painted)
+    assert isinstance(first, DeviceBatch)
     assert np.abs(first.images.numpy().astype(int) - expected).max() <= (0 if IPP else 2)
     start = "The memory of cpu ran out while a batch was made; from now on"
     assert made.notes() == [Message("warning", f"{start} the images are copied to it batch by batch.")]
@@ -245,7 +252,7 @@ def test_other_errors_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(device_paint, "paint", broken)
     with pytest.raises(RuntimeError, match="device lost"):
-        Maker(noise(), CPU, Kept(noise(), CPU)).batch(np.arange(8), WILD, 0, 96, calm=False)
+        BatchMaker(noise(), CPU, ResidentPixels(noise(), CPU)).batch(np.arange(8), WILD, 0, 96, calm=False)
 
 
 # --- in a training ---
@@ -255,13 +262,15 @@ def painting(monkeypatch: pytest.MonkeyPatch) -> list[AnyBatch]:
     """From now on trainings paint by tensors; gives their batches."""
     seen: list[AnyBatch] = []
 
-    class Seen(Maker):
+    class Seen(BatchMaker):
         def batch(self, *given: Any, **more: Any) -> AnyBatch:
             seen.append(super().batch(*given, **more))
             return seen[-1]
 
     monkeypatch.setattr(
-        device_augment, "maker", lambda data, device: Seen(data, device, Kept(data, device), [Message("info", "Here.")])
+        device_augment,
+        "make_batch_maker",
+        lambda data, device: Seen(data, device, ResidentPixels(data, device), [Message("info", "Here.")]),
     )
     return seen
 
@@ -277,7 +286,7 @@ def test_a_training_learns_the_same_from_painted_batches(
     seen = painting(monkeypatch)
     assert "Here." in [event.sentence for event in only(list(run.train(there)), Message)]
     assert len(seen) >= 6
-    assert all(isinstance(one, Painted) for one in seen)
+    assert all(isinstance(one, DeviceBatch) for one in seen)
     control = Control()
     for event in run.train(broken, control):
         if isinstance(event, Message | Progress):
@@ -300,14 +309,14 @@ def test_the_next_batch_takes_memory_while_the_worst_one_is_tried(
 ) -> None:
     data, card, seen = squares(), Card(8, 1000 * MB, monkeypatch), []
 
-    class Seen(Maker):
+    class Seen(BatchMaker):
         def batch(self, indices: Any, settings: Any, step: int, side: int, **more: Any) -> AnyBatch:
             seen.append((len(card.tried), len(indices), side, more["calm"]))
             return super().batch(indices, settings, step, side, **more)
 
-    assert probing.settle(stepper, data, card.memory, Seen(data, CPU, Kept(data, CPU))) == []
+    assert memory_probe.fit_batch_parts(stepper, data, card.memory, Seen(data, CPU, ResidentPixels(data, CPU))) == []
     assert seen == [(0, 8, 128, False)], "before the step is tried"
-    probing.settle(stepper, data, card.memory, Seen(data, CPU, None))
+    memory_probe.fit_batch_parts(stepper, data, card.memory, Seen(data, CPU, None))
     assert len(seen) == 1, "what the processor paints takes nothing there"
 
 

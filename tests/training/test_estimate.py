@@ -13,25 +13,25 @@ import torch
 
 from tests.training.toys import CALM, PX, ToySettings, make_snapshot
 from workbench.errors import WorkbenchError
-from workbench.training import measuring, recipes, schedule
-from workbench.training.estimate import Estimate, Measured, Pace, evaluations, put_together
+from workbench.training import cost_measurement, recipes, schedule
+from workbench.training.cost_measurement import estimate
+from workbench.training.estimate import Estimate, Measurement, StepTiming, evaluations, make_estimate
 from workbench.training.events import Evaluated, Finished
-from workbench.training.measuring import estimate
 from workbench.training.recipes import Recipe
 from workbench.training.run import RunRequest, train
 from workbench.training.schedule import Plan
 from workbench.training.settings import TrainingSettings
 
 BASE = TrainingSettings(epochs=10, batch=8, evaluate_every=2, optimizer="sgd")
-TWO_SECONDS = Pace(100, 8, (1.9, 2.0, 2.2))
-MEASURED = Measured(
+TWO_SECONDS = StepTiming(100, 8, (1.9, 2.0, 2.2))
+MEASURED = Measurement(
     "cpu", "fp32", (TWO_SECONDS,), attacked=3.0, evaluation=0.1, reading=0.01, starting=4.0, memory=1000_000_000,
     standing=200_000_000, parameters=1_000_000, room=10**9, took=6.0,
 )  # fmt: skip
 
 
-def made(measured: Measured = MEASURED, images: int = 80, validation: int = 20, **changes: Any) -> Estimate:
-    return put_together(measured, replace(BASE, **changes), 100, images, validation)
+def made(measured: Measurement = MEASURED, images: int = 80, validation: int = 20, **changes: Any) -> Estimate:
+    return make_estimate(measured, replace(BASE, **changes), 100, images, validation)
 
 
 def test_time_is_that_of_steps_evaluations_and_reading() -> None:
@@ -43,9 +43,9 @@ def test_time_is_that_of_steps_evaluations_and_reading() -> None:
 
 
 def test_uneven_steps_and_smaller_batches_make_the_range_wider() -> None:
-    uneven = replace(MEASURED, paces=(Pace(100, 8, (1.0, 2.0, 5.0)),))
+    uneven = replace(MEASURED, timings=(StepTiming(100, 8, (1.0, 2.0, 5.0)),))
     assert (made(uneven).low, made(uneven).high) == (pytest.approx(107.5), pytest.approx(537.5))
-    small = replace(MEASURED, paces=(Pace(100, 4, (1.0,)),))
+    small = replace(MEASURED, timings=(StepTiming(100, 4, (1.0,)),))
     assert made(small).seconds == made().seconds
     assert (made(small).low, made(small).high) == (pytest.approx(107.5), pytest.approx(322.5))
 
@@ -81,12 +81,12 @@ def test_checkpoints_hold_weights_averages_and_what_the_optimiser_keeps() -> Non
 
 def test_an_input_side_that_varies_costs_the_mean_of_its_areas() -> None:
     """1 s at 320 and 4 s at 640: a second more for each 320 x 320 pixels."""
-    both = replace(MEASURED, paces=(Pace(320, 8, (1.0,)), Pace(640, 8, (4.0,))))
+    both = replace(MEASURED, timings=(StepTiming(320, 8, (1.0,)), StepTiming(640, 8, (4.0,))))
     settings = replace(BASE, sizes=0.4, epochs=1000, calm_share=0.5)
     steps = Plan(80, 8, 1000).steps
     sides = [schedule.input_side(settings, step, steps, 320) for step in range(0, steps, 50)]
     expected = sum(side**2 for side in sides) / len(sides) / 320**2
-    assert put_together(both, settings, 320, 80, 20).step_seconds == pytest.approx(expected)
+    assert make_estimate(both, settings, 320, 80, 20).step_seconds == pytest.approx(expected)
     assert 1 < expected < 1.6
 
 
@@ -112,12 +112,12 @@ def test_the_sentence_has_time_memory_and_images() -> None:
     assert stopped.words.startswith("About 27 s (22 to 32 s) if it does not stop early")
     assert stopped.words.endswith(" of memory; 3.0 MB on disk for images.")
     assert "steps of 8 images, made of noise" in made().how
-    small = replace(MEASURED, paces=(Pace(100, 4, (1.0,)),))
+    small = replace(MEASURED, timings=(StepTiming(100, 4, (1.0,)),))
     assert "steps of 4 images, not of 8, which would have taken too long" in made(small).how
 
 
 def test_seconds_are_told_without_powers_of_ten() -> None:
-    slow = made(replace(MEASURED, paces=(Pace(100, 8, (130.0,)),), evaluation=6.25)).rows()
+    slow = made(replace(MEASURED, timings=(StepTiming(100, 8, (130.0,)),), evaluation=6.25)).rows()
     assert slow["steps"].startswith("100 of 2 min: ")
     assert slow["evaluations"].startswith("5 of 2 min: ")
     assert made().rows()["steps"].startswith("100 of 2 s: ")
@@ -153,14 +153,14 @@ def test_a_batch_that_takes_too_long_is_measured_in_part(plain: Callable[..., Es
 def test_a_part_of_a_batch_is_dealt_out_to_all_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four images on two cores: two each, though a whole batch would give each eight."""
     at_once: list[tuple[int, int]] = []
-    step = measuring.Stepper.step
+    step = cost_measurement.Stepper.step
 
     def noted(self: Any, batch: Any, *rest: Any) -> Any:
         at_once.append((len(batch.images), self.micro))
         return step(self, batch, *rest)
 
-    monkeypatch.setattr(measuring.Stepper, "step", noted)
-    monkeypatch.setattr(measuring.machine, "cores", lambda: 2)
+    monkeypatch.setattr(cost_measurement.Stepper, "step", noted)
+    monkeypatch.setattr(cost_measurement.machine, "cores", lambda: 2)
     recipe = recipes.preset("quick-cpu").changed({"input_px": 64, "width": 0.05, "batch": 16, "precision": "fp32"})
     estimate(make_snapshot(tmp_path), recipe, None, budget=1e-9)
     assert set(at_once) == {(4, 2)}
@@ -170,14 +170,14 @@ def test_the_largest_side_and_attacked_steps_are_measured_too(
     plain: Callable[..., Estimate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stepped: list[tuple[int, float]] = []
-    step = measuring.Stepper.step
+    step = cost_measurement.Stepper.step
 
     def noted(self: Any, batch: Any, rate: float, number: int, attack: float) -> Any:
         stepped.append((batch.images.shape[1], attack))
         assert rate == 0
         return step(self, batch, rate, number, attack)
 
-    monkeypatch.setattr(measuring.Stepper, "step", noted)
+    monkeypatch.setattr(cost_measurement.Stepper, "step", noted)
     assert plain(sizes=0.5, self_adversarial=1.0).px == 128
     assert {(64, 0.0), (128, 0.0), (128, 1.0)} == set(stepped)
 

@@ -8,7 +8,7 @@ import torch
 from tests import networks
 from tests.training.toys import Toy, ToySettings
 from workbench import detectors
-from workbench.training.freezing import backbone, rest
+from workbench.training.freezing import backbone, set_frozen
 
 NAMES = [name for name in detectors.load_all().names() if name != "darknet-cfg"]
 
@@ -32,12 +32,12 @@ def test_weights_and_norms_at_rest_stay_and_what_is_behind_them_learns() -> None
     torch.manual_seed(0)
     detector = Parted(ToySettings(input_px=64), 2).train()
     before = {name: tensor.clone() for name, tensor in detector.state_dict().items()}
-    rest(detector, True)
+    set_frozen(detector, True)
     detector(torch.rand(2, 3, 64, 64))[0].sum().backward()
     grown = {name for name, parameter in detector.named_parameters() if parameter.grad is not None}
     assert grown == {"out.weight", "out.bias"}
     assert all(torch.equal(before[name], tensor) for name, tensor in detector.state_dict().items())
-    rest(detector, False)
+    set_frozen(detector, False)
     detector(torch.rand(2, 3, 64, 64))[0].sum().backward()
     assert all(parameter.grad is not None for parameter in detector.parameters())
     assert not torch.equal(before["norm.running_mean"], detector.norm.running_mean)
@@ -45,6 +45,6 @@ def test_weights_and_norms_at_rest_stay_and_what_is_behind_them_learns() -> None
 
 def test_a_detector_whose_backbone_is_not_known_learns_as_a_whole() -> None:
     detector = Toy(ToySettings(input_px=64), 2).train()
-    rest(detector, True)
+    set_frozen(detector, True)
     assert backbone(detector) == ()
     assert all(parameter.requires_grad for parameter in detector.parameters())

@@ -16,12 +16,12 @@ from tests.training.toys import make_snapshot
 from workbench import detectors
 from workbench.core.project import Image
 from workbench.detectors.parts.detector import Detector, Raw, Targets
-from workbench.training import image_losses, run, validate, watched
+from workbench.training import image_losses, run, validate, watched_images
 from workbench.training.events import Control, Evaluated, Message
 from workbench.training.image_losses import NONE
+from workbench.training.monitor import TrainingMonitor
 from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
-from workbench.training.side import Side
 
 
 def test_newer_losses_take_the_place_of_older_ones_and_what_is_no_number_is_left_out() -> None:
@@ -53,7 +53,7 @@ def test_a_sum_over_boxes_is_divided_by_those_that_are_learnt_and_a_mean_is_not(
         offsets=np.array([0, 1, 5, 6]),
         ignore=np.array([0, 0, 0, 0, 1, 1], bool),
     )
-    side = Side.__new__(Side)
+    side = TrainingMonitor.__new__(TrainingMonitor)
     side._losses = NONE
     detector: Any = SimpleNamespace(loss_per_positive=mean)
     side._take(detector, data, np.arange(3), np.full(3, 6.0), 1)
@@ -88,14 +88,14 @@ def test_looking_at_training_images_takes_a_card_a_twentieth_of_the_time(
         clock[0] += len(at) / 128
         return np.zeros(len(at))
 
-    monkeypatch.setattr("workbench.training.side.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("workbench.training.monitor.time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(validate, "losses", losses)
-    monkeypatch.setattr(Side, "_take", lambda *_: None)
+    monkeypatch.setattr(TrainingMonitor, "_take", lambda *_: None)
     runtime: Any = Runtime(torch.device(device))
     request: Any = SimpleNamespace(folder=tmp_path, resume=False)
     data: Any = range(10_000)
     detector: Any = None
-    side = Side(request, TrainingSettings(batch=100), data, data, runtime, 1, Control())
+    side = TrainingMonitor(request, TrainingSettings(batch=100), data, data, runtime, 1, Control())
     for seconds, step in ((10.0, 100), (100.0, 200), (1000.0, 250)):
         clock[0] += seconds
         side._judge(detector, 1, step)
@@ -109,7 +109,7 @@ def test_a_run_keeps_the_losses_of_all_its_images_and_its_pictures(request_of: M
     assert set(losses.images.tolist()) == {1, 2, 3, 4, 5, 6, 7, 8}  # six are learnt, two evaluated
     assert np.isfinite(losses.losses).all()
     assert set(losses.epochs[losses.images > 6].tolist()) == {12}
-    looks = watched.read(request.folder)
+    looks = watched_images.read(request.folder)
     assert [look.epoch for look in looks] == list(range(1, 13))
     assert [picture.image for picture in looks[-1].pictures] == [7, 8]
 
@@ -129,7 +129,7 @@ def test_a_full_disk_for_pictures_does_not_end_a_training(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(watched, "keep", full)
+    monkeypatch.setattr(watched_images, "append_detections", full)
     events = list(run.train(request_of()))
     assert only(events, Evaluated)[-1].epoch == 4
     assert any("No space left" in message.sentence for message in only(events, Message))
@@ -142,7 +142,9 @@ def test_all_processes_look_at_training_images_also_where_one_can_not_write(
     looked: list[int] = []
     losses = validate.losses
     monkeypatch.setattr(validate, "losses", lambda *given: looked.append(1) or losses(*given))  # type: ignore[func-returns-value]
-    monkeypatch.setattr(watched, "keep", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        watched_images, "append_detections", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     evaluations = only(list(run.train(request_of())), Evaluated)
     assert len(looked) == len(evaluations) == 4
 

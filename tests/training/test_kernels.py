@@ -1,4 +1,4 @@
-"""A processor computes convolutions by the routines that are quickest for the crew, and the results stay."""
+"""A processor computes convolutions by the routines that are quickest for the replicas, and the results stay."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def backend(layer: nn.Module, images: Tensor) -> str:
 
 def test_results_gradients_and_names_stay() -> None:
     plain, suited = network(), network()
-    kernels.suit(suited, CPU)
+    kernels.choose_kernels(suited, CPU)
     images = torch.randn(3, 3, 9, 9)
     (out, slopes), (same, alike) = computed(plain, images, False), computed(suited, images, False)
     torch.testing.assert_close(out, same)
@@ -53,7 +53,7 @@ def test_results_gradients_and_names_stay() -> None:
 
 def test_one_thread_multiplies_1x1_convolutions_in_onednn_too() -> None:
     plain, suited = network(), network()
-    kernels.suit(suited, CPU)
+    kernels.choose_kernels(suited, CPU)
     images = torch.randn(4, 8, 9, 9)
     with machine.one_thread_each():
         assert "Slow" in backend(plain[1], images), "PyTorch chooses otherwise now: kernels.py may be needless"
@@ -62,7 +62,7 @@ def test_one_thread_multiplies_1x1_convolutions_in_onednn_too() -> None:
 
 def test_depthwise_convolutions_stay_in_fp32_where_all_others_are_halved() -> None:
     layers = network()
-    kernels.suit(layers, CPU)
+    kernels.choose_kernels(layers, CPU)
     kinds = []
     for layer in layers:
         layer.register_forward_hook(lambda layer, given, out: kinds.append(out.dtype))
@@ -72,7 +72,7 @@ def test_depthwise_convolutions_stay_in_fp32_where_all_others_are_halved() -> No
 
 def test_a_graphics_card_keeps_its_own() -> None:
     layers = network()
-    kernels.suit(layers, torch.device("cuda"))
+    kernels.choose_kernels(layers, torch.device("cuda"))
     assert all(type(layer) is nn.Conv2d and layer.dilation == (1, 1) for layer in layers)  # type: ignore[attr-defined]
 
 
@@ -82,7 +82,7 @@ def test_a_training_has_them() -> None:
         prepare.build(recipe, 2, None), replace(recipe.training, batch=4), Runtime(CPU, Precision("bf16", "")), 2
     )
     try:
-        for member in stepper.crew.members:
+        for member in stepper.replicas.members:
             convolutions = [layer for layer in member.modules() if isinstance(layer, nn.Conv2d)]
             assert all(isinstance(layer, kernels.Depthwise) for layer in convolutions if layer.groups > 1)
             assert all(layer.dilation == (2, 2) for layer in convolutions if layer.kernel_size == (1, 1))

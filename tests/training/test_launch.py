@@ -18,7 +18,7 @@ import torch.distributed
 
 from tests.training.toys import make_snapshot
 from workbench.errors import WorkbenchError
-from workbench.training import launch, recipes, run, runs, together
+from workbench.training import launch, process_flags, recipes, run, runs
 from workbench.training.events import Control, Event, Finished, Paused, Progress, Saved, Started
 from workbench.training.request import RunRequest
 
@@ -64,7 +64,9 @@ def test_its_events_are_those_of_a_training_and_a_stop_leaves_no_flag(stopped: S
     assert seen[-1].stopped
     assert any(isinstance(event, Saved) for event in seen)
     assert runs.info(folder).state == "stopped"
-    assert not [name for name in (together.STOP, together.PAUSE, together.LAUNCHER) if (folder / name).exists()]
+    assert not [
+        name for name in (process_flags.STOP, process_flags.PAUSE, process_flags.LAUNCHER) if (folder / name).exists()
+    ]
 
 
 def test_what_the_processes_refuse_is_raised_and_leaves_no_run(tmp_path: Path) -> None:
@@ -121,12 +123,12 @@ def _alive(processes: list[psutil.Process], until: float) -> Iterator[psutil.Pro
 
 
 def test_flags_are_files(tmp_path: Path) -> None:
-    flag = together.FileFlag(tmp_path / together.PAUSE)
+    flag = process_flags.FileFlag(tmp_path / process_flags.PAUSE)
     assert not flag.is_set()
-    (tmp_path / together.PAUSE).touch()
+    (tmp_path / process_flags.PAUSE).touch()
     assert flag.wait(5)
-    (tmp_path / together.PAUSE).unlink()
-    time.sleep(2 * together.LOOK_EVERY)
+    (tmp_path / process_flags.PAUSE).unlink()
+    time.sleep(2 * process_flags.LOOK_EVERY)
     assert not flag.is_set()
 
 
@@ -144,7 +146,7 @@ def test_processes_that_do_not_stop_are_killed_with_all_that_they_started(
     assert child.stdout is not None
     assert child.stdout.read() == b""  # nobody holds it open any more
     child.stdout.close()
-    assert (tmp_path / together.STOP).exists()
+    assert (tmp_path / process_flags.STOP).exists()
     assert not list(_alive(both, until=time.monotonic() + 10))
 
 

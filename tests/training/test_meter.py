@@ -69,7 +69,7 @@ def test_a_pause_does_not_count_for_the_time_that_is_left(clock: Clock) -> None:
         counting.add({"box": 1.0}, 0.1)
         assert counting.progress(step).seconds_left == 20.0 - step
         clock.now += 1000.0
-        counting.go_on()
+        counting.resume()
 
 
 def test_a_resumed_run_predicts_from_its_own_steps(clock: Clock) -> None:

@@ -23,10 +23,10 @@ from workbench.training import checkpoint, run, saving, torchrun, validate
 from workbench.training.ema import Average
 from workbench.training.events import Control, Failed, Message
 from workbench.training.machine import LossScale
-from workbench.training.outcome import Diverged, Taken
 from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Stepper
+from workbench.training.step_result import Diverged, StepResult
 
 CPU = torch.device("cpu")
 
@@ -121,11 +121,11 @@ def test_a_step_that_fp16_skips_does_not_spoil_the_statistics_of_batch_norms() -
     torch.manual_seed(0)
     made = Stepper(Overflowing(ToySettings(input_px=64), 2), CALM, SlowRuntime(0, "fp16"))
     made.scale = LossScale(64.0)
-    average, read = Average(made.detector, 0.9), list[Taken]()
+    average, read = Average(made.detector, 0.9), list[StepResult]()
     for number in range(3):
-        made.order(batch(), 0.1, number)
+        made.queue(batch(), 0.1, number)
         average.update(number + 1, made.over)
-        read += made.taken()
+        read += made.results()
     assert [taken.fine for taken in read] == [True, False, True]
     for detector in (made.detector, average.detector):
         assert all(tensor.isfinite().all() for tensor in detector.state_dict().values())
@@ -194,7 +194,7 @@ def test_a_card_that_fails_ends_the_run_with_a_sentence(
 
 def test_why_the_processor_computes_is_told_first(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = "The graphics card is not used: its driver is too old."
-    monkeypatch.setattr("workbench.training.cards.passed_over", lambda: sentence)
+    monkeypatch.setattr("workbench.training.gpu.unused_gpu_reason", lambda: sentence)
     for device, count in (("auto", 1), ("cpu", 0)):
         events = list(run.train(request_of(device, device=device, epochs=1)))
         assert [event.level for event in only(events, Message) if event.sentence == sentence] == ["warning"] * count
@@ -209,8 +209,8 @@ class Second(Runtime):
     rank, world = 1, 2
     _waits = True
 
-    def left(self, error: Exception) -> bool:
-        return torchrun.Torchrun.left(cast(Any, self), error)
+    def failed_alone(self, error: Exception) -> bool:
+        return torchrun.Torchrun.failed_alone(cast(Any, self), error)
 
     def close(self) -> None:
         torchrun.Torchrun.close(cast(Any, self))
@@ -226,7 +226,7 @@ def test_what_happens_to_one_process_alone_ends_it_at_once(
         raise error
 
     destroyed = []
-    monkeypatch.setattr(Stepper, "order", order)
+    monkeypatch.setattr(Stepper, "queue", order)
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: destroyed.append(True))
     runtime = Second()
@@ -281,9 +281,9 @@ def test_several_processes_do_not_share_one_card(name: str) -> None:
 
 def test_several_processes_say_too_why_no_card_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = "The graphics card is not used: its driver is too old."
-    monkeypatch.setattr("workbench.training.cards.passed_over", lambda: sentence)
+    monkeypatch.setattr("workbench.training.gpu.unused_gpu_reason", lambda: sentence)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torchrun.Torchrun, "share", lambda self, make: make())
+    monkeypatch.setattr(torchrun.Torchrun, "broadcast", lambda self, make: make())
     for device, said in (("auto", [sentence]), ("cpu", [])):
         runtime = torchrun.Torchrun.__new__(torchrun.Torchrun)
         runtime.choose(TrainingSettings(device=device), "fp32")
@@ -301,8 +301,8 @@ def test_who_waits_for_its_turn_is_asked_to_stop_with_the_one_before(monkeypatch
     monkeypatch.setattr(torchrun.Torchrun, "agree", agree)
     first, second = Control(), Control()
     for number, control in enumerate((first, second)):
-        monkeypatch.setattr(torchrun, "here", lambda number=number: number)
-        with torchrun.Torchrun.__new__(torchrun.Torchrun).in_turn(control):
+        monkeypatch.setattr(torchrun, "local_rank", lambda number=number: number)
+        with torchrun.Torchrun.__new__(torchrun.Torchrun).local_main_first(control):
             assert control.stop.is_set() == (control is second)
             first.stop.set()  # while it reads
     assert told == [True, False]

@@ -16,7 +16,7 @@ from tests.training.test_data import load
 from tests.training.toys import make_snapshot
 from workbench.core import images
 from workbench.core.project import Snapshot
-from workbench.training import data, keeping, pixel_cache, run
+from workbench.training import cache_policy, data, pixel_cache, run
 from workbench.training.pixel_cache import PixelCache
 
 
@@ -40,7 +40,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def kept(snapshot: Snapshot, folder: Path, **changes: Any) -> tuple[data.Dataset, str]:
-    dataset, messages = load(snapshot, folder, cache=folder / "cache", wish="disk", threads=1, **changes)
+    dataset, messages = load(snapshot, folder, cache=folder / "cache", keep="disk", threads=1, **changes)
     return dataset, " ".join(message.sentence for message in messages)
 
 
@@ -131,7 +131,7 @@ def test_a_damaged_cache_is_made_anew(snapshot: Snapshot, tmp_path: Path, name: 
 def test_a_cache_of_many_other_images_begins_anew(
     snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "TRIED", 0)
+    monkeypatch.setattr(cache_policy, "TRIED", 0)
     kept(snapshot.take([0, 1, 2, 3, 4, 5, 6]), tmp_path)
     dataset, _ = kept(snapshot.take([6, 7]), tmp_path)
     assert dataset.pixels.shape[0] == 2
@@ -150,8 +150,8 @@ def test_another_side_or_way_of_resizing_is_kept_apart(snapshot: Snapshot, tmp_p
 def test_images_that_are_read_quickly_are_not_kept_unless_asked(
     snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: float, on_disk: bool
 ) -> None:
-    monkeypatch.setattr(keeping, "LONG", long)
-    dataset, _ = load(snapshot, tmp_path, cache=tmp_path / "cache", wish="auto")
+    monkeypatch.setattr(cache_policy, "LONG", long)
+    dataset, _ = load(snapshot, tmp_path, cache=tmp_path / "cache", keep="auto")
     assert isinstance(dataset.pixels, np.memmap) == on_disk
     assert (tmp_path / "cache").exists() == on_disk
 
@@ -159,14 +159,14 @@ def test_images_that_are_read_quickly_are_not_kept_unless_asked(
 def test_a_full_disk_leaves_the_images_in_memory(
     snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "DISK_SHARE", 0.0)
+    monkeypatch.setattr(cache_policy, "DISK_SHARE", 0.0)
     dataset, _ = kept(snapshot, tmp_path)
     assert not isinstance(dataset.pixels, np.memmap)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(keeping, "DISK_SHARE", 1.0)
+    monkeypatch.setattr(cache_policy, "DISK_SHARE", 1.0)
     monkeypatch.setattr(PixelCache, "make_room", full)
     dataset, words = kept(snapshot, tmp_path)
     assert "not kept for the next training" in words

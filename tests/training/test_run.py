@@ -15,7 +15,7 @@ from tests.training.toys import Toy, ToySettings, make_snapshot
 from workbench import detectors
 from workbench.core.project import AnchorSet
 from workbench.detectors.parts.detector import Raw
-from workbench.training import checkpoint, prepare, reading, record, validate
+from workbench.training import checkpoint, dataset_loading, prepare, record, validate
 from workbench.training.events import Evaluated, Finished, Message, Progress, Saved, Started
 from workbench.training.run import train
 from workbench.training.settings import FEW_JUDGES
@@ -62,13 +62,13 @@ def test_large_input_sides_show_more_of_the_images_and_evaluation_keeps_its_own(
     request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[int] = []
-    real = reading.load
+    real = dataset_loading.load
 
     def load(part: Any, px: int, *args: Any, **more: Any) -> Any:
         kept.append(px)
         return real(part, px, *args, **more)
 
-    monkeypatch.setattr(reading, "load", load)
+    monkeypatch.setattr(dataset_loading, "load", load)
     assert isinstance(list(train(request_of(sizes=1.0)))[-1], Finished)
     assert kept == [160, 64]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.training.toys import make_snapshot
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
-from workbench.core.window import Window
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import runs
 from workbench.training.events import (
@@ -27,7 +27,7 @@ from workbench.training.events import (
     from_json,
     to_json,
 )
-from workbench.training.record import DATA, EventLog, read_request, read_wishes, write_request
+from workbench.training.record import DATA, EventLog, read_request, read_start_options, write_request
 from workbench.training.run import RunRequest, train
 
 MakeRequest = Callable[..., RunRequest]
@@ -150,7 +150,7 @@ def test_a_damaged_record_is_refused_in_a_sentence(request_of: MakeRequest) -> N
         file.write_bytes(data[:at] + bytes(range(40)) + data[at + 40 :])
         with pytest.raises(Refused, match="damaged, so it can't be resumed"):
             read_request(request.folder)
-        assert read_wishes(request.folder) is None
+        assert read_start_options(request.folder) is None
     file.unlink()
     with pytest.raises(Refused, match="is missing"):
         read_request(request.folder)
@@ -247,9 +247,9 @@ def test_hidden_folders_are_no_runs(tmp_path: Path) -> None:
 
 def test_the_window_of_images_with_more_than_8_bits_is_part_of_the_record(request_of: MakeRequest) -> None:
     request = request_of()
-    request = replace(request, snapshot=replace(request.snapshot, window=Window(100.0, 3000.0)))
+    request = replace(request, snapshot=replace(request.snapshot, window=IntensityWindow(100.0, 3000.0)))
     request.folder.mkdir(parents=True)
     write_request(request)
     back = read_request(request.folder)
-    assert back.snapshot.window == Window(100.0, 3000.0)
+    assert back.snapshot.window == IntensityWindow(100.0, 3000.0)
     assert back.snapshot.digest == request.snapshot.digest

@@ -148,55 +148,55 @@ def test_without_an_average_the_weights_themselves_are_kept() -> None:
 
 
 def test_a_crew_takes_the_same_step_as_one() -> None:
-    one, crew = stepper(), stepper(threads=2)
-    assert (len(one.crew), len(crew.crew)) == (1, 2)
+    one, parallel = stepper(), stepper(threads=2)
+    assert (len(one.replicas), len(parallel.replicas)) == (1, 2)
     for number in range(3):
-        expected, got = one.step(batch(), 0.1, number), crew.step(batch(), 0.1, number)
+        expected, got = one.step(batch(), 0.1, number), parallel.step(batch(), 0.1, number)
         assert expected["cell"] == pytest.approx(got["cell"], rel=1e-5)
-    crew.close()
-    for alone, together in zip(one.detector.parameters(), crew.detector.parameters(), strict=True):
+    parallel.close()
+    for alone, together in zip(one.detector.parameters(), parallel.detector.parameters(), strict=True):
         assert torch.allclose(alone, together, atol=1e-5)
 
 
 def test_a_crew_gives_the_same_numbers_each_time() -> None:
-    crews = [stepper(Normed, threads=2) for _ in range(2)]
-    for crew in crews:
+    steppers = [stepper(Normed, threads=2) for _ in range(2)]
+    for parallel in steppers:
         for number in range(5):
-            crew.step(batch(), 0.1, number)
-        crew.close()
-    one, other = (crew.detector.state_dict() for crew in crews)
+            parallel.step(batch(), 0.1, number)
+        parallel.close()
+    one, other = (parallel.detector.state_dict() for parallel in steppers)
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_the_statistics_of_a_crew_are_the_mean_of_its_parts() -> None:
-    crew = stepper(Normed, threads=2)
-    before = crew.detector.norm.running_mean.clone()  # type: ignore[union-attr, operator]
+    parallel = stepper(Normed, threads=2)
+    before = parallel.detector.norm.running_mean.clone()  # type: ignore[union-attr, operator]
     assert torch.equal(before, torch.zeros(8))
     images = torch.from_numpy(batch().images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
-        mean = crew.detector.conv(images).mean(dim=(0, 2, 3))  # type: ignore[operator]
-    crew.step(batch(), 0.0, 0)  # step 0 takes its statistics whole
-    crew.close()
-    assert torch.allclose(crew.detector.norm.running_mean, mean, atol=1e-5)  # type: ignore[union-attr, arg-type]
+        mean = parallel.detector.conv(images).mean(dim=(0, 2, 3))  # type: ignore[operator]
+    parallel.step(batch(), 0.0, 0)  # step 0 takes its statistics whole
+    parallel.close()
+    assert torch.allclose(parallel.detector.norm.running_mean, mean, atol=1e-5)  # type: ignore[union-attr, arg-type]
 
 
 def test_members_without_a_part_do_not_count_in_the_statistics() -> None:
     """Nine images on four cores go through three of them."""
-    crew = stepper(Normed, threads=4, batch=9)
-    assert len(crew.crew) == 4
+    parallel = stepper(Normed, threads=4, batch=9)
+    assert len(parallel.replicas) == 4
     images = torch.from_numpy(batch(9).images).permute(0, 3, 1, 2) / 255
     with torch.no_grad():
-        mean = crew.detector.conv(images).mean(dim=(0, 2, 3))  # type: ignore[operator]
-    crew.step(batch(9), 0.0, 0)  # step 0 takes its statistics whole
-    crew.close()
-    assert torch.allclose(crew.detector.norm.running_mean, mean, atol=1e-5)  # type: ignore[union-attr, arg-type]
+        mean = parallel.detector.conv(images).mean(dim=(0, 2, 3))  # type: ignore[operator]
+    parallel.step(batch(9), 0.0, 0)  # step 0 takes its statistics whole
+    parallel.close()
+    assert torch.allclose(parallel.detector.norm.running_mean, mean, atol=1e-5)  # type: ignore[union-attr, arg-type]
 
 
 def test_networks_with_dropout_and_small_batches_have_no_crew() -> None:
-    assert len(stepper(Toy, threads=4).crew) == 1
-    assert len(stepper(threads=4, batch=3).crew) == 1
+    assert len(stepper(Toy, threads=4).replicas) == 1
+    assert len(stepper(threads=4, batch=3).replicas) == 1
     four = stepper(threads=16, batch=8)
-    assert len(four.crew) == 4
+    assert len(four.replicas) == 4
     four.close()
 
 
@@ -212,7 +212,7 @@ def test_mini_batches_of_a_size_that_was_asked_for_are_the_whole_step() -> None:
 def test_cross_norms_see_one_mini_batch_after_the_other() -> None:
     """Of four, the last is normalised by all; plain norms take each alone."""
     crossed, plain = (stepper(Normed, threads=2, mini_batch=2, cross_norm=on) for on in (True, False))
-    assert (len(crossed.crew), len(plain.crew)) == (1, 2)
+    assert (len(crossed.replicas), len(plain.replicas)) == (1, 2)
     (norm,) = cross_norms(crossed.detector)
     images = torch.from_numpy(batch().images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
@@ -235,27 +235,27 @@ def test_cross_norms_split_a_batch_as_darknets_subdivisions_do(images: int, mini
     arrays = (np.concatenate([array] * times) for array in (some.images, some.boxes, some.labels, some.ignore))
     stepped.step(Batch(*arrays), 0.0)
     assert [norm.taken for norm in cross_norms(stepped.detector)] == [taken]
-    assert stepped.idle() == []
+    assert stepped.unused_settings() == []
 
 
 def test_labels_that_are_not_weighed_are_spoken_of() -> None:
     """The toy has no buffer label_weights."""
-    assert "label_balance has no effect" in stepper(Plain, label_balance=0.5).idle()[0]
+    assert "label_balance has no effect" in stepper(Plain, label_balance=0.5).unused_settings()[0]
     weighing = stepper(Plain)
     weighing.detector.register_buffer("label_weights", torch.ones(2))
     weighing.settings = replace(weighing.settings, label_balance=0.5)
-    assert weighing.idle() == []
+    assert weighing.unused_settings() == []
 
 
 def test_cross_norms_that_can_do_nothing_are_spoken_of() -> None:
-    assert "no batch norms" in stepper(Plain, cross_norm=True).idle()[0]
-    assert "Choose a smaller mini_batch" in stepper(Normed, cross_norm=True, batch=4, mini_batch=4).idle()[0]
-    assert stepper(Normed, batch=4, mini_batch=4).idle() == []
+    assert "no batch norms" in stepper(Plain, cross_norm=True).unused_settings()[0]
+    assert "Choose a smaller mini_batch" in stepper(Normed, cross_norm=True, batch=4, mini_batch=4).unused_settings()[0]
+    assert stepper(Normed, batch=4, mini_batch=4).unused_settings() == []
 
 
 def test_sync_norms_of_one_process_are_spoken_of_where_they_count_a_part_of_its_batch() -> None:
-    assert stepper(Normed, sync_norm=True, batch=4).idle() == []
-    assert "use 2 images at a time" in stepper(Normed, sync_norm=True, batch=4, mini_batch=2).idle()[0]
+    assert stepper(Normed, sync_norm=True, batch=4).unused_settings() == []
+    assert "use 2 images at a time" in stepper(Normed, sync_norm=True, batch=4, mini_batch=2).unused_settings()[0]
 
 
 def test_an_attack_hides_the_objects_from_the_network_and_changes_neither_weights_nor_norms() -> None:
@@ -315,7 +315,7 @@ def test_a_backbone_at_rest_keeps_its_weights_and_counts_and_learns_again(thread
     made = stepper(Parted, threads=threads, weight_decay=0.1, freeze=0.5)
     before = {name: tensor.clone() for name, tensor in made.detector.state_dict().items()}
     for _ in range(3):
-        made.step(batch(), 0.1, rests=True)
+        made.step(batch(), 0.1, frozen=True)
     moved = {n for n, tensor in made.detector.state_dict().items() if not torch.equal(tensor, before[n])}
     assert moved == {"out.weight", "out.bias"}
     made.step(batch(), 0.1)

@@ -88,7 +88,7 @@ def test_gradients_and_weights_after_some_steps_are_those_of_one_process(
 
 def test_without_the_sum_of_gradients_the_weights_would_differ(of_two: dict[str, dict[str, torch.Tensor]]) -> None:
     class Half(Runtime):
-        def part(self, count: int) -> slice:
+        def own_slice(self, count: int) -> slice:
             return slice(0, count // 2)
 
     name = "yolov4-tiny"
@@ -139,8 +139,8 @@ def test_what_one_process_can_not_do_is_said_once_and_ends_all(tmp_path: Path) -
 
 def test_a_process_alone_is_not_started_by_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
-    with torchrun.joined() as runtime:
-        assert (runtime.world, runtime.main, runtime.agree(2), runtime.gather("a")) == (1, True, 2, ["a"])
+    with torchrun.join_processes() as runtime:
+        assert (runtime.world, runtime.is_main, runtime.agree(2), runtime.gather("a")) == (1, True, 2, ["a"])
 
 
 @pytest.mark.parametrize(
@@ -152,6 +152,6 @@ def test_a_batch_is_dealt_out_whole(images: int, world: int, parts: list[tuple[i
     for rank in range(world):
         runtime = torchrun.Torchrun.__new__(torchrun.Torchrun)
         runtime.rank, runtime.world = rank, world
-        part = runtime.part(images)
+        part = runtime.own_slice(images)
         found.append((part.start, part.stop))
     assert found == parts

@@ -13,7 +13,7 @@ from workbench.training.settings import TrainingSettings
 
 
 @pytest.mark.parametrize("row", settings.rows(TrainingSettings), ids=lambda row: row.name)
-def test_every_setting_has_a_sentence_and_a_group(row: settings.Row) -> None:
+def test_every_setting_has_a_sentence_and_a_group(row: settings.SettingRow) -> None:
     assert row.help.endswith(".")
     assert row.group
     assert settings.checked(row, row.default) == row.default

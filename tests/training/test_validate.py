@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.training.toys import Toy, ToySettings, make_snapshot
 from workbench import detectors
-from workbench.core.detections import Kind
+from workbench.core.detections import NmsKind
 from workbench.core.project import Snapshot
 from workbench.core.resize import Fit
 from workbench.detectors.parts.detector import Raw
@@ -74,7 +74,7 @@ class Torn(Knowing):
 
 
 @pytest.mark.parametrize(("kind", "ap50"), [("per label", 0.5), ("across labels", 0.0)])
-def test_boxes_are_thinned_out_as_published(kind: Kind, ap50: float, tmp_path: Path) -> None:
+def test_boxes_are_thinned_out_as_published(kind: NmsKind, ap50: float, tmp_path: Path) -> None:
     detector = Torn(ToySettings(input_px=64), 2).eval()
     detector.published_nms = (kind, 0.45)
     scores = validate.evaluate(detector, load(make_snapshot(tmp_path), tmp_path), Runtime(), 3, Control())

@@ -52,12 +52,12 @@ def waits(name: str, precision: str = "fp32", **changes: Any) -> dict[str, int]:
     with machine.one_thread_each():
         stepper = Stepper(detector, SETTINGS, SlowRuntime(1000, precision))
         average, batch = Average(detector, SETTINGS.ema), some_batch(detector.settings.input_px)
-        stepper.order(batch, 1e-4, 0)
+        stepper.queue(batch, 1e-4, 0)
         average.update(1, stepper.over)
         with Waits() as seen:
-            stepper.order(batch, 1e-4, 1)
+            stepper.queue(batch, 1e-4, 1)
             average.update(2, stepper.over)
-            assert list(stepper.taken()) == []
+            assert list(stepper.results()) == []
         stepper.close()
     return dict(seen.found)
 
@@ -116,7 +116,7 @@ def test_steps_of_two_parts_mix_nothing_of_the_card_and_the_processor(
         before = [weight.cpu().clone() for weight in average.detector.parameters()]
         card.found.clear()
         for number in range(2):
-            stepper.order(batch, 1e-4, number, attack, rests=settings.freeze > 0 and not number)
+            stepper.queue(batch, 1e-4, number, attack, frozen=settings.freeze > 0 and not number)
             average.update(number + 1, stepper.over)
         waits = card.found.copy()
         moved = [

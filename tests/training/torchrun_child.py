@@ -80,7 +80,7 @@ def _steps(name: str, runtime: Runtime) -> dict[str, Tensor]:
     runtime.precision = Precision("fp32", "")
     stepper = Stepper(prepare.build(recipe, 2, None).double(), recipe.training, runtime)
     found = {}
-    part = runtime.part(IMAGES)
+    part = runtime.own_slice(IMAGES)
     for step in range(last_step(name) + 1):
         whole = batch(recipe.detector_settings.input_px, step)
         some = Batch(whole.images[part], whole.boxes[part], whole.labels[part], whole.ignore[part], of=IMAGES)
@@ -129,11 +129,11 @@ LONG = {"epochs": 100, "evaluate_every": 0, "learning_rate": 0.002, "sync_norm":
 def main(folder: Path, tasks: list[str]) -> None:
     torch.set_num_threads(1)
     detectors.load_all().register("toy")(Still)
-    with torchrun.joined() as runtime:
+    with torchrun.join_processes() as runtime:
         for task in tasks:
             if task == "steps":
                 found = {name: steps(name, runtime) for name in CASES}
-                if runtime.main:
+                if runtime.is_main:
                     torch.save(found, folder / "steps.pt")
             elif task == WAIT:
                 while not (folder / WAIT).exists():
@@ -144,7 +144,7 @@ def main(folder: Path, tasks: list[str]) -> None:
 
 def _run(folder: Path, task: str, runtime: Runtime) -> None:
     control = Control()
-    request = runtime.share(lambda: make_request(folder, **LONG))
+    request = runtime.broadcast(lambda: make_request(folder, **LONG))
     events = run.train(request, control, runtime) if task == "stop" else run.resume(request.folder, control, runtime)
     for event in events:
         if task == "stop" and runtime.rank == 1 and isinstance(event, Progress):

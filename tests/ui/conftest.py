@@ -14,10 +14,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, write_photographs
+from tests.ui.window_driver import Open, write_photographs
 from workbench.core.document import Document
-from workbench.ui import closing, garbage, job, theme
-from workbench.ui.garbage import Garbage
+from workbench.ui import garbage_collector, job, theme, window_closing
+from workbench.ui.garbage_collector import GarbageCollector
 from workbench.ui.main_window import MainWindow
 
 
@@ -42,8 +42,8 @@ def every_job_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def trainings_may_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is there to answer; tests/ui/test_closing.py has the question itself."""
-    monkeypatch.setattr(closing, "ask", lambda *_: True)
+    """Nobody is there to answer; tests/ui/test_window_closing.py has the question itself."""
+    monkeypatch.setattr(window_closing, "ask", lambda *_: True)
 
 
 @pytest.fixture(autouse=True)
@@ -63,10 +63,10 @@ def _garbage_in_this_thread() -> Iterator[None]:
     pytest holds what fixtures returned until a test is over, so that it goes when the next one begins; what is left
     then is the process's own.
     """
-    Garbage().collect_all()
+    GarbageCollector().collect_all()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(garbage, "LONG", math.inf)
-        one = Garbage()
+        patch.setattr(garbage_collector, "LONG", math.inf)
+        one = GarbageCollector()
         yield
         # What was to be deleted later would be so in the next test's first loop, after a new theme for each widget.
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)

@@ -15,13 +15,13 @@ from pytestqt.qtbot import QtBot
 
 from tests.core import awkward_files as awkward
 from workbench.core import images, pyramid
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.annotate.loader import PictureLoader, Wanted
+from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.pictures import Picture, TiledPicture
-from workbench.ui.widgets.picture_view import View
+from workbench.ui.widgets.picture_view import ViewTransform
 
 WIDTH, HEIGHT, BLOCK = 2400, 1700, 100
 RGB = tuple[int, ...]
@@ -47,19 +47,19 @@ def written(folder: Path, pixels: np.ndarray, orientation: int = 1, name: str = 
 class Bench:
     """A canvas and a loader, together as the Label page has them."""
 
-    def __init__(self, qtbot: QtBot, cache: Path | None, window: Window | None = None) -> None:
+    def __init__(self, qtbot: QtBot, cache: Path | None, window: IntensityWindow | None = None) -> None:
         self.qtbot, self.cache, self.window = qtbot, cache, window
         self.canvas = Canvas()
         qtbot.addWidget(self.canvas)
         self.canvas.resize(640, 480)
         self.canvas.show()
         self.loader = PictureLoader()
-        self.loader.came.connect(self._came)
+        self.loader.loaded.connect(self._came)
         self.came: list[object] = []
         self.shown = 0
 
     def show(self, file: Path, *neighbours: Path) -> None:
-        wishes = [Wanted(abs(hash(str(f))) % 10**9, f, self.window, self.cache) for f in (file, *neighbours)]
+        wishes = [PictureRequest(abs(hash(str(f))) % 10**9, f, self.window, self.cache) for f in (file, *neighbours)]
         self.shown = wishes[0].image
         self.canvas.say("")
         picture = self.loader.want(wishes)
@@ -89,7 +89,7 @@ class Bench:
     def look(self, scale: float, x: float, y: float) -> None:
         """The image point (x, y) in the middle of the canvas at `scale`; waits until all is there that will be."""
         middle = QPointF(self.canvas.width() / 2, self.canvas.height() / 2)
-        self.canvas.set_view(View(scale, middle.x() - x * scale, middle.y() - y * scale))
+        self.canvas.set_view(ViewTransform(scale, middle.x() - x * scale, middle.y() - y * scale))
         self.canvas.repaint()
         picture = self.picture
         if isinstance(picture, TiledPicture) and picture.tiles is not None:

@@ -13,18 +13,18 @@ from PySide6.QtWidgets import QComboBox, QLabel, QMainWindow, QPushButton, QSlid
 from pytestqt.qtbot import QtBot
 
 from workbench.core import edits
-from workbench.core.detections import Candidates, Kind
+from workbench.core.detections import Candidates, NmsKind
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
-from workbench.inference.scoring import Rules
+from workbench.inference.scoring import ScoringRules
 from workbench.training import events
 from workbench.training.events import Finished, Started
-from workbench.ui.counted import Counted
-from workbench.ui.inspect import work
+from workbench.ui.inspect import evaluation_job
+from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.picture import InspectPicture
-from workbench.ui.inspect.work import Found, Wish
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 
 # image 0: its box is found at 0.9, with a false alarm at 0.4; image 1: its box is missed above 0.3
@@ -35,24 +35,30 @@ SEEN = (
 )
 
 
-class FakeLook:
+class FakeEvaluator:
     def __init__(self) -> None:
-        self.wishes: list[Wish] = []
+        self.requests: list[EvaluationRequest] = []
         self.fails_with = ""
-        self.published: Kind = "per label"
+        self.published: NmsKind = "per label"
         self.seen = SEEN
         self.trained_on: int | None = None
 
-    def __call__(self, wish: Wish) -> Iterator[Counted | Found]:
-        self.wishes.append(wish)
+    def __call__(self, request: EvaluationRequest) -> Iterator[JobProgress | EvaluationResult]:
+        self.requests.append(request)
         if self.fails_with:
             raise WorkbenchError(self.fails_with)
-        truth = wish.snapshot if wish.split is None or wish.held_out_of else wish.snapshot.only(splits={wish.split})
-        yield Counted(1, len(truth), "images")
+        truth = (
+            request.snapshot
+            if request.split is None or request.held_out_of
+            else request.snapshot.only(splits={request.split})
+        )
+        yield JobProgress(1, len(truth), "images")
         seen = [Candidates.of_arrays(*(np.array(part) for part in self.seen[i])) for i in range(len(truth))]
-        rules = Rules(iou=0.6, kind=self.published)
-        point, remark = work.kept_point(wish)
-        yield Found.of(truth, tuple(seen), rules, rules.kind, 0.5, 0, point, remark, trained_on=self.trained_on)
+        rules = ScoringRules(iou=0.6, kind=self.published)
+        point, remark = evaluation_job.kept_point(request)
+        yield EvaluationResult.of(
+            truth, tuple(seen), rules, rules.kind, 0.5, 0, point, remark, trained_on=self.trained_on
+        )
 
 
 @pytest.fixture(name="session")
@@ -74,15 +80,15 @@ def session_fixture(tmp_path: Path) -> Iterator[Session]:
     session.close()
 
 
-@pytest.fixture(name="look")
-def look_fixture() -> FakeLook:
-    return FakeLook()
+@pytest.fixture(name="evaluate")
+def evaluate_fixture() -> FakeEvaluator:
+    return FakeEvaluator()
 
 
 @pytest.fixture(name="page")
-def page_fixture(qtbot: QtBot, session: Session, look: FakeLook) -> Iterator[InspectPage]:
+def page_fixture(qtbot: QtBot, session: Session, evaluate: FakeEvaluator) -> Iterator[InspectPage]:
     window = QMainWindow()
-    page = InspectPage(session, look=look)
+    page = InspectPage(session, evaluate=evaluate)
     window.setCentralWidget(page)
     qtbot.addWidget(window)
     window.resize(1280, 720)

@@ -8,11 +8,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QTableView, QTableWidget, QTabWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import FakeLook, looked, rows, slide
+from tests.ui.inspect_hand import FakeEvaluator, looked, rows, slide
 from workbench.core import edits
 from workbench.core.project import Label
-from workbench.ui.inspect.charts import CHARTS, Drawing
-from workbench.ui.inspect.curves import Curves
+from workbench.ui.inspect.charts import CHARTS, ChartDrawing
+from workbench.ui.inspect.curves import CurvesTab
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.picture import InspectPicture
 from workbench.ui.session import Session
@@ -25,10 +25,10 @@ SEEN = (
 
 
 @pytest.fixture
-def seen(qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook) -> InspectPage:
+def seen(qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator) -> InspectPage:
     """Looked at, with two labels."""
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
-    look.seen = SEEN
+    evaluate.seen = SEEN
     looked(qtbot, page, session)
     slide(page, "confidence", 50)
     return page
@@ -74,11 +74,11 @@ def marked(page: InspectPage) -> list[list[float]]:
     return np.asarray(picture.marked).tolist()
 
 
-def drawing(qtbot: QtBot, page: InspectPage, chart: str, label: int = 0) -> Drawing:
+def drawing(qtbot: QtBot, page: InspectPage, chart: str, label: int = 0) -> ChartDrawing:
     """Choose a chart and wait until it is drawn."""
     tab(page, "Curves")
-    curves = page.findChild(Curves)
-    assert isinstance(curves, Curves)
+    curves = page.findChild(CurvesTab)
+    assert isinstance(curves, CurvesTab)
     before = curves.drawing
     place = [one.name for one in CHARTS].index(chart)
     combos = [page.findChild(QComboBox, name) for name in ("inspect-chart", "inspect-chart-label")]

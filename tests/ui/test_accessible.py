@@ -28,13 +28,13 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.ui.inspect.looking.found_list import FoundList
+from workbench.ui.inspect.other_images.label_counts import LabelCountTable
 from workbench.ui.main_window import MainWindow
-from workbench.ui.places import PLACES
+from workbench.ui.page_specs import PAGE_SPECS
 from workbench.ui.train.compare.tables import Table
 
 CONTROLS = (
@@ -118,7 +118,7 @@ def labelled(project: Path) -> Path:
     return project
 
 
-@pytest.mark.parametrize("page", ["start", *(place.name for place in PLACES)])
+@pytest.mark.parametrize("page", ["start", *(place.name for place in PAGE_SPECS)])
 def test_every_control_of_a_page_has_a_name_and_is_reached_by_tab(page: str, labelled: Path, open_window: Open) -> None:
     window = open_window() if page == "start" else open_window(labelled, page)
     assert len(controls(window)) > 5
@@ -161,6 +161,6 @@ def test_every_control_of_a_window_has_a_name_and_is_reached_by_tab(
 def test_tables_of_windows_that_need_a_run_let_tab_out(qtbot: QtBot) -> None:
     holder = QWidget()
     qtbot.addWidget(holder)
-    tables = FoundList(holder), Table("compare-runs", "Runs", holder)
+    tables = LabelCountTable(holder), Table("compare-runs", "Runs", holder)
     assert {*tables} == {*holder.findChildren(QTableView)}
     assert trapping(holder) == []

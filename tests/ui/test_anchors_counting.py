@@ -13,7 +13,7 @@ from workbench import anchors
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split
-from workbench.ui.anchors import details, rules, work
+from workbench.ui.anchors import computation, details, rules
 
 
 @pytest.mark.parametrize(
@@ -40,18 +40,18 @@ def test_whole_numbers_add_up_to_the_total() -> None:
 def test_boxes_that_meet_in_a_cell_are_named() -> None:
     images = np.array([1, 1, 1, 2])
     centres = np.array([[5.0, 5], [30, 5], [9, 9], [5, 5]])
-    places = anchors.places_of(images, centres, 10.0)
-    assert anchors.meeting(places).tolist() == [0, 2]
-    assert anchors.sharing(images, centres, 10.0) == anchors.Sharing(4, 2, 1)
+    places = anchors.cell_numbers(images, centres, 10.0)
+    assert anchors.shared_cells(places).tolist() == [0, 2]
+    assert anchors.sharing(images, centres, 10.0) == anchors.CellSharing(4, 2, 1)
 
 
-def boxes(rows: list[tuple[int, int, float, float, float]], label: int = 0) -> work.Boxes:
+def boxes(rows: list[tuple[int, int, float, float, float]], label: int = 0) -> computation.Boxes:
     """Rows of (box id, image, side, centre x, centre y)."""
     values = np.array(rows, float).reshape(-1, 5)
     ids, images = values[:, 0].astype(int), values[:, 1].astype(int)
     labels = np.full(len(rows), label)
     names = (Label(1, "cell"),)
-    return work.Boxes(values[:, [2, 2]], ids, images, labels, labels * 0, values[:, 3:], names)
+    return computation.Boxes(values[:, [2, 2]], ids, images, labels, labels * 0, values[:, 3:], names)
 
 
 SCALED = boxes([(7, 1, 8, 50, 50), (7, 1, 10, 50, 50), (7, 1, 12, 50, 50), (9, 1, 40, 200, 200), (9, 1, 44, 200, 200)])
@@ -64,11 +64,11 @@ def need(name: str = "some", count: int = 2, published: int = 2, cells: int = 0)
 
 
 def test_sizes_of_one_box_do_not_share_its_cell() -> None:
-    wish = details.Wish(SCALED, np.array([[10.0, 10], [42, 42]]), need(cells=7), 416)
-    (sentence,) = details.details(wish).sentences
+    wish = details.DetailsRequest(SCALED, np.array([[10.0, 10], [42, 42]]), need(cells=7), 416)
+    (sentence,) = details.compute_details(wish).sentences
     assert "no two boxes of an image have their middles in one cell" in sentence.text
-    wish = details.Wish(SCALED, np.array([[10.0, 10], [42, 42]]), need(), 416)
-    found = details.details(wish)
+    wish = details.DetailsRequest(SCALED, np.array([[10.0, 10], [42, 42]]), need(), 416)
+    found = details.compute_details(wish)
     assert [(level.stride, len(level.boxes.ids), level.share) for level in found.levels] == [(8, 1, 0.5), (16, 1, 0.5)]
     assert not [sentence.text for sentence in found.sentences if "can't be learnt" in sentence.text]
 
@@ -79,14 +79,16 @@ def test_sizes_of_one_box_do_not_share_its_cell() -> None:
 ])  # fmt: skip
 def test_boxes_that_training_resizes_otherwise_are_warned_of_with_a_link(wanted: str, made: str, says: str) -> None:
     detector = replace(need(), resize=wanted)
-    wish = details.Wish(SCALED, np.array([[10.0, 10], [42, 42]]), detector, 416, resize=made)
-    told = [one for one in details.details(wish).sentences if one.resize]
+    wish = details.DetailsRequest(SCALED, np.array([[10.0, 10], [42, 42]]), detector, 416, resize=made)
+    told = [one for one in details.compute_details(wish).sentences if one.resize]
     assert [one.link for one in told] == ([says] if says else [])
     assert all(one.link in one.text and one.is_warning for one in told)
 
 
 def test_labels_count_each_box_once_and_name_them() -> None:
-    (label,) = details.details(details.Wish(SCALED, np.array([[10.0, 10], [10, 10]]), None, 416)).labels
+    (label,) = details.compute_details(
+        details.DetailsRequest(SCALED, np.array([[10.0, 10], [10, 10]]), None, 416)
+    ).labels
     assert label.boxes.ids.tolist() == [7, 9]
     assert label.below.ids.tolist() == label.worst_box.ids.tolist() == [9]
     assert label.below.images.tolist() == [1]
@@ -95,18 +97,20 @@ def test_labels_count_each_box_once_and_name_them() -> None:
 
 def test_boxes_that_a_detector_loses_can_be_shown() -> None:
     crowd = boxes([(1, 1, 40, 50, 50), (2, 1, 40, 51, 51), (3, 1, 40, 200, 200)])
-    found = details.details(details.Wish(crowd, np.array([[10.0, 10], [40, 40]]), need(), 416))
+    found = details.compute_details(details.DetailsRequest(crowd, np.array([[10.0, 10], [40, 40]]), need(), 416))
     (lost,) = [sentence for sentence in found.sentences if "can't be learnt" in sentence.text]
     assert lost.text.startswith("1 box (33.3 %) can't be learnt: it wants the same anchor of the same cell as another")
     assert (lost.link, lost.chosen.ids.tolist()) == ("1 box", [1, 2])  # type: ignore[union-attr]
-    (one,) = details.details(details.Wish(crowd, np.array([[10.0, 10]]), need(cells=7), 416)).sentences
+    (one,) = details.compute_details(
+        details.DetailsRequest(crowd, np.array([[10.0, 10]]), need(cells=7), 416)
+    ).sentences
     assert one.link == "2 of 3 boxes"
     assert one.chosen.ids.tolist() == [1, 2]  # type: ignore[union-attr]
 
 
 def test_another_number_of_anchors_is_dealt_as_training_deals_it() -> None:
     centres = np.array([[10.0, 10], [40, 40], [80, 80]])
-    found = details.details(details.Wish(SCALED, centres, need(count=3), 416))
+    found = details.compute_details(details.DetailsRequest(SCALED, centres, need(count=3), 416))
     assert [level.anchors for level in found.levels] == [((10.0, 10.0), (80.0, 80.0)), ((40.0, 40.0),)]
     told = "Some was published with 2 anchors, and uses these 3 instead, shared out among its scales as above."
     assert found.sentences[-1].text == told
@@ -131,12 +135,12 @@ def test_too_few_anchors_are_a_problem_in_words() -> None:
 
 def test_a_detector_with_points_shows_where_it_learns() -> None:
     some = boxes([(1, 1, 40, 100, 100), (2, 1, 300, 208, 208), (3, 2, 0.5, 50, 50)])
-    own = rules.own_levels(rules.OwnWish(some, "fcos", 416))
+    own = rules.own_levels(rules.OwnLevelsRequest(some, "fcos", 416))
     assert own.strides[:4] == (8, 16, 32, 64)
     assert own.learnt.any(axis=0).tolist() == [True, True, False]
     assert own.learnt[0].tolist() == [True, False, False], "small boxes at the finest"
     fcos = rules.need_of("fcos")
-    found = details.details(details.Wish(some, np.zeros((0, 2)) + 1, fcos, 416, own, "letterbox"))
+    found = details.compute_details(details.DetailsRequest(some, np.zeros((0, 2)) + 1, fcos, 416, own, "letterbox"))
     assert found.sentences[1].text == "1 box (33.3 %) is learnt nowhere: none of its points answers for it."
     assert found.sentences[1].chosen.ids.tolist() == [3]  # type: ignore[union-attr]
 
@@ -156,23 +160,27 @@ def test_that_all_images_stand_in_for_the_training_images_is_known(
         (image,) = document.images()
         document.do(edits.AddBoxes((Box(0, image.id, document.labels()[0].id, (0, 0, 10, 20)),)))
         document.do(edits.SetSplit((image.id,), split))
-    choices = work.Choices(1, 416, "stretch", "train", 0.0, "median", False, 0)
-    events = list(work.compute(tmp_path / "p", choices))
-    (taken,) = [event for event in events if isinstance(event, work.Taken)]
+    choices = computation.AnchorChoices(1, 416, "stretch", "train", 0.0, "median", False, 0)
+    events = list(computation.compute(tmp_path / "p", choices))
+    (taken,) = [event for event in events if isinstance(event, computation.PreparedBoxes)]
     assert (taken.count, taken.fell_back) == (1, fell_back)
 
 
 def test_too_few_boxes_are_an_event_and_no_error(tmp_path: Path) -> None:
     Document.create(tmp_path / "p").close()
-    events = list(work.compute(tmp_path / "p", work.Choices(9, 416, "stretch", "all", 0.0, "median", False, 0)))
-    assert isinstance(events[-1], work.Failed)
+    events = list(
+        computation.compute(
+            tmp_path / "p", computation.AnchorChoices(9, 416, "stretch", "all", 0.0, "median", False, 0)
+        )
+    )
+    assert isinstance(events[-1], computation.Failed)
     assert events[-1].sentence
 
 
 def test_boxes_that_share_an_anchor_which_learns_from_both_are_not_lost() -> None:
     crowd = boxes([(1, 1, 40, 50, 50), (2, 1, 40, 51, 51), (3, 1, 40, 200, 200)])
-    wish = details.Wish(crowd, np.array([[10.0, 10], [40, 40]]), replace(need(), adds_up=True), 416)
-    found = details.details(wish)
+    wish = details.DetailsRequest(crowd, np.array([[10.0, 10], [40, 40]]), replace(need(), adds_up=True), 416)
+    found = details.compute_details(wish)
     assert not [sentence.text for sentence in found.sentences if "can't be learnt" in sentence.text]
     (shared,) = [sentence for sentence in found.sentences if "share an anchor" in sentence.text]
     assert shared.text.startswith("2 boxes (66.7 %) share an anchor of a cell with another: it learns from all of them")

@@ -12,12 +12,12 @@ from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QTextBrowser
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench import anchors
 from workbench.core.document import Document
 from workbench.core.files import resource
 from workbench.exchange import apply_import, plan_import
-from workbench.ui.anchors import details, rules, work
+from workbench.ui.anchors import computation, details, rules
 
 PAGE = resource("help", "reading-the-anchors-page.md").read_text(encoding="utf-8")
 WORDS = re.sub(r"\s+", " ", PAGE)
@@ -34,16 +34,18 @@ def blood(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_the_numbers_are_those_of_the_page(blood: Path) -> None:
-    events = list(work.compute(blood, work.Choices(9, 416, "stretch", "train", 0.0, "median", False, 0)))
-    (taken,) = [event for event in events if isinstance(event, work.Taken)]
-    counts = {event.k: event.step for event in events if isinstance(event, work.ByCount)}
+    events = list(
+        computation.compute(blood, computation.AnchorChoices(9, 416, "stretch", "train", 0.0, "median", False, 0))
+    )
+    (taken,) = [event for event in events if isinstance(event, computation.PreparedBoxes)]
+    counts = {event.k: event.step for event in events if isinstance(event, computation.ByCount)}
     assert f"({taken.count:,} boxes of the training images)" in WORDS
     said = {"one anchor reaches a mean IoU of": 1, "four": 4, "six": 6, "nine": 9, "fifteen": 15}
     for word, k in said.items():
         assert f"{word} {100 * counts[k].mean_iou:.1f} %" in WORDS, k
     assert counts[4].recall > 0.99
-    fitted = [event.step for event in events if isinstance(event, work.Told)][-1]
-    found = details.details(details.Wish(taken.boxes, fitted.centres, None, 416))
+    fitted = [event.step for event in events if isinstance(event, computation.StepComputed)][-1]
+    found = details.compute_details(details.DetailsRequest(taken.boxes, fitted.centres, None, 416))
     names = [label.name for label in taken.boxes.names]
     worst_served = min(found.labels, key=lambda one: one.mean_iou)
     assert names[worst_served.number] == "Platelets"
@@ -56,14 +58,14 @@ def test_the_numbers_are_those_of_the_page(blood: Path) -> None:
 
 @pytest.mark.slow
 def test_what_it_says_of_detectors_is_so(blood: Path) -> None:
-    events = work.compute(blood, work.Choices(9, 416, "stretch", "train", 0.0, "median", False, 0))
-    taken = next(event for event in events if isinstance(event, work.Taken))
-    pool = anchors.Pool.of(taken.boxes.sizes)
+    events = computation.compute(blood, computation.AnchorChoices(9, 416, "stretch", "train", 0.0, "median", False, 0))
+    taken = next(event for event in events if isinstance(event, computation.PreparedBoxes))
+    pool = anchors.SizePool.of(taken.boxes.sizes)
     lost = {}
     for name in ("yolov1", "yolov2", "yolov3"):
         need = rules.need_of(name)
         *_, step = anchors.kmeans(pool, need.count or 9)
-        found = details.details(details.Wish(taken.boxes, step.centres, need, 416))
+        found = details.compute_details(details.DetailsRequest(taken.boxes, step.centres, need, 416))
         lost[name] = " ".join(sentence.text for sentence in found.sentences)
     cells, share, least = re.search(r"(7 × 7) cells.*: (\d+) of .* at least (\d+)", lost["yolov1"]).groups()  # type: ignore[union-attr]
     assert f"each of its {cells} cells learns a single box" in WORDS

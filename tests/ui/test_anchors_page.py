@@ -88,7 +88,7 @@ def compute(qtbot: QtBot, page: AnchorsPage, k: int) -> None:
 def test_without_boxes_the_page_offers_to_draw_some(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
     page.shown()
     assert "need boxes" in text(page, "anchors-empty-sentence")
-    with qtbot.waitSignal(session.page_asked) as asked:
+    with qtbot.waitSignal(session.page_requested) as asked:
         press(qtbot, page, "anchors-empty-button")
     assert asked.args == ["label"]
 
@@ -158,7 +158,7 @@ def test_the_published_ones_can_be_had_again(qtbot: QtBot, page: AnchorsPage, se
 def test_the_anchors_follow_an_edit_at_once(qtbot: QtBot, page: AnchorsPage, session: Session) -> None:
     add_boxes(session, [(10, 20), (100, 50)])
     compute(qtbot, page, 2)
-    qtbot.waitUntil(lambda: page._following.is_following)
+    qtbot.waitUntil(lambda: page._incremental_fit.is_following)
     assert session.document is not None
     image, label = session.document.images()[0].id, session.document.labels()[0].id
     session.do(edits.AddBoxes(tuple(Box(0, image, label, (0, 0, 100, 60)) for _ in range(2))))
@@ -178,7 +178,7 @@ def test_edits_while_it_computes_are_not_missed(qtbot: QtBot, page: AnchorsPage,
     image, label = session.document.images()[0].id, session.document.labels()[0].id
     for _ in range(3):
         session.do(edits.AddBoxes((Box(0, image, label, (0, 0, 300, 300)),)))
-    qtbot.waitUntil(lambda: page._following.is_following)
+    qtbot.waitUntil(lambda: page._incremental_fit.is_following)
     boxes = len(session.document.boxes(image))
     qtbot.waitUntil(lambda: sum(int(row[2].replace(",", "")) for row in table(page)) == boxes)
 

@@ -11,12 +11,12 @@ import pytest
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
 from pytestqt.qtbot import QtBot
 
-from tests.ui.test_anchors_by_hand import mouse
-from workbench.anchors import judge
-from workbench.ui.anchors.cloud import cloud
-from workbench.ui.anchors.edge_arrows import APART, EDGE, spread, told_of
+from tests.ui.test_anchor_editor import mouse
+from workbench.anchors import rate_anchors
+from workbench.ui.anchors.cloud import make_cloud
+from workbench.ui.anchors.edge_arrows import APART, EDGE, arrow_tooltip, spread
 from workbench.ui.anchors.fit_curves import CURVES, SHOWN, FitCurves
-from workbench.ui.anchors.fitting import Fitting
+from workbench.ui.anchors.fitting_label import FittingLabel
 from workbench.ui.anchors.plot_bar import NARROW, PlotBar
 from workbench.ui.anchors.sizes_plot import CURRENT, SizesPlot
 
@@ -31,7 +31,7 @@ def plot(qtbot: QtBot) -> SizesPlot:
     qtbot.addWidget(made)
     made.resize(500, 400)
     made.show()
-    made.set_cloud(cloud(BOXES, {}, False), {}, {})
+    made.set_cloud(make_cloud(BOXES, {}, False), {}, {})
     made._area.setRange(QRectF(0, 0, 110, 110), padding=0)
     made.set_centres(ANCHORS)
     return made
@@ -44,7 +44,7 @@ def test_boxes_of_the_current_image_have_rings_and_the_key_says_so(plot: SizesPl
     plot.ring(BOXES[1:3])
     assert plot._rings.getData()[0].tolist() == [40, 100]
     assert CURRENT in plot._key.text()
-    plot.set_cloud(cloud(BOXES, {}, True), {}, {})
+    plot.set_cloud(make_cloud(BOXES, {}, True), {}, {})
     assert np.allclose(np.transpose(plot._rings.getData()), np.log10(BOXES[1:3])), "with logarithmic axes, too"
     plot.show_nothing()
     assert not len(plot._rings.getData()[0])
@@ -76,8 +76,8 @@ def test_anchors_out_of_sight_have_arrows_that_point_to_them(plot: SizesPlot) ->
     assert arrows.numbers() == [1, 2]
     assert arrows._arrows[2].rotation() == pytest.approx(-90), "straight up"
     assert -90 < arrows._arrows[1].rotation() < 0, "up and to the right"
-    assert arrows._arrows[1].toolTip() == told_of(1, 373, 326)
-    assert told_of(1, 373, 326).startswith("Anchor 2: 373 × 326 px, outside the view.")
+    assert arrows._arrows[1].toolTip() == arrow_tooltip(1, 373, 326)
+    assert arrow_tooltip(1, 373, 326).startswith("Anchor 2: 373 × 326 px, outside the view.")
     plot._area.setRange(QRectF(0, 0, 400, 400), padding=0)
     assert (arrows.numbers(), counted[-1]) == ([], 0)
     plot._area.setRange(QRectF(30, 30, 100, 100), padding=0)
@@ -91,7 +91,7 @@ def test_anchors_out_of_sight_have_arrows_that_point_to_them(plot: SizesPlot) ->
 
 
 def test_with_logarithmic_axes_too(plot: SizesPlot) -> None:
-    plot.set_cloud(cloud(BOXES, {}, True), {}, {})
+    plot.set_cloud(make_cloud(BOXES, {}, True), {}, {})
     assert plot._arrows.numbers() == [], "all is shown anew"
     plot._area.setRange(QRectF(1, 1, 1.1, 1.1), padding=0)  # 10 to 126 px
     assert plot._arrows.numbers() == [1, 2]
@@ -113,7 +113,7 @@ def test_a_click_on_an_arrow_is_one_on_its_anchor(plot: SizesPlot, qtbot: QtBot)
 def test_a_plot_goes_at_once(qtbot: QtBot) -> None:
     """What goes late goes in any thread, and Qt's parts may only go in the window's."""
     made = SizesPlot()
-    made.set_cloud(cloud(BOXES, {}, False), {}, {})
+    made.set_cloud(make_cloud(BOXES, {}, False), {}, {})
     made.set_centres(ANCHORS)
     known = weakref.ref(made)
     gc.disable()
@@ -143,7 +143,7 @@ def test_names_of_lines_stand_in_sight_and_apart(plot: SizesPlot, area: tuple[fl
 
 
 def steps() -> list[object]:
-    return [judge(BOXES, np.array([(n, n)])) for n in (20.0, 40.0, 60.0)]
+    return [rate_anchors(BOXES, np.array([(n, n)])) for n in (20.0, 40.0, 60.0)]
 
 
 def test_that_another_set_is_shown_is_said_and_marked_in_the_curve(qtbot: QtBot) -> None:
@@ -192,7 +192,7 @@ def test_names_stand_above_the_curves_and_not_on_them(qtbot: QtBot, size: tuple[
 
 
 def test_the_longest_sentence_with_room_is_said(qtbot: QtBot) -> None:
-    line = Fitting()
+    line = FittingLabel()
     qtbot.addWidget(line)
     line.say("26 boxes of 2 images. Click one.", "26 boxes.", "26")
     for width, said in ((400, "26 boxes of 2 images. Click one."), (90, "26 boxes."), (1, "26")):

@@ -12,35 +12,35 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QPushButton, QSpinBox, QTableWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.anchors_hand import Hand, cells, hand
-from tests.ui.hand import find
+from tests.ui.anchors_page_driver import AnchorsPageDriver, cells, hand
+from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split
 from workbench.ui import theme
-from workbench.ui.anchors import panel as panel_module
-from workbench.ui.anchors.bars import ROUND, SIZE, Points
-from workbench.ui.anchors.cloud import cloud
+from workbench.ui.anchors import result_panel as panel_module
+from workbench.ui.anchors.cloud import make_cloud
+from workbench.ui.anchors.computation import MOST_ANCHORS
+from workbench.ui.anchors.histograms import ROUND, SIZE, Points
 from workbench.ui.anchors.sizes_plot import CURRENT, SizesPlot
-from workbench.ui.anchors.work import MOST_ANCHORS
 from workbench.ui.data.import_window import ImportWindow
 from workbench.ui.widgets.plot import Plot
 
 __all__ = ["cells", "hand"]  # fixtures
 
 
-def plot_of(hand: Hand) -> SizesPlot:
+def plot_of(hand: AnchorsPageDriver) -> SizesPlot:
     return find(hand.window, SizesPlot, "anchors-plot")  # type: ignore[no-any-return]
 
 
-def boxes_of(hand: Hand, label: str) -> tuple[int, ...]:
+def boxes_of(hand: AnchorsPageDriver, label: str) -> tuple[int, ...]:
     document = hand.window.session.document
     (number,) = [one.id for one in document.labels() if one.name == label]
     return tuple(box.id for image in document.images() for box in document.boxes(image.id) if box.label == number)
 
 
 @pytest.mark.parametrize("quits", [False, True])
-def test_what_a_job_reported_before_the_project_closed_is_passed_over(hand: Hand, quits: bool) -> None:
+def test_what_a_job_reported_before_the_project_closed_is_passed_over(hand: AnchorsPageDriver, quits: bool) -> None:
     find(hand.window, QPushButton, "anchors-run").click()
     job = hand.page._job
     job.wait()  # all its events are on their way, and none has arrived
@@ -53,7 +53,7 @@ def test_what_a_job_reported_before_the_project_closed_is_passed_over(hand: Hand
     hand.qtbot.waitUntil(lambda: not hand.page._dropped)
 
 
-def test_labels_are_those_after_an_edit_on_another_page(hand: Hand) -> None:
+def test_labels_are_those_after_an_edit_on_another_page(hand: AnchorsPageDriver) -> None:
     hand.tab(3)
     hand.qtbot.waitUntil(lambda: len(hand.rows("anchors-labels")) == 2)
     hand.window.show_page("label")
@@ -62,7 +62,7 @@ def test_labels_are_those_after_an_edit_on_another_page(hand: Hand) -> None:
     hand.qtbot.waitUntil(lambda: {row[0]: row[1] for row in hand.rows("anchors-labels")}["large"] == "4")
 
 
-def test_a_link_to_a_box_that_is_gone_says_so(hand: Hand) -> None:
+def test_a_link_to_a_box_that_is_gone_says_so(hand: AnchorsPageDriver) -> None:
     hand.tab(3)
     hand.qtbot.waitUntil(lambda: len(hand.rows("anchors-labels")) == 2)
     row = [one[0] for one in hand.rows("anchors-labels")].index("large")
@@ -73,7 +73,7 @@ def test_a_link_to_a_box_that_is_gone_says_so(hand: Hand) -> None:
     assert hand.page.isVisible()
 
 
-def test_images_that_a_detector_resizes_otherwise_are_warned_of_and_a_click_mends_it(hand: Hand) -> None:
+def test_images_that_a_detector_resizes_otherwise_are_warned_of_and_a_click_mends_it(hand: AnchorsPageDriver) -> None:
     find(hand.window, QSpinBox, "anchors-k").setValue(6)
     hand.wait()
     told = hand.scales("yolov3-tiny")
@@ -81,13 +81,13 @@ def test_images_that_a_detector_resizes_otherwise_are_warned_of_and_a_click_mend
     find(hand.window, QLabel, "anchors-scales-words").linkActivated.emit("0")
     assert find(hand.window, QComboBox, "anchors-resize").currentText() == "letterbox"
     hand.wait()
-    hand.qtbot.waitUntil(lambda: "letterboxed" not in hand.page._panel.scales.told)
+    hand.qtbot.waitUntil(lambda: "letterboxed" not in hand.page._panel.scales.plain_text)
     assert hand.scales("yolov1").endswith("Counted as YOLOv1 resizes images, by stretch.")
 
 
-def test_counts_lead_to_what_they_count(hand: Hand) -> None:
+def test_counts_lead_to_what_they_count(hand: AnchorsPageDriver) -> None:
     asked: list[tuple[frozenset[int], str]] = []
-    hand.window.session.marked_asked.connect(lambda images, why, _boxes: asked.append((images, why)))
+    hand.window.session.marked_images_requested.connect(lambda images, why, _boxes: asked.append((images, why)))
     first, second = (image.id for image in hand.window.session.document.images())
     hand.tab(3)
     hand.qtbot.waitUntil(lambda: len(hand.rows("anchors-labels")) == 2)
@@ -108,7 +108,7 @@ def test_counts_lead_to_what_they_count(hand: Hand) -> None:
     assert asked[-1][1].startswith("with 6 boxes of the anchor 10")
 
 
-def test_a_click_on_an_anchor_shows_it_in_the_table(hand: Hand) -> None:
+def test_a_click_on_an_anchor_shows_it_in_the_table(hand: AnchorsPageDriver) -> None:
     hand.tab(3)
     plot = plot_of(hand)
     at = plot.mapFromScene(plot.getPlotItem().vb.mapViewToScene(QPointF(*plot._centres[1].tolist())))
@@ -120,7 +120,7 @@ def test_a_click_on_an_anchor_shows_it_in_the_table(hand: Hand) -> None:
     assert table.isVisible()
 
 
-def test_after_a_failure_nothing_of_before_is_left(hand: Hand) -> None:
+def test_after_a_failure_nothing_of_before_is_left(hand: AnchorsPageDriver) -> None:
     hand.tab(3)
     hand.qtbot.waitUntil(lambda: len(hand.rows("anchors-labels")) == 2)
     find(hand.window, QSpinBox, "anchors-k").setValue(15)
@@ -135,7 +135,7 @@ def test_after_a_failure_nothing_of_before_is_left(hand: Hand) -> None:
     assert len(hand.rows()) == 2
 
 
-def test_without_a_box_left_the_page_says_so(hand: Hand) -> None:
+def test_without_a_box_left_the_page_says_so(hand: AnchorsPageDriver) -> None:
     hand.window.session.do(edits.RemoveBoxes(boxes_of(hand, "large") + boxes_of(hand, "small")))
     empty = find(hand.window, QLabel, "anchors-empty-sentence")
     hand.qtbot.waitUntil(empty.isVisible)
@@ -149,7 +149,7 @@ def test_without_a_box_left_the_page_says_so(hand: Hand) -> None:
     opened.close()
 
 
-def test_nothing_of_the_project_before_is_left(hand: Hand, tmp_path: object) -> None:
+def test_nothing_of_the_project_before_is_left(hand: AnchorsPageDriver, tmp_path: object) -> None:
     Document.create(hand.window.session.document.folder.parent / "other").close()
     hand.window.open(hand.window.session.document.folder.parent / "other")
     hand.window.show_page("anchors")
@@ -158,7 +158,7 @@ def test_nothing_of_the_project_before_is_left(hand: Hand, tmp_path: object) -> 
     assert "Add images" in find(hand.window, QPushButton, "anchors-empty-button").text()
 
 
-def test_the_curve_over_the_number_of_anchors_follows_an_edit(hand: Hand) -> None:
+def test_the_curve_over_the_number_of_anchors_follows_an_edit(hand: AnchorsPageDriver) -> None:
     curve = find(hand.window, Plot, "anchors-by-count")
     before = curve.data("mean IoU")[1].tolist()
     assert curve.getPlotItem().vb.viewRange()[0] == pytest.approx([1 - 0.42, MOST_ANCHORS + 0.42], abs=0.1)
@@ -167,7 +167,7 @@ def test_the_curve_over_the_number_of_anchors_follows_an_edit(hand: Hand) -> Non
     assert max(before) <= 100
 
 
-def test_that_all_images_are_shown_for_want_of_training_images_is_said(hand: Hand) -> None:
+def test_that_all_images_are_shown_for_want_of_training_images_is_said(hand: AnchorsPageDriver) -> None:
     document = hand.window.session.document
     hand.window.session.do(edits.SetSplit(tuple(image.id for image in document.images()), Split.TEST))
     find(hand.window, QPushButton, "anchors-run").click()
@@ -178,7 +178,7 @@ def test_that_all_images_are_shown_for_want_of_training_images_is_said(hand: Han
     hand.qtbot.waitUntil(lambda: hand.text("anchors-about").startswith("6 boxes of 1 image. Click"))
 
 
-def test_a_side_that_cannot_be_is_refused_with_a_reason(hand: Hand) -> None:
+def test_a_side_that_cannot_be_is_refused_with_a_reason(hand: AnchorsPageDriver) -> None:
     before, table = hand.rows()[0][0], find(hand.window, QTableWidget, "anchors-table")
     for text in ("abc", "99999", "0", "417"):
         table.item(0, 0).setText(text)
@@ -189,7 +189,7 @@ def test_a_side_that_cannot_be_is_refused_with_a_reason(hand: Hand) -> None:
     assert hand.text("anchors-progress").startswith("Moved by hand")
 
 
-def test_scales_say_that_they_are_being_computed(hand: Hand) -> None:
+def test_scales_say_that_they_are_being_computed(hand: AnchorsPageDriver) -> None:
     view, panel = hand.page._panel.scales, hand.page._panel
     view.offer([("a", "A"), ("b", "B")], "a")
     panel._offered = True
@@ -199,15 +199,15 @@ def test_scales_say_that_they_are_being_computed(hand: Hand) -> None:
     view.wait("of a")
     view.detector.setCurrentIndex(1)
     view.detector.activated.emit(1)
-    assert (view.told, asked[-1]) == ("Computing …", ("b", 2))
+    assert (view.plain_text, asked[-1]) == ("Computing …", ("b", 2))
     view.wait("of b")
     find(hand.window, QSpinBox, "anchors-px").setValue(320)
     hand.qtbot.waitUntil(lambda: hand.page._choices.px == 320)
-    assert view.told == "Computing …"
+    assert view.plain_text == "Computing …"
 
 
 def test_while_detectors_are_loaded_labels_are_there_and_the_project_can_be_closed(
-    hand: Hand, monkeypatch: pytest.MonkeyPatch
+    hand: AnchorsPageDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, begun = threading.Event(), threading.Event()
 
@@ -219,7 +219,7 @@ def test_while_detectors_are_loaded_labels_are_there_and_the_project_can_be_clos
     monkeypatch.setattr(panel_module, "detectors", slow)
     hand.tab(2)
     assert begun.wait(10)
-    assert hand.page._panel.scales.told.startswith("Loading the detectors")
+    assert hand.page._panel.scales.plain_text.startswith("Loading the detectors")
     hand.tab(3)
     hand.qtbot.waitUntil(lambda: len(hand.rows("anchors-labels")) == 2)
     find(hand.window, QAction, "action-close-project").trigger()
@@ -231,7 +231,7 @@ def test_while_detectors_are_loaded_labels_are_there_and_the_project_can_be_clos
 
 def test_boxes_of_one_size_have_axes_in_both_ways() -> None:
     for log in (True, False):
-        made = cloud(np.full((5, 2), 40.0), {}, log)
+        made = make_cloud(np.full((5, 2), 40.0), {}, log)
         assert (made.high - made.low > (0.25 if log else 40)).all()
         assert ((made.low < made.places) & (made.places < made.high)).all()
 
@@ -261,7 +261,7 @@ def test_a_point_is_as_wide_as_high_however_the_axes_are_stretched(qtbot: QtBot,
     assert abs(int(high) - SIZE) <= 2
 
 
-def test_all_is_shown_again_by_a_key_and_anchors_out_of_sight_are_fetched(hand: Hand) -> None:
+def test_all_is_shown_again_by_a_key_and_anchors_out_of_sight_are_fetched(hand: AnchorsPageDriver) -> None:
     plot = plot_of(hand)
     whole = np.array(plot._area.viewRange())
     plot._area.setRange(QRectF(QPointF(5, 5), QPointF(30, 30)), padding=0)
@@ -275,7 +275,7 @@ def test_all_is_shown_again_by_a_key_and_anchors_out_of_sight_are_fetched(hand: 
     assert ((plot._centres > (left, bottom)) & (plot._centres < (right, top))).all()
 
 
-def test_an_empty_region_leads_nowhere_and_colours_have_a_key(hand: Hand) -> None:
+def test_an_empty_region_leads_nowhere_and_colours_have_a_key(hand: AnchorsPageDriver) -> None:
     plot_of(hand)._area.brushed.emit(QRectF(QPointF(300, 300), QPointF(310, 310)))
     assert hand.text("anchors-about") == "No box is in the region."
     assert not find(hand.window, QPushButton, "anchors-gallery").isEnabled()
@@ -302,7 +302,7 @@ def test_an_empty_region_leads_nowhere_and_colours_have_a_key(hand: Hand) -> Non
         assert cell.foreground().color() == theme.colour("accent"), mode
 
 
-def test_refining_is_told_of(hand: Hand) -> None:
+def test_refining_is_told_of(hand: AnchorsPageDriver) -> None:
     find(hand.window, QSpinBox, "anchors-k").setValue(4)
     find(hand.window, QCheckBox, "anchors-refine").click()
     hand.wait()
@@ -310,7 +310,7 @@ def test_refining_is_told_of(hand: Hand) -> None:
     assert hand.page._plots.curves.stage.isVisible()
 
 
-def test_a_click_in_the_curve_over_their_number_chooses_it(hand: Hand) -> None:
+def test_a_click_in_the_curve_over_their_number_chooses_it(hand: AnchorsPageDriver) -> None:
     curves = hand.page._plots.curves
     hand.qtbot.waitUntil(lambda: 4 in curves.by_count.data("mean IoU")[0])
     plot, k = curves.by_count, find(hand.window, QSpinBox, "anchors-k")

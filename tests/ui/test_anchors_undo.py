@@ -6,49 +6,49 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSpinBox, QTableWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.anchors_hand import Hand, cells, hand
-from tests.ui.hand import find
+from tests.ui.anchors_page_driver import AnchorsPageDriver, cells, hand
+from tests.ui.window_driver import find
 from workbench.anchors import PUBLISHED
 from workbench.core import edits
-from workbench.core.applied import Applied
+from workbench.core.applied_edit import AppliedEdit
 from workbench.core.project import Box
+from workbench.ui.anchors.anchor_undo import AnchorUndoStack
 from workbench.ui.anchors.fit_curves import SHOWN
-from workbench.ui.anchors.hand_history import HandHistory
 from workbench.ui.anchors.sizes_plot import SizesPlot
 
 __all__ = ["cells", "hand"]  # fixtures
 FIT = "IoU k-means, median, seed 0, best of 8 starts, 26 boxes of train images"
 
 
-def drag(hand: Hand, width: float, height: float) -> None:
+def drag(hand: AnchorsPageDriver, width: float, height: float) -> None:
     plot = find(hand.window, SizesPlot, "anchors-plot")
     plot.dragged.emit(0, width / 2, height / 2)
     plot.dragged.emit(0, width, height)
     plot.dropped.emit()
 
 
-def press(hand: Hand, name: str) -> None:
+def press(hand: AnchorsPageDriver, name: str) -> None:
     find(hand.window, QPushButton, name).click()
 
 
-def act(hand: Hand, name: str) -> QAction:
+def act(hand: AnchorsPageDriver, name: str) -> QAction:
     action: QAction = find(hand.window, QAction, f"action-{name}")
     assert action.isEnabled(), name
     action.trigger()
     return action
 
 
-def count(hand: Hand) -> int:
+def count(hand: AnchorsPageDriver) -> int:
     document = hand.window.session.document
     return sum(len(document.boxes(image.id)) for image in document.images())
 
 
-def used(hand: Hand) -> str:
+def used(hand: AnchorsPageDriver) -> str:
     kept = hand.window.session.document.anchors()
     return "" if kept is None else str(kept.source)
 
 
-def test_undo_takes_a_move_back_and_not_the_edit_before_it(hand: Hand) -> None:
+def test_undo_takes_a_move_back_and_not_the_edit_before_it(hand: AnchorsPageDriver) -> None:
     fitted, boxes = hand.rows(), count(hand)
     drag(hand, 60, 70)
     moved = hand.rows()
@@ -67,7 +67,7 @@ def test_undo_takes_a_move_back_and_not_the_edit_before_it(hand: Hand) -> None:
     assert count(hand) == 0, "then the project's, as elsewhere"
 
 
-def test_undo_goes_back_in_the_order_in_which_things_were_done(hand: Hand) -> None:
+def test_undo_goes_back_in_the_order_in_which_things_were_done(hand: AnchorsPageDriver) -> None:
     fitted = hand.rows()
     drag(hand, 60, 70)
     moved = hand.rows()
@@ -83,7 +83,7 @@ def test_undo_goes_back_in_the_order_in_which_things_were_done(hand: Hand) -> No
     assert used(hand)
 
 
-def test_on_another_page_undo_is_the_projects(hand: Hand) -> None:
+def test_on_another_page_undo_is_the_projects(hand: AnchorsPageDriver) -> None:
     drag(hand, 60, 70)
     moved = hand.rows()
     act(hand, "page-label")
@@ -94,7 +94,7 @@ def test_on_another_page_undo_is_the_projects(hand: Hand) -> None:
 
 
 def test_moves_after_an_undone_edit_are_not_mixed_up_with_those_before(qtbot: QtBot) -> None:
-    history = HandHistory()
+    history = AnchorUndoStack()
     done = edit("do")
     history.edited(done)
     history.moved("first", None, None)  # type: ignore[arg-type]
@@ -107,12 +107,12 @@ def test_moves_after_an_undone_edit_are_not_mixed_up_with_those_before(qtbot: Qt
     assert history.undo_title == ""
 
 
-def edit(kind: str) -> Applied:
+def edit(kind: str) -> AppliedEdit:
     nothing = edits.Batch((), "nothing")
-    return Applied(kind, nothing, nothing, "nothing", frozenset(), False, False, False)
+    return AppliedEdit(kind, nothing, nothing, "nothing", frozenset(), False, False, False)
 
 
-def test_where_anchors_come_from_goes_along(hand: Hand) -> None:
+def test_where_anchors_come_from_goes_along(hand: AnchorsPageDriver) -> None:
     hand.tab(1)
     press(hand, "anchors-use")
     assert used(hand) == FIT
@@ -135,7 +135,7 @@ def test_where_anchors_come_from_goes_along(hand: Hand) -> None:
     assert used(hand) == f"YOLOv2, COCO: {paper}, then moved by hand"
 
 
-def test_the_fit_the_moved_and_a_published_set_stand_side_by_side(hand: Hand) -> None:
+def test_the_fit_the_moved_and_a_published_set_stand_side_by_side(hand: AnchorsPageDriver) -> None:
     hand.tab(1)
     fitted, curves = hand.rows(), hand.page._plots.curves
     assert SHOWN not in curves.steps.names()
@@ -155,7 +155,7 @@ def test_the_fit_the_moved_and_a_published_set_stand_side_by_side(hand: Hand) ->
     assert SHOWN not in curves.steps.names()
 
 
-def test_the_selected_set_stays_selected_when_others_come_and_go(hand: Hand) -> None:
+def test_the_selected_set_stays_selected_when_others_come_and_go(hand: AnchorsPageDriver) -> None:
     hand.tab(1)
     hand.keep("b")
     hand.keep("c")
@@ -169,7 +169,7 @@ def test_the_selected_set_stays_selected_when_others_come_and_go(hand: Hand) -> 
     assert not find(hand.window, QPushButton, "anchors-forget").isEnabled(), "none is selected now"
 
 
-def test_names_of_other_sets_are_not_taken_and_an_own_one_is_said_to_be_replaced(hand: Hand) -> None:
+def test_names_of_other_sets_are_not_taken_and_an_own_one_is_said_to_be_replaced(hand: AnchorsPageDriver) -> None:
     hand.tab(1)
     hand.keep("mine")
     sets = find(hand.window, QTableWidget, "anchors-sets")
@@ -189,7 +189,7 @@ def test_names_of_other_sets_are_not_taken_and_an_own_one_is_said_to_be_replaced
     assert [row[0] for row in hand.rows("anchors-sets")].count("mine") == 1
 
 
-def test_an_edit_of_boxes_keeps_what_was_moved(hand: Hand) -> None:
+def test_an_edit_of_boxes_keeps_what_was_moved(hand: AnchorsPageDriver) -> None:
     drag(hand, 60, 70)
     document = hand.window.session.document
     box = Box(0, document.images()[0].id, document.labels()[0].id, (0, 0, 60, 70))
@@ -202,11 +202,11 @@ def test_an_edit_of_boxes_keeps_what_was_moved(hand: Hand) -> None:
     assert hand.rows()[0][:2] != ["60.0", "70.0"]
 
 
-def is_bold(hand: Hand, row: int) -> bool:
+def is_bold(hand: AnchorsPageDriver, row: int) -> bool:
     return bool(find(hand.window, QTableWidget, "anchors-sets").item(row, 0).font().bold())
 
 
-def test_what_was_moved_stays_beside_a_new_fit_until_the_project_closes(hand: Hand) -> None:
+def test_what_was_moved_stays_beside_a_new_fit_until_the_project_closes(hand: AnchorsPageDriver) -> None:
     hand.tab(1)
     drag(hand, 60, 70)
     press(hand, "anchors-use")
@@ -217,10 +217,10 @@ def test_what_was_moved_stays_beside_a_new_fit_until_the_project_closes(hand: Ha
     hand.look_at("edited")
     assert hand.rows()[0][:2] == ["120.0", "140.0"], "the same share of the image"
     hand.window.session.close()
-    assert hand.page._hand._edited is None
+    assert hand.page._editor._edited is None
 
 
-def test_the_fit_goes_on_with_edits_while_another_set_is_shown(hand: Hand) -> None:
+def test_the_fit_goes_on_with_edits_while_another_set_is_shown(hand: AnchorsPageDriver) -> None:
     hand.tab(1)
     hand.look_at("YOLOv3")
     document = hand.window.session.document
@@ -231,7 +231,7 @@ def test_the_fit_goes_on_with_edits_while_another_set_is_shown(hand: Hand) -> No
     assert [row[:2] for row in hand.rows()][1] == ["300.0", "300.0"]
 
 
-def test_a_fit_after_a_move_was_taken_back_is_shown_to_its_end(hand: Hand) -> None:
+def test_a_fit_after_a_move_was_taken_back_is_shown_to_its_end(hand: AnchorsPageDriver) -> None:
     """The move had paused the film; a start is no answer, and could have been used in training."""
     drag(hand, 60, 70)
     act(hand, "undo")
@@ -248,7 +248,7 @@ def test_a_fit_after_a_move_was_taken_back_is_shown_to_its_end(hand: Hand) -> No
     assert sorted(kept.sizes) == sorted((round(w, 3), round(h, 3)) for w, h in steps[-1].centres.tolist())
 
 
-def test_what_an_undo_elsewhere_takes_back_unseen_is_said(hand: Hand) -> None:
+def test_what_an_undo_elsewhere_takes_back_unseen_is_said(hand: AnchorsPageDriver) -> None:
     press(hand, "anchors-use")
     hand.window.show_page("label")
     act(hand, "undo")

@@ -14,8 +14,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.annotate_hand import CTRL, SHIFT, corners, labelled, names, near
-from tests.ui.hand import WIDTH, Hand, Open, find
+from tests.ui.label_page_project import CTRL, SHIFT, corners, labelled, names, near
+from tests.ui.window_driver import WIDTH, Open, WindowDriver, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label, State
@@ -25,7 +25,7 @@ __all__ = ["labelled"]  # a fixture
 
 
 def test_ctrl_and_an_arrow_move_to_the_border(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.click(50, 40)
     hand.key(Qt.Key.Key_Right, CTRL)
     hand.key(Qt.Key.Key_Up, CTRL)
@@ -36,7 +36,7 @@ def test_ctrl_and_an_arrow_move_to_the_border(qtbot: QtBot, open_window: Open, l
 
 def test_boxes_of_the_image_before_are_taken_over_once(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.key(Qt.Key.Key_B, CTRL)
     assert "first image" in find(window, QLabel, "message-text").text()
     hand.key(Qt.Key.Key_D)
@@ -52,7 +52,7 @@ def test_boxes_of_the_image_before_are_taken_over_once(qtbot: QtBot, open_window
 
 def test_the_images_between_are_filled_with_boxes_on_the_way(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     message = find(window, QLabel, "message-text")
     hand.key(Qt.Key.Key_I, CTRL)
     assert "first image in its folder" in message.text()
@@ -80,16 +80,16 @@ def test_the_images_between_are_filled_with_boxes_on_the_way(qtbot: QtBot, open_
 
 def test_undo_survives_a_restart_and_redo_brings_the_box_back(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    Hand(qtbot, window).draw((100, 30), (150, 90))
+    WindowDriver(qtbot, window).draw((100, 30), (150, 90))
     drawn = corners(labelled)
     window.close()
 
     window = open_window(labelled)
-    Hand(qtbot, window).key(Qt.Key.Key_Z, CTRL)
+    WindowDriver(qtbot, window).key(Qt.Key.Key_Z, CTRL)
     assert len(corners(labelled)) == 1
     window.close()
 
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_Z, CTRL | SHIFT)
     assert corners(labelled) == drawn
     hand.key(Qt.Key.Key_Z, CTRL)
@@ -99,7 +99,7 @@ def test_undo_survives_a_restart_and_redo_brings_the_box_back(qtbot: QtBot, open
 
 def test_undo_goes_to_the_image_that_it_changes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.draw((100, 30), (150, 90))
     hand.key(Qt.Key.Key_D)
     hand.key(Qt.Key.Key_Z, CTRL)
@@ -107,7 +107,7 @@ def test_undo_goes_to_the_image_that_it_changes(qtbot: QtBot, open_window: Open,
 
 
 def test_a_box_is_moved_by_the_mouse_and_stays_inside(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.drag((50, 40), (70, 50))
     assert near(corners(labelled)[0], (40, 30, 100, 70))
     hand.drag((70, 50), (5, 5))
@@ -119,7 +119,7 @@ def test_a_drag_where_no_side_of_the_box_is_in_sight_moves_the_picture(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
     """Zoomed in to see a detail, one moved the box around it by a pixel or two, and could not see that."""
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     fitted = hand.canvas.view
     hand.canvas.set_view(fitted.zoomed(20, QPointF(hand.at(50, 40)), hand.canvas.image_size))
     middle = hand.canvas.rect().center()
@@ -139,7 +139,7 @@ def test_a_drag_where_no_side_of_the_box_is_in_sight_moves_the_picture(
 
 
 def test_a_handle_resizes_and_may_turn_the_box_over(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.click(50, 40)
     hand.drag((80, 60), (100, 90))
     assert near(corners(labelled)[0], (20, 20, 100, 90))
@@ -150,7 +150,7 @@ def test_a_handle_resizes_and_may_turn_the_box_over(qtbot: QtBot, open_window: O
 def test_a_side_of_a_box_that_is_not_selected_is_dragged_where_the_pointer_shows_it(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     QTest.mouseMove(hand.canvas, hand.at(80, 60))
     assert hand.canvas.cursor().shape() == Qt.CursorShape.SizeFDiagCursor
     hand.drag((80, 60), (100, 90))
@@ -169,7 +169,7 @@ def test_a_side_of_a_box_that_is_not_selected_is_dragged_where_the_pointer_shows
 
 
 def test_on_a_selected_box_the_sides_of_others_do_not_count(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.draw((50, 10), (150, 90))
     hand.canvas.select(hand.canvas.layer.ids[:1])
     hand.drag((50, 40), (60, 40))  # on the left side of the other box
@@ -178,7 +178,7 @@ def test_on_a_selected_box_the_sides_of_others_do_not_count(qtbot: QtBot, open_w
 
 
 def test_delete_duplicate_and_nudge_by_keys(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.click(50, 40)
     hand.key(Qt.Key.Key_D, CTRL)
     assert corners(labelled)[1] == (30, 30, 90, 70)
@@ -192,7 +192,7 @@ def test_delete_duplicate_and_nudge_by_keys(qtbot: QtBot, open_window: Open, lab
 
 
 def test_a_nudge_at_the_border_stops_there(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.click(50, 40)
     for _ in range(3):
         hand.key(Qt.Key.Key_Up, SHIFT)
@@ -200,7 +200,7 @@ def test_a_nudge_at_the_border_stops_there(qtbot: QtBot, open_window: Open, labe
 
 
 def test_boxes_are_copied_into_another_image(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.click(50, 40)
     hand.key(Qt.Key.Key_C, CTRL)
     hand.key(Qt.Key.Key_D)
@@ -212,7 +212,7 @@ def test_boxes_are_copied_into_another_image(qtbot: QtBot, open_window: Open, la
 def test_several_boxes_are_selected_by_shift_and_by_a_rubber_band(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.draw((100, 30), (150, 90))
     hand.click(50, 40)
     hand.click(120, 60, SHIFT)
@@ -226,7 +226,7 @@ def test_several_boxes_are_selected_by_shift_and_by_a_rubber_band(
 
 
 def test_ctrl_click_reaches_the_box_below(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.draw((30, 30), (60, 50))
     hand.click(190, 95)
     hand.click(45, 40)
@@ -237,7 +237,7 @@ def test_ctrl_click_reaches_the_box_below(qtbot: QtBot, open_window: Open, label
 
 
 def test_number_keys_label_the_selected_box_and_the_next_ones(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.click(50, 40)
     hand.key("2")
     assert names(labelled) == ["plate"]
@@ -248,7 +248,7 @@ def test_number_keys_label_the_selected_box_and_the_next_ones(qtbot: QtBot, open
 
 
 def test_e_changes_the_label_by_typing_and_makes_new_ones(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.click(50, 40)
     hand.key(Qt.Key.Key_E)
     hand.type_label("pla")
@@ -271,7 +271,7 @@ def test_of_labels_that_differ_by_capitals_the_one_that_was_typed_is_taken(qtbot
 
 
 def test_tab_goes_through_the_boxes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.draw((100, 30), (150, 90))
     hand.key(Qt.Key.Key_Escape)
     hand.key(Qt.Key.Key_Tab)
@@ -281,7 +281,7 @@ def test_tab_goes_through_the_boxes(qtbot: QtBot, open_window: Open, labelled: P
 
 
 def test_hidden_boxes_can_not_be_hit(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_H, CTRL)
     hand.click(50, 40)
     hand.key(Qt.Key.Key_Delete)

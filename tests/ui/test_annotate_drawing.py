@@ -11,8 +11,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QListWidget, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.annotate_hand import CTRL, SHIFT, corners, labelled, names, near
-from tests.ui.hand import HEIGHT, WIDTH, Hand, Open, boxes_on_disk, find
+from tests.ui.label_page_project import CTRL, SHIFT, corners, labelled, names, near
+from tests.ui.window_driver import HEIGHT, WIDTH, Open, WindowDriver, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
@@ -23,7 +23,7 @@ __all__ = ["labelled"]  # a fixture
 
 
 def test_the_first_box_asks_for_its_label_and_is_then_on_disk(qtbot: QtBot, open_window: Open, project: Path) -> None:
-    hand = Hand(qtbot, open_window(project))
+    hand = WindowDriver(qtbot, open_window(project))
     hand.draw((10, 10), (60, 50))
     assert corners(project) == []
     hand.type_label("cell")
@@ -33,14 +33,14 @@ def test_the_first_box_asks_for_its_label_and_is_then_on_disk(qtbot: QtBot, open
 
 
 def test_a_drawn_box_is_on_disk_when_the_mouse_is_let_go(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.draw((100, 30), (150, 90))
     assert near(corners(labelled)[1], (100, 30, 150, 90))
     assert all(value == round(value) for value in corners(labelled)[1])
 
 
 def test_a_box_drawn_past_the_border_ends_at_the_border(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_Minus)
     hand.key(Qt.Key.Key_Minus)
     hand.draw((150, 50), (WIDTH + 15, HEIGHT + 15))
@@ -50,14 +50,14 @@ def test_a_box_drawn_past_the_border_ends_at_the_border(qtbot: QtBot, open_windo
 
 def test_a_tiny_box_is_refused_with_a_message(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.draw((100, 80), (101.5, 90))
     assert len(corners(labelled)) == 1
     assert "less than 3" in find(window, QLabel, "message-text").text()
 
 
 def test_a_drag_draws_without_w_where_there_is_no_box_yet(qtbot: QtBot, open_window: Open, project: Path) -> None:
-    hand = Hand(qtbot, open_window(project))
+    hand = WindowDriver(qtbot, open_window(project))
     hand.drag((10, 10), (60, 50))
     hand.type_label("cell")
     hand.drag((100, 30), (150, 90))  # drawing goes on
@@ -69,7 +69,7 @@ def test_a_drag_draws_without_w_where_there_is_no_box_yet(qtbot: QtBot, open_win
 def test_a_corner_is_corrected_while_drawing_and_a_side_begins_a_new_box(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_W)
     hand.drag((80, 60), (90, 70))
     assert len(corners(labelled)) == 1
@@ -87,7 +87,7 @@ def test_a_drag_on_a_corner_of_any_box_drawn_in_the_same_go_draws_until_that_go_
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
     """Who draws box after box over things that overlap begins one there by chance; only the newest was spared."""
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_W)
     hand.drag((100, 20), (130, 50))
     hand.drag((140, 60), (170, 90))
@@ -109,7 +109,7 @@ def test_a_drag_in_an_empty_image_says_that_it_draws_on_and_draws_nothing_once_t
     qtbot: QtBot, open_window: Open, project: Path
 ) -> None:
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.drag((10, 10), (60, 50))
     assert find(window, QLabel, "message-text").text().endswith("Esc ends that.")
     hand.type_label("cell")
@@ -124,7 +124,7 @@ def test_a_drag_in_an_empty_image_says_that_it_draws_on_and_draws_nothing_once_t
 
 def test_a_number_before_each_box_is_for_that_box_alone(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     """Whoever draws fast presses it between two boxes: it must not change the one that is done."""
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_W)
     for digit, start in (("2", (100, 10)), ("1", (130, 10)), ("1", (160, 10)), ("2", (100, 60))):
         hand.key(digit)
@@ -134,7 +134,7 @@ def test_a_number_before_each_box_is_for_that_box_alone(qtbot: QtBot, open_windo
 
 def test_the_same_number_again_is_for_the_box_just_drawn_too(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.key(Qt.Key.Key_W)
     hand.drag((100, 10), (120, 40))
     hand.key("2")
@@ -148,7 +148,7 @@ def test_the_same_number_again_is_for_the_box_just_drawn_too(qtbot: QtBot, open_
 
 def test_keys_are_for_the_box_just_drawn_while_drawing_goes_on(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.key(Qt.Key.Key_W)
     hand.drag((100, 10), (120, 40))
     before = corners(labelled)[1]
@@ -175,7 +175,7 @@ def test_keys_are_for_the_box_just_drawn_while_drawing_goes_on(qtbot: QtBot, ope
 def test_arrows_are_for_the_suggestions_while_these_are_asked_for(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_W)
     hand.drag((100, 10), (120, 40))
     before = corners(labelled)
@@ -186,7 +186,7 @@ def test_arrows_are_for_the_suggestions_while_these_are_asked_for(
 
 def test_a_drag_that_touches_no_box_says_how_to_draw(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     (x0, y0, x1, y1) = corners(labelled)[0]
     hand.drag((x0 - 3, y0 - 3), (x1, y1))  # one is selected
     hand.drag((150, 60), (180, 90))  # which takes it off
@@ -197,7 +197,7 @@ def test_a_drag_that_touches_no_box_says_how_to_draw(qtbot: QtBot, open_window: 
 
 
 def test_a_click_beside_all_boxes_draws_nothing(qtbot: QtBot, open_window: Open, project: Path) -> None:
-    hand = Hand(qtbot, open_window(project))
+    hand = WindowDriver(qtbot, open_window(project))
     hand.drag((10, 10), (10, 10))
     assert not hand.canvas.is_drawing
     assert corners(project) == []
@@ -206,7 +206,7 @@ def test_a_click_beside_all_boxes_draws_nothing(qtbot: QtBot, open_window: Open,
 def test_w_begins_drawing_and_never_ends_it(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     """Who presses it before each box would otherwise move a box with every second drag."""
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.key(Qt.Key.Key_Escape)
     for _ in range(2):
         hand.key(Qt.Key.Key_W)
@@ -223,7 +223,7 @@ def test_w_begins_drawing_and_never_ends_it(qtbot: QtBot, open_window: Open, lab
 
 
 def test_two_clicks_draw_a_box_too(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_W)
     hand.click(100, 40)
     QTest.mouseMove(hand.canvas, hand.at(140, 70))
@@ -241,7 +241,7 @@ def test_a_box_that_training_can_not_see_is_marked_as_it_is_drawn(
         places = ((20, 20, 80, 60), (100, 10, 300, 90), (110, 10, 111, 90))
         document.draw(tuple(Box(0, first, label, xyxy) for xyxy in places))
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     model = find(window, QListView, "box-list").model()
 
     def marked() -> list[bool]:
@@ -259,7 +259,7 @@ def test_a_box_that_training_can_not_see_is_marked_as_it_is_drawn(
 def test_with_shift_a_square_is_drawn_and_a_corner_keeps_the_shape(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.draw((100, 30), (150, 40), held=SHIFT)
     x0, y0, x1, y1 = corners(labelled)[1]
     assert near((x0, y0), (100, 30))
@@ -271,7 +271,7 @@ def test_with_shift_a_square_is_drawn_and_a_corner_keeps_the_shape(
 
 def test_a_shape_is_chosen_beside_draw_and_kept(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     find(window, QAction, "shape-4:3").trigger()
     assert hand.canvas.is_drawing
     button = find(window, QToolButton, "button-draw")
@@ -289,7 +289,7 @@ def test_a_shape_is_chosen_beside_draw_and_kept(qtbot: QtBot, open_window: Open,
 def test_the_border_attracts_unless_alt_or_ctrl_is_held(
     qtbot: QtBot, open_window: Open, labelled: Path, key: Qt.KeyboardModifier
 ) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.canvas.zoom_to(2.0)
     assert 1 < BORDER / hand.canvas.view.scale < 2
     hand.draw((150, 50), (WIDTH - 1, HEIGHT - 1))
@@ -301,7 +301,7 @@ def test_the_border_attracts_unless_alt_or_ctrl_is_held(
 
 
 def test_ctrl_click_takes_the_box_below_also_while_drawing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.draw((30, 30), (60, 50))
     hand.key(Qt.Key.Key_W)
     below, above = (box.id for box in boxes_on_disk(labelled)["a.png"])
@@ -313,7 +313,7 @@ def test_ctrl_click_takes_the_box_below_also_while_drawing(qtbot: QtBot, open_wi
 
 
 def test_escape_while_drawing_leaves_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_W)
     QTest.mousePress(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, hand.at(100, 40))
     QTest.mouseMove(hand.canvas, hand.at(140, 70))
@@ -323,13 +323,13 @@ def test_escape_while_drawing_leaves_nothing(qtbot: QtBot, open_window: Open, la
 
 
 def test_a_box_can_be_drawn_inside_another(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.draw((30, 30), (60, 50))
     assert len(corners(labelled)) == 2
 
 
 def test_escape_in_the_label_popup_drops_the_draft(qtbot: QtBot, open_window: Open, project: Path) -> None:
-    hand = Hand(qtbot, open_window(project))
+    hand = WindowDriver(qtbot, open_window(project))
     hand.draw((10, 10), (60, 50))
     popup = QApplication.activePopupWidget()
     assert popup is not None
@@ -340,7 +340,7 @@ def test_escape_in_the_label_popup_drops_the_draft(qtbot: QtBot, open_window: Op
 
 def test_the_popup_says_what_to_do_for_the_first_label(qtbot: QtBot, open_window: Open, project: Path) -> None:
     """There was an empty frame below the field; Enter in it made nothing."""
-    hand = Hand(qtbot, open_window(project))
+    hand = WindowDriver(qtbot, open_window(project))
     hand.draw((10, 10), (60, 50))
     popup = QApplication.activePopupWidget()
     assert popup is not None

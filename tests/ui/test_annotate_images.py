@@ -24,8 +24,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.annotate_hand import SHIFT, corners, labelled
-from tests.ui.hand import Hand, Open, boxes_on_disk, find, write_photographs
+from tests.ui.label_page_project import SHIFT, corners, labelled
+from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label, State
@@ -46,7 +46,7 @@ def test_a_file_of_another_size_than_its_boxes_were_drawn_in_is_told_with_what_t
 ) -> None:
     PillowImage.new("RGB", (90, 120)).save(labelled.parent / "photographs" / "a.png")
     window = open_window(labelled)
-    Hand(qtbot, window)
+    WindowDriver(qtbot, window)
     told = find(window, QLabel, "message-text")
     qtbot.waitUntil(lambda: told.text() != "")
     assert told.text() == (
@@ -58,7 +58,7 @@ def test_a_file_of_another_size_than_its_boxes_were_drawn_in_is_told_with_what_t
 def test_shift_d_and_a_go_to_unlabelled_images_around_the_end(qtbot: QtBot, open_window: Open, project: Path) -> None:
     states(project, b=State.DONE)
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     name = find(window, QLabel, "image-name")
     assert window.session.image.name == "a.png"
     seen = []
@@ -81,7 +81,7 @@ def test_the_list_is_filtered_by_split_and_label_and_d_goes_on_from_an_image_tha
     with Document.open(project) as document:
         document.do(edits.AddLabels((Label(0, "cell"),)))
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     model = find(window, QAbstractItemView, "image-list").model()
     label = find(window, QComboBox, "image-filter-label")
     label.setCurrentIndex(label.findText("Without boxes"))
@@ -110,7 +110,7 @@ def test_from_an_image_that_the_filter_hides_d_and_a_go_into_the_list(
     qtbot: QtBot, open_window: Open, project: Path, words: str, shown: str, key: str, found: str
 ) -> None:
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     window.session.select_image(next(i.id for i in window.session.document.images() if i.name == shown))
     field = find(window, QLineEdit, "image-filter-text")
     field.setFocus()
@@ -129,7 +129,7 @@ def test_d_goes_to_the_listed_image_that_follows_the_hidden_one_by_name(
     write_photographs(tmp_path / "photographs", [f"{name}.png" for name in ("a1", "b1", "c1", "d2", "e2", "f2")])
     Document.create(tmp_path / "project", tmp_path / "photographs").close()
     window = open_window(tmp_path / "project")
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     window.session.select_image(window.session.document.images()[2].id)
     find(window, QLineEdit, "image-filter-text").setText("2")
     hand.key("d")
@@ -138,7 +138,7 @@ def test_d_goes_to_the_listed_image_that_follows_the_hidden_one_by_name(
 
 def test_space_verifies_and_n_marks_done_even_without_boxes(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.key(Qt.Key.Key_Space)
     hand.key(Qt.Key.Key_N)
     assert find(window, QLabel, "image-name").text() == "c.png"
@@ -150,7 +150,7 @@ def test_done_at_the_end_of_the_list_goes_on_with_what_is_left_above(
     qtbot: QtBot, open_window: Open, project: Path
 ) -> None:
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     for _ in range(2):
         hand.key(Qt.Key.Key_D)
     names = []
@@ -170,7 +170,7 @@ def test_the_end_of_a_filtered_list_says_how_many_images_are_left_outside_of_it(
     qtbot: QtBot, open_window: Open, project: Path
 ) -> None:
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     find(window, QLineEdit, "image-filter-text").setText("a.png")
     hand.key(Qt.Key.Key_N)
     words = "This was the last image of this list; 2 images that the filter leaves out are still unlabelled."
@@ -183,7 +183,7 @@ def test_the_list_shows_what_comes_next(qtbot: QtBot, open_window: Open, tmp_pat
     write_photographs(tmp_path / "photographs", [f"{n}.png" for n in range(30)])
     Document.create(tmp_path / "project", tmp_path / "photographs").close()
     window = open_window(tmp_path / "project")
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     view = find(window, QAbstractItemView, "image-list")
     shown = view.viewport().rect()
     for _ in range(20):
@@ -197,7 +197,7 @@ def test_the_list_shows_what_comes_next(qtbot: QtBot, open_window: Open, tmp_pat
 
 def test_navigation_by_keys_and_by_the_list_keeps_every_edit(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.draw((100, 30), (150, 90))
     hand.key(Qt.Key.Key_D)
     hand.settle()
@@ -220,7 +220,7 @@ def test_navigation_by_keys_and_by_the_list_keeps_every_edit(qtbot: QtBot, open_
 
 def test_letters_in_a_field_are_not_commands(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    Hand(qtbot, window)
+    WindowDriver(qtbot, window)
     field = find(window, QLineEdit, "new-label")
     field.setFocus()
     QTest.keyClicks(field, "wand 12")
@@ -232,7 +232,7 @@ def test_letters_in_a_field_are_not_commands(qtbot: QtBot, open_window: Open, la
 
 def test_several_labels_are_added_one_after_another(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     field = find(window, QLineEdit, "new-label")
     field.setFocus()
     for name in ("wand", "dart"):
@@ -251,7 +251,7 @@ def test_a_label_is_renamed_in_the_list(
 ) -> None:
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, text: (f" {text}s ", True))
     window = open_window(labelled)
-    Hand(qtbot, window)
+    WindowDriver(qtbot, window)
     view = find(window, QAbstractItemView, "label-list")
     at = view.visualRect(view.model().index(1, 0)).center()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
@@ -270,7 +270,7 @@ def test_escape_in_the_field_of_a_new_label_empties_it_and_drawing_goes_on(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.key(Qt.Key.Key_W)
     field = find(window, QLineEdit, "new-label")
     field.setFocus()
@@ -288,7 +288,7 @@ def test_a_read_only_project_is_shown_and_says_why_it_keeps_nothing(
 ) -> None:
     with Document.open(labelled):
         window = open_window(labelled)
-        hand = Hand(qtbot, window)
+        hand = WindowDriver(qtbot, window)
         assert find(window, QLabel, "saved-state").text() == "read only"
         hand.draw((100, 30), (150, 90))
         assert "being edited by" in find(window, QLabel, "message-text").text()
@@ -302,7 +302,7 @@ def test_a_damaged_image_shows_its_sentence_and_the_next_one_works(
     whole = (tmp_path / "photographs" / "a.png").read_bytes()
     (tmp_path / "photographs" / "a.png").write_bytes(whole[:2000])
     Document.create(tmp_path / "project", tmp_path / "photographs").close()
-    hand = Hand(qtbot, open_window(tmp_path / "project"))
+    hand = WindowDriver(qtbot, open_window(tmp_path / "project"))
     assert "a.png" in hand.canvas.sentence
     hand.draw((100, 30), (150, 90))
     hand.key(Qt.Key.Key_D)
@@ -313,7 +313,7 @@ def test_a_damaged_image_shows_its_sentence_and_the_next_one_works(
 
 def test_a_missing_folder_of_images_is_said_on_the_canvas(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     shutil.rmtree(labelled.parent / "photographs")
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     assert "a.png" in hand.canvas.sentence
     assert len(corners(labelled)) == 1
 
@@ -343,7 +343,7 @@ def test_a_large_photograph_is_seen_before_it_is_read_in_full(
 
     monkeypatch.setattr(Canvas, "show_picture", watched)
     window = open_window(tmp_path / "project")
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     qtbot.waitUntil(lambda: bool(seen) and seen[-1][0] == 3200)
     assert seen == [(500, 3200), (3200, 3200)]
     hand.drag((400, 400), (1200, 1600))
@@ -360,7 +360,7 @@ def test_what_is_to_be_known_of_a_file_is_said_beside_its_name(open_window: Open
     frames = [PillowImage.new("RGB", (80, 60), (40 * number, 0, 0)) for number in range(3)]
     frames[0].save(project.parent / "photographs" / "b.png", save_all=True, append_images=frames[1:])
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     note = find(window, QLabel, "image-note")
     assert not note.isVisible()
     hand.key(Qt.Key.Key_D)

@@ -12,8 +12,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.annotate_hand import CTRL, corners, labelled
-from tests.ui.hand import Hand, Open, boxes_on_disk, find
+from tests.ui.label_page_project import CTRL, corners, labelled
+from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find
 from workbench.core.document import Document
 from workbench.core.project import Box, State
 from workbench.ui import theme
@@ -27,7 +27,7 @@ def test_looks_change_what_is_seen_and_nothing_else(qtbot: QtBot, open_window: O
     file = labelled.parent / "photographs" / "a.png"
     before = file.read_bytes()
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
 
     def seen() -> float:
         """The mean of the picture on the screen."""
@@ -65,7 +65,7 @@ def test_boxes_are_coloured_by_label_or_by_mark_with_names_and_sizes_or_without(
         document.draw((Box(0, first, plate, (100, 20, 160, 90), difficult=True),))
         colours = [QColor(label.colour).name() for label in document.labels()]
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
 
     def side(x: float, y: float) -> str:
         """The colour at a place of the picture."""
@@ -92,7 +92,7 @@ def test_boxes_are_coloured_by_label_or_by_mark_with_names_and_sizes_or_without(
 
 
 def test_space_and_drag_moves_the_picture_and_verifies_nothing(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     before = hand.at(100, 50)
     QTest.keyPress(hand.canvas, Qt.Key.Key_Space)
     hand.drag((100, 50), (120, 60))
@@ -105,7 +105,7 @@ def test_space_and_drag_moves_the_picture_and_verifies_nothing(qtbot: QtBot, ope
 
 
 def test_the_wheel_zooms_at_the_pointer(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     place = hand.at(30, 30)
     scale = hand.canvas.view.scale
     wheel(hand, place, 120)
@@ -120,7 +120,7 @@ def test_the_wheel_zooms_at_the_pointer(qtbot: QtBot, open_window: Open, labelle
 def test_two_fingers_on_a_touch_pad_zoom_and_what_a_mac_adds_to_a_movement_does_not(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     place = hand.at(30, 30)
     scale = hand.canvas.view.scale
     at, over = QPointF(place), QPointF(hand.canvas.mapToGlobal(place))
@@ -137,7 +137,7 @@ def test_two_fingers_on_a_touch_pad_zoom_and_what_a_mac_adds_to_a_movement_does_
     assert hand.canvas.view.scale == pytest.approx(scale * 1.5 * 1.25)
 
 
-def wheel(hand: Hand, place: QPoint, units: int, phase: Qt.ScrollPhase = Qt.ScrollPhase.NoScrollPhase) -> None:
+def wheel(hand: WindowDriver, place: QPoint, units: int, phase: Qt.ScrollPhase = Qt.ScrollPhase.NoScrollPhase) -> None:
     event = QWheelEvent(
         QPointF(place), QPointF(hand.canvas.mapToGlobal(place)), QPoint(), QPoint(0, units),
         Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, phase, False,
@@ -146,7 +146,7 @@ def wheel(hand: Hand, place: QPoint, units: int, phase: Qt.ScrollPhase = Qt.Scro
 
 
 def test_painting_at_odd_zooms_raises_no_qt_warning(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.click(50, 40)
     for units in (37, 240, 91, 480, 960, -55, -2000, -3000, 7):
         wheel(hand, QPoint(123, 77), units)
@@ -161,7 +161,7 @@ def test_a_thousand_boxes_are_painted_and_one_of_them_is_moved(qtbot: QtBot, ope
         image, label = document.images()[1].id, document.labels()[0].id
         grid = ((x, y) for x in range(0, 200, 5) for y in range(0, 100, 4))
         document.draw(tuple(Box(0, image, label, (x, y, x + 4.5, y + 3.5)) for x, y in grid))
-    hand = Hand(qtbot, open_window(labelled))
+    hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_D)
     hand.settle()
     assert not hand.canvas.grab().isNull()
@@ -182,14 +182,14 @@ def test_a_tool_that_is_on_has_the_accent_round_it(qtbot: QtBot, open_window: Op
         return any(abs(one.red() - wanted.red()) + abs(one.blue() - wanted.blue()) < 60 for one in near)
 
     assert not accent()
-    Hand(qtbot, window).key(Qt.Key.Key_W)
+    WindowDriver(qtbot, window).key(Qt.Key.Key_W)
     assert button.isChecked()
     assert accent()
 
 
 def test_in_a_narrow_window_zoom_and_looks_are_in_a_menu(qtbot: QtBot, open_window: Open, project: Path) -> None:
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     more, fit = find(window, QToolButton, "button-more-views"), find(window, QToolButton, "button-fit")
     window.resize(1400, 800)
     qtbot.waitUntil(fit.isVisible)

@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.annotate_hand import CTRL, SHIFT, corners, labelled, names, near
-from tests.ui.hand import Hand, Open, boxes_on_disk, find
+from tests.ui.label_page_project import CTRL, SHIFT, corners, labelled, names, near
+from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.project import Box, Label
 from workbench.ui.annotate.hidden_labels import HiddenLabels
@@ -31,7 +31,7 @@ __all__ = ["labelled"]  # a fixture
 
 def test_flags_and_note_of_the_selected_box_are_kept(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.click(50, 40)
     assert find(window, QLabel, "selection-about").text() == "60 × 40 px at 20, 20"
     find(window, QCheckBox, "flag-difficult").click()
@@ -52,7 +52,7 @@ def test_nothing_is_made_twice_or_out_of_sight_where_a_label_is_hidden(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hidden, cell = find(window, HiddenLabels, ""), window.session.document.labels()[0].id
     hand.key(Qt.Key.Key_D)
     hand.settle()
@@ -76,7 +76,7 @@ def test_keys_mark_the_selected_boxes_and_take_the_mark_away_again(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     said = find(window, QLabel, "message-text")
 
     def marks() -> list[tuple[bool, ...]]:
@@ -103,7 +103,7 @@ def test_after_a_note_the_picture_has_the_keyboard_again(
     qtbot: QtBot, open_window: Open, labelled: Path, end: Qt.Key
 ) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.click(50, 40)
     note = find(window, QLineEdit, "box-note")
     note.setFocus()
@@ -119,7 +119,7 @@ def test_a_mark_that_was_clicked_does_not_take_the_keyboard_away_with_it(
 ) -> None:
     """Marks are switched off where no box is selected, and what is switched off loses the keyboard."""
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.click(50, 40)
     find(window, QCheckBox, "flag-difficult").setFocus()
     QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
@@ -129,7 +129,7 @@ def test_a_mark_that_was_clicked_does_not_take_the_keyboard_away_with_it(
 
 def test_a_box_chosen_in_the_list_is_the_one_that_is_deleted(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.draw((100, 30), (150, 90))
     boxes = find(window, QListView, "box-list")
     model: QAbstractItemModel = boxes.model()
@@ -141,7 +141,7 @@ def test_a_box_chosen_in_the_list_is_the_one_that_is_deleted(qtbot: QtBot, open_
 
 def test_a_new_box_comes_into_sight_in_the_list(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     view = find(window, QListView, "box-list")
     view.setFixedHeight(80)
     for number in range(5):
@@ -183,7 +183,7 @@ def test_the_boxes_of_one_label_are_hidden_until_they_are_wanted(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.key("2")
     hand.draw((100, 30), (150, 90))
     view, told = find(window, QListView, "label-list"), find(window, QToolButton, "hidden-labels")
@@ -215,7 +215,7 @@ def test_the_boxes_of_one_label_are_hidden_until_they_are_wanted(
         words = hide()
     assert (seen(), words) == (1, "Show its boxes again")
     hide()
-    window.session.boxes_asked.emit([box.id for box in boxes_on_disk(labelled)["a.png"]])
+    window.session.boxes_requested.emit([box.id for box in boxes_on_disk(labelled)["a.png"]])
     assert len(hand.canvas.selected) == 1, "another page shows it"
 
 
@@ -223,7 +223,7 @@ def test_a_key_leads_out_of_the_picture_where_tab_is_for_boxes_and_back(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     for held, place in ((Qt.KeyboardModifier.NoModifier, "label-list"), (SHIFT, "image-list")):
         hand.key(Qt.Key.Key_F6, held)
         assert QApplication.focusWidget().objectName() == place
@@ -237,7 +237,7 @@ def test_enter_chooses_the_label_that_the_arrows_came_to_and_leaving_without_it_
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
     window = open_window(labelled)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     labels = find(window, QListView, "label-list")
     hand.key(Qt.Key.Key_F6)
     QTest.keyClick(labels, Qt.Key.Key_Down)

@@ -12,19 +12,19 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import find
-from tests.ui.live_hand import Hands, folder_of, hands, pane, session, started, window
+from tests.ui.pictures_tab_driver import FakeBatchWorker, batch_worker, folder_of, pane, session, started, window
+from tests.ui.window_driver import find
 from workbench.errors import WorkbenchError
 from workbench.training.events import Progress
 from workbench.ui.session import Session
+from workbench.ui.train.history import RunHistory, history_of
 from workbench.ui.train.live.batch_tiles import TILE
 from workbench.ui.train.live.batch_window import BatchWindow
-from workbench.ui.train.live.batch_work import Batches, Begin, Begun, Place, Tile
-from workbench.ui.train.live.pane import LivePictures
-from workbench.ui.train.story import Story, told
+from workbench.ui.train.live.batch_work import BatchPlan, BatchPlanRequest, BatchWorker, Tile, TileRequest
+from workbench.ui.train.live.pictures_tab import PicturesTab
 from workbench.ui.widgets.tile_view import TileView
 
-__all__ = ["hands", "pane", "session", "window"]  # fixtures
+__all__ = ["batch_worker", "pane", "session", "window"]  # fixtures
 
 
 def names(window: BatchWindow) -> list[str]:
@@ -32,10 +32,10 @@ def names(window: BatchWindow) -> list[str]:
 
 
 def test_the_batch_of_the_running_step_is_made_and_now_makes_the_next(
-    qtbot: QtBot, session: Session, window: BatchWindow, hands: Hands
+    qtbot: QtBot, session: Session, window: BatchWindow, batch_worker: FakeBatchWorker
 ) -> None:
-    story = told([started("tiny-1"), Progress(7, 30, 1, 4, {}, 1.0, 0.1, 5.0, 9.0)])
-    window.show_run(folder_of(session, "tiny-1"), story)
+    history = history_of([started("tiny-1"), Progress(7, 30, 1, 4, {}, 1.0, 0.1, 5.0, 9.0)])
+    window.show_run(folder_of(session, "tiny-1"), history)
     qtbot.waitUntil(lambda: names(window) == ["7-0.png", "7-1.png", "7-2.png", ""])
     assert find(window, QSpinBox, "batch-step").value() == 8
     assert find(window, QLabel, "batch-of").text() == "of 30"
@@ -44,7 +44,7 @@ def test_the_batch_of_the_running_step_is_made_and_now_makes_the_next(
         "7-0.png", "1 box", "with z.png",
     ]  # fmt: skip
     assert window.model.index(3).data(Qt.ItemDataRole.ToolTipRole) == "d.png can't be read."
-    story.add(Progress(30, 30, 4, 4, {}, 1.0, 0.1, 5.0, 0.0))
+    history.add(Progress(30, 30, 4, 4, {}, 1.0, 0.1, 5.0, 0.0))
     QTest.mouseClick(find(window, QPushButton, "batch-now"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: names(window)[0] == "29-0.png")
     window.grab()
@@ -53,30 +53,30 @@ def test_the_batch_of_the_running_step_is_made_and_now_makes_the_next(
 def test_any_step_can_be_asked_for_and_what_was_asked_before_is_not_shown(
     qtbot: QtBot, session: Session, window: BatchWindow
 ) -> None:
-    window.show_run(folder_of(session, "tiny-1"), told([started("tiny-1")]))
+    window.show_run(folder_of(session, "tiny-1"), history_of([started("tiny-1")]))
     qtbot.waitUntil(lambda: window.model.done == 4)
     assert names(window)[0] == "0-0.png"
     find(window, QSpinBox, "batch-step").setValue(12)
     qtbot.waitUntil(lambda: window.model.done == 4 and names(window)[0] == "11-0.png")
-    window._done(Place(folder_of(session, "tiny-1"), 3, 0), window.model.index(1).data(TILE))
+    window._done(TileRequest(folder_of(session, "tiny-1"), 3, 0), window.model.index(1).data(TILE))
     assert names(window)[0] == "11-0.png"
 
 
 def test_a_double_click_on_an_image_of_the_batch_opens_it(qtbot: QtBot, session: Session, window: BatchWindow) -> None:
-    window.show_run(folder_of(session, "tiny-1"), told([started("tiny-1")]))
+    window.show_run(folder_of(session, "tiny-1"), history_of([started("tiny-1")]))
     qtbot.waitUntil(lambda: window.model.done == 4)
     view = find(window, TileView, "batch-tiles")
     at = view.visualRect(window.model.index(1)).center()
-    with qtbot.waitSignal(session.page_asked):
+    with qtbot.waitSignal(session.page_requested):
         QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
         QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert session.image_id == 2
 
 
 def test_the_button_opens_one_window_that_goes_with_the_project(
-    qtbot: QtBot, session: Session, pane: LivePictures
+    qtbot: QtBot, session: Session, pane: PicturesTab
 ) -> None:
-    pane.show_run("tiny-1", Story())
+    pane.show_run("tiny-1", RunHistory())
     QTest.mouseClick(find(pane, QPushButton, "live-batch"), Qt.MouseButton.LeftButton)
     window = find(pane, BatchWindow, "batch-window")
     view = find(window, TileView, "batch-tiles")
@@ -137,11 +137,13 @@ def test_a_batch_is_to_the_pixel_what_the_training_makes(session: Session, tmp_p
     if broken:
         (tmp_path / "photographs" / "a.png").write_bytes(b"no picture")
     trained = Trained(session, tmp_path, mosaic=0.5)
-    batches = Batches()
-    assert batches.do(Begin(trained.folder, len(trained.data), 1)) == Begun(4, trained.plan.steps, "")
+    batches = BatchWorker()
+    assert batches.handle(BatchPlanRequest(trained.folder, len(trained.data), 1)) == BatchPlan(
+        4, trained.plan.steps, ""
+    )
     for step in (0, 2):
         for place in range(4):
-            tile = batches.do(Place(trained.folder, step, place))
+            tile = batches.handle(TileRequest(trained.folder, step, place))
             assert isinstance(tile, Tile)
             trained.check(tile, step)
 
@@ -149,10 +151,10 @@ def test_a_batch_is_to_the_pixel_what_the_training_makes(session: Session, tmp_p
 @pytest.mark.slow
 def test_an_image_that_is_gone_since_the_training_does_not_move_the_others(session: Session, tmp_path: Path) -> None:
     trained = Trained(session, tmp_path, mosaic=0.0)
-    batches = Batches()
-    batches.do(Begin(trained.folder, len(trained.data), 1))
+    batches = BatchWorker()
+    batches.handle(BatchPlanRequest(trained.folder, len(trained.data), 1))
     (tmp_path / "photographs" / "a.png").unlink()
-    shown = [outcome(batches, Place(trained.folder, 0, place)) for place in range(4)]
+    shown = [outcome(batches, TileRequest(trained.folder, 0, place)) for place in range(4)]
     refused = [tile.sentence for tile in shown if isinstance(tile, WorkbenchError)]
     there = [tile for tile in shown if isinstance(tile, Tile)]
     assert refused
@@ -162,8 +164,8 @@ def test_an_image_that_is_gone_since_the_training_does_not_move_the_others(sessi
         trained.check(tile, 0)
 
 
-def outcome(batches: Batches, wish: Place) -> object:
+def outcome(batches: BatchWorker, request: TileRequest) -> object:
     try:
-        return batches.do(wish)
+        return batches.handle(request)
     except WorkbenchError as error:
         return error

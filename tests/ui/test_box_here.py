@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open, boxes_on_disk
+from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
@@ -21,11 +21,11 @@ def corners(project: Path) -> list[tuple[float, ...]]:
     return [tuple(box.xyxy) for box in boxes_on_disk(project)["a.png"]]
 
 
-def at_work(qtbot: QtBot, open_window: Open, project: Path) -> tuple[Hand, MainWindow]:
+def at_work(qtbot: QtBot, open_window: Open, project: Path) -> tuple[WindowDriver, MainWindow]:
     with Document.open(project) as document:
         document.do(edits.AddLabels((Label(0, "cell"),)))
     window = open_window(project)
-    return Hand(qtbot, window), window
+    return WindowDriver(qtbot, window), window
 
 
 def test_a_box_comes_in_the_middle_and_arrow_keys_move_and_stretch_it(

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from workbench.core.project import Box, Label
 from workbench.ui.widgets import boxes_painter, outlines
 from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
-from workbench.ui.widgets.view import View, fitted
+from workbench.ui.widgets.view_transform import ViewTransform, fitted
 
 WIDTH, HEIGHT = 320, 200
 AREA = QRectF(0, 0, WIDTH, HEIGHT)
@@ -35,7 +35,7 @@ def ground(ratio: float = 1.0) -> QImage:
     return made
 
 
-def written(xyxy: np.ndarray, view: View, ratio: float = 1.0, area: QRectF = AREA) -> np.ndarray:
+def written(xyxy: np.ndarray, view: ViewTransform, ratio: float = 1.0, area: QRectF = AREA) -> np.ndarray:
     made = ground(ratio)
     painter = QPainter(made)
     outlines.paint(painter, view, xyxy, np.full(len(xyxy), RED, np.uint32), area)
@@ -43,7 +43,7 @@ def written(xyxy: np.ndarray, view: View, ratio: float = 1.0, area: QRectF = ARE
     return pixels(made)
 
 
-def by_qt(xyxy: np.ndarray, view: View, ratio: float = 1.0) -> np.ndarray:
+def by_qt(xyxy: np.ndarray, view: ViewTransform, ratio: float = 1.0) -> np.ndarray:
     made = ground(ratio)
     painter = QPainter(made)
     pen = QPen(QColor.fromRgb(RED), 1)
@@ -86,14 +86,14 @@ def scattered(count: int, across: float, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("ratio", [1.0, 2.0])
 def test_one_outline_is_what_qt_paints(xyxy: tuple[float, ...], ratio: float) -> None:
     box = np.array([xyxy], np.float64)
-    made, wanted = written(box, View(), ratio) == RED, by_qt(box, View(), ratio) == RED
+    made, wanted = written(box, ViewTransform(), ratio) == RED, by_qt(box, ViewTransform(), ratio) == RED
     assert made.any() == wanted.any()
     assert not (wanted & ~made).any()
     assert (made & ~wanted).sum() <= 1  # Qt leaves out a corner where a rectangle is cut off on the left
 
 
 def test_a_box_without_any_area_is_a_point() -> None:
-    made = written(np.array([(40.0, 30.0, 40.0, 30.0)]), View())
+    made = written(np.array([(40.0, 30.0, 40.0, 30.0)]), ViewTransform())
     assert np.argwhere(made == RED).tolist() == [[30, 40]]
 
 
@@ -102,11 +102,11 @@ def test_a_box_without_any_area_is_a_point() -> None:
     "view",
     [
         pytest.param(fitted(QSizeF(4000, 3000), QSizeF(WIDTH, HEIGHT)), id="fitted"),
-        pytest.param(View(1.0, -1000.0, -900.0), id="one to one"),
-        pytest.param(View(64.0, -128_000.5, -96_000.25), id="as near as it goes"),
+        pytest.param(ViewTransform(1.0, -1000.0, -900.0), id="one to one"),
+        pytest.param(ViewTransform(64.0, -128_000.5, -96_000.25), id="as near as it goes"),
     ],
 )
-def test_thousands_of_outlines_are_what_qt_paints(view: View, ratio: float) -> None:
+def test_thousands_of_outlines_are_what_qt_paints(view: ViewTransform, ratio: float) -> None:
     places = scattered(3000, 4000)
     made, wanted = written(places, view, ratio) == RED, by_qt(places, view, ratio) == RED
     assert wanted.any()
@@ -133,8 +133,8 @@ def test_shorter_lines_lie_over_longer_ones_and_later_over_earlier() -> None:
 
 
 def test_only_the_area_is_painted() -> None:
-    made = written(np.array([(20.0, 30.0, 60.0, 50.0)]), View(), area=QRectF(50, 40, 30, 30)) == RED
-    whole = by_qt(np.array([(20.0, 30.0, 60.0, 50.0)]), View()) == RED
+    made = written(np.array([(20.0, 30.0, 60.0, 50.0)]), ViewTransform(), area=QRectF(50, 40, 30, 30)) == RED
+    whole = by_qt(np.array([(20.0, 30.0, 60.0, 50.0)]), ViewTransform()) == RED
     inside = np.zeros_like(whole)
     inside[40:70, 50:80] = True
     assert np.array_equal(made, whole & inside)
@@ -156,7 +156,7 @@ def painted(
     layer: BoxesLayer, device: QImage | QPixmap, without: frozenset[int] = frozenset(), dimmed: bool = False
 ) -> tuple[np.ndarray, int]:
     painter = QPainter(device)
-    count = layer.paint(painter, View(), AREA, without, dimmed)
+    count = layer.paint(painter, ViewTransform(), AREA, without, dimmed)
     painter.end()
     return pixels(device if isinstance(device, QImage) else device.toImage()), count
 
@@ -169,7 +169,7 @@ def wanted_of(layer: BoxesLayer, colours: list[str], opacity: float = 1.0) -> np
     for box, colour in zip(layer.boxes, colours, strict=True):
         if colour:
             painter.setPen(QPen(QColor(colour), 1, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
-            painter.drawRect(View().rect(box.xyxy))
+            painter.drawRect(ViewTransform().rect(box.xyxy))
     painter.end()
     return pixels(made)
 

@@ -14,10 +14,10 @@ from pytestqt.qtbot import QtBot
 from safetensors.numpy import save_file
 
 from tests.training.test_runs import STARTED, leave
-from tests.ui.hand import find
-from tests.ui.train_hand import label_all, session
+from tests.ui.train_page_driver import label_all, session
+from tests.ui.window_driver import find
 from workbench.core.project import Label
-from workbench.training import kept_runs, runs
+from workbench.training import run_actions, runs
 from workbench.training.events import Evaluated, Event, Finished, Progress, to_json
 from workbench.training.header import KEY, CheckpointHeader
 from workbench.ui import theme
@@ -25,7 +25,7 @@ from workbench.ui.session import Session
 from workbench.ui.train import runs_table
 from workbench.ui.train.compare import differences
 from workbench.ui.train.compare.differences import best_of
-from workbench.ui.train.compare.reading import POINTS, Compared, Reader
+from workbench.ui.train.compare.run_reader import POINTS, ComparedRun, RunReader
 from workbench.ui.train.compare.window import CompareWindow
 from workbench.ui.train.runs_table import COLUMNS
 from workbench.ui.widgets.plot import Plot
@@ -69,8 +69,8 @@ def left(
     return folder
 
 
-def known(folder: Path) -> Compared:
-    found = Reader().read(folder)
+def known(folder: Path) -> ComparedRun:
+    found = RunReader().read(folder)
     assert found is not None
     return found
 
@@ -85,7 +85,7 @@ def test_a_run_is_read_with_its_curves_and_its_best_evaluation(tmp_path: Path) -
     assert run.trained.best is not None
     assert (run.trained.best.epoch, run.trained.best.per_label) == (2, {"cell": 0.8, "spot": 0.4})
     assert (run.trained.seconds, run.info.digest) == (65.0, "ab" * 32)
-    assert Reader().read(tmp_path / "absent") is None
+    assert RunReader().read(tmp_path / "absent") is None
 
 
 def test_what_a_killed_run_did_after_its_last_save_is_left_out(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_only_events_that_changed_are_read_again(tmp_path: Path, monkeypatch: py
         return read_events(folder)
 
     monkeypatch.setattr(runs, "read_events", counting)
-    reader = Reader()
+    reader = RunReader()
 
     def read() -> list[str]:
         """The runs of which the events are read."""
@@ -127,7 +127,7 @@ def test_only_events_that_changed_are_read_again(tmp_path: Path, monkeypatch: py
     with open(second / "events.jsonl", "a", encoding="utf-8") as file:
         file.write(f"{to_json(progress(4, 3.0))}\n")
     assert read() == ["b"]
-    kept_runs.write_note(first, "a note is no event")
+    run_actions.write_note(first, "a note is no event")
     assert read() == []
     found = [reader.read(folder) for folder in (first, second)]
     assert [one and one.info.note for one in found] == ["a note is no event", ""]
@@ -151,8 +151,8 @@ def test_the_best_weights_that_a_kill_left_are_told_by_their_own_evaluation(tmp_
 # --- what differs ---
 
 
-def rows(*compared: Compared) -> dict[str, tuple[str, ...]]:
-    return {row.title: row.values for row in differences.differing(compared)}
+def rows(*compared: ComparedRun) -> dict[str, tuple[str, ...]]:
+    return {row.title: row.values for row in differences.run_differences(compared)}
 
 
 def test_only_settings_that_differ_are_told(tmp_path: Path) -> None:
@@ -191,34 +191,34 @@ def test_what_only_one_detector_has_comes_last_and_a_setting_that_is_missing_had
 def test_each_label_has_its_ap_of_the_best_epoch_in_the_order_of_the_project(tmp_path: Path) -> None:
     compared = [known(left(tmp_path / "a", FIRST)), known(left(tmp_path / "b", SECOND))]
     compared.append(known(left(tmp_path / "c", (STARTED,))))
-    found = differences.per_label(compared, ["spot", "other"])
+    found = differences.label_scores(compared, ["spot", "other"])
     assert [row.label for row in found] == ["all labels", "spot", "cell", "dust"]
     assert str(found[0].ap50) == "(0.6, 0.4, nan)"
     assert str(found[1].ap50) == "(0.4, 0.5, nan)"
     assert str(found[1].ap) == "(0.2, 0.25, nan)"
     assert str(found[2].ap50) == "(0.8, nan, nan)"
-    assert differences.per_label(compared[2:], ["spot"]) == ()
+    assert differences.label_scores(compared[2:], ["spot"]) == ()
 
 
 def test_a_label_that_was_renamed_between_two_runs_has_one_row(tmp_path: Path) -> None:
     compared = [known(left(tmp_path / "a", FIRST)), known(left(tmp_path / "b", SECOND))]
-    plain = differences.per_label(compared, [])
+    plain = differences.label_scores(compared, [])
     assert [(row.label, str(row.ap50)) for row in plain[1:]] == [
         ("cell", "(0.8, nan)"), ("spot", "(0.4, 0.5)"), ("dust", "(nan, 0.1)"),
     ]  # fmt: skip
-    found = differences.per_label(compared, ["dust", "spot"], [("cell", "dust")])
+    found = differences.label_scores(compared, ["dust", "spot"], [("cell", "dust")])
     assert [(row.label, str(row.ap50)) for row in found[1:]] == [("dust", "(0.8, 0.1)"), ("spot", "(0.4, 0.5)")]
-    of_ids = differences.per_label(compared, ["dust", "cell"], [("spot", "cell", 1), ("cell", "spot", 2)])
+    of_ids = differences.label_scores(compared, ["dust", "cell"], [("spot", "cell", 1), ("cell", "spot", 2)])
     assert [row.label for row in of_ids[1:]] == ["dust", "cell", "spot"], "their ids are not known"
     labels = (Label(1, "spot"), Label(2, "cell"))
     header = CheckpointHeader("toy", {}, labels, (), 64, "stretch")
     save_file({}, tmp_path / "a" / "last.safetensors", {KEY: header.to_json()})
     compared[0] = known(tmp_path / "a")
-    of_ids = differences.per_label(compared, [], [("spot", "cell", 1), ("cell", "spot", 2)])
+    of_ids = differences.label_scores(compared, [], [("spot", "cell", 1), ("cell", "spot", 2)])
     assert [(row.label, str(row.ap50)) for row in of_ids[1:]] == [
         ("spot", "(0.8, 0.5)"), ("cell", "(0.4, nan)"), ("dust", "(nan, 0.1)"),
     ]  # fmt: skip
-    merged = differences.per_label(compared, ["spot"], [("cell", "spot"), ("dust", "spot")])
+    merged = differences.label_scores(compared, ["spot"], [("cell", "spot"), ("dust", "spot")])
     assert [row.label for row in merged[1:]] == ["spot", "cell", "dust"], "what was measured of one is not the other's"
 
 
@@ -270,7 +270,7 @@ def folders(session: Session) -> list[Path]:
 
 @pytest.fixture
 def window(qtbot: QtBot, session: Session, owner: QWidget, folders: list[Path]) -> Iterator[CompareWindow]:
-    kept_runs.write_note(folders[1], "another rate\nfor more epochs")
+    run_actions.write_note(folders[1], "another rate\nfor more epochs")
     window = CompareWindow(session, folders, owner)
     window.show()
     qtbot.waitUntil(lambda: len(table(window, "compare-runs")) == 2)
@@ -338,10 +338,10 @@ def test_it_follows_runs_that_go_on_are_renamed_or_deleted(
                    b' "per_label": {}, "images": 2, "seconds": 0.1, "best": true}\n')  # fmt: skip
     session.runs_changed.emit()
     qtbot.waitUntil(lambda: table(window, "compare-runs")[1][4] == "0.800")
-    window.renamed(folders[0], kept_runs.rename(folders[0], "better"))
+    window.renamed(folders[0], run_actions.rename(folders[0], "better"))
     qtbot.waitUntil(lambda: heads(window, "compare-settings") == ["setting", "better", "second"])
     assert find(window, Plot, "compare-ap").names() == ("better", "second")
-    kept_runs.delete(folders[0].with_name("better"))
+    run_actions.delete(folders[0].with_name("better"))
     session.runs_changed.emit()
     qtbot.waitUntil(lambda: [row[0] for row in table(window, "compare-runs")] == ["second"])
     (curve,) = (item for item in find(window, Plot, "compare-ap").getPlotItem().listDataItems() if len(item.xData))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import write_photographs
+from tests.ui.window_driver import write_photographs
 from workbench.core import image_check, images
 from workbench.core.document import Document
 from workbench.errors import Refused
@@ -115,14 +115,14 @@ def test_a_system_that_shuts_down_and_a_terminal_that_closes_end_the_window_in_o
 
 def test_a_training_that_a_kill_ended_is_told_with_it(tmp_path: Path, qtbot: QtBot) -> None:
     session = Session()
-    note = crashes.Note(session, tmp_path / "running")
+    note = crashes.CrashNote(session, tmp_path / "running")
 
     def killed() -> str:
         """What the next start would say now."""
         folder = tmp_path / "left"
         folder.mkdir(exist_ok=True)
         shutil.copy(tmp_path / "running" / f"{os.getpid()}.json", folder / "999999.json")
-        (crash,) = crashes.left(folder)
+        (crash,) = crashes.read_crashes(folder)
         return crash.sentence.partition("Log has details.")[2]
 
     assert killed() == ""
@@ -136,8 +136,8 @@ def test_a_training_that_a_kill_ended_is_told_with_it(tmp_path: Path, qtbot: QtB
 
 
 def test_a_window_that_runs_has_not_crashed(tmp_path: Path) -> None:
-    ours = crashes.Note(session=_Session(), folder=tmp_path)  # type: ignore[arg-type]
-    assert crashes.left(tmp_path) == []
+    ours = crashes.CrashNote(session=_Session(), folder=tmp_path)  # type: ignore[arg-type]
+    assert crashes.read_crashes(tmp_path) == []
     ours.end()
     assert list(tmp_path.iterdir()) == []
 
@@ -146,7 +146,7 @@ def test_a_window_that_runs_has_not_crashed(tmp_path: Path) -> None:
 def test_a_note_that_can_not_be_read_is_taken_away(tmp_path: Path, content: str) -> None:
     (tmp_path / "999999.json").write_text(content)
     (tmp_path / "what is this.json").write_text(content)
-    assert crashes.left(tmp_path) == []
+    assert crashes.read_crashes(tmp_path) == []
     assert [file.name for file in tmp_path.iterdir()] == ["what is this.json"]
 
 
@@ -176,15 +176,13 @@ def test_an_image_that_ended_the_window_is_marked_before_its_project_is_opened_a
     write_photographs(tmp_path / "photographs", ["a.png", "b ü.png", "c.png"])
     with Document.create(tmp_path / "p", tmp_path / "photographs") as document:
         ids = [image.id for image in document.images()]
-    monkeypatch.setattr(
-        image_check, "check_again", partial(image_check.check_again, child=(sys.executable, "-c", KILLS))
-    )
+    monkeypatch.setattr(image_check, "recheck", partial(image_check.recheck, child=(sys.executable, "-c", KILLS)))
     crash = crashes.Crash(datetime(2026, 1, 2), tmp_path / "p", ids[0], "Aborted", "", (ids[1],))
     session = Session()
     opened: list[Path] = []
     told: list[str] = []
     session.message.connect(lambda _level, sentence: told.append(sentence))
-    crashes.Return(session, crash, opened.append).begin()
+    crashes.CrashRecovery(session, crash, opened.append).begin()
     qtbot.waitUntil(lambda: bool(opened))
     assert opened == [tmp_path / "p"]
     assert session.last_images[tmp_path / "p"] == ids[0]
@@ -209,5 +207,5 @@ def test_what_windows_parts_catch_themselves_is_no_reason_of_an_end(tmp_path: Pa
     """Python notes it as fatal each time a file dialog asks another program."""
     (tmp_path / "1.json").write_text(json.dumps({"project": "", "image": 0}), encoding="utf-8")
     (tmp_path / "1.stacks").write_text(stacks, encoding="utf-8")
-    (crash,) = crashes.left(tmp_path)
+    (crash,) = crashes.read_crashes(tmp_path)
     assert why in crash.sentence

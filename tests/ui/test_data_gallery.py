@@ -24,12 +24,12 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.data_hand import CTRL, NONE, click_row, label_names, labelled, listed, on_disk, press
-from tests.ui.hand import Open, find
+from tests.ui.data_page_driver import CTRL, NONE, click_row, label_names, labelled, listed, on_disk, press
+from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Split, State
-from workbench.ui.images_model import SHOWN
+from workbench.ui.images_model import LISTED_IMAGE
 from workbench.ui.main_window import MainWindow
 
 __all__ = ["labelled"]  # a fixture
@@ -267,9 +267,9 @@ def test_boxes_that_were_asked_for_are_marked_in_the_gallery_and_selected_image_
     document.do(edits.AddBoxes((Box(0, c.id, label, (10, 10, 40, 50)), Box(0, a.id, label, (5, 5, 9, 9)))))
     in_a, (in_c,) = document.boxes(a.id), document.boxes(c.id)
     asked = frozenset({in_a[0].id, in_c.id})
-    window.session.marked_asked.emit(frozenset({a.id, c.id}), "with 2 boxes", asked)
+    window.session.marked_images_requested.emit(frozenset({a.id, c.id}), "with 2 boxes", asked)
     gallery = find(window, QAbstractItemView, "gallery")
-    shown = [gallery.model().index(row, 0).data(SHOWN) for row in range(2)]
+    shown = [gallery.model().index(row, 0).data(LISTED_IMAGE) for row in range(2)]
     assert [one.image.id for one in shown] == [a.id, c.id]
     assert [len(one.marked) for one in shown] == [1, 1], "only those that were asked for"
     *sides, colour = shown[1].marked[0]
@@ -291,7 +291,7 @@ def test_boxes_that_were_asked_for_are_marked_in_the_gallery_and_selected_image_
     assert window.session.image_id == c.id, "the list beside the canvas is that of the gallery"
     assert [box.id for box in canvas.selected_boxes] == [in_c.id]
     document.do(edits.RemoveBoxes((in_c.id,)))
-    assert not gallery.model().index(1, 0).data(SHOWN).marked
+    assert not gallery.model().index(1, 0).data(LISTED_IMAGE).marked
     window.show_page("data")
     press(window, "filter-only")
     gallery.activated.emit(gallery.model().index(1, 0))

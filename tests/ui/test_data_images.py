@@ -26,13 +26,13 @@ from pytestqt.qtbot import QtBot
 
 from tests.core.test_video import write_clip
 from tests.shut_folder import make_shut
-from tests.ui.data_hand import CTRL, click_row, labelled, listed, on_disk, press
-from tests.ui.hand import Open, find, write_photographs
+from tests.ui.data_page_driver import CTRL, click_row, labelled, listed, on_disk, press
+from tests.ui.window_driver import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.intake import Describing
+from workbench.core.image_records import ImageDescriber
 from workbench.core.project import Image, Split, State
-from workbench.ui.images_model import SHOWN
+from workbench.ui.images_model import LISTED_IMAGE
 
 __all__ = ["labelled"]  # a fixture
 
@@ -98,7 +98,7 @@ def test_images_that_cannot_be_read_are_counted_and_a_click_shows_them(
     assert not broken.isVisible()
     write_photographs(tmp_path / "more", ["x.png"])
     (tmp_path / "more" / "notes.jpg").write_text("not a picture")
-    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
+    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "more")
     qtbot.waitUntil(broken.isVisible)
     assert broken.text() == "1"
     press(window, "count-unreadable")
@@ -106,7 +106,7 @@ def test_images_that_cannot_be_read_are_counted_and_a_click_shows_them(
     said: list[str] = []
     window.session.message.connect(lambda _level, sentence: said.append(sentence))
     write_photographs(tmp_path / "more", ["y.png"])
-    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
+    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "more")
     qtbot.waitUntil(lambda: bool(said))
     assert said == ["1 image added."], "of what was there already nothing is said"
 
@@ -128,7 +128,7 @@ def test_what_opening_files_tells_is_marked_and_counted_alike_until_they_are_rea
     problems = [bool(image.problem) for image in on_disk(labelled)]
     assert problems == [False, True, False], "that a file is gone is not kept: its disk may be back"
     model = find(window, QAbstractItemView, "gallery").model()
-    assert [bool(model.index(row, 0).data(SHOWN).problem) for row in (0, 1)] == [True, True]
+    assert [bool(model.index(row, 0).data(LISTED_IMAGE).problem) for row in (0, 1)] == [True, True]
     said: list[str] = []
     window.session.message.connect(lambda _level, sentence: said.append(sentence))
     click_row(find(window, QAbstractItemView, "gallery"), 0)
@@ -141,8 +141,8 @@ def test_what_opening_files_tells_is_marked_and_counted_alike_until_they_are_rea
     qtbot.waitUntil(lambda: not on_disk(labelled)[1].problem)
     qtbot.waitUntil(lambda: broken.text() == "1")
     window.show_page("data")
-    thumbnails = [model.index(row, 0).data(SHOWN).thumbnail for row in (0, 1)]
-    qtbot.waitUntil(lambda: model.index(0, 0).data(SHOWN).thumbnail is not None)
+    thumbnails = [model.index(row, 0).data(LISTED_IMAGE).thumbnail for row in (0, 1)]
+    qtbot.waitUntil(lambda: model.index(0, 0).data(LISTED_IMAGE).thumbnail is not None)
     assert thumbnails[1] is None
 
 
@@ -164,7 +164,7 @@ def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, 
 def test_images_are_added_from_another_folder(qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path) -> None:
     write_photographs(tmp_path / "more", ["x.png", "y.png"])
     window = open_window(labelled, "data")
-    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
+    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "more")
     qtbot.waitUntil(lambda: listed(window) == ["a.png", "b.png", "c.png", "x.png", "y.png"])
 
 
@@ -175,7 +175,7 @@ def test_folders_that_can_not_be_read_are_told(qtbot: QtBot, open_window: Open, 
     make_shut(tmp_path / "more" / "shut")
     told: list[str] = []
     window.session.message.connect(lambda _, text: told.append(text))
-    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
+    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "more")
     qtbot.waitUntil(lambda: any("images are missing: fix that and add the folder again" in text for text in told))
 
 
@@ -256,15 +256,15 @@ def test_what_comes_when_another_project_is_open_is_not_added_to_it(
     write_photographs(tmp_path / "late", ["late.png"])
     window = open_window(labelled, "data")
     at_it, go_on = threading.Event(), threading.Event()
-    real = Describing.__call__
+    real = ImageDescriber.__call__
 
-    def slow(self: Describing, file: Path, name: str, root: int) -> Image:
+    def slow(self: ImageDescriber, file: Path, name: str, root: int) -> Image:
         at_it.set()
         go_on.wait(10)
         return real(self, file, name, root)
 
-    monkeypatch.setattr(Describing, "__call__", slow)
-    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "late")
+    monkeypatch.setattr(ImageDescriber, "__call__", slow)
+    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "late")
     assert at_it.wait(10)
     threading.Timer(0.3, go_on.set).start()
     window.open(tmp_path / "other")
@@ -293,7 +293,7 @@ def test_frames_of_a_video_become_images_of_the_project(
     whole = write_clip(tmp_path / "long.avi", 80).read_bytes()
     (tmp_path / "half.avi").write_bytes(whole[: len(whole) // 2])
     page = find(window, QWidget, "page-data")
-    page.incoming.add_video(tmp_path / "half.avi", 4)
+    page.image_adder.add_video(tmp_path / "half.avi", 4)
     qtbot.waitUntil(lambda: "of 20.0 seconds could be read" in find(window, QLabel, "message-text").text())
     assert "half_000000.jpg" in listed(window)
 
@@ -305,7 +305,7 @@ def test_frames_that_come_when_another_project_is_open_are_not_added_to_it(
     Document.create(tmp_path / "other", tmp_path / "others").close()
     window = open_window(labelled, "data")
     page = find(window, QWidget, "page-data")
-    page.incoming.add_video(write_clip(tmp_path / "ride.avi"), 1)
+    page.image_adder.add_video(write_clip(tmp_path / "ride.avi"), 1)
     assert window.open(tmp_path / "other")
     qtbot.waitUntil(lambda: not window.session.jobs)
     qtbot.wait(100)
@@ -325,7 +325,7 @@ def test_the_images_of_a_number_begin_at_the_first_and_the_note_says_which_they_
     words = (
         "with 3,214 boxes whose anchor is of another scale, in the region that was drawn round sizes of 40 to 120 px"
     )
-    window.session.images_asked.emit(frozenset(ids[10:]), words)
+    window.session.images_requested.emit(frozenset(ids[10:]), words)
     assert (listed(window)[0], bar.value()) == ("10.png", 0)
     assert bar.maximum() > 0  # it could have stayed below
     qtbot.waitUntil(lambda: why.isVisible() and why.width() > 0)
@@ -339,7 +339,7 @@ def test_the_images_of_a_number_begin_at_the_first_and_the_note_says_which_they_
 def test_which_images_are_listed_alone_is_forgotten_with_their_project(open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
     ids = [image.id for image in window.session.document.images()]  # type: ignore[union-attr]
-    window.session.images_asked.emit(frozenset(ids[:1]), "with a box")
+    window.session.images_requested.emit(frozenset(ids[:1]), "with a box")
     assert listed(window) == ["a.png"]
     window.close_project()
     window.open(labelled)

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.data_hand import CTRL, click_row, label_names, labelled, listed, press
-from tests.ui.hand import Open, find
+from tests.ui.data_page_driver import CTRL, click_row, label_names, labelled, listed, press
+from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.test_accessible import controls, nameless, unreachable
 from tests.ui.test_tab_order import reached
 from workbench.core.document import Document
-from workbench.core.extras import install
+from workbench.core.extras import install_command
 from workbench.errors import WorkbenchError
 from workbench.inference.events import Agreement, ExportDone, Exported, ExportEvent, ExportProgress, NotExported
 from workbench.training import events
@@ -27,7 +27,7 @@ from workbench.ui import theme
 from workbench.ui.export import page as export_page
 from workbench.ui.export import work
 from workbench.ui.export.page import ExportPage
-from workbench.ui.export.work import FormatChoice, Formats, Wish
+from workbench.ui.export.work import ExportRequest, FormatChoice, FormatsLoaded
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 
@@ -40,16 +40,16 @@ CHOICES = (
 
 class FakeExport:
     def __init__(self) -> None:
-        self.wishes: list[Wish] = []
+        self.requests: list[ExportRequest] = []
         self.fails_with = ""
         self.refused: dict[str, str] = {}  # format -> sentence
 
-    def __call__(self, wish: Wish) -> Iterator[ExportEvent]:
-        self.wishes.append(wish)
+    def __call__(self, request: ExportRequest) -> Iterator[ExportEvent]:
+        self.requests.append(request)
         results: list[Exported] = []
         failed: list[NotExported] = []
-        for number, name in enumerate(wish.formats):
-            yield ExportProgress(name, f"Writing {name}", 2 * number, 2 * len(wish.formats))
+        for number, name in enumerate(request.formats):
+            yield ExportProgress(name, f"Writing {name}", 2 * number, 2 * len(request.formats))
             if self.fails_with:
                 raise WorkbenchError(self.fails_with)
             if name in self.refused:
@@ -57,10 +57,10 @@ class FakeExport:
                 yield failed[-1]
                 continue
             agreed = Agreement(40, 39) if name == "onnx" else None
-            file = wish.folder / name / f"model.{name}"
+            file = request.folder / name / f"model.{name}"
             results.append(Exported(name, file.parent, file, 23_600_000, 8 if agreed else 0, agreed, ""))
             yield results[-1]
-        yield ExportDone(wish.folder, tuple(results), tuple(failed))
+        yield ExportDone(request.folder, tuple(results), tuple(failed))
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def export() -> FakeExport:
 
 @pytest.fixture
 def page(qtbot: QtBot, session: Session, export: FakeExport, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExportPage]:
-    monkeypatch.setattr(work, "load", lambda: iter([Formats(CHOICES)]))
+    monkeypatch.setattr(work, "load", lambda: iter([FormatsLoaded(CHOICES)]))
     window = QMainWindow()
     page = ExportPage(session, export=export)
     window.setCentralWidget(page)
@@ -168,13 +168,13 @@ def test_the_run_that_was_looked_at_last_is_offered_until_another_is_chosen(
 def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: ExportPage, session: Session) -> None:
     page.shown()
     qtbot.waitUntil(lambda: "once it is trained" in text(page, "export-empty-sentence"))
-    with qtbot.waitSignal(session.page_asked) as asked:
+    with qtbot.waitSignal(session.page_requested) as asked:
         press(qtbot, page, "export-empty-button")
     assert asked.args == ["train"]
     other = page.findChild(QPushButton, "export-empty-other")
     assert isinstance(other, QPushButton)
     assert not other.isHidden()
-    with qtbot.waitSignal(session.import_asked):
+    with qtbot.waitSignal(session.weights_import_requested):
         press(qtbot, page, "export-empty-other")
 
 
@@ -222,9 +222,9 @@ def test_the_chosen_formats_are_written_and_their_check_is_shown(
         ["ONNX", str(target / "onnx" / "model.onnx"), "24 MB", "39 of 40 detections agree on 8 images"],
         ["Safetensors", str(target / "safetensors" / "model.safetensors"), "24 MB", "not verified: can't be read back"],
     ]
-    wish = export.wishes[0]
-    assert (wish.checkpoint, wish.folder) == (folder / "best.safetensors", target)
-    assert [image.name for image in wish.images] == ["a.png"]
+    request = export.requests[0]
+    assert (request.checkpoint, request.folder) == (folder / "best.safetensors", target)
+    assert [image.name for image in request.images] == ["a.png"]
 
 
 def test_the_last_checkpoint_and_another_folder_can_be_chosen(
@@ -238,9 +238,9 @@ def test_the_last_checkpoint_and_another_folder_can_be_chosen(
     checkpoint.setCurrentText("last")
     target.setText(str(tmp_path / "elsewhere"))
     press(qtbot, page, "export-start")
-    qtbot.waitUntil(lambda: bool(export.wishes))
-    assert export.wishes[0].checkpoint == folder / "last.safetensors"
-    assert export.wishes[0].folder == tmp_path / "elsewhere"
+    qtbot.waitUntil(lambda: bool(export.requests))
+    assert export.requests[0].checkpoint == folder / "last.safetensors"
+    assert export.requests[0].folder == tmp_path / "elsewhere"
 
 
 def test_a_format_whose_package_is_missing_says_how_to_get_it(qtbot: QtBot, page: ExportPage, session: Session) -> None:
@@ -248,11 +248,11 @@ def test_a_format_whose_package_is_missing_says_how_to_get_it(qtbot: QtBot, page
     assert not box(page, "rare").isEnabled()
     missing = page.findChild(QLabel, "export-missing-rare")
     assert missing.text().startswith(
-        f"Needs rarelib. Run in a terminal: {escape(install('[export]'))} (<a href='#'>copy"
+        f"Needs rarelib. Run in a terminal: {escape(install_command('[export]'))} (<a href='#'>copy"
     )
     missing.linkActivated.emit("#")
     assert "(copied, " in missing.text()
-    assert QGuiApplication.clipboard().text() == install("[export]")
+    assert QGuiApplication.clipboard().text() == install_command("[export]")
 
 
 def test_tab_comes_to_the_formats_where_they_are_seen_though_they_are_made_last(
@@ -317,8 +317,8 @@ def test_a_format_that_can_not_hold_the_detector_is_not_offered(
     qtbot: QtBot, page: ExportPage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     why = "YOLOv4-tiny is too round for ONNX."
-    unfit = work.Unfit({"yolov4-tiny": {"onnx": why}})
-    monkeypatch.setattr(work, "load", lambda: iter([Formats(CHOICES), unfit]))
+    unfit = work.UnfitFormats({"yolov4-tiny": {"onnx": why}})
+    monkeypatch.setattr(work, "load", lambda: iter([FormatsLoaded(CHOICES), unfit]))
     ready(qtbot, page, session)
     qtbot.waitUntil(lambda: not box(page, "onnx").isEnabled())
     assert (box(page, "onnx").toolTip(), box(page, "onnx").isChecked()) == (why, False)
@@ -337,10 +337,10 @@ def test_what_the_file_gives_is_chosen_in_the_form(
     output.setCurrentText("raw")
     batch.setText("0")
     press(qtbot, page, "export-start")
-    qtbot.waitUntil(lambda: bool(export.wishes))
-    settings = export.wishes[0].settings
+    qtbot.waitUntil(lambda: bool(export.requests))
+    settings = export.requests[0].settings
     assert (settings.output, settings.batch, settings.size) == ("raw", 0, "fixed")
-    assert export.wishes[0].snapshot is not None
+    assert export.requests[0].snapshot is not None
 
 
 def test_the_confidence_that_inspecting_found_best_is_suggested(
@@ -352,8 +352,8 @@ def test_the_confidence_that_inspecting_found_best_is_suggested(
     )
     page.shown()
     press(qtbot, page, "export-start")
-    qtbot.waitUntil(lambda: bool(export.wishes))
-    settings = export.wishes[0].settings
+    qtbot.waitUntil(lambda: bool(export.requests))
+    settings = export.requests[0].settings
     assert (settings.score, settings.iou, settings.nms_kind) == (0.42, 0.6, "diou"), "as on the Inspect page"
 
 

@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QAbstractButton, QCheckBox, QComboBox, QLabel, QLi
 from pytestqt.qtbot import QtBot
 
 from tests.formats.making import picture, text, voc_file, voc_object
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
-from workbench.exchange import apply_import, exported, keep_files, plan_import
+from workbench.exchange import apply_import, export_history, keep_files, plan_import
 from workbench.ui.main_window import MainWindow
 
 
@@ -83,7 +83,7 @@ def test_an_export_that_ends_as_its_project_is_closed_is_noted_in_it(
     exporting.button.click()
     window.session.close()
     with Document.open(labelled, read_only=True) as document:
-        assert [one.folder for one in exported.known(document)] == [tmp_path / "out"]
+        assert [one.folder for one in export_history.past_exports(document)] == [tmp_path / "out"]
 
 
 def test_what_the_last_export_wrote_is_replaced_only_when_asked(

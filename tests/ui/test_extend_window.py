@@ -9,10 +9,10 @@ import pytest
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QSpinBox
 
-from tests.ui.hand import find
-from tests.ui.run_bench import Bench, bench
-from tests.ui.train_hand import press, session, text
-from workbench.training import extending
+from tests.ui.run_list_driver import Bench, bench
+from tests.ui.train_page_driver import press, session, text
+from tests.ui.window_driver import find
+from workbench.training import extension
 from workbench.ui.train.extend_window import ExtendWindow, sentences
 
 __all__ = ["bench", "session"]  # fixtures
@@ -26,8 +26,8 @@ def whole(bench: Bench) -> Path:
         (folder / name).write_bytes(name.encode())
     settings = "epochs = 4\nbatch = 4\nlearning_rate = 0.1\nwarm_up = 0\n"
     (folder / "settings.toml").write_text(f'detector = "toy"\n[training]\n{settings}', "utf-8")
-    with bench.qtbot.waitSignal(bench.deeds.listed):
-        bench.deeds.list_runs()
+    with bench.qtbot.waitSignal(bench.run_actions.listed):
+        bench.run_actions.list_runs()
     return folder
 
 
@@ -43,7 +43,7 @@ def test_a_run_is_extended_after_it_was_told_what_that_means(bench: Bench, whole
     # 6 of 6 steps, then 6 of 12: a cosine of 0.1 to 0.001
     rates = "ended at 0.00763; in a run of this length it goes on at 0.0505 and ends at 0.00269. As it is higher"
     assert rates in text(window, "extend-words")
-    with bench.qtbot.waitSignal(bench.deeds.go_on_asked) as asked:
+    with bench.qtbot.waitSignal(bench.run_actions.continue_requested) as asked:
         press(bench.qtbot, window, "extend-go")
     assert asked.args == [bench.folder / "tiny-2-to-8"]
     bench.wait_for("other", "tiny-10", "tiny-2", "tiny-2-to-8")
@@ -52,7 +52,7 @@ def test_a_run_is_extended_after_it_was_told_what_that_means(bench: Bench, whole
 
 def test_the_words_on_an_extension_fit_the_schedule(bench: Bench, whole: Path) -> None:
     def words(**changes: object) -> str:
-        basis = extending.basis(whole)
+        basis = extension.read_finished_run(whole)
         early = bool(changes.pop("early", False))
         training = dataclasses.replace(basis.training, **changes)  # type: ignore[arg-type]
         basis = dataclasses.replace(basis, training=training, early=early)

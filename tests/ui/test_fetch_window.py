@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import find
+from tests.ui.window_driver import find
 from workbench.errors import WorkbenchError
-from workbench.ui.counted import Counted
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 from workbench.ui.train.fetch_window import FetchWindow
 from workbench.ui.train.work import PublishedWeights
@@ -39,7 +39,7 @@ def window(qtbot: QtBot, session: Session, owner: QWidget, tmp_path: Path) -> Fe
     file = tmp_path / "weights" / "ssdlite320.pth"
     weights = PublishedWeights("ssdlite", URL, 13.0, "torchvision, SSDLite320_MobileNet_V3_Large", licence, file)
 
-    def refused(_: PublishedWeights) -> Iterator[Counted]:
+    def refused(_: PublishedWeights) -> Iterator[JobProgress]:
         yield from ()
         raise WorkbenchError(
             f"{URL} could not be fetched: Connection refused. Without a network, copy the file from"

@@ -10,9 +10,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.annotate_hand import labelled
-from tests.ui.data_hand import listed, press
-from tests.ui.hand import Hand, Open, boxes_on_disk, find, write_photographs
+from tests.ui.data_page_driver import listed, press
+from tests.ui.label_page_project import labelled
+from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.ui import thumbnails
@@ -38,7 +38,7 @@ def active(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Callable[[MainWindo
     def again(window: MainWindow) -> FileChangesBar:
         bar = find(window, FileChangesBar, "file-changes")
         bar._state_changed(ACTIVE)
-        qtbot.waitUntil(bar._looking.is_idle)
+        qtbot.waitUntil(bar._background.is_idle)
         return bar  # type: ignore[no-any-return]
 
     return again
@@ -70,7 +70,7 @@ def test_it_looks_by_itself_once_a_minute_at_most(
     window = open_window(labelled, "data")
     bar = find(window, FileChangesBar, "file-changes")
     asked: list[object] = []
-    monkeypatch.setattr(bar._looking, "ask", asked.extend)
+    monkeypatch.setattr(bar._background, "ask", asked.extend)
     now = file_changes_bar.time.monotonic()
     for seconds, wanted in ((30, 0), (61, 1), (90, 1), (122, 2)):
         monkeypatch.setattr(file_changes_bar.time, "monotonic", lambda at=now + seconds: at)
@@ -98,7 +98,7 @@ def test_a_renamed_file_is_shown_again_with_its_boxes(
     qtbot: QtBot, open_window: Open, labelled: Path, photographs: Path, active: Active
 ) -> None:
     window = open_window(labelled, "label")
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     small = thumbnails.of(window.session)
     qtbot.waitUntil(lambda: len(small._kept) == 3)  # they know when the files were changed
     before = boxes_on_disk(labelled)["a.png"]
@@ -111,7 +111,7 @@ def test_a_renamed_file_is_shown_again_with_its_boxes(
     hand.settle()
     assert hand.canvas.picture is not None
     assert boxes_on_disk(labelled)["z.png"] == before
-    qtbot.waitUntil(bar._looking.is_idle)
+    qtbot.waitUntil(bar._background.is_idle)
     assert words(bar) == f"1 new photograph in '{photographs.name}'."  # is offered still
     hand.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert boxes_on_disk(labelled)["a.png"] == before
@@ -136,6 +136,6 @@ def test_a_project_that_can_only_be_read_tells_and_offers_nothing(
     with Document.open(labelled):
         window = open_window(labelled, "data")
         bar = find(window, FileChangesBar, "file-changes")
-        window.session.files_asked.emit()
+        window.session.file_check_requested.emit()
         qtbot.waitUntil(lambda: words(bar).startswith("1 new photograph"))
         assert find(bar, QPushButton, "file-changes-add").isHidden()

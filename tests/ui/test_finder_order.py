@@ -7,9 +7,9 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication
 
-from workbench.ui import finding
+from workbench.ui import finder_entries
 from workbench.ui.commands import BY_NAME, COMMANDS
-from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, Found, _matching
+from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, FinderEntry, _matching
 
 
 def nothing() -> None:
@@ -17,14 +17,14 @@ def nothing() -> None:
 
 
 THINGS = [
-    Found("Quit", "Ctrl+Q", nothing),
-    Found("Undo", "Ctrl+Z", nothing),
-    Found("Retrain from here", "", nothing),
-    Found("Go to Train", "Ctrl+4", nothing),
-    Found("Start training", "Ctrl+Return", nothing),
-    Found("Training on several cards", HELP, nothing),
-    Found("train", LABEL, nothing),
-    Found("trains/0001.jpg", IMAGE, nothing),
+    FinderEntry("Quit", "Ctrl+Q", nothing),
+    FinderEntry("Undo", "Ctrl+Z", nothing),
+    FinderEntry("Retrain from here", "", nothing),
+    FinderEntry("Go to Train", "Ctrl+4", nothing),
+    FinderEntry("Start training", "Ctrl+Return", nothing),
+    FinderEntry("Training on several cards", HELP, nothing),
+    FinderEntry("train", LABEL, nothing),
+    FinderEntry("trains/0001.jpg", IMAGE, nothing),
 ]
 IN_ORDER = [THINGS[row].words for row in (6, 7, 3, 4, 2, 5)]
 
@@ -49,7 +49,7 @@ def test_without_a_word_all_stand_in_their_order() -> None:
 
 def test_who_wants_to_predict_finds_where() -> None:
     """It was called "Look" everywhere, and nobody who searched for it had that word."""
-    commands = [Found(one.text, HELP if one.name.startswith("help-") else "", nothing) for one in COMMANDS]
+    commands = [FinderEntry(one.text, HELP if one.name.startswith("help-") else "", nothing) for one in COMMANDS]
     assert [thing.words for thing in _matching(commands, "predict")][:1] == [BY_NAME["look-elsewhere"].text]
 
 
@@ -60,6 +60,6 @@ def test_to_stop_means_what_runs_while_something_runs(qapp: QApplication, runs: 
     for name in ("cancel", "anchors-play", "stop-job", "pause-job"):
         action = QAction(BY_NAME[name].text, keep, enabled=runs or not name.endswith("-job"))
         action.setObjectName(f"action-{name}")
-    found = list(finding.commands(keep.findChildren(QAction), lambda action: action))
+    found = list(finder_entries.commands(keep.findChildren(QAction), lambda action: action))
     for text, name in (("stop", "stop-job"), ("pause", "pause-job")):
         assert (_matching(found, text)[0].words == BY_NAME[name].text) == runs

@@ -22,15 +22,15 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.formats.making import voc_file, voc_object
-from tests.ui.data_hand import press
-from tests.ui.hand import HEIGHT, WIDTH, Open, find, write_photographs
+from tests.ui.data_page_driver import press
+from tests.ui.window_driver import HEIGHT, WIDTH, Open, find, write_photographs
 from workbench import formats
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.ui.data.labels_model import NAME
 from workbench.ui.job import Job
-from workbench.ui.start import labels_there
+from workbench.ui.start import label_search
 from workbench.ui.widgets.help_window import HelpWindow
 from workbench.ui.widgets.tile_view import TileView
 
@@ -86,12 +86,12 @@ def test_photographs_alone_are_not_searched_for_labels(tmp_path: Path, monkeypat
     write_photographs(tmp_path / "images", ["a.png"])
     job = Job("", lambda _: ())
     monkeypatch.setattr(formats, "recognise", lambda path: pytest.fail(f"{path} was searched"))
-    assert list(labels_there.seek(tmp_path / "images", job)) == []
+    assert list(label_search.find_labels(tmp_path / "images", job)) == []
     (tmp_path / "images" / "notes.txt").write_text("none")
-    monkeypatch.setattr(labels_there, "MOST", 1)
-    assert list(labels_there.seek(tmp_path / "images", job)) == []
+    monkeypatch.setattr(label_search, "MOST", 1)
+    assert list(label_search.find_labels(tmp_path / "images", job)) == []
     monkeypatch.undo()
-    assert list(labels_there.seek(tmp_path / "images", job)) == []
+    assert list(label_search.find_labels(tmp_path / "images", job)) == []
 
 
 def test_tiles_of_which_none_is_current_begin_with_the_first_when_the_keyboard_comes(qtbot: QtBot) -> None:
@@ -145,7 +145,7 @@ def test_images_that_came_are_counted_and_those_that_cannot_be_read(
     window = open_window(project, "data")
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "empty.jpg").touch()
-    find(window, QWidget, "page-data").incoming.add_folder(tmp_path / "more")
+    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "more")
     text = "1 image added. It can't be read: Check the data says why."
     qtbot.waitUntil(lambda: find(window, QLabel, "message-text").text() == text)
 

@@ -13,14 +13,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QFrame, QLabel
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find, write_photographs
+from tests.ui.window_driver import Open, find, write_photographs
 from workbench.core.document import Document
 from workbench.training import events, image_losses
 from workbench.training.events import Evaluated
 from workbench.training.image_losses import NONE, ImageLosses
 from workbench.ui.image_losses import Losses, of_run
 from workbench.ui.image_losses import of as image_losses_of
-from workbench.ui.images_model import SHOWN
+from workbench.ui.images_model import LISTED_IMAGE
 from workbench.ui.job import Job
 from workbench.ui.main_window import MainWindow
 
@@ -52,7 +52,7 @@ def listed(window: MainWindow) -> list[str]:
 
 def strips(window: MainWindow) -> list[float]:
     model = find(window, QAbstractItemView, "gallery").model()
-    return [model.index(row, 0).data(SHOWN).loss for row in range(model.rowCount())]
+    return [model.index(row, 0).data(LISTED_IMAGE).loss for row in range(model.rowCount())]
 
 
 def about(window: MainWindow) -> str:

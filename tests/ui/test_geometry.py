@@ -11,16 +11,16 @@ from workbench.core.project import LABEL_COLOURS, Label
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.geometry import Handle
 from workbench.ui.annotate.label_keys import digit_of, label_keys
-from workbench.ui.widgets.view import View, fitted, kept_inside
+from workbench.ui.widgets.view_transform import ViewTransform, fitted, kept_inside
 
 BOX = (10.0, 20.0, 50.0, 60.0)
 
 
 def test_the_smallest_box_under_the_point_comes_first_and_of_equals_the_newest() -> None:
     boxes = np.array([(0, 0, 100, 100), (40, 40, 60, 60), (40, 40, 60, 60), (80, 80, 90, 90)], float)
-    assert geometry.under(boxes, 50, 50, 0).tolist() == [2, 1, 0]
-    assert geometry.under(boxes, 91, 85, 2).tolist() == [3, 0]
-    assert geometry.under(np.zeros((0, 4)), 1, 1, 1).tolist() == []
+    assert geometry.rows_under(boxes, 50, 50, 0).tolist() == [2, 1, 0]
+    assert geometry.rows_under(boxes, 91, 85, 2).tolist() == [3, 0]
+    assert geometry.rows_under(np.zeros((0, 4)), 1, 1, 1).tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_the_middle_of_a_box_is_no_handle() -> None:
 
 
 def test_a_box_between_two_points_is_ordered_whole_and_inside() -> None:
-    assert geometry.between(30.4, 50.6, -5, 10, 100, 100) == (0, 10, 30, 51)
+    assert geometry.rect_between(30.4, 50.6, -5, 10, 100, 100) == (0, 10, 30, 51)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_a_box_between_two_points_is_ordered_whole_and_inside() -> None:
 def test_a_box_of_a_shape_has_it_and_stays_inside(
     end: tuple[float, float], ratio: float, box: tuple[float, ...]
 ) -> None:
-    assert geometry.shaped((50, 50), *end, ratio, 120, 100) == box
+    assert geometry.rect_with_ratio((50, 50), *end, ratio, 120, 100) == box
 
 
 def test_the_border_attracts_what_comes_near() -> None:
-    assert geometry.drawn_to_border(4, 97, 100, 100, 5) == (0, 100)
-    assert geometry.drawn_to_border(6, 94, 100, 100, 5) == (6, 94)
-    assert geometry.drawn_to_border(4, 97, 100, 100, 0) == (4, 97)
+    assert geometry.snapped_to_border(4, 97, 100, 100, 5) == (0, 100)
+    assert geometry.snapped_to_border(6, 94, 100, 100, 5) == (6, 94)
+    assert geometry.snapped_to_border(4, 97, 100, 100, 0) == (4, 97)
     assert geometry.shift([BOX], -7, 38, 100, 100, reach=5) == (-10, 40)
     assert geometry.shift([BOX], 0, 38, 100, 100, reach=5) == (0, 40)
     assert geometry.shift([(2.0, 20, 50, 60)], 0, 5, 100, 100, reach=5) == (0, 5)  # it moves up and down alone
@@ -99,7 +99,7 @@ def test_a_box_outside_the_image_is_not_pulled_in_by_a_move_elsewhere() -> None:
 
 
 def test_a_zoom_keeps_the_image_point_under_the_pointer() -> None:
-    view = View(2.0, 10.0, 20.0)
+    view = ViewTransform(2.0, 10.0, 20.0)
     at = QPointF(110, 220)
     zoomed = view.zoomed(1.5, at, QSizeF(640, 480))
     assert zoomed.scale == 3.0
@@ -107,11 +107,11 @@ def test_a_zoom_keeps_the_image_point_under_the_pointer() -> None:
 
 
 def test_an_image_is_fitted_into_the_middle() -> None:
-    assert fitted(QSizeF(200, 100), QSizeF(416, 400), margin=8) == View(2.0, 8.0, 100.0)
+    assert fitted(QSizeF(200, 100), QSizeF(416, 400), margin=8) == ViewTransform(2.0, 8.0, 100.0)
 
 
 def test_an_image_can_not_be_lost_out_of_sight() -> None:
-    view = kept_inside(View(1.0, 5000, -5000), QSizeF(200, 100), QSizeF(400, 300))
+    view = kept_inside(ViewTransform(1.0, 5000, -5000), QSizeF(200, 100), QSizeF(400, 300))
     assert (view.x, view.y) == (352, -52)
 
 

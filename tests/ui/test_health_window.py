@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QLabel, QPushButton, QTabWidget, QToolButton, QTreeWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, boxes_on_disk, find, write_photographs
+from tests.ui.window_driver import Open, boxes_on_disk, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State

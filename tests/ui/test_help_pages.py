@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QTextBrowser
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench.core.files import resource
 from workbench.ui import theme
 from workbench.ui.commands import HELP

@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QRadioButton, QTableWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open, boxes_on_disk, find
+from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
@@ -32,7 +32,7 @@ def begun(project: Path) -> None:
 
 
 def opened(qtbot: QtBot, window: MainWindow) -> HistoryWindow:
-    Hand(qtbot, window).key(Qt.Key.Key_H, CTRL | SHIFT)
+    WindowDriver(qtbot, window).key(Qt.Key.Key_H, CTRL | SHIFT)
     found: HistoryWindow = find(window, HistoryWindow, "history-window")
     qtbot.waitUntil(found.isVisible)
     return found

@@ -16,15 +16,15 @@ from PIL import Image
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open
 from tests.ui.huge_bench import BLOCK, HEIGHT, WIDTH, Bench, bench, blocks, near, needs_libvips, written
+from tests.ui.window_driver import Open
 from workbench.core import images, pyramid
 from workbench.core.document import Document
-from workbench.core.pyramid import Place, Pyramid
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
+from workbench.core.pyramid import Pyramid, TilePosition
 from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.looks import Looks
+from workbench.ui.picture_adjustments import PictureAdjustments
 from workbench.ui.pictures import TiledPicture
 
 __all__ = ["bench"]  # a fixture
@@ -68,18 +68,18 @@ def test_single_pixels_are_seen_with_sharp_sides_where_tiles_meet(bench: Bench, 
 @needs_libvips
 def test_looks_are_put_on_tiles_too(bench: Bench, tmp_path: Path) -> None:
     pixels = blocks()
-    looks = Looks(brightness=15, contrast=-20, gamma=1.4)
+    adjustments = PictureAdjustments(brightness=15, contrast=-20, gamma=1.4)
     bench.show(written(tmp_path, pixels))
     bench.wait(lambda: bench.has_tiles)
-    bench.canvas.set_looks(looks)
-    assert bench.check(looks.table[pixels], 1.0, 1000, 1030, BLOCK) > 25
+    bench.canvas.set_adjustments(adjustments)
+    assert bench.check(adjustments.table[pixels], 1.0, 1000, 1030, BLOCK) > 25
 
 
 @needs_libvips
 def test_sixteen_bits_are_shown_by_the_projects_window(bench: Bench, tmp_path: Path) -> None:
     samples = np.linspace(0, 20000, WIDTH).astype(np.uint16)[None].repeat(HEIGHT, 0)
     Image.fromarray(samples).save(tmp_path / "huge.tif")
-    bench.window = Window(5000, 10000)
+    bench.window = IntensityWindow(5000, 10000)
     bench.show(tmp_path / "huge.tif")
     bench.wait(lambda: bench.has_tiles)
     bench.look(0.25, WIDTH / 2, HEIGHT / 2)
@@ -116,18 +116,18 @@ def test_only_tiles_in_sight_are_read_each_once_and_the_last_ones_kept(
 ) -> None:
     bench.show(written(tmp_path, blocks()))
     bench.wait(lambda: bench.has_tiles)
-    asked: list[Place] = []
+    asked: list[TilePosition] = []
     threads: set[int] = set()
     read = Pyramid.read
 
-    def counted(self: Pyramid, place: Place) -> np.ndarray:
+    def counted(self: Pyramid, place: TilePosition) -> np.ndarray:
         asked.append(place)
         threads.add(threading.get_ident())
         return read(self, place)
 
     monkeypatch.setattr(Pyramid, "read", counted)
     bench.look(1.0, 320, 240)  # exactly 0..640 x 0..480
-    assert sorted(asked, key=lambda at: at.column) == [Place(0, 0, 0), Place(0, 1, 0)]
+    assert sorted(asked, key=lambda at: at.column) == [TilePosition(0, 0, 0), TilePosition(0, 1, 0)]
     bench.look(1.0, 340, 250)
     assert len(asked) == 2, "all of it was there"
     bench.look(1.0, 1000, 240)  # 680..1320: two columns more than the second
@@ -149,10 +149,10 @@ def test_tiles_that_went_out_of_sight_are_dropped_when_there_are_too_many(
     assert picture.tiles is not None
     assert picture.pyramid is not None
     bench.look(1.0, 320, 240)
-    assert picture.tiles.get(picture.pyramid, Place(0, 0, 0)) is not None
+    assert picture.tiles.get(picture.pyramid, TilePosition(0, 0, 0)) is not None
     for x in (1000, 1600, 2200):
         bench.look(1.0, x, 1400)
-    assert picture.tiles.get(picture.pyramid, Place(0, 0, 0)) is None
+    assert picture.tiles.get(picture.pyramid, TilePosition(0, 0, 0)) is None
     assert picture.tiles.bytes <= 4 << 20
 
 

@@ -8,13 +8,13 @@ import pytest
 from PySide6.QtCore import Qt
 
 from tests.formats.making import picture, text
-from tests.ui.hand import boxes_on_disk
-from tests.ui.importing import FIRST, NAMES, Importing, come_in, document, draw, folder, importing, write
+from tests.ui.import_window_driver import FIRST, NAMES, Importing, come_in, document, draw, folder, importing, write
+from tests.ui.window_driver import boxes_on_disk
 from workbench import exchange
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import State
-from workbench.ui.data.importing.findings import action, findings
+from workbench.ui.data.importing.findings import action_text, make_findings
 
 __all__ = ["folder", "importing"]  # fixtures
 
@@ -35,7 +35,7 @@ def test_what_was_edited_here_is_shown_beside_the_file_and_stays_unless_asked(
     importing.part("differences-list").selectRow(0)
     name, view = importing.sample()
     assert (name, len(view.boxes)) == ("n.jpg", 2)
-    assert [box.xyxy for box in view.here] == [(2, 20, 9, 29)], "only what the file has not"
+    assert [box.xyxy for box in view.project_boxes] == [(2, 20, 9, 29)], "only what the file has not"
     assert importing.part("legend").isVisible()
     importing.apply()
     counts = {name: len(boxes) for name, boxes in boxes_on_disk(project).items()}
@@ -50,12 +50,12 @@ def test_where_nothing_would_change_the_button_says_so_and_is_off(tmp_path: Path
     text(tmp_path / "yolo" / "k.txt", "0 0.5 0.5 0.2 0.2\n")
     with Document.create(tmp_path / "p", images=tmp_path / "yolo") as made:
         plan = exchange.plan_import(made, tmp_path / "yolo", "yolo")
-        assert (plan.finished, plan.matched, action(findings(made, plan))) == (1, 1, "Import 1 box")
+        assert (plan.finished, plan.matched, action_text(make_findings(made, plan))) == (1, 1, "Import 1 box")
         assert "1 image marked done" in plan.sentence
         exchange.apply_import(made, plan)
         plan = exchange.plan_import(made, tmp_path / "yolo", "yolo")
         assert plan.sentence == "YOLO txt: there is nothing to import; 1 image the same already."
-        assert (plan.is_empty, action(findings(made, plan))) == (True, "Nothing to import")
+        assert (plan.is_empty, action_text(make_findings(made, plan))) == (True, "Nothing to import")
 
 
 @pytest.mark.parametrize(("how", "words", "boxes"), [("replace", "the file's boxes are taken", 3), ("add", "both", 4)])
@@ -101,7 +101,7 @@ def test_what_is_new_in_the_file_stands_out_in_the_picture(importing: Importing,
     importing.read(folder)
     name, view = importing.sample()
     assert name == "p.jpg", "what differs comes first"
-    assert view._fresh.tolist() == [[1, 19, 8, 28]]
+    assert view._differing.tolist() == [[1, 19, 8, 28]]
 
 
 def test_an_edit_while_the_window_is_open_is_not_overwritten(importing: Importing, folder: Path, project: Path) -> None:

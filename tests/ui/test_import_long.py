@@ -15,11 +15,11 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from tests.formats.making import picture
-from tests.ui.hand import Open, boxes_on_disk
-from tests.ui.importing import FIRST, Importing, folder, importing, write
+from tests.ui.import_window_driver import FIRST, Importing, folder, importing, write
+from tests.ui.window_driver import Open, boxes_on_disk
 from workbench import exchange
 from workbench.core.document import Document
-from workbench.formats.parts import watching
+from workbench.formats.parts import reading_progress
 from workbench.ui.data.importing import work
 
 __all__ = ["folder", "importing"]  # fixtures
@@ -35,9 +35,9 @@ def test_a_long_reading_is_told_and_stopped(
     def endless(*_: object) -> None:
         try:
             while True:
-                watching.step("annotation files read")
+                reading_progress.step("annotation files read")
                 seen.wait(0.001)
-        except watching.Stopped:
+        except reading_progress.ReadingStopped:
             stopped.set()
             raise
 
@@ -151,8 +151,8 @@ def test_a_fault_of_a_format_is_told_and_the_window_lives(
 
 def test_garbage_is_collected_again_after_the_last_of_several_readings() -> None:
     gc.enable()
-    with work.uncollected:
-        with work.uncollected:
+    with work.collection_paused:
+        with work.collection_paused:
             assert not gc.isenabled()
         assert not gc.isenabled(), "the other one reads on"
     assert gc.isenabled()

@@ -12,8 +12,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton
 
 from tests.formats.making import text
-from tests.ui.hand import boxes_on_disk, find
-from tests.ui.importing import FIRST, NAMES, Importing, come_in, draw, folder, importing, write
+from tests.ui.import_window_driver import FIRST, NAMES, Importing, come_in, draw, folder, importing, write
+from tests.ui.window_driver import boxes_on_disk, find
 from workbench import exchange
 from workbench.core.document import Document
 from workbench.ui.data.importing.sample_picture import SamplePicture

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
-    FakeLook,
+    FakeEvaluator,
     drawn,
-    look_fixture,
+    evaluate_fixture,
     make_run,
     page_fixture,
     press,
@@ -27,11 +27,11 @@ from workbench.core import bootstrap, edits
 from workbench.core.project import Label
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
-from workbench.ui.counted import Counted
 from workbench.ui.inspect.compare.tab import CompareTab
 from workbench.ui.inspect.compare.table import DIFFERENCE, FIXED, INTERVAL, LABEL, REGRESSED, ROW
+from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage
-from workbench.ui.inspect.work import Found, Wish
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 
 # Each image has a cell at 10, 10. The first run finds a's and has a false alarm in a; b's it takes for a nucleus.
@@ -50,7 +50,7 @@ COUNTS = {
 }  # fmt: skip
 
 
-class TwoLooks(FakeLook):
+class TwoEvaluators(FakeEvaluator):
     """What is seen depends on the run."""
 
     def __init__(self) -> None:
@@ -58,12 +58,14 @@ class TwoLooks(FakeLook):
         self.of = {"first": FIRST, "second": SECOND}
         self.labels: dict[str, tuple[str, ...]] = {}
 
-    def __call__(self, wish: Wish) -> Iterator[Counted | Found]:
-        self.seen = self.of[wish.run_folder.name]
-        for event in super().__call__(wish):
-            if isinstance(event, Found):
+    def __call__(self, request: EvaluationRequest) -> Iterator[JobProgress | EvaluationResult]:
+        self.seen = self.of[request.run_folder.name]
+        for event in super().__call__(request):
+            if isinstance(event, EvaluationResult):
                 rest = (event.rules, event.published, event.confidence, event.skipped, event.point, event.remark)
-                event = Found.of(event.truth, event.candidates, *rest, self.labels.get(wish.run_folder.name, ()))
+                event = EvaluationResult.of(
+                    event.truth, event.candidates, *rest, self.labels.get(request.run_folder.name, ())
+                )
             yield event
 
 
@@ -72,9 +74,9 @@ def two_images_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "LEAST", 1)
 
 
-@pytest.fixture(name="look")
-def two_looks() -> TwoLooks:
-    return TwoLooks()
+@pytest.fixture(name="evaluate")
+def two_looks() -> TwoEvaluators:
+    return TwoEvaluators()
 
 
 @pytest.fixture
@@ -137,7 +139,7 @@ def test_with_one_run_it_offers_to_train_another(qtbot: QtBot, page: InspectPage
     tab(page, "Compare")
     begin(qtbot, page, session, "first")
     assert "Train another one" in text(page, "inspect-compare-empty-sentence")
-    with qtbot.waitSignal(session.page_asked) as asked:
+    with qtbot.waitSignal(session.page_requested) as asked:
         press(qtbot, page, "inspect-compare-empty-button")
     assert asked.args == ["train"]
     make_run(session, "second")
@@ -146,7 +148,7 @@ def test_with_one_run_it_offers_to_train_another(qtbot: QtBot, page: InspectPage
 
 
 def test_a_run_that_has_not_looked_says_what_to_do(
-    qtbot: QtBot, page: InspectPage, session: Session, look: TwoLooks
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: TwoEvaluators
 ) -> None:
     begin(qtbot, page, session, "first", "second")
     combo = page.findChild(QComboBox, "inspect-compare-run")
@@ -154,12 +156,12 @@ def test_a_run_that_has_not_looked_says_what_to_do(
     choose_other(page, "first")
     assert "Press Look: first is then run" in text(page, "inspect-compare-status")
     assert set(counts(page).values()) == {"– " + kind.replace("-", " ") for kind in COUNTS}
-    look.fails_with = "This checkpoint is damaged. Use another one of the run."
+    evaluate.fails_with = "This checkpoint is damaged. Use another one of the run."
     press(qtbot, page, "inspect-compare-look")
-    qtbot.waitUntil(lambda: text(page, "inspect-compare-status") == look.fails_with)
+    qtbot.waitUntil(lambda: text(page, "inspect-compare-status") == evaluate.fails_with)
     qtbot.waitUntil(lambda: not session.jobs)
-    assert look.wishes[-1].run_folder.name == "first"
-    assert look.wishes[-1].snapshot is look.wishes[0].snapshot
+    assert evaluate.requests[-1].run_folder.name == "first"
+    assert evaluate.requests[-1].snapshot is evaluate.requests[0].snapshot
 
 
 def test_candidates_that_are_kept_are_compared_without_asking(
@@ -307,10 +309,10 @@ def test_the_picture_shows_both_runs_while_the_tab_is_in_sight(
 
 
 def test_labels_that_a_run_does_not_know_and_other_data_are_told(
-    qtbot: QtBot, page: InspectPage, session: Session, look: TwoLooks
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: TwoEvaluators
 ) -> None:
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
-    look.labels["second"] = ("cell",)
+    evaluate.labels["second"] = ("cell",)
     begin(qtbot, page, session, "first", "second")
     for name, digest in (("first", "1" * 64), ("second", "2" * 64)):
         write_digest(session, name, digest)
@@ -358,15 +360,15 @@ def test_another_run_above_takes_the_comparison_away(qtbot: QtBot, compared: Ins
     run.setCurrentIndex(run.findText("first", Qt.MatchFlag.MatchStartsWith))
     assert numbers(compared) == []
     assert "Let the run above look" in text(compared, "inspect-compare-empty-sentence")
-    assert compared.findChild(CompareTab).second.found is None  # it is of other images, for all we know
+    assert compared.findChild(CompareTab).second.evaluation is None  # it is of other images, for all we know
     assert drawn(compared) == {}
 
 
 def test_whiskers_are_coloured_where_the_interval_leaves_out_zero() -> None:
-    from workbench.ui.inspect.compare.table import DifferencesModel, Row
+    from workbench.ui.inspect.compare.table import DifferenceRow, DifferencesModel
 
-    def row(low: float, high: float) -> Row:
-        return Row(0, "cell", 0, 0, "", 0.5, 0.5 + (low + high) / 2, low, high)
+    def row(low: float, high: float) -> DifferenceRow:
+        return DifferenceRow(0, "cell", 0, 0, "", 0.5, 0.5 + (low + high) / 2, low, high)
 
     assert [one.ink for one in (row(0.1, 0.3), row(-0.3, -0.1), row(-0.1, 0.3), row(0, 0.2))] == [
         "ok", "error", "muted", "muted",

@@ -8,18 +8,27 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QPushButton, QTableView
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import FakeLook, look_fixture, looked, page_fixture, press, session_fixture, slide, text
+from tests.ui.inspect_hand import (
+    FakeEvaluator,
+    evaluate_fixture,
+    looked,
+    page_fixture,
+    press,
+    session_fixture,
+    slide,
+    text,
+)
 from tests.ui.inspect_tabs_hand import SEEN, cells, click, listed, marked, seen, tab
 from workbench.core import edits
 from workbench.core.project import Label
 from workbench.ui import theme
 from workbench.ui.inspect import confusion
+from workbench.ui.inspect.confused_labels import ConfusedLabelsModel
 from workbench.ui.inspect.page import InspectPage
-from workbench.ui.inspect.shown import Shown
-from workbench.ui.inspect.taken_for import TakenForModel
+from workbench.ui.inspect.state import InspectState
 from workbench.ui.session import Session
 
-__all__ = ["look_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
+__all__ = ["evaluate_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
 
 
 def test_the_matrix_adds_up_to_the_counts_shown(qtbot: QtBot, seen: InspectPage) -> None:
@@ -106,7 +115,7 @@ def test_a_tab_out_of_sight_works_nothing_out(qtbot: QtBot, seen: InspectPage, m
     assert isinstance(table, confusion.ConfusionTab)
     real = table._work
 
-    def work(state: Shown) -> object:
+    def work(state: InspectState) -> object:
         asked.append(state.confidence)
         assert real is not None
         return real(state)
@@ -121,10 +130,10 @@ def test_a_tab_out_of_sight_works_nothing_out(qtbot: QtBot, seen: InspectPage, m
 
 
 def test_of_many_labels_those_taken_for_others_are_listed_the_most_frequent_first(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     session.do(edits.AddLabels((Label(0, "nucleus"), *(Label(0, f"part {n}") for n in range(10)))))
-    look.seen = SEEN
+    evaluate.seen = SEEN
     looked(qtbot, page, session)
     slide(page, "confidence", 50)
     tab(page, "Confusion")
@@ -147,7 +156,7 @@ def test_of_few_labels_the_matrix_says_all(qtbot: QtBot, seen: InspectPage) -> N
 
 def test_pairs_of_labels_are_listed_by_how_often_and_neither_what_is_right_nor_missed() -> None:
     names = ("a", "b", "c")
-    model = TakenForModel()
+    model = ConfusedLabelsModel()
     model.show_table(names, np.array([[9, 2, 0, 9], [5, 9, 2, 9], [0, 0, 9, 9], [9, 9, 9, 0]]))
     assert [model.cell(row) for row in range(model.rowCount())] == [(1, 0), (0, 1), (1, 2)]
     assert model.index(0, 3).data() == "20 %"

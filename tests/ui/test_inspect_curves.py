@@ -9,17 +9,17 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import look_fixture, page_fixture, press, session_fixture
+from tests.ui.inspect_hand import evaluate_fixture, page_fixture, press, session_fixture
 from tests.ui.inspect_tabs_hand import drawing, listed, seen, tab
 from tests.ui.test_inspect_sliders import own
 from tests.ui.test_legend_above import is_above
 from workbench.core import edits
 from workbench.core.project import Box
 from workbench.ui.inspect.charts import CHARTS
-from workbench.ui.inspect.curves import Curves
+from workbench.ui.inspect.curves import CurvesTab
 from workbench.ui.inspect.page import InspectPage
 
-__all__ = ["look_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
+__all__ = ["evaluate_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
 
 
 def test_every_chart_has_curves_whose_points_open_what_is_behind(qtbot: QtBot, seen: InspectPage) -> None:
@@ -30,7 +30,7 @@ def test_every_chart_has_curves_whose_points_open_what_is_behind(qtbot: QtBot, s
         for line in result.lines:
             for point in range(len(line.x)) if line.opens is not None else ():
                 chosen = line.opens(point)
-                assert set(chosen.some) <= {0, 1}
+                assert set(chosen.unique_images) <= {0, 1}
                 assert chosen.words
 
 
@@ -55,8 +55,8 @@ def test_the_line_of_several_labels_is_said_to_be_their_mean_and_the_dot_not(qtb
 
 def test_the_legend_covers_neither_a_curve_nor_the_dot(qtbot: QtBot, seen: InspectPage) -> None:
     """Among the curves of many labels no place is free for it."""
-    curves = seen.findChild(Curves)
-    assert isinstance(curves, Curves)
+    curves = seen.findChild(CurvesTab)
+    assert isinstance(curves, CurvesTab)
     for chart in CHARTS:
         drawing(qtbot, seen, chart.name)
         qtbot.waitUntil(lambda: is_above(curves.plot))
@@ -66,8 +66,8 @@ def test_a_click_on_a_point_opens_its_images(qtbot: QtBot, seen: InspectPage) ->
     """The boxes that are not found at an overlap of 0.5: b's."""
     result = drawing(qtbot, seen, "overlaps")
     assert result.lines[0].y.tolist() == pytest.approx([51 / 101] * 10)
-    curves = seen.findChild(Curves)
-    assert isinstance(curves, Curves)
+    curves = seen.findChild(CurvesTab)
+    assert isinstance(curves, CurvesTab)
     place = curves.plot.getPlotItem().vb.mapViewToScene(QPointF(0.5, 51 / 101))
     curves.open_at(place + QPointF(0, 100))  # far from all points
     assert len(listed(seen)) == 2

@@ -9,20 +9,20 @@ import pytest
 from PySide6.QtWidgets import QComboBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import FakeLook, look_fixture, make_run, page_fixture, press, session_fixture, text
+from tests.ui.inspect_hand import FakeEvaluator, evaluate_fixture, make_run, page_fixture, press, session_fixture, text
 from workbench.core import edits
 from workbench.core.project import Snapshot, Split, State
 from workbench.inference.events import EvaluationDone
-from workbench.ui.inspect import work
+from workbench.ui.inspect import evaluation_job
+from workbench.ui.inspect.evaluation_job import EvaluationRequest
 from workbench.ui.inspect.page import InspectPage
-from workbench.ui.inspect.work import Wish
 from workbench.ui.session import Session
 
-__all__ = ["look_fixture", "page_fixture", "session_fixture"]
+__all__ = ["evaluate_fixture", "page_fixture", "session_fixture"]
 
 
 def test_where_no_image_has_the_split_validation_those_that_the_run_held_out_can_be_looked_at_alone(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     """Of all images most were learnt by the run, and AP was too good; nothing else could be chosen."""
     assert session.document is not None
@@ -36,7 +36,7 @@ def test_where_no_image_has_the_split_validation_those_that_the_run_held_out_can
     combo.setCurrentIndex(1)
     press(qtbot, page, "inspect-look")
     qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
-    assert (look.wishes[-1].split, look.wishes[-1].held_out_of) == (Split.VALIDATION, folder)
+    assert (evaluate.requests[-1].split, evaluate.requests[-1].held_out_of) == (Split.VALIDATION, folder)
 
 
 def test_where_no_image_of_the_split_validation_is_done_that_is_said_and_those_held_out_can_be_chosen(
@@ -73,10 +73,14 @@ def test_a_look_at_those_held_out_is_at_the_images_that_judged_the_run(
         seen.append(truth)
         yield from ()
 
-    monkeypatch.setattr("workbench.training.learnt.held_out", lambda run, all: judged if run == folder else all)
+    monkeypatch.setattr("workbench.training.data_leakage.held_out", lambda run, all: judged if run == folder else all)
     predictor = SimpleNamespace(labels=("cell",))
     monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file, **_: predictor)
     monkeypatch.setattr("workbench.inference.evaluate.evaluate_run", evaluated)
     for of in (folder, None):
-        list(work.look(Wish(folder, folder / "best.safetensors", snapshot, Split.VALIDATION, of)))
+        list(
+            evaluation_job.evaluate_split(
+                EvaluationRequest(folder, folder / "best.safetensors", snapshot, Split.VALIDATION, of)
+            )
+        )
     assert seen == [judged, snapshot]

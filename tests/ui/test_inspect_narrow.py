@@ -11,14 +11,14 @@ from PySide6.QtGui import QHelpEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QSplitter, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
 from tests.ui.inspect_hand import make_run
+from tests.ui.window_driver import Open, find
 from workbench.ui import preferences
-from workbench.ui.inspect.head import Head
+from workbench.ui.inspect.header import InspectHeader
 from workbench.ui.inspect.images_table import ImagesTable
 from workbench.ui.inspect.picture import ONE_RUN
 from workbench.ui.main_window import MainWindow
-from workbench.ui.widgets import kept_size
+from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.elided import ElidedCombo
 
 
@@ -75,8 +75,8 @@ def test_a_long_name_of_a_run_is_cut_in_the_middle_and_whole_in_the_tooltip(qtbo
 @pytest.mark.parametrize("width", [960, 1280])
 def test_the_pickers_lie_side_by_side_while_it_looks(qtbot: QtBot, window: MainWindow, width: int) -> None:
     window.resize(width, 600)
-    head = window.findChild(Head)
-    assert isinstance(head, Head)
+    head = window.findChild(InspectHeader)
+    assert isinstance(head, InspectHeader)
     head.show_busy(True)
     head.say("Opening the checkpoint")
     names = ("run", "checkpoint", "split", "done-only", "look", "elsewhere", "stop", "progress")
@@ -96,7 +96,7 @@ def test_panes_have_the_sizes_that_they_were_given_at_the_next_start(qtbot: QtBo
         for _ in range(2):
             split.addWidget(QWidget())
         split.setSizes([200, 200])
-        kept_size.keep_panes(split, "inspect/panes")
+        window_geometry.remember_panes(split, "inspect/panes")
         split.resize(400, 50)
         split.show()
         return split

@@ -17,10 +17,10 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import (
     SEEN,
-    FakeLook,
+    FakeEvaluator,
     choose,
     drawn,
-    look_fixture,
+    evaluate_fixture,
     looked,
     make_run,
     numbers,
@@ -39,27 +39,26 @@ from workbench.core.image_table import ImageTable
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.inference import scoring
 from workbench.inference.events import EvaluationDone
-from workbench.inference.scoring import Rules
-from workbench.ui.counted import Counted
-from workbench.ui.inspect import work
-from workbench.ui.inspect.choice import Choice
+from workbench.inference.scoring import ScoringRules
+from workbench.ui.inspect import evaluation_job, rematcher
+from workbench.ui.inspect.evaluation_job import EvaluationRequest
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.picture import InspectPicture
-from workbench.ui.inspect.review import following
-from workbench.ui.inspect.work import Wish
+from workbench.ui.inspect.run_picker import RunPicker
 from workbench.ui.job import Job
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 
-__all__ = ["look_fixture", "page_fixture", "session_fixture"]  # fixtures
+__all__ = ["evaluate_fixture", "page_fixture", "session_fixture"]  # fixtures
 
 
 def test_without_a_run_the_page_offers_to_train_one(qtbot: QtBot, page: InspectPage, session: Session) -> None:
     page.shown()
     qtbot.waitUntil(lambda: "Train one first" in text(page, "inspect-empty-sentence"))
-    with qtbot.waitSignal(session.page_asked) as asked:
+    with qtbot.waitSignal(session.page_requested) as asked:
         press(qtbot, page, "inspect-empty-button")
     assert asked.args == ["train"]
-    with qtbot.waitSignal(session.import_asked):
+    with qtbot.waitSignal(session.weights_import_requested):
         press(qtbot, page, "inspect-empty-other")
 
 
@@ -74,18 +73,18 @@ def test_while_the_first_run_is_trained_the_page_says_so(qtbot: QtBot, page: Ins
 
 
 def test_before_looking_the_page_says_what_to_do_and_why_it_failed(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     make_run(session)
     page.shown()
     picture = page.findChild(InspectPicture, "inspect-picture")
     assert isinstance(picture, InspectPicture)
     qtbot.waitUntil(lambda: picture.sentence.startswith("Press Look"))
-    look.fails_with = "This checkpoint is damaged. Use another one of the run."
+    evaluate.fails_with = "This checkpoint is damaged. Use another one of the run."
     press(qtbot, page, "inspect-look")
-    qtbot.waitUntil(lambda: picture.sentence == look.fails_with)
+    qtbot.waitUntil(lambda: picture.sentence == evaluate.fails_with)
     qtbot.waitUntil(lambda: not session.jobs)
-    look.fails_with = ""
+    evaluate.fails_with = ""
     press(qtbot, page, "inspect-look")
     qtbot.waitUntil(lambda: bool(picture.groups) and picture.sentence == "")
 
@@ -93,12 +92,12 @@ def test_before_looking_the_page_says_what_to_do_and_why_it_failed(
 def test_a_look_stopped_in_the_status_bar_says_again_what_to_do(
     qtbot: QtBot, page: InspectPage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def endless(_: Wish) -> Iterator[Counted]:
+    def endless(_: EvaluationRequest) -> Iterator[JobProgress]:
         while True:
-            yield Counted(1, 2, "images")
+            yield JobProgress(1, 2, "images")
             time.sleep(0.01)
 
-    monkeypatch.setattr(page, "_look", endless)
+    monkeypatch.setattr(page, "_evaluate", endless)
     make_run(session)
     page.shown()
     picture = page.findChild(InspectPicture, "inspect-picture")
@@ -113,14 +112,14 @@ def test_the_keyboard_is_on_look_again_when_a_look_has_ended(qtbot: QtBot, page:
     """Qt had handed it on while Look was switched off, and Space opened the window of other images."""
     make_run(session)
     page.shown()
-    look = page.findChild(QPushButton, "inspect-look")
-    qtbot.waitUntil(look.isEnabled)
-    look.setFocus()
-    QTest.keyClick(look, Qt.Key.Key_Space)
+    button = page.findChild(QPushButton, "inspect-look")
+    qtbot.waitUntil(button.isEnabled)
+    button.setFocus()
+    QTest.keyClick(button, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
     qtbot.waitUntil(lambda: not session.jobs)
-    qtbot.waitUntil(look.isEnabled)
-    assert page.window().focusWidget() is look
+    qtbot.waitUntil(button.isEnabled)
+    assert page.window().focusWidget() is button
 
 
 def test_what_was_found_is_counted_at_the_best_confidence(qtbot: QtBot, page: InspectPage, session: Session) -> None:
@@ -137,7 +136,7 @@ def test_the_list_has_the_misses_first(qtbot: QtBot, page: InspectPage, session:
 
 
 def test_the_confidence_slider_acts_at_once_and_never_looks_again(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     looked(qtbot, page, session)
     slide(page, "confidence", 20)
@@ -146,20 +145,20 @@ def test_the_confidence_slider_acts_at_once_and_never_looks_again(
     spin = page.findChild(QDoubleSpinBox, "inspect-confidence-spin")
     assert isinstance(spin, QDoubleSpinBox)
     assert spin.value() == pytest.approx(0.20)
-    assert len(look.wishes) == 1
+    assert len(evaluate.requests) == 1
 
 
 def test_the_nms_slider_lets_overlapping_detections_through(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     looked(qtbot, page, session)
     slide(page, "iou", 95)
     qtbot.waitUntil(lambda: numbers(page)[1] == "0.500")  # the twin at 0.6 is wrong
-    assert len(look.wishes) == 1
+    assert len(evaluate.requests) == 1
 
 
 def test_another_nms_acts_at_once_on_the_same_candidates(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     """The twin at 0.6, which hard NMS removes, stays with soft NMS at a score too low for 0.5 and high enough for 0."""
     looked(qtbot, page, session)
@@ -171,13 +170,13 @@ def test_another_nms_acts_at_once_on_the_same_candidates(
     qtbot.waitUntil(lambda: float(numbers(page)[1]) < float(before))
     choose(kind, "per label")
     qtbot.waitUntil(lambda: numbers(page)[1] == before)
-    assert len(look.wishes) == 1
+    assert len(evaluate.requests) == 1
 
 
 def test_nms_is_as_published_until_another_is_chosen(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
-    look.published = "across labels"
+    evaluate.published = "across labels"
     looked(qtbot, page, session)
     kind = page.findChild(QComboBox, "inspect-kind")
     assert isinstance(kind, QComboBox)
@@ -187,8 +186,8 @@ def test_nms_is_as_published_until_another_is_chosen(
     choose(kind, "soft")
     qtbot.waitUntil(lambda: numbers(page)[1] != hard)
     soft = numbers(page)[1]
-    look.published = "per label"
-    page.look()
+    evaluate.published = "per label"
+    page.evaluate()
     qtbot.waitUntil(lambda: kind.itemText(0) == "published: per label")
     qtbot.waitUntil(lambda: not session.jobs)
     slide(page, "confidence", 0)
@@ -228,7 +227,7 @@ def test_a_double_click_and_enter_open_the_image_on_the_label_page(
 ) -> None:
     looked(qtbot, page, session)
     asked: list[str] = []
-    session.page_asked.connect(asked.append)
+    session.page_requested.connect(asked.append)
     table = page.findChild(QTableView, "inspect-images")
     assert isinstance(table, QTableView)
     name = table.model().index(1, 0).data()
@@ -266,9 +265,9 @@ def test_images_that_a_run_may_have_learnt_from_are_counted(qtbot: QtBot, page: 
 
 
 def test_images_that_a_run_has_learnt_from_are_told_by_its_own_record(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
-    look.trained_on = 1  # these are in the validation split now
+    evaluate.trained_on = 1  # these are in the validation split now
     looked(qtbot, page, session)
     assert text(page, "inspect-words") == "2 images, 1 of them trained on, 2 labelled boxes."
 
@@ -276,7 +275,7 @@ def test_images_that_a_run_has_learnt_from_are_told_by_its_own_record(
 def test_what_is_to_be_known_of_the_numbers_is_a_warning_too(
     qtbot: QtBot, page: InspectPage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "kept_point", lambda _: (None, "1 image has another size now."))
+    monkeypatch.setattr(evaluation_job, "kept_point", lambda _: (None, "1 image has another size now."))
     with qtbot.waitSignal(session.message) as told:
         looked(qtbot, page, session)
     assert told.args == ["warning", "1 image has another size now."]
@@ -295,17 +294,21 @@ def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
 
     def evaluated(_: object, truth: Snapshot, split: Split, folder: Path) -> Iterator[EvaluationDone]:
         found = tuple(Candidates.of_arrays(*map(np.array, one)) for one in SEEN)
-        yield EvaluationDone(scoring.score(truth, found, Rules()), truth, found, Rules(), 0, None, 0, "1 has changed.")
+        yield EvaluationDone(
+            scoring.score(truth, found, ScoringRules()), truth, found, ScoringRules(), 0, None, 0, "1 has changed."
+        )
 
     monkeypatch.setattr(
         "workbench.inference.predict.Predictor.open", lambda file, **_: SimpleNamespace(labels=("cell",))
     )
     monkeypatch.setattr("workbench.inference.evaluate.evaluate_run", evaluated)
     for split, is_chosen in ((Split.TEST, True), (Split.VALIDATION, False)):
-        *_, found = work.look(Wish(folder, folder / "best.safetensors", snapshot, split))
-        assert isinstance(found, work.Found)
+        *_, found = evaluation_job.evaluate_split(
+            EvaluationRequest(folder, folder / "best.safetensors", snapshot, split)
+        )
+        assert isinstance(found, evaluation_job.EvaluationResult)
         assert (found.confidence == 0.42) is is_chosen
-        assert following.summary(found) == "2 images, 2 labelled boxes. 1 has changed."
+        assert rematcher.summary(found) == "2 images, 2 labelled boxes. 1 has changed."
 
 
 def test_the_list_can_be_sorted_by_name(qtbot: QtBot, page: InspectPage, session: Session) -> None:
@@ -319,19 +322,19 @@ def test_the_list_can_be_sorted_by_name(qtbot: QtBot, page: InspectPage, session
 
 
 def test_images_that_are_not_done_are_left_out_unless_wanted(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     assert session.document is not None
     session.do(edits.SetState((session.document.images()[1].id,), State.IN_WORK))
     looked(qtbot, page, session)
-    assert len(look.wishes[0].snapshot) == 1
-    assert look.wishes[0].split is Split.VALIDATION
+    assert len(evaluate.requests[0].snapshot) == 1
+    assert evaluate.requests[0].split is Split.VALIDATION
     done_only = page.findChild(QCheckBox, "inspect-done-only")
     assert isinstance(done_only, QCheckBox)
     done_only.setChecked(False)
     press(qtbot, page, "inspect-look")
-    qtbot.waitUntil(lambda: len(look.wishes) == 2)
-    assert len(look.wishes[1].snapshot) == 2
+    qtbot.waitUntil(lambda: len(evaluate.requests) == 2)
+    assert len(evaluate.requests[1].snapshot) == 2
 
 
 def test_the_run_that_is_asked_for_is_chosen_before_and_after_it_is_listed(
@@ -341,15 +344,15 @@ def test_the_run_that_is_asked_for_is_chosen_before_and_after_it_is_listed(
     make_run(session, "second")
     run = page.findChild(QComboBox, "inspect-run")
     assert isinstance(run, QComboBox)
-    session.run_asked.emit("first")
+    session.run_requested.emit("first")
     page.shown()
     qtbot.waitUntil(lambda: run.count() == 2 and run.currentText().startswith("first"))
-    session.run_asked.emit("second")
+    session.run_requested.emit("second")
     assert run.currentText().startswith("second")
 
 
 def test_candidates_that_are_kept_are_shown_without_asking(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     folder = make_run(session)
     (folder / "candidates").mkdir()
@@ -358,8 +361,8 @@ def test_candidates_that_are_kept_are_shown_without_asking(
     qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
 
 
-def test_a_failure_is_said_in_place(qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook) -> None:
-    look.fails_with = "This checkpoint is damaged. Use another one of the run."
+def test_a_failure_is_said_in_place(qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator) -> None:
+    evaluate.fails_with = "This checkpoint is damaged. Use another one of the run."
     make_run(session)
     page.shown()
     press(qtbot, page, "inspect-look")
@@ -400,7 +403,7 @@ def test_counting_the_images_of_each_split_makes_none_of_them(
 ) -> None:
     """With 20,000 images the page stood still for a third of a second each time that it was shown."""
     monkeypatch.setattr(ImageTable, "__iter__", lambda _: pytest.fail("images were made"))
-    choice = Choice()
+    choice = RunPicker()
     qtbot.addWidget(choice)
     assert session.document is not None
     choice.list_splits(session.document.images())

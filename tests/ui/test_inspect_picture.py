@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QCheckBox
 from pytestqt.qtbot import QtBot
 
 from workbench.ui import pictures, theme
-from workbench.ui.inspect.picture import ONE_RUN, SAMPLE, Group, InspectPicture, Legend, free
+from workbench.ui.inspect.picture import ONE_RUN, SAMPLE, BoxGroup, BoxLegend, InspectPicture, free_place
 from workbench.ui.widgets.boxes_painter import name_plate
 
-FIRST = Group("hit", np.array([[40.0, 40, 240, 240]]), ("cell 0.76",))
-ACROSS = Group("label", np.array([[60.0, 20, 200, 260]]), ("",))
-SAME = Group("false_alarm", np.array([[42.0, 42, 230, 230]]), ("cell 0.25",))
+FIRST = BoxGroup("hit", np.array([[40.0, 40, 240, 240]]), ("cell 0.76",))
+ACROSS = BoxGroup("label", np.array([[60.0, 20, 200, 260]]), ("",))
+SAME = BoxGroup("false_alarm", np.array([[42.0, 42, 230, 230]]), ("cell 0.25",))
 
 
 @pytest.fixture
@@ -66,10 +66,10 @@ def test_names_of_boxes_in_one_place_stand_below_each_other(picture: InspectPict
 
 def test_a_name_that_finds_no_place_stays_in_its_own() -> None:
     plate, box = QRectF(0, 0, 40, 20), QRectF(0, 0, 50, 50)
-    assert free(plate, 20, box, []) == plate
-    assert free(plate, 20, box, [QRectF(0, 0, 10, 10)]) == QRectF(0, 20, 40, 20)
-    assert free(QRectF(0, 30, 40, 20), -20, box, [QRectF(0, 35, 10, 10)]) == QRectF(0, 10, 40, 20)
-    assert free(plate, 20, box, [box]) == plate
+    assert free_place(plate, 20, box, []) == plate
+    assert free_place(plate, 20, box, [QRectF(0, 0, 10, 10)]) == QRectF(0, 20, 40, 20)
+    assert free_place(QRectF(0, 30, 40, 20), -20, box, [QRectF(0, 35, 10, 10)]) == QRectF(0, 10, 40, 20)
+    assert free_place(plate, 20, box, [box]) == plate
 
 
 def test_a_sample_in_the_legend_keeps_its_distance_from_the_words_on_a_fine_screen(
@@ -78,7 +78,7 @@ def test_a_sample_in_the_legend_keeps_its_distance_from_the_words_on_a_fine_scre
     """The icon was as many dots wide as there were pixels in its place twice over, and touched the words."""
     monkeypatch.setattr(theme, "dots", lambda: 2.0)
     picture = InspectPicture()
-    legend = Legend(picture, ONE_RUN)
+    legend = BoxLegend(picture, ONE_RUN)
     for widget in (picture, legend):
         qtbot.addWidget(widget)
     for switch in legend.findChildren(QCheckBox):

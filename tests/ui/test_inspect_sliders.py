@@ -16,10 +16,10 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QSlider, Q
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
-    FakeLook,
+    FakeEvaluator,
     choose,
     drawn,
-    look_fixture,
+    evaluate_fixture,
     looked,
     make_run,
     numbers,
@@ -83,7 +83,7 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_move_of_the_confidence_matches_nothing_and_never_looks(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook, moves: list[int]
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator, moves: list[int]
 ) -> None:
     looked(qtbot, page, session)
     moves.clear()
@@ -92,7 +92,7 @@ def test_a_move_of_the_confidence_matches_nothing_and_never_looks(
     edit_own(qtbot, page, 0, "0.35")
     assert own(page) == ["0.35"]
     assert moves == []
-    assert len(look.wishes) == 1
+    assert len(evaluate.requests) == 1
 
 
 @pytest.mark.parametrize("name", ["inspect-confidence", "inspect-iou"])
@@ -116,14 +116,14 @@ def test_a_number_is_typed_as_anywhere_and_followed_digit_by_digit(
 
 
 def test_a_move_of_the_nms_matches_the_split_once(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook, moves: list[int]
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator, moves: list[int]
 ) -> None:
     looked(qtbot, page, session)
     moves.clear()
     slide(page, "iou", 95)
     qtbot.waitUntil(lambda: text(page, "inspect-kept") != "counting …")
     assert sorted(moves) == [1, 2]  # the image in sight alone, at once, and both
-    assert len(look.wishes) == 1
+    assert len(evaluate.requests) == 1
 
 
 def test_the_picture_follows_the_nms_before_the_split_does_and_the_newest_wish_wins(
@@ -167,10 +167,10 @@ def test_the_maximum_keeps_the_highest_of_each_image(qtbot: QtBot, page: Inspect
 
 
 def test_a_label_can_have_its_own_confidence_and_give_it_back(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
-    look.seen = TWO_LABELS
+    evaluate.seen = TWO_LABELS
     looked(qtbot, page, session)
     assert session.document is not None
     session.select_image(session.document.images()[0].id)
@@ -195,12 +195,12 @@ def test_a_label_can_have_its_own_confidence_and_give_it_back(
 
 
 def test_across_labels_one_that_is_below_its_own_confidence_removes_nothing(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     """A nucleus of 0.8 lies on the cell of 0.6, and goes by a confidence of its own."""
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
-    look.published = "across labels"
-    look.seen = (([(10, 10, 30, 30), (10, 10, 30, 30)], [0.8, 0.6], [1, 0]), ([(10, 10, 30, 30)], [0.3], [0]))
+    evaluate.published = "across labels"
+    evaluate.seen = (([(10, 10, 30, 30), (10, 10, 30, 30)], [0.8, 0.6], [1, 0]), ([(10, 10, 30, 30)], [0.3], [0]))
     looked(qtbot, page, session)
     assert session.document is not None
     session.select_image(session.document.images()[0].id)

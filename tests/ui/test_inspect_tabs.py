@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableView, QTa
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_hand import (
-    FakeLook,
-    look_fixture,
+    FakeEvaluator,
+    evaluate_fixture,
     looked,
     make_run,
     page_fixture,
@@ -22,18 +22,18 @@ from tests.ui.inspect_tabs_hand import cells, click, drawing, listed, marked, mi
 from workbench.core import edits
 from workbench.ui.inspect.labels_table import AP, BOXES, LABEL, PRECISION, RECALL, LabelsTable
 from workbench.ui.inspect.page import InspectPage
-from workbench.ui.inspect.review.pane import Review
-from workbench.ui.inspect.shown import Shown
-from workbench.ui.inspect.tab import Tab
+from workbench.ui.inspect.review.gallery import ReviewGallery
+from workbench.ui.inspect.state import InspectState
+from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.session import Session
 
-__all__ = ["look_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
+__all__ = ["evaluate_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
 
 NOTHING = (([], [], []), ([], [], []))
 
 
 def test_a_click_on_review_gives_its_keys_to_the_tiles(qtbot: QtBot, seen: InspectPage, session: Session) -> None:
-    tabs, review = seen.findChild(QTabWidget, "inspect-tabs"), seen.findChild(Review)
+    tabs, review = seen.findChild(QTabWidget, "inspect-tabs"), seen.findChild(ReviewGallery)
     assert tabs is not None
     assert review is not None
     heads = tabs.tabBar()
@@ -139,7 +139,7 @@ def test_a_narrow_table_of_labels_leaves_room_for_their_names_and_says_the_rest_
 
 
 def test_without_labelled_boxes_every_tab_says_so(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     assert session.document is not None
     images = session.document.images()
@@ -155,9 +155,9 @@ def test_without_labelled_boxes_every_tab_says_so(
 
 
 def test_without_detections_nothing_is_found_right(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
-    look.seen = NOTHING
+    evaluate.seen = NOTHING
     looked_anyway(qtbot, page, session)
     assert "Nothing of all labels is found right." in drawing(qtbot, page, "confidence").words
     assert "scores at least" in drawing(qtbot, page, "calibration").words
@@ -166,9 +166,9 @@ def test_without_detections_nothing_is_found_right(
 
 
 def test_a_split_without_misses_has_none_to_open(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
-    look.seen = (([(10, 10, 30, 30)], [0.9], [0]),) * 2
+    evaluate.seen = (([(10, 10, 30, 30)], [0.9], [0]),) * 2
     looked(qtbot, page, session)
     for name, words in (("right", "2 right"), ("wrong", "0 false alarms"), ("missed", "0 missed")):
         button = page.findChild(QPushButton, f"inspect-open-{name}")
@@ -188,15 +188,15 @@ def looked_anyway(qtbot: QtBot, page: InspectPage, session: Session) -> None:
 
 
 def test_a_tab_that_is_added_is_given_what_is_found_and_opens_images(
-    qtbot: QtBot, page: InspectPage, session: Session, look: FakeLook
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
-    class More(Tab):
+    class More(InspectTab):
         def __init__(self) -> None:
             super().__init__("More")
             self.drawn: list[float] = []
             self.label = QLabel("nothing yet", self)
 
-        def draw(self, state: Shown, result: object) -> None:
+        def draw(self, state: InspectState, result: object) -> None:
             self.drawn.append(state.confidence)
 
         def clear(self) -> None:
@@ -220,8 +220,8 @@ def test_the_picture_frames_what_is_reviewed_while_that_tab_is_in_sight(
 ) -> None:
     press(qtbot, seen, "inspect-open-right")  # lists a
     tab(seen, "Review")
-    review = seen.findChild(Review)
-    assert isinstance(review, Review)
+    review = seen.findChild(ReviewGallery)
+    assert isinstance(review, ReviewGallery)
     qtbot.waitUntil(lambda: review.queue.rowCount() == 2)
     for row in range(2):
         review.view.setCurrentIndex(review.queue.index(row))
@@ -230,12 +230,12 @@ def test_the_picture_frames_what_is_reviewed_while_that_tab_is_in_sight(
         session.select_image(item.image)
         boxes = [item.xyxy, item.prediction and item.prediction.xyxy]
         assert marked(seen) == [list(box) for box in boxes if box]
-        others = [image.id for image in seen._found.truth.images if image.id != item.image]  # type: ignore[union-attr]
+        others = [image.id for image in seen._evaluation.truth.images if image.id != item.image]  # type: ignore[union-attr]
         session.select_image(others[0])
         assert marked(seen) == []
     assert listed(seen) == ["a.png"]
     tab(seen, "Numbers")
-    a = next(image.id for image in seen._found.truth.images if image.path == "a.png")  # type: ignore[union-attr]
+    a = next(image.id for image in seen._evaluation.truth.images if image.path == "a.png")  # type: ignore[union-attr]
     session.select_image(a)
     assert marked(seen) == [[10, 10, 30, 30]]  # what the list is opened for
 

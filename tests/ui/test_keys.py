@@ -12,13 +12,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QKeySequenceEdit, QLabel, QPushButton, QScrollArea, QTextBrowser
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open, find
+from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.document import Document
 from workbench.core.project import State
 from workbench.ui import keys
-from workbench.ui.actions import native
+from workbench.ui.actions import native_keys
 from workbench.ui.main_window import MainWindow
-from workbench.ui.widgets.keys_sheet import AskKey, KeysSheet
+from workbench.ui.widgets.keys_sheet import KeyDialog, KeysSheet
 
 CTRL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
 
@@ -36,14 +36,14 @@ def sheet(window: MainWindow) -> KeysSheet:
     return found
 
 
-def ask(keys_sheet: KeysSheet, name: str, key: str | Qt.Key, modifier: Qt.KeyboardModifier = CTRL) -> AskKey:
+def ask(keys_sheet: KeysSheet, name: str, key: str | Qt.Key, modifier: Qt.KeyboardModifier = CTRL) -> KeyDialog:
     QTest.mouseClick(find(keys_sheet, QPushButton, f"key-{name}"), Qt.MouseButton.LeftButton)
-    asking: AskKey = find(keys_sheet, AskKey, "ask-key")
+    asking: KeyDialog = find(keys_sheet, KeyDialog, "ask-key")
     QTest.keyClick(find(asking, QKeySequenceEdit, "ask-key-edit"), key, modifier)
     return asking
 
 
-def press(asking: AskKey, name: str) -> None:
+def press(asking: KeyDialog, name: str) -> None:
     QTest.mouseClick(find(asking, QPushButton, name), Qt.MouseButton.LeftButton)
 
 
@@ -59,7 +59,7 @@ def states(project: Path) -> list[State]:
 
 def test_another_programs_keys_act_at_once_and_are_kept(qtbot: QtBot, open_window: Open, project: Path) -> None:
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     opened = sheet(window)
     find(opened, QComboBox, "keys-profile").setCurrentText("CVAT")
     assert (words(opened, "next-image"), words(opened, "previous-image")) == ("F", "D")
@@ -79,7 +79,7 @@ def test_another_programs_keys_act_at_once_and_are_kept(qtbot: QtBot, open_windo
 
 def test_verifying_may_have_another_key_than_space(qtbot: QtBot, open_window: Open, project: Path) -> None:
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.key(Qt.Key.Key_Space)
     assert states(project)[0] is State.VERIFIED
     find(sheet(window), QComboBox, "keys-profile").setCurrentText("X-AnyLabeling")
@@ -94,7 +94,7 @@ def test_verifying_may_have_another_key_than_space(qtbot: QtBot, open_window: Op
 
 def test_a_key_of_ones_own(qtbot: QtBot, open_window: Open, project: Path) -> None:
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     opened = sheet(window)
     press(ask(opened, "draw", "j"), "ask-key-use")
     assert words(opened, "draw") == "Ctrl+J"
@@ -125,14 +125,14 @@ def test_a_key_that_is_taken_is_refused_with_its_owner(qtbot: QtBot, open_window
         assert not find(asking, QPushButton, "ask-key-use").isEnabled()
         asking.close()
         asking.deleteLater()
-        qtbot.waitUntil(lambda: opened.findChild(AskKey) is None)
+        qtbot.waitUntil(lambda: opened.findChild(KeyDialog) is None)
     press(ask(opened, "draw", "j"), "ask-key-none")
     assert words(opened, "draw") == "–"
-    qtbot.waitUntil(lambda: opened.findChild(AskKey) is None)
+    qtbot.waitUntil(lambda: opened.findChild(KeyDialog) is None)
     press(ask(opened, "draw", "j"), "ask-key-back")
     assert words(opened, "draw") == "W"
     keys.use("labelImg", {"draw": ("Q",), "next-image": ("W",)})
-    qtbot.waitUntil(lambda: opened.findChild(AskKey) is None)
+    qtbot.waitUntil(lambda: opened.findChild(KeyDialog) is None)
     asking = ask(opened, "draw", "j")
     press(asking, "ask-key-back")
     assert "“Next image” has that key now" in find(asking, QLabel, "ask-key-words").text()
@@ -207,9 +207,9 @@ def test_a_mac_without_del_deletes_and_no_key_is_the_systems(profile: str, on_a_
 )
 def test_keys_are_called_as_on_the_system(words: str, own: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "MAC", False)
-    assert native(words) == words
+    assert native_keys(words) == words
     monkeypatch.setattr(keys, "MAC", True)
-    assert native(words) == own
+    assert native_keys(words) == own
 
 
 def test_the_window_and_its_help_speak_of_a_macs_keys(

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open, find, write_photographs
-from workbench.core import edits, folder_reader, intake, new_project, table_cache
+from tests.ui.window_driver import Open, WindowDriver, find, write_photographs
+from workbench.core import edits, folder_reader, image_records, new_project, table_cache
 from workbench.core.document import Document
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Box, Image, Label, State
@@ -31,14 +31,14 @@ from workbench.ui import thumbnails
 from workbench.ui.images_model import Filter, ImagesModel, Order
 from workbench.ui.main_window import MainWindow
 from workbench.ui.session import Session
-from workbench.ui.start import projects
+from workbench.ui.start import project_opener
 from workbench.ui.widgets.tile_view import TileView
 
 
 @pytest.fixture
 def large(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project, taken for a large one."""
-    monkeypatch.setattr(projects, "AT_ONCE", 0)
+    monkeypatch.setattr(project_opener, "AT_ONCE", 0)
     return project
 
 
@@ -51,7 +51,7 @@ def test_a_large_project_is_opened_in_a_job(large: Path, open_window: Open, qtbo
     assert window.open(large)
     qtbot.waitUntil(lambda: is_open(window))
     window.show_page("label")
-    Hand(qtbot, window).key(Qt.Key.Key_D)
+    WindowDriver(qtbot, window).key(Qt.Key.Key_D)
     assert find(window, QLabel, "image-name").text() == "b.png"
     document = window.session.document
     assert document is not None
@@ -97,7 +97,7 @@ def test_a_large_project_that_is_damaged_is_closed_or_not_opened_with_a_sentence
     opened: list[bool] = []
     window.session.document_changed.connect(lambda: opened.append(window.session.document is not None))
     asked: list[str] = []
-    monkeypatch.setattr(projects, "ask_to_restore", lambda _, damage: asked.append(damage.sentence))
+    monkeypatch.setattr(project_opener, "ask_to_restore", lambda _, damage: asked.append(damage.sentence))
     window.open(large)
     qtbot.waitUntil(lambda: bool(asked) and not window.session.jobs)
     assert "is damaged" in asked[0]
@@ -139,7 +139,7 @@ def test_headers_that_were_not_read_are_read_at_the_next_opening(
     with Document.create(tmp_path / "p") as document:
         root = document.add_root(tmp_path / "many")
         with document.store.transaction() as connection:
-            intake.add_names(connection, root, [("1.png", "1"), ("2.png", "2"), ("3.png", "3")])
+            image_records.add_names(connection, root, [("1.png", "1"), ("2.png", "2"), ("3.png", "3")])
     window = open_window(tmp_path / "p", "data")
     qtbot.waitUntil(lambda: is_open(window))
     document_ = window.session.document
@@ -177,7 +177,7 @@ def test_the_gallery_is_ordered_by_date_even_where_dates_were_not_kept(
     assert not window.session.jobs, "they are known now"
 
 
-# --- several wishes, and ends in the middle ---
+# --- several requests, and ends in the middle ---
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_what_comes_for_a_project_that_was_left_does_not_reach_the_next(
     assert document.unlisted is None
 
 
-def test_the_last_wish_counts(large: Path, open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+def test_the_last_request_counts(large: Path, open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
     other = tmp_path / "other"
     Document.create(other, tmp_path / "photographs").close()
     window = open_window()

@@ -13,11 +13,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open, find
+from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import State
-from workbench.core.window import Window
 from workbench.ui import thumbnails
 from workbench.ui.annotate.levels_window import LevelsWindow
 from workbench.ui.main_window import MainWindow
@@ -58,7 +58,7 @@ def words(levels: LevelsWindow) -> str:
 
 def test_the_range_is_measured_applied_seen_and_undone(qtbot: QtBot, open_window: Open, thermal: Path) -> None:
     window = open_window(thermal)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     shown = thumbnails.of(window.session)
     assert window.session.image is not None
     image = window.session.image
@@ -77,7 +77,7 @@ def test_the_range_is_measured_applied_seen_and_undone(qtbot: QtBot, open_window
     press(levels, "levels-apply")
     with Document.open(thermal, read_only=True) as document:
         found = document.window()
-    assert isinstance(found, Window)
+    assert isinstance(found, IntensityWindow)
     assert 200 <= found.low < 230
     assert 3970 < found.high <= 4000
     qtbot.waitUntil(lambda: hand.canvas.picture is not None and lightness() > 100)

@@ -13,14 +13,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QDoubleSpinBox, QLabel, QPushButton, QSlider, QTabWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import find
-from tests.ui.live_hand import (
+from tests.ui.pictures_tab_driver import (
     CELL,
     OTHER,
     PLATE,
+    batch_worker,
     counts,
     folder_of,
-    hands,
     has,
     keep,
     pane,
@@ -31,24 +30,25 @@ from tests.ui.live_hand import (
     words,
 )
 from tests.ui.test_accessible import nameless, unreachable
-from tests.ui.train_hand import FakeTraining, shown_page
+from tests.ui.train_page_driver import FakeTraining, shown_page
+from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import Box
 from workbench.training.events import Evaluated, Finished
 from workbench.ui.session import Session
 from workbench.ui.train import work
+from workbench.ui.train.history import RunHistory, history_of
 from workbench.ui.train.live.batch_window import BatchWindow
 from workbench.ui.train.live.grid import best_columns
-from workbench.ui.train.live.pane import LivePictures
+from workbench.ui.train.live.pictures_tab import PicturesTab
 from workbench.ui.train.page import TrainPage
-from workbench.ui.train.story import Story, told
 
-__all__ = ["hands", "pane", "session", "window"]  # fixtures
+__all__ = ["batch_worker", "pane", "session", "window"]  # fixtures
 
 
-def test_the_newest_epoch_is_shown_with_its_ap(qtbot: QtBot, session: Session, pane: LivePictures) -> None:
+def test_the_newest_epoch_is_shown_with_its_ap(qtbot: QtBot, session: Session, pane: PicturesTab) -> None:
     first, second = keep(session, "tiny-1", 1, 0.3), keep(session, "tiny-1", 2, 0.9, 0.4)
-    pane.show_run("tiny-1", told([started("tiny-1"), first, second]))
+    pane.show_run("tiny-1", history_of([started("tiny-1"), first, second]))
     qtbot.waitUntil(lambda: words(pane) == "epoch 2 of 30, AP50 0.520")
     assert counts(pane) == [2, 2, 2]
     assert [picture.toolTip().splitlines()[0] for picture in pictures(pane)] == [
@@ -58,12 +58,12 @@ def test_the_newest_epoch_is_shown_with_its_ap(qtbot: QtBot, session: Session, p
 
 
 def test_left_and_right_walk_through_the_epochs_and_the_end_follows_the_training(
-    qtbot: QtBot, session: Session, pane: LivePictures
+    qtbot: QtBot, session: Session, pane: PicturesTab
 ) -> None:
     keep(session, "tiny-1", 1, 0.3)
     keep(session, "tiny-1", 2, 0.9, 0.4)
-    story = told([started("tiny-1")])
-    pane.show_run("tiny-1", story)
+    history = history_of([started("tiny-1")])
+    pane.show_run("tiny-1", history)
     qtbot.waitUntil(lambda: words(pane) == "epoch 2 of 30")
     session.job_event.emit(None, keep(session, "tiny-1", 3, 0.8))
     qtbot.waitUntil(lambda: words(pane) == "epoch 3 of 30")
@@ -84,27 +84,27 @@ def test_left_and_right_walk_through_the_epochs_and_the_end_follows_the_training
 
 
 def test_scores_below_the_threshold_are_left_out_and_that_is_kept(
-    qtbot: QtBot, session: Session, pane: LivePictures
+    qtbot: QtBot, session: Session, pane: PicturesTab
 ) -> None:
     keep(session, "tiny-1", 1, 0.9, 0.4)
-    pane.show_run("tiny-1", Story())
+    pane.show_run("tiny-1", RunHistory())
     qtbot.waitUntil(lambda: counts(pane) == [2, 2, 2])
     find(pane, QDoubleSpinBox, "live-score").setValue(0.5)
     assert counts(pane) == [1, 1, 1]
     assert [picture.remark for picture in pictures(pane)] == ["", "", ""]
     find(pane, QDoubleSpinBox, "live-score").setValue(0.95)
     assert [picture.remark for picture in pictures(pane)] == ["best 0.90"] * 3
-    other = LivePictures(session)
+    other = PicturesTab(session)
     qtbot.addWidget(other)
     assert find(other, QDoubleSpinBox, "live-score").value() == 0.95
     other.close_down()
 
 
 def test_labelled_boxes_are_thin_found_ones_have_their_labels_colour(
-    qtbot: QtBot, session: Session, pane: LivePictures
+    qtbot: QtBot, session: Session, pane: PicturesTab
 ) -> None:
     keep(session, "tiny-1", 1, 0.9, 0.4)
-    pane.show_run("tiny-1", Story())
+    pane.show_run("tiny-1", RunHistory())
     qtbot.waitUntil(lambda: len(pictures(pane)) == 3 and pictures(pane)[0].picture is not None)
     picture = pictures(pane)[0]
     both = has(picture, CELL)
@@ -116,10 +116,10 @@ def test_labelled_boxes_are_thin_found_ones_have_their_labels_colour(
 
 
 def test_a_box_that_is_drawn_meanwhile_and_another_colour_of_a_label_are_seen(
-    qtbot: QtBot, session: Session, pane: LivePictures
+    qtbot: QtBot, session: Session, pane: PicturesTab
 ) -> None:
     keep(session, "tiny-1", 1, 0.9)
-    pane.show_run("tiny-1", Story())
+    pane.show_run("tiny-1", RunHistory())
     qtbot.waitUntil(lambda: counts(pane) == [1, 1, 1])
     assert session.document is not None
     image, label = session.document.images()[3].id, session.document.labels()[0]
@@ -132,10 +132,10 @@ def test_a_box_that_is_drawn_meanwhile_and_another_colour_of_a_label_are_seen(
 
 
 def test_what_was_found_of_a_label_that_is_renamed_meanwhile_keeps_its_colour(
-    qtbot: QtBot, session: Session, pane: LivePictures
+    qtbot: QtBot, session: Session, pane: PicturesTab
 ) -> None:
     keep(session, "tiny-1", 1, 0.9)
-    pane.show_run("tiny-1", Story())
+    pane.show_run("tiny-1", RunHistory())
     qtbot.waitUntil(lambda: counts(pane) == [1, 1, 1] and pictures(pane)[0].picture is not None)
     find(pane, QCheckBox, "live-labelled").setChecked(False)
     before = has(pictures(pane)[0], CELL)
@@ -149,63 +149,63 @@ def test_what_was_found_of_a_label_that_is_renamed_meanwhile_keeps_its_colour(
     assert has(pictures(pane)[0], PLATE) > 0
 
 
-def test_a_double_click_opens_the_image_on_the_label_page(qtbot: QtBot, session: Session, pane: LivePictures) -> None:
+def test_a_double_click_opens_the_image_on_the_label_page(qtbot: QtBot, session: Session, pane: PicturesTab) -> None:
     keep(session, "tiny-1", 1, 0.9)
-    pane.show_run("tiny-1", Story())
+    pane.show_run("tiny-1", RunHistory())
     qtbot.waitUntil(lambda: counts(pane) == [1, 1, 1])
-    with qtbot.waitSignal(session.page_asked, check_params_cb=lambda page: page == "label"):
+    with qtbot.waitSignal(session.page_requested, check_params_cb=lambda page: page == "label"):
         QTest.mouseDClick(pictures(pane)[1], Qt.MouseButton.LeftButton, pos=QPoint(20, 20))
     assert session.image is not None
     assert session.image.name == "e.png"
-    with qtbot.waitSignal(session.page_asked):
+    with qtbot.waitSignal(session.page_requested):
         QTest.keyClick(pictures(pane)[2], Qt.Key.Key_Return)
     assert session.image.name == "f.png"
 
 
 def test_an_image_that_was_taken_out_or_can_not_be_read_is_told(
-    qtbot: QtBot, session: Session, pane: LivePictures, tmp_path: Path
+    qtbot: QtBot, session: Session, pane: PicturesTab, tmp_path: Path
 ) -> None:
     keep(session, "tiny-1", 1, 0.9)
     assert session.document is not None
     (tmp_path / "photographs" / "e.png").write_bytes(b"no picture")
     session.do(edits.RemoveImages((session.document.images()[3].id,)))
-    pane.show_run("tiny-1", Story())
+    pane.show_run("tiny-1", RunHistory())
     qtbot.waitUntil(lambda: len(pictures(pane)) == 3 and "e.png" in pictures(pane)[1].sentence)
     assert pictures(pane)[0].sentence == "d.png is not in the project any more."
     qtbot.waitUntil(lambda: pictures(pane)[2].picture is not None)
 
 
-def test_what_is_missing_is_said(qtbot: QtBot, session: Session, pane: LivePictures) -> None:
+def test_what_is_missing_is_said(qtbot: QtBot, session: Session, pane: PicturesTab) -> None:
     sentence = find(pane, QLabel, "live-sentence")
     assert sentence.text().startswith("Start a training or choose a run")
     assert not find(pane, QPushButton, "live-batch").isEnabled()
-    story = told([started("tiny-2")])
-    pane.show_run("tiny-2", story)
+    history = history_of([started("tiny-2")])
+    pane.show_run("tiny-2", history)
     qtbot.waitUntil(lambda: sentence.text().startswith("tiny-2 has not been evaluated yet."))
-    pane.show_run("old", told([started("old"), Finished(10, 1, False, 0.5, 1.0, "")]))
+    pane.show_run("old", history_of([started("old"), Finished(10, 1, False, 0.5, 1.0, "")]))
     qtbot.waitUntil(lambda: sentence.text().startswith("old kept no pictures"))
     assert sentence.isVisible()
 
 
-def test_another_run_is_shown_from_its_end(qtbot: QtBot, session: Session, pane: LivePictures) -> None:
+def test_another_run_is_shown_from_its_end(qtbot: QtBot, session: Session, pane: PicturesTab) -> None:
     for epoch in (1, 2, 3):
         keep(session, "tiny-1", epoch, 0.9)
     keep(session, "tiny-2", 1, 0.9, 0.8)
     keep(session, "tiny-2", 7, 0.9, 0.8)
-    pane.show_run("tiny-1", Story())
+    pane.show_run("tiny-1", RunHistory())
     qtbot.waitUntil(lambda: words(pane) == "epoch 3")
     find(pane, QSlider, "live-epochs").setValue(0)
-    pane.show_run("tiny-2", Story())
+    pane.show_run("tiny-2", RunHistory())
     qtbot.waitUntil(lambda: words(pane) == "epoch 7")
     assert counts(pane) == [2, 2, 2]
 
 
 def test_a_zoomed_view_stays_from_epoch_to_epoch_and_zooming_out_ends_with_the_whole_picture(
-    qtbot: QtBot, session: Session, pane: LivePictures
+    qtbot: QtBot, session: Session, pane: PicturesTab
 ) -> None:
     keep(session, "tiny-1", 1, 0.9)
     keep(session, "tiny-1", 2, 0.9, 0.8)
-    pane.show_run("tiny-1", Story())
+    pane.show_run("tiny-1", RunHistory())
     qtbot.waitUntil(lambda: len(pictures(pane)) == 3 and pictures(pane)[0].picture is not None)
     picture = pictures(pane)[0]
     whole = picture.view
@@ -229,10 +229,10 @@ def test_a_zoomed_view_stays_from_epoch_to_epoch_and_zooming_out_ends_with_the_w
 
 
 def test_every_control_has_a_name_and_is_reached_by_tab(
-    qtbot: QtBot, session: Session, pane: LivePictures, window: BatchWindow
+    qtbot: QtBot, session: Session, pane: PicturesTab, window: BatchWindow
 ) -> None:
     keep(session, "tiny-1", 1, 0.9)
-    pane.show_run("tiny-1", Story())
+    pane.show_run("tiny-1", RunHistory())
     qtbot.waitUntil(lambda: counts(pane) == [1, 1, 1])
     for top in (pane, window):
         assert nameless(top) == unreachable(top) == []
@@ -259,11 +259,11 @@ def test_the_train_page_shows_them_while_a_training_runs_with_more_room(
     shown = shown_page(qtbot, TrainPage(session, train=Training()), session)
     page = next(shown)
     page.shown()
-    page.go_on(folder_of(session, "tiny-1"))
+    page.continue_run(folder_of(session, "tiny-1"))
     tabs = find(page, QTabWidget, "train-tabs")
     before = tabs.height()
-    tabs.setCurrentWidget(find(page, LivePictures, "live-pictures"))
-    pane = find(page, LivePictures, "live-pictures")
+    tabs.setCurrentWidget(find(page, PicturesTab, "live-pictures"))
+    pane = find(page, PicturesTab, "live-pictures")
     qtbot.waitUntil(lambda: words(pane).startswith("epoch 3 of 4"))
     assert counts(pane) == [2, 2, 2]
     QApplication.processEvents()

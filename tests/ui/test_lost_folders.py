@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench.core.document import Document
 from workbench.ui import unread_images
 from workbench.ui.annotate.canvas import Canvas

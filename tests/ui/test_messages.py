@@ -12,7 +12,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 from workbench.ui import app
@@ -23,7 +23,7 @@ def test_an_error_that_nobody_caught_is_told_quietly_and_the_window_goes_on(open
     try:
         raise KeyError("x")
     except KeyError as error:
-        app._Told(window)(KeyError, error, error.__traceback__)
+        app._ExceptHook(window)(KeyError, error, error.__traceback__)
     assert "Something went wrong" in find(window, QLabel, "message-text").text()
     assert find(window, QPushButton, "start-new").isEnabled()
 
@@ -82,7 +82,7 @@ def test_what_fails_while_a_project_is_closed_is_said(open_window: Open, project
     window = open_window(project, "data")
     corner, text = find(window, QWidget, "messages"), find(window, QLabel, "message-text")
     window.session.message.emit("info", "3 images added.")
-    window.session.closing.connect(lambda: window.session.tell(WorkbenchError("The note could not be kept.")))
+    window.session.closing.connect(lambda: window.session.report_error(WorkbenchError("The note could not be kept.")))
     window.close_project()
     assert corner.isVisible()
     assert text.text() == "The note could not be kept."

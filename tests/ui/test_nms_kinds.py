@@ -6,22 +6,22 @@ import pytest
 from PySide6.QtWidgets import QComboBox
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import find
+from tests.ui.window_driver import find
 from workbench.inference.exporters import ExportSettings
 from workbench.settings import rows
 from workbench.ui import theme
 from workbench.ui.forms import Form
-from workbench.ui.inspect.knobs import Knobs
+from workbench.ui.inspect.detection_controls import DetectionControls
 from workbench.ui.widgets.elided import ElidedCombo
 
 
 @pytest.fixture
-def knobs(qtbot: QtBot) -> Knobs:
-    knobs = Knobs()
-    qtbot.addWidget(knobs)
-    knobs.show_published("darknet diou")
-    knobs.show_nms(knobs.nms, kind_too=True)
-    return knobs
+def controls(qtbot: QtBot) -> DetectionControls:
+    controls = DetectionControls()
+    qtbot.addWidget(controls)
+    controls.show_published("darknet diou")
+    controls.show_nms(controls.nms, kind_too=True)
+    return controls
 
 
 def names(combo: QComboBox) -> list[str]:
@@ -29,12 +29,12 @@ def names(combo: QComboBox) -> list[str]:
 
 
 def test_kinds_are_called_the_same_where_a_run_is_looked_at_and_where_it_is_exported(
-    qtbot: QtBot, knobs: Knobs
+    qtbot: QtBot, controls: DetectionControls
 ) -> None:
     form = Form("export-form")
     qtbot.addWidget(form)
     form.set_rows(rows(ExportSettings))
-    theirs, ours = find(knobs, QComboBox, "inspect-kind"), find(form, QComboBox, "export-form-nms_kind")
+    theirs, ours = find(controls, QComboBox, "inspect-kind"), find(form, QComboBox, "export-form-nms_kind")
     assert names(theirs) == [
         "published: Darknet DIoU", "per label", "across labels", "DIoU", "Darknet DIoU", "soft",
     ]  # fmt: skip
@@ -47,9 +47,9 @@ def test_kinds_are_called_the_same_where_a_run_is_looked_at_and_where_it_is_expo
 
 def test_which_one_is_published_is_read_whole_in_a_window_of_1024_pixels(qtbot: QtBot) -> None:
     theme.apply("light")  # with the paddings that people see
-    knobs = Knobs()
-    qtbot.addWidget(knobs)
-    knobs.show_published("darknet diou")
-    knobs.resize(326, knobs.sizeHint().height())  # what it has there
-    knobs.show()
-    assert find(knobs, ElidedCombo, "inspect-kind").shown_text() == "published: Darknet DIoU"
+    controls = DetectionControls()
+    qtbot.addWidget(controls)
+    controls.show_published("darknet diou")
+    controls.resize(326, controls.sizeHint().height())  # what it has there
+    controls.show()
+    assert find(controls, ElidedCombo, "inspect-kind").shown_text() == "published: Darknet DIoU"

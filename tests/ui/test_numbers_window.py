@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QDialog, QLabel, QTableView, QTreeWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label

@@ -12,10 +12,10 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open
+from tests.ui.window_driver import Open, WindowDriver
 from workbench.errors import WorkbenchError
 from workbench.ui import thumbnails
-from workbench.ui.annotate.loader import PictureLoader, Wanted
+from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
 from workbench.ui.background import Background
 from workbench.ui.pictures import Picture
 
@@ -29,10 +29,10 @@ def loader(qtbot: QtBot) -> Iterator[PictureLoader]:
     loader.close()
 
 
-def grey(file: Path, shade: int, width: int = 8) -> Wanted:
+def grey(file: Path, shade: int, width: int = 8) -> PictureRequest:
     Image.new("RGB", (width, 8), (shade,) * 3).save(file)
     os.utime(file, ns=(shade, shade))
-    return Wanted(1, file)
+    return PictureRequest(1, file)
 
 
 def shown(picture: object) -> Shown:
@@ -41,13 +41,13 @@ def shown(picture: object) -> Shown:
     return picture.width, picture.height, picture.levels[0].pixelColor(0, 0).red()
 
 
-def came(qtbot: QtBot, loader: PictureLoader, wish: Wanted) -> list[object]:
+def came(qtbot: QtBot, loader: PictureLoader, wish: PictureRequest) -> list[object]:
     """What comes of this wish, besides what is kept."""
     found: list[object] = []
-    loader.came.connect(lambda _, result: found.append(result))
+    loader.loaded.connect(lambda _, result: found.append(result))
     loader.want([wish])
     qtbot.waitUntil(loader.is_idle)
-    loader.came.disconnect()
+    loader.loaded.disconnect()
     return found
 
 
@@ -92,7 +92,7 @@ def test_a_kept_picture_counts_as_read_again_once_its_disk_is_back(
 
 def test_the_thumbnail_follows_its_file(qtbot: QtBot, open_window: Open, project: Path) -> None:
     window = open_window(project)
-    hand, kept = Hand(qtbot, window), thumbnails.of(window.session)
+    hand, kept = WindowDriver(qtbot, window), thumbnails.of(window.session)
     image = window.session.image
 
     def width() -> int:

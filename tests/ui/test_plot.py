@@ -15,12 +15,12 @@ from pytestqt.qtbot import QtBot
 
 from workbench.ui import theme
 from workbench.ui.train.curves import Curves
+from workbench.ui.widgets.integer_axis import IntegerAxis
 from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, CLOSE_ROW, ROW, TOP_RIGHT
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot import Plot
 from workbench.ui.widgets.plot_curve import PlotCurve
-from workbench.ui.widgets.plot_values import told
-from workbench.ui.widgets.whole_axis import WholeAxis
+from workbench.ui.widgets.plot_values import values_text
 
 GRID = np.linspace(0.0, 10.0, 50)
 
@@ -67,9 +67,9 @@ def test_the_words_of_a_plot_follow_the_theme_while_it_is_shown(qtbot: QtBot) ->
 
 @pytest.mark.parametrize(("low", "high"), [(0.9, 3.1), (1.5, 2.5), (0.0, 1.0), (0, 7), (0, 12_345)])
 def test_steps_and_epochs_have_whole_ticks(qtbot: QtBot, low: float, high: float) -> None:
-    plot = shown(qtbot, Plot("step", "loss", whole_x=True))
+    plot = shown(qtbot, Plot("step", "loss", integer_x=True))
     axis = plot.getPlotItem().getAxis("bottom")
-    assert isinstance(axis, WholeAxis)
+    assert isinstance(axis, IntegerAxis)
     ticks = [value for _, values in axis.tickValues(low, high, 300) for value in values]
     assert ticks
     assert all(float(value).is_integer() for value in ticks)
@@ -84,7 +84,7 @@ def test_the_axes_of_a_training_are_whole(qtbot: QtBot) -> None:
     curves = Curves()
     qtbot.addWidget(curves)
     for plot in (curves.loss, curves.ap, curves.rate, curves.speed):
-        assert isinstance(plot.getPlotItem().getAxis("bottom"), WholeAxis)
+        assert isinstance(plot.getPlotItem().getAxis("bottom"), IntegerAxis)
 
 
 def test_the_names_of_axes_fit_the_smallest_plots(qtbot: QtBot) -> None:
@@ -152,7 +152,7 @@ def test_in_a_low_plot_the_legend_is_broad_where_that_covers_less(qtbot: QtBot) 
 
 
 def test_the_axis_of_things_that_are_counted_begins_at_nothing(qtbot: QtBot) -> None:
-    plot = shown(qtbot, Plot("epoch", "AP", whole_x=True))
+    plot = shown(qtbot, Plot("epoch", "AP", integer_x=True))
     plot.curve("AP", [1.0], [0.5])
     qtbot.wait(50)
     low, high = plot.getPlotItem().vb.viewRange()[0]
@@ -355,7 +355,7 @@ def plain(html: str) -> list[str]:
 
 
 def test_the_values_of_the_shown_curves_are_told_where_the_pointer_is(qtbot: QtBot) -> None:
-    plot = shown(qtbot, Plot("step", "%", whole_x=True))
+    plot = shown(qtbot, Plot("step", "%", integer_x=True))
     plot.curve("mean <IoU>", [1000, 2000, 3000], [70.125, 76.5, 77.0])
     plot.curve("recall", [1000, 2000, 3000], [90, math.nan, 97.25])
     plot.curve("early", [1000], [5.0])
@@ -383,11 +383,11 @@ def test_the_values_of_the_shown_curves_are_told_where_the_pointer_is(qtbot: QtB
 
 
 def test_many_curves_are_counted_and_none_are_nothing(qtbot: QtBot) -> None:
-    plot = shown(qtbot, Plot("epoch", "AP", whole_x=True))
-    assert told(plot._curves, ("epoch", "AP"), 1.0, 0.1) == ""
+    plot = shown(qtbot, Plot("epoch", "AP", integer_x=True))
+    assert values_text(plot._curves, ("epoch", "AP"), 1.0, 0.1) == ""
     for number in range(15):
         plot.curve(f"label {number}", [1, 2], [0.125, 0.5])
-    lines = plain(told(plot._curves, ("epoch", "AP"), 1.2, 0.1))
+    lines = plain(values_text(plot._curves, ("epoch", "AP"), 1.2, 0.1))
     assert lines[:2] == ["epoch 1", "■ label 0 0.125"]
     assert len(lines) == 14
     assert lines[-1] == "and 3 more"
@@ -395,6 +395,8 @@ def test_many_curves_are_counted_and_none_are_nothing(qtbot: QtBot) -> None:
 
 @pytest.mark.parametrize("x", [-5.0, 0.0, 0.4, 0.5, 0.6, 3.2, 7.0, 99.0])
 def test_in_rising_numbers_the_same_point_is_found(qtbot: QtBot, x: float) -> None:
-    plot = shown(qtbot, Plot("step", "loss", whole_x=True, dense=True))
+    plot = shown(qtbot, Plot("step", "loss", integer_x=True, dense=True))
     plot.curve("a", [0, 1, 2, 6, 8], [10.0, 11, 12, 16, 18])
-    assert told(plot._curves, ("step", "loss"), x, 1.0, rises=True) == told(plot._curves, ("step", "loss"), x, 1.0)
+    assert values_text(plot._curves, ("step", "loss"), x, 1.0, rises=True) == values_text(
+        plot._curves, ("step", "loss"), x, 1.0
+    )

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QTableWidget
 
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench import plugins
 from workbench.ui.widgets.plugins_window import PluginsWindow
 

@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from workbench.ui import theme
+from workbench.ui.widgets.integer_axis import IntegerAxis
 from workbench.ui.widgets.plot import Plot
 from workbench.ui.widgets.quick_axis import QuickAxis
-from workbench.ui.widgets.whole_axis import WholeAxis
 
 
 def pixels(plot: Plot) -> np.ndarray:
@@ -113,5 +113,5 @@ def test_a_level_curve_is_shown_around_its_value(qtbot: QtBot) -> None:
 
 
 def test_a_whole_axis_names_no_halves(qtbot: QtBot) -> None:
-    assert isinstance(Plot("x", "y", whole_x=True).getPlotItem().getAxis("bottom"), WholeAxis)
+    assert isinstance(Plot("x", "y", integer_x=True).getPlotItem().getAxis("bottom"), IntegerAxis)
     assert isinstance(Plot("x", "y").getPlotItem().getAxis("bottom"), QuickAxis)

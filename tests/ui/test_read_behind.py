@@ -8,8 +8,8 @@ from collections.abc import Collection
 import pytest
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import FakeLook, looked, session_fixture
-from tests.ui.train_hand import FakeTraining
+from tests.ui.inspect_hand import FakeEvaluator, looked, session_fixture
+from tests.ui.train_page_driver import FakeTraining
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Snapshot, Split
@@ -39,13 +39,13 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 def test_for_a_look(qtbot: QtBot, session: Session, read: list[bool]) -> None:
-    look = FakeLook()
-    page = InspectPage(session, look=look)
+    evaluate = FakeEvaluator()
+    page = InspectPage(session, evaluate=evaluate)
     qtbot.addWidget(page)
     page.show()
     looked(qtbot, page, session)
     assert read == [False]
-    assert [len(wish.snapshot) for wish in look.wishes] == [2]
+    assert [len(wish.snapshot) for wish in evaluate.requests] == [2]
     page.closing()
     assert session.end_jobs()
 

@@ -1,4 +1,4 @@
-"""The review gallery with detections made by hand: what is listed, the keys of the deeds, undo, Enter, its crops."""
+"""The review gallery with detections made by hand: what is listed, keys of the decisions, undo, Enter, its crops."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pytestqt.qtbot import QtBot
 from tests.core.test_metrics import found_of
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.matching import Found, Truth, match
+from workbench.core.matching import DetectionSet, GroundTruth, match
 from workbench.core.project import Box, Label, State
-from workbench.inference import review_deeds
-from workbench.inference.review import Item, Kind, Prediction
+from workbench.inference import review_decisions
+from workbench.inference.review import Prediction, ReviewItem, ReviewKind
 from workbench.ui import keys
 from workbench.ui.commands import BY_NAME
-from workbench.ui.inspect.review.bars import DeedBar
-from workbench.ui.inspect.review.crops import Crop, Crops, Wish, part_around
-from workbench.ui.inspect.review.pane import Review
-from workbench.ui.inspect.review.queue import _stable
+from workbench.ui.inspect.review.bars import DecisionBar
+from workbench.ui.inspect.review.crops import Crop, CropRequest, Crops, part_around
+from workbench.ui.inspect.review.gallery import ReviewGallery
+from workbench.ui.inspect.review.queue_model import _stable
 from workbench.ui.inspect.review.tab import ReviewTab
 from workbench.ui.inspect.review.tile import fitted, on_tile
 from workbench.ui.session import Session
@@ -44,7 +44,7 @@ class Bench:
     def __init__(self, qtbot: QtBot, session: Session) -> None:
         self.qtbot, self.session = qtbot, session
         self.window = QMainWindow()
-        self.review = Review(session)
+        self.review = ReviewGallery(session)
         self.window.setCentralWidget(self.review)
         qtbot.addWidget(self.window)
         self.window.resize(960, 640)
@@ -58,12 +58,14 @@ class Bench:
         """As the page follows an edit."""
         images = getattr(applied, "images", ())
         if images:
-            self.truth = review_deeds.renewed(self.truth, self.document.snapshot(images))
+            self.truth = review_decisions.replace_images(self.truth, self.document.snapshot(images))
             self.show()
 
     def show(self) -> None:
-        found = Found.of(found_of([(i, label, list(map(float, box)), score) for i, label, box, score in SEEN], 2))
-        self.review.show_found(self.truth, match(Truth.of(self.truth), found), 0.5)
+        found = DetectionSet.of(
+            found_of([(i, label, list(map(float, box)), score) for i, label, box, score in SEEN], 2)
+        )
+        self.review.show_found(self.truth, match(GroundTruth.of(self.truth), found), 0.5)
 
     def shown(self) -> None:
         """Wait for the list."""
@@ -133,7 +135,7 @@ def test_all_mistakes_are_listed_and_the_first_is_current(bench: Bench) -> None:
     assert bench.kinds() == ["wrong label", "false alarm", "false alarm", "miss"]
     assert bench.count == "4 left of 4"
     assert bench.review.current is not None
-    assert bench.review.current.kind is Kind.WRONG_LABEL
+    assert bench.review.current.kind is ReviewKind.WRONG_LABEL
     assert bench.combo("kind").itemText(0) == "All mistakes (4)"
     assert "gets the prediction's place and label" in bench.button("take").toolTip()
     assert bench.button("keep").text() == "My label stands  (N)"
@@ -141,17 +143,17 @@ def test_all_mistakes_are_listed_and_the_first_is_current(bench: Bench) -> None:
 
 def test_a_key_decides_and_the_next_item_is_current(bench: Bench) -> None:
     bench.shown()
-    decided: list[Item] = []
+    decided: list[ReviewItem] = []
     bench.review.decided.connect(decided.append)
     bench.press(Qt.Key.Key_T)
-    assert [item.kind for item in decided] == [Kind.WRONG_LABEL]
+    assert [item.kind for item in decided] == [ReviewKind.WRONG_LABEL]
     assert bench.document.boxes(decided[0].image)[0].label == bench.document.labels()[1].id
     assert bench.kinds() == ["false alarm", "false alarm", "miss"]
     assert bench.count == "3 left of 4"
     bench.press(Qt.Key.Key_N)
     assert bench.kinds() == ["false alarm", "miss"]
     assert bench.review.current is not None
-    assert bench.review.current.kind is Kind.FALSE_ALARM
+    assert bench.review.current.kind is ReviewKind.FALSE_ALARM
     bench.press(Qt.Key.Key_I, Qt.Key.Key_W)
     assert bench.kinds() == []
     assert bench.count == "0 left of 4"
@@ -179,27 +181,27 @@ def test_only_deeds_that_mean_something_here_can_be_done(bench: Bench) -> None:
     bench.shown()
     bench.press(Qt.Key.Key_N)  # the wrong label
     assert bench.review.current is not None
-    assert bench.review.current.kind is Kind.FALSE_ALARM  # there is no label of mine to be wrong
+    assert bench.review.current.kind is ReviewKind.FALSE_ALARM  # there is no label of mine to be wrong
     assert not bench.button("wrong").isEnabled()
     before = bench.kinds()
     bench.press(Qt.Key.Key_W)
     assert bench.kinds() == before
     assert bench.button("take").isEnabled()
     bench.press(Qt.Key.Key_N, Qt.Key.Key_N)
-    assert bench.review.current.kind is Kind.MISS
+    assert bench.review.current.kind is ReviewKind.MISS
     assert bench.button("wrong").text() == "Remove my box  (W)"
     assert bench.button("wrong").isEnabled()
     bench.press(Qt.Key.Key_T)  # nothing was predicted here: there is nothing to take, and the box stays
-    assert bench.review.current.kind is Kind.MISS
+    assert bench.review.current.kind is ReviewKind.MISS
     assert not bench.button("take").isEnabled()
 
 
 def test_the_button_says_that_a_prediction_on_another_object_is_added(bench: Bench) -> None:
     seen = Prediction((16, 10, 26, 20), 1, 0.9)
-    bar = bench.review.findChild(DeedBar)
-    assert isinstance(bar, DeedBar)
+    bar = bench.review.findChild(DecisionBar)
+    assert isinstance(bar, DecisionBar)
     for box, word in ((10, "Add the prediction"), (14, "Take the prediction")):
-        bar.show_item(Item(Kind.POOR_BOX, 1, 1, 1, (box, 10, box + 10, 20), seen), "")
+        bar.show_item(ReviewItem(ReviewKind.POOR_BOX, 1, 1, 1, (box, 10, box + 10, 20), seen), "")
         assert bench.button("take").text().startswith(word)
 
 
@@ -213,7 +215,7 @@ def test_each_undo_brings_one_item_back_and_makes_it_current(bench: Bench) -> No
     bench.qtbot.waitUntil(lambda: bench.kinds() == ["wrong label", "false alarm", "false alarm", "miss"])
     assert bench.count == "4 left of 4"
     assert bench.review.current is not None
-    assert bench.review.current.kind is Kind.WRONG_LABEL
+    assert bench.review.current.kind is ReviewKind.WRONG_LABEL
     bench.session.redo()
     bench.qtbot.waitUntil(lambda: bench.kinds() == ["false alarm", "false alarm", "miss"])
 
@@ -260,7 +262,7 @@ def test_arrows_move_and_take_the_image_along(bench: Bench) -> None:
     bench.shown()
     bench.press(Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Right)
     assert bench.review.current is not None
-    assert bench.review.current.kind is Kind.MISS
+    assert bench.review.current.kind is ReviewKind.MISS
     assert bench.session.image_id == bench.review.current.image
     bench.press(Qt.Key.Key_Left)
     assert bench.review.view.currentIndex().row() == TINY
@@ -269,8 +271,8 @@ def test_arrows_move_and_take_the_image_along(bench: Bench) -> None:
 def test_enter_and_a_double_click_open_the_label_page_with_the_box(bench: Bench) -> None:
     bench.shown()
     asked: list[object] = []
-    bench.session.page_asked.connect(asked.append)
-    bench.session.boxes_asked.connect(asked.append)
+    bench.session.page_requested.connect(asked.append)
+    bench.session.boxes_requested.connect(asked.append)
     bench.press(Qt.Key.Key_Return)
     box = bench.document.boxes(bench.document.images()[0].id)[0].id
     assert asked == ["label", (box,)]
@@ -290,7 +292,7 @@ def test_letters_in_a_list_of_choices_decide_nothing(bench: Bench) -> None:
 
 def test_the_deeds_have_keys_that_nothing_else_has_here() -> None:
     assert not keys.conflicts(keys.in_force("labelImg", {}))
-    assert {BY_NAME[f"review-{deed}"].where for deed in review_deeds.Deed} == {"Inspect"}
+    assert {BY_NAME[f"review-{decision}"].where for decision in review_decisions.Decision} == {"Inspect"}
 
 
 def test_the_wide_list_gives_the_room_back_while_another_tab_is_shown(qtbot: QtBot, session: Session) -> None:
@@ -355,10 +357,10 @@ def test_a_crop_of_an_image_whose_size_was_not_known_ends_where_the_image_does(q
     rows = np.arange(100, dtype=np.uint8)
     PIL.Image.fromarray(np.stack([np.tile(rows, (80, 1))] * 3, axis=2)).save(tmp_path / "a.png")  # 100 x 80
     crops = Crops()
-    wish = Wish(tmp_path / "a.png", None, part_around((80, 60, 100, 80), 0, 0))
+    request = CropRequest(tmp_path / "a.png", None, part_around((80, 60, 100, 80), 0, 0))
     with qtbot.waitSignal(crops.made):
-        assert crops.get(wish) is None
-    found = crops.get(wish)
+        assert crops.get(request) is None
+    found = crops.get(request)
     crops.close()
     assert found is not None
     assert found.part == (66, 46, 100, 80)
@@ -376,7 +378,7 @@ def test_boxes_lie_where_the_crop_shows_them() -> None:
 def test_the_sheet_of_keys_has_the_deeds(qtbot: QtBot, bench: Bench) -> None:
     sheet = KeysSheet(bench.window)
     qtbot.addWidget(sheet)
-    for deed in review_deeds.Deed:
-        button = sheet.findChild(QPushButton, f"key-review-{deed}")
+    for decision in review_decisions.Decision:
+        button = sheet.findChild(QPushButton, f"key-review-{decision}")
         assert isinstance(button, QPushButton)
-        assert button.text() == keys.of(f"review-{deed}")[0]
+        assert button.text() == keys.of(f"review-{decision}")[0]

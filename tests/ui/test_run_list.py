@@ -14,15 +14,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 
 from tests.training.test_runs import STARTED, leave
-from tests.ui.hand import find
-from tests.ui.run_bench import Bench, bench
-from tests.ui.train_hand import label_all, press, session, text
+from tests.ui.run_list_driver import Bench, bench
+from tests.ui.train_page_driver import label_all, press, session, text
+from tests.ui.window_driver import find
+from workbench.core.formatting import size
 from workbench.core.lock import Lock
-from workbench.core.words import size
 from workbench.registry import Registry
-from workbench.training import kept_runs, runs
+from workbench.training import run_actions, runs
 from workbench.ui.train import titles
-from workbench.ui.train.run_work import List, listed
+from workbench.ui.train.run_work import RunListRequest, list_runs
 from workbench.ui.train.runs_table import AP, AP50, DATA, DETECTOR, MOST_NAME, NAME, NOTE, STATE
 from workbench.ui.train.runs_table import STARTED as STARTED_COLUMN
 
@@ -35,7 +35,7 @@ def test_the_newest_run_is_first_and_any_column_sorts(bench: Bench) -> None:
     assert bench.listed() == ["tiny-10", "tiny-2", "other"]  # ten comes after two
     bench.runs.table.sortByColumn(AP50, Qt.SortOrder.AscendingOrder)
     assert [bench.cell(name, AP50) for name in bench.listed()] == ["–", "newest: 0.250", "newest: 0.500"]
-    bench.deeds.note(runs.info(bench.folder / "other"), "a note")  # listed again: the order stays
+    bench.run_actions.note(runs.info(bench.folder / "other"), "a note")  # listed again: the order stays
     bench.qtbot.waitUntil(lambda: bench.cell("other", NOTE) == "a note")
     assert bench.listed() == ["tiny-10", "other", "tiny-2"]
     bench.runs.table.sortByColumn(STARTED_COLUMN, Qt.SortOrder.AscendingOrder)
@@ -46,8 +46,8 @@ def test_one_run_is_shown_and_several_are_for_comparing(bench: Bench) -> None:
     shown: list[str] = []
     compared: list[list[str]] = []
     bench.runs.chosen.connect(lambda run: shown.append(run.name))
-    bench.deeds.compare = lambda chosen: None  # type: ignore[method-assign]
-    bench.runs.compare_asked.connect(lambda chosen: compared.append([run.name for run in chosen]))
+    bench.run_actions.compare = lambda chosen: None  # type: ignore[method-assign]
+    bench.runs.compare_requested.connect(lambda chosen: compared.append([run.name for run in chosen]))
     bench.click("tiny-10")
     assert shown == ["tiny-10"]
     assert (bench.is_on("rename-run"), bench.is_on("compare-runs")) == (True, False)
@@ -70,7 +70,7 @@ def test_one_run_is_shown_and_several_are_for_comparing(bench: Bench) -> None:
 
 def test_a_name_is_typed_in_place(bench: Bench) -> None:
     bench.click("tiny-10")
-    with bench.qtbot.waitSignal(bench.deeds.renamed) as renamed:
+    with bench.qtbot.waitSignal(bench.run_actions.renamed) as renamed:
         bench.key(Qt.Key.Key_F2)
         bench.type("fifth try")
     assert renamed.args == [bench.folder / "tiny-10", bench.folder / "fifth try"]
@@ -82,7 +82,7 @@ def test_a_name_is_typed_in_place(bench: Bench) -> None:
 
 def test_tab_ends_the_typing_and_begins_none_in_the_cell_beside(bench: Bench) -> None:
     bench.click("tiny-10")
-    with bench.qtbot.waitSignal(bench.deeds.renamed) as renamed:
+    with bench.qtbot.waitSignal(bench.run_actions.renamed) as renamed:
         bench.key(Qt.Key.Key_F2)
         bench.editor.setText("fifth try")
         QTest.keyClick(bench.editor, Qt.Key.Key_Tab)
@@ -103,8 +103,8 @@ def test_what_is_typed_is_not_lost_to_a_listing_that_comes_meanwhile(bench: Benc
     bench.click("tiny-10")
     bench.key(Qt.Key.Key_F2)
     leave(bench.folder / "fresh", STARTED)
-    with bench.qtbot.waitSignal(bench.deeds.listed):
-        bench.deeds.list_runs()
+    with bench.qtbot.waitSignal(bench.run_actions.listed):
+        bench.run_actions.list_runs()
     assert bench.runs.table.is_editing
     bench.type("mine")
     bench.wait_for("fresh", "mine", "other", "tiny-2")
@@ -114,16 +114,16 @@ def test_a_listing_that_comes_meanwhile_leaves_the_place_and_the_keys_where_they
     """While a run is trained they are listed every few seconds: who read further down was taken back each time."""
     for number in range(40):
         leave(bench.folder / f"old-{number:02d}", replace(STARTED, time=1.0 + number))
-    with bench.qtbot.waitSignal(bench.deeds.listed):
-        bench.deeds.list_runs()
+    with bench.qtbot.waitSignal(bench.run_actions.listed):
+        bench.run_actions.list_runs()
     table = bench.runs.table
     bench.click("other")
     table.setFocus()
     bench.key(Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
     bar = table.verticalScrollBar()
     bar.setValue(bar.maximum())
-    with bench.qtbot.waitSignal(bench.deeds.listed):
-        bench.deeds.list_runs()
+    with bench.qtbot.waitSignal(bench.run_actions.listed):
+        bench.run_actions.list_runs()
     assert bar.value() == bar.maximum() > 0
     bench.key(Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
     assert [run.name for run in table.chosen] == ["other", "tiny-10", "tiny-2"]
@@ -195,53 +195,55 @@ def test_a_run_that_is_trained_is_neither_renamed_nor_deleted(bench: Bench) -> N
 
 def test_a_run_that_another_program_trains_is_read_as_such_and_its_row_with_it(bench: Bench) -> None:
     read: list[tuple[str, bool]] = []
-    bench.deeds.was_read.connect(lambda folder, story: read.append((folder.name, story.elsewhere)))
+    bench.run_actions.history_read.connect(
+        lambda folder, history: read.append((folder.name, history.trained_elsewhere))
+    )
     lock = Lock(leave(bench.folder / "zoo", replace(STARTED, run="zoo", time=9e9)))
-    bench.deeds.read(bench.folder / "zoo")
+    bench.run_actions.read(bench.folder / "zoo")
     bench.wait_for("other", "tiny-10", "tiny-2", "zoo")  # nobody has told that there is another
     assert bench.cell("zoo", STATE) == "running"
     lock.release()
-    bench.deeds.read(bench.folder / "zoo")
+    bench.run_actions.read(bench.folder / "zoo")
     bench.qtbot.waitUntil(lambda: len(read) == 2)
-    bench.deeds.read(bench.folder / "other")
+    bench.run_actions.read(bench.folder / "other")
     bench.qtbot.waitUntil(lambda: len(read) == 3)
     assert read == [("zoo", True), ("zoo", False), ("other", False)]
 
 
 def test_the_trash_is_in_the_menu(bench: Bench) -> None:
-    bench.deeds.delete([runs.info(bench.folder / "other")])
-    bench.deeds.delete([runs.info(bench.folder / "tiny-2")])
+    bench.run_actions.delete([runs.info(bench.folder / "other")])
+    bench.run_actions.delete([runs.info(bench.folder / "tiny-2")])
     bench.wait_for("tiny-10")
     assert bench.runs.trash.isEnabled()
     first, second = bench.runs.trash.actions()[:2]
-    (kept,) = (one for one in kept_runs.deleted_runs(bench.folder) if one.name == "tiny-2")
+    (kept,) = (one for one in run_actions.deleted_runs(bench.folder) if one.name == "tiny-2")
     assert [entry.text().split(",")[0] for entry in (first, second)] == ["Take back 'tiny-2'", "Take back 'other'"]
     second.trigger()
     bench.wait_for("tiny-10", "other")
     empty = find(bench.runs.menu, type(bench.runs.menu), "train-runs-empty").actions()[0]
-    assert empty.text() == f"Delete 1 run, {size(kept_runs.size_of(kept))}: there is no undo"
+    assert empty.text() == f"Delete 1 run, {size(run_actions.size_of(kept))}: there is no undo"
     empty.trigger()
     bench.qtbot.waitUntil(lambda: not bench.runs.trash.isEnabled())
-    assert kept_runs.deleted_runs(bench.folder) == ()
+    assert run_actions.deleted_runs(bench.folder) == ()
     assert not find(bench.runs, QPushButton, "train-runs-undo").isVisible()
 
 
 def test_what_is_in_the_trash_for_thirty_days_goes_with_a_listing(bench: Bench) -> None:
-    deleted = kept_runs.delete(bench.folder / "other")
+    deleted = run_actions.delete(bench.folder / "other")
     old = bench.folder / ".trash" / "1000000000000000000"  # of 2001
     deleted.folder.parent.rename(old)
-    bench.deeds.list_runs()
+    bench.run_actions.list_runs()
     bench.wait_for("tiny-10", "tiny-2")
     bench.qtbot.waitUntil(lambda: not old.exists())
 
 
 def test_what_was_listed_before_a_deletion_is_not_shown_after_it(bench: Bench) -> None:
-    wish = List(bench.folder, False, 1)
-    before = listed(wish)
+    request = RunListRequest(bench.folder, False, 1)
+    before = list_runs(request)
     heard: list[object] = []
-    bench.deeds.listed.connect(heard.append)
-    bench.deeds.delete([runs.info(bench.folder / "other")])
-    bench.deeds._list.done.emit(wish, before)
+    bench.run_actions.listed.connect(heard.append)
+    bench.run_actions.delete([runs.info(bench.folder / "other")])
+    bench.run_actions._list.done.emit(request, before)
     assert heard == []
     bench.wait_for("tiny-10", "tiny-2")
 
@@ -252,7 +254,7 @@ def test_it_is_told_whether_the_data_is_that_of_today(bench: Bench) -> None:
     digest = document.snapshot().digest
     (bench.folder / "other" / "data.json").write_text(json.dumps({"digest": digest}), "utf-8")
     (bench.folder / "tiny-2" / "data.json").write_text(json.dumps({"digest": "0123456789abcdef" * 4}), "utf-8")
-    bench.deeds.list_runs()
+    bench.run_actions.list_runs()
     bench.qtbot.waitUntil(lambda: "It is the same today." in bench.tip("other", DATA))
     assert bench.cell("tiny-2", DATA) == "8 images (0123)"
     assert bench.tip("tiny-2", DATA) == (
@@ -262,7 +264,7 @@ def test_it_is_told_whether_the_data_is_that_of_today(bench: Bench) -> None:
     assert bench.tip("tiny-10", DATA) == "6 images to learn from, 2 to validate on."
     label_all(bench.session)
     assert "today" not in bench.tip("other", DATA)  # not known any more
-    bench.deeds.list_runs()
+    bench.run_actions.list_runs()
     bench.qtbot.waitUntil(lambda: "It has changed since." in bench.tip("other", DATA))
 
 
@@ -283,7 +285,7 @@ def test_a_detector_is_called_by_its_title_once_that_is_known(bench: Bench, monk
     known: Registry[SimpleNamespace] = Registry("detector")
     known.register("toy")(SimpleNamespace(title="Toy v2"))
     monkeypatch.setattr(titles, "detectors", known)
-    bench.deeds.list_runs()
+    bench.run_actions.list_runs()
     bench.qtbot.waitUntil(lambda: bench.cell("other", DETECTOR) == "Toy v2")
 
 

@@ -10,18 +10,18 @@ from PySide6.QtGui import QAction
 from pytestqt.qtbot import QtBot
 
 from tests.training.test_runs import STARTED, leave
-from tests.ui.hand import find
-from tests.ui.run_bench import ENDED
-from tests.ui.train_hand import FakeTraining, label_all, press, ready, session, shown_page, text
+from tests.ui.run_list_driver import ENDED
+from tests.ui.train_page_driver import FakeTraining, label_all, press, ready, session, shown_page, text
+from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import AnchorSet
 from workbench.training import recipes, record, runs
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
-from workbench.ui.train.run_deeds import RunDeeds
+from workbench.ui.train.run_actions import RunActions
 from workbench.ui.train.run_list import RunList
-from workbench.ui.train.setup import Setup
+from workbench.ui.train.setup_panel import SetupPanel
 from workbench.ui.train.start_from import FRESH
 
 __all__ = ["session"]  # a fixture
@@ -46,10 +46,10 @@ def test_the_page_follows_a_run_that_is_renamed_deleted_and_taken_back(
     leave(folder / "second", STARTED, ENDED)
     page.shown()
     qtbot.waitUntil(title_is(page, "second: finished"))
-    deeds = find(page, RunDeeds, "")
-    deeds.rename(runs.info(folder / "second"), "better")
+    run_actions = find(page, RunActions, "")
+    run_actions.rename(runs.info(folder / "second"), "better")
     assert title_is(page, "better: finished")()
-    deeds.delete([runs.info(folder / "better")])
+    run_actions.delete([runs.info(folder / "better")])
     qtbot.waitUntil(title_is(page, "first: finished"))
     press(qtbot, page, "train-runs-undo")
     qtbot.waitUntil(title_is(page, "better: finished"))
@@ -78,7 +78,7 @@ def test_a_fork_fills_the_form_and_brings_the_anchors_back(
     session.message.connect(lambda _level, sentence: told.append(sentence))
     find(page, QAction, "action-fork-run").trigger()
     qtbot.waitUntil(lambda: bool(told))
-    setup = find(page, Setup, "")
+    setup = find(page, SetupPanel, "")
     assert setup.recipe() == recipe
     assert setup.start_from.file == weights
     assert document.anchors() == anchors

@@ -44,7 +44,7 @@ def test_while_the_first_run_begins_its_name_stands_where_it_will_be_listed(
 
     table, painted = RunsTable(), []
     qtbot.addWidget(table)
-    monkeypatch.setattr(runs_table, "paint_words", lambda _, words: painted.append(words))
+    monkeypatch.setattr(runs_table, "paint_hint", lambda _, words: painted.append(words))
     table.set_known(True)
     table.resize(400, 200)
     table.show()

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find, write_photographs
+from tests.ui.window_driver import Open, find, write_photographs
 from workbench.core import edits, splits
 from workbench.core.document import Document
 from workbench.core.project import Box, Image, Label, Snapshot, Split
@@ -108,9 +108,9 @@ def test_of_a_large_project_it_is_worked_out_behind_the_window_for_what_was_chos
 ) -> None:
     monkeypatch.setattr(split_window, "_LARGE", 1)
     threads: list[object] = []
-    divided = splits.divided
+    divided = splits.divide
     monkeypatch.setattr(
-        splits, "divided", lambda *a, **k: threads.append(threading.current_thread()) or divided(*a, **k)
+        splits, "divide", lambda *a, **k: threads.append(threading.current_thread()) or divided(*a, **k)
     )
     window = open_window(rides, "data")
     split = opened(window)

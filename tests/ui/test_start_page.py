@@ -13,24 +13,24 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.data_hand import press
-from tests.ui.hand import Hand, Open, find, write_photographs
+from tests.ui.data_page_driver import press
+from tests.ui.window_driver import Open, WindowDriver, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import State
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences
-from workbench.ui.choosing import chosen_folder
+from workbench.ui.file_dialogs import ask_for_folder
 from workbench.ui.main_window import MainWindow
-from workbench.ui.places import PLACES
-from workbench.ui.start import counting, recent, recent_cards
-from workbench.ui.start.backing_up import BackingUp
-from workbench.ui.start.first_cards import FirstCard
+from workbench.ui.page_specs import PAGE_SPECS
+from workbench.ui.start import photograph_count, recent, recent_cards
+from workbench.ui.start.auto_backup import AutoBackup
 from workbench.ui.start.page import StartPage
-from workbench.ui.start.recent import Recent
+from workbench.ui.start.page_overview import WORDS
+from workbench.ui.start.recent import RecentProject
 from workbench.ui.start.recent_cards import RecentCard
 from workbench.ui.start.recent_menu import RecentMenu
-from workbench.ui.start.way import WORDS
+from workbench.ui.start.welcome_cards import WelcomeCard
 
 
 def cards(window: MainWindow) -> dict[str, RecentCard]:
@@ -42,14 +42,14 @@ def cards(window: MainWindow) -> dict[str, RecentCard]:
 @pytest.fixture
 def gone(qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
     """The window without a project; the only recent one was moved from project to moved."""
-    monkeypatch.setattr(recent_cards, "LOOK", 20)
-    for one in recent.kept():
+    monkeypatch.setattr(recent_cards, "CHECK_EVERY", 20)
+    for one in recent.projects():
         recent.forget(one.folder)
     window = open_window(project, "data")
     window.close_project()
-    qtbot.waitUntil(window.findChild(BackingUp)._work.is_idle)  # its text is written as it is closed
+    qtbot.waitUntil(window.findChild(AutoBackup)._work.is_idle)  # its text is written as it is closed
     project.rename(project.parent / "moved")
-    qtbot.waitUntil(lambda: cards(window)["project"].is_gone)
+    qtbot.waitUntil(lambda: cards(window)["project"].is_missing)
     return window
 
 
@@ -61,7 +61,7 @@ def test_a_project_that_is_not_there_stays_in_the_list_and_comes_back_by_itself(
     QTest.mouseClick(cards(gone)["project"], Qt.MouseButton.LeftButton)
     assert find(gone, QWidget, "messages").isHidden()  # nothing was tried
     (project.parent / "moved").rename(project)  # the drive is back
-    qtbot.waitUntil(lambda: not cards(gone)["project"].is_gone)
+    qtbot.waitUntil(lambda: not cards(gone)["project"].is_missing)
     assert not cards(gone)["project"].find_it.isVisible()
     QTest.mouseClick(cards(gone)["project"], Qt.MouseButton.LeftButton)
     assert gone.session.document is not None
@@ -76,16 +76,16 @@ def test_a_project_that_was_moved_is_found_again_and_another_does_not_take_its_p
         press(cards(gone)["project"], "recent-find")
         assert gone.session.document is not None
         assert gone.session.document.folder == there
-        assert [one.folder.name for one in recent.kept()] == left
+        assert [one.folder.name for one in recent.projects()] == left
         if there.name == "another":
             assert "'project' stays among the recent ones" in find(gone, QLabel, "message-text").text()
         gone.close_project()
 
 
 def test_a_project_that_is_not_there_is_forgotten_only_when_one_says_so(gone: MainWindow, project: Path) -> None:
-    recent.remember(Recent(project.parent / "b", "b"))
+    recent.remember(RecentProject(project.parent / "b", "b"))
     press(cards(gone)["project"], "recent-forget")
-    assert [one.folder.name for one in recent.kept()] == ["b"]
+    assert [one.folder.name for one in recent.projects()] == ["b"]
     assert [*cards(gone)] == ["b"]
 
 
@@ -97,14 +97,14 @@ def test_a_project_that_is_not_there_is_forgotten_only_when_one_says_so(gone: Ma
     ],
 )  # fmt: skip
 def test_a_recent_project_says_when_it_was_open(opened: str, words: str) -> None:
-    assert Recent(Path("p"), "p", "", opened).when(date(2026, 3, 1)) == words
+    assert RecentProject(Path("p"), "p", "", opened).when(date(2026, 3, 1)) == words
 
 
 def test_the_day_is_kept_with_a_recent_project_and_an_older_list_is_read(tmp_path: Path) -> None:
     preferences.put("recent", [f"{tmp_path}\told\tpicture.jpg"])
-    recent.remember(Recent(tmp_path / "b", "b"))
-    assert recent.kept() == (
-        Recent(tmp_path / "b", "b", "", date.today().isoformat()), Recent(tmp_path, "old", "picture.jpg"),
+    recent.remember(RecentProject(tmp_path / "b", "b"))
+    assert recent.projects() == (
+        RecentProject(tmp_path / "b", "b", "", date.today().isoformat()), RecentProject(tmp_path, "old", "picture.jpg"),
     )  # fmt: skip
 
 
@@ -112,8 +112,8 @@ def test_the_way_through_the_pages_is_told_to_who_has_no_project_yet(open_window
     preferences.put("recent", [])
     window = open_window()
     assert find(window, QWidget, "start-way").isVisible()
-    assert set(WORDS) == {place.name for place in PLACES}
-    recent.remember(Recent(tmp_path, "p"))
+    assert set(WORDS) == {place.name for place in PAGE_SPECS}
+    recent.remember(RecentProject(tmp_path, "p"))
     find(window, StartPage, "page-start").refresh()
     assert not find(window, QWidget, "start-way").isVisible()
 
@@ -121,11 +121,11 @@ def test_the_way_through_the_pages_is_told_to_who_has_no_project_yet(open_window
 def test_the_card_of_the_sample_says_how_far_it_is_made(
     qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_IMAGES", 2)
-    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_UNLABELLED", 1)
+    monkeypatch.setattr("workbench.ui.start.project_opener.SAMPLE_IMAGES", 2)
+    monkeypatch.setattr("workbench.ui.start.project_opener.SAMPLE_UNLABELLED", 1)
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
     window = open_window()
-    card, seen = find(window, FirstCard, "start-sample"), []
+    card, seen = find(window, WelcomeCard, "start-sample"), []
     usual = card.words
     window._projects.sampling.connect(lambda *_: seen.append(card.words))
     press(window, "start-sample")
@@ -138,7 +138,7 @@ def test_who_thinks_better_of_a_new_project_is_where_he_was(
     qtbot: QtBot, open_window: Open, project: Path, tmp_path: Path
 ) -> None:
     window = open_window(project, "label")
-    Hand(qtbot, window).key(Qt.Key.Key_D)
+    WindowDriver(qtbot, window).key(Qt.Key.Key_D)
     document, image = window.session.document, window.session.image_id
     undo = find(window, QAction, "action-undo")
     window.session.do(edits.SetState((image,), State.DONE))
@@ -190,31 +190,38 @@ def test_the_form_of_a_new_project_says_how_many_photographs_there_are(
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        (counting.Found(1, 0), "1 photograph."),
-        (counting.Found(152, 3), "152 photographs, and 3 other files."),
-        (counting.Found(0, 1), "No photographs, only 1 other file."),
-        (counting.Found(0, 0), "There is nothing in this folder."),
-        (counting.Found(10_001, 5, whole=False), "More than 10,000 photographs."),
-        (counting.Found(7, 99_993, whole=False), "Among the first 100,000 files at least 7 photographs."),
-        (counting.Found(0, 100_000, whole=False), "Among the first 100,000 files no photographs."),
+        (photograph_count.PhotographCount(1, 0), "1 photograph."),
+        (photograph_count.PhotographCount(152, 3), "152 photographs, and 3 other files."),
+        (photograph_count.PhotographCount(0, 1), "No photographs, only 1 other file."),
+        (photograph_count.PhotographCount(0, 0), "There is nothing in this folder."),
+        (photograph_count.PhotographCount(10_001, 5, whole=False), "More than 10,000 photographs."),
+        (
+            photograph_count.PhotographCount(7, 99_993, whole=False),
+            "Among the first 100,000 files at least 7 photographs.",
+        ),
+        (photograph_count.PhotographCount(0, 100_000, whole=False), "Among the first 100,000 files no photographs."),
     ],
 )
-def test_what_is_said_of_the_photographs_of_a_folder(found: counting.Found, sentence: str) -> None:
+def test_what_is_said_of_the_photographs_of_a_folder(found: photograph_count.PhotographCount, sentence: str) -> None:
     assert found.sentence == sentence
 
 
 def test_counting_ends_at_a_number_and_when_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         (tmp_path / f"{number}.jpg").touch()
-    monkeypatch.setattr(counting, "MOST", 2)
-    assert counting.count(counting.Wish(tmp_path)) == counting.Found(3, 0, whole=False)
-    monkeypatch.setattr(counting, "NAMES", 2)
-    assert counting.count(counting.Wish(tmp_path)) == counting.Found(2, 0, whole=False)
-    stopped = counting.Wish(tmp_path)
+    monkeypatch.setattr(photograph_count, "MOST", 2)
+    assert photograph_count.count_photographs(
+        photograph_count.CountRequest(tmp_path)
+    ) == photograph_count.PhotographCount(3, 0, whole=False)
+    monkeypatch.setattr(photograph_count, "NAMES", 2)
+    assert photograph_count.count_photographs(
+        photograph_count.CountRequest(tmp_path)
+    ) == photograph_count.PhotographCount(2, 0, whole=False)
+    stopped = photograph_count.CountRequest(tmp_path)
     stopped.stop.set()
-    assert counting.count(stopped) is None
+    assert photograph_count.count_photographs(stopped) is None
     with pytest.raises(WorkbenchError):
-        counting.count(counting.Wish(tmp_path / "nowhere"))
+        photograph_count.count_photographs(photograph_count.CountRequest(tmp_path / "nowhere"))
 
 
 def test_counting_a_slow_folder_is_stopped_by_cancel_and_its_number_is_not_said_of_the_next(
@@ -222,11 +229,11 @@ def test_counting_a_slow_folder_is_stopped_by_cancel_and_its_number_is_not_said_
 ) -> None:
     begun, counted = threading.Event(), []
 
-    def slow(wish: counting.Wish) -> counting.Found | None:
+    def slow(wish: photograph_count.CountRequest) -> photograph_count.PhotographCount | None:
         counted.append(wish)
         begun.set()
         assert wish.stop.wait(20)
-        return counting.Found(99, 0)
+        return photograph_count.PhotographCount(99, 0)
 
     window = open_window()
     form = find(window, QWidget, "new-project-form")
@@ -257,16 +264,16 @@ def test_a_folder_is_looked_for_at_home_and_then_beside_the_last(
     parent = QWidget()
     qtbot.addWidget(parent)
     for _ in range(2):
-        assert chosen_folder(parent, "Where?") == tmp_path / "photographs"
+        assert ask_for_folder(parent, "Where?") == tmp_path / "photographs"
     assert begun == [str(Path.home()), str(tmp_path)]
 
 
 def test_the_project_menu_opens_a_recent_one(open_window: Open, project: Path, tmp_path: Path) -> None:
-    for one in recent.kept():
+    for one in recent.projects():
         recent.forget(one.folder)
     another = tmp_path / "another"
     Document.create(another, tmp_path / "photographs", "Füchse & Luchse").close()
-    recent.remember(Recent(another, "Füchse & Luchse"))
+    recent.remember(RecentProject(another, "Füchse & Luchse"))
     window = open_window(project)
     menu = find(window, RecentMenu, "menu-recent")
     menu.aboutToShow.emit()

@@ -25,13 +25,13 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench.core.document import Document
 from workbench.core.project import Image
 from workbench.errors import WorkbenchError
 from workbench.training import runs
-from workbench.ui.counted import Counted
 from workbench.ui.inspect.picture import InspectPicture
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.main_window import MainWindow
 from workbench.ui.session import Session
 from workbench.ui.train import work
@@ -67,7 +67,7 @@ def test_published_weights_are_offered_with_their_size_and_asked_for_when_chosen
     assert entries(combo) == ["Fresh weights", "A file…"]
     combo.offer(published)
     assert entries(combo) == ["Fresh weights", "Published weights, 136 MB to fetch", "A file…"]
-    with qtbot.waitSignal(combo.fetch_asked) as asked:
+    with qtbot.waitSignal(combo.fetch_requested) as asked:
         choose(combo, PUBLISHED)
     assert asked.args == [published]
     with pytest.raises(WorkbenchError, match="are not on this machine"):
@@ -79,7 +79,7 @@ def test_published_weights_are_offered_with_their_size_and_asked_for_when_chosen
     published.file.parent.mkdir()
     published.file.touch()
     combo.offer(published)
-    with qtbot.assertNotEmitted(combo.fetch_asked):
+    with qtbot.assertNotEmitted(combo.fetch_requested):
         choose(combo, PUBLISHED)
     assert combo.currentText() == "Published weights"
     assert combo.file == published.file
@@ -112,8 +112,8 @@ def session(qtbot: QtBot) -> Iterator[Session]:
 def test_nothing_is_fetched_before_yes_and_the_file_is_there_after(
     qtbot: QtBot, session: Session, published: PublishedWeights
 ) -> None:
-    def fetch(weights: PublishedWeights) -> Iterator[Counted]:
-        yield Counted(68_000_000, 136_000_000, "")
+    def fetch(weights: PublishedWeights) -> Iterator[JobProgress]:
+        yield JobProgress(68_000_000, 136_000_000, "")
         weights.file.parent.mkdir()
         weights.file.touch()
 
@@ -134,8 +134,8 @@ def test_nothing_is_fetched_before_yes_and_the_file_is_there_after(
 def test_a_download_that_fails_says_why_and_can_be_tried_again(
     qtbot: QtBot, session: Session, published: PublishedWeights
 ) -> None:
-    def fetch(_: PublishedWeights) -> Iterator[Counted]:
-        yield Counted(0, 1, "")
+    def fetch(_: PublishedWeights) -> Iterator[JobProgress]:
+        yield JobProgress(0, 1, "")
         raise WorkbenchError("https://example.org could not be fetched: no route.")
 
     owner = QWidget()
@@ -152,10 +152,10 @@ def test_a_download_that_fails_says_why_and_can_be_tried_again(
 def test_cancel_ends_a_download(qtbot: QtBot, session: Session, published: PublishedWeights) -> None:
     closed: list[bool] = []
 
-    def fetch(_: PublishedWeights) -> Iterator[Counted]:
+    def fetch(_: PublishedWeights) -> Iterator[JobProgress]:
         try:
             while True:
-                yield Counted(1, 100, "")
+                yield JobProgress(1, 100, "")
         finally:
             closed.append(True)
 
@@ -293,7 +293,7 @@ def label_one(window: MainWindow) -> None:
 @pytest.mark.parametrize("number", [900, 1_234_567, 12_345, 999_600, 5e9])
 def test_numbers_are_told_with_three_digits(number: float) -> None:
     told = {900: "900", 1_234_567: "1.23 million", 12_345: "12.3 thousand", 999_600: "1 million", 5e9: "5 billion"}
-    assert work.Size(int(number), 1).sentence.startswith(f"{told[number]} weights,")
+    assert work.NetworkCost(int(number), 1).sentence.startswith(f"{told[number]} weights,")
 
 
 def test_a_training_begins_from_the_chosen_file(

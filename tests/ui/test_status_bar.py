@@ -11,15 +11,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QProgressBar, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
-from workbench.ui.counted import Counted
+from tests.ui.window_driver import Open, find
 from workbench.ui.job import Job
-from workbench.ui.train.story import Story
+from workbench.ui.job_progress import JobProgress
+from workbench.ui.train.history import RunHistory
 from workbench.ui.widgets.status_bar import StatusBar
 
 
-def until_stopped(job: Job) -> Iterator[Counted]:
-    yield Counted(3, 12, "c.png")
+def until_stopped(job: Job) -> Iterator[JobProgress]:
+    yield JobProgress(3, 12, "c.png")
     job.stop.wait(20)
 
 
@@ -36,10 +36,10 @@ def test_a_job_shows_how_far_it_is_and_ends_by_the_stop_button(qtbot: QtBot, ope
     assert not stop.isVisible()
 
 
-def until_paused_and_stopped(job: Job) -> Iterator[Counted]:
-    yield Counted(1, 2)
+def until_paused_and_stopped(job: Job) -> Iterator[JobProgress]:
+    yield JobProgress(1, 2)
     job.pause.wait(20)
-    yield Counted(2, 2, "it waits")
+    yield JobProgress(2, 2, "it waits")
     job.stop.wait(20)
 
 
@@ -95,12 +95,12 @@ def test_closing_the_window_ends_a_running_job(open_window: Open) -> None:
 
 
 def resumed(job: Job) -> Iterator[object]:
-    yield Story()  # what a resumed run reports first: arrays under the names of numbers
-    yield Counted(1, 4)
+    yield RunHistory()  # what a resumed run reports first: arrays under the names of numbers
+    yield JobProgress(1, 4)
     job.stop.wait(20)
 
 
-def test_a_story_of_lists_does_not_reach_the_bar(qtbot: QtBot, open_window: Open) -> None:
+def test_a_history_of_lists_does_not_reach_the_bar(qtbot: QtBot, open_window: Open) -> None:
     window = open_window()
     window.session.start(Job("Run 'tiny-2'", resumed, window))
     qtbot.waitUntil(lambda: "1 of 4" in find(window, QLabel, "job-title").text())

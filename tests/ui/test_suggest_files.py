@@ -13,16 +13,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QFileDialog, QMenu, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
 from tests.ui.test_suggestions import Hand, fake
+from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
-from workbench.inference.model_files import Ready
+from workbench.inference.model_files import PreparedModel
 from workbench.ui.annotate import suggest_bar, suggest_files
 from workbench.ui.main_window import MainWindow
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 
 def choose_a_file(window: MainWindow, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
@@ -49,10 +49,10 @@ def actions_of(window: MainWindow) -> dict[str, QAction]:
 def hand(qtbot: QtBot, open_window: Open, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hand:
     """Two runs of made-up suggestions: cells, and in the third place a moon, which the project doesn't have."""
 
-    def ready(wish: tuple[Path, Path]) -> Ready:
+    def ready(wish: tuple[Path, Path]) -> PreparedModel:
         if wish[0].suffix != ".weights":
             raise WorkbenchError(f"{wish[0].name} is no network.")
-        return Ready(wish[0], wish[0])
+        return PreparedModel(wish[0], wish[0])
 
     with Document.open(project) as document:
         document.do(edits.AddLabels((Label(0, "Cell"), Label(0, "plate"))))
@@ -62,7 +62,7 @@ def hand(qtbot: QtBot, open_window: Open, project: Path, tmp_path: Path, monkeyp
             (folder / "best.safetensors").write_bytes(b"weights")
             (folder / "events.jsonl").write_text("", "utf-8")
     (tmp_path / "their.weights").write_bytes(b"weights")
-    monkeypatch.setattr(suggest_bar, "Finder", lambda: fake)
+    monkeypatch.setattr(suggest_bar, "SuggestionWorker", lambda: fake)
     monkeypatch.setattr(suggest_files, "made_ready", ready)
     return Hand(qtbot, open_window(project, "label"))
 
@@ -78,7 +78,7 @@ def test_a_chosen_file_suggests_and_labels_that_the_project_lacks_are_added_or_t
     hand.qtbot.waitUntil(lambda: hand.words == "no.txt is no network.")
     assert run.currentText() == "their.weights", "what was chosen before still is"
     hand.window.session.runs_changed.emit()
-    hand.qtbot.waitUntil(hand.page._suggesting._list.is_idle)
+    hand.qtbot.waitUntil(hand.page._suggest_bar._runs_background.is_idle)
     assert run.currentText() == "their.weights"
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     run.setCurrentIndex(run.findText("A file…"))
@@ -91,7 +91,7 @@ def test_a_chosen_file_suggests_and_labels_that_the_project_lacks_are_added_or_t
     assert run.currentText() in ("one", "two"), "it is offered, not chosen"
     run.setCurrentIndex(2)
     run.activated.emit(2)
-    hand.qtbot.waitUntil(lambda: run.currentText() == "their.weights" and len(hand.canvas.ghosts) == 2)
+    hand.qtbot.waitUntil(lambda: run.currentText() == "their.weights" and len(hand.canvas.suggestions) == 2)
     labels_are_added_in_one_step_or_are_one_of_the_projects(hand)
 
 
@@ -105,7 +105,7 @@ def labels_are_added_in_one_step_or_are_one_of_the_projects(hand: Hand) -> None:
     actions_of(hand.window)["“moon” is plate"].trigger()
     hand.wait(3)
     assert not button.isVisible()
-    assert {ghost.label for ghost in hand.canvas.ghosts} == {label.id for label in document.labels()}
+    assert {ghost.label for ghost in hand.canvas.suggestions} == {label.id for label in document.labels()}
     assert document.snapshot().former_names == (("moon", "plate"),), "evaluations count its moons as plates, too"
     session.undo()
     hand.wait(2)
@@ -136,7 +136,7 @@ def test_weights_of_darknet_suggest_labels_which_are_taken_by_key_and_on_disk(
     canvas = window._pages["label"].canvas
     canvas.setFocus()
     QTest.keyClick(canvas, Qt.Key.Key_G)
-    words = find(window, Elided, "suggest-words")
+    words = find(window, ElidedLabel, "suggest-words")
     qtbot.waitUntil(lambda: words.text().startswith("No run yet"))
     choose_a_file(window, monkeypatch, weights)
     qtbot.waitUntil(lambda: words.text().startswith("No label here for"), timeout=60_000)
@@ -145,11 +145,11 @@ def test_weights_of_darknet_suggest_labels_which_are_taken_by_key_and_on_disk(
     next(action for text, action in actions_of(window).items() if text.endswith("seen here")).trigger()
     assert {"dog", "bicycle", "car"} <= {label.name for label in document.labels()}
     assert len(document.labels()) < 10, "not COCO's eighty"
-    qtbot.waitUntil(lambda: len(canvas.ghosts) > 2)
-    number = len(canvas.ghosts)
+    qtbot.waitUntil(lambda: len(canvas.suggestions) > 2)
+    number = len(canvas.suggestions)
     QTest.keyClick(canvas, Qt.Key.Key_Return)
     QTest.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
-    assert not canvas.ghosts
+    assert not canvas.suggestions
     first = golden["images"]["dog.jpg"]["detections"][0]
     with Document.open(folder, read_only=True) as kept:
         names = {label.id: label.name for label in kept.labels()}

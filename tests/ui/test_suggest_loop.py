@@ -14,27 +14,27 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
 from tests.ui.test_suggestions import fake
+from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.image_queue import QueueOrder
 from workbench.core.project import Label, State
-from workbench.core.queueing import By
 from workbench.errors import WorkbenchError
 from workbench.inference.events import EvaluationProgress
-from workbench.inference.image_queue import Queue
+from workbench.inference.image_queue import LabellingQueue
 from workbench.inference.operating_point import OperatingPoint, write
 from workbench.training import events, recipes
-from workbench.training.again import NO_RUN, Again, Wish
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Progress, Saved, Started
+from workbench.training.next_training import NO_RUN, NextTraining, NextTrainingRequest
 from workbench.training.request import RunRequest
 from workbench.ui import image_queues
 from workbench.ui.annotate import loop_bar, suggest_bar
 from workbench.ui.annotate.image_list import REORDERED
-from workbench.ui.image_queues import Asked
+from workbench.ui.image_queues import QueueJobRequest
 from workbench.ui.main_window import MainWindow
 from workbench.ui.train.page import TrainPage
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 
 class Training:
@@ -42,17 +42,19 @@ class Training:
 
     def __init__(self) -> None:
         self.requests: list[RunRequest] = []
-        self.plans: list[Wish] = []
+        self.plans: list[NextTrainingRequest] = []
         self.recipe = recipes.preset("quick-cpu")  # now: loading the detectors takes seconds where much is going on
         self.let_go = False
         self.fails = ""
         self.queued: list[Path | None] = []
 
-    def plan(self, wish: Wish) -> Again:
+    def plan(self, wish: NextTrainingRequest) -> NextTraining:
         self.plans.append(wish)
         if wish.run is None:
             raise WorkbenchError(NO_RUN)
-        return Again(wish.run.name, self.recipe, None, False, None if wish.fresh else wish.run / "best.safetensors")
+        return NextTraining(
+            wish.run.name, self.recipe, None, False, None if wish.fresh else wish.run / "best.safetensors"
+        )
 
     def __call__(self, request: RunRequest, control: Control) -> Iterator[Event]:
         self.requests.append(request)
@@ -76,20 +78,20 @@ class Training:
         yield Saved("best", str(folder / "best.safetensors"), step)
         yield Finished(step, 2, control.stop.is_set(), 0.5, 1.0, str(folder))
 
-    def queue(self, asked: Asked) -> Iterator[EvaluationProgress | Queue]:
+    def queue(self, asked: QueueJobRequest) -> Iterator[EvaluationProgress | LabellingQueue]:
         """The last image first."""
         self.queued.append(asked.checkpoint)
         checkpoint = asked.checkpoint or asked.runs_folder / "one" / "best.safetensors"
         fresh = [image.id for image in asked.snapshot().images if image.state is State.UNLABELLED]
         yield EvaluationProgress(1, 3, 0, 1.0, 1.0)
         order = np.array(fresh[::-1], np.int64)
-        yield Queue(checkpoint.parent.name, checkpoint, dict.fromkeys(By, order), 0)
+        yield LabellingQueue(checkpoint.parent.name, checkpoint, dict.fromkeys(QueueOrder, order), 0)
 
 
 @pytest.fixture
 def training(monkeypatch: pytest.MonkeyPatch) -> Training:
     made = Training()
-    monkeypatch.setattr(suggest_bar, "Finder", lambda: fake)
+    monkeypatch.setattr(suggest_bar, "SuggestionWorker", lambda: fake)
     monkeypatch.setattr(loop_bar, "_plan", made.plan)
     monkeypatch.setattr(image_queues.QueueWatch, "work", staticmethod(made.queue))
     monkeypatch.setattr(TrainPage.__init__, "__kwdefaults__", {"train": made})
@@ -118,7 +120,7 @@ def shown(qtbot: QtBot, window: MainWindow) -> None:
 
 
 def words(window: MainWindow) -> str:
-    return str(find(window, Elided, "loop-words").text())
+    return str(find(window, ElidedLabel, "loop-words").text())
 
 
 def press(window: MainWindow) -> None:
@@ -134,7 +136,7 @@ def test_one_button_trains_on_what_is_labelled_and_its_suggestions_come(
     assert least.value() == 55, "where a person keeps it with the run"
     QTest.keyClick(window._pages["label"].canvas, Qt.Key.Key_Up)
     window.session.runs_changed.emit()
-    qtbot.waitUntil(window._pages["label"]._suggesting._list.is_idle)
+    qtbot.waitUntil(window._pages["label"]._suggest_bar._runs_background.is_idle)
     assert least.value() == 60, "a person's wish stays while the run does"
     session = window.session
     assert session.document is not None
@@ -221,13 +223,13 @@ def test_what_is_in_the_way_is_a_sentence(qtbot: QtBot, window: MainWindow, trai
     training.let_go = True
     qtbot.waitUntil(lambda: words(window) == "The training failed. The disk is full.")
     training.let_go, training.fails = False, ""
-    window.session.training_asked.emit(replace(training.requests[0], folder=training.requests[0].folder / "other"))
+    window.session.training_requested.emit(replace(training.requests[0], folder=training.requests[0].folder / "other"))
     press(window)
     assert words(window) == loop_bar.BUSY, "one that another page began"
     training.let_go = True
     qtbot.waitUntil(lambda: not window.session.jobs)
     assert len(training.plans) == 2, "while it trained no other was prepared"
-    bar = window._pages["label"]._suggesting.loop
+    bar = window._pages["label"]._suggest_bar.loop
     bar.follow(None)
     bar.start()
     qtbot.waitUntil(lambda: words(window) == NO_RUN)
@@ -300,5 +302,5 @@ def test_without_a_run_the_lines_and_the_order_say_what_is_missing(
     qtbot.waitUntil(lambda: said == [image_queues.NO_RUN])
     assert listed(window) == [1, 2, 3]
     QTest.keyClick(window._pages["label"].canvas, Qt.Key.Key_G)
-    told = find(window, Elided, "suggest-words")
+    told = find(window, ElidedLabel, "suggest-words")
     qtbot.waitUntil(lambda: told.text() == "No run yet: train one or choose a file.")

@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QSlider, QTableView
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.detections import Candidates
 from workbench.core.document import Document
@@ -21,24 +21,24 @@ from workbench.core.project import Box, Label, State
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.suggest import Ask, Found, Suggestion
-from workbench.ui.annotate import ghosts, suggest_bar
-from workbench.ui.annotate.taken import Taken
+from workbench.inference.suggest import Suggestion, SuggestionRequest, SuggestionResult
+from workbench.ui.annotate import suggest_bar, suggestion_painter
+from workbench.ui.annotate.suggestion_answers import SuggestionAnswers
 from workbench.ui.main_window import MainWindow
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 BOXES = np.array([(10, 10, 50, 50), (60, 10, 90, 40), (20, 60, 40, 80), (70, 60, 95, 90)], float)
 SCORES = np.array([0.9, 0.6, 0.4, 0.2])
 TRAINED: tuple[Label, ...] = ()  # the run's labels with their ids
 
 
-def fake(ask: Ask) -> Found:
+def fake(ask: SuggestionRequest) -> SuggestionResult:
     """Three cells, and one of a label that the project doesn't have; nothing in c.png."""
     if ask.file.name == "c.png":
-        return Found(ask, Candidates.none(), ("cell", "moon"), 0.5, "per label")
+        return SuggestionResult(ask, Candidates.none(), ("cell", "moon"), 0.5, "per label")
     if not ask.checkpoint.read_bytes():
         raise WorkbenchError("This checkpoint is empty.")
-    return Found(
+    return SuggestionResult(
         ask, Candidates.of_arrays(BOXES, SCORES, np.array([0, 0, 1, 0])), ("cell", "moon"), 0.5, "per label", TRAINED
     )
 
@@ -54,7 +54,7 @@ def window(
             folder.mkdir(parents=True)
             (folder / "best.safetensors").write_bytes(b"weights" if name == "one" else b"")
             (folder / "events.jsonl").write_text("", "utf-8")
-    monkeypatch.setattr(suggest_bar, "Finder", lambda: fake)
+    monkeypatch.setattr(suggest_bar, "SuggestionWorker", lambda: fake)
     return open_window(project, "label")
 
 
@@ -75,11 +75,11 @@ class Hand:
         QTest.keyClick(self.canvas, key, held)
 
     def wait(self, number: int) -> None:
-        self.qtbot.waitUntil(lambda: len(self.canvas.ghosts) == number)
+        self.qtbot.waitUntil(lambda: len(self.canvas.suggestions) == number)
 
     @property
     def words(self) -> str:
-        return str(find(self.window, Elided, "suggest-words").text())
+        return str(find(self.window, ElidedLabel, "suggest-words").text())
 
     @property
     def boxes(self) -> list[tuple[float, ...]]:
@@ -126,7 +126,7 @@ def test_enter_takes_one_after_a_click_into_the_list_of_images_but_not_in_a_fiel
 def test_delete_refuses_the_marked_one_for_good_and_a_selected_box_goes_before(hand: Hand) -> None:
     hand.key(Qt.Key.Key_Delete)
     hand.wait(1)
-    assert hand.canvas.ghosts[0].xyxy == (60, 10, 90, 40)
+    assert hand.canvas.suggestions[0].xyxy == (60, 10, 90, 40)
     assert hand.boxes == []
     hand.key(Qt.Key.Key_Return)
     hand.wait(0)
@@ -134,7 +134,7 @@ def test_delete_refuses_the_marked_one_for_good_and_a_selected_box_goes_before(h
     hand.wait(1)  # a less sure one
     hand.canvas.select(hand.canvas.layer.ids)
     hand.key(Qt.Key.Key_Delete)
-    assert (hand.boxes, len(hand.canvas.ghosts)) == (
+    assert (hand.boxes, len(hand.canvas.suggestions)) == (
         [],
         2,
     )  # what was taken comes back, not what was refused
@@ -165,12 +165,12 @@ def test_a_refused_suggestion_stays_away_where_another_network_puts_it_a_little_
     here, moved, other = (
         Suggestion((x, 10.0, x + 40, 50.0), label, 0.9) for x, label in ((10.0, 1), (15.0, 1), (10.0, 2))
     )
-    taken = Taken()
+    taken = SuggestionAnswers()
     taken.refuse(7, here)
-    assert taken.others(7, (here, moved, other), ()) == (other,)
-    assert taken.others(8, (here,), ()) == (here,)
+    assert taken.unanswered(7, (here, moved, other), ()) == (other,)
+    assert taken.unanswered(8, (here,), ()) == (here,)
     taken.forget()
-    assert taken.others(7, (here,), ()) == (here,)
+    assert taken.unanswered(7, (here,), ()) == (here,)
 
 
 def test_enter_takes_one_after_the_slider_was_moved(hand: Hand) -> None:
@@ -186,25 +186,25 @@ def test_what_is_looked_at_stays_while_its_network_learns_and_comes_anew_at_the_
 ) -> None:
     document, bar = hand.window.session.document, find(hand.window, suggest_bar.SuggestBar, "suggest-bar")
     assert document is not None
-    state, real = ["running"], suggest_bar.listed
-    asked: list[Ask] = []
+    state, real = ["running"], suggest_bar.list_suggest_runs
+    asked: list[SuggestionRequest] = []
 
-    def listed(folder: Path) -> tuple[suggest_bar.Listed, ...]:
+    def listed(folder: Path) -> tuple[suggest_bar.SuggestRun, ...]:
         return tuple(replace(one, run=replace(one.run, state=state[0])) for one in real(folder))
 
-    def finder(ask: Ask) -> Found:
+    def finder(ask: SuggestionRequest) -> SuggestionResult:
         asked.append(ask)
         return fake(ask)
 
-    bar._list.close()
-    bar._list = None
-    monkeypatch.setattr(suggest_bar, "listed", listed)
+    bar._runs_background.close()
+    bar._runs_background = None
+    monkeypatch.setattr(suggest_bar, "list_suggest_runs", listed)
     monkeypatch.setattr(bar, "_finder", finder)
 
     def changed() -> None:
-        with qtbot.waitSignal(bar._list.done if bar._list else hand.window.session.runs_changed):
+        with qtbot.waitSignal(bar._runs_background.done if bar._runs_background else hand.window.session.runs_changed):
             hand.window.session.runs_changed.emit()
-        qtbot.waitUntil(lambda: bar._back.is_idle())
+        qtbot.waitUntil(lambda: bar._background.is_idle())
 
     changed()
     qtbot.waitUntil(lambda: bar._is_learning)
@@ -224,9 +224,9 @@ def test_what_was_taken_and_then_corrected_does_not_come_back_while_its_box_is_t
     (box,) = document.boxes(hand.window.session.image_id)
     hand.window.session.do(edits.ReplaceBoxes((replace(box, xyxy=(12, 12, 20, 20)),)))
     assert hand.boxes == [(12, 12, 20, 20)]
-    assert [ghost.xyxy for ghost in hand.canvas.ghosts] == [(60, 10, 90, 40)]
+    assert [ghost.xyxy for ghost in hand.canvas.suggestions] == [(60, 10, 90, 40)]
     hand.window.session.do(edits.RemoveBoxes((box.id,)))
-    assert [ghost.xyxy for ghost in hand.canvas.ghosts] == [(10, 10, 50, 50), (60, 10, 90, 40)]
+    assert [ghost.xyxy for ghost in hand.canvas.suggestions] == [(10, 10, 50, 50), (60, 10, 90, 40)]
 
 
 def test_the_one_below_the_pointer_is_taken(hand: Hand) -> None:
@@ -240,13 +240,15 @@ def test_what_is_marked_follows_the_pointer_and_what_is_hidden_is_not_taken(
     hand: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painted: list[object] = []
-    real = ghosts.paint
+    real = suggestion_painter.paint
     monkeypatch.setattr(
-        ghosts, "paint", lambda painter, canvas: (painted.append(ghosts.marked(canvas)), real(painter, canvas))
+        suggestion_painter,
+        "paint",
+        lambda painter, canvas: (painted.append(suggestion_painter.marked(canvas)), real(painter, canvas)),
     )
     for x, number in ((30, 0), (75, 1)):
         QTest.mouseMove(hand.canvas, hand.canvas.view.to_widget(QPointF(x, 25)).toPoint())
-        hand.qtbot.waitUntil(lambda number=number: bool(painted) and painted[-1] is hand.canvas.ghosts[number])
+        hand.qtbot.waitUntil(lambda number=number: bool(painted) and painted[-1] is hand.canvas.suggestions[number])
     find(hand.window, QAction, "action-hide-boxes").trigger()
     hand.key(Qt.Key.Key_Return)
     hand.key(Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
@@ -301,7 +303,7 @@ def test_up_and_down_change_how_many_there_are(hand: Hand) -> None:
 
 def test_a_confidence_is_written_as_on_every_other_page(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
     named: list[str] = []
-    monkeypatch.setattr(ghosts, "name_plate", lambda _painter, _area, text, *_: named.append(text))
+    monkeypatch.setattr(suggestion_painter, "name_plate", lambda _painter, _area, text, *_: named.append(text))
     hand.canvas.repaint()
     assert named[-1:] == ["cell? 0.90"]
     least, number = find(hand.window, QSlider, "suggest-confidence"), find(hand.window, QLabel, "suggest-from")
@@ -339,7 +341,7 @@ def test_what_is_labelled_is_not_suggested_and_a_strange_label_never(hand: Hand)
     hand.wait(1)
     find(hand.window, QSlider, "suggest-confidence").setValue(1)
     hand.wait(2)
-    assert {ghost.label for ghost in hand.canvas.ghosts} == {cell.id}
+    assert {ghost.label for ghost in hand.canvas.suggestions} == {cell.id}
 
 
 def test_a_label_that_is_renamed_or_merged_takes_the_suggestions_of_earlier_runs_with_it(hand: Hand) -> None:
@@ -352,11 +354,11 @@ def test_a_label_that_is_renamed_or_merged_takes_the_suggestions_of_earlier_runs
     hand.wait(2)
     session.do(edits.MergeLabels(cell.id, plate.id))
     hand.wait(2)
-    assert {ghost.label for ghost in hand.canvas.ghosts} == {plate.id}
+    assert {ghost.label for ghost in hand.canvas.suggestions} == {plate.id}
     for _ in range(2):
         session.undo()
     hand.wait(2)
-    assert {ghost.label for ghost in hand.canvas.ghosts} == {cell.id}
+    assert {ghost.label for ghost in hand.canvas.suggestions} == {cell.id}
 
 
 @pytest.mark.parametrize("trained", [True, False])
@@ -373,7 +375,9 @@ def test_a_label_that_took_another_one_s_former_name_does_not_get_its_suggestion
     session.do(edits.ChangeLabel(replace(cell, name="Zelle")))
     session.do(edits.AddLabels((Label(0, "cell"),)))
     hand.wait(2)
-    assert {ghost.label for ghost in hand.canvas.ghosts} == {cell.id if trained else session.document.labels()[-1].id}
+    assert {ghost.label for ghost in hand.canvas.suggestions} == {
+        cell.id if trained else session.document.labels()[-1].id
+    }
 
 
 def test_another_image_another_run_and_none(hand: Hand, qtbot: QtBot) -> None:
@@ -395,7 +399,7 @@ def test_another_image_another_run_and_none(hand: Hand, qtbot: QtBot) -> None:
     assert hand.words == "This checkpoint is empty.", "an edit doesn't hide it"
     session.undo()
     hand.key(Qt.Key.Key_G)
-    assert not hand.canvas.ghosts
+    assert not hand.canvas.suggestions
     assert not find(hand.window, QPushButton, "suggest-all").isVisible()
     hand.key(Qt.Key.Key_Return)
     assert hand.boxes == []

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
 from tests.ui.inspect_hand import make_run
+from tests.ui.window_driver import Open, find
 from workbench.ui import tab_order
 
 
@@ -46,7 +46,7 @@ def test_tab_goes_by_layouts_also_to_what_came_later_and_is_scrolled(qtbot: QtBo
     row.insertWidget(0, field("4"))
     inside.addWidget(field("2"))
     inside.addWidget(field("3"))
-    tab_order.as_read(panel)
+    tab_order.set_reading_order(panel)
     panel.show()
     with qtbot.waitActive(panel):
         panel.activateWindow()

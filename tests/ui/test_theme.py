@@ -31,7 +31,7 @@ from workbench.ui.colours import DARK, LIGHT, Colours
 from workbench.ui.style_sheet import style_sheet
 from workbench.ui.widgets.popups import Combo
 from workbench.ui.widgets.rows import RowsView
-from workbench.ui.widgets.spins import ROOM, spin_box
+from workbench.ui.widgets.spin_boxes import ROOM, spin_box
 from workbench.ui.widgets.tile_view import TileView
 
 

@@ -10,12 +10,12 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QAbstractItemView, QMenuBar, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find, write_photographs
+from tests.ui.window_driver import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.ui import theme
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 
 def test_a_long_project_name_is_cut_before_menus_fold(qtbot: QtBot, open_window: Open, tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_long_project_name_is_cut_before_menus_fold(qtbot: QtBot, open_window:
     qtbot.waitUntil(lambda: window.width() == window.minimumWidth())
     assert not find(menus, QToolButton, "qt_menubar_ext_button").isVisible()
     assert all(menus.actionGeometry(action).width() > 0 for action in menus.actions())
-    name = find(window, Elided, "project-name")
+    name = find(window, ElidedLabel, "project-name")
     assert name.fontMetrics().horizontalAdvance(name.text()) > name.width() > 0
 
 
@@ -56,7 +56,7 @@ def test_the_numbers_of_the_project_show_what_they_count(qtbot: QtBot, open_wind
     boxes.click()
     listed = find(window, QAbstractItemView, "gallery").model()
     assert [listed.index(row, 0).data() for row in range(listed.rowCount())] == ["b.png"]
-    assert find(window, Elided, "filter-why").text() == "Only those with boxes"
+    assert find(window, ElidedLabel, "filter-why").text() == "Only those with boxes"
     window.show_page("label")
     images.click()
     assert listed.rowCount() == 3

@@ -11,12 +11,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
+from tests.ui.window_driver import Open, find
 from workbench.ui import keys
-from workbench.ui.actions import worded
+from workbench.ui.actions import with_keys
 from workbench.ui.commands import PAGES
 from workbench.ui.main_window import MainWindow
-from workbench.ui.widgets.tour import STEPS, Ring, Tour, _seen_part, beside
+from workbench.ui.widgets.tour import STEPS, Ring, Tour, _seen_part, place_beside
 
 
 def begun(window: MainWindow) -> Tour:
@@ -122,8 +122,8 @@ def test_the_ring_follows_its_control_and_goes_with_the_page(qtbot: QtBot, open_
 def test_without_a_project_the_tour_is_of_the_sample(
     qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_IMAGES", 3)
-    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_UNLABELLED", 1)
+    monkeypatch.setattr("workbench.ui.start.project_opener.SAMPLE_IMAGES", 3)
+    monkeypatch.setattr("workbench.ui.start.project_opener.SAMPLE_UNLABELLED", 1)
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
     window = open_window()
     QTest.mouseClick(find(window, QPushButton, "start-tour"), Qt.MouseButton.LeftButton)
@@ -135,19 +135,19 @@ def test_without_a_project_the_tour_is_of_the_sample(
 
 def test_the_words_of_the_tour_have_the_keys_in_force() -> None:
     try:
-        assert worded("Press {draw} and {undo}.") == "Press W and Ctrl+Z."
+        assert with_keys("Press {draw} and {undo}.") == "Press W and Ctrl+Z."
         keys.use("CVAT", {})
-        assert worded("Press {draw}.") == "Press N."
+        assert with_keys("Press {draw}.") == "Press N."
     finally:
         keys.use("labelImg", {})
-    assert not any("{" in worded(step.words) for step in STEPS)
+    assert not any("{" in with_keys(step.words) for step in STEPS)
     assert sum(len(step.words.split()) for step in STEPS) <= 240, "read in a minute, at four words a second"
 
 
 def test_a_card_lies_beside_what_it_is_about_and_within_the_window() -> None:
     room = QRect(0, 0, 1000, 600)
-    assert beside(QRect(0, 0, 70, 600), 300, 100, room) == QPoint(81, 12)
-    assert beside(QRect(700, 100, 300, 200), 300, 100, room) == QPoint(388, 100)
-    assert beside(QRect(200, 0, 700, 40), 300, 100, room) == QPoint(200, 51)
-    assert beside(QRect(200, 560, 700, 40), 300, 100, room) == QPoint(200, 448)
-    assert room.contains(QRect(beside(QRect(100, 20, 880, 570), 300, 100, room), QRect(0, 0, 300, 100).size()))
+    assert place_beside(QRect(0, 0, 70, 600), 300, 100, room) == QPoint(81, 12)
+    assert place_beside(QRect(700, 100, 300, 200), 300, 100, room) == QPoint(388, 100)
+    assert place_beside(QRect(200, 0, 700, 40), 300, 100, room) == QPoint(200, 51)
+    assert place_beside(QRect(200, 560, 700, 40), 300, 100, room) == QPoint(200, 448)
+    assert room.contains(QRect(place_beside(QRect(100, 20, 880, 570), 300, 100, room), QRect(0, 0, 300, 100).size()))

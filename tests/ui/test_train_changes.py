@@ -6,9 +6,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.before_hand import SMALL, Fakes, combo, fakes, shown, told, tool, typed
+from tests.ui.preflight_driver import SMALL, Fakes, combo, fakes, shown, told, tool, typed
 from tests.ui.test_starting_weights import choose
-from tests.ui.train_hand import button, session, text
+from tests.ui.train_page_driver import button, session, text
 from workbench.training import recipes
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage

@@ -9,32 +9,32 @@ from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.before_hand import HOPELESS, NOTE, SMALL, Fakes, fakes, shown, told, tool, typed
-from tests.ui.train_hand import button, press, session, text
+from tests.ui.preflight_driver import HOPELESS, NOTE, SMALL, Fakes, fakes, shown, told, tool, typed
+from tests.ui.train_page_driver import button, press, session, text
 from workbench.core import edits
 from workbench.core.project import State
 from workbench.training import recipes
 from workbench.training.findings import WARNING, Finding
 from workbench.ui import theme, unread_images
 from workbench.ui.session import Session
-from workbench.ui.train import before, before_work
-from workbench.ui.train.before_work import Plan
+from workbench.ui.train import preflight_panel, preflight_work
 from workbench.ui.train.checks import ROOMY, Checks
 from workbench.ui.train.page import TrainPage
+from workbench.ui.train.preflight_work import PreflightRequest
 
 __all__ = ["fakes", "session", "shown"]  # fixtures
 
 
 def test_the_training_that_stands_in_the_form_is_looked_at(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
-    qtbot.waitUntil(lambda: bool(fakes.plans))
+    qtbot.waitUntil(lambda: bool(fakes.requests))
     assert not shown.findChild(QWidget, "train-checks").isVisible()
     typed(shown, "batch", "3")
-    qtbot.waitUntil(lambda: fakes.plans[-1].recipe.training.batch == 3)
-    seen = len(fakes.plans)
+    qtbot.waitUntil(lambda: fakes.requests[-1].recipe.training.batch == 3)
+    seen = len(fakes.requests)
     typed(shown, "batch", "three")
     typed(shown, "batch", "4")
-    qtbot.waitUntil(lambda: fakes.plans[-1].recipe.training.batch == 4)
-    assert len(fakes.plans) == seen + 1  # what is not valid is not looked at
+    qtbot.waitUntil(lambda: fakes.requests[-1].recipe.training.batch == 4)
+    assert len(fakes.requests) == seen + 1  # what is not valid is not looked at
 
 
 @pytest.mark.parametrize("advice", [3, 6, 9])
@@ -58,17 +58,17 @@ def test_a_long_list_ends_with_a_whole_line(qtbot: QtBot, advice: int) -> None:
 
 
 def test_what_was_found_of_other_settings_than_now_is_not_shown(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
-    qtbot.waitUntil(lambda: bool(fakes.plans))
+    qtbot.waitUntil(lambda: bool(fakes.requests))
     fakes.findings = (HOPELESS,)
-    fakes.looks.clear()
+    fakes.finishes.clear()
     typed(shown, "batch", "3")
-    qtbot.waitUntil(lambda: fakes.plans[-1].recipe.training.batch == 3)
+    qtbot.waitUntil(lambda: fakes.requests[-1].recipe.training.batch == 3)
     typed(shown, "batch", "many")
-    fakes.looks.set()
-    before_it = shown.findChild(before.Before)
-    qtbot.waitUntil(before_it._looking.is_idle)
+    fakes.finishes.set()
+    before_it = shown.findChild(preflight_panel.PreflightPanel)
+    qtbot.waitUntil(before_it._checker.is_idle)
     assert before_it.checks.found == ()
-    assert shown._setup.hopeless == ""
+    assert shown._setup.blocking_reason == ""
 
 
 def test_findings_are_counted_and_listed_and_what_stops_is_named_first(
@@ -109,8 +109,8 @@ def test_the_images_of_a_finding_are_shown_on_the_data_page(
 ) -> None:
     told(qtbot, shown, fakes, replace(SMALL, images=(3, 1, 99)))
     asked: list[object] = []
-    session.page_asked.connect(asked.append)
-    session.marked_asked.connect(lambda ids, why, _boxes: asked.append((ids, why)))
+    session.page_requested.connect(asked.append)
+    session.marked_images_requested.connect(lambda ids, why, _boxes: asked.append((ids, why)))
     tool(shown, "train-check-0-images").click()
     assert asked == ["data", (frozenset({1, 3}), "that the Train page names: 2 boxes are too small.")]
     assert session.image_id == 3
@@ -174,37 +174,37 @@ def test_where_nothing_can_be_learnt_nothing_starts_and_it_is_said_why(
     qtbot.waitUntil(lambda: bool(session.jobs))
 
 
-def test_a_start_waits_for_the_look_at_what_it_starts(
+def test_a_start_waits_for_the_check_of_what_it_starts(
     qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
 ) -> None:
-    fakes.looks.clear()
+    fakes.finishes.clear()
     fakes.findings = (HOPELESS,)
     typed(shown, "epochs", "77")
     press(qtbot, shown, "train-start")
     press(qtbot, shown, "train-start")  # once is enough
     assert button(shown, "train-start").text() == "Checking it first …"
-    qtbot.waitUntil(lambda: bool(fakes.plans) and fakes.plans[-1].recipe.training.epochs == 77)
+    qtbot.waitUntil(lambda: bool(fakes.requests) and fakes.requests[-1].recipe.training.epochs == 77)
     assert not session.jobs
     fakes.findings = ()
     typed(shown, "epochs", "78")  # meanwhile: it is this that is to start
-    fakes.looks.set()
+    fakes.finishes.set()
     qtbot.waitUntil(lambda: len(session.jobs) == 1)
-    assert fakes.plans[-1].recipe.training.epochs == 78
+    assert fakes.requests[-1].recipe.training.epochs == 78
     assert button(shown, "train-start").text() == "Start training"
 
 
 def test_a_start_that_waits_is_given_up_where_a_value_becomes_invalid(
     qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
 ) -> None:
-    fakes.looks.clear()
+    fakes.finishes.clear()
     typed(shown, "epochs", "77")
     press(qtbot, shown, "train-start")
     typed(shown, "epochs", "many")
     assert button(shown, "train-start").text() == "Start training"
-    fakes.looks.set()
+    fakes.finishes.set()
     typed(shown, "epochs", "78")
-    qtbot.waitUntil(lambda: fakes.plans[-1].recipe.training.epochs == 78)
-    qtbot.waitUntil(shown.findChild(before.Before)._looking.is_idle)
+    qtbot.waitUntil(lambda: fakes.requests[-1].recipe.training.epochs == 78)
+    qtbot.waitUntil(shown.findChild(preflight_panel.PreflightPanel)._checker.is_idle)
     assert not session.jobs
 
 
@@ -236,9 +236,9 @@ def test_marks_follow_the_theme(qtbot: QtBot, shown: TrainPage, fakes: Fakes) ->
     assert light != dark
 
 
-def test_the_real_look_reads_the_project(shown: TrainPage, session: Session) -> None:
+def test_the_real_check_reads_the_project(shown: TrainPage, session: Session) -> None:
     """Three images without a validation split, and three boxes of one label."""
     assert session.document is not None
     recipe = recipes.preset("quick-cpu")
-    found = before_work.found(Plan(session.document.folder, recipe, None, 0))
+    found = preflight_work.check_training(PreflightRequest(session.document.folder, recipe, None, 0))
     assert {"split", "rare label", "steps"} <= {one.kind for one in found}

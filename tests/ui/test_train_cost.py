@@ -8,17 +8,17 @@ import pytest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from tests.ui.before_hand import Fakes, fakes, shown, typed
-from tests.ui.train_hand import button, label_all, press, session, text
-from workbench.core.child import Ended
+from tests.ui.preflight_driver import Fakes, fakes, shown, typed
+from tests.ui.train_page_driver import button, label_all, press, session, text
+from workbench.core.child_process import ChildEnded
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
 from workbench.training.estimate import Estimate
 from workbench.ui.session import Session
-from workbench.ui.train import before_work
-from workbench.ui.train.before import ESTIMATE
-from workbench.ui.train.before_work import Plan
+from workbench.ui.train import preflight_work
 from workbench.ui.train.page import TrainPage
+from workbench.ui.train.preflight_panel import ESTIMATE
+from workbench.ui.train.preflight_work import PreflightRequest
 
 __all__ = ["fakes", "session", "shown"]  # fixtures
 
@@ -88,29 +88,31 @@ class Mute:
     def __init__(self, *_: object, **__: object) -> None:
         pass
 
-    def tell(self, _: object) -> None:
+    def send(self, _: object) -> None:
         pass
 
-    def hear(self) -> object:
-        raise Ended
+    def receive(self) -> object:
+        raise ChildEnded
 
     def close(self) -> None:
         pass
 
 
 def test_a_child_that_is_ended_by_the_system_is_told_as_too_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(before_work, "Child", Mute)
-    plan = Plan(Path("project"), recipes.preset("quick-cpu"), None, 0)
+    monkeypatch.setattr(preflight_work, "ChildProcess", Mute)
+    request = PreflightRequest(Path("project"), recipes.preset("quick-cpu"), None, 0)
     with pytest.raises(WorkbenchError, match="too little memory"):
-        before_work.estimated(plan, lambda: False)
-    assert before_work.estimated(plan, lambda: True) is None
+        preflight_work.estimate_cost(request, lambda: False)
+    assert preflight_work.estimate_cost(request, lambda: True) is None
 
 
 def test_what_the_child_refuses_is_refused_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(before_work, "Child", Mute)
-    monkeypatch.setattr(Mute, "hear", lambda self: {"error": "There is no device 'cuda:99'.", "cause": "x"})
+    monkeypatch.setattr(preflight_work, "ChildProcess", Mute)
+    monkeypatch.setattr(Mute, "receive", lambda self: {"error": "There is no device 'cuda:99'.", "cause": "x"})
     with pytest.raises(WorkbenchError, match="There is no device 'cuda:99'"):
-        before_work.estimated(Plan(Path("project"), recipes.preset("quick-cpu"), None, 0), lambda: False)
+        preflight_work.estimate_cost(
+            PreflightRequest(Path("project"), recipes.preset("quick-cpu"), None, 0), lambda: False
+        )
 
 
 @pytest.mark.slow
@@ -118,6 +120,6 @@ def test_a_child_measures(session: Session) -> None:
     label_all(session)
     assert session.document is not None
     recipe = recipes.preset("quick-cpu").changed({"input_px": 64, "width": 0.05, "precision": "fp32", "device": "cpu"})
-    found = before_work.estimated(Plan(session.document.folder, recipe, None, 0), lambda: False)
+    found = preflight_work.estimate_cost(PreflightRequest(session.document.folder, recipe, None, 0), lambda: False)
     assert isinstance(found, Estimate)
     assert (found.images, found.px, found.batch) == (3, 64, 8)

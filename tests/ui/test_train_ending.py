@@ -15,15 +15,15 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import find
+from tests.ui.window_driver import find
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Paused, Progress, Saved, Started
 from workbench.training.request import RunRequest
 from workbench.training.settings import TrainingSettings
 from workbench.ui.session import Session
-from workbench.ui.train import ending, progress
-from workbench.ui.train.ending import Notice
+from workbench.ui.train import progress, training_end
+from workbench.ui.train.history import RunHistory, history_of
 from workbench.ui.train.progress import ProgressPanel
-from workbench.ui.train.story import Story, told
+from workbench.ui.train.training_end import EndNotice
 
 
 def evaluated(epoch: int, best: bool = True, images: int = 10) -> Evaluated:
@@ -66,7 +66,7 @@ class Training:
 def test_after_the_next_evaluation_not_one_step_is_computed() -> None:
     training, control, after = Training(), Control(), threading.Event()
     events = []
-    for event in ending.stopping(training.events(control), control, after):
+    for event in training_end.stop_after_evaluation(training.events(control), control, after):
         events.append(event)
         if training.computed == ["step 1.1"]:
             after.set()
@@ -74,10 +74,10 @@ def test_after_the_next_evaluation_not_one_step_is_computed() -> None:
     assert [type(event).__name__ for event in events[-3:]] == ["Evaluated", "Saved", "Finished"]
 
 
-def test_a_wish_that_was_taken_back_in_time_stops_nothing() -> None:
+def test_a_request_to_stop_that_was_taken_back_in_time_stops_nothing() -> None:
     training, control, after = Training(), Control(), threading.Event()
     after.set()
-    for _ in ending.stopping(training.events(control), control, after):
+    for _ in training_end.stop_after_evaluation(training.events(control), control, after):
         after.clear()
     assert training.computed[-1] == "evaluation 3"
     assert not control.stop.is_set()
@@ -86,7 +86,7 @@ def test_a_wish_that_was_taken_back_in_time_stops_nothing() -> None:
 def test_a_training_whose_events_are_not_taken_any_more_is_closed_in_order() -> None:
     training, control = Training(), Control()
     own = training.events(control)  # held, so that it is not Python that closes it
-    events = ending.stopping(own, control, threading.Event())
+    events = training_end.stop_after_evaluation(own, control, threading.Event())
     next(events)
     events.close()  # type: ignore[attr-defined]
     assert training.closed
@@ -95,13 +95,13 @@ def test_a_training_whose_events_are_not_taken_any_more_is_closed_in_order() -> 
 @pytest.mark.parametrize(("every", "expected"), [(0, False), (1, True), (5, True)])
 def test_a_run_that_evaluates_only_at_its_end_is_known(tmp_path: Path, every: int, expected: bool) -> None:
     recipe = SimpleNamespace(training=TrainingSettings(evaluate_every=every))  # without PyTorch
-    assert ending.evaluates(RunRequest(tmp_path, None, recipe)) == expected  # type: ignore[arg-type]
+    assert training_end.evaluates(RunRequest(tmp_path, None, recipe)) == expected  # type: ignore[arg-type]
     (tmp_path / "settings.toml").write_text(f"[training]\nevaluate_every = {every}\n")
-    assert ending.evaluates(tmp_path) == expected
+    assert training_end.evaluates(tmp_path) == expected
 
 
 def test_a_run_without_settings_is_taken_to_evaluate(tmp_path: Path) -> None:
-    assert ending.evaluates(tmp_path)
+    assert training_end.evaluates(tmp_path)
 
 
 # --- what is told ---
@@ -112,7 +112,7 @@ def test_what_ended_is_told_with_its_best_and_its_time() -> None:
     stopped = Finished(30, 3, True, 0.4, 190.0, "runs/tiny-1")
     failed = Failed("The disk is full. Make room and resume.", "ENOSPC")
     best = [STARTED, evaluated(2), evaluated(3, best=False)]
-    assert [ending.sentence("tiny-1", told(events)) for events in (
+    assert [training_end.end_sentence("tiny-1", history_of(events)) for events in (
         [*best, finished], [*best, stopped], [STARTED, stopped], [*best, failed], best,
         [STARTED, evaluated(2, images=1), finished],
         [STARTED, replace(evaluated(2), epoch=0, step=0), evaluated(3, best=False), finished],
@@ -139,7 +139,7 @@ def owner(qtbot: QtBot) -> QWidget:
     return widget
 
 
-ENDED = told([STARTED, evaluated(2), Finished(400, 40, False, 0.6, 60.0, "runs/tiny-1")])
+ENDED = history_of([STARTED, evaluated(2), Finished(400, 40, False, 0.6, 60.0, "runs/tiny-1")])
 
 
 def heard(session: Session) -> list[tuple[str, str]]:
@@ -154,7 +154,7 @@ def test_one_who_works_elsewhere_is_called_and_told_again_on_coming_back(
     called: list[QWidget] = []
     monkeypatch.setattr(QApplication, "alert", called.append)
     session = Session()
-    messages, notice = heard(session), Notice(session, owner)
+    messages, notice = heard(session), EndNotice(session, owner)
     notice.tell("tiny-1", ENDED)
     assert called == [owner]
     assert [level for level, _ in messages] == ["hint"]
@@ -171,18 +171,18 @@ def test_one_who_looks_on_is_told_once(qtbot: QtBot, owner: QWidget, monkeypatch
         owner.activateWindow()
     session = Session()
     messages = heard(session)
-    Notice(session, owner).tell("tiny-1", ENDED)
+    EndNotice(session, owner).tell("tiny-1", ENDED)
     QApplication.sendEvent(owner, QEvent(QEvent.Type.WindowActivate))
     assert len(messages) == 1
 
 
 def test_a_failure_is_told_as_one_and_not_twice(owner: QWidget) -> None:
     session = Session()
-    messages, notice = heard(session), Notice(session, owner)
-    story = told([STARTED, Failed("The loss is not a number any more.")])
-    notice.tell("tiny-1", story, told=True)
+    messages, notice = heard(session), EndNotice(session, owner)
+    history = history_of([STARTED, Failed("The loss is not a number any more.")])
+    notice.tell("tiny-1", history, already_shown=True)
     assert messages == []
-    notice.tell("tiny-1", story)
+    notice.tell("tiny-1", history)
     assert messages == [("error", "The training of tiny-1 failed. The loss is not a number any more.")]
 
 
@@ -192,11 +192,11 @@ def test_a_failure_is_told_as_one_and_not_twice(owner: QWidget) -> None:
 def test_the_best_weights_that_a_kill_left_are_told_as_the_best() -> None:
     """The evaluations behind the last save are learnt again: the best of those before it was told instead."""
     events = [STARTED, evaluated(1), evaluated(2, False), evaluated(3), replace(STARTED, resumed_step=15)]
-    story = told([*events, evaluated(2, False), Finished(30, 2, True, 0.6, 60.0, "")])
-    assert [event.epoch for event in story.evaluations] == [1, 2]
-    assert ending.sentence("tiny-1", story).endswith("Best: AP50 0.600, AP 0.300 in epoch 3.")
-    story = told([STARTED, evaluated(1), replace(STARTED, resumed_step=5), Finished(6, 1, True, 0.2, 60.0, "")])
-    assert ending.sentence("tiny-1", story).endswith("Best: AP50 0.200, AP 0.100 in epoch 1.")
+    history = history_of([*events, evaluated(2, False), Finished(30, 2, True, 0.6, 60.0, "")])
+    assert [event.epoch for event in history.evaluations] == [1, 2]
+    assert training_end.end_sentence("tiny-1", history).endswith("Best: AP50 0.600, AP 0.300 in epoch 3.")
+    history = history_of([STARTED, evaluated(1), replace(STARTED, resumed_step=5), Finished(6, 1, True, 0.2, 60.0, "")])
+    assert training_end.end_sentence("tiny-1", history).endswith("Best: AP50 0.200, AP 0.100 in epoch 1.")
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def title(panel: ProgressPanel) -> str:
 
 
 def running(panel: ProgressPanel, *events: Event) -> str:
-    panel.show_story("tiny-1", told([STARTED, *events]), True)
+    panel.show_history("tiny-1", history_of([STARTED, *events]), True)
     return title(panel)
 
 
@@ -244,26 +244,28 @@ def test_memory_is_told_in_the_unit_of_the_status_bar(panel: ProgressPanel) -> N
 
 def test_a_failed_run_says_why_in_the_panel(panel: ProgressPanel) -> None:
     failure = find(panel, QLabel, "train-failure")
-    panel.show_story("tiny-1", told([STARTED, seen(60.0), Failed("The disk is full. Make room and resume.")]), False)
+    panel.show_history(
+        "tiny-1", history_of([STARTED, seen(60.0), Failed("The disk is full. Make room and resume.")]), False
+    )
     assert (title(panel), failure.text()) == ("tiny-1: failed", "The disk is full. Make room and resume.")
     assert failure.isVisible()
-    panel.show_story("tiny-2", Story(), False)
+    panel.show_history("tiny-2", RunHistory(), False)
     assert not failure.isVisible()
 
 
 def test_a_run_that_another_program_trains_is_not_called_interrupted(panel: ProgressPanel) -> None:
-    story = told([STARTED, seen(60.0)])
-    panel.show_story("tiny-1", story, False)
+    history = history_of([STARTED, seen(60.0)])
+    panel.show_history("tiny-1", history, False)
     assert title(panel) == "tiny-1: interrupted; Resume goes on with it"
-    story.elsewhere = True
-    panel.show_story("tiny-1", story, False)
+    history.trained_elsewhere = True
+    panel.show_history("tiny-1", history, False)
     assert title(panel) == "tiny-1: training in another program, 1:00 left"
     assert find(panel, QProgressBar, "train-progress").isVisible()
-    story.paused = True
-    panel.show_story("tiny-1", story, False)
+    history.paused = True
+    panel.show_history("tiny-1", history, False)
     assert title(panel) == "tiny-1: paused in another program"
-    story.add(STARTED)  # gone on with here, after that was killed
-    panel.show_story("tiny-1", story, False)
+    history.add(STARTED)  # gone on with here, after that was killed
+    panel.show_history("tiny-1", history, False)
     assert title(panel).startswith("tiny-1: interrupted")
 
 
@@ -272,20 +274,20 @@ def test_the_ways_to_stop_are_there_while_it_trains_and_say_what_they_do(qtbot: 
     assert running(panel, seen(60.0)) == "tiny-1: training, 1:00 left"
     assert ways.isVisible()
     after, now = (find(panel, QAction, f"train-stop-{way}") for way in ("after", "now"))
-    with qtbot.waitSignal(panel.stop_after_asked) as asked:
+    with qtbot.waitSignal(panel.stop_after_requested) as asked:
         after.trigger()
     assert asked.args == [True]
     assert running(panel, seen(60.0)) == "tiny-1: training, stops after the next evaluation"
     assert find(panel, QPushButton, "train-stop").isEnabled()
-    with qtbot.waitSignal(panel.stop_after_asked) as asked:  # taken back
+    with qtbot.waitSignal(panel.stop_after_requested) as asked:  # taken back
         after.trigger()
     assert asked.args == [False]
-    with qtbot.waitSignal(panel.stop_asked):
+    with qtbot.waitSignal(panel.stop_requested):
         now.trigger()
-    panel.show_story("tiny-1", told([STARTED, seen(60.0)]), True, stopping=True)
+    panel.show_history("tiny-1", history_of([STARTED, seen(60.0)]), True, stopping=True)
     assert title(panel) == "tiny-1: stopping …"
     assert not ways.isEnabled()
-    panel.show_story("tiny-1", ENDED, False)
+    panel.show_history("tiny-1", ENDED, False)
     assert not ways.isVisible()
 
 

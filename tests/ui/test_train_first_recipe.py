@@ -11,11 +11,11 @@ from pytestqt.qtbot import QtBot
 from pytestqt.wait_signal import SignalBlocker
 
 from tests.training.test_runs import STARTED, leave
-from tests.ui.before_hand import combo, typed
-from tests.ui.hand import find
-from tests.ui.run_bench import ENDED
+from tests.ui.preflight_driver import combo, typed
+from tests.ui.run_list_driver import ENDED
 from tests.ui.test_starting_weights import choose
-from tests.ui.train_hand import FakeTraining, label_all, ready, session, shown_page
+from tests.ui.train_page_driver import FakeTraining, label_all, ready, session, shown_page
+from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import FIRST_RECIPE, State
@@ -24,7 +24,7 @@ from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train import first_recipe
 from workbench.ui.train.page import TrainPage
-from workbench.ui.train.run_deeds import RunDeeds
+from workbench.ui.train.run_actions import RunActions
 from workbench.ui.train.start_from import FRESH
 
 __all__ = ["session"]  # a fixture
@@ -46,7 +46,7 @@ def recipe(page: TrainPage) -> str:
 
 def listed(qtbot: QtBot, page: TrainPage) -> SignalBlocker:
     """Waits until the runs of the project are known."""
-    return qtbot.waitSignal(find(page, RunDeeds, "").listed)
+    return qtbot.waitSignal(find(page, RunActions, "").listed)
 
 
 def set_done(session: Session, number: int) -> None:
@@ -64,7 +64,7 @@ def run(folder: Path, recipe: str) -> runs.RunInfo:
 
 def test_few_images_are_fewer_than_two_hundred_and_a_run_counts_for_more(tmp_path: Path) -> None:
     past = [run(tmp_path / name, name) for name in ("my own", "fine-tune", "quick-cpu")]
-    fitting = first_recipe.fitting
+    fitting = first_recipe.suggested_recipe
     assert [fitting(images, (), NAMES) for images in (0, 199, 200)] == ["small-data", "small-data", "quick-cpu"]
     assert fitting(10, past, NAMES) == "fine-tune"  # the newest that there is a recipe of
     assert fitting(10, past[:1], NAMES) == "small-data"

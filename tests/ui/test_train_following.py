@@ -11,8 +11,8 @@ import pytest
 from PySide6.QtWidgets import QLabel, QTableWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import find
-from tests.ui.train_hand import button, label_all, page, progress, session, training
+from tests.ui.train_page_driver import button, label_all, page, progress, session, training
+from tests.ui.window_driver import find
 from workbench.core.lock import Lock
 from workbench.training import events
 from workbench.training.events import Evaluated, Event, Finished, Started
@@ -52,10 +52,10 @@ def other(session: Session) -> Iterator[Other]:
     other.lock.release()
 
 
-def look(qtbot: QtBot, page: TrainPage) -> None:
+def poll(qtbot: QtBot, page: TrainPage) -> None:
     """Now, and not after two seconds."""
-    page._following.look()
-    qtbot.waitUntil(page._following._looking.is_idle)
+    page._follower.poll()
+    qtbot.waitUntil(page._follower._poller.is_idle)
 
 
 def title(page: TrainPage) -> str:
@@ -88,7 +88,7 @@ def test_the_curves_and_the_row_of_a_run_grow_while_another_program_trains_it(
     assert not button(page, "train-stop").isVisible(), "it can't be stopped from here"
     whole = events.to_json(progress(3)) + "\n"
     other.write(whole[:20])
-    look(qtbot, page)
+    poll(qtbot, page)
     other.write(whole[20:])
     other.tell(progress(10), EVALUATED)
     qtbot.waitUntil(lambda: "step 10 of 40" in numbers(page))
@@ -98,7 +98,7 @@ def test_the_curves_and_the_row_of_a_run_grow_while_another_program_trains_it(
     assert changes, "Compare and Inspect are told of the checkpoint"
     changes.clear()
     other.tell(replace(EVALUATED, epoch=2, step=20, ap=0.1, ap50=0.2, best=False))
-    look(qtbot, page)
+    poll(qtbot, page)
     assert changes, "and of each evaluation"
     other.tell(progress(40), FINISHED)
     other.lock.release()
@@ -131,7 +131,7 @@ def test_a_run_that_begins_elsewhere_is_listed_and_what_is_shown_stays(
     past.lock.release()
     page.shown()
     qtbot.waitUntil(lambda: title(page) == "past: finished")
-    look(qtbot, page)
+    poll(qtbot, page)
     other.tell(STARTED, progress(1))
     qtbot.waitUntil(lambda: row(page, "cli-1")[0] == "running")
     assert title(page) == "past: finished"
@@ -148,14 +148,14 @@ def test_a_run_that_another_program_removes_goes_from_the_page_too(
     other.lock.release()
     page.shown()
     qtbot.waitUntil(lambda: title(page) == "cli-1: finished")
-    look(qtbot, page)
+    poll(qtbot, page)
     shutil.rmtree(other.file.parent)
-    look(qtbot, page)
+    poll(qtbot, page)
     qtbot.waitUntil(lambda: title(page) == "past: finished")
     assert row(page, "cli-1") == ("", "")
     assert page._curves.loss.data("box")[0].tolist() == [3]
     shutil.rmtree(past.file.parent)
-    look(qtbot, page)
+    poll(qtbot, page)
     qtbot.waitUntil(lambda: not page._shown_name)
     assert row(page, "past") == ("", "")
     assert title(page) == find(page, QLabel, "train-title").text() == ""

@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLineEdit, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.train_hand import (
+from tests.ui.train_page_driver import (
     FakeTraining,
     button,
     label_all,
@@ -32,13 +32,13 @@ from tests.ui.train_hand import (
 )
 from workbench.core import edits
 from workbench.core.project import Box, State
-from workbench.training import board, events
+from workbench.training import events, tensorboard_log
 from workbench.training.events import Evaluated, Event, Finished, Started
 from workbench.training.request import RunRequest
 from workbench.ui import preferences
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
-from workbench.ui.widgets.two_lines import BELOW, BESIDE
+from workbench.ui.widgets.two_line_delegate import REMARK_ROLE, SENTENCE_ROLE
 
 __all__ = ["page", "real_page", "session", "training"]  # fixtures
 
@@ -46,7 +46,7 @@ __all__ = ["page", "real_page", "session", "training"]  # fixtures
 def test_without_boxes_the_page_offers_to_draw_some(qtbot: QtBot, page: TrainPage, session: Session) -> None:
     page.shown()
     assert "learns from labelled boxes" in text(page, "train-empty-sentence")
-    with qtbot.waitSignal(session.page_asked) as asked:
+    with qtbot.waitSignal(session.page_requested) as asked:
         press(qtbot, page, "train-empty-button")
     assert asked.args == ["label"]
 
@@ -92,8 +92,8 @@ def test_every_detector_and_preset_can_be_chosen(qtbot: QtBot, page: TrainPage, 
         assert sorted(combo.itemData(i) for i in range(combo.count())) == sorted(expected)
     combo = page.findChild(QComboBox, "train-detector")
     assert isinstance(combo, QComboBox)
-    assert all(combo.itemData(row, BELOW) for row in range(combo.count())), "what each is good for"
-    advised = [combo.itemData(row) for row in range(combo.count()) if combo.itemData(row, BESIDE)]
+    assert all(combo.itemData(row, SENTENCE_ROLE) for row in range(combo.count())), "what each is good for"
+    advised = [combo.itemData(row) for row in range(combo.count()) if combo.itemData(row, REMARK_ROLE)]
     assert advised == ["yolov4-tiny"], "as in the help"
     combo.showPopup()
     lines = combo.fontMetrics().height()
@@ -313,8 +313,8 @@ def test_a_training_is_told_to_tensorboard_too(
         seen.append(folder)
         yield from events
 
-    monkeypatch.setattr(board, "is_there", lambda: True)
-    monkeypatch.setattr(board, "mirrored", mirrored)
+    monkeypatch.setattr(tensorboard_log, "is_installed", lambda: True)
+    monkeypatch.setattr(tensorboard_log, "log_events", mirrored)
     preferences.put("train/tensorboard", True)
     label_all(session)
     started(qtbot, page, 2)

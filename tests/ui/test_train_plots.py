@@ -1,4 +1,4 @@
-"""The plots of a run: what is drawn of its story, which plots are shown, and what can be saved of them."""
+"""The plots of a run: what is drawn of its history, which plots are shown, and what can be saved of them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QMenu, QSlider, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import find
+from tests.ui.window_driver import find
 from workbench.errors import WorkbenchError
-from workbench.training import board
+from workbench.training import tensorboard_log
 from workbench.training.events import Evaluated, Event, Progress
 from workbench.ui import preferences, theme
 from workbench.ui.train import curves as curves_module
 from workbench.ui.train.curves import Curves
+from workbench.ui.train.history import RunHistory, history_of
 from workbench.ui.train.plot_grid import best_columns
-from workbench.ui.train.story import Story, told
 
 FOUR, ALL = ["loss", "ap", "rate", "speed"], ["loss", "ap", "rate", "speed", "norm", "use", "memory"]
 
@@ -37,8 +37,8 @@ def evaluated(
     return Evaluated(epoch, 10 * epoch, 0.3, 0.5, 0.2, per_label, images, 0.1, True, per_label_ap or {})
 
 
-def story(*more: Event) -> Story:
-    return told([*(progress(step) for step in range(1, 5)), *more])
+def history(*more: Event) -> RunHistory:
+    return history_of([*(progress(step) for step in range(1, 5)), *more])
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def choose(curves: Curves, title: str) -> None:
 
 def test_each_term_and_their_sum_are_drawn_and_all_that_the_machine_did(make: Make) -> None:
     curves = make(1500, 700)
-    curves.show_story(story(evaluated(1, {})))
+    curves.show_history(history(evaluated(1, {})))
     drawn = {name: plot.names() for name, plot in ((plot.kind.name, plot) for plot in curves.grid.shown)}
     assert drawn == {
         "loss": ("box", "label", "sum"), "ap": ("AP50", "AP"), "rate": ("learning rate",),
@@ -95,36 +95,36 @@ def test_without_a_run_the_first_plot_says_what_will_be_there(make: Make) -> Non
     assert [note(plot) for plot in curves.grid.shown] == [curves_module.NO_RUN, "", "", ""]
     assert curves.loss.viewRange()[1][1] > 1, "the number at the top is whole"
     curves.clear()
-    curves.show_story(story(), "tiny-1")
+    curves.show_history(history(), "tiny-1")
     assert note(curves.loss) == ""
 
 
 def test_what_an_older_run_does_not_know_is_said_and_not_drawn(make: Make) -> None:
     curves = make(1500, 700)
-    curves.show_story(told([progress(1, math.nan, math.nan), progress(2, math.nan, math.nan)]))
+    curves.show_history(history_of([progress(1, math.nan, math.nan), progress(2, math.nan, math.nan)]))
     norm = next(plot for plot in curves.grid.shown if plot.kind.name == "norm")
     assert (norm.names(), note(norm)) == ((), "not known of this run")
-    curves.show_story(story())
+    curves.show_history(history())
     assert (norm.names(), note(norm)) == (("gradient norm",), "")
 
 
 def test_the_plot_of_ap_says_when_there_is_none_yet(make: Make) -> None:
     curves = make()
-    growing = Story()
-    curves.show_story(growing)
+    growing = RunHistory()
+    curves.show_history(growing)
     assert note(curves.ap) == ""
     growing.add(progress(1))
-    curves.show_story(growing)
+    curves.show_history(growing)
     assert note(curves.ap) == "not evaluated yet"
     growing.add(evaluated(1, {}))
-    curves.show_story(growing)
+    curves.show_history(growing)
     assert note(curves.ap) == ""
 
 
 def test_an_ap_of_nothing_is_drawn_at_the_foot_of_the_plot(make: Make) -> None:
     """It was drawn between -0.4 and 0.4, as if AP could be negative: so begin all trainings."""
     curves = make()
-    curves.show_story(story(*(Evaluated(epoch, 10 * epoch, 0.0, 0.0, 0.0, {}, 10, 0.1, True) for epoch in (1, 2))))
+    curves.show_history(history(*(Evaluated(epoch, 10 * epoch, 0.0, 0.0, 0.0, {}, 10, 0.1, True) for epoch in (1, 2))))
     low, high = curves.ap.viewRange()[1]
     assert low == 0
     assert high > 0.1
@@ -132,7 +132,7 @@ def test_an_ap_of_nothing_is_drawn_at_the_foot_of_the_plot(make: Make) -> None:
 
 def test_the_plot_of_ap_says_if_few_images_judged(make: Make) -> None:
     curves = make()
-    curves.show_story(story(evaluated(1, {f"label {number:02}": 0.5 for number in range(11)}, images=1)))
+    curves.show_history(history(evaluated(1, {f"label {number:02}": 0.5 for number in range(11)}, images=1)))
     assert note(curves.ap) == "judged by 1 image only"
     curves.bar.labels.setCurrentIndex(1)
     assert note(curves.ap) == "the 10 lowest of 11 labels\njudged by 1 image only"
@@ -142,17 +142,17 @@ def test_the_plot_of_ap_says_if_few_images_judged(make: Make) -> None:
 
 def test_another_run_with_as_many_evaluations_is_drawn(make: Make) -> None:
     curves = make()
-    curves.show_story(story(evaluated(1, {})))
-    curves.show_story(story(Evaluated(2, 20, 0.7, 0.9, 0.2, {}, 5, 0.1, True)))
+    curves.show_history(history(evaluated(1, {})))
+    curves.show_history(history(Evaluated(2, 20, 0.7, 0.9, 0.2, {}, 5, 0.1, True)))
     assert curves.ap.data("AP50")[1].tolist() == [0.9]
 
 
 def test_a_run_that_begins_is_seen_whole_whatever_was_zoomed_to_before(make: Make) -> None:
     curves = make()
-    curves.show_story(story(*(evaluated(epoch, {}) for epoch in range(1, 60))))
+    curves.show_history(history(*(evaluated(epoch, {}) for epoch in range(1, 60))))
     curves.ap.getPlotItem().vb.setXRange(40, 50)
     curves.clear()
-    curves.show_story(told([evaluated(1, {})]))
+    curves.show_history(history_of([evaluated(1, {})]))
     curves.ap.grab()
     low, high = curves.ap.getPlotItem().vb.viewRange()[0]
     assert 0 <= low < 1 < high < 5
@@ -160,7 +160,7 @@ def test_a_run_that_begins_is_seen_whole_whatever_was_zoomed_to_before(make: Mak
 
 def test_the_slider_smooths_the_noisy_curves_and_is_kept(make: Make) -> None:
     curves = make()
-    curves.show_story(story())
+    curves.show_history(history())
     find(curves, QSlider, "train-smoothing").setValue(50)
     assert curves.loss.to_csv().splitlines()[:3] == [
         "curve,step,loss term,smoothed", "box,1.0,4.0,4.0", f"box,2.0,2.0,{8 / 3!r}",
@@ -175,16 +175,16 @@ def test_the_slider_smooths_the_noisy_curves_and_is_kept(make: Make) -> None:
 def test_a_redraw_that_nobody_would_see_is_left_out(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     curves, now = make(), [100.0]
     monkeypatch.setattr(curves_module.time, "monotonic", lambda: now[0])
-    told_so_far = told(progress(step) for step in range(1, 1_001))
-    curves.show_story(told_so_far)
+    told_so_far = history_of(progress(step) for step in range(1, 1_001))
+    curves.show_history(told_so_far)
     told_so_far.add(progress(1_001))
-    curves.show_story(told_so_far, now=False)
+    curves.show_history(told_so_far, now=False)
     assert len(curves.loss.data("box")[0]) == 1_000
     now[0] += 1.1
-    curves.show_story(told_so_far, now=False)
+    curves.show_history(told_so_far, now=False)
     assert len(curves.loss.data("box")[0]) == 1_001
     told_so_far.add(evaluated(1, {}))
-    curves.show_story(told_so_far, now=False)
+    curves.show_history(told_so_far, now=False)
     assert curves.ap.names() == ("AP50", "AP")
 
 
@@ -206,7 +206,7 @@ def test_the_logarithmic_scale_is_a_button_and_a_line_of_the_menu_and_is_kept(ma
 def test_ap_can_be_seen_per_label_in_the_colours_of_the_project(make: Make) -> None:
     curves = make()
     curves.set_label_colours({"cat": "#0072b2"})
-    curves.show_story(story(evaluated(1, {"cat": 0.5, "dog": 0.25}, {"cat": 0.4}), evaluated(2, {"dog": 0.75})))
+    curves.show_history(history(evaluated(1, {"cat": 0.5, "dog": 0.25}, {"cat": 0.4}), evaluated(2, {"dog": 0.75})))
     curves.bar.labels.setCurrentIndex(1)
     assert curves.ap.names() == ("cat", "dog")  # the lowest of now first
     assert curves.ap.data("dog")[1].tolist() == [0.25, 0.75]
@@ -224,7 +224,7 @@ def test_ap_can_be_seen_per_label_in_the_colours_of_the_project(make: Make) -> N
 def test_of_many_labels_the_lowest_are_drawn_and_others_can_be_found(make: Make) -> None:
     curves = make()
     many = {f"label {number:02}": 1 - number / 100 for number in range(80)}
-    curves.show_story(story(evaluated(1, many)))
+    curves.show_history(history(evaluated(1, many)))
     find_labels = find(curves, QLineEdit, "train-find-labels")
     assert not find_labels.isVisible()
     curves.bar.labels.setCurrentIndex(1)
@@ -240,7 +240,7 @@ def test_of_many_labels_the_lowest_are_drawn_and_others_can_be_found(make: Make)
 
 def test_a_run_that_did_not_keep_ap_per_label_says_so(make: Make) -> None:
     curves = make()
-    curves.show_story(story(evaluated(1, {"cat": 0.5})))
+    curves.show_history(history(evaluated(1, {"cat": 0.5})))
     curves.bar.labels.setCurrentIndex(2)
     assert (curves.ap.names(), note(curves.ap)) == ((), "AP per label is not known of this run.")
 
@@ -265,7 +265,7 @@ def test_as_many_plots_are_shown_as_fit(make: Make, size: tuple[int, int], expec
 
 def test_plots_are_chosen_by_name_and_the_choice_is_kept(make: Make) -> None:
     curves = make()
-    curves.show_story(story())
+    curves.show_history(history())
     choose(curves, "Speed")
     choose(curves, "Gradient norm")
     assert names(curves) == ["loss", "ap", "rate", "norm"]
@@ -285,7 +285,7 @@ def test_without_any_chosen_plot_there_are_as_many_as_fit_again(make: Make) -> N
 
 def test_a_double_click_gives_a_plot_all_the_room_and_takes_it_back(make: Make) -> None:
     curves = make()
-    curves.show_story(story())
+    curves.show_history(history())
     QTest.mouseDClick(curves.rate.viewport(), Qt.MouseButton.LeftButton, pos=curves.rate.rect().center())
     assert names(curves) == ["rate"]
     assert not curves.bar.labels.isVisible()
@@ -344,12 +344,12 @@ def files(curves: Curves) -> dict[str, QMenu | None]:
 
 def test_the_numbers_of_a_plot_are_saved_with_their_units(qtbot: QtBot, make: Make, tmp_path: Path) -> None:
     curves = make(1500, 700)
-    curves.show_story(story(), "tiny/1")
+    curves.show_history(history(), "tiny/1")
     memory = files(curves)["Memory"]
     assert memory is not None
     next(action for action in memory.actions() if action.text() == "As CSV…").trigger()
     assert find(curves, QFileDialog, "train-save").selectedFiles()[0].endswith("tiny-1 memory.csv")
-    with qtbot.waitSignal(curves.said) as said:
+    with qtbot.waitSignal(curves.message) as said:
         saved(qtbot, curves, tmp_path / "memory.csv")
     assert said.args == [f"Saved memory.csv in {tmp_path}."]
     assert (tmp_path / "memory.csv").read_text().splitlines()[:2] == ["curve,step,memory (GB)", "memory,1.0,2.0"]
@@ -358,7 +358,7 @@ def test_the_numbers_of_a_plot_are_saved_with_their_units(qtbot: QtBot, make: Ma
 
 def test_all_plots_are_saved_as_one_picture_without_their_buttons(qtbot: QtBot, make: Make, tmp_path: Path) -> None:
     curves = make()
-    curves.show_story(story(), "tiny-1")
+    curves.show_history(history(), "tiny-1")
     menu = find(curves, QMenu, "train-plots-save-menu")
     menu.aboutToShow.emit()
     menu.actions()[0].trigger()
@@ -376,7 +376,7 @@ def test_all_plots_are_saved_as_one_picture_without_their_buttons(qtbot: QtBot, 
 
 def test_a_file_that_can_not_be_written_is_told(qtbot: QtBot, make: Make, tmp_path: Path) -> None:
     curves = make()
-    curves.show_story(story(), "tiny-1")
+    curves.show_history(history(), "tiny-1")
     (tmp_path / "file").write_text("not a folder")
     with qtbot.waitSignal(curves.failed) as failed:
         curves._write("words", str(tmp_path / "file" / "loss.csv"))
@@ -387,15 +387,15 @@ def test_a_file_that_can_not_be_written_is_told(qtbot: QtBot, make: Make, tmp_pa
 def test_trainings_can_write_for_tensorboard_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     curves = make()
     assert not curves.bar.for_tensorboard
-    if not board.is_there():
-        monkeypatch.setattr(board, "is_there", lambda: True)
+    if not tensorboard_log.is_installed():
+        monkeypatch.setattr(tensorboard_log, "is_installed", lambda: True)
     files(curves)
     menu = find(curves, QMenu, "train-plots-save-menu")
     menu.actions()[-1].trigger()
     assert curves.bar.for_tensorboard
     files(curves)
     assert menu.actions()[-1].isChecked(), "kept for the next start"
-    monkeypatch.setattr(board, "is_there", lambda: False)
+    monkeypatch.setattr(tensorboard_log, "is_installed", lambda: False)
     assert not curves.bar.for_tensorboard
     files(curves)
     assert not menu.actions()[-1].isEnabled()

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.test_accessible import controls, nameless, unreachable
 from tests.ui.test_starting_weights import choose, entries
-from tests.ui.train_hand import label_all, press, ready, session, shown_page, text
+from tests.ui.train_page_driver import label_all, press, ready, session, shown_page, text
 from workbench import settings
 from workbench.core import edits
 from workbench.core.project import AnchorSet
@@ -23,9 +23,9 @@ from workbench.training.runs import RunInfo
 from workbench.training.settings import TrainingSettings
 from workbench.ui.background import Background
 from workbench.ui.session import Session
-from workbench.ui.train import about
+from workbench.ui.train import recipe_about
 from workbench.ui.train.page import TrainPage
-from workbench.ui.train.setup import FIRST_GROUP, Setup, _in_order
+from workbench.ui.train.setup_panel import FIRST_GROUP, SetupPanel, _in_order
 from workbench.ui.train.start_from import FRESH, PUBLISHED, StartFrom
 from workbench.ui.train.work import PublishedWeights
 
@@ -56,7 +56,7 @@ def test_a_recipe_promises_nothing_of_a_detector_that_it_was_not_made_for(page: 
 
 
 def test_what_the_recipe_is_stands_there_where_there_is_room_or_a_person_wants_it(qtbot: QtBot) -> None:
-    setup = Setup()
+    setup = SetupPanel()
     qtbot.addWidget(setup)
     setup.about.say("For few images.", "Small and fast.")
     head = setup.findChild(QToolButton, "train-about-head")
@@ -68,14 +68,14 @@ def test_what_the_recipe_is_stands_there_where_there_is_room_or_a_person_wants_i
         assert len({word.isVisible() for word in words}) == 1
         return words[0].isVisible()
 
-    assert seen(about.HIGH)
-    assert not seen(about.HIGH - 1)
+    assert seen(recipe_about.HIGH)
+    assert not seen(recipe_about.HIGH - 1)
     assert head.toolTip() == "For few images.\nSmall and fast."
     head.click()
-    assert seen(about.HIGH - 2)
+    assert seen(recipe_about.HIGH - 2)
     assert "Small" not in head.toolTip()
     head.click()
-    assert not seen(about.HIGH)
+    assert not seen(recipe_about.HIGH)
 
 
 def test_a_recipe_for_every_detector_leaves_the_chosen_one(page: TrainPage) -> None:

@@ -10,10 +10,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open, find
+from tests.ui.window_driver import Open, WindowDriver, find
 from workbench.core.images import info
+from workbench.core.labelling_progress import labelling_progress
 from workbench.core.project import State
-from workbench.core.standing import standing
 from workbench.errors import Refused
 from workbench.ui import unread_images
 
@@ -21,13 +21,13 @@ from workbench.ui import unread_images
 def test_n_on_an_image_that_is_done_only_goes_on(qtbot: QtBot, open_window: Open, project: Path) -> None:
     """It wrote an edit that changed nothing: Undo seemed to do nothing, and the image counted as corrected."""
     window = open_window(project)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     hand.key(Qt.Key.Key_N)
     hand.key(Qt.Key.Key_A)
     begun = time.time()
     hand.key(Qt.Key.Key_N)
     assert find(window, QLabel, "image-name").text() == "b.png"
-    assert standing(window.session.document, begun).changed == 0
+    assert labelling_progress(window.session.document, begun).changed == 0
     window.session.undo()
     assert [image.state for image in window.session.document.images()] == [State.UNLABELLED] * 3
 

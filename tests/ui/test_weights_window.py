@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QLineEdit, QPushButton, QScrollArea
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Open, find
 from tests.ui.test_tab_order import reached
+from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.project import Label
 from workbench.training import runs

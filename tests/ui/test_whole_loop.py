@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open, boxes_on_disk, find
+from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find
 from workbench import exchange
 from workbench.core import edits
 from workbench.core.document import Document
@@ -78,7 +78,7 @@ def test_from_photographs_to_exported_weights(qtbot: QtBot, open_window: Open, c
     assert document is not None
     last = document.images()[-1]
     window.session.select_image(last.id)
-    hand = Hand(qtbot, window)
+    hand = WindowDriver(qtbot, window)
     wait(qtbot, lambda: hand.canvas.picture is not None)
     hand.draw((100, 100), (300, 260))
     assert len(boxes_on_disk(cells)[last.name]) == 1

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.hand import Hand, Open, find, write_photographs
+from tests.ui.window_driver import Open, WindowDriver, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label, State
@@ -87,7 +87,7 @@ def test_a_project_that_was_open_is_among_the_recent_ones(qtbot: QtBot, open_win
 
 def test_the_image_that_was_shown_last_is_shown_again(qtbot: QtBot, open_window: Open, project: Path) -> None:
     window = open_window(project)
-    Hand(qtbot, window).key(Qt.Key.Key_D)
+    WindowDriver(qtbot, window).key(Qt.Key.Key_D)
     window.close()
     window = open_window(project)
     assert find(window, QLabel, "image-name").text() == "b.png"
@@ -143,7 +143,7 @@ def test_the_finder_finds_a_command_an_image_and_a_label(qtbot: QtBot, open_wind
     with Document.open(project) as document:
         document.do(edits.AddLabels((Label(0, "cell"), Label(0, "plate"))))
     window = open_window(project)
-    Hand(qtbot, window)
+    WindowDriver(qtbot, window)
 
     def look_for(text: str) -> None:
         QTest.keyClick(window, Qt.Key.Key_K, CTRL)
@@ -298,8 +298,8 @@ def test_log_and_about_open_and_the_licence_is_named(open_window: Open) -> None:
 def test_the_sample_project_is_made_and_opened(
     qtbot: QtBot, open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_IMAGES", 6)
-    monkeypatch.setattr("workbench.ui.start.projects.SAMPLE_UNLABELLED", 2)
+    monkeypatch.setattr("workbench.ui.start.project_opener.SAMPLE_IMAGES", 6)
+    monkeypatch.setattr("workbench.ui.start.project_opener.SAMPLE_UNLABELLED", 2)
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path))
     window = open_window()
     press(window, "start-sample")
@@ -365,7 +365,7 @@ def test_a_missing_system_library_is_said_with_the_packages_to_install(monkeypat
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
     monkeypatch.setattr(app, "_loads", lambda library: library != "libxcb-cursor.so.0")
-    sentence = app.why_not()
+    sentence = app.startup_problem()
     assert "libxcb-cursor.so.0 is missing" in sentence
     assert "sudo apt install libegl1" in sentence
     assert "\n" not in sentence
@@ -373,7 +373,7 @@ def test_a_missing_system_library_is_said_with_the_packages_to_install(monkeypat
 
 def test_a_page_can_ask_for_the_import_of_weights(open_window: Open, project: Path) -> None:
     window = open_window(project, "data")
-    window.session.import_asked.emit()
+    window.session.weights_import_requested.emit()
     assert find(window, QWidget, "weights-window").isVisible()
 
 

@@ -9,26 +9,26 @@ change, which stops only where the mean IoU does.
 n boxes, m rows of a pool (distinct sizes, or cells of a histogram of log sizes when there are many), k anchors. A size
 is (width, height) in pixels of the network input. IoU is that of two rectangles with a common corner.
 
-pool.py -> starts.py -> climb.py -> search.py -> clustering.py (steps, curve), refit.py (follows edits), genetic.py;
+size_pool.py -> seeding.py -> batched_kmeans.py -> search.py -> clustering.py (steps, curve), refit.py, genetic.py;
 steps.py rates any anchors, sizes.py reads a project, levels.py assigns boxes to levels, published.py holds other
 people's sets, and texts.py writes anchors as text.
 """
 
-from workbench.anchors.cells import Sharing, centres_of, meeting, places_of, sharing
-from workbench.anchors.climb import UPDATES, Update
+from workbench.anchors.batched_kmeans import UPDATES, Update
+from workbench.anchors.cells import CellSharing, cell_numbers, centres_of, shared_cells, sharing
 from workbench.anchors.clustering import best, curve, kmeans
 from workbench.anchors.colours import ANCHOR_COLOURS, anchor_colour
 from workbench.anchors.genetic import refine
 from workbench.anchors.levels import NO_LEVEL, by_level, level_shares, smaller_than_cell
 from workbench.anchors.overlap import RATIO, RECALL_IOU, assign, best_possible_recall, ious, mean_iou
-from workbench.anchors.pool import Pool
 from workbench.anchors.published import PUBLISHED, PublishedSet
-from workbench.anchors.refit import Fit
+from workbench.anchors.refit import AnchorFit
 from workbench.anchors.search import RESTARTS
+from workbench.anchors.size_pool import SizePool
 from workbench.anchors.sizes import QUANTILES, anchor_set, sizes_and_rows, sizes_of, trained, trained_or_all
-from workbench.anchors.steps import Step, judge
+from workbench.anchors.steps import Step, rate_anchors
 from workbench.anchors.texts import as_cfg, as_json, as_python, whole_numbers
-from workbench.core.words import percent
+from workbench.core.formatting import percent
 
 __all__ = [
     "ANCHOR_COLOURS",
@@ -39,10 +39,10 @@ __all__ = [
     "RECALL_IOU",
     "RESTARTS",
     "UPDATES",
-    "Fit",
-    "Pool",
+    "AnchorFit",
+    "CellSharing",
     "PublishedSet",
-    "Sharing",
+    "SizePool",
     "Step",
     "Update",
     "anchor_colour",
@@ -54,17 +54,17 @@ __all__ = [
     "best",
     "best_possible_recall",
     "by_level",
+    "cell_numbers",
     "centres_of",
     "curve",
     "ious",
-    "judge",
     "kmeans",
     "level_shares",
     "mean_iou",
-    "meeting",
     "percent",
-    "places_of",
+    "rate_anchors",
     "refine",
+    "shared_cells",
     "sharing",
     "sizes_and_rows",
     "sizes_of",

@@ -12,7 +12,7 @@ from workbench.core.resize import scales_and_offsets
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class CellSharing:
     """Of `boxes` boxes, how many share their cell with another centre, and how many a cell that
     learns one box loses.
     """
@@ -33,14 +33,14 @@ def centres_of(snapshot: Snapshot, rows: NDArray[np.int64], px: int, resize: str
 
 def sharing(
     images: NDArray[np.int64], centres: NDArray[np.float64], cell: float, kinds: NDArray[np.int64] | None = None
-) -> Sharing:
+) -> CellSharing:
     """For centres (n, 2) in `images` (n,), cells of `cell` pixels. `kinds` (n,): only centres of one kind can meet."""
-    places = places_of(images, centres, cell, kinds)
+    places = cell_numbers(images, centres, cell, kinds)
     counts = np.bincount(places)
-    return Sharing(len(places), int(counts[counts > 1].sum()), int((counts - 1).sum()))
+    return CellSharing(len(places), int(counts[counts > 1].sum()), int((counts - 1).sum()))
 
 
-def places_of(
+def cell_numbers(
     images: NDArray[np.int64], centres: NDArray[np.float64], cell: float, kinds: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
     """(n,) the number of each centre's cell (and kind), as `sharing` counts them: consecutive from 0."""
@@ -55,6 +55,6 @@ def places_of(
     return found
 
 
-def meeting(places: NDArray[np.int64]) -> NDArray[np.int64]:
+def shared_cells(places: NDArray[np.int64]) -> NDArray[np.int64]:
     """(m,) the rows that share their place with another; `places` as of places_of()."""
     return np.flatnonzero(np.bincount(places)[places] > 1) if len(places) else places

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.anchors.climb import UPDATES, Update
-from workbench.anchors.overlap import Doubles, answer, rows_of
-from workbench.anchors.pool import Pool
-from workbench.anchors.search import RESTARTS, Found, search
-from workbench.anchors.steps import Step, judged
+from workbench.anchors.batched_kmeans import UPDATES, Update
+from workbench.anchors.overlap import Doubles, best_centres, rows_of
+from workbench.anchors.search import RESTARTS, SearchResult, search
+from workbench.anchors.size_pool import SizePool
+from workbench.anchors.steps import Step, rated_step
 from workbench.errors import WorkbenchError
 
 CURVE_RESTARTS = 4
 
 
 def kmeans(
-    sizes: Pool | ArrayLike, k: int, seed: int = 0, *, update: Update = "median", restarts: int = RESTARTS
+    sizes: SizePool | ArrayLike, k: int, seed: int = 0, *, update: Update = "median", restarts: int = RESTARTS
 ) -> Iterator[Step]:
     """The steps of the best of `restarts` starts; the others run unseen. Same seed, same steps.
 
@@ -31,7 +31,7 @@ def kmeans(
     before: Step | None = None
     for centres in found.trail[:-1]:
         moved = 0.0 if before is None else float(np.abs(centres - before.centres).max())
-        step = judged(pool, centres, before.iteration + 1 if before else 0, moved, done=False)
+        step = rated_step(pool, centres, before.iteration + 1 if before else 0, moved, done=False)
         if before is not None and (moved == 0 or (update == "median" and step.mean_iou < before.mean_iou)):
             continue
         if (centres == found.centres).all() or (update == "median" and step.mean_iou > found.reached):
@@ -42,25 +42,25 @@ def kmeans(
 
 
 def best(
-    sizes: Pool | ArrayLike, k: int, seed: int = 0, restarts: int = RESTARTS, *, update: Update = "median"
+    sizes: SizePool | ArrayLike, k: int, seed: int = 0, restarts: int = RESTARTS, *, update: Update = "median"
 ) -> Step:
     """The last step of kmeans(), except for its number: the steps before it are not made."""
     pool = _whole(sizes)
     return _last(sizes, pool, search(pool, k, seed, checked(update), max(1, restarts)), None)
 
 
-def curve(sizes: Pool | ArrayLike, most: int = 15, seed: int = 0, update: Update = "median") -> Iterator[Step]:
+def curve(sizes: SizePool | ArrayLike, most: int = 15, seed: int = 0, update: Update = "median") -> Iterator[Step]:
     """The best of several starts for each number of anchors from 1 to `most`, or to the number of distinct sizes.
 
     With "median" the mean IoU never falls: one start is the previous anchors plus one on the worst-fitted boxes.
     """
-    pool = sizes if isinstance(sizes, Pool) else Pool.of(sizes)
+    pool = sizes if isinstance(sizes, SizePool) else SizePool.of(sizes)
     before: Doubles | None = None
     for k in range(1, min(most, len(pool.keys)) + 1):
         given = None if before is None else _one_more(pool, before)[None]
         found = search(pool, k, seed, checked(update), CURVE_RESTARTS, brief=True, given=given)
         before = found.centres
-        yield judged(pool, before, k - 1)
+        yield rated_step(pool, before, k - 1)
 
 
 def checked(update: str) -> Update:
@@ -71,18 +71,18 @@ def checked(update: str) -> Update:
     raise WorkbenchError(f"Centres move by {' or '.join(UPDATES)}, not by '{update}'.")
 
 
-def _whole(sizes: Pool | ArrayLike) -> Pool:
-    return sizes if isinstance(sizes, Pool) else Pool.of(sizes)
+def _whole(sizes: SizePool | ArrayLike) -> SizePool:
+    return sizes if isinstance(sizes, SizePool) else SizePool.of(sizes)
 
 
-def _last(sizes: Pool | ArrayLike, pool: Pool, found: Found, before: Step | None) -> Step:
+def _last(sizes: SizePool | ArrayLike, pool: SizePool, found: SearchResult, before: Step | None) -> Step:
     """The last step, rated on every box where the pool's rows are histogram cells."""
     moved = 0.0 if before is None else float(np.abs(found.centres - before.centres).max())
-    given = pool if isinstance(sizes, Pool) or not pool.bin else rows_of(sizes)
-    return judged(given, found.centres, before.iteration + 1 if before else 0, moved)
+    given = pool if isinstance(sizes, SizePool) or not pool.bin else rows_of(sizes)
+    return rated_step(given, found.centres, before.iteration + 1 if before else 0, moved)
 
 
-def _one_more(pool: Pool, centres: Doubles) -> Doubles:
+def _one_more(pool: SizePool, centres: Doubles) -> Doubles:
     """(k + 1, 2): `centres` and the row that loses most."""
-    quality = answer(pool.sizes, centres)[1]
+    quality = best_centres(pool.sizes, centres)[1]
     return np.concatenate([centres, pool.sizes[[int((pool.weights * (1 - quality)).argmax())]]])

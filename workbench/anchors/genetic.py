@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from workbench.anchors.overlap import rows_of
-from workbench.anchors.pool import Pool, pool_of
-from workbench.anchors.steps import Step, by_area, judged
+from workbench.anchors.size_pool import SizePool, pool_of
+from workbench.anchors.steps import Step, by_area, rated_step
 
 CHANCE = 0.5  # that a side changes in a generation
 SPREADS = (0.01, 0.1)  # of the logarithm of a side: drawn from this range, because smaller changes help later
 
 
-def refine(given: Pool | ArrayLike, centres: ArrayLike, seed: int = 0, generations: int = 1000) -> Iterator[Step]:
+def refine(given: SizePool | ArrayLike, centres: ArrayLike, seed: int = 0, generations: int = 1000) -> Iterator[Step]:
     """A step for each generation that was better (`iteration` is the generation's number), and one at the end.
 
     Same seed, same steps; the mean IoU only rises.
@@ -40,5 +40,5 @@ def refine(given: Pool | ArrayLike, centres: ArrayLike, seed: int = 0, generatio
         tried = by_area(tried)
         moved = float(np.abs(tried - now).max())
         now, reached = tried, quality
-        yield judged(pool, now, generation, moved, done=False)
-    yield judged(pool, now, generations, moved)
+        yield rated_step(pool, now, generation, moved, done=False)
+    yield rated_step(pool, now, generations, moved)

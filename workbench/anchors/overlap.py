@@ -38,7 +38,7 @@ def ious(sizes: Doubles, centres: Doubles) -> Doubles:
     return np.asarray(overlap / union)
 
 
-def answer(sizes: ArrayLike, centres: ArrayLike) -> tuple[Numbers, Doubles]:
+def best_centres(sizes: ArrayLike, centres: ArrayLike) -> tuple[Numbers, Doubles]:
     """(n,) the best centre (the first of equals) and (n,) its IoU. In chunks, as there may be a million sizes."""
     rows, anchors = rows_of(sizes), rows_of(centres)
     where, how_well = np.zeros(len(rows), np.int64), np.zeros(len(rows))
@@ -75,16 +75,16 @@ def ratios(sizes: ArrayLike, centres: ArrayLike) -> Doubles:
 
 def assign(sizes: ArrayLike, centres: ArrayLike) -> Numbers:
     """(n,) the centre with the highest IoU for each size; the first one on ties."""
-    return answer(sizes, centres)[0]
+    return best_centres(sizes, centres)[0]
 
 
 def mean_iou(sizes: ArrayLike, centres: ArrayLike) -> float:
     """Mean over the sizes of the IoU with the best centre; NaN without sizes."""
-    found = answer(sizes, centres)[1]
+    found = best_centres(sizes, centres)[1]
     return float(found.mean()) if len(found) else math.nan
 
 
 def best_possible_recall(sizes: ArrayLike, centres: ArrayLike, iou: float = RECALL_IOU) -> float:
     """Share of the sizes that have a centre with an IoU above `iou`; NaN without sizes."""
-    found = answer(sizes, centres)[1]
+    found = best_centres(sizes, centres)[1]
     return float((found > iou).mean()) if len(found) else math.nan

@@ -16,8 +16,8 @@ from workbench.anchors.colours import anchor_colour
 from workbench.anchors.overlap import Doubles, assign, rows_of
 from workbench.anchors.steps import Step
 from workbench.core.files import atomic_path
+from workbench.core.formatting import percent
 from workbench.core.project import rgb
-from workbench.core.words import percent
 
 WIDTH, HEIGHT = 1500, 820  # px
 DENSE = 20_000  # boxes: more are drawn as a density, fewer as dots

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.anchors.climb import Climb, Update
+from workbench.anchors.batched_kmeans import BatchedKMeans, Update
 from workbench.anchors.clustering import checked
 from workbench.anchors.overlap import Doubles
-from workbench.anchors.pool import Pool, pool_of
 from workbench.anchors.search import RESTARTS, check, coarse_of, search, transplanted
-from workbench.anchors.starts import seeds
-from workbench.anchors.steps import Step, by_area, judged
+from workbench.anchors.seeding import seeds
+from workbench.anchors.size_pool import SizePool, pool_of
+from workbench.anchors.steps import Step, by_area, rated_step
 
 FRESH_SHARE = 0.1  # of the boxes: after so many edits a full search is made; after so many at once, from new starts
 _MOVES = 2  # after an edit; the rest is done after the next one
@@ -20,7 +20,7 @@ _EXPLORERS, _LIFE = 2, 16  # fits from fresh starts beside this one, and how man
 _BETTER = 5e-5  # of mean IoU: a centre does not jump for less
 
 
-class Fit:
+class AnchorFit:
     """The best anchors of a pool of boxes, kept up with its edits; `pool` and `step` are the state after the last one.
 
     `refit` after each edit takes milliseconds; `try_elsewhere`, called when there is time, keeps the result after a
@@ -29,7 +29,7 @@ class Fit:
 
     def __init__(
         self,
-        sizes: Pool | ArrayLike,
+        sizes: SizePool | ArrayLike,
         k: int,
         seed: int = 0,
         update: Update = "median",
@@ -44,10 +44,10 @@ class Fit:
         self._explorers = np.zeros((0, k, 2))
         self._fresh(self.pool)
 
-    def _fresh(self, pool: Pool) -> None:
+    def _fresh(self, pool: SizePool) -> None:
         self._pending = 0
         centres = search(pool, self.k, self.seed, self.update, self.restarts).centres
-        self.pool, self.step = pool, judged(pool, centres)
+        self.pool, self.step = pool, rated_step(pool, centres)
 
     def refit(self, removed: ArrayLike, added: ArrayLike) -> Step:
         """The anchors after the sizes `removed` (r, 2) went and `added` (a, 2) came, in pixels.
@@ -63,8 +63,8 @@ class Fit:
             self._fresh(pool)
             return self.step
         self.pool = pool
-        climb = Climb(pool, self.step.centres[None], self.update, (1.0,)).run(_MOVES, _GAIN)
-        return self._taken(climb.centres[0])
+        kmeans = BatchedKMeans(pool, self.step.centres[None], self.update, (1.0,)).run(_MOVES, _GAIN)
+        return self._taken(kmeans.centres[0])
 
     def try_elsewhere(self) -> Step:
         """Look for better anchors farther away, a little at each call.
@@ -80,7 +80,7 @@ class Fit:
     def _taken(self, centres: Doubles) -> Step:
         centres = by_area(centres)
         moved = float(np.abs(centres - self.step.centres).max())
-        self.step = judged(self.pool, centres, self.step.iteration + 1, moved)
+        self.step = rated_step(self.pool, centres, self.step.iteration + 1, moved)
         return self.step
 
     def _challenged(self) -> Doubles:
@@ -97,13 +97,13 @@ class Fit:
         all_of_them = np.concatenate([centres[None], self._explorers])
         draws = [np.random.default_rng((self.seed, self._tries, one, 1)) for one in range(len(all_of_them))]
         moved = transplanted(coarse, all_of_them, draws)
-        climb = Climb(coarse, np.concatenate([all_of_them, moved]), shares=()).run(5, _GAIN)
-        stayed, went = np.split(climb.reached, 2)
+        kmeans = BatchedKMeans(coarse, np.concatenate([all_of_them, moved]), shares=()).run(5, _GAIN)
+        stayed, went = np.split(kmeans.reached, 2)
         better = (went > stayed)[1:, None, None]
-        staying, going = np.split(climb.centres, 2)
+        staying, going = np.split(kmeans.centres, 2)
         self._explorers = np.where(better, going[1:], staying[1:])
-        best = int(climb.reached.argmax())
-        if climb.reached[best] < stayed[0] + _BETTER:
+        best = int(kmeans.reached.argmax())
+        if kmeans.reached[best] < stayed[0] + _BETTER:
             return centres
-        ended = Climb(pool, climb.centres[[best]]).run(_MOVES, _GAIN)
+        ended = BatchedKMeans(pool, kmeans.centres[[best]]).run(_MOVES, _GAIN)
         return ended.centres[0] if ended.reached[0] > reached + _BETTER else centres

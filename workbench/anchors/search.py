@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.anchors.climb import SHARES, Climb, Update
+from workbench.anchors.batched_kmeans import SHARES, BatchedKMeans, Update
 from workbench.anchors.overlap import Doubles, weighted
-from workbench.anchors.pool import Pool
-from workbench.anchors.starts import seeds
+from workbench.anchors.seeding import seeds
+from workbench.anchors.size_pool import SizePool
 from workbench.anchors.steps import by_area
 from workbench.errors import WorkbenchError
 
@@ -49,7 +49,7 @@ _FINALISTS = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class SearchResult:
     """The best centres (k, 2), their mean IoU on the pool, and the centres at each step towards them."""
 
     centres: Doubles
@@ -58,7 +58,7 @@ class Found:
 
 
 def search(
-    pool: Pool,
+    pool: SizePool,
     k: int,
     seed: int = 0,
     update: Update = "median",
@@ -66,7 +66,7 @@ def search(
     *,
     brief: bool = False,
     given: Doubles | None = None,
-) -> Found:
+) -> SearchResult:
     """The best of `restarts` starts by k-means++ and of `given` (g, k, 2); with "mean" no centre is moved elsewhere.
 
     WorkbenchError when there are fewer than `k` distinct sizes.
@@ -76,15 +76,17 @@ def search(
     begun = seeds(coarse, k, [(seed, start) for start in range(restarts)])
     if given is not None:
         begun = np.concatenate([begun, given])
-    climb = Climb(coarse, begun, update, () if pool.bin else SHARES)
+    kmeans = BatchedKMeans(coarse, begun, update, () if pool.bin else SHARES)
     if update == "mean":
-        climb.run()
-        best = int(climb.reached.argmax())
-        trail = [by_area(step[best]) for step in climb.path]
-        return Found(trail[-1], float(climb.reached[best]), trail)
+        kmeans.run()
+        best = int(kmeans.reached.argmax())
+        trail = [by_area(step[best]) for step in kmeans.path]
+        return SearchResult(trail[-1], float(kmeans.reached[best]), trail)
     plan = _BRIEF if brief else _SMALL if coarse is pool else _CELLS if pool.bin else _EXACT
-    climb.run(plan.first, _GAIN)
-    members = _Members(climb.centres, climb.reached, [[step[i] for step in climb.path] for i in range(len(begun))])
+    kmeans.run(plan.first, _GAIN)
+    members = _Population(
+        kmeans.centres, kmeans.reached, [[step[i] for step in kmeans.path] for i in range(len(begun))]
+    )
     chains = plan.chains if k <= 9 else 2 * plan.chains
     if len(begun) > chains:
         members = members.only(chains)
@@ -101,10 +103,10 @@ def search(
             members.breed(pool, draws[: len(members.centres)], plan.moves)
     last = members.only(1).moved_to(pool, 40, _GAIN / 10 if pool.bin else 0.0)
     trail = [by_area(step) for step in last.trails[0]]
-    return Found(trail[-1], float(last.reached[0]), trail)
+    return SearchResult(trail[-1], float(last.reached[0]), trail)
 
 
-def check(pool: Pool, k: int) -> None:
+def check(pool: SizePool, k: int) -> None:
     """WorkbenchError when there are fewer than `k` distinct sizes."""
     found = len(pool.keys)
     if k < 1:
@@ -116,32 +118,32 @@ def check(pool: Pool, k: int) -> None:
         raise WorkbenchError(f"There {sizes}, too few for {k} anchors. Choose {found}, or draw more boxes.")
 
 
-def coarse_of(pool: Pool, bins: int = COARSE) -> Pool:
+def coarse_of(pool: SizePool, bins: int = COARSE) -> SizePool:
     return pool.binned(bins) if len(pool.keys) > _COARSE_ABOVE else pool
 
 
-class _Members:
+class _Population:
     """Sets of centres (R, k, 2), the mean IoU they reached (R,) and how each came about."""
 
     def __init__(self, centres: Doubles, reached: Doubles, trails: list[list[Doubles]]) -> None:
         self.centres, self.reached, self.trails = centres, reached, trails
 
-    def breed(self, pool: Pool, draws: list[np.random.Generator], moves: int) -> None:
-        """Move one centre of each set elsewhere and climb; the result replaces its origin if it is better."""
-        climb = Climb(pool, transplanted(pool, self.centres, draws), shares=()).run(moves, _GAIN)
-        for index in np.flatnonzero(climb.reached > self.reached):
-            self.centres[index], self.reached[index] = climb.centres[index], climb.reached[index]
-            self.trails[index] = [*self.trails[index], climb.centres[index]]
+    def breed(self, pool: SizePool, draws: list[np.random.Generator], moves: int) -> None:
+        """Move one centre of each set elsewhere and run k-means; the result replaces its origin if it is better."""
+        kmeans = BatchedKMeans(pool, transplanted(pool, self.centres, draws), shares=()).run(moves, _GAIN)
+        for index in np.flatnonzero(kmeans.reached > self.reached):
+            self.centres[index], self.reached[index] = kmeans.centres[index], kmeans.reached[index]
+            self.trails[index] = [*self.trails[index], kmeans.centres[index]]
 
-    def moved_to(self, pool: Pool, moves: int = 20, gain: float = _GAIN) -> _Members:
+    def moved_to(self, pool: SizePool, moves: int = 20, gain: float = _GAIN) -> _Population:
         """The same sets after climbing on another pool."""
-        climb = Climb(pool, self.centres, shares=SHARES[:1] if pool.bin else SHARES).run(moves, gain)
-        trails = [[*trail, *(step[i] for step in climb.path)] for i, trail in enumerate(self.trails)]
-        return _Members(climb.centres, climb.reached, trails)
+        kmeans = BatchedKMeans(pool, self.centres, shares=SHARES[:1] if pool.bin else SHARES).run(moves, gain)
+        trails = [[*trail, *(step[i] for step in kmeans.path)] for i, trail in enumerate(self.trails)]
+        return _Population(kmeans.centres, kmeans.reached, trails)
 
-    def only(self, count: int) -> _Members:
+    def only(self, count: int) -> _Population:
         order = self.best(count)
-        return _Members(self.centres[order], self.reached[order], [self.trails[index] for index in order])
+        return _Population(self.centres[order], self.reached[order], [self.trails[index] for index in order])
 
     def cull(self) -> None:
         """Replace the worse half by copies of the better half."""
@@ -153,7 +155,7 @@ class _Members:
         return [int(index) for index in np.argsort(-self.reached, kind="stable")[:count]]
 
 
-def transplanted(pool: Pool, centres: Doubles, draws: list[np.random.Generator]) -> Doubles:
+def transplanted(pool: SizePool, centres: Doubles, draws: list[np.random.Generator]) -> Doubles:
     """(R, k, 2) with one centre of each start moved to another row of the pool.
 
     Among a few rows drawn by their 1 - IoU and all centres, the pair whose exchange leaves the highest mean IoU: with

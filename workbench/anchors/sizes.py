@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workbench.anchors.climb import Update
+from workbench.anchors.batched_kmeans import Update
 from workbench.anchors.clustering import best
 from workbench.anchors.overlap import Doubles, Numbers, is_usable
 from workbench.core.project import AnchorSet, Snapshot, Split

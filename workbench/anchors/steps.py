@@ -7,8 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.anchors.overlap import RATIO, RECALL_IOU, Doubles, Numbers, answer, is_usable, ratios, rows_of, weighted
-from workbench.anchors.pool import Pool
+from workbench.anchors.overlap import (
+    RATIO,
+    RECALL_IOU,
+    Doubles,
+    Numbers,
+    best_centres,
+    is_usable,
+    ratios,
+    rows_of,
+    weighted,
+)
+from workbench.anchors.size_pool import SizePool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,24 +38,24 @@ class Step:
     done: bool
 
 
-def judge(given: Pool | ArrayLike, centres: ArrayLike) -> Step:
+def rate_anchors(given: SizePool | ArrayLike, centres: ArrayLike) -> Step:
     """Rate any centres, in the given order; on a pool this takes milliseconds, fast enough to follow a dragged one.
 
     Sizes (n, 2) are assigned one by one, a pool by its rows. NaN without boxes.
     """
-    return judged(given, rows_of(centres))
+    return rated_step(given, rows_of(centres))
 
 
-def judged(
-    given: Pool | ArrayLike, centres: Doubles, iteration: int = 0, moved: float = 0.0, *, done: bool = True
+def rated_step(
+    given: SizePool | ArrayLike, centres: Doubles, iteration: int = 0, moved: float = 0.0, *, done: bool = True
 ) -> Step:
-    if isinstance(given, Pool):
+    if isinstance(given, SizePool):
         sizes, weights = given.sizes, given.weights
     else:
         sizes = rows_of(given)
         sizes = sizes[is_usable(sizes)]
         weights = np.ones(len(sizes))
-    nearest, quality = answer(sizes, centres)
+    nearest, quality = best_centres(sizes, centres)
     boxes = weights.sum() or np.nan
     return Step(
         iteration=iteration,

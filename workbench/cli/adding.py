@@ -9,10 +9,10 @@ import typer
 
 from workbench import console
 from workbench.cli.options import Json, Project, app, project_of
-from workbench.console import result, say
-from workbench.core import words
-from workbench.core.files import PassedOver, gather_images
-from workbench.core.intake import Describing
+from workbench.console import print_result, say
+from workbench.core import formatting
+from workbench.core.files import SkippedFiles, gather_images
+from workbench.core.image_records import ImageDescriber
 from workbench.core.project import Image
 from workbench.errors import WorkbenchError
 
@@ -26,12 +26,12 @@ def add_images(
     """Add photographs that a project does not have yet. They stay where they are and are never changed."""
     if missing := [path for path in images if not path.exists()]:
         raise WorkbenchError(f"There is no {missing[0]}. Nothing was added.")
-    left_out = PassedOver()
+    left_out = SkippedFiles()
     named, others = gather_images(images, left_out)
-    with project_of(project, write=True) as document, Describing() as describe_one:
+    with project_of(project, write=True) as document, ImageDescriber() as describe_one:
         bad: list[Image] = []
         added, done, total = 0, 0, sum(map(len, named.values()))
-        with console.bar("Reading images", quiet=as_json) as progress:
+        with console.progress_bar("Reading images", quiet=as_json) as progress:
             for folder, names in named.items():
                 found = []
                 for name in names:
@@ -40,12 +40,12 @@ def add_images(
                 added += len(document.add_described(folder, found))
                 bad += [image for image in found if image.problem]
     if others:
-        say(f"{words.count(len(others), 'file')} left out, not named like images: {others[0]}")
+        say(f"{formatting.count(len(others), 'file')} left out, not named like images: {others[0]}")
     if left_out.sentence:
         say(left_out.sentence)
     for image in bad:
         say(f"{image.path}: {image.problem}")
-    result({"images": total, "added": added, "unreadable": len(bad)}, as_json=as_json)
+    print_result({"images": total, "added": added, "unreadable": len(bad)}, as_json=as_json)
 
 
 @app.command(name="add-video")
@@ -58,8 +58,8 @@ def add_video(
     """Add frames of a video as images. They are kept as JPEGs in the project's folder, with frame and time as notes."""
     from workbench.core import video as videos
 
-    step = every or max(1, round(videos.rate(video)))
-    with project_of(project, write=True) as document, console.bar("Reading frames", quiet=as_json) as progress:
+    step = every or max(1, round(videos.frame_rate(video)))
+    with project_of(project, write=True) as document, console.progress_bar("Reading frames", quiet=as_json) as progress:
         folder, found = videos.folder_of(document.folder, video), []
         for event in videos.extract(video, folder, step):
             progress.to(event.done, event.total or None)
@@ -68,4 +68,4 @@ def add_video(
             elif event.remark:
                 say(event.remark)
         added = len(document.add_described(folder, found))
-    result({"frames": len(found), "added": added, "folder": str(folder)}, as_json=as_json)
+    print_result({"frames": len(found), "added": added, "folder": str(folder)}, as_json=as_json)

@@ -10,9 +10,9 @@ import typer
 from workbench import anchors as engine
 from workbench.anchors import PUBLISHED, Step, Update
 from workbench.cli.options import Json, Project, app, check_png, one_of, project_of
-from workbench.console import result, say, table
+from workbench.console import print_result, print_table, say
 from workbench.core.project import AnchorSet
-from workbench.core.resize import HOWS
+from workbench.core.resize import FIT_MODES
 from workbench.errors import WorkbenchError
 
 PRINTED_FORMATS = ("text", "cfg", "json", "python")
@@ -24,7 +24,7 @@ def anchors(
     project: Project,
     k: Annotated[int, typer.Option("--k", help="How many anchors.", min=1, max=50)] = 9,
     size: Annotated[int, typer.Option("--size", help="Side of the network input in pixels.", min=32)] = 416,
-    resize: Annotated[str, typer.Option("--resize", help=f"{', '.join(HOWS)}.")] = "stretch",
+    resize: Annotated[str, typer.Option("--resize", help=f"{', '.join(FIT_MODES)}.")] = "stretch",
     scale: Annotated[
         float,
         typer.Option("--scale", help="The training's setting of that name: adds its range of sizes.", min=0.0, max=0.9),
@@ -48,7 +48,7 @@ def anchors(
     """Cluster the box sizes by IoU k-means, as the YOLOv2 paper does."""
     from workbench.core import edits
 
-    one_of("resize", resize, list(HOWS))
+    one_of("resize", resize, list(FIT_MODES))
     one_of("format", format, list(PRINTED_FORMATS))
     check_png("plot", plot)
     if published and format != "text" and not as_json:
@@ -62,9 +62,9 @@ def anchors(
         if use:
             document.do(edits.ChangeSetting("anchors", found.to_setting()))
         called = document.folder.name
-    step = engine.judge(sizes, found.sizes)
+    step = engine.rate_anchors(sizes, found.sizes)
     others = {name: PUBLISHED[name].at(size) for name in names}
-    judged = {name: engine.judge(sizes, one) for name, one in others.items()}
+    judged = {name: engine.rate_anchors(sizes, one) for name, one in others.items()}
     if plot is not None:
         from workbench.anchors.plot import draw_plot
 
@@ -74,7 +74,7 @@ def anchors(
         sets = {PUBLISHED[name].title: one for name, one in others.items()}
         draw_plot(plot, title, sizes, step, curve, sets, "sizes of boxes" if scale else "boxes")
     if as_json:
-        result(_told(found, step, judged, plot, used=use), as_json=True)
+        print_result(_to_json(found, step, judged, plot, used=use), as_json=True)
     elif format != "text":
         as_text = {"cfg": engine.as_cfg(found.sizes), "json": engine.as_json(found, step.ratio_recall)}
         print(as_text.get(format, engine.as_python(found)))
@@ -94,22 +94,22 @@ def _rounded(step: Step) -> dict[str, float]:
     return {name: round(getattr(step, name), 6) for name in ("mean_iou", "recall", "ratio_recall")}
 
 
-def _told(found: AnchorSet, step: Step, judged: dict[str, Step], plot: Path | None, *, used: bool) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _to_json(found: AnchorSet, step: Step, judged: dict[str, Step], plot: Path | None, *, used: bool) -> dict[str, Any]:
+    values: dict[str, Any] = {
         "anchors": [[round(side, 3) for side in pair] for pair in found.sizes], "input_px": found.input_px,
         **_rounded(step), "source": found.source, "used": used,
     }  # fmt: skip
     if judged:
-        told["published"] = {name: _rounded(one) for name, one in judged.items()}
+        values["published"] = {name: _rounded(one) for name, one in judged.items()}
     if plot is not None:
-        told["plot"] = str(plot)
-    return told
+        values["plot"] = str(plot)
+    return values
 
 
 def _show(found: AnchorSet, step: Step, judged: dict[str, Step], boxes: int) -> None:
     shares = step.counts / max(int(step.counts.sum()), 1)
     counts = engine.whole_numbers(step.counts, boxes)
-    table(
+    print_table(
         ["anchor", "width px", "height px", "boxes", "share %"],
         [
             [number, f"{w:.1f}", f"{h:.1f}", count, f"{100 * share:.1f}"]
@@ -125,7 +125,7 @@ def _show(found: AnchorSet, step: Step, judged: dict[str, Step], boxes: int) -> 
     )
     if judged:
         rows = {"these": step, **{PUBLISHED[name].title: one for name, one in judged.items()}}
-        table(
+        print_table(
             ["set", "anchors", "mean IoU %", "recall %", "recall by sides %"],
             [
                 [name, len(one.centres), *(engine.percent(share)[:-2] for share in _shares(one))]

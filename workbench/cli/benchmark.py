@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.options import Json, OldProject, Run, Which, app, checkpoint_of, project_of
-from workbench.console import bar, err, result, say, table
+from workbench.cli.options import CheckpointName, Json, OldProject, Run, app, checkpoint_of, project_of
+from workbench.console import err, print_result, print_table, progress_bar, say
 from workbench.core.project import Split
 
 
@@ -18,7 +18,7 @@ from workbench.core.project import Split
 def benchmark(
     project: OldProject,
     run: Run = "",
-    checkpoint: Which = "best",
+    checkpoint: CheckpointName = "best",
     format: Annotated[
         list[str] | None, typer.Option("--format", help="torchscript, pt2, onnx; may be repeated; default: all.")
     ] = None,
@@ -39,25 +39,25 @@ def benchmark(
     say("Loading PyTorch and the checkpoint …", quiet=as_json)
     from workbench import plugins
     from workbench.inference import benchmark as timing
-    from workbench.inference.checked_images import chosen
     from workbench.inference.predict import Predictor
+    from workbench.inference.verification_images import choose_images
 
     plugins.loaded()
     with project_of(project) as document:
         file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
-    images = chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
+    images = choose_images(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
     predictor = Predictor.open(file, device="cpu")
-    times: list[timing.Timed] = []
-    without: list[timing.NotTimed] = []
-    with bar("Timing", quiet=as_json) as progress:
+    times: list[timing.Benchmarked] = []
+    without: list[timing.NotBenchmarked] = []
+    with progress_bar("Timing", quiet=as_json) as progress:
         for event in timing.benchmark(
             predictor, format or None, batch or (1, 8), images, threads, seconds, limit=limit
         ):
-            if isinstance(event, timing.Timing):
+            if isinstance(event, timing.BenchmarkProgress):
                 progress.to(event.done, event.total, event.sentence)
                 say(f"{event.done + 1} of {event.total}: {event.sentence}", quiet=as_json or err.is_terminal)
-            elif isinstance(event, timing.Timed):
+            elif isinstance(event, timing.Benchmarked):
                 times.append(event)
             else:
                 without.append(event)
@@ -65,7 +65,7 @@ def benchmark(
     machine = f"{_processor()}, {times[0].threads} threads, {predictor.input_px} px, {timing.WARM} runs to warm up"
     if as_json:
         rows, missing = [asdict(one) for one in times], [asdict(one) for one in without]
-        result({"machine": machine, "checkpoint": str(file), "times": rows, "not_timed": missing}, as_json=True)
+        print_result({"machine": machine, "checkpoint": str(file), "times": rows, "not_timed": missing}, as_json=True)
         return
     say(f"{machine}. Not timed: reading and fitting images; this program's own row also leaves out NMS.")
     titles = ["format", "library", "batch", "median ms", "p95 ms", "images/s", "runs"]
@@ -73,7 +73,7 @@ def benchmark(
         [t.format, t.library, t.batch, f"{t.median_ms:.1f}", f"{t.p95_ms:.1f}", f"{t.images_per_second:.1f}", t.runs]
         for t in times
     ]
-    table(titles, shown)
+    print_table(titles, shown)
     for one in without:
         say(f"{one.format}: {one.sentence}")
 

@@ -12,47 +12,47 @@ import typer
 from numpy.typing import NDArray
 
 from workbench.cli.options import (
+    CheckpointName,
     Device,
     Json,
     OldProject,
-    Part,
-    Which,
+    SplitName,
     app,
     checkpoint_of,
     labelled,
     project_of,
     split_of,
 )
-from workbench.console import bar, result, say, table
+from workbench.console import print_result, print_table, progress_bar, say
+from workbench.core.formatting import count
 from workbench.core.project import Split
-from workbench.core.words import count
 
 if TYPE_CHECKING:
-    from workbench.core.bootstrap import Difference
-    from workbench.core.detections import Candidates, Kind
+    from workbench.core.bootstrap import MetricDifference
+    from workbench.core.detections import Candidates, NmsKind
     from workbench.core.project import Snapshot
+    from workbench.core.run_comparison import RunComparison
     from workbench.core.sliders import Sliders
-    from workbench.core.two_runs import TwoRuns
     from workbench.inference.pairing import Pair
-    from workbench.inference.scoring import Rules
+    from workbench.inference.scoring import ScoringRules
 
 ALL = "(all)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """One run's results, and the settings at which it is compared. A pairing.Looked."""
+class ComparedRun:
+    """One run's results, and the settings at which it is compared. A pairing.SplitResult."""
 
     name: str
     checkpoint: Path
     truth: Snapshot
     candidates: tuple[Candidates, ...]
     sliders: Sliders
-    rules: Rules
+    rules: ScoringRules
     labels: tuple[str, ...]
     confidences: NDArray[np.float64]  # (C,)
     iou: float
-    kind: Kind
+    kind: NmsKind
     limit: int
     trained_on: int | None
 
@@ -69,8 +69,8 @@ def compare(
     project: OldProject,
     first: Annotated[str, typer.Argument(metavar="RUN1", help="A run's name.")],
     second: Annotated[str, typer.Argument(metavar="RUN2", help="Another run's name: its differences are shown.")],
-    split: Part = "validation",
-    checkpoint: Which = "best",
+    split: SplitName = "validation",
+    checkpoint: CheckpointName = "best",
     confidence: Annotated[
         float | None,
         typer.Option(
@@ -87,8 +87,8 @@ def compare(
 ) -> None:
     """Compare two runs on the same images: boxes fixed and regressed, and each label's difference with its interval."""
     from workbench import plugins
-    from workbench.core.two_runs import Seen
-    from workbench.core.two_runs import compare as compared
+    from workbench.core.run_comparison import RunDetections
+    from workbench.core.run_comparison import compare as compared
     from workbench.inference.pairing import pair
 
     plugins.loaded()
@@ -98,13 +98,13 @@ def compare(
         snapshot = document.snapshot()
     snapshot = labelled(snapshot, part)
     one, other = (
-        _look(name, file, folder or file.parent, snapshot, part, device, confidence, quiet=as_json)
+        _evaluate_run(name, file, folder or file.parent, snapshot, part, device, confidence, quiet=as_json)
         for name, file, folder in chosen
     )
     both = pair(one, other, (first, second))
     seen = [
-        Seen(sliders.moved(look.iou, look.kind, look.limit, least=look.confidences.tolist()), look.confidences)
-        for look, sliders in ((one, both.first), (other, both.second))
+        RunDetections(sliders.moved(run.iou, run.kind, run.limit, least=run.confidences.tolist()), run.confidences)
+        for run, sliders in ((one, both.first), (other, both.second))
     ]
     runs = compared(seen[0], seen[1], both.use)
     differences = _differences(runs, draws, quiet=as_json)
@@ -114,7 +114,7 @@ def compare(
         _show(both, runs, differences, draws)
         return
     names = [label.name for label in both.truth.labels]
-    result(
+    print_result(
         {
             "split": str(part or "all"), "images": len(both.truth), "boxes": len(runs.boxes), "draws": draws,
             "first": one.settings(), "second": other.settings(), "notes": list(both.notes),
@@ -128,11 +128,11 @@ def compare(
     )  # fmt: skip
 
 
-def _look(
+def _evaluate_run(
     name: str, file: Path, folder: Path, snapshot: Snapshot, split: Split | None, device: str,
     confidence: float | None, *, quiet: bool,
-) -> Look:  # fmt: skip
-    from workbench.inference import evaluated, operating_point, scoring
+) -> ComparedRun:  # fmt: skip
+    from workbench.inference import operating_point, saved_evaluation, scoring
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
     from workbench.report import show_evaluation
@@ -142,7 +142,7 @@ def _look(
     done = show_evaluation(evaluate_run(predictor, snapshot, split, folder), quiet=quiet)
     names = [label.name for label in done.truth.labels]
     point = operating_point.read(folder, file.name, snapshot.former_names)
-    best = evaluated.chosen_before(folder, file.name, split)
+    best = saved_evaluation.validation_point(folder, file.name, split)
     at = best.confidence if best else scoring.best_confidence(done.evaluation)
     wanted = np.full(len(names), at if confidence is None else confidence)
     if point is not None and confidence is None:
@@ -150,35 +150,35 @@ def _look(
     nms = (point.iou, point.kind, point.limit) if point else (done.rules.iou, done.rules.kind, done.rules.limit)
     sliders = scoring.sliders(done.truth, done.candidates, done.rules.difficult)
     seen = done.truth, done.candidates, sliders, done.rules
-    return Look(name, file, *seen, predictor.labels, wanted, *nms, done.trained_on)
+    return ComparedRun(name, file, *seen, predictor.labels, wanted, *nms, done.trained_on)
 
 
-def _differences(runs: TwoRuns, draws: int, *, quiet: bool) -> dict[str, Difference]:
+def _differences(runs: RunComparison, draws: int, *, quiet: bool) -> dict[str, MetricDifference]:
     """By measure; those of AP with a progress bar."""
     from workbench.core import bootstrap
 
-    found: dict[str, Difference] = {}
+    found: dict[str, MetricDifference] = {}
     one, other = runs.first.matching, runs.second.matching
     for measure, ious in (("ap50", [0.5]), ("ap", one.thresholds.tolist())):
-        with bar(f"Interval of {measure.upper()}", quiet=quiet) as progress:
+        with progress_bar(f"Interval of {measure.upper()}", quiet=quiet) as progress:
             for event in bootstrap.ap_differences(one, other, ious, draws, use=runs.use):
-                if isinstance(event, bootstrap.Difference):
+                if isinstance(event, bootstrap.MetricDifference):
                     found[measure] = event
                 else:
                     progress.to(round(event * draws), draws)
     return found | runs.tally_differences(draws)
 
 
-def _show(both: Pair, runs: TwoRuns, differences: dict[str, Difference], draws: int) -> None:
+def _show(both: Pair, runs: RunComparison, differences: dict[str, MetricDifference], draws: int) -> None:
     from workbench.core.bootstrap import LEAST
 
     names = [label.name for label in both.truth.labels]
-    table(["label", *_kinds()], [[name, *row] for name, row in _counts(runs, names)])
+    print_table(["label", *_kinds()], [[name, *row] for name, row in _counts(runs, names)])
     numbers = {measure: _numbers(runs, measure, one, names) for measure, one in differences.items()}
     titles = {"ap50": "AP50", "ap": "AP", "f1": "F1"}
     lines = zip(*numbers.values(), strict=True)
-    rows = [[line[0][0], *(_told(*row) for _, row in line)] for line in lines]
-    table(["label", *(titles.get(measure, measure) for measure in numbers)], rows)
+    rows = [[line[0][0], *(_in_words(*row) for _, row in line)] for line in lines]
+    print_table(["label", *(titles.get(measure, measure) for measure in numbers)], rows)
     say(
         f"Second minus first on {count(len(both.truth), 'image')}; in brackets 95 % of {draws:,} resamples of the"
         f" images; * if these exclude 0; none for labels in fewer than {LEAST} images."
@@ -186,23 +186,23 @@ def _show(both: Pair, runs: TwoRuns, differences: dict[str, Difference], draws: 
 
 
 def _kinds() -> list[str]:
-    from workbench.core.two_runs import ALARMS, FATES
+    from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS
 
-    return [*FATES, *(f"false alarms {kind}" for kind in ALARMS)]
+    return [*BOX_OUTCOMES, *(f"false alarms {kind}" for kind in FALSE_ALARM_KINDS)]
 
 
-def _counts(runs: TwoRuns, names: list[str]) -> list[tuple[str, list[int]]]:
+def _counts(runs: RunComparison, names: list[str]) -> list[tuple[str, list[int]]]:
     """For all labels first, then for each that is compared, in the order of _kinds()."""
-    from workbench.core.two_runs import ALARMS, FATES
+    from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS
 
-    columns = [*map(runs.boxes_per_label, FATES), *map(runs.alarms_per_label, ALARMS)]
+    columns = [*map(runs.boxes_per_label, BOX_OUTCOMES), *map(runs.alarms_per_label, FALSE_ALARM_KINDS)]
     rows = [(ALL, [int(column.sum()) for column in columns])]
     used = [(label, name) for label, name in enumerate(names) if runs.use[label]]
     return rows + [(name, [int(column[label]) for column in columns]) for label, name in used]
 
 
 def _numbers(
-    runs: TwoRuns, measure: str, one: Difference, names: list[str]
+    runs: RunComparison, measure: str, one: MetricDifference, names: list[str]
 ) -> list[tuple[str, tuple[float, float, float, float]]]:
     """In the same order: first, second, low, high."""
     (before, all_before), (after, all_after) = (
@@ -226,7 +226,7 @@ def _plain(before: float, after: float, low: float, high: float) -> dict[str, fl
     return {name: None if math.isnan(value) else round(value, 6) for name, value in values.items()}
 
 
-def _told(before: float, after: float, low: float, high: float) -> str:
+def _in_words(before: float, after: float, low: float, high: float) -> str:
     if math.isnan(after - before):
         return "-"
     between = "" if math.isnan(low) else f" [{low:+.3f}, {high:+.3f}]"

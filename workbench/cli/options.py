@@ -15,7 +15,7 @@ import typer.core
 
 from workbench import settings
 from workbench.core import backups, mirror
-from workbench.core.detections import KINDS, Kind
+from workbench.core.detections import KINDS, NmsKind
 from workbench.core.document import Document
 from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.core.store import FILE
@@ -97,8 +97,8 @@ Project = Annotated[Path, typer.Argument(help="The project's folder.")]
 OldProject = Annotated[Path, typer.Argument(help="The project's folder.", callback=there)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Run = Annotated[str, typer.Option("--run", help="A run's name, or the path of a checkpoint; default: the newest run.")]
-Part = Annotated[str, typer.Option("--split", help="train, validation (or val), test, none, or all.")]
-Which = Annotated[str, typer.Option("--checkpoint", help="'best' or 'last'.")]
+SplitName = Annotated[str, typer.Option("--split", help="train, validation (or val), test, none, or all.")]
+CheckpointName = Annotated[str, typer.Option("--checkpoint", help="'best' or 'last'.")]
 PUBLISHED = "published"
 Nms = Annotated[
     str,
@@ -136,9 +136,9 @@ def keep_beside(document: Document) -> None:
     """Update the label files beside the images, if autosync is on (exchange/autosync.py)."""
     from workbench.exchange import autosync
 
-    format = autosync.chosen(document)
+    format = autosync.chosen_format(document)
     if format:
-        synced = autosync.bring_up(document.folder, format, document.snapshot())
+        synced = autosync.update_files(document.folder, format, document.snapshot())
         autosync.remember(document, synced)
         if synced.foreign or synced.failed:
             print(f"Beside the images: {synced.sentence}", file=sys.stderr)
@@ -188,10 +188,10 @@ def labelled(snapshot: Snapshot, split: Split | None) -> Snapshot:
     return some
 
 
-def kind_of_nms(nms: str) -> Kind | None:
+def kind_of_nms(nms: str) -> NmsKind | None:
     """The NMS of --nms; None for that of the detector's authors."""
     chosen = one_of("nms", nms, [PUBLISHED, *KINDS])
-    return None if chosen == PUBLISHED else cast(Kind, chosen)
+    return None if chosen == PUBLISHED else cast(NmsKind, chosen)
 
 
 def split_of(part: str) -> Split | None:

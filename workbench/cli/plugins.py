@@ -8,7 +8,7 @@ import typer
 
 from workbench import plugins as there
 from workbench.cli.options import Json, app
-from workbench.console import result, say, table
+from workbench.console import print_result, print_table, say
 from workbench.errors import WorkbenchError
 
 ONE = "A file's name in the plugin folder, or an installed package's; may be repeated."
@@ -39,14 +39,14 @@ def plugins(
         detectors.load_all()  # also loads plugins that import PyTorch
     found = there.loaded()
     keys = ("name", "state", "adds", "about", "problem", "file")
-    rows = [(p.owner, there.told(p), list(p.members), p.about, p.problem, str(p.file)) for p in found]
+    rows = [(p.owner, there.state_text(p), list(p.members), p.about, p.problem, str(p.file)) for p in found]
     told = {"folder": str(there.user_folder()), "plugins": [dict(zip(keys, row, strict=True)) for row in rows]}
     if as_json:
-        result(told, as_json=True)
+        print_result(told, as_json=True)
     else:
-        table(
+        print_table(
             ["plugin", "state", "adds", "about"],
-            [[p.owner, there.told(p), ", ".join(p.members), p.about] for p in found],
+            [[p.owner, there.state_text(p), ", ".join(p.members), p.about] for p in found],
         )
         for plugin in found:
             if plugin.problem and plugin.state != "off":

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli.options import PUBLISHED, Json, OldProject, Run, Which, app, checkpoint_of, kind_of_nms, project_of
-from workbench.console import result, say
-from workbench.core.detections import KINDS, MOST, Kind
+from workbench.cli.options import (
+    PUBLISHED,
+    CheckpointName,
+    Json,
+    OldProject,
+    Run,
+    app,
+    checkpoint_of,
+    kind_of_nms,
+    project_of,
+)
+from workbench.console import print_result, say
+from workbench.core.detections import KINDS, MOST, NmsKind
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -21,7 +31,7 @@ if TYPE_CHECKING:
 def point(
     project: OldProject,
     run: Run = "",
-    checkpoint: Which = "best",
+    checkpoint: CheckpointName = "best",
     confidence: Annotated[
         float | None,
         typer.Option(
@@ -68,19 +78,19 @@ def point(
         "nms": found.kind, "iou": found.iou, "limit": found.limit,
     }  # fmt: skip
     own = {f"confidence of {name}": value for name, value in found.own}
-    result({**values, "confidence_of_labels": dict(found.own)} if as_json else {**values, **own}, as_json=as_json)
+    print_result({**values, "confidence_of_labels": dict(found.own)} if as_json else {**values, **own}, as_json=as_json)
     say(f"This is {why}.", quiet=as_json)
 
 
 def _present(folder: Path, checkpoint: str, *, anew: bool) -> tuple[OperatingPoint, str]:
     """The point used for a run now, and why; `anew`: all of it will be replaced, so a damaged one is not read."""
-    from workbench.inference import evaluated, operating_point
+    from workbench.inference import operating_point, saved_evaluation
     from workbench.inference.operating_point import OperatingPoint
 
     kept = None if anew else operating_point.read(folder, checkpoint)
     if kept is not None:
         return kept, "kept with the run"
-    best = evaluated.best_point(folder, checkpoint)
+    best = saved_evaluation.best_point(folder, checkpoint)
     if best is not None:
         return best, "where F1 is highest on its validation images; nothing was kept yet"
     kind, iou = _published(folder)
@@ -88,7 +98,7 @@ def _present(folder: Path, checkpoint: str, *, anew: bool) -> tuple[OperatingPoi
     return OperatingPoint(0.25, (), iou, kind), why
 
 
-def _published(folder: Path) -> tuple[Kind, float]:
+def _published(folder: Path) -> tuple[NmsKind, float]:
     """The NMS of the detector that this run trained."""
     from workbench import detectors, plugins
     from workbench.training import runs

@@ -17,28 +17,28 @@ import typer
 from workbench import console
 from workbench.cli.options import (
     PUBLISHED,
+    CheckpointName,
     Device,
     Json,
     Run,
-    Which,
     app,
     checkpoint_of,
     kind_of_nms,
     project_of,
 )
-from workbench.console import result, say
-from workbench.core import words
+from workbench.console import print_result, say
+from workbench.core import formatting
 from workbench.core.detections import KINDS
-from workbench.core.former_names import Former, names_now
+from workbench.core.former_names import FormerNames, current_names
 from workbench.errors import WorkbenchError
-from workbench.stopping import ways_to_stop
+from workbench.stop_signals import stop_signals
 
 if TYPE_CHECKING:
     from workbench.inference.events import PredictionsSaved
     from workbench.inference.listing import Shard
     from workbench.inference.operating_point import OperatingPoint
     from workbench.inference.predict import Precision, Predictor
-    from workbench.inference.predict_files import Asked
+    from workbench.inference.predict_files import PredictionSettings
     from workbench.training.runtime import Runtime
 
 FOREIGN = (".weights", ".pth", ".pt")  # Darknet's and torchvision's files, which must be imported
@@ -46,7 +46,7 @@ OUT = Path("predictions")
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _Options:
     """The options, before the run's own operating point is known."""
 
     sources: tuple[Path, ...]
@@ -88,7 +88,7 @@ def predict(
         ),
     ] = None,
     run: Run = "",
-    checkpoint: Which = "best",
+    checkpoint: CheckpointName = "best",
     confidence: Annotated[
         float | None,
         typer.Option(
@@ -167,11 +167,11 @@ def predict(
         raise WorkbenchError("Say what to predict on: workbench predict PROJECT photographs/, or PROJECT --webcam 0.")
     if sources and webcam is not None:
         raise WorkbenchError("A webcam can't be combined with other sources. Leave out these, or --webcam.")
-    wish = _Wish(
+    options = _Options(
         tuple(sources or ()), out_folder, webcam, frames, confidence, iou, nms, every, tiles, overlap, formats,
         coco_ids, shard, fresh,
     )  # fmt: skip
-    return _predict(project, run, checkpoint, (device, "fast" if fast else "exact"), wish, as_json=as_json)
+    return _predict(project, run, checkpoint, (device, "fast" if fast else "exact"), options, as_json=as_json)
 
 
 def _formats(
@@ -181,13 +181,13 @@ def _formats(
     from workbench.inference import results
 
     if told:
-        return results.checked(told)
+        return results.check_formats(told)
     moving = webcam is not None or (bool(sources) and all(is_video(path) for path in sources))
     return ("json", "video" if moving else "pictures") if pictures else ("json",)
 
 
 def _predict(
-    project: Path, run: str, which: str, place: tuple[str, Precision], wish: _Wish, *, as_json: bool
+    project: Path, run: str, which: str, place: tuple[str, Precision], options: _Options, *, as_json: bool
 ) -> int | None:
     """`place`: the device and its precision."""
     from workbench import plugins
@@ -196,30 +196,30 @@ def _predict(
 
     plugins.loaded()
     file, run_folder, former = _checkpoint(project, run, which)
-    with torchrun.joined() as runtime:
-        if wish.webcam is None:
-            check_sources(wish.sources)
-        shard = _shard(wish.shard, runtime)
-        quiet = as_json or not runtime.main
+    with torchrun.join_processes() as runtime:
+        if options.webcam is None:
+            check_sources(options.sources)
+        shard = _shard(options.shard, runtime)
+        quiet = as_json or not runtime.is_main
         predictor = _open(file, *place, runtime)
-        predictor.call_labels(former)
-        point = _point(wish, file, run_folder, former, predictor, quiet=quiet)
+        predictor.rename_labels(former)
+        point = _point(options, file, run_folder, former, predictor, quiet=quiet)
         say(f"Predicting with {_name(file)}, at a confidence of at least {point.confidence:g}.", quiet=quiet)
-        asked = _asked(wish, shard, predictor, point)
-        if wish.webcam is not None:
-            return _watch(predictor, wish, asked, as_json=as_json)
-        saved = _part(predictor, wish, asked, quiet=quiet, patient=runtime.world > 1)
+        settings = _settings(options, shard, predictor, point)
+        if options.webcam is not None:
+            return _watch(predictor, options, settings, as_json=as_json)
+        saved = _part(predictor, options, settings, quiet=quiet, patient=runtime.world > 1)
         if runtime.world == 1:
             return saved if isinstance(saved, int) else _say(saved, as_json=as_json)
         stopped = runtime.agree(int(isinstance(saved, int)))
-        if stopped or not runtime.main:
+        if stopped or not runtime.is_main:
             return console.INTERRUPTED if stopped else None
     from workbench.inference.predict_files import merge
 
-    return _tell(merge(wish.out, wish.formats, wish.ids), as_json=as_json)
+    return _tell(merge(options.out, options.formats, options.ids), as_json=as_json)
 
 
-def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None, Former]:
+def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None, FormerNames]:
     """The file, its run's folder, and earlier names of the project's labels."""
     if project.suffix in FOREIGN:
         command = shlex.join(["workbench", "import-weights", str(project), f"{project.stem}.safetensors", "--detector"])
@@ -230,7 +230,7 @@ def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None,
         return project, project.parent, ()
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, which)
-        return file, folder, () if folder is None else names_now(document)
+        return file, folder, () if folder is None else current_names(document)
 
 
 def _name(file: Path) -> str:
@@ -264,72 +264,72 @@ def _open(file: Path, device: str, precision: Precision, runtime: Runtime) -> Pr
     from workbench.training import torchrun
 
     if runtime.world > 1 and device in ("auto", "cuda") and torch.cuda.is_available():
-        device = f"cuda:{torchrun.here() % torch.cuda.device_count()}"
+        device = f"cuda:{torchrun.local_rank() % torch.cuda.device_count()}"
     return Predictor.open(file, device, precision)
 
 
 def _point(
-    wish: _Wish, file: Path, run_folder: Path | None, former: Former, predictor: Predictor, *, quiet: bool
+    options: _Options, file: Path, run_folder: Path | None, former: FormerNames, predictor: Predictor, *, quiet: bool
 ) -> OperatingPoint:  # fmt: skip
     """What was asked for, else the run's kept point or the best one in its evaluation, else 0.25 and as published."""
-    from workbench.inference import evaluated, operating_point
+    from workbench.inference import operating_point, saved_evaluation
     from workbench.inference.operating_point import OperatingPoint
     from workbench.training.runs import EVENTS
 
     kept = operating_point.read(run_folder, file.name, former) if run_folder is not None else None
-    best = evaluated.best_point(run_folder, file.name) if run_folder is not None else None
+    best = saved_evaluation.best_point(run_folder, file.name) if run_folder is not None else None
     kind, iou = predictor.detector.published_nms
     point = kept or best or OperatingPoint(0.25, (), iou, kind)
-    if (kept or best) and wish.confidence is None:
+    if (kept or best) and options.confidence is None:
         why = "the operating point kept with the run" if kept else "where its F1 on validation images is best"
         say(f"Confidence {point.confidence:g}: {why}.", quiet=quiet)
-    elif wish.confidence is None and run_folder is not None and (run_folder / EVENTS).is_file():
+    elif options.confidence is None and run_folder is not None and (run_folder / EVENTS).is_file():
         say(f"Confidence {point.confidence:g}: this run was not evaluated on its validation images yet.", quiet=quiet)
-    own = point.own if wish.confidence is None else ()
-    if wish.nms:
-        asked = kind_of_nms(wish.nms)
-        point = replace(point, kind=asked or kind, iou=point.iou if asked else iou)
+    own = point.own if options.confidence is None else ()
+    if options.nms:
+        chosen = kind_of_nms(options.nms)
+        point = replace(point, kind=chosen or kind, iou=point.iou if chosen else iou)
     return OperatingPoint(
-        point.confidence if wish.confidence is None else wish.confidence,
+        point.confidence if options.confidence is None else options.confidence,
         own,
-        point.iou if wish.iou is None else wish.iou,
+        point.iou if options.iou is None else options.iou,
         point.kind,
         point.limit,
     )
 
 
-def _asked(wish: _Wish, shard: Shard, predictor: Predictor, point: OperatingPoint) -> Asked:
-    from workbench.inference.predict_files import Asked
+def _settings(options: _Options, shard: Shard, predictor: Predictor, point: OperatingPoint) -> PredictionSettings:
+    from workbench.inference.predict_files import PredictionSettings
 
-    return Asked(point, wish.every, wish.tiles, wish.overlap, wish.formats, shard, wish.ids)
+    return PredictionSettings(point, options.every, options.tiles, options.overlap, options.formats, shard, options.ids)
 
 
 def _part(
-    predictor: Predictor, wish: _Wish, asked: Asked, *, quiet: bool, patient: bool
+    predictor: Predictor, options: _Options, settings: PredictionSettings, *, quiet: bool, patient: bool
 ) -> PredictionsSaved | int:  # fmt: skip
     """This process's part; an exit code if it was stopped."""
     from workbench.inference.predict_files import predict_files
     from workbench.report import show_predictions
 
     with _stopping(patient=patient) as stop:
-        happening = predict_files(predictor, wish.sources, wish.out, asked, fresh=wish.fresh)
+        stream = predict_files(predictor, options.sources, options.out, settings, fresh=options.fresh)
         try:
-            return show_predictions(_until(stop, happening), quiet=quiet)
+            return show_predictions(_until(stop, stream), quiet=quiet)
         except _StoppedError:
             say("The work so far is kept: the same command continues it.", quiet=quiet)  # "Stopped." follows
             return console.INTERRUPTED
 
 
-def _watch(predictor: Predictor, wish: _Wish, asked: Asked, *, as_json: bool) -> int | None:
+def _watch(predictor: Predictor, options: _Options, settings: PredictionSettings, *, as_json: bool) -> int | None:
     from workbench.inference.webcam import predict_webcam
 
-    assert wish.webcam is not None
+    assert options.webcam is not None
     with _stopping() as stop:
         say("Watching. Ctrl-C stops and writes the results.", quiet=as_json)
-        happening = predict_webcam(
-            predictor, wish.webcam, wish.out, asked, stop, frames=wish.frames, fresh=wish.fresh
+        stream = predict_webcam(
+            predictor, options.webcam, options.out, settings, stop, frames=options.frames, fresh=options.fresh
         )  # fmt: skip
-        return _tell(happening, as_json=as_json)
+        return _tell(stream, as_json=as_json)
 
 
 class _StoppedError(Exception):
@@ -349,7 +349,7 @@ def _until(stop: threading.Event, events: Iterator[Any]) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _stopping(patient: bool = False) -> Iterator[threading.Event]:
-    """`ways_to_stop` set the event: the current batch is written. A second Ctrl-C stops at once.
+    """`stop_signals` set the event: the current batch is written. A second Ctrl-C stops at once.
 
     `patient`: it does not, as torchrun passes each signal on, so that its processes get one Ctrl-C twice.
     """
@@ -363,7 +363,7 @@ def _stopping(patient: bool = False) -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, ask) for number in ways_to_stop()}
+    before = {number: signal.signal(number, ask) for number in stop_signals()}
     try:
         yield stop
     finally:
@@ -379,12 +379,12 @@ def _tell(events: Iterator[Any], *, as_json: bool) -> int | None:
 
 def _say(saved: PredictionsSaved, *, as_json: bool) -> int | None:
     if saved.new == 0 and saved.images:
-        say(f"Nothing new among {words.count(saved.images, 'picture')}; --fresh predicts again.", quiet=as_json)
+        say(f"Nothing new among {formatting.count(saved.images, 'picture')}; --fresh predicts again.", quiet=as_json)
     if saved.remark:
         say(saved.remark, quiet=as_json)
     told = {"file": str(saved.file), "images": saved.images, "detections": saved.detections,
             "left_out": saved.skipped, "files": [str(file) for file in saved.files]}  # fmt: skip
-    result(told, as_json=as_json)
+    print_result(told, as_json=as_json)
     if not as_json:
         for file in saved.files[1:]:
             sys.stdout.write(console.printable(f"{'also':<10}  {file}\n"))  # aligned with the numbers above

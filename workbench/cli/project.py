@@ -11,11 +11,11 @@ import typer
 
 from workbench import console, settings
 from workbench.cli.options import Json, Project, app, keep_text, one_of, project_of
-from workbench.console import result, say, table
+from workbench.console import print_result, print_table, say
 from workbench.core.document import Document
-from workbench.core.files import PassedOver, walk_images
+from workbench.core.files import SkippedFiles, walk_images
+from workbench.core.formatting import count
 from workbench.core.store import FILE
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
 NAMED = 3  # the most images named in a finding
@@ -33,7 +33,7 @@ def new(
     """Make a project. The photographs stay where they are and are never changed."""
     with Document.create(project, images, name) as document:
         keep_text(document)
-        left_out = PassedOver()
+        left_out = SkippedFiles()
         if images is not None:
             sum(1 for _ in walk_images(images, left_out))
         if left_out.sentence:
@@ -43,7 +43,7 @@ def new(
             say(f"{image.path}: {image.problem}")
         if images is not None and not document.images():
             say(f"There are no images in {images}: the project is empty.", quiet=as_json)
-        result(
+        print_result(
             {"project": str(document.folder), "images": len(document.images()), "unreadable": len(bad)}, as_json=as_json
         )
 
@@ -68,21 +68,21 @@ def restore(
     made = backups.backups(project)
     if show:
         if as_json:
-            result({"copies": [{"name": b.file.name, "made": b.words} for b in made]}, as_json=True)
+            print_result({"copies": [{"name": b.file.name, "made": b.words} for b in made]}, as_json=True)
         else:
-            table(["Copy", "made"], [[b.file.name, b.words] for b in made])
+            print_table(["Copy", "made"], [[b.file.name, b.words] for b in made])
         return
     if text:
-        told = mirror.look(project)
+        told = mirror.read_info(project)
         old = backups.restore(project, told)
-        result({"restored": "text", "images": told.images, "boxes": told.boxes, "old": str(old)}, as_json=as_json)
+        print_result({"restored": "text", "images": told.images, "boxes": told.boxes, "old": str(old)}, as_json=as_json)
         return
     chosen = next((b for b in made if b.file.name == copy), None) if copy else backups.newest_good(project)
     if chosen is None:
         what = f"no copy called '{copy}'" if copy else "no good copy"
         raise WorkbenchError(f"There is {what} in {project / backups.FOLDER}. See --list.")
     old = backups.restore(project, chosen)
-    result({"restored": chosen.file.name, "made": chosen.words, "old": str(old)}, as_json=as_json)
+    print_result({"restored": chosen.file.name, "made": chosen.words, "old": str(old)}, as_json=as_json)
 
 
 @app.command(name="import")
@@ -115,7 +115,7 @@ def import_(
 
     plugins.loaded()
     given = {"on_existing": on_existing, "on_size": on_size, "voc_base": voc_base, "skip_broken": skip_broken}
-    chosen = settings.changed(exchange.ImportSettings(), given)
+    chosen = settings.with_values(exchange.ImportSettings(), given)
     with (
         project_of(project, write=not dry_run) as document,
         _unpacked(document.folder, path, quiet=as_json) as (source, keep),
@@ -132,7 +132,9 @@ def import_(
         remarks = [{"level": r.level, "file": r.file, "line": r.line, "sentence": r.sentence} for r in done.remarks]
         numbers = {name: getattr(done, name) for name in ("added", "missing", "left", "boxes", "replaced")}
         numbers["splits"] = plan.splits
-        result({"done": not dry_run, **numbers, "new_labels": list(done.new_labels), "remarks": remarks}, as_json=True)
+        print_result(
+            {"done": not dry_run, **numbers, "new_labels": list(done.new_labels), "remarks": remarks}, as_json=True
+        )
         return
     _remarks(done.remarks, everything=verbose)
     say(("Would import " if dry_run else "") + done.sentence)
@@ -146,10 +148,10 @@ def _unpacked(project: Path, path: Path, *, quiet: bool) -> Iterator[tuple[Path,
     if not archives.is_archive(path):
         yield path, lambda: None
         return
-    with console.bar("Unpacking", quiet=quiet) as progress:
-        folder = archives.unpacked(path, archives.place(project, path), progress.to)
+    with console.progress_bar("Unpacking", quiet=quiet) as progress:
+        folder = archives.unpack_zip(path, archives.unpack_folder(project, path), progress.to)
     try:
-        yield folder, lambda: archives.keep(folder)
+        yield folder, lambda: archives.mark_used(folder)
     finally:
         archives.discard(folder)  # except what was kept
 
@@ -176,7 +178,7 @@ def find_images(
     from workbench.core import lost_folders
 
     with project_of(project, write=True) as document:
-        gone = lost_folders.lost(document)
+        gone = lost_folders.find_lost_folders(document)
         chosen = [one for one in gone if was is None or one.folder == was.absolute()]
         if not gone:
             raise WorkbenchError("All photographs of this project are still in place; nothing was changed.")
@@ -185,7 +187,7 @@ def find_images(
             raise WorkbenchError(f"Choose with --was which folder you mean. These are missing: {listed}")
         said = lost_folders.move(document, chosen[0], folder)
         say(said, quiet=as_json)
-        result({"images": chosen[0].images, "folder": str(document.roots()[chosen[0].root])}, as_json=as_json)
+        print_result({"images": chosen[0].images, "folder": str(document.roots()[chosen[0].root])}, as_json=as_json)
 
 
 @app.command(name="export-labels")
@@ -211,7 +213,7 @@ def export_labels(
     plugins.loaded()
     with project_of(project) as document:
         snapshot, home = document.snapshot(), document.folder
-    with console.bar("Copying images", quiet=as_json or not copy_images) as progress:
+    with console.progress_bar("Copying images", quiet=as_json or not copy_images) as progress:
         done = exchange.export_labels(snapshot, format, folder, copy_images, replace, progress.to, project=home)
     with Document.open(project) as document:
         exchange.remember(document, done, snapshot.labels, copy_images)
@@ -222,7 +224,7 @@ def export_labels(
     if as_json:
         keys = ("level", "file", "line", "sentence")
         told["remarks"] = [{key: getattr(remark, key) for key in keys} for remark in done.remarks]
-    result(told, as_json=as_json)
+    print_result(told, as_json=as_json)
 
 
 @app.command()
@@ -237,17 +239,17 @@ def autosync(
     format = one_of("format", format, ["", *beside.FORMATS, "off"])
     with project_of(project, write=True, beside=False) as document:
         if format:
-            beside.choose(document, "" if format == "off" else format)
-        chosen = beside.chosen(document)
+            beside.choose_format(document, "" if format == "off" else format)
+        chosen = beside.chosen_format(document)
         if not chosen:
-            result({"format": "off"}, as_json=as_json)
+            print_result({"format": "off"}, as_json=as_json)
             return
-        synced = beside.bring_up(document.folder, chosen, document.snapshot())
+        synced = beside.update_files(document.folder, chosen, document.snapshot())
         beside.remember(document, synced)
     named = {"another program's": synced.foreign, "failed": synced.failed, "sharing": synced.sharing}
     if as_json:
         told = {name: [str(file) for file in files] for name, files in named.items()}
-        result({"format": chosen, "written": synced.files, "current": synced.current, **told}, as_json=True)
+        print_result({"format": chosen, "written": synced.files, "current": synced.current, **told}, as_json=True)
         return
     for name, files in named.items():
         for file in files[:20]:
@@ -276,11 +278,11 @@ def check(
     ]
     if as_json:
         counts = {"per_label": dict(found.per_label), "per_split": dict(found.per_split), "findings": findings}
-        result({"images": found.images, "boxes": found.boxes, "labelled": found.labelled, **counts}, as_json=True)
+        print_result({"images": found.images, "boxes": found.boxes, "labelled": found.labelled, **counts}, as_json=True)
     else:
-        result({"images": found.images, "labelled": found.labelled, "boxes": found.boxes}, as_json=False)
-        table(["label", "boxes"], [list(row) for row in found.per_label])
-        table(["split", "images"], [list(row) for row in found.per_split])
+        print_result({"images": found.images, "labelled": found.labelled, "boxes": found.boxes}, as_json=False)
+        print_table(["label", "boxes"], [list(row) for row in found.per_label])
+        print_table(["split", "images"], [list(row) for row in found.per_split])
         for finding in found.findings:
             names = [paths[id] for id in finding.images[:NAMED] if paths[id] not in finding.sentence]
             more = f" and {len(finding.images) - NAMED:,} more" if len(finding.images) > NAMED else ""

@@ -14,13 +14,13 @@ import typer
 from workbench import settings
 from workbench.cli.options import (
     PUBLISHED,
+    CheckpointName,
     Device,
     Json,
     Nms,
     OldProject,
-    Part,
     Run,
-    Which,
+    SplitName,
     app,
     checkpoint_of,
     kind_of_nms,
@@ -29,8 +29,8 @@ from workbench.cli.options import (
     project_of,
     split_of,
 )
-from workbench.console import result, say, table
-from workbench.core import words
+from workbench.console import print_result, print_table, say
+from workbench.core import formatting
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 def evaluate(
     project: OldProject,
     run: Run = "",
-    checkpoint: Which = "best",
-    split: Part = "validation",
+    checkpoint: CheckpointName = "best",
+    split: SplitName = "validation",
     nms: Nms = PUBLISHED,
     device: Device = "auto",
     as_json: Json = False,
@@ -54,12 +54,12 @@ def evaluate(
     of the validation images is used, if they were evaluated before.
     """
     from workbench import plugins
-    from workbench.inference import evaluated
+    from workbench.inference import saved_evaluation
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
-    from workbench.inference.scoring import Rules
+    from workbench.inference.scoring import ScoringRules
     from workbench.report import numbers, show_evaluation
-    from workbench.training import learnt
+    from workbench.training import data_leakage
 
     plugins.loaded()
     kind = kind_of_nms(nms)
@@ -68,17 +68,17 @@ def evaluate(
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
     snapshot = labelled(snapshot, part)
-    rules = None if kind is None else Rules(kind=kind)
+    rules = None if kind is None else ScoringRules(kind=kind)
     done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
-    chosen = evaluated.chosen_before(folder or file.parent, file.name, part)
-    values = numbers(done, chosen.confidence if chosen else None)
+    point = saved_evaluation.validation_point(folder or file.parent, file.name, part)
+    values = numbers(done, point.confidence if point else None)
     if not as_json:
         per_label = values["per_label"].items()
-        table(["label", "AP", "AP50"], [[name, n["ap"], n["ap50"]] for name, n in per_label])
-    result({"checkpoint": str(file), "split": str(part or "all"), **values}, as_json=as_json)
+        print_table(["label", "AP", "AP50"], [[name, n["ap"], n["ap50"]] for name, n in per_label])
+    print_result({"checkpoint": str(file), "split": str(part or "all"), **values}, as_json=as_json)
     if folder is not None and done.file is None:
         say(f"The project can't be written to, so these numbers are not kept with the run: {folder}", quiet=as_json)
-    if seen := learnt.sentence(file.absolute().parent.name, done.trained_on, len(done.truth)):
+    if seen := data_leakage.run_warning(file.absolute().parent.name, done.trained_on, len(done.truth)):
         say(seen)  # also beside --json
 
 
@@ -97,9 +97,9 @@ def detectors(
         return
     members = [(name, member) for name, member in family.load_all()]
     if as_json:
-        result({n: {"title": m.title, "paper": m.paper, "summary": m.summary} for n, m in members}, as_json=True)
+        print_result({n: {"title": m.title, "paper": m.paper, "summary": m.summary} for n, m in members}, as_json=True)
         return
-    table(["name", "detector", "what it is good for"], [[name, m.title, m.summary] for name, m in members])
+    print_table(["name", "detector", "what it is good for"], [[name, m.title, m.summary] for name, m in members])
     if absent := family.detectors.elsewhere(""):
         say(absent)
 
@@ -109,14 +109,14 @@ def _show_settings(name: str, member: type[Detector], *, as_json: bool) -> None:
     rows = settings.rows(member.settings_class)
     if as_json:
         about = {"name": name, "title": member.title, "paper": member.paper, "summary": member.summary}
-        result({**about, "settings": {row.name: _about(row) for row in rows}}, as_json=True)
+        print_result({**about, "settings": {row.name: _about(row) for row in rows}}, as_json=True)
         return
     say(f"{member.title}: {member.summary} ({member.paper})")
-    table(["setting", "default", "what it does"], [[row.name, _default(row), _help(row)] for row in rows])
+    print_table(["setting", "default", "what it does"], [[row.name, _default(row), _help(row)] for row in rows])
     say(f"Change one: workbench train PROJECT --detector {name} --set NAME=VALUE")
 
 
-def _about(row: settings.Row) -> dict[str, Any]:
+def _about(row: settings.SettingRow) -> dict[str, Any]:
     """A setting as JSON. `default` null: "auto" of an optional setting; `choices` is empty if any value is valid."""
     return {
         "kind": row.kind.__name__, "default": row.default, "optional": row.optional, "help": row.help,
@@ -124,7 +124,7 @@ def _about(row: settings.Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _default(row: settings.Row) -> str:
+def _default(row: settings.SettingRow) -> str:
     if row.default is None:
         return "auto"
     if isinstance(row.default, tuple):
@@ -134,7 +134,7 @@ def _default(row: settings.Row) -> str:
     return str(row.default) or "-"
 
 
-def _help(row: settings.Row) -> str:
+def _help(row: settings.SettingRow) -> str:
     choices = f" One of: {', '.join(row.choices)}." if row.choices else ""
     return row.help + (f" [{row.unit}]" if row.unit else "") + choices
 
@@ -146,7 +146,7 @@ def export(
         Path, typer.Argument(help="A folder for the files; those of an earlier export there are replaced.")
     ],
     run: Run = "",
-    checkpoint: Which = "best",
+    checkpoint: CheckpointName = "best",
     format: Annotated[
         list[str] | None,
         typer.Option(
@@ -167,9 +167,9 @@ def export(
     """Export trained weights with labels, anchors and preprocessing inside; each file is verified before it is kept."""
     from workbench import plugins
     from workbench.inference import export as exporting
-    from workbench.inference.checked_images import chosen
     from workbench.inference.exporters import ExportSettings
-    from workbench.inference.model_card import suggested
+    from workbench.inference.model_card import suggested_settings
+    from workbench.inference.verification_images import choose_images
     from workbench.report import show_export
 
     plugins.loaded()
@@ -177,15 +177,17 @@ def export(
     with project_of(project) as document:
         file, run_folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
-    wanted = settings.changed(ExportSettings(), (suggested(run_folder, file.name) if run_folder else {}) | values)
-    images = chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
+    wanted = settings.with_values(
+        ExportSettings(), (suggested_settings(run_folder, file.name) if run_folder else {}) | values
+    )
+    images = choose_images(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
     before = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     done = show_export(exporting.export(file, folder, format or None, images, wanted, snapshot), quiet=as_json)
     written = [{"format": one.format, "file": str(one.file), "bytes": one.bytes} for one in done.results]
     failed, left = (
         [{"format": one.format, "sentence": one.sentence} for one in some] for some in (done.failed, done.left_out)
     )
-    result({"folder": str(done.folder), "files": written, "failed": failed, "left_out": left}, as_json=as_json)
+    print_result({"folder": str(done.folder), "files": written, "failed": failed, "left_out": left}, as_json=as_json)
     if replaced := [one.format for one in done.results if one.format in before]:
         say(f"The files of an earlier export there were replaced: {', '.join(replaced)}.", quiet=as_json)
     if done.failed:
@@ -205,7 +207,7 @@ def demo(
 
     begun = time.monotonic()
     show(folder, epochs)
-    say(f"\nThis took {words.rough_duration(time.monotonic() - begun)} in all. The project is in {folder}.")
+    say(f"\nThis took {formatting.rough_duration(time.monotonic() - begun)} in all. The project is in {folder}.")
     if window:
         _open_window(folder)
     else:

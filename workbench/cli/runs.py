@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.cli.options import Json, Project, app, project_of, run_of
-from workbench.console import result, say, table
-from workbench.core.words import count, one_line
+from workbench.console import print_result, print_table, say
+from workbench.core.formatting import count, one_line
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -50,26 +50,26 @@ def list_runs(
     as_json: Json = False,
 ) -> None:
     """List the runs of a project, newest first, or change one."""
-    deeds: list[Callable[[Path], dict[str, Any]]] = []
+    actions: list[Callable[[Path], dict[str, Any]]] = []
     if rename is not None:
-        deeds.append(lambda folder: _rename(folder, *rename))
+        actions.append(lambda folder: _rename(folder, *rename))
     if note is not None:
-        deeds.append(lambda folder: _note(folder, *note))
+        actions.append(lambda folder: _note(folder, *note))
     if delete:
-        deeds.append(lambda folder: _delete(folder, delete))
+        actions.append(lambda folder: _delete(folder, delete))
     if restore is not None:
-        deeds.append(lambda folder: _restore(folder, restore))
+        actions.append(lambda folder: _restore(folder, restore))
     if empty_trash:
-        deeds.append(_empty)
+        actions.append(_empty)
     if extend is not None:
-        deeds.append(lambda folder: _extend(folder, *extend))
-    if len(deeds) > 1:
+        actions.append(lambda folder: _extend(folder, *extend))
+    if len(actions) > 1:
         raise WorkbenchError("Use only one of the options that change runs at a time.")
     with project_of(project) as document:
         folder = document.runs_folder
-    if deeds:
-        done = deeds[0](folder)
-        result(done, as_json=as_json)
+    if actions:
+        done = actions[0](folder)
+        print_result(done, as_json=as_json)
         if extend is not None:
             command = shlex.join(["workbench", "train", str(project), "--resume", str(done["run"])])
             say(f"Train it with: {command}", quiet=as_json)
@@ -78,19 +78,19 @@ def list_runs(
 
 
 def _list(folder: Path, as_json: bool) -> None:
-    from workbench.training import kept_runs, runs
+    from workbench.training import run_actions, runs
 
     found = runs.runs(folder)
     if as_json:
-        result({"runs": [_values(run) for run in found]}, as_json=True)
+        print_result({"runs": [_values(run) for run in found]}, as_json=True)
         return
     if found:
         titles = ["run", "detector", "state", "epochs", "AP50", "AP", "data", "started"]
         noted = any(run.note for run in found)
-        table([*titles, "note"] if noted else titles, [_row(run)[: None if noted else -1] for run in found])
+        print_table([*titles, "note"] if noted else titles, [_row(run)[: None if noted else -1] for run in found])
     else:
         say("No run yet. Train one: workbench train PROJECT")
-    deleted = kept_runs.deleted_runs(folder)
+    deleted = run_actions.deleted_runs(folder)
     if deleted:
         say(f"{count(len(deleted), 'run')} in the trash ({', '.join(one.name for one in deleted[:5])}).")
 
@@ -112,59 +112,59 @@ def _row(run: RunInfo) -> list[Any]:
     numbers = (None if math.isnan(value) else value for value in (run.best_ap50, run.best_ap))
     return [
         run.name, run.detector, run.state, f"{run.epoch}/{run.epochs}", *numbers, run.digest[:7] or None,
-        runs.when(run.started)[:10] or None, one_line(run.note),
+        runs.format_time(run.started)[:10] or None, one_line(run.note),
     ]  # fmt: skip
 
 
 def _rename(folder: Path, run: str, name: str) -> dict[str, Any]:
-    from workbench.training import kept_runs
+    from workbench.training import run_actions
 
-    moved = kept_runs.rename(run_of(folder, run), name)
+    moved = run_actions.rename(run_of(folder, run), name)
     return {"run": moved.name, "folder": str(moved)}
 
 
 def _note(folder: Path, run: str, text: str) -> dict[str, Any]:
-    from workbench.training import kept_runs, runs
+    from workbench.training import run_actions, runs
 
-    kept_runs.write_note(run_of(folder, run), text)
+    run_actions.write_note(run_of(folder, run), text)
     return {"run": run, "note": runs.note(folder / run)}
 
 
 def _delete(folder: Path, names: list[str]) -> dict[str, Any]:
-    from workbench.training import kept_runs
+    from workbench.training import run_actions
 
     found = [run_of(folder, name) for name in dict.fromkeys(names)]  # if one name is wrong, none is deleted
     for run in found:
-        kept_runs.delete(run)
-    kept_runs.empty_trash(folder)
-    return {"deleted": [run.name for run in found], "in_the_trash": len(found), "kept_days": kept_runs.KEPT_DAYS}
+        run_actions.delete(run)
+    run_actions.empty_trash(folder)
+    return {"deleted": [run.name for run in found], "in_the_trash": len(found), "kept_days": run_actions.KEPT_DAYS}
 
 
 def _restore(folder: Path, name: str) -> dict[str, Any]:
-    from workbench.training import kept_runs
+    from workbench.training import run_actions
 
-    there = kept_runs.deleted_runs(folder)
+    there = run_actions.deleted_runs(folder)
     chosen = next((one for one in there if one.name == name), None)
     if chosen is None:
         names = f"There are: {', '.join(dict.fromkeys(one.name for one in there))}." if there else "It is empty."
         raise WorkbenchError(f"There is no run called '{name}' in the trash. {names}")
-    back = kept_runs.restore(chosen)
+    back = run_actions.restore(chosen)
     return {"run": back.name, "folder": str(back)}
 
 
 def _empty(folder: Path) -> dict[str, Any]:
-    from workbench.training import kept_runs
+    from workbench.training import run_actions
 
-    there = kept_runs.deleted_runs(folder)
-    size = sum(map(kept_runs.size_of, there))
-    kept_runs.empty_trash(folder, 0)
+    there = run_actions.deleted_runs(folder)
+    size = sum(map(run_actions.size_of, there))
+    run_actions.empty_trash(folder, 0)
     return {"deleted": len(there), "megabytes": round(size / 1e6, 1)}
 
 
 def _extend(folder: Path, run: str, epochs: int) -> dict[str, Any]:
-    from workbench.training import extending, runs
+    from workbench.training import extension, runs
 
     if epochs < 1:
         raise WorkbenchError(f"--extend takes a number of epochs of at least 1, not {epochs}.")
-    longer = extending.extend(run_of(folder, run), epochs)
+    longer = extension.extend(run_of(folder, run), epochs)
     return {"run": longer.name, "epochs": runs.info(folder / run).epoch + epochs, "folder": str(longer)}

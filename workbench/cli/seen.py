@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.cli.options import Json, OldProject, app, changed, check_png, named_values, project_of
-from workbench.console import bar, out, result, say, table
+from workbench.console import out, print_result, print_table, progress_bar, say
 from workbench.core.project import Image, Snapshot
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.training.file_index import FileIndex
+    from workbench.training.input_assignment import InputAssignment
+    from workbench.training.network_input import NetworkInput
     from workbench.training.recipes import Recipe
-    from workbench.training.seen import Seen
-    from workbench.training.seen_assignment import Assigned
-    from workbench.training.seen_files import Files
 
 
 @app.command()
@@ -42,7 +42,7 @@ def seen(
     """Show a training image exactly as it enters the network, and which cells, anchors or points learn each box."""
     from workbench import plugins
     from workbench.training import recipes
-    from workbench.training.seen_assignment import assigned, detector_of
+    from workbench.training.input_assignment import assign_input, build_detector
 
     check_png("out", picture)
     plugins.loaded()
@@ -51,19 +51,19 @@ def seen(
     recipe = recipes.find(preset)
     recipe = changed(recipe.with_detector(detector) if detector else recipe, named_values(set))
     found = _image(snapshot, image)
-    looked = (
+    sample = (
         _as_it_is(snapshot, found, recipe) if as_it_is else _in_training(snapshot, found, recipe, epoch, seed, as_json)
     )
     labels = tuple(label.name for label in snapshot.labels)
     recipe = replace(recipe, detector_settings=recipe.detector_settings.resolved(labels))
-    network = detector_of(recipe, labels, anchors, None)
-    told = assigned(looked, network)
+    network = build_detector(recipe, labels, anchors, None)
+    roles = assign_input(sample, network)
     if picture is not None:
-        _draw(picture, looked, told)
+        _draw(picture, sample, roles)
     if as_json:
-        result(_told(looked, told, found, network.title, picture), as_json=True)
+        print_result(_to_json(sample, roles, found, network.title, picture), as_json=True)
     else:
-        _show(looked, told, found, network.title)
+        _show(sample, roles, found, network.title)
         if picture is not None:
             say(f"Drawn into {picture}.")
 
@@ -85,78 +85,80 @@ def _image(snapshot: Snapshot, text: str) -> Image:
     return matching[0]
 
 
-def _as_it_is(snapshot: Snapshot, image: Image, recipe: Recipe) -> Seen:
-    from workbench.training import seen
+def _as_it_is(snapshot: Snapshot, image: Image, recipe: Recipe) -> NetworkInput:
+    from workbench.training import network_input
 
-    return seen.as_it_is(snapshot, image.id, recipe)
+    return network_input.as_it_is(snapshot, image.id, recipe)
 
 
 def _in_training(
     snapshot: Snapshot, image: Image, recipe: Recipe, epoch: int, seed: int | None, quiet: bool
-) -> Seen:  # fmt: skip
+) -> NetworkInput:  # fmt: skip
     """Reads all training images first: those that can't be read are left out, which shifts the others."""
-    from workbench.training.seen import course
-    from workbench.training.seen_files import Files
+    from workbench.training.file_index import FileIndex
+    from workbench.training.network_input import make_input_sequence
 
     epochs = recipe.training.epochs
     if epoch > epochs:
         raise WorkbenchError(f"The training has {epochs:,} epochs. Choose an --epoch from 1 to {epochs:,}.")
-    files = Files()
+    files = FileIndex()
     _read_all(snapshot, recipe, files, quiet)
-    plan = course(snapshot, recipe, files)
-    outside = plan.outside(image)
+    plan = make_input_sequence(snapshot, recipe, files)
+    outside = plan.exclusion_reason(image)
     if outside:
         raise WorkbenchError(f"{image.path} is not trained on: {outside}. See it with --as-it-is.")
-    return plan.seen(plan.index(image.id), epoch - 1, seed)
+    return plan.in_epoch(plan.index(image.id), epoch - 1, seed)
 
 
-def _read_all(snapshot: Snapshot, recipe: Recipe, files: Files, quiet: bool) -> None:
+def _read_all(snapshot: Snapshot, recipe: Recipe, files: FileIndex, quiet: bool) -> None:
     from workbench.training import prepare
 
     train = prepare.parts(snapshot, recipe.training)[0]
-    with bar("Reading images", len(train), quiet=quiet) as shown:
+    with progress_bar("Reading images", len(train), quiet=quiet) as shown:
         for done, file in enumerate(train.files, 1):
-            files.look(file, train.window)
+            files.read(file, train.window)
             shown.to(done, len(train))
 
 
-def _draw(file: Path, looked: Seen, told: Assigned) -> None:
+def _draw(file: Path, sample: NetworkInput, roles: InputAssignment) -> None:
     import cv2
 
     from workbench.core.files import atomic_write
-    from workbench.training.seen_drawing import draw
+    from workbench.training.input_drawing import draw
 
-    made, data = cv2.imencode(".png", cv2.cvtColor(draw(looked, told), cv2.COLOR_RGB2BGR))
+    made, data = cv2.imencode(".png", cv2.cvtColor(draw(sample, roles), cv2.COLOR_RGB2BGR))
     assert made
     atomic_write(file, data.tobytes())
 
 
-def _told(looked: Seen, told: Assigned, image: Image, title: str, picture: Path | None) -> dict[str, Any]:
-    names, why = [label.name for label in looked.snapshot.labels], dict(told.unmatched)
-    small = {m for m, one in looked.ignored_as().items() if one.small}
+def _to_json(
+    sample: NetworkInput, roles: InputAssignment, image: Image, title: str, picture: Path | None
+) -> dict[str, Any]:
+    names, why = [label.name for label in sample.snapshot.labels], dict(roles.unmatched)
+    small = {m for m, one in sample.ignored_as().items() if one.small}
     boxes = [
         {
-            "label": names[label], "box": [round(edge, 2) for edge in looked.boxes[m].tolist()],
-            "learnt_by": told.of_box(m), "ignored": bool(looked.ignore[m]) and m not in small, "why": why.get(m, ""),
+            "label": names[label], "box": [round(edge, 2) for edge in sample.boxes[m].tolist()],
+            "learnt_by": roles.of_box(m), "ignored": bool(sample.ignore[m]) and m not in small, "why": why.get(m, ""),
         }
-        for m, label in enumerate(looked.labels.tolist())
+        for m, label in enumerate(sample.labels.tolist())
     ]  # fmt: skip
     gone = [
-        {"label": names[int(looked.snapshot.label_index[one.row])], "why": one.reason}
-        for one in looked.lost if one.gone
+        {"label": names[int(sample.snapshot.label_index[one.row])], "why": one.reason}
+        for one in sample.lost if one.gone
     ]  # fmt: skip
     return {
-        "image": image.path, "detector": title, "side": looked.side, "step": looked.step + 1, "steps": looked.steps,
-        "place": looked.place + 1, "parts": [looked.snapshot.images[part].path for part in looked.parts],
-        "levels": [list(grid) for grid in told.explained.layout.grids], "boxes": boxes, "gone": gone,
-        "note": told.note, "picture": None if picture is None else str(picture),
+        "image": image.path, "detector": title, "side": sample.side, "step": sample.step + 1, "steps": sample.steps,
+        "place": sample.place + 1, "parts": [sample.snapshot.images[part].path for part in sample.parts],
+        "levels": [list(grid) for grid in roles.explained.layout.grids], "boxes": boxes, "gone": gone,
+        "note": roles.note, "picture": None if picture is None else str(picture),
     }  # fmt: skip
 
 
-def _show(looked: Seen, told: Assigned, image: Image, title: str) -> None:
-    values = _told(looked, told, image, title, None)
-    when = f"step {looked.step + 1:,} of {looked.steps:,}" if looked.step >= 0 else "not augmented"
-    say(f"{image.path} in {title}, {looked.side} × {looked.side} px, {when}")
+def _show(sample: NetworkInput, roles: InputAssignment, image: Image, title: str) -> None:
+    values = _to_json(sample, roles, image, title, None)
+    when = f"step {sample.step + 1:,} of {sample.steps:,}" if sample.step >= 0 else "not augmented"
+    say(f"{image.path} in {title}, {sample.side} × {sample.side} px, {when}")
     others = values["parts"][1:]
     if others:
         say(f"With parts of {', '.join(others)}")
@@ -168,8 +170,8 @@ def _show(looked: Seen, told: Assigned, image: Image, title: str) -> None:
     ]
     rows += [[one["label"], "", "", one["why"]] for one in values["gone"]]
     if rows:
-        table(["box", "size", f"learnt by ({levels})", "why not"], rows)
+        print_table(["box", "size", f"learnt by ({levels})", "why not"], rows)
     else:
         out.print("No box is visible.")
-    if told.note:
-        say(told.note)
+    if roles.note:
+        say(roles.note)

@@ -12,10 +12,10 @@ import typer
 
 from workbench import console
 from workbench.cli.options import Json, Project, app, one_of, project_of
-from workbench.console import result, say
+from workbench.console import print_result, say
 from workbench.core.document import Document
+from workbench.core.formatting import count
 from workbench.core.project import Snapshot, Split
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
 
@@ -60,14 +60,16 @@ def split(
         else:
             snapshot = document.snapshot()
             groups = _groups(snapshot, way, pattern, quiet=as_json)
-            edit = splits.divided(snapshot, seed, groups, shares=parts, stratify=stratify, again=again)
+            edit = splits.divide(snapshot, seed, groups, shares=parts, stratify=stratify, again=again)
             if edit is not None:
                 document.do(edit)
             elif len(snapshot.images) and not again:
                 say("Each image already has a split and keeps it. To divide them again: --again", quiet=as_json)
         after = {image.id: image.split for image in document.images()}
     counts = Counter(map(str, after.values()))
-    result({"train": counts["train"], "validation": counts["validation"], "test": counts["test"]}, as_json=as_json)
+    print_result(
+        {"train": counts["train"], "validation": counts["validation"], "test": counts["test"]}, as_json=as_json
+    )
     moved = sum(old not in (Split.NONE, after[id]) for id, old in before.items())
     if moved and not undo:
         say(
@@ -116,7 +118,7 @@ def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:
 
     files = snapshot.files
     prints: list[int | None] = [None] * len(files)
-    with console.bar("Reading files", len(files), quiet=quiet) as progress:
+    with console.progress_bar("Reading files", len(files), quiet=quiet) as progress:
         for done, (row, print_) in enumerate(fingerprint.of_files(files, snapshot.window), start=1):
             prints[row] = print_
             progress.to(done, len(files))

@@ -25,8 +25,8 @@ from workbench.cli.options import (
     run_of,
     there,
 )
-from workbench.console import result, say
-from workbench.core import words
+from workbench.console import print_result, say
+from workbench.core import formatting
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -47,15 +47,15 @@ def train(**given: Any) -> int | None:
     """
     _refuse_empty(given)
     from workbench import plugins
-    from workbench.training import board, torchrun
+    from workbench.training import tensorboard_log, torchrun
 
     if given["tensorboard"]:
-        board.require()
+        tensorboard_log.require()
     plugins.loaded()
-    with torchrun.joined() as runtime:
+    with torchrun.join_processes() as runtime:
         try:
             return _train(given, runtime)
-        except torchrun.ToldElsewhere:
+        except torchrun.AlreadyReported:
             return console.FAILED
 
 
@@ -69,28 +69,28 @@ def _refuse_empty(given: dict[str, Any]) -> None:
 
 def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
     from workbench.report import show_training
-    from workbench.training import board, events, runs
+    from workbench.training import events, runs, tensorboard_log
     from workbench.training import run as training
 
     control, as_json = events.Control(), given["as_json"]
-    request = runtime.share(lambda: _request(given))
-    happening = training.train(request, control, runtime)
-    if given["tensorboard"] and runtime.main:
-        happening = board.mirrored(happening, request.folder)
+    request = runtime.broadcast(lambda: _request(given))
+    stream = training.train(request, control, runtime)
+    if given["tensorboard"] and runtime.is_main:
+        stream = tensorboard_log.log_events(stream, request.folder)
     try:
         with console.stop_on_signal(control.stop, patient=runtime.world > 1):
-            if not runtime.main:
-                return _follow(happening)
+            if not runtime.is_main:
+                return _follow(stream)
             if given["json_events"]:
-                return print_events(happening)
-            finished = show_training(happening, quiet=as_json)
+                return print_events(stream)
+            finished = show_training(stream, quiet=as_json)
     finally:
-        if runtime.main:
+        if runtime.is_main:
             runs.forget_unstarted(request.folder)
     best = None if math.isnan(finished.best_ap50) else finished.best_ap50
     said = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": best,
             "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
-    result(said, as_json=as_json)
+    print_result(said, as_json=as_json)
     if finished.stopped:
         command = shlex.join(["workbench", "train", str(given["project"]), "--resume", str(said["run"])])
         say(f"Go on with: {command}", quiet=as_json)
@@ -112,7 +112,7 @@ def _request(given: dict[str, Any]) -> RunRequest:
         return record.read_request(run_folder)
     recipe, start = _recipe(given)
     anchors = kept if given["anchors"] == "project" else None
-    _look_before(snapshot, recipe, anchors, start, quiet=given["as_json"] or given["json_events"])
+    _check_before(snapshot, recipe, anchors, start, quiet=given["as_json"] or given["json_events"])
     run_folder = runs.folder_for(folder, given["name"] or "", recipe.detector)
     if given["name"] and run_folder.name != given["name"]:
         told = f"The run is called '{run_folder.name}', as '{given['name']}' can't be a folder's name."
@@ -132,7 +132,7 @@ def _recipe(given: dict[str, Any]) -> tuple[Recipe, Path | None]:
     return recipe, _start(given["weights"], recipe.detector, given["project"])
 
 
-def _look_before(
+def _check_before(
     snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, start: Path | None, *, quiet: bool
 ) -> None:  # fmt: skip
     """Print what was changed of the recipe, and findings that the run won't report. WorkbenchError if hopeless."""
@@ -163,7 +163,7 @@ def estimate(**given: Any) -> None:
     """Estimate the time, memory and disk that a training takes. Measures a few steps here, and trains nothing."""
     _refuse_empty(given)
     from workbench import plugins
-    from workbench.training import differences, measuring
+    from workbench.training import cost_measurement, differences
     from workbench.training.preflight import preflight
 
     plugins.loaded()
@@ -173,24 +173,24 @@ def estimate(**given: Any) -> None:
     anchors = kept if given["anchors"] == "project" else None
     found = preflight(snapshot, recipe, anchors, start)
     apart = differences.differences(recipe)
-    made = measuring.estimate(snapshot, recipe, anchors)
+    made = cost_measurement.estimate(snapshot, recipe, anchors)
     if given["as_json"]:
         odd = [{name: getattr(one, name) for name in ("level", "kind", "sentence", "advice", "count")} for one in found]
         changes = [{"name": one.name, "preset": one.before, "now": one.now} for one in apart]
-        result({**made.values(), "differences": changes, "findings": odd}, as_json=True)
+        print_result({**made.values(), "differences": changes, "findings": odd}, as_json=True)
         return
     for sentence in (differences.sentence(recipe, apart), *map(_line, found), made.how):
         if sentence:
             say(sentence)
-    result(made.rows(), as_json=False)
+    print_result(made.rows(), as_json=False)
 
 
-def _follow(happening: Iterable[Any]) -> int:
+def _follow(stream: Iterable[Any]) -> int:
     """For a process that is not the main one: print nothing; returns the exit code."""
     from workbench.training import events
 
     last = None
-    for event in happening:
+    for event in stream:
         last = event
     if isinstance(last, events.Failed):
         return console.FAILED
@@ -215,7 +215,8 @@ def _start(text: str | None, detector: str, project: Path) -> Path | None:
     file = published_weights.kept_file(weights)
     if not file.is_file():
         raise WorkbenchError(
-            f"The published weights are not on this machine ({words.size(1e6 * weights.megabytes)}, {weights.licence})."
+            f"The published weights are not on this machine"
+            f" ({formatting.size(1e6 * weights.megabytes)}, {weights.licence})."
             f" Fetch them: workbench weights {detector} --download"
         )
     return file
@@ -229,16 +230,16 @@ def _refuse_finished(run: RunInfo) -> None:
     raise WorkbenchError(f"The run '{run.name}' is finished: there is nothing to resume.{more}")
 
 
-def print_events(happening: Iterable[Any]) -> int:
+def print_events(stream: Iterable[Any]) -> int:
     """Print every event as a line of JSON, for another program; returns the exit code."""
     from workbench.training import events
 
     code = console.DONE
-    for event in happening:
+    for event in stream:
         try:
-            console.json_line(events.to_json(event))
+            console.print_json_line(events.to_json(event))
         except BrokenPipeError as error:
-            happening.close()  # type: ignore[attr-defined]
+            stream.close()  # type: ignore[attr-defined]
             console.drop_output()
             raise WorkbenchError(
                 "The program reading the events has ended, so the training was stopped, with a checkpoint. Go on with "
@@ -265,7 +266,7 @@ def _changes(given: dict[str, Any]) -> dict[str, Any]:
     return {**changes, **named_values(given["set"])}
 
 
-def _training_rows() -> tuple[settings.Row, ...]:
+def _training_rows() -> tuple[settings.SettingRow, ...]:
     from workbench.training.settings import TrainingSettings
 
     return settings.rows(TrainingSettings)

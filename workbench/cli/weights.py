@@ -9,8 +9,8 @@ import typer
 
 from workbench import console
 from workbench.cli.options import Json, app, changed, named_values, project_of
-from workbench.console import result, say, table
-from workbench.core import words
+from workbench.console import print_result, print_table, say
+from workbench.core import formatting
 from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def weights(
         return
     found = published_of(detector)
     file = published_weights.kept_file(found)
-    say(f"{found.url}\n{words.size(1e6 * found.megabytes)} from {found.source}. {found.licence}.", quiet=as_json)
+    say(f"{found.url}\n{formatting.size(1e6 * found.megabytes)} from {found.source}. {found.licence}.", quiet=as_json)
     if not download or file.is_file():
         _result(detector, found, file, as_json)
         if file.is_file():
@@ -45,7 +45,7 @@ def weights(
     if not yes and not typer.confirm(f"Fetch it to {file}?"):
         say("Nothing was fetched.", quiet=as_json)
         return
-    with console.bar(f"Fetching {file.name}", quiet=as_json) as progress:
+    with console.progress_bar(f"Fetching {file.name}", quiet=as_json) as progress:
         for event in published_weights.download(found):
             progress.to(event.done, event.total)
     _result(detector, found, file, as_json)
@@ -54,7 +54,7 @@ def weights(
 def _result(detector: str, found: Pretrained, file: Path, as_json: bool) -> None:
     """Where they are on this machine; the user has already seen the address."""
     address = {"url": found.url} if as_json else {}
-    result({"detector": detector, **address, "file": str(file), "here": file.is_file()}, as_json=as_json)
+    print_result({"detector": detector, **address, "file": str(file), "here": file.is_file()}, as_json=as_json)
 
 
 def published_of(detector: str) -> Pretrained:
@@ -87,9 +87,9 @@ def _list(as_json: bool) -> None:
         for name, one in published_weights.published().items()
     }
     if as_json:
-        result(rows, as_json=True)
+        print_result(rows, as_json=True)
         return
-    table(
+    print_table(
         ["detector", "MB", "here", "file"],
         [
             [n, f"{o['megabytes']:.0f}", "yes" if o["here"] else "no", o["url"].rpartition("/")[2]]
@@ -137,9 +137,9 @@ def import_weights(
     if target.suffix == ".safetensors":
         done = importing.import_weights(file, recipe, names, target)
         say(done.sentence[:1].upper() + done.sentence[1:], quiet=as_json)
-        result({"checkpoint": str(target), "labels": len(names)}, as_json=as_json)
+        print_result({"checkpoint": str(target), "labels": len(names)}, as_json=as_json)
         return
     with project_of(target) as document:
         folder = document.runs_folder
     run = importing.import_run(file, recipe, names, folder)
-    result({"run": run.name, "folder": str(run), "labels": len(names)}, as_json=as_json)
+    print_result({"run": run.name, "folder": str(run), "labels": len(names)}, as_json=as_json)

@@ -24,11 +24,11 @@ from pathlib import Path
 
 from workbench.core import strict_json, zip_names
 from workbench.core.files import atomic_write, safe_name, sync_all
-from workbench.core.in_use import patient
+from workbench.core.formatting import visible
 from workbench.core.lock import Lock
-from workbench.core.words import visible
-from workbench.core.zip_members import LIMITS, Limits, Zip, opened
-from workbench.core.zip_members import Stopped as Stopped
+from workbench.core.windows_files import retry_while_in_use
+from workbench.core.zip_reader import LIMITS, Limits, ZipReader, open_zip
+from workbench.core.zip_reader import UnpackingStopped as UnpackingStopped
 from workbench.errors import Refused, WorkbenchError
 
 FOLDER = "imports"
@@ -46,7 +46,7 @@ _LOOK = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
+class ArchiveRecord:
     """What is recorded beside the folder: the zip's name, size and SHA-256, and what was unpacked.
 
     `left_out`: files that macOS and Windows add by themselves. `kept`: an import used it, so it is not discarded.
@@ -62,11 +62,11 @@ class Unpacked:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether this file is an archive by its first bytes, including kinds that `unpacked` refuses with a sentence."""
+    """Whether this file is an archive by its first bytes, including kinds that `unpack_zip` refuses with a sentence."""
     return bool(_kind(path))
 
 
-def place(project: Path, file: Path) -> Path:
+def unpack_folder(project: Path, file: Path) -> Path:
     """Where the project in this folder keeps the contents of the zip `file`."""
     stem = file.name
     while stem.lower().endswith(".zip"):  # imports/*.zip are files (exchange/origins.py)
@@ -74,14 +74,14 @@ def place(project: Path, file: Path) -> Path:
     return project / FOLDER / (safe_name(stem)[:_LONGEST].rstrip(". ") or "untitled")
 
 
-def unpacked(
+def unpack_zip(
     file: Path,
     into: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
     stopped: Callable[[], bool] = lambda: False,
     limits: Limits = LIMITS,
 ) -> Path:
-    """Unpack the zip `file` to the folder `into` (from `place`); returns the folder that holds it.
+    """Unpack the zip `file` to the folder `into` (from `unpack_folder`); returns the folder that holds it.
 
     That is another folder if the same zip was unpacked beside `into` before and is unchanged there, or if `into` exists
     already (then `into-2`).
@@ -92,7 +92,7 @@ def unpacked(
     _check_kind(file)
     try:
         into.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(into.parent, file.name), opened(file, limits, stopped) as packed:
+        with _alone(into.parent, file.name), open_zip(file, limits, stopped) as packed:
             meter = _Meter(progress, 2 * packed.size)
             digest = packed.digest(meter.to)
             found = _find(into.parent, packed, digest) or _unpack(packed, into, digest, meter)
@@ -104,15 +104,15 @@ def unpacked(
         raise WorkbenchError(sentence, error) from error
 
 
-def about(folder: Path) -> Unpacked | None:
+def about(folder: Path) -> ArchiveRecord | None:
     """What was recorded when this folder was unpacked; None if we did not unpack it."""
     try:
-        return Unpacked(**strict_json.parse(_note(folder).read_bytes(), "note"))
+        return ArchiveRecord(**strict_json.parse(_note(folder).read_bytes(), "note"))
     except (OSError, WorkbenchError, TypeError):
         return None
 
 
-def keep(folder: Path) -> None:
+def mark_used(folder: Path) -> None:
     """Record that an import uses it, so that `discard` leaves it alone. Does nothing for other folders."""
     found = about(folder)
     if found is not None and not found.kept:
@@ -120,13 +120,13 @@ def keep(folder: Path) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Remove `folder`, as returned by `unpacked`, if no import used it. Does nothing for one without our record."""
+    """Remove `folder`, as returned by `unpack_zip`, if no import used it. Does nothing for one without our record."""
     found = about(folder)
     if found is None or found.kept:
         return
     aside = _hidden(folder)
     try:
-        patient(os.rename, folder, aside)
+        retry_while_in_use(os.rename, folder, aside)
         _note(folder).unlink()
         shutil.rmtree(aside, ignore_errors=True)  # leftovers are removed by the next unpacking
     except OSError as error:
@@ -166,7 +166,7 @@ def _alone(folder: Path, name: str) -> Iterator[None]:
         lock.release()
 
 
-def _find(folder: Path, packed: Zip, digest: str) -> Path | None:
+def _find(folder: Path, packed: ZipReader, digest: str) -> Path | None:
     """The folder where this zip was unpacked before, if it still holds exactly the zip's contents.
 
     Labels kept up to date there (exchange/autosync.py), or changed by other programs, are no longer the zip's.
@@ -183,7 +183,7 @@ def _find(folder: Path, packed: Zip, digest: str) -> Path | None:
     return None
 
 
-def _is_as_packed(folder: Path, packed: Zip) -> bool:
+def _is_as_packed(folder: Path, packed: ZipReader) -> bool:
     """Whether its files have the zip's sizes and checksums, and there are no others. Hidden ones are never read."""
     members = [member for member in packed.members if not member.is_folder and not member.is_junk]
     try:
@@ -203,7 +203,7 @@ def _is_hidden(path: str) -> bool:
     return any(part.startswith(".") for part in path.split("/"))
 
 
-def _checksum(file: Path, size: int, packed: Zip) -> int:
+def _checksum(file: Path, size: int, packed: ZipReader) -> int:
     """The checksum of a file of `size` bytes; -1 if it has another size."""
     about = file.lstat()
     if not stat.S_ISREG(about.st_mode) or about.st_size != size:
@@ -216,7 +216,7 @@ def _checksum(file: Path, size: int, packed: Zip) -> int:
     return crc
 
 
-def _unpack(packed: Zip, into: Path, digest: str, meter: _Meter) -> Path:
+def _unpack(packed: ZipReader, into: Path, digest: str, meter: _Meter) -> Path:
     hidden, free = _hidden(into), _free(into)
     try:
         hidden.mkdir()
@@ -224,7 +224,7 @@ def _unpack(packed: Zip, into: Path, digest: str, meter: _Meter) -> Path:
         sync_all()  # the bytes before the name
         _write_note(free, told)
         try:
-            patient(os.rename, hidden, free)
+            retry_while_in_use(os.rename, hidden, free)
         except OSError:
             _note(free).unlink()
             raise
@@ -233,7 +233,7 @@ def _unpack(packed: Zip, into: Path, digest: str, meter: _Meter) -> Path:
     return free
 
 
-def _fill(folder: Path, packed: Zip, digest: str, meter: _Meter) -> Unpacked:
+def _fill(folder: Path, packed: ZipReader, digest: str, meter: _Meter) -> ArchiveRecord:
     room = _Room(folder, packed)
     room.check(sum(member.size for member in packed.members))
     files, made = 0, {folder}
@@ -259,13 +259,13 @@ def _fill(folder: Path, packed: Zip, digest: str, meter: _Meter) -> Unpacked:
     if not files:
         raise Refused(packed.name, "it contains no files.")
     left_out = sum(1 for member in packed.members if member.is_junk and not member.is_folder)
-    return Unpacked(packed.name, packed.size, digest, files, room.taken, left_out)
+    return ArchiveRecord(packed.name, packed.size, digest, files, room.taken, left_out)
 
 
 class _Room:
     """Counts what is written and refuses to continue when a limit or the end of the disk is reached."""
 
-    def __init__(self, folder: Path, packed: Zip) -> None:
+    def __init__(self, folder: Path, packed: ZipReader) -> None:
         self._folder, self._packed, self.taken = folder, packed, 0
 
     def check(self, more: int = 0) -> None:
@@ -325,5 +325,5 @@ def _note(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.zip.json")
 
 
-def _write_note(folder: Path, told: Unpacked) -> None:
+def _write_note(folder: Path, told: ArchiveRecord) -> None:
     atomic_write(_note(folder), json.dumps(dataclasses.asdict(told), ensure_ascii=False, indent=1) + "\n")

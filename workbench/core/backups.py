@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from workbench.core import mirror, mirror_reading
+from workbench.core import mirror, mirror_reader
 from workbench.core.files import atomic_path
 from workbench.core.lock import Lock
-from workbench.core.mirror import Text
+from workbench.core.mirror import MirrorInfo
 from workbench.core.store import FILE, Store
 from workbench.errors import Damaged, WorkbenchError
 
@@ -44,10 +44,10 @@ class Backup:
 
     @property
     def words(self) -> str:
-        return said(self.made)
+        return time_text(self.made)
 
 
-def said(time: datetime) -> str:
+def time_text(time: datetime) -> str:
     """The time in words: "26 November 2026, 23:10"."""
     return f"{time.day} {time:%B %Y, %H:%M}"
 
@@ -110,12 +110,12 @@ def newest_good(folder: Path) -> Backup | None:
     return None
 
 
-def text_of(folder: Path) -> Text | None:
+def text_of(folder: Path) -> MirrorInfo | None:
     """The project's text in labels/, or None if it is damaged. It has labels, images and boxes, but no history of
     edits.
     """
     try:
-        return mirror.look(folder)
+        return mirror.read_info(folder)
     except (WorkbenchError, ValueError):
         return None
 
@@ -127,7 +127,7 @@ def with_advice(folder: Path, damage: Damaged) -> Damaged:
     if good is not None:
         advice.append(f"Its copy of {good.words} is intact.")
     if text is not None:
-        advice.append(f"Its text of {said(text.written)} has {text.images:,} images and {text.boxes:,} boxes.")
+        advice.append(f"Its text of {time_text(text.written)} has {text.images:,} images and {text.boxes:,} boxes.")
     if advice:
         advice.append("Restore it in the window, or with 'workbench restore'.")
     else:
@@ -135,7 +135,7 @@ def with_advice(folder: Path, damage: Damaged) -> Damaged:
     return Damaged(" ".join([damage.sentence, *advice]), damage.cause)
 
 
-def restore(folder: Path, source: Backup | Text) -> Path:
+def restore(folder: Path, source: Backup | MirrorInfo) -> Path:
     """Replace the project's file by a backup, or by one made of the project's text. Returns where the old file is kept.
 
     WorkbenchError, and nothing is changed, if the source is damaged, the project is being edited or the disk is full.
@@ -155,7 +155,7 @@ def restore(folder: Path, source: Backup | Text) -> Path:
             if isinstance(source, Backup):
                 shutil.copyfile(source.file, temporary)
             else:
-                mirror_reading.rebuild(folder, temporary)
+                mirror_reader.rebuild(folder, temporary)
             old = _kept_aside(file)
     finally:
         lock.release()

@@ -17,9 +17,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.average_precision import MOST, reached_at
 from workbench.core.confidence import Tally
 from workbench.core.matching import Confidence, Matching
-from workbench.core.precision import MOST, reached_at
 from workbench.core.size_ranges import mean_of_known
 
 Doubles = NDArray[np.float64]
@@ -34,7 +34,7 @@ _EXACT = 2**24  # whole numbers up to this are exact in float32, whose sums take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Difference:
+class MetricDifference:
     """A number of the second run minus that of the first, per label and overall.
 
     In 95 % of the draws it lies between `low` and `high`. NaN where the number does not exist: AP and recall without
@@ -53,7 +53,7 @@ class Difference:
 def ap_differences(
     first: Matching, second: Matching, ious: Sequence[float], draws: int = DRAWS, seed: int = 0,
     use: Bools | None = None,
-) -> Iterator[float | Difference]:  # fmt: skip
+) -> Iterator[float | MetricDifference]:  # fmt: skip
     """The difference in AP, averaged over the IoU thresholds `ious`: yields progress, 0 to 1, and last the Difference.
 
     `use` (C,) chooses the labels that count for `overall`. The same seed gives the same interval. ValueError unless
@@ -79,7 +79,7 @@ def ap_differences(
 def tally_differences(
     first: Matching, second: Matching, confidences: tuple[Confidence, Confidence], draws: int = DRAWS, seed: int = 0,
     use: Bools | None = None,
-) -> dict[str, Difference]:  # fmt: skip
+) -> dict[str, MetricDifference]:  # fmt: skip
     """The differences of "precision", "recall" and "f1", each run at a confidence of its own.
 
     `overall` is computed from the counts of all labels (of those in `use`, (C,)). As these are sums over images, all
@@ -227,11 +227,11 @@ def _first_with(running: Rows, wanted: Rows) -> Rows:
     return np.asarray(np.minimum(local, count), np.int64)
 
 
-def _of_draws(apart: Doubles, overall: Doubles, tells: Bools) -> Difference:
+def _of_draws(apart: Doubles, overall: Doubles, tells: Bools) -> MetricDifference:
     """apart (N + 1, C) and overall (N + 1,): the first row is for the images as they are. `tells`: see _tells()."""
     every = np.concatenate([apart, overall[:, None]], axis=1)
     low, high = (np.where(tells, one, np.nan) for one in _percentiles(every[1:], ((1 - LEVEL) / 2, (1 + LEVEL) / 2)))
-    return Difference(apart[0], low[:-1], high[:-1], float(overall[0]), float(low[-1]), float(high[-1]))
+    return MetricDifference(apart[0], low[:-1], high[:-1], float(overall[0]), float(low[-1]), float(high[-1]))
 
 
 def _percentiles(values: Doubles, shares: tuple[float, float]) -> list[Doubles]:

@@ -29,7 +29,7 @@ class Calibration:
     count: Rows  # (N,) detections
     score: Doubles  # (N,) their mean score; NaN without detections
     precision: Doubles  # (N,) the share of right ones
-    detections: Rows  # (n,) rows of Found, so that a bin can be opened
+    detections: Rows  # (n,) rows of DetectionSet, so that a bin can be opened
     bins: Rows  # (n,) the bin of each
 
     @property

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.compared import Confidence
+from workbench.core.average_precision import boxes_per_label
+from workbench.core.evaluation_data import Confidence
+from workbench.core.greedy_matching import Rows
 from workbench.core.matching import Matching
-from workbench.core.precision import boxes_per_label
-from workbench.core.taking import Rows
 
 Doubles = NDArray[np.float64]
 STEPS: Doubles = np.arange(1, 100) / 100  # a slider's
@@ -52,7 +52,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Against:
+class ConfidenceCurves:
     """The tallies at some confidences, for drawing. `best` is USUAL for labels without a right detection."""
 
     confidences: Doubles  # (S,)
@@ -88,12 +88,12 @@ def _running(matching: Matching, t: int) -> tuple[Rows, Rows]:
     return matching.remember(("running", t), (running[0], running[1]))
 
 
-def against_confidence(matching: Matching) -> Against:
+def confidence_curves(matching: Matching) -> ConfidenceCurves:
     """The curves at IoU 0.5 over STEPS, and the best confidence of each label."""
     labels = tally(matching, STEPS[:, None])
     overall = labels.overall
     best = np.array([_best(labels.f1[:, label]) for label in range(labels.right.shape[1])])
-    return Against(STEPS, labels, overall, best, _best(overall.f1))
+    return ConfidenceCurves(STEPS, labels, overall, best, _best(overall.f1))
 
 
 def _best(f1: Doubles) -> float:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.matching import Confidence, Found, Matching, Truth, match
+from workbench.core.matching import Confidence, DetectionSet, GroundTruth, Matching, match
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Confusion:
     """table[t, d] boxes of label t detected as label d. Row C: false alarms, found where nothing is. Column C: misses.
 
-    `boxes` and `detections` are the rows of Truth and Found behind a cell (-1 for none), for opening it by a click.
+    `boxes` and `detections` are the rows of GroundTruth and DetectionSet behind a cell (-1 for none), to open it.
     """
 
     table: NDArray[np.int64]  # (C + 1, C + 1)
@@ -48,11 +48,11 @@ def confusion(matching: Matching, confidence: Confidence, iou: float = 0.5) -> C
 
 
 def _across_labels(
-    truth: Truth, found: Found, missed: NDArray[np.int64], wrong: NDArray[np.int64], iou: float
+    truth: GroundTruth, found: DetectionSet, missed: NDArray[np.int64], wrong: NDArray[np.int64], iou: float
 ) -> NDArray[np.int64]:
     """For each of `wrong` the one of `missed` that it covers, regardless of labels, or -1."""
     nothing = np.zeros(len(missed), bool)
-    boxes = Truth(
+    boxes = GroundTruth(
         truth.boxes[missed], np.zeros(len(missed), np.int64), truth.images[missed], nothing, nothing,
         truth.areas[missed], truth.image_count, 1,
     )  # fmt: skip

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core import window
+from workbench.core import intensity_window
 from workbench.core.box_counts import BoxCounts
 from workbench.core.image_table import ImageTable
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label
 from workbench.core.rows import box_of, label_of
 from workbench.core.store import Store
 from workbench.core.tables import Tables
-from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 
 CACHE = "cache"
@@ -28,7 +28,7 @@ class Contents:
         self.folder = folder
         self.store = store
         self._tables = Tables(store, self.cache_folder)
-        self._window: Window | None = None
+        self._window: IntensityWindow | None = None
         self._knows_window = False
         self._labels: tuple[Label, ...] | None = None
         self._roots: dict[int, Path] = {}
@@ -138,10 +138,10 @@ class Contents:
         """A value kept with the project by edits.ChangeSetting."""
         return self.store.meta(key, default)
 
-    def window(self) -> Window | None:
+    def window(self) -> IntensityWindow | None:
         """How images of more than 8 bits are read everywhere; set by edits.ChangeSetting("window", [low, high])."""
         if not self._knows_window:  # cached, because painting each thumbnail asks for it
-            self._window, self._knows_window = window.from_setting(self.setting("window")), True
+            self._window, self._knows_window = intensity_window.from_setting(self.setting("window")), True
         return self._window
 
     def anchors(self) -> AnchorSet | None:

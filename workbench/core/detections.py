@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import nms, survival
-from workbench.core.nms import KINDS, Kind, Overlaps, Rows
+from workbench.core import nms, nms_table
+from workbench.core.nms import KINDS, NmsKind, Overlaps, Rows
 
-__all__ = ["FLOOR", "KINDS", "LIMIT", "MOST", "OVERLAP", "Candidates", "Detections", "Kind", "best_pairs"]
+__all__ = ["FLOOR", "KINDS", "LIMIT", "MOST", "OVERLAP", "Candidates", "Detections", "NmsKind", "best_pairs"]
 
 MOST = 3_000
 """Candidates kept per image. An object has one to forty before NMS, so 1,000 would lose objects in a crowd: 58 of the
@@ -54,8 +54,8 @@ class Candidates:
     boxes: NDArray[np.float32]  # (n, 4) xyxy pixels of the upright original
     scores: NDArray[np.float32]  # (n,)
     labels: NDArray[np.int32]  # (n,) indices of labels
-    _pairs: dict[Kind, Overlaps] = field(default_factory=dict, init=False, repr=False)
-    _kept: dict[Kind, tuple[float, Rows, NDArray[np.float32]]] = field(default_factory=dict, init=False, repr=False)
+    _pairs: dict[NmsKind, Overlaps] = field(default_factory=dict, init=False, repr=False)
+    _kept: dict[NmsKind, tuple[float, Rows, NDArray[np.float32]]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         count = len(self.scores)
@@ -88,7 +88,7 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def select(self, score: float, iou: float, kind: Kind = "per label", limit: int = LIMIT) -> Rows:
+    def select(self, score: float, iou: float, kind: NmsKind = "per label", limit: int = LIMIT) -> Rows:
         """Rows that remain, highest first: scores of at least `score`, NMS at `iou`, at most `limit` of them.
 
         The rows are those of torchvision.ops.batched_nms ("per label") on the candidates above `score`. With "soft",
@@ -96,17 +96,17 @@ class Candidates:
         """
         return self._selected(score, iou, kind, limit)[0]
 
-    def detections(self, score: float, iou: float, kind: Kind = "per label", limit: int = LIMIT) -> Detections:
+    def detections(self, score: float, iou: float, kind: NmsKind = "per label", limit: int = LIMIT) -> Detections:
         """`select`, as arrays; with "soft" the scores are the lowered ones."""
         rows, scores = self._selected(score, iou, kind, limit)
         return Detections(self.boxes[rows], scores, self.labels[rows])
 
-    def _selected(self, score: float, iou: float, kind: Kind, limit: int) -> tuple[Rows, NDArray[np.float32]]:
+    def _selected(self, score: float, iou: float, kind: NmsKind, limit: int) -> tuple[Rows, NDArray[np.float32]]:
         kept, scores = self._survivors(iou, kind)
         above = int(np.searchsorted(-scores.astype(np.float64), -score, side="right"))
         return kept[: min(above, limit)], scores[: min(above, limit)]
 
-    def _survivors(self, iou: float, kind: Kind) -> tuple[Rows, NDArray[np.float32]]:
+    def _survivors(self, iou: float, kind: NmsKind) -> tuple[Rows, NDArray[np.float32]]:
         """Rows that NMS at `iou` keeps of all candidates, and their descending scores.
 
         The last result of each kind is cached.
@@ -115,16 +115,16 @@ class Candidates:
         if remembered is not None and remembered[0] == iou:
             return remembered[1:]
         if kind == "soft":
-            scores = nms.soften(self._overlaps(iou, kind), self.scores, iou)
+            scores = nms.soft_nms(self._overlaps(iou, kind), self.scores, iou)
             kept = np.argsort(-scores, kind="stable")
         else:
-            scores, kept = self.scores, np.flatnonzero(nms.walk(self._overlaps(iou, kind), len(self), iou))
+            scores, kept = self.scores, np.flatnonzero(nms.greedy_nms(self._overlaps(iou, kind), len(self), iou))
         self._kept[kind] = (iou, kept, scores[kept])
         return kept, scores[kept]
 
-    def _overlaps(self, iou: float, kind: Kind) -> Overlaps:
+    def _overlaps(self, iou: float, kind: NmsKind) -> Overlaps:
         pairs = self._pairs.get(kind)
         if pairs is None or pairs.floor > iou:
-            pairs = nms.overlaps(self.boxes, self.labels, kind, floor=min(survival.FLOOR, iou))
+            pairs = nms.overlaps(self.boxes, self.labels, kind, floor=min(nms_table.FLOOR, iou))
             self._pairs[kind] = pairs
         return pairs

@@ -12,12 +12,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.core import edits, journal, roots, seal
-from workbench.core.applied import Applied
+from workbench.core import edits, file_checksum, journal, roots
+from workbench.core.applied_edit import AppliedEdit
 from workbench.core.contents import Contents
 from workbench.core.edits import Edit
 from workbench.core.files import absolute, check_name
-from workbench.core.former_names import keeping_names, names_now, undone_names
+from workbench.core.former_names import current_names, keeping_names, undone_names
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
@@ -25,10 +25,10 @@ from workbench.core.project import Box, Image, Label, Snapshot, State, colour_fo
 from workbench.core.rows import next_ids
 from workbench.core.snapshots import take
 from workbench.core.store import FILE, Store
-from workbench.core.tables import Writing
+from workbench.core.tables import PendingWrite
 from workbench.errors import Damaged, WorkbenchError
 
-Listener = Callable[[Applied], None]
+Listener = Callable[[AppliedEdit], None]
 
 
 def _remove_files(folder: Path) -> None:
@@ -36,7 +36,7 @@ def _remove_files(folder: Path) -> None:
     for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal", LOCK):
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
-    seal.forget(folder / FILE)
+    file_checksum.remove_record(folder / FILE)
 
 
 class Document(Contents):
@@ -118,7 +118,7 @@ class Document(Contents):
         self._tables.keep()
         self.store.close()
         if not self.read_only:
-            seal.put(self.store.file)
+            file_checksum.record(self.store.file)
         if self._lock is not None:
             self._lock.release()
 
@@ -131,7 +131,7 @@ class Document(Contents):
     def snapshot(self, ids: Collection[int] | None = None) -> Snapshot:
         """A frozen copy of everything, images in natural order; or of the images `ids`, in their order."""
         self._measure_labelled()
-        labels, images, former = self.labels(), self.images(), names_now(self)
+        labels, images, former = self.labels(), self.images(), current_names(self)
         if ids is None:
             return self.store.read(lambda c: take(c, labels, images, self.file, self.window(), former))
         chosen = ImageTable.of([self.image(id) for id in sorted(ids) if images.has(id)])
@@ -139,7 +139,7 @@ class Document(Contents):
 
     # --- editing ---
 
-    def do(self, edit: Edit) -> Applied:
+    def do(self, edit: Edit) -> AppliedEdit:
         """Apply `edit`; when this returns it is on disk and can be undone. On an error nothing has changed.
 
         WorkbenchError if it would renumber labels on export while their order is locked.
@@ -165,15 +165,15 @@ class Document(Contents):
         """Whether labels keep their place on export; kept by edits.ChangeSetting("labels locked", True)."""
         return self.setting("labels locked") is True
 
-    def undo(self) -> Applied | None:
+    def undo(self) -> AppliedEdit | None:
         """Undo the newest edit; None if there is none."""
         return self._step("undo", "SELECT * FROM journal WHERE undone = 0 ORDER BY seq DESC LIMIT 1")
 
-    def redo(self) -> Applied | None:
+    def redo(self) -> AppliedEdit | None:
         """Redo the edit that was undone last; None if there is none."""
         return self._step("redo", "SELECT * FROM journal WHERE undone = 1 ORDER BY seq LIMIT 1")
 
-    def _step(self, kind: str, choose: str) -> Applied | None:
+    def _step(self, kind: str, choose: str) -> AppliedEdit | None:
         found = self.store.rows(choose)
         if not found:
             return None
@@ -210,11 +210,11 @@ class Document(Contents):
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
-    def _tell(self, kind: str, edit: Edit, inverse: Edit, title: str) -> Applied:
+    def _tell(self, kind: str, edit: Edit, inverse: Edit, title: str) -> AppliedEdit:
         parts = [*edits.walk(edit), *edits.walk(inverse)]
         rows_kinds = (edits.SetState, edits.SetSplit, edits.AddImages, edits.RemoveImages)
         labels_kinds = (edits.AddLabels, edits.ChangeLabel, edits.RemoveLabel, edits.MergeLabels)
-        applied = Applied(
+        applied = AppliedEdit(
             kind=kind,
             edit=edit,
             inverse=inverse,
@@ -235,7 +235,7 @@ class Document(Contents):
 
     # --- edits that depend on the project's state ---
 
-    def draw(self, boxes: tuple[Box, ...]) -> Applied:
+    def draw(self, boxes: tuple[Box, ...]) -> AppliedEdit:
         """Add boxes as a person draws them: an unlabelled image becomes one in work, in the same step."""
         add = edits.AddBoxes(boxes)
         fresh = tuple(sorted(i for i in add.touches() if self.image(i).state is State.UNLABELLED))
@@ -243,7 +243,7 @@ class Document(Contents):
             return self.do(add)
         return self.do(edits.Batch((add, edits.SetState(fresh, State.IN_WORK)), add.title))
 
-    def split_off(self, boxes: Sequence[Box], name: str) -> Applied:
+    def split_off(self, boxes: Sequence[Box], name: str) -> AppliedEdit:
         """Give these boxes a new label with this name, in one undo step. WorkbenchError if the name is taken."""
         (id,) = next_ids(self.store.connection, "label", [0])
         last = max((label.position for label in self.labels()), default=-1)
@@ -259,27 +259,29 @@ class Document(Contents):
         images = [self.image(id) for id in ids]
         unknown = [image for image in images if not image.width and not image.problem]
         if unknown:
-            from workbench.core import intake
+            from workbench.core import image_records
 
-            found = [intake.measured(image, self.file(image)) for image in unknown if self.file(image).exists()]
-            self.take_headers(found)
+            found = [
+                image_records.with_header(image, self.file(image)) for image in unknown if self.file(image).exists()
+            ]
+            self.update_headers(found)
 
-    def adopt(self, images: ImageTable, comings: int, writing: Writing | None = None) -> None:
-        """Take over a table read by another connection when `self.comings` had this value; keep states set since then.
+    def adopt(self, images: ImageTable, images_version: int, writing: PendingWrite | None = None) -> None:
+        """Take over a table that another connection read at this `images_version`; keep states set since then.
 
         For a project that is still being filled (core.new_project), so that nobody has to wait while it is read.
         `writing`: the table is ahead of the file, and edits wait until the file has all of it.
         """
-        self._tables.adopt(images, comings, writing)
+        self._tables.adopt(images, images_version, writing)
 
     def forget_unwritten(self) -> bool:
         """Drop images that were shown but never written because reading their folder ended; whether there were any."""
         return self._tables.forget_unwritten()
 
     @property
-    def comings(self) -> int:
+    def images_version(self) -> int:
         """How often images were added or removed since the project was opened."""
-        return self._tables.comings
+        return self._tables.images_version
 
     def measured(self, image: Image) -> Image:
         """The image with its size, for which its header may be read."""
@@ -289,17 +291,17 @@ class Document(Contents):
     @property
     def unlisted(self) -> int | None:
         """The root whose reading was interrupted before all its names were in the project."""
-        from workbench.core import intake
+        from workbench.core import image_records
 
-        return self.store.read(intake.unlisted)
+        return self.store.read(image_records.unlisted_root)
 
-    def take_headers(self, images: Sequence[Image], *, kept: bool = False) -> None:
+    def update_headers(self, images: Sequence[Image], *, kept: bool = False) -> None:
         """Take over width, height, orientation and problem of these images; `kept`: they are on disk already."""
         if not kept and not self.read_only and not self._tables.is_ahead:  # else the writing process reads them, too
-            from workbench.core import intake
+            from workbench.core import image_records
 
             with self.store.transaction() as connection:
-                intake.keep_headers(connection, images)
+                image_records.save_headers(connection, images)
         self._tables.set_headers(images)
 
     def _measure_labelled(self) -> None:
@@ -347,20 +349,20 @@ class Document(Contents):
             self.do(edits.AddImages(tuple(replace(one, root=root, path=at.before + one.path) for one in fresh)))
         return fresh
 
-    def add_folder(self, folder: Path) -> Applied | None:
+    def add_folder(self, folder: Path) -> AppliedEdit | None:
         """Add the images of `folder` that the project does not have yet; None if there are none."""
-        from workbench.core import intake
+        from workbench.core import image_records
 
         at = self._place(folder)
-        found = tuple(intake.describe(Path(folder), 0, at.known))
+        found = tuple(image_records.describe(Path(folder), 0, at.known))
         if not found:
             return None
         root = self.add_root(at.root)
         return self.do(edits.AddImages(tuple(replace(one, root=root, path=at.before + one.path) for one in found)))
 
-    def _place(self, folder: Path) -> roots.Place:
+    def _place(self, folder: Path) -> roots.ImageLocation:
         check_name(Path(folder))
-        return roots.place(Path(folder), self.folder, self.roots(), self.images())
+        return roots.locate(Path(folder), self.folder, self.roots(), self.images())
 
 
 def snapshot_of(folder: Path) -> Snapshot:

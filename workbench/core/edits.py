@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.project import Box, Image, Label, Split, State, colour_for
 from workbench.core.rows import (
     GIVEN,
@@ -362,10 +362,10 @@ def check_names(edit: Edit, known: Collection[str]) -> None:
     for part in walk(edit):
         labels = part.labels if isinstance(part, AddLabels) else (part.label,) if isinstance(part, ChangeLabel) else ()
         for name in (label.name for label in labels):
-            if name.strip() and name not in known and words.one_line(name) != name:
+            if name.strip() and name not in known and formatting.one_line(name) != name:
                 raise WorkbenchError(
                     "A label's name is one line without spaces at its ends or invisible characters, not"
-                    f" '{words.visible(name)}'."
+                    f" '{formatting.visible(name)}'."
                 )
 
 
@@ -390,4 +390,4 @@ def _one_or_batch(edits: list[Edit], title: str) -> Edit:
 
 
 def _count(phrase: str, number: int, noun: str) -> str:
-    return phrase.format(noun if number == 1 else words.count(number, noun))
+    return phrase.format(noun if number == 1 else formatting.count(number, noun))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-def install(what: str) -> str:
+def install_command(what: str) -> str:
     """The command that installs a package, or one of our own extras by its name in brackets: "[export]".
 
     For an extra, pip finds Workbench already installed, so no source has to be named.

@@ -22,8 +22,8 @@ import numpy as np
 from workbench.core import edits, lost_folders, roots
 from workbench.core.document import Document
 from workbench.core.files import atomic_write, natural_key, walk_images
+from workbench.core.formatting import count
 from workbench.core.image_table import ImageTable
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
 DECLINED = "declined-files.json"
@@ -71,16 +71,16 @@ class FileChanges:
         return [*new, *(str(one.folder / one.name) for one in self.renamed)]
 
 
-def look(document: Document, last_seen: LastSeen = lambda _: {}) -> FileChanges:
+def find_changes(document: Document, last_seen: LastSeen = lambda _: {}) -> FileChanges:
     """Look into all folders: one listing each, so a second for 100,000 images."""
-    return look_into(document.folder, document.roots(), document.images(), last_seen)
+    return find_changes_in(document.folder, document.roots(), document.images(), last_seen)
 
 
-def look_into(
+def find_changes_in(
     project: Path, folders: Mapping[int, Path], images: ImageTable, last_seen: LastSeen = lambda _: {}
 ) -> FileChanges:
     """The same for data taken from a document; any thread."""
-    used = {int(root) for root in np.unique(images.roots)} - lost_folders.missing(folders)
+    used = {int(root) for root in np.unique(images.roots)} - lost_folders.missing_roots(folders)
     paths = images.paths.decode().split("\0")
     new, gone = dict[Path, tuple[str, ...]](), dict[int, Path]()
     for folder in {folders[root] for root in used}:
@@ -93,7 +93,7 @@ def look_into(
                 known |= {before + paths[row]: row for row in np.flatnonzero(images.roots == root).tolist()}
         listed = set(walk_images(folder))
         copied = functools.cache(functools.partial(_copied_by_exports, folder))
-        other = roots.unknown(folder, listed, known)
+        other = roots.new_files(folder, listed, known)
         fresh = sorted((name for name in other if not _is_copied(name, copied)), key=natural_key)
         if fresh:
             new[folder] = tuple(fresh)
@@ -157,17 +157,17 @@ def _single(pairs: Iterable[tuple[Hashable, int]]) -> dict[Hashable, int]:
 
 def _has_size(images: ImageTable, row: int, folder: Path, name: str) -> bool:
     """Whether the file holds a picture with this image's dimensions."""
-    from workbench.core.intake import Describing
+    from workbench.core.image_records import ImageDescriber
 
-    with Describing() as describe_one:
+    with ImageDescriber() as describe_one:
         found, image = describe_one(folder / name, name, 0), images[row]
     return (found.width, found.height, found.orientation) == (image.width, image.height, image.orientation)
 
 
-def renaming(document: Document, renamed: Sequence[Renamed]) -> edits.Edit:
+def rename_edit(document: Document, renamed: Sequence[Renamed]) -> edits.Edit:
     """The edit that gives these images their new names; boxes, states, ids and everything else stay."""
     images, folders = document.images(), document.roots()
-    places = {folder: roots.place(folder, document.folder, folders, images) for folder in {o.folder for o in renamed}}
+    places = {folder: roots.locate(folder, document.folder, folders, images) for folder in {o.folder for o in renamed}}
     alive = [one for one in renamed if images.has(one.image) and one.name not in places[one.folder].known]
     at = {folder: (document.add_root(place.root), place.before) for folder, place in places.items()}
     before = [document.image(one.image) for one in alive]

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from workbench.core import privacy
-from workbench.core.in_use import is_in_use, is_too_long, patient
-from workbench.core.words import visible
+from workbench.core import macos_privacy
+from workbench.core.formatting import visible
+from workbench.core.windows_files import is_in_use, is_too_long, retry_while_in_use
 from workbench.errors import WorkbenchError
 
 IMAGE_SUFFIXES = frozenset((
@@ -45,7 +45,7 @@ def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
         if sync:
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
-        patient(os.replace, temporary, path)
+        retry_while_in_use(os.replace, temporary, path)
         if sync:
             _sync_folder(path.parent)
     except OSError as error:
@@ -61,7 +61,7 @@ def atomic_write(path: Path, data: bytes | str, sync: bool = True) -> None:
         file.write(data.encode("utf-8") if isinstance(data, str) else data)
 
 
-def readable_as_usual(path: Path) -> None:
+def apply_default_permissions(path: Path) -> None:
     """Give `path` the permissions of any new file there: safetensors makes files for their owner alone."""
     twin = _unfinished(path)
     with contextlib.suppress(OSError):  # disks without permissions, shared folders
@@ -72,16 +72,16 @@ def readable_as_usual(path: Path) -> None:
 
 
 def _unfinished(path: Path) -> Path:
-    """An unused name beside `path`, of the kind that `forget_unfinished` removes."""
-    return path.with_name(f".{beginning(path.name)}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    """An unused name beside `path`, of the kind that `remove_unfinished` removes."""
+    return path.with_name(f".{unfinished_prefix(path.name)}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
 
 
-def beginning(name: str) -> str:
+def unfinished_prefix(name: str) -> str:
     """The part of a file's name that unfinished files begin with: 80 bytes, as a name may be as long as disks allow."""
     return os.fsencode(name)[:80].decode("utf-8", "ignore")
 
 
-def forget_unfinished(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Remove what killed writers left in `folder`. Call it while nobody else writes there."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
@@ -96,7 +96,7 @@ def sync_all() -> None:
         os.sync()
 
 
-def check_room(folder: Path, size: int) -> None:
+def check_free_space(folder: Path, size: int) -> None:
     """OSError if the disk of `folder` has no room for `size` bytes.
 
     A file that is mapped into memory takes its room only when it is written to; if there is none then, the system ends
@@ -120,8 +120,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _reason(error: OSError) -> str:
-    if privacy.keeps(error):
-        return f"{privacy.ALLOW}."
+    if macos_privacy.is_privacy_error(error):
+        return f"{macos_privacy.ALLOW}."
     if is_in_use(error):
         return "another program has it open, or it is write-protected. Close it there and try again; nothing was lost."
     if is_too_long(error):
@@ -242,17 +242,17 @@ def absolute(path: Path) -> Path:
 
 
 @dataclass(slots=True)
-class PassedOver:
+class SkippedFiles:
     """What `walk_images` didn't yield; it calls these methods as it walks."""
 
     names: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
 
-    def leave_out(self, name: str) -> None:
+    def skip_name(self, name: str) -> None:
         """An image or folder whose name is not valid UTF-8, which no format can hold; `name`: its printable path."""
         self.names.append(name)
 
-    def shut(self, name: str, error: OSError) -> None:
+    def skip_folder(self, name: str, error: OSError) -> None:
         """A folder that could not be read (completely); "" is the one that is walked."""
         told = f"{visible(name, 200)}: " if name else ""
         self.folders.append(f"{told}{error.strerror or error}")
@@ -282,7 +282,7 @@ def _shut_sentence(folders: Sequence[str]) -> str:
     return f"{what} could not be read, so {theirs} missing: fix that and add the folder again."
 
 
-def gather_images(paths: Iterable[Path], passed_over: PassedOver) -> tuple[dict[Path, list[str]], list[Path]]:
+def gather_images(paths: Iterable[Path], skipped: SkippedFiles) -> tuple[dict[Path, list[str]], list[Path]]:
     """The images named by `paths`, each once, by folder and relative to it; and the files that are not images.
 
     A folder stands for all images in it and below.
@@ -291,32 +291,32 @@ def gather_images(paths: Iterable[Path], passed_over: PassedOver) -> tuple[dict[
     others = []
     for path in paths:
         if path.is_dir():
-            found = sorted(walk_images(path, passed_over), key=natural_key)
+            found = sorted(walk_images(path, skipped), key=natural_key)
             named.setdefault(path, {}).update(dict.fromkeys(found))
         elif path.suffix.lower() not in IMAGE_SUFFIXES:
             others.append(path)
         elif not _is_text(path.name):
-            passed_over.leave_out(path.name.encode("utf-8", "replace").decode())
+            skipped.skip_name(path.name.encode("utf-8", "replace").decode())
         else:
             named.setdefault(path.parent, {})[path.name] = None
     return {folder: list(names) for folder, names in named.items()}, others
 
 
-def walk_images(folder: Path, passed_over: PassedOver | None = None) -> Iterator[str]:
+def walk_images(folder: Path, skipped: SkippedFiles | None = None) -> Iterator[str]:
     """What `scan_images` finds, one by one in the disk's order: the first of 100,000 comes at once.
 
-    Everything else is reported to `passed_over`.
+    Everything else is reported to `skipped`.
     """
     try:
         os.scandir(folder).close()
     except OSError as error:
         why = f"{error.strerror or error}. Choose another or change its permissions"
-        told = privacy.ALLOW if privacy.keeps(error) else why
+        told = macos_privacy.ALLOW if macos_privacy.is_privacy_error(error) else why
         raise WorkbenchError(f"The folder {folder} can't be read: {told}.", error) from error
-    return _image_names(folder, "", passed_over or PassedOver())
+    return _image_names(folder, "", skipped or SkippedFiles())
 
 
-def _image_names(folder: Path | str, before: str, passed_over: PassedOver) -> Iterator[str]:
+def _image_names(folder: Path | str, before: str, skipped: SkippedFiles) -> Iterator[str]:
     """Paths of images below `folder`, each prefixed with `before`; folders that can't be read have none."""
     below = []
     try:
@@ -329,21 +329,21 @@ def _image_names(folder: Path | str, before: str, passed_over: PassedOver) -> It
                 try:
                     if not (name.isascii() or _is_text(name)):
                         if is_image or entry.is_dir(follow_symlinks=False):
-                            passed_over.leave_out(before + name.encode("utf-8", "replace").decode())
+                            skipped.skip_name(before + name.encode("utf-8", "replace").decode())
                         continue
                     if is_image and not entry.is_dir():
                         yield before + name
                     elif entry.is_dir(follow_symlinks=False):
                         below.append(name)
                     else:
-                        passed_over.other(before + name)
+                        skipped.other(before + name)
                 except OSError:  # a circular link: listed as an image, it is shown with its problem
                     if is_image:
                         yield before + name
     except OSError as error:
-        passed_over.shut(before[:-1], error)
+        skipped.skip_folder(before[:-1], error)
     for name in below:
-        yield from _image_names(os.path.join(folder, name), f"{before}{name}/", passed_over)
+        yield from _image_names(os.path.join(folder, name), f"{before}{name}/", skipped)
 
 
 def _is_text(name: str) -> bool:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from workbench.core import images
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
 
 NEAR = 7
@@ -71,7 +71,9 @@ def near_groups(prints: Sequence[int | None]) -> list[list[int]]:
     return [rows for rows in members.values() if len(rows) > 1]
 
 
-def of_files(files: Sequence[Path], window: Window | None = None, threads: int = 4) -> Iterator[tuple[int, int | None]]:
+def of_files(
+    files: Sequence[Path], window: IntensityWindow | None = None, threads: int = 4
+) -> Iterator[tuple[int, int | None]]:
     """(row, fingerprint) of each image file, as they are read; None also for unreadable ones."""
     with ThreadPoolExecutor(threads, "fingerprints") as pool:
         waiting = {pool.submit(_of_file, file, window): row for row, file in enumerate(files)}
@@ -83,7 +85,7 @@ def of_files(files: Sequence[Path], window: Window | None = None, threads: int =
                 future.cancel()
 
 
-def _of_file(file: Path, window: Window | None) -> int | None:
+def _of_file(file: Path, window: IntensityWindow | None) -> int | None:
     try:
         return fingerprint(images.thumbnail(file, _SIDE, window))
     except WorkbenchError:

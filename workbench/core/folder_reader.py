@@ -22,10 +22,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.core import child, files, intake
-from workbench.core.child import Child
+from workbench.core import child_process, files, image_records
+from workbench.core.child_process import ChildProcess
 from workbench.core.files import natural_keys, walk_images
-from workbench.core.image_files import mark
+from workbench.core.image_files import crash_sentence
 from workbench.core.project import Image, Split, State
 from workbench.core.store import Store
 from workbench.errors import WorkbenchError
@@ -49,10 +49,10 @@ _SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class NamesListed:
     """All images of a project with one `root`, in order: `count` new ones, with ids from `first` on, and known ones.
 
-    They are on disk at the next Listed, if that says so: SQLite takes longest. `known` has, for each image that was
+    They are on disk at the next NamesSaved, if that says so: SQLite takes longest. `known` has, for each image that was
     there before, [the number of new ones before it, its id]. `paths` has _SEPARATOR after each.
     """
 
@@ -75,14 +75,14 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """All names are in the project; `as_told`: with the ids given in Names."""
+class NamesSaved:
+    """All names are in the project; `ids_as_listed`: with the ids given in NamesListed."""
 
-    as_told: bool
+    ids_as_listed: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class HeadersRead:
     """What the headers of some images say; already on disk. `done` of `total` have been read."""
 
     images: tuple[Image, ...]
@@ -91,13 +91,13 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class ImagesSkipped:
     """A sentence for the user about images or folders left out of the project because of their names."""
 
     sentence: str
 
 
-class Reader:
+class FolderReader:
     """Reads for the project `file`, which need not exist before `messages` is called. Must be closed."""
 
     def __init__(
@@ -112,38 +112,38 @@ class Reader:
         self._at = Path(name)
         self._child = self._started(photographs)
 
-    def _started(self, photographs: Path | None = None) -> Child:
-        return Child(CHILD, str(self._at), str(photographs or ""), stopped=self._stopped)
+    def _started(self, photographs: Path | None = None) -> ChildProcess:
+        return ChildProcess(CHILD, str(self._at), str(photographs or ""), stopped=self._stopped)
 
     def messages(
         self, dates: bool = False, known: Collection[str] = ()
-    ) -> Iterator[Names | LeftOut | Listed | Measured]:
-        """First the names of the root that was not completely listed (`intake.unlisted`), then all unknown headers.
+    ) -> Iterator[NamesListed | ImagesSkipped | NamesSaved | HeadersRead]:
+        """First the names of the root that is not completely listed (image_records), then all unknown headers.
 
         Names that were `known` before are not repeated, although the user may have removed them since. With `dates`,
         also the headers of images without a date. Raises WorkbenchError. When `stopped` says so, or the iterator is
-        closed, the process is ended; everything it reported is on disk, except Names.
+        closed, the process is ended; everything it reported is on disk, except NamesListed.
         """
         suspect = b""
         while True:
             try:
-                self._child.tell([str(self.file), dates, NAMES, HEADERS, list(known)])
+                self._child.send([str(self.file), dates, NAMES, HEADERS, list(known)])
                 while True:
-                    kind, content = self._child.hear()
+                    kind, content = self._child.receive()
                     if kind == "done":
                         return
                     if kind == "failed":
                         raise WorkbenchError(*content)
                     if kind == "names":
-                        yield Names(*content)
+                        yield NamesListed(*content)
                     elif kind == "left out":
-                        yield LeftOut(content)
+                        yield ImagesSkipped(content)
                     elif kind == "listed":
-                        yield Listed(content)
+                        yield NamesSaved(content)
                     else:
                         found, done, total = content
-                        yield Measured(tuple(map(_image, found)), done, total)
-            except child.Ended as ended:
+                        yield HeadersRead(tuple(map(_image, found)), done, total)
+            except child_process.ChildEnded as ended:
                 if self._stopped():
                     return
                 died_at = self._at.read_bytes()
@@ -154,7 +154,7 @@ class Reader:
                 if died_at == suspect:  # twice: the file is the cause, not someone who ended the process
                     marked = _mark(self.file, int(died_at))
                     if marked is not None:
-                        yield Measured((marked,), 0, 0)
+                        yield HeadersRead((marked,), 0, 0)
                 suspect = died_at
                 self._child.close()
                 self._at.write_bytes(b"")
@@ -176,9 +176,9 @@ def _mark(file: Path, id: int) -> Image | None:
         if not images.has(id):
             return None
         image = images[images.row_of(id)]
-        found = replace(image, problem=mark(roots(store)[image.root] / image.path))
+        found = replace(image, problem=crash_sentence(roots(store)[image.root] / image.path))
         with store.transaction() as connection:
-            intake.keep_headers(connection, [found])
+            image_records.save_headers(connection, [found])
     return found
 
 
@@ -190,7 +190,7 @@ def _image(row: Sequence[Any]) -> Image:
 # --- in the process ---
 
 
-class Patience:
+class Watchdog:
     """Ends this process if one file takes longer than _SECONDS: it is then marked like those that crash it."""
 
     def __init__(self) -> None:
@@ -216,48 +216,48 @@ def main() -> None:
             current.close()  # Windows deletes no open file
             Path(at).unlink(missing_ok=True)
 
-        child.begin(clean)
-        child.limit_memory(_MEMORY)
-        patience = Patience()
+        child_process.begin(clean)
+        child_process.limit_memory(_MEMORY)
+        watchdog = Watchdog()
 
         def reads(id: int) -> None:
             """Record the image whose header is being read; 0: none."""
-            patience.begin(bool(id))
+            watchdog.begin(bool(id))
             current.seek(0)
             current.truncate() if not id else current.write(b"%020d" % id)
 
         try:
             gc.disable()  # it would scan hundreds of thousands of names again and again, and find nothing
-            left_out = files.PassedOver()
-            found = walk_images(Path(photographs), left_out) if photographs else None
+            skipped = files.SkippedFiles()
+            found = walk_images(Path(photographs), skipped) if photographs else None
             walked = None if found is None else list(found)
-            file, dates, names, headers, known = child.told()
-            work(file, dates, names, headers, walked, known, reads, left_out)
-            child.say(("done", None))
+            file, dates, names, headers, known = child_process.receive()
+            work(file, dates, names, headers, walked, known, reads, skipped)
+            child_process.send(("done", None))
         except WorkbenchError as error:
-            child.say(("failed", (error.sentence, error.cause and str(error.cause))))
+            child_process.send(("failed", (error.sentence, error.cause and str(error.cause))))
         except Exception as error:  # an error of ours, not of a file
             sentence = f"Reading the folder stopped because of an error in Workbench: {error}. See Help > Log."
-            child.say(("failed", (sentence, traceback.format_exc())))
+            child_process.send(("failed", (sentence, traceback.format_exc())))
 
 
 def work(
     file: str, dates: bool, names: int, headers: int, walked: list[str] | None, known: Sequence[str],
-    reads: Callable[[int], None], left_out: files.PassedOver,
+    reads: Callable[[int], None], skipped: files.SkippedFiles,
 ) -> None:  # fmt: skip
-    """Send all messages of `Reader.messages`; `names`, `headers`: batch sizes; `walked`: the root's names, if known."""
+    """Send all of `FolderReader.messages`; `names`, `headers`: batch sizes; `walked`: the root's names, if known."""
     with Store(Path(file)) as store:
         folders = roots(store)
-        root = store.read(intake.unlisted)
+        root = store.read(image_records.unlisted_root)
         if root in folders:
             before = store.rows("SELECT id, path, sort FROM image WHERE root = ? ORDER BY sort, id", root)
-            found = walk_images(folders[root], left_out) if walked is None else walked
-            child.say(("listed", _list(store, root, found, before, known, names, len(folders) == 1)))
-        if left_out.sentence:
-            child.say(("left out", left_out.sentence))
+            found = walk_images(folders[root], skipped) if walked is None else walked
+            child_process.send(("listed", _list(store, root, found, before, known, names, len(folders) == 1)))
+        if skipped.sentence:
+            child_process.send(("left out", skipped.sentence))
         gc.enable()
         for images, done, total in _headers(store, folders, dates, headers, reads):
-            child.say(("headers", ([dataclasses.astuple(image) for image in images], done, total)))
+            child_process.send(("headers", ([dataclasses.astuple(image) for image in images], done, total)))
 
 
 def roots(store: Store) -> dict[int, Path]:
@@ -283,20 +283,20 @@ def _list(
     store.connection.execute("PRAGMA foreign_keys = OFF")  # the root exists; checking 100,000 times takes 0.1 s
     store.connection.execute("PRAGMA cache_size = -32000")  # KiB: each changed page is written to disk only once
     with store.transaction() as connection:
-        first = intake.reserve_ids(connection, len(named))
+        first = image_records.reserve_ids(connection, len(named))
     if whole and len(named) <= AT_ONCE:
-        child.say(("names", (first, root, len(named), *_merged(named, before))))
+        child_process.send(("names", (first, root, len(named), *_merged(named, before))))
     added = 0
     for begin in range(0, max(len(named), 1), step):
         with store.transaction() as connection:
-            added += intake.add_names(connection, root, named[begin : begin + step], first + begin)
+            added += image_records.add_names(connection, root, named[begin : begin + step], first + begin)
             if begin + step >= len(named):
-                intake.set_unlisted(connection, None)
+                image_records.set_unlisted_root(connection, None)
     return added == len(named)
 
 
-def _merged(named: Sequence[intake.Named], before: Sequence[sqlite3.Row]) -> tuple[list[tuple[int, int]], str]:
-    """`Names.known` for the images that were there `before`, and the paths of all."""
+def _merged(named: Sequence[image_records.Named], before: Sequence[sqlite3.Row]) -> tuple[list[tuple[int, int]], str]:
+    """`NamesListed.known` for the images that were there `before`, and the paths of all."""
     paths: list[str] = []
     known, done = [], 0
     for row in before:
@@ -321,13 +321,13 @@ def _headers(
             image = images[row]
             file = folders[image.root] / image.path
             reads(image.id)
-            read = intake.measured(image, file, prove=not image.width)
+            read = image_records.with_header(image, file, prove=not image.width)
             # an unplugged disk does not make images unreadable
             if not read.problem or (not image.width and os.path.exists(file)):
                 found.append(read)
         reads(0)
         with store.transaction() as connection:
-            intake.keep_headers(connection, found)
+            image_records.save_headers(connection, found)
         yield found, min(first + step, len(rows)), len(rows)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from workbench.core.contents import Contents
     from workbench.core.project import Label
 
-Former = Iterable[tuple[str, str] | tuple[str, str, int]]
+FormerNames = Iterable[tuple[str, str] | tuple[str, str, int]]
 """Pairs of another and the present name of a label; and the label's id, where another label has a former name now."""
 SETTING, UNDONE = "labels.former names", "labels.undone names"
 SAID = "suggest.labels"
@@ -45,7 +45,7 @@ def other_names(project: Contents, trained: Iterable[Label] = ()) -> Mapping[str
     `trained`: a network's labels with their ids, if it was trained in this project.
     """
     ids = {label.name: label.id for label in project.labels()}
-    return {name: ids[now] for name, now in of_labels(trained, names_now(project))}
+    return {name: ids[now] for name, now in of_labels(trained, current_names(project))}
 
 
 def _kept(project: Contents) -> dict[str, int]:
@@ -57,7 +57,7 @@ def _ids(kept: object) -> dict[str, int]:
     return {str(name): int(id) for name, id in kept.items()} if isinstance(kept, dict) else {}
 
 
-def names_now(project: Contents) -> tuple[tuple[str, str] | tuple[str, str, int], ...]:
+def current_names(project: Contents) -> tuple[tuple[str, str] | tuple[str, str, int], ...]:
     """All other names as Former, without those of deleted labels."""
     now = {label.id: label.name for label in project.labels()}
     taken, said = set(now.values()), said_names(project)
@@ -69,18 +69,18 @@ def names_now(project: Contents) -> tuple[tuple[str, str] | tuple[str, str, int]
     ) + tuple((name, now[id]) for name, id in said.items() if id in now and name not in taken)
 
 
-def by_name(former: Former) -> dict[str, str]:
+def by_name(former: FormerNames) -> dict[str, str]:
     """Present names by those former names that no label has now."""
     return {one[0]: one[1] for one in former if len(one) == 2}
 
 
-def of_labels(labels: Iterable[Label], former: Former) -> tuple[tuple[str, str], ...]:
+def of_labels(labels: Iterable[Label], former: FormerNames) -> tuple[tuple[str, str], ...]:
     """What `former` means to a network trained here with `labels`, whose names and ids are those of that time."""
     known = {(label.name, label.id) for label in labels}
     return tuple((one[0], one[1]) for one in former if len(one) == 2 or (one[0], one[2]) in known)
 
 
-def called_now(names: Sequence[str], former: Former) -> tuple[str, ...]:
+def current_label_names(names: Sequence[str], former: FormerNames) -> tuple[str, ...]:
     """A run's labels by their present names, without duplicates: a merged label keeps its own."""
     now = by_name(former)
     called = [now.get(name, name) for name in names]
@@ -97,7 +97,7 @@ def called_now(names: Sequence[str], former: Former) -> tuple[str, ...]:
 def colours(project: Contents) -> dict[str, str]:
     """The labels' colours by every name they have or had."""
     own = {label.name: label.colour for label in project.labels()}
-    return {former: own[now] for former, now in by_name(names_now(project)).items()} | own
+    return {former: own[now] for former, now in by_name(current_names(project)).items()} | own
 
 
 def keeping_names(edit: Edit, project: Contents) -> Edit:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import IO
 
-from workbench.core.extras import install
+from workbench.core.extras import install_command
 
 _BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs")
 _ANY = (b"mif1", b"msf1")
 """Generic brands, which don't tell how the pictures are coded; the compatible brands then do."""
 FORMATS = ("HEIF",)
 """Pillow's name for it."""
-INSTALL = install("pi-heif")
+INSTALL = install_command("pi-heif")
 _MOST, _PARTS = 4 << 20, 10_000
 """Largest size in bytes of the box that describes the file (phones: kilobytes); most boxes beside it (phones: ten)."""
 

@@ -24,7 +24,7 @@ _LONG = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastImage:
     """An image at one point: its boxes and its state."""
 
     boxes: tuple[Box, ...]
@@ -32,23 +32,23 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """One edit. `undone` ones can be redone. `past`: the image after it, in the history of one image."""
 
     seq: int
     time: float  # seconds since 1970
     title: str
     undone: bool
-    past: Past | None = None
+    past: PastImage | None = None
 
 
-def of_project(document: Document, most: int = MOST) -> list[Entry]:
+def of_project(document: Document, most: int = MOST) -> list[HistoryEntry]:
     """The newest `most` edits, newest first. Undone edits come first, as they were made after those still in force."""
     rows = document.store.rows("SELECT seq, time, title, undone FROM journal ORDER BY seq DESC LIMIT ?", most)
-    return [Entry(row["seq"], row["time"], row["title"], bool(row["undone"])) for row in rows]
+    return [HistoryEntry(row["seq"], row["time"], row["title"], bool(row["undone"])) for row in rows]
 
 
-def of_image(document: Document, image: int, most: int = MOST) -> list[Entry]:
+def of_image(document: Document, image: int, most: int = MOST) -> list[HistoryEntry]:
     """The edits that touched one image, newest first, each with the image as it was after it.
 
     If the journal reaches back far enough, a last entry (seq 0) has the image before the first of them. The list stops
@@ -57,7 +57,7 @@ def of_image(document: Document, image: int, most: int = MOST) -> list[Entry]:
     return list(_walk(document, image, most))
 
 
-def restoring(document: Document, image: int, past: Past, title: str) -> Edit | None:
+def restore_edit(document: Document, image: int, past: PastImage, title: str) -> Edit | None:
     """The edit that makes `image` what it was, or None if it is that already.
 
     A box whose label no longer exists keeps its present label; if the box is gone too, it is left out.
@@ -99,7 +99,7 @@ def go_to(document: Document, seq: int) -> int:
     return int(back + forward)
 
 
-def _walk(document: Document, image: int, most: int) -> Iterator[Entry]:
+def _walk(document: Document, image: int, most: int) -> Iterator[HistoryEntry]:
     boxes = {box.id: box for box in document.boxes(image)}
     state = document.image(image).state
     count = 0
@@ -109,7 +109,7 @@ def _walk(document: Document, image: int, most: int) -> Iterator[Entry]:
         edit, inverse = (journal.from_json(row[name]) if row[name] else None for name in ("edit", "inverse"))
         if edit is None or inverse is None or image in edit.touches() | inverse.touches():
             count += 1
-            yield Entry(row["seq"], row["time"], row["title"], undone=False, past=_past(boxes, state))
+            yield HistoryEntry(row["seq"], row["time"], row["title"], undone=False, past=_past(boxes, state))
         if count == most or edit is None or inverse is None:
             return
         undone = list(edits.walk(inverse))
@@ -120,7 +120,7 @@ def _walk(document: Document, image: int, most: int) -> Iterator[Entry]:
         for part in undone:
             state = _applied(part, image, boxes, state)
     if count:
-        yield Entry(0, 0.0, "Before that", undone=False, past=_past(boxes, state))
+        yield HistoryEntry(0, 0.0, "Before that", undone=False, past=_past(boxes, state))
 
 
 def _done(document: Document) -> Iterator[Any]:
@@ -138,8 +138,8 @@ def _done(document: Document) -> Iterator[Any]:
         seq = rows[-1]["seq"]
 
 
-def _past(boxes: dict[int, Box], state: State) -> Past:
-    return Past(tuple(boxes[id] for id in sorted(boxes)), state)
+def _past(boxes: dict[int, Box], state: State) -> PastImage:
+    return PastImage(tuple(boxes[id] for id in sorted(boxes)), state)
 
 
 def _applied(part: Edit, image: int, boxes: dict[int, Box], state: State) -> State:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core import images
-from workbench.core.pixels import Window
+from workbench.core.pixels import IntensityWindow
 
-_Key = tuple[str, int, int, Window | None]
+_Key = tuple[str, int, int, IntensityWindow | None]
 
 
 class ImageCache:
@@ -27,7 +27,7 @@ class ImageCache:
         self._kept: OrderedDict[_Key, np.ndarray] = OrderedDict()
         self._bytes = 0
 
-    def read(self, file: Path, window: Window | None = None) -> np.ndarray:
+    def read(self, file: Path, window: IntensityWindow | None = None) -> np.ndarray:
         """As images.read, but the array is shared and therefore read-only: copy it to draw into it."""
         key = _key(file, window)
         with self._lock:
@@ -61,7 +61,7 @@ class ImageCache:
                 self._bytes -= dropped.nbytes
 
 
-def _key(file: Path, window: Window | None) -> _Key | None:
+def _key(file: Path, window: IntensityWindow | None) -> _Key | None:
     """Taken before decoding, so that a change meanwhile is noticed; None if images.read will report an error."""
     try:
         about = file.stat()

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.core import child as child_side
+from workbench.core import child_process as child_side
 from workbench.core import images
-from workbench.core.child import Child, Ended
-from workbench.core.image_files import ENDED, mark
+from workbench.core.child_process import ChildEnded, ChildProcess
+from workbench.core.image_files import ENDED, crash_sentence
 from workbench.core.images import ImageInfo
 from workbench.errors import Refused
 
@@ -33,7 +33,7 @@ SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ImageCheckResult:
     """The result for one file: `info` if it is a complete image, else `problem`, the sentence without the file's name.
 
     `ended`: it crashed the child, or kept it busy for too long.
@@ -45,7 +45,7 @@ class Checked:
     ended: bool = False
 
 
-class Checker:
+class ImageChecker:
     """Decodes one file after another in a child, which is started when needed, and again when it has ended.
 
     Starting it costs about 0.3 s, each file the time to decode it. Must be closed. `child`: another command, for tests.
@@ -54,20 +54,20 @@ class Checker:
     def __init__(self, memory: int = MEMORY, seconds: float = SECONDS, child: Sequence[str] = ()) -> None:
         self._memory, self._seconds = memory, seconds
         self._module: str | Sequence[str] = child or __name__
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
 
-    def check(self, file: Path) -> Checked:
+    def check(self, file: Path) -> ImageCheckResult:
         if self._child is None:
             # One thread per library: their stacks count as address space, and one file at a time needs no more.
             environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-            self._child = Child(self._module, str(self._memory), environment=environment)
+            self._child = ChildProcess(self._module, str(self._memory), environment=environment)
         try:
-            self._child.tell(str(file))
-            info, problem = self._child.hear(self._seconds)
-        except Ended:
+            self._child.send(str(file))
+            info, problem = self._child.receive(self._seconds)
+        except ChildEnded:
             self.close()
-            return Checked(file, None, mark(file), ended=True)
-        return Checked(file, ImageInfo(**info) if info else None, problem)
+            return ImageCheckResult(file, None, crash_sentence(file), ended=True)
+        return ImageCheckResult(file, ImageInfo(**info) if info else None, problem)
 
     def close(self) -> None:
         if self._child is not None:
@@ -78,30 +78,30 @@ class Checker:
 # --- files that crashed a process ---
 
 
-def shun_marked(document: Document) -> None:
+def block_marked(document: Document) -> None:
     """Keep this process from reading a project's images that crashed a process and have not changed since."""
     images_ = document.images()
     for id, problem in images_.problems.items():
         if problem.startswith(ENDED) and images_.has(id):
             file = document.file(document.image(id))
-            if problem == mark(file):
-                images.shun(file, problem)
+            if problem == crash_sentence(file):
+                images.block(file, problem)
 
 
-def check_again(project: Path, ids: Collection[int], child: Sequence[str] = ()) -> Iterator[Checked]:
+def recheck(project: Path, ids: Collection[int], child: Sequence[str] = ()) -> Iterator[ImageCheckResult]:
     """Decode these images of the project file `project` in a child; those that crash it are marked and reported."""
-    from workbench.core import folder_reader, intake
+    from workbench.core import folder_reader, image_records
     from workbench.core.image_table import ImageTable
     from workbench.core.store import Store
 
-    with Store(project) as store, contextlib.closing(Checker(child=child)) as checker:
+    with Store(project) as store, contextlib.closing(ImageChecker(child=child)) as checker:
         roots = folder_reader.roots(store)
         table = store.read(ImageTable.read)
         for image in (table[table.row_of(id)] for id in ids if table.has(id)):
             checked = checker.check(roots[image.root] / image.path)
             if checked.ended:
                 with store.transaction() as connection:
-                    intake.keep_headers(connection, [replace(image, problem=checked.problem)])
+                    image_records.save_headers(connection, [replace(image, problem=checked.problem)])
                 yield checked
 
 
@@ -110,16 +110,16 @@ def main() -> None:
     child_side.begin()
     child_side.limit_memory(int(sys.argv[1]))
     while True:
-        file = Path(child_side.told())
+        file = Path(child_side.receive())
         try:
             about = images.info(file)
             if not about.is_huge:
                 images.read(file)
             elif about.format == "JPEG":
                 images.overview(file)
-            child_side.say((dataclasses.asdict(about), ""))
+            child_side.send((dataclasses.asdict(about), ""))
         except Refused as refusal:
-            child_side.say((None, refusal.reason))
+            child_side.send((None, refusal.reason))
 
 
 if __name__ == "__main__":

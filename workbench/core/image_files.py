@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.refusals import not_readable
 from workbench.errors import Refused
 
@@ -28,13 +28,13 @@ _Stamp = tuple[int, int]
 _shunned: dict[str, tuple[_Stamp, str]] = {}
 
 
-def shun(file: Path, why: str) -> None:
+def block(file: Path, why: str) -> None:
     """From now on refuse this file in this process with the sentence `why`, until its size or time changes."""
     with contextlib.suppress(OSError):
         _shunned[os.fspath(file)] = _stamp(file.stat()), why
 
 
-def mark(file: Path) -> str:
+def crash_sentence(file: Path) -> str:
     """The sentence to keep for a file that ended a process. It names size and time, so that a repaired file is tried
     again.
     """
@@ -51,7 +51,7 @@ def _stamp(about: os.stat_result) -> _Stamp:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[io.BufferedReader]:
+def open_image_file(file: Path) -> Iterator[io.BufferedReader]:
     """The file for reading; refused if it is a folder, a pipe (which would wait for ever) or empty."""
     try:
         about = os.stat(file)
@@ -69,16 +69,16 @@ def opened(file: Path) -> Iterator[io.BufferedReader]:
         yield stream
 
 
-def whole_file(file: Path) -> bytes:
-    with opened(file) as stream:
-        return whole(stream, file)
+def read_file(file: Path) -> bytes:
+    with open_image_file(file) as stream:
+        return read_all(stream, file)
 
 
-def whole(stream: io.BufferedReader, file: Path) -> bytes:
+def read_all(stream: io.BufferedReader, file: Path) -> bytes:
     """All bytes of an open file. The stream's position stays as it was, so that a decoder may go on."""
     size = os.fstat(stream.fileno()).st_size
     if size > FILE_LIMIT:
-        raise Refused(file, f"the file is too large ({words.size(size)}); cut it into smaller images")
+        raise Refused(file, f"the file is too large ({formatting.size(size)}); cut it into smaller images")
     before = stream.tell()
     stream.seek(0)
     data = stream.read()
@@ -86,7 +86,7 @@ def whole(stream: io.BufferedReader, file: Path) -> bytes:
     return data
 
 
-class Counted:
+class PartLimitedStream:
     """A stream that refuses files with too many small parts.
 
     15 MB of a million PNG chunks kept Pillow busy for 5 s, and so did a header of 100,000 pages.

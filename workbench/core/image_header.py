@@ -15,7 +15,7 @@ FLOATS = ("I", "F")
 _TURNED = {5, 6, 7, 8}
 
 
-class Told(NamedTuple):
+class ImageHeader(NamedTuple):
     """As images.ImageInfo."""
 
     width: int
@@ -27,7 +27,7 @@ class Told(NamedTuple):
     taken: float
 
 
-def told(image: Image.Image, head: bytes, stream: IO[bytes]) -> Told:
+def read_header(image: Image.Image, head: bytes, stream: IO[bytes]) -> ImageHeader:
     """What an opened image's header says; `head`: the first bytes of `stream`, whose position is kept."""
     format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
     exif = _exif(image, stream)
@@ -38,7 +38,7 @@ def told(image: Image.Image, head: bytes, stream: IO[bytes]) -> Told:
         width, height = height, width
     # The other pictures of an MPO are previews and second views that no viewer shows.
     frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
-    return Told(width, height, orientation, format, frames, _bits(image, head), _taken(exif))
+    return ImageHeader(width, height, orientation, format, frames, _bits(image, head), _taken(exif))
 
 
 # Pillow may raise any error on foreign EXIF; a picture without EXIF is still usable
@@ -47,7 +47,7 @@ def told(image: Image.Image, head: bytes, stream: IO[bytes]) -> Told:
 def _exif(image: Image.Image, stream: IO[bytes]) -> Image.Exif:
     try:
         # Pillow decodes a whole PNG to look for EXIF after its pixels: most have none there
-        whole = image.format != "PNG" or png.says_more_after_pixels(stream)
+        whole = image.format != "PNG" or png.has_metadata_after_pixels(stream)
         return image.getexif() if whole else Image.Image.getexif(image)
     except Exception:
         return Image.Exif()

@@ -28,7 +28,7 @@ _Candidates = list[tuple[tuple[str, ...], Path]]
 """Files with the parts of their paths below their folder."""
 
 
-class Found(Enum):
+class MatchKind(Enum):
     EXACT = "exact"  # the path as given, below one of the folders
     ALIKE = "alike"  # the one file with that name whose folders agree best
     AMBIGUOUS = "ambiguous"  # several files fit equally well
@@ -36,13 +36,13 @@ class Found(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    how: Found
+class FileMatch:
+    kind: MatchKind
     file: Path | None = None
     count: int = 0  # how many files fit, when ambiguous
 
 
-def posix(name: str) -> str:
+def to_posix(name: str) -> str:
     """A foreign path with posix separators, without drive and leading '/' or './'; '..' is kept."""
     plain = re.sub(r"^[A-Za-z]:", "", name.strip().replace("\\", "/"))
     return "/".join(part for part in plain.split("/") if part not in ("", "."))
@@ -62,12 +62,12 @@ def _of_link(name: str) -> str:
     return upload[1] if upload else plain
 
 
-def uploaded_as(name: str) -> str:
+def upload_name(name: str) -> str:
     """The name that Label Studio (like Django) gives a file on upload: "a (1).jpg" becomes a_1.jpg."""
     return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 
-def composed(name: str) -> str:
+def to_nfc(name: str) -> str:
     """A name with each accented letter as one character: on Macs and in their zips it is two, everywhere else one."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
@@ -130,7 +130,7 @@ class ImageLookup:
                     self.leading_out.append(file)
                     continue
                 self._relative.setdefault(name, []).append(file)
-                usual = composed(name)
+                usual = to_nfc(name)
                 if usual != name:
                     self._composed.setdefault(usual, []).append(file)
                 if file not in seen:
@@ -156,7 +156,7 @@ class ImageLookup:
                 return file
         return None
 
-    def find(self, name: str, near: Collection[str] = ()) -> Match:
+    def find(self, name: str, near: Collection[str] = ()) -> FileMatch:
         """The file that `name` (any separators, any suffix or none) means; if there is none, as a link.
 
         The path as given comes first, then with a folder "images" added or removed in front: data sets, and our
@@ -166,19 +166,19 @@ class ImageLookup:
         accepted by its base name alone.
         """
         match = self._find(name, near)
-        link = _of_link(name) if match.how is Found.MISSING else name
+        link = _of_link(name) if match.kind is MatchKind.MISSING else name
         return self._find(link, near) if link != name else match
 
-    def _find(self, name: str, near: Collection[str]) -> Match:
+    def _find(self, name: str, near: Collection[str]) -> FileMatch:
         self._scan()
-        name = posix(name)
+        name = to_posix(name)
         parts = PurePosixPath(name).parts
         if not parts:
-            return Match(Found.MISSING)
+            return FileMatch(MatchKind.MISSING)
         if name in self._relative:
             return self._exact(self._relative[name])
-        name = composed(name)
-        parts, near = PurePosixPath(name).parts, {composed(folder) for folder in near}
+        name = to_nfc(name)
+        parts, near = PurePosixPath(name).parts, {to_nfc(folder) for folder in near}
         if files := self._relative.get(name) or self._composed.get(name):
             return self._exact(files)
         candidates = _narrow(self._of_stem(parts), lambda p: p[-1] == parts[-1])
@@ -191,30 +191,30 @@ class ImageLookup:
             candidates = [c for c in candidates if c[1].is_relative_to(self.roots[0])] or candidates
         candidates = _best(candidates, lambda p: len(set(p[:-1]) & set(near)))
         if not candidates:
-            return Match(Found.MISSING)
+            return FileMatch(MatchKind.MISSING)
         if len(candidates) > 1:
-            return Match(Found.AMBIGUOUS, count=len(candidates))
-        return Match(Found.ALIKE, candidates[0][1])
+            return FileMatch(MatchKind.AMBIGUOUS, count=len(candidates))
+        return FileMatch(MatchKind.ALIKE, candidates[0][1])
 
-    def uploaded(self, name: str) -> Match:
+    def uploaded(self, name: str) -> FileMatch:
         """The image that Label Studio calls HASH-NAME after an upload: its exports lack the images.
 
         For names that match no file as they are.
         """
-        hashed = _HASHED.fullmatch(posix(name).rpartition("/")[2])
+        hashed = _HASHED.fullmatch(to_posix(name).rpartition("/")[2])
         if hashed is None:
-            return Match(Found.MISSING)
+            return FileMatch(MatchKind.MISSING)
         match = self._find(hashed[1], ())
-        if match.how is not Found.MISSING:
+        if match.kind is not MatchKind.MISSING:
             return match
         if self._uploads is None:
             self._uploads = {}
             for file in self.files:
-                self._uploads.setdefault(uploaded_as(_stem(composed(file.name))), []).append(file)
+                self._uploads.setdefault(upload_name(_stem(to_nfc(file.name))), []).append(file)
         alike = self._uploads.get(_stem(hashed[1]), [])
         if len(alike) > 1:
-            return Match(Found.AMBIGUOUS, count=len(alike))
-        return Match(Found.ALIKE, alike[0]) if alike else match
+            return FileMatch(MatchKind.AMBIGUOUS, count=len(alike))
+        return FileMatch(MatchKind.ALIKE, alike[0]) if alike else match
 
     def _of_stem(self, parts: tuple[str, ...]) -> _Candidates:
         """The files with this stem; if there are many, like frames of videos, those in a folder of the same name.
@@ -234,11 +234,11 @@ class ImageLookup:
             return there or candidates
         return [c for c in there if c[0][-1] == parts[-1]] or candidates
 
-    def _exact(self, files: list[Path]) -> Match:
+    def _exact(self, files: list[Path]) -> FileMatch:
         """The file in the first folder, the data set's own; the other folders have no order of preference."""
         if len(files) == 1 or files[0].is_relative_to(self.roots[0]) or _all_same(files):
-            return Match(Found.EXACT, files[0])
-        return Match(Found.AMBIGUOUS, count=len(files))
+            return FileMatch(MatchKind.EXACT, files[0])
+        return FileMatch(MatchKind.AMBIGUOUS, count=len(files))
 
 
 def _stem(name: str) -> str:

@@ -6,7 +6,7 @@ half a file is refused, not shown grey. JPEG goes to cv2 after a check that the 
 else to Pillow. Every bad file raises Refused with what is wrong and what to do. No file is ever written here.
 
 Decoding happens in the calling process: of 10,000 damaged files each of JPEG, PNG, TIFF, WebP, GIF, BMP and others none
-crashed it (tests/promises/test_image_fuzz.py). Even so, less tested kinds are first opened in a child (`intake.py`).
+crashed it (tests/promises/test_image_fuzz.py). Even so, less tested kinds first go to a child (`image_records.py`).
 
 Images above PIXEL_LIMIT are never decoded whole: `overview` gives a JPEG at an eighth of its size, and `pyramid.py`
 cuts them into tiles for the window.
@@ -29,18 +29,27 @@ import numpy as np
 from PIL import Image
 
 from workbench.core import heic, jpeg, pixels, png
-from workbench.core.image_files import Counted, opened, shun, whole, whole_file
-from workbench.core.image_header import FLOATS, SIXTEEN, told
-from workbench.core.pixels import Window
-from workbench.core.quiet import quiet
+from workbench.core.image_files import PartLimitedStream, block, open_image_file, read_all, read_file
+from workbench.core.image_header import FLOATS, SIXTEEN, read_header
+from workbench.core.pillow_warnings import without_warnings
+from workbench.core.pixels import IntensityWindow
 from workbench.core.refusals import not_an_image, not_readable
 from workbench.errors import Refused
 
 DIGEST = 16  # bytes of digest(): the chance that two of a million files collide is 1 in 10^26
 
 __all__ = [
-    "FORMATS", "HUGE_LIMIT", "PIXEL_LIMIT", "ImageInfo", "Window",
-    "for_screen", "info", "overview", "read", "shun", "thumbnail",
+    "FORMATS",
+    "HUGE_LIMIT",
+    "PIXEL_LIMIT",
+    "ImageInfo",
+    "IntensityWindow",
+    "block",
+    "for_screen",
+    "info",
+    "overview",
+    "read",
+    "thumbnail",
 ]  # fmt: skip
 
 PIXEL_LIMIT = 200_000_000
@@ -100,18 +109,18 @@ class ImageInfo:
 
 def info(file: Path, limit: int = HUGE_LIMIT) -> ImageInfo:
     """What the header of `file` says, without decoding. Raises Refused, also above `limit` pixels."""
-    with _refusing(file), opened(file) as stream, _pillow(stream, file, limit) as (_, about):
+    with _refusing(file), open_image_file(file) as stream, _pillow(stream, file, limit) as (_, about):
         return about
 
 
-def read(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
+def read(file: Path, window: IntensityWindow | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
     """The upright image as contiguous (H, W, 3) uint8 RGB. Raises Refused for anything that is not a complete image.
 
     `window` is the project's range for images of more than 8 bits (see `pixels.to_8_bit` for what None means).
     Transparency is blended over white; of several frames or pages the first is used.
     """
     with _refusing(file):
-        data = whole_file(file)
+        data = read_file(file)
         with _pillow(io.BytesIO(data), file, limit) as (image, about):
             stored = _decode(image, about, data, window, file)
         return _as_told(np.ascontiguousarray(stored), about, file)
@@ -120,16 +129,16 @@ def read(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> 
 def digest(file: Path) -> bytes:
     """DIGEST bytes that identify the file's content. Raises Refused if it can't be read."""
     with _refusing(file):
-        return hashlib.blake2b(whole_file(file), digest_size=DIGEST).digest()
+        return hashlib.blake2b(read_file(file), digest_size=DIGEST).digest()
 
 
-def for_screen(file: Path, window: Window | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
+def for_screen(file: Path, window: IntensityWindow | None = None, limit: int = PIXEL_LIMIT) -> np.ndarray:
     """The pixels of `read` as contiguous (H, W, 4) uint8 BGRX, as screens hold them; refuses what `read` refuses.
 
     JPEGs come straight in this form: 12 megapixels in 57 ms, where reading and then converting them takes 95.
     """
     with _refusing(file):
-        data = whole_file(file)
+        data = read_file(file)
         with _pillow(io.BytesIO(data), file, limit) as (image, about):
             if about.format == "JPEG" and image.mode not in _CMYK:
                 _check_jpeg(data, len(data), image, file)
@@ -137,7 +146,7 @@ def for_screen(file: Path, window: Window | None = None, limit: int = PIXEL_LIMI
                     return _turned_in_room(direct, about)
                 return pixels_for_screen(_as_told(_decode(image, about, data, window, file), about, file))
             _load(image, about, data, file)
-            made = pixels.room(image.height, image.width)
+            made = pixels.pixel_buffer(image.height, image.width)
             for top, strip in _strips(image, about, data, window, file):
                 _bgrx(strip, made[top : top + len(strip)])
             return _as_told(_turned_in_room(made, about), about, file)
@@ -146,7 +155,7 @@ def for_screen(file: Path, window: Window | None = None, limit: int = PIXEL_LIMI
 def pixels_for_screen(rgb: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 RGB as contiguous (H, W, 4) uint8 BGRX."""
     # room() uses large pages, unlike cv2's own memory: 13 instead of 24 ms for 12 megapixels
-    return _bgrx(rgb, pixels.room(*rgb.shape[:2]))
+    return _bgrx(rgb, pixels.pixel_buffer(*rgb.shape[:2]))
 
 
 def _bgrx(rgb: np.ndarray, room: np.ndarray) -> np.ndarray:
@@ -162,7 +171,7 @@ def overview(file: Path) -> np.ndarray:
 
     Refuses incomplete files, and other formats: they can't be decoded at a smaller size.
     """
-    with _refusing(file), opened(file) as stream, _pillow(stream, file, HUGE_LIMIT) as (image, about):
+    with _refusing(file), open_image_file(file) as stream, _pillow(stream, file, HUGE_LIMIT) as (image, about):
         return np.ascontiguousarray(_overview(image, about, stream, file))
 
 
@@ -196,7 +205,7 @@ def value_range(file: Path) -> tuple[float, float] | None:
     A basis for a project's window: single hot or dead pixels do not count. Refuses what `read` refuses.
     """
     with _refusing(file):
-        data = whole_file(file)
+        data = read_file(file)
         with _pillow(io.BytesIO(data), file, PIXEL_LIMIT) as (image, about):
             if about.bits <= 8:
                 return None
@@ -213,7 +222,7 @@ def value_range(file: Path) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def thumbnail(file: Path, side: int, window: Window | None = None, least: int = 0) -> np.ndarray:
+def thumbnail(file: Path, side: int, window: IntensityWindow | None = None, least: int = 0) -> np.ndarray:
     """The upright image with its longer side at most `side` pixels: (h, w, 3) uint8 RGB, contiguous; never enlarged.
 
     `least`: a JPEG may come out with fewer than `side` pixels, but not fewer than this, if that is faster.
@@ -221,14 +230,14 @@ def thumbnail(file: Path, side: int, window: Window | None = None, least: int = 
     Refuses what `read` refuses, except huge JPEGs. JPEGs are decoded at 1/2, 1/4 or 1/8 of their size if that is
     enough, huge ones always at 1/8.
     """
-    with _refusing(file), opened(file) as stream:
+    with _refusing(file), open_image_file(file) as stream:
         with _pillow(stream, file, HUGE_LIMIT) as (image, about):
             longest = max(about.width, about.height)
             if about.is_huge:
                 stored = _overview(image, about, stream, file)
             else:
                 shrink = next((s for s in (8, 4, 2) if longest // s >= (least or side)), 1)
-                stored = _decode(image, about, whole(stream, file), window, file, shrink)
+                stored = _decode(image, about, read_all(stream, file), window, file, shrink)
         if max(stored.shape[:2]) <= side:
             return np.ascontiguousarray(stored)
         scale = min(1.0, side / longest)
@@ -239,7 +248,7 @@ def thumbnail(file: Path, side: int, window: Window | None = None, least: int = 
 
 
 def _decode(
-    image: Image.Image, about: ImageInfo, data: bytes, window: Window | None, file: Path, shrink: int = 1
+    image: Image.Image, about: ImageInfo, data: bytes, window: IntensityWindow | None, file: Path, shrink: int = 1
 ) -> np.ndarray:
     """The upright (H, W, 3) uint8 pixels of an opened image; `shrink` applies to JPEGs only."""
     if about.format == "JPEG" and image.mode not in _CMYK:
@@ -280,11 +289,11 @@ def _turned(made: np.ndarray, about: ImageInfo) -> np.ndarray:
 
 
 def _turned_in_room(made: np.ndarray, about: ImageInfo) -> np.ndarray:
-    return made if (turned := _turned(made, about)) is made else pixels.in_room(turned)
+    return made if (turned := _turned(made, about)) is made else pixels.in_pixel_buffer(turned)
 
 
 def _strips(
-    image: Image.Image, about: ImageInfo, data: bytes, window: Window | None, file: Path
+    image: Image.Image, about: ImageInfo, data: bytes, window: IntensityWindow | None, file: Path
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The rows of a loaded image from top to bottom, in strips: (number of the first row, (h, W, 3) uint8 RGB).
 
@@ -322,7 +331,7 @@ def _grey(image: Image.Image) -> np.ndarray:
     return np.asarray(image) if image.mode in FLOATS else np.asarray(image).astype(np.uint16, copy=False)
 
 
-def _sixteen_bit_colours(image: Image.Image, data: bytes, window: Window | None, file: Path) -> np.ndarray:
+def _sixteen_bit_colours(image: Image.Image, data: bytes, window: IntensityWindow | None, file: Path) -> np.ndarray:
     """Pillow keeps the upper 8 of 16 bits of colours; cv2 keeps all, and Pillow has shown that the file is sound."""
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if found is not None and found.dtype == np.uint16 and found.shape[:2] == (image.height, image.width):
@@ -343,10 +352,10 @@ def _known_formats() -> tuple[str, ...]:
 @contextmanager
 def _pillow(stream: IO[bytes], file: Path, limit: int) -> Iterator[tuple[Image.Image, ImageInfo]]:
     """The image in `stream`, not decoded yet and within `limit`, and what its header says."""
-    head, counted = stream.read(64), Counted(stream, file)
+    head, counted = stream.read(64), PartLimitedStream(stream, file)
     stream.seek(0)
     formats = heic.FORMATS if heic.may_open(head, stream) else _known_formats()
-    with quiet:
+    with without_warnings:
         try:
             image = Image.open(counted, formats=formats)  # type: ignore[arg-type]
         except Refused:
@@ -358,7 +367,7 @@ def _pillow(stream: IO[bytes], file: Path, limit: int) -> Iterator[tuple[Image.I
         with image:
             if image.width * image.height > limit:
                 raise _too_large(file, limit, f"{image.width} x {image.height} pixels, ")
-            about = ImageInfo(*told(image, head, stream))
+            about = ImageInfo(*read_header(image, head, stream))
             counted.ends = False  # run-length decoders read two bytes at a time
             yield image, about
 

@@ -13,7 +13,7 @@ FAR = 3.0
 """How many box widths and heights an object may move from frame to frame; farther away it is another object."""
 
 
-def pairs(before: Sequence[Box], after: Sequence[Box]) -> list[tuple[Box, Box]]:
+def pair_boxes(before: Sequence[Box], after: Sequence[Box]) -> list[tuple[Box, Box]]:
     """Which boxes show the same object in both images: boxes of one label, the nearest pair first, each box once.
 
     Distances are those of the centres, in widths and heights of the earlier box.
@@ -34,7 +34,7 @@ def pairs(before: Sequence[Box], after: Sequence[Box]) -> list[tuple[Box, Box]]:
     return found
 
 
-def on_the_way(before: Box, after: Box, steps: int) -> list[Box]:
+def interpolate(before: Box, after: Box, steps: int) -> list[Box]:
     """The box in each of `steps` images in between, interpolated linearly to whole pixels. Ids and images are 0."""
     ends = np.array([before.xyxy, after.xyxy])
     made = []

@@ -60,7 +60,7 @@ def decode_bgrx(data: bytes, width: int, height: int) -> np.ndarray | None:
     try:
         import simplejpeg
 
-        room = pixels.room(height, width)
+        room = pixels.pixel_buffer(height, width)
         made = np.asarray(simplejpeg.decode_jpeg(data, "BGRA", buffer=room, strict=True))
     except (ImportError, ValueError):
         return None

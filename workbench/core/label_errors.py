@@ -24,9 +24,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import compared
-from workbench.core.compared import Found, Truth
-from workbench.core.taking import Bools, Rows
+from workbench.core import evaluation_data
+from workbench.core.evaluation_data import DetectionSet, GroundTruth
+from workbench.core.greedy_matching import Bools, Rows
 
 Reason = Literal["missing", "spurious", "label", "place"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -42,8 +42,8 @@ SURE = 0.3  # lowest score of a detection that is held against a label
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Suspects:
-    """What to review, the most likely error first. Rows of Truth and Found, -1 for none."""
+class LabelErrors:
+    """What to review, the most likely error first. Rows of GroundTruth and DetectionSet, -1 for none."""
 
     reasons: Rows  # (n,) index into REASONS
     doubts: Doubles  # (n,) 0 to 1, descending
@@ -55,7 +55,7 @@ class Suspects:
         return len(self.doubts)
 
 
-def suspects(truth: Truth, found: Found, present: Bools | None = None) -> Suspects:
+def find_label_errors(truth: GroundTruth, found: DetectionSet, present: Bools | None = None) -> LabelErrors:
     """Every disagreement between boxes that count and detections after NMS; each box and each detection once.
 
     `present` (K,): those of `found` that NMS kept, as by Sliders.kept(); without it, `found` must be after NMS. Keep
@@ -63,7 +63,7 @@ def suspects(truth: Truth, found: Found, present: Bools | None = None) -> Suspec
     """
     rows = np.arange(len(found)) if present is None else np.flatnonzero(present)
     boxes = np.flatnonzero(~truth.ignore)
-    near = compared.pairs_across(truth, found, boxes, rows, TOUCH)
+    near = evaluation_data.pairs_across(truth, found, boxes, rows, TOUCH)
     parts = [
         _missing(truth, found, rows, near),
         _spurious(truth, found, boxes, near),
@@ -77,13 +77,13 @@ def suspects(truth: Truth, found: Found, present: Bools | None = None) -> Suspec
     order = order[_first_of(box[order]) & _first_of(detection[order])]
     box, detection = box[order], detection[order]
     image = np.where(box >= 0, np.append(truth.images, 0)[box], np.append(found.images, 0)[detection])
-    return Suspects(reasons[order], doubts[order], image, box, detection)
+    return LabelErrors(reasons[order], doubts[order], image, box, detection)
 
 
 _Part = tuple[Doubles, Rows, Rows]
 
 
-def _missing(truth: Truth, found: Found, rows: Rows, near: compared.Pairs) -> _Part:
+def _missing(truth: GroundTruth, found: DetectionSet, rows: Rows, near: evaluation_data.OverlapPairs) -> _Part:
     covered = np.zeros(len(found))
     np.maximum.at(covered, near.detection, near.iou)
     hidden = _inside_ignored(truth, found, rows)
@@ -104,15 +104,15 @@ def _shares(some: Rows, of: Rows) -> Doubles:
     return np.asarray(np.bincount(some, minlength=length) / np.maximum(np.bincount(of, minlength=length), 1))
 
 
-def _inside_ignored(truth: Truth, found: Found, rows: Rows) -> Bools:
+def _inside_ignored(truth: GroundTruth, found: DetectionSet, rows: Rows) -> Bools:
     """(len(rows),) which detections lie on a crowd region or another ignored box."""
     ignored = np.flatnonzero(truth.ignore)
     hidden = np.zeros(len(found), bool)
-    hidden[compared.pairs_across(truth, found, ignored, rows, SUPPORT).detection] = True
+    hidden[evaluation_data.pairs_across(truth, found, ignored, rows, SUPPORT).detection] = True
     return hidden[rows]
 
 
-def _spurious(truth: Truth, found: Found, boxes: Rows, near: compared.Pairs) -> _Part:
+def _spurious(truth: GroundTruth, found: DetectionSet, boxes: Rows, near: evaluation_data.OverlapPairs) -> _Part:
     support = np.zeros(len(truth.labels))
     close = near.iou >= SUPPORT
     np.maximum.at(support, near.truth[close], found.scores[near.detection[close]])
@@ -122,7 +122,7 @@ def _spurious(truth: Truth, found: Found, boxes: Rows, near: compared.Pairs) -> 
     return doubts * (share[truth.labels[boxes]] < 1), boxes, np.full(len(boxes), -1)
 
 
-def _other_label(truth: Truth, found: Found, near: compared.Pairs) -> _Part:
+def _other_label(truth: GroundTruth, found: DetectionSet, near: evaluation_data.OverlapPairs) -> _Part:
     """For each box, the surest detection of another label on it."""
     same = found.labels[near.detection] == truth.labels[near.truth]
     on = near.iou >= SAME
@@ -136,7 +136,7 @@ def _other_label(truth: Truth, found: Found, near: compared.Pairs) -> _Part:
     return found.scores[detection] * (1 - own[box]), box, detection
 
 
-def _place(truth: Truth, found: Found, near: compared.Pairs) -> _Part:
+def _place(truth: GroundTruth, found: DetectionSet, near: evaluation_data.OverlapPairs) -> _Part:
     """For each box, the detection of its label that overlaps it most, if that is displaced and means no other box."""
     same = np.flatnonzero(found.labels[near.detection] == truth.labels[near.truth])
     box, detection, iou = near.truth[same], near.detection[same], near.iou[same]

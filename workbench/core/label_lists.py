@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.edits import AddLabels
 from workbench.core.project import Label
 from workbench.errors import Refused
@@ -18,7 +18,7 @@ def names_in(text: str) -> tuple[str, ...]:
     """The names in a text with one per line, each once and in order. Blank lines and characters no name may have are
     dropped.
     """
-    return tuple(dict.fromkeys(name for name in map(words.one_line, text.splitlines()) if name))
+    return tuple(dict.fromkeys(name for name in map(formatting.one_line, text.splitlines()) if name))
 
 
 def names_of(file: Path) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core.document import Document
+from workbench.core.formatting import count
 from workbench.core.project import Snapshot
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
 
 ASKED = 200  # images whose files are looked for in a new place
@@ -31,10 +31,10 @@ class LostFolder:
     images: int
 
 
-def lost(document: Document, gone: Collection[int] | None = None) -> tuple[LostFolder, ...]:
+def find_lost_folders(document: Document, gone: Collection[int] | None = None) -> tuple[LostFolder, ...]:
     """The missing folders of images, those with most images first. `gone`: their ids, if known."""
     folders = document.roots()
-    gone = missing(folders) if gone is None else gone
+    gone = missing_roots(folders) if gone is None else gone
     if not gone:
         return ()
     roots = document.images().roots
@@ -49,7 +49,7 @@ def of_snapshot(snapshot: Snapshot) -> dict[Path, list[int]]:
         rows[image.root].append(index)
     firsts = {root: (snapshot.files[some[0]], snapshot.images[some[0]].path) for root, some in rows.items()}
     folders = {root: file.parents[path.count("/")] for root, (file, path) in firsts.items()}
-    return {folders[root]: rows[root] for root in sorted(missing(folders))}
+    return {folders[root]: rows[root] for root in sorted(missing_roots(folders))}
 
 
 def sentence(folder: Path, images: int) -> str:
@@ -57,7 +57,7 @@ def sentence(folder: Path, images: int) -> str:
     return f"The folder of {count(images, 'image')} is not there: {folder}. {ADVICE}"
 
 
-def missing(folders: Mapping[int, Path]) -> frozenset[int]:
+def missing_roots(folders: Mapping[int, Path]) -> frozenset[int]:
     """The ids of those that are missing; a disconnected disk may take a while to respond."""
     return frozenset(root for root, folder in folders.items() if not _is_there(folder))
 

@@ -20,12 +20,37 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import taking
-from workbench.core.compared import Boxes, Confidence, Difficult, Found, Pairs, Truth, among, pairs
-from workbench.core.taking import Bools, Links, Rows
+from workbench.core import greedy_matching
+from workbench.core.evaluation_data import (
+    Confidence,
+    DetectionArrays,
+    DetectionSet,
+    Difficult,
+    GroundTruth,
+    OverlapPairs,
+    first_of_each,
+    pairs,
+)
+from workbench.core.greedy_matching import Bools, MatchedPairs, Rows
 
-__all__ = ["ANY_AREA", "Bools", "Boxes", "Confidence", "Counts", "Difficult", "Found", "ImageMatch", "Links",
-           "Matching", "Pairs", "Rows", "Truth", "choices", "match", "pairs"]  # fmt: skip
+__all__ = [
+    "ANY_AREA",
+    "Bools",
+    "Confidence",
+    "Counts",
+    "DetectionArrays",
+    "DetectionSet",
+    "Difficult",
+    "GroundTruth",
+    "ImageMatch",
+    "MatchedPairs",
+    "Matching",
+    "OverlapPairs",
+    "Rows",
+    "match",
+    "pairs",
+    "ranked_pairs",
+]  # fmt: skip
 Sum = TypeVar("Sum")
 ANY_AREA = (0.0, 1e10)  # COCO's "all"
 
@@ -34,10 +59,10 @@ ANY_AREA = (0.0, 1e10)  # COCO's "all"
 class Matching:
     """Which detection took which box, at each IoU threshold, for the labelled boxes of one area range."""
 
-    truth: Truth
-    found: Found
+    truth: GroundTruth
+    found: DetectionSet
     thresholds: NDArray[np.float64]  # (T,)
-    links: Links
+    links: MatchedPairs
     counted: Bools  # (M,) labelled boxes that count here
     outside: Bools | None  # (K,) detections that count only if they take a box that counts; None: there are none
     present: Bools | None = None  # (K,) detections that take part; None: all
@@ -80,7 +105,7 @@ class Matching:
             return self.present
         if self.present is None:
             return self.found.rank < most
-        return among(self.present, self.found.rank, most)
+        return first_of_each(self.present, self.found.rank, most)
 
     @property
     def judged(self) -> Bools:
@@ -207,28 +232,32 @@ def _table(images: Rows, labels: Rows, cells: tuple[int, int]) -> NDArray[np.int
 
 
 def match(
-    truth: Truth,
-    found: Found,
+    truth: GroundTruth,
+    found: DetectionSet,
     thresholds: Sequence[float] = (0.5,),
     area: tuple[float, float] = ANY_AREA,
-    overlapping: Pairs | None = None,
+    overlapping: OverlapPairs | None = None,
 ) -> Matching:
     """Match at each of `thresholds` (IoU). Boxes outside `area` (square pixels, ends included) don't count.
 
     `overlapping`, from pairs() with a floor no higher than the lowest threshold, can be shared between areas.
     """
     counted = truth.inside(area)
-    links = taking.taken(choices(truth, found, thresholds, counted, overlapping))
+    links = greedy_matching.match_greedily(ranked_pairs(truth, found, thresholds, counted, overlapping))
     return Matching(truth, found, np.asarray(thresholds, np.float64), links, counted, found.outside(area))
 
 
-def choices(
-    truth: Truth, found: Found, thresholds: Sequence[float], counted: Bools, overlapping: Pairs | None = None
-) -> taking.Choices:
+def ranked_pairs(
+    truth: GroundTruth,
+    found: DetectionSet,
+    thresholds: Sequence[float],
+    counted: Bools,
+    overlapping: OverlapPairs | None = None,
+) -> greedy_matching.RankedPairs:
     """The order in which each detection would take boxes: made once, to match again and again with some of the
     detections.
     """
     levels = np.minimum(np.asarray(thresholds, np.float64), 1 - 1e-10)  # pycocotools' guard for a threshold of 1
     near = pairs(truth, found, float(levels.min())) if overlapping is None else overlapping
     cells = found.images[near.detection] * truth.label_count + found.labels[near.detection]
-    return taking.choices(near.detection, near.truth, near.iou, cells, counted, truth.crowd, levels)
+    return greedy_matching.rank_pairs(near.detection, near.truth, near.iou, cells, counted, truth.crowd, levels)

@@ -16,8 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.matching import ANY_AREA, Boxes, Difficult, Found, Matching, Truth, match, pairs
-from workbench.core.precision import MOST, RECALLS, Doubles, accumulate, average_precision, boxes_per_label
+from workbench.core.average_precision import MOST, RECALLS, Doubles, accumulate, average_precision, boxes_per_label
+from workbench.core.matching import (
+    ANY_AREA,
+    DetectionArrays,
+    DetectionSet,
+    Difficult,
+    GroundTruth,
+    Matching,
+    match,
+    pairs,
+)
 from workbench.core.project import Snapshot
 
 __all__ = ["MOST", "NUMBERS", "RECALLS", "THRESHOLDS", "Curve", "Doubles", "Evaluation", "accumulate",
@@ -74,7 +83,7 @@ NUMBERS = (
 )
 
 
-def evaluate(truth: Snapshot, detections: Sequence[Boxes], *, difficult: Difficult = "count") -> Evaluation:
+def evaluate(truth: Snapshot, detections: Sequence[DetectionArrays], *, difficult: Difficult = "count") -> Evaluation:
     """Compare `detections`, one entry per image of `truth`, with its boxes.
 
     Labels of detections are indices into truth.labels. Scores may come in any order.
@@ -82,10 +91,10 @@ def evaluate(truth: Snapshot, detections: Sequence[Boxes], *, difficult: Difficu
     if len(detections) != len(truth):
         raise ValueError(f"{len(truth)} images but detections of {len(detections)}")
     names = tuple(label.name for label in truth.labels)
-    return evaluate_arrays(Truth.of(truth, difficult), Found.of(detections, most=MOST[-1]), names)
+    return evaluate_arrays(GroundTruth.of(truth, difficult), DetectionSet.of(detections, most=MOST[-1]), names)
 
 
-def evaluate_arrays(truth: Truth, found: Found, names: tuple[str, ...]) -> Evaluation:
+def evaluate_arrays(truth: GroundTruth, found: DetectionSet, names: tuple[str, ...]) -> Evaluation:
     """The same for flat arrays, where `truth` may have other areas (of masks, for example)."""
     near = pairs(truth, found, float(THRESHOLDS[0]))
     by_area = {name: match(truth, found, THRESHOLDS.tolist(), area, near) for name, area in AREAS.items()}

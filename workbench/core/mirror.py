@@ -3,7 +3,7 @@
 `project.json` has labels, roots and settings; `000.jsonl` the images with ids 1 to 1,000, `001.jsonl` the next thousand
 and so on: one line per image with its boxes, without default values. A moved box changes one line. The last line of a
 file counts images and boxes and has a SHA-256 of everything, so that an incomplete file is noticed. The project's file
-can be rebuilt from all of it (core.mirror_reading), without the edit history.
+can be rebuilt from all of it (core.mirror_reader), without the edit history.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class _Seal:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class MirrorInfo:
     """The text of a project: when it was last written, and how much it holds."""
 
     written: datetime
@@ -201,11 +201,11 @@ def is_current(folder: Path, connection: sqlite3.Connection) -> bool:
     return False
 
 
-def look(folder: Path) -> Text:
+def read_info(folder: Path) -> MirrorInfo:
     """When the text was written and how much is in it. Refused, with file and line, if it is damaged."""
     boxes = sum(seal.boxes for _, _, seal in blocks(folder))
     times = [file.stat().st_mtime for file in (folder / FOLDER).glob("*.json*")]
-    return Text(datetime.fromtimestamp(max(times)), read_head(folder)["images"], boxes)
+    return MirrorInfo(datetime.fromtimestamp(max(times)), read_head(folder)["images"], boxes)
 
 
 def blocks(folder: Path) -> Iterator[tuple[str, list[bytes], _Seal]]:

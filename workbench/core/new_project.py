@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
-from workbench.core import files, intake
+from workbench.core import files, image_records
 from workbench.core.document import Document
 from workbench.core.files import absolute, check_name, natural_keys, walk_images
-from workbench.core.folder_reader import LeftOut as LeftOut
-from workbench.core.folder_reader import Measured as Measured
-from workbench.core.folder_reader import Names, Reader
+from workbench.core.folder_reader import FolderReader, NamesListed
+from workbench.core.folder_reader import HeadersRead as HeadersRead
+from workbench.core.folder_reader import ImagesSkipped as ImagesSkipped
 from workbench.core.image_table import ImageTable
 from workbench.core.store import FILE, Store
-from workbench.core.tables import Writing
+from workbench.core.tables import PendingWrite
 from workbench.errors import WorkbenchError
 
 FIRST = 300
@@ -28,7 +28,7 @@ FIRST = 300
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Opened:
+class ProjectOpened:
     """The project with its first images; it belongs to the receiver of this event. `filling`: more events follow."""
 
     document: Document
@@ -36,18 +36,18 @@ class Opened:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Listed:
-    """All images, for Document.adopt; `comings` is the document's number when they were read.
+class ImagesListed:
+    """All images, for Document.adopt; `images_version` is the document's number when they were read.
 
     `writing`: they are on disk once it has ended well; edits wait until then.
     """
 
     images: ImageTable
-    comings: int
-    writing: Writing | None = None
+    images_version: int
+    writing: PendingWrite | None = None
 
 
-Event = Opened | Listed | LeftOut | Measured
+Event = ProjectOpened | ImagesListed | ImagesSkipped | HeadersRead
 
 
 def new_project(
@@ -55,57 +55,63 @@ def new_project(
 ) -> Iterator[Event]:
     """Make a project in `folder` from the images below `photographs`.
 
-    If stopped or closed early it leaves a project with the images read so far; `measure` continues. WorkbenchError if
+    If ended early it leaves a project with the images read so far; `resume_reading` continues. WorkbenchError if
     there are no images, or if the project can't be made.
     """
-    left_out = files.PassedOver()
-    walked = itertools.islice(walk_images(photographs, left_out), FIRST)
+    skipped = files.SkippedFiles()
+    walked = itertools.islice(walk_images(photographs, skipped), FIRST)
     first = list(itertools.takewhile(lambda _: not stopped(), walked))
     if stopped():
         return
     if not first:
-        why = left_out.sentence or "Choose the folder that holds your photographs."
+        why = skipped.sentence or "Choose the folder that holds your photographs."
         raise WorkbenchError(f"There are no images in {photographs}. {why}")
     check_name(photographs)
-    with contextlib.closing(Reader(absolute(folder) / FILE, absolute(photographs), stopped=stopped)) as reader:
+    with contextlib.closing(FolderReader(absolute(folder) / FILE, absolute(photographs), stopped=stopped)) as reader:
         document = Document.create(folder, name=name)
         root = document.add_root(photographs)
         with document.store.transaction() as connection:
-            intake.add_names(connection, root, sorted(zip(first, natural_keys(first), strict=True), key=itemgetter(1)))
-            intake.set_unlisted(connection, root)
+            image_records.add_names(
+                connection, root, sorted(zip(first, natural_keys(first), strict=True), key=itemgetter(1))
+            )
+            image_records.set_unlisted_root(connection, root)
         document.settle()
         document.images(), document.counts()
-        yield Opened(document, filling=True)
+        yield ProjectOpened(document, filling=True)
         yield from _events(document, reader, known=first)
 
 
-def measure(document: Document, dates: bool = False, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+def resume_reading(
+    document: Document, dates: bool = False, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
     """Continue an interrupted reading of the project's folder: names and headers, which are kept in its file.
 
     `dates`: also the headers of images without a date. The document belongs to another thread: only its file's path and
-    its `comings` are read.
+    its `images_version` are read.
     """
-    with contextlib.closing(Reader(document.store.file, stopped=stopped)) as reader:
+    with contextlib.closing(FolderReader(document.store.file, stopped=stopped)) as reader:
         yield from _events(document, reader, dates)
 
 
-def _events(document: Document, reader: Reader, dates: bool = False, known: Sequence[str] = ()) -> Iterator[Event]:
+def _events(
+    document: Document, reader: FolderReader, dates: bool = False, known: Sequence[str] = ()
+) -> Iterator[Event]:
     """If names already shown are not written after all, the document drops them (Document.forget_unwritten)."""
-    comings, writing = document.comings, Writing()
+    images_version, writing = document.images_version, PendingWrite()
     ahead = False  # the window shows what is not on disk yet
     try:
         for message in reader.messages(dates, known):
-            if isinstance(message, Measured | LeftOut):
+            if isinstance(message, HeadersRead | ImagesSkipped):
                 yield message
-            elif isinstance(message, Names):
+            elif isinstance(message, NamesListed):
                 ahead = True
-                yield Listed(message.table(), comings, writing)
+                yield ImagesListed(message.table(), images_version, writing)
             else:
-                writing.end(well=message.as_told)
-                if not (ahead and message.as_told and comings == document.comings):
-                    comings = document.comings
+                writing.end(well=message.ids_as_listed)
+                if not (ahead and message.ids_as_listed and images_version == document.images_version):
+                    images_version = document.images_version
                     with Store(document.store.file, check=False) as own:
                         read = own.read(ImageTable.read)
-                    yield Listed(read, comings)
+                    yield ImagesListed(read, images_version)
     finally:
         writing.end()

@@ -1,8 +1,8 @@
 """Non-maximum suppression, split so that a slider only needs to repeat its cheap half.
 
-The costly half, `overlaps`, lists the pairs of boxes that overlap. The cheap half, `walk`, decides for one threshold
+The costly half, `overlaps`, lists pairs of boxes that overlap. The cheap half, `greedy_nms`, decides for one threshold
 which boxes stay. Both take boxes sorted by score, highest first; a box is only ever removed by a higher one, so what
-`walk` keeps of the first k boxes does not depend on the rest. For many boxes, core.survival instead decides all steps
+`greedy_nms` keeps of the first k boxes does not depend on the rest. For many boxes, core.nms_table decides all steps
 of a slider at once.
 
 Arithmetic and comparison (float32 against a float64 threshold, strictly greater) are torchvision's, so that the kept
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
 
-Kind = Literal["per label", "across labels", "diou", "darknet diou", "soft"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+NmsKind = Literal["per label", "across labels", "diou", "darknet diou", "soft"]
+KINDS: tuple[NmsKind, ...] = get_args(NmsKind)
 TITLES: dict[str, str] = {**{kind: kind for kind in KINDS}, "diou": "DIoU", "darknet diou": "Darknet DIoU"}
 """The kinds as shown to users; files and the command line use the keys."""
-DIOU_POWERS: dict[Kind, float] = {"diou": 1.0, "darknet diou": 0.6}  # of the centre penalty: the paper's; box_diou's
+DIOU_POWERS: dict[NmsKind, float] = {"diou": 1.0, "darknet diou": 0.6}  # of the centre penalty: the paper's; box_diou's
 Rows = NDArray[np.int64]
 _PAIRS_AT_ONCE = 2_000_000  # 40 bytes each: bounds the working memory to about 100 MB
 
@@ -49,12 +49,12 @@ class Overlaps:
         return len(self.value) - int(np.searchsorted(self.value[::-1], level, side="right"))
 
 
-def overlaps(boxes: NDArray[Any], labels: NDArray[Any], kind: Kind = "per label", floor: float = 0.05) -> Overlaps:
+def overlaps(boxes: NDArray[Any], labels: NDArray[Any], kind: NmsKind = "per label", floor: float = 0.05) -> Overlaps:
     """The pairs of `boxes` (N, 4), sorted by score, that overlap by more than `floor`.
 
     "per label": IoU of boxes with the same label; "across labels": of any two; "diou": IoU less the centre penalty,
     same label (Zheng et al. 2020, arXiv 1911.08287, section 3.3); "darknet diou": less its power 0.6, Darknet's
-    greedynms and its diounms with beta_nms .6; "soft": as "per label", for `soften`.
+    greedynms and its diounms with beta_nms .6; "soft": as "per label", for `soft_nms`.
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, not {kind!r}")
@@ -93,7 +93,7 @@ def _touching(boxes: NDArray[np.float32], group: NDArray[np.int64]) -> Iterator[
 
 
 def _measured(
-    boxes: NDArray[np.float32], a: Rows, b: Rows, kind: Kind, floor: float
+    boxes: NDArray[np.float32], a: Rows, b: Rows, kind: NmsKind, floor: float
 ) -> tuple[Rows, Rows, NDArray[np.float32]]:
     higher, lower = np.minimum(a, b), np.maximum(a, b)
     value = geometry.iou_of_pairs(boxes[higher], boxes[lower])
@@ -104,7 +104,7 @@ def _measured(
     return higher, lower, np.asarray(value, np.float32)
 
 
-def walk(pairs: Overlaps, count: int, iou: float) -> NDArray[np.bool_]:
+def greedy_nms(pairs: Overlaps, count: int, iou: float) -> NDArray[np.bool_]:
     """(N,) True for the boxes that stay when each kept box removes the lower ones that overlap it by more than `iou`.
 
     In rounds instead of box by box: a box that no undecided higher box overlaps stays and removes the lower ones.
@@ -121,7 +121,7 @@ def walk(pairs: Overlaps, count: int, iou: float) -> NDArray[np.bool_]:
     return ~removed
 
 
-def soften(pairs: Overlaps, scores: NDArray[Any], iou: float) -> NDArray[np.float32]:
+def soft_nms(pairs: Overlaps, scores: NDArray[Any], iou: float) -> NDArray[np.float32]:
     """(N,) lowered scores instead of removed boxes: linear Soft-NMS (Bodla et al. 2017, arXiv 1704.04503, equation 5).
 
     Boxes are processed from the highest score down; each unprocessed box that overlaps the present one by more than

@@ -13,19 +13,29 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
 
-__all__ = ["FULL_16_BIT", "Window", "in_room", "over_white", "own_window", "room", "to_8_bit", "to_rgb", "upright"]
+__all__ = [
+    "FULL_16_BIT",
+    "IntensityWindow",
+    "in_pixel_buffer",
+    "over_white",
+    "own_window",
+    "pixel_buffer",
+    "to_8_bit",
+    "to_rgb",
+    "upright",
+]
 
 
-FULL_16_BIT = Window(0, 65535)
+FULL_16_BIT = IntensityWindow(0, 65535)
 _MAPPED = range(128 << 10, 32 << 20)
 """Picture sizes in bytes allocated directly from the system: below it is slower, above the C library does so anyway."""
 _LARGE_PAGES = 4 << 20
 """Bytes from which large pages are requested, as in numpy."""
 
 
-def room(height: int, width: int) -> np.ndarray:
+def pixel_buffer(height: int, width: int) -> np.ndarray:
     """(height, width, 4) uint8, to be filled: a picture that is kept for long, in a memory mapping of its own.
 
     Kept pictures among the memory that a training allocates and frees leave holes that nothing fits in. A window with
@@ -42,16 +52,16 @@ def room(height: int, width: int) -> np.ndarray:
     return np.empty((height, width, 4), np.uint8)
 
 
-def in_room(picture: np.ndarray) -> np.ndarray:
+def in_pixel_buffer(picture: np.ndarray) -> np.ndarray:
     """A copy of a picture (H, W, 4) uint8 in memory as room() gives it; the picture itself if that needs no mapping."""
     if picture.nbytes not in _MAPPED:
         return np.ascontiguousarray(picture)
-    made = room(*picture.shape[:2])
+    made = pixel_buffer(*picture.shape[:2])
     np.copyto(made, picture)
     return made
 
 
-def to_8_bit(samples: np.ndarray, window: Window | None) -> np.ndarray:
+def to_8_bit(samples: np.ndarray, window: IntensityWindow | None) -> np.ndarray:
     """Samples of any shape scaled to 0..255, rounded; values below and above the window become 0 and 255.
 
     Without a window: 16 bits by their full range; floats and 32-bit integers by `own_window`. NaN becomes 0.
@@ -64,7 +74,7 @@ def to_8_bit(samples: np.ndarray, window: Window | None) -> np.ndarray:
     return _spread(samples, window or own_window([samples]))
 
 
-def own_window(parts: Iterable[np.ndarray]) -> Window:
+def own_window(parts: Iterable[np.ndarray]) -> IntensityWindow:
     """The range from the smallest to the largest value; 0 to 1 if all values lie in it, as floats are meant then."""
     low, high = np.inf, -np.inf
     for samples in parts:
@@ -72,13 +82,13 @@ def own_window(parts: Iterable[np.ndarray]) -> Window:
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if low > high:  # nothing but NaN and infinities
-        return Window(0.0, 1.0)
+        return IntensityWindow(0.0, 1.0)
     if low >= 0.0 and high <= 1.0:
-        return Window(0.0, 1.0)
-    return Window(low, high) if low < high else Window(low - 0.5, low + 0.5)
+        return IntensityWindow(0.0, 1.0)
+    return IntensityWindow(low, high) if low < high else IntensityWindow(low - 0.5, low + 0.5)
 
 
-def _spread(samples: np.ndarray, window: Window) -> np.ndarray:
+def _spread(samples: np.ndarray, window: IntensityWindow) -> np.ndarray:
     # In float64: the difference of two large float32 values is infinite.
     inside = np.clip(np.nan_to_num(samples.astype(np.float64), nan=window.low), window.low, window.high)
     levels = (inside - window.low) * 255 / (window.high - window.low)

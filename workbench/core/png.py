@@ -40,7 +40,7 @@ def bits(head: bytes) -> int:
     return head[24]
 
 
-def says_more_after_pixels(stream: IO[bytes]) -> bool:
+def has_metadata_after_pixels(stream: IO[bytes]) -> bool:
     """Whether chunks that may hold EXIF come after the pixels, where Pillow would only find them by decoding.
 
     Walks over the chunk headers; the position of `stream` is kept.

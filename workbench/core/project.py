@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
 
 if TYPE_CHECKING:  # image names are listed before NumPy is needed
     import numpy as np
@@ -140,7 +140,7 @@ class Snapshot:
     flags: np.ndarray  # (m, 4) bool, columns as FLAGS
     box_ids: np.ndarray  # (m,) int64
     notes: tuple[tuple[str, str], ...] = ()  # (m,) of (note, extra), or empty when no box has any
-    window: Window | None = None  # how images of more than 8 bits are read
+    window: IntensityWindow | None = None  # how images of more than 8 bits are read
     former_names: tuple[tuple[str, str] | tuple[str, str, int], ...] = ()  # of labels; see former_names.py
 
     def __len__(self) -> int:

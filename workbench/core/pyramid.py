@@ -4,7 +4,7 @@ The file is a zip of JPEG tiles made by libvips (Deep Zoom: 1/1, 1/2, 1/4 ... of
 without further compression, so that a tile is read with one seek and without libvips. Tiles keep the camera's
 orientation and are turned when read: turning 600 megapixels would need all of them in memory.
 
-libvips is an extra (`pip install "workbench-detection[huge]"`) and runs in a separate process: `pyramid_making.py`.
+libvips is an extra (`pip install "workbench-detection[huge]"`) and runs in a separate process: `pyramid_builder.py`.
 Rejected: a pyramid TIFF (its tiles can't be read without libvips), and making the tiles with cv2 (the whole image in
 memory, 3.4 GiB for 600 megapixels).
 """
@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.core.extras import install
-from workbench.core.window import Window
+from workbench.core.extras import install_command
+from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from workbench.core.images import ImageInfo
 
-INSTALL = install("[huge]")
+INSTALL = install_command("[huge]")
 DISK = 4 << 30
 """Bytes of pyramids kept in a project's cache: some fifteen images of 600 megapixels (0.25 GB each). The most recently
 viewed ones are kept; the newest is kept whatever its size."""
@@ -49,7 +49,7 @@ def is_available() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TilePosition:
     """A tile: full size at level 0, 1/2**n at level n; column and row in the stored image."""
 
     level: int
@@ -65,25 +65,25 @@ class Pyramid:
     width: int
     height: int
     orientation: int
-    offsets: Mapping[Place, tuple[int, int]]  # where each tile's zip entry begins, and its size in bytes
+    offsets: Mapping[TilePosition, tuple[int, int]]  # where each tile's zip entry begins, and its size in bytes
     top: int  # the level that consists of a single tile
 
     def level(self, scale: float) -> int:
         """The coarsest level with at least one pixel per device pixel at `scale` (device px per image px)."""
         return max(0, min(self.top, math.floor(math.log2(1.0 / scale) + 1e-9)))
 
-    def places(self, part: Rect, level: int) -> list[Place]:
+    def places(self, part: Rect, level: int) -> list[TilePosition]:
         """The tiles that `part` (xyxy, pixels of the upright image) touches, those nearest its centre first."""
         x0, y0, x1, y1 = self._stored(part)
         step = self._tile << level
         wide, high = self._stored_size
         columns = range(max(0, int(x0 // step)), math.ceil(min(x1, wide) / step))
         rows = range(max(0, int(y0 // step)), math.ceil(min(y1, high) / step))
-        found = [Place(level, column, row) for row in rows for column in columns]
+        found = [TilePosition(level, column, row) for row in rows for column in columns]
         middle = (x0 + x1) / 2 / step - 0.5, (y0 + y1) / 2 / step - 0.5
         return sorted(found, key=lambda at: math.hypot(at.column - middle[0], at.row - middle[1]))
 
-    def rect(self, place: Place) -> Rect:
+    def rect(self, place: TilePosition) -> Rect:
         """The area of a tile, xyxy in pixels of the upright image; a coarse one may extend slightly outside."""
         step, (wide, high) = self._tile << place.level, self._stored_size
         x0, y0 = place.column * step, place.row * step
@@ -92,7 +92,7 @@ class Pyramid:
         y1 = y0 + min(step, math.ceil((high - y0) / unit) * unit)
         return self._upright((x0, y0, x1, y1))
 
-    def read(self, place: Place) -> np.ndarray:
+    def read(self, place: TilePosition) -> np.ndarray:
         """The tile's pixels, upright: contiguous (h, w, 4) uint8 BGRX. WorkbenchError if they can't be read."""
         import numpy as np
 
@@ -166,7 +166,7 @@ def tile_side(width: int) -> int:
 # --- where they are kept ---
 
 
-def kept_at(file: Path, about: ImageInfo, window: Window | None, cache: Path) -> Path:
+def pyramid_file(file: Path, about: ImageInfo, window: IntensityWindow | None, cache: Path) -> Path:
     """The file for the pyramid of `file` in its present version, below a project's cache folder. Refused if `file` is
     gone.
     """
@@ -181,12 +181,12 @@ def kept_at(file: Path, about: ImageInfo, window: Window | None, cache: Path) ->
     return cache / "pyramids" / f"{hashlib.blake2b(os.fsencode(key), digest_size=16).hexdigest()}.zip"
 
 
-def find(file: Path, about: ImageInfo, window: Window | None, cache: Path) -> Pyramid | None:
+def find(file: Path, about: ImageInfo, window: IntensityWindow | None, cache: Path) -> Pyramid | None:
     """The pyramid of `file` in its present version, or None if there is none. It is marked as used now, for trim()."""
     import zipfile
 
-    target = kept_at(file, about, window, cache)
-    offsets: dict[Place, tuple[int, int]] = {}
+    target = pyramid_file(file, about, window, cache)
+    offsets: dict[TilePosition, tuple[int, int]] = {}
     try:
         with zipfile.ZipFile(target) as archive:
             for entry in archive.infolist():
@@ -194,13 +194,13 @@ def find(file: Path, about: ImageInfo, window: Window | None, cache: Path) -> Py
                 if name.endswith(".jpg"):
                     column, row = name.removesuffix(".jpg").split("_")
                     depth = int(folder.rpartition("/")[2])
-                    offsets[Place(depth, int(column), int(row))] = entry.header_offset, entry.file_size
+                    offsets[TilePosition(depth, int(column), int(row))] = entry.header_offset, entry.file_size
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):  # not made yet, or damaged: to be remade
         return None
     with contextlib.suppress(OSError):  # a read-only cache
         os.utime(target)
     top = max((place.level for place in offsets), default=0)
-    turned = {Place(top - at.level, at.column, at.row): where for at, where in offsets.items()}
+    turned = {TilePosition(top - at.level, at.column, at.row): where for at, where in offsets.items()}
     return Pyramid(target, about.width, about.height, about.orientation, turned, top)
 
 

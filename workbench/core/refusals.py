@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.core import heic, in_use, privacy
+from workbench.core import heic, macos_privacy, windows_files
 
 # First bytes -> what the file is. Compared ignoring case, after leading white space.
 _LOOKS_LIKE = (
@@ -36,11 +36,11 @@ def not_an_image(head: bytes) -> str:
 def not_readable(problem: OSError | ValueError) -> str:
     """The sentence for a file that the system can't open or read."""
     match problem:
-        case PermissionError() if privacy.keeps(problem):
-            return f"it can't be read: {privacy.ALLOW}"
-        case OSError() if in_use.is_in_use(problem):
+        case PermissionError() if macos_privacy.is_privacy_error(problem):
+            return f"it can't be read: {macos_privacy.ALLOW}"
+        case OSError() if windows_files.is_in_use(problem):
             return "another program has it open and lets nobody else read it; close it there"
-        case FileNotFoundError() if in_use.is_too_long(problem):
+        case FileNotFoundError() if windows_files.is_too_long(problem):
             return "its path is longer than Windows allows; move it to a folder with a shorter one"
         case PermissionError():
             return "you have no permission to read it; change its permissions"

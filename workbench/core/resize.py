@@ -7,16 +7,16 @@ from typing import Literal, get_args
 
 import numpy as np
 
-How = Literal["stretch", "letterbox", "darknet stretch", "darknet letterbox"]
-HOWS: tuple[How, ...] = get_args(How)
+FitMode = Literal["stretch", "letterbox", "darknet stretch", "darknet letterbox"]
+FIT_MODES: tuple[FitMode, ...] = get_args(FitMode)
 
 PADDING = 128
 """The grey around a letterboxed image: the middle of the range, as darknet pads with 0.5."""
 
 
-def kind_of(how: str) -> How:
+def base_mode(mode: str) -> FitMode:
     """ "letterbox" or "stretch": Darknet's variants give the same sizes and places, but other pixel values."""
-    return "letterbox" if how.endswith("letterbox") else "stretch"
+    return "letterbox" if mode.endswith("letterbox") else "stretch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Fit:
         return np.array([self.pad_x, self.pad_y] * 2, _floats(boxes).dtype)
 
 
-def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
+def fit(image: np.ndarray, px: int, mode: FitMode) -> tuple[np.ndarray, Fit]:
     """(H, W, 3) uint8 to (px, px, 3) uint8 and the Fit; float32 in 0..255 for Darknet's ways.
 
     "stretch" changes the proportions; "letterbox" keeps them and pads with grey. Bilinear (cv2.INTER_LINEAR), without
@@ -56,11 +56,11 @@ def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
     """
     assert image.shape[2:] == (3,), image.shape
     assert image.dtype == np.uint8, image.dtype
-    if how not in HOWS:
-        raise ValueError(f"an image is fitted by one of {HOWS}, not by {how!r}")
+    if mode not in FIT_MODES:
+        raise ValueError(f"an image is fitted by one of {FIT_MODES}, not by {mode!r}")
     height, width = image.shape[:2]
-    resized = _by_corners if how.startswith("darknet") else _resized
-    if how.endswith("stretch"):
+    resized = _by_corners if mode.startswith("darknet") else _resized
+    if mode.endswith("stretch"):
         return resized(image, px, px), Fit(px / width, px / height)
     w, h = letterbox_size(width, height, px)
     left, top = (px - w) // 2, (px - h) // 2
@@ -70,10 +70,10 @@ def fit(image: np.ndarray, px: int, how: How) -> tuple[np.ndarray, Fit]:
     return square, Fit(w / width, h / height, float(left), float(top))
 
 
-def scales_and_offsets(pictures: np.ndarray, px: int, how: str) -> tuple[np.ndarray, np.ndarray]:
+def scales_and_offsets(pictures: np.ndarray, px: int, mode: str) -> tuple[np.ndarray, np.ndarray]:
     """For pictures' (n, 2) widths and heights what `fit` does: (n, 2) scales (0 for unknown sizes) and (n, 2) pads."""
     known = np.maximum(np.asarray(pictures, np.float64).reshape(-1, 2), 1)
-    if how.endswith("stretch"):
+    if mode.endswith("stretch"):
         fitted = np.full_like(known, px)
     else:
         fitted = np.maximum(known * px // known.max(axis=1, keepdims=True), 1)

@@ -13,7 +13,7 @@ from workbench.core.project import Image
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ImageLocation:
     """Where images of a folder are kept: `root` is their root folder, `before` the path from it to theirs ("" or
     "2024/May/").
     """
@@ -23,7 +23,7 @@ class Place:
     known: frozenset[str]  # paths below their folder that the project already has, under any root
 
 
-def place(folder: Path, project: Path, roots: Mapping[int, Path], images: Iterable[Image]) -> Place:
+def locate(folder: Path, project: Path, roots: Mapping[int, Path], images: Iterable[Image]) -> ImageLocation:
     """The nearest root at or above `folder`, else the folder itself. Names are compared; links are not followed.
 
     Images inside the project's own folder get a root inside it, because both are moved together.
@@ -46,7 +46,7 @@ def place(folder: Path, project: Path, roots: Mapping[int, Path], images: Iterab
             known.add(inside[image.root] + image.path)
         elif image.root in outside and image.path.startswith(outside[image.root]):
             known.add(image.path[len(outside[image.root]) :])
-    return Place(home, _between(home, folder), frozenset(known))
+    return ImageLocation(home, _between(home, folder), frozenset(known))
 
 
 def is_within(path: Path, folder: Path) -> bool:
@@ -54,7 +54,7 @@ def is_within(path: Path, folder: Path) -> bool:
     return path == folder or folder in path.parents
 
 
-def unknown(folder: Path, listed: Collection[str], known: Collection[str]) -> list[str]:
+def new_files(folder: Path, listed: Collection[str], known: Collection[str]) -> list[str]:
     """The listed files of `folder` that are not `known`, not even in another spelling.
 
     To disks of Windows and Macs A.jpg is a.jpg, and to Macs ü is the same as one or two characters: a file renamed only

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.average_precision import average_precision, boxes_per_label
 from workbench.core.matching import ANY_AREA, Matching
-from workbench.core.precision import average_precision, boxes_per_label
 
 Doubles = NDArray[np.float64]
 SIDES = (0.0, 16.0, 32.0, 64.0, 96.0, 192.0, 384.0)  # pixels, of a square of the same area: COCO's, subdivided
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BySize:
+class ApBySize:
     """AP of boxes from one side up to, but not including, the next; the last range has no end. NaN: no boxes."""
 
     sides: Doubles  # (B,) where each range begins, pixels
@@ -33,7 +33,7 @@ class BySize:
         return mean_of_known(self.ap)
 
 
-def over_sizes(matched: Callable[[tuple[float, float]], Matching], sides: Sequence[float] = SIDES) -> BySize:
+def ap_by_size(matched: Callable[[tuple[float, float]], Matching], sides: Sequence[float] = SIDES) -> ApBySize:
     """AP of every range. `matched(area)`: the matching for an area range, as match() or Sliders.moved() makes it.
 
     Its first threshold must be 0.5.
@@ -47,7 +47,7 @@ def over_sizes(matched: Callable[[tuple[float, float]], Matching], sides: Sequen
         ap.append(values.mean(axis=0))
         ap50.append(values[matching.at(0.5)])
         boxes.append(boxes_per_label(matching))
-    return BySize(np.asarray(sides, np.float64), np.stack(boxes), np.stack(ap), np.stack(ap50))
+    return ApBySize(np.asarray(sides, np.float64), np.stack(boxes), np.stack(ap), np.stack(ap50))
 
 
 def mean_of_known(values: Doubles) -> Doubles:

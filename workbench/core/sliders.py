@@ -1,6 +1,6 @@
 """The sliders of the Inspect page for a whole split at once: confidence, NMS overlap and kind, most per image.
 
-Everything a move may need is computed once: which steps of the overlap slider each candidate survives (core.survival),
+Everything a move may need is computed once: which steps of the overlap slider each candidate survives (core.nms_table),
 which labelled boxes it could take, and the order of scores within each label. A move of the NMS slider then reads one
 bit per candidate and lets those that stay choose their boxes; a move of the confidence only cuts lists short. No move
 runs the network. The results equal those of core.metrics for each image's `Candidates.detections`.
@@ -23,13 +23,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import nms, survival, taking
-from workbench.core.compared import Boxes, Found, Pairs, Truth, among, pairs, ranks
-from workbench.core.matching import ANY_AREA, Matching, choices, match
+from workbench.core import greedy_matching, nms, nms_table
+from workbench.core.evaluation_data import (
+    DetectionArrays,
+    DetectionSet,
+    GroundTruth,
+    OverlapPairs,
+    first_of_each,
+    pairs,
+    ranks,
+)
+from workbench.core.greedy_matching import Bools, Rows
+from workbench.core.matching import ANY_AREA, Matching, match, ranked_pairs
 from workbench.core.metrics import AREAS, MOST, THRESHOLDS, Evaluation, evaluation_of
-from workbench.core.nms import Kind, Overlaps
-from workbench.core.survival import Survival
-from workbench.core.taking import Bools, Rows
+from workbench.core.nms import NmsKind, Overlaps
+from workbench.core.nms_table import NmsTable
 
 EVERYTHING = 2**31  # detections of an image and label: NMS comes before the cut
 
@@ -38,25 +46,27 @@ EVERYTHING = 2**31  # detections of an image and label: NMS comes before the cut
 class Sliders:
     """The candidates of a split, ready for the sliders. Build with `of`, then `prepare` each kind of NMS in a job."""
 
-    truth: Truth
-    found: Found  # every candidate; `source` is its row in its image's candidates
+    truth: GroundTruth
+    found: DetectionSet  # every candidate; `source` is its row in its image's candidates
     first: Rows  # (I + 1,) where each image's candidates begin
-    _near: Pairs
-    _tables: dict[Kind, Survival] = field(default_factory=dict, repr=False)
+    _near: OverlapPairs
+    _tables: dict[NmsKind, NmsTable] = field(default_factory=dict, repr=False)
     _pairs: list[Overlaps] = field(default_factory=list, repr=False)  # of soft NMS
-    _choices: dict[tuple[float, float], taking.Choices] = field(default_factory=dict, init=False, repr=False)
+    _choices: dict[tuple[float, float], greedy_matching.RankedPairs] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @staticmethod
-    def of(truth: Truth, candidates: Sequence[Boxes]) -> Sliders:
+    def of(truth: GroundTruth, candidates: Sequence[DetectionArrays]) -> Sliders:
         """`candidates`, one entry per image of `truth`, each by descending score."""
         if len(candidates) != truth.image_count:
             raise ValueError(f"{truth.image_count} images but candidates of {len(candidates)}")
-        found = Found.of(candidates, most=EVERYTHING)
+        found = DetectionSet.of(candidates, most=EVERYTHING)
         found.by_label(truth.label_count)
         first = np.concatenate([[0], np.cumsum([len(one.scores) for one in candidates])]).astype(np.int64)
         return Sliders(truth, found, first, pairs(truth, found, float(THRESHOLDS[0])))
 
-    def with_truth(self, truth: Truth) -> Sliders:
+    def with_truth(self, truth: GroundTruth) -> Sliders:
         """The same as `of` with this truth and the same candidates; only images whose boxes differ are compared again.
 
         ValueError if it has other images or labels. Both objects share what either of them prepares.
@@ -65,7 +75,7 @@ class Sliders:
             raise ValueError("other images or labels: build new sliders")
         return Sliders(truth, self.found, self.first, self._near_of(truth), self._tables, self._pairs)
 
-    def _near_of(self, truth: Truth) -> Pairs:
+    def _near_of(self, truth: GroundTruth) -> OverlapPairs:
         """The pairs of `truth`: those of unchanged images, moved to their new rows, and new ones."""
         other, begins = _differing(self.truth, truth)
         stay = np.flatnonzero(~other[self.found.images[self._near.detection]])
@@ -75,30 +85,30 @@ class Sliders:
         fresh = pairs(_some_boxes(truth, boxes), _some_found(self.found, rows), float(THRESHOLDS[0]))
         detections = np.concatenate([detection, rows[fresh.detection]])
         order = np.argsort(detections, kind="stable")  # an image's are all old or all new
-        return Pairs(
+        return OverlapPairs(
             detections[order],
             np.concatenate([box, boxes[fresh.truth]])[order],
             np.concatenate([self._near.iou[stay], fresh.iou])[order],
         )
 
-    def prepare(self, kind: Kind = "per label") -> None:
+    def prepare(self, kind: NmsKind = "per label") -> None:
         """Compute once which candidate survives which step: the costly part, some 2 s for 1,500,000 candidates."""
         if kind == "soft":
             if not self._pairs:
-                self._pairs.append(self._overlaps("soft", survival.FLOOR))
+                self._pairs.append(self._overlaps("soft", nms_table.FLOOR))
         elif kind not in self._tables:
             self._tables[kind] = self._table(kind)
 
-    def _table(self, kind: Kind) -> Survival:
+    def _table(self, kind: NmsKind) -> NmsTable:
         found = self.found
         boxes = np.asarray(found.boxes, np.float32)
         if kind != "across labels":
-            return survival.of_groups(boxes, self._runs(), kind)
+            return nms_table.of_groups(boxes, self._runs(), kind)
         by_score = self._by_score()
-        table = survival.of_groups(boxes[by_score], found.images[by_score], kind)
+        table = nms_table.of_groups(boxes[by_score], found.images[by_score], kind)
         removed = np.empty_like(table.removed)
         removed[:, by_score] = table.removed
-        return Survival(removed, table.floor)
+        return NmsTable(removed, table.floor)
 
     def _runs(self) -> Rows:
         """(K,) a number for each image and label, ascending."""
@@ -110,7 +120,7 @@ class Sliders:
         rows[self.first[self.found.images] + self.found.source] = np.arange(len(self.found))
         return rows
 
-    def kept(self, iou: float, kind: Kind = "per label", limit: int = 300, least: Sequence[float] = ()) -> Bools:
+    def kept(self, iou: float, kind: NmsKind = "per label", limit: int = 300, least: Sequence[float] = ()) -> Bools:
         """(K,) the candidates kept by NMS at `iou`, at most the `limit` highest of each image.
 
         `iou` from 0.05 to 1; hundredths are looked up in the table, others walk the pairs, which is slower.
@@ -130,7 +140,7 @@ class Sliders:
         boxes = np.asarray(self.found.boxes, np.float32)[order]
         pairs = nms.overlaps(boxes, self.found.images[order], "per label", floor=iou)
         stay = np.zeros(len(kept), bool)
-        stay[order] = nms.walk(pairs, len(order), iou)
+        stay[order] = nms.greedy_nms(pairs, len(order), iou)
         return np.where(enough, self._limited(stay, limit), kept)
 
     def _enough(self, least: Sequence[float]) -> Bools:
@@ -155,33 +165,33 @@ class Sliders:
         running = np.concatenate([[0], np.cumsum(kept, dtype=np.int32)])
         return np.asarray(np.diff(running[self.first]), np.int64)
 
-    def _walked(self, iou: float, kind: Kind) -> Bools:
+    def _walked(self, iou: float, kind: NmsKind) -> Bools:
         if kind != "across labels":
-            return nms.walk(self._overlaps(kind, min(iou, survival.FLOOR)), len(self.found), iou)
+            return nms.greedy_nms(self._overlaps(kind, min(iou, nms_table.FLOOR)), len(self.found), iou)
         by_score = self._by_score()
         boxes, images = np.asarray(self.found.boxes, np.float32)[by_score], self.found.images[by_score]
         kept = np.empty(len(by_score), bool)
-        pairs = nms.overlaps(boxes, images, "per label", floor=min(iou, survival.FLOOR))
-        kept[by_score] = nms.walk(pairs, len(by_score), iou)
+        pairs = nms.overlaps(boxes, images, "per label", floor=min(iou, nms_table.FLOOR))
+        kept[by_score] = nms.greedy_nms(pairs, len(by_score), iou)
         return kept
 
-    def _overlaps(self, kind: Kind, floor: float) -> Overlaps:
+    def _overlaps(self, kind: NmsKind, floor: float) -> Overlaps:
         return nms.overlaps(np.asarray(self.found.boxes, np.float32), self._runs(), kind, floor)
 
-    def _softened(self, iou: float, limit: int) -> Found:
+    def _softened(self, iou: float, limit: int) -> DetectionSet:
         """The candidates with their scores after soft NMS at `iou`, in their new order."""
         self.prepare("soft")
-        pairs = self._pairs[0] if iou >= survival.FLOOR else self._overlaps("soft", iou)
-        old, scores = self.found, nms.soften(pairs, self.found.scores, iou).astype(np.float64)
+        pairs = self._pairs[0] if iou >= nms_table.FLOOR else self._overlaps("soft", iou)
+        old, scores = self.found, nms.soft_nms(pairs, self.found.scores, iou).astype(np.float64)
         rows = np.lexsort((old.source, -scores, old.images))
         rows = rows[ranks(old.images[rows]) < limit]
         rows = rows[np.lexsort((old.labels[rows], old.images[rows]))]  # stable: scores descend within a label
         rank = ranks(old.images[rows], old.labels[rows])
         rows, rank = rows[rank < MOST[-1]], rank[rank < MOST[-1]]
-        return Found(old.boxes[rows], scores[rows], old.labels[rows], old.images[rows], rank, old.source[rows])
+        return DetectionSet(old.boxes[rows], scores[rows], old.labels[rows], old.images[rows], rank, old.source[rows])
 
     def moved(
-        self, iou: float, kind: Kind = "per label", limit: int = 300, area: tuple[float, float] = ANY_AREA,
+        self, iou: float, kind: NmsKind = "per label", limit: int = 300, area: tuple[float, float] = ANY_AREA,
         least: Sequence[float] = (),
     ) -> Matching:  # fmt: skip
         """The matching at COCO's ten thresholds with NMS at `iou`: precision.average_precision() and the rest.
@@ -190,12 +200,19 @@ class Sliders:
         """
         return self._matchings(iou, kind, limit, {"it": area}, least)["it"]
 
-    def evaluation(self, names: tuple[str, ...], iou: float, kind: Kind = "per label", limit: int = 300) -> Evaluation:
+    def evaluation(
+        self, names: tuple[str, ...], iou: float, kind: NmsKind = "per label", limit: int = 300
+    ) -> Evaluation:
         """All numbers of core.metrics. The matching's detection rows within an image are rows of its candidates."""
         return evaluation_of(names, self._matchings(iou, kind, limit, AREAS))
 
     def _matchings(
-        self, iou: float, kind: Kind, limit: int, areas: Mapping[str, tuple[float, float]], least: Sequence[float] = ()
+        self,
+        iou: float,
+        kind: NmsKind,
+        limit: int,
+        areas: Mapping[str, tuple[float, float]],
+        least: Sequence[float] = (),
     ) -> dict[str, Matching]:
         if kind == "soft":
             found = self._softened(iou, limit)
@@ -206,17 +223,17 @@ class Sliders:
 
     def _looked_at(self, kept: Bools) -> Bools:
         """Those COCO considers: a hundred detections per image and label."""
-        return kept if self.found.longest < MOST[-1] else among(kept, self.found.rank, MOST[-1])
+        return kept if self.found.longest < MOST[-1] else first_of_each(kept, self.found.rank, MOST[-1])
 
     def _matched(self, present: Bools, area: tuple[float, float]) -> Matching:
         counted, outside = self.truth.inside(area), self.found.outside(area)
         if area not in self._choices:
-            self._choices[area] = choices(self.truth, self.found, THRESHOLDS.tolist(), counted, self._near)
-        links = taking.taken(self._choices[area], present)
+            self._choices[area] = ranked_pairs(self.truth, self.found, THRESHOLDS.tolist(), counted, self._near)
+        links = greedy_matching.match_greedily(self._choices[area], present)
         return Matching(self.truth, self.found, THRESHOLDS, links, counted, outside, present)
 
 
-def _differing(old: Truth, new: Truth) -> tuple[Bools, tuple[Rows, Rows]]:
+def _differing(old: GroundTruth, new: GroundTruth) -> tuple[Bools, tuple[Rows, Rows]]:
     """(I,) images whose boxes (or their order) differ; and, for both, (I,) where each image's boxes begin."""
     images = np.arange(old.image_count)
     begins = np.searchsorted(old.images, images), np.searchsorted(new.images, images)
@@ -233,15 +250,15 @@ def _differing(old: Truth, new: Truth) -> tuple[Bools, tuple[Rows, Rows]]:
     return other, begins
 
 
-def _some_boxes(truth: Truth, rows: Rows) -> Truth:
+def _some_boxes(truth: GroundTruth, rows: Rows) -> GroundTruth:
     return replace(
         truth, boxes=truth.boxes[rows], labels=truth.labels[rows], images=truth.images[rows],
         crowd=truth.crowd[rows], ignore=truth.ignore[rows], areas=truth.areas[rows],
     )  # fmt: skip
 
 
-def _some_found(found: Found, rows: Rows) -> Found:
-    return Found(
+def _some_found(found: DetectionSet, rows: Rows) -> DetectionSet:
+    return DetectionSet(
         found.boxes[rows], found.scores[rows], found.labels[rows], found.images[rows], found.rank[rows],
         found.source[rows],
     )  # fmt: skip

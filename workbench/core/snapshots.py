@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core.image_table import ImageTable
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import FLAGS, Image, Label, Snapshot
-from workbench.core.window import Window
 
 _BOX = np.dtype(
     [("id", "i8"), ("image", "i8"), ("label", "i8"), *((side, "f8") for side in ("x0", "y0", "x1", "y1"))]
@@ -23,7 +23,7 @@ def take(
     labels: tuple[Label, ...],
     images: ImageTable,
     file: Callable[[Image], Path],
-    window: Window | None,
+    window: IntensityWindow | None,
     former_names: tuple[tuple[str, str] | tuple[str, str, int], ...] = (),
     some: bool = False,
 ) -> Snapshot:

@@ -115,7 +115,7 @@ def by_likeness(prints: Sequence[int | None]) -> list[Hashable]:
     return keys
 
 
-def divided(
+def divide(
     snapshot: Snapshot,
     seed: int,
     groups: Sequence[Hashable] | None = None,

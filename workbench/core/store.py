@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
-from workbench.core import broken_off, seal
+from workbench.core import file_checksum, rollback
 from workbench.core.files import atomic_path, natural_key
 from workbench.errors import Damaged, ReadOnly, WorkbenchError
 
@@ -116,13 +116,13 @@ class Store:
         if not read_only and file.is_file() and not os.access(file, os.W_OK):
             read_only, why = True, f"{file} can't be written, so this project is open for reading only."
         self.why_read_only = why if read_only else ""
-        self._mended: broken_off.Mended | None = None
+        self._mended: rollback.RolledBackCopy | None = None
         self.connection = _connect(file, read_only)
         try:
-            if read_only and broken_off.is_broken_off(self.connection):
+            if read_only and rollback.needs_rollback(self.connection):
                 self.connection.close()
                 with _sentences(file):
-                    self._mended = broken_off.Mended(file)
+                    self._mended = rollback.RolledBackCopy(file)
                 self.connection = _connect(self._mended.file, read_only)
             self._check_kind()
             if check:
@@ -177,7 +177,7 @@ class Store:
         """WorkbenchError if the file is damaged anywhere."""
         with _sentences(self.file):
             verdict = self.connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict == "ok" and seal.is_broken(self.file):
+        if verdict == "ok" and file_checksum.is_damaged(self.file):
             verdict = "its bytes have changed since it was closed"
         if verdict != "ok":
             raise _damaged(self.file, verdict)

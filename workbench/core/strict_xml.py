@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from workbench.core.words import visible
+from workbench.core.formatting import visible
 from workbench.errors import Refused
 
 SIZE_LIMIT = 8 << 20  # bytes; the largest VOC file seen has 30 KB

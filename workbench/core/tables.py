@@ -20,7 +20,7 @@ _LONG = 10.0
 """Longest time in seconds that an edit waits for images to be written."""
 
 
-class Writing:
+class PendingWrite:
     """Whether images that are shown already are on disk, too. Written by the job's thread; edits wait for it."""
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class Writing:
             self._ended.set()
 
     @property
-    def goes_on(self) -> bool:
+    def is_pending(self) -> bool:
         return not self._ended.is_set()
 
     @property
-    def ended_well(self) -> bool:
+    def has_succeeded(self) -> bool:
         return self._ended.is_set() and self._well
 
     def wait(self) -> None:
@@ -50,7 +50,7 @@ class Writing:
 
 
 class Tables:
-    """The images and counts of one store, kept in memory. `comings` counts how often images were added or removed."""
+    """The images and counts of one store, kept in memory. `images_version` grows as images come and go."""
 
     def __init__(self, store: Store, cache_folder: Path) -> None:
         self._store = store
@@ -59,20 +59,20 @@ class Tables:
         self._counts: BoxCounts | None = None
         self._asked_cache = False
         self._read_at: set[int] = set()  # SQLite's counts of other connections' writes at the time of reading
-        self._writing: Writing | None = None  # for images that are shown but not on disk yet
-        self.comings = 0
+        self._writing: PendingWrite | None = None  # for images that are shown but not on disk yet
+        self.images_version = 0
 
     @property
     def is_ahead(self) -> bool:
         """Whether the table has images that are not, or not yet, on disk."""
-        return self._writing is not None and not self._writing.ended_well
+        return self._writing is not None and not self._writing.has_succeeded
 
     def forget_unwritten(self) -> bool:
         """Read the images anew if some that were shown could not be written; returns whether there were any."""
-        if self._writing is None or self._writing.goes_on or self._writing.ended_well:
+        if self._writing is None or self._writing.is_pending or self._writing.has_succeeded:
             return False
         self._writing = self._store.before_writing = self._images = None
-        self.comings += 1
+        self.images_version += 1
         return True
 
     def images(self) -> ImageTable:
@@ -98,7 +98,7 @@ class Tables:
         for part in edits.walk(edit):
             if isinstance(part, edits.AddImages | edits.RemoveImages):
                 self._images = None
-                self.comings += 1
+                self.images_version += 1
             elif self._images is not None and isinstance(part, edits.SetState):
                 self._images.set_states(part.ids, part.state)
             elif self._images is not None and isinstance(part, edits.SetSplit):
@@ -106,14 +106,14 @@ class Tables:
         if self._counts is not None and not self._counts.follow(edit, inverse):
             self._counts = None
 
-    def adopt(self, images: ImageTable, comings: int, writing: Writing | None = None) -> None:
-        """Take over a table that was read when `comings` had this value; states set since then are kept.
+    def adopt(self, images: ImageTable, images_version: int, writing: PendingWrite | None = None) -> None:
+        """Take over a table that was read when `images_version` had this value; states set since then are kept.
 
         `writing`: the table is ahead of the file, and edits wait until the file has all of it.
         """
         self._writing = writing
         self._store.before_writing = writing.wait if writing is not None else None
-        if comings != self.comings:
+        if images_version != self.images_version:
             self._images = None  # images were added or removed since; it is reread when needed
             return
         if self._images is not None:

@@ -21,33 +21,33 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import compared
+from workbench.core import evaluation_data
+from workbench.core.average_precision import MOST, boxes_per_label, of_flags
+from workbench.core.greedy_matching import Bools, Rows
 from workbench.core.matching import Matching
-from workbench.core.precision import MOST, boxes_per_label, of_flags
-from workbench.core.taking import Bools, Rows
 
-Kind = Literal["classification", "localisation", "both", "duplicate", "background", "missed"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+ErrorKind = Literal["classification", "localisation", "both", "duplicate", "background", "missed"]
+ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 FOREGROUND, BACKGROUND = 0.5, 0.1  # the paper's t_f and t_b
 NONE = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tide:
+class TideErrors:
     """The mistakes and what each kind costs."""
 
     ap50: float
-    cost: dict[Kind, float]  # AP gained by correcting the kind, 0 to 1
+    cost: dict[ErrorKind, float]  # AP gained by correcting the kind, 0 to 1
     kinds: NDArray[np.int64]  # (K,) index into KINDS of each wrong detection, -1 for others
     boxes: Rows  # (K,) the labelled box that it should have taken, or a duplicate's; -1 for none
-    missed: Rows  # rows of Truth
+    missed: Rows  # rows of GroundTruth
 
-    def detections(self, kind: Kind) -> Rows:
-        """Rows of Found behind a bar; none for "missed", whose boxes are `missed`."""
-        return np.flatnonzero(self.kinds == KINDS.index(kind))
+    def detections(self, kind: ErrorKind) -> Rows:
+        """Rows of DetectionSet behind a bar; none for "missed", whose boxes are `missed`."""
+        return np.flatnonzero(self.kinds == ERROR_KINDS.index(kind))
 
 
-def tide(matching: Matching, confidence: float = 0.0) -> Tide:
+def tide(matching: Matching, confidence: float = 0.0) -> TideErrors:
     """The mistakes among detections of at least this score. The matching must include the IoU threshold .5."""
     truth, found = matching.truth, matching.found
     taken, ignored = matching.level(matching.at(FOREGROUND))
@@ -61,7 +61,7 @@ def tide(matching: Matching, confidence: float = 0.0) -> Tide:
     kinds, boxes = _kinds(matching, np.flatnonzero(judged & ~right), used)
     mended = {kind: _mended(kinds, boxes, found.scores, kind, used) for kind in ("classification", "localisation")}
     # a box under any such mistake could be found, whether or not another detection is kept for it
-    hopeful = np.isin(kinds, [KINDS.index("classification"), KINDS.index("localisation")])
+    hopeful = np.isin(kinds, [ERROR_KINDS.index("classification"), ERROR_KINDS.index("localisation")])
     reachable = used.copy()
     reachable[boxes[hopeful]] = True
     missed = np.flatnonzero(matching.counted & ~reachable)
@@ -74,9 +74,9 @@ def tide(matching: Matching, confidence: float = 0.0) -> Tide:
             rows = rows[np.lexsort((-found.scores[rows], names[rows]))]
         return _mean_ap((labels if names is None else names)[rows], good[rows], left, count > 0)
 
-    base, cost = ap(judged, right), dict.fromkeys(KINDS, 0.0)
-    for kind in KINDS[:-1]:
-        mistakes = kinds == KINDS.index(kind)
+    base, cost = ap(judged, right), dict.fromkeys(ERROR_KINDS, 0.0)
+    for kind in ERROR_KINDS[:-1]:
+        mistakes = kinds == ERROR_KINDS.index(kind)
         put_right = mended.get(kind, np.zeros(len(found), bool))
         names = labels.copy()
         names[put_right] = truth.labels[boxes[put_right]]
@@ -84,13 +84,13 @@ def tide(matching: Matching, confidence: float = 0.0) -> Tide:
         cost[kind] = ap(judged & ~(mistakes & ~put_right), right | put_right, names=anew) - base
     fewer = np.bincount(truth.labels[missed], minlength=truth.label_count)
     cost["missed"] = ap(judged, right, left=count - fewer) - base
-    return Tide(base, cost, kinds, boxes, missed)
+    return TideErrors(base, cost, kinds, boxes, missed)
 
 
 def _kinds(matching: Matching, wrong: Rows, used: Bools) -> tuple[Rows, Rows]:
     """(K,) the kind of every wrong detection, and the box behind it."""
     truth, found = matching.truth, matching.found
-    near = compared.pairs_across(truth, found, np.flatnonzero(matching.counted), wrong, BACKGROUND)
+    near = evaluation_data.pairs_across(truth, found, np.flatnonzero(matching.counted), wrong, BACKGROUND)
     same = truth.labels[near.truth] == found.labels[near.detection]
     own, own_box = _most(near, same, len(found))
     other, other_box = _most(near, ~same, len(found))
@@ -98,19 +98,19 @@ def _kinds(matching: Matching, wrong: Rows, used: Bools) -> tuple[Rows, Rows]:
     kinds, boxes = np.full(len(found), NONE), np.full(len(found), NONE)
     own, other = own[wrong], other[wrong]
     none = np.full(len(wrong), NONE)
-    cases: list[tuple[Kind, Bools, Rows]] = [
+    cases: list[tuple[ErrorKind, Bools, Rows]] = [
         ("localisation", (own >= BACKGROUND) & (own < FOREGROUND), own_box[wrong]),
         ("classification", other >= FOREGROUND, other_box[wrong]),
         ("duplicate", own >= FOREGROUND, taken_box[wrong]),
         ("background", np.maximum(own, other) < BACKGROUND, none),
     ]
     conditions = [case for _, case, _ in cases]
-    kinds[wrong] = np.select(conditions, [KINDS.index(kind) for kind, _, _ in cases], KINDS.index("both"))
+    kinds[wrong] = np.select(conditions, [ERROR_KINDS.index(kind) for kind, _, _ in cases], ERROR_KINDS.index("both"))
     boxes[wrong] = np.select(conditions, [box for _, _, box in cases], other_box[wrong])
     return kinds, boxes
 
 
-def _most(near: compared.Pairs, use: Bools, count: int) -> tuple[NDArray[np.float64], Rows]:
+def _most(near: evaluation_data.OverlapPairs, use: Bools, count: int) -> tuple[NDArray[np.float64], Rows]:
     """(K,) the largest overlap of each detection among the pairs in `use`, and its box; 0 and -1 without any."""
     rows = np.flatnonzero(use)
     rows = rows[np.argsort(near.iou[rows], kind="stable")]  # the last one written to a place stays
@@ -119,9 +119,9 @@ def _most(near: compared.Pairs, use: Bools, count: int) -> tuple[NDArray[np.floa
     return overlap, box
 
 
-def _mended(kinds: Rows, boxes: Rows, scores: NDArray[np.float64], kind: Kind, used: Bools) -> Bools:
+def _mended(kinds: Rows, boxes: Rows, scores: NDArray[np.float64], kind: ErrorKind, used: Bools) -> Bools:
     """(K,) the mistakes that become right: the highest for each box that is still free."""
-    rows = np.flatnonzero(kinds == KINDS.index(kind))
+    rows = np.flatnonzero(kinds == ERROR_KINDS.index(kind))
     rows = rows[~used[boxes[rows]]]
     rows = rows[np.argsort(-scores[rows], kind="stable")]
     chosen = np.zeros(len(kinds), bool)

@@ -53,7 +53,7 @@ class Extracted:
 
 
 @contextlib.contextmanager
-def said_in_words() -> Iterator[None]:
+def silence_cv2() -> Iterator[None]:
     """Suppress what cv2 would print to stderr about a video or camera: the caller reports it in words."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -77,10 +77,10 @@ def frames(file: Path, every: int = 1) -> Iterator[VideoFrame]:
 
     Damaged frames are skipped but counted. Refused if the file can't be opened or holds no frame.
     """
-    capture = opened(file)
+    capture = open_video(file)
     index = -1
     try:
-        while step := gone_on(capture):
+        while step := advance(capture):
             index += step
             if index % every == 0:
                 seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
@@ -94,25 +94,25 @@ def frames(file: Path, every: int = 1) -> Iterator[VideoFrame]:
         capture.release()
 
 
-def gone_on(capture: cv2.VideoCapture) -> int:
+def advance(capture: cv2.VideoCapture) -> int:
     """Move to the next frame that can be decoded; by how many frames, 0 at the end. (cv2 reports a damaged frame as the
     end.)
     """
     return next((step for step in range(1, _DAMAGED + 2) if capture.grab()), 0)
 
 
-def length(file: Path) -> int:
+def frame_count(file: Path) -> int:
     """The number of frames by the video's header; 0 if it does not say."""
-    capture = opened(file)
+    capture = open_video(file)
     try:
         return max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
     finally:
         capture.release()
 
 
-def rate(file: Path) -> float:
+def frame_rate(file: Path) -> float:
     """Frames per second by the video's header; 0 if it does not say."""
-    capture = opened(file)
+    capture = open_video(file)
     try:
         found = float(capture.get(cv2.CAP_PROP_FPS))
         return found if np.isfinite(found) and found > 0 else 0.0
@@ -126,10 +126,10 @@ def cut_off(file: Path, last: VideoFrame, every: int = 1) -> str:
     `every`: only every n-th frame was read. Headers are not exact, and sound may go on after the pictures, so a second
     and a twentieth are tolerated.
     """
-    there = rate(file)
-    if not there or not length(file):
+    there = frame_rate(file)
+    if not there or not frame_count(file):
         return ""
-    told = length(file) / there
+    told = frame_count(file) / there
     read = max(last.seconds, last.index / there) + every / there
     if told - read <= max(_LENIENT, told * _LENIENT_SHARE):
         return ""
@@ -164,7 +164,7 @@ def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:
     Names and notes give index and time: "ride_000120.jpg", "frame 120, 4.000 s of ride.mp4". Closing it early keeps
     what was written. Refused like frames(); WorkbenchError if the folder can't be written.
     """
-    total = length(file)
+    total = frame_count(file)
     stem = safe_name(printable(file.stem))
     frame: VideoFrame | None = None
     try:
@@ -186,7 +186,7 @@ def extract(file: Path, folder: Path, every: int = 1) -> Iterator[Extracted]:
         yield Extracted(frame.index + 1, frame.index + 1, remark=remark)
 
 
-def opened(file: Path) -> cv2.VideoCapture:
+def open_video(file: Path) -> cv2.VideoCapture:
     try:
         os.fspath(file).encode("utf-8")  # cv2 crashes the process on a name that is not UTF-8
     except UnicodeEncodeError as error:
@@ -196,7 +196,7 @@ def opened(file: Path) -> cv2.VideoCapture:
     if file.stat().st_size == 0:
         raise Refused(file, "this video is empty.")
     # FFmpeg only: another backend would take a name with %d in it for a series of pictures
-    with said_in_words():
+    with silence_cv2():
         capture = cv2.VideoCapture(os.fspath(file.resolve()), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         capture.release()

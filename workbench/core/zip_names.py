@@ -8,8 +8,8 @@ import unicodedata
 import zlib
 from functools import lru_cache
 
+from workbench.core.formatting import visible
 from workbench.core.image_lookup import is_portable
-from workbench.core.words import visible
 
 LONGEST, LONGEST_PART, DEEPEST = 1000, 255, 50
 """Limits: bytes of a path, bytes of one name (as in file systems), folders above a file."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from workbench.core.resize import HOWS
+from workbench.core.resize import FIT_MODES
 from workbench.errors import WorkbenchError
-from workbench.registry import Registry, lacks, named
+from workbench.registry import Registry, class_text, missing_attributes
 from workbench.settings import setting
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class DetectorSettings:
         None,
         "How an image becomes the square input; auto: as published. stretch changes its proportions, letterbox pads"
         " it with grey; those with darknet interpolate pixels as a Darknet built without OpenCV does.",
-        choices=HOWS,
+        choices=FIT_MODES,
     )
 
     @classmethod
@@ -77,19 +77,19 @@ def _settle(name: str, kind: type[Detector]) -> str:
     base = f"{__name__}.parts.detector.Detector"  # by name, as importing it would import torch
     lineage = [f"{one.__module__}.{one.__qualname__}" for one in getattr(kind, "__mro__", ())]
     if base not in lineage:
-        return f"{named(kind)} is not derived from Detector"
+        return f"{class_text(kind)} is not derived from Detector"
     if vars(kind).get("name", name) != name:
-        return f"{named(kind)} says name = '{vars(kind)['name']}'; leave that out, registering sets it"
+        return f"{class_text(kind)} says name = '{vars(kind)['name']}'; leave that out, registering sets it"
     kind.name = name
-    if fault := lacks(kind, ("title", "paper", "summary"), ("outs",)):
+    if fault := missing_attributes(kind, ("title", "paper", "summary"), ("outs",)):
         return fault
     own = getattr(kind, "settings_class", None)
     if not isinstance(own, type) or not issubclass(own, DetectorSettings):
-        return f"{named(kind)} has no `settings_class`, derived from DetectorSettings"
+        return f"{class_text(kind)} has no `settings_class`, derived from DetectorSettings"
     if any(isinstance(value, dataclasses.Field) for value in vars(own).values()):
         return f"its settings, {own.__name__}, lack @dataclass(frozen=True)"
     own_parts = kind.__mro__[: lineage.index(base)]
-    return "" if any("forward" in vars(one) for one in own_parts) else f"{named(kind)} has no `forward()`"
+    return "" if any("forward" in vars(one) for one in own_parts) else f"{class_text(kind)} has no `forward()`"
 
 
 detectors: Registry[type[Detector]] = Registry("detector", _settle)

@@ -197,7 +197,7 @@ class FasterRcnn(Detector):
         """Of the first network."""
         grids = foreign.halved(size, FINEST, LEVELS)
         matches = self._match(targets, self._spread(grids, targets.boxes.device))
-        return foreign.placed(matches, grids, (ANCHORS,) * LEVELS)
+        return foreign.assignment_of(matches, grids, (ANCHORS,) * LEVELS)
 
     def explained(self, raw: Raw | None, targets: Targets, size: tuple[int, int]) -> Explained:
         """See Detector; of the first network. With outputs, anchors are drawn as in the loss, by torch's generator."""
@@ -206,7 +206,7 @@ class FasterRcnn(Detector):
         matches = self._match(targets, anchors)
         roles = anchor_matching.roles(targets, matches, anchors)
         roles = roles if raw is None else self._drawn(roles)
-        return foreign.told(
+        return foreign.explain_matches(
             laid("anchor", anchors, grids, (ANCHORS,) * LEVELS), matches, roles, targets,
             lambda i, m: self._why(targets, matches, anchors, i, m), UNKNOWN if raw is None else "",
         )  # fmt: skip

@@ -26,7 +26,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import foreign, matching, priors
-from workbench.detectors.parts.default_boxes import taught
+from workbench.detectors.parts.default_boxes import make_prior_targets
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
 from workbench.detectors.parts.explained import Explained, Roles, laid
 from workbench.detectors.parts.losses import iou_loss
@@ -114,7 +114,7 @@ class Fcos(Detector):
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
         grids = foreign.halved(size, FINEST, LEVELS)
         squares = self._spread(grids, targets.boxes.device)
-        return foreign.placed(self._match(targets, squares), grids, (1,) * LEVELS)
+        return foreign.assignment_of(self._match(targets, squares), grids, (1,) * LEVELS)
 
     def positives(self, targets: Targets, size: tuple[int, int]) -> Tensor:
         grids = foreign.halved(size, FINEST, LEVELS)
@@ -126,7 +126,7 @@ class Fcos(Detector):
         grids = foreign.halved(size, FINEST, LEVELS) if raw is None else foreign.grids_of(raw[:LEVELS])
         squares = self._spread(grids, targets.boxes.device)
         matches = self._match(targets, squares)
-        return foreign.told(
+        return foreign.explain_matches(
             laid("point", squares, grids, (1,) * LEVELS), matches, self._roles(targets, matches, squares), targets,
             lambda i, m: self._why(targets, squares, i, m),
         )  # fmt: skip
@@ -183,19 +183,19 @@ class Fcos(Detector):
         """Sums over the batch, divided by its positives."""
         squares = self._points(raw)
         matches = self._match(targets, squares)
-        told = taught(targets, matches, squares, self.label_weights)
-        box = iou_loss(_decode(foreign.flat(raw[LEVELS : 2 * LEVELS], 4), squares), told.boxes, "giou")
-        wanted = functional.one_hot(told.labels, self.label_count) * told.positive[..., None]
+        prior_targets = make_prior_targets(targets, matches, squares, self.label_weights)
+        box = iou_loss(_decode(foreign.flat(raw[LEVELS : 2 * LEVELS], 4), squares), prior_targets.boxes, "giou")
+        wanted = functional.one_hot(prior_targets.labels, self.label_count) * prior_targets.positive[..., None]
         label = sigmoid_focal_loss(foreign.flat(raw[:LEVELS], self.label_count), wanted.float()).sum(-1)
         centre = functional.binary_cross_entropy_with_logits(
-            foreign.flat(raw[2 * LEVELS :], 1)[..., 0], _centreness(told.boxes, squares), reduction="none"
+            foreign.flat(raw[2 * LEVELS :], 1)[..., 0], _centreness(prior_targets.boxes, squares), reduction="none"
         )
         counted = self._roles(targets, matches, squares).counted
-        number = told.positive.sum().clamp(min=1)
+        number = prior_targets.positive.sum().clamp(min=1)
         return {
-            "box": torch.where(told.positive, box * told.weight, 0.0).sum() / number,
-            "centre": torch.where(told.positive, centre * told.weight, 0.0).sum() / number,
-            "label": torch.where(counted, label * told.weight, 0.0).sum() / number,
+            "box": torch.where(prior_targets.positive, box * prior_targets.weight, 0.0).sum() / number,
+            "centre": torch.where(prior_targets.positive, centre * prior_targets.weight, 0.0).sum() / number,
+            "label": torch.where(counted, label * prior_targets.weight, 0.0).sum() / number,
         }
 
 

@@ -29,7 +29,7 @@ from torchvision.models.detection import (
 
 from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import anchor_matching, foreign, priors
-from workbench.detectors.parts.default_boxes import decode, encode, taught
+from workbench.detectors.parts.default_boxes import decode, encode, make_prior_targets
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
 from workbench.detectors.parts.explained import Explained, laid
 from workbench.detectors.parts.losses import focal_weight, iou_loss
@@ -140,7 +140,7 @@ class RetinaNet(Detector):
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
         grids = self.grids if size[0] == size[1] == self.settings.input_px else self._grids_at(size)
         anchors = self._spread(grids, targets.boxes.device)
-        return foreign.placed(self._match(targets, anchors), grids, (ANCHORS,) * LEVELS)
+        return foreign.assignment_of(self._match(targets, anchors), grids, (ANCHORS,) * LEVELS)
 
     def _grids_at(self, size: tuple[int, int]) -> foreign.Grids:
         return foreign.halved(size, FINEST, LEVELS)
@@ -151,7 +151,7 @@ class RetinaNet(Detector):
         anchors = self._spread(grids, targets.boxes.device)
         matches = self._match(targets, anchors)
         roles = anchor_matching.roles(targets, matches, anchors)
-        return foreign.told(
+        return foreign.explain_matches(
             laid("anchor", anchors, grids, (ANCHORS,) * LEVELS), matches, roles, targets,
             lambda i, m: anchor_matching.why_none(targets, anchors, i, m),
         )  # fmt: skip
@@ -175,17 +175,17 @@ class RetinaNet(Detector):
         assert isinstance(self.settings, RetinaNetSettings)
         anchors = self._anchors(raw)
         matches = self._match(targets, anchors)
-        told = taught(targets, matches, anchors, self.label_weights)
-        number = told.positive.sum(1).clamp(min=1)
-        box = self._box_loss(foreign.flat(raw[LEVELS:], 4), told.boxes, anchors)
-        wanted = functional.one_hot(told.labels, self.label_count) * told.positive[..., None]
+        prior_targets = make_prior_targets(targets, matches, anchors, self.label_weights)
+        number = prior_targets.positive.sum(1).clamp(min=1)
+        box = self._box_loss(foreign.flat(raw[LEVELS:], 4), prior_targets.boxes, anchors)
+        wanted = functional.one_hot(prior_targets.labels, self.label_count) * prior_targets.positive[..., None]
         logits, wanted = foreign.flat(raw[:LEVELS], self.label_count), wanted.float()
         weight = focal_weight(logits.sigmoid(), wanted, self.settings.focal_gamma, self.settings.focal_alpha)
         label = (weight * functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")).sum(-1)
         counted = anchor_matching.roles(targets, matches, anchors).counted
         return {
-            "box": (torch.where(told.positive, box * told.weight, 0.0).sum(1) / number).mean(),
-            "label": (torch.where(counted, label * told.weight, 0.0).sum(1) / number).mean(),
+            "box": (torch.where(prior_targets.positive, box * prior_targets.weight, 0.0).sum(1) / number).mean(),
+            "label": (torch.where(counted, label * prior_targets.weight, 0.0).sum(1) / number).mean(),
         }
 
     def _box_loss(self, numbers: Tensor, truth: Tensor, anchors: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from workbench.detectors import DetectorSettings, register
 from workbench.detectors.parts import coding, priors, word_tree
 from workbench.detectors.parts.blocks import ConvUnit, MaxPool, scaled, set_activation
 from workbench.detectors.parts.detector import Candidates, Detector, LabelRows, Raw, Targets
-from workbench.detectors.parts.region_head import RegionHead, RegionRules, Taught
+from workbench.detectors.parts.region_head import MatchedPriors, RegionHead, RegionRules
 from workbench.detectors.parts.region_settings import RegionSettings
 from workbench.detectors.parts.word_tree import WordTree
 from workbench.errors import Refused, WorkbenchError
@@ -118,7 +118,7 @@ class TreeHead(RegionHead):
             terms["label"] = terms["label"] + self._picture_term(raw, targets.pictures) / len(raw[0])
         return terms
 
-    def _label_term(self, logits: Tensor, answers: Taught) -> Tensor:
+    def _label_term(self, logits: Tensor, answers: MatchedPriors) -> Tensor:
         """Cross-entropy over the siblings of the label and of each of its ancestors (rule 14). logits (B, M, V)."""
         loss = -self.log_probability(logits, self.nodes[answers.labels])
         return torch.where(answers.counted, loss * answers.weight, 0.0).sum()

@@ -81,7 +81,7 @@ class YoloV4Settings(YoloV4LossSettings):
         return replace(super().loss_rules(), largest_delta=(5.0,) * len(STRIDES))  # the cfg's max_delta
 
 
-class Dropped(DropBlock2d):  # type: ignore[misc]  # torchvision has no types
+class ClippedDropBlock(DropBlock2d):  # type: ignore[misc]  # torchvision has no types
     """DropBlock with smaller squares where a map has fewer cells: torchvision refuses even sides, as on 6 x 6."""
 
     def forward(self, features: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ class Backbone(nn.Module):
         for before, after, count in zip(channels[1:], channels[2:], RESIDUALS[1:], strict=False):
             stages.append(CspStage(before, after, before, before, count, weighted))
         self.shallow, self.middle, self.deep = nn.Sequential(*stages[:3]), stages[3], stages[4]
-        self.drop = Dropped(dropped, DROPPED_CELLS) if dropped else nn.Identity()
+        self.drop = ClippedDropBlock(dropped, DROPPED_CELLS) if dropped else nn.Identity()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         shallow = self.shallow(self.stem(images))
@@ -118,7 +118,7 @@ def alternating(inputs: int, half: int, whole: int, count: int) -> nn.Sequential
     return nn.Sequential(*units)
 
 
-class PooledTip(nn.Module):
+class PyramidNeck(nn.Module):
     """Three convolutions, a spatial pyramid (or none), three convolutions."""
 
     def __init__(self, inputs: int, half: int, pyramid: bool) -> None:
@@ -132,7 +132,7 @@ class PooledTip(nn.Module):
         return out
 
 
-class Finer(nn.Module):
+class UpsampleMerge(nn.Module):
     """From a level to the next finer one: enlarge, concatenate behind the backbone's features of that size, mix."""
 
     def __init__(self, coarse: int, detail: int, half: int, whole: int) -> None:
@@ -146,7 +146,7 @@ class Finer(nn.Module):
         return out
 
 
-class Coarser(nn.Module):
+class DownsampleMerge(nn.Module):
     """From a level to the next coarser one: halve, concatenate before the path down's features of that size, mix."""
 
     def __init__(self, fine: int, half: int, whole: int) -> None:
@@ -210,13 +210,13 @@ class YoloV4(Detector):
         channels = tuple(scaled(32 << step, settings.width) for step in range(6))
         _, _, c128, c256, c512, c1024 = channels
         self.backbone = Backbone(channels, settings.weighted_residuals, settings.dropblock)
-        self.tip = PooledTip(c1024, c512, settings.pyramid)
-        self.to_medium = Finer(c512, c512, c256, c512)
-        self.to_fine = Finer(c256, c256, c128, c256)
+        self.tip = PyramidNeck(c1024, c512, settings.pyramid)
+        self.to_medium = UpsampleMerge(c512, c512, c256, c512)
+        self.to_fine = UpsampleMerge(c256, c256, c128, c256)
         self.fine = Output(c128, c256, settings.attention, self.head.channels(0))
-        self.back_to_medium = Coarser(c128, c256, c512) if settings.path_up else None
+        self.back_to_medium = DownsampleMerge(c128, c256, c512) if settings.path_up else None
         self.medium = Output(c256, c512, settings.attention, self.head.channels(1))
-        self.back_to_coarse = Coarser(c256, c512, c1024) if settings.path_up else None
+        self.back_to_coarse = DownsampleMerge(c256, c512, c1024) if settings.path_up else None
         self.coarse = Output(c512, c1024, settings.attention, self.head.channels(2))
         self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
         set_activation(self, settings.activation)

@@ -85,7 +85,7 @@ class Mix(TwoBranches):
         self.merge = MishUnit(2 * channels, channels, size=1)
 
 
-class Finer(nn.Module):
+class UpsampleMerge(nn.Module):
     """From a level to the next finer one: enlarge, concatenate behind the backbone's features of that size, mix."""
 
     def __init__(self, coarse: int, detail: int, channels: int) -> None:
@@ -100,7 +100,7 @@ class Finer(nn.Module):
         return out
 
 
-class Coarser(nn.Module):
+class DownsampleMerge(nn.Module):
     """From a level to the next coarser one: halve, concatenate before the path down's features of that size, mix."""
 
     def __init__(self, fine: int, channels: int) -> None:
@@ -155,12 +155,12 @@ class YoloV4Csp(Detector):
         stages = [CspStage(before, after, before, before, count) for before, after, count in widths]
         self.shallow, self.middle, self.deep = nn.Sequential(*stages[:2]), stages[2], stages[3]
         self.tip = Mix(c1024, c512, pooled=True)
-        self.to_medium = Finer(c512, c512, c256)
-        self.to_fine = Finer(c256, c256, c128)
+        self.to_medium = UpsampleMerge(c512, c512, c256)
+        self.to_fine = UpsampleMerge(c256, c256, c128)
         self.fine = output(c128, self.head.channels(0))
-        self.back_to_medium = Coarser(c128, c256)
+        self.back_to_medium = DownsampleMerge(c128, c256)
         self.medium = output(c256, self.head.channels(1))
-        self.back_to_coarse = Coarser(c256, c512)
+        self.back_to_coarse = DownsampleMerge(c256, c512)
         self.coarse = output(c512, self.head.channels(2))
         self.head.start([self.get_submodule(out) for out in self.outs], settings.objectness_prior)
         set_activation(self, settings.activation)

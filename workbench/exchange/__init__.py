@@ -6,23 +6,24 @@ Export: `losses` says what a format would lose of a project; `export_labels` wri
 says which exported folders would have other label numbers than the project after an edit of the labels.
 """
 
-from workbench.exchange.comparing import Changed, Difference
-from workbench.exchange.exported import Exported, Renumbered, remember, renumbered, write_anew
+from workbench.exchange.comparison import ChangedSide, ImageDifference
+from workbench.exchange.export_history import PastExport, RenumberedExport, export_again, remember, renumbered
 from workbench.exchange.exporting import ExportReport, export_labels, losses
 from workbench.exchange.import_plan import ImportPlan, ImportSettings
 from workbench.exchange.importing import ImportReport, apply_import, keep_files, plan_import
-from workbench.exchange.recognising import recognise
+from workbench.exchange.recognition import recognise
 
 __all__ = [
-    "Changed",
-    "Difference",
+    "ChangedSide",
     "ExportReport",
-    "Exported",
+    "ImageDifference",
     "ImportPlan",
     "ImportReport",
     "ImportSettings",
-    "Renumbered",
+    "PastExport",
+    "RenumberedExport",
     "apply_import",
+    "export_again",
     "export_labels",
     "keep_files",
     "losses",
@@ -30,5 +31,4 @@ __all__ = [
     "recognise",
     "remember",
     "renumbered",
-    "write_anew",
 ]

@@ -2,7 +2,7 @@
 
 They lie where those programs look: in `labels/` for images below a folder `images/` (for VOC in `Annotations/` for
 `JPEGImages/`), else next to each image. A file that another program has changed is never overwritten: it is reported,
-and an import shows what is different. Label numbers are those of the data set's own list, if it has one (numbering.py).
+and an import shows what is different. Label numbers are those of the data set's own list, if any (label_numbers.py).
 The images themselves are never touched.
 """
 
@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from workbench import formats
-from workbench.core import edits, words
+from workbench.core import edits, formatting
 from workbench.core.document import Document
 from workbench.core.files import atomic_write, stamp
 from workbench.core.project import AUTOSYNC, Image, Snapshot
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
-from workbench.exchange import content, origins
-from workbench.exchange.numbering import Numbered, numbered
+from workbench.exchange import content_hash, origins
+from workbench.exchange.label_numbers import NumberedSnapshot, number_labels
 from workbench.exchange.origins import Archives
-from workbench.exchange.unedited import is_as_it_came
-from workbench.formats import OneEach, Source
+from workbench.exchange.unedited_files import is_as_it_came
+from workbench.formats import Source, SupportsImageText
 from workbench.formats.parts.layout import is_labelled
-from workbench.formats.parts.yolo_names import ruling
+from workbench.formats.parts.yolo_names import applicable_names
 
 FORMATS = {"yolo": ".txt", "voc": ".xml"}
 _FOLDERS = {"yolo": ("images", "labels"), "voc": ("jpegimages", "Annotations")}
@@ -37,8 +37,8 @@ NAMES = "classes.txt"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A file as we left it: path, content (content.py), hash of its bytes, size and time.
+class SyncedFile:
+    """A file as we left it: path, content (content_hash.py), hash of its bytes, size and time.
 
     `image`: the one it describes, 0 for a list of labels. `ours`: we wrote these bytes; else they were already correct.
     """
@@ -56,7 +56,7 @@ _COLUMNS = "file, content, hash, size, time, image, ours"
 
 
 @dataclass(slots=True)
-class Synced:
+class SyncResult:
     """What an update did. `foreign` were changed by others and left alone; `failed` could not be written.
 
     `unlisted`: by the data set's list of names, the labels it lacks, with how many files were not written because of
@@ -64,7 +64,7 @@ class Synced:
     `written` and `gone` are for `remember`.
     """
 
-    written: list[Written] = field(default_factory=list)
+    written: list[SyncedFile] = field(default_factory=list)
     gone: list[Path] = field(default_factory=list)
     files: int = 0  # written or removed now
     current: int = 0  # correct already
@@ -75,7 +75,7 @@ class Synced:
 
     @property
     def sentence(self) -> str:
-        told = [f"{words.count(self.files, 'label file')} written beside the images"]
+        told = [f"{formatting.count(self.files, 'label file')} written beside the images"]
         told += [f"{self.current:,} were up to date"] if self.current else []
         told += [f"{len(self.foreign):,} changed by another program left alone"] if self.foreign else []
         told += [f"{len(self.failed):,} could not be written"] if self.failed else []
@@ -84,17 +84,19 @@ class Synced:
             files = f"{max(lacking.values()):,} or more" if len(lacking) > 1 else f"{max(lacking.values()):,}"
             told.append(f"{files} not written, because {file.name} does not list {names}: add it there")
         if self.sharing:
-            told.append(f"{words.count(len(self.sharing), 'image')} without one, because another image has its name")
+            told.append(
+                f"{formatting.count(len(self.sharing), 'image')} without one, because another image has its name"
+            )
         return f"{'; '.join(told)}."
 
 
-def chosen(document: Document) -> str:
+def chosen_format(document: Document) -> str:
     """The format that is kept up to date beside the images, "" for none."""
     value = document.setting(AUTOSYNC, "")
     return value if value in FORMATS else ""
 
 
-def choose(document: Document, format: str) -> None:
+def choose_format(document: Document, format: str) -> None:
     """Keep this format beside the images from now on; "" for none. Not an edit, so undo does not revert it."""
     if format and format not in FORMATS:
         raise WorkbenchError(f"Only {' and '.join(FORMATS)} can be kept beside the images, not '{format}'.")
@@ -102,7 +104,7 @@ def choose(document: Document, format: str) -> None:
         edits.ChangeSetting(AUTOSYNC, format).apply(connection)
 
 
-def place(image: Path, format: str) -> Path:
+def label_file_of(image: Path, format: str) -> Path:
     """Where the label file of this image file lies."""
     marked, instead = _FOLDERS[format]
     parts = list(image.parts)
@@ -121,20 +123,20 @@ def data_set_of(file: Path) -> Path:
     return file.parent
 
 
-def bring_up(project: Path, format: str, snapshot: Snapshot) -> Synced:
+def update_files(project: Path, format: str, snapshot: Snapshot) -> SyncResult:
     """Write the label files of the snapshot's images that are out of date; any thread. `project`: the project's folder.
 
     Files of images that are no longer labelled are removed if they are still as we left them.
     """
     with Store(project / FILE, read_only=True, check=False) as store, Archives(project / origins.FOLDER) as archives:
-        work = _Work(project, store, archives, format, snapshot)
+        work = _Update(project, store, archives, format, snapshot)
         for index in range(len(snapshot)):
             work.image(index)
         work.end()
     return work.done
 
 
-def remember(document: Document, synced: Synced) -> None:
+def remember(document: Document, synced: SyncResult) -> None:
     """Record in the project how the files were left; call it in the document's thread."""
     if document.read_only or not (synced.written or synced.gone):
         return
@@ -156,7 +158,7 @@ def foreign(project: Path) -> tuple[Path, ...]:
     return tuple(one.file for one in known if one.file.is_file() and not _is_as_left(one))
 
 
-class Beside:
+class SidecarFiles:
     """What the program itself wrote beside the images in a format; used by an import that reads these files.
 
     `names`: the lists of labels to which numbers in YOLO files may refer.
@@ -188,37 +190,37 @@ def _kept(project: Path, file: Path) -> str:
         return str(file)
 
 
-def _written(project: Path, row: Sequence[Any]) -> Written:
+def _written(project: Path, row: Sequence[Any]) -> SyncedFile:
     name, said, digest, size, time, image, ours = row
-    return Written(Path(os.path.normpath(project / name)), said, digest, size, time, image, bool(ours))
+    return SyncedFile(Path(os.path.normpath(project / name)), said, digest, size, time, image, bool(ours))
 
 
 def _hash(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-class _Work:
+class _Update:
     """One update; `done` is the result so far."""
 
     def __init__(self, project: Path, store: Store, archives: Archives, format: str, snapshot: Snapshot) -> None:
         self.project, self.store, self.archives = project, store, archives
         self.format, self.snapshot = format, snapshot
-        self.writer = cast(OneEach, formats.load_all().get(format))
+        self.writer = cast(SupportsImageText, formats.load_all().get(format))
         self.cannot = formats.load_all().get(format).cannot_store
         self.roots = {
             row[0]: Path(os.path.normpath(project / row[1])) for row in store.rows("SELECT id, path FROM root")
         }
-        self.own = numbered(snapshot, tuple(" ".join(label.name.split()) for label in snapshot.labels))
-        self.folders: dict[Path, Numbered | None] = {}  # None: its list of labels could not be written
-        self.lists: dict[tuple[str, ...], Numbered] = {}
+        self.own = number_labels(snapshot, tuple(" ".join(label.name.split()) for label in snapshot.labels))
+        self.folders: dict[Path, NumberedSnapshot | None] = {}  # None: its list of labels could not be written
+        self.lists: dict[tuple[str, ...], NumberedSnapshot] = {}
         self.rulings: dict[Path, Path] = {}
-        self.now: dict[Path, Written] = {}  # lists of labels written in this update
+        self.now: dict[Path, SyncedFile] = {}  # lists of labels written in this update
         self.from_zero = self.folders_from_zero() if format == "voc" else frozenset()
-        self.done = Synced()
+        self.done = SyncResult()
 
     def image(self, index: int) -> None:
         image, picture = self.snapshot.images[index], self.snapshot.files[index]
-        file = place(picture, self.format)
+        file = label_file_of(picture, self.format)
         if (self.format == "yolo" and file.name.lower() == NAMES) or self.belongs_to_another(image, picture):
             self.done.sharing.append(picture)
             return
@@ -229,7 +231,7 @@ class _Work:
             return
         if not picture.parent.is_dir() or not (image.width and image.height):
             return  # its disk is not connected, or it can't be read
-        said, snapshot, base = content.of_image(self.snapshot, index, self.cannot), self.snapshot, 1
+        said, snapshot, base = content_hash.of_image(self.snapshot, index, self.cannot), self.snapshot, 1
         if self.format == "yolo":
             by = self.numbered(file.parent, self.roots.get(image.root, picture.parent))
             if by is None or self.lacks(by, file.parent, index):
@@ -264,9 +266,9 @@ class _Work:
             " JOIN image ON image.id = imported.image WHERE origin.format = ? AND origin.base = 0"
         )
         rows = self.store.rows(asked, self.format)
-        return frozenset(place(self.roots[root] / path, self.format).parent for root, path in map(tuple, rows))
+        return frozenset(label_file_of(self.roots[root] / path, self.format).parent for root, path in map(tuple, rows))
 
-    def known(self, file: Path) -> Written | None:
+    def known(self, file: Path) -> SyncedFile | None:
         if file in self.now:
             return self.now[file]
         rows = self.store.rows(f"SELECT {_COLUMNS} FROM written WHERE file = ?", _kept(self.project, file))
@@ -287,18 +289,18 @@ class _Work:
                 unedited = data
         return came, unedited
 
-    def numbered(self, folder: Path, root: Path) -> Numbered | None:
+    def numbered(self, folder: Path, root: Path) -> NumberedSnapshot | None:
         """The labels with the numbers valid in this folder; None if its classes.txt can't be kept correct.
 
         That is written where it is missing or ours; a list made by another program takes precedence.
         """
         if folder not in self.folders:
             file = folder / NAMES
-            rules = ruling(folder, root, self.is_ours)
+            rules = applicable_names(folder, root, self.is_ours)
             by = self.own
             if rules is not None and rules.names != self.own.names:
                 self.rulings[folder] = rules.file
-                by = self.lists.setdefault(rules.names, numbered(self.snapshot, rules.names))
+                by = self.lists.setdefault(rules.names, number_labels(self.snapshot, rules.names))
             before = len(self.done.foreign) + len(self.done.failed)
             if by.names:
                 self.write(file, _hash(_listed(by.names)), _listed(by.names), None, 0)
@@ -318,7 +320,7 @@ class _Work:
                 self.take_away(was, 0)
                 self.done.files = before  # counts only the files of images
 
-    def lacks(self, by: Numbered, folder: Path, index: int) -> bool:
+    def lacks(self, by: NumberedSnapshot, folder: Path, index: int) -> bool:
         """Whether the folder's list lacks a label of the image; if so, that is reported."""
         lacking = by.lacks(self.snapshot, index) if by is not self.own else ()
         for name in lacking:
@@ -345,14 +347,14 @@ class _Work:
             self.done.current += not writes and image > 0
             left = _hash(text if writes or there is None else there)
             is_ours = writes or (was is not None and was.ours and was.image == image and was.hash == left)
-            written = Written(file, said, left, *stamp(file), image, is_ours)
+            written = SyncedFile(file, said, left, *stamp(file), image, is_ours)
             self.done.written.append(written)
             if not image:
                 self.now[file] = written
         except (OSError, WorkbenchError):
             self.done.failed.append(file)
 
-    def take_away(self, was: Written, image: int) -> None:
+    def take_away(self, was: SyncedFile, image: int) -> None:
         """Remove a file, unless we did not write it or its image is no longer in the project."""
         if was.file.exists():
             if not _is_as_left(was) or not was.ours or was.image != image:
@@ -369,7 +371,7 @@ class _Work:
         self.done.gone.append(was.file)
 
 
-def _is_as_left(was: Written) -> bool:
+def _is_as_left(was: SyncedFile) -> bool:
     try:
         return stamp(was.file) == (was.size, was.time) or _hash(was.file.read_bytes()) == was.hash
     except OSError:

@@ -23,8 +23,8 @@ from typing import Any
 
 from workbench.core.file_changes import EXPORTED
 from workbench.core.files import IMAGE_SUFFIXES, atomic_path, atomic_write, inner_parts, resolve_inside, stamp, sync_all
-from workbench.core.in_use import patient
 from workbench.core.project import Snapshot
+from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
 from workbench.formats.parts.report import Report
 
@@ -40,7 +40,7 @@ Ours = dict[tuple[int, str], set[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ImageCopy:
     """An image file to be copied to `place`; `image` is its key (`key_of`)."""
 
     place: str
@@ -85,7 +85,7 @@ def key_of(snapshot: Snapshot, index: int) -> str:
     return hashlib.blake2b(told, digest_size=8).hexdigest()
 
 
-def said_by(file: Path) -> tuple[int, str]:
+def size_and_hash(file: Path) -> tuple[int, str]:
     """How many bytes a file has, and their hash. OSError if it can't be read."""
     digest, size = hashlib.blake2b(digest_size=16), 0
     with open(file, "rb") as stream:
@@ -115,13 +115,13 @@ class ExportFolder:
 
     def pictures_of(
         self, snapshot: Snapshot, places: tuple[str, ...], taken: list[int], copies: bool, report: Report
-    ) -> list[Picture]:
+    ) -> list[ImageCopy]:
         """The image files to copy, those that are not in place yet. Nothing is written.
 
         Without `copies` only those that the last export copied: they follow their labels. WorkbenchError if this would
         overwrite an image file that no export of the project wrote, or that was changed since.
         """
-        found, foreign = list[Picture](), list[str]()
+        found, foreign = list[ImageCopy](), list[str]()
         for index in taken:
             place, image = places[index], key_of(snapshot, index)
             source = self._source(snapshot.files[index], image, copies)
@@ -133,17 +133,19 @@ class ExportFolder:
             target = resolve_inside(self.folder, place)
             self._found[place] = _stamp(target)
             if self._found[place] is None:
-                found.append(Picture(place, source, image))
+                found.append(ImageCopy(place, source, image))
                 continue
             if target.is_dir():
                 foreign.append(place)
                 continue
             said = self._left(place)
-            is_same = target.exists() and (target.samefile(source) or (said or said_by(target)) == said_by(source))
+            is_same = target.exists() and (
+                target.samefile(source) or (said or size_and_hash(target)) == size_and_hash(source)
+            )
             if is_same and said is not None:
                 self._stay[place] = {said: {image}}
             elif not is_same and said is not None:
-                found.append(Picture(place, source, image))
+                found.append(ImageCopy(place, source, image))
             elif not is_same:
                 foreign.append(place)
         if foreign:
@@ -171,7 +173,7 @@ class ExportFolder:
             if ours is None or file.is_symlink() or file.stat().st_size not in {size for size, _ in ours}:
                 return None
             resolve_inside(self.folder, path)
-            said = said_by(file)
+            said = size_and_hash(file)
             return said if said in ours else None
         return None
 
@@ -199,7 +201,7 @@ class ExportFolder:
                 with contextlib.suppress(OSError):
                     self.folder.rmdir()  # if the export failed
 
-    def copy(self, picture: Picture, part: Path) -> None:
+    def copy(self, picture: ImageCopy, part: Path) -> None:
         """Copy an image file into `part`."""
         digest, size = hashlib.blake2b(digest_size=16), 0
         with (
@@ -225,7 +227,7 @@ class ExportFolder:
         try:
             for name in names:
                 if name not in self._new:
-                    self._new[name] = {said_by(part / name): set()}
+                    self._new[name] = {size_and_hash(part / name): set()}
                 if (self.folder / name).is_dir():
                     raise WorkbenchError(f"{self.folder / name} is a folder. Choose a new folder, or move it away.")
             sync_all()
@@ -237,7 +239,7 @@ class ExportFolder:
                 target = self.folder / name
                 if name in self._found and _stamp(target) != self._found[name]:
                     raise WorkbenchError(f"{target} was changed while images were being copied. Export again.")
-                patient(os.replace, part / name, target)
+                retry_while_in_use(os.replace, part / name, target)
         except OSError as error:
             raise _not_written(self.folder, error) from error
         removed = self._remove_old(keep_images, report)
@@ -254,7 +256,7 @@ class ExportFolder:
         """Report the files about to be replaced that are not as we left them."""
         for name, ours in self._new.items():
             file = self.folder / name
-            if file.exists() and self._left(name) is None and said_by(file) not in ours:
+            if file.exists() and self._left(name) is None and size_and_hash(file) not in ours:
                 what = "was changed since the last export" if name in self.known else "is of no export of this project"
                 report.say("warning", name, f"The file that was here {what}; it was replaced.")
 

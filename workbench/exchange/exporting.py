@@ -12,14 +12,14 @@ import numpy as np
 
 from workbench import formats
 from workbench.core import boxes as core_boxes
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
 from workbench.exchange.export_folder import ExportFolder, holds_something, photographs_below
 from workbench.exchange.former_ids import former_ids
-from workbench.exchange.unedited import restore
-from workbench.formats import LOSSES, Advises, KeepsIds, Remark
+from workbench.exchange.unedited_files import restore
+from workbench.formats import LOSSES, Remark, SupportsAdvice, SupportsIds
 from workbench.formats.parts.layout import is_labelled
 from workbench.formats.parts.report import Report
 
@@ -43,11 +43,11 @@ class ExportReport:
 
     @property
     def sentence(self) -> str:
-        images = f", {words.count(self.copied, 'image')} copied" if self.copied else ""
+        images = f", {formatting.count(self.copied, 'image')} copied" if self.copied else ""
         title = formats.formats.get(self.format).title
-        what = f"{words.count(self.boxes, 'box')} of {words.count(self.images, 'image')}"
-        what += f" in {words.count(len(self.files), 'file')}"
-        old = f", {words.count(self.removed, 'old file')} removed" if self.removed else ""
+        what = f"{formatting.count(self.boxes, 'box')} of {formatting.count(self.images, 'image')}"
+        what += f" in {formatting.count(len(self.files), 'file')}"
+        old = f", {formatting.count(self.removed, 'old file')} removed" if self.removed else ""
         return f"{title}: {what}{images}{old}, {self.folder}."
 
 
@@ -62,7 +62,7 @@ def losses(snapshot: Snapshot, format: str) -> tuple[Remark, ...]:
         if kind in member.cannot_store and count:
             found.append(Remark("lost", "", 0, f"{member.title} can't hold {LOSSES[kind]}: {count:,}."))
     if hasattr(member, "advice"):
-        found += [Remark("read", "", 0, sentence) for sentence in cast(Advises, member).advice(snapshot)]
+        found += [Remark("read", "", 0, sentence) for sentence in cast(SupportsAdvice, member).advice(snapshot)]
     return tuple(found)
 
 
@@ -144,7 +144,9 @@ def export_labels(
     pictures = inside.pictures_of(snapshot, places, [] if has_photographs else taken, copy_images, report)
     with inside.part() as part:
         former = former_ids(snapshot, format, project) if project is not None else None
-        files = member.write(snapshot, part) if former is None else cast(KeepsIds, member).write(snapshot, part, former)
+        files = (
+            member.write(snapshot, part) if former is None else cast(SupportsIds, member).write(snapshot, part, former)
+        )
         unedited = restore(snapshot, format, part, project, copy_images) if project is not None else 0
         for number, picture in enumerate(pictures, start=1):
             inside.copy(picture, part)
@@ -154,7 +156,7 @@ def export_labels(
     if is_filled:
         inside.tell_foreign(snapshot, places, warnings)
     if unedited:
-        report.say("read", "", f"{words.count(unedited, 'file')} not edited: written byte for byte as imported.")
+        report.say("read", "", f"{formatting.count(unedited, 'file')} not edited: written byte for byte as imported.")
     turned = sum(1 for i in rows if snapshot.images[i].orientation != 1)
     if turned:
         these = "1 image is" if turned == 1 else f"{turned:,} images are"

@@ -12,7 +12,7 @@ from workbench.core.project import Snapshot
 from workbench.core.store import FILE, Store
 from workbench.exchange import origins
 from workbench.exchange.origins import Archives
-from workbench.formats import FormerIds, Id, KeepsIds
+from workbench.formats import FormerIds, Id, SupportsIds
 
 
 def former_ids(snapshot: Snapshot, format: str, project: Path) -> FormerIds | None:
@@ -31,7 +31,7 @@ def former_ids(snapshot: Snapshot, format: str, project: Path) -> FormerIds | No
                 continue
             file = origin.archive, origin.file
             if file not in read:
-                read[file] = cast(KeepsIds, member).ids_in(archives.bytes_of(origin) or b"")
+                read[file] = cast(SupportsIds, member).ids_in(archives.bytes_of(origin) or b"")
                 labels |= {name: id for name, id in read[file][1].items() if name not in labels}
             if origin.name in read[file][0]:
                 images[index] = read[file][0][origin.name]

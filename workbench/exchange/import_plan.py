@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench import formats
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.project import Split, State
-from workbench.exchange.comparing import Changed, Difference
-from workbench.exchange.matching import Matched
+from workbench.exchange.comparison import ChangedSide, ImageDifference
+from workbench.exchange.matching import MatchedImage
 from workbench.exchange.origins import Stamp
 from workbench.formats import Reading, ReadSettings, Remark
 from workbench.settings import setting
@@ -47,7 +47,7 @@ class ImportPlan:
 
     reading: Reading
     settings: ImportSettings
-    images: tuple[Matched, ...]
+    images: tuple[MatchedImage, ...]
     new_labels: tuple[str, ...]
     remarks: tuple[Remark, ...]  # from reading and from comparing
     matched: int  # images of the project that would get boxes, a state or a split
@@ -57,9 +57,9 @@ class ImportPlan:
     boxes: int  # boxes that would be added
     replaced: int  # boxes of the project that would be changed
     removed: int  # boxes of the project that would be removed
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ImageDifference, ...] = ()
     stamps: Mapping[Path, Stamp] = field(default_factory=dict)
-    compared: tuple[Matched, ...] = ()  # all matched images, before deciding what to take from them
+    compared: tuple[MatchedImage, ...] = ()  # all matched images, before deciding what to take from them
     found: tuple[Remark, ...] = ()  # remarks from matching, also part of `remarks`
     finished: int = 0  # images that would become done (or verified)
     new_splits: int = 0  # images of the project that would get a split
@@ -72,7 +72,7 @@ class ImportPlan:
     @property
     def alike(self) -> int:
         """How many images are the same in the project as in the file."""
-        return sum(1 for one in self.differences if one.changed is Changed.NOWHERE and not one.kept)
+        return sum(1 for one in self.differences if one.changed is ChangedSide.NOWHERE and not one.kept)
 
     @property
     def splits(self) -> dict[Split, int]:
@@ -90,27 +90,27 @@ class ImportPlan:
     def sentence(self) -> str:
         """The plan in one sentence, for a person to agree to."""
         told = [(self.boxes, ""), (self.replaced, " changed"), (self.removed, " removed")]
-        counts = [f"{words.count(count, 'box')}{word}" for count, word in told if count] or ["0 boxes"]
-        images = words.count(self.matched + self.added, "image")
+        counts = [f"{formatting.count(count, 'box')}{word}" for count, word in told if count] or ["0 boxes"]
+        images = formatting.count(self.matched + self.added, "image")
         what = f"{', '.join(counts)} in {images} ({self.added:,} new to the project)"
         if self.is_empty:
             what = "there is nothing to import"
-        more = [f"{words.count(self.finished, 'image')} marked done"] if self.finished else []
-        more += [words.count(len(self.new_labels), "new label")] if self.new_labels else []
+        more = [f"{formatting.count(self.finished, 'image')} marked done"] if self.finished else []
+        more += [formatting.count(len(self.new_labels), "new label")] if self.new_labels else []
         parts = [f"{count:,} {split}" for split, count in self.splits.items()]
         more += [f"official splits taken: {', '.join(parts)}"] if parts else []
-        otherwise = words.count(self.split_otherwise, "image")
+        otherwise = formatting.count(self.split_otherwise, "image")
         more += [f"{otherwise} in another split here (kept)"] if self.split_otherwise else []
         if self.missing:
             is_all = self.missing == len(self.reading.images)
             where = " (choose the folder of the images, or add them to the project first)" if is_all else ""
-            more.append(f"{words.count(self.missing, 'image')} without a file left out{where}")
-        more += [f"{words.count(self.alike, 'image')} the same already"] if self.alike else []
+            more.append(f"{formatting.count(self.missing, 'image')} without a file left out{where}")
+        more += [f"{formatting.count(self.alike, 'image')} the same already"] if self.alike else []
         more += [f"{self.left:,} labelled differently here, left as they are"] if self.left else []
         return "; ".join([f"{formats.formats.get(self.reading.format).title}: {what}", *more]) + "."
 
 
-def gets_split(one: Matched, settings: ImportSettings) -> bool:
+def gets_split(one: MatchedImage, settings: ImportSettings) -> bool:
     """Whether it is an image of the project without a split that gets the file's."""
     return bool(one.image.id and one.split and settings.splits and one.image.split is Split.NONE)
 
@@ -120,7 +120,7 @@ def higher(one: State, other: State) -> State:
     return max(one, other, key=_RANK.index)
 
 
-def state_after(one: Matched, counts: Mapping[int, int]) -> State:
+def state_after(one: MatchedImage, counts: Mapping[int, int]) -> State:
     """The state of an image after the import; `counts`: the number of boxes by image id."""
     if not one.image.id:
         return one.state

@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench import formats
-from workbench.core import alike_names, edits, words
+from workbench.core import edits, formatting, similar_names
 from workbench.core.document import Document
 from workbench.core.files import absolute
+from workbench.core.formatting import one_line
 from workbench.core.project import FINISHED, FLAGS, Box, Image, Label, Split, State, colour_for
-from workbench.core.words import one_line
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
-from workbench.exchange.as_before import settings_of
-from workbench.exchange.autosync import Beside
-from workbench.exchange.comparing import Changed, Comparison, Difference
+from workbench.exchange.autosync import SidecarFiles
+from workbench.exchange.comparison import ChangedSide, Comparison, ImageDifference
 from workbench.exchange.import_plan import ImportPlan, ImportSettings, gets_split, higher, state_after
 from workbench.exchange.label_names import cleaned, renamed_here
-from workbench.exchange.matching import Matched, match
+from workbench.exchange.matching import MatchedImage, match
 from workbench.exchange.origins import Stamp
-from workbench.exchange.recognising import recognise
+from workbench.exchange.recognition import recognise
+from workbench.exchange.reimport_settings import settings_of
 from workbench.formats import Reading, Remark
 from workbench.formats.parts.report import Report
 
@@ -110,14 +110,14 @@ def _plan(
     document: Document,
     reading: Reading,
     settings: ImportSettings,
-    matched: Sequence[Matched],
+    matched: Sequence[MatchedImage],
     found: tuple[Remark, ...],
     read_at: Mapping[Path, Stamp],
 ) -> ImportPlan:
     report = Report()
-    taken, differences, left = [], list[Difference](), 0
+    taken, differences, left = [], list[ImageDifference](), 0
     own = [" ".join(label.name.split()) for label in document.labels()]
-    beside = Beside(document, reading.format, (own, reading.labels))
+    beside = SidecarFiles(document, reading.format, (own, reading.labels))
     damaged = reading.damaged if settings.on_existing != "replace" else frozenset()
     before = {now: name for name, now in renamed_here(document).items()}
     compared = Comparison(
@@ -142,10 +142,10 @@ def _plan(
     )
     known = {label.name for label in document.labels()}
     told = _labels_told(reading, taken, len(differences))
-    for group in alike_names.alike([*known, *(name for name in told if name not in known)]):
+    for group in similar_names.group_similar([*known, *(name for name in told if name not in known)]):
         if not known.issuperset(group):
             report.say(
-                "read", "", f"{alike_names.sentence(group)} They can be merged afterwards, in the list of labels."
+                "read", "", f"{similar_names.sentence(group)} They can be merged afterwards, in the list of labels."
             )
     return ImportPlan(
         reading=reading,
@@ -171,20 +171,20 @@ def _plan(
     )
 
 
-def _chosen(one: Matched, difference: Difference, on_existing: str, report: Report) -> Matched | None:
+def _chosen(one: MatchedImage, difference: ImageDifference, on_existing: str, report: Report) -> MatchedImage | None:
     """How to import an image that has other boxes in the project; None: it is left as it is."""
     if difference.kept is not None:  # a partly read file does not lower the state
         one = dataclasses.replace(one, state=higher(one.state, one.image.state))
         if difference.kept and on_existing != "keep":
             _tell_kept(one, difference.kept, report)
-    if difference.changed is Changed.NOWHERE:
+    if difference.changed is ChangedSide.NOWHERE:
         return dataclasses.replace(one, same=True)
     if on_existing == "add":
         if difference.twins:
             _tell_twins(one, difference, report)
         more = difference.others
         return dataclasses.replace(one, besides=more) if more else dataclasses.replace(one, same=True)
-    if on_existing == "replace" or (on_existing == "update" and difference.changed is Changed.FILE):
+    if on_existing == "replace" or (on_existing == "update" and difference.changed is ChangedSide.FILE):
         more, other, gone = difference.more, difference.other, difference.gone
         return dataclasses.replace(one, instead=True, besides=more, other=other, gone=gone)
     if on_existing != "keep":
@@ -192,7 +192,7 @@ def _chosen(one: Matched, difference: Difference, on_existing: str, report: Repo
     return None
 
 
-def _labels_told(reading: Reading, taken: Sequence[Matched], known: int) -> dict[str, None]:
+def _labels_told(reading: Reading, taken: Sequence[MatchedImage], known: int) -> dict[str, None]:
     """The label names to import: at the first import all of a file's, later (some images are `known`) those of the
     boxes added. Otherwise a label that was renamed here would come back empty.
     """
@@ -205,8 +205,8 @@ def _labels_told(reading: Reading, taken: Sequence[Matched], known: int) -> dict
     return dict.fromkeys(name for name in reading.labels if not known or name in used) | dict.fromkeys(sorted(used))
 
 
-def _leave(one: Matched, difference: Difference, report: Report) -> None:
-    if difference.changed is Changed.HERE:
+def _leave(one: MatchedImage, difference: ImageDifference, report: Report) -> None:
+    if difference.changed is ChangedSide.HERE:
         kind = "images changed here and not in the file, left as they are"
         report.say("read", one.image.path, f"{difference.sentence} It was left as it is.", kind=kind)
         return
@@ -214,15 +214,17 @@ def _leave(one: Matched, difference: Difference, report: Report) -> None:
     report.say("refused", one.image.path, sentence, kind="images labelled differently here, left as they are")
 
 
-def _tell_kept(one: Matched, count: int, report: Report) -> None:
-    sentence = f"The file could not be read completely, so boxes that it lacks were kept: {words.count(count, 'box')}."
+def _tell_kept(one: MatchedImage, count: int, report: Report) -> None:
+    sentence = (
+        f"The file could not be read completely, so boxes that it lacks were kept: {formatting.count(count, 'box')}."
+    )
     report.say(
         "read", one.image.path, sentence, kind="images whose file could not be read completely, no boxes removed"
     )
 
 
-def _tell_twins(one: Matched, difference: Difference, report: Report) -> None:
-    which = words.count(len(difference.twins), "box")
+def _tell_twins(one: MatchedImage, difference: ImageDifference, report: Report) -> None:
+    which = formatting.count(len(difference.twins), "box")
     sentence = f"The file has different marks or notes on {which}; those in the project were left as they are."
     report.say("read", one.image.path, sentence, kind="images with other marks or notes in the file, left as they are")
 
@@ -236,7 +238,7 @@ def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
         raise ReadOnly(document.why_read_only)
     batch = _Batch(document, plan)
     made = batch.build()
-    what = words.count(plan.boxes, "box") if plan.boxes else "labels"
+    what = formatting.count(plan.boxes, "box") if plan.boxes else "labels"
     step = 0
     if made:
         document.do(edits.Batch(tuple(made), f"Import {what} from {plan.reading.source.name}"))
@@ -309,7 +311,7 @@ class _Batch:
             made.append(edits.AddBoxes(boxes))
         return made
 
-    def _changed(self, one: Matched, ids: Mapping[str, int]) -> Iterator[Box]:
+    def _changed(self, one: MatchedImage, ids: Mapping[str, int]) -> Iterator[Box]:
         """The project's boxes as the file has them; what the format can't hold stays as it is."""
         cannot = formats.load_all().get(self.plan.reading.format).cannot_store
         here = {box.id: box for box in self.document.boxes(one.image.id)}

@@ -8,8 +8,8 @@ import dataclasses
 from collections.abc import Mapping
 
 from workbench.core.document import Document
+from workbench.core.formatting import one_line, visible
 from workbench.core.former_names import former_names
-from workbench.core.words import one_line, visible
 from workbench.formats import Reading
 from workbench.formats.parts.report import Report
 

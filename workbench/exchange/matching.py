@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core.document import Document
-from workbench.core.image_lookup import composed, posix
-from workbench.core.intake import Describing
+from workbench.core.formatting import count
+from workbench.core.image_lookup import to_nfc, to_posix
+from workbench.core.image_records import ImageDescriber
 from workbench.core.project import XYXY, Box, Image, Split, State
-from workbench.core.words import count
 from workbench.errors import Refused
 from workbench.exchange import pairing
-from workbench.exchange.other_names import OtherNames, same_content
+from workbench.exchange.ambiguous_names import AmbiguousNames, same_content
 from workbench.formats import ReadImage, Reading
-from workbench.formats.parts import watching
+from workbench.formats.parts import reading_progress
 from workbench.formats.parts.report import Report
 
 _AGAIN = re.compile(r"-(?:[2-9]|[1-9][0-9]+)(?=\.[^.]*$)")
@@ -29,7 +29,7 @@ _AGAIN = re.compile(r"-(?:[2-9]|[1-9][0-9]+)(?=\.[^.]*$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class MatchedImage:
     """An image of a reading and the project's image. `root` is the folder that a new image (id 0) lies below.
 
     `labelled`: the files say what is in it (perhaps nothing). Boxes come with the name of their label. `same`: the
@@ -60,7 +60,7 @@ class Matched:
 
 def match(
     document: Document, reading: Reading, report: Report, *, scale: bool, folders: Sequence[Path] = ()
-) -> tuple[Matched, ...]:
+) -> tuple[MatchedImage, ...]:
     """The images of `reading` that have a file or are in the project; the others are reported and left out.
 
     `folders` (absolute): where images were also searched for, so where new ones may lie.
@@ -68,12 +68,12 @@ def match(
     Two annotations of one image, and boxes outside an image of another size than annotated, count as damage.
     """
     project = _ProjectImages(document, reading)
-    roots, names = _Roots(document, reading, folders), OtherNames(document, reading)
+    roots, names = _Roots(document, reading, folders), AmbiguousNames(document, reading)
     taken: dict[tuple[int, Path | None], ReadImage] = {}
     found: list[tuple[ReadImage, Image, Path | None]] = []
-    with Describing() as describe_one:
+    with ImageDescriber() as describe_one:
         for read in sorted(reading.images, key=lambda image: not _is_labelled(image)):  # labelled ones come first
-            watching.step("images compared")
+            reading_progress.step("images compared")
             image, file = project.find(read), read.file
             if image is None and file is None:
                 if _is_labelled(read):
@@ -106,7 +106,7 @@ def match(
     matched = []
     for read, image, root in found:
         boxes = _boxes(read, image, report, scale, as_stored)
-        matched.append(Matched(read, image, root, boxes, read.state, read.split, _is_labelled(read)))
+        matched.append(MatchedImage(read, image, root, boxes, read.state, read.split, _is_labelled(read)))
     order = {id(read): place for place, read in enumerate(reading.images)}
     places = [order[id(read)] for read in taken.values()]
     return tuple(one for _, one in sorted(zip(places, matched, strict=True), key=lambda pair: pair[0]))
@@ -127,11 +127,11 @@ class _ProjectImages:
         for image in document.images():
             file = document.file(image)
             self._by_file[self._resolved(file)] = image
-            self._by_name[composed(image.name)].append((image, file))
+            self._by_name[to_nfc(image.name)].append((image, file))
         self._read: dict[str, list[Path]] = defaultdict(list)
         for read in reading.images:
             if read.file is not None:
-                self._read[composed(read.file.name)].append(read.file)
+                self._read[to_nfc(read.file.name)].append(read.file)
                 self._read[_ending(read.file)].append(read.file)
         self._by_ending: dict[str, list[tuple[Image, Path]]] | None = None  # made when first needed
         self._by_flat: dict[str, list[tuple[Image, Path]]] = defaultdict(list)  # d/a.jpg as d_a.jpg; made then, too
@@ -149,11 +149,11 @@ class _ProjectImages:
             if same is not None:
                 return same
             return self._copied(read.file)
-        name = composed(posix(read.name))
+        name = to_nfc(to_posix(read.name))
         ending = [
             image
             for image, _ in self._by_name.get(name.rsplit("/", 1)[-1], ())
-            if _ends(composed(image.path), name) or name.endswith(f"/{composed(self._told(image))}")
+            if _ends(to_nfc(image.path), name) or name.endswith(f"/{to_nfc(self._told(image))}")
         ]
         return ending[0] if len(ending) == 1 else None
 
@@ -168,8 +168,8 @@ class _ProjectImages:
             for image, file in itertools.chain.from_iterable(self._by_name.values()):
                 self._by_ending[_ending(file)].append((image, file))
                 if "/" in image.path:
-                    self._by_flat[composed(image.path.replace("/", "_"))].append((image, file))
-        name = composed(copy.name)
+                    self._by_flat[to_nfc(image.path.replace("/", "_"))].append((image, file))
+        name = to_nfc(copy.name)
         first = _AGAIN.sub("", name)  # a-2.png beside a.jpg is a.png
         named = [places.get(told, ()) for told in (name, first) for places in (self._by_name, self._by_flat)]
         for alike in (self._by_ending.get(_ending(copy), ()), *named):
@@ -186,7 +186,7 @@ class _ProjectImages:
 
         `shared`: how many parts at the end of both paths agree.
         """
-        others = self._read[composed(copy.name) if shared == 1 else _ending(file)]
+        others = self._read[to_nfc(copy.name) if shared == 1 else _ending(file)]
         near = [other for other in others if other != copy and _shared_end(other, file) >= shared]
         return not any(self._are_same(other, file) for other in near)
 
@@ -225,7 +225,7 @@ class _Roots:
 
 def _ending(file: Path) -> str:
     """Its name and its folder's."""
-    return composed("/".join(file.parts[-2:]))
+    return to_nfc("/".join(file.parts[-2:]))
 
 
 def _shared_end(one: Path, other: Path) -> int:

@@ -22,10 +22,10 @@ from workbench.core.files import atomic_path, safe_name, stamp
 from workbench.core.project import Split
 from workbench.core.store import FILE, Store
 from workbench.errors import WorkbenchError
-from workbench.exchange import content
-from workbench.exchange.matching import Matched
+from workbench.exchange import content_hash
+from workbench.exchange.matching import MatchedImage
 from workbench.formats import Reading, Source
-from workbench.formats.parts.layout import shown
+from workbench.formats.parts.layout import display_name
 
 FOLDER = "imports"
 _CUT_OFF = "SELECT id FROM origin WHERE step > 0 AND NOT EXISTS (SELECT 1 FROM journal WHERE seq = step)"
@@ -48,7 +48,7 @@ class Origin:
     """What an import said of an image.
 
     `file` is the name in the zip `archive`, "" if the bytes are not kept. `labels`: the names in the import by their
-    numbers there; `content` as in content.py; `base` as in Reading. `is_done`: it was not undone. `left`: the
+    numbers there; `content` as in content_hash.py; `base` as in Reading. `is_done`: it was not undone. `left`: the
     `content` of the image after the import, if that was not just the file's. `split`: the one in the file (NONE for
     none), None if it was not recorded.
     """
@@ -66,12 +66,12 @@ class Origin:
     split: Split | None = None
 
     def is_of(self, said: bytes) -> bool:
-        """Whether an image with this content (content.of_image) is as this import left it."""
+        """Whether an image with this content (content_hash.of_image) is as this import left it."""
         return said in (self.content, self.left)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ImportedImage:
     """One image of an import, by its id in the project; `source` is the file that describes it."""
 
     id: int
@@ -103,7 +103,11 @@ def stamps(reading: Reading, since: int) -> dict[Path, Stamp]:
 
 
 def keep(
-    project: Path, reading: Reading, read_at: Mapping[Path, Stamp], images: Iterable[tuple[int, Matched]], step: int
+    project: Path,
+    reading: Reading,
+    read_at: Mapping[Path, Stamp],
+    images: Iterable[tuple[int, MatchedImage]],
+    step: int,
 ) -> None:
     """Record what `reading` said of the images (by their ids) taken from it, and keep its files.
 
@@ -117,7 +121,9 @@ def keep(
         return
     left = _left(project, reading.format, [id for id, one in spoken if one.same or one.instead], step)
     taken = [
-        Taken(id, one.read.source, content.of_read(one, cannot), left.get(id), one.read.split or Split.NONE)
+        ImportedImage(
+            id, one.read.source, content_hash.of_read(one, cannot), left.get(id), one.read.split or Split.NONE
+        )
         for id, one in spoken
         if one.read.source is not None
     ]
@@ -148,7 +154,7 @@ def keep(
             (archive.parent / name).unlink(missing_ok=True)
 
 
-def _is_known(project: Path, reading: Reading, taken: Sequence[Taken]) -> bool:
+def _is_known(project: Path, reading: Reading, taken: Sequence[ImportedImage]) -> bool:
     """Whether each image's newest import that was not undone says the same, and its file is kept as it is now."""
     with Store(project / FILE, read_only=True, check=False) as store:
         known = store.read(read)
@@ -169,7 +175,7 @@ def _is_known(project: Path, reading: Reading, taken: Sequence[Taken]) -> bool:
     return True
 
 
-def _noted(one: Taken) -> bytes:
+def _noted(one: ImportedImage) -> bytes:
     """Its content followed by the split, which older projects do not have."""
     return one.content + one.split.encode()
 
@@ -184,11 +190,11 @@ def _left(project: Path, format: str, ids: Sequence[int], step: int) -> dict[int
         newest = document.store.rows("SELECT max(seq) FROM journal WHERE undone = 0")[0][0] or 0
     if step and newest != step:
         return {}
-    return {image.id: content.of_image(snapshot, index, cannot) for index, image in enumerate(snapshot.images)}
+    return {image.id: content_hash.of_image(snapshot, index, cannot) for index, image in enumerate(snapshot.images)}
 
 
 def _keep_files(
-    archive: Path, reading: Reading, read_at: Mapping[Path, Stamp], taken: Sequence[Taken]
+    archive: Path, reading: Reading, read_at: Mapping[Path, Stamp], taken: Sequence[ImportedImage]
 ) -> dict[Path, str]:
     """The name in the zip of each file that was imported completely: all its images, with nothing left out."""
     spoken = Counter(image.source.file for image in reading.images if image.source is not None)
@@ -203,7 +209,7 @@ def _keep_files(
                 with contextlib.suppress(OSError):
                     told = stamp(file)
                     if told == read_at.get(file) and told[0] <= LIMIT:
-                        name = _text(shown(file, root)) if file.is_relative_to(root) else ""
+                        name = _text(display_name(file, root)) if file.is_relative_to(root) else ""
                         if not name or name in given:
                             name = f"{len(names)}/{_text(file.name)}"
                         packed.writestr(_entry(name), file.read_bytes())
@@ -242,8 +248,8 @@ def read(connection: sqlite3.Connection, image: int | None = None) -> dict[int, 
     asked = f"SELECT image, origin, file, name, content, left FROM imported {where} ORDER BY origin DESC"
     rows = connection.execute(asked, values)
     for of, id, file, name, said, left in map(tuple, rows):
-        split = Split(said[content.SIZE :].decode()) if len(said) > content.SIZE else None
-        found[of].append(Origin(id, *about[id], file, name, said[: content.SIZE], *how[id], left, split))
+        split = Split(said[content_hash.SIZE :].decode()) if len(said) > content_hash.SIZE else None
+        found[of].append(Origin(id, *about[id], file, name, said[: content_hash.SIZE], *how[id], left, split))
     return found
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from workbench.core.project import XYXY, Snapshot, Split, State
-from workbench.registry import Registry, lacks, named
+from workbench.registry import Registry, class_text, missing_attributes
 from workbench.settings import setting
 
 
@@ -180,7 +180,7 @@ class FormerIds:
     labels: Mapping[str, Id]
 
 
-class KeepsIds(Format, Protocol):
+class SupportsIds(Format, Protocol):
     """Optional, for a format whose files give images and labels ids: these stay the same when the files are edited."""
 
     def ids_in(self, data: bytes) -> tuple[dict[str, Id], dict[str, Id]]:
@@ -190,14 +190,14 @@ class KeepsIds(Format, Protocol):
         """As Format.write; ids that no box remembers are taken from `former`."""
 
 
-class Advises(Format, Protocol):
+class SupportsAdvice(Format, Protocol):
     """Optional for a format: says what programs that read its files will miss."""
 
     def advice(self, snapshot: Snapshot) -> tuple[str, ...]:
         """Sentences, each with what to do; empty if nothing is missing."""
 
 
-class Keeps(Format, Protocol):
+class SupportsSources(Format, Protocol):
     """What a format may offer besides, so that imported files that were not edited are exported as they came.
 
     tells_splits: True if the label files themselves say an image's split; left out where folders or lists do. renewed:
@@ -210,7 +210,7 @@ class Keeps(Format, Protocol):
         """
 
 
-class OneEach(Protocol):
+class SupportsImageText(Protocol):
     """What a format with one file per image may offer besides (exchange/autosync.py)."""
 
     def text(self, snapshot: Snapshot, index: int, place: str, base: int = 1) -> str:
@@ -222,11 +222,11 @@ class OneEach(Protocol):
 
 def _settle(name: str, member: Format) -> str:
     """What is wrong with a format that would otherwise only show when it is used, or ""."""
-    if fault := lacks(member, ("title",), calls=("sniff", "read", "places", "write")):
+    if fault := missing_attributes(member, ("title",), calls=("sniff", "read", "places", "write")):
         return fault
     lost = getattr(member, "cannot_store", None)
     if not isinstance(lost, Set):
-        return f"{named(member)} has no `cannot_store`, a frozenset"
+        return f"{class_text(member)} has no `cannot_store`, a frozenset"
     unknown = sorted(map(str, lost - set(LOSSES)))
     return f"`cannot_store` holds '{unknown[0]}', but only {', '.join(LOSSES)} are known" if unknown else ""
 

@@ -18,18 +18,18 @@ from typing import Any, TypeVar
 
 from workbench.core import strict_json
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, is_portable, posix
+from workbench.core.image_lookup import MatchKind, is_portable, to_posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import FormerIds, Id, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.coco_json import CocoFile, CocoImage, ids_in, is_id, parse_coco
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
+    display_name,
     distinct_paths,
     files_below,
+    from_extra,
     is_labelled,
-    kept,
-    shown,
     split_of_name,
 )
 from workbench.formats.parts.reader import DataSetReader
@@ -109,7 +109,7 @@ class _Reader(DataSetReader):
         labels: dict[str, None] = {}
         groups = set[str]()
         for file in self.files():
-            name = shown(file, self.root)
+            name = display_name(file, self.root)
             try:
                 coco = parse_coco(read_bytes(file, name), name)
             except Refused as error:
@@ -137,7 +137,7 @@ class _Reader(DataSetReader):
         for file in files:
             if file not in chosen:
                 self.report.say(
-                    "read", shown(file, self.root), "It is for another task than boxes; it was not read.",
+                    "read", display_name(file, self.root), "It is for another task than boxes; it was not read.",
                     kind="files of other tasks, not read",
                 )  # fmt: skip
         if not chosen and not self.report.broken:
@@ -149,7 +149,7 @@ class _Reader(DataSetReader):
         """Whether it is a COCO file, or named like one with boxes (damage must be reported) and no list of results."""
         if _is_coco(file):
             return True
-        name = shown(file, self.root)
+        name = display_name(file, self.root)
         try:
             if _NAMED.search(file.name):
                 told = strict_json.parse(read_bytes(file, name), name)
@@ -168,7 +168,7 @@ class _Reader(DataSetReader):
         return [self.image(image, file, split, near) for image in coco.images]
 
     def image(self, image: CocoImage, file: Path, split: Split | None, near: Sequence[str]) -> ReadImage:
-        name = shown(file, self.root)
+        name = display_name(file, self.root)
         if not is_portable(image.name):
             self.report.say(
                 "repaired", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
@@ -176,11 +176,11 @@ class _Reader(DataSetReader):
             )  # fmt: skip
         found = self.lookup.beside(image.name) if self.path.is_file() else None
         if found is None:
-            match = self.lookup.find((file.parent.relative_to(self.root) / posix(image.name)).as_posix())
-            if match.how is not Found.EXACT:  # not beside the file, where Roboflow has it
+            match = self.lookup.find((file.parent.relative_to(self.root) / to_posix(image.name)).as_posix())
+            if match.kind is not MatchKind.EXACT:  # not beside the file, where Roboflow has it
                 match = self.lookup.find(image.name, near=near)
             found = match.file
-            if match.how is Found.AMBIGUOUS:
+            if match.kind is MatchKind.AMBIGUOUS:
                 sentence = f"{match.count} images fit the name '{image.name[:80]}' equally well, so none was taken."
                 self.report.say("refused", name, sentence, kind="names that fit several images")
         return ReadImage(
@@ -203,10 +203,10 @@ def _near(file: Path) -> tuple[str, ...]:
 
 def _documents(snapshot: Snapshot, places: Sequence[str], former: FormerIds) -> dict[Split, dict[str, Any]]:
     """One document per split in the order train, val, test, none; ids are unique across all of them."""
-    notes = [kept(extra, "coco") or {} for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
+    notes = [from_extra(extra, "coco") or {} for _, extra in snapshot.notes] or [{}] * len(snapshot.boxes)
     categories = _category_ids(snapshot, notes, former)
     image_ids = _image_ids(snapshot, notes, former)
-    box_ids = _given([_told(note, key="id") for note in notes])
+    box_ids = _assign_ids([_id_counts(note, key="id") for note in notes])
     listed = [{"id": categories[i], "name": label.name, "supercategory": ""} for i, label in enumerate(snapshot.labels)]
     documents: dict[Split, dict[str, Any]] = {}
     for split in SPLIT_NAMES:
@@ -261,30 +261,30 @@ def _annotation(
 
 
 def _category_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: FormerIds) -> list[int | str]:
-    told = [_before(former.labels, label.name) for label in snapshot.labels]
+    told = [_former_id(former.labels, label.name) for label in snapshot.labels]
     for label, note in zip(snapshot.label_index.tolist(), notes, strict=True):
-        told[label].update(_told(note, key="category_id"))
-    return _given(told)
+        told[label].update(_id_counts(note, key="category_id"))
+    return _assign_ids(told)
 
 
 def _image_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: FormerIds) -> list[int | str]:
-    told = [_before(former.images, i) for i in range(len(snapshot))]
+    told = [_former_id(former.images, i) for i in range(len(snapshot))]
     for i, one in enumerate(told):
-        one.update(_told(*notes[snapshot.rows(i)], key="image_id"))
-    return _given(told)
+        one.update(_id_counts(*notes[snapshot.rows(i)], key="image_id"))
+    return _assign_ids(told)
 
 
-def _before(known: Mapping[Key, int | str], key: Key) -> Counter[int | str]:
+def _former_id(known: Mapping[Key, int | str], key: Key) -> Counter[int | str]:
     """The former id, with less weight than any that a box gives."""
     return Counter({known[key]: 0}) if key in known else Counter()
 
 
-def _told(*notes: dict[str, Any], key: str) -> Counter[int | str]:
+def _id_counts(*notes: dict[str, Any], key: str) -> Counter[int | str]:
     """How often each id occurs in boxes."""
     return Counter(id for note in notes if is_id(id := note.get(key)))
 
 
-def _given(told: Sequence[Counter[int | str]]) -> list[int | str]:
+def _assign_ids(told: Sequence[Counter[int | str]]) -> list[int | str]:
     """For each item the id that most of its boxes came with; if several claim one, it goes to the one with most boxes.
 
     The others (drawn or added here) get new ids after these. Renumbering everything because of one drawn box would turn

@@ -17,24 +17,24 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, is_portable, posix
+from workbench.core.image_lookup import MatchKind, is_portable, to_posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.createml_json import IMAGE_KEYS, LIST_KEYS, CreateMLImage, parse_createml
 from workbench.formats.parts.json_values import is_small
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
+    display_name,
     distinct_paths,
     files_below,
+    from_extra,
     is_labelled,
-    kept,
-    shown,
-    sniffed,
+    sniff_files,
     split_of_folders,
     without_folders,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parsed
+from workbench.formats.parts.report import none_found, parse_files
 
 _FILE = "_annotations.createml.json"  # Roboflow's name for it
 _RECORD = (
@@ -55,7 +55,7 @@ class CreateML:
     )  # fmt: skip
 
     def sniff(self, path: Path) -> float:
-        return sniffed(path, ".json", _is_createml)
+        return sniff_files(path, ".json", _is_createml)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
@@ -102,7 +102,7 @@ def _annotation(snapshot: Snapshot, row: int) -> dict[str, Any]:
         "label": snapshot.labels[int(snapshot.label_index[row])].name,
         "coordinates": {"x": (x0 + x1) / 2, "y": (y0 + y1) / 2, "width": x1 - x0, "height": y1 - y0},
     }
-    others = kept(snapshot.notes[row][1], "createml") if snapshot.notes else None
+    others = from_extra(snapshot.notes[row][1], "createml") if snapshot.notes else None
     if isinstance(others, dict) and is_small(others):
         annotation |= {key: value for key, value in others.items() if key not in annotation}
     return annotation
@@ -137,9 +137,9 @@ class _Reader(DataSetReader):
 
     def read(self) -> Reading:
         read: list[ReadImage] = []
-        for file, one in parsed(self.files(), self.root, parse_createml, self.report):
+        for file, one in parse_files(self.files(), self.root, parse_createml, self.report):
             for level, sentence, kind in one.remarks:
-                self.report.say(level, shown(file, self.root), sentence, kind=kind)
+                self.report.say(level, display_name(file, self.root), sentence, kind=kind)
             read += [self.image(image, file) for image in one.images]
         read += self.bare_images(read)
         labels = dict.fromkeys(box.label for image in read for box in image.boxes)
@@ -155,16 +155,16 @@ class _Reader(DataSetReader):
         return chosen
 
     def image(self, image: CreateMLImage, file: Path) -> ReadImage:
-        name = shown(file, self.root)
+        name = display_name(file, self.root)
         if not is_portable(image.name):
             self.report.say(
                 "repaired", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
                 kind="image names that lead outside the folder",
             )  # fmt: skip
         state = State.VERIFIED if image.verified else State.DONE
-        inner = (file.parent.relative_to(self.root) / posix(image.name)).as_posix()
+        inner = (file.parent.relative_to(self.root) / to_posix(image.name)).as_posix()
         return ReadImage(
-            name=inner if is_portable(inner) else posix(image.name),
+            name=inner if is_portable(inner) else to_posix(image.name),
             file=self.find(image.name, file, inner),
             width=0,
             height=0,
@@ -179,9 +179,9 @@ class _Reader(DataSetReader):
         if self.path.is_file() and (there := self.lookup.beside(inner) or self.lookup.beside(image)):
             return there
         match = self.lookup.find(inner)
-        if match.how is not Found.EXACT:
+        if match.kind is not MatchKind.EXACT:
             match = self.lookup.find(image, near=file.parent.relative_to(self.root).parts)
-        if match.how is Found.AMBIGUOUS:
+        if match.kind is MatchKind.AMBIGUOUS:
             sentence = f"{match.count} images fit the name '{image[:80]}' equally well, so none was taken."
-            self.report.say("refused", shown(file, self.root), sentence, kind="names that fit several images")
+            self.report.say("refused", display_name(file, self.root), sentence, kind="names that fit several images")
         return match.file

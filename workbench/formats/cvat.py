@@ -21,15 +21,15 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import IMAGE_SUFFIXES, atomic_write
-from workbench.core.image_lookup import Found, is_portable, posix
+from workbench.core.image_lookup import MatchKind, is_portable, to_posix
 from workbench.core.project import Snapshot, Split
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
-from workbench.formats.parts.cvat_writing import to_xml
+from workbench.formats.parts.cvat_writer import to_xml
 from workbench.formats.parts.cvat_xml import CvatImage, parse_cvat
-from workbench.formats.parts.layout import SPLIT_WORDS, distinct_paths, files_below, shown, split_of_folders
+from workbench.formats.parts.layout import SPLIT_WORDS, display_name, distinct_paths, files_below, split_of_folders
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parsed
+from workbench.formats.parts.report import none_found, parse_files
 
 _FILE, _IMAGE_FOLDER = "annotations.xml", "images"
 _NO_SUBSET = "default"  # CVAT's name for "in no subset"
@@ -88,10 +88,10 @@ class _Reader(DataSetReader):
 
     def read(self) -> Reading:
         files = self.own_files(".xml", "CVAT", lambda file: _is_cvat(file) or file.name.lower() == _FILE)
-        read = parsed(files, self.root, parse_cvat, self.report)
+        read = parse_files(files, self.root, parse_cvat, self.report)
         for file, one in read:
             for level, sentence, line, kind in one.remarks:
-                self.report.say(level, shown(file, self.root), sentence, line, kind)
+                self.report.say(level, display_name(file, self.root), sentence, line, kind)
         if not read and not self.report.broken:
             sentence, others = f"there is no CVAT file in {self.path}", files_below(self.path, ".xml")
             raise none_found(sentence, self.path, others, self.root, parse_cvat)
@@ -106,7 +106,7 @@ class _Reader(DataSetReader):
     def image(self, image: CvatImage, file: Path, is_project: bool) -> ReadImage:
         if not is_portable(image.name):
             self.report.say(
-                "repaired", shown(file, self.root),
+                "repaired", display_name(file, self.root),
                 f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
                 kind="image names that lead outside the folder",
             )  # fmt: skip
@@ -126,7 +126,7 @@ class _Reader(DataSetReader):
         subset = image.subset.lower()
         if subset not in ("", _NO_SUBSET, *SPLIT_WORDS):
             sentence = f"The subset '{image.subset[:60]}' is not train, validation or test, so it was ignored."
-            self.report.say("read", shown(file, self.root), sentence)
+            self.report.say("read", display_name(file, self.root), sentence)
         if subset in SPLIT_WORDS or image.is_own_subset:
             return SPLIT_WORDS.get(subset)
         return split_of_folders(file, self.root) or SPLIT_WORDS.get(file.stem.lower())
@@ -134,19 +134,19 @@ class _Reader(DataSetReader):
     def find(self, image: CvatImage, file: Path, is_project: bool) -> Path | None:
         """The image where CVAT puts it: images/NAME, in a project images/SUBSET/NAME; else anywhere by its name."""
         home = file.parent
-        name, folder = posix(image.name), home.relative_to(self.root) if home.is_relative_to(self.root) else Path()
+        name, folder = to_posix(image.name), home.relative_to(self.root) if home.is_relative_to(self.root) else Path()
         inner = [f"{_IMAGE_FOLDER}/{name}", name]
         below = [f"{_IMAGE_FOLDER}/{image.subset or _NO_SUBSET}/{name}"]
         for place in below + inner if is_project else inner + below:
             for spelling in _spellings((folder / place).as_posix(), image.is_frame):
                 if self.path.is_file() and (there := self.lookup.beside(spelling)):
                     return there
-                if not self.path.is_file() and (match := self.lookup.find(spelling)).how is Found.EXACT:
+                if not self.path.is_file() and (match := self.lookup.find(spelling)).kind is MatchKind.EXACT:
                     return match.file
         match = self.lookup.find(name, near=(*folder.parts, _IMAGE_FOLDER, image.subset))
-        if match.how is Found.AMBIGUOUS:
+        if match.kind is MatchKind.AMBIGUOUS:
             sentence = f"{match.count} images fit the name '{image.name[:80]}' equally well, so none was taken."
-            self.report.say("refused", shown(file, self.root), sentence, kind="names that fit several images")
+            self.report.say("refused", display_name(file, self.root), sentence, kind="names that fit several images")
         others = [other for other in self.homes if not home.is_relative_to(other)]
         if match.file is not None and any(match.file.is_relative_to(other) for other in others):
             return None  # it belongs to another document: every video has a frame_000000

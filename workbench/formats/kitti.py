@@ -18,16 +18,16 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, leads_out
+from workbench.core.image_lookup import MatchKind, leads_out
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.kitti_txt import IGNORED, KittiFile, looks_like_kitti, parse_kitti, to_line
 from workbench.formats.parts.layout import (
+    display_name,
     distinct_paths,
     files_below,
     is_labelled,
-    shown,
     split_of_folders,
     without_folders,
 )
@@ -163,7 +163,7 @@ class _Reader(DataSetReader):
     def read(self) -> Reading:
         read, spoken = [], Counter[str]()
         for file in self.files():
-            name = shown(file, self.root)
+            name = display_name(file, self.root)
             try:
                 parsed = parse_kitti(read_bytes(file, name), name)
             except Refused as error:
@@ -192,11 +192,11 @@ class _Reader(DataSetReader):
         return [file for file in files if file.parent in folders or _LABELS in file.relative_to(self.root).parts]
 
     def image(self, file: Path, parsed: KittiFile) -> ReadImage:
-        inner = PurePosixPath(shown(file, self.root)).with_suffix("").as_posix()
+        inner = PurePosixPath(display_name(file, self.root)).with_suffix("").as_posix()
         found = self.find(file)
         boxes: tuple[ReadBox, ...] = tuple(parsed.boxes)
         return ReadImage(
-            name=shown(found, self.root) if found else inner.replace(f"{_LABELS}/", f"{_IMAGES}/"),
+            name=display_name(found, self.root) if found else inner.replace(f"{_LABELS}/", f"{_IMAGES}/"),
             file=found,
             width=0,
             height=0,
@@ -216,9 +216,11 @@ class _Reader(DataSetReader):
             if match.file is not None and match.file.parent == self.lookup.roots[0].joinpath(*folder):
                 return match.file
         match = self.lookup.find("/".join([*folders[0], stem] if folders else [stem]), near=_IMAGE_FOLDERS)
-        if match.how is Found.AMBIGUOUS:
+        if match.kind is MatchKind.AMBIGUOUS:
             sentence = f"{match.count} images fit its name equally well, so none was taken."
-            self.report.say("refused", shown(file, self.root), sentence, kind="label files that fit several images")
+            self.report.say(
+                "refused", display_name(file, self.root), sentence, kind="label files that fit several images"
+            )
         return match.file
 
     def listed(self) -> dict[str, Split | None] | None:
@@ -231,7 +233,7 @@ class _Reader(DataSetReader):
         files = [folder / f"{name}.txt" for name in (*_LISTS, "trainval")]
         files = [file for file in files if file.is_file() and not leads_out(file, [self.home])]
         for file in files:
-            split, name = _LISTS.get(file.stem), shown(file, self.home)
+            split, name = _LISTS.get(file.stem), display_name(file, self.home)
             if split is None or (split is Split.TEST and (self.home / "testing").is_dir()):
                 continue
             text = read_bytes(file, name).decode("utf-8-sig", "replace")

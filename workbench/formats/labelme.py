@@ -19,23 +19,23 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, is_portable, leads_out
+from workbench.core.image_lookup import MatchKind, is_portable, leads_out
 from workbench.core.project import FLAGS, Snapshot, Split, State
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.labelme_json import SHAPE_KEYS, TOP_KEYS, LabelMeFile, parse_labelme
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
+    display_name,
     distinct_paths,
     files_below,
+    from_extra,
     is_labelled,
-    kept,
-    shown,
-    sniffed,
+    sniff_files,
     split_of_folders,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parsed, read_bytes
+from workbench.formats.parts.report import none_found, parse_files, read_bytes
 
 _APART = ("annotations", "labels")  # folders of labels beside a folder of images
 _KEYS = (b'"shapes"', b'"shape_type"', b'"imagePath"', b'"imageData"')
@@ -51,7 +51,7 @@ class LabelMe:
     tells_splits = True
 
     def sniff(self, path: Path) -> float:
-        return sniffed(path, ".json", _is_labelme)
+        return sniff_files(path, ".json", _is_labelme)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
@@ -93,7 +93,7 @@ class _Reader(DataSetReader):
     beside_images = True
 
     def read(self) -> Reading:
-        files = parsed(self.own_files(".json", "LabelMe", _is_labelme), self.root, parse_labelme, self.report)
+        files = parse_files(self.own_files(".json", "LabelMe", _is_labelme), self.root, parse_labelme, self.report)
         if not files and not self.report.broken:
             sentence = f"there are no LabelMe files in {self.path}"
             others = files_below(self.path, ".json")
@@ -104,7 +104,7 @@ class _Reader(DataSetReader):
         return self.report.reading("labelme", self.path, self.labels(read), read, self.lookup)
 
     def image(self, file: Path, one: LabelMeFile) -> ReadImage:
-        name = shown(file, self.root)
+        name = display_name(file, self.root)
         for level, sentence, kind in one.remarks:
             self.report.say(level, name, sentence, kind=kind)
         if one.boxes and not (one.width and one.height):
@@ -137,7 +137,7 @@ class _Reader(DataSetReader):
             return inner
         if plain:
             self.report.say(
-                "repaired", shown(file, self.root),
+                "repaired", display_name(file, self.root),
                 "The name of its image leads outside the folder; it was looked for by name inside.",
                 kind="image names that lead outside the folder",
             )  # fmt: skip
@@ -150,10 +150,10 @@ class _Reader(DataSetReader):
         folder = file.parent.relative_to(self.root).as_posix()
         for place in (inner, posixpath.normpath(posixpath.join(folder, PurePosixPath(inner).name))):
             match = self.lookup.find(place)
-            if match.how is Found.EXACT:
+            if match.kind is MatchKind.EXACT:
                 return match.file
         own = self.lookup.find(posixpath.normpath(posixpath.join(folder, file.stem))).file
-        name = shown(file, self.root)
+        name = display_name(file, self.root)
         if own is not None and own.parent == file.parent:  # as labelme does when image and file were renamed
             if own.stem != PurePosixPath(inner).name:
                 self.report.say(
@@ -162,7 +162,7 @@ class _Reader(DataSetReader):
                 )  # fmt: skip
             return own
         match = self.lookup.find(inner)
-        if match.how is Found.AMBIGUOUS:
+        if match.kind is MatchKind.AMBIGUOUS:
             self.report.say(
                 "refused", name, f"{match.count} images fit its name equally well, so none was taken.",
                 kind="annotation files that fit several images",
@@ -201,7 +201,7 @@ class _Reader(DataSetReader):
 def _to_json(snapshot: Snapshot, index: int, place: str) -> str:
     """The document of one image, which lies beside it. Keys and their order are labelme's; our own come last."""
     image, rows = snapshot.images[index], snapshot.rows(index)
-    notes = [sane(kept(extra, "labelme")) for _, extra in snapshot.notes[rows]]
+    notes = [sane(from_extra(extra, "labelme")) for _, extra in snapshot.notes[rows]]
     told = next((sane(note["image"]) for note in notes if "image" in note), {})
     flags = _bools(told.pop("flags", None))
     document: dict[str, Any] = {

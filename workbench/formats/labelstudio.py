@@ -25,15 +25,15 @@ from pathlib import Path
 from workbench.core import images as image_files
 from workbench.core import strict_xml
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, composed, is_portable, leads_out, uploaded_as
+from workbench.core.image_lookup import MatchKind, is_portable, leads_out, to_nfc, upload_name
 from workbench.core.project import Snapshot, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio
-from workbench.formats.parts.labelstudio_writing import controls, to_config, to_task
-from workbench.formats.parts.layout import distinct_paths, files_below, shown, sniffed, split_of_folders
+from workbench.formats.parts.labelstudio_writer import control_names, to_config, to_task
+from workbench.formats.parts.layout import display_name, distinct_paths, files_below, sniff_files, split_of_folders
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parsed, read_bytes
+from workbench.formats.parts.report import none_found, parse_files, read_bytes
 
 _FILE, _CONFIG = "tasks.json", "label_config.xml"
 _IMAGE_FOLDER = "images"
@@ -51,7 +51,7 @@ class LabelStudio:
     renewed = frozenset({"id", "from_name", "to_name", "attributes"})
 
     def sniff(self, path: Path) -> float:
-        return sniffed(path, ".json", _is_labelstudio)
+        return sniff_files(path, ".json", _is_labelstudio)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
@@ -60,7 +60,7 @@ class LabelStudio:
         return tuple(f"{_IMAGE_FOLDER}/{path}" for path in distinct_paths(snapshot.images))
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
-        names = controls(snapshot)
+        names = control_names(snapshot)
         tasks = [to_task(snapshot, index, place, names) for index, place in enumerate(self.places(snapshot))]
         lines = ",\n".join(json.dumps(task, ensure_ascii=False, separators=(",", ":")) for task in tasks)
         atomic_write(folder / _FILE, f"[\n{lines}\n]\n", sync=False)
@@ -97,7 +97,7 @@ class _Reader(DataSetReader):
         own = self.own_files(
             ".json", "Label Studio", lambda file: _is_labelstudio(file) or bool(_NAMED.fullmatch(file.name))
         )
-        files = parsed(own, self.root, parse_labelstudio, self.report)
+        files = parse_files(own, self.root, parse_labelstudio, self.report)
         if not files and not self.report.broken:
             sentence = f"there is no Label Studio file in {self.path}"
             others = files_below(self.path, ".json")
@@ -111,7 +111,7 @@ class _Reader(DataSetReader):
         return self.report.reading("labelstudio", self.path, tuple(labels), images, self.lookup)
 
     def image(self, image: TaskImage, file: Path) -> ReadImage:
-        name = shown(file, self.root)
+        name = display_name(file, self.root)
         foreign = "://" in image.url or "?" in image.url or image.url.startswith(("/data/", "/upload/"))
         if not all(map(is_portable, image.names)) or not (foreign or not image.names or is_portable(image.url)):
             self.report.say(
@@ -169,7 +169,7 @@ class _Reader(DataSetReader):
             return there
         for place in places:
             match = self.lookup.find(place)
-            if match.how is Found.EXACT:
+            if match.kind is MatchKind.EXACT:
                 return match.file
         matches = [self.lookup.find(name, near=folder.split("/")) for name in names]
         found = next((match.file for match in matches if match.file), None)
@@ -180,10 +180,10 @@ class _Reader(DataSetReader):
             if found is not None:
                 sentence = f"'{image.uploaded[:80]}' is '{found.name[:80]}', whose name was changed by an upload."
                 kind = "names changed by an upload, found by the original name"
-                self.report.say("repaired", shown(file, self.root), sentence, kind=kind)
+                self.report.say("repaired", display_name(file, self.root), sentence, kind=kind)
         if found is None and count:
             sentence = f"{count} images fit the name '{image.url[:80]}' equally well, so none was taken."
-            self.report.say("refused", shown(file, self.root), sentence, kind="names that fit several images")
+            self.report.say("refused", display_name(file, self.root), sentence, kind="names that fit several images")
         return found
 
     @functools.cached_property
@@ -191,14 +191,17 @@ class _Reader(DataSetReader):
         """The image files by the names an upload would give them."""
         found: dict[str, list[Path]] = {}
         for file in self.lookup.files:
-            found.setdefault(uploaded_as(composed(file.name)), []).append(file)
+            found.setdefault(upload_name(to_nfc(file.name)), []).append(file)
         return found
 
     def listed(self, used: dict[str, None], files: Sequence[Path]) -> list[str]:
         """The labels in the order of the labelling interface, if it lies beside a file and lists these labels."""
         for config in dict.fromkeys(file.parent / _CONFIG for file in files):
             try:
-                name, is_there = shown(config, self.root), config.is_file() and not leads_out(config, [self.root])
+                name, is_there = (
+                    display_name(config, self.root),
+                    config.is_file() and not leads_out(config, [self.root]),
+                )
                 root = strict_xml.parse(read_bytes(config, name), name) if is_there else None
             except Refused as error:
                 self.report.say("read", name, f"The order of the labels could not be read: {error.reason}.", error.line)

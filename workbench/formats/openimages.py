@@ -21,7 +21,14 @@ from workbench.core.project import Snapshot, Split
 from workbench.errors import Refused
 from workbench.formats import Reading, ReadSettings, Source, register
 from workbench.formats.parts.csv_table import first_names, sane_values, to_row
-from workbench.formats.parts.layout import distinct_paths, files_below, is_labelled, kept, number, without_split_folders
+from workbench.formats.parts.layout import (
+    distinct_paths,
+    files_below,
+    from_extra,
+    is_labelled,
+    parse_number,
+    without_split_folders,
+)
 from workbench.formats.parts.openimages_csv import (
     CLICKS,
     COLUMNS,
@@ -32,7 +39,7 @@ from workbench.formats.parts.openimages_csv import (
     PLAIN,
     kind_of,
 )
-from workbench.formats.parts.openimages_reading import Reader
+from workbench.formats.parts.openimages_reader import OpenImagesReader
 
 _SUBSETS = {Split.TRAIN: "train", Split.VALIDATION: "validation", Split.TEST: "test", Split.NONE: "none"}
 _KNOWN = (*COLUMNS, *CLICKS, "DisplayName")  # kept values of a box that are written elsewhere, or not at all
@@ -53,7 +60,7 @@ class OpenImages:
             return 0.0
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
-        return Reader(path, images, settings).read()
+        return OpenImagesReader(path, images, settings).read()
 
     def places(self, snapshot: Snapshot) -> tuple[str, ...]:
         paths = distinct_paths(without_split_folders(snapshot.images))
@@ -81,7 +88,7 @@ class _Writer:
             place.removeprefix(f"images/{_SUBSETS[image.split]}/").rsplit(".", 1)[0]
             for place, image in zip(places, snapshot.images, strict=True)
         ]
-        told = [kept(extra, "openimages") for _, extra in snapshot.notes] or [None] * len(snapshot.boxes)
+        told = [from_extra(extra, "openimages") for _, extra in snapshot.notes] or [None] * len(snapshot.boxes)
         self.own = [sane_values(one, ()) for one in told]
         self.others = [sane_values(one, _KNOWN) for one in told]
         self.more = list(dict.fromkeys(name for one in self.others for name in one))
@@ -178,7 +185,7 @@ class _Writer:
 
 def _is_unmoved(own: dict[str, str], edges: Sequence[float]) -> bool:
     """Whether a box is still where the file had it, so that its extreme points are still valid."""
-    told = [number(own.get(name, "")) for name in EDGES]
+    told = [parse_number(own.get(name, "")) for name in EDGES]
     return all(a is not None and abs(a - b) < _SAME for a, b in zip(told, edges, strict=True))
 
 

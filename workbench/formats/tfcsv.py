@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, is_portable, posix
+from workbench.core.image_lookup import MatchKind, is_portable, to_posix
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
@@ -26,16 +26,16 @@ from workbench.formats.parts.corners import first_pixel
 from workbench.formats.parts.csv_table import first_names, sane_values, to_row
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
+    display_name,
     distinct_paths,
     files_below,
-    kept,
-    shown,
-    sniffed,
+    from_extra,
+    sniff_files,
     split_of_folders,
     split_of_name,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parsed, read_bytes
+from workbench.formats.parts.report import none_found, parse_files, read_bytes
 from workbench.formats.parts.tfcsv_labels import parse_label_map
 from workbench.formats.parts.tfcsv_rows import COLUMNS, TfImage, TfTable, parse_tfcsv
 
@@ -62,7 +62,7 @@ class TfCsv:
     )  # fmt: skip
 
     def sniff(self, path: Path) -> float:
-        return sniffed(path, ".csv", _is_table)
+        return sniff_files(path, ".csv", _is_table)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
@@ -71,7 +71,7 @@ class TfCsv:
         return tuple(f"{_IMAGE_FOLDER}/{path}" for path in distinct_paths(snapshot.images))
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
-        others = [sane_values(kept(extra, "tfcsv"), COLUMNS) for _, extra in snapshot.notes]
+        others = [sane_values(from_extra(extra, "tfcsv"), COLUMNS) for _, extra in snapshot.notes]
         more = list(dict.fromkeys(name for told in others for name in told))
         tables: dict[Split, list[str]] = {}
         for index, place in enumerate(self.places(snapshot)):
@@ -122,8 +122,8 @@ class _Reader(DataSetReader):
 
     def read(self) -> Reading:
         read: list[tuple[Path, ReadImage]] = []
-        for file, table in parsed(self.files(), self.root, parse_tfcsv, self.report):
-            name = shown(file, self.root)
+        for file, table in parse_files(self.files(), self.root, parse_tfcsv, self.report):
+            name = display_name(file, self.root)
             for level, sentence, line, kind in table.remarks:
                 self.report.say(level, name, sentence, line, kind=kind)
             self.tell_base(name, table)
@@ -144,7 +144,7 @@ class _Reader(DataSetReader):
             else:
                 level = "refused" if _NAMED.search(file.name) else "read"
                 self.report.say(
-                    level, shown(file, self.root), "Not a table of boxes with these columns; it was not read.",
+                    level, display_name(file, self.root), "Not a table of boxes with these columns; it was not read.",
                     kind="other tables, not read",
                 )  # fmt: skip
         if not chosen:
@@ -156,7 +156,7 @@ class _Reader(DataSetReader):
         """The labels in the order of the label map beside the tables, if it lists these labels."""
         maps = [] if self.path.is_file() else files_below(self.root, ".pbtxt")
         for file in maps:
-            name = shown(file, self.root)
+            name = display_name(file, self.root)
             try:
                 labels = parse_label_map(read_bytes(file, name), name)
             except Refused as error:
@@ -185,7 +185,7 @@ class _Reader(DataSetReader):
             )
 
     def image(self, image: TfImage, file: Path) -> ReadImage:
-        name = shown(file, self.root)
+        name = display_name(file, self.root)
         if not is_portable(image.name):
             self.report.say(
                 "repaired", name, f"'{image.name[:80]}' leads outside the folder; it was looked for by name inside.",
@@ -193,7 +193,7 @@ class _Reader(DataSetReader):
             )  # fmt: skip
         folder = file.parent.relative_to(self.root) if split_of_folders(file, self.root) else Path()
         return ReadImage(
-            name=(folder / posix(image.name)).as_posix(),
+            name=(folder / to_posix(image.name)).as_posix(),
             file=self.find(image, file),
             width=image.width,
             height=image.height,
@@ -205,20 +205,20 @@ class _Reader(DataSetReader):
 
     def find(self, image: TfImage, file: Path) -> Path | None:
         """The image in images/ beside the table or beside it, else in the data set's images/, else anywhere by name."""
-        folder, plain = file.parent.relative_to(self.root), posix(image.name)
+        folder, plain = file.parent.relative_to(self.root), to_posix(image.name)
         for place in (folder / _IMAGE_FOLDER / plain, folder / plain, Path(_IMAGE_FOLDER, plain), Path(plain)):
             if self.path.is_file() and (there := self.lookup.beside(place.as_posix())):
                 return there
             match = self.lookup.find(place.as_posix()) if self.path.is_dir() else None
-            if match and match.how is Found.EXACT:
+            if match and match.kind is MatchKind.EXACT:
                 return match.file
         split = split_of_name(file.relative_to(self.root))
         near = (*folder.parts, _IMAGE_FOLDER, SPLIT_NAMES[split] if split else "")
         match = self.lookup.find(image.name, near=near)
-        if match.how is Found.AMBIGUOUS:
+        if match.kind is MatchKind.AMBIGUOUS:
             sentence = f"{match.count} images fit the name '{image.name[:80]}' equally well, so none was taken."
             self.report.say(
-                "refused", shown(file, self.root), sentence, image.line, kind="names that fit several images"
+                "refused", display_name(file, self.root), sentence, image.line, kind="names that fit several images"
             )
         return match.file
 

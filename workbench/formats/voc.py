@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import IMAGE_SUFFIXES, atomic_write
-from workbench.core.image_lookup import Found, Match, is_portable
+from workbench.core.image_lookup import FileMatch, MatchKind, is_portable
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
@@ -21,14 +21,14 @@ from workbench.formats.parts.corners import SWAPPED, first_pixel
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     SPLIT_WORDS,
+    display_name,
     distinct_paths,
     files_below,
     is_labelled,
-    shown,
     split_of_folders,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import Report, parsed, read_bytes
+from workbench.formats.parts.report import Report, parse_files, read_bytes
 from workbench.formats.parts.voc_xml import VocFile, VocObject, parse_voc, to_xml
 
 _IMAGE_FOLDER, _FOLDER = "JPEGImages", "Annotations"
@@ -136,7 +136,7 @@ class _Reader(DataSetReader):
             self.report.say("read", self.shown(file), sentence, kind="other files, not read")
         if not files:
             raise Refused(self.path, "there are no XML files in this folder")
-        known = parsed(files, self.root, parse_voc, self.report)
+        known = parse_files(files, self.root, parse_voc, self.report)
         base = self.base([voc for _, voc in known])
         splits = _Splits(self.root, self.report, self.beside(files))
         read = [self.image(file, voc, base, splits) for file, voc in known]
@@ -151,7 +151,7 @@ class _Reader(DataSetReader):
         return files_below(self.path.parent, ".xml")
 
     def shown(self, file: Path) -> str:
-        return shown(file, self.root)
+        return display_name(file, self.root)
 
     def base(self, files: Sequence[VocFile]) -> int:
         """The number of the first pixel, by setting or by evidence, with a remark on which and why."""
@@ -233,7 +233,7 @@ class _Reader(DataSetReader):
                 )  # fmt: skip
             return own.file
         other = self.lookup.find(str(wanted), near=(*folders, _IMAGE_FOLDER)) if wanted.name else own
-        if Found.AMBIGUOUS in (own.how, other.how):
+        if MatchKind.AMBIGUOUS in (own.kind, other.kind):
             self.report.say(
                 "refused", name, f"{max(own.count, other.count)} images fit its name equally well, so none was taken.",
                 kind="annotation files that fit several images",
@@ -243,7 +243,7 @@ class _Reader(DataSetReader):
             return uploaded
         return other.file
 
-    def placed(self, annotation: Path, suffix: str) -> Match | None:
+    def placed(self, annotation: Path, suffix: str) -> FileMatch | None:
         """The image in VOC's place: Annotations/d/a.xml -> JPEGImages/d/a.jpg, in the data set's own folder."""
         parts = annotation.parts[:-1]
         places = [i for i, part in enumerate(parts) if part.lower() == "annotations"][-1:]
@@ -283,14 +283,14 @@ class _Splits:
     def _add(self, file: Path, split: Split, splits: dict[str, Split], stems: set[str], report: Report) -> None:
         if not file.is_file():
             return
-        text = read_bytes(file, shown(file, self.root)).decode("utf-8", "replace")
+        text = read_bytes(file, display_name(file, self.root)).decode("utf-8", "replace")
         for line, entry in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
             name = _name_in(entry, stems)
             if not name:
                 continue
             if file.stem != "trainval" and splits.get(name, split) != split:
                 sentence = f"'{name}' is in two splits; it stays in {splits[name]}."
-                report.say("repaired", shown(file, self.root), sentence, line, kind="images in two splits")
+                report.say("repaired", display_name(file, self.root), sentence, line, kind="images in two splits")
             splits.setdefault(name, split)
 
     def of(self, annotation: Path, image: Path | None) -> Split | None:

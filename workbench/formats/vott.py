@@ -25,25 +25,25 @@ from typing import Any
 from urllib.parse import unquote
 
 from workbench.core.files import atomic_write
-from workbench.core.image_lookup import Found, is_portable, posix
+from workbench.core.formatting import visible
+from workbench.core.image_lookup import MatchKind, is_portable, to_posix
 from workbench.core.project import FINISHED, Snapshot, Split, State
-from workbench.core.words import visible
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.json_values import sane
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
     SPLIT_WORDS,
+    display_name,
     distinct_paths,
     files_below,
-    kept,
-    shown,
-    sniffed,
+    from_extra,
+    sniff_files,
     split_of_folders,
     without_folders,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parsed
+from workbench.formats.parts.report import none_found, parse_files
 from workbench.formats.parts.vott_json import (
     ASSET_KEYS,
     NOT_VISITED,
@@ -67,7 +67,7 @@ class Vott:
     renewed = frozenset({"id"})
 
     def sniff(self, path: Path) -> float:
-        return sniffed(path, ".json", _is_vott)
+        return sniff_files(path, ".json", _is_vott)
 
     def read(self, path: Path, images: Sequence[Path] = (), settings: ReadSettings = ReadSettings()) -> Reading:  # noqa: B008 (frozen)
         return _Reader(path, images, settings).read()
@@ -116,10 +116,10 @@ class _Reader(DataSetReader):
     """One reading of a VoTT document, or of a folder with exports, asset files and projects."""
 
     def read(self) -> Reading:
-        files = parsed(self.files(), self.root, parse_vott, self.report)
+        files = parse_files(self.files(), self.root, parse_vott, self.report)
         for file, one in files:
             for level, sentence, kind in one.remarks:
-                self.report.say(level, shown(file, self.root), sentence, kind=kind)
+                self.report.say(level, display_name(file, self.root), sentence, kind=kind)
         if not files and not self.report.broken:
             sentence = f"there is no VoTT file in {self.path}"
             others = files_below(self.path, ".json")
@@ -141,7 +141,7 @@ class _Reader(DataSetReader):
         for file in files_below(self.root, ".json"):
             if self.path.is_file() and (file.parent != self.root or not file.name.endswith(_ASSET)):
                 continue  # not one of the project's own asset files
-            name = shown(file, self.root)
+            name = display_name(file, self.root)
             if _is_vott(file) or file.name.endswith((_EXPORT, _ASSET)):
                 chosen.append(file)
             else:
@@ -161,14 +161,14 @@ class _Reader(DataSetReader):
                 if first is not None and first.name.endswith(_ASSET) and not file.name.endswith(_ASSET):
                     sentence = f"'{asset.name[:60]}' also has an asset file, which is newer and was used."
                     kind = "images of an export that also have an asset file, which was used"
-                    self.report.say("read", shown(file, self.root), sentence, kind=kind)
+                    self.report.say("read", display_name(file, self.root), sentence, kind=kind)
                     continue
                 seen[home, asset.id] = file
                 if asset.boxes is None and asset.stage == TAGGED:
                     reason = (
                         f"it is tagged, but the file with its regions, '{visible(asset.id, 60)}'{_ASSET}, is missing"
                     )
-                    self.report.damage(Refused(shown(file, self.root), f"{asset.place.rstrip('.')}: {reason}"))
+                    self.report.damage(Refused(display_name(file, self.root), f"{asset.place.rstrip('.')}: {reason}"))
                     asset = replace(asset, state=State.IN_WORK)
                 found.append((file, asset))
         return found
@@ -177,13 +177,13 @@ class _Reader(DataSetReader):
         folder = file.parent.relative_to(self.root).as_posix()
         if not is_portable(unquote(asset.name)):
             self.report.say(
-                "repaired", shown(file, self.root),
+                "repaired", display_name(file, self.root),
                 f"'{asset.name[:80]}' leads outside the folder; it was looked for by name inside.",
                 kind="image names that lead outside the folder",
             )  # fmt: skip
-        there = posixpath.dirname(posix(unquote(asset.path).removeprefix("file:")))  # where VoTT had it
-        found = self.find(asset, folder, there, shown(file, self.root))
-        name = posixpath.normpath(posixpath.join(folder if found else there, posix(unquote(asset.name))))
+        there = posixpath.dirname(to_posix(unquote(asset.path).removeprefix("file:")))  # where VoTT had it
+        found = self.find(asset, folder, there, display_name(file, self.root))
+        name = posixpath.normpath(posixpath.join(folder if found else there, to_posix(unquote(asset.name))))
         named = file.name.lower().removesuffix(_EXPORT) if file.name.endswith(_EXPORT) else ""
         return ReadImage(
             name=name if is_portable(name) else asset.name,
@@ -198,12 +198,12 @@ class _Reader(DataSetReader):
 
     def find(self, asset: VottAsset, folder: str, there: str, file: str) -> Path | None:
         """The image beside the file, else one with its name; VoTT URL-encodes names, other programs do not."""
-        names = [posix(name) for name in dict.fromkeys([asset.name, unquote(asset.name)])]
+        names = [to_posix(name) for name in dict.fromkeys([asset.name, unquote(asset.name)])]
         beside = [posixpath.normpath(posixpath.join(folder, name)) for name in names]
         if self.path.is_file() and (known := next(filter(None, map(self.lookup.beside, beside)), None)):
             return known
         matches = [self.lookup.find(name) for name in beside]
-        exact = [match for match in matches if match.how is Found.EXACT]
+        exact = [match for match in matches if match.kind is MatchKind.EXACT]
         if not exact:
             near = folder.split("/")
             matches = [self.lookup.find(posixpath.join(there, name), near) for name in names]
@@ -241,7 +241,7 @@ def _asset_ids(snapshot: Snapshot, places: Sequence[str]) -> list[str]:
 
 def _notes(snapshot: Snapshot, index: int) -> list[dict[str, Any]]:
     rows = snapshot.rows(index)
-    found = [sane(kept(extra, "vott")) for _, extra in snapshot.notes[rows]]
+    found = [sane(from_extra(extra, "vott")) for _, extra in snapshot.notes[rows]]
     return found or [{}] * (rows.stop - rows.start)
 
 

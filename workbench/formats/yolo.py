@@ -22,19 +22,19 @@ from workbench.errors import Refused, WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.layout import (
     SPLIT_NAMES,
+    display_name,
     distinct_paths,
     files_below,
     is_labelled,
-    keep,
-    shown,
     split_of_folders,
+    to_extra,
     without_split_folders,
 )
 from workbench.formats.parts.report import Report, read_bytes
 from workbench.formats.parts.yolo_label_files import LabelFiles
 from workbench.formats.parts.yolo_layout import (
     LABEL_FOLDERS,
-    Layout,
+    YoloLayout,
     description_of,
     from_folders,
     from_obj_data,
@@ -169,7 +169,7 @@ class _Reader:
         self.tell_sixths()
         return self.report.reading("yolo", self.path, self.names(layout), read, self.lookup)
 
-    def layout(self) -> Layout:
+    def layout(self) -> YoloLayout:
         if self.description is None:
             layout = from_folders(self.path, self.root, self.lookup)
             above = names_above(self.root) if layout.names is None else None
@@ -181,7 +181,7 @@ class _Reader:
         of = from_obj_data if self.description.suffix.lower() == ".data" else from_yaml
         return of(self.description, self.root, self.lookup, self.report)
 
-    def names(self, layout: Layout) -> tuple[str, ...]:
+    def names(self, layout: YoloLayout) -> tuple[str, ...]:
         if layout.names is not None:
             for name in sorted(name for name, times in Counter(layout.names).items() if times > 1):
                 sentence = f"Several numbers are called '{name}'; they became one label."
@@ -198,7 +198,9 @@ class _Reader:
         folders = {image.parent for image, file in pairs if file and image.is_relative_to(self.root)}
         return [(image, file) for image, file in pairs if file or image.parent in folders]
 
-    def uploads(self, files: set[Path], pairs: Sequence[tuple[Path, Path | None]], layout: Layout) -> dict[Path, Path]:
+    def uploads(
+        self, files: set[Path], pairs: Sequence[tuple[Path, Path | None]], layout: YoloLayout
+    ) -> dict[Path, Path]:
         """By image, label files that Label Studio named after uploads, while the images have their original names."""
         found = defaultdict[Path, list[Path]](list)
         for file in sorted(files - {file for _, file in pairs if file}):
@@ -207,12 +209,12 @@ class _Reader:
         labelled = {image for image, file in pairs if file}
         taken = {image: of[0] for image, of in found.items() if len(of) == 1 and image not in labelled}
         for image, file in taken.items():
-            self.report.tell_uploaded(shown(file, self.root), image)
+            self.report.tell_uploaded(display_name(file, self.root), image)
             layout.images.setdefault(image, split_of_folders(file, self.root))
         return taken
 
-    def image(self, image: Path, file: Path | None, layout: Layout) -> ReadImage:
-        name, split = shown(image, self.root), layout.images[image]
+    def image(self, image: Path, file: Path | None, layout: YoloLayout) -> ReadImage:
+        name, split = display_name(image, self.root), layout.images[image]
         if file is None:
             return ReadImage(name, image, 0, 0, (), split, State.UNLABELLED)
         parsed = self.parsed(file, layout)
@@ -226,13 +228,13 @@ class _Reader:
                 "refused", name, f"Its {len(parsed.rows)} boxes were left out: the image can't be read: {reason}"
             )
             return ReadImage(name, image, 0, 0, (), split, State.UNLABELLED)
-        boxes = self.boxes(parsed, layout, info.width, info.height, shown(file, self.root))
+        boxes = self.boxes(parsed, layout, info.width, info.height, display_name(file, self.root))
         state = State.IN_WORK if parsed.broken else State.DONE
         source = None if parsed.broken else Source(file)
         return ReadImage(name, image, info.width, info.height, boxes, split, state, source)
 
-    def parsed(self, file: Path, layout: Layout) -> YoloFile | None:
-        name = shown(file, self.root)
+    def parsed(self, file: Path, layout: YoloLayout) -> YoloFile | None:
+        name = display_name(file, self.root)
         try:
             count = len(layout.names) if layout.names is not None else None
             parsed = parse_yolo(read_bytes(file, name), name, count, layout.keypoints)
@@ -242,7 +244,7 @@ class _Reader:
         self.report.broken += parsed.broken
         return parsed
 
-    def boxes(self, parsed: YoloFile, layout: Layout, width: int, height: int, file: str) -> tuple[ReadBox, ...]:
+    def boxes(self, parsed: YoloFile, layout: YoloLayout, width: int, height: int, file: str) -> tuple[ReadBox, ...]:
         names, boxes = layout.names, []
         outlines = set(parsed.outlines)
         seen: set[tuple[object, ...]] = set()
@@ -260,7 +262,7 @@ class _Reader:
                 self.report.say("read", file, "The same box occurs twice; both were kept.", row.line)
             seen.add(key)
             label = names[row.index] if names is not None else f"label {row.index}"
-            extra = keep("yolo", {"sixth": row.sixth} if row.sixth else None)
+            extra = to_extra("yolo", {"sixth": row.sixth} if row.sixth else None)
             boxes.append(ReadBox(label, row.pixels(width, height), extra=extra, line=row.line))
         return tuple(boxes)
 
@@ -283,7 +285,7 @@ class _Reader:
         lost = []
         for file in sorted(files):
             if _looks_like_labels(file):
-                name = shown(file, self.root)
+                name = display_name(file, self.root)
                 sentence = "There is no image for this label file; its boxes were left out."
                 self.report.say("refused", name, sentence)
                 lost.append(

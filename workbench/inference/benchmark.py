@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from workbench.core import words
-from workbench.core.extras import install
+from workbench.core import formatting
+from workbench.core.extras import install_command
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters
 from workbench.inference.export import source_of
 from workbench.inference.exporters import Exporter, ExportSettings, Source
 from workbench.inference.predict import Predictor
-from workbench.inference.runtimes import ExportedFile, NotRunnable, Process
+from workbench.inference.runtimes import ExportedFile, NotRunnable, RuntimeProcess
 from workbench.inference.verification import noise, samples_of
 
 PROGRAM = "workbench"  # the row of this program itself, without export
@@ -34,7 +34,7 @@ WARM, LEAST, MOST = 3, 5, 500  # untimed runs, and the least and most timed ones
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class Benchmarked:
     """`runs` of `batch` images each, on `threads`: milliseconds per run, and images per second."""
 
     format: str
@@ -48,7 +48,7 @@ class Timed:
 
 
 @dataclass(frozen=True, slots=True)
-class NotTimed:
+class NotBenchmarked:
     """A format without numbers, and the reason."""
 
     format: str
@@ -56,7 +56,7 @@ class NotTimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class BenchmarkProgress:
     """What is being measured: `done` of `total`."""
 
     sentence: str
@@ -73,7 +73,7 @@ def benchmark(
     seconds: float = 3.0,
     settings: ExportSettings | None = None,
     limit: float = LIMIT,
-) -> Iterator[Timing | Timed | NotTimed]:
+) -> Iterator[BenchmarkProgress | Benchmarked | NotBenchmarked]:
     """Time this program and each of `formats` (None: all) with each batch for about `seconds`.
 
     `threads` 0: as many as torch uses, for all of them. `limit`: seconds that a format may take altogether; its
@@ -88,36 +88,38 @@ def benchmark(
     }
     total, done = len(pictures) * (1 + len(chosen)), 0
     for batch, picture in pictures.items():
-        yield Timing(f"This program, {words.count(batch, 'image')} at a time", done, total)
+        yield BenchmarkProgress(f"This program, {formatting.count(batch, 'image')} at a time", done, total)
         yield _timed(PROGRAM, f"torch {torch.__version__}", batch, threads, _own(predictor, picture, threads, seconds))
         done += 1
     sources: dict[int, Source] = {}  # by batch: what one format has prepared is used by the next
     for name, member in chosen.items():
         why, end = _why_not(member), monotonic() + limit
         if why:
-            yield NotTimed(name, why)
+            yield NotBenchmarked(name, why)
             done += len(pictures)
             continue
         for batch, picture in pictures.items():
-            yield Timing(f"{member.title}, {words.count(batch, 'image')} at a time: writing and timing it", done, total)
+            yield BenchmarkProgress(
+                f"{member.title}, {formatting.count(batch, 'image')} at a time: writing and timing it", done, total
+            )
             if batch not in sources:
                 asked = replace(settings or ExportSettings(), batch=batch, size="fixed")
                 sources[batch] = source_of(predictor, asked)
-            yield _of_format(name, member, sources[batch], picture, Pace(threads, seconds, limit, end))
+            yield _of_format(name, member, sources[batch], picture, TimeBudget(threads, seconds, limit, end))
             done += 1
 
 
 def _why_not(member: Exporter) -> str:
     missing = [name for name in member.needs if importlib.util.find_spec(name) is None]
     if missing:
-        return f"needs {' and '.join(missing)}. Install with: {install('[export]')}"
+        return f"needs {' and '.join(missing)}. Install with: {install_command('[export]')}"
     if not exporters.is_runnable(member):
         return "contains only the weights: there is nothing to run."
     return "" if getattr(member, "runtime", "") else "has no library of its own that could be timed separately."
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TimeBudget:
     """How a format is timed: about `seconds` per row on `threads`, until `end` on the monotonic clock at the latest."""
 
     threads: int
@@ -131,31 +133,31 @@ class Pace:
 
 
 def _of_format(
-    name: str, member: Exporter, source: Source, picture: NDArray[np.float32], pace: Pace
-) -> Timed | NotTimed:
+    name: str, member: Exporter, source: Source, picture: NDArray[np.float32], budget: TimeBudget
+) -> Benchmarked | NotBenchmarked:
     """Write a temporary file and run it in its own library, in a separate process."""
-    images = words.count(len(picture), "image")
-    late = NotTimed(
-        name, f"with {images} at a time: it took more than {pace.limit:g} s. A higher --limit waits longer."
+    images = formatting.count(len(picture), "image")
+    late = NotBenchmarked(
+        name, f"with {images} at a time: it took more than {budget.limit:g} s. A higher --limit waits longer."
     )
-    if pace.left <= 0:
+    if budget.left <= 0:
         return late
     with tempfile.TemporaryDirectory(prefix="workbench-benchmark-") as folder:
         file = Path(folder) / member.file
         try:
             member.write(source, file)
-            if pace.left <= 0:
+            if budget.left <= 0:
                 return late
-            with Process(pace.left) as process:
-                exported = ExportedFile(member.runtime, file, pace.threads, process)  # type: ignore[attr-defined]
-                times = exported.times(picture, WARM, min(pace.seconds, pace.left), LEAST, MOST)
+            with RuntimeProcess(budget.left) as process:
+                exported = ExportedFile(member.runtime, file, budget.threads, process)  # type: ignore[attr-defined]
+                times = exported.times(picture, WARM, min(budget.seconds, budget.left), LEAST, MOST)
                 versions = exported.versions.items()
                 library = ", ".join(f"{name} {version}" for name, version in versions if name != "python")
         except (WorkbenchError, NotRunnable) as error:
-            return late if pace.left <= 0 else NotTimed(name, f"with {images} at a time: {error}")
+            return late if budget.left <= 0 else NotBenchmarked(name, f"with {images} at a time: {error}")
         except Exception as error:  # exporters raise dozens of types
-            return NotTimed(name, f"could not be written for {images}: {_first(error)}")
-    return _timed(name, library, len(picture), pace.threads, times)
+            return NotBenchmarked(name, f"could not be written for {images}: {_first(error)}")
+    return _timed(name, library, len(picture), budget.threads, times)
 
 
 def _first(error: Exception) -> str:
@@ -181,7 +183,9 @@ def _own(predictor: Predictor, picture: NDArray[np.float32], threads: int, secon
     return np.array(took)
 
 
-def _timed(name: str, library: str, batch: int, threads: int, times: NDArray[np.float64]) -> Timed:
+def _timed(name: str, library: str, batch: int, threads: int, times: NDArray[np.float64]) -> Benchmarked:
     """Throughput is over all runs, including slow ones."""
     median, p95 = (float(value) for value in np.percentile(times, [50, 95]))
-    return Timed(name, library, batch, threads, len(times), median, p95, float(1000 * batch * len(times) / times.sum()))
+    return Benchmarked(
+        name, library, batch, threads, len(times), median, p95, float(1000 * batch * len(times) / times.sum())
+    )

@@ -21,30 +21,30 @@ _WIDE_FONTS = ("NotoSansCJK-Regular.ttc", "msyh.ttc", "PingFang.ttc", "YuGothM.t
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DrawStyle:
     """Line width and text height in pixels; `of` fits them to the picture."""
 
     line: int
     text: int
 
     @staticmethod
-    def of(image: NDArray[np.uint8]) -> Look:
+    def of(image: NDArray[np.uint8]) -> DrawStyle:
         """1/400 and 1/40 of the shorter side, within readable limits."""
         side = min(image.shape[:2])
-        return Look(line=max(2, round(side / 400)), text=int(np.clip(side / 40, 11, 48)))
+        return DrawStyle(line=max(2, round(side / 400)), text=int(np.clip(side / 40, 11, 48)))
 
 
-def drawn(
-    image: NDArray[np.uint8], found: Detections, labels: Sequence[Label], look: Look | None = None
+def draw_detections(
+    image: NDArray[np.uint8], found: Detections, labels: Sequence[Label], style: DrawStyle | None = None
 ) -> NDArray[np.uint8]:
     """A copy of the (H, W, 3) RGB image with the boxes of `found`; the highest scores are on top."""
     picture = np.ascontiguousarray(image).copy()
-    look = look or Look.of(picture)
+    style = style or DrawStyle.of(picture)
     for row in range(len(found) - 1, -1, -1):
         label = labels[int(found.labels[row])]
         colour = rgb(label.colour)
-        _outline(picture, found.boxes[row], colour, look.line)
-        tag = _tag(f"{label.name} {found.scores[row]:.2f}", colour, look.text)
+        _outline(picture, found.boxes[row], colour, style.line)
+        tag = _tag(f"{label.name} {found.scores[row]:.2f}", colour, style.text)
         _paste(picture, tag, found.boxes[row])
     return picture
 

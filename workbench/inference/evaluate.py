@@ -16,17 +16,17 @@ import numpy as np
 from workbench.core import images, lost_folders
 from workbench.core.detections import Candidates
 from workbench.core.files import atomic_write
+from workbench.core.formatting import count
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lost_folders import ADVICE
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Image, Snapshot, Split
-from workbench.core.window import Window
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
-from workbench.inference import candidate_cache, evaluated
+from workbench.inference import candidate_cache, saved_evaluation
 from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
-from workbench.inference.scoring import Rules, best_confidence, matched_labels, relabelled, score
-from workbench.training import data, learnt
+from workbench.inference.scoring import ScoringRules, best_confidence, matched_labels, relabelled, score
+from workbench.training import data, data_leakage
 from workbench.training.findings import named
 
 SAVE_EVERY = 60.0  # seconds of predictions that a crash can cost
@@ -37,9 +37,9 @@ def evaluate_run(
     snapshot: Snapshot,
     split: Split | None,
     run_folder: Path | None = None,
-    rules: Rules | None = None,
+    rules: ScoringRules | None = None,
 ) -> Iterator[EvaluateEvent]:
-    """Evaluate on the images of `split` (None: all) and write `run_folder`/evaluation.json (see evaluated.file_of).
+    """Evaluate on the images of `split` (None: all) and write `run_folder`/evaluation.json (see saved_evaluation.py).
 
     Without `rules`, NMS is as published by the detector's authors.
 
@@ -47,12 +47,12 @@ def evaluate_run(
     read-only nothing is written, and what was kept is used. WorkbenchError if there is no image or if the detector's
     labels are not those of the snapshot, by name.
     """
-    rules = rules or Rules(kind=predictor.detector.published_nms[0])
+    rules = rules or ScoringRules(kind=predictor.detector.published_nms[0])
     truth = snapshot if split is None else snapshot.only(splits={split})
     if not len(truth):
         which = "the project" if split is None else f"the split '{split}'"
         raise WorkbenchError(f"There is no image in {which} to evaluate on. Choose another split, or put some into it.")
-    predictor.call_labels(truth.former_names)
+    predictor.rename_labels(truth.former_names)
     columns = matched_labels(predictor.labels, truth)
     predicted: dict[int, Candidates] = {}
     sizes: dict[int, tuple[int, int]] = {}
@@ -82,7 +82,7 @@ def evaluate_run(
     remark = " ".join(filter(None, (_unknown(columns, truth), remark)))
     evaluation = score(truth, found, rules)
     home = run_folder or (predictor.checkpoint.parent if predictor.checkpoint else None)
-    known = learnt.trained_on(home, truth) if home else None
+    known = data_leakage.count_learnt_images(home, truth) if home else None
     file = None
     if run_folder is not None and os.access(run_folder, os.W_OK):
         file = _write(run_folder, predictor, evaluation, truth, rules, split, skipped, known)
@@ -147,7 +147,7 @@ def predict_all(
             candidate_cache.save(store, known, sizes)
 
 
-def _read(file: Path, index: int, window: Window | None) -> np.ndarray | Skipped:
+def _read(file: Path, index: int, window: IntensityWindow | None) -> np.ndarray | Skipped:
     try:
         return images.read(file, window)
     except WorkbenchError as error:
@@ -159,7 +159,7 @@ def _write(
     predictor: Predictor,
     result: Evaluation,
     truth: Snapshot,
-    rules: Rules,
+    rules: ScoringRules,
     split: Split | None,
     skipped: int,
     trained_on: int | None,
@@ -174,7 +174,7 @@ def _write(
         "boxes": result.boxes,
         "data": truth.digest,
         "checkpoint": predictor.checkpoint.name if predictor.checkpoint else None,
-        "rules": {name: getattr(rules, name) for name in Rules.__slots__},
+        "rules": {name: getattr(rules, name) for name in ScoringRules.__slots__},
         **{name: _or_null(value) for name, value in result.numbers().items()},
         "labels": [
             {"name": name, "ap": _or_null(ap), "ap50": _or_null(ap50), "boxes": curve.boxes}
@@ -184,7 +184,7 @@ def _write(
         ],
         "best_confidence": best,
     }
-    file = evaluated.file_of(folder, split)
+    file = saved_evaluation.evaluation_file(folder, split)
     atomic_write(file, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return file
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from workbench.core.detections import Candidates
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot
-from workbench.inference.scoring import Rules
+from workbench.inference.scoring import ScoringRules
 
 MATCHED_SHARE, FOREIGN_SHARE = 0.9, 0.01  # at least, at most: see graph.agreement()
 
@@ -38,14 +38,14 @@ class Predicted:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListingProgress:
     """The pictures to predict are being listed: `found` so far."""
 
     found: int
 
 
 @dataclass(frozen=True, slots=True)
-class GoingOn:
+class Resumed:
     """An earlier process was interrupted after `done` of `total`; this one continues from there."""
 
     done: int
@@ -53,7 +53,7 @@ class GoingOn:
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class WritingProgress:
     """`done` pictures have been written in this format of results."""
 
     format: str
@@ -95,7 +95,7 @@ class EvaluationDone:
     evaluation: Evaluation
     truth: Snapshot
     candidates: tuple[Candidates, ...]
-    rules: Rules
+    rules: ScoringRules
     skipped: int
     file: Path | None
     trained_on: int | None = None  # how many of these images the run has learnt from; None: not known
@@ -176,6 +176,6 @@ class ExportDone:
     left_out: tuple[NotExported, ...] = ()
 
 
-PredictEvent = Listing | GoingOn | Predicted | Skipped | Writing | PredictionsSaved
+PredictEvent = ListingProgress | Resumed | Predicted | Skipped | WritingProgress | PredictionsSaved
 EvaluateEvent = EvaluationProgress | Skipped | EvaluationDone
 ExportEvent = ExportProgress | Exported | NotExported | ExportDone

@@ -19,28 +19,28 @@ from typing import Any
 import torch
 
 import workbench
-from workbench.core import words
-from workbench.core.extras import install
+from workbench.core import formatting
+from workbench.core.extras import install_command
 from workbench.core.files import atomic_path, atomic_write
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters, model_card, operating_point
-from workbench.inference.checked_images import CHECKED
-from workbench.inference.evaluated import evaluation_of
 from workbench.inference.events import ExportDone, Exported, ExportEvent, ExportProgress, NotExported
 from workbench.inference.exporters import PUBLISHED, Card, Exporter, ExportSettings, Source, Unsuitable
-from workbench.inference.graph import built
+from workbench.inference.graph import build_graph
 from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.predict import Predictor, folded
-from workbench.inference.runtimes import Process
+from workbench.inference.predict import Predictor, fold_batch_norms
+from workbench.inference.runtimes import RuntimeProcess
+from workbench.inference.saved_evaluation import read_evaluation
 from workbench.inference.verification import NAME, Sample, noise, samples_of, verify
-from workbench.settings import changed
+from workbench.inference.verification_images import CHECKED
+from workbench.settings import with_values
 from workbench.training.header import KEY, from_json
 from workbench.training.runs import EVENTS
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class RunContext:
     """What may be known about a run besides its checkpoint. `snapshot`: the project's current data."""
 
     snapshot: Snapshot | None = None
@@ -61,7 +61,7 @@ def export(
     Each gets the file, model.json, verification.json, MODEL_CARD.md and example.py, once the file was run by its own
     library and found what this program finds in up to eight of `images`. A format that can't be written or disagrees
     is reported by NotExported, what was there before is kept, and the others continue. Default `settings` are those of
-    the point at which the run is used (evaluated.py); the labels' own confidences are always included. Labels have
+    the run's point in use (saved_evaluation.py); the labels' own confidences are always included. Labels have
     their names in `snapshot`, even if the run knows them by an earlier name. WorkbenchError, before anything is
     written, for an unknown format or one that needs a missing package.
     """
@@ -69,13 +69,13 @@ def export(
     former = snapshot.former_names if snapshot is not None and (run / EVENTS).is_file() else ()
     point = operating_point.read(run, name, former)
     predictor = Predictor.open(checkpoint, device="cpu")
-    predictor.call_labels(former)
+    predictor.rename_labels(former)
     if predictor.header is not None and "run" in predictor.header.provenance and (run / EVENTS).is_file():
         predictor.header.provenance["run"] = run.name  # which may have been renamed since it was trained
     if settings is None:
-        settings = changed(ExportSettings(), model_card.suggested(run, name))
-    known = Known(snapshot, evaluation_of(run, name, Split.TEST) or evaluation_of(run, name), point)
-    yield from export_predictor(predictor, folder, formats, images, settings, known)
+        settings = with_values(ExportSettings(), model_card.suggested_settings(run, name))
+    context = RunContext(snapshot, read_evaluation(run, name, Split.TEST) or read_evaluation(run, name), point)
+    yield from export_predictor(predictor, folder, formats, images, settings, context)
 
 
 def export_predictor(
@@ -84,7 +84,7 @@ def export_predictor(
     formats: Sequence[str] | None,
     images: Sequence[Path] = (),
     settings: ExportSettings | None = None,
-    known: Known = Known(),
+    context: RunContext = RunContext(),
 ) -> Iterator[ExportEvent]:
     """The same for an open detector."""
     wanted = [name for name, _ in exporters.load_all()] if formats is None else formats
@@ -99,12 +99,14 @@ def export_predictor(
             left.append(NotExported(name, error.sentence))
             del members[name]
     settings = settings or ExportSettings()
-    work = _Work(predictor, Path(folder), samples_of(predictor, images), settings, known)
+    work = _ExportWork(predictor, Path(folder), samples_of(predictor, images), settings, context)
     with work.process:
         yield from _each(members, work, left, formats is not None)
 
 
-def _each(members: dict[str, Exporter], work: _Work, left: list[NotExported], asked: bool) -> Iterator[ExportEvent]:
+def _each(
+    members: dict[str, Exporter], work: _ExportWork, left: list[NotExported], asked: bool
+) -> Iterator[ExportEvent]:
     """One format after the other. Without `asked`, those that can't contain this detector are left out, too."""
     results: list[Exported] = []
     failed: list[NotExported] = []
@@ -129,28 +131,28 @@ def _each(members: dict[str, Exporter], work: _Work, left: list[NotExported], as
 
 
 @dataclass(eq=False)
-class _Work:
+class _ExportWork:
     """Shared by the formats of one export."""
 
     predictor: Predictor
     folder: Path
     samples: list[Sample]
     settings: ExportSettings
-    known: Known
-    process: Process = field(default_factory=Process)
+    context: RunContext
+    process: RuntimeProcess = field(default_factory=RuntimeProcess)
     sources: dict[bool, Source] = field(default_factory=dict)  # by whether batch and size are respected
 
     def source(self, flexible: bool) -> Source:
         if self.settings.batch == 1 and self.settings.size == "fixed":
             flexible = False
         if flexible not in self.sources:
-            self.sources[flexible] = source_of(self.predictor, self.settings, flexible, self.known.point)
+            self.sources[flexible] = source_of(self.predictor, self.settings, flexible, self.context.point)
         return self.sources[flexible]
 
 
-def _one(name: str, member: Exporter, work: _Work) -> Iterator[ExportProgress | Exported]:
+def _one(name: str, member: Exporter, work: _ExportWork) -> Iterator[ExportProgress | Exported]:
     """One format: written to a temporary place, verified, and only then moved."""
-    source, samples, known = work.source(getattr(member, "flexible", False)), work.samples, work.known
+    source, samples, context = work.source(getattr(member, "flexible", False)), work.samples, work.context
     yield ExportProgress(name, f"Writing {member.title}", 0, 2)
     with _staging(work.folder) as stage:
         file = stage / member.file
@@ -161,7 +163,7 @@ def _one(name: str, member: Exporter, work: _Work) -> Iterator[ExportProgress | 
         if agreed is not None and len(samples) < CHECKED:
             remark = f"{remark} {_few(len(samples))}".strip()
         about = model_card.text(
-            member, source.card, verified, work.predictor.header, known.snapshot, known.evaluation, known.point
+            member, source.card, verified, work.predictor.header, context.snapshot, context.evaluation, context.point
         )
         beside = {NAME: verified.to_json(), "MODEL_CARD.md": about, "example.py": example(member, source.card)}
         more = member.beside(source) if hasattr(member, "beside") else {}
@@ -173,7 +175,9 @@ def _one(name: str, member: Exporter, work: _Work) -> Iterator[ExportProgress | 
 def _few(count: int) -> str:
     if not count:
         return "There was no image to check it on, so it was checked on noise."
-    return f"It was checked on {words.count(count, 'image')} only, as there were no more; {CHECKED} would tell more."
+    return (
+        f"It was checked on {formatting.count(count, 'image')} only, as there were no more; {CHECKED} would tell more."
+    )
 
 
 def _put(file: Path, target: Path, beside: dict[str, str]) -> None:
@@ -212,7 +216,9 @@ def require(member: Exporter) -> None:
     """WorkbenchError if a package that this format needs is missing."""
     missing = [name for name in member.needs if importlib.util.find_spec(name) is None]
     if missing:
-        raise WorkbenchError(f"{member.title} needs {' and '.join(missing)}. Install with: {install('[export]')}")
+        raise WorkbenchError(
+            f"{member.title} needs {' and '.join(missing)}. Install with: {install_command('[export]')}"
+        )
 
 
 @contextlib.contextmanager
@@ -259,11 +265,11 @@ def source_of(
     if not flexible:
         settings = replace(settings, batch=1, size="fixed")
     _check_shapes(predictor, settings)
-    running = folded(predictor.detector, torch.device("cpu"))
+    running = fold_batch_norms(predictor.detector, torch.device("cpu"))
     card = card_of(predictor, settings, point)
     px = predictor.input_px
     example = torch.rand(settings.batch or 2, 3, px, px)  # two images, as torch.export treats 1 as a constant
-    return Source(predictor.detector, built(running, card), example, card, _metadata(predictor))
+    return Source(predictor.detector, build_graph(running, card), example, card, _metadata(predictor))
 
 
 def _check_shapes(predictor: Predictor, settings: ExportSettings) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import queueing
+from workbench.core import image_queue
 from workbench.core.detections import FLOOR
 
 if TYPE_CHECKING:
@@ -29,16 +29,16 @@ DETECTIONS = 300  # of an image that may be uncertain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looked:
+class ImageFeatures:
     """One image. `uncertain` as queueing.uncertainty; `features` (d,)."""
 
     uncertain: float
     features: NDArray[np.float32]
 
 
-def look(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) -> list[Looked]:
+def extract_features(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) -> list[ImageFeatures]:
     """For each upright (H, W, 3) uint8 RGB image; the network runs once."""
-    found: list[Looked] = []
+    found: list[ImageFeatures] = []
     kind, iou = predictor.detector.published_nms
     while len(found) < len(images):
         part = images[len(found) : len(found) + predictor.batch]
@@ -49,7 +49,7 @@ def look(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) -> list[Look
             continue  # memory ran out, and the predictor takes fewer at a time from now on
         for of_one, seen in zip(candidates, features, strict=True):
             left = of_one.detections(FLOOR, iou, kind, DETECTIONS)
-            found.append(Looked(queueing.uncertainty(left.scores), seen))
+            found.append(ImageFeatures(image_queue.uncertainty(left.scores), seen))
     return found
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from workbench.core import boxes as geometry
-from workbench.core.detections import MOST, Kind, best_pairs
+from workbench.core.detections import MOST, NmsKind, best_pairs
 from workbench.core.nms import DIOU_POWERS
 from workbench.detectors.parts.detector import Detector, Raw
 from workbench.inference.events import Agreement
@@ -31,15 +31,15 @@ TINY = 0.05  # pixels that a box may differ in any case: the IoU of boxes clippe
 COMPARED = 20  # the least number of detections compared per image, however low their scores
 
 
-def built(detector: Detector, card: Card) -> nn.Module:
+def build_graph(detector: Detector, card: Card) -> nn.Module:
     """The graph with the outputs that `card` describes."""
     if card.output == RAW:
         return RawHeads(detector).eval()
     if card.output == DECODED:
-        return Decoded(detector, flat=card.lone).eval()
-    kind = EndToEnd if card.lone else Batched
+        return DecodedOutputs(detector, flat=card.lone).eval()
+    kind = EndToEnd if card.lone else BatchedEndToEnd
     least = [card.label_scores.get(name, card.score) for name in card.labels] if card.label_scores else []
-    return kind(detector, card.iou, cast(Kind, card.nms_kind), card.limit, least).eval()
+    return kind(detector, card.iou, cast(NmsKind, card.nms_kind), card.limit, least).eval()
 
 
 FAR = 1 << 16
@@ -58,7 +58,12 @@ class EndToEnd(nn.Module):
     least: Tensor | None
 
     def __init__(
-        self, detector: Detector, iou: float, kind: Kind = "per label", limit: int = LIMIT, least: Sequence[float] = ()
+        self,
+        detector: Detector,
+        iou: float,
+        kind: NmsKind = "per label",
+        limit: int = LIMIT,
+        least: Sequence[float] = (),
     ) -> None:
         super().__init__()
         self.detector, self.iou, self.kind, self.limit = detector, iou, kind, limit
@@ -93,9 +98,9 @@ class EndToEnd(nn.Module):
         return boxes, torch.where(there, scores, 0.0), labels
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return self.thinned(*self.pool(images), images.shape[2] + images.shape[3])
+        return self.after_nms(*self.pool(images), images.shape[2] + images.shape[3])
 
-    def thinned(self, boxes: Tensor, scores: Tensor, label: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    def after_nms(self, boxes: Tensor, scores: Tensor, label: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """What NMS leaves of the pool; `size` is at least the input's larger side."""
         boxes, scores, label = boxes[0], scores[0], label[0]
         if self._in_rounds:
@@ -111,7 +116,7 @@ class EndToEnd(nn.Module):
         return boxes[keep], scores[keep], label[keep]
 
 
-class Batched(EndToEnd):
+class BatchedEndToEnd(EndToEnd):
     """(B, 3, H, W) -> boxes (B, L, 4), scores (B, L), labels (B, L), highest first; L = `limit` or all there are.
 
     Rows without a detection have score 0 and label -1, so that all shapes are known. Computed in rounds over a matrix,
@@ -120,12 +125,12 @@ class Batched(EndToEnd):
 
     _in_rounds = True
 
-    def thinned(self, boxes: Tensor, scores: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    def after_nms(self, boxes: Tensor, scores: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
         rank, order = self._rank(scores, labels).topk(scores.shape[1], dim=1)
         boxes, labels = boxes.gather(1, order[..., None].expand(-1, -1, 4)), labels.gather(1, order)
         scores = scores.gather(1, order)
         groups = torch.zeros_like(labels) if self.kind == "across labels" else labels
-        kept = survivors(boxes, groups, self.iou, DIOU_POWERS.get(self.kind))
+        kept = nms_survivors(boxes, groups, self.iou, DIOU_POWERS.get(self.kind))
         value, order = torch.where(kept, rank, -1.0).topk(min(self.limit, scores.shape[1]), dim=1)
         there = value >= 0
         boxes, labels = boxes.gather(1, order[..., None].expand(-1, -1, 4)), labels.gather(1, order)
@@ -138,10 +143,10 @@ def labelled_nms(boxes: Tensor, labels: Tensor, iou: float, power: float | None)
 
     No format has an operation for it.
     """
-    return survivors(boxes, labels, iou, power).nonzero()[:, 0]
+    return nms_survivors(boxes, labels, iou, power).nonzero()[:, 0]
 
 
-def survivors(boxes: Tensor, labels: Tensor, iou: float, power: float | None) -> Tensor:
+def nms_survivors(boxes: Tensor, labels: Tensor, iou: float, power: float | None) -> Tensor:
     """(..., k) bool: which of boxes (..., k, 4), highest score first, NMS per label keeps; DIoU with a `power`.
 
     Computed in rounds over a matrix, as in Cluster-NMS (Zheng et al. 2020, arXiv 2005.03572, section 3.3): after r
@@ -169,7 +174,7 @@ def survivors(boxes: Tensor, labels: Tensor, iou: float, power: float | None) ->
     return kept[..., 0, :] > 0
 
 
-class Decoded(nn.Module):
+class DecodedOutputs(nn.Module):
     """(B, 3, H, W) -> boxes (B, N, 4) in network pixels and scores (B, N, C) of all priors, for NMS outside.
 
     With `flat`, for one image: (N, 4) and (N, C). If each label has its own box, there is a row for each, with a score
@@ -208,19 +213,19 @@ class RawHeads(nn.Module):
 def compare(graph: nn.Module, images: Tensor, theirs: Arrays, score: float, labelled: bool = True) -> Agreement:
     """Compare a file's outputs for `images` (B, 3, H, W) with those of `graph`, one of the four above.
 
-    Without `labelled`, labels are ignored. Raises Misshapen if the file's outputs have other shapes.
+    Without `labelled`, labels are ignored. Raises ShapeMismatch if the file's outputs have other shapes.
     """
     with torch.no_grad():
         if isinstance(graph, EndToEnd):
             pool = graph.pool(images)
-            ours, before = _arrays(graph.thinned(*pool, images.shape[2] + images.shape[3])), _arrays(pool)
-            _check_shapes(ours, theirs, free=not isinstance(graph, Batched))
+            ours, before = _arrays(graph.after_nms(*pool, images.shape[2] + images.shape[3])), _arrays(pool)
+            _check_shapes(ours, theirs, free=not isinstance(graph, BatchedEndToEnd))
             if not labelled:
                 ours, before, theirs = (_unlabelled(arrays) for arrays in (ours, before, theirs))
             return _of_images(graph, ours, before, theirs, score)
         ours = _arrays(graph(images))
         _check_shapes(ours, theirs)
-        decoder = graph if isinstance(graph, Decoded) else Decoded(graph.detector, flat=False)  # type: ignore[arg-type]
+        decoder = graph if isinstance(graph, DecodedOutputs) else DecodedOutputs(graph.detector, flat=False)  # type: ignore[arg-type]
         if isinstance(graph, RawHeads):
             ours, theirs = (_arrays(decoder.decoded(_tensors(raw))) for raw in (ours, theirs))
     if decoder.flat:
@@ -238,7 +243,7 @@ def _unlabelled(arrays: Arrays) -> Arrays:
     return arrays[0], np.sort(arrays[1], axis=-1)
 
 
-class Misshapen(Exception):
+class ShapeMismatch(Exception):
     """A file's outputs have other shapes than the network's; the text says which."""
 
 
@@ -255,11 +260,11 @@ def _check_shapes(ours: Arrays, theirs: Arrays, free: bool = False) -> None:
     start = 1 if free else 0
     if [array.shape[start:] for array in ours] != [array.shape[start:] for array in theirs]:
         shapes = [", ".join(" x ".join(map(str, array.shape)) or "1" for array in arrays) for arrays in (theirs, ours)]
-        raise Misshapen(f"it returns arrays of {shapes[0]} where the network's are of {shapes[1]}")
+        raise ShapeMismatch(f"it returns arrays of {shapes[0]} where the network's are of {shapes[1]}")
 
 
 def _of_images(graph: EndToEnd, ours: Arrays, pool: Arrays, theirs: Arrays, score: float) -> Agreement:
-    if not isinstance(graph, Batched):
+    if not isinstance(graph, BatchedEndToEnd):
         return agreement(ours, tuple(array[0] for array in pool), theirs, score)
     result = Agreement(0, 0)
     for number in range(len(pool[0])):
@@ -268,7 +273,7 @@ def _of_images(graph: EndToEnd, ours: Arrays, pool: Arrays, theirs: Arrays, scor
     return result
 
 
-def _decoded(graph: Decoded, ours: Arrays, theirs: Arrays, score: float) -> Agreement:
+def _decoded(graph: DecodedOutputs, ours: Arrays, theirs: Arrays, score: float) -> Agreement:
     """For one image: boxes (N, 4) and scores (N, C)."""
     if graph.fixed_rows:
         return _row_by_row(ours, theirs)

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core import images, npz, queueing
+from workbench.core import image_queue, images, npz
 from workbench.core.files import atomic_path, stamp
+from workbench.core.image_queue import QueueOrder
 from workbench.core.project import Snapshot, State
-from workbench.core.queueing import By
 from workbench.errors import WorkbenchError
 from workbench.inference.candidate_cache import digest, image_digest
 from workbench.inference.events import EvaluationProgress, Skipped
 
 if TYPE_CHECKING:
-    from workbench.inference.features import Looked
+    from workbench.inference.features import ImageFeatures
     from workbench.inference.predict import Predictor
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ SAVE_EVERY = 30.0  # seconds of work that a crash can cost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wish:
+class RankingRequest:
     """Run `checkpoint` of the run in `run_folder` on all images of `snapshot`."""
 
     run_folder: Path
@@ -47,20 +47,20 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Queue:
+class LabellingQueue:
     """The last event: ids of the unlabelled images, those to label first at the start."""
 
     run: str
     checkpoint: Path
-    orders: Mapping[By, NDArray[np.int64]]
+    orders: Mapping[QueueOrder, NDArray[np.int64]]
     skipped: int  # images that could not be read
 
     def __len__(self) -> int:
-        return len(self.orders[By.UNCERTAIN])
+        return len(self.orders[QueueOrder.UNCERTAIN])
 
 
 @dataclass(slots=True, eq=False)
-class Kept:
+class ImageRecords:
     """What was seen of images, one row each; found by `marks` (name, size and time) and by `digests` (bytes)."""
 
     uncertain: list[float] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Kept:
 
     def row(self, file: Path) -> int:
         """The row of this file, -1 if it was not seen. OSError if it does not exist."""
-        name = mark(file)
+        name = file_mark(file)
         if name not in self.marks:
             known = self.digests.get(image_digest(file), -1)
             if known < 0:
@@ -78,7 +78,7 @@ class Kept:
             self.marks[name] = known
         return self.marks[name]
 
-    def add(self, names: tuple[str, str], seen: Looked) -> int:
+    def add(self, names: tuple[str, str], seen: ImageFeatures) -> int:
         """`names`: `mark` and `image_digest` of the file, taken before it was read: it may have changed by now."""
         row = len(self.uncertain)
         self.uncertain.append(seen.uncertain)
@@ -87,21 +87,21 @@ class Kept:
         return row
 
 
-def queue(
-    wish: Wish, opened: Callable[[Path], Predictor] | None = None
-) -> Iterator[EvaluationProgress | Skipped | Queue]:
-    """Yields progress, files that can't be read, then the Queue. Closing it early keeps what was seen.
+def build_queue(
+    request: RankingRequest, open_predictor: Callable[[Path], Predictor] | None = None
+) -> Iterator[EvaluationProgress | Skipped | LabellingQueue]:
+    """Yields progress, files that can't be read, then the LabellingQueue. Closing it early keeps what was seen.
 
     WorkbenchError if the checkpoint can't be read.
     """
-    file, files = queue_file(wish.run_folder, wish.checkpoint), wish.snapshot.files
-    kept = load(file)
+    file, files = queue_file(request.run_folder, request.checkpoint), request.snapshot.files
+    records = load(file)
     rows: NDArray[np.int64] = np.full(len(files), -1, np.int64)
     todo = []
     yield EvaluationProgress(0, len(files), 0, 0.0, math.nan)
     for i, one in enumerate(files):
         try:
-            rows[i] = kept.row(one)
+            rows[i] = records.row(one)
         except OSError as error:
             yield Skipped(one.name, i, _gone(one, error))
             continue
@@ -109,8 +109,10 @@ def queue(
             todo.append(i)
     cached = int((rows >= 0).sum())
     if todo:
-        yield from _look(wish, kept, file, rows, _unlabelled_first(wish.snapshot, todo), cached, opened)
-    yield _ordered(wish, kept, rows)
+        yield from _extract(
+            request, records, file, rows, _unlabelled_first(request.snapshot, todo), cached, open_predictor
+        )
+    yield _ordered(request, records, rows)
 
 
 def _gone(file: Path, error: OSError) -> str:
@@ -121,56 +123,56 @@ def _unlabelled_first(snapshot: Snapshot, todo: list[int]) -> list[int]:
     return sorted(todo, key=lambda i: snapshot.images[i].state is not State.UNLABELLED)
 
 
-def _look(
-    wish: Wish, kept: Kept, file: Path, rows: NDArray[np.int64], todo: list[int], cached: int,
-    opened: Callable[[Path], Predictor] | None,
+def _extract(
+    request: RankingRequest, records: ImageRecords, file: Path, rows: NDArray[np.int64], todo: list[int], cached: int,
+    open_predictor: Callable[[Path], Predictor] | None,
 ) -> Iterator[EvaluationProgress | Skipped]:  # fmt: skip
     """Fill `rows` for the images `todo`."""
-    from workbench.inference.features import look
+    from workbench.inference.features import extract_features
     from workbench.inference.predict import Predictor
 
-    predictor = (opened or Predictor.open)(wish.checkpoint)
-    window = predictor.window or wish.snapshot.window
+    predictor = (open_predictor or Predictor.open)(request.checkpoint)
+    window = predictor.window or request.snapshot.window
     begun = saved = time.perf_counter()
     done = 0
     try:
         for start in range(0, len(todo), predictor.batch):
             part, pictures = [], []
             for i in todo[start : start + predictor.batch]:
-                one = wish.snapshot.files[i]
+                one = request.snapshot.files[i]
                 try:
-                    names = mark(one), image_digest(one)
+                    names = file_mark(one), image_digest(one)
                     pictures.append(images.read(one, window))
                     part.append((i, names))
                 except OSError as error:
                     yield Skipped(one.name, i, _gone(one, error))
                 except WorkbenchError as error:
                     yield Skipped(one.name, i, error.sentence)
-            for (i, names), seen in zip(part, look(predictor, pictures), strict=True):
-                rows[i] = kept.add(names, seen)
+            for (i, names), seen in zip(part, extract_features(predictor, pictures), strict=True):
+                rows[i] = records.add(names, seen)
             done = min(start + predictor.batch, len(todo))
             now = time.perf_counter()
             if now - saved > SAVE_EVERY:
-                save(file, kept)
+                save(file, records)
                 saved = now
             speed = done / max(now - begun, 1e-9)
             yield EvaluationProgress(cached + done, len(rows), cached, speed, (len(todo) - done) / speed)
     finally:
         if done:
-            save(file, kept)
+            save(file, records)
 
 
-def _ordered(wish: Wish, kept: Kept, rows: NDArray[np.int64]) -> Queue:
-    ids = np.array([image.id for image in wish.snapshot.images], np.int64)
-    fresh = np.array([image.state is State.UNLABELLED for image in wish.snapshot.images], bool)
-    uncertain = np.array(kept.uncertain, np.float32)
-    features = np.stack(kept.features) if kept.features else np.zeros((0, 1), np.float16)
+def _ordered(request: RankingRequest, records: ImageRecords, rows: NDArray[np.int64]) -> LabellingQueue:
+    ids = np.array([image.id for image in request.snapshot.images], np.int64)
+    fresh = np.array([image.state is State.UNLABELLED for image in request.snapshot.images], bool)
+    uncertain = np.array(records.uncertain, np.float32)
+    features = np.stack(records.features) if records.features else np.zeros((0, 1), np.float16)
     asked, known = rows[(rows >= 0) & fresh], rows[(rows >= 0) & ~fresh]
     orders = {
-        by: ids[(rows >= 0) & fresh][queueing.ordered(by, uncertain[asked], features[asked], features[known])]
-        for by in By
+        by: ids[(rows >= 0) & fresh][image_queue.order_images(by, uncertain[asked], features[asked], features[known])]
+        for by in QueueOrder
     }
-    return Queue(wish.run_folder.name, wish.checkpoint, orders, int((rows < 0).sum()))
+    return LabellingQueue(request.run_folder.name, request.checkpoint, orders, int((rows < 0).sum()))
 
 
 # --- on disk ---
@@ -184,30 +186,30 @@ def queue_file(run_folder: Path, checkpoint: Path) -> Path:
         raise WorkbenchError(f"{checkpoint} no longer exists: {error.strerror}. Choose another run.") from error
 
 
-def mark(file: Path) -> str:
+def file_mark(file: Path) -> str:
     """A text that differs for files of another name, size or time of change. OSError if the file is not there."""
     return hashlib.blake2b(f"{file.name}|{stamp(file)}".encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
-def load(file: Path) -> Kept:
-    """What was kept; an empty Kept if the file is missing or damaged, as everything can be looked at again."""
+def load(file: Path) -> ImageRecords:
+    """What was kept; empty ImageRecords if the file is missing or damaged, as everything can be looked at again."""
     try:
         both = [name for key in _NAMES for name in (key, f"{key}_rows")]
         uncertain, features, *found = npz.read(file, "uncertain", "features", *both)
         names = [dict(zip(keys.tolist(), rows.tolist(), strict=True)) for keys, rows in (found[:2], found[2:])]
         if uncertain.ndim != 1 or features.ndim != 2 or len(features) != len(uncertain):
-            return Kept()
+            return ImageRecords()
         if any(not 0 <= row < len(uncertain) for some in names for row in some.values()):
-            return Kept()
-        return Kept(uncertain.tolist(), list(features.astype(np.float16)), *names)
+            return ImageRecords()
+        return ImageRecords(uncertain.tolist(), list(features.astype(np.float16)), *names)
     except (OSError, ValueError):
-        return Kept()
+        return ImageRecords()
 
 
 _NAMES = ("digests", "marks")
 
 
-def save(file: Path, kept: Kept) -> None:
+def save(file: Path, records: ImageRecords) -> None:
     """Replace the file. If the run's folder is gone (renamed or deleted), nothing is written.
 
     If it can't be written (full disk, read-only project), which is only logged, the images are looked at again another
@@ -215,11 +217,11 @@ def save(file: Path, kept: Kept) -> None:
     """
     if not file.parent.parent.is_dir():
         return
-    names = {key: np.array(list(getattr(kept, key)), "U64") for key in _NAMES}
-    rows = {f"{key}_rows": np.array(list(getattr(kept, key).values()), np.int64) for key in _NAMES}
-    features = np.stack(kept.features) if kept.features else np.zeros((0, 1), np.float16)
+    names = {key: np.array(list(getattr(records, key)), "U64") for key in _NAMES}
+    rows = {f"{key}_rows": np.array(list(getattr(records, key).values()), np.int64) for key in _NAMES}
+    features = np.stack(records.features) if records.features else np.zeros((0, 1), np.float16)
     try:
         with atomic_path(file) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, uncertain=np.array(kept.uncertain, np.float32), features=features, **names, **rows)  # type: ignore[arg-type]
+            np.savez(stream, uncertain=np.array(records.uncertain, np.float32), features=features, **names, **rows)  # type: ignore[arg-type]
     except WorkbenchError as error:
         log.warning("%s", error.sentence)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from workbench.core.files import atomic_path, natural_key, natural_keys
 from workbench.errors import WorkbenchError
-from workbench.inference.sources import Entry, Item, Position
+from workbench.inference.sources import ListingEntry, Position, SourceItem
 
 CHUNK = 10_000  # items sorted in memory at a time: 5 MB
 FAN = 64  # files merged at a time
@@ -53,7 +53,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListingSummary:
     """What `write` has written. `everywhere` counts the items of all shards; `digest` distinguishes two listings."""
 
     pictures: int
@@ -62,10 +62,10 @@ class Listed:
     digest: str
 
 
-def write(file: Path, items: Iterable[Item], shard: Shard) -> Iterator[int | Listed]:
-    """Sort the shard's items into `file`; yields the number found so far, then Listed. Videos are in every shard.
+def write(file: Path, items: Iterable[SourceItem], shard: Shard) -> Iterator[int | ListingSummary]:
+    """Sort the shard's items into `file`; yields the number so far, then ListingSummary. Videos are in every shard.
 
-    `file` exists, complete, once Listed is yielded. Until then its folder has the parts to be merged.
+    `file` exists, complete, once ListingSummary is yielded. Until then its folder has the parts to be merged.
     """
     runs: list[Path] = []
     source, everywhere = iter(items), 0
@@ -86,7 +86,7 @@ def write(file: Path, items: Iterable[Item], shard: Shard) -> Iterator[int | Lis
                 run.unlink()
 
 
-def _line(key: str, item: Item) -> Line:
+def _line(key: str, item: SourceItem) -> Line:
     return key, item.place, item.is_video, item.name, os.fspath(item.file), item.problem
 
 
@@ -110,21 +110,21 @@ def _parsed(line: str | bytes) -> Line:
     return tuple(json.loads(line))  # type: ignore[return-value]
 
 
-def _written(file: Path, runs: list[Path], everywhere: int) -> Listed:
+def _written(file: Path, runs: list[Path], everywhere: int) -> ListingSummary:
     digest, pictures, videos = hashlib.sha256(), 0, list[tuple[str, Path]]()
     with atomic_path(file) as temporary, open(temporary, "wb") as out:
         for _, group in groupby(_merged(runs), key=lambda line: line[0]):
-            for line in _told_apart(group):
+            for line in _distinct_places(group):
                 data = (_encoded(line) + "\n").encode("utf-8", "surrogateescape")
                 out.write(data)
                 digest.update(data)
                 pictures += not line[2]
                 if line[2]:
                     videos.append((line[1], Path(line[4])))
-    return Listed(pictures, everywhere, tuple(videos), digest.hexdigest())
+    return ListingSummary(pictures, everywhere, tuple(videos), digest.hexdigest())
 
 
-def _told_apart(group: Iterable[Line]) -> Iterator[Line]:
+def _distinct_places(group: Iterable[Line]) -> Iterator[Line]:
     """Each with a place of its own, by a suffix ~2, ~3 ... A name that already ends like that gets ~1.
 
     Videos and pictures write to different places.
@@ -137,7 +137,7 @@ def _told_apart(group: Iterable[Line]) -> Iterator[Line]:
         yield key, own, is_video, name, file, problem
 
 
-def entries(file: Path, start: Position = Position()) -> Iterator[Entry]:  # noqa: B008 (frozen)
+def entries(file: Path, start: Position = Position()) -> Iterator[ListingEntry]:  # noqa: B008 (frozen)
     """The items from `start` on."""
     with open(file, "rb") as lines:
         lines.seek(start.byte)
@@ -147,12 +147,12 @@ def entries(file: Path, start: Position = Position()) -> Iterator[Entry]:  # noq
                 _, place, is_video, name, path, problem = _parsed(data.decode("utf-8", "surrogateescape"))
             except ValueError as error:
                 raise WorkbenchError(f"{file} is damaged. Start over with --fresh.", error) from error
-            item = Item(name, place, Path(path), is_video, problem)
-            yield Entry(item, number, byte, byte + len(data))
+            item = SourceItem(name, place, Path(path), is_video, problem)
+            yield ListingEntry(item, number, byte, byte + len(data))
             byte += len(data)
 
 
-def order_of(place: str, is_video: bool, frame: int) -> tuple[str, str, bool, int, int]:
+def sort_key(place: str, is_video: bool, frame: int) -> tuple[str, str, bool, int, int]:
     """The sort key that brings results of several shards into the order of one listing of all."""
     found = _NUMBERED.search(place)
     plain = place[: found.start()] if found else place

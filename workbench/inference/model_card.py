@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench import settings
-from workbench.core import words
-from workbench.core.former_names import called_now
+from workbench.core import formatting
+from workbench.core.former_names import current_label_names
 from workbench.core.nms import TITLES
 from workbench.core.project import Snapshot, Split, State
-from workbench.inference.evaluated import point_of
 from workbench.inference.exporters import DECODED, DETECTIONS, Card, Exporter, ExportSettings, is_runnable
 from workbench.inference.operating_point import OperatingPoint
+from workbench.inference.saved_evaluation import point_in_use
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
@@ -27,12 +27,12 @@ LISTED = 200  # the most labels in the tables
 OTHERS = ", those below their label's confidence at the end: they removed none of the others"
 
 
-def suggested(run_folder: Path, checkpoint: str = "") -> dict[str, Any]:
-    """Settings for an export by name, taken from the point at which the run is used (evaluated.py); {} without one.
+def suggested_settings(run_folder: Path, checkpoint: str = "") -> dict[str, Any]:
+    """Settings for an export by name, taken from the run's point in use (saved_evaluation.py); {} without one.
 
     Soft NMS can't be put into a file, so the published kind stays. WorkbenchError if the kept point is damaged.
     """
-    point = point_of(run_folder, checkpoint)
+    point = point_in_use(run_folder, checkpoint)
     if point is None:
         return {}
     known = {row.name: row for row in settings.rows(ExportSettings)}
@@ -83,7 +83,7 @@ def text(
 def _title(member: Exporter, card: Card) -> str:
     labels = ", ".join(_plain(label) for label in card.labels[:8]) + (" …" if len(card.labels) > 8 else "")
     return (
-        f"# {card.detector}: {labels}\n\nAn object detector for {words.count(len(card.labels), 'label')}, as"
+        f"# {card.detector}: {labels}\n\nAn object detector for {formatting.count(len(card.labels), 'label')}, as"
         f" {member.title} (`{member.file}`), written by Workbench {card.version}. `model.json` has labels in their"
         " order, input size, preprocessing, anchors and origin; the same text is inside the file if its format"
         " has room for it."
@@ -180,7 +180,7 @@ def _quality(evaluation: dict[str, Any] | None) -> str:
         split = evaluation.get("split") or "all"
         images, boxes = int(evaluation["images"]), int(evaluation["boxes"])
         head = (
-            f"On {words.count(images, 'image')} ({split}) with {words.count(boxes, 'box')}: AP"
+            f"On {formatting.count(images, 'image')} ({split}) with {formatting.count(boxes, 'box')}: AP"
             f" {_score(evaluation['ap'])}, AP50 {_score(evaluation['ap50'])} (COCO's definition)."
         )
         if known := int(evaluation.get("images_trained_on") or 0):
@@ -197,7 +197,7 @@ def _called_now(evaluation: dict[str, Any] | None, snapshot: Snapshot | None) ->
         return evaluation
     if not all(isinstance(one, dict) and "name" in one for one in labels):
         return evaluation
-    names = called_now([str(one["name"]) for one in labels], snapshot.former_names)
+    names = current_label_names([str(one["name"]) for one in labels], snapshot.former_names)
     return {**evaluation, "labels": [{**one, "name": name} for one, name in zip(labels, names, strict=True)]}
 
 
@@ -206,14 +206,16 @@ def _counted(value: object) -> object:
 
 
 def _score(value: object) -> str:
-    return words.share(value) if isinstance(value, int | float) else "-"
+    return formatting.share(value) if isinstance(value, int | float) else "-"
 
 
 def _verified(verified: Verification) -> str:
     found = verified.agreement
     if found is None:
         return "## Verified\n\nNo: this format's file can't be read back."
-    where = words.count(len(verified.images), "real image") if verified.images else "noise, as there were no images"
+    where = (
+        formatting.count(len(verified.images), "real image") if verified.images else "noise, as there were no images"
+    )
     by = ", ".join(f"{name} {version}" for name, version in verified.versions.items()) or "this program's own reader"
     return (
         f"## Verified\n\nOn {where}, by {by}: {found.matched:,} of {found.compared:,} detections are those of the"
@@ -246,4 +248,4 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _plain(text: str) -> str:
     """A label or name escaped for Markdown: literal, on one line, also in a table."""
-    return "".join(f"\\{one}" if one in "\\|`*_<>[]#" else one for one in words.one_line(text))
+    return "".join(f"\\{one}" if one in "\\|`*_<>[]#" else one for one in formatting.one_line(text))

@@ -1,6 +1,6 @@
 """Trained networks from files, to suggest labels: ours, Darknet's, torchvision's, and our own ONNX exports.
 
-`made_ready(file, folder)` gives what suggest.Finder opens: one of our checkpoints, made once from another program's
+`prepare_model` gives what suggest.SuggestionWorker opens: one of our checkpoints, made once from another program's
 file and kept in `folder` by its content, or the ONNX file itself. Nothing is downloaded. Labels come from a .names
 or .txt beside the file, else from the kind of file: COCO's if it has as many labels.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.errors import Refused
 from workbench.inference import onnx_model
 
@@ -32,14 +32,14 @@ _CLASSES = re.compile(r"^\s*classes\s*=\s*(\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """`model`: what Finder opens; `source`: the file that the user chose."""
+class PreparedModel:
+    """`model`: what SuggestionWorker opens; `source`: the file that the user chose."""
 
     source: Path
     model: Path
 
 
-def made_ready(file: Path, folder: Path) -> Ready:
+def prepare_model(file: Path, folder: Path) -> PreparedModel:
     """WorkbenchError says what is missing: a cfg, the labels, or the description in an ONNX file.
 
     Takes seconds and loads torch: not for the window's thread. Plugins must be loaded.
@@ -49,17 +49,17 @@ def made_ready(file: Path, folder: Path) -> Ready:
         raise Refused(file, "there is no such file.")
     if file.suffix == ".onnx":
         onnx_model.check(file)
-        return Ready(file, file)
+        return PreparedModel(file, file)
     if file.suffix == ".safetensors":
         from workbench.training import checkpoint
 
         checkpoint.read_header(file)
-        return Ready(file, file)
+        return PreparedModel(file, file)
     if file.suffix in (".pth", ".pt"):
         recipe, names = _torchvisions(file)
     else:
         recipe, names = _darknets(file)
-    return Ready(file, _imported(file, recipe, names, folder))
+    return PreparedModel(file, _imported(file, recipe, names, folder))
 
 
 def _imported(file: Path, recipe: Recipe, names: tuple[str, ...], folder: Path) -> Path:

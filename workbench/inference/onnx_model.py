@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
 from workbench.core.detections import FLOOR, Candidates, best_pairs
-from workbench.core.nms import KINDS, Kind
-from workbench.core.resize import HOWS, How, fit
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
+from workbench.core.nms import KINDS, NmsKind
+from workbench.core.resize import FIT_MODES, FitMode, fit
 from workbench.errors import Refused, WorkbenchError
 from workbench.inference.exporters import DECODED, DETECTIONS, Arrays
 from workbench.inference.runtimes import ExportedFile, NotRunnable
@@ -44,11 +44,11 @@ class OnnxModel:
         try:
             card = _card(file, self._exported.card)
             self.labels = tuple(str(name) for name in card["labels"])
-            self.window = Window(*card["window"]) if card.get("window") else None
-            self._px, self._resize = int(card["input_px"]), cast(How, card["resize"])
+            self.window = IntensityWindow(*card["window"]) if card.get("window") else None
+            self._px, self._resize = int(card["input_px"]), cast(FitMode, card["resize"])
             self._output, self._batch = str(card["output"]), int(card.get("batch", 1))
-            self.published_nms = cast(Kind, card.get("nms_kind", "per label")), float(card.get("iou", 0.45))
-            if self._resize not in HOWS or self.published_nms[0] not in KINDS or self._px < 1:
+            self.published_nms = cast(NmsKind, card.get("nms_kind", "per label")), float(card.get("iou", 0.45))
+            if self._resize not in FIT_MODES or self.published_nms[0] not in KINDS or self._px < 1:
                 raise ValueError(self._resize)
         except (TypeError, ValueError) as error:
             self.close()

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import strict_json
-from workbench.core.detections import FLOOR, KINDS, MOST, Candidates, Detections, Kind
+from workbench.core.detections import FLOOR, KINDS, MOST, Candidates, Detections, NmsKind
 from workbench.core.files import atomic_write
-from workbench.core.former_names import Former, called_now
+from workbench.core.former_names import FormerNames, current_label_names
 from workbench.errors import Refused, WorkbenchError
 
 FILE = "operating_point.json"
@@ -32,7 +32,7 @@ class OperatingPoint:
     confidence: float  # for all labels without their own
     own: tuple[tuple[str, float], ...] = ()  # label's name and its confidence
     iou: float = 0.6  # NMS removes the lower of two detections that overlap more
-    kind: Kind = "per label"
+    kind: NmsKind = "per label"
     limit: int = 300  # the most detections of an image, before the confidence
     checkpoint: str = ""  # name of the file that it was chosen for; "": any
 
@@ -90,7 +90,7 @@ def forget(run_folder: Path) -> None:
         raise WorkbenchError(f"{file} could not be removed: {error.strerror or error}.", error) from error
 
 
-def read(run_folder: Path, checkpoint: str = "", former: Former = ()) -> OperatingPoint | None:
+def read(run_folder: Path, checkpoint: str = "", former: FormerNames = ()) -> OperatingPoint | None:
     """The kept point; None if there is none, or for another checkpoint than this file's name ("": any).
 
     `former`: earlier names of labels, which are renamed in it.
@@ -110,7 +110,7 @@ def read(run_folder: Path, checkpoint: str = "", former: Former = ()) -> Operati
         raise Refused(
             file, f"{reason}. Keep the operating point again on the Inspect page, or delete the file", line
         ) from error
-    called = called_now([name for name, _ in point.own], former)
+    called = current_label_names([name for name, _ in point.own], former)
     point = replace(point, own=tuple(zip(called, (value for _, value in point.own), strict=True)))
     return None if checkpoint and point.checkpoint not in ("", checkpoint) else point
 
@@ -130,7 +130,7 @@ def _point(record: Any) -> OperatingPoint:
         _number(record, "confidence"),
         tuple((name, _number(own, name)) for name in own),
         _number(record, "nms_overlap"),
-        cast(Kind, str(record.get("nms_kind"))),
+        cast(NmsKind, str(record.get("nms_kind"))),
         limit,
         checkpoint or "",
     )

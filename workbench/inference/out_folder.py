@@ -15,13 +15,13 @@ from pathlib import Path
 from workbench.core.files import atomic_write, check_name
 from workbench.core.video import printable
 from workbench.errors import WorkbenchError
-from workbench.inference import jobs, listing, parts
-from workbench.inference.jobs import Job
-from workbench.inference.parts import Row
+from workbench.inference import listing, prediction_job, result_parts
+from workbench.inference.prediction_job import PredictionJob
+from workbench.inference.result_parts import ResultRow
 from workbench.inference.results_coco import IMAGES, RESULTS
 from workbench.inference.results_files import CLASSES, WHOSE
 from workbench.inference.results_video import UNFINISHED
-from workbench.inference.sources import Item
+from workbench.inference.sources import SourceItem
 
 FOLDERS = {"pictures": "pictures", "video": "videos", "yolo": "yolo", "voc": "voc"}
 """The folders of formats that write one file per picture or video, under its name."""
@@ -58,8 +58,8 @@ def claim(output: Path, formats: Iterable[str]) -> None:
     """Note that the folders and files of these formats belong to predictions. Call it after
     check(), once `parts` exists.
     """
-    kept = output / jobs.FOLDER / _CLAIMED
-    before = _kept(output) if kept.is_file() or jobs.shards(output) else None
+    kept = output / prediction_job.FOLDER / _CLAIMED
+    before = _kept(output) if kept.is_file() or prediction_job.shards(output) else None
     now = (before or frozenset()) | {name for told in formats for name in ALONE.get(told) or (FOLDERS[told],)}
     if now != before or not kept.is_file():
         atomic_write(kept, json.dumps(sorted(now)) + "\n")
@@ -74,16 +74,20 @@ def _kept(output: Path) -> frozenset[str]:
     """The folders and files that predictions are noted to have written; for earlier versions, which
     noted nothing, all.
     """
-    if not (output / jobs.FOLDER).is_dir():
+    if not (output / prediction_job.FOLDER).is_dir():
         return frozenset()
     try:
-        return frozenset(json.loads((output / jobs.FOLDER / _CLAIMED).read_text("utf-8")))
+        return frozenset(json.loads((output / prediction_job.FOLDER / _CLAIMED).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return frozenset(name + _PERHAPS for name in FOLDERS.values())
 
 
 def clear(
-    output: Path, whole: Sequence[Job], now: Iterable[Row], formats: Sequence[str], written: Sequence[Path]
+    output: Path,
+    whole: Sequence[PredictionJob],
+    now: Iterable[ResultRow],
+    formats: Sequence[str],
+    written: Sequence[Path],
 ) -> None:
     """Remove what earlier jobs wrote and the job of `whole`, whose rows are `now`, did not write again: nothing else,
     ever.
@@ -91,13 +95,13 @@ def clear(
     A trainer would otherwise take the label file of an image that was predicted last week for one of this job. Files
     that are only perhaps of predictions stay, and so do folders that hold what is predicted now.
     """
-    earlier, kept = output / jobs.FOLDER / jobs.EARLIER, output / jobs.FOLDER / _CLAIMED
+    earlier, kept = output / prediction_job.FOLDER / prediction_job.EARLIER, output / prediction_job.FOLDER / _CLAIMED
     if not earlier.is_dir() or not kept.is_file():
         return
     ours = _kept(output)
     for name in (name for told, names in ALONE.items() if told not in formats for name in names if name in ours):
         _remove(output / name, output)
-    folders = ours & set(FOLDERS.values()) - _looked_at(output, whole)
+    folders = ours & set(FOLDERS.values()) - _folders_among_sources(output, whole)
     again = {FOLDERS[name] for name in formats if name in FOLDERS and name != "pictures"}
     again |= {FOLDERS["pictures"]} if whole[0].pictures else set()
     done = set(written)
@@ -117,7 +121,7 @@ def clear(
     atomic_write(kept, json.dumps(sorted(name for name in ours if (output / name.rstrip(_PERHAPS)).exists())) + "\n")
 
 
-def _looked_at(output: Path, whole: Sequence[Job]) -> set[str]:
+def _folders_among_sources(output: Path, whole: Sequence[PredictionJob]) -> set[str]:
     """Folders of results that sources of this job lie in: pictures that were drawn may be predicted, too."""
 
     @lru_cache(maxsize=1024)
@@ -128,17 +132,17 @@ def _looked_at(output: Path, whole: Sequence[Job]) -> set[str]:
     return {name for file in lists for entry in listing.entries(file) for name in holders(str(entry.item.file.parent))}
 
 
-def _readable(folder: Path) -> Iterator[Row]:
+def _readable(folder: Path) -> Iterator[ResultRow]:
     """The rows of a job's parts that wrote files, up to where it was interrupted."""
     with contextlib.suppress(WorkbenchError):
-        yield from (row for row in parts.rows(folder) if not row.skipped)
+        yield from (row for row in result_parts.rows(folder) if not row.skipped)
 
 
-def _order(row: Row) -> tuple[str, str, bool, int, int]:
-    return listing.order_of(row.place, row.frame >= 0, row.frame)
+def _order(row: ResultRow) -> tuple[str, str, bool, int, int]:
+    return listing.sort_key(row.place, row.frame >= 0, row.frame)
 
 
-def _compared(before: Iterable[Row], now: Iterable[Row]) -> Iterator[tuple[Row, bool]]:
+def _compared(before: Iterable[ResultRow], now: Iterable[ResultRow]) -> Iterator[tuple[ResultRow, bool]]:
     """Each earlier row, and whether there is one for the same place now. Both are in the order of a listing.
 
     "A" and "a" count as one place: on many disks they are.
@@ -154,7 +158,7 @@ def _compared(before: Iterable[Row], now: Iterable[Row]) -> Iterator[tuple[Row, 
         yield from ((row, row.own_place.casefold() in here) for _, is_now, row in some if not is_now)
 
 
-def _file_of(row: Row, folder: str) -> str:
+def _file_of(row: ResultRow, folder: str) -> str:
     """The row's file in a folder of results, as the writers name it."""
     if folder == "videos":
         return row.place if row.place.lower().endswith(".mp4") else f"{row.place}.mp4"
@@ -176,7 +180,7 @@ def _remove(file: Path, output: Path) -> None:
             folder.rmdir()
 
 
-def without_own(items: Iterable[Item], output: Path) -> Iterator[Item]:
+def without_own(items: Iterable[SourceItem], output: Path) -> Iterator[SourceItem]:
     """The items without pictures that an earlier prediction drew, whose folder may lie among the sources."""
     pictures = output / FOLDERS["pictures"]
 

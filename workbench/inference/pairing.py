@@ -1,4 +1,4 @@
-"""Pairs two runs' results on a split, so that core.two_runs can compare them: the same images, boxes and labels.
+"""Pairs two runs' results on a split, so that core.run_comparison can compare them: the same images, boxes and labels.
 
 The labelled boxes are the first's. Images that only one of the two could read, and labels that one of the detectors
 doesn't know, are left out. The notes say so, and how many images a run was trained on. No torch here: the window
@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.detections import Candidates
+from workbench.core.formatting import count
 from workbench.core.project import Snapshot
 from workbench.core.sliders import Sliders
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.inference import scoring
-from workbench.inference.scoring import Rules
-from workbench.training import learnt
+from workbench.inference.scoring import ScoringRules
+from workbench.training import data_leakage
 
 Rows = NDArray[np.int64]
 NAMED = 5  # labels that a sentence names
 
 
-class Looked(Protocol):
+class SplitResult(Protocol):
     """One detector's results on a split."""
 
     @property
@@ -37,7 +37,7 @@ class Looked(Protocol):
     @property
     def sliders(self) -> Sliders: ...
     @property
-    def rules(self) -> Rules: ...
+    def rules(self) -> ScoringRules: ...
     @property
     def labels(self) -> tuple[str, ...]: ...  # known to the detector; (): unknown, so all
     @property
@@ -46,18 +46,18 @@ class Looked(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """Both sliders use the same Truth, `truth`. `places[i]` is image i's row in the first's truth."""
+    """Both sliders use the same GroundTruth, `truth`. `first_rows[i]` is image i's row in the first's truth."""
 
     truth: Snapshot
-    places: Rows  # (I,) ascending
-    seconds: Rows  # (I,) rows in the second's truth
+    first_rows: Rows  # (I,) ascending
+    second_rows: Rows  # (I,) rows in the second's truth
     first: Sliders
     second: Sliders
     use: NDArray[np.bool_]  # (C,) labels that both detectors know
     notes: tuple[str, ...]  # sentences on what is left out or was trained on
 
 
-def pair(first: Looked, second: Looked, names: tuple[str, str]) -> Pair:
+def pair(first: SplitResult, second: SplitResult, names: tuple[str, str]) -> Pair:
     """Bring two looks of the same project together; `names` are those of the runs. Call it in a job: it may take
     seconds.
 
@@ -66,27 +66,27 @@ def pair(first: Looked, second: Looked, names: tuple[str, str]) -> Pair:
     if [label.id for label in first.truth.labels] != [label.id for label in second.truth.labels]:
         raise WorkbenchError("The project's labels have changed between the two looks. Look again with both runs.")
     mine, theirs = ([image.id for image in one.truth.images] for one in (first, second))
-    places, seconds = _common(mine, theirs)
-    if not len(places):
+    first_rows, second_rows = _common(mine, theirs)
+    if not len(first_rows):
         raise WorkbenchError("The two runs have looked at different images. Look again with both of them.")
     use, notes = _labels(first, second, names)
     known, images = (first.trained_on, second.trained_on), (len(first.truth), len(second.truth))
-    if seen := learnt.sentence_of_two(names, known, images):
+    if seen := data_leakage.two_runs_warning(names, known, images):
         notes.append(seen)
-    left = len(mine) + len(theirs) - 2 * len(places)
+    left = len(mine) + len(theirs) - 2 * len(first_rows)
     if left:
         notes.append(
             f"{count(left, 'image')} that only one of the runs could read {'is' if left == 1 else 'are'} left out."
         )
     if mine == theirs:
         sliders = first.sliders, second.sliders.with_truth(first.sliders.truth)
-        return Pair(first.truth, places, seconds, *sliders, use, tuple(notes))
-    truth = first.truth.take(places.tolist())
+        return Pair(first.truth, first_rows, second_rows, *sliders, use, tuple(notes))
+    truth = first.truth.take(first_rows.tolist())
     built = [
         scoring.sliders(truth, [one.candidates[row] for row in rows.tolist()], first.rules.difficult)
-        for one, rows in ((first, places), (second, seconds))
+        for one, rows in ((first, first_rows), (second, second_rows))
     ]
-    return Pair(truth, places, seconds, built[0], built[1], use, tuple(notes))
+    return Pair(truth, first_rows, second_rows, built[0], built[1], use, tuple(notes))
 
 
 def _common(mine: Sequence[int], theirs: Sequence[int]) -> tuple[Rows, Rows]:
@@ -97,7 +97,7 @@ def _common(mine: Sequence[int], theirs: Sequence[int]) -> tuple[Rows, Rows]:
     return table[:, 0], table[:, 1]
 
 
-def _labels(first: Looked, second: Looked, names: tuple[str, str]) -> tuple[NDArray[np.bool_], list[str]]:
+def _labels(first: SplitResult, second: SplitResult, names: tuple[str, str]) -> tuple[NDArray[np.bool_], list[str]]:
     """(C,) the labels that both know, and sentences about the others."""
     use, notes = np.ones(len(first.truth.labels), bool), []
     for one, name in zip((first, second), names, strict=True):

@@ -21,12 +21,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from workbench.core import boxes as geometry
 from workbench.core.detections import FLOOR, MOST, Candidates
-from workbench.core.former_names import Former, called_now
-from workbench.core.resize import Fit, How, fit
+from workbench.core.former_names import FormerNames, current_label_names
+from workbench.core.resize import Fit, FitMode, fit
 from workbench.detectors.parts.blocks import ConvUnit
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
-from workbench.training import cards, machine
+from workbench.training import gpu, machine
 from workbench.training.header import former_of
 
 if TYPE_CHECKING:
@@ -51,26 +51,26 @@ class Predictor:
         detector: Detector,
         labels: Sequence[str],
         input_px: int,
-        resize: How,
+        resize: FitMode,
         *,
         device: str = "auto",
         precision: Precision = "exact",
         header: CheckpointHeader | None = None,
         checkpoint: Path | None = None,
-        gives_way: bool = False,
+        cpu_fallback: bool = False,
     ) -> None:
         self.detector = detector
         self.labels = tuple(labels)
         self.input_px = input_px
-        self.resize: How = resize
+        self.resize: FitMode = resize
         self.header = header
         self.window = header.window if header else None  # how to read files with more than 8 bits
         self.checkpoint = checkpoint
-        self._asked, self._gives_way = precision, gives_way
+        self._asked, self._cpu_fallback = precision, cpu_fallback
         try:
             self._begin(device)
         except WorkbenchError as error:
-            if not (gives_way and error.__cause__ is not None and cards.ran_out(error.__cause__)):
+            if not (cpu_fallback and error.__cause__ is not None and gpu.is_out_of_memory(error.__cause__)):
                 raise
             self._begin("cpu")
 
@@ -80,31 +80,31 @@ class Predictor:
         self.precision: Precision = "fast" if self._asked == "fast" and has_fast_bfloat16(self.device) else "exact"
         self.batch = BATCH.get(self.device.type, 8)
         try:
-            self.running = folded(self.detector, self.device).to(memory_format=torch.channels_last)
+            self.running = fold_batch_norms(self.detector, self.device).to(memory_format=torch.channels_last)
         except RuntimeError as error:
-            if cards.ran_out(error):
-                raise WorkbenchError(cards.full(self.device), error) from error
+            if gpu.is_out_of_memory(error):
+                raise WorkbenchError(gpu.memory_full_message(self.device), error) from error
             raise
 
     @classmethod
     def open(
-        cls, checkpoint: Path, device: str = "auto", precision: Precision = "exact", *, gives_way: bool = False
+        cls, checkpoint: Path, device: str = "auto", precision: Precision = "exact", *, cpu_fallback: bool = False
     ) -> Predictor:
         """The detector saved in `checkpoint`. WorkbenchError if the file is not one or the device is not there."""
         from workbench.training.checkpoint import load_detector
 
-        if not gives_way:
+        if not cpu_fallback:
             machine.chosen_device(device)  # refused before the file is read
         detector, header = load_detector(checkpoint)  # the copy that runs takes memory there, and nothing else
         names = [label.name for label in header.labels]
         return cls(
-            detector, names, header.input_px, cast(How, header.resize),
-            device=device, precision=precision, header=header, checkpoint=Path(checkpoint), gives_way=gives_way,
+            detector, names, header.input_px, cast(FitMode, header.resize),
+            device=device, precision=precision, header=header, checkpoint=Path(checkpoint), cpu_fallback=cpu_fallback,
         )  # fmt: skip
 
-    def call_labels(self, former: Former) -> None:
+    def rename_labels(self, former: FormerNames) -> None:
         """Use the current names of labels that were renamed since the training, also in everything written."""
-        called = called_now(self.labels, former if self.header is None else former_of(self.header, former))
+        called = current_label_names(self.labels, former if self.header is None else former_of(self.header, former))
         if called != self.labels and self.header is not None:
             labels = tuple(replace(x, name=name) for x, name in zip(self.header.labels, called, strict=True))
             self.header = replace(self.header, labels=labels)
@@ -122,9 +122,9 @@ class Predictor:
             try:
                 result.extend(self._run(some, floor))
             except RuntimeError as error:
-                if not cards.ran_out(error):
+                if not gpu.is_out_of_memory(error):
                     raise
-                if self.batch == 1 and not (self._gives_way and self.device.type != "cpu"):
+                if self.batch == 1 and not (self._cpu_fallback and self.device.type != "cpu"):
                     raise WorkbenchError(
                         f"There is not enough memory on {self.device} for a single image of {self.input_px} px."
                         " Predict on the CPU or with a smaller detector.",
@@ -161,7 +161,7 @@ class Predictor:
     def _arithmetic(self) -> AbstractContextManager[object]:
         if self.precision == "fast":
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return cards.exactly()
+        return gpu.exact_float32()
 
 
 def _of_image(
@@ -173,7 +173,7 @@ def _of_image(
     return Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=floor)
 
 
-def folded(detector: Detector, device: torch.device) -> Detector:
+def fold_batch_norms(detector: Detector, device: torch.device) -> Detector:
     """A copy in evaluation mode whose batch norms are folded into the convolutions before them."""
     running = copy.deepcopy(detector).eval().to(device)
     for unit in [module for module in running.modules() if isinstance(module, ConvUnit)]:

@@ -1,6 +1,6 @@
 """Predicts any number of files, folders, lists and videos, and writes the results in the requested formats.
 
-Results are kept batch by batch (parts.py), so that the same call continues a process that was killed. Several
+Results are kept batch by batch (result_parts.py), so that the same call continues a process that was killed. Several
 processes can take a shard each; `merge` combines their results into those of a single process.
 """
 
@@ -15,20 +15,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.core import formatting
 from workbench.core import video as videos
-from workbench.core import words
-from workbench.core.files import forget_unfinished
+from workbench.core.files import remove_unfinished
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
-from workbench.inference import jobs, listing, out_folder, parts, results, sources, streaming, tiles
+from workbench.inference import listing, out_folder, prediction_job, result_parts, results, sources, streaming, tiles
 from workbench.inference.candidate_cache import digest
-from workbench.inference.events import GoingOn, Listing, PredictEvent, PredictionsSaved, Writing
-from workbench.inference.jobs import Job, Order
-from workbench.inference.listing import Listed, Shard
+from workbench.inference.events import ListingProgress, PredictEvent, PredictionsSaved, Resumed, WritingProgress
+from workbench.inference.listing import ListingSummary, Shard
 from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.parts import Parts, Row
-from workbench.inference.pictures import Pictures
-from workbench.inference.results import About, Written
+from workbench.inference.prediction_job import JobSpec, PredictionJob
+from workbench.inference.result_parts import ResultParts, ResultRow
+from workbench.inference.results import ResultsInfo, Written
+from workbench.inference.results_pictures import PictureWriter
 from workbench.inference.results_video import UNFINISHED
 
 if TYPE_CHECKING:  # the caller has loaded torch
@@ -41,7 +41,7 @@ _AHEAD = 2  # pictures read ahead of tiles: they are large
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PredictionSettings:
     """The settings of a prediction. `point` None: confidence 0.25 and NMS as published by the detector's authors.
 
     `every`: take every n-th frame of videos. `tiles`: the side of tiles in pixels, 0 for none; see tiles.py. `ids`: see
@@ -58,7 +58,12 @@ class Asked:
 
 
 def predict_files(
-    predictor: Predictor, paths: Sequence[Path], output: Path, asked: Asked | None = None, *, fresh: bool = False
+    predictor: Predictor,
+    paths: Sequence[Path],
+    output: Path,
+    settings: PredictionSettings | None = None,
+    *,
+    fresh: bool = False,
 ) -> Iterator[PredictEvent]:
     """Predict all pictures of `paths` and write the results into `output`.
 
@@ -67,55 +72,55 @@ def predict_files(
     WorkbenchError if there is no picture, or if `output` has results of another job, or other files that could be
     replaced. With several shards only `merge` writes formats. Pictures drawn into `output` are not used as sources.
     """
-    asked, output, paths = asked or Asked(), Path(output), [Path(path) for path in paths]
-    formats, order = results.checked(asked.formats), order_of(predictor, paths, asked)
-    shard, pictures = asked.shard, "pictures" in formats
+    settings, output, paths = settings or PredictionSettings(), Path(output), [Path(path) for path in paths]
+    formats, spec = results.check_formats(settings.formats), spec_of(predictor, paths, settings)
+    shard, pictures = settings.shard, "pictures" in formats
     check_sources(paths)
     out_folder.check(output, paths, formats)
-    with jobs.locked(jobs.folder_of(output, shard)):
+    with prediction_job.locked(prediction_job.folder_of(output, shard)):
         out_folder.claim(output, formats)
-        job = jobs.going_on(output, shard, order, fresh=fresh, pictures=pictures)
+        job = prediction_job.resume(output, shard, spec, fresh=fresh, pictures=pictures)
         if job is None:
-            job = yield from _begin(output, paths, order, shard, predictor_labels(predictor), pictures)
+            job = yield from _begin(output, paths, spec, shard, predictor_labels(predictor), pictures)
         else:
-            jobs.check_videos(job)
+            prediction_job.check_videos(job)
             if job.finished:
                 yield from _check_listing(job, paths, output)
         new = yield from _work(predictor, job, output)
     if shard.of == 1:
-        for event in merge(output, formats, asked.ids):
+        for event in merge(output, formats, settings.ids):
             yield replace(event, new=new) if isinstance(event, PredictionsSaved) else event
     else:
-        done = parts.ended(job.folder)
+        done = result_parts.progress_of(job.folder)
         command = shlex.join(["workbench", "predict", "--merge", "--out", str(output)])
         remark = f"Shard {shard.number} of {shard.of} is done. When all are: {command}"
         yield PredictionsSaved(job.folder, done.images, done.detections, done.skipped, (job.folder,), remark, new)
 
 
-def order_of(predictor: Predictor, paths: Sequence[Path], asked: Asked) -> Order:
-    """All that decides about the results, see jobs.Order. WorkbenchError if such tiles can't be made."""
+def spec_of(predictor: Predictor, paths: Sequence[Path], settings: PredictionSettings) -> JobSpec:
+    """All that decides about the results, see prediction_job.JobSpec. WorkbenchError if such tiles can't be made."""
     kind, iou = predictor.detector.published_nms
-    point = asked.point or OperatingPoint(0.25, (), iou, kind)
+    point = settings.point or OperatingPoint(0.25, (), iou, kind)
     try:
-        tiles.tiling(asked.tiles, asked.overlap)
+        tiles.tiling(settings.tiles, settings.overlap)
     except ValueError as error:
         raise WorkbenchError(f"Such tiles are not possible: {error}.") from error
     checkpoint = predictor.checkpoint
-    return Order(
+    return JobSpec(
         checkpoint.name if checkpoint else "", digest(checkpoint) if checkpoint else "", predictor.labels,
         tuple(videos.printable(str(path.absolute())) for path in paths),
         point.confidence, point.own, point.iou, point.kind, point.limit,
-        asked.every, asked.tiles, asked.overlap if asked.tiles else 0.0, predictor.precision,
+        settings.every, settings.tiles, settings.overlap if settings.tiles else 0.0, predictor.precision,
     )  # fmt: skip
 
 
 def check_sources(paths: Sequence[Path]) -> None:
     """Call it before anything is written. WorkbenchError if there is nothing to predict, or a video can't be read."""
-    if next(sources.found(paths), None) is None:
+    if next(sources.find_items(paths), None) is None:
         raise _nothing(paths)
     for path in paths:
         if not path.exists():
-            next(sources.found([path]), None)  # a pattern; else found() says what is wrong
+            next(sources.find_items([path]), None)  # a pattern; else find_items() says what is wrong
         elif sources.is_video(path):
             next(videos.frames(path), None)
 
@@ -131,23 +136,27 @@ def _nothing(paths: Sequence[Path]) -> WorkbenchError:
 
 
 def _begin(
-    output: Path, paths: Sequence[Path], order: Order, shard: Shard, labels: tuple[Label, ...], pictures: bool
-) -> Generator[PredictEvent, None, Job]:
+    output: Path, paths: Sequence[Path], spec: JobSpec, shard: Shard, labels: tuple[Label, ...], pictures: bool
+) -> Generator[PredictEvent, None, PredictionJob]:
     """Start a job: list the pictures."""
-    folder = jobs.folder_of(output, shard)
-    forget_unfinished(folder)
-    jobs.put_aside(folder)  # of a job whose job.json is gone
+    folder = prediction_job.folder_of(output, shard)
+    remove_unfinished(folder)
+    prediction_job.put_aside(folder)  # of a job whose job.json is gone
     passed_by = set[Path]()
-    listed = yield from _list(folder / jobs.LISTING, paths, shard, output if pictures else None, passed_by.add)
+    listed = yield from _list(
+        folder / prediction_job.LISTING, paths, shard, output if pictures else None, passed_by.add
+    )
     if listed.everywhere == 0:  # except pictures drawn before
         raise _nothing(paths)
     remark = _remark(out_folder.without_drawn(passed_by, output), listed)
-    job = Job(folder, order, shard, labels, listed, pictures, fingerprints=jobs.fingerprints(listed), remark=remark)
+    job = PredictionJob(
+        folder, spec, shard, labels, listed, pictures, fingerprints=prediction_job.fingerprints(listed), remark=remark
+    )
     job.write()
     return job
 
 
-def _remark(passed_by: set[Path], listed: Listed) -> str:
+def _remark(passed_by: set[Path], listed: ListingSummary) -> str:
     """A sentence about videos in folders, which are not predicted unless they are named; "" if there are none."""
     named = {file.resolve() for _, file in listed.videos}
     left = sorted(file for file in passed_by if file.resolve() not in named)
@@ -160,7 +169,7 @@ def _remark(passed_by: set[Path], listed: Listed) -> str:
     pattern = videos.printable(os.path.join(folder, "**", "*"))
     are = "is" if len(left) == 1 else "are"
     return (
-        f"{words.count(len(left), 'video')} in the folders {are} not predicted. To include them, open or name"
+        f"{formatting.count(len(left), 'video')} in the folders {are} not predicted. To include them, open or name"
         f" them, such as '{pattern}{left[0].suffix}'."
     )
 
@@ -168,19 +177,19 @@ def _remark(passed_by: set[Path], listed: Listed) -> str:
 def _list(
     file: Path, paths: Sequence[Path], shard: Shard, drawn_into: Path | None,
     pass_by: Callable[[Path], object] = lambda _: None,
-) -> Generator[PredictEvent, None, Listed]:  # fmt: skip
-    """`drawn_into`: the output, if pictures are drawn there. `pass_by`: as in sources.found."""
-    items = sources.found([path.absolute() for path in paths], pass_by)
+) -> Generator[PredictEvent, None, ListingSummary]:  # fmt: skip
+    """`drawn_into`: the output, if pictures are drawn there. `pass_by`: as in sources.find_items."""
+    items = sources.find_items([path.absolute() for path in paths], pass_by)
     if drawn_into is not None:
         items = out_folder.without_own(items, drawn_into)
     for told in listing.write(file, items, shard):
-        if isinstance(told, Listed):
+        if isinstance(told, ListingSummary):
             return told
-        yield Listing(told)
+        yield ListingProgress(told)
     raise AssertionError("a listing ends with what was listed")
 
 
-def _check_listing(job: Job, paths: Sequence[Path], output: Path) -> Generator[PredictEvent, None, None]:
+def _check_listing(job: PredictionJob, paths: Sequence[Path], output: Path) -> Generator[PredictEvent, None, None]:
     """WorkbenchError if a finished job's sources have other pictures now."""
     again = job.folder / "again.jsonl"
     try:
@@ -189,28 +198,28 @@ def _check_listing(job: Job, paths: Sequence[Path], output: Path) -> Generator[P
         again.unlink(missing_ok=True)
     if listed.digest != job.listed.digest:
         raise WorkbenchError(
-            f"The {words.count(job.listed.everywhere, 'picture')} that were there are predicted, but now there are"
+            f"The {formatting.count(job.listed.everywhere, 'picture')} that were there are predicted, but now there are"
             f" {listed.everywhere:,}. Predict them all with --fresh, or give another folder with --out."
         )
 
 
-def _work(predictor: Predictor, job: Job, output: Path) -> Generator[PredictEvent, None, int]:
+def _work(predictor: Predictor, job: PredictionJob, output: Path) -> Generator[PredictEvent, None, int]:
     """Predict what is left of the job; returns the number of pictures."""
     if job.finished:
         return 0
-    order = job.order
-    rules = streaming.Rules(order.point, tiles.tiling(order.tiles, order.overlap))
-    total = job.listed.pictures + sum(_frames(file, order.every, job.shard) for _, file in job.listed.videos)
-    beside = [Pictures(output / "pictures", job.labels, alone=job.shard.of == 1)] if job.pictures else []
-    with contextlib.closing(Parts(job.folder, beside=bool(beside))) as written:
+    spec = job.spec
+    rules = streaming.PredictionRules(spec.point, tiles.tiling(spec.tiles, spec.overlap))
+    total = job.listed.pictures + sum(_frames(file, spec.every, job.shard) for _, file in job.listed.videos)
+    sinks = [PictureWriter(output / "pictures", job.labels, alone=job.shard.of == 1)] if job.pictures else []
+    with contextlib.closing(ResultParts(job.folder, has_sinks=bool(sinks))) as written:
         before, start = written.done, written.done.next
         if before.pictures:
-            yield GoingOn(before.pictures, max(total, before.pictures))
+            yield Resumed(before.pictures, max(total, before.pictures))
         entries = listing.entries(job.listing, start)
-        ahead = _AHEAD if order.tiles else predictor.batch
-        read = sources.read(entries, order.every, predictor.window, ahead, start.frame, job.shard.part)
+        ahead = _AHEAD if spec.tiles else predictor.batch
+        read = sources.read(entries, spec.every, predictor.window, ahead, start.frame, job.shard.part)
         with contextlib.closing(read):
-            yield from streaming.stream(predictor, read, written, rules, beside, total)
+            yield from streaming.stream(predictor, read, written, rules, sinks, total)
         new = written.done.images - before.images
     job.finish()
     return new
@@ -219,7 +228,7 @@ def _work(predictor: Predictor, job: Job, output: Path) -> Generator[PredictEven
 def _frames(video: Path, every: int, shard: Shard) -> int:
     """The number of a video's frames that belong to this shard, by the video's header."""
     try:
-        return -(-videos.length(video) // every) // shard.of
+        return -(-videos.frame_count(video) // every) // shard.of
     except WorkbenchError:  # reported when its turn comes
         return 0
 
@@ -232,34 +241,34 @@ def merge(
     Removes what an earlier job wrote there and this one does not. `recorded`: a video written meanwhile.
     WorkbenchError if a shard is missing or not finished, or if they belong to different jobs.
     """
-    whole, formats = jobs.complete(output), results.checked(formats)
+    whole, formats = prediction_job.complete(output), results.check_formats(formats)
     one = whole[0]
     if "pictures" in formats and not one.pictures:
         raise WorkbenchError(
             "No pictures were written while predicting. Predict again with --format pictures and --fresh."
         )
-    out_folder.check(output, [Path(source) for source in one.order.sources], formats)
+    out_folder.check(output, [Path(source) for source in one.spec.sources], formats)
     out_folder.claim(output, formats)
     if "video" in formats:
-        jobs.check_videos(one)
-    about = About(one.labels, one.listed.videos, one.order.every, ids)
-    done = [parts.ended(job.folder) for job in whole]
+        prediction_job.check_videos(one)
+    info = ResultsInfo(one.labels, one.listed.videos, one.spec.every, ids)
+    done = [result_parts.progress_of(job.folder) for job in whole]
     images, skipped = sum(each.images for each in done), sum(each.skipped for each in done)
     files, remarks = list[Path](), list[str]()
     for name in formats:
         if name == "pictures":
             files.append(output / "pictures")
             continue
-        for told in results.writers()[name](merged(whole), about, output):
+        for told in results.writers()[name](merged_rows(whole), info, output):
             if isinstance(told, Written):
                 files, remarks = [*files, *told.files], [*remarks, told.remark]
             elif told % _TOLD_EACH == 0:
-                yield Writing(name, told, images + skipped)
+                yield WritingProgress(name, told, images + skipped)
     files += [recorded] if recorded and recorded.is_file() else []
-    out_folder.clear(output, whole, merged(whole), formats, files)
+    out_folder.clear(output, whole, merged_rows(whole), formats, files)
     if skipped:
-        files.append(results.write_left_out(merged(whole), output))
-        remarks.append(f"{words.count(skipped, 'picture')} could not be read: {files[-1]} says why.")
+        files.append(results.write_left_out(merged_rows(whole), output))
+        remarks.append(f"{formatting.count(skipped, 'picture')} could not be read: {files[-1]} says why.")
     else:
         (output / results.LEFT_OUT).unlink(missing_ok=True)
     remarks += [f"{file} has the recording." for file in sorted((output / "videos").glob(f"*{UNFINISHED}"))]
@@ -268,13 +277,13 @@ def merge(
     yield PredictionsSaved(file, images, sum(each.detections for each in done), skipped, tuple(files), remark)
 
 
-def merged(whole: Sequence[Job]) -> Iterator[Row]:
+def merged_rows(whole: Sequence[PredictionJob]) -> Iterator[ResultRow]:
     """The rows of all shards, in the order of a single listing."""
     if len(whole) == 1:
-        return parts.rows(whole[0].folder)
+        return result_parts.rows(whole[0].folder)
     return heapq.merge(
-        *(parts.rows(job.folder) for job in whole),
-        key=lambda row: listing.order_of(row.place, row.frame >= 0, row.frame),
+        *(result_parts.rows(job.folder) for job in whole),
+        key=lambda row: listing.sort_key(row.place, row.frame >= 0, row.frame),
     )
 
 

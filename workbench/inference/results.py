@@ -15,11 +15,11 @@ from pathlib import Path
 from workbench.core.files import atomic_path
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
-from workbench.inference.parts import Row
+from workbench.inference.result_parts import ResultRow
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ResultsInfo:
     """What the rows do not tell. `videos`: place and file; `every`: every n-th frame of them was taken.
 
     `ids`: a COCO file whose ids of images and labels the COCO results should use.
@@ -40,11 +40,11 @@ class Written:
 
 
 Progress = Iterator[int | Written]
-Writer = Callable[[Iterable[Row], About, Path], Progress]
+Writer = Callable[[Iterable[ResultRow], ResultsInfo, Path], Progress]
 
 
 def writers() -> dict[str, Writer]:
-    """The writers by name of their format. ("pictures" are written while the pixels are at hand, see pictures.py.)"""
+    """The writers by name of their format. ("pictures": while the pixels are at hand, see results_pictures.py.)"""
     from workbench.inference.results_coco import write_coco
     from workbench.inference.results_files import write_voc, write_yolo
     from workbench.inference.results_video import write_videos
@@ -59,7 +59,7 @@ LEFT_OUT = "left_out.csv"
 FORMATS = ("json", "coco", "yolo", "voc", "csv", "pictures", "video")
 
 
-def checked(names: Iterable[str]) -> tuple[str, ...]:
+def check_formats(names: Iterable[str]) -> tuple[str, ...]:
     """The names of formats, each once. WorkbenchError, which lists all formats, if one is unknown."""
     names = tuple(dict.fromkeys(names))
     for name in names:
@@ -68,7 +68,7 @@ def checked(names: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def write_json(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+def write_json(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Progress:
     """predictions.json: a list of {file, width, height, detections: [{label, score, box}]}.
 
     Frames of a video also have a "frame". Boxes are xyxy in pixels of the upright picture.
@@ -79,14 +79,14 @@ def write_json(rows: Iterable[Row], about: About, folder: Path) -> Progress:
         first = True
         for done, row in enumerate(rows, start=1):
             if not row.skipped:
-                text.write(("\n" if first else ",\n") + _entry(row, about.labels))
+                text.write(("\n" if first else ",\n") + _entry(row, info.labels))
                 first = False
             yield done
         text.write("\n]\n")
     yield Written((file,))
 
 
-def _entry(row: Row, labels: tuple[Label, ...]) -> str:
+def _entry(row: ResultRow, labels: tuple[Label, ...]) -> str:
     entry: dict[str, object] = {"file": row.name}
     if row.frame >= 0:
         entry["frame"] = row.frame
@@ -97,7 +97,7 @@ def _entry(row: Row, labels: tuple[Label, ...]) -> str:
     return json.dumps(entry, ensure_ascii=False, allow_nan=False)
 
 
-def write_csv(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+def write_csv(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Progress:
     """predictions.csv: a line per detection, and one without a label for a picture without detections."""
     file = folder / "predictions.csv"
     with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:
@@ -106,14 +106,14 @@ def write_csv(rows: Iterable[Row], about: About, folder: Path) -> Progress:
         for done, row in enumerate(rows, start=1):
             begins = [row.name, row.frame if row.frame >= 0 else "", row.width, row.height]
             for label, score, box in row.found:
-                table.writerow([*begins, about.labels[label].name, score, *box])
+                table.writerow([*begins, info.labels[label].name, score, *box])
             if not row.found and not row.skipped:
                 table.writerow([*begins, "", "", "", "", "", ""])
             yield done
     yield Written((file,))
 
 
-def write_left_out(rows: Iterable[Row], folder: Path) -> Path:
+def write_left_out(rows: Iterable[ResultRow], folder: Path) -> Path:
     """left_out.csv: the pictures that could not be read, and the reasons."""
     file = folder / LEFT_OUT
     with atomic_path(file) as temporary, open(temporary, "w", encoding="utf-8", newline="") as text:

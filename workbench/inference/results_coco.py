@@ -1,6 +1,6 @@
 """Predictions as COCO's list of results, which pycocotools' loadRes reads.
 
-Its entries refer to images and labels by number: those in the COCO file `About.ids`, matched by file name and label
+Its entries refer to images and labels by number: those in the COCO file `info.ids`, matched by file name and label
 name. Without one they count from 1, and predictions.coco.images.json beside it lists them: a COCO file without
 annotations, to complete or compare with.
 """
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from workbench.core import strict_json, words
+from workbench.core import formatting, strict_json
 from workbench.core.files import atomic_path
 from workbench.core.project import Label
 from workbench.errors import Refused, WorkbenchError
-from workbench.inference.parts import Row
-from workbench.inference.results import About, Progress, Written
+from workbench.inference.result_parts import ResultRow
+from workbench.inference.results import Progress, ResultsInfo, Written
 
 RESULTS, IMAGES = "predictions.coco.json", "predictions.coco.images.json"
 
 
-def write_coco(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+def write_coco(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Progress:
     """Write COCO results. WorkbenchError if the file of ids can't be read, or knows none of the labels or images."""
-    ids = _read_ids(about.ids, about.labels) if about.ids is not None else None
+    ids = _read_ids(info.ids, info.labels) if info.ids is not None else None
     unknown = known = 0
     with contextlib.ExitStack() as stack:
         results = _List(stack.enter_context(_replacing(folder / RESULTS)))
@@ -41,21 +41,21 @@ def write_coco(rows: Iterable[Row], about: About, folder: Path) -> Progress:
                 if ids is None:
                     listed.add({"id": done, "file_name": file_name(row), "width": row.width, "height": row.height})
                 if image is not None:
-                    _add_results(results, row, image, ids.labels if ids else range(1, len(about.labels) + 1))
+                    _add_results(results, row, image, ids.labels if ids else range(1, len(info.labels) + 1))
             yield done
         if ids is not None and unknown and not known:
-            raise WorkbenchError(f"{about.ids} contains none of these images. Is it for other ones?")
+            raise WorkbenchError(f"{info.ids} contains none of these images. Is it for other ones?")
         results.close("\n]\n")
         if ids is None:
-            categories = [{"id": n, "name": label.name} for n, label in enumerate(about.labels, start=1)]
+            categories = [{"id": n, "name": label.name} for n, label in enumerate(info.labels, start=1)]
             ending = {"annotations": [], "categories": categories}
             listed.close("\n], " + json.dumps(ending, ensure_ascii=False)[1:] + "\n")
     files = (folder / RESULTS,) if ids else (folder / RESULTS, folder / IMAGES)
-    remark = f"Not in {about.ids}, so left out of {RESULTS}: {words.count(unknown, 'picture')}." if unknown else ""
+    remark = f"Not in {info.ids}, so left out of {RESULTS}: {formatting.count(unknown, 'picture')}." if unknown else ""
     yield Written(files, remark)
 
 
-def file_name(row: Row) -> str:
+def file_name(row: ResultRow) -> str:
     """The name of a picture; for a frame, that of its picture."""
     return row.name if row.frame < 0 else f"{row.own_place}.jpg"
 
@@ -83,7 +83,7 @@ class _List:
         self._text.write(ends)
 
 
-def _add_results(results: _List, row: Row, image: Any, labels: Any) -> None:
+def _add_results(results: _List, row: ResultRow, image: Any, labels: Any) -> None:
     for label, score, (x0, y0, x1, y1) in row.found:
         box = [x0, y0, round(x1 - x0, 2), round(y1 - y0, 2)]
         results.add({"image_id": image, "category_id": labels[label], "bbox": box, "score": score})
@@ -94,7 +94,7 @@ class _Ids:
     labels: tuple[Any, ...]  # by index of the network's labels
     images: Mapping[str, Any]  # by file name; None if two have the same name
 
-    def image(self, row: Row) -> Any:
+    def image(self, row: ResultRow) -> Any:
         name = file_name(row)
         return self.images.get(name, self.images.get(PurePosixPath(name).name))
 

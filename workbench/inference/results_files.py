@@ -14,18 +14,18 @@ import numpy as np
 
 from workbench.core.files import atomic_path, atomic_write, sync_all
 from workbench.core.project import FLAGS, Image, Label, Snapshot, State
-from workbench.formats.parts.layout import keep
+from workbench.formats.parts.layout import to_extra
 from workbench.formats.parts.voc_xml import to_xml
 from workbench.formats.parts.yolo_txt import to_line
-from workbench.inference.parts import Row
-from workbench.inference.results import About, Progress, Written
+from workbench.inference.result_parts import ResultRow
+from workbench.inference.results import Progress, ResultsInfo, Written
 from workbench.inference.results_coco import file_name
 
 CLASSES, WHOSE = "classes.txt", "images.csv"
 """Beside the labels in yolo/."""
 
 
-def write_yolo(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+def write_yolo(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Progress:
     """yolo/labels/NAME.txt: "label x y width height score", as fractions; yolo/classes.txt: one label name per line.
 
     A picture without detections has an empty file. yolo/images.csv says which picture each file belongs to, as "a.gif"
@@ -45,26 +45,26 @@ def write_yolo(rows: Iterable[Row], about: About, folder: Path) -> Progress:
                 atomic_write(base / "labels" / name, "".join(lines), sync=False)
                 table.writerow([name, row.name, row.frame if row.frame >= 0 else ""])
             yield done
-    names = "".join(f"{label.name}\n" for label in about.labels)
+    names = "".join(f"{label.name}\n" for label in info.labels)
     atomic_write(base / CLASSES, names)
     sync_all()
     yield Written((base,))
 
 
-def write_voc(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+def write_voc(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Progress:
     """voc/Annotations/NAME.xml: whole pixels counted from 1, as in the devkit."""
     base = folder / "voc"
     base.mkdir(parents=True, exist_ok=True)
     for done, row in enumerate(rows, start=1):
         if not row.skipped:
-            text = to_xml(_alone(row, about.labels), 0, file_name(row))
+            text = to_xml(_alone(row, info.labels), 0, file_name(row))
             atomic_write(base / "Annotations" / f"{row.own_place}.xml", text, sync=False)
         yield done
     sync_all()
     yield Written((base,))
 
 
-def _alone(row: Row, labels: tuple[Label, ...]) -> Snapshot:
+def _alone(row: ResultRow, labels: tuple[Label, ...]) -> Snapshot:
     """The picture as the only one of a project, with its detections as labelled boxes, and their scores."""
     count = len(row.found)
     return Snapshot(
@@ -76,5 +76,5 @@ def _alone(row: Row, labels: tuple[Label, ...]) -> Snapshot:
         np.array([label for label, _, _ in row.found], np.int64),
         np.zeros((count, len(FLAGS)), bool),
         np.arange(1, count + 1),
-        tuple(("", keep("voc", [["score", {}, f"{score:g}", []]])) for _, score, _ in row.found),
+        tuple(("", to_extra("voc", [["score", {}, f"{score:g}", []]])) for _, score, _ in row.found),
     )

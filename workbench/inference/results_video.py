@@ -21,20 +21,20 @@ from numpy.typing import NDArray
 
 from workbench.core import video as videos
 from workbench.core.detections import Detections
-from workbench.core.files import atomic_path, beginning
-from workbench.core.in_use import patient
+from workbench.core.files import atomic_path, unfinished_prefix
+from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
-from workbench.inference.draw import drawn
-from workbench.inference.parts import Row
-from workbench.inference.results import About, Progress, Written
+from workbench.inference.draw import draw_detections
+from workbench.inference.result_parts import ResultRow
+from workbench.inference.results import Progress, ResultsInfo, Written
 
 RATE = 25.0  # frames per second if a video does not say
 UNFINISHED = ".unfinished.mkv"  # after a webcam's name: the recording until it was interrupted
 
 
-def write_videos(rows: Iterable[Row], about: About, folder: Path) -> Progress:
+def write_videos(rows: Iterable[ResultRow], info: ResultsInfo, folder: Path) -> Progress:
     """videos/NAME.mp4 for each video among the sources; one in `every` frames, at the original speed."""
-    files, done = dict(about.videos), 0
+    files, done = dict(info.videos), 0
     written: list[Path] = []
     for place, some in groupby(rows, key=lambda row: row.place if row.frame >= 0 else ""):
         if not place or place not in files:
@@ -42,10 +42,10 @@ def write_videos(rows: Iterable[Row], about: About, folder: Path) -> Progress:
                 done += 1
                 yield done
             continue
-        rate = (videos.rate(files[place]) or RATE) / about.every
+        rate = (videos.frame_rate(files[place]) or RATE) / info.every
         name = place if place.lower().endswith(".mp4") else f"{place}.mp4"
         with Recorder(folder / "videos" / name, rate) as recorder:
-            for picture in _drawn(some, videos.frames(files[place], about.every), about):
+            for picture in _drawn(some, videos.frames(files[place], info.every), info):
                 if picture is not None:
                     recorder.write(picture)
                 done += 1
@@ -55,7 +55,7 @@ def write_videos(rows: Iterable[Row], about: About, folder: Path) -> Progress:
 
 
 def _drawn(
-    rows: Iterable[Row], frames: Iterator[videos.VideoFrame], about: About
+    rows: Iterable[ResultRow], frames: Iterator[videos.VideoFrame], info: ResultsInfo
 ) -> Iterator[NDArray[np.uint8] | None]:  # fmt: skip
     """The frames that have a row, with its boxes; None for frames that could not be read."""
     with contextlib.closing(frames):  # type: ignore[type-var]
@@ -66,10 +66,10 @@ def _drawn(
             frame = next((frame for frame in frames if frame.index >= row.frame), None)
             if frame is None or frame.index != row.frame:
                 raise WorkbenchError(f"{row.name} has changed since it was predicted. Start over with --fresh.")
-            yield drawn(frame.image, detections(row), about.labels)
+            yield draw_detections(frame.image, detections(row), info.labels)
 
 
-def detections(row: Row) -> Detections:
+def detections(row: ResultRow) -> Detections:
     """The row's detections as arrays."""
     return Detections(
         np.array([box for _, _, box in row.found], np.float32).reshape(-1, 4),
@@ -106,7 +106,7 @@ class Recorder:
         if (picture.shape[1], picture.shape[0]) != self._size:
             picture = np.asarray(cv2.resize(picture, self._size), np.uint8)
         bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-        with videos.said_in_words():
+        with videos.silence_cv2():
             self._writer.write(bgr)
             if self._second is not None:
                 self._second.write(bgr)
@@ -122,7 +122,7 @@ class Recorder:
     def _open(self, width: int, height: int) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         for left in self._file.parent.glob(
-            f".{glob.escape(beginning(self._file.name))}.*.tmp*"
+            f".{glob.escape(unfinished_prefix(self._file.name))}.*.tmp*"
         ):  # left by a killed process
             left.unlink(missing_ok=True)
         temporary = self._stack.enter_context(atomic_path(self._file))
@@ -145,14 +145,14 @@ class Recorder:
     ) -> None:
         if self._writer is None:
             return
-        with videos.said_in_words():
+        with videos.silence_cv2():
             self._writer.release()
             if self._second is not None:
                 self._second.release()
         try:
             if kind is None:
                 self._check_whole()
-                patient(os.replace, self._inner, self._temporary)
+                retry_while_in_use(os.replace, self._inner, self._temporary)
         except BaseException:
             self._stack.__exit__(*sys.exc_info())
             raise
@@ -168,7 +168,7 @@ class Recorder:
         no room on the disk.
         """
         try:
-            there = videos.length(self._inner)
+            there = videos.frame_count(self._inner)
         except WorkbenchError:
             there = 0
         if there != self.frames:

@@ -1,7 +1,7 @@
 """The review queue: an item for every disagreement of labels and a run's detections, the most telling first.
 
 Misses, false alarms, wrong labels and poor boxes come from the matching at a confidence; likely label errors from
-core.label_errors, which also uses lower scores. What the user can do about an item is in review_deeds.
+core.label_errors, which also uses lower scores. What the user can do about an item is in review_decisions.
 
 M = labelled boxes, K = detections.
 """
@@ -18,17 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
-from workbench.core import compared, label_errors
+from workbench.core import evaluation_data, label_errors
 from workbench.core.confusion import confusion
+from workbench.core.greedy_matching import Rows
 from workbench.core.label_errors import REASONS, TOUCH
 from workbench.core.matching import Confidence, Matching
 from workbench.core.project import XYXY, Snapshot
-from workbench.core.taking import Rows
 
 IOU = 0.5  # least IoU of a match
 
 
-class Kind(StrEnum):
+class ReviewKind(StrEnum):
     """What is wrong, in the singular; plurals are in `PLURAL`."""
 
     MISS = "miss"
@@ -39,15 +39,15 @@ class Kind(StrEnum):
 
 
 PLURAL = {
-    Kind.MISS: "misses",
-    Kind.FALSE_ALARM: "false alarms",
-    Kind.WRONG_LABEL: "wrong labels",
-    Kind.POOR_BOX: "poor boxes",
-    Kind.LABEL_ERROR: "likely label errors",
+    ReviewKind.MISS: "misses",
+    ReviewKind.FALSE_ALARM: "false alarms",
+    ReviewKind.WRONG_LABEL: "wrong labels",
+    ReviewKind.POOR_BOX: "poor boxes",
+    ReviewKind.LABEL_ERROR: "likely label errors",
 }
 
 
-class Order(StrEnum):
+class ReviewOrder(StrEnum):
     DOUBT = "likely errors first"
     CONFIDENCE = "most confident first"
     IOU = "least overlap first"
@@ -62,13 +62,13 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ReviewItem:
     """One disagreement: a labelled box (`box`, `label`, `xyxy`), a prediction, or both.
 
     `doubt` (0 to 1): how likely the label is wrong, 0 if label_errors doesn't list it. `reason` says why.
     """
 
-    kind: Kind
+    kind: ReviewKind
     image: int  # id
     box: int = 0  # id, 0 for none
     label: int = 0  # id
@@ -115,20 +115,20 @@ def _centre_in(one: XYXY, other: XYXY) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
-    """Rows of Truth and Found that belong together, -1 for none."""
+    """Rows of GroundTruth and DetectionSet that belong together, -1 for none."""
 
     boxes: Rows
     detections: Rows
 
 
-def items(
+def find_items(
     truth: Snapshot,
     matching: Matching,
     confidence: Confidence,
     *,
     poor: float = IOU,
     losses: Mapping[int, float] | None = None,
-) -> tuple[Item, ...]:
+) -> tuple[ReviewItem, ...]:
     """All disagreements, in no particular order. `matching` is that of `truth` with the detections after NMS.
 
     `poor`: a right detection that overlaps its box by less than this counts as a poor box. `losses`: by image id.
@@ -140,12 +140,12 @@ def items(
     missed, alarms = missed[~np.isin(missed, near.boxes)], alarms[~np.isin(alarms, near.detections)]
     none = np.full(max(len(missed), len(alarms)), -1, np.int64)
     return (
-        *made.of(Kind.MISS, missed, none[: len(missed)]),
-        *made.of(Kind.FALSE_ALARM, none[: len(alarms)], alarms),
-        *made.of(Kind.WRONG_LABEL, wrong.boxes, wrong.detections),
-        *made.of(Kind.POOR_BOX, near.boxes, near.detections),
-        *made.of(Kind.POOR_BOX, off.boxes, off.detections),
-        *made.of(Kind.LABEL_ERROR, made.suspects.boxes, made.suspects.detections),
+        *made.of(ReviewKind.MISS, missed, none[: len(missed)]),
+        *made.of(ReviewKind.FALSE_ALARM, none[: len(alarms)], alarms),
+        *made.of(ReviewKind.WRONG_LABEL, wrong.boxes, wrong.detections),
+        *made.of(ReviewKind.POOR_BOX, near.boxes, near.detections),
+        *made.of(ReviewKind.POOR_BOX, off.boxes, off.detections),
+        *made.of(ReviewKind.LABEL_ERROR, made.suspects.boxes, made.suspects.detections),
     )
 
 
@@ -155,7 +155,7 @@ class _Items:
     def __init__(self, truth: Snapshot, matching: Matching, losses: Mapping[int, float]) -> None:
         self._truth, self._matching, self._losses = truth, matching, losses
         self._labels = [label.id for label in truth.labels]
-        self.suspects = label_errors.suspects(matching.truth, matching.found, matching.present)
+        self.suspects = label_errors.find_label_errors(matching.truth, matching.found, matching.present)
         doubts = zip(self.suspects.reasons.tolist(), self.suspects.doubts.tolist(), strict=True)
         told = [(REASONS[reason], doubt) for reason, doubt in doubts]
         self._of_box = dict(zip(self.suspects.boxes.tolist(), told, strict=True))
@@ -163,7 +163,7 @@ class _Items:
         for known in (self._of_box, self._of_detection):
             known.pop(-1, None)  # those without
 
-    def of(self, kind: Kind, boxes: Rows, detections: Rows) -> Iterator[Item]:
+    def of(self, kind: ReviewKind, boxes: Rows, detections: Rows) -> Iterator[ReviewItem]:
         truth, found = self._truth, self._matching.found
         both = (boxes >= 0) & (detections >= 0)
         ious = np.full(len(boxes), np.nan)
@@ -180,7 +180,7 @@ class _Items:
             id = truth.images[image].id
             reason, doubt = self._of_box.get(box) or self._of_detection.get(row) or ("", 0.0)
             loss = self._losses.get(id, math.nan)
-            yield Item(kind, id, box_id, label, xyxy, prediction, iou, doubt, reason, loss)
+            yield ReviewItem(kind, id, box_id, label, xyxy, prediction, iou, doubt, reason, loss)
 
     def _boxes(self, rows: Rows) -> list[tuple[int, int, XYXY | None]]:
         """The id, label id and place of each."""
@@ -213,7 +213,7 @@ def _mistakes(matching: Matching, confidence: Confidence) -> tuple[Rows, Rows, _
 
 def _near(matching: Matching, missed: Rows, alarms: Rows) -> _Pairs:
     """The missed boxes with a misplaced detection of their label: each once, the closest first."""
-    near = compared.pairs_across(matching.truth, matching.found, missed, alarms, TOUCH)
+    near = evaluation_data.pairs_across(matching.truth, matching.found, missed, alarms, TOUCH)
     same = matching.truth.labels[near.truth] == matching.found.labels[near.detection]
     order = np.flatnonzero(same)
     order = order[np.argsort(-near.iou[order], kind="stable")]
@@ -235,19 +235,19 @@ def _off(matching: Matching, confidence: Confidence, poor: float) -> _Pairs:
     return _Pairs(taken[right], right)
 
 
-def ordered(listed: Sequence[Item], order: Order) -> list[Item]:
+def sort_items(listed: Sequence[ReviewItem], order: ReviewOrder) -> list[ReviewItem]:
     """The items in this order: equal ones by image, then as they were; those that lack the quantity come last."""
     numbers = np.array([_number(item, order) for item in listed], np.float64).reshape(-1)
     return [listed[row] for row in _ranked(numbers)]
 
 
-def _number(item: Item, order: Order) -> float:
+def _number(item: ReviewItem, order: ReviewOrder) -> float:
     """The sort key: lower comes first."""
-    if order is Order.DOUBT:
+    if order is ReviewOrder.DOUBT:
         return -item.doubt
-    if order is Order.CONFIDENCE:
+    if order is ReviewOrder.CONFIDENCE:
         return -item.prediction.score if item.prediction else math.inf
-    return item.iou if order is Order.IOU else -item.loss
+    return item.iou if order is ReviewOrder.IOU else -item.loss
 
 
 def _ranked(numbers: NDArray[np.float64]) -> list[int]:

@@ -28,7 +28,7 @@ KEY = "model.json"
 
 
 @dataclass
-class Opened:
+class OpenedFile:
     """A file in its own library: its function, or the weights in it, and its description of itself."""
 
     card: str
@@ -37,7 +37,7 @@ class Opened:
     weights: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def _onnx(file: str, threads: int) -> Opened:
+def _onnx(file: str, threads: int) -> OpenedFile:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -45,14 +45,14 @@ def _onnx(file: str, threads: int) -> Opened:
     options.log_severity_level = 4  # a damaged file is reported by the exception
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return Opened(
+    return OpenedFile(
         session.get_modelmeta().custom_metadata_map.get(KEY, ""),
         {"onnxruntime": onnxruntime.__version__},
         lambda image: tuple(session.run(None, {name: image})),
     )
 
 
-def _torchscript(file: str, threads: int) -> Opened:
+def _torchscript(file: str, threads: int) -> OpenedFile:
     import torch
 
     torch.set_num_threads(threads or torch.get_num_threads())
@@ -65,10 +65,10 @@ def _torchscript(file: str, threads: int) -> Opened:
             raise
         versions |= _operations()
         model = torch.jit.load(file, _extra_files=extra)  # type: ignore[no-untyped-call]
-    return Opened(_text(extra[KEY]), versions, _of_torch(model))
+    return OpenedFile(_text(extra[KEY]), versions, _of_torch(model))
 
 
-def _pt2(file: str, threads: int) -> Opened:
+def _pt2(file: str, threads: int) -> OpenedFile:
     import torch
 
     torch.set_num_threads(threads or torch.get_num_threads())
@@ -79,7 +79,7 @@ def _pt2(file: str, threads: int) -> Opened:
     except Exception:  # for some networks with NMS it says "see the warnings above"
         versions |= _operations()
         program = torch.export.load(file, extra_files=extra)
-    return Opened(_text(extra[KEY]), versions, _of_torch(program.module()))
+    return OpenedFile(_text(extra[KEY]), versions, _of_torch(program.module()))
 
 
 def _operations() -> dict[str, str]:
@@ -103,21 +103,21 @@ def _text(value: str | bytes) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else value
 
 
-def _state_dict(file: str, threads: int) -> Opened:
+def _state_dict(file: str, threads: int) -> OpenedFile:
     import torch
 
     saved = torch.load(file, weights_only=True)
     weights = {name: tensor.numpy() for name, tensor in saved["state_dict"].items()}
-    return Opened(saved[KEY], {"torch": str(torch.__version__)}, weights=weights)
+    return OpenedFile(saved[KEY], {"torch": str(torch.__version__)}, weights=weights)
 
 
-def _safetensors(file: str, threads: int) -> Opened:
+def _safetensors(file: str, threads: int) -> OpenedFile:
     import safetensors
 
     with safetensors.safe_open(file, framework="np") as opened:
         weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         card = (opened.metadata() or {}).get(KEY, "")
-    return Opened(card, {"safetensors": safetensors.__version__}, weights=weights)
+    return OpenedFile(card, {"safetensors": safetensors.__version__}, weights=weights)
 
 
 OPENERS = {
@@ -138,7 +138,9 @@ def _times(run: Callable[[np.ndarray], object], image: np.ndarray, about: dict[s
     return np.array(took)
 
 
-def _answer(opened: Opened, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[dict[str, Any], list[Any]]:
+def _answer(
+    opened: OpenedFile, about: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> tuple[dict[str, Any], list[Any]]:
     if about["do"] == "weights":
         return {"names": list(opened.weights)}, list(opened.weights.values())
     assert opened.run is not None, "weights alone don't run"
@@ -169,7 +171,7 @@ def _explained(error: BaseException) -> dict[str, Any]:
     return {"error": f"{type(error).__name__}: {first}" if first else type(error).__name__}
 
 
-def _open(about: dict[str, Any]) -> Opened:
+def _open(about: dict[str, Any]) -> OpenedFile:
     if not Path(about["file"]).is_file():
         raise FileNotFoundError(about["file"])
     opened = OPENERS[about["kind"]](about["file"], about["threads"])
@@ -178,7 +180,7 @@ def _open(about: dict[str, Any]) -> Opened:
     return opened
 
 
-def _opened(about: dict[str, Any]) -> tuple[Opened, dict[str, Any]]:
+def _opened(about: dict[str, Any]) -> tuple[OpenedFile, dict[str, Any]]:
     opened = _open(about)
     versions = {"python": platform.python_version(), **opened.versions}
     return opened, {"card": opened.card, "versions": versions, "runs": opened.run is not None}
@@ -189,7 +191,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     warnings.simplefilter("ignore")
-    opened: Opened | None = None
+    opened: OpenedFile | None = None
     while (message := receive(sys.stdin.buffer)) is not None:
         about = json.loads(str(message["about"]))
         try:

@@ -22,7 +22,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.child import no_window
+from workbench.core.child_process import no_console_flags
 from workbench.inference.exporters import Arrays
 
 PATIENCE = 600.0  # seconds for an answer: the largest network on the slowest machine takes 20
@@ -32,7 +32,7 @@ class NotRunnable(Exception):
     """The file could not be opened or run in its own library; the text is the library's message."""
 
 
-class Process:
+class RuntimeProcess:
     """A Python process that opens files of any kind in their own libraries. It starts with the first file and lives
     until closed.
 
@@ -43,7 +43,7 @@ class Process:
         self.patience = patience
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> RuntimeProcess:
         return self
 
     def __exit__(
@@ -71,7 +71,7 @@ class Process:
         """The answer to a question that runtime_child knows. NotRunnable if none comes."""
         packed = io.BytesIO()
         np.savez(packed, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-        process = self._process = self._process or _begun()
+        process = self._process = self._process or _start_process()
         stream = _there(process.stdin)
         with contextlib.suppress(OSError):  # it has ended: _read says so
             stream.write(struct.pack("<q", packed.tell()) + packed.getvalue())
@@ -105,7 +105,7 @@ class Process:
             timer.join()
 
 
-def _begun() -> subprocess.Popen[bytes]:
+def _start_process() -> subprocess.Popen[bytes]:
     script = Path(__file__).with_name("runtime_child.py")
     # -I: neither this folder nor what PYTHONPATH names; -X: the library's own texts are UTF-8
     command = [sys.executable, "-I", "-X", "utf8", str(script)]
@@ -113,7 +113,7 @@ def _begun() -> subprocess.Popen[bytes]:
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **kept}  # two processes with spinning threads slow each other down
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
-        creationflags=no_window(),
+        creationflags=no_console_flags(),
     )  # fmt: skip
 
 
@@ -126,9 +126,9 @@ class ExportedFile:
     NotRunnable if it can't be opened.
     """
 
-    def __init__(self, kind: str, file: Path, threads: int = 0, process: Process | None = None) -> None:
+    def __init__(self, kind: str, file: Path, threads: int = 0, process: RuntimeProcess | None = None) -> None:
         self._own = process is None
-        self._process = process or Process()
+        self._process = process or RuntimeProcess()
         try:
             about, _ = self._process.ask({"do": "open", "kind": kind, "file": str(file), "threads": threads})
         except BaseException:

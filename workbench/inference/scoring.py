@@ -11,19 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.core import metrics
-from workbench.core.confidence import against_confidence
-from workbench.core.detections import FLOOR, LIMIT, OVERLAP, Candidates, Detections, Kind
+from workbench.core.confidence import confidence_curves
+from workbench.core.detections import FLOOR, LIMIT, OVERLAP, Candidates, Detections, NmsKind
 from workbench.core.former_names import by_name
-from workbench.core.matching import Difficult, Truth
+from workbench.core.matching import Difficult, GroundTruth
 from workbench.core.metrics import Evaluation
 from workbench.core.project import Snapshot
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
-from workbench.inference.suggest import plain
+from workbench.inference.suggest import plain_name
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ScoringRules:
     """How candidates become the detections that are scored. Shown beside every resulting number.
 
     The overlap is that of darknet's `valid`; COCO always uses 100 detections per image and label.
@@ -31,12 +31,12 @@ class Rules:
 
     score: float = FLOOR
     iou: float = OVERLAP
-    kind: Kind = "per label"
+    kind: NmsKind = "per label"
     limit: int = LIMIT
     difficult: Difficult = "count"
 
 
-def score(truth: Snapshot, found: Sequence[Candidates], rules: Rules) -> Evaluation:
+def score(truth: Snapshot, found: Sequence[Candidates], rules: ScoringRules) -> Evaluation:
     """Every number of an evaluation, computed from candidates."""
     return metrics.evaluate(truth, detected(found, rules), difficult=rules.difficult)
 
@@ -46,10 +46,10 @@ def sliders(truth: Snapshot, found: Sequence[Candidates], difficult: Difficult =
 
     `prepare(kind)` takes seconds for a million candidates, and with "soft" NMS so does every move: call them in a job.
     """
-    return Sliders.of(Truth.of(truth, difficult), found)
+    return Sliders.of(GroundTruth.of(truth, difficult), found)
 
 
-def detected(found: Sequence[Candidates], rules: Rules) -> list[Detections]:
+def detected(found: Sequence[Candidates], rules: ScoringRules) -> list[Detections]:
     """The detections of each image: what these rules leave of its candidates."""
     return [one.detections(rules.score, rules.iou, rules.kind, rules.limit) for one in found]
 
@@ -64,10 +64,10 @@ def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
     WorkbenchError if they have none in common.
     """
     index = {label.name: i for i, label in enumerate(truth.labels)}
-    alike = {plain(name): i for name, i in reversed(index.items())}
+    alike = {plain_name(name): i for name, i in reversed(index.items())}
     became = {other: index[now] for other, now in by_name(truth.former_names).items() if now in index}
     exactly = became | index
-    columns = np.array([exactly.get(name, alike.get(plain(name), -1)) for name in names], np.int32)
+    columns = np.array([exactly.get(name, alike.get(plain_name(name), -1)) for name in names], np.int32)
     if not (columns >= 0).any():
         raise WorkbenchError(
             f"This checkpoint knows the labels {_some(names)}, the project {_some(list(index))}: none in common."
@@ -90,4 +90,4 @@ def _some(names: Sequence[str]) -> str:
 
 def best_confidence(result: Evaluation) -> float:
     """The confidence (a hundredth) with the highest F1 over all labels at IoU 0.5; 0.25 if nothing is found."""
-    return against_confidence(result.matching).best_overall
+    return confidence_curves(result.matching).best_overall

@@ -20,13 +20,23 @@ from numpy.typing import NDArray
 
 from workbench.core import images
 from workbench.core import video as videos
-from workbench.core.files import IMAGE_SUFFIXES, PassedOver, walk_images
+from workbench.core.files import IMAGE_SUFFIXES, SkippedFiles, walk_images
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.video import is_video, printable
-from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.inference.events import Skipped
 
-__all__ = ["Entry", "Frame", "Item", "Numbered", "Position", "found", "is_video", "names_of_folders", "read"]
+__all__ = [
+    "Frame",
+    "ListingEntry",
+    "NumberedPicture",
+    "Position",
+    "SourceItem",
+    "find_items",
+    "is_video",
+    "names_of_folders",
+    "read",
+]
 
 LISTS = (".txt", ".lst")  # text files with a picture's path on each line
 _PATTERN = re.compile(r"[*?\[]")
@@ -35,7 +45,7 @@ _NOT_TEXT = "its name is not valid text; rename it"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class SourceItem:
     """A picture or a video to predict. `name` is relative to the given folder.
 
     `place` is where its results go: a relative posix path without suffix (a video's keeps it). `problem`: why it can't
@@ -63,10 +73,10 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListingEntry:
     """The `number`-th item of a listing; its line is bytes `byte` to `after` of the file."""
 
-    item: Item
+    item: SourceItem
     number: int
     byte: int = 0
     after: int = 0
@@ -82,15 +92,15 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Numbered:
+class NumberedPicture:
     """What was read, and where to continue after it."""
 
     read: Frame | Skipped
-    item: Item
+    item: SourceItem
     next: Position
 
 
-def found(paths: Sequence[Path], pass_by: Callable[[Path], object] = lambda _: None) -> Iterator[Item]:
+def find_items(paths: Sequence[Path], pass_by: Callable[[Path], object] = lambda _: None) -> Iterator[SourceItem]:
     """All that `paths` name, in no particular order: images, folders (with folders within), videos, lists, patterns.
 
     Videos in folders are handed to `pass_by` and not opened, as a million photographs are not to wait for one; lists
@@ -105,7 +115,7 @@ def found(paths: Sequence[Path], pass_by: Callable[[Path], object] = lambda _: N
         elif not path.exists():
             raise WorkbenchError(f"{printable(str(path))} does not exist. Check the name.")
         elif is_video(path):
-            yield Item(printable(path.name), printable(path.name), path, is_video=True)
+            yield SourceItem(printable(path.name), printable(path.name), path, is_video=True)
         elif path.suffix.lower() in LISTS:
             yield from _of_list(path)
         elif path.suffix.lower() in IMAGE_SUFFIXES:
@@ -125,19 +135,19 @@ def names_of_folders(paths: Sequence[Path]) -> dict[Path, str]:
     return names
 
 
-def _of_folder(folder: Path, before: str, pass_by: Callable[[Path], object]) -> Iterator[Item]:
+def _of_folder(folder: Path, before: str, pass_by: Callable[[Path], object]) -> Iterator[SourceItem]:
     """Yields what can't be read, because of its name or as a whole folder, as an item with a problem."""
-    bad: list[Item] = []
+    bad: list[SourceItem] = []
 
-    class Walk(PassedOver):
-        def leave_out(self, name: str) -> None:
+    class Walk(SkippedFiles):
+        def skip_name(self, name: str) -> None:
             told = before + name
-            bad.append(Item(told, told, folder, problem=f"{told}: {_NOT_TEXT}"))
+            bad.append(SourceItem(told, told, folder, problem=f"{told}: {_NOT_TEXT}"))
 
-        def shut(self, name: str, error: OSError) -> None:
+        def skip_folder(self, name: str, error: OSError) -> None:
             told = (before + name).rstrip("/") or printable(folder.name) or "root"
             why = f"{told}: this folder can't be read ({error.strerror or error}), so its images are missing; fix that"
-            bad.append(Item(told, told, folder, problem=f"{why} and start over with --fresh"))
+            bad.append(SourceItem(told, told, folder, problem=f"{why} and start over with --fresh"))
 
         def other(self, name: str) -> None:
             if is_video(file := folder / name):
@@ -150,7 +160,7 @@ def _of_folder(folder: Path, before: str, pass_by: Callable[[Path], object]) -> 
     yield from bad
 
 
-def _of_list(file: Path) -> Iterator[Item]:
+def _of_list(file: Path) -> Iterator[SourceItem]:
     """Lines are paths, relative to the list's own folder; empty lines are skipped. UTF-8 or UTF-16."""
     with open(file, "rb") as stream:
         begins = stream.read(2)
@@ -168,7 +178,7 @@ def _of_list(file: Path) -> Iterator[Item]:
                 yield _named(told, file.parent / told, told)
 
 
-def _of_pattern(pattern: Path) -> Iterator[Item]:
+def _of_pattern(pattern: Path) -> Iterator[SourceItem]:
     """A shell pattern that the shell did not expand; ** matches all folders within.
 
     Names are relative to the last folder before its first wildcard. An existing folder named "shoot [1]" is taken
@@ -182,30 +192,34 @@ def _of_pattern(pattern: Path) -> Iterator[Item]:
             yield _named(name, folder / name, name)
 
 
-def _named(name: str, file: Path, told: str) -> Item:
+def _named(name: str, file: Path, told: str) -> SourceItem:
     """An image or video by its path in a list or pattern; ".." and a drive are not part of its name."""
     shown = printable(name.replace("\\", "/") if os.name == "nt" else name)
     parts = [part for part in PurePosixPath(shown).parts if part not in ("/", "..") and not part.endswith(":")]
     shown = "/".join(parts) or "image"
     if shown != os.path.normpath(shown) or printable(told) != told:
-        return Item(shown, shown, file, problem=f"{shown}: {_NOT_TEXT}")
-    return Item(shown, shown, file, is_video=True) if is_video(file) else _item(shown, file)
+        return SourceItem(shown, shown, file, problem=f"{shown}: {_NOT_TEXT}")
+    return SourceItem(shown, shown, file, is_video=True) if is_video(file) else _item(shown, file)
 
 
-def _item(name: str, file: Path) -> Item:
-    return Item(name, os.path.splitext(name)[0], file)
+def _item(name: str, file: Path) -> SourceItem:
+    return SourceItem(name, os.path.splitext(name)[0], file)
 
 
 def read(
-    entries: Iterable[Entry], every: int = 1, window: Window | None = None, ahead: int = 8, first: int = 0,
+    entries: Iterable[ListingEntry],
+    every: int = 1,
+    window: IntensityWindow | None = None,
+    ahead: int = 8,
+    first: int = 0,
     part: tuple[int, int] = (0, 1),
-) -> Generator[Numbered, None, None]:  # fmt: skip
+) -> Generator[NumberedPicture, None, None]:
     """The pictures of `entries`, up to `ahead` of them decoded in advance; of videos every `every`-th frame.
 
     `first`: the frame to begin with if the first entry is a video. `part` (k, n): take only every n-th of a video's
     frames, from the k-th on.
     """
-    waiting: deque[tuple[Entry, Future[NDArray[np.uint8]] | None]] = deque()
+    waiting: deque[tuple[ListingEntry, Future[NDArray[np.uint8]] | None]] = deque()
     readers = ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1), thread_name_prefix="reading")
     try:
         for entry in entries:
@@ -223,8 +237,8 @@ def read(
 
 
 def _read(
-    entry: Entry, told: Future[NDArray[np.uint8]] | None, every: int, first: int, part: tuple[int, int]
-) -> Iterator[Numbered]:
+    entry: ListingEntry, told: Future[NDArray[np.uint8]] | None, every: int, first: int, part: tuple[int, int]
+) -> Iterator[NumberedPicture]:
     item, number = entry.item, entry.number
     if item.is_video:
         yield from _frames(entry, every, first, part)
@@ -235,7 +249,7 @@ def _read(
             picture = Frame(item.name, number, told.result(), item.file, place=item.place)
         except WorkbenchError as error:
             picture = Skipped(item.name, number, _why(item.file, error))
-    yield Numbered(picture, item, Position(entry.after, number + 1))
+    yield NumberedPicture(picture, item, Position(entry.after, number + 1))
 
 
 def _why(file: Path, error: WorkbenchError) -> str:
@@ -245,7 +259,7 @@ def _why(file: Path, error: WorkbenchError) -> str:
     return f"{printable(str(file))}: the file is not there; put it back or check its name, and start over with --fresh"
 
 
-def _frames(entry: Entry, every: int, first: int, part: tuple[int, int]) -> Iterator[Numbered]:
+def _frames(entry: ListingEntry, every: int, first: int, part: tuple[int, int]) -> Iterator[NumberedPicture]:
     """Reads frames from the beginning, as seeking in compressed videos gives wrong ones.
 
     Damaged frames are reported in their place, and an early end after all frames, by one of the processes sharing them.
@@ -257,18 +271,18 @@ def _frames(entry: Entry, every: int, first: int, part: tuple[int, int]) -> Iter
             missing = 0 if last is None else last.index + every
             if first <= missing < frame.index and one == 0:
                 gap = Skipped(item.name, missing, _damaged(item.file, missing, frame.index - every))
-                yield Numbered(gap, item, Position(entry.byte, entry.number, missing + 1))
+                yield NumberedPicture(gap, item, Position(entry.byte, entry.number, missing + 1))
             last = frame
             if last.index >= first and (last.index // every) % of == one:
                 picture = Frame(item.name, last.index, last.image, item.file, True, item.place, last.seconds)
-                yield Numbered(picture, item, Position(entry.byte, entry.number, last.index + 1))
+                yield NumberedPicture(picture, item, Position(entry.byte, entry.number, last.index + 1))
         if last is not None and one == 0 and (sentence := videos.cut_off(item.file, last, every)):
             gap = Skipped(item.name, last.index + 1, sentence)
-            yield Numbered(gap, item, Position(entry.after, entry.number + 1))
+            yield NumberedPicture(gap, item, Position(entry.after, entry.number + 1))
     except WorkbenchError as error:
         if first == 0:
             picture_none = Skipped(item.name, 0, error.sentence)
-            yield Numbered(picture_none, item, Position(entry.after, entry.number + 1))
+            yield NumberedPicture(picture_none, item, Position(entry.after, entry.number + 1))
 
 
 def _damaged(file: Path, first: int, last: int) -> str:

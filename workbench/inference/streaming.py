@@ -11,8 +11,8 @@ from workbench.core.detections import Detections
 from workbench.inference import tiles
 from workbench.inference.events import Predicted, Skipped
 from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.parts import Parts, Row
-from workbench.inference.sources import Frame, Numbered
+from workbench.inference.result_parts import ResultParts, ResultRow
+from workbench.inference.sources import Frame, NumberedPicture
 from workbench.inference.tiles import Tiling
 
 if TYPE_CHECKING:  # the caller has loaded torch
@@ -21,14 +21,14 @@ if TYPE_CHECKING:  # the caller has loaded torch
 PIXELS = 64_000_000  # of a batch, 200 MB: fewer pictures at a time if they are large
 
 
-class Beside(Protocol):
+class PictureSink(Protocol):
     """What is done with a picture while its pixels are in memory."""
 
-    def save(self, row: Row, frame: Frame, found: Detections) -> None: ...
+    def save(self, row: ResultRow, frame: Frame, found: Detections) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class PredictionRules:
     """How a picture is predicted and which detections are kept."""
 
     point: OperatingPoint
@@ -36,9 +36,14 @@ class Rules:
 
 
 def stream(
-    predictor: Predictor, pictures: Iterable[Numbered], parts: Parts, rules: Rules, beside: Sequence[Beside],
-    total: int = 0, batch: int = 0,
-) -> Iterator[Predicted | Skipped]:  # fmt: skip
+    predictor: Predictor,
+    pictures: Iterable[NumberedPicture],
+    parts: ResultParts,
+    rules: PredictionRules,
+    sinks: Sequence[PictureSink],
+    total: int = 0,
+    batch: int = 0,
+) -> Iterator[Predicted | Skipped]:
     """Predict `pictures`, `batch` at a time (0: as many as the device likes). `total`: their number, 0 if unknown.
 
     When a batch's events come, the batch is written, so closing the generator early loses nothing. Where batches begin
@@ -47,16 +52,16 @@ def stream(
     begun, before = time.perf_counter(), parts.done.images
     for some in batches(pictures, batch or predictor.batch):
         frames = [one.read for one in some if isinstance(one.read, Frame)]
-        found = iter(tiles.seen(predictor, [frame.image for frame in frames], rules.tiling))
+        found = iter(tiles.find_candidates(predictor, [frame.image for frame in frames], rules.tiling))
         rows = []
         for one in some:
             if isinstance(one.read, Skipped):
                 frame = one.read.index if one.item.is_video and one.read.index else -1  # where it ends early
-                rows.append(Row(one.item.name, one.item.place, frame=frame, skipped=one.read.sentence))
+                rows.append(ResultRow(one.item.name, one.item.place, frame=frame, skipped=one.read.sentence))
                 continue
-            kept = tiles.selected(next(found), rules.point, predictor.labels)
-            rows.append(Row.of(one.read, kept))
-            for each in beside:
+            kept = tiles.select_detections(next(found), rules.point, predictor.labels)
+            rows.append(ResultRow.of(one.read, kept))
+            for each in sinks:
                 each.save(rows[-1], one.read, kept)
         first = parts.done.pictures
         parts.append(rows, some[-1].next)
@@ -68,9 +73,9 @@ def stream(
                 yield Predicted(row.name, one.read.index, done, max(total, done) if total else 0, len(row.found), speed)
 
 
-def batches(pictures: Iterable[Numbered], size: int) -> Iterator[list[Numbered]]:
+def batches(pictures: Iterable[NumberedPicture], size: int) -> Iterator[list[NumberedPicture]]:
     """Batches of `size`, or of as many as have PIXELS together; a new one begins where a video begins or ends."""
-    some: list[Numbered] = []
+    some: list[NumberedPicture] = []
     pixels = 0
     for one in pictures:
         if some and (one.item.is_video or some[-1].item.is_video) and one.item.place != some[-1].item.place:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
-from workbench.core.detections import Candidates, Kind
+from workbench.core.detections import Candidates, NmsKind
 from workbench.core.files import stamp
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import XYXY, Box, Label
-from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.training.header import trained_labels
 
@@ -30,27 +30,27 @@ NOTHING: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class SuggestionRequest:
     """Run the network of `checkpoint`, which may be one of our ONNX files, on `file`, the image with this id."""
 
     checkpoint: Path
     image: int
     file: Path
-    window: Window | None = None
+    window: IntensityWindow | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class SuggestionResult:
     """The network's detections in an image. `labels`: the network's names; `iou` and `kind`: its authors' NMS.
 
     `trained`: its labels with the ids of the project that it was trained in, if it was.
     """
 
-    ask: Ask
+    request: SuggestionRequest
     candidates: Candidates
     labels: tuple[str, ...]
     iou: float
-    kind: Kind
+    kind: NmsKind
     trained: tuple[Label, ...] = ()
 
 
@@ -63,49 +63,49 @@ class Suggestion:
     score: float
 
 
-class Finder:
-    """Answers an Ask; keeps the network and its latest results. For one thread at a time.
+class SuggestionWorker:
+    """Answers a SuggestionRequest; keeps the network and its latest results. For one thread at a time.
 
     WorkbenchError if the checkpoint or the image can't be read.
     """
 
     def __init__(self) -> None:
-        self._open: tuple[tuple[Path, object], Predictor | OnnxModel, tuple[Kind, float], tuple[Label, ...]] | None
+        self._open: tuple[tuple[Path, object], Predictor | OnnxModel, tuple[NmsKind, float], tuple[Label, ...]] | None
         self._open = None
-        self._known: OrderedDict[object, Found] = OrderedDict()
+        self._known: OrderedDict[object, SuggestionResult] = OrderedDict()
 
-    def __call__(self, ask: Ask) -> Found:
-        written = _stamp(ask.checkpoint)
-        key = ask, written, _stamp(ask.file)
-        found = self._known.pop(key, None) or self._look(ask, written)
+    def __call__(self, request: SuggestionRequest) -> SuggestionResult:
+        written = _stamp(request.checkpoint)
+        key = request, written, _stamp(request.file)
+        found = self._known.pop(key, None) or self._look(request, written)
         self._known[key] = found  # latest last
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
         return found
 
-    def _look(self, ask: Ask, written: object) -> Found:
+    def _look(self, request: SuggestionRequest, written: object) -> SuggestionResult:
         from workbench.core import images
 
-        if self._open is None or self._open[0] != (ask.checkpoint, written):
+        if self._open is None or self._open[0] != (request.checkpoint, written):
             self.close()
-            self._open = (ask.checkpoint, written), *_opened(ask.checkpoint)
+            self._open = (request.checkpoint, written), *_opened(request.checkpoint)
         _, network, (kind, iou), trained = self._open
-        picture = images.read(ask.file, network.window or ask.window)
+        picture = images.read(request.file, network.window or request.window)
         try:
             (candidates,) = network.candidates([picture])
         except WorkbenchError:
             self.close()  # its process may have ended and would fail from now on
             raise
-        return Found(ask, candidates, network.labels, iou, kind, trained)
+        return SuggestionResult(request, candidates, network.labels, iou, kind, trained)
 
     def close(self) -> None:
-        """Release the network; the next Ask opens it again."""
+        """Release the network; the next request opens it again."""
         if self._open is not None and hasattr(self._open[1], "close"):
             self._open[1].close()
         self._open = None
 
 
-def _opened(file: Path) -> tuple[Predictor | OnnxModel, tuple[Kind, float], tuple[Label, ...]]:
+def _opened(file: Path) -> tuple[Predictor | OnnxModel, tuple[NmsKind, float], tuple[Label, ...]]:
     """The network, its authors' NMS, and its labels if they have a project's ids."""
     if file.suffix == ".onnx":
         from workbench.inference.onnx_model import OnnxModel
@@ -114,7 +114,7 @@ def _opened(file: Path) -> tuple[Predictor | OnnxModel, tuple[Kind, float], tupl
         return model, model.published_nms, ()
     from workbench.inference.predict import Predictor
 
-    predictor = Predictor.open(file, gives_way=True)
+    predictor = Predictor.open(file, cpu_fallback=True)
     trained = trained_labels(predictor.header) if predictor.header is not None else ()
     return predictor, predictor.detector.published_nms, trained
 
@@ -127,15 +127,19 @@ def _stamp(file: Path) -> object:
 
 
 def suggestions(
-    found: Found, labels: Sequence[Label], boxes: Sequence[Box], confidence: float, said: Mapping[str, int] = NOTHING,
+    found: SuggestionResult,
+    labels: Sequence[Label],
+    boxes: Sequence[Box],
+    confidence: float,
+    decided: Mapping[str, int] = NOTHING,
     overlap: float = SAME,
-) -> tuple[Suggestion, ...]:  # fmt: skip
-    """Detections of labels that the project has (see `meant`) and that `boxes` lacks, the most confident first.
+) -> tuple[Suggestion, ...]:
+    """Detections of labels that the project has (see `match_labels`) and that `boxes` lacks, the most confident first.
 
     One that overlaps a more confident one of its label by `overlap`, the IoU kept with the run, is left out: the
     authors' NMS lets through some that would be no suggestion any more once the other was taken.
     """
-    ids = np.array(meant(found.labels, labels, said) or [0])
+    ids = np.array(match_labels(found.labels, labels, decided) or [0])
     detected = found.candidates.detections(confidence, found.iou, found.kind, MOST)
     label = ids[detected.labels]
     new = label > 0
@@ -159,30 +163,34 @@ def _surest(boxes: NDArray[np.float64], labels: NDArray[np.int64], overlap: floa
     return stays
 
 
-def meant(theirs: Sequence[str], labels: Sequence[Label], said: Mapping[str, int] = NOTHING) -> list[int]:
+def match_labels(theirs: Sequence[str], labels: Sequence[Label], decided: Mapping[str, int] = NOTHING) -> list[int]:
     """For each of a network's labels the id of the project's label that it means, 0 for none.
 
-    `said`: what a person decided, ids by the network's names. Otherwise it is the label of the same name, or of one
+    `decided`: what a person decided, ids by the network's names. Otherwise it is the label of the same name, or of one
     that differs only in capitals, spaces, hyphens and underscores: "TV monitor" is "tvmonitor".
     """
     ours = {label.id for label in labels}
-    loosely = {plain(label.name): label.id for label in reversed(labels)}
+    loosely = {plain_name(label.name): label.id for label in reversed(labels)}
     exactly = {label.name: label.id for label in labels}
-    chosen = {name: id for name, id in said.items() if id in ours}
-    return [chosen.get(name) or exactly.get(name) or loosely.get(plain(name), 0) for name in theirs]
+    chosen = {name: id for name, id in decided.items() if id in ours}
+    return [chosen.get(name) or exactly.get(name) or loosely.get(plain_name(name), 0) for name in theirs]
 
 
-def plain(name: str) -> str:
-    """A label's name without the differences that meant() ignores."""
+def plain_name(name: str) -> str:
+    """A label's name without the differences that match_labels() ignores."""
     return name.casefold().replace(" ", "").replace("_", "").replace("-", "")
 
 
-def unknown(found: Found, labels: Sequence[Label], said: Mapping[str, int] = NOTHING) -> tuple[str, ...]:
+def unknown_labels(
+    found: SuggestionResult, labels: Sequence[Label], decided: Mapping[str, int] = NOTHING
+) -> tuple[str, ...]:
     """The network's labels that the project lacks, for which there are no suggestions."""
-    return tuple(name for name, id in zip(found.labels, meant(found.labels, labels, said), strict=True) if not id)
+    return tuple(
+        name for name, id in zip(found.labels, match_labels(found.labels, labels, decided), strict=True) if not id
+    )
 
 
-def seen(found: Found, names: Iterable[str], confidence: float) -> tuple[str, ...]:
+def seen_labels(found: SuggestionResult, names: Iterable[str], confidence: float) -> tuple[str, ...]:
     """Those of `names` that the network sees in the image, the most frequent first."""
     detected = found.candidates.detections(confidence, found.iou, found.kind, MOST)
     counts = Counter(found.labels[label] for label in detected.labels.tolist())

@@ -69,7 +69,7 @@ class Tiling:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Views:
+class TiledCandidates:
     """The candidates of all views of an image, in its pixels."""
 
     boxes: NDArray[np.float32]  # (N, 4) xyxy
@@ -80,7 +80,9 @@ class Views:
     count: int  # of views
 
     @staticmethod
-    def of(whole: Candidates, tiles: Sequence[Candidates], places: Sequence[Place], width: int, height: int) -> Views:
+    def of(
+        whole: Candidates, tiles: Sequence[Candidates], places: Sequence[Place], width: int, height: int
+    ) -> TiledCandidates:
         """`tiles[i]` are in pixels of the tile at places[i]."""
         boxes, cut, view = [whole.boxes], [np.zeros(len(whole), bool)], [np.full(len(whole), -1, np.int32)]
         for number, (found, place) in enumerate(zip(tiles, places, strict=True)):
@@ -89,7 +91,7 @@ class Views:
             cut.append(_cut(moved, place, width, height))
             view.append(np.full(len(found), number, np.int32))
         everything = (whole, *tiles)
-        return Views(
+        return TiledCandidates(
             np.concatenate(boxes),
             np.concatenate([one.scores for one in everything]),
             np.concatenate([one.labels for one in everything]),
@@ -130,9 +132,9 @@ def _cut(boxes: NDArray[np.float32], place: Place, width: int, height: int) -> N
     return np.asarray(np.zeros(len(boxes), bool) | left | top | right | low)
 
 
-def seen(
+def find_candidates(
     predictor: Predictor, images: Sequence[NDArray[np.uint8]], tiling: Tiling | None
-) -> list[Candidates | Views]:  # fmt: skip
+) -> list[Candidates | TiledCandidates]:  # fmt: skip
     """What the network sees in each image; images larger than a tile are also seen in tiles."""
     if tiling is None:
         return list(predictor.candidates(images))
@@ -141,17 +143,17 @@ def seen(
     for image, some in zip(images, places, strict=True):
         views += [image, *(image[y0:y1, x0:x1] for x0, y0, x1, y1 in some)]
     every = iter(predictor.candidates(views))
-    found: list[Candidates | Views] = []
+    found: list[Candidates | TiledCandidates] = []
     for image, some in zip(images, places, strict=True):
         whole = next(every)
         tiles = [next(every) for _ in some]
-        found.append(Views.of(whole, tiles, some, image.shape[1], image.shape[0]) if some else whole)
+        found.append(TiledCandidates.of(whole, tiles, some, image.shape[1], image.shape[0]) if some else whole)
     return found
 
 
-def selected(found: Candidates | Views, point: OperatingPoint, names: Sequence[str]) -> Detections:
+def select_detections(found: Candidates | TiledCandidates, point: OperatingPoint, names: Sequence[str]) -> Detections:
     """The detections at an operating point."""
-    return found.merged(point, names) if isinstance(found, Views) else point.detections(found, names)
+    return found.merged(point, names) if isinstance(found, TiledCandidates) else point.detections(found, names)
 
 
 def tiling(side: int, overlap: float) -> Tiling | None:

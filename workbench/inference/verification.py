@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 import workbench
+from workbench.core import formatting
 from workbench.core import images as pictures
-from workbench.core import words
 from workbench.core.resize import fit
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.inference import graph as graphs
-from workbench.inference.checked_images import CHECKED
 from workbench.inference.events import FOREIGN_SHARE, MATCHED_SHARE, Agreement
 from workbench.inference.exporters import Arrays, Card, Exporter, Run, Source
-from workbench.inference.predict import Predictor, folded
-from workbench.inference.runtimes import ExportedFile, NotRunnable, Process
+from workbench.inference.predict import Predictor, fold_batch_norms
+from workbench.inference.runtimes import ExportedFile, NotRunnable, RuntimeProcess
+from workbench.inference.verification_images import CHECKED
 
 NAME = "verification.json"
 SAID = 160  # characters of a library's message that go into a sentence
@@ -95,7 +95,7 @@ def _numbers(found: Agreement) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in asdict(found).items()}
 
 
-class Differs(WorkbenchError):
+class VerificationError(WorkbenchError):
     """A file does not contain or find what it should, or can't be run."""
 
 
@@ -121,19 +121,24 @@ def noise(px: int) -> list[Sample]:
 
 
 def verify(
-    name: str, member: Exporter, file: Path, source: Source, samples: Sequence[Sample], process: Process | None = None
+    name: str,
+    member: Exporter,
+    file: Path,
+    source: Source,
+    samples: Sequence[Sample],
+    process: RuntimeProcess | None = None,
 ) -> Verification:
-    """Compare a file, written in the format `name`, with the network on `samples`. Differs, with a reason, if it fails.
+    """Compare a file, written in the format `name`, with the network on `samples`. VerificationError if it fails.
 
     The file's library runs in `process`, or in a process of its own.
     """
     shapes = _shapes(source.card, samples)
     try:
         answers, versions = _answered(member, file, source, shapes, process)
-    except Differs:
+    except VerificationError:
         raise
     except Exception as error:  # libraries raise dozens of types on damaged files
-        raise Differs(_why_not_run(member, error), error) from error
+        raise VerificationError(_why_not_run(member, error), error) from error
     found = tuple(_compared(member, source, *pair) for pair in zip(shapes, answers, strict=True)) if answers else ()
     total = sum((shape.agreement for shape in found), Agreement(0, 0)) if found else None
     names = tuple(sample.name for sample in samples if sample.name)
@@ -142,7 +147,7 @@ def verify(
 
 
 def _answered(
-    member: Exporter, file: Path, source: Source, shapes: Shapes, process: Process | None
+    member: Exporter, file: Path, source: Source, shapes: Shapes, process: RuntimeProcess | None
 ) -> tuple[list[list[Arrays]], dict[str, str]]:
     """The file's outputs for each batch of each shape, none if it can't be read back, and the versions that ran it."""
     kind = getattr(member, "runtime", "")
@@ -156,7 +161,7 @@ def _answered(
         return _answers(filled, source.card, shapes), {}
     opened: Callable[[Path], Run | None] | None = getattr(member, "opened", None)
     if opened is None:
-        raise Differs(
+        raise VerificationError(
             f"The export format {member.title} has no way to read its file back, so it can't be verified and was not"
             " kept. Its exporter needs `runtime`, `fill` or `opened`."
         )
@@ -178,7 +183,7 @@ def _why_not_run(member: Exporter, error: Exception) -> str:
 def _why_not_at(member: Exporter, card: Card, image: NDArray[np.float32], said: str) -> str:
     """Why a file that was opened does not run on `image` (B, 3, H, W)."""
     count, _, height, width = image.shape
-    given = f"{words.count(count, 'image')} of {width} x {height}"
+    given = f"{formatting.count(count, 'image')} of {width} x {height}"
     if card.size == "dynamic" and (height, width) != (card.input_px, card.input_px):
         return (
             f"The file written as {member.title} can't be run at another size than the trained one, so it was not kept:"
@@ -232,7 +237,7 @@ def _answers_of_file(member: Exporter, exported: ExportedFile, source: Source, s
         odd = sorted({n for n in {*wanted, *weights} if n not in weights or n not in wanted}) or sorted(
             n for n in wanted if weights[n].shape != tuple(wanted[n].shape)
         )
-        raise Differs(
+        raise VerificationError(
             f"The file written as {member.title} has other weights than the network: {len(odd)} of {len(wanted)}"
             f" differ in name or size, such as '{odd[0]}'. It was not kept; export again."
         )
@@ -244,12 +249,12 @@ def _run(member: Exporter, exported: ExportedFile, card: Card, image: NDArray[np
     try:
         return exported.run(image)
     except NotRunnable as error:
-        raise Differs(_why_not_at(member, card, image, str(error)), error) from error
+        raise VerificationError(_why_not_at(member, card, image, str(error)), error) from error
 
 
 def _answers(detector: Detector, card: Card, shapes: Shapes) -> list[list[Arrays]]:
     """The outputs of this program's network."""
-    graph = graphs.built(folded(detector, torch.device("cpu")), card)
+    graph = graphs.build_graph(fold_batch_norms(detector, torch.device("cpu")), card)
     with torch.no_grad():
         return [[tuple(t.numpy() for t in graph(torch.from_numpy(image))) for image in images] for images in shapes]
 
@@ -267,11 +272,11 @@ def _emptied(source: Source) -> Detector:
 
 
 def _check_card(member: Exporter, text: str, card: Card) -> None:
-    """Raises Differs unless the description inside the file is `card`, with labels and anchors in order."""
+    """Raises VerificationError unless the description inside the file is `card`, with labels and anchors in order."""
     try:
         inside = json.loads(text)
     except ValueError as error:
-        raise Differs(
+        raise VerificationError(
             f"The file written as {member.title} has no description of itself, so it was not kept.", error
         ) from error
     wanted = json.loads(card.to_json())
@@ -279,7 +284,7 @@ def _check_card(member: Exporter, text: str, card: Card) -> None:
     if wrong:
         name = wrong[0]
         said = inside.get(name) if isinstance(inside, dict) else inside
-        raise Differs(
+        raise VerificationError(
             f"The file written as {member.title} says '{name}' is {_short(said)}, but the network has"
             f" {_short(wanted.get(name))}. It was not kept; export again."
         )
@@ -298,14 +303,14 @@ def _compared(
     try:
         for image, found in zip(images, answers, strict=True):
             result += graphs.compare(source.graph, torch.from_numpy(image), found, source.card.score)
-    except graphs.Misshapen as error:
-        raise Differs(
+    except graphs.ShapeMismatch as error:
+        raise VerificationError(
             f"The file written as {member.title} is not of this network: {error}. It was not kept; export again."
         ) from error
     count = batch * len(images)
     if not result.compared:
-        raise Differs(
-            f"{source.detector.title} finds nothing on {words.count(count, 'image')}, not even at the lowest "
+        raise VerificationError(
+            f"{source.detector.title} finds nothing on {formatting.count(count, 'image')}, not even at the lowest "
             f"confidence, so its files can't be verified, and this one was not kept. Train it longer, or choose "
             f"another checkpoint."
         )
@@ -315,9 +320,9 @@ def _compared(
             for image, found in zip(images, answers, strict=True)
         )
         order = ": its labels are in another order" if sum(others, Agreement(0, 0)).holds else ""
-        raise Differs(
+        raise VerificationError(
             f"The file written as {member.title} does not find the same as this program{order}: {result.matched:,} of"
-            f" {result.compared:,} detections match on {words.count(count, 'image')} of {width} x {height}. It was"
+            f" {result.compared:,} detections match on {formatting.count(count, 'image')} of {width} x {height}. It was"
             " not kept; try another format.",
             result,
         )

@@ -21,19 +21,19 @@ import numpy as np
 
 from workbench.core.detections import Detections
 from workbench.core.project import Label
-from workbench.core.video import VideoFrame, said_in_words
+from workbench.core.video import VideoFrame, silence_cv2
 from workbench.errors import WorkbenchError
-from workbench.inference import jobs, out_folder, results, streaming, tiles
-from workbench.inference.draw import drawn
+from workbench.inference import out_folder, prediction_job, results, streaming, tiles
+from workbench.inference.draw import draw_detections
 from workbench.inference.events import PredictEvent, PredictionsSaved
-from workbench.inference.jobs import Job
-from workbench.inference.listing import Listed, Shard
-from workbench.inference.parts import Parts, Row
-from workbench.inference.pictures import Pictures
-from workbench.inference.predict_files import Asked, merge, order_of, predictor_labels
+from workbench.inference.listing import ListingSummary, Shard
+from workbench.inference.predict_files import PredictionSettings, merge, predictor_labels, spec_of
+from workbench.inference.prediction_job import PredictionJob
+from workbench.inference.result_parts import ResultParts, ResultRow
+from workbench.inference.results_pictures import PictureWriter
 from workbench.inference.results_video import RATE, UNFINISHED, Recorder
-from workbench.inference.sources import Frame, Item, Numbered, Position
-from workbench.inference.streaming import Beside
+from workbench.inference.sources import Frame, NumberedPicture, Position, SourceItem
+from workbench.inference.streaming import PictureSink
 
 if TYPE_CHECKING:  # the caller has loaded torch
     from workbench.inference.predict import Predictor
@@ -51,7 +51,7 @@ class Webcam:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        with said_in_words():
+        with silence_cv2():
             self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
             self._capture.release()
@@ -96,23 +96,34 @@ class Recording:
     def __init__(self, recorder: Recorder, labels: Sequence[Label]) -> None:
         self._recorder, self._labels = recorder, labels
 
-    def save(self, row: Row, frame: Frame, found: Detections) -> None:
-        self._recorder.write_until(frame.seconds, drawn(frame.image, found, self._labels))
+    def save(self, row: ResultRow, frame: Frame, found: Detections) -> None:
+        self._recorder.write_until(frame.seconds, draw_detections(frame.image, found, self._labels))
 
 
 def predict_webcam(
-    predictor: Predictor, number: int, output: Path, asked: Asked, stop: Event, *, frames: int = 0, fresh: bool = False
+    predictor: Predictor,
+    number: int,
+    output: Path,
+    settings: PredictionSettings,
+    stop: Event,
+    *,
+    frames: int = 0,
+    fresh: bool = False,
 ) -> Iterator[PredictEvent]:
     """Predict until `stop` is set or `frames` were predicted (0: no limit), then write the results.
 
     WorkbenchError if there is no such camera, or if `output` already has results and `fresh` is not set.
     """
-    formats, shard = results.checked(asked.formats), Shard()
+    formats, shard = results.check_formats(settings.formats), Shard()
     labels, name = predictor_labels(predictor), f"webcam{number}"
-    order = order_of(predictor, [Path(name)], asked)
+    spec = spec_of(predictor, [Path(name)], settings)
     out_folder.check(output, [], formats)
-    with Webcam(number) as camera, jobs.locked(jobs.folder_of(output, shard)), contextlib.ExitStack() as stack:
-        if not fresh and jobs.shards(output):
+    with (
+        Webcam(number) as camera,
+        prediction_job.locked(prediction_job.folder_of(output, shard)),
+        contextlib.ExitStack() as stack,
+    ):
+        if not fresh and prediction_job.shards(output):
             raise WorkbenchError(
                 f"{output} already has results. Write them with --merge, replace them with --fresh, or choose"
                 " another --out."
@@ -120,26 +131,33 @@ def predict_webcam(
         if (first := camera.read()) is None:
             raise WorkbenchError(f"Webcam {number} is there but sends no pictures. Plug it in again, or use another.")
         out_folder.claim(output, formats)
-        jobs.going_on(output, shard, order, fresh=True, pictures=False)
-        job = Job(
-            jobs.folder_of(output, shard), order, shard, labels, Listed(0, 0, (), ""), "pictures" in formats,
+        prediction_job.resume(output, shard, spec, fresh=True, pictures=False)
+        job = PredictionJob(
+            prediction_job.folder_of(output, shard),
+            spec,
+            shard,
+            labels,
+            ListingSummary(0, 0, (), ""),
+            "pictures" in formats,
             finished=True,
-        )  # fmt: skip
-        jobs.put_aside(job.folder)
+        )
+        prediction_job.put_aside(job.folder)
         job.write()
-        beside: list[Beside] = [Pictures(output / "pictures", labels, alone=True)] if job.pictures else []
-        film, recorder = output / "videos" / f"{name}.mp4", None
-        aside = film.with_name(f"{name}{UNFINISHED}")
+        sinks: list[PictureSink] = [PictureWriter(output / "pictures", labels, alone=True)] if job.pictures else []
+        video_file, recorder = output / "videos" / f"{name}.mp4", None
+        aside = video_file.with_name(f"{name}{UNFINISHED}")
         aside.unlink(missing_ok=True)  # from an earlier recording
         if "video" in formats:
-            recorder = stack.enter_context(Recorder(film, camera.rate / asked.every, aside))
-            beside.append(Recording(recorder, labels))
-        written = stack.enter_context(contextlib.closing(Parts(job.folder, beside=job.pictures)))
-        rules = streaming.Rules(order.point, tiles.tiling(order.tiles, order.overlap))
-        pictures = _frames(camera, first, name, asked.every, frames, stop)
-        yield from streaming.stream(predictor, pictures, written, rules, beside, frames, batch=1)
+            recorder = stack.enter_context(Recorder(video_file, camera.rate / settings.every, aside))
+            sinks.append(Recording(recorder, labels))
+        written = stack.enter_context(contextlib.closing(ResultParts(job.folder, has_sinks=job.pictures)))
+        rules = streaming.PredictionRules(spec.point, tiles.tiling(spec.tiles, spec.overlap))
+        pictures = _frames(camera, first, name, settings.every, frames, stop)
+        yield from streaming.stream(predictor, pictures, written, rules, sinks, frames, batch=1)
         is_cut = not stop.is_set() and (frames == 0 or written.done.images < frames)
-    for event in merge(output, [name for name in formats if name != "video"], recorded=film if recorder else None):
+    for event in merge(
+        output, [name for name in formats if name != "video"], recorded=video_file if recorder else None
+    ):
         if isinstance(event, PredictionsSaved) and is_cut:
             event = replace(event, remark=f"It ended because webcam {number} no longer sends pictures. {event.remark}")
         yield event
@@ -147,13 +165,13 @@ def predict_webcam(
 
 def _frames(
     camera: Webcam, first: VideoFrame, name: str, every: int, most: int, stop: Event
-) -> Iterator[Numbered]:  # fmt: skip
+) -> Iterator[NumberedPicture]:  # fmt: skip
     taken = 0
     frame: VideoFrame | None = first
     while frame is not None and not stop.is_set():
         if frame.index % every == 0:
             taken += 1
-            item = Item(name, name, Path(name), is_video=True)
+            item = SourceItem(name, name, Path(name), is_video=True)
             picture = Frame(name, frame.index, frame.image, item.file, True, name, frame.seconds)
-            yield Numbered(picture, item, Position(0, 0, frame.index + 1))
+            yield NumberedPicture(picture, item, Position(0, 0, frame.index + 1))
         frame = None if stop.is_set() or taken == most > 0 else camera.read()

@@ -18,7 +18,7 @@ from workbench.core.document import Document
 from workbench.core.files import atomic_write
 from workbench.core.project import FIRST_RECIPE, XYXY, Box, Label, Split, State
 from workbench.errors import WorkbenchError
-from workbench.scenes.picture import LABELS, picture
+from workbench.scenes.composition import LABELS, compose
 
 __all__ = ["LABELS", "NAME", "PHOTOGRAPHS", "RECIPE", "Scene", "project_of", "write_scenes"]
 
@@ -37,7 +37,7 @@ _COLOURS = {"ball": "#d55e00", "crate": "#f0e442", "gear": "#56b4e9", "leaf": "#
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One written photograph: its file name, its size, and the box and label name of each thing, in the same order."""
+    """One written photograph: its file name, its size, and the box and label name of each object, in the same order."""
 
     file: str
     width: int
@@ -54,13 +54,13 @@ def write_scenes(folder: Path, count: int, seed: int, size: tuple[int, int] = (4
     width, height = size
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
-        image, things = picture(width, height, np.random.default_rng([seed, index]))
+        image, objects = compose(width, height, np.random.default_rng([seed, index]))
         file = f"photograph-{index + 1:03}.jpg"
         if (folder / file).exists():
             raise WorkbenchError(f"There is a {file} in {folder} already. Choose another folder for the demo.")
         atomic_write(folder / file, _jpeg(image))
-        boxes = tuple(box for _, box in things)
-        yield Scene(file, width, height, boxes, tuple(label for label, _ in things))
+        boxes = tuple(box for _, box in objects)
+        yield Scene(file, width, height, boxes, tuple(label for label, _ in objects))
 
 
 def project_of(folder: Path, scenes: Iterable[Scene], unlabelled: int, seed: int) -> Document:

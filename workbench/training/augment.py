@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from workbench.anchors.sizes import LEAST_SIDE, LEAST_VISIBLE
 from workbench.core.boxes import areas
 from workbench.core.resize import PADDING
-from workbench.training import light, placing
+from workbench.training import colour_jitter, placement
+from workbench.training.colour_jitter import ColourJitter
 from workbench.training.data import Dataset
-from workbench.training.light import Light
 from workbench.training.settings import TrainingSettings
 
 CENTRE = (0.2, 0.8)  # where the four parts of a mosaic meet, as shares of the side
@@ -60,12 +60,12 @@ class Pieces:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawing:
-    """A batch before painting. Pieces, lights and shares are those of all its images; boxes are those of `part`."""
+class BatchLayout:
+    """A batch before painting. Pieces, jitters and shares are those of all its images; boxes are those of `part`."""
 
     side: int
     pieces: Pieces
-    lights: list[Light]  # B of them
+    jitters: list[ColourJitter]  # B of them
     own: NDArray[np.float64]  # (B,) an image's share where it is blended with the next one; 1: not blended
     part: slice  # of the batch that is made here
     boxes: Floats
@@ -104,15 +104,17 @@ class _Rows:
     place: NDArray[np.int64]  # (n,) ascending
 
 
-def plain(data: Dataset, indices: NDArray[np.int64]) -> Batch:
+def unaugmented(data: Dataset, indices: NDArray[np.int64]) -> Batch:
     """The images at `indices` as they are: for evaluation."""
     count = len(indices)
     return Batch(
-        data.pixels[data.rows[indices]], *_padded(_boxes(data, untouched(data, indices)), count), _shown(data, indices)
+        data.pixels[data.rows[indices]],
+        *_padded(_boxes(data, whole_images(data, indices)), count),
+        _shown(data, indices),
     )
 
 
-def untouched(data: Dataset, indices: NDArray[np.int64]) -> Pieces:
+def whole_images(data: Dataset, indices: NDArray[np.int64]) -> Pieces:
     """One piece for each image: all of it, in place."""
     count = len(indices)
     window = np.tile([0, 0, data.side, data.side], (count, 1))
@@ -130,38 +132,46 @@ def augmented(
     on how it is divided. Pictures without boxes are not combined with others: the visible part might not contain what
     they show.
     """
-    return on_host(data, drawn(data, indices, settings, step, side, calm=calm, part=part))
+    return paint_on_cpu(data, draw_layout(data, indices, settings, step, side, calm=calm, part=part))
 
 
-def drawn(
+def draw_layout(
     data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings, step: int, side: int, *, calm: bool,
     part: slice = slice(None),
-) -> Drawing:  # fmt: skip
+) -> BatchLayout:  # fmt: skip
     """What augmented() paints."""
     random = np.random.default_rng((settings.seed, 2, step))
-    pieces = drawn_pieces(random, data, indices, settings, side, calm)
-    lights = light.drawn(random, settings, len(indices))
+    pieces = draw_pieces(random, data, indices, settings, side, calm)
+    jitters = colour_jitter.draw_jitters(random, settings, len(indices))
     rows, own = _boxes(data, pieces, by_centre=settings.overlap_crop > 0), np.ones(len(indices))
     if settings.mixup and not calm:
         own = _own_shares(random, settings.mixup, _boxed(data, indices))
         rows = _mixed(rows, own)
     shown = _shown(data, indices)
     boxes, labels, ignore = _padded(_shuffled(random, rows), len(indices))
-    return Drawing(
-        side, pieces, lights, own, part, boxes[part], labels[part], ignore[part], None if shown is None else shown[part]
+    return BatchLayout(
+        side,
+        pieces,
+        jitters,
+        own,
+        part,
+        boxes[part],
+        labels[part],
+        ignore[part],
+        None if shown is None else shown[part],
     )
 
 
-def on_host(data: Dataset, drawing: Drawing) -> Batch:
+def paint_on_cpu(data: Dataset, layout: BatchLayout) -> Batch:
     """The batch, painted by the processor."""
-    count, side, needed = drawing.count, drawing.side, drawing.needed
+    count, side, needed = layout.count, layout.side, layout.needed
     images = np.empty((count, side, side, 3), np.uint8)  # pages that are not painted take no memory
-    for piece in np.flatnonzero(np.isin(drawing.pieces.place, needed)):
-        _paint(data, drawing.pieces, int(piece), images)
+    for piece in np.flatnonzero(np.isin(layout.pieces.place, needed)):
+        _paint(data, layout.pieces, int(piece), images)
     for image in needed:
-        light.recolour(images[image], drawing.lights[image])
-    _blend(images, drawing)
-    return Batch(images[drawing.part], drawing.boxes, drawing.labels, drawing.ignore, drawing.pictures, of=count)
+        colour_jitter.recolour(images[image], layout.jitters[image])
+    _blend(images, layout)
+    return Batch(images[layout.part], layout.boxes, layout.labels, layout.ignore, layout.pictures, of=count)
 
 
 def _shuffled(random: np.random.Generator, rows: _Rows) -> _Rows:
@@ -180,7 +190,7 @@ def _boxed(data: Dataset, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.ones(len(indices), bool) if data.pictures is None else data.pictures[indices] < 0
 
 
-def drawn_pieces(
+def draw_pieces(
     random: np.random.Generator, data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings, side: int,
     calm: bool,
 ) -> Pieces:  # fmt: skip
@@ -201,12 +211,12 @@ def drawn_pieces(
         place, source, window, hole, split = _cut_in(
             random, settings.cutmix, most, side, place, source, window, split, boxed[place]
         )
-    seen = placing.parts(
+    seen = placement.draw_visible_parts(
         random, settings, len(place),
         lambda piece: _shares(data, int(source[piece])), lambda piece: _picture(data, int(source[piece])),
     )  # fmt: skip
-    a, b = placing.placed(random, settings, seen, window, split, data.side, side)
-    return Pieces(place, source, window, hole, *placing.snapped(a, b, window, data.side))
+    a, b = placement.draw_scale_and_shift(random, settings, seen, window, split, data.side, side)
+    return Pieces(place, source, window, hole, *placement.snap_to_pixels(a, b, window, data.side))
 
 
 def _cut_in(
@@ -279,9 +289,9 @@ def _own_shares(random: np.random.Generator, share: float, boxed: NDArray[np.boo
     return np.where(chosen & boxed & np.roll(boxed, -1), weight, 1)
 
 
-def _blend(images: NDArray[np.uint8], drawing: Drawing) -> None:
+def _blend(images: NDArray[np.uint8], layout: BatchLayout) -> None:
     """Blend some images with their neighbours in the batch before blending."""
-    blended, own = drawing.blended, drawing.own
+    blended, own = layout.blended, layout.own
     other = (np.arange(len(images)) + 1) % len(images)
     before = {int(i): images[i].copy() for i in np.union1d(blended, other[blended])}
     for i in map(int, blended):

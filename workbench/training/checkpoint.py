@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import workbench
 from workbench import detectors, settings
-from workbench.core.files import atomic_path, readable_as_usual
+from workbench.core.files import apply_default_permissions, atomic_path
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import unpickling
 from workbench.training.header import KEY, CheckpointHeader, from_json, read_header
@@ -88,7 +88,7 @@ def save_detector(file: Path, weights: Mapping[str, Tensor], header: CheckpointH
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with atomic_path(file) as temporary:
         save_file(plain, temporary, metadata={KEY: header.to_json()})
-        readable_as_usual(temporary)
+        apply_default_permissions(temporary)
 
 
 def save_state(file: Path, state: State) -> None:
@@ -153,7 +153,7 @@ def build(header: CheckpointHeader, file: object = "checkpoint") -> Detector:
         raise Refused(file, f"it claims an input side of {header.input_px} pixels. Use another checkpoint.")
     try:
         kind = detectors.load_all().get(header.detector).settings_class
-        own = settings.changed(kind(), kind.renewed(header.detector_settings))
+        own = settings.with_values(kind(), kind.renewed(header.detector_settings))
         return detectors.build(header.detector, own, len(header.labels), header.anchors or None)
     except WorkbenchError as error:
         raise Refused(file, error.sentence, cause=error.cause) from error

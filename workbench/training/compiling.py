@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.detectors.parts.detector import Raw
-from workbench.training import cards
+from workbench.training import gpu
 from workbench.training.device_paint import AnyBatch
 from workbench.training.events import Message
 
@@ -39,7 +39,7 @@ FIRM = {"fp32": 1e-3, "bf16": 0.03, "fp16": 0.01}  # largest difference of a los
 Shape = tuple[int, ...]  # of images: (B, 3, H, W)
 
 
-class Compiled:
+class CompiledNetwork:
     """Calls a network: the compiled one for images of `shapes`, else the uncompiled one."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -56,7 +56,7 @@ class Compiled:
             try:
                 return self._fast(images)
             except Exception as error:  # from the compiler, which raises anything, or from the network, which then
-                if cards.ran_out(error):
+                if gpu.is_out_of_memory(error):
                     raise
                 logging.getLogger(__name__).exception("the compiled network failed")  # raises once more below
                 self.failed, self.shapes = error, set()
@@ -65,7 +65,7 @@ class Compiled:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class TimedRound:
     """A step's time (s) and loss terms, (n,)."""
 
     seconds: float
@@ -77,12 +77,12 @@ class Compiler:
 
     def __init__(self, network: nn.Module, unable: str = "") -> None:
         """`unable`: why it can't be compiled, a sentence."""
-        self.call = Compiled(network)
+        self.call = CompiledNetwork(network)
         self._tried: set[Shape] = set()
         self._over = False
         self._unable = unable
 
-    def look(self, stepper: Stepper, batch: AnyBatch) -> list[Message]:
+    def try_size(self, stepper: Stepper, batch: AnyBatch) -> list[Message]:
         """Call before a step: try what has not been tried yet, and report the result."""
         if self._over:
             return []
@@ -126,7 +126,7 @@ class Compiler:
             return Message("info", f"The network is not compiled: {side} takes {times}.")
         return Message("info", f"The network is compiled: {side} takes {times}.")
 
-    def _rounds(self, stepper: Stepper, batch: AnyBatch, shape: Shape) -> tuple[list[Round], list[Round]]:
+    def _rounds(self, stepper: Stepper, batch: AnyBatch, shape: Shape) -> tuple[list[TimedRound], list[TimedRound]]:
         """Uncompiled and compiled, alternating; the first of each warms up, or compiles."""
         plain, fast = [], []
         for _ in range(ROUNDS + 1):
@@ -144,23 +144,23 @@ def unable(stepper: Stepper) -> str:
     """Why the network of this training can't be compiled; nothing if it may be tried."""
     if stepper.runtime.world > 1:
         return "Several processes train together, whose networks must compute the same."
-    if len(stepper.crew) > 1:
+    if len(stepper.replicas) > 1:
         return "Each core computes a part of the batch, which compiled code can't do; it is tried with threads = 1."
     if stepper.settings.cross_norm:
         return "cross_norm keeps statistics between mini-batches, which compiled code can't do."
     return ""
 
 
-def _round(stepper: Stepper, batch: AnyBatch) -> Round:
+def _round(stepper: Stepper, batch: AnyBatch) -> TimedRound:
     """Forward and backward of a batch, from the same random numbers each time."""
     rng = stepper.runtime.rng()
     start = clock(stepper.device)
-    terms = stepper.gradients_for_nothing(batch)
+    terms = stepper.trial_loss_terms(batch)
     seconds = clock(stepper.device) - start
     stepper.runtime.set_rng(*rng)
     if terms is None:
         raise torch.OutOfMemoryError("It does not fit in memory.")
-    return Round(seconds, terms.detach().clone())
+    return TimedRound(seconds, terms.detach().clone())
 
 
 def clock(device: torch.device) -> float:

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
 from workbench.core import images
-from workbench.core.files import check_room
+from workbench.core.files import check_free_space
 from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Image, Snapshot, State
-from workbench.core.resize import Fit, How, fit, scales_and_offsets
+from workbench.core.resize import Fit, FitMode, fit, scales_and_offsets
 from workbench.errors import Refused, WorkbenchError
-from workbench.training import keeping
+from workbench.training import cache_policy
 from workbench.training.events import Control, Message
 from workbench.training.pixel_cache import PixelCache
 
@@ -58,13 +58,13 @@ class Dataset:
 
 
 def load(
-    snapshot: Snapshot, px: int, how: How, *, ignore_difficult: bool, threads: int, scratch: Path, control: Control,
-    pictures: Sequence[tuple[Path, int]] = (), cache: Path | None = None, wish: str = "auto",
+    snapshot: Snapshot, px: int, how: FitMode, *, ignore_difficult: bool, threads: int, scratch: Path, control: Control,
+    pictures: Sequence[tuple[Path, int]] = (), cache: Path | None = None, keep: str = "auto",
 ) -> Generator[Message, None, Dataset]:  # fmt: skip
     """Read the images of `snapshot` and return a Dataset; yields messages about progress and unreadable files.
 
     `pictures`: further images without boxes, each with the number of what it shows. `scratch`: a folder for a mapped
-    file. `cache`: a folder for images that are kept for later trainings. It is used always if `wish` is "disk", never
+    file. `cache`: a folder for images that are kept for later trainings. It is used always if `keep` is "disk", never
     if it is "memory", otherwise if reading takes long or the images don't fit into memory.
 
     A file that takes long is named. So is one whose size differs from the project's; its boxes are taken as they are.
@@ -73,14 +73,14 @@ def load(
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
     snapshot = with_pictures(snapshot, [file for file, _ in pictures])
     with contextlib.ExitStack() as closing:
-        kept, words = keeping.opened(cache, wish, snapshot, px, how, threads)
+        kept, words = cache_policy.open_cache(cache, keep, snapshot, px, how, threads)
         if words:
             yield Message("info", words)
         if kept is None:
             store = PixelStore(snapshot, px, how, _room(len(snapshot), px, scratch))
         else:
             closing.callback(kept.close)
-            store = KeptStore(snapshot, px, how, kept)
+            store = CachedPixelStore(snapshot, px, how, kept)
         yield from _read_all(store, threads, control)
     if store.problems:
         yield Message("warning", _told(store.problems))
@@ -133,7 +133,7 @@ def with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
 class PixelStore:
     """Where threads store what they read."""
 
-    def __init__(self, snapshot: Snapshot, px: int, how: How, pixels: NDArray[np.uint8]) -> None:
+    def __init__(self, snapshot: Snapshot, px: int, how: FitMode, pixels: NDArray[np.uint8]) -> None:
         self.snapshot, self.px, self.how, self.pixels = snapshot, px, how, pixels
         self.fits: dict[int, Fit] = {}
         self.problems: dict[int, str] = {}
@@ -179,10 +179,10 @@ class PixelStore:
         return way.forward(geometry.clip(boxes, image.width, image.height))
 
 
-class KeptStore(PixelStore):
+class CachedPixelStore(PixelStore):
     """A PixelStore whose pixels are those of a cache."""
 
-    def __init__(self, snapshot: Snapshot, px: int, how: How, kept: PixelCache) -> None:
+    def __init__(self, snapshot: Snapshot, px: int, how: FitMode, kept: PixelCache) -> None:
         super().__init__(snapshot, px, how, kept.pixels)
         self.kept = kept
         self._rows: dict[int, int] = {}
@@ -196,11 +196,11 @@ class KeptStore(PixelStore):
 
 def _room(count: int, px: int, scratch: Path) -> NDArray[np.uint8]:
     shape = (count, px, px, 3)
-    if keeping.fits_memory(count, px):
+    if cache_policy.fits_memory(count, px):
         return np.empty(shape, np.uint8)
     place = scratch if scratch.is_dir() else Path(tempfile.gettempdir())  # else: another machine than the run's
     try:
-        check_room(place, keeping.size(count, px))
+        check_free_space(place, cache_policy.size(count, px))
         with tempfile.TemporaryFile(dir=place) as file:  # deleted with the mapping
             return np.memmap(file, np.uint8, "w+", shape=shape)
     except OSError as error:

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.resize import Fit
-from workbench.training import augment, cards, device_paint, keeping
-from workbench.training.augment import Batch, Drawing
+from workbench.training import augment, cache_policy, device_paint, gpu
+from workbench.training.augment import Batch, BatchLayout
 from workbench.training.data import Dataset
-from workbench.training.device_paint import Painted, Source
+from workbench.training.device_paint import DeviceBatch, PixelTable
 from workbench.training.estimate import fits_card
 from workbench.training.events import Message
 from workbench.training.settings import TrainingSettings
@@ -33,7 +33,7 @@ TRIED = TrainingSettings(
     mosaic=0.5, mixup=0.5, cutmix=0.5, flip=0.5, flip_vertical=0.5, translate=0.3, contrast=1.2, seed=0
 )
 
-Free = Callable[[torch.device], int]
+FreeMemory = Callable[[torch.device], int]
 
 
 def free_bytes(device: torch.device) -> int:
@@ -44,7 +44,7 @@ def free_bytes(device: torch.device) -> int:
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
-class Kept:
+class ResidentPixels:
     """All images on the device."""
 
     def __init__(self, data: Dataset, device: torch.device) -> None:
@@ -55,31 +55,31 @@ class Kept:
         for start in range(0, len(rows), some):
             self.pixels[start : start + some] = torch.from_numpy(data.pixels[rows[start : start + some]])
 
-    def source(self, drawing: Drawing) -> Source:
-        pieces = device_paint.needed_pieces(drawing)
-        return Source(self.pixels.view(-1, 3), self.side, self.at[drawing.pieces.source[pieces]] * self.side)
+    def table(self, layout: BatchLayout) -> PixelTable:
+        pieces = device_paint.needed_pieces(layout)
+        return PixelTable(self.pixels.view(-1, 3), self.side, self.at[layout.pieces.source[pieces]] * self.side)
 
 
-class Sent:
+class StreamedPixels:
     """Each batch's visible rows of pixels, copied to the device."""
 
     def __init__(self, data: Dataset, device: torch.device) -> None:
         self.pixels, self.rows, self.device = np.asarray(data.pixels), data.rows, device
         self._under_way: deque[torch.cuda.Event] = deque()
 
-    def source(self, drawing: Drawing) -> Source:
-        pieces, cuda = device_paint.needed_pieces(drawing), self.device.type == "cuda"
+    def table(self, layout: BatchLayout) -> PixelTable:
+        pieces, cuda = device_paint.needed_pieces(layout), self.device.type == "cuda"
         if len(self._under_way) == UNDER_WAY:  # else a processor far ahead would pin ever more memory
             self._under_way.popleft().synchronize()
-        first, last = drawing.pieces.seen[pieces, 1], drawing.pieces.seen[pieces, 3]
+        first, last = layout.pieces.seen[pieces, 1], layout.pieces.seen[pieces, 3]
         ends = np.cumsum(last - first)
         side = self.pixels.shape[1]
         block = torch.empty((int(ends[-1]), side, 3), dtype=torch.uint8, pin_memory=cuda)
-        _gather(self.pixels, self.rows[drawing.pieces.source[pieces]], first, last, block.numpy())
+        _gather(self.pixels, self.rows[layout.pieces.source[pieces]], first, last, block.numpy())
         there = block.to(self.device, non_blocking=cuda)
         if cuda:
             self._under_way.append(torch.cuda.current_stream(self.device).record_event())
-        return Source(there.view(-1, 3), side, ends - last)
+        return PixelTable(there.view(-1, 3), side, ends - last)
 
 
 def _gather(
@@ -93,82 +93,91 @@ def _gather(
         at += high - low
 
 
-class Maker:
-    """Makes the batches. `way`: how the device gets pixels; None: OpenCV paints. For one thread at a time."""
+class BatchMaker:
+    """Makes the batches. `pixel_source`: how the device gets pixels; None: OpenCV paints. For one thread at a time."""
 
     def __init__(
-        self, data: Dataset, device: torch.device, way: Kept | Sent | None, notes: Sequence[Message] = ()
+        self,
+        data: Dataset,
+        device: torch.device,
+        pixel_source: ResidentPixels | StreamedPixels | None,
+        notes: Sequence[Message] = (),
     ) -> None:
-        self.data, self.device, self.way = data, device, way
+        self.data, self.device, self.pixel_source = data, device, pixel_source
         self._notes = list(notes)
 
     @property
     def paints(self) -> bool:
         """Whether the device paints."""
-        return self.way is not None
+        return self.pixel_source is not None
 
     def batch(
         self, indices: NDArray[np.int64], settings: TrainingSettings, step: int, side: int, *, calm: bool,
         part: slice = slice(None),
-    ) -> Batch | Painted:  # fmt: skip
+    ) -> Batch | DeviceBatch:  # fmt: skip
         """What augment.augmented() gives; on the device if that paints."""
-        if self.way is None:
+        if self.pixel_source is None:
             return augment.augmented(self.data, indices, settings, step, side, calm=calm, part=part)
-        drawing = augment.drawn(self.data, indices, settings, step, side, calm=calm, part=part)
-        while self.way is not None and len(drawing.here):
-            made = self._painted(self.way, drawing)
+        layout = augment.draw_layout(self.data, indices, settings, step, side, calm=calm, part=part)
+        while self.pixel_source is not None and len(layout.here):
+            made = self._painted(self.pixel_source, layout)
             if made is not None:
                 return made
-            self._give_way()  # after the except block, whose traceback would keep the tensors alive
-        return augment.on_host(self.data, drawing)
+            self._fall_back()  # after the except block, whose traceback would keep the tensors alive
+        return augment.paint_on_cpu(self.data, layout)
 
     def notes(self) -> list[Message]:
         """New messages since the last call."""
         notes, self._notes = self._notes, []
         return notes
 
-    def _painted(self, way: Kept | Sent, drawing: Drawing) -> Painted | None:
+    def _painted(self, pixel_source: ResidentPixels | StreamedPixels, layout: BatchLayout) -> DeviceBatch | None:
         """None if memory ran out."""
         try:
-            return device_paint.paint(drawing, way.source(drawing))
+            return device_paint.paint(layout, pixel_source.table(layout))
         except RuntimeError as error:
-            if not cards.ran_out(error):
+            if not gpu.is_out_of_memory(error):
                 raise
             return None
 
-    def _give_way(self) -> None:
-        kept = isinstance(self.way, Kept)
-        self.way = Sent(self.data, self.device) if kept else None
-        cards.empty_cache(self.device)
+    def _fall_back(self) -> None:
+        kept = isinstance(self.pixel_source, ResidentPixels)
+        self.pixel_source = StreamedPixels(self.data, self.device) if kept else None
+        gpu.empty_cache(self.device)
         now = "the images are copied to it batch by batch" if kept else "the processor makes the batches"
         sentence = f"The memory of {self.device} ran out while a batch was made; from now on {now}."
         self._notes.append(Message("warning", sentence))
 
 
-def maker(data: Dataset, device: torch.device, free: Free = free_bytes) -> Maker:
-    """The Maker for a training on this device. Its notes say where the batches are made."""
+def make_batch_maker(data: Dataset, device: torch.device, free: FreeMemory = free_bytes) -> BatchMaker:
+    """The BatchMaker for a training on this device. Its notes say where the batches are made."""
     if device.type == "cpu":  # where torch paints at a quarter of OpenCV's speed
-        return Maker(data, device, None)
-    way, sentence = chosen_way(data, device, free)
-    return Maker(data, device, way, [Message("info", sentence)])
+        return BatchMaker(data, device, None)
+    pixel_source, sentence = choose_pixel_source(data, device, free)
+    return BatchMaker(data, device, pixel_source, [Message("info", sentence)])
 
 
-def chosen_way(data: Dataset, device: torch.device, free: Free) -> tuple[Kept | Sent | None, str]:
+def choose_pixel_source(
+    data: Dataset, device: torch.device, free: FreeMemory
+) -> tuple[ResidentPixels | StreamedPixels | None, str]:
     """How batches are made, and a sentence about it."""
     if not paints_well(device):
         return None, f"The processor makes the batches, because {device} did not paint a test batch correctly."
-    size = keeping.size(len(data), data.side)
-    images = f"{words.count(len(data), 'image')} ({words.size(size)} at {data.side} px)"
+    size = cache_policy.size(len(data), data.side)
+    images = f"{formatting.count(len(data), 'image')} ({formatting.size(size)} at {data.side} px)"
     why = "take more than a quarter of its free memory"
     if fits_card(size, free(device)):
         try:
-            return Kept(data, device), f"Batches are made on {device}, which holds all {images}."
+            return ResidentPixels(data, device), f"Batches are made on {device}, which holds all {images}."
         except RuntimeError as error:
-            if not cards.ran_out(error):
+            if not gpu.is_out_of_memory(error):
                 raise
             why = "did not fit in its memory"
-        cards.empty_cache(device)
-    return Sent(data, device), f"Batches are made on {device}; {images} {why} and are copied to it batch by batch."
+        gpu.empty_cache(device)
+    return (
+        StreamedPixels(data, device),
+        f"Batches are made on {device}; {images} {why} and are copied to it batch by batch.",
+    )
 
 
 def paints_well(device: torch.device) -> bool:
@@ -180,11 +189,11 @@ def paints_well(device: torch.device) -> bool:
         fits=(Fit(1, 1),) * count, boxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64),
         ignore=np.zeros(0, bool), offsets=np.zeros(count + 1, np.int64),
     )  # fmt: skip
-    drawing = augment.drawn(data, np.arange(count), TRIED, 0, 64, calm=False)
+    layout = augment.draw_layout(data, np.arange(count), TRIED, 0, 64, calm=False)
     try:
-        made = device_paint.paint(drawing, Kept(data, device).source(drawing)).images.cpu().numpy()
+        made = device_paint.paint(layout, ResidentPixels(data, device).table(layout)).images.cpu().numpy()
     except (RuntimeError, TypeError) as error:  # the device lacks an operation or a dtype
         logging.getLogger(__name__).warning("no batch can be painted on %s: %s", device, error)
         return False
-    apart = np.abs(made.astype(int) - augment.on_host(data, drawing).images)
+    apart = np.abs(made.astype(int) - augment.paint_on_cpu(data, layout).images)
     return int(apart.max()) <= APART

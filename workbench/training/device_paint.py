@@ -21,8 +21,8 @@ from torch import Tensor
 
 from workbench.core.resize import PADDING
 from workbench.detectors.parts.detector import Targets
-from workbench.training import light
-from workbench.training.augment import Batch, Drawing
+from workbench.training import colour_jitter
+from workbench.training.augment import Batch, BatchLayout
 
 AT_ONCE = 2_000_000  # pixels of a chunk: each takes about 130 bytes while it is painted
 UNIT = 2048  # the unit of cv2's bilinear weights
@@ -31,13 +31,17 @@ ALIGN = 16  # bytes
 CIRCLE = 255  # levels of hue in IPP's conversion from HSV to RGB
 
 # of RGB to HSV, in 4096ths: 255 by value, and a sixth of 256 by range
-BY_VALUE = np.rint(np.divide(255 << 12, light.LEVELS, where=light.LEVELS > 0, out=np.zeros(256))).astype(np.int32)
-BY_RANGE = np.rint(np.divide(256 << 12, 6 * light.LEVELS, where=light.LEVELS > 0, out=np.zeros(256))).astype(np.int32)
+BY_VALUE = np.rint(
+    np.divide(255 << 12, colour_jitter.LEVELS, where=colour_jitter.LEVELS > 0, out=np.zeros(256))
+).astype(np.int32)
+BY_RANGE = np.rint(
+    np.divide(256 << 12, 6 * colour_jitter.LEVELS, where=colour_jitter.LEVELS > 0, out=np.zeros(256))
+).astype(np.int32)
 
 
 def _missing() -> NDArray[np.uint8]:
     """(3, 256): how much of the saturation is subtracted from red, green and blue at each hue of CIRCLE."""
-    sector, rest = np.divmod(6 * light.LEVELS, CIRCLE)
+    sector, rest = np.divmod(6 * colour_jitter.LEVELS, CIRCLE)
     none, all_, up, down = np.zeros_like(rest), np.full_like(rest, CIRCLE), CIRCLE - rest, rest
     red = np.choose(sector % 6, [none, down, all_, all_, up, none])
     green = np.choose(sector % 6, [up, none, none, down, all_, all_])
@@ -49,7 +53,7 @@ MISSING = _missing()
 
 
 @dataclass(frozen=True, eq=False)
-class Painted:
+class DeviceBatch:
     """augment.Batch on the device."""
 
     images: Tensor  # (B, side, side, 3) uint8 RGB
@@ -61,11 +65,11 @@ class Painted:
         return self.of
 
 
-AnyBatch = Batch | Painted
+AnyBatch = Batch | DeviceBatch
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class PixelTable:
     """Where the pieces' pixels are: row y of piece p's image is row `base[p] + y` of `pixels`."""
 
     pixels: Tensor  # (rows * S, 3) uint8 on the device
@@ -73,19 +77,19 @@ class Source:
     base: NDArray[np.int64]  # (P,) of the drawing's pieces that are needed
 
 
-def needed_pieces(drawing: Drawing) -> NDArray[np.int64]:
+def needed_pieces(layout: BatchLayout) -> NDArray[np.int64]:
     """The pieces of the images to paint."""
-    return np.flatnonzero(np.isin(drawing.pieces.place, drawing.needed))
+    return np.flatnonzero(np.isin(layout.pieces.place, layout.needed))
 
 
-def paint(drawing: Drawing, source: Source, at_once: int = AT_ONCE) -> Painted:
+def paint(layout: BatchLayout, source: PixelTable, at_once: int = AT_ONCE) -> DeviceBatch:
     """The batch. torch.OutOfMemoryError if the device has no room for it."""
-    side, needed, device = drawing.side, drawing.needed, source.pixels.device
-    pieces, lights = _piece_table(drawing, source), [drawing.lights[int(i)] for i in needed]
-    mine, other = (np.searchsorted(needed, one) for one in _blended_places(drawing))
-    own = drawing.own[drawing.here].astype(np.float32), (1 - drawing.own[drawing.here]).astype(np.float32)
-    pictures = np.zeros(0, np.int64) if drawing.pictures is None else drawing.pictures
-    given = [pieces, *_light_tables(lights), mine, other, *own, drawing.boxes, drawing.labels, drawing.ignore, pictures]
+    side, needed, device = layout.side, layout.needed, source.pixels.device
+    pieces, jitters = _piece_table(layout, source), [layout.jitters[int(i)] for i in needed]
+    mine, other = (np.searchsorted(needed, one) for one in _blended_places(layout))
+    own = layout.own[layout.here].astype(np.float32), (1 - layout.own[layout.here]).astype(np.float32)
+    pictures = np.zeros(0, np.int64) if layout.pictures is None else layout.pictures
+    given = [pieces, *_jitter_tables(jitters), mine, other, *own, layout.boxes, layout.labels, layout.ignore, pictures]
     pieces_there, *light_there, mine_there, other_there, own_there, rest_there, boxes, labels, ignore, shown = upload(
         given, device
     )
@@ -93,16 +97,16 @@ def paint(drawing: Drawing, source: Source, at_once: int = AT_ONCE) -> Painted:
     images = torch.empty((len(needed), side, side, 3), dtype=torch.uint8, device=device)
     for some in _chunks(len(needed), side, at_once):
         made = _sampled(source, windows[some], across[some], down[some])
-        images[some] = _recoloured(made, lights[some], [table[some] for table in light_there[:2]], light_there[2:])
-    if len(drawing.blended):
+        images[some] = _recoloured(made, jitters[some], [table[some] for table in light_there[:2]], light_there[2:])
+    if len(layout.blended):
         mixed = torch.empty((len(mine), side, side, 3), dtype=torch.uint8, device=device)
         for some in _chunks(len(mine), side, at_once):
             first = images.index_select(0, mine_there[some]) * own_there[some, None, None, None]
             second = images.index_select(0, other_there[some]) * rest_there[some, None, None, None]
             mixed[some] = (first + second).round().to(torch.uint8)
         images = mixed
-    targets = Targets(boxes, labels, ignore, None if drawing.pictures is None else shown)
-    return Painted(images, targets, drawing.count)
+    targets = Targets(boxes, labels, ignore, None if layout.pictures is None else shown)
+    return DeviceBatch(images, targets, layout.count)
 
 
 def upload(arrays: Sequence[NDArray[Any]], device: torch.device) -> list[Tensor]:
@@ -126,21 +130,21 @@ def _chunks(images: int, side: int, at_once: int) -> list[slice]:
     return [slice(start, start + length) for start in range(0, images, length)]
 
 
-def _blended_places(drawing: Drawing) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _blended_places(layout: BatchLayout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The place in the batch of each image made here, and of the image blended into it."""
-    here = drawing.here
-    return here, np.where(drawing.own[here] < 1, (here + 1) % drawing.count, here)
+    here = layout.here
+    return here, np.where(layout.own[here] < 1, (here + 1) % layout.count, here)
 
 
 # --- which pixel comes from where ---
 
 
-def _piece_table(drawing: Drawing, source: Source) -> NDArray[np.int64]:
+def _piece_table(layout: BatchLayout, source: PixelTable) -> NDArray[np.int64]:
     """(n, K, 15): window, target and seen (xyxy each), base, mirrored (x, y); unused entries have an empty window."""
-    pieces, some = drawing.pieces, needed_pieces(drawing)
-    slot = np.searchsorted(drawing.needed, pieces.place[some])  # ascending
+    pieces, some = layout.pieces, needed_pieces(layout)
+    slot = np.searchsorted(layout.needed, pieces.place[some])  # ascending
     number = np.arange(len(slot)) - np.searchsorted(slot, slot)  # of the piece in its image
-    table = np.zeros((len(drawing.needed), int(number.max()) + 1, 15), np.int64)
+    table = np.zeros((len(layout.needed), int(number.max()) + 1, 15), np.int64)
     columns = pieces.window[some], pieces.target[some], pieces.seen[some], source.base[:, None], pieces.a[some] < 0
     table[slot, number] = np.concatenate(columns, axis=1)
     return table
@@ -182,7 +186,7 @@ def _axis(side: int, target: Tensor, seen: Tensor, mirrored: Tensor, *, rows: bo
     return torch.where(inside, entry, -1)
 
 
-def _sampled(source: Source, windows: Tensor, across: Tensor, down: Tensor) -> Tensor:
+def _sampled(source: PixelTable, windows: Tensor, across: Tensor, down: Tensor) -> Tensor:
     """(C, side, side, 3) uint8: each pixel from the last piece whose window contains it."""
     images, pieces, side = across.shape
     out = torch.arange(side, device=across.device)
@@ -199,7 +203,7 @@ def _sampled(source: Source, windows: Tensor, across: Tensor, down: Tensor) -> T
     return torch.where(seen[..., None], made, PADDING).to(torch.uint8)
 
 
-def _interpolated(source: Source, x: Tensor, y: Tensor) -> Tensor:
+def _interpolated(source: PixelTable, x: Tensor, y: Tensor) -> Tensor:
     """(N, 3) int32: the pixels at these entries of the tables."""
     at = (y >> PLACE) * source.side + (x >> PLACE)
     below = at + (y >> STEP & 1) * source.side
@@ -218,31 +222,31 @@ def _interpolated(source: Source, x: Tensor, y: Tensor) -> Tensor:
 # --- colours ---
 
 
-def _light_tables(lights: Sequence[light.Light]) -> list[NDArray[Any]]:
+def _jitter_tables(jitters: Sequence[colour_jitter.ColourJitter]) -> list[NDArray[Any]]:
     """(n, 7, 256) uint8: what each hue subtracts from red, green, blue; the new saturation and value; the last step
     and the first. (n,) which images are tinted at all; and the tables of RGB to HSV.
     """
-    tables = light.tables(lights)
+    tables = colour_jitter.tables(jitters)
     missing = MISSING[:, tables[:, 1]].transpose(1, 0, 2)
-    tinted = np.array([one.tints for one in lights])
+    tinted = np.array([one.tints for one in jitters])
     return [np.concatenate([missing, tables[:, 2:], tables[:, :1]], axis=1), tinted, BY_VALUE, BY_RANGE]
 
 
 def _recoloured(
-    images: Tensor, lights: Sequence[light.Light], tables: Sequence[Tensor], by: Sequence[Tensor]
+    images: Tensor, jitters: Sequence[colour_jitter.ColourJitter], tables: Sequence[Tensor], by: Sequence[Tensor]
 ) -> Tensor:
     """(C, side, side, 3) uint8, see _light_tables()."""
     table, tinted = tables[0].to(torch.int32), tables[1]
     levels = [images[..., channel].reshape(len(images), -1).to(torch.int32) for channel in range(3)]
-    if any(one.lifts_first for one in lights):
+    if any(one.lifts_first for one in jitters):
         levels = [table[:, 6].gather(1, level.long()) for level in levels]
-    tinting = sum(one.tints for one in lights)
+    tinting = sum(one.tints for one in jitters)
     if tinting:
         new = _tinted(levels, table, by)
-        if tinting < len(lights):
+        if tinting < len(jitters):
             new = [torch.where(tinted[:, None], one, old) for one, old in zip(new, levels, strict=True)]
         levels = new
-    if any(one.lifts_last for one in lights):
+    if any(one.lifts_last for one in jitters):
         levels = [table[:, 5].gather(1, level.long()) for level in levels]
     return torch.stack([level.to(torch.uint8) for level in levels], dim=-1).view(images.shape)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench import settings
-from workbench.core.words import count
+from workbench.core.formatting import count
 
 if TYPE_CHECKING:
     from workbench.training.recipes import Recipe
@@ -27,18 +27,18 @@ class Difference:
 
     @property
     def words(self) -> str:
-        return f"{self.title}: {shown(self.before)} → {shown(self.now)}"
+        return f"{self.title}: {form_text(self.before)} → {form_text(self.now)}"
 
 
-def shown(value: Any) -> str:
+def form_text(value: Any) -> str:
     """A setting's value as the form shows it."""
     if value is None:
         return "auto"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple | list):
-        return ", ".join(map(shown, value))
-    return f"{value:.10g}" if isinstance(value, float) else settings.SPELT.get(str(value), str(value))
+        return ", ".join(map(form_text, value))
+    return f"{value:.10g}" if isinstance(value, float) else settings.SPELLINGS.get(str(value), str(value))
 
 
 def between(before: Any, now: Any) -> Iterator[Difference]:
@@ -53,7 +53,7 @@ def differences(recipe: Recipe) -> tuple[Difference, ...]:
     """What differs from the preset of the recipe's name (made for its detector), or from its own
     file if none has that name.
     """
-    return of(_preset(recipe.name, recipe.detector) or recipe.untouched(), recipe)
+    return between_recipes(_preset(recipe.name, recipe.detector) or recipe.untouched(), recipe)
 
 
 @functools.lru_cache(maxsize=64)  # a form asks at every keystroke
@@ -63,7 +63,7 @@ def _preset(name: str, detector: str) -> Recipe | None:
     return recipes.preset(name).untouched(detector) if name in recipes.names() else None
 
 
-def of(before: Recipe, now: Recipe) -> tuple[Difference, ...]:
+def between_recipes(before: Recipe, now: Recipe) -> tuple[Difference, ...]:
     """What differs between two recipes for one detector, the network's settings first."""
     own = between(before.detector_settings, now.detector_settings)
     return (*own, *between(before.training, now.training))

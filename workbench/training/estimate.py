@@ -1,6 +1,6 @@
 """How much time, memory and disk a training will take: from a few measured steps to the whole run. No torch.
 
-measuring.py measures; here are the arithmetic, which can be checked by hand, and the words.
+cost_measurement.py measures; here are the arithmetic, which can be checked by hand, and the words.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.core.words import count, rough_duration, size
-from workbench.training import keeping, schedule
+from workbench.core.formatting import count, rough_duration, size
+from workbench.training import cache_policy, schedule
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
 SIDES_LOOKED_AT = 200  # of a run's input sides, evenly spread over it
@@ -21,7 +21,7 @@ CARD_SHARE = 0.25  # of a graphics card's free memory: what images may occupy pe
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class StepTiming:
     """Steps of `images` images with a side of `px` pixels: seconds of each, of the slowest and of the fastest."""
 
     px: int
@@ -34,17 +34,17 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """What was measured on this machine. Bytes of memory: the process's or, on a graphics card, its part of that."""
 
     device: str
     precision: str
-    paces: tuple[Pace, ...]  # at the input side first, at the largest last
+    timings: tuple[StepTiming, ...]  # at the input side first, at the largest last
     attacked: float  # how many times as long a self-adversarial step takes
     evaluation: float  # seconds per image
     reading: float  # seconds per image
     starting: float  # seconds before the first step: to examine the device, to make the network
-    memory: int  # most bytes, with as many images at once as in the last pace
+    memory: int  # most bytes, with as many images at once as in the last timing
     standing: int  # the bytes of it that do not grow with the images
     parameters: int  # trainable numbers
     room: int  # bytes that kept images may take in memory
@@ -123,20 +123,20 @@ class Estimate:
         return {**dataclasses.asdict(self), "words": self.words, "how": self.how}
 
 
-def put_together(
-    measured: Measured, settings: TrainingSettings, input_px: int, images: int, validation_images: int
+def make_estimate(
+    measured: Measurement, settings: TrainingSettings, input_px: int, images: int, validation_images: int
 ) -> Estimate:
     """The estimate for the whole run of `images` training images at `input_px`."""
     plan = schedule.Plan(images, settings.batch, settings.epochs, settings.seed)
-    largest = measured.paces[-1]
+    largest = measured.timings[-1]
     share = _attacked_share(settings, plan.steps)
     step = _mean_step(measured, settings, input_px, plan.steps) * (1 + share * (measured.attacked - 1))
     number = evaluations(settings, plan)
     evaluation, reading = measured.evaluation * validation_images, measured.reading * (images + validation_images)
     seconds = measured.starting + reading + plan.steps * step + number * evaluation
     quick, slow = _spread(measured, settings.batch)
-    cache = keeping.size(images, largest.px) + keeping.size(validation_images, input_px)
-    on_disk = _on_disk(settings.keep_images, keeping.size(images, largest.px) < measured.room, reading)
+    cache = cache_policy.size(images, largest.px) + cache_policy.size(validation_images, input_px)
+    on_disk = _on_disk(settings.keep_images, cache_policy.size(images, largest.px) < measured.room, reading)
     growing = (measured.memory - measured.standing) * settings.batch / largest.images
     return Estimate(
         steps=plan.steps, epochs=settings.epochs, images=images, validation_images=validation_images,
@@ -154,17 +154,17 @@ def fits_card(size: int, free: int) -> bool:
     return size <= CARD_SHARE * free
 
 
-def _images_beside(measured: Measured, images: int, kept: int, on_disk: bool) -> int:
+def _images_beside(measured: Measurement, images: int, kept: int, on_disk: bool) -> int:
     """Bytes of the device's memory that images take: on a card the training images, else all that are kept."""
     if measured.device != "cpu":
-        learnt = keeping.size(images, measured.paces[-1].px)
+        learnt = cache_policy.size(images, measured.timings[-1].px)
         return learnt if fits_card(learnt, measured.card) else 0
     return 0 if on_disk else kept
 
 
-def _on_disk(wish: str, fits: bool, reading: float) -> bool:
-    """As keeping.py decides."""
-    return wish == "disk" or not fits or (wish == "auto" and reading >= keeping.LONG)
+def _on_disk(keep: str, fits: bool, reading: float) -> bool:
+    """As cache_policy.py decides."""
+    return keep == "disk" or not fits or (keep == "auto" and reading >= cache_policy.LONG)
 
 
 def evaluations(settings: TrainingSettings, plan: schedule.Plan) -> int:
@@ -175,10 +175,10 @@ def evaluations(settings: TrainingSettings, plan: schedule.Plan) -> int:
     return ends // settings.evaluate_every + (ends % settings.evaluate_every > 0)
 
 
-def _mean_step(measured: Measured, settings: TrainingSettings, input_px: int, steps: int) -> float:
+def _mean_step(measured: Measurement, settings: TrainingSettings, input_px: int, steps: int) -> float:
     """Seconds of a step of the whole batch, over all input sides of the run: their time grows with their area."""
-    first, last = measured.paces[0], measured.paces[-1]
-    by_image = [pace.typical * settings.batch / pace.images for pace in (first, last)]
+    first, last = measured.timings[0], measured.timings[-1]
+    by_image = [timing.typical * settings.batch / timing.images for timing in (first, last)]
     if first.px == last.px:
         return by_image[0]
     slope = (by_image[1] - by_image[0]) / (last.px**2 - first.px**2)
@@ -193,11 +193,11 @@ def _attacked_share(settings: TrainingSettings, steps: int) -> float:
     return settings.self_adversarial * after
 
 
-def _spread(measured: Measured, batch: int) -> tuple[float, float]:
+def _spread(measured: Measurement, batch: int) -> tuple[float, float]:
     """Factors on the time, from how even the measured steps were and how far they were extrapolated."""
-    least = LEAST_SPREAD if measured.paces[-1].images == batch else ROUGH_SPREAD
-    quick = min(min(pace.seconds) / pace.typical for pace in measured.paces)
-    slow = max(max(pace.seconds) / pace.typical for pace in measured.paces)
+    least = LEAST_SPREAD if measured.timings[-1].images == batch else ROUGH_SPREAD
+    quick = min(min(timing.seconds) / timing.typical for timing in measured.timings)
+    slow = max(max(timing.seconds) / timing.typical for timing in measured.timings)
     return min(quick, 1 - least), max(slow, 1 + least)
 
 

@@ -29,7 +29,7 @@ class Finding:
         return f"{self.sentence} {self.advice}".strip()
 
 
-def in_order(found: list[Finding]) -> tuple[Finding, ...]:
+def sort_by_level(found: list[Finding]) -> tuple[Finding, ...]:
     """By level: "stops" first, "info" last; else as found."""
     return tuple(sorted(found, key=lambda one: LEVELS.index(one.level)))
 

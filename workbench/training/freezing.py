@@ -19,7 +19,7 @@ def backbone(detector: Detector) -> tuple[nn.Module, ...]:
     return tuple(detector.get_submodule(name) for name in detector.backbone_parts)
 
 
-def rest(detector: Detector, on: bool, *, weights: bool = True) -> None:
+def set_frozen(detector: Detector, on: bool, *, weights: bool = True) -> None:
     """Freeze the backbone, or let it learn again: its weights (unless `weights` is False) and batch norm statistics.
 
     Call it after detector.train(), which unfreezes the statistics, and for every copy of the network.

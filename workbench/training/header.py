@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench.core import window
-from workbench.core.former_names import Former, by_name, of_labels
+from workbench.core import intensity_window
+from workbench.core.former_names import FormerNames, by_name, of_labels
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Label
-from workbench.core.resize import HOWS
-from workbench.core.window import Window
+from workbench.core.resize import FIT_MODES
 from workbench.errors import Refused, WorkbenchError
 
 KEY = "workbench"  # in the safetensors metadata
@@ -33,12 +33,12 @@ class CheckpointHeader:
     labels: tuple[Label, ...]
     anchors: tuple[tuple[float, float], ...]
     input_px: int
-    resize: str  # one of core.resize.HOWS: how an image became the input
+    resize: str  # one of core.resize.FIT_MODES: how an image became the input
     epoch: int = 0
     step: int = 0
     metrics: dict[str, float] = field(default_factory=dict)  # from the last evaluation: ap, ap50, ap75
     data_digest: str = ""
-    window: Window | None = None  # how images of more than 8 bits were read
+    window: IntensityWindow | None = None  # how images of more than 8 bits were read
     provenance: dict[str, Any] = field(default_factory=dict)  # versions, time, recipe, run: for people
     version: int = VERSION
 
@@ -64,15 +64,15 @@ def from_json(text: str, file: object = "checkpoint") -> CheckpointHeader:
         )
         values["anchors"] = tuple((float(w), float(h)) for w, h in values["anchors"])
         values["input_px"] = int(values["input_px"])
-        values["window"] = window.from_setting(values.get("window"))
-        if values["resize"] not in HOWS:
+        values["window"] = intensity_window.from_setting(values.get("window"))
+        if values["resize"] not in FIT_MODES:
             raise ValueError(values["resize"])
         return CheckpointHeader(**values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(file, "the description in this checkpoint is damaged. Use another one.", cause=error) from error
 
 
-def former_of(header: CheckpointHeader, former: Former) -> Former:
+def former_of(header: CheckpointHeader, former: FormerNames) -> FormerNames:
     """What `former` means to this checkpoint."""
     return of_labels(trained_labels(header), former)
 
@@ -82,7 +82,7 @@ def trained_labels(header: CheckpointHeader) -> tuple[Label, ...]:
     return () if IMPORTED in header.provenance else header.labels
 
 
-def former_in(checkpoint: Path | None, former: Former) -> Former:
+def former_in(checkpoint: Path | None, former: FormerNames) -> FormerNames:
     """The same for a checkpoint's file; if it is None or can't be read, only names that no label has now."""
     named = tuple(by_name(former).items())
     if checkpoint is None or len(named) == len(tuple(former)):

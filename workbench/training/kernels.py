@@ -1,6 +1,6 @@
 """The fastest ways to compute convolutions on a processor. Results are the same except for rounding.
 
-PyTorch chooses a routine by rules of its own, and two of them do not fit the crew, where each member has one thread:
+PyTorch chooses a routine by rules of its own, and two of them do not fit the replicas, each of which has one thread:
 1x1 convolutions in fp32 are sent to a routine that multiplies matrices unless there are two threads or 16 images (ATen,
 ConvParams::use_mkldnn), which took twice the time of oneDNN's; and oneDNN's gradients of depthwise convolutions take
 twice as long in bf16 as in fp32. Both were measured with PyTorch 2.14 on an EPYC of 2025.
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 
-def suit(network: nn.Module, device: torch.device) -> None:
+def choose_kernels(network: nn.Module, device: torch.device) -> None:
     """Switch the network's convolutions to these ways, in place, for training on a processor. Weights, names and
     results stay the same.
     """

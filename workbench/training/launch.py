@@ -1,6 +1,6 @@
 """Trains on several graphics cards of this machine from a process that does not train itself, such as the window's.
 
-torchrun is started as a child (cli/together.py); its events are passed on, and stop and pause are passed to it.
+torchrun is started as a child (cli/torchrun_worker.py); its events are passed on, and stop and pause are passed to it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import IO
 
 import psutil
 
-from workbench.core.child import no_window
+from workbench.core.child_process import no_console_flags
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import events, record, runs
 from workbench.training.events import Control, Event, Failed, Finished, Started
+from workbench.training.process_flags import LAUNCHER, PAUSE, STOP
 from workbench.training.request import RunRequest
-from workbench.training.together import LAUNCHER, PAUSE, STOP
 
 LOG = "processes.log"  # what the processes say besides events
 LOOK_EVERY = 0.1  # seconds between two looks at what is asked for
@@ -53,7 +53,7 @@ def train_together(request: RunRequest, control: Control) -> Iterator[Event]:
             raise WorkbenchError(launcher.why(f"the run {folder.name}"))
         with open(folder / LOG, "ab") as log:
             before = log.tell()
-            yield from _passed_on(_started(folder, processes, request.resume, log), folder, control, before)
+            yield from _forward_events(_started(folder, processes, request.resume, log), folder, control, before)
     except _Refused:
         if not request.resume:  # nothing was started, so there is nothing to keep
             for name in (runs.RECIPE, record.DATA, runs.ABOUT, LOG):
@@ -73,21 +73,21 @@ class _Refused(WorkbenchError):
 def _started(folder: Path, processes: int, resume: bool, log: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
-        "-m", "workbench.cli.together", str(folder), "go-on" if resume else "begin",
+        "-m", "workbench.cli.torchrun_worker", str(folder), "go-on" if resume else "begin",
     ]  # fmt: skip
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, creationflags=no_window()
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, creationflags=no_console_flags()
     )
 
 
-def _passed_on(child: subprocess.Popen[bytes], folder: Path, control: Control, before: int) -> Iterator[Event]:
+def _forward_events(child: subprocess.Popen[bytes], folder: Path, control: Control, before: int) -> Iterator[Event]:
     """`before`: bytes that the log held already."""
     lines: queue.Queue[bytes | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(child, lines), name="processes")
     reader.start()
     begun, last = False, None
     try:
-        for event in _heard(lines, folder, control):
+        for event in _read_events(lines, folder, control):
             begun, last = begun or isinstance(event, Started), event
             if isinstance(event, Failed) and not begun:
                 raise _Refused(event.sentence)
@@ -131,10 +131,10 @@ def _short(error: str) -> str:
     return f"{error[:200].rstrip('.')}."
 
 
-def _heard(lines: queue.Queue[bytes | None], folder: Path, control: Control) -> Iterator[Event]:
+def _read_events(lines: queue.Queue[bytes | None], folder: Path, control: Control) -> Iterator[Event]:
     """The events until the output ends; meanwhile requests are passed on."""
     while True:
-        _ask(folder, control)
+        _forward_requests(folder, control)
         try:
             line = lines.get(timeout=LOOK_EVERY)
         except queue.Empty:
@@ -170,7 +170,7 @@ def _read(child: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> N
     lines.put(None)
 
 
-def _ask(folder: Path, control: Control) -> None:
+def _forward_requests(folder: Path, control: Control) -> None:
     """Pass on what is asked for."""
     if control.stop.is_set():
         (folder / STOP).touch()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.errors import WorkbenchError
-from workbench.training import cards
+from workbench.training import gpu
 
 WORTH = 1.1  # bf16 must be at least this much faster than fp32
 ROUNDS = 6
@@ -63,12 +63,12 @@ def chosen_device(name: str) -> torch.device:
     """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError if there is no such device or it can't be used."""
     if name == "auto":
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-        usable = (kind for kind, is_there in there.items() if is_there and not cards.refusal(kind))
+        usable = (kind for kind, is_there in there.items() if is_there and not gpu.find_device_problem(kind))
         return torch.device(next(usable, "cpu"))
-    reason = cards.refusal(name)
+    reason = gpu.find_device_problem(name)
     if not reason:
         return torch.device(name)
-    if why := cards.why(reason):
+    if why := gpu.explain_device_problem(reason):
         raise WorkbenchError(f"The device '{name}' can't be used: {why} Or choose cpu.", reason)
     raise WorkbenchError(f"There is no device '{name}' on this machine. Choose auto or cpu.", reason)
 
@@ -89,8 +89,8 @@ def chosen_precision(wanted: str, device: torch.device) -> Precision:
     try:
         (exact, slow), (rough, fast) = _trials(device, HALVES[name])
     except RuntimeError as error:  # no kernel for this dtype on this device
-        if cards.ran_out(error) and not cards.no_way(error):
-            raise WorkbenchError(cards.full(device), error) from error
+        if gpu.is_out_of_memory(error) and not gpu.lacks_algorithm(error):
+            raise WorkbenchError(gpu.memory_full_message(device), error) from error
         return Precision("fp32", f"The network is computed in fp32: this device has no {name}.")
     close = bool(torch.isfinite(rough).all()) and float((rough - exact).abs().max() / exact.abs().max()) < FIRM
     if not close:
@@ -119,7 +119,7 @@ def _trials(device: torch.device, half: torch.dtype) -> tuple[Trial, Trial]:
     card gets enough work that its own time is measured and not the processor's, which queues it.
     """
     count, batch, channels, side = LARGE if device.type == "cuda" else SMALL
-    with cards.forked_rng(device):
+    with gpu.forked_rng(device):
         torch.manual_seed(0)
         layers = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(count)]
         network = nn.Sequential(*layers).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -160,7 +160,7 @@ def cores() -> int:
 
 
 def one_thread_each() -> AbstractContextManager[None]:
-    """Run every operation of torch on one core, then restore the earlier setting; crew.py says why."""
+    """Run every operation of torch on one core, then restore the earlier setting; replicas.py says why."""
     return threads_each(1)
 
 

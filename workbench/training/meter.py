@@ -9,7 +9,7 @@ from collections import defaultdict
 import psutil
 import torch
 
-from workbench.training import cards, machine
+from workbench.training import gpu, machine
 from workbench.training.events import Progress
 from workbench.training.schedule import Plan
 
@@ -39,7 +39,7 @@ class Meter:
         """Leave out the time since the last step: what is measured next starts now."""
         self._since, self._worked = time.perf_counter(), time.process_time()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """End a pause, which does not count in the estimate of the time left."""
         self._began += time.perf_counter() - self._since
         self.rest()
@@ -89,7 +89,7 @@ class Meter:
 
     def _use(self, now: float) -> float:
         if self.device.type == "cuda":
-            return cards.use(self.device)
+            return gpu.utilization(self.device)
         if self.device.type != "cpu":
             return math.nan
         return min((time.process_time() - self._worked) / max(now - self._since, 1e-6) / self._cores, 1.0)

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import images, npz, resize
-from workbench.core.files import atomic_write, check_room, stamp
+from workbench.core.files import atomic_write, check_free_space, stamp
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lock import Lock
-from workbench.core.resize import Fit, How
-from workbench.core.window import Window
+from workbench.core.resize import Fit, FitMode
 
 PIXELS, ROWS, LOCK = "pixels.u8", "rows.npz", "adding.lock"
 VERSION = 1
@@ -34,7 +34,7 @@ _ARRAYS = ("version", "digests", "fits", "names", "rows", "stamps")
 DIGEST = images.DIGEST  # bytes
 
 
-def folder_of(cache: Path, px: int, how: How, window: Window | None) -> Path:
+def folder_of(cache: Path, px: int, how: FitMode, window: IntensityWindow | None) -> Path:
     """Where images of this side, resized in this way, are kept; with more than 8 bits, read with this window."""
     read = "" if window is None else "-" + hashlib.blake2b(repr(window).encode(), digest_size=4).hexdigest()
     return cache / "training" / f"{px}-{how}{read}"
@@ -81,14 +81,14 @@ class PixelCache:
         rows = len(self) + (count if self.may_add else 0)
         path = self.folder / PIXELS
         if self.may_add:
-            check_room(self.folder, count * self.row_bytes)
+            check_free_space(self.folder, count * self.row_bytes)
             with open(path, "ab") as file:
                 file.truncate(max(rows, 1) * self.row_bytes)
         self.pixels = np.memmap(
             path, np.uint8, "r+" if self.may_add else "r", shape=(max(rows, 1), self.px, self.px, 3)
         )
 
-    def read(self, file: Path, how: How, window: Window | None) -> tuple[int, Fit]:
+    def read(self, file: Path, how: FitMode, window: IntensityWindow | None) -> tuple[int, Fit]:
         """The row of an image and where it lies in its square; it is read and kept if it is not yet. Thread-safe.
 
         Refused if the file is not a complete image.

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.formatting import count
 from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.training import prepare
-from workbench.training.findings import INFO, STOPS, WARNING, Finding, in_order, named
+from workbench.training.findings import INFO, STOPS, WARNING, Finding, named, sort_by_level
 from workbench.training.preflight_boxes import MOST_IMAGES, of_boxes
 from workbench.training.preflight_copies import of_files
 from workbench.training.preflight_start import of_judges, of_length, of_settings, of_weights
@@ -44,7 +44,7 @@ def preflight(
     try:
         train, validation, notes = prepare.parts(snapshot, recipe.training)
     except WorkbenchError as error:
-        return in_order([Finding(STOPS, "nothing to learn", error.sentence), *found])
+        return sort_by_level([Finding(STOPS, "nothing to learn", error.sentence), *found])
     found += [Finding(note.level, "split", note.sentence) for note in notes]
     found += _of_labels(snapshot, train, validation)
     found += _of_negatives(train)
@@ -54,7 +54,7 @@ def preflight(
     found += of_judges(start, train, validation)
     found += of_settings(recipe, len(train), start)
     found += of_length(recipe, len(train))
-    return in_order(found)
+    return sort_by_level(found)
 
 
 # --- states ---

@@ -1,6 +1,6 @@
 """Would a detector learn the boxes? Too small, matched by nothing, or unlike all anchors, or below its own.
 
-Uses only the boxes and the loss's assignment; seen_coverage.py does this for every detector at once.
+Uses only the boxes and the loss's assignment; box_coverage.py does this for every detector at once.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import detectors
-from workbench.anchors.overlap import answer
+from workbench.anchors.overlap import best_centres
 from workbench.anchors.sizes import LEAST_SIDE
+from workbench.core.formatting import count, percent
 from workbench.core.project import AnchorSet, Snapshot
-from workbench.core.words import count, percent
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.training import prepare, weights
+from workbench.training.box_coverage import NARROWEST, find_learnt_boxes
 from workbench.training.data import Dataset
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
+from workbench.training.pixelless_data import load_without_pixels
 from workbench.training.recipes import Recipe
-from workbench.training.seen_boxes import without_pixels
-from workbench.training.seen_coverage import NARROWEST, answered
 
 MOST_IMAGES = 4_000  # images checked: takes a second or two
 FAR = 0.25  # IoU below which a box is unlike an anchor: that of a box with twice its width and height
@@ -48,11 +48,11 @@ def of_boxes(
     try:
         own = recipe.detector_settings.resolved(tuple(label.name for label in train.labels))
         part = _sample(train, most_images)
-        data = without_pixels(part, own.input_px, kind.chosen_resize(own), recipe.training)
+        data = load_without_pixels(part, own.input_px, kind.chosen_resize(own), recipe.training)
         narrow = replace(recipe, detector_settings=replace(own, width=NARROWEST))
         begun = anchors
         with contextlib.suppress(WorkbenchError):  # faults of a file are reported by the check of the weights
-            begun = weights.begun_anchors(recipe, anchors, start)
+            begun = weights.initial_anchors(recipe, anchors, start)
         detector = prepare.build(narrow, len(train.labels), begun)
     except WorkbenchError as error:
         yield Finding(STOPS, "detector", error.sentence)
@@ -96,7 +96,7 @@ def _small(data: Dataset, small: NDArray[np.bool_], px: int, where: str) -> Find
 
 
 def _missed(detector: Detector, data: Dataset, wanted: NDArray[np.bool_], where: str) -> Iterator[Finding]:
-    missed = wanted & ~answered(detector, data)
+    missed = wanted & ~find_learnt_boxes(detector, data)
     number, all_ = int(missed.sum()), int(wanted.sum())
     if not number:
         return
@@ -123,7 +123,7 @@ def _far(
     rows = np.flatnonzero(wanted & (sides > 0).all(axis=1))
     if not len(rows):
         return
-    nearest = answer(sides[rows], detector.anchors)[1]
+    nearest = best_centres(sides[rows], detector.anchors)[1]
     far = np.zeros(len(wanted), bool)
     far[rows[nearest < FAR]] = True
     number = int(far.sum())

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from workbench.core.fingerprint import fingerprint, near_groups
+from workbench.core.formatting import count
 from workbench.core.project import Snapshot, Split
-from workbench.core.words import count
 from workbench.training.data import Dataset
 from workbench.training.findings import WARNING, Finding
 

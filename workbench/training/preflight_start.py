@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workbench import detectors
-from workbench.core.former_names import Former, called_now
+from workbench.core.formatting import count
+from workbench.core.former_names import FormerNames, current_label_names
 from workbench.core.project import Snapshot
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
-from workbench.training import going_on, learnt, schedule
+from workbench.training import data_leakage, fine_tuning, schedule
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
 from workbench.training.header import CheckpointHeader, former_of, read_header
 from workbench.training.recipes import Recipe
@@ -22,7 +22,9 @@ FEW_STEPS = 100  # fewer do not settle batch norms (see step.py)
 PARTIAL = ".conv."  # of Darknet's files that end before the outputs: yolov4.conv.137
 
 
-def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str], former: Former = ()) -> Iterator[Finding]:
+def of_weights(
+    start: Path | None, recipe: Recipe, labels: Sequence[str], former: FormerNames = ()
+) -> Iterator[Finding]:
     if start is None:
         return
     if not start.is_file():
@@ -35,10 +37,10 @@ def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str], former
             yield Finding(STOPS, "weights", error.sentence)
             return
         yield from _of_network(start, header, recipe)
-        theirs = called_now([label.name for label in header.labels], former_of(header, former))
+        theirs = current_label_names([label.name for label in header.labels], former_of(header, former))
         yield from _of_labels(start, theirs, labels)
-        goes_on = going_on.knows_all(start, recipe, labels, former)
-        slow = going_on.sentence(recipe.training, start) if goes_on else ""
+        goes_on = fine_tuning.knows_all(start, recipe, labels, former)
+        slow = fine_tuning.sentence(recipe.training, start) if goes_on else ""
         if slow:
             yield Finding(INFO, "goes on", slow)
         return
@@ -62,9 +64,9 @@ def of_weights(start: Path | None, recipe: Recipe, labels: Sequence[str], former
 
 def of_judges(start: Path | None, train: Snapshot, judges: Snapshot) -> Iterator[Finding]:
     """Were the validation images of the training learnt before?"""
-    told = "" if start is None else learnt.before(start, train, judges)
+    told = "" if start is None else data_leakage.start_warning(start, train, judges)
     if told:
-        yield Finding(WARNING, "learnt", told, learnt.ADVICE)
+        yield Finding(WARNING, "learnt", told, data_leakage.ADVICE)
 
 
 def _of_network(start: Path, header: CheckpointHeader, recipe: Recipe) -> Iterator[Finding]:

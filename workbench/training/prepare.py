@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from workbench import detectors
 from workbench.anchors.sizes import LEAST_SIDE
+from workbench.core.formatting import count as counted
 from workbench.core.project import AnchorSet, Snapshot, Split
-from workbench.core.resize import kind_of
-from workbench.core.words import count as counted
+from workbench.core.resize import base_mode
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import augment, schedule
@@ -106,17 +106,17 @@ def anchors_from(detector: Detector, chosen: AnchorSet | None) -> list[Message]:
     if chosen is None:
         return [Message("info", f"Anchors: the {len(detector.anchors):,} published ones.")]
     source = f": {chosen.source}" if chosen.source else ""
-    told = [Message("info", f"Anchors: {chosen.made_for()}{source}.")]
-    if kind_of(detector.resize) != kind_of(chosen.resize):
-        told.append(
+    notes = [Message("info", f"Anchors: {chosen.made_for()}{source}.")]
+    if base_mode(detector.resize) != base_mode(chosen.resize):
+        notes.append(
             Message(
                 "warning",
-                f"{detector.title} resizes images to its input by {kind_of(detector.resize)}, but"
-                f" these anchors were made for {kind_of(chosen.resize)}. Compute them again for that on the Anchors"
-                f" page, or with workbench anchors --resize {kind_of(detector.resize)} --use.",
+                f"{detector.title} resizes images to its input by {base_mode(detector.resize)}, but"
+                f" these anchors were made for {base_mode(chosen.resize)}. Compute them again for that on the Anchors"
+                f" page, or with workbench anchors --resize {base_mode(detector.resize)} --use.",
             )
         )
-    return told
+    return notes
 
 
 def check(detector: Detector, data: Dataset, stop: Callable[[], bool] = lambda: False) -> list[Message]:
@@ -160,13 +160,13 @@ def _learnt(
     for first in range(0, len(images), AT_ONCE):
         if stop():
             return
-        batch = augment.plain(data, images[first : first + AT_ONCE])
+        batch = augment.unaugmented(data, images[first : first + AT_ONCE])
         arrays = (torch.from_numpy(array) for array in (batch.boxes, batch.labels, batch.ignore))
         found = detector.assignment(Targets(*arrays), (side, side))
         yield len(torch.unique(torch.stack([found.image, found.target]), dim=1).T)
 
 
-def settled(
+def adapt_settings(
     settings: TrainingSettings, detector: Detector, images: int, judges: int, processes: int = 1
 ) -> tuple[TrainingSettings, list[Message]]:
     """The settings adapted to the number of images to learn from (`images`) and to be judged by,
@@ -188,7 +188,7 @@ def settled(
     return settings, [Message("info", note) for note in notes]
 
 
-def told(data: Dataset, plan: schedule.Plan, step: int, rate: float) -> str:
+def describe_step(data: Dataset, plan: schedule.Plan, step: int, rate: float) -> str:
     """A sentence about a step (from 0), for a person who looks for what spoilt it: its learning rate and images."""
     names = [data.snapshot.images[int(i)].name for i in plan.indices(step)]
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""

@@ -26,7 +26,7 @@ PATIENCE = 30.0  # seconds without a byte
 
 
 @dataclass(frozen=True, slots=True)
-class Downloaded:
+class DownloadProgress:
     """Bytes so far."""
 
     done: int
@@ -38,7 +38,7 @@ def published() -> dict[str, Pretrained]:
     return {name: kind.pretrained for name, kind in detectors.load_all() if kind.pretrained is not None}
 
 
-def of(detector: str) -> Pretrained:
+def for_detector(detector: str) -> Pretrained:
     """The weights published for this detector. WorkbenchError if there are none."""
     found = detectors.load_all().get(detector).pretrained
     if found is None:
@@ -53,7 +53,7 @@ def kept_file(weights: Pretrained) -> Path:
     return folder / weights.url.rpartition("/")[2]
 
 
-def download(weights: Pretrained) -> Iterator[Downloaded]:
+def download(weights: Pretrained) -> Iterator[DownloadProgress]:
     """Fetch the file; it is put in its place once its checksum is right. Closing the generator early leaves nothing."""
     file, digest, done = kept_file(weights), hashlib.sha256(), 0
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def download(weights: Pretrained) -> Iterator[Downloaded]:
                 digest.update(block)
                 out.write(block)
                 done += len(block)
-                yield Downloaded(done, max(total, done))
+                yield DownloadProgress(done, max(total, done))
             expected = file.stem.rpartition("-")[2]
             if not digest.hexdigest().startswith(expected):
                 raise Refused(file.name, "this is not the published file: its checksum is wrong. Try again.")

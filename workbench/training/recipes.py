@@ -77,7 +77,7 @@ class Recipe:
             kind, old = detectors.load_all().get(name).settings_class, first.detector_settings
             shared = {row.name for row in settings.rows(kind)}
             apart = differences.between(type(old)(), old)
-            own = settings.changed(kind(), {one.name: one.now for one in apart if one.name in shared})
+            own = settings.with_values(kind(), {one.name: one.now for one in apart if one.name in shared})
             made = replace(first, detector=name, detector_settings=_with_sides(own, old, SIDES))
         values: dict[str, Any] = dict((self.source or {}).get("for", {}).get(name, {}))
         if values:  # nobody chose their length: the least number of steps stays
@@ -93,7 +93,11 @@ class Recipe:
             return self
         before, made = self.untouched(), self.untouched(name)
         rows = {row.name: row for row in (*settings.rows(type(made.detector_settings)), *_TRAINING_ROWS)}
-        kept = {one.name: one.now for one in differences.of(before, self) if _valid(rows.get(one.name), one.now)}
+        kept = {
+            one.name: one.now
+            for one in differences.between_recipes(before, self)
+            if _valid(rows.get(one.name), one.now)
+        }
         moved = [side for side in SIDES if _apart(before.detector_settings, self.detector_settings, side)]
         made = made.changed(kept)
         return replace(
@@ -117,8 +121,8 @@ class Recipe:
         rest = {key: value for key, value in values.items() if key not in own}
         return replace(
             self,
-            detector_settings=settings.changed(self.detector_settings, of_detector),
-            training=settings.changed(self.training, rest),
+            detector_settings=settings.with_values(self.detector_settings, of_detector),
+            training=settings.with_values(self.training, rest),
         )
 
 
@@ -127,7 +131,7 @@ LENGTH = {"epochs", "batch"}
 _TRAINING_ROWS = settings.rows(TrainingSettings)
 
 
-def _valid(row: settings.Row | None, value: Any) -> bool:
+def _valid(row: settings.SettingRow | None, value: Any) -> bool:
     try:
         return row is not None and settings.checked(row, value) == value
     except WorkbenchError:
@@ -149,10 +153,10 @@ def _published(detector: str) -> dict[str, Any]:
     own = {row.name for row in settings.rows(kind.settings_class)}
     rest = {key: value for key, value in kind.published.items() if key not in own}
     return {
-        "detector_settings": settings.changed(
+        "detector_settings": settings.with_values(
             kind.settings_class(), {key: value for key, value in kind.published.items() if key in own}
         ),
-        "training": settings.changed(TrainingSettings(), {**UNTOUCHED, **rest}),
+        "training": settings.with_values(TrainingSettings(), {**UNTOUCHED, **rest}),
     }
 
 
@@ -230,8 +234,8 @@ def from_dict(table: Mapping[str, Any], name: str = "") -> Recipe:
         title=str(table.get("title", table.get("name", name))),
         about=str(table.get("about", "")),
         detector=detector,
-        detector_settings=settings.changed(own, own.renewed(table.get("detector_settings", {}))),
-        training=settings.changed(base["training"], dict(table.get("training", {}))),
+        detector_settings=settings.with_values(own, own.renewed(table.get("detector_settings", {}))),
+        training=settings.with_values(base["training"], dict(table.get("training", {}))),
         as_published=published,
         source=table,
     )

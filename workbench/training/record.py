@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from workbench.core import npz, window
+from workbench.core import intensity_window, npz
 from workbench.core.files import atomic_write
 from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
@@ -149,7 +149,7 @@ def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder:
         arrays["label_index"],
         arrays["flags"],
         arrays["box_ids"],
-        window=window.from_setting(head.get("window")),
+        window=intensity_window.from_setting(head.get("window")),
         former_names=tuple(map(_former, head.get("former_names", ()))),
     )
 
@@ -159,7 +159,7 @@ def _former(told: Sequence[Any]) -> tuple[str, str] | tuple[str, str, int]:
     return (str(name), str(now), int(id[0])) if id else (str(name), str(now))
 
 
-def read_wishes(folder: Path) -> tuple[AnchorSet | None, Path | None] | None:
+def read_start_options(folder: Path) -> tuple[AnchorSet | None, Path | None] | None:
     """The anchors and the file of weights that a run was asked to start from; None if there is no record of it."""
     try:
         (told,) = npz.read(folder / DATA, "head")

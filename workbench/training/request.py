@@ -18,7 +18,7 @@ class RunRequest:
     `anchors` None: the published ones, see weights.own_anchors. `folder` is the run's own (see runs.new_folder). With
     `resume` the run continues from the folder's last checkpoint; `snapshot` and `recipe` must then be those that it was
     started with, which `run.resume(folder, control)` reads from the folder. `start`: a file of weights to start from,
-    see weights.start; `goes_on` once they are known to be of a run with the same labels, see going_on.py.
+    see weights.start; `goes_on` once they are known to be of a run with the same labels, see fine_tuning.py.
     """
 
     folder: Path
@@ -47,7 +47,7 @@ class RunRequest:
 
 
 @dataclass(frozen=True)
-class Asked:
+class DeferredRunRequest:
     """A training of the project in `project` as it is when its job starts: reading it takes a second with 100,000
     boxes. The other fields are as in RunRequest.
     """

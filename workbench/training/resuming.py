@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
 from workbench.training import checkpoint, header, runs
 from workbench.training.checkpoint import BEST, STATE, State
 from workbench.training.data import Dataset
 from workbench.training.events import Message, Progress
 from workbench.training.request import RunRequest
-from workbench.training.saving import Standing
+from workbench.training.saving import TrainingProgress
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
 
@@ -26,7 +26,7 @@ def saved_state(folder: Path) -> tuple[State | None, list[Message]]:
 def notes(
     request: RunRequest,
     state: State,
-    standing: Standing,
+    progress: TrainingProgress,
     settings: TrainingSettings,
     data: Dataset,
     validation: Dataset,
@@ -46,8 +46,8 @@ def notes(
         sentence = f"The run was last saved after step {state.step:,}: {again} after it had not been saved, and"
         told.append(Message("warning", f"{sentence} {'is' if newest == state.step + 1 else 'are'} trained again."))
     best = _best(request.folder) if len(validation) >= FEW_JUDGES else None  # with fewer, the newest count as the best
-    if best is not None and best.metrics.get(settings.best_by, -1.0) > standing.best:
-        standing.kept, standing.kept_ap50 = best.metrics[settings.best_by], best.metrics.get("ap50", 0.0)
+    if best is not None and best.metrics.get(settings.best_by, -1.0) > progress.best:
+        progress.kept, progress.kept_ap50 = best.metrics[settings.best_by], best.metrics.get("ap50", 0.0)
         sentence = f"The best weights are those of epoch {best.epoch:,}, and they stay until others are as good."
         told.append(Message("info", sentence))
     return told

@@ -19,14 +19,14 @@ from pathlib import Path
 
 from workbench.detectors.parts.detector import Detector
 from workbench.training import (
-    cards,
+    dataset_loading,
     device_augment,
-    going_on,
+    fine_tuning,
+    gpu,
     machine,
+    memory_probe,
     preflight_copies,
     prepare,
-    probing,
-    reading,
     record,
     resuming,
     run_folder,
@@ -42,12 +42,12 @@ from workbench.training.ema import Average
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Saved, Started
 from workbench.training.launch import train_together
 from workbench.training.meter import Meter
+from workbench.training.monitor import TrainingMonitor
 from workbench.training.request import RunRequest
 from workbench.training.runtime import Runtime
-from workbench.training.save_times import SaveTimes
-from workbench.training.saving import Standing
+from workbench.training.save_schedule import SaveSchedule
+from workbench.training.saving import TrainingProgress
 from workbench.training.settings import FEW_JUDGES
-from workbench.training.side import Side
 from workbench.training.step import Diverged, Stepper
 
 __all__ = ["RunRequest", "resume", "train"]
@@ -77,10 +77,10 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
                     for event in steps:
                         yield log.add(event)
             except Exception as error:
-                known = cards.trouble(error, runtime.device)
+                known = gpu.explain_error(error, runtime.device)
                 odd = Failed(f"The training stopped because of an error in Workbench: {error}", repr(error))
                 failed = log.add(odd if known is None else Failed(known.sentence, known.cause))
-                told = not (runtime.left(error) or training.left) and training.started
+                told = not (runtime.failed_alone(error) or training.abandoned) and training.started
                 if known is not None and told:
                     yield failed
                 elif known is None or known is error:
@@ -92,7 +92,7 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
 def resume(folder: Path, control: Control | None = None, runtime: Runtime | None = None) -> Iterator[Event]:
     """Resume the run in `folder` from its last checkpoint, with the data and the recipe it was started with."""
     runtime = runtime or Runtime()
-    return train(runtime.share(lambda: record.read_request(Path(folder))), control, runtime)
+    return train(runtime.broadcast(lambda: record.read_request(Path(folder))), control, runtime)
 
 
 class _Training:
@@ -103,11 +103,11 @@ class _Training:
     ) -> None:
         self.request, self.control, self.log, self.runtime = request, control, log, runtime
         self.recipe, self.settings = request.recipe, request.recipe.training
-        most = max(machine.cores() // runtime.neighbours, 1)
+        most = max(machine.cores() // runtime.local_world_size, 1)
         self.threads = min(self.settings.threads or most, most)
         self.started = False
-        self.left = False  # closed or interrupted from outside: nobody receives events any more
-        self.standing, self.early = Standing(), False
+        self.abandoned = False  # closed or interrupted from outside: nobody receives events any more
+        self.progress, self.early = TrainingProgress(), False
         self.notes: list[Message] = []
         self.data: Dataset
         self.validation: Dataset
@@ -115,9 +115,9 @@ class _Training:
     def _resolve(self) -> None:
         """Read in the files that the detector's settings name, so that the run's record is complete in itself."""
         names = tuple(label.name for label in self.request.snapshot.labels)
-        own = self.runtime.share(lambda: self.recipe.detector_settings.resolved(names))
+        own = self.runtime.broadcast(lambda: self.recipe.detector_settings.resolved(names))
         self.recipe = replace(self.recipe, detector_settings=own)
-        anchors = self.runtime.share(lambda: weights.own_anchors(self.request))
+        anchors = self.runtime.broadcast(lambda: weights.own_anchors(self.request))
         self.request = replace(self.request, recipe=self.recipe, anchors=anchors)
 
     def events(self) -> Iterator[Event]:
@@ -125,11 +125,13 @@ class _Training:
         self._resolve()
         self.clock = time.monotonic()
         resumes, folder = self.request.resume, self.request.folder
-        state, said = self.runtime.share(lambda: resuming.saved_state(folder)) if resumes else (None, [])
+        state, said = self.runtime.broadcast(lambda: resuming.saved_state(folder)) if resumes else (None, [])
         self.notes += said
-        self.data, self.validation = yield from reading.read(self.request, self.runtime, self.threads, self.control)
+        self.data, self.validation = yield from dataset_loading.load_datasets(
+            self.request, self.runtime, self.threads, self.control
+        )
         if self.runtime.agree(self.control.stop.is_set()):
-            step, best = (state.step, state.best_ap50) if state else (0, self.standing.highest_ap50)
+            step, best = (state.step, state.best_ap50) if state else (0, self.progress.highest_ap50)
             yield Finished(step, 0, True, best, self._seconds(), str(self.request.folder))
             return
         self._build(state)
@@ -146,30 +148,32 @@ class _Training:
         self.notes += prepare.anchors_from(detector, self.request.anchors)
         if state is None:
             self.notes += prepare.check(detector, self.data, self.control.stop.is_set)
-        if self.runtime.main:
+        if self.runtime.is_main:
             leaks = preflight_copies.of_pictures(self.data, self.validation)
             self.notes += [Message(found.level, found.text) for found in leaks]
         if state is None and self.request.start is not None:
             self._begin_from(detector, self.request.start)
         detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
         settings, images = saving.as_before(self.settings, state), (len(self.data), len(self.validation))
-        self.settings, notes = prepare.settled(settings, detector, *images, self.runtime.world)
-        self.settings = going_on.slowed(self.settings) if self.request.goes_on else self.settings
+        self.settings, notes = prepare.adapt_settings(settings, detector, *images, self.runtime.world)
+        self.settings = fine_tuning.fine_tuning_settings(self.settings) if self.request.goes_on else self.settings
         self.notes += notes + self.runtime.notes()
         self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)
         self.stepper.norms_known = self.request.goes_on
-        self.notes += [Message("warning", sentence) for sentence in self.stepper.idle()]
+        self.notes += [Message("warning", sentence) for sentence in self.stepper.unused_settings()]
         self.average = Average(self.stepper.detector, self.settings.ema)
-        self.maker = device_augment.maker(self.data, self.runtime.device)
-        self.notes += self.maker.notes()
+        self.batch_maker = device_augment.make_batch_maker(self.data, self.runtime.device)
+        self.notes += self.batch_maker.notes()
         if self.runtime.device.type == "cuda" and self.runtime.world == 1:
-            self.notes += probing.settle(self.stepper, self.data, probing.of_card(self.runtime.device), self.maker)
+            self.notes += memory_probe.fit_batch_parts(
+                self.stepper, self.data, memory_probe.gpu_memory(self.runtime.device), self.batch_maker
+            )
         self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
         self.meter = Meter(self.plan, self.runtime.device)
         parts = self.data, self.validation
-        self.side = Side(self.request, self.settings, *parts, self.runtime, self.threads, self.control)
+        self.monitor = TrainingMonitor(self.request, self.settings, *parts, self.runtime, self.threads, self.control)
         if state is None:
-            self.runtime.share(lambda: record.write_request(self.request, self.validation.snapshot.digest))
+            self.runtime.broadcast(lambda: record.write_request(self.request, self.validation.snapshot.digest))
         else:
             self._restore(state)
         self.started = True
@@ -177,131 +181,131 @@ class _Training:
     def _begin_from(self, detector: Detector, start: Path) -> None:
         """In the main process: the others get its weights."""
         names, former = [label.name for label in self.request.snapshot.labels], self.request.snapshot.former_names
-        known = self.runtime.share(lambda: going_on.knows_all(start, self.recipe, names, former))
+        known = self.runtime.broadcast(lambda: fine_tuning.knows_all(start, self.recipe, names, former))
         self.request = replace(self.request, goes_on=known)
-        if self.runtime.main:
+        if self.runtime.is_main:
             begun = weights.start(detector, start, names, former)
-            self.notes += [begun, *going_on.judged(start, self.data, self.validation)]
+            self.notes += [begun, *fine_tuning.leakage_warnings(start, self.data, self.validation)]
         if known:
-            self.standing.evaluated = -1  # they are evaluated before the first step
-            self.notes += going_on.notes(self.settings, start)
+            self.progress.evaluated = -1  # they are evaluated before the first step
+            self.notes += fine_tuning.notes(self.settings, start)
 
-    def _story(self) -> Iterator[Event]:
+    def _opening_events(self) -> Iterator[Event]:
         detector = self.stepper.detector
         yield Started(
             run=self.request.name, folder=str(self.request.folder), detector=self.recipe.detector,
-            device=self.runtime.where, precision=self.runtime.precision.name, images=len(self.data),
+            device=self.runtime.device_name, precision=self.runtime.precision.name, images=len(self.data),
             validation_images=len(self.validation), epochs=self.settings.epochs, steps=self.plan.steps,
             parameters=sum(p.numel() for p in detector.parameters() if p.requires_grad),
-            resumed_step=self.standing.done,
+            resumed_step=self.progress.done,
         )  # fmt: skip
         yield from self.notes
 
     # --- the loop ---
 
     def _train(self) -> Iterator[Event]:
-        words: list[Event] = []
-        self.saves = SaveTimes(self.runtime)
+        closing: list[Event] = []
+        self.saves = SaveSchedule(self.runtime)
         with contextlib.closing(self.stepper), ThreadPoolExecutor(1, "batch") as ahead:  # leaving waits for both
             try:
-                yield from self._story()
+                yield from self._opening_events()
                 yield from self._pending_evaluation()
                 yield from self._steps(ahead)
             finally:
                 cause = sys.exception()
-                self.left = isinstance(cause, GeneratorExit | KeyboardInterrupt)
-                words = self._last_words()
+                self.abandoned = isinstance(cause, GeneratorExit | KeyboardInterrupt)
+                closing = self._closing_events()
                 if cause is not None:  # nobody receives events any more, but they are still recorded
-                    for event in words if self.left else words[:-1]:
+                    for event in closing if self.abandoned else closing[:-1]:
                         self.log.add(event)
-        yield from words
+        yield from closing
 
     def _steps(self, ahead: ThreadPoolExecutor) -> Iterator[Event]:
-        coming = self._order(ahead)
-        while self.standing.done < self.plan.steps and not self.early:
-            if self._wish() == PAUSE:
+        next_batch = self._submit_batch(ahead)
+        while self.progress.done < self.plan.steps and not self.early:
+            if self._requested_action() == PAUSE:
                 yield from self._read(everything=True)
                 yield from self._wait()
             if self.control.stop.is_set():
                 break
-            batch, done, micro = coming.result(), self.standing.done, self.stepper.micro
+            batch, done, micro = next_batch.result(), self.progress.done, self.stepper.micro
             rate, steps = schedule.learning_rate(self.settings, done, self.plan.steps), self.plan.steps
-            yield from self.maker.notes()
-            coming = self._order(ahead, 1)
-            for remark in self.stepper.compiled(batch, done):
+            yield from self.batch_maker.notes()
+            next_batch = self._submit_batch(ahead, 1)
+            for remark in self.stepper.try_compiling(batch, done):
                 yield remark
                 self.meter.rest()
-            attack, rests = schedule.attack(self.settings, done, steps), self._rests(done)
+            attack, frozen = schedule.attack(self.settings, done, steps), self._is_frozen(done)
             momentum = schedule.momentum(self.settings, done, steps)
-            with self._telling():
-                self.stepper.order(batch, rate, done, attack, rests=rests, momentum=momentum)
-            self.standing.done += 1
-            self.average.update(self.standing.done, self.stepper.over)
+            with self._locating_divergence():
+                self.stepper.queue(batch, rate, done, attack, frozen=frozen, momentum=momentum)
+            self.progress.done += 1
+            self.average.update(self.progress.done, self.stepper.over)
             if self.stepper.micro < micro:
                 sentence = f"Memory ran out: images now go through {self.stepper.micro:,} at a time, not {micro:,}."
                 yield Message("warning", sentence)
             yield from self._read()
-            if self.plan.ends_epoch(self.standing.done):
+            if self.plan.ends_epoch(self.progress.done):
                 yield from self._end_epoch()
-            elif self.saves.within_epoch(self.standing.done):
+            elif self.saves.within_epoch(self.progress.done):
                 yield from self._read(everything=True)
-                if self.runtime.main:
+                if self.runtime.is_main:
                     yield self._save_last()
 
     def _read(self, everything: bool = False) -> Iterator[Event]:
         """Process the steps whose numbers have arrived; `everything`: all that were queued."""
-        with self._telling():
-            for taken in self.stepper.taken(everything):
-                done = taken.step.number + 1
-                self.meter.add(taken.terms, taken.step.rate, taken.gradient_norm)
-                self.side.learnt(sum(taken.terms.values()))
+        with self._locating_divergence():
+            for result in self.stepper.results(everything):
+                done = result.step.number + 1
+                self.meter.add(result.terms, result.step.rate, result.gradient_norm)
+                self.monitor.learnt(sum(result.terms.values()))
                 if self.meter.due or self.plan.ends_epoch(done):
                     yield self.meter.progress(done)
 
     @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _locating_divergence(self) -> Iterator[None]:
         """The sentence of Diverged, with the training set back to before that step: no later one changed a weight."""
         try:
             yield
         except Diverged as error:
-            step = self.standing.done = error.step.number
-            more = prepare.told(self.data, self.plan, step, error.step.rate)
+            step = self.progress.done = error.step.number
+            more = prepare.describe_step(self.data, self.plan, step, error.step.rate)
             raise Diverged(f"{error.sentence} {more}", error.step, error) from error
 
-    def _rests(self, step: int) -> bool:
+    def _is_frozen(self, step: int) -> bool:
         """Whether the backbone is frozen: only weights from a file are, not fresh ones."""
         return self.request.start is not None and schedule.is_frozen(self.settings, step, self.plan.steps)
 
-    def _order(self, ahead: ThreadPoolExecutor, later: int = 0) -> Future[AnyBatch]:
-        return ahead.submit(self._batch, self.standing.done + later)
+    def _submit_batch(self, ahead: ThreadPoolExecutor, later: int = 0) -> Future[AnyBatch]:
+        return ahead.submit(self._batch, self.progress.done + later)
 
     def _batch(self, step: int) -> AnyBatch:
         """The batch of a step; made in the background while the previous step is computed."""
         total = self.plan.steps
         side = schedule.input_side(self.settings, step, total, self.recipe.detector_settings.input_px)
         calm = schedule.is_calm(self.settings, step, total)
-        part = self.runtime.part(self.settings.batch)
-        return self.maker.batch(self.plan.indices(step), self.settings, step, side, calm=calm, part=part)
+        part = self.runtime.own_slice(self.settings.batch)
+        return self.batch_maker.batch(self.plan.indices(step), self.settings, step, side, calm=calm, part=part)
 
-    def _wish(self) -> int:
+    def _requested_action(self) -> int:
         """What any process was asked to do: STOP (this one then also stops), PAUSE, or nothing."""
         own = STOP if self.control.stop.is_set() else PAUSE if self.control.pause.is_set() else 0
-        wish = self.runtime.agree(own)
-        if wish == STOP:
+        action = self.runtime.agree(own)
+        if action == STOP:
             self.control.stop.set()
-        return wish
+        return action
 
     def _wait(self) -> Iterator[Event]:
-        yield Paused(True, self.standing.done)
-        while self._wish() == PAUSE:
+        yield Paused(True, self.progress.done)
+        while self._requested_action() == PAUSE:
             self.control.stop.wait(LOOK_EVERY)
-        self.meter.go_on()
-        yield Paused(False, self.standing.done)
+        self.meter.resume()
+        yield Paused(False, self.progress.done)
 
     # --- between epochs ---
 
     def _end_epoch(self) -> Iterator[Event]:
-        evaluates = self.plan.evaluates(self.standing.done, self.settings.evaluate_every)
+        evaluates = self.plan.evaluates(self.progress.done, self.settings.evaluate_every)
         saves = self.saves.after_epoch()
         if evaluates or saves or self.runtime.world > 1:  # with several processes, none knows whether another one saves
             yield from self._read(everything=True)
@@ -312,8 +316,8 @@ class _Training:
 
     def _pending_evaluation(self) -> Iterator[Event]:
         """An evaluation cut short by a stop, so that a resumed run has the same ones; or that of the first weights."""
-        done, every = self.standing.done, self.settings.evaluate_every
-        if self.standing.evaluated < done and (not done or self.plan.evaluates(done, every)):
+        done, every = self.progress.done, self.settings.evaluate_every
+        if self.progress.evaluated < done and (not done or self.plan.evaluates(done, every)):
             yield from self._evaluate()
 
     def _evaluate(self) -> Iterator[Event]:
@@ -322,43 +326,43 @@ class _Training:
         )  # fmt: skip
         if scores is None:
             return
-        self.standing.evaluated = self.standing.done
-        self.standing.metrics = scores.numbers()
-        value = self.standing.metrics[self.settings.best_by]
-        better = value > (self.standing.best if len(self.validation) >= FEW_JUDGES else -1.0)  # never if it is NaN
-        self.standing.stale = 0 if better else self.standing.stale + 1
-        epoch = self.plan.epoch(self.standing.done)
+        self.progress.evaluated = self.progress.done
+        self.progress.metrics = scores.numbers()
+        value = self.progress.metrics[self.settings.best_by]
+        better = value > (self.progress.best if len(self.validation) >= FEW_JUDGES else -1.0)  # never if it is NaN
+        self.progress.stale = 0 if better else self.progress.stale + 1
+        epoch = self.plan.epoch(self.progress.done)
         saved = None
         if better:
-            self.standing.best, self.standing.best_ap50 = value, scores.ap50
-            better = value >= self.standing.kept
-            if self.runtime.main and better:
+            self.progress.best, self.progress.best_ap50 = value, scores.ap50
+            better = value >= self.progress.kept
+            if self.runtime.is_main and better:
                 saved = saving.save_weights(self.request.folder / BEST, self.average, self._header())
-        self.early = 0 < self.settings.patience <= self.standing.stale
-        yield from self.side.after(self.average.detector, scores, epoch, self.standing.done)
+        self.early = 0 < self.settings.patience <= self.progress.stale
+        yield from self.monitor.after(self.average.detector, scores, epoch, self.progress.done)
         self.meter.rest()
         yield Evaluated(
-            epoch, self.standing.done, scores.ap, scores.ap50, scores.ap75, scores.per_label, scores.images,
+            epoch, self.progress.done, scores.ap, scores.ap50, scores.ap75, scores.per_label, scores.images,
             scores.seconds, better, scores.per_label_ap,
         )  # fmt: skip
-        yield from self.side.why_zero(scores, self.standing.done, self.plan.steps)
+        yield from self.monitor.why_zero(scores, self.progress.done, self.plan.steps)
         if saved:
             yield saved
-        if self.early and self.standing.done < self.plan.steps:
-            yield Message("info", f"AP has not risen for {self.standing.stale} evaluations: the training ends early.")
+        if self.early and self.progress.done < self.plan.steps:
+            yield Message("info", f"AP has not risen for {self.progress.stale} evaluations: the training ends early.")
 
     # --- checkpoints ---
 
-    def _last_words(self) -> list[Event]:
+    def _closing_events(self) -> list[Event]:
         """Read what is unread, save, and yield the last events."""
         read, failed = self._read_quietly()
-        stopped = self.standing.done < self.plan.steps and not self.early
-        saved = [self._save_last()] if self.runtime.main else []
-        if self.request.goes_on and self.runtime.main:
-            read += going_on.remarks(self.request.folder, self.settings.best_by)
-        epoch, seconds = self.plan.epoch(self.standing.done), self._seconds()
+        stopped = self.progress.done < self.plan.steps and not self.early
+        saved = [self._save_last()] if self.runtime.is_main else []
+        if self.request.goes_on and self.runtime.is_main:
+            read += fine_tuning.remarks(self.request.folder, self.settings.best_by)
+        epoch, seconds = self.plan.epoch(self.progress.done), self._seconds()
         ended = Finished(
-            self.standing.done, epoch, stopped, self.standing.highest_ap50, seconds, str(self.request.folder)
+            self.progress.done, epoch, stopped, self.progress.highest_ap50, seconds, str(self.request.folder)
         )
         return [*read, *saved, failed or ended]
 
@@ -375,17 +379,17 @@ class _Training:
         """Write last.state.pt and last.safetensors; if weights are not finite, the files stay unchanged."""
         self.saves.begin()
         about, seconds = self._header(), self._seconds()
-        return saving.save_last(self.request.folder, self.stepper, self.average, self.standing, about, seconds)
+        return saving.save_last(self.request.folder, self.stepper, self.average, self.progress, about, seconds)
 
     def _seconds(self) -> float:
-        return self.standing.earlier + time.monotonic() - self.clock
+        return self.progress.earlier + time.monotonic() - self.clock
 
     def _header(self) -> CheckpointHeader:
-        epoch = self.plan.epoch(self.standing.done)
-        return saving.header(self.request, self.stepper, self.standing, epoch, len(self.data), self._seconds())
+        epoch = self.plan.epoch(self.progress.done)
+        return saving.header(self.request, self.stepper, self.progress, epoch, len(self.data), self._seconds())
 
     def _restore(self, state: State) -> None:
-        self.standing = saving.restore(state, self.stepper, self.average)
-        self.notes += resuming.notes(self.request, state, self.standing, self.settings, self.data, self.validation)
-        self.meter.begin(self.standing.done)
-        self.side.begin(self.standing.done)
+        self.progress = saving.restore(state, self.stepper, self.average)
+        self.notes += resuming.notes(self.request, state, self.progress, self.settings, self.data, self.validation)
+        self.meter.begin(self.progress.done)
+        self.monitor.begin(self.progress.done)

@@ -6,16 +6,16 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from workbench.core.files import forget_unfinished
+from workbench.core.files import remove_unfinished
 from workbench.core.lock import Lock
 from workbench.errors import WorkbenchError
 from workbench.training import record
-from workbench.training.awake import kept_awake
+from workbench.training.keep_awake import kept_awake
 from workbench.training.runtime import Runtime
 
 
 def log(folder: Path, runtime: Runtime) -> record.EventLog | record.NoLog:
-    return record.EventLog(folder) if runtime.main else record.NoLog()
+    return record.EventLog(folder) if runtime.is_main else record.NoLog()
 
 
 @contextlib.contextmanager
@@ -23,7 +23,7 @@ def locked(folder: Path, runtime: Runtime) -> Iterator[None]:
     """Hold the lock of a run's folder, which is made, and keep the machine awake. WorkbenchError if another program has
     the folder or it can't be made.
     """
-    if not runtime.main:
+    if not runtime.is_main:
         yield
         return
     try:
@@ -33,7 +33,7 @@ def locked(folder: Path, runtime: Runtime) -> Iterator[None]:
     lock = Lock(folder)
     if not lock.held:
         raise WorkbenchError(lock.why(f"the run {folder.name}"))
-    forget_unfinished(folder)
+    remove_unfinished(folder)
     try:
         with kept_awake():
             yield

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.core.files import forget_unfinished, natural_key, safe_name, stamp
+from workbench.core.files import natural_key, remove_unfinished, safe_name, stamp
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import is_held
 from workbench.errors import WorkbenchError
@@ -249,7 +249,7 @@ def forget_unstarted(folder: Path) -> None:
     """Remove the folder of a run that was refused or killed before it started: it contains at most the refusal."""
     if not folder.is_dir() or is_held(folder) or any(isinstance(event, Started) for event in outline(folder)):
         return
-    forget_unfinished(folder)
+    remove_unfinished(folder)
     try:
         if {entry.name for entry in folder.iterdir()} <= {EVENTS, LOCK, RECIPE}:
             shutil.rmtree(folder)
@@ -328,7 +328,7 @@ def former_names(folder: Path) -> list[str]:
 
 
 def goes_on(folder: Path) -> bool:
-    """Whether the run in `folder` started from weights of a run with the same labels; see going_on.py."""
+    """Whether the run in `folder` started from weights of a run with the same labels; see fine_tuning.py."""
     return _about(folder, "goes_on") == str(True)
 
 
@@ -370,5 +370,5 @@ def _nameless(folder: Path) -> str:
 _digests: dict[Path, tuple[tuple[int, int], str]] = {}
 
 
-def when(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""

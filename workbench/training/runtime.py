@@ -17,32 +17,32 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from workbench.training import cards, machine
+from workbench.training import gpu, machine
 from workbench.training.events import Control, Message
-from workbench.training.late import Asker, Ring
 from workbench.training.machine import Precision
+from workbench.training.readback import ReadbackRing, Reader
 from workbench.training.settings import TrainingSettings
 
 T = TypeVar("T")
 
 
 class Runtime:
-    """One process on one device. Call `choose` before anything else but `share`."""
+    """One process on one device. Call `choose` before anything else but `broadcast`."""
 
     rank, world = 0, 1
-    passed_over = ""  # a sentence: why an existing graphics card is not used
+    unused_gpu_reason = ""  # a sentence: why an existing graphics card is not used
 
     def __init__(self, device: torch.device | None = None, precision: Precision | None = None) -> None:
         self.device = device or torch.device("cpu")
         self.precision = precision or Precision("fp32", "")
 
     @property
-    def main(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes the files."""
         return self.rank == 0
 
     @property
-    def where(self) -> str:
+    def device_name(self) -> str:
         """The name of the device for the user."""
         return str(self.device)
 
@@ -50,15 +50,15 @@ class Runtime:
         """Choose the device that the settings name, and a precision it is good at. WorkbenchError: no such device."""
         self.device = machine.chosen_device(settings.device)
         if settings.device == "auto" and self.device.type == "cpu":
-            self.passed_over = cards.passed_over()
+            self.unused_gpu_reason = gpu.unused_gpu_reason()
         self.precision = machine.chosen_precision(precision, self.device)
 
     def notes(self) -> list[Message]:
         """Sentences about what was chosen."""
         why = Message("info", self.precision.why)
-        return [Message("warning", self.passed_over), why] if self.passed_over else [why]
+        return [Message("warning", self.unused_gpu_reason), why] if self.unused_gpu_reason else [why]
 
-    def left(self, error: Exception) -> bool:
+    def failed_alone(self, error: Exception) -> bool:
         """Whether this process alone has ended by `error`. The others then wait for it in vain, so
         it must end without waiting for them, with an exit code that ends them too.
         """
@@ -75,40 +75,40 @@ class Runtime:
         """
         torch.manual_seed(int(np.random.SeedSequence((seed, step, self.rank)).generate_state(1)[0]))
 
-    def asker(self) -> Asker | None:
+    def reader(self) -> Reader | None:
         """How to ask the device for a step's numbers, to read them later; None if they are read at once."""
-        return Ring(self.device) if self.device.type == "cuda" else None
+        return ReadbackRing(self.device) if self.device.type == "cuda" else None
 
     def wrap(self, network: nn.Module) -> nn.Module | None:
         """A module that also averages the gradients over all processes; None if there is one process."""
         return None
 
-    def part(self, count: int) -> slice:
+    def own_slice(self, count: int) -> slice:
         """Which of a batch's `count` images are computed here."""
         return slice(0, count)
 
     @property
-    def neighbours(self) -> int:
+    def local_world_size(self) -> int:
         """The number of processes that share this machine's cores."""
         return 1
 
     @property
     def threads(self) -> int:
-        """Cores for one operation of torch; crew.py says why it is one."""
+        """Cores for one operation of torch; replicas.py says why it is one."""
         return 1
 
     def begin(self, seed: int) -> None:
         """Call before the network is made, so that all processes start with the same weights."""
         torch.manual_seed(seed)
 
-    def agree(self, wish: int) -> int:
-        """The highest of the processes' wishes."""
-        return wish
+    def agree(self, value: int) -> int:
+        """The highest of the processes' values."""
+        return value
 
     def check_same(self, value: str, what: str) -> None:
         """WorkbenchError if the processes have different values; `what` names them."""
 
-    def share(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         """Call `make` in the main process and return its result in all of them; a WorkbenchError is raised in all."""
         return make()
 
@@ -123,7 +123,7 @@ class Runtime:
         """Leave the others. Call once, at the end."""
 
     @contextlib.contextmanager
-    def in_turn(self, control: Control) -> Iterator[None]:
+    def local_main_first(self, control: Control) -> Iterator[None]:
         """Within it the first process of each machine goes first, so that the others find on disk what it made; they
         are asked to stop if it was asked meanwhile.
         """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Standing:
+class TrainingProgress:
     """The progress of a training: what is in neither network nor optimiser."""
 
     done: int = 0  # completed steps
@@ -43,15 +43,15 @@ class Standing:
 
 
 def header(
-    request: RunRequest, stepper: Stepper, standing: Standing, epoch: int, images: int, seconds: float
+    request: RunRequest, stepper: Stepper, progress: TrainingProgress, epoch: int, images: int, seconds: float
 ) -> CheckpointHeader:
     """A checkpoint's description of itself."""
     recipe, detector = recipes.to_dict(request.recipe), stepper.detector
     return CheckpointHeader(
         detector=request.recipe.detector, detector_settings=recipe["detector_settings"],
         labels=request.snapshot.labels, anchors=detector.anchors, input_px=request.recipe.detector_settings.input_px,
-        resize=detector.resize, window=request.snapshot.window, epoch=epoch, step=standing.done,
-        metrics=standing.metrics, data_digest=request.snapshot.digest,
+        resize=detector.resize, window=request.snapshot.window, epoch=epoch, step=progress.done,
+        metrics=progress.metrics, data_digest=request.snapshot.digest,
         provenance=checkpoint.provenance(
             {
                 "run": request.name,
@@ -60,7 +60,7 @@ def header(
                 "processes": stepper.runtime.world,
                 "seconds": round(seconds, 1),
                 "recipe": recipe,
-                "seen": standing.done * stepper.settings.batch,
+                "seen": progress.done * stepper.settings.batch,
                 "begun from": begun_from(request.start),
                 "anchors from": request.anchors.source if request.anchors else "",
             }
@@ -77,14 +77,16 @@ def begun_from(start: Path | None) -> str:
     return f"{start.parent.name}/{start.name}" if (start.parent / EVENTS).is_file() else start.name
 
 
-def state(stepper: Stepper, average: Average, standing: Standing, about: CheckpointHeader, seconds: float) -> State:
+def state(
+    stepper: Stepper, average: Average, progress: TrainingProgress, about: CheckpointHeader, seconds: float
+) -> State:
     """Everything that is needed to resume."""
     rng, device_rng = stepper.runtime.rng()
     scale = stepper.scale or machine.LossScale(0.0)
     return State(
-        step=standing.done, detector=stepper.detector.state_dict(), average=average.detector.state_dict(),
+        step=progress.done, detector=stepper.detector.state_dict(), average=average.detector.state_dict(),
         optimizer=stepper.optimizer.state_dict(), rng=rng, device_rng=device_rng,
-        best=standing.best, best_ap50=standing.best_ap50, stale=standing.stale, evaluated=standing.evaluated,
+        best=progress.best, best_ap50=progress.best_ap50, stale=progress.stale, evaluated=progress.evaluated,
         seconds=seconds, precision=stepper.runtime.precision.name, micro_batch=stepper.micro if stepper.halved else 0,
         header=about.to_json(), loss_scale=scale.value, scaled_for=scale.good,
         batch=stepper.settings.batch, epochs=stepper.settings.epochs,
@@ -92,11 +94,16 @@ def state(stepper: Stepper, average: Average, standing: Standing, about: Checkpo
 
 
 def save_last(
-    folder: Path, stepper: Stepper, average: Average, standing: Standing, about: CheckpointHeader, seconds: float
+    folder: Path,
+    stepper: Stepper,
+    average: Average,
+    progress: TrainingProgress,
+    about: CheckpointHeader,
+    seconds: float,
 ) -> Saved | Message:
     """Write last.state.pt and last.safetensors; if weights are not finite, the files stay unchanged."""
     try:
-        checkpoint.save_state(folder / STATE, state(stepper, average, standing, about, seconds))
+        checkpoint.save_state(folder / STATE, state(stepper, average, progress, about, seconds))
         return save_weights(folder / LAST, average, about)
     except checkpoint.NotFinite as error:
         return Message("warning", error.sentence)
@@ -108,7 +115,7 @@ def save_weights(file: Path, average: Average, about: CheckpointHeader) -> Saved
     return Saved(file.stem, str(file), about.step)
 
 
-def restore(state: State, stepper: Stepper, average: Average) -> Standing:
+def restore(state: State, stepper: Stepper, average: Average) -> TrainingProgress:
     """Put a saved state back into network, average and optimiser; returns where the training stood.
     (Each step seeds torch.)
     """
@@ -120,13 +127,13 @@ def restore(state: State, stepper: Stepper, average: Average) -> Standing:
     if stepper.scale is not None and state.loss_scale:
         stepper.scale = machine.LossScale(state.loss_scale, state.scaled_for)
     metrics = checkpoint.header_of(state, STATE).metrics
-    return Standing(
+    return TrainingProgress(
         state.step, state.evaluated, state.stale, state.best, state.best_ap50, metrics, earlier=state.seconds
     )
 
 
 def as_before(settings: TrainingSettings, state: State | None) -> TrainingSettings:
-    """The settings of a run that goes on after prepare.settled() lengthened it, also in another number of processes.
+    """The settings of a run that goes on after adapt_settings() lengthened it, also in another number of processes.
 
     Those of an extended run were written into its recipe and need no change.
     """

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.training.settings import TrainingSettings
 
 SMALLEST_BATCH = 4  # no smaller batch replaces the one asked for: batch norms need several images

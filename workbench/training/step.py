@@ -14,18 +14,18 @@ from workbench.detectors.parts.cross_norm import cross_norms, use_cross_norms
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.detectors.parts.sync_norm import check_parts, use_sync_norms
 from workbench.errors import WorkbenchError
-from workbench.training import cards, compiling, freezing, kernels
+from workbench.training import compiling, freezing, gpu, kernels
 from workbench.training.compiling import Compiler
-from workbench.training.crew import Counts, Crew, deal, size_for
 from workbench.training.device_paint import AnyBatch
+from workbench.training.device_transfer import on_device, targets_on
 from workbench.training.events import Message
-from workbench.training.late import Guard, Unread
 from workbench.training.machine import LossScale
 from workbench.training.optimizer import begin_momentum, make_optimizer, steer
-from workbench.training.outcome import Diverged, Step, Taken, diverged
+from workbench.training.readback import StepGuard, StepQueue
+from workbench.training.replicas import NetworkCounters, ReplicaPool, replica_count, split_batch
 from workbench.training.runtime import Runtime
-from workbench.training.sending import on_device, targets_on
 from workbench.training.settings import TrainingSettings
+from workbench.training.step_result import Diverged, QueuedStep, StepResult, make_diverged
 
 __all__ = ["NORMS_SETTLED", "Diverged", "Stepper", "make_optimizer", "on_device"]
 
@@ -40,14 +40,14 @@ class Stepper:
     `micro` images, one after the other, if memory is short; with several processes each takes its own. The result of a
     step does not depend on the parts, except for batch norm's statistics and rounding.
 
-    order() queues a step; taken() gives the numbers of the steps known to be computed, on a graphics card some steps
-    later (late.py). step() waits for them.
+    queue() queues a step; results() gives the numbers of the steps known to be computed, on a graphics card some steps
+    later (readback.py). step() waits for them.
     """
 
     def __init__(self, detector: Detector, settings: TrainingSettings, runtime: Runtime, threads: int = 1) -> None:
         device = runtime.device
         self.detector = detector.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        kernels.suit(self.detector, device)
+        kernels.choose_kernels(self.detector, device)
         self.settings, self.runtime, self.device = settings, runtime, device
         self.optimizer = make_optimizer(detector, settings)
         if settings.cross_norm:
@@ -55,49 +55,49 @@ class Stepper:
         elif settings.sync_norm and runtime.world > 1:
             use_sync_norms(detector)
             check_parts(settings.batch, runtime.world, settings.mini_batch or settings.batch)
-        part = runtime.part(settings.batch)
+        part = runtime.own_slice(settings.batch)
         here = part.stop - part.start
         alone = device.type != "cpu" or settings.cross_norm or runtime.world > 1
-        self.crew = Crew(detector, 1 if alone else size_for(detector, settings.batch, threads))
+        self.replicas = ReplicaPool(detector, 1 if alone else replica_count(detector, settings.batch, threads))
         auto = -(-here // SUBDIVISIONS) if settings.cross_norm else here
-        self.micro = min(settings.mini_batch or auto, -(-here // len(self.crew)))
+        self.micro = min(settings.mini_batch or auto, -(-here // len(self.replicas)))
         self.norms_known = False  # from the run that this one goes on from: they are not reset
         self.halved = False  # because memory ran out
         self._attack = 0.0  # see _turned()
         self._scale = LossScale() if runtime.precision.name == "fp16" else None
-        asker = runtime.asker()
-        self.unread = Unread(asker, runtime.world > 1) if asker is not None else None
-        self.guard = Guard(self.detector, self._scale, device) if asker is not None else None
-        self._ready: list[Taken] = []  # if they are read at once
+        reader = runtime.reader()
+        self.step_queue = StepQueue(reader, runtime.world > 1) if reader is not None else None
+        self.guard = StepGuard(self.detector, self._scale, device) if reader is not None else None
+        self._ready: list[StepResult] = []  # if they are read at once
         self._all = [p for p in detector.parameters() if p.requires_grad]
-        self._at_rest = {id(p) for part in freezing.backbone(detector) for p in part.parameters()}
-        self.resting = False  # see freezing.py
+        self._backbone_ids = {id(p) for part in freezing.backbone(detector) for p in part.parameters()}
+        self.frozen = False  # see freezing.py
         self._wrapped = runtime.wrap(_Whole(detector, runtime))
         self.compiler = Compiler(self.detector, compiling.unable(self)) if settings.compile == "auto" else None
 
     def step(
         self, batch: AnyBatch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0, *,
-        rests: bool = False, momentum: float | None = None,
+        frozen: bool = False, momentum: float | None = None,
     ) -> dict[str, float]:  # fmt: skip
-        """order() a step, wait for it, and return its loss terms by name."""
-        self.order(batch, learning_rate, number, attack, rests=rests, momentum=momentum)
-        *_, last = self.taken(everything=True)
+        """queue() a step, wait for it, and return its loss terms by name."""
+        self.queue(batch, learning_rate, number, attack, frozen=frozen, momentum=momentum)
+        *_, last = self.results(everything=True)
         return last.terms
 
-    def taken(self, everything: bool = False) -> Iterator[Taken]:
+    def results(self, everything: bool = False) -> Iterator[StepResult]:
         """The steps computed since the last call, as far as known, in order; `everything`: wait for all.
 
         Diverged if numbers are not finite: no later step has changed anything.
         """
         ready, self._ready = self._ready, []
         yield from ready
-        if self.unread is None:
+        if self.step_queue is None:
             return
-        for step, values in self.unread.arrived(everything):
-            one, scale = Guard.told(step, values)
+        for step, values in self.step_queue.arrived(everything):
+            one, scale = StepGuard.decode(step, values)
             if not one.fine and not (self._scale is not None and scale.value >= 1):
-                self.unread.forget()
-                raise diverged(one)
+                self.step_queue.forget()
+                raise make_diverged(one)
             if self._scale is not None:
                 self._scale = scale
             yield one
@@ -109,7 +109,7 @@ class Stepper:
 
     @property
     def scale(self) -> LossScale | None:
-        """The loss scale of the last step in taken(), for fp16."""
+        """The loss scale of the last step in results(), for fp16."""
         return self._scale
 
     @scale.setter
@@ -118,22 +118,22 @@ class Stepper:
         if self.guard is not None and scale is not None:
             self.guard.scaled_by(scale)
 
-    def order(
+    def queue(
         self, batch: AnyBatch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0, *,
-        rests: bool = False, momentum: float | None = None,
+        frozen: bool = False, momentum: float | None = None,
     ) -> None:  # fmt: skip
-        """Queue a step; Diverged, here or in taken(), if a number is not finite: the weights are unchanged.
+        """Queue a step; Diverged, here or in results(), if a number is not finite: the weights are unchanged.
 
         `batch`: this process's part of it. `number`: the step's, from 0. `attack`: strength of self-adversarial
-        training, see _turned(). `rests`: the backbone is frozen. `momentum`: for this step, if not the settings'.
+        training, see _turned(). `frozen`: the backbone is frozen. `momentum`: for this step, if not the settings'.
         WorkbenchError if a single image does not fit in memory.
         """
         self._attack = attack
-        if rests != self.resting:
-            self._let_rest(rests)
+        if frozen != self.frozen:
+            self._set_frozen(frozen)
         self.runtime.seed(self.settings.seed, number)
         if number <= NORMS_SETTLED and not self.norms_known:
-            for member in self.crew.members:
+            for member in self.replicas.members:
                 settle_norms(member, number)
         if self.guard is not None:
             self.guard.begin()
@@ -142,24 +142,24 @@ class Stepper:
             self.halve()
             found = self._gradients(batch)
         names, total = found
-        step = Step(number, learning_rate, names)
+        step = QueuedStep(number, learning_rate, names)
         if self.guard is not None:
-            self._order_later(step, total, momentum)
+            self._queue_later(step, total, momentum)
             return
         read = self._read_now(step, total)
         if read.fine:
             self._move(learning_rate, momentum)
         self._ready = [read]
 
-    def _order_later(self, step: Step, total: Tensor, momentum: float | None) -> None:
+    def _queue_later(self, step: QueuedStep, total: Tensor, momentum: float | None) -> None:
         """The device itself checks its results and decides whether to take the step."""
         assert self.guard is not None
-        assert self.unread is not None
+        assert self.step_queue is not None
         norm = self._shortened(self.guard.scale)
         self.optimizer.found_inf = self.guard.judge(total, norm)  # type: ignore[attr-defined]  # see torch.amp
         self._move(step.rate, momentum)
         self.guard.end()
-        self.unread.add(step, self.guard.row(total, norm))
+        self.step_queue.add(step, self.guard.row(total, norm))
 
     def _move(self, learning_rate: float, momentum: float | None) -> None:
         """Move the weights by their gradients."""
@@ -168,29 +168,29 @@ class Stepper:
             begin_momentum(self.optimizer, self._parameters)
         self.optimizer.step()
 
-    def try_out(self, batch: AnyBatch) -> bool:
+    def try_batch(self, batch: AnyBatch) -> bool:
         """Compute the gradients of a batch without using them; False if memory ran out."""
-        return self.gradients_for_nothing(batch) is not None
+        return self.trial_loss_terms(batch) is not None
 
-    def gradients_for_nothing(self, batch: AnyBatch) -> Tensor | None:
+    def trial_loss_terms(self, batch: AnyBatch) -> Tensor | None:
         """The loss terms of a batch, (n,), after computing its gradients too; None if memory ran out."""
         found = self._gradients(batch)
         return None if found is None else found[1]
 
-    def compiled(self, batch: AnyBatch, number: int) -> list[Message]:
+    def try_compiling(self, batch: AnyBatch, number: int) -> list[Message]:
         """Call before a step: try whether a compiled network is faster, if that was asked for and is not known yet."""
-        return [] if self.compiler is None or number <= NORMS_SETTLED else self.compiler.look(self, batch)
+        return [] if self.compiler is None or number <= NORMS_SETTLED else self.compiler.try_size(self, batch)
 
-    def idle(self) -> list[str]:
+    def unused_settings(self) -> list[str]:
         """Sentences about settings that have no effect here."""
         if self.settings.label_balance and not self.detector.weighs_labels:
             return [
                 f"{self.detector.title} weights all labels alike, so label_balance has no effect.",
-                *self._idle_norms(),
+                *self._unused_norm_settings(),
             ]
-        return self._idle_norms()
+        return self._unused_norm_settings()
 
-    def _idle_norms(self) -> list[str]:
+    def _unused_norm_settings(self) -> list[str]:
         if self.settings.sync_norm and self.runtime.world == 1:
             few = f"Only one process trains, so sync_norm has no effect: batch norms use {self.micro} images at a time."
             return [few] if self.micro < self.settings.batch else []  # else they use all, as with several
@@ -205,17 +205,17 @@ class Stepper:
         return []
 
     def close(self) -> None:
-        self.crew.close()
+        self.replicas.close()
 
     @property
     def _parameters(self) -> list[nn.Parameter]:
         """The parameters that are trained now."""
-        return [p for p in self._all if id(p) not in self._at_rest] if self.resting else self._all
+        return [p for p in self._all if id(p) not in self._backbone_ids] if self.frozen else self._all
 
-    def _let_rest(self, on: bool) -> None:
-        self.resting = on
-        for member in self.crew.members:
-            freezing.rest(member, on, weights=self._wrapped is None)
+    def _set_frozen(self, on: bool) -> None:
+        self.frozen = on
+        for member in self.replicas.members:
+            freezing.set_frozen(member, on, weights=self._wrapped is None)
 
     def _gradients(self, batch: AnyBatch) -> tuple[tuple[str, ...], Tensor] | None:
         """Compute the batch's gradients, summed over its parts, and return its loss terms, names and summed values
@@ -224,7 +224,7 @@ class Stepper:
         for norm in cross_norms(self.detector):
             norm.begin()
         self.optimizer.zero_grad(set_to_none=True)
-        parts = deal(len(batch.images), self.micro)
+        parts = split_batch(len(batch.images), self.micro)
         results = self._alone(batch, parts) if self._wrapped is None else self._together(batch, parts)
         if results is None:
             return None
@@ -233,17 +233,17 @@ class Stepper:
         return tuple(results[0]), total
 
     def _alone(self, batch: AnyBatch, parts: list[slice]) -> list[dict[str, Tensor]] | None:
-        """For a single process: the parts go through the crew."""
+        """For a single process: the parts go through the replicas."""
         sums: tuple[Tensor | None, ...] = (None,) * len(self._parameters)
         found = []
         try:
             shared = list(zip(parts, self._shares(batch, parts), strict=True))
-            for gradients, terms in self.crew.work(lambda member, one: self._part(member, batch, *one), shared):
+            for gradients, terms in self.replicas.work(lambda member, one: self._part(member, batch, *one), shared):
                 sums = tuple(map(_sum, sums, gradients))
                 found.append(terms)
                 del gradients  # else they take memory while the next part is computed
         except RuntimeError as error:
-            if cards.ran_out(error):
+            if gpu.is_out_of_memory(error):
                 return None
             raise
         for parameter, gradient in zip(self._parameters, sums, strict=True):
@@ -261,7 +261,7 @@ class Stepper:
     def _together(self, batch: AnyBatch, parts: list[slice]) -> list[dict[str, Tensor]]:
         """For one of several processes: gradients are averaged while the last part's are computed."""
         assert self._wrapped is not None
-        counts, shares = Counts(self.detector), self._shares(batch, parts)
+        counts, shares = NetworkCounters(self.detector), self._shares(batch, parts)
         found = []
         for number, some in enumerate(parts):
             with contextlib.nullcontext() if number == len(parts) - 1 else self._wrapped.no_sync():  # type: ignore[operator]
@@ -270,13 +270,13 @@ class Stepper:
                     loss, terms = self._wrapped(*inputs, shares[number])
                     torch.autograd.backward(self._scaled(loss * self.runtime.world))
                 except RuntimeError as error:  # the others wait for this one's gradients
-                    if not cards.ran_out(error):
+                    if not gpu.is_out_of_memory(error):
                         raise
                     raise WorkbenchError(_too_many(self.device, len(inputs[0])), error) from error
             found.append(terms)
         counts.add_up(self.runtime)
-        for parameter in self._all if self.resting else ():
-            if id(parameter) in self._at_rest:  # all processes waited for its gradient
+        for parameter in self._all if self.frozen else ():
+            if id(parameter) in self._backbone_ids:  # all processes waited for its gradient
                 parameter.grad = None
         return found
 
@@ -323,8 +323,8 @@ class Stepper:
             (slope,) = torch.autograd.grad(loss * parts if self._scale is None else self._scaled(loss), leaf)
         finally:
             member.train()
-            if self.resting:
-                freezing.rest(member, True, weights=self._wrapped is None)
+            if self.frozen:
+                freezing.set_frozen(member, True, weights=self._wrapped is None)
         if self._scale is not None:  # else fp16 would round small gradients to 0
             slope = slope / self._scaled(torch.ones((), device=self.device)) * parts
         return (images - self._attack * slope).clamp(0, 1)
@@ -335,7 +335,7 @@ class Stepper:
             raise WorkbenchError(_too_many(self.device, 1))
         self.micro, self.halved = -(-self.micro // 2), True
         self.optimizer.zero_grad(set_to_none=True)
-        cards.empty_cache(self.device)
+        gpu.empty_cache(self.device)
 
     def _shortened(self, scale: Tensor | float | None) -> Tensor:
         """Remove the loss scale from the gradients, clip them, and return their norm before clipping."""
@@ -343,13 +343,13 @@ class Stepper:
             torch._foreach_div_([p.grad for p in self._parameters if p.grad is not None], scale)
         return nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_gradient or math.inf)
 
-    def _read_now(self, step: Step, total: Tensor) -> Taken:
+    def _read_now(self, step: QueuedStep, total: Tensor) -> StepResult:
         """The step's numbers, before it is taken. Diverged if neither it nor a later one can be taken."""
         terms = dict(zip(step.names, total.tolist(), strict=True))
-        read = Taken(step, terms, float(self._shortened(None if self.scale is None else self.scale.value)))
+        read = StepResult(step, terms, float(self._shortened(None if self.scale is None else self.scale.value)))
         may_fail = self.scale is not None and self.scale.follow(read.fine)
         if not read.fine and not may_fail:
-            raise diverged(read)
+            raise make_diverged(read)
         return read
 
 

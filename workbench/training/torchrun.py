@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from workbench.errors import WorkbenchError
-from workbench.training import cards, machine
+from workbench.training import gpu, machine
 from workbench.training.events import Control
-from workbench.training.outcome import Diverged
 from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
+from workbench.training.step_result import Diverged
 
 T = TypeVar("T")
 CPU = torch.device("cpu")
@@ -35,16 +35,16 @@ _NEW = "forward_sync_buffers"  # torch 2.15's name for "broadcast_buffers"
 _BUFFERS = _NEW if _NEW in inspect.signature(DistributedDataParallel.__init__).parameters else "broadcast_buffers"
 
 
-class ToldElsewhere(WorkbenchError):
+class AlreadyReported(WorkbenchError):
     """An error that the main process has already reported."""
 
 
-def started() -> bool:
+def is_torchrun() -> bool:
     """Whether torchrun started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ and "RANK" in os.environ
 
 
-def here() -> int:
+def local_rank() -> int:
     """This process's number on its machine."""
     return int(os.environ["LOCAL_RANK"])
 
@@ -59,7 +59,7 @@ class Torchrun(Runtime):
         self.rank, self.world = dist.get_rank(), dist.get_world_size()
 
     @property
-    def where(self) -> str:
+    def device_name(self) -> str:
         return f"{self.world} x {self.device.type}"
 
     def choose(self, settings: TrainingSettings, precision: str) -> None:
@@ -70,28 +70,32 @@ class Torchrun(Runtime):
                 f"Several processes can't share the device '{name}'. Choose auto, cuda or cpu, or one process."
             )
         if name != "cpu" and torch.cuda.is_available():
-            if here() >= torch.cuda.device_count():
+            if local_rank() >= torch.cuda.device_count():
                 raise WorkbenchError(
                     f"There are {torch.cuda.device_count()} graphics cards for {os.environ['LOCAL_WORLD_SIZE']}"
                     " processes on this machine. Start as many processes as cards (--nproc-per-node)."
                 )
-            name = f"cuda:{here()}"
+            name = f"cuda:{local_rank()}"
         elif name == "auto":
-            name, self.passed_over = "cpu", cards.passed_over()  # Apple's GPU can't sum over processes
+            name, self.unused_gpu_reason = "cpu", gpu.unused_gpu_reason()  # Apple's GPU can't sum over processes
         self.device = machine.chosen_device(name)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
-        self.precision = self.share(lambda: machine.chosen_precision(precision, self.device))
+        self.precision = self.broadcast(lambda: machine.chosen_precision(precision, self.device))
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """Weights and counters become those of rank 0."""
         own = [self.device.index] if self.device.type == "cuda" else None
         for buffer in network.buffers():  # weights are broadcast by DistributedDataParallel
             dist.broadcast(buffer, src=0)
-        options: dict[str, Any] = {"device_ids": own, "gradient_as_bucket_view": True, _BUFFERS: False}  # see Counts
+        options: dict[str, Any] = {
+            "device_ids": own,
+            "gradient_as_bucket_view": True,
+            _BUFFERS: False,
+        }  # see NetworkCounters
         return DistributedDataParallel(network, **options)
 
-    def part(self, count: int) -> slice:
+    def own_slice(self, count: int) -> slice:
         """As even as possible, larger parts first; WorkbenchError if there are fewer images than processes."""
         if count < self.world:
             raise WorkbenchError(
@@ -102,49 +106,49 @@ class Torchrun(Runtime):
         return slice(start, start + shorter + (self.rank < longer))
 
     @property
-    def neighbours(self) -> int:
+    def local_world_size(self) -> int:
         return int(os.environ["LOCAL_WORLD_SIZE"])
 
     @property
     def threads(self) -> int:
-        """One of several processes has no crew: an operation may use all of its cores."""
-        return 1 if torch.cuda.is_available() else max(machine.cores() // self.neighbours, 1)
+        """One of several processes has no replicas: an operation may use all of its cores."""
+        return 1 if torch.cuda.is_available() else max(machine.cores() // self.local_world_size, 1)
 
-    def agree(self, wish: int) -> int:
-        votes = torch.tensor(int(wish))
+    def agree(self, value: int) -> int:
+        votes = torch.tensor(int(value))
         dist.all_reduce(votes, dist.ReduceOp.MAX)
         return int(votes)
 
     def check_same(self, value: str, what: str) -> None:
         values = self.gather(value)
         different = [rank for rank, other in enumerate(values) if other != value]
-        self.share(lambda: _refuse(different, what))
+        self.broadcast(lambda: _refuse(different, what))
 
-    def share(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         said: list[Any] = [None, None]
-        if self.main:
+        if self.is_main:
             try:
                 said = [make(), None]
             except WorkbenchError as error:
                 said = [None, WorkbenchError(error.sentence)]
         dist.broadcast_object_list(said, src=0, device=CPU)
         if said[1] is not None:
-            raise said[1] if self.main else ToldElsewhere(said[1].sentence)
+            raise said[1] if self.is_main else AlreadyReported(said[1].sentence)
         return said[0]  # type: ignore[no-any-return]
 
     def gather(self, value: T) -> list[T]:
-        everyone: list[Any] | None = [None] * self.world if self.main else None
+        everyone: list[Any] | None = [None] * self.world if self.is_main else None
         dist.gather_object(value, everyone, dst=0)
         return everyone or []
 
     @contextlib.contextmanager
-    def in_turn(self, control: Control) -> Iterator[None]:
-        if here() != 0:
+    def local_main_first(self, control: Control) -> Iterator[None]:
+        if local_rank() != 0:
             self._hand_on(control)
         try:
             yield
         finally:  # whatever happened: the others wait
-            if here() == 0:
+            if local_rank() == 0:
                 self._hand_on(control)
 
     def _hand_on(self, control: Control) -> None:
@@ -162,9 +166,9 @@ class Torchrun(Runtime):
             tensor.copy_(flat[first : first + tensor.numel()].view_as(tensor))
             first += tensor.numel()
 
-    def left(self, error: Exception) -> bool:
+    def failed_alone(self, error: Exception) -> bool:
         """All processes know of a loss that is not finite, and of what the main one reports."""
-        alone = not isinstance(error, Diverged | ToldElsewhere)
+        alone = not isinstance(error, Diverged | AlreadyReported)
         self._waits = self._waits and not alone
         return alone
 
@@ -183,7 +187,7 @@ def _refuse(different: list[int], what: str) -> None:
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[Runtime]:
+def join_processes() -> Iterator[Runtime]:
     """This process's runtime: together with the others if torchrun started it, else alone."""
-    with Torchrun() if started() else Runtime() as runtime:
+    with Torchrun() if is_torchrun() else Runtime() as runtime:
         yield runtime

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.errors import Refused
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def check_size(file: Path) -> int:
     """The size of a file in bytes; Refused if it is too large to be weights."""
     size = file.stat().st_size
     if size > LARGEST:
-        raise Refused(file, f"it has {words.size(size)}, more than any network has. Choose another file.")
+        raise Refused(file, f"it has {formatting.size(size)}, more than any network has. Choose another file.")
     return size
 
 

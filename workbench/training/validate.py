@@ -19,14 +19,14 @@ from torch.nn import functional
 
 from workbench.core import boxes as geometry
 from workbench.core import metrics
-from workbench.core.detections import FLOOR, LIMIT, MOST, OVERLAP, Candidates, Detections, Kind
+from workbench.core.detections import FLOOR, LIMIT, MOST, OVERLAP, Candidates, Detections, NmsKind
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import augment, cards
+from workbench.training import augment, gpu
 from workbench.training.data import Dataset
+from workbench.training.device_transfer import on_device
 from workbench.training.events import Control
 from workbench.training.runtime import Runtime
-from workbench.training.sending import on_device
 
 T = TypeVar("T")
 _ONE_DRAWS = threading.Lock()
@@ -61,12 +61,12 @@ def evaluate(
     start, device = time.monotonic(), runtime.device
     parts = [np.arange(first, min(first + batch, len(data))) for first in range(0, len(data), batch)]
     own = parts[runtime.rank :: runtime.world]
-    with cards.exactly(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "evaluate") as pool:
+    with gpu.exact_float32(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "evaluate") as pool:
         found = list(pool.map(_fitting(lambda part: _found(detector, data, part, device, control), device), own))
     if runtime.agree(control.stop.is_set()):
         return None
     rows = _dealt_back(runtime.gather(found), len(parts))
-    scores = runtime.share(lambda: _scores(data, [detections for detections, _ in rows], time.monotonic() - start))
+    scores = runtime.broadcast(lambda: _scores(data, [detections for detections, _ in rows], time.monotonic() - start))
     return replace(scores, found=tuple(one for one, _ in rows), losses=np.array([loss for _, loss in rows], np.float32))
 
 
@@ -79,7 +79,7 @@ def losses(
     """
     parts = [indices[first : first + batch] for first in range(0, len(indices), batch)]
     own, device = parts[runtime.rank :: runtime.world], runtime.device
-    with cards.exactly(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "judge") as pool:
+    with gpu.exact_float32(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "judge") as pool:
         found = list(pool.map(_fitting(lambda part: _judged(detector, data, part, device, control), device), own))
     if runtime.agree(control.stop.is_set()):
         return None
@@ -95,7 +95,7 @@ def _fitting(
         try:
             return look(indices)
         except RuntimeError as error:
-            if not cards.ran_out(error):
+            if not gpu.is_out_of_memory(error):
                 raise
             if len(indices) < 2:
                 raise WorkbenchError(
@@ -103,7 +103,7 @@ def _fitting(
                     " Choose a smaller input side, a smaller width or another detector.",
                     error,
                 ) from error
-        cards.empty_cache(device)  # outside the except block, whose traceback would keep the tensors alive
+        gpu.empty_cache(device)  # outside the except block, whose traceback would keep the tensors alive
         middle = len(indices) // 2
         return looked(indices[:middle]) + looked(indices[middle:])
 
@@ -115,7 +115,7 @@ def _judged(
 ) -> list[float]:
     if control.stop.is_set():
         return []
-    images, targets = on_device(augment.plain(data, indices), slice(None), device)
+    images, targets = on_device(augment.unaugmented(data, indices), slice(None), device)
     side = detector.settings.input_px
     if data.side != side:  # kept larger if input sides vary
         images = functional.interpolate(images, size=(side, side), mode="bilinear")
@@ -140,7 +140,7 @@ def _each_loss(detector: Detector, raw: Raw, targets: Targets) -> list[float]:
 @contextlib.contextmanager
 def _drawing_apart(device: torch.device) -> Iterator[None]:
     """Leave the training's random state unchanged; one thread at a time, as there is only one state."""
-    with _ONE_DRAWS, cards.forked_rng(device):
+    with _ONE_DRAWS, gpu.forked_rng(device):
         yield
 
 
@@ -171,7 +171,7 @@ def _found(
     """Detections and losses of the images at `indices`; nothing once asked to stop."""
     if control.stop.is_set():
         return []
-    images, targets = on_device(augment.plain(data, indices), slice(None), device)
+    images, targets = on_device(augment.unaugmented(data, indices), slice(None), device)
     with torch.inference_mode():
         raw = detector(images)
         boxes, scores, labels = (tensor.cpu() for tensor in detector.candidates(raw).best(MOST))
@@ -182,7 +182,7 @@ def _found(
     return list(zip(found, each, strict=True))
 
 
-def _detections(data: Dataset, index: int, kind: Kind, boxes: Tensor, scores: Tensor, labels: Tensor) -> Detections:
+def _detections(data: Dataset, index: int, kind: NmsKind, boxes: Tensor, scores: Tensor, labels: Tensor) -> Detections:
     """Detections of image `index` in its own pixels, from its best pairs: boxes (k, 4) in network pixels."""
     image = data.snapshot.images[index]
     original = geometry.clip(data.fits[index].back(boxes.numpy()), image.width, image.height)

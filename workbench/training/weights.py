@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
 from workbench import detectors
-from workbench.core.former_names import Former, called_now
+from workbench.core.former_names import FormerNames, current_label_names
 from workbench.core.project import AnchorSet, Label, colour_for
 from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector
-from workbench.detectors.parts.transfer import Transferred, transfer
+from workbench.detectors.parts.transfer import TransferResult, transfer
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import checkpoint, events, recipes, record, runs, unpickling
 from workbench.training.checkpoint import BEST, CheckpointHeader
@@ -41,7 +41,7 @@ class _Content:
     header: CheckpointHeader | None = None  # if it is one of our checkpoints
 
 
-def start(detector: Detector, file: Path, labels: Sequence[str], former: Former = ()) -> Message:
+def start(detector: Detector, file: Path, labels: Sequence[str], former: FormerNames = ()) -> Message:
     """Fill `detector`, made for `labels`, with what fits of `file`, and return a message that says what did. Refused if
     nothing fits.
 
@@ -49,7 +49,7 @@ def start(detector: Detector, file: Path, labels: Sequence[str], former: Former 
     """
     content = _read(detector, file)
     meant = former if content.header is None else former_of(content.header, former)
-    theirs = None if content.labels is None else called_now(content.labels, meant)
+    theirs = None if content.labels is None else current_label_names(content.labels, meant)
     done = transfer(detector, content.tensors, theirs, labels)
     if not done.taken:
         raise Refused(file, f"nothing in it fits {detector.title}. Choose a file of the same network and width.")
@@ -79,11 +79,11 @@ def _has_other_scale(detector: Detector, theirs: CheckpointHeader) -> bool:
 
 
 def own_anchors(request: RunRequest) -> AnchorSet | None:
-    """The anchors of a run: those of begun_anchors(), or those that it was started with if it goes on."""
-    return request.anchors if request.resume else begun_anchors(request.recipe, request.anchors, request.start)
+    """The anchors of a run: those of initial_anchors(), or those that it was started with if it goes on."""
+    return request.anchors if request.resume else initial_anchors(request.recipe, request.anchors, request.start)
 
 
-def begun_anchors(recipe: Recipe, chosen: AnchorSet | None, start: Path | None) -> AnchorSet | None:
+def initial_anchors(recipe: Recipe, chosen: AnchorSet | None, start: Path | None) -> AnchorSet | None:
     """The anchors to train with: those chosen, or else those that the weights in `start` were trained with.
 
     That is for files with a Darknet network's published anchors, which are then taken as they are, in pixels and
@@ -162,7 +162,7 @@ def _fit_norms(detector: Detector, tensors: dict[str, Tensor], theirs: float) ->
 # --- to detect with at once ---
 
 
-def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Path) -> Transferred:
+def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Path) -> TransferResult:
     """Write `file`, trained elsewhere for the labels `names`, as one of our checkpoints at `target`.
 
     recipe: the detector and its settings. Refused unless every weight can be used.
@@ -187,7 +187,7 @@ def import_weights(file: Path, recipe: Recipe, names: Sequence[str], target: Pat
         seen = darknet.read(detector, file).seen
         darknet.set_seen(detector, seen)
         count = len(detector.state_dict())
-        done = Transferred(count, count, tuple(names), (), 0)
+        done = TransferResult(count, count, tuple(names), (), 0)
     labels = tuple(Label(i, name, colour_for(i), position=i - 1) for i, name in enumerate(names, 1))
     header_ = CheckpointHeader(
         detector=recipe.detector,

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
-from workbench.core.matching import Boxes
+from workbench.core.formatting import count, percent
+from workbench.core.matching import DetectionArrays
 from workbench.core.project import Snapshot
-from workbench.core.words import count, percent
 
 Doubles = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -64,7 +64,7 @@ class Facts:
 
 
 def remarks(
-    truth: Snapshot, detections: Sequence[Boxes], learnt: Labels, ap50: float,
+    truth: Snapshot, detections: Sequence[DetectionArrays], learnt: Labels, ap50: float,
     per_label: Mapping[str, float], learning: Learning,
 ) -> tuple[str, ...]:  # fmt: skip
     """Sentences if AP50 is nearly 0, over all or for a label with many boxes; none otherwise.
@@ -135,7 +135,7 @@ def _slow(learning: Learning) -> Iterator[str]:
 # --- what the detections say ---
 
 
-def look(truth: Snapshot, detections: Sequence[Boxes]) -> Facts:
+def look(truth: Snapshot, detections: Sequence[DetectionArrays]) -> Facts:
     """Compare each image's labelled boxes with its best detections."""
     parts: list[_Part] = []
     wrong: list[float] = []

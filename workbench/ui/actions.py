@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QApplication, QWidget
 from workbench.ui import keys, theme
 from workbench.ui.commands import BY_NAME, Command
 
-BY_HAND = "Space"
+CANVAS_KEY = "Space"
 """The key that the canvas handles itself: a tap verifies, holding it moves the picture."""
 
 
-def make(
+def make_action(
     owner: QWidget,
     name: str,
     slot: Callable[..., object],
@@ -42,7 +42,7 @@ def make(
 
 
 def _give_keys(action: QAction, command: Command) -> None:
-    action.setShortcuts([QKeySequence(key) for key in keys.of(command.name) if key != BY_HAND])
+    action.setShortcuts([QKeySequence(key) for key in keys.of(command.name) if key != CANVAS_KEY])
     action.setToolTip(tooltip(command))
 
 
@@ -59,14 +59,14 @@ def renew_keys() -> None:
 def tooltip(command: Command) -> str:
     """The command's text with its first shortcut."""
     words, own = command.text.rstrip("…"), keys.of(command.name)
-    return f"{words}  ({shown(own[0])})" if own else words
+    return f"{words}  ({key_text(own[0])})" if own else words
 
 
-def shown(key: str) -> str:
+def key_text(key: str) -> str:
     """A shortcut in this system's notation (⌘ on a Mac)."""
     by_hand = ("click", "drag", "wheel", "arrows", "button", "…")
     if any(part in key.lower() for part in by_hand):
-        return native(key)
+        return native_keys(key)
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) or key
 
 
@@ -74,7 +74,7 @@ _SIGNS = {"Alt": "⌥", "Shift": "⇧", "Ctrl": "⌘"}
 """Mac symbols of other systems' modifier keys, in the order in which Macs show them."""
 
 
-def native(words: str) -> str:
+def native_keys(words: str) -> str:
     """A text with its shortcuts in this system's notation: Ctrl+Shift+S is ⇧⌘S on a Mac. A terminal's Ctrl-C has the
     same name there, so it stays.
     """
@@ -87,14 +87,14 @@ def native(words: str) -> str:
     return re.sub(r"\b(?:(?:Ctrl|Shift|Alt)\+)+|\bCtrl\b(?!-)", signs, words)
 
 
-def as_told(words: str) -> str:
+def escape_mnemonics(words: str) -> str:
     """For a menu or a button, where a single & marks a mnemonic: names may contain one."""
     return words.replace("&", "&&")
 
 
-def worded(words: str) -> str:
+def with_keys(words: str) -> str:
     """Replace each {command} by its shortcut in force."""
     for name in {part.split("}")[0] for part in words.split("{")[1:]}:
         own = keys.of(name)
-        words = words.replace(f"{{{name}}}", shown(own[0]) if own else native("Ctrl+K and its name"))
+        words = words.replace(f"{{{name}}}", key_text(own[0]) if own else native_keys("Ctrl+K and its name"))
     return words

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.core.resize import kind_of
-from workbench.core.words import count
+from workbench.core.formatting import count
+from workbench.core.resize import base_mode
 
 _DONE = {"stretch": "stretched", "letterbox": "letterboxed"}
 
@@ -15,7 +15,7 @@ def other_number(title: str, published: int, number: int) -> str:
 
 def other_resize(title: str, wanted: str, made_with: str) -> str:
     """For a detector that resizes images differently from how the sizes were measured; "" if it does not."""
-    wants, has = kind_of(wanted), kind_of(made_with)
+    wants, has = base_mode(wanted), base_mode(made_with)
     if wants == has:
         return ""
     return f"{title} learns from {_DONE[wants]} images, but these sizes are from {_DONE[has]} ones"

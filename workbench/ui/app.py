@@ -41,7 +41,7 @@ _M_ARENA_MAX = -8  # from glibc's malloc.h
 def run(project: Path | None) -> int:
     """Show the window, with `project` if given, until it is closed; returns the exit code."""
     gc.disable()  # saves a twentieth of the time to the first paint; nothing created until then becomes garbage
-    problem = why_not()
+    problem = startup_problem()
     if problem:
         print(problem, file=sys.stderr)
         return 1
@@ -52,7 +52,7 @@ def run(project: Path | None) -> int:
     keep_no_sources()
     from PySide6.QtWidgets import QApplication
 
-    from workbench.stopping import ways_to_stop
+    from workbench.stop_signals import stop_signals
     from workbench.ui import crashes, preferences, theme
     from workbench.ui.main_window import MainWindow
 
@@ -65,19 +65,19 @@ def run(project: Path | None) -> int:
     app.setDesktopFileName("workbench")
     theme.apply(str(preferences.get("theme", "system")))
     window = MainWindow(log_file=log_file())
-    sys.excepthook = _Told(window)
+    sys.excepthook = _ExceptHook(window)
     window.show()
     if project is not None:
         window.open(project)
     QTimer.singleShot(_CALM, lambda: _painted(window))
     # Python handles signals only between its own instructions: an empty timer gives it the chance.
-    for number in ways_to_stop():
-        signal.signal(number, lambda *_: window.closing.at_once())
+    for number in stop_signals():
+        signal.signal(number, lambda *_: window.closing.close_at_once())
     awake = QTimer(interval=250)
     awake.timeout.connect(lambda: None)
     awake.start()
     code = app.exec()
-    for note in window.findChildren(crashes.Note):
+    for note in window.findChildren(crashes.CrashNote):
         note.end()
     sys.excepthook = sys.__excepthook__
     return code
@@ -86,17 +86,17 @@ def run(project: Path | None) -> int:
 def _painted(window: MainWindow) -> None:
     """Start what can wait until the window is painted."""
     from workbench.ui import crashes
-    from workbench.ui.garbage import Garbage
+    from workbench.ui.garbage_collector import GarbageCollector
 
     gc.freeze()  # what exists now stays: later collections skip it
-    garbage = Garbage(window)
-    window.session.document_changed.connect(garbage.look_at_all)
+    garbage = GarbageCollector(window)
+    window.session.document_changed.connect(garbage.unfreeze)
     log.info("Workbench runs, process %s", os.getpid())
-    for crash in crashes.left(running()):
+    for crash in crashes.read_crashes(running()):
         log.error("%s\n%s", crash.sentence, crash.stacks)
         window.session.message.emit("warning", crash.sentence)
-        crashes.Return(window.session, crash, window.open).begin()
-    crashes.Note(window.session, running(), window)
+        crashes.CrashRecovery(window.session, crash, window.open).begin()
+    crashes.CrashNote(window.session, running(), window)
 
 
 def few_arenas() -> None:
@@ -140,7 +140,7 @@ def mentions_pyside(module: ModuleType) -> bool:
 # --- may it start? ---
 
 
-def why_not() -> str:
+def startup_problem() -> str:
     """One sentence on why no window can be shown here and what to do; "" if one can."""
     if sys.platform.startswith("linux"):
         platform = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0]
@@ -249,7 +249,7 @@ class _LogFile(logging.Handler):
 
             try:
                 opened = RotatingFileHandler(self._file, maxBytes=1 << 20, backupCount=2, encoding="utf-8")
-                opened.rotator = _put_away
+                opened.rotator = _rotate
                 self._opened = opened
             except OSError:
                 self._opened = logging.StreamHandler()
@@ -257,7 +257,7 @@ class _LogFile(logging.Handler):
         self._opened.emit(record)
 
 
-def _put_away(full: str, older: str) -> None:
+def _rotate(full: str, older: str) -> None:
     """Rename a full log; on Windows not while a second window has it open: then it just keeps growing."""
     with contextlib.suppress(OSError):
         os.rename(full, older)
@@ -274,7 +274,7 @@ def _route_qt_messages() -> None:
     qInstallMessageHandler(tell)
 
 
-class _Told:
+class _ExceptHook:
     """sys.excepthook: uncaught errors go to the log, and a quiet sentence to the corner. The window goes on."""
 
     def __init__(self, window: MainWindow) -> None:

@@ -30,25 +30,25 @@ class Background(QObject):
         self._title = title
         self._work = work
         self._lock = threading.Lock()
-        self._wishes: list[Hashable] = []
+        self._requests: list[Hashable] = []
         self._job: Job | None = None
         self._closed = False
 
-    def ask(self, wishes: Sequence[Hashable]) -> None:
+    def ask(self, requests: Sequence[Hashable]) -> None:
         """Do these in order; earlier requests that have not been started are dropped."""
         with self._lock:
-            self._wishes = list(dict.fromkeys(wishes))
+            self._requests = list(dict.fromkeys(requests))
         self._begin()
 
-    def add(self, wish: Hashable) -> None:
+    def add(self, request: Hashable) -> None:
         """Do this after what was asked before."""
         with self._lock:
-            if wish not in self._wishes:
-                self._wishes.append(wish)
+            if request not in self._requests:
+                self._requests.append(request)
         self._begin()
 
     def _begin(self) -> None:
-        if self._job is not None or self._closed or not self._wishes:
+        if self._job is not None or self._closed or not self._requests:
             return
         self._job = Job(self._title, self._results, self)
         self._job.reported.connect(self._reported)
@@ -59,16 +59,16 @@ class Background(QObject):
         """Runs in the job's thread."""
         while not job.stop.is_set():
             with self._lock:
-                if not self._wishes:
+                if not self._requests:
                     return
-                wish = self._wishes.pop(0)
+                request = self._requests.pop(0)
             try:
-                yield wish, self._work(wish)
+                yield request, self._work(request)
             except WorkbenchError as error:
-                yield wish, error
+                yield request, error
             except Exception as error:  # the owner waits for an answer to each wish
                 logging.getLogger(__name__).exception("%s failed", self._title)
-                yield wish, WorkbenchError(f"{self._title} failed. See Help > Log.", error)
+                yield request, WorkbenchError(f"{self._title} failed. See Help > Log.", error)
 
     @Slot(object)
     def _reported(self, event: object) -> None:
@@ -86,7 +86,7 @@ class Background(QObject):
     def settle(self, seconds: float = 60.0) -> None:
         """Drop what has not been started, wait for the one in progress, and deliver its result now."""
         with self._lock:
-            self._wishes = []
+            self._requests = []
         if self._job is not None:
             self._job.wait(int(seconds * 1000))
             QCoreApplication.sendPostedEvents(self._job)
@@ -95,10 +95,10 @@ class Background(QObject):
         """Drop all wishes and wait for the one in progress."""
         self._closed = True
         with self._lock:
-            self._wishes = []
+            self._requests = []
         if self._job is not None:
             self._job.end(60.0)
 
     def is_idle(self) -> bool:
         """True if nothing is in progress or waiting."""
-        return self._job is None and not self._wishes
+        return self._job is None and not self._requests

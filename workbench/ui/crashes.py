@@ -26,7 +26,7 @@ from workbench.ui.job import Job
 from workbench.ui.session import Session
 
 if TYPE_CHECKING:  # cv2 and NumPy
-    from workbench.core.image_check import Checked
+    from workbench.core.image_check import ImageCheckResult
 
 _PROJECT = "project.sqlite"
 _FATAL = re.compile(r"^(?:Fatal Python error|Windows fatal exception): (?!code 0x8)(.+)$", re.MULTILINE)
@@ -74,8 +74,8 @@ def _stacks(folder: Path, process: int) -> Path:
     return folder / f"{process}.stacks"
 
 
-class Note(QObject):
-    """Keeps this process's note in `folder` until `end`. Call `left` first, for the notes of crashed windows."""
+class CrashNote(QObject):
+    """Keeps this process's note in `folder` until `end`. Call `read_crashes` first, for notes of crashed windows."""
 
     def __init__(self, session: Session, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -110,7 +110,7 @@ class Note(QObject):
         _forget(self._folder, os.getpid())
 
 
-def left(folder: Path) -> list[Crash]:
+def read_crashes(folder: Path) -> list[Crash]:
     """What crashed windows left in `folder`, the oldest first. Their notes are removed."""
     found = []
     for file in folder.glob("*.json"):
@@ -143,7 +143,7 @@ def _read(file: Path, process: int) -> Crash | None:
     return Crash(when, Path(project) if project else None, image, fatal[1] if fatal else "", stacks, recent, training)
 
 
-class Return(QObject):
+class CrashRecovery(QObject):
     """Goes back to where a window crashed: checks its last images in a child process, then opens its project.
 
     So an image that crashes the program does so only once: it is marked and not read again. The parent is the session.
@@ -159,30 +159,30 @@ class Return(QObject):
         if project is None or not (project / _PROJECT).is_file():
             return
         self._session.last_images[project] = self._crash.image
-        self._job = Job("Looking at the images shown last", lambda _: _ended_by(self._crash), self)
-        self._job.reported.connect(self._marked)
-        self._session.job_ended.connect(self._looked)
+        self._job = Job("Looking at the images shown last", lambda _: _check_images(self._crash), self)
+        self._job.reported.connect(self._image_checked)
+        self._session.job_ended.connect(self._all_checked)
         self._session.start(self._job)
 
     @Slot(object)
-    def _marked(self, checked: object) -> None:
+    def _image_checked(self, checked: object) -> None:
         from workbench.core import images
-        from workbench.core.image_check import Checked
+        from workbench.core.image_check import ImageCheckResult
 
-        if isinstance(checked, Checked):
-            images.shun(checked.file, checked.problem)
+        if isinstance(checked, ImageCheckResult):
+            images.block(checked.file, checked.problem)
             self._session.message.emit("warning", f"{checked.file.name}: {checked.problem}.")
 
     @Slot(object)
-    def _looked(self, job: object) -> None:
+    def _all_checked(self, job: object) -> None:
         if job is self._job and self._crash.project is not None:
             self._job = None
             if self._session.document is None and not self._session.jobs:
                 self._open(self._crash.project)
 
 
-def _ended_by(crash: Crash) -> Iterator[Checked]:
-    from workbench.core.image_check import check_again
+def _check_images(crash: Crash) -> Iterator[ImageCheckResult]:
+    from workbench.core.image_check import recheck
     from workbench.core.image_table import ImageTable
     from workbench.core.store import Store
 
@@ -191,7 +191,7 @@ def _ended_by(crash: Crash) -> Iterator[Checked]:
         table = store.read(ImageTable.read)
     row = table.row_of(crash.image) if table.has(crash.image) else 0
     beside = table.ids[max(0, row - _RECENT) : row + _RECENT + 1].tolist()
-    yield from check_again(crash.project / _PROJECT, list(dict.fromkeys([crash.image, *crash.recent, *beside])))
+    yield from recheck(crash.project / _PROJECT, list(dict.fromkeys([crash.image, *crash.recent, *beside])))
 
 
 def _forget(folder: Path, process: int) -> None:

@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.errors import WorkbenchError
-from workbench.settings import FOLDER, SPELT, Row, checked
+from workbench.settings import FOLDER, SPELLINGS, SettingRow, checked
 from workbench.ui import theme
-from workbench.ui.choosing import chosen_file, chosen_folder
+from workbench.ui.file_dialogs import ask_for_file, ask_for_folder
 from workbench.ui.widgets.popups import Combo
 
 
@@ -42,7 +42,7 @@ class Form(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._open: dict[str, bool] = {}
 
-    def set_rows(self, rows: Sequence[Row], open_groups: Sequence[str] = ()) -> None:
+    def set_rows(self, rows: Sequence[SettingRow], open_groups: Sequence[str] = ()) -> None:
         """Show these rows with their defaults instead of the previous ones; groups that a person opened stay open."""
         self._entries.clear()
         while self._column.count():
@@ -55,7 +55,7 @@ class Form(QWidget):
             self._add_group(group, [row for row in rows if row.group == group], group in open_groups)
         self._column.addStretch(1)
 
-    def _add_group(self, title: str, rows: Sequence[Row], is_open: bool) -> None:
+    def _add_group(self, title: str, rows: Sequence[SettingRow], is_open: bool) -> None:
         head = QToolButton()
         head.setText(title or "General")
         head.setObjectName(f"{self.objectName()}-group-{title or 'General'}")
@@ -116,7 +116,7 @@ class _Entry(QWidget):
 
     changed = Signal()
 
-    def __init__(self, row: Row, name: str) -> None:
+    def __init__(self, row: SettingRow, name: str) -> None:
         super().__init__()
         self._row = row
         self._quiet = False
@@ -162,9 +162,9 @@ class _Entry(QWidget):
     def _browse(self) -> None:
         title, files = self._row.title, self._row.files
         if files == FOLDER:
-            chosen = chosen_folder(self, title)
+            chosen = ask_for_folder(self, title)
         else:
-            chosen = chosen_file(self, title, f"{title} ({files});;All files (*)")
+            chosen = ask_for_file(self, title, f"{title} ({files});;All files (*)")
         if chosen and isinstance(self._editor, QLineEdit):
             self._editor.setText(str(chosen))
 
@@ -211,14 +211,14 @@ class _Combo(Combo):
         event.ignore()
 
 
-def _editor(row: Row) -> QCheckBox | QComboBox | QLineEdit:
+def _editor(row: SettingRow) -> QCheckBox | QComboBox | QLineEdit:
     if row.kind is bool:
         return QCheckBox()
     if row.choices:
         combo = _Combo()
         if row.optional:
             combo.addItem("auto", "auto")
-        spelt = (SPELT.get(choice, choice) for choice in row.choices)
+        spelt = (SPELLINGS.get(choice, choice) for choice in row.choices)
         for choice, title in zip(row.choices, row.titles or spelt, strict=True):
             combo.addItem(title, choice)
         return combo
@@ -237,7 +237,7 @@ def _as_text(value: Any) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def _tooltip(row: Row) -> str:
+def _tooltip(row: SettingRow) -> str:
     limits = [f"from {row.low:g}" if row.low is not None else "", f"to {row.high:g}" if row.high is not None else ""]
     words = " ".join(part for part in (*limits, row.unit) if part)
     return f"{row.help}\n({words})" if words else row.help

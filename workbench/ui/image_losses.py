@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.training import image_losses
 from workbench.ui.background import Background
 from workbench.ui.session import Session
@@ -118,9 +118,9 @@ class LossWatch(QObject):
             self.read()
 
     @Slot(object, object)
-    def _came(self, wish: tuple[Path, int], found: object) -> None:
+    def _came(self, request: tuple[Path, int], found: object) -> None:
         document = self._session.document
-        if document is None or wish[0] != document.runs_folder or not isinstance(found, Losses):
+        if document is None or request[0] != document.runs_folder or not isinstance(found, Losses):
             return
         if not _same(found, self.losses):
             self.losses = found
@@ -150,9 +150,9 @@ def of(session: Session) -> LossWatch:
     return found if isinstance(found, LossWatch) else LossWatch(session)
 
 
-def _read(wish: tuple[Path, int]) -> Losses:
+def _read(request: tuple[Path, int]) -> Losses:
     """Of the newest run in a project's folder of runs. Runs in the background's thread."""
-    folder = _newest(wish[0])
+    folder = _newest(request[0])
     return NONE if folder is None else of_run(folder.name, image_losses.read(folder))
 
 

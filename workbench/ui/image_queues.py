@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.document import snapshot_of
+from workbench.core.formatting import count
+from workbench.core.image_queue import QueueOrder
 from workbench.core.project import Snapshot
-from workbench.core.queueing import By
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.inference import image_queue
 from workbench.inference.events import EvaluationProgress, Skipped
-from workbench.inference.image_queue import Queue, Wish
+from workbench.inference.image_queue import LabellingQueue, RankingRequest
 from workbench.training import runs
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -26,7 +26,7 @@ NO_RUN = "No trained run yet that could say which images it is unsure of: train 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class QueueJobRequest:
     """A request for the project in `folder`. `checkpoint` None: that of the newest run that has one."""
 
     folder: Path
@@ -38,17 +38,19 @@ class Asked:
         return snapshot_of(self.folder)
 
 
-def worked_out(asked: Asked) -> Iterator[EvaluationProgress | Skipped | Queue]:
+def compute_queue(request: QueueJobRequest) -> Iterator[EvaluationProgress | Skipped | LabellingQueue]:
     """Runs in a job's thread. WorkbenchError if there is no run."""
     from workbench import plugins
 
-    checkpoint = asked.checkpoint
+    checkpoint = request.checkpoint
     if checkpoint is None:
-        checkpoint = next((run.checkpoint for run in runs.runs(asked.runs_folder) if run.checkpoint is not None), None)
+        checkpoint = next(
+            (run.checkpoint for run in runs.runs(request.runs_folder) if run.checkpoint is not None), None
+        )
     if checkpoint is None:
         raise WorkbenchError(NO_RUN)
     plugins.loaded()
-    yield from image_queue.queue(Wish(checkpoint.parent, checkpoint, asked.snapshot()))
+    yield from image_queue.build_queue(RankingRequest(checkpoint.parent, checkpoint, request.snapshot()))
 
 
 class QueueWatch(QObject):
@@ -58,11 +60,11 @@ class QueueWatch(QObject):
     """
 
     changed = Signal()
-    work = staticmethod(worked_out)  # or a fake
+    work = staticmethod(compute_queue)  # or a fake
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.queue: Queue | None = None
+        self.queue: LabellingQueue | None = None
         self._session = session
         self._checkpoint: Path | None = None
         self.job: Job | None = None  # while a queue is being computed
@@ -82,15 +84,19 @@ class QueueWatch(QObject):
             self._then = document is not None and self._checkpoint != self._of
             return
         self._of, self._then = self._checkpoint, False
-        asked, work = Asked(document.folder, document.runs_folder, self._checkpoint), self.work
-        self.job = Job("Ordering the images", lambda _: work(asked))
+        request, work = QueueJobRequest(document.folder, document.runs_folder, self._checkpoint), self.work
+        self.job = Job("Ordering the images", lambda _: work(request))
         self.job.reported.connect(self._reported)
         self._session.start(self.job)
 
     @Slot(object)
     def _reported(self, event: object) -> None:
         document = self._session.document
-        if isinstance(event, Queue) and document is not None and event.checkpoint.parent.parent == document.runs_folder:
+        if (
+            isinstance(event, LabellingQueue)
+            and document is not None
+            and event.checkpoint.parent.parent == document.runs_folder
+        ):
             self.queue = event
             if event.skipped:
                 self._session.inform(f"{count(event.skipped, 'image')} could not be read and are not listed.")
@@ -116,7 +122,7 @@ def of(session: Session) -> QueueWatch:
     return found if isinstance(found, QueueWatch) else QueueWatch(session)
 
 
-def sorted_by(queue: Queue | None, by: By, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+def sorted_by(queue: LabellingQueue | None, by: QueueOrder, ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """(k,) ids (k,) in the queue's order; those not in it follow in their previous order."""
     if queue is None:
         return ids

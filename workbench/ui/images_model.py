@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QImage
 
-from workbench.core.applied import Applied
+from workbench.core.applied_edit import AppliedEdit
 from workbench.core.document import Document
 from workbench.core.edits import AddImages, RemoveImages, walk
+from workbench.core.image_queue import QueueOrder
 from workbench.core.image_table import IdRows
 from workbench.core.project import Image, Split, State
-from workbench.core.queueing import By
-from workbench.inference.image_queue import Queue
+from workbench.inference.image_queue import LabellingQueue
 from workbench.ui import image_losses, image_queues, unread_images
 from workbench.ui.image_losses import Losses
 from workbench.ui.session import Session
 from workbench.ui.thumbnails import Thumbnails
 
 IMAGE = Qt.ItemDataRole.UserRole  # core.project.Image
-SHOWN = Qt.ItemDataRole.UserRole + 1  # Shown: all that a tile paints, in one query
+LISTED_IMAGE = Qt.ItemDataRole.UserRole + 1  # ListedImage: all that a tile paints, in one query
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 _MANY = 20
@@ -43,9 +43,9 @@ class Order(StrEnum):
     MOST = "most boxes"
     FEWEST = "fewest boxes"
     LOSS = "highest loss"  # in the run that was evaluated last
-    UNCERTAIN = By.UNCERTAIN.value  # these three: as a run asks for labels, unlabelled images first
-    DIFFERENT = By.DIFFERENT.value
-    BOTH = By.BOTH.value
+    UNCERTAIN = QueueOrder.UNCERTAIN.value  # these three: as a run asks for labels, unlabelled images first
+    DIFFERENT = QueueOrder.DIFFERENT.value
+    BOTH = QueueOrder.BOTH.value
 
 
 ANY_MARK = "any"
@@ -86,11 +86,11 @@ class Filter:
         return by_number or bool(self.mark) or self.noted or any(value is not None for value in ranges)
 
 
-Marked = tuple[float, float, float, float, str]
+MarkedBox = tuple[float, float, float, float, str]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Shown:
+class ListedImage:
     """What a list shows of an image: its number of boxes, why it can't be read, its thumbnail once available.
 
     `loss`: the share of the other images with a lower one, 0 to 1; NaN without a loss. `marked`: boxes that the filter
@@ -102,11 +102,11 @@ class Shown:
     problem: str
     thumbnail: QImage | None
     loss: float = math.nan
-    marked: tuple[Marked, ...] = ()
+    marked: tuple[MarkedBox, ...] = ()
 
 
-def listed(
-    document: Document, wanted: Filter, losses: Losses = image_losses.NONE, queue: Queue | None = None
+def listed_ids(
+    document: Document, wanted: Filter, losses: Losses = image_losses.NONE, queue: LabellingQueue | None = None
 ) -> NDArray[np.int64]:
     """Ids of the images that pass a filter, in its order: takes a few milliseconds for 100,000."""
     images = document.images()
@@ -143,7 +143,7 @@ def listed(
     elif wanted.order is Order.LOSS:
         ids = ids[np.argsort(-losses.of(ids), kind="stable")]  # those without a loss last: argsort puts NaN there
     elif wanted.order in QUEUED:
-        ids = image_queues.sorted_by(queue, By(wanted.order), ids)
+        ids = image_queues.sorted_by(queue, QueueOrder(wanted.order), ids)
     elif wanted.order is not Order.NAME:
         ids = ids[np.argsort(counts[passes] * (-1 if wanted.order is Order.MOST else 1), kind="stable")]
     return ids
@@ -166,7 +166,7 @@ class ImagesModel(QAbstractListModel):
         self._rows = IdRows(self._ids)
         self._unordered = False
         self._left = 0, 0  # the image that the filter hid while it was selected, and its former row
-        self._marked: dict[int, tuple[Marked, ...]] = {}  # of images shown so far
+        self._marked: dict[int, tuple[MarkedBox, ...]] = {}  # of images shown so far
         session.document_changed.connect(self.reload)
         session.edited.connect(self._edited)
         session.images_found.connect(self._found)
@@ -189,7 +189,7 @@ class ImagesModel(QAbstractListModel):
             self._left = 0, 0  # its row in another list means nothing here
             document = self._session.document
             if filter.order in (Order.DATE, Order.LATEST) and document and len(document.images().undated):
-                self._session.dates_asked.emit()
+                self._session.dates_requested.emit()
             if filter.order in QUEUED and before.order not in QUEUED:
                 self._queues.renew()
 
@@ -215,7 +215,7 @@ class ImagesModel(QAbstractListModel):
         document = self._session.document
         if document is None:
             return np.zeros(0, np.int64)
-        return listed(document, self._filter, self._losses.losses, self._queues.queue)
+        return listed_ids(document, self._filter, self._losses.losses, self._queues.queue)
 
     # --- Qt's questions ---
 
@@ -228,11 +228,11 @@ class ImagesModel(QAbstractListModel):
             return None
         if role == IMAGE:
             return image
-        if role == SHOWN:
+        if role == LISTED_IMAGE:
             problem = self._unread.problem(image)
             loss = self._losses.losses.share(image.id)
             marked = self._marks(image) if self._filter.boxes else ()
-            return Shown(image, self._count(image.id), problem, self._thumbnails.get(image), loss, marked)
+            return ListedImage(image, self._count(image.id), problem, self._thumbnails.get(image), loss, marked)
         if role == Qt.ItemDataRole.DisplayRole:
             return image.name
         if role == Qt.ItemDataRole.DecorationRole:
@@ -257,7 +257,7 @@ class ImagesModel(QAbstractListModel):
         document = self._session.document
         return document.counts().of_image(id) if document else 0
 
-    def _marks(self, image: Image) -> tuple[Marked, ...]:
+    def _marks(self, image: Image) -> tuple[MarkedBox, ...]:
         document = self._session.document
         if document is None or not image.width or not image.height:
             return ()
@@ -324,7 +324,7 @@ class ImagesModel(QAbstractListModel):
     # --- edits ---
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         document = self._session.document
         if document is None:
             return
@@ -359,7 +359,7 @@ class ImagesModel(QAbstractListModel):
         for row in rows.tolist():
             self.dataChanged.emit(self.index(row), self.index(row))
 
-    def _may_move(self, applied: Applied) -> bool:
+    def _may_move(self, applied: AppliedEdit) -> bool:
         """Whether the edit can add or remove rows under the current filter."""
         wanted = self._filter
         came_or_went = any(isinstance(part, AddImages | RemoveImages) for part in walk(applied.edit))

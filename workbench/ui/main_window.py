@@ -21,27 +21,27 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.ui import preferences, theme
-from workbench.ui.actions import as_told, make
-from workbench.ui.choosing import chosen_folder
-from workbench.ui.closing import Closing
+from workbench.ui.actions import escape_mnemonics, make_action
 from workbench.ui.commands import HELP
+from workbench.ui.file_dialogs import ask_for_folder
 from workbench.ui.menus import menu_bar
 from workbench.ui.page import Page
-from workbench.ui.places import PLACES
+from workbench.ui.page_specs import PAGE_SPECS
 from workbench.ui.session import Session, project_of
 from workbench.ui.start.page import StartPage
-from workbench.ui.start.projects import Projects
+from workbench.ui.start.project_opener import ProjectOpener
 from workbench.ui.start.recent_menu import RecentMenu
-from workbench.ui.train.seen.opening import open_seen
-from workbench.ui.widgets import kept_size
-from workbench.ui.widgets.aside import Aside
-from workbench.ui.widgets.dropping import local_paths
+from workbench.ui.train.trainer_view.launcher import open_trainer_view
+from workbench.ui.widgets import window_geometry
+from workbench.ui.widgets.dropped_files import local_paths
 from workbench.ui.widgets.file_bars import FileBars
 from workbench.ui.widgets.messages import Messages
+from workbench.ui.widgets.page_dialogs import PageDialogs
 from workbench.ui.widgets.rail import Rail
 from workbench.ui.widgets.show_once import show_once
 from workbench.ui.widgets.status_bar import StatusBar
 from workbench.ui.widgets.top_bar import TopBar
+from workbench.ui.window_closing import WindowCloser
 
 _WINDOW = Qt.ShortcutContext.WindowShortcut
 
@@ -58,31 +58,31 @@ class MainWindow(QMainWindow):
         self._log_file = log_file
         self._pages: dict[str, Page] = {}
         self._shown = ""  # the page that was shown last
-        self._aside, self.closing = Aside(self.session, self), Closing(self.session, self)
-        self._projects = Projects(self.session, self)
+        self._page_dialogs, self.closing = PageDialogs(self.session, self), WindowCloser(self.session, self)
+        self._projects = ProjectOpener(self.session, self)
         self._projects.opened.connect(self._opened)
         self._make_actions()
         self._build()
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._renew_undo)
         self.session.undo_changed.connect(self._renew_undo)
-        self.session.page_asked.connect(self.show_page)
-        self.session.command_asked.connect(self._run_there)
-        self.session.import_asked.connect(self.import_weights)
-        self.session.training_asked.connect(self._train)
-        self.session.help_asked.connect(self.show_help)
+        self.session.page_requested.connect(self.show_page)
+        self.session.command_requested.connect(self._run_there)
+        self.session.weights_import_requested.connect(self.import_weights)
+        self.session.training_requested.connect(self._train)
+        self.session.help_requested.connect(self.show_help)
         self.session.message.connect(self._messages.say)
         self.session.offered.connect(self._messages.offer)
         self.session.closing.connect(self._messages.go)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
         self._document_changed()
-        kept_size.restore(self, "window", (1280, 800), (960, 600), free=0)
+        window_geometry.restore(self, "window", (1280, 800), (960, 600), free=0)
 
     # --- building ---
 
     def _make_actions(self) -> None:
         def action(name: str, slot: object, *, checkable: bool = False) -> QAction:
-            return make(self, name, slot, context=_WINDOW, checkable=checkable)  # type: ignore[arg-type]
+            return make_action(self, name, slot, context=_WINDOW, checkable=checkable)  # type: ignore[arg-type]
 
         self._new = action("new-project", self.choose_photographs)
         self._open = action("open-project", self.choose_project)
@@ -90,7 +90,7 @@ class MainWindow(QMainWindow):
         self._close = action("close-project", self.closing.close_project)
         self._quit = action("quit", self.close)
         self._weights = action("import-weights", self.import_weights)
-        self._seen = action("seen", partial(open_seen, self.session, self))
+        self._seen = action("seen", partial(open_trainer_view, self.session, self))
         self._undo = action("undo", self.session.undo_last)
         self._redo = action("redo", self.session.redo_last)
         self._history = action("history", self.show_history)
@@ -101,7 +101,7 @@ class MainWindow(QMainWindow):
         self._plugins = action("plugins", self.show_plugins)
         self._tour = action("tour", self.show_tour)
         self._about = action("about", self.show_about)
-        self._page_actions = {p.name: action(f"page-{p.name}", partial(self.show_page, p.name)) for p in PLACES}
+        self._page_actions = {p.name: action(f"page-{p.name}", partial(self.show_page, p.name)) for p in PAGE_SPECS}
         group = QActionGroup(self)
         self._themes = {}
         for mode in theme.MODES:
@@ -127,17 +127,17 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         self._top = TopBar(self.session, self._menus(), self._find)
         self.setMenuWidget(self._top)
-        self._rail = Rail([(p.name, p.title, p.icon, self._page_actions[p.name]) for p in PLACES])
+        self._rail = Rail([(p.name, p.title, p.icon, self._page_actions[p.name]) for p in PAGE_SPECS])
         self._rail.chosen.connect(self.show_page)
         self._stack = QStackedWidget()
         self._stack.setObjectName("pages")
         self._start = StartPage()
-        self._start.folder_asked.connect(self.choose_photographs)
-        self._start.open_asked.connect(self.choose_project)
-        self._start.sample_asked.connect(self._projects.sample)
+        self._start.folder_requested.connect(self.choose_photographs)
+        self._start.open_requested.connect(self.choose_project)
+        self._start.sample_requested.connect(self._projects.sample)
         self._projects.sampling.connect(self._start.sample.show_progress)
-        self._start.tour_asked.connect(self.show_tour)
-        self._start.create_asked.connect(self._projects.create)
+        self._start.tour_requested.connect(self.show_tour)
+        self._start.create_requested.connect(self._projects.create)
         self._start.form_left.connect(lambda: self.show_page(self._shown))
         self._start.recent_chosen.connect(self.open)
         self._start.recent_found.connect(self._projects.open_moved)
@@ -172,12 +172,12 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def choose_project(self) -> None:
-        if chosen := chosen_folder(self, "Open a project"):
+        if chosen := ask_for_folder(self, "Open a project"):
             self.open(chosen)
 
     @Slot()
     def choose_photographs(self) -> None:
-        if chosen := chosen_folder(self, "The folder of your photographs"):
+        if chosen := ask_for_folder(self, "The folder of your photographs"):
             self.offer(chosen)
 
     def offer(self, photographs: Path) -> None:
@@ -186,7 +186,7 @@ class MainWindow(QMainWindow):
         self._start.offer(photographs)
 
     def _show_start(self) -> None:
-        self._aside.put(self._pages.values())
+        self._page_dialogs.hide_all(self._pages.values())
         self._stack.setCurrentWidget(self._start)
         self._rail.show_page("")
         self._start.refresh()
@@ -221,7 +221,7 @@ class MainWindow(QMainWindow):
             (self._redo, "Redo", self.session.redo_title),
         ):
             action.setEnabled(bool(what) and self._stack.currentWidget() is not self._start)  # undo where it is seen
-            action.setText(as_told(f"{word}: {what}") if what else word)
+            action.setText(escape_mnemonics(f"{word}: {what}") if what else word)
 
     # --- pages ---
 
@@ -239,12 +239,12 @@ class MainWindow(QMainWindow):
         self._shown = self.session.page = name
         page.shown()
         page.take_keyboard()
-        self._aside.bring()
+        self._page_dialogs.restore()
 
     def _page(self, name: str) -> Page:
         if name not in self._pages:  # created when first needed
-            place = next(place for place in PLACES if place.name == name)
-            page: Page = getattr(importlib.import_module(place.module), place.kind)(self.session)
+            spec = next(spec for spec in PAGE_SPECS if spec.name == name)
+            page: Page = getattr(importlib.import_module(spec.module), spec.kind)(self.session)
             self._pages[name] = page
             self._stack.addWidget(page)
         return self._pages[name]
@@ -253,17 +253,17 @@ class MainWindow(QMainWindow):
     def _train(self, asked: object) -> None:
         """Begin a training that another page asks for, on the Train page, which is created if needed but not shown."""
         page: Any = self._page("train")
-        page.go_on(asked)
+        page.continue_run(asked)
 
     # --- finding, help ---
 
     @Slot()
     def show_finder(self) -> None:
         """On Ctrl+K."""
-        from workbench.ui import finding
+        from workbench.ui import finder_entries
 
-        acts = finding.Acts(self._run, self._run_there, self._show_image, self.open)
-        finding.open_finder(self, self.session, self._pages, acts)
+        finder_actions = finder_entries.FinderActions(self._run, self._run_there, self._show_image, self.open)
+        finder_entries.open_finder(self, self.session, self._pages, finder_actions)
 
     def _run(self, action: QAction) -> None:
         """Run a command; one that belongs to a page runs there."""
@@ -346,9 +346,9 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def show_about(self) -> None:
-        from workbench.ui.widgets.about import About
+        from workbench.ui.widgets.about_window import AboutWindow
 
-        show_once(self, About, lambda: About(self))
+        show_once(self, AboutWindow, lambda: AboutWindow(self))
 
     # --- look ---
 
@@ -374,7 +374,7 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.closing.waits(event):
+        if self.closing.delays_close(event):
             return
         for page in self._pages.values():
             page.closing()
@@ -395,6 +395,6 @@ class MainWindow(QMainWindow):
             self.open(folder)
         elif self.session.document is not None:
             data: Any = self._page("data")
-            data.incoming.add(paths)
+            data.image_adder.add(paths)
         else:
             self.offer(paths[0] if paths[0].is_dir() else paths[0].parent)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.label_lists import to_add
 from workbench.ui.session import Session
 
 if TYPE_CHECKING:
-    from workbench.core.applied import Applied
+    from workbench.core.applied_edit import AppliedEdit
 
 
-def add(session: Session, names: Sequence[str]) -> Applied | None:
+def add(session: Session, names: Sequence[str]) -> AppliedEdit | None:
     """Create those labels that are new, and say how many there were; None if none is new."""
     document = session.document
     if document is None:
@@ -26,5 +26,5 @@ def add(session: Session, names: Sequence[str]) -> Applied | None:
     applied = session.do(edit)
     if applied is not None:
         also = f" {there:,} {'was' if there == 1 else 'were'} there already." if there else ""
-        session.inform(f"{words.count(len(edit.labels), 'label')} added.{also}")
+        session.inform(f"{formatting.count(len(edit.labels), 'label')} added.{also}")
     return applied

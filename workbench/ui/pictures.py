@@ -14,8 +14,8 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter
 
 from workbench.core import pyramid as pyramids
-from workbench.core.pyramid import Place, Pyramid
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
+from workbench.core.pyramid import Pyramid, TilePosition
 from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class TiledPicture(Picture):
         for place in places:
             self._paint_tile(painter, target, part, place)
 
-    def _paint_tile(self, painter: QPainter, target: QRectF, part: QRectF, place: Place) -> None:
+    def _paint_tile(self, painter: QPainter, target: QRectF, part: QRectF, place: TilePosition) -> None:
         """Paint the visible part of the tile, if it has been read."""
         assert self.pyramid is not None
         assert self.tiles is not None
@@ -138,7 +138,7 @@ class TiledPicture(Picture):
         painter.drawImage(where, tile, source)
 
 
-def load(file: Path, window: Window | None = None, cache: Path | None = None) -> Picture:
+def load(file: Path, window: IntensityWindow | None = None, cache: Path | None = None) -> Picture:
     """Read an image for painting, with the project's display window. Runs in any thread.
 
     A huge one is returned as a TiledPicture: with its pyramid if there is one in `cache`, the project's cache folder.
@@ -152,7 +152,7 @@ def load(file: Path, window: Window | None = None, cache: Path | None = None) ->
     return picture(images.for_screen(file, window), about.note)
 
 
-def _huge(file: Path, about: ImageInfo, window: Window | None, cache: Path | None) -> TiledPicture:
+def _huge(file: Path, about: ImageInfo, window: IntensityWindow | None, cache: Path | None) -> TiledPicture:
     from workbench.core import images
 
     size = about.width, about.height
@@ -172,7 +172,7 @@ def _huge(file: Path, about: ImageInfo, window: Window | None, cache: Path | Non
     return TiledPicture((), size)
 
 
-def preview(file: Path, window: Window | None = None) -> Picture | None:
+def preview(file: Path, window: IntensityWindow | None = None) -> Picture | None:
     """A large JPEG at an eighth of its size, in a quarter of the time; None for other files.
 
     load() reports what is wrong with a file. For a huge image load() itself returns no more than this.
@@ -205,7 +205,7 @@ def _halved(bgrx: np.ndarray) -> tuple[QImage, ...]:
     levels = [wrapped(bgrx)]
     while min(bgrx.shape[:2]) >= 2 * SMALLEST or max(bgrx.shape[:2]) > RASTER:
         size = max(1, bgrx.shape[1] // 2), max(1, bgrx.shape[0] // 2)
-        bgrx = cv2.resize(bgrx, size, dst=pixels.room(size[1], size[0]), interpolation=cv2.INTER_AREA)
+        bgrx = cv2.resize(bgrx, size, dst=pixels.pixel_buffer(size[1], size[0]), interpolation=cv2.INTER_AREA)
         levels.append(wrapped(bgrx))
     return tuple(levels)
 

@@ -20,7 +20,7 @@ from workbench.ui import preferences
 from workbench.ui.job import Job
 
 if TYPE_CHECKING:  # painting the window comes before importing NumPy, which all of these need
-    from workbench.core.applied import Applied
+    from workbench.core.applied_edit import AppliedEdit
     from workbench.core.document import Document
     from workbench.core.edits import Edit
     from workbench.core.project import Box, Image, Label
@@ -53,31 +53,31 @@ class Session(QObject):
 
     document_changed = Signal()  # another project was opened, or closed
     closing = Signal()  # the project is about to be closed: unfinished changes must become edits now
-    edited = Signal(object)  # Applied: after every edit, undo and redo
+    edited = Signal(object)  # AppliedEdit: after every edit, undo and redo
     image_changed = Signal(int)  # the selected image's id, 0 for none
     label_changed = Signal(int)  # the label for new boxes
-    page_asked = Signal(str)  # show the page of this name instead
-    command_asked = Signal(str, str)  # the same, and run a command of that page
-    images_asked = Signal(object, str)  # the shown Data page is to list these ids (None: all), with the reason in words
-    marked_asked = Signal(object, str, object)  # the same, with the boxes of these ids marked
-    walk_asked = Signal(object)  # the Label page is to list by this Filter, of which at most `only` is set
-    boxes_asked = Signal(object)  # ids of boxes of the selected image to bring into view
-    import_asked = Signal()  # open the window that imports weights
-    help_asked = Signal(str)  # a help page by name
+    page_requested = Signal(str)  # show the page of this name instead
+    command_requested = Signal(str, str)  # the same, and run a command of that page
+    images_requested = Signal(object, str)  # the Data page is to list these ids (None: all), and why
+    marked_images_requested = Signal(object, str, object)  # the same, with the boxes of these ids marked
+    filter_requested = Signal(object)  # the Label page is to list by this Filter, of which at most `only` is set
+    boxes_requested = Signal(object)  # ids of boxes of the selected image to bring into view
+    weights_import_requested = Signal()  # open the window that imports weights
+    help_requested = Signal(str)  # a help page by name
     undo_changed = Signal()  # what the shown page can undo by itself
     message = Signal(str, str)  # level ("info", "warning", "error"), sentence
     offered = Signal(str, object)  # beside the last message: a button's text, and what is called when it is pressed
     job_started = Signal(object)  # Job
     job_event = Signal(object, object)  # Job, its event
     job_ended = Signal(object)  # Job, after its thread has ended
-    files_asked = Signal()  # search the folders for new, missing and renamed files
-    dates_asked = Signal()  # read the dates of images without one
+    file_check_requested = Signal()  # search the folders for new, missing and renamed files
+    dates_requested = Signal()  # read the dates of images without one
     images_found = Signal(object)  # ids of images that were added or measured by a job of their own; None: any
     runs_changed = Signal()  # a run's checkpoint appeared or went
-    run_asked = Signal(str)  # show the run of this name on the Inspect page
-    training_asked = Signal(object)  # training.request.RunRequest: begin it, unless another training is running
-    beside_asked = Signal(str)  # keep this format beside the images, "" for none
-    beside_synced = Signal(object)  # exchange.autosync.Synced, or a WorkbenchError: all files were checked
+    run_requested = Signal(str)  # show the run of this name on the Inspect page
+    training_requested = Signal(object)  # training.request.RunRequest: begin it, unless another training is running
+    autosync_requested = Signal(str)  # keep this format beside the images, "" for none
+    autosync_finished = Signal(object)  # exchange.autosync.SyncResult, or a WorkbenchError: all files were checked
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -101,7 +101,7 @@ class Session(QObject):
         """Show `document`; the previous one is closed with its jobs, all but `keep`."""
         self.close(keep)
         self.document = document
-        self._unlisten = document.listen(self._heard)
+        self._unlisten = document.listen(self._document_edited)
         images, labels = document.images(), document.labels()
         last = self.last_images.pop(document.folder, 0) or int(document.setting("window.image", 0) or 0)
         self.image_id = last if images.has(last) else (images[0].id if images else 0)
@@ -133,7 +133,7 @@ class Session(QObject):
         self.document_changed.emit()
         document.close()
 
-    def _heard(self, applied: Applied) -> None:
+    def _document_edited(self, applied: AppliedEdit) -> None:
         document = self.document
         if document is None:
             return
@@ -170,13 +170,13 @@ class Session(QObject):
 
     # --- edits: failures become messages ---
 
-    def do(self, edit: Edit) -> Applied | None:
+    def do(self, edit: Edit) -> AppliedEdit | None:
         return self._try(lambda document: document.do(edit))
 
-    def draw(self, boxes: tuple[Box, ...]) -> Applied | None:
+    def draw(self, boxes: tuple[Box, ...]) -> AppliedEdit | None:
         return self._try(lambda document: document.draw(boxes))
 
-    def split_off(self, boxes: tuple[Box, ...], name: str) -> Applied | None:
+    def split_off(self, boxes: tuple[Box, ...], name: str) -> AppliedEdit | None:
         return self._try(lambda document: document.split_off(boxes, name))
 
     @property
@@ -204,17 +204,17 @@ class Session(QObject):
         else:
             self.redo()
 
-    def undo(self) -> Applied | None:
+    def undo(self) -> AppliedEdit | None:
         return self._show(self._messages, self._try(lambda document: document.undo()))
 
-    def redo(self) -> Applied | None:
+    def redo(self) -> AppliedEdit | None:
         return self._show(self._messages, self._try(lambda document: document.redo()))
 
     @Slot()
     def _count_message(self) -> None:
         self._messages += 1
 
-    def _try(self, act: Callable[[Document], Applied | None]) -> Applied | None:
+    def _try(self, act: Callable[[Document], AppliedEdit | None]) -> AppliedEdit | None:
         if self.document is None:
             return None
         busy = len(self.document.images()) > _LARGE
@@ -223,13 +223,13 @@ class Session(QObject):
         try:
             return act(self.document)
         except WorkbenchError as error:
-            self.tell(error)
+            self.report_error(error)
             return None
         finally:
             if busy:
                 QGuiApplication.restoreOverrideCursor()
 
-    def _show(self, messages: int, applied: Applied | None) -> Applied | None:
+    def _show(self, messages: int, applied: AppliedEdit | None) -> AppliedEdit | None:
         """After undo or redo, select the image that changed, so that the change is seen, and name it if another one was
         shown; or describe a change that is not visible.
 
@@ -252,7 +252,7 @@ class Session(QObject):
             self.select_image(changed[0])
         return applied
 
-    def tell(self, error: WorkbenchError) -> None:
+    def report_error(self, error: WorkbenchError) -> None:
         """Show a failure in the quiet corner and log its cause."""
         log.warning("%s (%s)", error.sentence, error.cause)
         self.message.emit("error", error.sentence)
@@ -263,7 +263,7 @@ class Session(QObject):
 
     def offer_import(self, word: str) -> None:
         """Beside the last message, a button that opens the import window with `to_import`."""
-        self.offered.emit(word, lambda: self.command_asked.emit("data", "import-labels"))
+        self.offered.emit(word, lambda: self.command_requested.emit("data", "import-labels"))
 
     # --- jobs ---
 

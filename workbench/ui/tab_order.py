@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
 
-def as_read(panel: QWidget) -> None:
+def set_reading_order(panel: QWidget) -> None:
     """Follow the layouts of `panel`, from first to last. Call it again when parts were added."""
     for one, following in pairwise(list(_reached(panel))):
         QWidget.setTabOrder(one, following)

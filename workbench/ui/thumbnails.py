@@ -18,10 +18,10 @@ from workbench.ui.background import Background
 from workbench.ui.session import Session
 
 if TYPE_CHECKING:
-    from workbench.core.applied import Applied
+    from workbench.core.applied_edit import AppliedEdit
     from workbench.core.images import ImageInfo
+    from workbench.core.intensity_window import IntensityWindow
     from workbench.core.project import Image
-    from workbench.core.window import Window
 
 FILE = "thumbnails.sqlite"
 """In the project's cache."""
@@ -40,11 +40,11 @@ LATEST = 300
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _ThumbnailRequest:
     image: int
     file: Path
     cache: Path
-    window: Window | None
+    window: IntensityWindow | None
 
 
 class Thumbnails(QObject):
@@ -60,7 +60,7 @@ class Thumbnails(QObject):
         self._unread = unread_images.of(session)
         self._unsure: set[int] = set()  # cached since before another program had the focus
         self._refused: set[int] = set()  # not requested again, or each repaint would
-        self._wanted: OrderedDict[int, _Wish] = OrderedDict()
+        self._wanted: OrderedDict[int, _ThumbnailRequest] = OrderedDict()
         self._background = Background("Thumbnails", _make, self)
         self._background.done.connect(self._came)
         # One request list per repaint, not one per thumbnail.
@@ -83,7 +83,7 @@ class Thumbnails(QObject):
             self._unsure.discard(image.id)
             document = self._session.document
             cache = document.cache_folder / FILE
-            self._wanted[image.id] = _Wish(image.id, document.file(image), cache, document.window())
+            self._wanted[image.id] = _ThumbnailRequest(image.id, document.file(image), cache, document.window())
             self._wanted.move_to_end(image.id)
             self._collect.start()
         return found
@@ -95,21 +95,21 @@ class Thumbnails(QObject):
         self._background.ask(tuple(self._wanted.values()))
 
     @Slot(object, object)
-    def _came(self, wish: object, result: object) -> None:
-        assert isinstance(wish, _Wish)
+    def _came(self, request: object, result: object) -> None:
+        assert isinstance(request, _ThumbnailRequest)
         document = self._session.document
-        if document is None or document.cache_folder != wish.cache.parent or document.window() != wish.window:
+        if document is None or document.cache_folder != request.cache.parent or document.window() != request.window:
             return  # the project is closed, or its display window has changed
-        self._wanted.pop(wish.image, None)
-        before = self._kept.get(wish.image)
+        self._wanted.pop(request.image, None)
+        before = self._kept.get(request.image)
         if before is not None and (before == result or isinstance(result, WorkbenchError)):
             return  # unchanged; if it can't be read now, as when its disk is away, the old one stays
         if isinstance(result, QImage):
-            self._keep(wish.image, result)
+            self._keep(request.image, result)
         elif isinstance(result, WorkbenchError):
-            self._refused.add(wish.image)
-        self._unread.read(wish.image, result)
-        self.made.emit(wish.image)
+            self._refused.add(request.image)
+        self._unread.read(request.image, result)
+        self.made.emit(request.image)
 
     def _keep(self, image: int, thumbnail: QImage) -> None:
         before = self._kept.pop(image, None)  # requested again while being made, it arrives twice
@@ -120,7 +120,7 @@ class Thumbnails(QObject):
             self._bytes -= dropped.sizeInBytes()
 
     @Slot(int)
-    def make_anew(self, image: int) -> None:
+    def remake(self, image: int) -> None:
         """The image's file has changed."""
         before = self._kept.pop(image, None)
         if before is not None:
@@ -136,7 +136,7 @@ class Thumbnails(QObject):
                 self.made.emit(image)
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         if applied.changes("window"):
             ids = tuple(self._kept)
             self.forget()
@@ -157,34 +157,34 @@ class Thumbnails(QObject):
         self._background.close()
 
 
-def _make(wish: object) -> QImage:
+def _make(request: object) -> QImage:
     """The thumbnail from the disk cache, or made and stored there. Runs in the background's thread."""
-    assert isinstance(wish, _Wish)
+    assert isinstance(request, _ThumbnailRequest)
     from workbench.core import images
     from workbench.ui.pictures import to_qimage
 
-    key = _key(wish.file, wish.window)
-    kept = _load(wish.cache, key) if key else None
+    key = _key(request.file, request.window)
+    kept = _load(request.cache, key) if key else None
     if kept is not None:
         return kept
     try:
-        made = to_qimage(images.thumbnail(wish.file, SIDE, wish.window, LEAST))
+        made = to_qimage(images.thumbnail(request.file, SIDE, request.window, LEAST))
     except WorkbenchError:
-        about = images.info(wish.file)
+        about = images.info(request.file)
         if about.is_huge and about.format != "JPEG":
-            return _of_huge(wish, about)
+            return _of_huge(request, about)
         raise
     if key:
-        _store(wish.cache, key, made)
+        _store(request.cache, key, made)
     return made
 
 
-def _of_huge(wish: _Wish, about: ImageInfo) -> QImage:
+def _of_huge(request: _ThumbnailRequest, about: ImageInfo) -> QImage:
     """From its tiles, if there are any; else an empty area of its shape: the image is only too large for this."""
     from workbench.core import pyramid
     from workbench.ui.pictures import wrapped
 
-    found = pyramid.find(wish.file, about, wish.window, wish.cache.parent)
+    found = pyramid.find(request.file, about, request.window, request.cache.parent)
     if found is not None:
         smooth = Qt.TransformationMode.SmoothTransformation
         return wrapped(found.overview(SIDE)).scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)
@@ -194,7 +194,7 @@ def _of_huge(wish: _Wish, about: ImageInfo) -> QImage:
     return plain
 
 
-def _key(file: Path, window: Window | None) -> str:
+def _key(file: Path, window: IntensityWindow | None) -> str:
     """Changes when the file does; "" if the file can't be accessed (images.thumbnail has the words for that)."""
     try:
         about = file.stat()

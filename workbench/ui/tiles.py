@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
-from workbench.core.pyramid import Place, Pyramid
+from workbench.core.pyramid import Pyramid, TilePosition
 from workbench.ui.background import Background
 
 MEMORY = 256 << 20
@@ -17,62 +17,62 @@ MEMORY = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _TileRequest:
     pyramid: Pyramid
-    place: Place
+    place: TilePosition
 
 
 class Tiles(QObject):
-    """Ask with `get` and then `want` while painting; `came` when another tile is ready. Call `close` at the end."""
+    """Ask with `get` and then `want` while painting; `loaded` when another tile is ready. Call `close` at the end."""
 
-    came = Signal()
+    loaded = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._kept: OrderedDict[_Wish, QImage] = OrderedDict()
+        self._kept: OrderedDict[_TileRequest, QImage] = OrderedDict()
         self._bytes = 0
         self._in_sight = 0
-        self._begun: set[_Wish] = set()  # requested but not ready
+        self._begun: set[_TileRequest] = set()  # requested but not ready
         self._background = Background("Details of a huge image", self._read, self)
         self._background.done.connect(self._done)
 
-    def get(self, pyramid: Pyramid, place: Place) -> QImage | None:
+    def get(self, pyramid: Pyramid, place: TilePosition) -> QImage | None:
         """The upright tile, if it has been read; a null one if it can't be read."""
-        wish = _Wish(pyramid, place)
-        found = self._kept.get(wish)
+        request = _TileRequest(pyramid, place)
+        found = self._kept.get(request)
         if found is not None:
-            self._kept.move_to_end(wish)
+            self._kept.move_to_end(request)
         return found
 
-    def want(self, pyramid: Pyramid, missing: Sequence[Place], in_sight: int) -> None:
+    def want(self, pyramid: Pyramid, missing: Sequence[TilePosition], in_sight: int) -> None:
         """Read these in order; earlier requests that have not been started are dropped.
 
         `in_sight`: how many tiles are visible, including those that have been read.
         """
         self._in_sight = in_sight
-        wishes = [_Wish(pyramid, place) for place in missing]
-        self._background.ask([wish for wish in wishes if wish not in self._begun])
+        requests = [_TileRequest(pyramid, place) for place in missing]
+        self._background.ask([request for request in requests if request not in self._begun])
 
-    def _read(self, wish: _Wish) -> QImage:
+    def _read(self, request: _TileRequest) -> QImage:
         """Runs in the background's thread."""
         from workbench.ui.pictures import wrapped
 
-        self._begun.add(wish)
-        return wrapped(wish.pyramid.read(wish.place))
+        self._begun.add(request)
+        return wrapped(request.pyramid.read(request.place))
 
     @Slot(object, object)
-    def _done(self, wish: object, result: object) -> None:
-        assert isinstance(wish, _Wish)
-        self._begun.discard(wish)
-        if wish in self._kept:
+    def _done(self, request: object, result: object) -> None:
+        assert isinstance(request, _TileRequest)
+        self._begun.discard(request)
+        if request in self._kept:
             return
         tile = result if isinstance(result, QImage) else QImage()  # the overview is shown instead
-        self._kept[wish] = tile
+        self._kept[request] = tile
         self._bytes += tile.sizeInBytes()
         while self._bytes > MEMORY and len(self._kept) > self._in_sight:
             _, dropped = self._kept.popitem(last=False)
             self._bytes -= dropped.sizeInBytes()
-        self.came.emit()
+        self.loaded.emit()
 
     @property
     def bytes(self) -> int:

@@ -15,7 +15,7 @@ from workbench.ui.session import Session
 from workbench.ui.widgets.next_step import NextStep
 
 
-def say_none(page: NextStep, session: Session, sentence: str) -> None:
+def show_no_runs(page: NextStep, session: Session, sentence: str) -> None:
     """An empty page's text and buttons if no run can be used yet; `sentence` if none is being trained either."""
     if session.is_training:
         learnt = "It appears here after its first evaluation."

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core import edits, words
+from workbench.core import edits, formatting
 from workbench.core.project import FINISHED, State
 from workbench.core.refusals import not_readable
 from workbench.errors import Refused, WorkbenchError
@@ -118,9 +118,9 @@ class UnreadImages(QObject):
                 changed.add(id)
         if kept:
             try:
-                document.take_headers(kept)
+                document.update_headers(kept)
             except WorkbenchError as error:  # it will be found again next time
-                self._session.tell(error)
+                self._session.report_error(error)
                 return
         if changed:
             for id in changed:
@@ -147,7 +147,7 @@ def set_state(session: Session, ids: Sequence[int], state: State) -> bool:
     if new and session.do(edits.SetState(new, state)) is None:
         return False
     if unread:
-        one = document.image(min(unread)).name if len(unread) == 1 else words.count(len(unread), "image")
+        one = document.image(min(unread)).name if len(unread) == 1 else formatting.count(len(unread), "image")
         it = "it was" if len(unread) == 1 else "they were"
         told = f"{one} can't be read, so {it} not marked {state}. Mend the file, or take the image out (Data page)."
         session.message.emit("warning", told)

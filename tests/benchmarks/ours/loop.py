@@ -159,13 +159,13 @@ def _wait(device: torch.device) -> None:
 def ours(snapshot: Snapshot, recipe: Recipe, steps: int, folder: Path) -> list[float]:
     """Seconds from the beginning of each step to that of the next."""
     begun: list[float] = []
-    order = Stepper.order
+    order = Stepper.queue
 
     def timed(*given: Any, **more: Any) -> Any:
         begun.append(time.perf_counter())
         return order(*given, **more)
 
-    Stepper.order = timed  # type: ignore[method-assign]
+    Stepper.queue = timed  # type: ignore[method-assign]
     for _ in train(RunRequest(folder, snapshot, recipe, None)):
         if len(begun) > steps:
             break

@@ -60,7 +60,7 @@ class DefaultBoxHead(nn.Module):
         return Candidates(decode(numbers, self.defaults, VARIANCES), logits.softmax(-1)[..., 1:])
 
     def assignment(self, targets: Targets, size: tuple[int, int]) -> Assignment:
-        return foreign.placed(self._match(targets), self.grids, self.per_cell)
+        return foreign.assignment_of(self._match(targets), self.grids, self.per_cell)
 
     def positives(self, targets: Targets) -> Tensor:
         """See Detector."""
@@ -70,7 +70,7 @@ class DefaultBoxHead(nn.Module):
         """See Detector. Without outputs the hardest negatives are unknown. `size` must be the head's own."""
         matches = self._match(targets)
         label = None if raw is None else self._label_loss(self.split(raw)[0], targets, matches)
-        return foreign.told(
+        return foreign.explain_matches(
             laid("anchor", self.defaults, self.grids, self.per_cell), matches, self._roles(targets, matches, label),
             targets, lambda i, m: anchor_matching.why_none(targets, self.defaults, i, m, "default box"),
             UNKNOWN if label is None else "",
@@ -100,14 +100,16 @@ class DefaultBoxHead(nn.Module):
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         logits, numbers = self.split(raw)
         matches = self._match(targets)
-        told = taught(targets, matches, self.defaults, self.label_weights)
-        box = functional.smooth_l1_loss(numbers, encode(told.boxes, self.defaults, VARIANCES), reduction="none").sum(-1)
+        prior_targets = make_prior_targets(targets, matches, self.defaults, self.label_weights)
+        box = functional.smooth_l1_loss(
+            numbers, encode(prior_targets.boxes, self.defaults, VARIANCES), reduction="none"
+        ).sum(-1)
         label = self._label_loss(logits, targets, matches)
         counted = self._roles(targets, matches, label).counted
-        number = told.positive.sum().clamp(min=1)
+        number = prior_targets.positive.sum().clamp(min=1)
         return {
-            "box": torch.where(told.positive, box * told.weight, 0.0).sum() / number,
-            "label": torch.where(counted, label * told.weight, 0.0).sum() / number,
+            "box": torch.where(prior_targets.positive, box * prior_targets.weight, 0.0).sum() / number,
+            "label": torch.where(counted, label * prior_targets.weight, 0.0).sum() / number,
         }
 
 
@@ -130,7 +132,7 @@ def padded(targets: Targets) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class Taught:
+class PriorTargets:
     """What each prior learns. A prior without a box has its own place, an arbitrary label and a weight of 1."""
 
     positive: Tensor  # (B, N) whether it has a box
@@ -139,7 +141,7 @@ class Taught:
     weight: Tensor  # (B, N) of the label, see Detector.weigh_labels
 
 
-def taught(targets: Targets, matches: Tensor, priors: Tensor, label_weights: Tensor) -> Taught:
+def make_prior_targets(targets: Targets, matches: Tensor, priors: Tensor, label_weights: Tensor) -> PriorTargets:
     """What each prior learns. matches (B, N): the index of its box or a negative number; priors (N,
     4); label_weights (C,).
     """
@@ -148,7 +150,7 @@ def taught(targets: Targets, matches: Tensor, priors: Tensor, label_weights: Ten
     truth = boxes.gather(1, index[..., None].expand(-1, -1, 4))
     there = labels.gather(1, index)
     weight = torch.where(positive, label_weights[there], 1.0)
-    return Taught(positive, torch.where(positive[..., None], truth, priors), there, weight)
+    return PriorTargets(positive, torch.where(positive[..., None], truth, priors), there, weight)
 
 
 def encode(boxes: Tensor, anchors: Tensor, weights: Sequence[float]) -> Tensor:

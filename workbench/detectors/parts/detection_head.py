@@ -42,7 +42,7 @@ class _Outputs:
 
 
 @dataclass(frozen=True)
-class _Taught:
+class _CellTargets:
     """What the cell of each box predicts for it. Where a box is not counted, a harmless one stands in."""
 
     cell: Tensor  # (B, M)
@@ -129,8 +129,8 @@ class DetectionHead(nn.Module):
         image, box = counted.nonzero(as_tuple=True)
         roles, place = None, torch.zeros_like(cell)
         if raw is not None:
-            taught = self._taught(self.split(raw), targets)
-            roles, place = taught.roles, taught.best
+            matched = self._cell_targets(self.split(raw), targets)
+            roles, place = matched.roles, matched.best
         pairs: Pairs = (image, (cell * each + place)[image, box], box)
         note = UNKNOWN if roles is None else ""
         return explain(layout, pairs, roles, targets, matching.real(targets), lambda i, m: self._why(cell[i, m]), note)
@@ -150,7 +150,7 @@ class DetectionHead(nn.Module):
         first = table.scatter_reduce_(1, wanted, order, "amin").gather(1, wanted) == order
         return cell, first & (wanted < count)
 
-    def _taught(self, out: _Outputs, targets: Targets) -> _Taught:
+    def _cell_targets(self, out: _Outputs, targets: Targets) -> _CellTargets:
         cell, counted = self._cells(targets)
         labels, confidence, numbers, boxes = (
             tensor.gather(1, cell.view(*cell.shape, *[1] * (tensor.ndim - 2)).expand(-1, -1, *tensor.shape[2:]))
@@ -160,21 +160,21 @@ class DetectionHead(nn.Module):
         truth = torch.where(counted[..., None], targets.boxes.float(), harmless)
         best, iou = self._responsible(boxes.detach(), truth)
         roles = self._roles(out, targets, cell, best, counted)
-        return _Taught(cell, counted, labels, confidence, numbers, truth, best, iou, roles)
+        return _CellTargets(cell, counted, labels, confidence, numbers, truth, best, iou, roles)
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         rules, out = self.rules, self.split(raw)
-        taught = self._taught(out, targets)
-        counted = taught.counted
+        matched = self._cell_targets(out, targets)
+        counted = matched.counted
         weight = self.label_weights[targets.labels.clamp(min=0)]
-        mine = taught.best[..., None, None].expand(-1, -1, 1, 4)
-        own = taught.numbers.gather(2, mine)[:, :, 0]
-        box = (own - self._encoded(taught.truth, taught.cell)).square().sum(-1)
-        wanted = taught.iou if rules.rescore else torch.ones_like(taught.iou)
-        confident = (taught.confidence.gather(2, taught.best[..., None])[..., 0] - wanted).square()
+        mine = matched.best[..., None, None].expand(-1, -1, 1, 4)
+        own = matched.numbers.gather(2, mine)[:, :, 0]
+        box = (own - self._encoded(matched.truth, matched.cell)).square().sum(-1)
+        wanted = matched.iou if rules.rescore else torch.ones_like(matched.iou)
+        confident = (matched.confidence.gather(2, matched.best[..., None])[..., 0] - wanted).square()
         there = nn.functional.one_hot(targets.labels.clamp(min=0), self.label_count).float()
-        label = (taught.labels - there).square().sum(-1)
-        background = torch.where(taught.roles.negative, out.confidence.flatten(1).square(), 0.0).sum()
+        label = (matched.labels - there).square().sum(-1)
+        background = torch.where(matched.roles.negative, out.confidence.flatten(1).square(), 0.0).sum()
         terms = {
             "box": rules.box_weight * torch.where(counted, box * weight, 0.0).sum(),
             "objectness": torch.where(counted, confident * weight, 0.0).sum() + rules.background_weight * background,

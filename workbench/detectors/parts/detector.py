@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from workbench.core.nms import Kind
-from workbench.core.resize import How
+from workbench.core.nms import NmsKind
+from workbench.core.resize import FitMode
 from workbench.detectors import AnchorNeed, DetectorSettings
 from workbench.detectors.parts.explained import Explained
 from workbench.errors import WorkbenchError
@@ -144,8 +144,10 @@ class Detector(nn.Module):
     published_px: ClassVar[int] = 416
     published: ClassVar[Mapping[str, Any]] = {}  # how its authors trained it: settings of its own and of the training
     published_start: ClassVar[Mapping[str, Any]] = {}  # more of these, for runs that start from weights as theirs did
-    published_resize: ClassVar[How] = "stretch"  # how an image becomes the square input, unless settings say otherwise
-    published_nms: tuple[Kind, float] = ("per label", 0.45)  # its authors' kind of NMS and IoU threshold
+    published_resize: ClassVar[FitMode] = (
+        "stretch"  # how an image becomes the square input, unless settings say otherwise
+    )
+    published_nms: tuple[NmsKind, float] = ("per label", 0.45)  # its authors' kind of NMS and IoU threshold
     fixed_size: ClassVar[bool] = False  # whether it accepts only images of input_px, because of fully connected layers
     one_per_cell: ClassVar[bool] = False  # whether a cell learns only one of its boxes
     darknet: ClassVar[bool] = False  # whether it is a Darknet network, whose .weights it reads and writes
@@ -188,9 +190,9 @@ class Detector(nn.Module):
         self.anchors = tuple(sorted(anchors, key=lambda size: size[0] * size[1]))  # by ascending area, as masks expect
 
     @classmethod
-    def chosen_resize(cls, settings: DetectorSettings) -> How:
+    def chosen_resize(cls, settings: DetectorSettings) -> FitMode:
         """How images become the square input."""
-        return cast(How, settings.resize) if settings.resize else cls.published_resize
+        return cast(FitMode, settings.resize) if settings.resize else cls.published_resize
 
     def forward(self, images: Tensor) -> Raw:
         """images (B, 3, H, W) float RGB 0..1 -> the heads' raw outputs, one tensor per level."""

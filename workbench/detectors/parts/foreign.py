@@ -141,7 +141,7 @@ def halved(size: tuple[int, int], finest: int, levels: int) -> Grids:
     return tuple(grids)
 
 
-def placed(matches: Tensor, grids: Grids, per_cell: Sequence[int]) -> Assignment:
+def assignment_of(matches: Tensor, grids: Grids, per_cell: Sequence[int]) -> Assignment:
     """The assignment of matches (B, N): the index of the box that each prior answers for, negative for none."""
     image, slot = (matches >= 0).nonzero(as_tuple=True)
     counts = torch.tensor([rows * columns * each for (rows, columns), each in zip(grids, per_cell, strict=True)])
@@ -153,10 +153,10 @@ def placed(matches: Tensor, grids: Grids, per_cell: Sequence[int]) -> Assignment
     return Assignment(image.cpu(), level, cell // columns, cell % columns, inside % each, matches[image, slot].cpu())
 
 
-def told(
+def explain_matches(
     layout: Layout, matches: Tensor, roles: Roles, targets: Targets, why: Callable[[int, int], str], unknown: str = ""
 ) -> Explained:
-    """The Explained of matches (B, N), as placed() takes them. `unknown`: why the negatives are, "" if they are known.
+    """The Explained of matches (B, N), as assignment_of() takes them. `unknown`: why the negatives are, or "".
 
     For `why` see explain().
     """

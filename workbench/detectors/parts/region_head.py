@@ -36,7 +36,7 @@ class RegionRules:
 
 
 @dataclass(frozen=True)
-class Taught:
+class MatchedPriors:
     """The one prior that answers for each box."""
 
     boxes: Tensor  # (B, M, 4) what it should predict, xyxy pixels; a harmless box where not counted
@@ -69,7 +69,7 @@ class RegionHead(YoloHead):
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """In training mode, also counts the images as seen."""
         logits, grid = self.flat(raw)
-        answers = self._taught(targets, grid)
+        answers = self._match_priors(targets, grid)
         picked = logits.gather(1, answers.slots[..., None].expand(-1, -1, logits.shape[-1]))  # (B, M, 5 + C)
         roles, free = self._judged_by(logits, targets, answers, grid)
         terms = {
@@ -84,7 +84,7 @@ class RegionHead(YoloHead):
 
     @torch.no_grad()
     def _judged_by(
-        self, logits: Tensor, targets: Targets, answers: Taught, grid: priors.Priors
+        self, logits: Tensor, targets: Targets, answers: MatchedPriors, grid: priors.Priors
     ) -> tuple[Roles, Tensor]:  # fmt: skip
         """The role of every prior; and (B, N) which are neither a box's nor in an ignore region."""
         iou, share = matching.best_overlap(coding.decode_all(logits, grid), targets)
@@ -95,14 +95,14 @@ class RegionHead(YoloHead):
         return Roles(answers.positive, ~answers.positive & ~background, background), free
 
     def _roles(self, outputs: Tensor, targets: Targets, grid: priors.Priors) -> Roles:
-        return self._judged_by(outputs, targets, self._taught(targets, grid), grid)[0]
+        return self._judged_by(outputs, targets, self._match_priors(targets, grid), grid)[0]
 
     def pairs(self, targets: Targets, grid: priors.Priors) -> Pairs:
-        taught = self._taught(targets, grid)
-        image, box = taught.counted.nonzero(as_tuple=True)
-        return image, taught.slots[image, box], box
+        matched = self._match_priors(targets, grid)
+        image, box = matched.counted.nonzero(as_tuple=True)
+        return image, matched.slots[image, box], box
 
-    def _taught(self, targets: Targets, grid: priors.Priors) -> Taught:
+    def _match_priors(self, targets: Targets, grid: priors.Priors) -> MatchedPriors:
         """Rule 13: the anchor of the best shape in the cell of the box's centre."""
         found = self.match(targets, grid)  # (B, M, anchors), of which at most one is taken
         slots = found.slots.int().amin(-1, keepdim=True).long()  # of int64 Apple's cards gave 0 (PyTorch, #191104)
@@ -114,7 +114,7 @@ class RegionHead(YoloHead):
         boxes = torch.where(counted, targets.boxes.float(), harmless)
         slots = one.slots[..., 0].clamp(max=len(grid) - 1)
         labels = targets.labels.clamp(min=0)
-        return Taught(boxes, labels, slots, counted[..., 0], self.label_weights[labels], positive)
+        return MatchedPriors(boxes, labels, slots, counted[..., 0], self.label_weights[labels], positive)
 
     def _pull(self, logits: Tensor, wanted: Tensor) -> Tensor:
         """The cost of sigmoid(logits) not being `wanted`, by either published loss (rule 11)."""
@@ -128,7 +128,7 @@ class RegionHead(YoloHead):
             (logits[..., 2:4] - wanted[..., 2:]).square().sum(-1) / 2
         )
 
-    def _box_term(self, picked: Tensor, answers: Taught, grid: priors.Priors) -> Tensor:
+    def _box_term(self, picked: Tensor, answers: MatchedPriors, grid: priors.Priors) -> Tensor:
         encoded = coding.encode(answers.boxes, *grid.at(answers.slots))
         loss = self._coordinates(picked, encoded)
         if not self.region.sigmoid_squares:
@@ -136,7 +136,7 @@ class RegionHead(YoloHead):
             loss = loss * (2 - area / (grid.width * grid.height))
         return torch.where(answers.counted, loss * answers.weight, 0.0).sum()
 
-    def _objectness_term(self, picked: Tensor, answers: Taught, grid: priors.Priors) -> Tensor:
+    def _objectness_term(self, picked: Tensor, answers: MatchedPriors, grid: priors.Priors) -> Tensor:
         """At positives: towards the prior's current IoU, taken as a constant, or towards 1."""
         wanted = torch.ones_like(picked[..., 4])
         if self.region.rescore:
@@ -150,7 +150,7 @@ class RegionHead(YoloHead):
         loss = self._pull(logits[..., 4], torch.zeros_like(logits[..., 4]))
         return self.region.background_weight * torch.where(background, loss, 0.0).sum()
 
-    def _label_term(self, logits: Tensor, answers: Taught) -> Tensor:
+    def _label_term(self, logits: Tensor, answers: MatchedPriors) -> Tensor:
         """Cross-entropy over the labels; a box has exactly one. logits (B, M, C)."""
         loss = -logits.log_softmax(-1).gather(-1, answers.labels[..., None])[..., 0]
         return torch.where(answers.counted, loss * answers.weight, 0.0).sum()

@@ -17,7 +17,7 @@ COUNTERS = ("num_batches_tracked", SEEN)  # not weights: whether they are taken 
 
 
 @dataclass(frozen=True)
-class Transferred:
+class TransferResult:
     """What was taken over, counted in tensors of the detector."""
 
     taken: int
@@ -44,7 +44,7 @@ class Transferred:
 @torch.no_grad()
 def transfer(
     detector: Detector, tensors: Mapping[str, Tensor], theirs: Sequence[str] | None, ours: Sequence[str]
-) -> Transferred:
+) -> TransferResult:
     """Fill `detector`, made for the labels `ours`, from tensors by its own names, made for the labels `theirs`.
 
     `theirs` None: the file does not name its labels; output layers are taken whole if they fit, else without labels.
@@ -72,7 +72,7 @@ def transfer(
             fresh.append(name)
     counted = [name for name in wanted if not _is_counter(name)]
     lost = [name for name in fresh if not _is_counter(name)]
-    return Transferred(
+    return TransferResult(
         taken=len(counted) - len(lost),
         total=len(counted),
         labels=tuple(ours[new] for new in sorted(common)),

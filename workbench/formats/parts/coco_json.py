@@ -13,9 +13,9 @@ from workbench.core import strict_json
 from workbench.core.project import XYXY, State
 from workbench.errors import Refused
 from workbench.formats import Id, ReadBox
-from workbench.formats.parts.corners import SANE, around
+from workbench.formats.parts.corners import SANE, rotated_bounds
 from workbench.formats.parts.json_values import is_clean, is_number
-from workbench.formats.parts.layout import keep, number
+from workbench.formats.parts.layout import parse_number, to_extra
 
 _STANDARD = {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore", "segmentation", "attributes"}
 _FLAGS = ("difficult", "truncated", "occluded")
@@ -172,7 +172,7 @@ class _Document:
         sides = []
         for key in ("width", "height"):
             told = 0 if entry.get(key) is None else entry[key]
-            value = number(told) if isinstance(told, str) else told
+            value = parse_number(told) if isinstance(told, str) else told
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SANE:
                 raise self.refuse(f"{place}.{key}", f"expected a number of pixels, found {_short(told)}")
             sides.append(int(value))
@@ -199,7 +199,7 @@ class _Document:
         attributes = attributes if isinstance(attributes, dict) else {}
         xyxy, rotation = self.box(entry, place), attributes.get("rotation", 0)
         if is_number(rotation) and rotation % 360:  # CVAT's: the bbox is that of the box before its rotation
-            xyxy, attributes = around(xyxy, rotation), {k: v for k, v in attributes.items() if k != "rotation"}
+            xyxy, attributes = rotated_bounds(xyxy, rotation), {k: v for k, v in attributes.items() if k != "rotation"}
             self.turned += 1
         if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
             self.remarks.append(("read", f"{place}.bbox: the box of '{labels[category]}' has zero size; it was kept."))
@@ -213,7 +213,7 @@ class _Document:
             **flags,
             crowd=_is_true(entry.get("iscrowd")),
             note=note if isinstance(note, str) and is_clean(note) else "",
-            extra=keep("coco", _others(entry, image, category, attributes)),
+            extra=to_extra("coco", _others(entry, image, category, attributes)),
         )
 
     def listed(self, id: Any, listed: Collection[Id]) -> Id | None:

@@ -11,13 +11,13 @@ SANE = 1e7  # pixels; no image is larger, and larger numbers are damage
 SWAPPED = "The corners of a box were in the wrong order; they were swapped."
 
 
-def ordered(corners: Sequence[float]) -> XYXY:
+def order_corners(corners: Sequence[float]) -> XYXY:
     """xyxy with the smaller number first."""
     x0, y0, x1, y1 = corners
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
-def around(corners: Sequence[float], degrees: float) -> XYXY:
+def rotated_bounds(corners: Sequence[float], degrees: float) -> XYXY:
     """The bounding box of a rectangle rotated about its centre. Its corners may be in any order."""
     x0, y0, x1, y1 = corners
     x, y, w, h = (x0 + x1) / 2, (y0 + y1) / 2, abs(x1 - x0) / 2, abs(y1 - y0) / 2

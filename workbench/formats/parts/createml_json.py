@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.core import strict_json
+from workbench.core.formatting import visible
 from workbench.core.project import XYXY
-from workbench.core.words import visible
 from workbench.errors import Refused
 from workbench.formats import ReadBox
 from workbench.formats.parts.json_values import is_clean, is_number, is_small, short
-from workbench.formats.parts.layout import keep
+from workbench.formats.parts.layout import to_extra
 
 IMAGE_KEYS = ("image", "imagefilename")  # as in the Create ML app and most tools; as in Apple's documentation
 LIST_KEYS = ("annotations", "annotation")
@@ -118,7 +118,7 @@ class _Document:
             self.remarks.append(("read", sentence, "boxes of zero size, kept"))
         more = {key: value for key, value in annotation.items() if key not in ("label", "coordinates")}
         xyxy = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-        return ReadBox(label, xyxy, extra=keep("createml", self.small(more, place)))
+        return ReadBox(label, xyxy, extra=to_extra("createml", self.small(more, place)))
 
     def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
         """What is kept for writing the file again: values that are small enough, taken together."""

@@ -12,9 +12,9 @@ from workbench.core.project import FLAGS, XYXY
 from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.corners import SANE, around
+from workbench.formats.parts.corners import SANE, rotated_bounds
 from workbench.formats.parts.json_values import is_small
-from workbench.formats.parts.layout import keep, number
+from workbench.formats.parts.layout import parse_number, to_extra
 
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
 SHAPES = {  # those read as their bounding box, with the plural for the remark
@@ -32,7 +32,7 @@ _ALIASES = {"iscrowd": "crowd", "is_crowd": "crowd", "ignore": "difficult"}
 
 
 @dataclass
-class Told:
+class ShapeReport:
     """What to report about a document. `counts`: by (level, words); `remarks`: (level, sentence, line, kind)."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -56,41 +56,41 @@ def is_true(text: str) -> bool | None:
     return {"": False, "0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}.get(plain)
 
 
-def read_shape(element: Element, told: Told, file: str, track: Element | None = None) -> ReadBox | None:
+def read_shape(element: Element, report: ShapeReport, file: str, track: Element | None = None) -> ReadBox | None:
     """The box of a shape in SHAPES, or None if it has none. Raises Refused (file, line) on damage."""
     named = element if track is None else track
     if "label" not in named.attributes:
         raise Refused(file, f"<{named.tag}> has no label", named.line)
     label, plural = named.attributes["label"].strip(), SHAPES[element.tag]
     if not label:  # datumaro writes unlabelled shapes like this; CVAT never does
-        told.counts["refused", "shapes without a label were left out"] += 1
+        report.counts["refused", "shapes without a label were left out"] += 1
         return None
     xyxy = _bounds(element, file)
     if xyxy is None:
-        told.left_out(f"{plural} of fewer than two visible points")
+        report.left_out(f"{plural} of fewer than two visible points")
         return None
     turned = element.tag == "box" and _angle(element, file) % 360 != 0
     if turned or element.tag != "box":
         plural = "turned boxes" if turned else plural
-        told.counts["repaired", f"{plural} were read as their bounding boxes"] += 1
+        report.counts["repaired", f"{plural} were read as their bounding boxes"] += 1
     if element.tag == "box" and (xyxy[0] > xyxy[2] or xyxy[1] > xyxy[3]):
         sentence = "The corners of a box were in the wrong order; they were swapped."
-        told.remarks.append(("repaired", sentence, element.line, sentence))
+        report.remarks.append(("repaired", sentence, element.line, sentence))
         xyxy = min(xyxy[0::2]), min(xyxy[1::2]), max(xyxy[0::2]), max(xyxy[1::2])
     if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
         sentence = f"The box of '{label[:60]}' has zero size; it was kept."
-        told.remarks.append(("read", sentence, element.line, "boxes of zero size, kept"))
+        report.remarks.append(("read", sentence, element.line, "boxes of zero size, kept"))
     occluded = is_true(element.attributes.get("occluded", ""))
     if occluded is None:
         sentence = "occluded is neither 0 nor 1; it was read as 0."
-        told.remarks.append(("repaired", sentence, element.line, sentence))
+        report.remarks.append(("repaired", sentence, element.line, sentence))
     free = _free(element, file)
     flags = {flag: any(is_true(value) for name, value in free.items() if mark_of(name) == flag) for flag in FLAGS}
     flags["occluded"] |= bool(occluded)
     note = next((value for name, value in free.items() if mark_of(name) == NOTE), "")
     return ReadBox(
         label, xyxy, **flags, note=note, line=element.line,
-        extra=keep("cvat", _others(element, track, free, told)),
+        extra=to_extra("cvat", _others(element, track, free, report)),
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def _bounds(element: Element, file: str) -> XYXY | None:
         case "box":
             x0, y0, x1, y1 = values(*CORNERS)
             angle = _angle(element, file) % 360
-            return around((x0, y0, x1, y1), angle) if angle else (x0, y0, x1, y1)
+            return rotated_bounds((x0, y0, x1, y1), angle) if angle else (x0, y0, x1, y1)
         case "ellipse":
             cx, cy, rx, ry = values("cx", "cy", "rx", "ry")
             turn = math.radians(_angle(element, file))
@@ -155,7 +155,7 @@ def _value(element: Element, name: str, file: str) -> float:
     text = element.attributes.get(name)
     if text is None:
         raise Refused(file, f"<{element.tag}> has no {name}", element.line)
-    value = number(text.strip())
+    value = parse_number(text.strip())
     if value is None or abs(value) > SANE:
         raise Refused(file, f"{name} must be a number of pixels, not '{text[:40]}'", element.line)
     return value
@@ -167,7 +167,7 @@ def _points(element: Element, file: str) -> list[tuple[float, float]]:
         raise Refused(file, f"<{element.tag}> has no points", element.line)
     points = []
     for pair in text.split(";"):
-        values = [number(value.strip()) for value in pair.split(",")]
+        values = [parse_number(value.strip()) for value in pair.split(",")]
         if len(values) != 2 or any(value is None or abs(value) > SANE for value in values):
             raise Refused(file, f"points must be pairs of numbers of pixels, not '{pair[:40]}'", element.line)
         points.append((values[0] or 0.0, values[1] or 0.0))
@@ -185,7 +185,7 @@ def _free(element: Element, file: str) -> dict[str, str]:
     return free
 
 
-def _others(element: Element, track: Element | None, free: Mapping[str, str], told: Told) -> dict[str, Any]:
+def _others(element: Element, track: Element | None, free: Mapping[str, str], report: ShapeReport) -> dict[str, Any]:
     """What is kept for writing the file again: XML attributes and free ones for which a box has no field."""
     own = {name: value for name, value in element.attributes.items() if name not in (OWN | _OF_TRACKS)}
     kept = {name: value for name, value in free.items() if not _comes_back(name, value)}
@@ -199,7 +199,7 @@ def _others(element: Element, track: Element | None, free: Mapping[str, str], to
     others = {key: value for key, value in (("xml", own), ("attributes", kept)) if value}
     if is_small(others):
         return others
-    told.counts["read", "boxes have attributes that are too long to be kept"] += 1
+    report.counts["read", "boxes have attributes that are too long to be kept"] += 1
     return {}
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from workbench.core import strict_xml
+from workbench.core.formatting import visible
 from workbench.core.project import State
 from workbench.core.strict_xml import Element
-from workbench.core.words import visible
 from workbench.errors import Refused
 from workbench.formats import ReadBox
 from workbench.formats.parts.corners import SANE
-from workbench.formats.parts.cvat_shapes import NO_BOXES, SHAPES, Told, is_outside, read_shape
-from workbench.formats.parts.layout import number
+from workbench.formats.parts.cvat_shapes import NO_BOXES, SHAPES, ShapeReport, is_outside, read_shape
+from workbench.formats.parts.layout import parse_number
 
 _CONTAINERS = ("task", "project", "job")  # what <meta> may describe
 _TOP = {"version", "meta", "image", "track"}
@@ -78,7 +78,7 @@ def parse_cvat(data: bytes, file: str) -> CvatFile:
 class _Document:
     def __init__(self, root: Element, file: str) -> None:
         self.root, self.file = root, file
-        self.told = Told()
+        self.told = ShapeReport()
         meta = root.first("meta")
         parts = meta.children if meta else []
         self.container = next((part for part in parts if part.tag in _CONTAINERS), None)
@@ -246,5 +246,5 @@ def _text(element: Element | None, tag: str) -> str:
 
 def _side(text: str) -> int | None:
     """Pixels; 0 if absent, None if it is not a size."""
-    value = number(text.strip() or "0")
+    value = parse_number(text.strip() or "0")
     return int(value) if value is not None and 0 <= value <= SANE and value.is_integer() else None

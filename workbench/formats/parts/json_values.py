@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from workbench.core.words import visible
+from workbench.core.formatting import visible
 from workbench.formats.parts.corners import SANE
 
 
@@ -40,7 +40,7 @@ def sane(values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if is_clean(key) and is_small(value)}
 
 
-def kept_of(values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def storable_values(values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Those of `values` that are not empty and are small enough, taken together; and the keys of those too long."""
     told = {key: value for key, value in values.items() if value not in (None, "", [], {})}
     if is_small(told):

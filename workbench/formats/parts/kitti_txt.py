@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.corners import SANE, ordered, remarks
-from workbench.formats.parts.layout import keep, kept, number
+from workbench.formats.parts.corners import SANE, order_corners, remarks
+from workbench.formats.parts.layout import from_extra, parse_number, to_extra
 
 IGNORED = "DontCare"
 SIZE_LIMIT = 8 << 20  # bytes
@@ -64,8 +64,8 @@ def looks_like_kitti(head: bytes, whole: bool, named: bool) -> bool:
     told = [line.split() for line in (lines if whole else lines[:-1])[:8] if line.strip()]
     return bool(told) and all(
         len(values) in (15, 16)
-        and (named or number(values[0]) is None)
-        and all(number(value) is not None for value in values[1:])
+        and (named or parse_number(values[0]) is None)
+        and all(parse_number(value) is not None for value in values[1:])
         for values in told
     )
 
@@ -79,7 +79,7 @@ def _box(values: Sequence[str], line: int, read: KittiFile) -> ReadBox:
     if "\0" in label:
         raise ValueError("the type holds a NUL character")
     for value in values[1:]:
-        if number(value) is None:
+        if parse_number(value) is None:
             raise ValueError(f"'{value[:40]}' is not a plain number")
     xyxy = _ordered([float(value) for value in values[4:8]], label, line, read)
     region = label.casefold() == IGNORED.casefold()
@@ -99,7 +99,7 @@ def _box(values: Sequence[str], line: int, read: KittiFile) -> ReadBox:
         truncated=truncated > 0,
         occluded=occluded > 0 and occluded != 3,
         crowd=region,
-        extra=keep("kitti", told if tuple(told) not in (_PLAIN, _REGION) else None),
+        extra=to_extra("kitti", told if tuple(told) not in (_PLAIN, _REGION) else None),
         line=line,
     )
 
@@ -108,16 +108,16 @@ def _ordered(corners: Sequence[float], label: str, line: int, read: KittiFile) -
     if max(map(abs, corners)) > SANE:
         raise ValueError(f"{max(corners, key=abs):g} is no number of pixels")
     read.remarks += remarks(corners, f"The box of '{label[:60]}' has zero size; it was kept.", line)
-    return ordered(corners)
+    return order_corners(corners)
 
 
 def to_line(label: str, xyxy: XYXY, truncated: bool, occluded: bool, region: bool, extra: str) -> str:
     """One line. The file's original values are written again as far as they still agree with the marks."""
     default = _REGION if region else _PLAIN
-    told = kept(extra, "kitti")
+    told = from_extra(extra, "kitti")
     if not isinstance(told, list) or len(told) not in (10, 11):
         told = list(default)
-    told = [value if isinstance(value, str) and number(value) is not None else "-1" for value in told]
+    told = [value if isinstance(value, str) and parse_number(value) is not None else "-1" for value in told]
     if truncated != (float(told[0]) > 0):
         told[0] = "1.00" if truncated else default[0]
     if occluded != (float(told[1]) > 0 and float(told[1]) != 3):

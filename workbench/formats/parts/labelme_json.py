@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.core import strict_json
+from workbench.core.formatting import visible
 from workbench.core.project import FLAGS, XYXY, Split, State
-from workbench.core.words import visible
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.json_values import is_clean, is_number, kept_of, short
-from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, keep, kept
+from workbench.formats.parts.json_values import is_clean, is_number, short, storable_values
+from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, from_extra, to_extra
 
 _POINTS = {"rectangle": (2, 4), "circle": (2,), "mask": (2,)}  # how many each may have; the others one or more
 _OUTLINES = {  # those read as their bounding box, with the plural for the remark
@@ -160,7 +160,7 @@ class _Document:
         told = {flag: flags.get(flag, False) for flag in FLAGS}
         told["difficult"] |= shape.get("difficult") in (True, 1)
         note = self.text(shape, "description", f"{place}.")
-        return ReadBox(label, xyxy, **told, note=note, extra=keep("labelme", self.others(shape, flags, place)))
+        return ReadBox(label, xyxy, **told, note=note, extra=to_extra("labelme", self.others(shape, flags, place)))
 
     def points(self, points: Any, kind: str, place: str) -> list[tuple[float, float]]:
         if not isinstance(points, list) or not points:
@@ -194,7 +194,7 @@ class _Document:
 
     def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
         """Those of `values` that say something and are small enough to be kept, all together."""
-        small, others = kept_of(values)
+        small, others = storable_values(values)
         for key in others:
             self.left_out(f"{place}.{key[:60]}", "values too long to be kept")
         return small
@@ -219,7 +219,8 @@ class _Document:
         if not told:
             return tuple(boxes)
         return tuple(
-            replace(b, extra=keep("labelme", (kept(b.extra, "labelme") or {}) | {"image": told})) for b in boxes
+            replace(b, extra=to_extra("labelme", (from_extra(b.extra, "labelme") or {}) | {"image": told}))
+            for b in boxes
         )
 
 

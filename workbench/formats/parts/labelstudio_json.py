@@ -17,12 +17,12 @@ from urllib.parse import unquote
 
 from workbench.core import strict_json
 from workbench.core.files import IMAGE_SUFFIXES
-from workbench.core.image_lookup import posix
+from workbench.core.image_lookup import to_posix
 from workbench.core.project import FLAGS, Split, State
 from workbench.errors import Refused
 from workbench.formats.parts.json_values import is_clean, key_shown, short
-from workbench.formats.parts.labelstudio_results import Region, Results
-from workbench.formats.parts.layout import SPLIT_WORDS, keep, kept
+from workbench.formats.parts.labelstudio_results import Region, ResultReader
+from workbench.formats.parts.layout import SPLIT_WORDS, from_extra, to_extra
 
 _MIN_KEYS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "split", "state"}
 _MARKS = {  # keys in the value of a result without labels, by which to tell its type, which JSON-MIN leaves out
@@ -89,13 +89,13 @@ def image_names(url: str) -> tuple[str, ...]:
         found = [unquote(text), text] if served else [text, unquote(text)]
         found.append(unquote(re.split(r"[?#]", text)[0]))
     plain = [match.group(1) for path in found if (match := _UPLOAD.search(path))]
-    return tuple(dict.fromkeys([*plain, *map(posix, found)]))
+    return tuple(dict.fromkeys([*plain, *map(to_posix, found)]))
 
 
 class _Document:
     def __init__(self, file: str) -> None:
         self.file = file
-        self.results = Results(file)
+        self.results = ResultReader(file)
         self.counts, self.broken = self.results.counts, self.results.broken
 
     def read(self, entries: list[tuple[str, Any]]) -> LabelStudioFile:
@@ -264,5 +264,5 @@ def _with_task(region: Region, told: dict[str, Any]) -> Region:
     """What the file says about an image is kept with each of its boxes, because a project has no other place for it."""
     if not told:
         return region
-    extra = (kept(region.box.extra, "labelstudio") or {}) | {"task": told}
-    return replace(region, box=replace(region.box, extra=keep("labelstudio", extra)))
+    extra = (from_extra(region.box.extra, "labelstudio") or {}) | {"task": told}
+    return replace(region, box=replace(region.box, extra=to_extra("labelstudio", extra)))

@@ -11,8 +11,8 @@ from typing import Any
 from workbench.core.project import FLAGS, XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.json_values import is_clean, is_number, kept_of, key_shown, short
-from workbench.formats.parts.layout import keep
+from workbench.formats.parts.json_values import is_clean, is_number, key_shown, short, storable_values
+from workbench.formats.parts.layout import to_extra
 
 _SIDES = {"rectangle": ("x", "y", "width", "height"), "ellipse": ("x", "y", "radiusX", "radiusY"), "polygon": ()}
 _OUTLINES = {"ellipse": "ellipses", "polygon": "polygons"}  # read as their bounding box
@@ -91,7 +91,7 @@ class Result:
         return labels if isinstance(labels, list) and self.content["type"].endswith("labels") else None
 
 
-class Results:
+class ResultReader:
     """Reads the result lists of one document; counts what happened and collects damage."""
 
     def __init__(self, file: str) -> None:
@@ -167,7 +167,10 @@ class Results:
         item = item if isinstance(item, int) and not isinstance(item, bool) else 0
         return [
             Region(
-                shape, ReadBox(label, (0, 0, 0, 0), **flags, note=note, extra=keep("labelstudio", extra)), sides, item
+                shape,
+                ReadBox(label, (0, 0, 0, 0), **flags, note=note, extra=to_extra("labelstudio", extra)),
+                sides,
+                item,
             )
             for label in labels
         ]
@@ -232,7 +235,7 @@ class Results:
 
     def small(self, values: dict[str, Any]) -> dict[str, Any]:
         """Those of `values` that are not empty and are small enough to be kept, taken together."""
-        small, others = kept_of(values)
+        small, others = storable_values(values)
         for key in others:
             self.counts["read", f"values of '{key_shown(key)}' were not kept: they are too long"] += 1
         return small

@@ -31,7 +31,7 @@ _FOLDERS = {split: {name, *(w for w, of in SPLIT_WORDS.items() if of is split)} 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 
 
-def number(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     """A plain finite decimal number, or None. float() would also accept nan, inf, 1_0 and Arabic digits."""
     if len(text) > 64 or not _NUMBER.fullmatch(text):
         return None
@@ -57,7 +57,7 @@ def split_of_name(file: Path) -> Split | None:
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
-def sniffed(path: Path, suffix: str, is_own: Callable[[Path], bool]) -> float:
+def sniff_files(path: Path, suffix: str, is_own: Callable[[Path], bool]) -> float:
     """1 if the file, or one of the first 20 files with this suffix below the folder, is of the format, else 0."""
     try:
         files = [path] if path.is_file() else files_below(path, suffix)[:20]
@@ -86,7 +86,7 @@ def files_below(folder: Path, suffix: str) -> list[Path]:
     return sorted(found, key=lambda file: natural_key(file.relative_to(folder).as_posix()))
 
 
-def shown(file: Path, root: Path) -> str:
+def display_name(file: Path, root: Path) -> str:
     """A file's name in remarks: relative to what the user gave, where possible."""
     return file.relative_to(root).as_posix() if file != root and file.is_relative_to(root) else file.name
 
@@ -171,7 +171,7 @@ def _portable(path: str) -> str:
     return "/".join([*(safe_name(folder) for folder in folders), safe_name(stem, "image") + suffix])
 
 
-def kept(extra: str, format: str) -> Any:
+def from_extra(extra: str, format: str) -> Any:
     """What `format` stored in a box's `extra` JSON, or None."""
     if not extra:
         return None
@@ -182,6 +182,6 @@ def kept(extra: str, format: str) -> Any:
     return values.get(format) if isinstance(values, dict) else None
 
 
-def keep(format: str, value: Any) -> str:
+def to_extra(format: str, value: Any) -> str:
     """The `extra` JSON of a box for values of `format` for which a box has no field; "" for nothing."""
     return json.dumps({format: value}, ensure_ascii=True, separators=(",", ":")) if value else ""

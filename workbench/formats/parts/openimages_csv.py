@@ -12,7 +12,7 @@ from typing import IO
 
 from workbench.errors import Refused
 from workbench.formats.parts.csv_table import header, other_values, rows
-from workbench.formats.parts.layout import keep, number
+from workbench.formats.parts.layout import parse_number, to_extra
 
 EDGES = ("XMin", "XMax", "YMin", "YMax")
 FLAGS = ("IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside")
@@ -133,7 +133,7 @@ def _box(row: list[str], columns: _Columns, line: int, table: BoxTable) -> OpenB
 def _others(row: list[str], columns: _Columns, flags: dict[str, str]) -> dict[str, str]:
     """What is kept of a row. The clicked points are the box's extremes: they belong to its edges."""
     others = other_values(row, columns.others, ())
-    if number(others.get("Confidence", "1")) is None:
+    if parse_number(others.get("Confidence", "1")) is None:
         raise ValueError(f"Confidence must be a number, not '{others['Confidence'][:40]}'")
     for name, usual in PLAIN.items():
         if others.get(name) == usual:
@@ -147,7 +147,7 @@ def _others(row: list[str], columns: _Columns, flags: dict[str, str]) -> dict[st
 
 
 def _fraction(name: str, text: str) -> float:
-    value = number(text)
+    value = parse_number(text)
     if value is None:
         raise ValueError(f"{name} must be a number, not '{text[:40]}'")
     if not -_ROUNDING <= value <= 1 + _ROUNDING:
@@ -158,7 +158,7 @@ def _fraction(name: str, text: str) -> float:
 def extra_of(box: OpenBox, name: str) -> str:
     """What is kept of a box: its LabelName with the name it stands for, and values without a field."""
     told = {"LabelName": box.label, "DisplayName": name} if name != box.label else {}
-    return keep("openimages", told | box.others)
+    return to_extra("openimages", told | box.others)
 
 
 def parse_labels(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[str, dict[str, bool]]:
@@ -172,7 +172,7 @@ def parse_labels(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[s
             raise Refused(file, f"{len(row)} values, but the first line has {last + 1}", line)
         image, label, confidence = (row[place].strip() for place in places)
         if wanted(image):
-            value = number(confidence)
+            value = parse_number(confidence)
             if value is None:
                 raise Refused(file, f"Confidence must be a number, not '{confidence[:40]}'", line)
             told.setdefault(image, {})[label] = value > 0
@@ -188,7 +188,7 @@ def parse_list(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[str
     for _, row in found:
         image = row[columns["ImageID"]].strip() if len(row) > columns["ImageID"] else ""
         if image and wanted(image):  # short rows occur; they still have these first columns
-            turned = number(row[rotation].strip()) if len(row) == count and rotation < count else None
+            turned = parse_number(row[rotation].strip()) if len(row) == count and rotation < count else None
             listed[image] = (row[subset].strip().lower() if len(row) > subset else None, turned or 0.0)
     return listed
 

@@ -11,7 +11,7 @@ from workbench.core.image_lookup import ImageLookup
 from workbench.core.project import Split, State
 from workbench.errors import Refused
 from workbench.formats import ReadImage, ReadSettings
-from workbench.formats.parts.layout import files_below, shown, split_of_folders
+from workbench.formats.parts.layout import display_name, files_below, split_of_folders
 from workbench.formats.parts.report import Report, read_bytes
 
 
@@ -45,7 +45,7 @@ class DataSetReader:
         return chosen
 
     def _tell_other(self, file: Path, title: str) -> None:
-        name = shown(file, self.root)
+        name = display_name(file, self.root)
         try:
             if self.beside_images and file.with_suffix("") in self._stems:  # what is no JSON at all is damaged, then
                 strict_json.parse(read_bytes(file, name), name)
@@ -70,7 +70,7 @@ class DataSetReader:
         folders = {file.parent for file in used}
         split_of = split_of or (lambda file: split_of_folders(file, self.root))
         return [
-            ReadImage(shown(file, self.root), file, 0, 0, (), split_of(file), State.UNLABELLED)
+            ReadImage(display_name(file, self.root), file, 0, 0, (), split_of(file), State.UNLABELLED)
             for file in self.lookup.files
             if file.is_relative_to(self.root)
             and file not in used

@@ -11,8 +11,8 @@ from typing import Protocol, TypeVar
 from workbench.core.image_lookup import ImageLookup, links_leading_out
 from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, Remark
-from workbench.formats.parts import watching
-from workbench.formats.parts.layout import shown
+from workbench.formats.parts import reading_progress
+from workbench.formats.parts.layout import display_name
 
 SHOWN = 20  # remarks of one kind, and pieces of damage in one error
 _LOOK_LIMIT = 64 << 20  # bytes
@@ -51,7 +51,7 @@ class Report:
     def settle(self) -> None:
         """Raise one error with all damage, or turn it into remarks if damage is to be skipped."""
         if self.broken and not self.skip_broken:
-            raise together(self.broken)
+            raise combine_errors(self.broken)
         for error in self.broken:
             self.say("refused", error.file, error.reason, error.line, kind="damaged")
             self.skipped.add(error.file)
@@ -76,12 +76,14 @@ class Report:
                 f"It is a link to {os.path.realpath(link)}, outside the data set's folder, so it was not followed. If"
                 " it is yours, copy the file here, or choose the folder it lies in as the folder of the images."
             )
-            self.say("refused", shown(link, lookup.roots[0]), sentence, kind="links that lead outside, not followed")
+            self.say(
+                "refused", display_name(link, lookup.roots[0]), sentence, kind="links that lead outside, not followed"
+            )
         self.settle()
         return Reading(format, source, tuple(labels), tuple(images), self.remarks, damaged=frozenset(self.skipped))
 
 
-def together(errors: Sequence[Refused]) -> Refused:
+def combine_errors(errors: Sequence[Refused]) -> Refused:
     """One error with all of them: the first one comes first, the others below it, one per line."""
     first = errors[0]
     if len(errors) == 1:
@@ -103,13 +105,13 @@ class Parsed(Protocol):
 One = TypeVar("One", bound=Parsed)
 
 
-def parsed(
+def parse_files(
     files: Iterable[Path], root: Path, parse: Callable[[bytes, str], One], report: Report
 ) -> list[tuple[Path, One]]:
     """The result of `parse` for each of `files`; damage in them, and refused files, go to the report."""
     read = []
     for file in files:
-        name = shown(file, root)
+        name = display_name(file, root)
         try:
             one = parse(read_bytes(file, name), name)
         except Refused as error:
@@ -129,7 +131,7 @@ def none_found(
     """
     errors: list[Refused] = []
     for file in files[:SHOWN]:
-        name = shown(file, root)
+        name = display_name(file, root)
         try:
             if file.stat().st_size <= _LOOK_LIMIT:
                 errors += parse(read_bytes(file, name), name).broken
@@ -143,10 +145,12 @@ def none_found(
     return Refused(first.file, f"{first.reason}; {sentence}", first.line, cause=first.cause)
 
 
-def read_bytes(file: Path, shown: str) -> bytes:
+def read_bytes(file: Path, display_name: str) -> bytes:
     """The bytes of an annotation file; Refused, with the reason, if it can't be read."""
-    watching.step("annotation files read")
+    reading_progress.step("annotation files read")
     try:
         return file.read_bytes()
     except OSError as error:
-        raise Refused(shown, f"the file can't be read ({error.strerror or error}); check its permissions") from error
+        raise Refused(
+            display_name, f"the file can't be read ({error.strerror or error}); check its permissions"
+        ) from error

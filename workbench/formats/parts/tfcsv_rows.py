@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from workbench.core.project import XYXY
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.corners import SANE, ordered, remarks
+from workbench.formats.parts.corners import SANE, order_corners, remarks
 from workbench.formats.parts.csv_table import header, other_values, rows
-from workbench.formats.parts.layout import keep, number
+from workbench.formats.parts.layout import parse_number, to_extra
 
 COLUMNS = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 SIZE_LIMIT = 600 << 20  # bytes; about ten million boxes
@@ -81,7 +81,7 @@ def _row(row: list[str], line: int, columns: Mapping[str, int], count: int, tabl
         box = ReadBox(
             label=label,
             xyxy=_corners(corners, label, line, table),
-            extra=keep("tfcsv", other_values(row, columns, COLUMNS)),
+            extra=to_extra("tfcsv", other_values(row, columns, COLUMNS)),
             line=line,
         )
     image = table.images.setdefault(name, TfImage(name, *size, line))
@@ -95,7 +95,7 @@ def _row(row: list[str], line: int, columns: Mapping[str, int], count: int, tabl
 
 
 def _side(text: str, key: str) -> int:
-    value = number(text) if text else 0.0
+    value = parse_number(text) if text else 0.0
     if value is None or not 0 <= value <= SANE or not value.is_integer():
         raise ValueError(f"{key} must be a whole number of pixels, not '{text[:40]}'")
     return int(value)
@@ -104,9 +104,9 @@ def _side(text: str, key: str) -> int:
 def _corners(texts: list[str], label: str, line: int, table: TfTable) -> XYXY:
     values = []
     for key, text in zip(_CORNERS, texts, strict=True):
-        value = number(text)
+        value = parse_number(text)
         if value is None or abs(value) > SANE:
             raise ValueError(f"{key} must be a number of pixels, not '{text[:40]}'")
         values.append(value)
     table.remarks += remarks(values, f"The box of '{label[:60]}' has zero size (min = max); it was kept.", line)
-    return ordered(values)
+    return order_corners(values)

@@ -14,8 +14,8 @@ from workbench.core.project import XYXY, Snapshot, State
 from workbench.core.strict_xml import Element
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.corners import SANE, around, ordered
-from workbench.formats.parts.layout import keep, kept, number
+from workbench.formats.parts.corners import SANE, order_corners, rotated_bounds
+from workbench.formats.parts.layout import from_extra, parse_number, to_extra
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _KNOWN = {"name", "truncated", "occluded", "difficult", "bndbox"}
@@ -71,7 +71,7 @@ def parse_voc(data: bytes, file: str) -> VocFile:
 
 def _side(size: Element | None, tag: str) -> int:
     element = size.first(tag) if size else None
-    value = number(element.text) if element else None
+    value = parse_number(element.text) if element else None
     return int(value) if value is not None and 0 < value <= SANE and value.is_integer() else 0
 
 
@@ -80,7 +80,7 @@ def _object(element: Element, file: str) -> VocObject:
     if name is None or not name.text:
         raise Refused(file, "an object without a name", element.line)
     corners, turn = _box(element, name.text, file)
-    xyxy = around(corners, turn) if turn else ordered(corners)
+    xyxy = rotated_bounds(corners, turn) if turn else order_corners(corners)
     flags = {tag: _flag(element.first(tag)) for tag in ("difficult", "truncated", "occluded")}
     children = [child for child in element.children if not (turn and child.tag in ("robndbox", "type"))]
     others = [_plain(child, _ROTATION if turn else "") for child in children if not _is_known(child)]
@@ -90,11 +90,11 @@ def _object(element: Element, file: str) -> VocObject:
         difficult=bool(flags["difficult"]),
         truncated=bool(flags["truncated"]),
         occluded=bool(flags["occluded"]),
-        extra=keep("voc", others),
+        extra=to_extra("voc", others),
         line=element.line,
     )
     unclear = tuple(tag for tag, value in flags.items() if value is None)
-    return VocObject(box, ordered(corners) != corners, unclear, bool(turn))
+    return VocObject(box, order_corners(corners) != corners, unclear, bool(turn))
 
 
 def _box(element: Element, name: str, file: str) -> tuple[XYXY, float]:
@@ -110,7 +110,7 @@ def _box(element: Element, name: str, file: str) -> tuple[XYXY, float]:
         raise Refused(file, f"the object '{name[:60]}' has {len(found) or 'no'} <bndbox>, expected one", element.line)
     x0, y0, x1, y1 = _values(found[0], _CORNERS, name, file)
     told = [attribute.first("value") for attribute in _attributes(element) if _is_called(attribute, _ROTATION)]
-    turn = number(told[0].text) if told and told[0] else None
+    turn = parse_number(told[0].text) if told and told[0] else None
     return (x0, y0, x1, y1), (turn or 0.0) % 360
 
 
@@ -120,7 +120,7 @@ def _values(element: Element, tags: Sequence[str], name: str, file: str) -> list
         child = element.first(tag)
         if child is None:
             raise Refused(file, f"the box of '{name[:60]}' has no <{tag}>", element.line)
-        value = number(child.text)
+        value = parse_number(child.text)
         if value is None or abs(value) > SANE:
             raise Refused(file, f"<{tag}> must be a number of pixels, not '{child.text[:40]}'", child.line)
         values.append(value)
@@ -177,7 +177,7 @@ def _xml_object(snapshot: Snapshot, row: int, width: int, height: int, base: int
     x0, y0, x1, y1 = snapshot.boxes[row].tolist()
     difficult, truncated, occluded, crowd = snapshot.flags[row].tolist()
     (xmin, xmax), (ymin, ymax) = _inclusive(x0, x1, width), _inclusive(y0, y1, height)
-    others = kept(snapshot.notes[row][1], "voc") if snapshot.notes else None
+    others = from_extra(snapshot.notes[row][1], "voc") if snapshot.notes else None
     others = [other for other in others or [] if _is_sane(other)]
     pose = [] if any(other[0] == "pose" for other in others) else ["    <pose>Unspecified</pose>"]
     corners = zip(_CORNERS, (xmin - 1 + base, ymin - 1 + base, xmax, ymax), strict=True)

@@ -14,8 +14,8 @@ from workbench.core import strict_json
 from workbench.core.project import FLAGS, XYXY, Snapshot, State
 from workbench.errors import Refused
 from workbench.formats import ReadBox
-from workbench.formats.parts.json_values import is_clean, is_number, kept_of, key_shown, sane, short
-from workbench.formats.parts.layout import keep, kept
+from workbench.formats.parts.json_values import is_clean, is_number, key_shown, sane, short, storable_values
+from workbench.formats.parts.layout import from_extra, to_extra
 
 NOT_VISITED, VISITED, TAGGED = 0, 1, 2  # VoTT's AssetState; visited: "not yet tagged"
 _VIDEO = 2  # of AssetType; its frames are assets of their own
@@ -191,7 +191,7 @@ class _Document:
         told = {flag: region.get(flag) is True for flag in FLAGS}
         note = region.get("note")
         note = note if isinstance(note, str) and is_clean(note) else ""
-        extra = keep("vott", self.others(region, place))
+        extra = to_extra("vott", self.others(region, place))
         return [ReadBox(label, xyxy, **told, note=note, extra=extra) for label in labels]
 
     def bounds(self, region: dict[str, Any], place: str) -> XYXY:
@@ -229,11 +229,13 @@ class _Document:
         told = self.small({k: v for k, v in asset.items() if k == "id" or k not in ASSET_KEYS}, place)
         if not told:
             return tuple(boxes)
-        return tuple(replace(b, extra=keep("vott", (kept(b.extra, "vott") or {}) | {"asset": told})) for b in boxes)
+        return tuple(
+            replace(b, extra=to_extra("vott", (from_extra(b.extra, "vott") or {}) | {"asset": told})) for b in boxes
+        )
 
     def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:
         """Those of `values` that are not empty and are small enough to be kept, taken together."""
-        small, others = kept_of(values)
+        small, others = storable_values(values)
         for key in others:
             sentence = f"{place}{key_shown(key)} was not kept: it is too long."
             self.remarks.append(("read", sentence, "values too long to be kept"))

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import IMAGE_SUFFIXES
-from workbench.core.image_lookup import composed
+from workbench.core.image_lookup import to_nfc
 from workbench.formats.parts.layout import files_below
-from workbench.formats.parts.yolo_layout import IMAGE_FOLDERS, LABEL_FOLDERS, is_label_file, spelt
+from workbench.formats.parts.yolo_layout import IMAGE_FOLDERS, LABEL_FOLDERS, folder_spellings, is_label_file
 
 
 class LabelFiles:
@@ -53,7 +53,7 @@ class LabelFiles:
 
 
 def _folded(file: Path) -> str:
-    return composed(str(file)).casefold()
+    return to_nfc(str(file)).casefold()
 
 
 def _has_image(folder: Path, stem: str) -> bool:
@@ -61,5 +61,5 @@ def _has_image(folder: Path, stem: str) -> bool:
 
 
 def _spellings() -> Iterator[str]:
-    yield from spelt(LABEL_FOLDERS)
+    yield from folder_spellings(LABEL_FOLDERS)
     yield "labelTxt"

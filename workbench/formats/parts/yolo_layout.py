@@ -15,10 +15,17 @@ from pathlib import Path
 
 from workbench.core import strict_yaml
 from workbench.core.files import IMAGE_SUFFIXES, resolve_inside
-from workbench.core.image_lookup import ImageLookup, is_portable, posix
+from workbench.core.image_lookup import ImageLookup, is_portable, to_posix
 from workbench.core.project import Split
 from workbench.errors import Refused, WorkbenchError
-from workbench.formats.parts.layout import SPLIT_NAMES, SPLIT_WORDS, files_below, number, shown, split_of_folders
+from workbench.formats.parts.layout import (
+    SPLIT_NAMES,
+    SPLIT_WORDS,
+    display_name,
+    files_below,
+    parse_number,
+    split_of_folders,
+)
 from workbench.formats.parts.report import Report, read_bytes
 
 LABEL_FOLDERS = ("labels", "label", "annotations", "labeltxt")
@@ -31,7 +38,7 @@ _DEEPEST = 32  # folders of a path to look for; each is looked for, so thousands
 
 
 @dataclass
-class Layout:
+class YoloLayout:
     """What to read. `names` None: there is no list of names. `images`: with the split given for each, in order.
 
     `listed`: images that a list names but that have no file.
@@ -54,7 +61,7 @@ def description_of(path: Path) -> Path | None:
     top = [f for f in found if f.parent == path]
     found = top or found
     if len(found) > 1:
-        names = ", ".join(shown(f, path) for f in found[:5])
+        names = ", ".join(display_name(f, path) for f in found[:5])
         raise Refused(path, f"there are several data sets here ({names}); choose one of them")
     return found[0] if found else None
 
@@ -70,11 +77,11 @@ def _is_obj_data(file: Path) -> bool:
         return bool(re.search(rb"^\s*(train|names|classes)\s*=", stream.read(65_536), re.M))
 
 
-def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> Layout:
+def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> YoloLayout:
     """Read data.yaml: names and the images of its splits."""
-    name = shown(file, root)
+    name = display_name(file, root)
     table = strict_yaml.parse(read_bytes(file, name), name)
-    layout = Layout(names=_yaml_names(table, name, report), keypoints=_keypoints(table), whole=True)
+    layout = YoloLayout(names=_yaml_names(table, name, report), keypoints=_keypoints(table), whole=True)
     folder = _yaml_folder(table, file.parent, name, report)
     for key, split in SPLIT_WORDS.items():
         node = table.get(key)
@@ -91,7 +98,7 @@ def from_yaml(file: Path, root: Path, lookup: ImageLookup, report: Report) -> La
                     "refused", name, f"There is no '{entry.text}' for {key}; that split was left out.", entry.line
                 )
                 continue
-            if (folder / posix(entry.text)) != target:
+            if (folder / to_posix(entry.text)) != target:
                 found = target.relative_to(root).as_posix() if target.is_relative_to(root) else target.name
                 report.say("repaired", name, f"'{entry.text}' is not there; '{found}' was used for {key}.", entry.line)
             _add(target, split, folder, lookup, layout, report)
@@ -148,7 +155,7 @@ def _keypoints(table: dict[str, strict_yaml.Node]) -> int:
 def _yaml_folder(table: dict[str, strict_yaml.Node], folder: Path, name: str, report: Report) -> Path:
     """The folder the splits' paths are relative to: `path` if it lies inside the yaml's folder, else the latter."""
     node = table.get("path")
-    if node is None or not node.text or posix(node.text) == "":
+    if node is None or not node.text or to_posix(node.text) == "":
         return folder
     inner = _resolve(folder, node.text) if is_portable(node.text) else None
     if inner is None or not inner.is_dir():
@@ -161,7 +168,7 @@ def _yaml_folder(table: dict[str, strict_yaml.Node], folder: Path, name: str, re
 
 def _resolve(folder: Path, text: str, want_images: ImageLookup | None = None) -> Path | None:
     """The folder or list a path means, inside `folder`: as given, without its first parts, or with val for valid."""
-    parts = [part for part in posix(text).split("/") if part != ".."][-_DEEPEST:]
+    parts = [part for part in to_posix(text).split("/") if part != ".."][-_DEEPEST:]
     for start in range(len(parts)):
         for words in _alike(parts[start:]):
             try:
@@ -170,7 +177,7 @@ def _resolve(folder: Path, text: str, want_images: ImageLookup | None = None) ->
                     return target
             except (WorkbenchError, OSError, ValueError):
                 continue
-    if posix(text) == "" and want_images is not None:
+    if to_posix(text) == "" and want_images is not None:
         return folder  # "train: ." or "./"
     return None
 
@@ -182,7 +189,7 @@ def _alike(parts: list[str]) -> Iterator[list[str]]:
             yield [*parts[:place], other, *parts[place + 1 :]]
 
 
-def _add_unsplit(folder: Path, lookup: ImageLookup, layout: Layout, report: Report) -> None:
+def _add_unsplit(folder: Path, lookup: ImageLookup, layout: YoloLayout, report: Report) -> None:
     """Add images without a split from our own exports: data.yaml can't name them, so they are found by their folder."""
     name = SPLIT_NAMES[Split.NONE]
     if (folder / "images" / name).is_dir():
@@ -191,17 +198,19 @@ def _add_unsplit(folder: Path, lookup: ImageLookup, layout: Layout, report: Repo
         _add_labels(f"images/{name}", None, folder, lookup, layout, report)
 
 
-def _add(target: Path, split: Split | None, folder: Path, lookup: ImageLookup, layout: Layout, report: Report) -> None:
+def _add(
+    target: Path, split: Split | None, folder: Path, lookup: ImageLookup, layout: YoloLayout, report: Report
+) -> None:
     if target.is_dir():
         for file in lookup.files:
             if file.is_relative_to(target):
                 _claim(file, split, layout, report)
         return
-    name = shown(target, folder)
+    name = display_name(target, folder)
     for line, entry in enumerate(text_lines(target, name), start=1):
         if not entry:
             continue
-        if ".." in posix(entry).split("/"):
+        if ".." in to_posix(entry).split("/"):
             report.say(
                 "repaired", name, f"'{entry[:80]}' leads outside the folder; it was looked for by name inside.", line
             )
@@ -209,14 +218,14 @@ def _add(target: Path, split: Split | None, folder: Path, lookup: ImageLookup, l
         if found is not None:
             _claim(found, split, layout, report)
         else:
-            layout.listed.setdefault(posix(entry), split)
+            layout.listed.setdefault(to_posix(entry), split)
 
 
 def _add_labels(
-    text: str, split: Split | None, folder: Path, lookup: ImageLookup, layout: Layout, report: Report
+    text: str, split: Split | None, folder: Path, lookup: ImageLookup, layout: YoloLayout, report: Report
 ) -> bool:
     """Add a split that came without its images: read its folder of labels, and look for the images everywhere."""
-    words = ["labels" if part.lower() in IMAGE_FOLDERS else part for part in posix(text).split("/")]
+    words = ["labels" if part.lower() in IMAGE_FOLDERS else part for part in to_posix(text).split("/")]
     target = _resolve(folder, "/".join(words))
     if target is None or not target.is_dir():
         return False
@@ -233,7 +242,7 @@ def _add_labels(
     return True
 
 
-def _claim(file: Path, split: Split | None, layout: Layout, report: Report) -> None:
+def _claim(file: Path, split: Split | None, layout: YoloLayout, report: Report) -> None:
     first = layout.images.setdefault(file, split)
     if first is not split:
         sentence = f"The image is in two splits; it stays in {first}."
@@ -251,9 +260,9 @@ def text_lines(file: Path, name: str) -> list[str]:
     return [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
 
 
-def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -> Layout:
+def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -> YoloLayout:
     """Read Darknet's obj.data: key = value lines; train and valid are lists of images, names a list of labels."""
-    name = shown(file, root)
+    name = display_name(file, root)
     values: dict[str, tuple[str, int]] = {}
     for line, text in enumerate(text_lines(file, name), start=1):
         key, equals, value = text.partition("=")
@@ -261,7 +270,7 @@ def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -
             values[key.strip()] = (value.strip(), line)
         elif text and not text.startswith("#"):
             report.say("refused", name, f"'{text[:60]}' is not of the form 'key = value'; it was left out.", line)
-    layout = Layout(whole=True)
+    layout = YoloLayout(whole=True)
     if "names" in values and (listed := _resolve(file.parent, values["names"][0])):
         layout.names = names_in(listed, root)
     else:
@@ -284,9 +293,9 @@ def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -
     return layout
 
 
-def from_folders(path: Path, root: Path, lookup: ImageLookup) -> Layout:
+def from_folders(path: Path, root: Path, lookup: ImageLookup) -> YoloLayout:
     """Without a description: every image that has a label file, and the images beside those."""
-    return Layout(names=names_below(path, root), images={f: split_of_folders(f, root) for f in lookup.files})
+    return YoloLayout(names=names_below(path, root), images={f: split_of_folders(f, root) for f in lookup.files})
 
 
 def names_below(path: Path, root: Path) -> tuple[str, ...] | None:
@@ -295,21 +304,21 @@ def names_below(path: Path, root: Path) -> tuple[str, ...] | None:
     found = [f for f in every if f.suffix.lower() != ".txt" or not is_label_file(f)]
     lists = {names_in(f, root): f for f in reversed(found)}
     if len(lists) > 1:
-        files = " and ".join(sorted(shown(f, root) for f in lists.values())[:3])
+        files = " and ".join(sorted(display_name(f, root) for f in lists.values())[:3])
         raise Refused(path, f"{files} are different lists of names; remove the wrong one or choose a data.yaml")
     return next(iter(lists), None)
 
 
 def names_in(file: Path, root: Path) -> tuple[str, ...]:
     """One name per line; empty lines at the end don't count."""
-    name = shown(file, root)
+    name = display_name(file, root)
     lines = text_lines(file, name)
     while lines and not lines[-1]:
         lines.pop()
     return tuple(_label(text, name, line) for line, text in enumerate(lines, start=1))
 
 
-def names_told(file: Path) -> tuple[str, ...]:
+def read_names(file: Path) -> tuple[str, ...]:
     """The names in a data.yaml or in a list of names, by number. Refused if it can't be read."""
     if file.suffix.lower() in (".yaml", ".yml"):
         return _yaml_names(strict_yaml.parse(read_bytes(file, file.name), file.name), file.name, Report(True))
@@ -330,11 +339,13 @@ def is_label_file(file: Path) -> bool:
     except OSError:
         return False
     first = next((line.decode("utf-8", "replace").split() for line in words if line.strip()), [])
-    if len(first) >= 5 and all(number(word) is not None for word in first):
+    if len(first) >= 5 and all(parse_number(word) is not None for word in first):
         return True
     places = [place for place, part in enumerate(file.parts[:-1]) if part.lower() in LABEL_FOLDERS][-1:]
     beside = [] if first else [file.parent]  # a list may lie beside an image with its name
-    homes = [Path(*file.parts[:i], word, *file.parts[i + 1 : -1]) for i in places for word in spelt(IMAGE_FOLDERS)]
+    homes = [
+        Path(*file.parts[:i], word, *file.parts[i + 1 : -1]) for i in places for word in folder_spellings(IMAGE_FOLDERS)
+    ]
     return any(_has_image(home, file.stem) for home in [*beside, *homes])
 
 
@@ -346,7 +357,7 @@ def _has_image(folder: Path, stem: str) -> bool:
     return any(name == stem and suffix.lower() in IMAGE_SUFFIXES for name, suffix in names)
 
 
-def spelt(words: tuple[str, ...]) -> Iterator[str]:
+def folder_spellings(words: tuple[str, ...]) -> Iterator[str]:
     """LABEL_FOLDERS or IMAGE_FOLDERS as they are spelt on disk."""
     for word in words:
         yield word

@@ -7,24 +7,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.core.words import one_line
+from workbench.core.formatting import one_line
 from workbench.errors import WorkbenchError
 from workbench.formats.parts.layout import SPLIT_WORDS
-from workbench.formats.parts.yolo_layout import IMAGE_FOLDERS, LABEL_FOLDERS, NAME_FILES, is_data_yaml, names_told
+from workbench.formats.parts.yolo_layout import IMAGE_FOLDERS, LABEL_FOLDERS, NAME_FILES, is_data_yaml, read_names
 
 _UPWARDS = 3
 """How many folders above the label files' are searched, apart from all up to the one above the images'."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class NameList:
     """A list made by another program; without names if it can't be read."""
 
     file: Path
     names: tuple[str, ...]
 
 
-def ruling(folder: Path, root: Path, is_ours: Callable[[Path], bool]) -> Ruling | None:
+def applicable_names(folder: Path, root: Path, is_ours: Callable[[Path], bool]) -> NameList | None:
     """The list that applies to `folder`, of images below `root`: the nearest data.yaml, else the nearest list of names.
 
     Lists for which `is_ours`, which we keep there or in a folder above ourselves, don't count.
@@ -32,20 +32,20 @@ def ruling(folder: Path, root: Path, is_ours: Callable[[Path], bool]) -> Ruling 
     return _in(list(_upwards(folder, root)), is_ours)
 
 
-def names_above(folder: Path) -> Ruling | None:
+def names_above(folder: Path) -> NameList | None:
     """The list of the data set of which `folder` (of labels, images or a split) is a part."""
     parts = {*LABEL_FOLDERS, *IMAGE_FOLDERS, *SPLIT_WORDS}
     above = list(itertools.takewhile(lambda one: one.name.lower() in parts, (folder, *folder.parents)))
     return _in([one.parent for one in above], lambda _: False)
 
 
-def _in(folders: list[Path], is_ours: Callable[[Path], bool]) -> Ruling | None:
+def _in(folders: list[Path], is_ours: Callable[[Path], bool]) -> NameList | None:
     for suffixes in ((".yaml", ".yml"), ()):
         for one in folders:
             for file in _files(one):
                 is_one = file.suffix.lower() in suffixes if suffixes else _is_list(file) and not is_ours(file)
                 if is_one and (not suffixes or _is_data_yaml(file)):
-                    return Ruling(file, _names(file))
+                    return NameList(file, _names(file))
     return None
 
 
@@ -78,6 +78,6 @@ def _is_data_yaml(file: Path) -> bool:
 
 def _names(file: Path) -> tuple[str, ...]:
     try:
-        return tuple(one_line(name) for name in names_told(file))
+        return tuple(one_line(name) for name in read_names(file))
     except WorkbenchError:
         return ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from workbench.core.project import XYXY
 from workbench.errors import Refused
-from workbench.formats.parts.layout import number
+from workbench.formats.parts.layout import parse_number
 
 SIZE_LIMIT = 8 << 20  # bytes
 _ROUNDING = 1e-6  # writers give six decimals, so 1.0000005 is a rounded 1
@@ -80,7 +80,7 @@ def _row(parts: list[str], labels: int | None, keypoints: int, line: int) -> Yol
             " points of an outline"
         )
     index = _index(parts[0], labels)
-    if count == 6 and number(parts[5]) is None:
+    if count == 6 and parse_number(parts[5]) is None:
         raise ValueError(f"'{parts[5][:40]}' is not a plain number")
     if count <= 6:
         cx, cy, w, h = _fractions(parts[1:5])
@@ -94,7 +94,7 @@ def _row(parts: list[str], labels: int | None, keypoints: int, line: int) -> Yol
 
 
 def _index(text: str, labels: int | None) -> int:
-    value = number(text)
+    value = parse_number(text)
     if value is None or value < 0 or not value.is_integer():
         raise ValueError(f"the label's index must be 0, 1, 2 ..., not '{text[:40]}'")
     if labels is not None and value >= labels:
@@ -107,7 +107,7 @@ def _index(text: str, labels: int | None) -> int:
 def _fractions(texts: list[str]) -> list[float]:
     values = []
     for text in texts:
-        value = number(text)
+        value = parse_number(text)
         if value is None:
             raise ValueError(f"'{text[:40]}' is not a plain number")
         if not -_BEYOND <= value <= 1 + _BEYOND:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from workbench.core.nms import DIOU_POWERS, TITLES
 from workbench.errors import WorkbenchError
-from workbench.registry import Registry, lacks
+from workbench.registry import Registry, missing_attributes
 from workbench.settings import setting
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Card:
     detector: str
     labels: tuple[str, ...]
     input_px: int
-    resize: str  # one of core.resize.HOWS
+    resize: str  # one of core.resize.FIT_MODES
     score: float  # suggested confidence; the file itself cuts nothing off
     iou: float  # of the NMS inside the file, or after it
     nms_kind: str  # one of core.nms.KINDS
@@ -228,7 +228,7 @@ class Exporter(Protocol):
 
 def _settle(name: str, kind: type[Exporter]) -> str:
     """What is wrong with it, which might otherwise show only after a training, or ''."""
-    return lacks(kind, ("title", "summary", "file"), ("needs",), ("write", "code"))
+    return missing_attributes(kind, ("title", "summary", "file"), ("needs",), ("write", "code"))
 
 
 exporters: Registry[type[Exporter]] = Registry("export format", _settle)

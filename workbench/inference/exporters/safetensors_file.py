@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from workbench.core.files import readable_as_usual
+from workbench.core.files import apply_default_permissions
 from workbench.inference.exporters import Card, Source, register
 
 
@@ -24,7 +24,7 @@ class Safetensors:
 
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in source.detector.state_dict().items()}
         save_file(tensors, file, metadata={**source.metadata, "model.json": source.card.to_json()})
-        readable_as_usual(file)
+        apply_default_permissions(file)
         return ""
 
     def code(self, card: Card) -> str:

@@ -84,7 +84,7 @@ class Cloud:
         return np.flatnonzero(((self.places >= low) & (self.places <= high)).all(axis=1))
 
 
-def cloud(sizes: Doubles, groups: dict[str, NDArray[np.int64]], log: bool) -> Cloud:
+def make_cloud(sizes: Doubles, groups: dict[str, NDArray[np.int64]], log: bool) -> Cloud:
     """Takes a tenth of a second for a million boxes. On logarithmic axes, sizes must be above 0."""
     places = np.log10(sizes) if log else np.asarray(sizes, np.float64)
     low, high = _area(places, log)

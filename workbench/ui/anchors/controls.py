@@ -19,11 +19,11 @@ from workbench import anchors
 from workbench.core.project import AnchorSet
 from workbench.ui import theme
 from workbench.ui.actions import tooltip
+from workbench.ui.anchors.computation import MOST_ANCHORS, AnchorChoices
 from workbench.ui.anchors.playback import AT_ONCE, Playback
-from workbench.ui.anchors.work import MOST_ANCHORS, Choices
 from workbench.ui.commands import BY_NAME
 from workbench.ui.widgets.popups import Combo
-from workbench.ui.widgets.spins import spin_box
+from workbench.ui.widgets.spin_boxes import spin_box
 
 PARTS = {"train": "training", "all": "all images"}
 MOST_STARTS = 300
@@ -40,12 +40,12 @@ class ChoicesForm(QWidget):
         self.px = _spin("anchors-px", 32, 2048, 416, "Side of the network's square input, in pixels.")
         self.px.setSingleStep(32)
         self.px.setSuffix(" px")
-        self.resize_how = combo_of(
+        self.resize_how = make_combo(
             "anchors-resize", {"stretch": "stretch", "letterbox": "letterbox"},
             "How an image becomes the square input. YOLOv1, YOLOv4 and SSD stretch it; most others keep its proportions"
             " and pad it, which is the letterbox.",
         )  # fmt: skip
-        self.part = combo_of(
+        self.part = make_combo(
             "anchors-part", PARTS,
             "Whose boxes count. Anchors of the training images alone keep the validation numbers honest.",
         )  # fmt: skip
@@ -56,7 +56,7 @@ class ChoicesForm(QWidget):
         )  # fmt: skip
         self.scale.setSuffix(" %")
         self.scale.setSingleStep(10)
-        self.update_rule = combo_of(
+        self.update_rule = make_combo(
             "anchors-update", {"median": "median", "mean": "mean (paper)"},
             "Where an anchor moves in each step: to the mean of its boxes, as in YOLOv2, or to their median, which "
             "reaches a higher mean IoU.",
@@ -109,8 +109,8 @@ class ChoicesForm(QWidget):
                 with QSignalBlocker(spin):
                     spin.setValue(value)
 
-    def choices(self) -> Choices:
-        return Choices(
+    def choices(self) -> AnchorChoices:
+        return AnchorChoices(
             self.k.value(), self.px.value(), self.resize_how.currentData(), self.part.currentData(),
             self.scale.value() / 100, self.update_rule.currentData(), self.refines.isChecked(), self.seed.value(),
             self.starts.value(),
@@ -177,7 +177,7 @@ def _spin(name: str, low: int, high: int, value: int, help: str) -> QSpinBox:
     return spin
 
 
-def combo_of(name: str, entries: dict[str, str], help: str) -> QComboBox:
+def make_combo(name: str, entries: dict[str, str], help: str) -> QComboBox:
     """`entries`: the shown text by item data."""
     combo = Combo()
     combo.setObjectName(name)

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import anchors
-from workbench.anchors.overlap import answer
-from workbench.core import words
-from workbench.core.resize import kind_of
+from workbench.anchors.overlap import best_centres
+from workbench.core import formatting
+from workbench.core.resize import base_mode
 from workbench.ui import anchor_words
-from workbench.ui.anchors.rules import Need, Own
-from workbench.ui.anchors.work import Boxes, Chosen
+from workbench.ui.anchors.computation import Boxes, ChosenBoxes
+from workbench.ui.anchors.rules import Need, OwnLevels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wish:
+class DetailsRequest:
     """`need` is for as many anchors as `centres` has; `own` is for a detector without anchors. `resize`: the page's
     choice; `counted`: the boxes' way, if it is the detector's own.
     """
@@ -30,30 +30,30 @@ class Wish:
     centres: NDArray[np.float64]
     need: Need | None
     px: int
-    own: Own | None = None
+    own: OwnLevels | None = None
     resize: str = "stretch"
     counted: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OfLabel:
+class LabelDetails:
     """One label's boxes, their mean IoU with their best anchors, the worst one, and those below one half."""
 
     number: int
-    boxes: Chosen
+    boxes: ChosenBoxes
     mean_iou: float
     worst: float
-    worst_box: Chosen
-    below: Chosen
+    worst_box: ChosenBoxes
+    below: ChosenBoxes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OfLevel:
+class LevelDetails:
     """`anchors`: the project's, or the detector's own default boxes; () for points."""
 
     stride: int
     anchors: tuple[tuple[float, float], ...]
-    boxes: Chosen
+    boxes: ChosenBoxes
     share: float
 
 
@@ -64,51 +64,51 @@ class Sentence:
     text: str
     is_warning: bool = False
     link: str = ""
-    chosen: Chosen | None = None
+    chosen: ChosenBoxes | None = None
     resize: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Details:
-    labels: tuple[OfLabel, ...]
-    levels: tuple[OfLevel, ...]
+    labels: tuple[LabelDetails, ...]
+    levels: tuple[LevelDetails, ...]
     sentences: tuple[Sentence, ...]
 
 
-def details(wish: Wish) -> Details:
+def compute_details(request: DetailsRequest) -> Details:
     """Takes some tenths of a second for a million boxes."""
-    levels, sentences = _levels(wish)
-    other = _other_resize(wish)
-    told = (*sentences, *other) if wish.counted else (*other, *sentences)
-    return Details(_labels(wish.boxes, wish.centres), levels, told)
+    levels, sentences = _levels(request)
+    other = _other_resize(request)
+    told = (*sentences, *other) if request.counted else (*other, *sentences)
+    return Details(_labels(request.boxes, request.centres), levels, told)
 
 
-def _other_resize(wish: Wish) -> list[Sentence]:
-    if wish.need is None or wish.need.problem:
+def _other_resize(request: DetailsRequest) -> list[Sentence]:
+    if request.need is None or request.need.problem:
         return []
-    if wish.counted:
-        other = kind_of(wish.counted) != kind_of(wish.resize)
-        way = f"Counted as {wish.need.title} resizes images, by {kind_of(wish.counted)}."
+    if request.counted:
+        other = base_mode(request.counted) != base_mode(request.resize)
+        way = f"Counted as {request.need.title} resizes images, by {base_mode(request.counted)}."
         return [Sentence(way)] if other else []
-    told = anchor_words.other_resize(wish.need.title, wish.need.resize, wish.resize)
-    wanted = kind_of(wish.need.resize)
+    told = anchor_words.other_resize(request.need.title, request.need.resize, request.resize)
+    wanted = base_mode(request.need.resize)
     link = f"Choose {wanted}"
     return [Sentence(f"{told}. {link}.", True, link, resize=wanted)] if told else []
 
 
-def _labels(boxes: Boxes, centres: NDArray[np.float64]) -> tuple[OfLabel, ...]:
+def _labels(boxes: Boxes, centres: NDArray[np.float64]) -> tuple[LabelDetails, ...]:
     if not len(boxes):
         return ()
     starts = boxes.starts
     counts = np.diff(np.append(starts, len(boxes)))
-    quality = np.add.reduceat(answer(boxes.sizes, centres)[1], starts) / counts  # (m,)
+    quality = np.add.reduceat(best_centres(boxes.sizes, centres)[1], starts) / counts  # (m,)
     of_box, found = boxes.labels[starts], []
     for number in np.unique(of_box).tolist():
         its = np.flatnonzero(of_box == number)
         name, worst = boxes.names[number].name, int(its[quality[its].argmin()])
         below = its[quality[its] < anchors.RECALL_IOU]
         found.append(
-            OfLabel(
+            LabelDetails(
                 number, boxes.chosen(starts[its], f"of {name}"), float(quality[its].mean()), float(quality[worst]),
                 boxes.chosen(starts[[worst]], f"of {name}"),
                 boxes.chosen(starts[below], f"of {name} below an IoU of {anchors.RECALL_IOU:g}"),
@@ -117,30 +117,30 @@ def _labels(boxes: Boxes, centres: NDArray[np.float64]) -> tuple[OfLabel, ...]:
     return tuple(found)
 
 
-def _levels(wish: Wish) -> tuple[tuple[OfLevel, ...], list[Sentence]]:
-    need = wish.need
+def _levels(request: DetailsRequest) -> tuple[tuple[LevelDetails, ...], list[Sentence]]:
+    need = request.need
     if need is None:
         return (), []
     if need.problem:
         return (), [Sentence(need.problem, is_warning=True)]
     if need.cells:
-        return (), [_one_per_cell(need, wish.boxes, wish.px)]
-    if wish.own is not None:
-        return _own(need, wish.own, wish.boxes, wish.px)
+        return (), [_one_per_cell(need, request.boxes, request.px)]
+    if request.own is not None:
+        return _own(need, request.own, request.boxes, request.px)
     if not need.levels:
         return (), [Sentence(f"{need.title} doesn't use the project's anchors: what it learns by is fixed.")]
-    return _by_anchors(need, wish.boxes, wish.centres)
+    return _by_anchors(need, request.boxes, request.centres)
 
 
 def _by_anchors(
     need: Need, boxes: Boxes, centres: NDArray[np.float64]
-) -> tuple[tuple[OfLevel, ...], list[Sentence]]:  # fmt: skip
+) -> tuple[tuple[LevelDetails, ...], list[Sentence]]:  # fmt: skip
     centres = centres[np.argsort(centres.prod(axis=1), kind="stable")]
     rows = boxes.middles
     sizes = boxes.sizes[rows]
     level_of = anchors.by_level(sizes, centres, [mask for _, mask in need.levels])
     found = tuple(
-        OfLevel(
+        LevelDetails(
             stride, tuple((float(w), float(h)) for w, h in centres[list(mask)]),
             boxes.chosen(rows[level_of == level], f"at the scale of stride {stride}"),
             float((level_of == level).sum()) / max(len(rows), 1),
@@ -158,7 +158,7 @@ def _by_anchors(
     return found, told
 
 
-def _empty_levels(levels: tuple[OfLevel, ...]) -> list[Sentence]:
+def _empty_levels(levels: tuple[LevelDetails, ...]) -> list[Sentence]:
     return [
         Sentence(
             f"No box goes to the scale of stride {level.stride}: a part of the network learns nothing there.", True
@@ -177,7 +177,7 @@ def _unserved(boxes: Boxes, rows: NDArray[np.int64], level_of: NDArray[np.int64]
     return [_linked(len(without), text, boxes, rows[without], "whose anchor no scale uses")]
 
 
-def _too_small(boxes: Boxes, rows: NDArray[np.int64], levels: tuple[OfLevel, ...]) -> list[Sentence]:
+def _too_small(boxes: Boxes, rows: NDArray[np.int64], levels: tuple[LevelDetails, ...]) -> list[Sentence]:
     finest = min(level.stride for level in levels)
     small = rows[anchors.smaller_than_cell(boxes.sizes[rows], finest)]
     if not len(small):
@@ -189,15 +189,15 @@ def _too_small(boxes: Boxes, rows: NDArray[np.int64], levels: tuple[OfLevel, ...
 
 def _sharing(
     boxes: Boxes, rows: NDArray[np.int64], nearest: NDArray[np.int64], level_of: NDArray[np.int64],
-    levels: tuple[OfLevel, ...], adds_up: bool,
+    levels: tuple[LevelDetails, ...], adds_up: bool,
 ) -> list[Sentence]:  # fmt: skip
     """Boxes that share their cell and anchor with another box."""
     lost, meeting = 0, []
     for place, level in enumerate(levels):
         its = np.flatnonzero(level_of == place)
-        places = anchors.places_of(boxes.images[rows[its]], boxes.centres[rows[its]], level.stride, nearest[its])
+        places = anchors.cell_numbers(boxes.images[rows[its]], boxes.centres[rows[its]], level.stride, nearest[its])
         lost += len(places) - len(np.unique(places))
-        meeting.append(rows[its[anchors.meeting(places)]])
+        meeting.append(rows[its[anchors.shared_cells(places)]])
     if not lost:
         return []
     if adds_up:
@@ -212,7 +212,7 @@ def _sharing(
 
 def _linked(number: int, text: str, boxes: Boxes, rows: NDArray[np.int64], which: str) -> Sentence:
     """`number`: how many boxes the sentence is about; `rows`: those that the link shows."""
-    count, share = words.count(number, "box"), words.percent(number / max(len(boxes.starts), 1))
+    count, share = formatting.count(number, "box"), formatting.percent(number / max(len(boxes.starts), 1))
     return Sentence(f"{count} ({share}) {text}", True, count, boxes.chosen(rows, which))
 
 
@@ -223,8 +223,8 @@ def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
     told = f"{need.title} has {need.cells} × {need.cells} cells, and each learns one box: "
     if not seen.lost:
         return Sentence(f"{told}no two boxes of an image have their middles in one cell.")
-    link = f"{seen.sharing:,} of {words.count(seen.boxes, 'box')}"
-    meeting = rows[anchors.meeting(anchors.places_of(images, centres, cell))]
+    link = f"{seen.sharing:,} of {formatting.count(seen.boxes, 'box')}"
+    meeting = rows[anchors.shared_cells(anchors.cell_numbers(images, centres, cell))]
     return Sentence(
         f"{told}{link} have their middle in the same cell as another box, as when boxes touch or lie close, so at least"
         f" {seen.lost:,} can't be learnt, whatever the anchors.",
@@ -232,11 +232,11 @@ def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
     )  # fmt: skip
 
 
-def _own(need: Need, own: Own, boxes: Boxes, px: int) -> tuple[tuple[OfLevel, ...], list[Sentence]]:
+def _own(need: Need, own: OwnLevels, boxes: Boxes, px: int) -> tuple[tuple[LevelDetails, ...], list[Sentence]]:
     """For a detector with its own boxes or points."""
     rows, asked = boxes.middles, int(own.seen.sum())
     found = tuple(
-        OfLevel(
+        LevelDetails(
             stride, own.sizes[level], boxes.chosen(rows[own.learnt[level]], f"that {need.title} learns at {stride} px"),
             float(own.learnt[level].sum()) / max(asked, 1),
         )
@@ -252,7 +252,9 @@ def _own(need: Need, own: Own, boxes: Boxes, px: int) -> tuple[tuple[OfLevel, ..
         told.append(_linked(len(missed), text, boxes, missed, f"that {need.title} learns nowhere"))
     told += _empty_levels(found)
     if asked < len(rows):
-        told.append(Sentence(f"Worked out on {words.count(asked, 'box')} of {words.count(own.images, 'image')}."))
+        told.append(
+            Sentence(f"Worked out on {formatting.count(asked, 'box')} of {formatting.count(own.images, 'image')}.")
+        )
     if own.px != px:
         told.append(Sentence(f"At its own input side, {own.px} px."))
     return found, told

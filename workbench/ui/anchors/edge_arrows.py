@@ -12,9 +12,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QCursor, QPainter, QPolygonF
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.ui import theme
-from workbench.ui.anchors.to_scale import cluster_colour
+from workbench.ui.anchors.anchor_rectangles import cluster_colour
 
 EDGE = 10.0  # px from the edge to an arrow's middle
 APART = 19.0  # px between the middles of two arrows
@@ -60,7 +60,7 @@ class EdgeArrows:
         while len(self._arrows) < len(places):
             self._arrows.append(_Arrow(len(self._arrows), self._box))
         for number, (width, height) in enumerate(sizes.tolist()):
-            self._arrows[number].setToolTip(told_of(number, width, height))
+            self._arrows[number].setToolTip(arrow_tooltip(number, width, height))
         self._renew()
 
     def numbers(self) -> list[int]:
@@ -94,7 +94,7 @@ class EdgeArrows:
             arrow.show()
 
 
-def told_of(number: int, width: float, height: float) -> str:
+def arrow_tooltip(number: int, width: float, height: float) -> str:
     """An arrow's text about its anchor; numbers start at 0."""
     return (
         f"Anchor {number + 1}: {width:.0f} × {height:.0f} px, outside the view."
@@ -102,9 +102,9 @@ def told_of(number: int, width: float, height: float) -> str:
     )
 
 
-def sentence(count: int) -> str:
+def outside_sentence(count: int) -> str:
     """Words on this many anchors outside the view, "" for none."""
-    return f"{words.count(count, 'anchor')} outside the view" if count else ""
+    return f"{formatting.count(count, 'anchor')} outside the view" if count else ""
 
 
 def spread(goals: Doubles, size: Doubles) -> list[tuple[float, float]]:

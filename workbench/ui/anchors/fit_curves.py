@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 from workbench import anchors
 from workbench.anchors import Step
 from workbench.ui import theme
-from workbench.ui.anchors.fitting import Fitting
-from workbench.ui.anchors.work import MOST_ANCHORS
+from workbench.ui.anchors.computation import MOST_ANCHORS
+from workbench.ui.anchors.fitting_label import FittingLabel
 from workbench.ui.widgets.plot import BOTTOM_RIGHT, Plot
 
 CURVES = ("mean IoU", "IoU above 0.5", "sides within 4 ×")
@@ -34,9 +34,9 @@ class FitCurves(QWidget):
         super().__init__(parent)
         self._refined_from: int | None = None
         self._other: tuple[str, float] | None = None  # name and mean IoU of the shown set, unless it is the fit
-        self.steps = Plot("step", "%", corner=BOTTOM_RIGHT, above=True, whole_x=True)
+        self.steps = Plot("step", "%", corner=BOTTOM_RIGHT, above=True, integer_x=True)
         self.steps.setObjectName("anchors-curves")
-        self.by_count = Plot("number of anchors", "%", corner=BOTTOM_RIGHT, above=True, whole_x=True)
+        self.by_count = Plot("number of anchors", "%", corner=BOTTOM_RIGHT, above=True, integer_x=True)
         self.by_count.setObjectName("anchors-by-count")
         self.mark, self.stage = pg.InfiniteLine(angle=90), pg.InfiniteLine(angle=90)
         self.by_count.addItem(self.mark, ignoreBounds=True)
@@ -46,7 +46,7 @@ class FitCurves(QWidget):
         for plot in (self.steps, self.by_count):
             plot.getPlotItem().vb.setLimits(yMin=0, yMax=TOP)
         self.by_count.setXRange(1, MOST_ANCHORS, padding=0.03)
-        self.title = Fitting()
+        self.title = FittingLabel()
         self.title.setObjectName("anchors-curves-title")
         counts = QLabel("Other numbers of anchors: a click chooses one")
         counts.setObjectName("anchors-counts-title")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from workbench.core import words
+from workbench.core import formatting
 
 
 class KeepWindow(QDialog):
@@ -22,15 +22,15 @@ class KeepWindow(QDialog):
         self._field.setObjectName("keep-anchors-name")
         self._field.setAccessibleName("Name of the set")
         self._field.selectAll()
-        self._told = QLabel(wordWrap=True)
-        self._told.setObjectName("keep-anchors-told")
-        self._told.setProperty("role", "muted")
-        self._told.setMinimumHeight(2 * self._told.fontMetrics().lineSpacing())
+        self._hint = QLabel(wordWrap=True)
+        self._hint.setObjectName("keep-anchors-told")
+        self._hint.setProperty("role", "muted")
+        self._hint.setMinimumHeight(2 * self._hint.fontMetrics().lineSpacing())
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self._ok = buttons.button(QDialogButtonBox.StandardButton.Ok)
         self._ok.setObjectName("keep-anchors-ok")
         column = QVBoxLayout(self)
-        for widget in (QLabel("Name"), self._field, self._told, buttons):
+        for widget in (QLabel("Name"), self._field, self._hint, buttons):
             column.addWidget(widget)
         self.setMinimumWidth(360)
         self._field.textChanged.connect(self._judge)
@@ -40,7 +40,7 @@ class KeepWindow(QDialog):
         self._judge()
 
     def _name(self) -> str:
-        return words.one_line(self._field.text())
+        return formatting.one_line(self._field.text())
 
     @Slot()
     def _judge(self) -> None:
@@ -49,11 +49,11 @@ class KeepWindow(QDialog):
         self._ok.setEnabled(bool(name) and not is_taken)
         self._ok.setText("Replace" if is_own else "Keep")
         if is_taken:
-            self._told.setText(f"“{name}” is the name of another set in the table. Choose a name of your own.")
+            self._hint.setText(f"“{name}” is the name of another set in the table. Choose a name of your own.")
         elif is_own:
-            self._told.setText(f"“{name}” is kept already, and would be replaced. Can be undone.")
+            self._hint.setText(f"“{name}” is kept already, and would be replaced. Can be undone.")
         else:
-            self._told.setText("")
+            self._hint.setText("")
 
     @Slot()
     def _done(self) -> None:

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
 
 from workbench.ui import theme
 from workbench.ui.actions import tooltip
-from workbench.ui.anchors.controls import combo_of
-from workbench.ui.anchors.fitting import Fitting
+from workbench.ui.anchors.controls import make_combo
+from workbench.ui.anchors.fitting_label import FittingLabel
 from workbench.ui.commands import BY_NAME
 
 NARROW = 640  # px of width below which full words on the buttons would leave no room for the sentence
@@ -21,18 +21,18 @@ class PlotBar(QWidget):
     coloured = Signal(str)
     log_set = Signal(bool)
     choosing = Signal(bool)
-    gallery_asked = Signal()
+    gallery_requested = Signal()
     region_dropped = Signal()
-    all_asked = Signal()
+    show_all_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._sentences: tuple[str, ...] = ("",)
         self._region = ""
-        self.about = Fitting()
+        self.about = FittingLabel()
         self.about.setObjectName("anchors-about")
         self.about.setProperty("role", "muted")
-        self.colours = combo_of(
+        self.colours = make_combo(
             "anchors-colours", {"anchor": "by anchor", "label": "by label", "split": "by split"}, "What colours tell."
         )
         self.colours.setAccessibleName("Colours")
@@ -64,9 +64,9 @@ class PlotBar(QWidget):
         self.colours.currentIndexChanged.connect(lambda _: self.coloured.emit(str(self.colours.currentData())))
         self.log.toggled.connect(self.log_set)
         self.choose.toggled.connect(self.choosing)
-        self.gallery.clicked.connect(self.gallery_asked)
+        self.gallery.clicked.connect(self.gallery_requested)
         self.drop.clicked.connect(self.region_dropped)
-        self.whole.clicked.connect(self.all_asked)
+        self.whole.clicked.connect(self.show_all_requested)
         self.show_region("")
 
     def tell(self, *sentences: str) -> None:

@@ -7,36 +7,36 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QToolTip, QVBoxLayout, QWidget
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.project import Split
 from workbench.ui import theme
-from workbench.ui.anchors.bars import Bars
-from workbench.ui.anchors.edge_arrows import sentence
+from workbench.ui.anchors.computation import SPLITS, ChosenBoxes, PreparedBoxes
+from workbench.ui.anchors.edge_arrows import outside_sentence
 from workbench.ui.anchors.fit_curves import FitCurves
+from workbench.ui.anchors.histograms import Histogram
 from workbench.ui.anchors.plot_bar import PlotBar
 from workbench.ui.anchors.sizes_plot import SizesPlot
-from workbench.ui.anchors.work import SPLITS, Chosen, Taken
 
 SPLIT_NAMES = {Split.NONE: "no split", Split.TRAIN: "train", Split.VALIDATION: "validation", Split.TEST: "test"}
 
 
 class Plots(QWidget):
-    """`boxes_asked(Chosen)`: show the clicked box; `region_asked(Chosen)`: show the region's boxes.
+    """`boxes_requested(ChosenBoxes)`: show the clicked box; `region_requested(ChosenBoxes)`: show the region's boxes.
 
     `dragged(number, width, height)`, `dropped()` and `anchor_clicked(number)` as in SizesPlot.
     """
 
-    boxes_asked = Signal(object)
-    region_asked = Signal(object)
+    boxes_requested = Signal(object)
+    region_requested = Signal(object)
     anchor_clicked = Signal(int)
     dragged = Signal(int, float, float)
     dropped = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._taken: Taken | None = None
+        self._prepared: PreparedBoxes | None = None
         self._image = 0  # the selected one
-        self._region: Chosen | None = None
+        self._region: ChosenBoxes | None = None
         self._outside = 0  # anchors outside the view
         self.sizes = SizesPlot()
         self.sizes.setObjectName("anchors-plot")
@@ -48,23 +48,23 @@ class Plots(QWidget):
         self.sizes.dragged.connect(self.dragged)
         self.sizes.dropped.connect(self.dropped)
         self.sizes.outside_counted.connect(self._count_outside)
-        self._bars = Bars(self.sizes, 0), Bars(self.sizes, 1)
+        self._histograms = Histogram(self.sizes, 0), Histogram(self.sizes, 1)
         self.curves = FitCurves()
         self.bar = PlotBar()
         self.bar.coloured.connect(self.sizes.set_colouring)
         self.bar.log_set.connect(self._draw)
         self.bar.choosing.connect(self.sizes.set_chooses)
-        self.bar.gallery_asked.connect(self._ask_for_images)
+        self.bar.gallery_requested.connect(self._ask_for_images)
         self.bar.region_dropped.connect(self._drop_region)
-        self.bar.all_asked.connect(self.sizes.fit)
+        self.bar.show_all_requested.connect(self.sizes.fit)
         self._lay_out()
 
     def _lay_out(self) -> None:
         left, right = QVBoxLayout(), QVBoxLayout()
-        left.addWidget(self._bars[0])
+        left.addWidget(self._histograms[0])
         left.addWidget(self.sizes, 1)
-        right.addSpacing(self._bars[0].height())
-        right.addWidget(self._bars[1], 1)
+        right.addSpacing(self._histograms[0].height())
+        right.addWidget(self._histograms[1], 1)
         beside = QHBoxLayout()
         beside.addLayout(left, 1)
         beside.addLayout(right)
@@ -85,17 +85,17 @@ class Plots(QWidget):
 
     def forget(self) -> None:
         """Show nothing."""
-        self._taken = None
+        self._prepared = None
         self._drop_region()
         self.curves.forget()
         self.sizes.show_nothing()
-        for bars in self._bars:
-            bars.show_cloud(None)
+        for histogram in self._histograms:
+            histogram.show_cloud(None)
         self.bar.tell("")
 
-    def show_boxes(self, taken: Taken, *, fit: bool) -> None:
+    def show_boxes(self, prepared: PreparedBoxes, *, fit: bool) -> None:
         """`fit`: fit the axes to them; otherwise the view stays."""
-        self._taken = taken
+        self._prepared = prepared
         self._drop_region()
         self._draw(fit=fit)
 
@@ -103,8 +103,8 @@ class Plots(QWidget):
     def show_image(self, id: int) -> None:
         """Mark the boxes of the image with this id."""
         self._image = id
-        if self._taken is not None:
-            boxes = self._taken.boxes
+        if self._prepared is not None:
+            boxes = self._prepared.boxes
             self.sizes.ring(boxes.sizes[boxes.images == id])
 
     def show_centres(self, centres: NDArray[np.float64], *, fit: bool = False) -> None:
@@ -116,9 +116,9 @@ class Plots(QWidget):
     @Slot()
     def _draw(self, _log: bool = False, *, fit: bool = True) -> None:
         """Draw the boxes with the chosen axes."""
-        if self._taken is None:
+        if self._prepared is None:
             return
-        boxes, cloud = self._taken.boxes, self._taken.clouds[self.bar.log.isChecked()]
+        boxes, cloud = self._prepared.boxes, self._prepared.clouds[self.bar.log.isChecked()]
         keys = {
             "label": [(label.name, label.colour) for label in boxes.names],
             "split": [(SPLIT_NAMES[split], theme.series(number)) for number, split in enumerate(SPLITS)],
@@ -128,18 +128,18 @@ class Plots(QWidget):
         self.sizes.set_keys({name: [key[number] for number in there[name]] for name, key in keys.items()})
         self.sizes.set_cloud(cloud, boxes.groups, palettes, fit=fit)
         self.show_image(self._image)
-        for bars in self._bars:
-            bars.show_cloud(cloud)
+        for histogram in self._histograms:
+            histogram.show_cloud(cloud)
 
     # --- a region ---
 
     @Slot(object)
     def _brushed(self, rows: NDArray[np.int64]) -> None:
-        assert self._taken is not None
-        boxes = self._taken.boxes
+        assert self._prepared is not None
+        boxes = self._prepared.boxes
         self._region = boxes.chosen(rows, "in a region of the Anchors page")
         count, images = len(self._region.ids), len(np.unique(self._region.images))
-        told = f"{words.count(count, 'box')} of {words.count(images, 'image')} in the region."
+        told = f"{formatting.count(count, 'box')} of {formatting.count(images, 'image')} in the region."
         self.bar.show_region(told if count else "No box is in the region.", is_empty=not count)
 
     @Slot()
@@ -157,12 +157,12 @@ class Plots(QWidget):
 
     def _tell(self) -> None:
         """Say what is shown; first what is outside the view, then what can be done."""
-        if self._taken is None:
+        if self._prepared is None:
             return
-        told = f"{words.count(self._taken.count, 'box')} of {words.count(self._taken.images, 'image')}."
-        whole = f"{told} No training image has a box, so these are all." if self._taken.fell_back else told
+        told = f"{formatting.count(self._prepared.count, 'box')} of {formatting.count(self._prepared.images, 'image')}."
+        whole = f"{told} No training image has a box, so these are all." if self._prepared.fell_back else told
         if self._outside:
-            outside = f"{sentence(self._outside)}."
+            outside = f"{outside_sentence(self._outside)}."
             self.bar.tell(f"{whole} {outside}", f"{told} {outside}", outside)
         else:
             self.bar.tell(f"{whole} Click one to see it on its image.", whole, told)
@@ -170,18 +170,18 @@ class Plots(QWidget):
     @Slot()
     def _ask_for_images(self) -> None:
         if self._region is not None and len(self._region.ids):
-            self.region_asked.emit(self._region)
+            self.region_requested.emit(self._region)
 
     # --- a single box ---
 
     @Slot(int)
     def _clicked(self, row: int) -> None:
-        assert self._taken is not None
-        self.boxes_asked.emit(self._taken.boxes.chosen(np.array([row]), ""))
+        assert self._prepared is not None
+        self.boxes_requested.emit(self._prepared.boxes.chosen(np.array([row]), ""))
 
     @Slot(int, QPoint)
     def _tell_of(self, row: int, place: QPoint) -> None:
-        assert self._taken is not None
-        boxes = self._taken.boxes
+        assert self._prepared is not None
+        boxes = self._prepared.boxes
         (w, h), name = boxes.sizes[row].tolist(), boxes.names[int(boxes.labels[row])].name
         QToolTip.showText(place, f"{name}, {w:.1f} × {h:.1f} px. A click shows it on its image.", self.sizes)

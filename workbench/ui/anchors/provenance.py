@@ -6,14 +6,14 @@ import numpy as np
 
 from workbench.anchors import Step
 from workbench.core.project import AnchorSet
-from workbench.ui.anchors.work import Choices, Taken
+from workbench.ui.anchors.computation import AnchorChoices, PreparedBoxes
 
 MOVED = ", then moved by hand"
 
 
-def of_fit(choices: Choices, taken: Taken | None) -> str:
+def of_fit(choices: AnchorChoices, prepared: PreparedBoxes | None) -> str:
     """For what k-means found in these boxes."""
-    boxes, fell_back = (taken.count, taken.fell_back) if taken is not None else (0, False)
+    boxes, fell_back = (prepared.count, prepared.fell_back) if prepared is not None else (0, False)
     more = f", scaled by {choices.scale:g}" if choices.scale else ""
     refined = ", then refined" if choices.refines else ""
     part = "all images, as no training image has a box" if fell_back else f"{choices.part} images"
@@ -23,9 +23,9 @@ def of_fit(choices: Choices, taken: Taken | None) -> str:
     )
 
 
-def count_in(step: Step, taken: Taken | None) -> int:
+def count_in(step: Step, prepared: PreparedBoxes | None) -> int:
     """Boxes behind a step, each counted once: augmentation gives a box several sizes."""
-    each = taken.count / max(len(taken.boxes), 1) if taken is not None else 1.0
+    each = prepared.count / max(len(prepared.boxes), 1) if prepared is not None else 1.0
     return round(int(step.counts.sum()) * each)
 
 
@@ -34,7 +34,7 @@ def moved(source: str) -> str:
     return source if source.endswith(MOVED) else source + MOVED
 
 
-def as_set(step: Step, choices: Choices, source: str) -> AnchorSet:
+def as_set(step: Step, choices: AnchorChoices, source: str) -> AnchorSet:
     """By ascending area, rounded to thousandths of a pixel."""
     order = np.lexsort((step.centres[:, 0], step.centres.prod(axis=1)))
     return AnchorSet(

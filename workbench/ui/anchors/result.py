@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from workbench import anchors
 from workbench.anchors import Step
 from workbench.ui import theme
-from workbench.ui.anchors.to_scale import ToScale, cluster_colour
+from workbench.ui.anchors.anchor_rectangles import AnchorRectangles, cluster_colour
 from workbench.ui.icons import swatch
 
 _COUNT = 2
@@ -28,7 +28,7 @@ _HEADS = (
 )
 
 
-class Numbers(QWidget):
+class FitNumbers(QWidget):
     """Mean IoU, both recalls, and the anchors to scale."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -36,7 +36,7 @@ class Numbers(QWidget):
         self.mean_iou = _number("anchors-mean-iou")
         self.recall = _number("anchors-recall")
         self.ratio = _number("anchors-ratio")
-        self.picture = ToScale()
+        self.picture = AnchorRectangles()
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(0)
@@ -92,12 +92,12 @@ class Numbers(QWidget):
 class AnchorsTable(QTableWidget):
     """`typed(number, width, height)` when the user has typed a side, `refused(why)` when it is invalid.
 
-    `served_asked(number)`: show the boxes of an anchor.
+    `served_boxes_requested(number)`: show the boxes of an anchor.
     """
 
     typed = Signal(int, float, float)
     refused = Signal(str)
-    served_asked = Signal(int)
+    served_boxes_requested = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(_HEADS), parent)
@@ -159,7 +159,7 @@ class AnchorsTable(QTableWidget):
     @Slot(int, int)
     def _clicked(self, row: int, column: int) -> None:
         if column == _COUNT and self._step is not None and self._step.counts[row]:
-            self.served_asked.emit(row)
+            self.served_boxes_requested.emit(row)
 
     @Slot(int, int)
     def _changed(self, row: int, column: int) -> None:

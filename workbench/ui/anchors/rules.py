@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.resize import How
+from workbench.core.resize import FitMode
 from workbench.errors import WorkbenchError
-from workbench.ui.anchors.work import Boxes
+from workbench.ui.anchors.computation import Boxes
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector, Targets
@@ -44,12 +44,12 @@ class Need:
     cells: int = 0
     problem: str = ""
     adds_up: bool = False
-    resize: How = "stretch"
+    resize: FitMode = "stretch"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Own:
-    """Where a detector with its own boxes or points learns the `boxes`, m of the Wish's `middles`.
+class OwnLevels:
+    """Where a detector with its own boxes or points learns the `boxes`, m of the request's `middles`.
 
     `strides` of its L levels; `sizes`: (w, h) of its boxes there, () for points; `learnt`: (L, m) whether anything on
     the level is assigned to the box. `seen`: (m,) which boxes were tested. `px`: its input side.
@@ -64,8 +64,8 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OwnWish:
-    """The inputs for an Own."""
+class OwnLevelsRequest:
+    """The input of `own_levels`."""
 
     boxes: Boxes
     name: str
@@ -109,14 +109,14 @@ def _adds_up(made: Detector) -> bool:
     return len(np.unique(found.target.numpy())) == 2
 
 
-def own_levels(wish: OwnWish) -> Own:
+def own_levels(request: OwnLevelsRequest) -> OwnLevels:
     """Uses the loss's assignment; boxes as they are without augmentation."""
     import torch
 
-    made, px = _made(wish.name, wish.px)
-    boxes, rows = wish.boxes, wish.boxes.middles
+    made, px = _made(request.name, request.px)
+    boxes, rows = request.boxes, request.boxes.middles
     half = boxes.sizes[rows] / 2
-    corners = np.concatenate([boxes.centres[rows] - half, boxes.centres[rows] + half], axis=1) * (px / wish.px)
+    corners = np.concatenate([boxes.centres[rows] - half, boxes.centres[rows] + half], axis=1) * (px / request.px)
     images, of_image = np.unique(boxes.images[rows], return_inverse=True)
     chosen = images[:: -(-len(images) // MOST_IMAGES)] if len(images) else images
     seen = np.isin(images, chosen)[of_image]
@@ -134,7 +134,7 @@ def own_levels(wish: OwnWish) -> Own:
             found.level.tolist(), found.image.tolist(), found.target.tolist(), strict=True
         ):  # fmt: skip
             learnt[level, batch[image][target]] = True
-    return Own(tuple(_stride(px, cells) for cells, _ in grids), sizes, learnt, seen, len(chosen), px)
+    return OwnLevels(tuple(_stride(px, cells) for cells, _ in grids), sizes, learnt, seen, len(chosen), px)
 
 
 def _stride(px: int, cells: int) -> int:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import anchors
-from workbench.anchors import Pool
+from workbench.anchors import SizePool
 from workbench.core.project import AnchorSet
 from workbench.ui import theme
 from workbench.ui.anchors.keep_window import KeepWindow
@@ -42,7 +42,7 @@ _HEADS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SetEntry:
     """A named set, with sizes for the chosen input side; `source`: where they come from.
 
     `own`: kept in this project, and can be removed.
@@ -82,12 +82,14 @@ def all_sets(
     edited: AnchorSet | None,
     used: AnchorSet | None,
     own: Sequence[tuple[str, AnchorSet]],
-) -> list[Entry]:
+) -> list[SetEntry]:
     """The sets in use, found, moved by hand, shown, kept, and published, scaled to `px`."""
     sets = ((USED, used), (CLUSTERED, clustered), (EDITED, edited), (SHOWN, shown))
-    entries = [Entry(name, _at(one, px), one.source) for name, one in sets if one is not None]
-    entries += [Entry(name, _at(one, px), one.source, own=True) for name, one in own]
-    return entries + [Entry(one.title, one.at(px), f"{one.title}: {one.paper}") for one in anchors.PUBLISHED.values()]
+    entries = [SetEntry(name, _at(one, px), one.source) for name, one in sets if one is not None]
+    entries += [SetEntry(name, _at(one, px), one.source, own=True) for name, one in own]
+    return entries + [
+        SetEntry(one.title, one.at(px), f"{one.title}: {one.paper}") for one in anchors.PUBLISHED.values()
+    ]
 
 
 def _at(one: AnchorSet, px: int) -> tuple[tuple[float, float], ...]:
@@ -107,7 +109,7 @@ class SetsTable(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: tuple[SetEntry, ...] = ()
         self._shown: AnchorSet | None = None
         self._ratio: float | None = None
         self.table = QTableWidget(0, len(_HEADS))
@@ -157,7 +159,7 @@ class SetsTable(QWidget):
         theme.theme().changed.connect(self._restyle)
         self._enable()
 
-    def show_sets(self, entries: Sequence[Entry], pool: Pool | None, shown: AnchorSet | None) -> None:
+    def show_sets(self, entries: Sequence[SetEntry], pool: SizePool | None, shown: AnchorSet | None) -> None:
         """`shown`: the set that Copy and Keep act on."""
         before, is_same = self._selected(), shown is not None and shown == self._shown
         blocker = QSignalBlocker(self.table)
@@ -165,7 +167,7 @@ class SetsTable(QWidget):
         self.table.setRowCount(len(self._entries))
         shown_rows: list[int] = []
         for row, entry in enumerate(self._entries):
-            step = anchors.judge(pool, np.array(entry.sizes)) if pool is not None and len(pool) else None
+            step = anchors.rate_anchors(pool, np.array(entry.sizes)) if pool is not None and len(pool) else None
             values = ("–",) * 3 if step is None else tuple(
                 anchors.percent(value)[:-2] for value in (step.mean_iou, step.recall, step.ratio_recall)
             )  # fmt: skip
@@ -204,7 +206,7 @@ class SetsTable(QWidget):
         entry = self._entry()
         return None if entry is None else entry.key
 
-    def _entry(self) -> Entry | None:
+    def _entry(self) -> SetEntry | None:
         row = self.table.currentRow()
         return self._entries[row] if 0 <= row < len(self._entries) else None
 

@@ -16,12 +16,12 @@ from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
 from workbench import anchors
 from workbench.ui import theme
-from workbench.ui.anchors.bars import Colours, Points
+from workbench.ui.anchors.anchor_rectangles import cluster_colour
 from workbench.ui.anchors.cloud import Cloud
 from workbench.ui.anchors.colour_key import ColourKey
 from workbench.ui.anchors.edge_arrows import EdgeArrows
+from workbench.ui.anchors.histograms import Colours, Points
 from workbench.ui.anchors.size_lines import SizeLines
-from workbench.ui.anchors.to_scale import cluster_colour
 from workbench.ui.widgets.plot import Plot
 
 REACH = 12.0  # screen pixels from a point within which a click hits it

@@ -21,10 +21,10 @@ from PySide6.QtWidgets import (
 from workbench import anchors
 from workbench.core.project import Label
 from workbench.ui import theme
-from workbench.ui.anchors.details import Details, OfLabel, OfLevel, Sentence
+from workbench.ui.anchors.details import Details, LabelDetails, LevelDetails, Sentence
 from workbench.ui.icons import swatch
 from workbench.ui.widgets.elided import ElidedCombo
-from workbench.ui.widgets.headed import filling
+from workbench.ui.widgets.tables import deferred_column_sizing
 
 _SCALE_HEADS = (
     (
@@ -47,15 +47,15 @@ _ROW = 24  # px
 
 
 class ScalesView(QWidget):
-    """`detector_chosen(name)`; `asked(Chosen)`: show these boxes; `resize_asked(how)`: choose this way of resizing."""
+    """`detector_chosen(name)`; `boxes_requested(ChosenBoxes)`: show these; `resize_requested(how)`: resize this way."""
 
     detector_chosen = Signal(str)
-    resize_asked = Signal(str)
-    asked = Signal(object)
+    resize_requested = Signal(str)
+    boxes_requested = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._levels: tuple[OfLevel, ...] = ()
+        self._levels: tuple[LevelDetails, ...] = ()
         self._sentences: tuple[Sentence, ...] = ()
         self.detector = ElidedCombo(
             "anchors-detector",
@@ -107,11 +107,11 @@ class ScalesView(QWidget):
         self._show(*((), ()) if details is None else (details.levels, details.sentences))
 
     @property
-    def told(self) -> str:
+    def plain_text(self) -> str:
         """The sentences as plain text."""
         return "\n".join(f"{'⚠ ' if one.is_warning else ''}{one.text}" for one in self._sentences)
 
-    def _show(self, levels: tuple[OfLevel, ...], sentences: tuple[Sentence, ...]) -> None:
+    def _show(self, levels: tuple[LevelDetails, ...], sentences: tuple[Sentence, ...]) -> None:
         self._levels, self._sentences = levels, sentences
         self.table.setVisible(bool(levels))
         self._column.setStretchFactor(self.table, 2 if levels else 0)
@@ -147,15 +147,15 @@ class ScalesView(QWidget):
     @Slot(int, int)
     def _clicked(self, row: int, column: int) -> None:
         if column == 2 and len(self._levels[row].boxes.ids):
-            self.asked.emit(self._levels[row].boxes)
+            self.boxes_requested.emit(self._levels[row].boxes)
 
     @Slot(str)
     def _linked(self, number: str) -> None:
         one = self._sentences[int(number)]
         if one.resize:
-            self.resize_asked.emit(one.resize)
+            self.resize_requested.emit(one.resize)
         else:
-            self.asked.emit(one.chosen)
+            self.boxes_requested.emit(one.chosen)
 
 
 def _as_html(number: int, one: Sentence) -> str:
@@ -167,16 +167,16 @@ def _as_html(number: int, one: Sentence) -> str:
 
 
 class LabelsView(QWidget):
-    """`asked(Chosen)`: show these boxes, for instance a label's worst one."""
+    """`boxes_requested(ChosenBoxes)`: show these boxes, for instance a label's worst one."""
 
-    asked = Signal(object)
+    boxes_requested = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.table = _table("anchors-labels", "Labels and how their boxes are served", _LABEL_HEADS, 0)
         self.table.cellClicked.connect(self._clicked)
         self.table.cellActivated.connect(self._clicked)
-        self._rows: tuple[OfLabel, ...] = ()
+        self._rows: tuple[LabelDetails, ...] = ()
         self._labels: Sequence[Label] = ()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -190,7 +190,7 @@ class LabelsView(QWidget):
 
     @Slot()
     def _renew(self) -> None:
-        with filling(self.table):
+        with deferred_column_sizing(self.table):
             self._fill()
 
     def _fill(self) -> None:
@@ -218,7 +218,7 @@ class LabelsView(QWidget):
     def _clicked(self, row: int, column: int) -> None:
         chosen = self._chosen(row, column)
         if chosen is not None:
-            self.asked.emit(chosen)
+            self.boxes_requested.emit(chosen)
 
 
 def _table(name: str, accessible: str, heads: Sequence[tuple[str, str]], wide: int) -> QTableWidget:

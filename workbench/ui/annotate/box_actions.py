@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import FLAGS
-from workbench.ui.actions import make
+from workbench.ui.actions import make_action
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.widgets.popups import Menu
@@ -29,19 +29,19 @@ class BoxActions(QObject):
         super().__init__(page)
         only_canvas = Qt.ShortcutContext.WidgetShortcut
         self._first = [
-            make(page, "change-label", ask_label),
-            make(page, "duplicate", commands.duplicate),
-            make(page, "delete-boxes", partial(commands.delete, refuse)),
+            make_action(page, "change-label", ask_label),
+            make_action(page, "duplicate", commands.duplicate),
+            make_action(page, "delete-boxes", partial(commands.delete, refuse)),
         ]
-        self._marks = [make(page, f"mark-{flag}", partial(commands.mark, flag)) for flag in FLAGS]
+        self._marks = [make_action(page, f"mark-{flag}", partial(commands.mark, flag)) for flag in FLAGS]
         self._rest = [
-            make(page, "copy-boxes", commands.copy),
-            make(page, "paste-boxes", commands.paste),
-            make(page, "select-all", lambda: canvas.select(canvas.layer.ids)),
+            make_action(page, "copy-boxes", commands.copy),
+            make_action(page, "paste-boxes", commands.paste),
+            make_action(page, "select-all", lambda: canvas.select(canvas.layer.ids)),
         ]
-        make(page, "fill-between", commands.fill_between)
-        make(canvas, "next-box", lambda: canvas.select_next(1), context=only_canvas)
-        make(canvas, "previous-box", lambda: canvas.select_next(-1), context=only_canvas)
+        make_action(page, "fill-between", commands.fill_between)
+        make_action(canvas, "next-box", lambda: canvas.select_next(1), context=only_canvas)
+        make_action(canvas, "previous-box", lambda: canvas.select_next(-1), context=only_canvas)
 
     def menu(self, parent: QWidget) -> Menu:
         menu = Menu(parent)

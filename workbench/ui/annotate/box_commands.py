@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PySide6.QtCore import QObject, Slot
 
-from workbench.core import box_faults, boxes, edits, interpolation, words
+from workbench.core import box_faults, boxes, edits, formatting, interpolation
 from workbench.core.box_faults import FAULTS
 from workbench.core.project import XYXY, Box, Image, State
-from workbench.ui.actions import native
+from workbench.ui.actions import native_keys
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.session import Session
@@ -80,7 +80,9 @@ class BoxCommands(QObject):
         if not boxes:
             self._session.inform(f"Select a box first: '{flag}' is a mark on boxes.")
         elif self.replace([dataclasses.replace(box, **{flag: on}) for box in boxes]):  # type: ignore[arg-type]
-            self._session.inform(f"{words.count(len(boxes), 'box')} marked {flag}." if on else f"No longer {flag}.")
+            self._session.inform(
+                f"{formatting.count(len(boxes), 'box')} marked {flag}." if on else f"No longer {flag}."
+            )
 
     def delete(self, instead: Callable[[], bool] = lambda: False, _checked: bool = False) -> None:
         """Delete the selected boxes; if none is selected, `instead` may act, and then returns True."""
@@ -95,8 +97,9 @@ class BoxCommands(QObject):
         if self._copied:
             count = len(self._copied)
             self._session.inform(
-                native(
-                    f"{words.count(count, 'box')} copied. Ctrl+V puts {'it' if count == 1 else 'them'} in any image."
+                native_keys(
+                    f"{formatting.count(count, 'box')} copied."
+                    f" Ctrl+V puts {'it' if count == 1 else 'them'} in any image."
                 )
             )
 
@@ -109,7 +112,7 @@ class BoxCommands(QObject):
         known = tuple(box for box in self._copied if box.label in alive)
         self._add_copies(known, aside=any(box.image == self._session.image_id for box in known))
 
-    def take_over(self, image: int) -> None:
+    def copy_boxes_of(self, image: int) -> None:
         """Copy another image's boxes to the same places, except those that are already here."""
         document = self._session.document
         if document is None:
@@ -141,7 +144,7 @@ class BoxCommands(QObject):
         between: list[Image] = []
         found: list[tuple[Box, Box]] = []
         for image in self._before(shown):
-            found = interpolation.pairs(document.boxes(image.id), here)
+            found = interpolation.pair_boxes(document.boxes(image.id), here)
             if found:
                 break
             between.append(image)
@@ -167,9 +170,9 @@ class BoxCommands(QObject):
     def _fill(self, between: list[Image], found: list[tuple[Box, Box]]) -> None:
         made = []
         for before, after in found:
-            way = interpolation.on_the_way(before, after, len(between))
+            way = interpolation.interpolate(before, after, len(between))
             for box, image in zip(way, reversed(between), strict=True):
-                cut = geometry.between(*box.xyxy, image.width, image.height) if image.width else box.xyxy
+                cut = geometry.rect_between(*box.xyxy, image.width, image.height) if image.width else box.xyxy
                 if not geometry.is_too_small(cut):
                     made.append(dataclasses.replace(box, image=image.id, xyxy=cut))
         filled = {box.image for box in made}
@@ -179,7 +182,7 @@ class BoxCommands(QObject):
         if looked:
             parts.append(edits.SetState(looked, State.IN_WORK))
         if made and self._session.do(edits.Batch(tuple(parts), title)) is not None:
-            what, where = words.count(len(made), "box"), words.count(len(filled), "image")
+            what, where = formatting.count(len(made), "box"), formatting.count(len(filled), "image")
             self._session.inform(f"{what} in the {where} between. Look them through; Undo takes them all back.")
 
     def relabel(self, label: int, fresh: bool = False) -> None:
@@ -188,7 +191,7 @@ class BoxCommands(QObject):
         changed = [dataclasses.replace(box, label=label) for box in boxes if box.label != label]
         document = self._session.document
         if self.replace(changed) and document is not None and (len(changed) > 1 or not self._canvas.selected):
-            which = words.count(len(changed), "box") + " are" if self._canvas.selected else "The box just drawn is"
+            which = formatting.count(len(changed), "box") + " are" if self._canvas.selected else "The box just drawn is"
             self._session.inform(f"{which} '{document.label(label).name}' now. Undo takes it back.")
 
     def forget(self) -> None:
@@ -203,9 +206,9 @@ class BoxCommands(QObject):
         copies = []
         for box in boxes:
             moved = (box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy)
-            cut = geometry.between(*moved, size.width(), size.height())
+            cut = geometry.rect_between(*moved, size.width(), size.height())
             if geometry.is_too_small(cut):  # in the very corner: put it on top of the original
-                cut = geometry.between(*box.xyxy, size.width(), size.height())
+                cut = geometry.rect_between(*box.xyxy, size.width(), size.height())
             if not geometry.is_too_small(cut):
                 copies.append(dataclasses.replace(box, id=0, image=self._session.image_id, xyxy=cut))
         applied = self._session.draw(tuple(copies)) if copies else None

@@ -12,7 +12,7 @@ _SHARE = 5
 """Sides of the first box, as a share of the picture's."""
 
 
-def in_sight(canvas: Canvas) -> XYXY | None:
+def box_in_view(canvas: Canvas) -> XYXY | None:
     """The box's place, in whole image pixels; None without a picture, or if the box would be too small."""
     if canvas.image_size.isEmpty() or canvas.sentence:
         return None
@@ -24,5 +24,7 @@ def in_sight(canvas: Canvas) -> XYXY | None:
     else:
         half_x, half_y = width / _SHARE / 2, height / _SHARE / 2
     x, y = min(max(middle.x(), half_x), width - half_x), min(max(middle.y(), half_y), height - half_y)
-    xyxy = geometry.between(round(x - half_x), round(y - half_y), round(x + half_x), round(y + half_y), width, height)
+    xyxy = geometry.rect_between(
+        round(x - half_x), round(y - half_y), round(x + half_x), round(y + half_y), width, height
+    )
     return None if geometry.is_too_small(xyxy) else xyxy

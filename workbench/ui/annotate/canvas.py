@@ -16,8 +16,16 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.core.project import XYXY, Box, Label
 from workbench.inference.suggest import Suggestion
-from workbench.ui.annotate import canvas_painter, geometry, gestures, pointing
-from workbench.ui.annotate.gestures import Aids, Drawing, Gesture, Moving, Nudging, Picking, Resizing
+from workbench.ui.annotate import canvas_painter, geometry, gestures, hit_testing
+from workbench.ui.annotate.gestures import (
+    DrawGesture,
+    DrawingAids,
+    Gesture,
+    MoveGesture,
+    NudgeGesture,
+    ResizeGesture,
+    SelectGesture,
+)
 from workbench.ui.annotate.nudging import ARROWS, ends_nudge, nudged
 from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.widgets.picture_view import PictureView
@@ -39,7 +47,7 @@ class Canvas(PictureView):
     corrected = Signal(object, object)  # a Suggestion, and the XYXY it was dragged to
     selection_changed = Signal()
     mode_changed = Signal(bool)  # drawing
-    verify_asked = Signal()  # Space was pressed and released, and nothing moved meanwhile
+    verify_requested = Signal()  # Space was pressed and released, and nothing moved meanwhile
     refused = Signal(str)  # why, or a side effect; {name} stands for a command's key
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -63,7 +71,7 @@ class Canvas(PictureView):
         self.ratio: float | None = None  # width to height of new boxes; None: any
         self._pressed = QPointF()
         self._space = self._space_used = False
-        self.ghosts: Sequence[Suggestion] = ()  # a run's suggestions
+        self.suggestions: Sequence[Suggestion] = ()  # a run's suggestions
 
     # --- what it shows ---
 
@@ -72,7 +80,7 @@ class Canvas(PictureView):
         size = self.image_size.width(), self.image_size.height()
         self.layer = BoxesLayer(boxes, {label.id: label for label in labels}, size)
         self.layer.style = self._style
-        if not isinstance(self.gesture, Drawing):
+        if not isinstance(self.gesture, DrawGesture):
             self.gesture = None
         self.hovered = 0
         self.select(self._selected, self._fresh)
@@ -169,7 +177,7 @@ class Canvas(PictureView):
         elif is_left:
             self._press(event)
         elif event.button() == Qt.MouseButton.RightButton:
-            hits = pointing.under(self, event.position())
+            hits = hit_testing.boxes_under(self, event.position())
             if hits and not set(hits) & set(self._selected):
                 self.select(hits[:1])
 
@@ -177,18 +185,18 @@ class Canvas(PictureView):
         return self.image_size.isEmpty() or bool(self.sentence)
 
     def _press(self, event: QMouseEvent) -> None:
-        at = pointing.image_point(self, event.position())
+        at = hit_testing.image_point(self, event.position())
         size = self.image_size.width(), self.image_size.height()
-        if isinstance(self.gesture, Drawing) and self.gesture.by_clicks:
+        if isinstance(self.gesture, DrawGesture) and self.gesture.by_clicks:
             self.gesture.move(*at, self._aids(event))
             self._finish_drawing(self.gesture)
             return
-        hits = pointing.under(self, event.position())
+        hits = hit_testing.boxes_under(self, event.position())
         ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if ctrl and not self.is_drawing:
             self._cycle(hits)
             return
-        grip = None if ctrl else pointing.grip(self, event.position())
+        grip = None if ctrl else hit_testing.grip_at(self, event.position())
         adds = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         if grip is not None and (grip.box.id in self._selected or not adds):
             box, handle, suggestion = grip
@@ -196,22 +204,22 @@ class Canvas(PictureView):
             grabbed = at[0] - place[0], at[1] - place[1]
             fresh = box.id not in self._selected
             self.select((box.id,))
-            self.gesture = Resizing(box, handle, grabbed, size, box.xyxy, fresh, suggestion)
+            self.gesture = ResizeGesture(box, handle, grabbed, size, box.xyxy, fresh, suggestion)
         elif self.is_drawing:
             self.select(self._selected)
             aids = self._aids(event)
-            self.gesture = Drawing(geometry.drawn_to_border(*at, *size, aids.reach), size, cycles=ctrl)
+            self.gesture = DrawGesture(geometry.snapped_to_border(*at, *size, aids.reach), size, cycles=ctrl)
             self.gesture.move(*at, aids)
         elif hits and adds:
             self._toggle(hits[0])
         elif hits:
             if not set(hits) & set(self._selected):
                 self.select(hits[:1])
-            self.gesture = Moving(self.selected_boxes, at, size, clicked=hits[0])
-            if pointing.fills_view(self):
+            self.gesture = MoveGesture(self.selected_boxes, at, size, clicked=hits[0])
+            if hit_testing.fills_view(self):
                 self.begin_pan(event)
         else:
-            self.gesture = Picking(at, adds)
+            self.gesture = SelectGesture(at, adds)
         self.renew()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -219,44 +227,44 @@ class Canvas(PictureView):
         self.pointer = event.position()
         if self.pan(event):
             return
-        if self.gesture is None or isinstance(self.gesture, Nudging):
+        if self.gesture is None or isinstance(self.gesture, NudgeGesture):
             self._hover(event.position())
-            if self.is_drawing or self.ghosts:
+            if self.is_drawing or self.suggestions:
                 self.update()
             return
-        self.gesture.move(*pointing.image_point(self, event.position()), self._aids(event))
-        if isinstance(self.gesture, Moving):  # only the area of the old and new boxes changes
+        self.gesture.move(*hit_testing.image_point(self, event.position()), self._aids(event))
+        if isinstance(self.gesture, MoveGesture):  # only the area of the old and new boxes changes
             self.update(before.united(canvas_painter.selection_area(self)).toAlignedRect())
         else:
             self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self.end_pan() and not isinstance(self.gesture, Moving):
+        if self.end_pan() and not isinstance(self.gesture, MoveGesture):
             self._show_cursor()
             return
         gesture = self.gesture
-        if event.button() != Qt.MouseButton.LeftButton or gesture is None or isinstance(gesture, Nudging):
+        if event.button() != Qt.MouseButton.LeftButton or gesture is None or isinstance(gesture, NudgeGesture):
             return
         is_click = (event.position() - self._pressed).manhattanLength() <= _CLICK
-        if isinstance(gesture, Drawing):
+        if isinstance(gesture, DrawGesture):
             if is_click and gesture.cycles:
                 self.gesture = None
-                self._cycle(pointing.under(self, event.position()))
+                self._cycle(hit_testing.boxes_under(self, event.position()))
             elif is_click and not gesture.by_clicks:
                 gesture.by_clicks = True  # the next click sets the other corner
             elif not gesture.by_clicks:
                 self._finish_drawing(gesture)
             return
         self.gesture = None
-        if isinstance(gesture, Moving):
+        if isinstance(gesture, MoveGesture):
             self._finish_moving(gesture, is_click)
-        elif isinstance(gesture, Resizing):
+        elif isinstance(gesture, ResizeGesture):
             self._finish_resizing(gesture, is_click)
         else:
-            self._finish_picking(gesture, is_click)
+            self._finish_selecting(gesture, is_click)
         self.renew()
 
-    def _aids(self, event: QMouseEvent) -> Aids:
+    def _aids(self, event: QMouseEvent) -> DrawingAids:
         """With Shift, draw a square or keep a box's shape at its corner; with Ctrl or Alt, don't snap to the border.
 
         Many window managers on Linux take Alt and a drag for themselves.
@@ -264,12 +272,12 @@ class Canvas(PictureView):
         held, keys = event.modifiers(), Qt.KeyboardModifier
         reach = 0.0 if held & (keys.ControlModifier | keys.AltModifier) else BORDER / self.view.scale
         shift = bool(held & Qt.KeyboardModifier.ShiftModifier)
-        if isinstance(self.gesture, Resizing):
+        if isinstance(self.gesture, ResizeGesture):
             box = self.gesture.box
-            return Aids(reach, box.width / box.height if shift and box.height > 0 else None)
-        return Aids(reach, 1.0 if shift else self.ratio)
+            return DrawingAids(reach, box.width / box.height if shift and box.height > 0 else None)
+        return DrawingAids(reach, 1.0 if shift else self.ratio)
 
-    def _finish_drawing(self, gesture: Drawing) -> None:
+    def _finish_drawing(self, gesture: DrawGesture) -> None:
         self.gesture = None
         self.update()
         if geometry.is_too_small(gesture.xyxy):
@@ -277,13 +285,13 @@ class Canvas(PictureView):
         else:
             self.drawn.emit(gesture.xyxy)
 
-    def _finish_moving(self, gesture: Moving, is_click: bool) -> None:
+    def _finish_moving(self, gesture: MoveGesture, is_click: bool) -> None:
         if gesture.moved and not is_click:
             self.changed.emit(gesture.moved)
         elif is_click and gesture.clicked:
             self.select((gesture.clicked,))
 
-    def _finish_resizing(self, gesture: Resizing, is_click: bool) -> None:
+    def _finish_resizing(self, gesture: ResizeGesture, is_click: bool) -> None:
         if gesture.xyxy == gesture.box.xyxy or (is_click and gesture.fresh):
             return
         if geometry.is_too_small(gesture.xyxy):
@@ -293,17 +301,19 @@ class Canvas(PictureView):
         else:
             self.changed.emit((dataclasses.replace(gesture.box, xyxy=gesture.xyxy),))
 
-    def _finish_picking(self, gesture: Picking, is_click: bool) -> None:
+    def _finish_selecting(self, gesture: SelectGesture, is_click: bool) -> None:
         if not (is_click or len(self.layer.ids) or self._knows_drawing):  # a newcomer's first drag means to draw a box
             size = self.image_size.width(), self.image_size.height()
             self.set_drawing(True)
             self.refused.emit(gestures.DRAWS_NOW)
-            self._finish_drawing(Drawing(gesture.start, size, geometry.between(*gesture.xyxy, *size)))
+            self._finish_drawing(DrawGesture(gesture.start, size, geometry.rect_between(*gesture.xyxy, *size)))
             return
-        rows = np.zeros(0, np.int64) if is_click or self.hidden else geometry.touched(self.layer.xyxy, gesture.xyxy)
+        rows = (
+            np.zeros(0, np.int64) if is_click or self.hidden else geometry.rows_touched(self.layer.xyxy, gesture.xyxy)
+        )
         found = [self.layer.ids[row] for row in rows]
         if not (is_click or self.hidden or found or self._selected):
-            self.refused.emit(gestures.none_there(gesture.start, [ghost.xyxy for ghost in self.ghosts]))
+            self.refused.emit(gestures.none_there(gesture.start, [suggestion.xyxy for suggestion in self.suggestions]))
         self.select([*self._selected, *(id for id in found if id not in self._selected)] if gesture.add else found)
 
     def _cycle(self, hits: list[int]) -> None:
@@ -318,15 +328,15 @@ class Canvas(PictureView):
     # --- what is under the pointer ---
 
     def _hover(self, position: QPointF) -> None:
-        grip = pointing.grip(self, position)
-        hits = [grip.box.id] if grip else [] if self.is_drawing else pointing.under(self, position)
+        grip = hit_testing.grip_at(self, position)
+        hits = [grip.box.id] if grip else [] if self.is_drawing else hit_testing.boxes_under(self, position)
         if (hovered := hits[0] if hits else 0) != self.hovered:
             self.hovered = hovered
             self.update()
         self._show_cursor(grip)
 
-    def _show_cursor(self, grip: pointing.Grip | None = None) -> None:
-        chosen = pointing.shape(self, grip, self._space)
+    def _show_cursor(self, grip: hit_testing.Grip | None = None) -> None:
+        chosen = hit_testing.cursor_shape(self, grip, self._space)
         if self.cursor().shape() != chosen:
             self.setCursor(chosen)
 
@@ -360,7 +370,7 @@ class Canvas(PictureView):
             self._space = False
             self._show_cursor()
             if not self._space_used:
-                self.verify_asked.emit()
+                self.verify_requested.emit()
         elif event.key() in ARROWS:
             self.end_nudge()
         else:
@@ -382,7 +392,7 @@ class Canvas(PictureView):
 
     def end_nudge(self) -> None:
         """Emit the edit for the boxes that the arrow keys moved."""
-        if isinstance(self.gesture, Nudging):
+        if isinstance(self.gesture, NudgeGesture):
             gesture, self.gesture = self.gesture, None
             if gesture.moved:
                 self.changed.emit(gesture.moved)

@@ -8,9 +8,9 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
-from workbench.ui.actions import make
+from workbench.ui.actions import make_action
+from workbench.ui.annotate.adjustments_menu import AdjustmentsMenu
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.annotate.looks_menu import LooksMenu
 from workbench.ui.annotate.shape_menu import ShapeMenu
 from workbench.ui.annotate.style_menu import StyleMenu
 from workbench.ui.session import Session
@@ -23,17 +23,17 @@ class CanvasMenus(QObject):
         super().__init__(page)
         self._session, self._canvas, self._draw, self._page = session, canvas, draw, page
         self._shapes = ShapeMenu(page)
-        self._looks = LooksMenu(make(page, "levels", self.show_levels), page)
+        self._adjustments = AdjustmentsMenu(make_action(page, "levels", self.show_levels), page)
         self._style = StyleMenu(page)
         self.menus: dict[str, QMenu] = {
-            "action-draw": self._shapes, "action-looks": self._looks, "action-box-style": self._style,
+            "action-draw": self._shapes, "action-looks": self._adjustments, "action-box-style": self._style,
         }  # fmt: skip
         self.views = (
-            make(page, "looks", self._opening(self._looks, "looks")),
-            make(page, "box-style", self._opening(self._style, "box-style")),
+            make_action(page, "looks", self._opening(self._adjustments, "looks")),
+            make_action(page, "box-style", self._opening(self._style, "box-style")),
         )
         self._shapes.chosen.connect(self._shape_chosen)
-        self._looks.changed.connect(canvas.set_looks)
+        self._adjustments.changed.connect(canvas.set_adjustments)
         self._style.changed.connect(canvas.set_style)
         canvas.set_style(self._style.style_of_boxes)
         self._show_shape()

@@ -11,9 +11,9 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from workbench.core import box_faults
 from workbench.core.project import XYXY, Label
 from workbench.ui import theme
-from workbench.ui.annotate import ghosts
+from workbench.ui.annotate import suggestion_painter
 from workbench.ui.annotate.geometry import HANDLES
-from workbench.ui.annotate.gestures import Drawing, Moving, Picking, Resizing
+from workbench.ui.annotate.gestures import DrawGesture, MoveGesture, ResizeGesture, SelectGesture
 from workbench.ui.widgets.boxes_painter import draw_rects, line, name_plate, outlined, tag
 
 if TYPE_CHECKING:
@@ -27,19 +27,19 @@ _ROOM = 16.0
 
 def paint(painter: QPainter, canvas: Canvas) -> None:
     if not canvas.hidden:
-        ghosts.paint(painter, canvas)
+        suggestion_painter.paint(painter, canvas)
         _paint_hovered(painter, canvas)
         _paint_selected(painter, canvas)
     gesture = canvas.gesture
-    if isinstance(gesture, Drawing):
+    if isinstance(gesture, DrawGesture):
         _paint_draft(painter, canvas, gesture.xyxy, canvas.new_label)
     elif canvas.draft is not None:
         _paint_draft(painter, canvas, canvas.draft, canvas.new_label)
-    elif isinstance(gesture, Resizing) and gesture.suggestion is not None:
+    elif isinstance(gesture, ResizeGesture) and gesture.suggestion is not None:
         _paint_draft(painter, canvas, gesture.xyxy, canvas.layer.labels.get(gesture.box.label))
-    elif isinstance(gesture, Picking):
+    elif isinstance(gesture, SelectGesture):
         _paint_band(painter, canvas.view.rect(gesture.xyxy))
-    elif isinstance(gesture, Resizing) and canvas.pointer is not None:
+    elif isinstance(gesture, ResizeGesture) and canvas.pointer is not None:
         _tag_size(painter, canvas, gesture.xyxy)
     if canvas.is_drawing and canvas.pointer is not None and canvas.draft is None:
         _paint_cross(painter, canvas)
@@ -51,7 +51,7 @@ def selection_area(canvas: Canvas) -> QRectF:
     if not rows:
         return QRectF()
     xyxy = canvas.layer.xyxy[rows]
-    dx, dy = canvas.gesture.by if isinstance(canvas.gesture, Moving) else (0.0, 0.0)
+    dx, dy = canvas.gesture.by if isinstance(canvas.gesture, MoveGesture) else (0.0, 0.0)
     (x0, y0), (x1, y1) = xyxy[:, :2].min(0).tolist(), xyxy[:, 2:].max(0).tolist()
     return canvas.view.rect((x0 + dx, y0 + dy, x1 + dx, y1 + dy)).adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM)
 
@@ -73,9 +73,9 @@ def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
     if not rows:
         return
     xyxy = canvas.layer.xyxy[rows]
-    if isinstance(canvas.gesture, Moving):
+    if isinstance(canvas.gesture, MoveGesture):
         xyxy = xyxy + np.array(canvas.gesture.shifts)
-    elif isinstance(canvas.gesture, Resizing):
+    elif isinstance(canvas.gesture, ResizeGesture):
         xyxy = np.array([canvas.gesture.xyxy])
     rects = canvas.view.rects(xyxy)
     painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -157,6 +157,6 @@ def _paint_cross(painter: QPainter, canvas: Canvas) -> None:
         painter.setPen(pen)
         for one in lines:
             painter.drawLine(one)
-    if not isinstance(canvas.gesture, Drawing):
+    if not isinstance(canvas.gesture, DrawGesture):
         point = canvas.view.to_image(at)
         tag(painter, at, f"{int(point.x())}, {int(point.y())}", theme.font(theme.SMALL), QRectF(canvas.rect()))

@@ -57,7 +57,7 @@ def nearest_handle(boxes: np.ndarray, x: float, y: float, reach: float) -> tuple
     For a small box the reach is shorter, so that its middle half is always free of handles.
     """
     best: tuple[float, int, Handle] | None = None
-    for row in under(boxes, x, y, reach).tolist():
+    for row in rows_under(boxes, x, y, reach).tolist():
         x0, y0, x1, y1 = xyxy = boxes[row].tolist()
         handle = handle_at(xyxy, x, y, min(reach, (x1 - x0) / 4, (y1 - y0) / 4))
         if handle is not None:
@@ -68,7 +68,7 @@ def nearest_handle(boxes: np.ndarray, x: float, y: float, reach: float) -> tuple
     return best[1:] if best else None
 
 
-def under(boxes: np.ndarray, x: float, y: float, reach: float) -> np.ndarray:
+def rows_under(boxes: np.ndarray, x: float, y: float, reach: float) -> np.ndarray:
     """Rows of the (n, 4) boxes that contain the point (or come within `reach` of it), smallest first, then newest."""
     if not len(boxes):
         return np.zeros(0, np.int64)
@@ -83,21 +83,21 @@ def under(boxes: np.ndarray, x: float, y: float, reach: float) -> np.ndarray:
     return rows[np.argsort(areas, kind="stable")]
 
 
-def touched(boxes: np.ndarray, area: XYXY) -> np.ndarray:
+def rows_touched(boxes: np.ndarray, area: XYXY) -> np.ndarray:
     """Rows of the (n, 4) boxes that `area` touches."""
     x0, y0, x1, y1 = area
     return np.flatnonzero((boxes[:, 0] < x1) & (boxes[:, 2] > x0) & (boxes[:, 1] < y1) & (boxes[:, 3] > y0))
 
 
-def between(x0: float, y0: float, x1: float, y1: float, width: float, height: float) -> XYXY:
+def rect_between(x0: float, y0: float, x1: float, y1: float, width: float, height: float) -> XYXY:
     """The box between two points, clipped to the image and in whole pixels."""
     left, right = sorted((_snap(x0, width), _snap(x1, width)))
     top, bottom = sorted((_snap(y0, height), _snap(y1, height)))
     return left, top, right, bottom
 
 
-def shaped(start: tuple[float, float], x: float, y: float, ratio: float, width: float, height: float) -> XYXY:
-    """Like `between`, but `ratio` times as wide as high: as large as the farther side needs, inside the image."""
+def rect_with_ratio(start: tuple[float, float], x: float, y: float, ratio: float, width: float, height: float) -> XYXY:
+    """Like `rect_between`, but `ratio` times as wide as high: as large as the farther side needs, inside the image."""
     x0, y0 = _snap(start[0], width), _snap(start[1], height)
     right, down = x >= x0, y >= y0
     high = max(abs(x - x0) / ratio, abs(y - y0))
@@ -107,12 +107,12 @@ def shaped(start: tuple[float, float], x: float, y: float, ratio: float, width: 
     return max(left, 0.0), max(top, 0.0), min(left + wide, width), min(top + high, height)
 
 
-def drawn_to_border(x: float, y: float, width: float, height: float, reach: float) -> tuple[float, float]:
+def snapped_to_border(x: float, y: float, width: float, height: float, reach: float) -> tuple[float, float]:
     """The point, snapped to the image's border if it lies within `reach` of it."""
-    return _drawn(x, width, reach), _drawn(y, height, reach)
+    return _snapped(x, width, reach), _snapped(y, height, reach)
 
 
-def _drawn(value: float, size: float, reach: float) -> float:
+def _snapped(value: float, size: float, reach: float) -> float:
     return 0.0 if value < reach else size if value > size - reach else value
 
 

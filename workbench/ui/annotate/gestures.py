@@ -31,7 +31,7 @@ def none_there(start: tuple[float, float], suggested: Sequence[XYXY]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Aids:
+class DrawingAids:
     """Aids for the hand: sides within `reach` pixels of the image's border snap to it; `ratio` is width to height."""
 
     reach: float = 0.0
@@ -39,7 +39,7 @@ class Aids:
 
 
 @dataclass
-class Drawing:
+class DrawGesture:
     """A new box between the press and the pointer. The draft belongs to the tool until release."""
 
     start: tuple[float, float]
@@ -48,16 +48,16 @@ class Drawing:
     by_clicks: bool = False  # the first click set one corner, the next sets the other
     cycles: bool = False  # a click without a drag selects the box below and draws nothing
 
-    def move(self, x: float, y: float, aids: Aids) -> None:
-        x, y = geometry.drawn_to_border(x, y, *self.size, aids.reach)
+    def move(self, x: float, y: float, aids: DrawingAids) -> None:
+        x, y = geometry.snapped_to_border(x, y, *self.size, aids.reach)
         if aids.ratio is None:
-            self.xyxy = geometry.between(*self.start, x, y, *self.size)
+            self.xyxy = geometry.rect_between(*self.start, x, y, *self.size)
         else:
-            self.xyxy = geometry.shaped(self.start, x, y, aids.ratio, *self.size)
+            self.xyxy = geometry.rect_with_ratio(self.start, x, y, aids.ratio, *self.size)
 
 
 @dataclass
-class Moving:
+class MoveGesture:
     """The selected boxes follow the mouse."""
 
     boxes: tuple[Box, ...]
@@ -66,7 +66,7 @@ class Moving:
     by: tuple[float, float] = (0.0, 0.0)
     clicked: int = 0  # the box that a click without a drag selects
 
-    def move(self, x: float, y: float, aids: Aids) -> None:
+    def move(self, x: float, y: float, aids: DrawingAids) -> None:
         self.push(x - self.start[0], y - self.start[1], aids.reach)
 
     def push(self, dx: float, dy: float, reach: float = 0.0) -> None:
@@ -89,11 +89,11 @@ class Moving:
         )
 
 
-class Nudging(Moving):
+class NudgeGesture(MoveGesture):
     """The selected boxes follow the arrow keys instead of the mouse."""
 
 
-class Stretching(Nudging):
+class StretchGesture(NudgeGesture):
     """Only their right and lower sides move."""
 
     def push(self, dx: float, dy: float, reach: float = 0.0) -> None:
@@ -105,7 +105,7 @@ class Stretching(Nudging):
 
 
 @dataclass
-class Resizing:
+class ResizeGesture:
     """One box's sides follow the mouse at the distance at which they were grabbed."""
 
     box: Box
@@ -116,24 +116,24 @@ class Resizing:
     fresh: bool = False  # the box was not selected before: a click without a drag selects it
     suggestion: Suggestion | None = None  # the suggestion that this turns into a box
 
-    def move(self, x: float, y: float, aids: Aids) -> None:
-        at = geometry.drawn_to_border(x - self.grabbed[0], y - self.grabbed[1], *self.size, aids.reach)
+    def move(self, x: float, y: float, aids: DrawingAids) -> None:
+        at = geometry.snapped_to_border(x - self.grabbed[0], y - self.grabbed[1], *self.size, aids.reach)
         if aids.ratio is not None and self.handle.x and self.handle.y:
-            self.xyxy = geometry.shaped(self.handle.opposite.place(self.box.xyxy), *at, aids.ratio, *self.size)
+            self.xyxy = geometry.rect_with_ratio(self.handle.opposite.place(self.box.xyxy), *at, aids.ratio, *self.size)
         else:
             self.xyxy = geometry.resized(self.box.xyxy, self.handle, *at, *self.size)
 
 
 @dataclass
-class Picking:
+class SelectGesture:
     """A rubber band: selects the boxes it touches; with `add`, keeps the earlier selection."""
 
     start: tuple[float, float]
     add: bool
     xyxy: XYXY = (0.0, 0.0, 0.0, 0.0)
 
-    def move(self, x: float, y: float, _aids: Aids) -> None:
+    def move(self, x: float, y: float, _aids: DrawingAids) -> None:
         self.xyxy = (min(self.start[0], x), min(self.start[1], y), max(self.start[0], x), max(self.start[1], y))
 
 
-Gesture = Drawing | Moving | Resizing | Picking
+Gesture = DrawGesture | MoveGesture | ResizeGesture | SelectGesture

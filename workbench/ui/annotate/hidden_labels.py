@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from workbench.core.applied import Applied
+from workbench.core.applied_edit import AppliedEdit
 from workbench.core.project import Box
 from workbench.ui.session import Session
 
@@ -39,7 +39,7 @@ class HiddenLabels(QObject):
     def clear(self) -> None:
         self._set(frozenset())
 
-    def seen(self, boxes: Sequence[Box]) -> tuple[Box, ...]:
+    def visible(self, boxes: Sequence[Box]) -> tuple[Box, ...]:
         """The boxes whose labels are not hidden."""
         return tuple(box for box in boxes if box.label not in self.ids)
 
@@ -55,7 +55,7 @@ class HiddenLabels(QObject):
             self.changed.emit()
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         document = self._session.document
         gone = self.ids - {label.id for label in document.labels()} if applied.labels_changed and document else set()
         self.show({*gone, *(box.label for box in applied.added_boxes)})

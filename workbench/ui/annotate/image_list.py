@@ -14,13 +14,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core.formatting import count as counted
 from workbench.core.project import FINISHED
-from workbench.core.words import count as counted
 from workbench.ui import image_queues, theme, thumbnails
 from workbench.ui.images_model import IMAGE, QUEUED, Filter, ImagesModel, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo
-from workbench.ui.widgets.escaping import Escaping
+from workbench.ui.widgets.escape_filter import EscapeFilter
 from workbench.ui.widgets.image_delegates import ROW_HEIGHT, ImageRow
 from workbench.ui.widgets.image_filter import ORDERS, ImageFilter
 from workbench.ui.widgets.rows import MOVING_KEYS
@@ -63,12 +63,12 @@ class ImageList(QWidget):
         self._filter.changed.connect(self._filtered)
         self._order.activated.connect(self._order_chosen)
         self._filter.text.returnPressed.connect(self.left)
-        Escaping(self._filter.text).pressed.connect(self.left)
+        EscapeFilter(self._filter.text).pressed.connect(self.left)
         self._view.selectionModel().currentChanged.connect(self._chosen)
         self.model.count_changed.connect(self.follow)
-        image_queues.of(session).changed.connect(self._queue_came)
+        image_queues.of(session).changed.connect(self._queue_changed)
         session.image_changed.connect(self.follow)
-        session.walk_asked.connect(self._walk)
+        session.filter_requested.connect(self._filter_requested)
         self.follow()
 
     def _lay_out(self) -> None:
@@ -90,12 +90,12 @@ class ImageList(QWidget):
         return self._view
 
     @property
-    def asked_boxes(self) -> frozenset[int]:
+    def requested_boxes(self) -> frozenset[int]:
         """Ids of the boxes that the list is restricted to; empty for all of its images."""
         return self.model.filter.boxes
 
     @Slot(object)
-    def _walk(self, wanted: Filter) -> None:
+    def _filter_requested(self, wanted: Filter) -> None:
         """List the same images as the gallery that one of them was opened from."""
         if wanted.only is None:
             self._filter.drop_only()
@@ -130,7 +130,7 @@ class ImageList(QWidget):
         self.model.set_filter(wanted)
 
     @Slot()
-    def _queue_came(self) -> None:
+    def _queue_changed(self) -> None:
         """Show its first image; if no image there waits for labels, the current one stays."""
         queue = image_queues.of(self._session).queue
         if self._first and queue is not None and self.model.filter.order in QUEUED:

@@ -9,10 +9,10 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QAbstractItemView, QInputDialog, QWidget
 
 from workbench.core import edits
-from workbench.ui.actions import make
+from workbench.ui.actions import make_action
 from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.session import Session
-from workbench.ui.widgets.popups import AskedByKey, Menu
+from workbench.ui.widgets.popups import Menu, MenuKeyFilter
 from workbench.ui.widgets.rows import ROW
 
 
@@ -25,14 +25,14 @@ class LabelMenu(QObject):
         self.menu = Menu(view)
         self.menu.setObjectName("label-menu")
         rest = QAction("Colour, key, order, merge, remove: on the Data page", self.menu)
-        rest.triggered.connect(lambda: session.page_asked.emit("data"))
+        rest.triggered.connect(lambda: session.page_requested.emit("data"))
         self._hide = QAction(self.menu)
         self._hide.setObjectName("hide-label")
         self._hide.triggered.connect(self._toggle)
-        self.menu.addActions([make(page, "rename-label", self.rename), self._hide, rest])
+        self.menu.addActions([make_action(page, "rename-label", self.rename), self._hide, rest])
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._open)
-        AskedByKey(view)
+        MenuKeyFilter(view)
         view.doubleClicked.connect(self.rename)
 
     @Slot(QPoint)

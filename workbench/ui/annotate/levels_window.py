@@ -18,15 +18,15 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import edits
-from workbench.core.applied import Applied
-from workbench.core.window import Window
+from workbench.core.applied_edit import AppliedEdit
+from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
-from workbench.ui.counted import Counted
 from workbench.ui.job import Job
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import primary
-from workbench.ui.widgets.spins import double_spin_box
+from workbench.ui.widgets.buttons import make_primary
+from workbench.ui.widgets.spin_boxes import double_spin_box
 
 SAMPLED = 100
 """How many images are measured, spread over the project."""
@@ -59,7 +59,7 @@ class LevelsWindow(QDialog):
         self._none.setToolTip("16 bits: 0 to 65,535; floats: each image by itself")
         self._apply = QPushButton("Apply")
         self._apply.setObjectName("levels-apply")
-        primary(self._apply)
+        make_primary(self._apply)
         form = QFormLayout()
         form.addRow("Black up to", self._low)
         form.addRow("White from", self._high)
@@ -85,7 +85,7 @@ class LevelsWindow(QDialog):
         self._show()
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         if applied.changes("window"):  # other edits leave typed or measured values alone
             self._show()
 
@@ -139,9 +139,9 @@ class LevelsWindow(QDialog):
 
     @Slot(object)
     def _reported(self, event: object) -> None:
-        if isinstance(event, Counted):
+        if isinstance(event, JobProgress):
             self._words.setText(f"{event.done:,} of {event.total:,} images measured")
-        elif isinstance(event, Window):
+        elif isinstance(event, IntensityWindow):
             self._low.setValue(event.low)
             self._high.setValue(event.high)
             self._words.setText("Measured. Press Apply to use these values.")
@@ -158,7 +158,7 @@ class LevelsWindow(QDialog):
         self._enable()
 
 
-def _measured(files: Sequence[Path]) -> Iterator[Counted | Window | None]:
+def _measured(files: Sequence[Path]) -> Iterator[JobProgress | IntensityWindow | None]:
     from workbench.core import images
 
     lows, highs = [], []
@@ -170,12 +170,12 @@ def _measured(files: Sequence[Path]) -> Iterator[Counted | Window | None]:
         if found is not None:
             lows.append(found[0])
             highs.append(found[1])
-        yield Counted(done, len(files), "images")
+        yield JobProgress(done, len(files), "images")
     if not lows:
         yield None
         return
     low, high = min(lows), max(highs)
-    yield Window(low, high if high > low else low + 1)
+    yield IntensityWindow(low, high if high > low else low + 1)
 
 
 def _spin(name: str) -> QDoubleSpinBox:

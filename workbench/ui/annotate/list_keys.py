@@ -8,7 +8,7 @@ from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QAbstractSlider, QApplication
 
 
-def triggered(event: QKeyEvent, actions: Sequence[QAction]) -> bool:
+def trigger_action(event: QKeyEvent, actions: Sequence[QAction]) -> bool:
     """Trigger the action with this key, which a list or slider has passed on; returns whether there was one."""
     pressed = QKeySequence(event.keyCombination())
     action = next((one for one in actions if pressed in one.shortcuts()), None)

@@ -8,13 +8,13 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QActionGroup, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QToolButton
 
-from workbench.core.standing import standing
-from workbench.core.words import duration, share
+from workbench.core.formatting import duration, share
+from workbench.core.labelling_progress import labelling_progress
 from workbench.errors import WorkbenchError
 from workbench.inference.events import EvaluationProgress
-from workbench.training import again
-from workbench.training.again import Again, Wish
+from workbench.training import next_training
 from workbench.training.events import Evaluated, Failed, Finished, Progress
+from workbench.training.next_training import NextTraining, NextTrainingRequest
 from workbench.training.runs import RunInfo
 from workbench.ui import image_queues, theme
 from workbench.ui.actions import tooltip
@@ -22,7 +22,7 @@ from workbench.ui.background import Background
 from workbench.ui.commands import BY_NAME
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.popups import Menu
 
 REDRAW = 100  # ms
@@ -45,19 +45,19 @@ class LoopBar(QFrame):
         self._session = session
         self._queues = image_queues.of(session)
         self._run: RunInfo | None = None
-        self._back: Background | None = None
-        self._asked = 0  # how often a training was prepared; 0 in `_waiting`: none is
-        self._waiting = 0
+        self._background: Background | None = None
+        self._request_number = 0  # how often a training was prepared; 0 in `_pending_request`: none is
+        self._pending_request = 0
         self._job: Job | None = None
         self._name = ""  # of the run that is to start, or is training
         self._folder = Path()
         self._progress: Progress | None = None
         self._ap50 = ""
         self._end: Finished | Failed | None = None
-        self._said = ""  # shown instead of the labelling progress until something happens
+        self._message = ""  # shown instead of the labelling progress until something happens
         self._counted: tuple[int, int] | None = None  # images looked through, of all
-        self._soon = QTimer(self, singleShot=True, interval=REDRAW)
-        self._soon.timeout.connect(self._show)
+        self._redraw_timer = QTimer(self, singleShot=True, interval=REDRAW)
+        self._redraw_timer.timeout.connect(self._show)
         self._build()
         session.edited.connect(self._edited)
         session.images_found.connect(self._edited)
@@ -68,7 +68,7 @@ class LoopBar(QFrame):
         self._queues.changed.connect(self._queue_changed)
 
     def _build(self) -> None:
-        self._words = Elided()
+        self._words = ElidedLabel()
         self._words.setObjectName("loop-words")
         self._words.setAccessibleName("Progress of the labelling")
         self._bar = QProgressBar(textVisible=False, maximum=1000)
@@ -133,11 +133,11 @@ class LoopBar(QFrame):
 
     def close_down(self) -> None:
         """The window closes."""
-        self._soon.stop()
-        if self._back is not None:
-            self._back.close()
-            self._back.deleteLater()
-            self._back = None
+        self._redraw_timer.stop()
+        if self._background is not None:
+            self._background.close()
+            self._background.deleteLater()
+            self._background = None
 
     # --- starting and stopping ---
 
@@ -145,7 +145,7 @@ class LoopBar(QFrame):
     def start(self) -> None:
         """Train on the current labels; if something prevents it, say so."""
         document = self._session.document
-        if document is None or self._waiting:
+        if document is None or self._pending_request:
             return
         if document.read_only:
             self._say(document.why_read_only)
@@ -153,36 +153,36 @@ class LoopBar(QFrame):
         if self._session.is_training:
             self._say(BUSY)
             return
-        if self._back is None:
-            self._back = Background("Preparing a training", lambda wish: self.plan(wish[0]), self)
-            self._back.done.connect(self._planned)
-        self._asked += 1
-        self._waiting = self._asked
-        self._said = ""
+        if self._background is None:
+            self._background = Background("Preparing a training", lambda wish: self.plan(wish[0]), self)
+            self._background.done.connect(self._planned)
+        self._request_number += 1
+        self._pending_request = self._request_number
+        self._message = ""
         fresh = self._fresh.actions()[1].isChecked()
         run = self._run.folder if self._run is not None else None
-        self._back.ask([(Wish(document.runs_folder, run, fresh), self._asked)])
+        self._background.ask([(NextTrainingRequest(document.runs_folder, run, fresh), self._request_number)])
         self._show()
 
     @Slot(object, object)
-    def _planned(self, wish: tuple[Wish, int], found: object) -> None:
+    def _planned(self, wish: tuple[NextTrainingRequest, int], found: object) -> None:
         document = self._session.document
-        if wish[1] != self._waiting or document is None:
+        if wish[1] != self._pending_request or document is None:
             return
-        self._waiting = 0
+        self._pending_request = 0
         try:
             if isinstance(found, WorkbenchError):
                 raise found
-            assert isinstance(found, Again)
+            assert isinstance(found, NextTraining)
             if self._session.is_training:
                 raise WorkbenchError(BUSY)
-            request = again.request(document, found)
+            request = next_training.make_run_request(document, found)
         except WorkbenchError as error:
             self._say(error.sentence)
             return
         self._name, self._folder = request.name, request.folder
         self._progress, self._ap50, self._end = None, "", None
-        self._session.training_asked.emit(request)
+        self._session.training_requested.emit(request)
         if self._job is None:  # nothing was there to start it
             self._name = ""
             self._say("The training could not start. Try it on the Train page.")
@@ -198,7 +198,7 @@ class LoopBar(QFrame):
         if self._job is not None:
             self._job.stop.set()
             self._job.pause.clear()
-        self._waiting = 0
+        self._pending_request = 0
         self._show()
 
     # --- how it goes ---
@@ -217,8 +217,8 @@ class LoopBar(QFrame):
             self._counted = event.done, event.total
         else:
             return
-        if not self._soon.isActive():
-            self._soon.start()
+        if not self._redraw_timer.isActive():
+            self._redraw_timer.start()
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:
@@ -257,17 +257,17 @@ class LoopBar(QFrame):
 
     @Slot(object)
     def _edited(self, _what: object = None) -> None:
-        self._said = ""
-        if not self._soon.isActive():
-            self._soon.start()
+        self._message = ""
+        if not self._redraw_timer.isActive():
+            self._redraw_timer.start()
 
     @Slot()
     def _forget(self) -> None:
-        self._run, self._waiting, self._said, self._name = None, 0, "", ""
+        self._run, self._pending_request, self._message, self._name = None, 0, "", ""
         self._show()
 
     def _say(self, sentence: str) -> None:
-        self._said = sentence
+        self._message = sentence
         self._show()
 
     @Slot()
@@ -277,27 +277,27 @@ class LoopBar(QFrame):
         self.stop.setVisible(busy)
         self.stop.setEnabled(self._job is not None and not self._job.stop.is_set())
         self.train.setVisible(not busy)
-        self.train.setEnabled(not self._waiting)
+        self.train.setEnabled(not self._pending_request)
         told = self._progress if busy else None
         self._bar.setMaximum(1000 if told else 0)
         self._bar.setValue(round(1000 * told.step / max(told.steps, 1)) if told else 0)
-        self._words.setText(self._told())
+        self._words.setText(self._status_text())
 
-    def _told(self) -> str:
+    def _status_text(self) -> str:
         document = self._session.document
         if document is None or not self.isVisible():
             return ""
         if self._job is not None:
             return self._training()
-        if self._waiting:
+        if self._pending_request:
             return "Preparing the training …"
-        if self._said:
-            return self._said
+        if self._message:
+            return self._message
         if self._queues.job is not None:
             how_far = f": {self._counted[0]:,} of {self._counted[1]:,}" if self._counted else " …"
             return f"Looking through the images{how_far}"
         since = self._run.started if self._run is not None and self._run.started and self._run.epochs else None
-        return standing(document, since).sentence
+        return labelling_progress(document, since).sentence
 
     def _training(self) -> str:
         if self._job is not None and self._job.stop.is_set():
@@ -312,9 +312,9 @@ class LoopBar(QFrame):
 _CHECKPOINTS = ("best.safetensors", "last.safetensors")
 
 
-def _plan(wish: Wish) -> Again:
+def _plan(wish: NextTrainingRequest) -> NextTraining:
     """Runs in a thread: PyTorch and the plugins are loaded here."""
     from workbench import plugins
 
     plugins.loaded()
-    return again.again(wish)
+    return next_training.plan_next_training(wish)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QSizeF, Qt
 from PySide6.QtGui import QKeyEvent
 
 from workbench.core.project import Box
-from workbench.ui.annotate.gestures import Gesture, Nudging, Stretching
+from workbench.ui.annotate.gestures import Gesture, NudgeGesture, StretchGesture
 
 ARROWS = {
     Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1),
@@ -29,15 +29,15 @@ def ends_nudge(event: QKeyEvent) -> bool:
     return event.type() == QEvent.Type.ShortcutOverride and event.key() not in (*ARROWS, *_HELD)
 
 
-def nudged(event: QKeyEvent, gesture: Gesture | None, boxes: tuple[Box, ...], size: QSizeF) -> Nudging | None:
+def nudged(event: QKeyEvent, gesture: Gesture | None, boxes: tuple[Box, ...], size: QSizeF) -> NudgeGesture | None:
     """The gesture after an arrow key: with Alt `boxes` are stretched, otherwise moved.
 
     None during a mouse gesture, and after an arrow of the other kind, which has to end first.
     """
-    kind = Stretching if event.modifiers() & Qt.KeyboardModifier.AltModifier else Nudging
-    going = kind(boxes, (0.0, 0.0), (size.width(), size.height())) if gesture is None else gesture
-    if type(going) is not kind:
+    kind = StretchGesture if event.modifiers() & Qt.KeyboardModifier.AltModifier else NudgeGesture
+    nudge = kind(boxes, (0.0, 0.0), (size.width(), size.height())) if gesture is None else gesture
+    if type(nudge) is not kind:
         return None
     dx, dy = push_of(event, size)
-    going.push(going.by[0] + dx, going.by[1] + dy)
-    return going
+    nudge.push(nudge.by[0] + dx, nudge.by[1] + dy)
+    return nudge

@@ -11,35 +11,35 @@ from PySide6.QtCore import QSizeF, Qt, QTimer, Slot
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from workbench.core.applied import Applied
+from workbench.core.applied_edit import AppliedEdit
 from workbench.core.project import XYXY, Box, State
 from workbench.errors import WorkbenchError
 from workbench.ui import keys, preferences, thumbnails, unread_images
-from workbench.ui.actions import BY_HAND, make, worded
+from workbench.ui.actions import CANVAS_KEY, make_action, with_keys
 from workbench.ui.annotate import box_here, list_keys
-from workbench.ui.annotate.asked_boxes import AskedBoxes
 from workbench.ui.annotate.box_actions import BoxActions
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.canvas_menus import CanvasMenus
-from workbench.ui.annotate.going import Going
+from workbench.ui.annotate.canvas_toolbar import CanvasToolbar
 from workbench.ui.annotate.hidden_labels import HiddenLabels
 from workbench.ui.annotate.image_list import ImageList
-from workbench.ui.annotate.label_asking import LabelAsking
-from workbench.ui.annotate.label_choosing import LabelChoosing
+from workbench.ui.annotate.image_navigation import ImageNavigation
+from workbench.ui.annotate.label_chooser import LabelChooser
 from workbench.ui.annotate.label_keys import digit_of
 from workbench.ui.annotate.label_menu import LabelMenu
-from workbench.ui.annotate.loader import PictureLoader, Wanted
+from workbench.ui.annotate.label_prompt import LabelPrompt
+from workbench.ui.annotate.one_way_shortcut import OneWayShortcut
+from workbench.ui.annotate.picture_loader import PictureLoader, PictureRequest
+from workbench.ui.annotate.requested_boxes import RequestedBoxes
 from workbench.ui.annotate.side_panel import SidePanel
-from workbench.ui.annotate.stays_on import StaysOn
-from workbench.ui.annotate.strip import Strip
 from workbench.ui.annotate.suggest_bar import SuggestBar
 from workbench.ui.page import Page
 from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
-from workbench.ui.train.seen.opening import add_to
-from workbench.ui.widgets import kept_size
-from workbench.ui.widgets.empty import Empty
+from workbench.ui.train.trainer_view.launcher import add_menu_action
+from workbench.ui.widgets import window_geometry
+from workbench.ui.widgets.empty_state import EmptyState
 
 _AHEAD = (1, -1, 2)
 """How many neighbours are read in advance, the likeliest first."""
@@ -58,16 +58,16 @@ class AnnotatePage(Page):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self.canvas = Canvas()
-        self._asked = AskedBoxes(session, self.canvas)
+        self._requested_boxes = RequestedBoxes(session, self.canvas)
         self._images = ImageList(session)
         self._hidden = HiddenLabels(session, self)
         self._side = SidePanel()
         self._loader = PictureLoader(self)
         self._commands = BoxCommands(session, self.canvas, self)
-        self._asking = LabelAsking(session, self.canvas, self)
-        self._choosing = LabelChoosing(session, self.canvas, self._commands, self._asking, self._hidden)
-        self._going = Going(session, self._images.model, self._commands, self)
-        self._suggesting = SuggestBar(session, self.canvas)
+        self._label_prompt = LabelPrompt(session, self.canvas, self)
+        self._label_chooser = LabelChooser(session, self.canvas, self._commands, self._label_prompt, self._hidden)
+        self._navigation = ImageNavigation(session, self._images.model, self._commands, self)
+        self._suggest_bar = SuggestBar(session, self.canvas)
         self._shown = 0  # the image on the canvas
         self._count = QTimer(self, singleShot=True, interval=_COUNT_AFTER)
         self._count.timeout.connect(self._show_labels)
@@ -80,43 +80,43 @@ class AnnotatePage(Page):
 
     def _make_actions(self) -> None:
         only_canvas = Qt.ShortcutContext.WidgetShortcut
-        canvas, going = self.canvas, self._going
-        self._draw = make(self, "draw", canvas.set_drawing, checkable=True)
-        self._draw.installEventFilter(StaysOn(self))
+        canvas, image_navigation = self.canvas, self._navigation
+        self._draw = make_action(self, "draw", canvas.set_drawing, checkable=True)
+        self._draw.installEventFilter(OneWayShortcut(self))
         self._menus = CanvasMenus(self.session, canvas, self._draw, self)
-        self._next = make(self, "next-image", lambda: going.go(1))
-        self._previous = make(self, "previous-image", lambda: going.go(-1))
-        make(self, "next-unlabelled", lambda: going.go_unlabelled(1))
-        make(self, "previous-unlabelled", lambda: going.go_unlabelled(-1))
-        self._verifying = make(self, "verify", lambda: going.finish(State.VERIFIED))
-        self._done = make(self, "done", lambda: going.finish(State.DONE))
-        make(self, "cancel", canvas.cancel)
-        make(self, "to-labels", lambda: self._go_between(self._side.labels.view))
-        make(self, "to-images", lambda: self._go_between(self._images.view))
-        make(self, "box-here", self._draw_here)
-        make(self, "take-over", going.take_over)
+        self._next = make_action(self, "next-image", lambda: image_navigation.go(1))
+        self._previous = make_action(self, "previous-image", lambda: image_navigation.go(-1))
+        make_action(self, "next-unlabelled", lambda: image_navigation.go_unlabelled(1))
+        make_action(self, "previous-unlabelled", lambda: image_navigation.go_unlabelled(-1))
+        self._verifying = make_action(self, "verify", lambda: image_navigation.finish(State.VERIFIED))
+        self._done = make_action(self, "done", lambda: image_navigation.finish(State.DONE))
+        make_action(self, "cancel", canvas.cancel)
+        make_action(self, "to-labels", lambda: self._go_between(self._side.labels.view))
+        make_action(self, "to-images", lambda: self._go_between(self._images.view))
+        make_action(self, "box-here", self._draw_here)
+        make_action(self, "take-over", image_navigation.copy_previous_boxes)
         self._of_boxes = BoxActions(
-            self, canvas, self._commands, self._suggesting.taking.refuse_marked, self._choosing.ask
+            self, canvas, self._commands, self._suggest_bar.commands.refuse_marked, self._label_chooser.ask
         )
-        self._fit = make(self, "fit", canvas.fit)
-        self._full = make(self, "zoom-100", lambda: canvas.zoom_to(1.0 / canvas.devicePixelRatioF()))
-        self._in = make(self, "zoom-in", lambda: canvas.zoom_by(1))
-        self._out = make(self, "zoom-out", lambda: canvas.zoom_by(-1))
-        self._keep = make(self, "keep-zoom", lambda on: preferences.put("label/keep-zoom", on), checkable=True)
+        self._fit = make_action(self, "fit", canvas.fit)
+        self._full = make_action(self, "zoom-100", lambda: canvas.zoom_to(1.0 / canvas.devicePixelRatioF()))
+        self._in = make_action(self, "zoom-in", lambda: canvas.zoom_by(1))
+        self._out = make_action(self, "zoom-out", lambda: canvas.zoom_by(-1))
+        self._keep = make_action(self, "keep-zoom", lambda on: preferences.put("label/keep-zoom", on), checkable=True)
         self._keep.setChecked(preferences.flag("label/keep-zoom"))
-        self._hide = make(self, "hide-boxes", canvas.set_hidden, checkable=True)
-        self._suggest = make(self, "suggest", self._suggesting.switch, checkable=True)
+        self._hide = make_action(self, "hide-boxes", canvas.set_hidden, checkable=True)
+        self._suggest = make_action(self, "suggest", self._suggest_bar.switch, checkable=True)
         self._suggest.setIconText("Suggest")
-        make(self, "train-and-suggest", self._train_and_suggest)
+        make_action(self, "train-and-suggest", self._train_and_suggest)
         self._takes = (
-            make(canvas, "take-suggestion", self._suggesting.taking.take_marked, context=only_canvas),
-            make(canvas, "take-suggestions", self._suggesting.taking.take_all, context=only_canvas),
+            make_action(canvas, "take-suggestion", self._suggest_bar.commands.take_marked, context=only_canvas),
+            make_action(canvas, "take-suggestions", self._suggest_bar.commands.take_all, context=only_canvas),
         )
 
     def _build(self) -> None:
         tools = (self._draw, self._previous, self._next, self._suggest)
         views = (self._out, self._in, self._fit, self._full, self._keep, *self._menus.views, self._hide)
-        self._strip = Strip(
+        self._toolbar = CanvasToolbar(
             tools,
             views,
             (self._done, self._verifying),
@@ -126,8 +126,8 @@ class AnnotatePage(Page):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self._strip)
-        column.addWidget(self._suggesting)
+        column.addWidget(self._toolbar)
+        column.addWidget(self._suggest_bar)
         column.addWidget(self.canvas, 1)
         self._splitter = QSplitter()
         self._splitter.setObjectName("label-splitter")
@@ -136,12 +136,12 @@ class AnnotatePage(Page):
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setSizes([232, 776, 224])  # fits names of 18 letters
         self._splitter.setChildrenCollapsible(False)
-        kept_size.keep_panes(self._splitter, "label/splitter")
-        self._empty = Empty(
+        window_geometry.remember_panes(self._splitter, "label/splitter")
+        self._empty = EmptyState(
             "mdi6.image-plus-outline",
             "There are no images in this project yet.",
             "Go to Data and add some",
-            lambda: self.session.page_asked.emit("data"),
+            lambda: self.session.page_requested.emit("data"),
         )
         self._stack = QStackedWidget()
         self._stack.addWidget(self._splitter)
@@ -158,26 +158,26 @@ class AnnotatePage(Page):
         session.image_changed.connect(self._image_changed)
         session.label_changed.connect(self._show_labels)
         session.edited.connect(self._edited)
-        session.boxes_asked.connect(self._boxes_asked)
+        session.boxes_requested.connect(self._show_requested_boxes)
         canvas.drawn.connect(self._drawn)
         canvas.changed.connect(self._commands.replace)
-        canvas.refused.connect(lambda why: session.inform(worded(why)))
+        canvas.refused.connect(lambda why: session.inform(with_keys(why)))
         canvas.mode_changed.connect(self._draw.setChecked)
         canvas.selection_changed.connect(self._selection_changed)
         canvas.view_changed.connect(self._view_changed)
-        canvas.verify_asked.connect(self._space_tapped)
-        self._loader.came.connect(self._picture_came)
+        canvas.verify_requested.connect(self._space_tapped)
+        self._loader.loaded.connect(self._picture_came)
         self._loader.read.connect(unread_images.of(session).read)
         unread_images.of(session).mended.connect(self._mended)
-        self._loader.changed.connect(thumbnails.of(session).make_anew)
+        self._loader.changed.connect(thumbnails.of(session).remake)
         self._images.left.connect(canvas.setFocus)
-        self._suggesting.trained.connect(self._images.order_by_both)
-        side.labels.chosen.connect(self._choosing.clicked)
-        side.labels.asked.connect(self._asking.make)
+        self._suggest_bar.trained.connect(self._images.order_by_both)
+        side.labels.chosen.connect(self._label_chooser.clicked)
+        side.labels.new_label_requested.connect(self._label_prompt.make)
         side.labels.left.connect(canvas.setFocus)
         LabelMenu(self.session, side.labels.view, self._hidden, self)
         self._hidden.changed.connect(self._hidden_changed)
-        self._strip.hidden.clicked.connect(self._hidden.clear)
+        self._toolbar.hidden.clicked.connect(self._hidden.clear)
         side.boxes.selected.connect(canvas.select)
         side.details.changed.connect(self._commands.replace)
         side.details.noted.connect(self._commands.note)
@@ -189,7 +189,7 @@ class AnnotatePage(Page):
     def closing(self) -> None:
         self._finish()
         self._loader.close()
-        self._suggesting.close_down()
+        self._suggest_bar.close_down()
 
     @Slot()
     def _finish(self) -> None:
@@ -212,10 +212,10 @@ class AnnotatePage(Page):
         self._show_image()
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         if self._shown in applied.images or applied.labels_changed:
             self._show_boxes()
-        if applied.changes("window") or self._shown in applied.came:
+        if applied.changes("window") or self._shown in applied.added_image_ids:
             self._shown = 0  # the same image, read again
         if applied.images_changed or applied.changes("window"):
             self._show_image()
@@ -226,7 +226,7 @@ class AnnotatePage(Page):
 
     @Slot()
     def _hidden_changed(self) -> None:
-        self._strip.show_hidden(len(self._hidden.ids), self._hidden.names)
+        self._toolbar.show_hidden(len(self._hidden.ids), self._hidden.names)
         self._show_labels()
         self._show_boxes()
 
@@ -240,7 +240,7 @@ class AnnotatePage(Page):
         if document is not None and image is not None:
             image = document.measured(image)
         self._stack.setCurrentWidget(self._empty if document is not None and not document.images() else self._splitter)
-        self._strip.show_image(image)
+        self._toolbar.show_image(image)
         if image is None or document is None:
             self._shown = 0
             self.canvas.show_picture(None, QSizeF())
@@ -255,12 +255,14 @@ class AnnotatePage(Page):
         around = (self._images.model.neighbour(image.id, step) for step in _AHEAD)
         ids = [image.id, *(id for id in around if id)]
         window, cache = document.window(), document.cache_folder
-        picture = self._loader.want([Wanted(id, document.file(document.image(id)), window, cache) for id in ids])
+        picture = self._loader.want(
+            [PictureRequest(id, document.file(document.image(id)), window, cache) for id in ids]
+        )
         self.canvas.select(())
         self.canvas.show_picture(picture, QSizeF(image.width, image.height), keep_view=self._keep.isChecked())
-        self._strip.show_note(picture.about if picture is not None else "")
+        self._toolbar.show_note(picture.about if picture is not None else "")
         self._show_boxes()
-        self._boxes_asked(self._images.asked_boxes)
+        self._show_requested_boxes(self._images.requested_boxes)
 
     @Slot(int)
     def _mended(self, id: int) -> None:
@@ -278,7 +280,7 @@ class AnnotatePage(Page):
             size = QSizeF(result.width, result.height)
             first = self.canvas.image_size
             self.canvas.show_picture(result, size, keep_view=True)
-            self._strip.show_note(result.about)
+            self._toolbar.show_note(result.about)
             if not first.isEmpty() and first != size:
                 self.session.inform(
                     f"This image was {first.width():.0f} × {first.height():.0f} px when it was added, and its file is"
@@ -292,9 +294,9 @@ class AnnotatePage(Page):
         document = self.session.document
         if document is None or not self._shown:
             return
-        boxes = self._hidden.seen(document.boxes(self._shown))
+        boxes = self._hidden.visible(document.boxes(self._shown))
         self.canvas.set_boxes(boxes, document.labels())
-        self._suggesting.show_image(self._shown)
+        self._suggest_bar.show_image(self._shown)
         self._show_list(boxes)
 
     def _show_list(self, boxes: tuple[Box, ...]) -> None:
@@ -322,20 +324,20 @@ class AnnotatePage(Page):
 
     @Slot()
     def _view_changed(self) -> None:
-        self._strip.show_zoom(self.canvas.view.scale * self.canvas.devicePixelRatioF())
+        self._toolbar.show_zoom(self.canvas.view.scale * self.canvas.devicePixelRatioF())
 
     @Slot(object)
-    def _boxes_asked(self, ids: Collection[int]) -> None:
+    def _show_requested_boxes(self, ids: Collection[int]) -> None:
         """Select those of these boxes that are in this image, and bring one into view."""
         if self.isVisible():
             self._hidden.show_boxes(self._shown, ids)
-            self._asked.select(ids)
+            self._requested_boxes.select(ids)
 
     # --- drawing and labels ---
 
     @Slot()
     def _draw_here(self) -> None:
-        xyxy = box_here.in_sight(self.canvas)
+        xyxy = box_here.box_in_view(self.canvas)
         if xyxy is not None:
             self.canvas.set_drawing(False)  # so that arrow keys move the selection
             self._drawn(xyxy)
@@ -348,19 +350,19 @@ class AnnotatePage(Page):
             self._commands.add(image, xyxy, label.id)
             return
         self.canvas.set_draft(xyxy)
-        self._asking.ask(lambda id: self._commands.add(image, xyxy, id))
+        self._label_prompt.ask(lambda id: self._commands.add(image, xyxy, id))
 
     @Slot()
     def _space_tapped(self) -> None:
-        if BY_HAND in keys.of("verify"):
+        if CANVAS_KEY in keys.of("verify"):
             self._verifying.trigger()
 
     @Slot()
     def _train_and_suggest(self) -> None:
         """Works also while suggestions are off: their bar says how it goes or what prevents it."""
         self._suggest.setChecked(True)
-        self._suggesting.switch(True)
-        self._suggesting.loop.start()
+        self._suggest_bar.switch(True)
+        self._suggest_bar.loop.start()
 
     def _go_between(self, place: QWidget) -> None:
         """On the canvas Tab steps through boxes: this key leaves it for where Tab goes on, and comes back."""
@@ -374,9 +376,9 @@ class AnnotatePage(Page):
         elif digit_of(event):
             if not event.isAutoRepeat():
                 self._number(digit_of(event))
-        elif event.key() in _UP_DOWN and self._suggesting.push(_UP_DOWN[Qt.Key(event.key())]):
+        elif event.key() in _UP_DOWN and self._suggest_bar.push(_UP_DOWN[Qt.Key(event.key())]):
             return
-        elif not list_keys.triggered(event, self._takes):
+        elif not list_keys.trigger_action(event, self._takes):
             event.ignore()
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
@@ -386,13 +388,13 @@ class AnnotatePage(Page):
             event.ignore()
 
     def _number(self, digit: str) -> None:
-        label = self._choosing.of_number(digit)
+        label = self._label_chooser.of_number(digit)
         if label is not None:
-            self._suggesting.taking.take_as(label.id)
-            self._choosing.press(digit, label)
+            self._suggest_bar.commands.take_as(label.id)
+            self._label_chooser.press(digit, label)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.canvas.rect().contains(self.canvas.mapFrom(self, event.pos())):
             menu = self._of_boxes.menu(self)
-            add_to(menu, self.session, self)
+            add_menu_action(menu, self.session, self)
             menu.exec(event.globalPos())

@@ -24,9 +24,9 @@ from workbench.core.box_faults import FAULTS
 from workbench.core.project import FLAGS, Box, Label
 from workbench.ui import theme
 from workbench.ui.annotate.label_keys import label_keys
-from workbench.ui.widgets.elided import Elided
-from workbench.ui.widgets.escaping import Escaping
-from workbench.ui.widgets.rows import HEIGHT, ROW, Row, RowsView, ranges
+from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.widgets.escape_filter import EscapeFilter
+from workbench.ui.widgets.rows import HEIGHT, ROW, ListRow, RowsView, ranges
 
 _HIDDEN = "hidden  "
 
@@ -57,7 +57,7 @@ class LabelsPanel(QWidget):
     """The project's labels: a click chooses one, the field at the bottom creates one."""
 
     chosen = Signal(int)
-    asked = Signal(str)  # a new label of this name
+    new_label_requested = Signal(str)  # a new label of this name
     left = Signal()  # Esc in the field: back to the canvas
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -74,9 +74,9 @@ class LabelsPanel(QWidget):
         self._field.setObjectName("new-label")
         self._field.setAccessibleName("Name of a new label")
         self._field.returnPressed.connect(self._ask)
-        escaping = Escaping(self._field)
-        escaping.pressed.connect(self._field.clear)
-        escaping.pressed.connect(self.left)
+        escape_filter = EscapeFilter(self._field)
+        escape_filter.pressed.connect(self._field.clear)
+        escape_filter.pressed.connect(self.left)
         layout = _column(self, "Labels")
         layout.addWidget(self._view, 1)
         layout.addLayout(_inset(self._field))
@@ -88,7 +88,7 @@ class LabelsPanel(QWidget):
         keys = {label.id: key for key, label in label_keys(labels).items()}
         self._view.rows.set_rows(
             [
-                Row(
+                ListRow(
                     label.id,
                     label.name,
                     _HIDDEN * (label.id in hidden) + f"{counts.get(label.id, 0):,}",
@@ -120,7 +120,7 @@ class LabelsPanel(QWidget):
         name = self._field.text().strip()
         if name:
             self._field.clear()
-            self.asked.emit(name)
+            self.new_label_requested.emit(name)
 
 
 class BoxesPanel(QWidget):
@@ -185,7 +185,7 @@ def _words(wrong: Sequence[bool]) -> str:
     return "\n".join(box_faults.sentence(fault) for fault, is_so in zip(FAULTS, wrong, strict=True) if is_so)
 
 
-def _row(box: Box, label: Label | None, wrong: str) -> Row:
+def _row(box: Box, label: Label | None, wrong: str) -> ListRow:
     flags = [flag for flag in FLAGS if getattr(box, flag)]
     one = not wrong and len(flags) == 1  # otherwise a letter each: the name needs the space
     marks = ("\N{WARNING SIGN} " if wrong else "") + (_SHORT[flags[0]] if one else "".join(f[0] for f in flags))
@@ -195,7 +195,7 @@ def _row(box: Box, label: Label | None, wrong: str) -> Row:
     named = ", ".join(flags) if one else ", ".join(f"{flag[0]} {flag}" for flag in flags)
     told = (f"{words}: {size} at {x0:g}, {y0:g}", named, wrong, box.note)
     tip = "\n".join(part for part in told if part)
-    return Row(box.id, words, f"{marks}  {size}" if marks else size, label.colour if label else "#b3b3b3", tip=tip)
+    return ListRow(box.id, words, f"{marks}  {size}" if marks else size, label.colour if label else "#b3b3b3", tip=tip)
 
 
 class DetailsPanel(QWidget):
@@ -210,7 +210,7 @@ class DetailsPanel(QWidget):
         self._boxes: tuple[Box, ...] = ()
         self._flags = {}
         layout = _column(self, "Selected")
-        self._about = Elided()  # no box may make the panel wider: the picture would move
+        self._about = ElidedLabel()  # no box may make the panel wider: the picture would move
         self._about.setObjectName("selection-about")
         self._about.setProperty("role", "muted")
         self._about.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
@@ -231,9 +231,9 @@ class DetailsPanel(QWidget):
         self._note.editingFinished.connect(self.finish)
         self._note.command_comes.connect(self.finish)
         self._note.returnPressed.connect(self.left)
-        escaping = Escaping(self._note)
-        escaping.pressed.connect(self.finish)
-        escaping.pressed.connect(self.left)
+        escape_filter = EscapeFilter(self._note)
+        escape_filter.pressed.connect(self.finish)
+        escape_filter.pressed.connect(self.left)
         layout.addLayout(_inset(self._note))
         self.show_boxes(())
 

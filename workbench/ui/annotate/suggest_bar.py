@@ -11,23 +11,23 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout
 
-from workbench.core.applied import Applied
+from workbench.core.applied_edit import AppliedEdit
+from workbench.core.formatting import count
 from workbench.core.former_names import other_names
-from workbench.core.words import count
 from workbench.errors import WorkbenchError
 from workbench.inference import suggest
-from workbench.inference.model_files import Ready
-from workbench.inference.suggest import Ask, Finder, Found, Suggestion
+from workbench.inference.model_files import PreparedModel
+from workbench.inference.suggest import Suggestion, SuggestionRequest, SuggestionResult, SuggestionWorker
 from workbench.ui import image_queues, preferences, theme
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.loop_bar import LoopBar
 from workbench.ui.annotate.suggest_files import SuggestFiles
 from workbench.ui.annotate.suggest_labels import SuggestLabels
-from workbench.ui.annotate.suggest_runs import Listed, listed
-from workbench.ui.annotate.taking import Taking
+from workbench.ui.annotate.suggest_runs import SuggestRun, list_suggest_runs
+from workbench.ui.annotate.suggestion_commands import SuggestionCommands
 from workbench.ui.background import Background
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import Elided, ElidedCombo
+from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
 
 USUAL = 30  # hundredths
 STEP = 5  # hundredths per key press
@@ -54,24 +54,24 @@ class SuggestBar(QFrame):
         self.setObjectName("suggest-bar")
         self.setProperty("role", "bar")
         self._session, self._canvas = session, canvas
-        self._finder = Finder()
+        self._finder = SuggestionWorker()
         self._image = 0
-        self._answer: Found | WorkbenchError | None = None
-        self._back: Background | None = None
-        self._list: Background | None = None
-        self._runs: tuple[Listed, ...] = ()
+        self._answer: SuggestionResult | WorkbenchError | None = None
+        self._background: Background | None = None
+        self._runs_background: Background | None = None
+        self._runs: tuple[SuggestRun, ...] = ()
         self._suggesting: Path | None = None  # the checkpoint in use
         self._wanted: Path | None = None  # the one to choose once it is listed
         self._is_learning = False  # whether the chosen run is being trained
         self._refused = ""  # why a chosen file can't be used
-        self.taking = Taking(session, canvas, self)
+        self.commands = SuggestionCommands(session, canvas, self)
         self._files = SuggestFiles(self)
         self.loop = LoopBar(session)
         self._build()
-        self.taking.answered.connect(self._show)
+        self.commands.answered.connect(self._show)
         self._run.activated.connect(self._run_chosen)
         self._least.valueChanged.connect(self._moved)
-        self._files.came.connect(self._file_came)
+        self._files.loaded.connect(self._file_loaded)
         self.loop.ended.connect(self._trained)
         session.runs_changed.connect(self._list_runs)
         session.edited.connect(self._edited)
@@ -88,7 +88,7 @@ class SuggestBar(QFrame):
         self._least.setToolTip(LEAST)
         self._least.setFixedWidth(80)
         self._least.setValue(int(preferences.get(_KEPT, USUAL)))
-        self._words = Elided(mode=Qt.TextElideMode.ElideRight)
+        self._words = ElidedLabel(mode=Qt.TextElideMode.ElideRight)
         self._words.setObjectName("suggest-words")
         self._number = QLabel()
         self._number.setObjectName("suggest-from")
@@ -98,7 +98,7 @@ class SuggestBar(QFrame):
         self.all.setObjectName("suggest-all")
         self.all.setToolTip("Make boxes of all suggestions in this image  (Shift+Enter)")
         self.all.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.all.clicked.connect(self.taking.take_all)
+        self.all.clicked.connect(self.commands.take_all)
         row = QHBoxLayout()
         row.setSpacing(theme.GRID)
         for widget in (QLabel("Suggestions of"), self._run, QLabel("from"), self._least, self._number):
@@ -134,11 +134,11 @@ class SuggestBar(QFrame):
 
     def close_down(self) -> None:
         """The window closes: wait for work in progress."""
-        for background in (self._back, self._list):
+        for background in (self._background, self._runs_background):
             if background is not None:
                 background.close()
                 background.deleteLater()
-        self._back = self._list = None
+        self._background = self._runs_background = None
         self._files.close_down()
         self.loop.close_down()
         close = getattr(self._finder, "close", None)  # fakes have none
@@ -148,7 +148,7 @@ class SuggestBar(QFrame):
     @Slot()
     def _forget(self) -> None:
         self._answer, self._runs, self._refused = None, (), ""
-        self.taking.taken.forget()
+        self.commands.answers.forget()
         self._suggesting = self._wanted = None
         self._run.clear()
         self._files.forget()
@@ -163,10 +163,10 @@ class SuggestBar(QFrame):
         document = self._session.document
         if self.isHidden() or document is None:
             return
-        if self._list is None:
-            self._list = Background("Reading the runs", listed, self)
-            self._list.done.connect(self._listed)
-        self._list.ask([document.runs_folder])
+        if self._runs_background is None:
+            self._runs_background = Background("Reading the runs", list_suggest_runs, self)
+            self._runs_background.done.connect(self._listed)
+        self._runs_background.ask([document.runs_folder])
 
     @Slot(object, object)
     def _listed(self, folder: object, found: object) -> None:
@@ -195,7 +195,7 @@ class SuggestBar(QFrame):
             self._begin_with(now)
         was_learning, self._is_learning = self._is_learning, self._learns(now)
         # Suggestions on the screen stay while their network is still in training, until its last weights are there.
-        if now != before or not self._canvas.ghosts or (was_learning and not self._is_learning):
+        if now != before or not self._canvas.suggestions or (was_learning and not self._is_learning):
             self._ask()
         else:
             self._show()  # with the labels' meanings as set now
@@ -238,12 +238,12 @@ class SuggestBar(QFrame):
         self._canvas.setFocus()
 
     @Slot(object, object)
-    def _file_came(self, file: object, result: object) -> None:
+    def _file_loaded(self, file: object, result: object) -> None:
         if isinstance(result, WorkbenchError):
             self._refused = result.sentence
-            self._session.tell(result)  # the bar is too short for it
+            self._session.report_error(result)  # the bar is too short for it
             self._show()
-        elif isinstance(result, Ready):
+        elif isinstance(result, PreparedModel):
             self._wanted = result.model
             self._fill()
 
@@ -257,7 +257,7 @@ class SuggestBar(QFrame):
 
     @Slot(object)
     def _edited(self, applied: object) -> None:
-        if isinstance(applied, Applied) and applied.settings_changed:
+        if isinstance(applied, AppliedEdit) and applied.settings_changed:
             self._show()  # labels may have been given another meaning
 
     # --- inference ---
@@ -266,7 +266,7 @@ class SuggestBar(QFrame):
         """This image (0: none) is on the canvas with its current boxes: what is labelled isn't suggested."""
         if image != self._image:
             self._image, self._answer = image, None
-            self.taking.image = image
+            self.commands.image = image
             self._ask()
         elif not self.isHidden():
             self._show()
@@ -280,13 +280,13 @@ class SuggestBar(QFrame):
         self._show()
         if document is None or not self._image or checkpoint is None or not document.images().has(self._image):
             return
-        if self._back is None:
-            self._back = Background("Looking for suggestions", self._look, self)
-            self._back.done.connect(self._came)
+        if self._background is None:
+            self._background = Background("Looking for suggestions", self._find_suggestions, self)
+            self._background.done.connect(self._suggestions_arrived)
         image = document.image(self._image)
-        self._back.ask([Ask(checkpoint, image.id, document.file(image), document.window())])
+        self._background.ask([SuggestionRequest(checkpoint, image.id, document.file(image), document.window())])
 
-    def _look(self, ask: Ask) -> Found:
+    def _find_suggestions(self, ask: SuggestionRequest) -> SuggestionResult:
         """Runs in a thread: PyTorch and the plugins are loaded here."""
         from workbench import plugins
 
@@ -294,21 +294,21 @@ class SuggestBar(QFrame):
         return self._finder(ask)
 
     @Slot(object, object)
-    def _came(self, ask: object, result: object) -> None:
-        if not isinstance(ask, Ask) or (ask.image, ask.checkpoint) != (self._image, self._checkpoint):
+    def _suggestions_arrived(self, ask: object, result: object) -> None:
+        if not isinstance(ask, SuggestionRequest) or (ask.image, ask.checkpoint) != (self._image, self._checkpoint):
             return
-        if isinstance(result, Found | WorkbenchError):
+        if isinstance(result, SuggestionResult | WorkbenchError):
             self._answer = result
             self._show()
 
     # --- what is shown ---
 
     @property
-    def _found(self) -> Found | None:
+    def _found(self) -> SuggestionResult | None:
         """The chosen run's results for the shown image."""
-        found = self._answer if isinstance(self._answer, Found) else None
+        found = self._answer if isinstance(self._answer, SuggestionResult) else None
         now = self._image, self._checkpoint
-        return found if found is not None and (found.ask.image, found.ask.checkpoint) == now else None
+        return found if found is not None and (found.request.image, found.request.checkpoint) == now else None
 
     @property
     def _suggested(self) -> tuple[Suggestion, ...]:
@@ -321,15 +321,15 @@ class SuggestBar(QFrame):
         some = suggest.suggestions(
             found, document.labels(), boxes, least, other_names(document, found.trained), overlap
         )
-        return self.taking.taken.others(self._image, some, boxes)
+        return self.commands.answers.unanswered(self._image, some, boxes)
 
-    def _strange(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _unknown_labels(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The network's labels that the project lacks, and those of them that were found in this image."""
         document, found = self._session.document, self._found
         if document is None or found is None:
             return (), ()
-        missing = suggest.unknown(found, document.labels(), other_names(document, found.trained))
-        return missing, suggest.seen(found, missing, self._least.value() / 100)
+        missing = suggest.unknown_labels(found, document.labels(), other_names(document, found.trained))
+        return missing, suggest.seen_labels(found, missing, self._least.value() / 100)
 
     @property
     def _confidence(self) -> str:
@@ -337,15 +337,15 @@ class SuggestBar(QFrame):
 
     @Slot()
     def _show(self) -> None:
-        some, (missing, seen) = self._suggested, self._strange()
-        self._canvas.ghosts = some
+        some, (missing, seen) = self._suggested, self._unknown_labels()
+        self._canvas.suggestions = some
         self._canvas.update()
         self._labels.show_labels(missing, seen)
         self.all.setEnabled(bool(some))
         self._number.setText(self._confidence)
-        self._words.setText(self._told(len(some), missing, seen))
+        self._words.setText(self._status_text(len(some), missing, seen))
 
-    def _told(self, number: int, missing: tuple[str, ...], seen: tuple[str, ...]) -> str:
+    def _status_text(self, number: int, missing: tuple[str, ...], seen: tuple[str, ...]) -> str:
         if self._session.document is None:
             return ""
         if self._files.reading is not None:

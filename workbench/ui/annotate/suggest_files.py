@@ -8,37 +8,37 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from workbench.inference import model_files
-from workbench.inference.model_files import Ready
+from workbench.inference.model_files import PreparedModel
 from workbench.ui import preferences
 from workbench.ui.background import Background
-from workbench.ui.choosing import chosen_file
+from workbench.ui.file_dialogs import ask_for_file
 
 _LAST = "label/suggest-file"
 
 
-def made_ready(wish: tuple[Path, Path]) -> Ready:
+def made_ready(request: tuple[Path, Path]) -> PreparedModel:
     """Runs in a thread: PyTorch and the plugins are loaded here."""
     from workbench import plugins
 
     plugins.loaded()
-    return model_files.made_ready(*wish)
+    return model_files.prepare_model(*request)
 
 
 class SuggestFiles(QObject):
-    """`came(file, Ready or WorkbenchError)` after `choose` or `read`. Loaded ones are in `ready`."""
+    """`loaded(file, Ready or WorkbenchError)` after `choose` or `read`. Loaded ones are in `ready`."""
 
-    came = Signal(object, object)
+    loaded = Signal(object, object)
 
     def __init__(self, owner: QWidget) -> None:
         super().__init__(owner)
         self._owner = owner
-        self._back: Background | None = None
-        self.ready: list[Ready] = []
+        self._background: Background | None = None
+        self.ready: list[PreparedModel] = []
         self.reading: Path | None = None
 
     def choose(self, cache: Path) -> bool:
         """Ask for a file and read it; False if none was chosen. Its converted form is stored in `cache`."""
-        chosen = chosen_file(self._owner, "A trained network", model_files.FILES)
+        chosen = ask_for_file(self._owner, "A trained network", model_files.FILES)
         if chosen is not None:
             self.read(chosen, cache)
         return chosen is not None
@@ -50,21 +50,21 @@ class SuggestFiles(QObject):
         return kept if kept.name and kept.is_file() and all(one.source != kept for one in self.ready) else None
 
     def read(self, file: Path, cache: Path) -> None:
-        if self._back is None:
-            self._back = Background("Reading a network", made_ready, self)
-            self._back.done.connect(self._done)
+        if self._background is None:
+            self._background = Background("Reading a network", made_ready, self)
+            self._background.done.connect(self._done)
         self.reading = file
-        self._back.ask([(file, cache)])
+        self._background.ask([(file, cache)])
 
     @Slot(object, object)
-    def _done(self, wish: tuple[Path, Path], result: object) -> None:
-        if wish[0] != self.reading:
+    def _done(self, request: tuple[Path, Path], result: object) -> None:
+        if request[0] != self.reading:
             return
         self.reading = None
-        if isinstance(result, Ready):
+        if isinstance(result, PreparedModel):
             self.ready = [*(one for one in self.ready if one.source != result.source), result]
             preferences.put(_LAST, str(result.source))
-        self.came.emit(wish[0], result)
+        self.loaded.emit(request[0], result)
 
     def forget(self) -> None:
         """Another project is open: what was loaded is in the last one's cache."""
@@ -72,7 +72,7 @@ class SuggestFiles(QObject):
 
     def close_down(self) -> None:
         """The window closes: wait for the file being read."""
-        if self._back is not None:
-            self._back.close()
-            self._back.deleteLater()
-            self._back = None
+        if self._background is not None:
+            self._background.close()
+            self._background.deleteLater()
+            self._background = None

@@ -7,10 +7,10 @@ from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QPushButton
 
 from workbench.core.edits import AddLabels, ChangeSetting
+from workbench.core.formatting import count
 from workbench.core.former_names import SAID, said_names
 from workbench.core.project import Label
-from workbench.core.words import count
-from workbench.ui.actions import as_told
+from workbench.ui.actions import escape_mnemonics
 from workbench.ui.session import Session
 from workbench.ui.widgets.popups import Menu
 
@@ -54,11 +54,11 @@ class SuggestLabels(QPushButton):
         menu = self.menu()
         menu.clear()
         if self._seen:
-            here = menu.addAction(as_told(f"Add {_some(self._seen)}, seen here"))
+            here = menu.addAction(escape_mnemonics(f"Add {_some(self._seen)}, seen here"))
             here.triggered.connect(lambda: self.add(self._seen))
         if len(self._missing) > len(self._seen):
             words = f"Add {_some(self._missing)}" if len(self._missing) <= _NAMED else f"Add all {len(self._missing):,}"
-            menu.addAction(as_told(words)).triggered.connect(lambda: self.add(self._missing))
+            menu.addAction(escape_mnemonics(words)).triggered.connect(lambda: self.add(self._missing))
         document = self._session.document
         if document is None:
             return
@@ -67,7 +67,7 @@ class SuggestLabels(QPushButton):
             menu.addSeparator()
         for name in [*self._seen, *(name for name in self._missing if name not in self._seen)][:_LISTED]:
             if labels:
-                self._add_choices(menu.addMenu(as_told(f"“{name}” is")), name, labels)
+                self._add_choices(menu.addMenu(escape_mnemonics(f"“{name}” is")), name, labels)
         if said_names(document):
             menu.addSeparator()
             menu.addAction("By their names alone again").triggered.connect(self.forget)
@@ -75,7 +75,7 @@ class SuggestLabels(QPushButton):
     def _add_choices(self, menu: QMenu, name: str, labels: tuple[Label, ...]) -> None:
         group = QActionGroup(menu)
         for label in labels:
-            action = menu.addAction(as_told(label.name))
+            action = menu.addAction(escape_mnemonics(label.name))
             group.addAction(action)
             action.triggered.connect(lambda _=False, id=label.id: self.means(name, id))
 

@@ -13,17 +13,17 @@ from workbench.training.runs import RunInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class SuggestRun:
     """A run, and its operating point if one has been kept."""
 
     run: RunInfo
     point: OperatingPoint | None
 
 
-def listed(folder: Path) -> tuple[Listed, ...]:
+def list_suggest_runs(folder: Path) -> tuple[SuggestRun, ...]:
     """The runs with weights in a project's runs folder, newest first. Runs in a thread."""
     found = ((run, run.checkpoint) for run in runs.runs(folder))
-    return tuple(Listed(run, _point(checkpoint)) for run, checkpoint in found if checkpoint is not None)
+    return tuple(SuggestRun(run, _point(checkpoint)) for run, checkpoint in found if checkpoint is not None)
 
 
 def _point(checkpoint: Path) -> OperatingPoint | None:

@@ -29,10 +29,10 @@ from workbench.exchange import ExportReport, export_labels, losses, remember
 from workbench.exchange.export_folder import is_export
 from workbench.formats import Remark
 from workbench.ui import theme
-from workbench.ui.choosing import free_folder, typed_path
+from workbench.ui.file_dialogs import free_folder, typed_path
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import foot, primary
+from workbench.ui.widgets.buttons import dialog_buttons, make_primary
 from workbench.ui.widgets.popups import Combo
 
 _USUAL = "yolo"
@@ -44,7 +44,7 @@ PATIENCE = 30_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Lost:
+class _FormatLosses:
     """What a format would lose of the project in its current state."""
 
     format: str
@@ -52,7 +52,7 @@ class _Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class _LabelsExported:
     report: ExportReport
     labels: tuple[Label, ...]
     copied: bool
@@ -99,7 +99,7 @@ class ExportWindow(QDialog):
         self._settle.timeout.connect(self._show_losses)
         self._write = QPushButton("Export")
         self._write.setObjectName("export-write")
-        primary(self._write)
+        make_primary(self._write)
         self._write.clicked.connect(self.write)
         self._format.currentIndexChanged.connect(self._show_losses)
         self._format.activated.connect(self._choose_format)
@@ -127,7 +127,7 @@ class ExportWindow(QDialog):
         layout.addLayout(form)
         layout.addWidget(self._sentence)
         layout.addWidget(self._losses, 1)
-        layout.addLayout(foot(self, self._write))
+        layout.addLayout(dialog_buttons(self, self._write))
         choose.setAutoDefault(False)  # otherwise Enter in a field would press the first button
 
     def renew(self) -> None:
@@ -138,7 +138,7 @@ class ExportWindow(QDialog):
         if not self._folder.text() or Path(self._folder.text()).exists():
             self._folder.setText(str(free_folder(document.folder / "exports" / "labels")))
         if not self._is_chosen:
-            place = self._format.findData(_came_as(document))
+            place = self._format.findData(_last_import_format(document))
             self._format.setCurrentIndex(max(0, place if place >= 0 else self._format.findData(_USUAL)))
         self._known.clear()
         self._show_losses()
@@ -194,7 +194,7 @@ class ExportWindow(QDialog):
             self._sentence.setText("Counting what this format can't hold …")
             self._losses.clear()
             folder = document.folder
-            job = Job("Looking at the labels", lambda _: _lost(folder, format), self._session)
+            job = Job("Looking at the labels", lambda _: _count_losses(folder, format), self._session)
             job.reported.connect(self._counted)
             job.finished.connect(self._looked)
             self._counting = job
@@ -203,7 +203,7 @@ class ExportWindow(QDialog):
 
     @Slot(object)
     def _counted(self, event: object) -> None:
-        if self.sender() is self._counting and isinstance(event, _Lost) and not self._settle.isActive():
+        if self.sender() is self._counting and isinstance(event, _FormatLosses) and not self._settle.isActive():
             self._known[event.format] = event.remarks
 
     @Slot()
@@ -230,7 +230,7 @@ class ExportWindow(QDialog):
         home = document.folder
         replace = self._replace.isChecked()
         self._replace.setChecked(False)  # consent counts once
-        job = Job("Exporting labels", lambda _: _export(home, format, folder, copy, replace), self._session)
+        job = Job("Exporting labels", lambda _: _export_labels(home, format, folder, copy, replace), self._session)
         job.reported.connect(self._written)
         job.failed.connect(self._failed)
         job.finished.connect(self._ended)
@@ -240,14 +240,14 @@ class ExportWindow(QDialog):
 
     @Slot(object)
     def _written(self, event: object) -> None:
-        assert isinstance(event, _Written)
+        assert isinstance(event, _LabelsExported)
         report = event.report
         document = self._session.document
         if document is not None and document.folder == event.project:
             try:
                 remember(document, report, event.labels, event.copied)
             except WorkbenchError as error:
-                self._session.tell(error)
+                self._session.report_error(error)
         self._session.inform(report.sentence)
         self._sentence.setText(f"Written. {report.sentence}")
         told = [f"{one.file}: {one.sentence}" if one.file else one.sentence for one in report.remarks]
@@ -274,21 +274,21 @@ class ExportWindow(QDialog):
         self._enable()
 
 
-def _came_as(document: Document) -> str:
+def _last_import_format(document: Document) -> str:
     """The format of the latest import, "" if there was none."""
     found = document.store.rows("SELECT format FROM origin ORDER BY id DESC LIMIT 1")
     return str(found[0]["format"]) if found else ""
 
 
-def _lost(project: Path, format: str) -> Iterator[_Lost]:
+def _count_losses(project: Path, format: str) -> Iterator[_FormatLosses]:
     """Runs in the job's thread: a document must not be shared between threads."""
     with Document.open(project, read_only=True, check=False) as document:
         snapshot = document.snapshot()
-    yield _Lost(format, losses(snapshot, format))
+    yield _FormatLosses(format, losses(snapshot, format))
 
 
-def _export(project: Path, format: str, folder: Path, copy: bool, replace: bool) -> Iterator[_Written]:
+def _export_labels(project: Path, format: str, folder: Path, copy: bool, replace: bool) -> Iterator[_LabelsExported]:
     with Document.open(project, read_only=True, check=False) as document:
         snapshot = document.snapshot()
     report = export_labels(snapshot, format, folder, copy_images=copy, replace=replace, project=project)
-    yield _Written(report, snapshot.labels, copy, project)
+    yield _LabelsExported(report, snapshot.labels, copy, project)

@@ -27,14 +27,14 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import edits
-from workbench.core.applied import Applied
+from workbench.core.applied_edit import AppliedEdit
+from workbench.core.formatting import count
 from workbench.core.project import Split, State
-from workbench.core.words import count
 from workbench.ui import theme, thumbnails, unread_images
 from workbench.ui.data.loss_bar import LossBar
 from workbench.ui.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
-from workbench.ui.widgets.escaping import Escaping
+from workbench.ui.widgets.escape_filter import EscapeFilter
 from workbench.ui.widgets.image_delegates import TILE, ImageTile
 from workbench.ui.widgets.image_filter import ImageFilter, split_word
 from workbench.ui.widgets.popups import Menu
@@ -76,7 +76,7 @@ class Gallery(QWidget):
         layout.addWidget(self._selection)
         self._bar.changed.connect(self._filter)
         self._bar.text.returnPressed.connect(self.view.setFocus)
-        Escaping(self._bar.text).pressed.connect(self.view.setFocus)
+        EscapeFilter(self._bar.text).pressed.connect(self.view.setFocus)
         self._losses.highest_first.connect(self._highest_loss_first)
         self.view.activated.connect(self._activated)
         self.view.selectionModel().currentChanged.connect(self._current_changed)
@@ -175,7 +175,7 @@ class Gallery(QWidget):
         self._marking.start()
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         if applied.images_changed:
             self._marking.start()
 

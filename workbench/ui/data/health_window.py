@@ -24,16 +24,16 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import health
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.box_statistics import BoxStatistics, statistics
 from workbench.core.document import Document
 from workbench.core.image_table import ImageTable
-from workbench.health import REPAIRS, Finding, Health, Looked
+from workbench.health import REPAIRS, FilesExamined, Health, HealthFinding
 from workbench.ui import theme, unread_images
 from workbench.ui.data.statistics_view import StatisticsView
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import foot, primary
+from workbench.ui.widgets.buttons import dialog_buttons, make_primary
 
 CHANGED = "The project has changed since. Check again to be sure."
 LISTED = 500
@@ -71,7 +71,7 @@ class HealthWindow(QDialog):
         self._open.setObjectName("health-open")
         self._repair = QPushButton("Repair")
         self._repair.setObjectName("health-repair")
-        primary(self._repair)
+        make_primary(self._repair)
         self._lay_out()
         self._again.clicked.connect(self.check)
         self._open.clicked.connect(self._show)
@@ -98,7 +98,7 @@ class HealthWindow(QDialog):
         self._tabs.addTab(self._tree, "Findings")
         self._tabs.addTab(self._statistics, "Boxes")
         layout.addWidget(self._tabs, 1)
-        layout.addLayout(foot(self, self._repair, self._open))
+        layout.addLayout(dialog_buttons(self, self._repair, self._open))
         self._again.setAutoDefault(False)
 
     @Slot()
@@ -130,7 +130,7 @@ class HealthWindow(QDialog):
         self._tree.clear()
         self._is_shown = False
         folder, files = document.folder, self._files.isChecked()
-        job = Job("Checking the data", lambda _: _examined(folder, files), self._session)
+        job = Job("Checking the data", lambda _: _examine(folder, files), self._session)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         job.finished.connect(self._ended)
@@ -143,7 +143,7 @@ class HealthWindow(QDialog):
     def _reported(self, event: object) -> None:
         if self.sender() is not self._job:
             return
-        if isinstance(event, Looked):
+        if isinstance(event, FilesExamined):
             self._bar.setRange(0, event.total)
             self._bar.setValue(event.done)
             self._words.setText(f"{event.done:,} of {event.total:,} images opened")
@@ -188,8 +188,8 @@ class HealthWindow(QDialog):
                 item.addChild(child)
             self._tree.addTopLevelItem(item)
         problems, hints = found.problems, len(found.findings) - found.problems
-        about = f"{words.count(found.images, 'image')}, {words.count(found.boxes, 'box')}"
-        counted = f"{words.count(problems, 'problem')}, {words.count(hints, 'hint')}"
+        about = f"{formatting.count(found.images, 'image')}, {formatting.count(found.boxes, 'box')}"
+        counted = f"{formatting.count(problems, 'problem')}, {formatting.count(hints, 'hint')}"
         self._words.setText(f"{about}: {counted}." if found.findings else f"{about}. No problems found.")
         self._is_shown = True
         if self._is_stale:  # there was an edit during the check
@@ -197,7 +197,7 @@ class HealthWindow(QDialog):
 
     # --- what to do about it ---
 
-    def _chosen(self) -> tuple[Finding, int] | None:
+    def _chosen(self) -> tuple[HealthFinding, int] | None:
         """The selected finding and image (0: none in particular)."""
         items = self._tree.selectedItems()
         return (items[0].data(0, _FINDING), items[0].data(0, _IMAGE) or 0) if items else None
@@ -223,8 +223,8 @@ class HealthWindow(QDialog):
         if not document.images().has(image):
             return
         self._session.select_image(image)
-        self._session.page_asked.emit("label")
-        self._session.boxes_asked.emit(finding.boxes)
+        self._session.page_requested.emit("label")
+        self._session.boxes_requested.emit(finding.boxes)
 
     @Slot()
     def repair(self) -> None:
@@ -250,7 +250,7 @@ class HealthWindow(QDialog):
             self._words.setText(CHANGED)
 
 
-def _examined(folder: Path, files: bool) -> Iterator[Looked | Health | BoxStatistics]:
+def _examine(folder: Path, files: bool) -> Iterator[FilesExamined | Health | BoxStatistics]:
     with Document.open(folder, read_only=True) as document:
         snapshot = document.snapshot()
     yield statistics(snapshot)

@@ -24,18 +24,18 @@ from PySide6.QtWidgets import (
 from workbench import plugins
 from workbench.core import archives
 from workbench.errors import WorkbenchError
-from workbench.exchange import Changed, apply_import
+from workbench.exchange import ChangedSide, apply_import
 from workbench.ui import theme
-from workbench.ui.counted import Counted
 from workbench.ui.data.importing import remark_groups, work
-from workbench.ui.data.importing.choices import Choices, button, dropped, existing_box
-from workbench.ui.data.importing.findings import Findings, action
+from workbench.ui.data.importing.choices import ImportChoices, button, dropped, existing_box
+from workbench.ui.data.importing.findings import ImportFindings, action_text
 from workbench.ui.data.importing.findings_view import FindingsView
 from workbench.ui.data.importing.remarks_view import RemarksView
 from workbench.ui.job import Job
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import primary
-from workbench.ui.widgets.empty import Empty
+from workbench.ui.widgets.buttons import make_primary
+from workbench.ui.widgets.empty_state import EmptyState
 
 _SETTLE = 300
 """Milliseconds from an edit of the project until the plan is made again: edits often come in series."""
@@ -55,18 +55,18 @@ class ImportWindow(QDialog):
         self.setAcceptDrops(True)
         self._session = session
         plugins.loaded()
-        self._found: Findings | None = None
+        self._found: ImportFindings | None = None
         self._job: Job | None = None
         self._is_reading = False  # the job reads files; otherwise it compares what was read
         self._is_applying = False
         self._is_anew = True  # the next result is for other files than the shown one
         self._format = ""  # as detected or chosen
-        self._opened: work.Opened | None = None
+        self._opened: work.ZipUnpacked | None = None
         self._is_stale = False  # the project was edited since the plan was started
         self._comings = 0  # document.comings when the files were read: the plan lacks images added since
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE)
         self._settle.timeout.connect(self._renew)
-        self._choices = Choices()
+        self._choices = ImportChoices()
         self._sentence = QLabel(wordWrap=True)
         self._sentence.setObjectName("import-sentence")
         self._bar = QProgressBar(textVisible=False)
@@ -81,10 +81,10 @@ class ImportWindow(QDialog):
         self._existing_word = QLabel("What was changed here:")
         self._existing = existing_box()
         self._apply = button("import-apply", "Import", self.apply)
-        primary(self._apply)
+        make_primary(self._apply)
         self._lay_out()
-        self._choices.read_asked.connect(self.read)
-        self._choices.others_chosen.connect(self._be_careful)
+        self._choices.read_requested.connect(self.read)
+        self._choices.others_chosen.connect(self._reset_consent)
         self._choices.splits_changed.connect(self._compare)
         self._existing.activated.connect(self._compare)
         session.edited.connect(self._edited)
@@ -112,14 +112,14 @@ class ImportWindow(QDialog):
         column.addLayout(beside)
         self._damaged = damage
         self._stack = QStackedWidget()
-        self._hint = Empty("mdi6.tray-arrow-down", _HINT)
+        self._hint = EmptyState("mdi6.tray-arrow-down", _HINT)
         for page in (self._hint, self._view, self._damaged):
             self._stack.addWidget(page)
         foot = QHBoxLayout()
         foot.addWidget(self._existing_word)
         foot.addWidget(self._existing)
         foot.addStretch(1)
-        foot.addWidget(button("import-help", "Help", lambda: self._session.help_asked.emit("labels-in-and-out")))
+        foot.addWidget(button("import-help", "Help", lambda: self._session.help_requested.emit("labels-in-and-out")))
         foot.addWidget(button("import-close", "Close", self.close))
         foot.addWidget(self._apply)
         layout = QVBoxLayout(self)
@@ -146,16 +146,16 @@ class ImportWindow(QDialog):
         can_write = document is not None and not document.read_only
         is_true = found is not None and self._job is None and not self._is_stale
         self._apply.setEnabled(is_true and found is not None and not found.plan.is_empty and can_write)
-        self._apply.setText(action(found))
+        self._apply.setText(action_text(found))
         self._apply.setToolTip("" if can_write or document is None else document.why_read_only)
-        differs = found is not None and any(one.changed is not Changed.FILE for one in found.differences.items)
+        differs = found is not None and any(one.changed is not ChangedSide.FILE for one in found.differences.items)
         self._existing.setVisible(differs)
         self._existing_word.setVisible(differs)
 
     # --- reading ---
 
     @Slot()
-    def _be_careful(self) -> None:
+    def _reset_consent(self) -> None:
         """Other files were chosen: overwriting edits needs consent again."""
         self._existing.setCurrentIndex(0)
 
@@ -174,11 +174,11 @@ class ImportWindow(QDialog):
             source = self._opened.folder
         else:
             self._discard()
-        request = work.Request(
+        request = work.ImportRequest(
             document.folder, source, self._choices.format, self._choices.images,
             self._choices.settings(str(self._existing.currentData())),
         )  # fmt: skip
-        self._found, self._format, self._comings = None, "", document.comings
+        self._found, self._format, self._comings = None, "", document.images_version
         self._is_reading, self._is_anew, self._is_stale = True, True, False
         self._choices.show_format("")
         self._sentence.setText(f"Reading {source.name} …")
@@ -228,27 +228,27 @@ class ImportWindow(QDialog):
     @Slot(object)
     def _reported(self, event: object) -> None:
         if self.sender() is not self._job:
-            if isinstance(event, work.Opened):
+            if isinstance(event, work.ZipUnpacked):
                 self._throw_away(event.folder)
-        elif isinstance(event, Counted):
+        elif isinstance(event, JobProgress):
             self._bar.setRange(0, 1000 if event.total else 0)
             self._bar.setValue(round(1000 * event.done / event.total) if event.total else 0)
             self._sentence.setText(f"Reading: {event.detail} …")
-        elif isinstance(event, work.Opened):
+        elif isinstance(event, work.ZipUnpacked):
             self._opened = event
-        elif isinstance(event, work.Recognised):
+        elif isinstance(event, work.FormatRecognised):
             self._choices.show_format("" if self._choices.format else event.format)
             self._format = event.format
-        elif isinstance(event, work.Unsure):
+        elif isinstance(event, work.FormatUnclear):
             self._choices.offer(event.names)
             self._hint.say(event.sentence)
             self._show_hint("It is not clear what this is; nothing was changed.")
-        elif isinstance(event, Findings):
+        elif isinstance(event, ImportFindings):
             self._show_findings(event)
         elif isinstance(event, WorkbenchError):
             self._show_damage(event)
 
-    def _show_findings(self, found: Findings) -> None:
+    def _show_findings(self, found: ImportFindings) -> None:
         document = self._session.document
         assert document is not None
         self._found = found
@@ -263,7 +263,7 @@ class ImportWindow(QDialog):
 
     def _show_damage(self, error: WorkbenchError) -> None:
         self._found, self._is_stale = None, False
-        groups, ending = remark_groups.damage(error)
+        groups, ending = remark_groups.damage_groups(error)
         self._sentence.setText(ending or "It can't be imported as it is; nothing was changed.")
         self._damage.show_groups(groups)
         skips = self._choices.settings("update").skip_broken
@@ -318,10 +318,10 @@ class ImportWindow(QDialog):
         QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             if self._opened is not None and plan.added:
-                archives.keep(self._opened.folder)
+                archives.mark_used(self._opened.folder)
             report = apply_import(document, plan)
         except WorkbenchError as error:
-            self._session.tell(error)
+            self._session.report_error(error)
             return
         finally:
             QGuiApplication.restoreOverrideCursor()
@@ -329,7 +329,7 @@ class ImportWindow(QDialog):
         opened, self._opened = self._opened, None
         folder, unpacked = document.folder, None if opened is None or plan.added else opened.folder
         self._session.start(
-            Job("Keeping the imported files", lambda _: work.keep(folder, plan, report, unpacked), self._session)
+            Job("Keeping the imported files", lambda _: work.keep_files(folder, plan, report, unpacked), self._session)
         )
         self._session.inform(f"Imported. {report.sentence} Undo takes it back.")
         self._session.offered.emit("Undo", partial(self._undo, document.undo_title))
@@ -359,7 +359,7 @@ class ImportWindow(QDialog):
         """Make the plan for the current project; if a job is running, after it."""
         document = self._session.document
         if self._is_stale and self._job is None and self._found is not None and document is not None:
-            self._compare() if document.comings == self._comings else self.read()
+            self._compare() if document.images_version == self._comings else self.read()
 
     # --- closing ---
 
@@ -369,8 +369,8 @@ class ImportWindow(QDialog):
         self._discard()
         self._view.close_down()
         self._is_stale = False
-        self._choices.be_careful()
-        self._be_careful()
+        self._choices.reset_consent()
+        self._reset_consent()
         path = self._choices.path
         self._hint.say(_HINT if path is None else f"Enter reads {path.name} again. {_HINT}")
         self._choices.ask_for_path()
@@ -390,4 +390,4 @@ class ImportWindow(QDialog):
             try:
                 archives.discard(folder)
             except WorkbenchError as error:
-                self._session.tell(error)
+                self._session.report_error(error)

@@ -19,18 +19,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core import edits, label_lists, words
+from workbench.core import edits, formatting, label_lists
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.ui import new_labels, theme
-from workbench.ui.actions import as_told
+from workbench.ui.actions import escape_mnemonics
 from workbench.ui.annotate.label_keys import keeping_keys
-from workbench.ui.choosing import chosen_file
 from workbench.ui.data.labels_model import COLOUR, COUNT, KEY, NAME, LabelsModel
 from workbench.ui.data.numbers_window import LabelEdits
+from workbench.ui.file_dialogs import ask_for_file
 from workbench.ui.session import Session
 from workbench.ui.widgets.label_popup import LabelPopup
-from workbench.ui.widgets.popups import AskedByKey, Menu
+from workbench.ui.widgets.popups import Menu, MenuKeyFilter
 
 NONE = (
     "None yet. Your first box asks for the name of its label. + adds one by name, or a pasted list, one name a line; "
@@ -41,7 +41,7 @@ NONE = (
 class LabelsTable(QWidget):
     """The table with its buttons."""
 
-    show_asked = Signal(int)  # show the images with this label
+    show_requested = Signal(int)  # show the images with this label
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,7 +72,7 @@ class LabelsTable(QWidget):
         self._view.doubleClicked.connect(self._double_clicked)
         self._view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._view.customContextMenuRequested.connect(self._open_menu)
-        AskedByKey(self._view)
+        MenuKeyFilter(self._view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, theme.GRID, 0, 0)
         layout.setSpacing(theme.GRID // 2)
@@ -193,12 +193,12 @@ class LabelsTable(QWidget):
 
     @Slot()
     def _add_list(self) -> None:
-        chosen = chosen_file(self, "A list of label names", "Lists of names (*.txt *.names);;All files (*)")
+        chosen = ask_for_file(self, "A list of label names", "Lists of names (*.txt *.names);;All files (*)")
         if chosen is not None:
             try:
                 new_labels.add(self._session, label_lists.names_of(chosen))
             except WorkbenchError as error:
-                self._session.tell(error)
+                self._session.report_error(error)
 
     def _move(self, step: int) -> None:
         label = self._chosen()
@@ -226,27 +226,27 @@ class LabelsTable(QWidget):
             return
         menu = Menu(self)
         menu.setObjectName("remove-menu")
-        choice = menu.addAction(as_told(f"Delete '{label.name}' and {self._touched(label)}"))
+        choice = menu.addAction(escape_mnemonics(f"Delete '{label.name}' and {self._affected(label)}"))
         choice.triggered.connect(lambda: self._delete(label))
         theme.set_icon(choice, "mdi6.delete-outline")
-        menu.addAction(as_told(f"Keep '{label.name}'"))  # a menu with one entry looks like a tooltip
+        menu.addAction(escape_mnemonics(f"Keep '{label.name}'"))  # a menu with one entry looks like a tooltip
         row = self._view.visualRect(self._view.currentIndex())
         menu.popup(self._view.viewport().mapToGlobal(row.bottomLeft()))
 
     def _delete(self, label: Label) -> None:
-        touched, document = self._touched(label), self._session.document
+        touched, document = self._affected(label), self._session.document
         assert document is not None
         self._edits.do(
             keeping_keys(edits.RemoveLabel(label.id), label.id, document.labels()),
             lambda: self._session.inform(f"'{label.name}' and {touched} were deleted. Undo brings them back."),
         )
 
-    def _touched(self, label: Label) -> str:
+    def _affected(self, label: Label) -> str:
         """How many boxes in how many images an edit of the label would touch."""
         document = self._session.document
         images = len(document.images_with(label.id)) if document else 0
         boxes = self.model.count(label)
-        return f"its {words.count(boxes, 'box')} in {words.count(images, 'image')}"
+        return f"its {formatting.count(boxes, 'box')} in {formatting.count(images, 'image')}"
 
     @Slot()
     def _merge(self) -> None:
@@ -258,7 +258,7 @@ class LabelsTable(QWidget):
         if not others:
             self._session.inform("There is no other label to merge it into.")
             return
-        told = f"Merges '{label.name}', {self._touched(label)}, into the label that is chosen. Undo takes it back."
+        told = f"Merges '{label.name}', {self._affected(label)}, into the label that is chosen. Undo takes it back."
         popup = LabelPopup(others, self.window(), told, may_make=False)
         popup.chosen.connect(lambda id: self._merge_into(label, id))
         row = self._view.visualRect(self._view.currentIndex())
@@ -273,7 +273,7 @@ class LabelsTable(QWidget):
     def _show(self) -> None:
         label = self._chosen()
         if label is not None:
-            self.show_asked.emit(label.id)
+            self.show_requested.emit(label.id)
 
     @Slot(QPoint)
     def _open_menu(self, at: QPoint) -> None:
@@ -313,4 +313,4 @@ class LabelsTable(QWidget):
     def _clicked(self, index: QModelIndex) -> None:
         label = self.model.label(index.row())
         if label is not None and index.column() == COUNT and self.model.count(label):
-            self.show_asked.emit(label.id)
+            self.show_requested.emit(label.id)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.ui import image_losses, theme
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.loss_scale import LossScale
 
 _HELP = "List the images with the highest loss first: wrong labels are among them"
@@ -27,7 +27,7 @@ class LossBar(QFrame):
         super().__init__(parent)
         self.setObjectName("loss-bar")
         self._watch = image_losses.of(session)
-        self._about = Elided()
+        self._about = ElidedLabel()
         self._about.setObjectName("loss-about")
         self._about.setProperty("role", "muted")
         self._about.setToolTip(_ABOUT)

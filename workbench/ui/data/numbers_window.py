@@ -20,12 +20,12 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import formats
-from workbench.core import words
-from workbench.core.applied import Applied
+from workbench.core import formatting
+from workbench.core.applied_edit import AppliedEdit
 from workbench.core.document import snapshot_of
 from workbench.core.edits import Batch, Edit
 from workbench.core.project import Label
-from workbench.exchange import Exported, ExportReport, Renumbered, remember, renumbered, write_anew
+from workbench.exchange import ExportReport, PastExport, RenumberedExport, export_again, remember, renumbered
 from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -36,7 +36,7 @@ class NumbersWindow(QDialog):
 
     agreed = Signal(bool)
 
-    def __init__(self, title: str, found: tuple[Renumbered, ...], runs: int, parent: QWidget) -> None:
+    def __init__(self, title: str, found: tuple[RenumberedExport, ...], runs: int, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("numbers-window")
         self.setWindowTitle(title)
@@ -44,7 +44,7 @@ class NumbersWindow(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         said = QLabel(wordWrap=True)
         said.setObjectName("numbers-sentence")
-        folders = words.count(len(found), "exported folder")
+        folders = formatting.count(len(found), "exported folder")
         text = f"{folders} would number the labels differently from the project."
         if runs:
             text += f" Trained runs ({runs:,}) keep their own labels by name: nothing changes for them."
@@ -99,12 +99,12 @@ class NumbersWindow(QDialog):
 
 
 @dataclass(frozen=True, eq=False)
-class Anew:
+class FolderRewritten:
     """A folder was written again; its old contents are in `aside`."""
 
     report: ExportReport
     aside: Path
-    exported: Exported
+    exported: PastExport
     labels: tuple[Label, ...]
 
 
@@ -120,7 +120,7 @@ class LabelEdits(QObject):
         session.edited.connect(self._edited)
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         """Undo and redo don't ask: only say which folders have other numbers now."""
         document = self._session.document
         if document is None or applied.kind == "do" or not applied.labels_changed:
@@ -130,7 +130,8 @@ class LabelEdits(QObject):
             names = ", ".join(f"'{one.exported.folder.name}'" for one in found[:3])
             self._session.message.emit(
                 "warning",
-                f"{words.count(len(found), 'exported folder')} ({names}) number labels otherwise than the project does"
+                f"{formatting.count(len(found), 'exported folder')} ({names})"
+                " number labels otherwise than the project does"
                 " now. Export again to mend it.",
             )
 
@@ -155,28 +156,28 @@ class LabelEdits(QObject):
             then()
         return done
 
-    def _agreed(self, edit: Edit, then: Callable[[], object], anew: tuple[Renumbered, ...]) -> None:
+    def _agreed(self, edit: Edit, then: Callable[[], object], anew: tuple[RenumberedExport, ...]) -> None:
         document = self._session.document
         if document is None or not self._do(edit, then) or not anew:
             return
         home, folders = document.folder, tuple(one.exported for one in anew)
         self._folder = home
-        job = Job("Writing exported folders anew", lambda _: _written(home, folders), self._session)
-        job.reported.connect(self._came)
+        job = Job("Writing exported folders anew", lambda _: _rewrite(home, folders), self._session)
+        job.reported.connect(self._rewritten)
         self._session.start(job)
 
     @Slot(object)
-    def _came(self, event: object) -> None:
-        assert isinstance(event, Anew)
+    def _rewritten(self, event: object) -> None:
+        assert isinstance(event, FolderRewritten)
         document = self._session.document
         if document is not None and document.folder == self._folder:
             remember(document, event.report, event.labels, event.exported.copied)
             self._session.inform(f"{event.report.sentence} What was there is in '{event.aside.name}'.")
 
 
-def _written(project: Path, folders: tuple[Exported, ...]) -> Iterator[Anew]:
+def _rewrite(project: Path, folders: tuple[PastExport, ...]) -> Iterator[FolderRewritten]:
     """Runs in the job's thread."""
     snapshot = snapshot_of(project)
     for exported in folders:
-        report, aside = write_anew(snapshot, exported)
-        yield Anew(report, aside, exported, snapshot.labels)
+        report, aside = export_again(snapshot, exported)
+        yield FolderRewritten(report, aside, exported, snapshot.labels)

@@ -20,22 +20,22 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core import edits, words
+from workbench.core import edits, formatting
 from workbench.core.project import Box, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
 from workbench.ui import theme, unread_images
-from workbench.ui.actions import as_told, make
+from workbench.ui.actions import escape_mnemonics, make_action
 from workbench.ui.data.gallery import Gallery
-from workbench.ui.data.incoming import Incoming
+from workbench.ui.data.image_adder import ImageAdder
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
 from workbench.ui.images_model import Filter
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.train.seen.opening import add_to
-from workbench.ui.widgets import kept_size
-from workbench.ui.widgets.empty import Empty
+from workbench.ui.train.trainer_view.launcher import add_menu_action
+from workbench.ui.widgets import window_geometry
+from workbench.ui.widgets.empty_state import EmptyState
 from workbench.ui.widgets.image_filter import split_word
 from workbench.ui.widgets.popups import Menu
 
@@ -60,27 +60,27 @@ class DataPage(Page):
         self._gallery = Gallery(session)
         self._labels = LabelsTable(session)
         self._summary = Summary(session)
-        self.incoming = Incoming(session, self)
-        self._files = make(self, "add-files", self.incoming.choose_files)
-        self._look = make(self, "look-for-files", session.files_asked.emit)
+        self.image_adder = ImageAdder(session, self)
+        self._files = make_action(self, "add-files", self.image_adder.choose_files)
+        self._look = make_action(self, "look-for-files", session.file_check_requested.emit)
         self._actions = (
-            make(self, "add-images", self.incoming.choose_folder),
-            make(self, "add-video", self.incoming.choose_video),
-            make(self, "import-labels", self.show_import),
-            make(self, "export-labels", self.show_export),
-            make(self, "labels-beside", self.show_beside),
-            make(self, "random-split", self.split_at_random),
-            make(self, "split", self.show_split),
-            make(self, "check-data", self.show_health),
+            make_action(self, "add-images", self.image_adder.choose_folder),
+            make_action(self, "add-video", self.image_adder.choose_video),
+            make_action(self, "import-labels", self.show_import),
+            make_action(self, "export-labels", self.show_export),
+            make_action(self, "labels-beside", self.show_label_files),
+            make_action(self, "random-split", self.split_at_random),
+            make_action(self, "split", self.show_split),
+            make_action(self, "check-data", self.show_health),
         )
-        self._remove = make(self, "remove-images", self.remove_images)
-        self._trash = make(self, "trash-images", self.trash_images)
+        self._remove = make_action(self, "remove-images", self.remove_images)
+        self._trash = make_action(self, "trash-images", self.trash_images)
         self._build()
         self._gallery.opened.connect(self._open)
-        self._labels.show_asked.connect(lambda id: self._gallery.show_only(Filter(label=id)))
+        self._labels.show_requested.connect(lambda id: self._gallery.show_only(Filter(label=id)))
         self._summary.asked.connect(self._gallery.show_only)
-        session.images_asked.connect(self._show_images)
-        session.marked_asked.connect(self._show_images)
+        session.images_requested.connect(self._show_images)
+        session.marked_images_requested.connect(self._show_images)
         session.document_changed.connect(self._show_what_there_is)
         session.edited.connect(self._show_what_there_is)
         self._show_what_there_is()
@@ -119,10 +119,10 @@ class DataPage(Page):
         self._splitter.setStretchFactor(0, 1)
         self._splitter.setSizes([900, 304])
         self._splitter.setChildrenCollapsible(False)
-        kept_size.keep_panes(self._splitter, "data/splitter")
-        self._empty = Empty(
+        window_geometry.remember_panes(self._splitter, "data/splitter")
+        self._empty = EmptyState(
             "mdi6.image-plus-outline", "There are no images in this project yet.", "Add images from a folder…",
-            self.incoming.choose_folder,
+            self.image_adder.choose_folder,
         )  # fmt: skip
         self._stack = QStackedWidget()
         self._stack.addWidget(self._splitter)
@@ -149,10 +149,10 @@ class DataPage(Page):
     def _open(self, id: int) -> None:
         listed = self._gallery.model.filter
         self.session.select_image(id)
-        self.session.page_asked.emit("label")
-        self.session.walk_asked.emit(Filter(only=listed.only, why=listed.why, boxes=listed.boxes))
+        self.session.page_requested.emit("label")
+        self.session.filter_requested.emit(Filter(only=listed.only, why=listed.why, boxes=listed.boxes))
         if listed.boxes:
-            self.session.boxes_asked.emit(listed.boxes)
+            self.session.boxes_requested.emit(listed.boxes)
 
     # --- images ---
 
@@ -161,7 +161,7 @@ class DataPage(Page):
         selected = self._gallery.selected()
         if selected and self.session.do(edits.RemoveImages(selected)) is not None:
             self.session.inform(
-                f"{words.count(len(selected), 'image')} taken out of the project."
+                f"{formatting.count(len(selected), 'image')} taken out of the project."
                 " Files stay where they are; Undo brings them back."
             )
 
@@ -182,7 +182,7 @@ class DataPage(Page):
         count = int(document.counts().of(np.array(selected)).sum())
         labels = menu.below(f"Label of their boxes ({count:,})")
         for label in document.labels():
-            choice = labels.addAction(as_told(label.name))
+            choice = labels.addAction(escape_mnemonics(label.name))
             choice.triggered.connect(lambda _=False, id=label.id: self._relabel(selected, id))
         labels.addSeparator()
         labels.addAction("A new label…").triggered.connect(lambda: self._split_off(selected))
@@ -191,7 +191,7 @@ class DataPage(Page):
         for entry in (labels.menuAction(), delete):
             entry.setEnabled(count > 0)
         menu.addSeparator()
-        add_to(menu, self.session, self)
+        add_menu_action(menu, self.session, self)
         menu.addSeparator()
         menu.addActions([self._remove, self._trash])
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -243,12 +243,13 @@ class DataPage(Page):
             (gone if file.exists() and QFile.moveToTrash(str(file)) else stayed).append(id)
         if gone and self.session.do(edits.RemoveImages(tuple(gone))) is not None:
             self.session.inform(
-                f"{words.count(len(gone), 'image')} and their files are gone from here; the files are in the trash."
+                f"{formatting.count(len(gone), 'image')} and their files are gone from here;"
+                " the files are in the trash."
             )
         if stayed:
-            self.session.tell(
+            self.session.report_error(
                 WorkbenchError(
-                    f"{words.count(len(stayed), 'image')} could not be moved to the trash and stay in the project:"
+                    f"{formatting.count(len(stayed), 'image')} could not be moved to the trash and stay in the project:"
                     " their files were not found, or the folder is read-only or on a disk without a trash."
                 )
             )
@@ -287,10 +288,10 @@ class DataPage(Page):
             self.session.to_import = None
 
     @Slot()
-    def show_beside(self) -> None:
-        from workbench.ui.data.beside_window import BesideWindow
+    def show_label_files(self) -> None:
+        from workbench.ui.data.label_files_window import LabelFilesWindow
 
-        window = self.findChild(BesideWindow) or BesideWindow(self.session, self)
+        window = self.findChild(LabelFilesWindow) or LabelFilesWindow(self.session, self)
         window.renew()
         window.show()
         window.raise_()
@@ -319,6 +320,6 @@ class DataPage(Page):
 def _trash_words(files: list[Path], boxes: int) -> str:
     some = "\n".join(str(file) for file in files[:5]) + ("\n…" if len(files) > 5 else "")
     return (
-        f"Move {words.count(len(files), 'file')} to the trash of this computer?\n\n{some}\n\n"
+        f"Move {formatting.count(len(files), 'file')} to the trash of this computer?\n\n{some}\n\n"
         f"Their boxes ({boxes:,}) leave the project. Undo brings them back; the files only you can, from the trash."
     )

@@ -13,7 +13,7 @@ from workbench.core.project import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class SimilarGroups:
     """For each image, in the snapshot's order, its group of similar pictures."""
 
     images: tuple[int, ...]
@@ -21,21 +21,21 @@ class Alike:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """The user's choices for the project in `folder`; `alike` as far as its pictures were compared."""
+class SplitRequest:
+    """The user's choices for the project in `folder`; `similar` as far as its pictures were compared."""
 
     folder: Path
-    way: str
+    grouping: str
     pattern: str
     shares: tuple[int, ...]
     seed: int
     stratify: bool
     again: bool
-    alike: Alike | None
+    similar: SimilarGroups | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class SplitPlan:
     """`edit` splits `snapshot` by these `groups`: None if each image is its own, or `must_compare` comes first."""
 
     snapshot: Snapshot
@@ -44,25 +44,25 @@ class Plan:
     must_compare: bool = False
 
 
-def read(asked: Asked) -> Plan:
-    """Like `plan`, for the project as it is on disk; made for a thread."""
-    with Document.open(asked.folder, read_only=True, check=False) as document:
-        return plan(document.snapshot(), asked)
+def plan_on_disk(request: SplitRequest) -> SplitPlan:
+    """Like `plan_split`, for the project as it is on disk; made for a thread."""
+    with Document.open(request.folder, read_only=True, check=False) as document:
+        return plan_split(document.snapshot(), request)
 
 
-def plan(snapshot: Snapshot, asked: Asked) -> Plan:
+def plan_split(snapshot: Snapshot, request: SplitRequest) -> SplitPlan:
     """WorkbenchError if the pattern is invalid, or no share is left."""
     groups: Sequence[Hashable] | None = None
-    match asked.way:
+    match request.grouping:
         case "folder":
             groups = splits.by_folder(snapshot.images)
         case "name":
-            groups = splits.by_name(snapshot.images, asked.pattern)
+            groups = splits.by_name(snapshot.images, request.pattern)
         case "similar":
-            if asked.alike is None or asked.alike.images != tuple(image.id for image in snapshot.images):
-                return Plan(snapshot, None, None, must_compare=True)
-            groups = asked.alike.groups
-    edit = splits.divided(
-        snapshot, asked.seed, groups, shares=asked.shares, stratify=asked.stratify, again=asked.again
+            if request.similar is None or request.similar.images != tuple(image.id for image in snapshot.images):
+                return SplitPlan(snapshot, None, None, must_compare=True)
+            groups = request.similar.groups
+    edit = splits.divide(
+        snapshot, request.seed, groups, shares=request.shares, stratify=request.stratify, again=request.again
     )  # fmt: skip
-    return Plan(snapshot, groups, edit)
+    return SplitPlan(snapshot, groups, edit)

@@ -25,22 +25,22 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core import fingerprint, splits, words
+from workbench.core import fingerprint, formatting, splits
 from workbench.core.edits import Edit, SetSplit, walk
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Snapshot, Split
 from workbench.core.splits import PARTS
-from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
-from workbench.ui.counted import Counted
 from workbench.ui.data import split_plan
-from workbench.ui.data.split_plan import Alike, Asked, Plan
+from workbench.ui.data.split_plan import SimilarGroups, SplitPlan, SplitRequest
 from workbench.ui.job import Job
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import foot, primary
+from workbench.ui.widgets.buttons import dialog_buttons, make_primary
 from workbench.ui.widgets.popups import Combo
-from workbench.ui.widgets.spins import spin_box
+from workbench.ui.widgets.spin_boxes import spin_box
 
 _WAYS = (
     ("each image by itself", "image"), ("the images of a folder", "folder"),
@@ -62,10 +62,10 @@ class SplitWindow(QDialog):
         self.setWindowTitle("Split by rules")
         self._session = session
         self._edit: Edit | None = None
-        self._alike: Alike | None = None
+        self._similar: SimilarGroups | None = None
         self._job: Job | None = None
-        self._asked: Asked | None = None
-        self._behind: Background | None = None
+        self._request: SplitRequest | None = None
+        self._planner: Background | None = None
         self._shares = [_spin(f"split-{split.value}", value) for split, value in zip(PARTS, (80, 10, 10), strict=True)]
         self._sum = QLabel("%")
         self._sum.setObjectName("split-sum")
@@ -94,7 +94,7 @@ class SplitWindow(QDialog):
         self._table = _table()
         self._apply = QPushButton("Apply")
         self._apply.setObjectName("split-apply")
-        primary(self._apply)
+        make_primary(self._apply)
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self.renew)
         self._lay_out()
@@ -120,7 +120,7 @@ class SplitWindow(QDialog):
         layout.setSpacing(theme.GRID)
         layout.addLayout(form)
         layout.addWidget(self._table, 1)
-        layout.addLayout(foot(self, self._apply, words=self._words))
+        layout.addLayout(dialog_buttons(self, self._apply, words=self._words))
 
     def _connect(self) -> None:
         for spin in (*self._shares, self._seed):
@@ -137,7 +137,7 @@ class SplitWindow(QDialog):
     @Slot()
     def _forget(self) -> None:
         """Another project is open: its images may have the same ids."""
-        self._alike = self._job = None
+        self._similar = self._job = None
         self.close()
 
     # --- preview ---
@@ -159,35 +159,35 @@ class SplitWindow(QDialog):
         self._pattern.setEnabled(self._way.currentData() == "name")
         if document is None:
             return
-        self._asked = Asked(
+        self._request = SplitRequest(
             document.folder, self._way.currentData(), self._pattern.text().strip(),
             tuple(spin.value() for spin in self._shares), self._seed.value(), self._stratify.isChecked(),
-            self._again.isChecked(), self._alike,
+            self._again.isChecked(), self._similar,
         )  # fmt: skip
         if len(document.images()) >= _LARGE:
             self._words.setText("Working it out …")
-            if self._behind is None:
-                self._behind = Background("Dividing the images", split_plan.read, self)
-                self._behind.done.connect(self._planned)
-            self._behind.ask([self._asked])
+            if self._planner is None:
+                self._planner = Background("Dividing the images", split_plan.plan_on_disk, self)
+                self._planner.done.connect(self._planned)
+            self._planner.ask([self._request])
             return
         try:
-            self._planned(self._asked, split_plan.plan(document.snapshot(), self._asked))
+            self._planned(self._request, split_plan.plan_split(document.snapshot(), self._request))
         except WorkbenchError as error:
-            self._planned(self._asked, error)
+            self._planned(self._request, error)
 
     @Slot(object, object)
-    def _planned(self, asked: object, result: object) -> None:
+    def _planned(self, request: object, result: object) -> None:
         """Take the answer to the latest request; the choices behind any other have changed."""
         document = self._session.document
-        if asked is not self._asked or document is None or not self.isVisible():
+        if request is not self._request or document is None or not self.isVisible():
             return
         if isinstance(result, WorkbenchError):
             self._words.setText(result.sentence)
             return
-        assert isinstance(result, Plan)
+        assert isinstance(result, SplitPlan)
         if result.must_compare:
-            self._look(result.snapshot)
+            self._compare(result.snapshot)
             return
         self._edit = result.edit
         self._show(result.snapshot, result.groups)
@@ -196,11 +196,11 @@ class SplitWindow(QDialog):
     @Slot()
     def _end(self) -> None:
         """The project is about to close: stop reading it."""
-        self._asked = None
-        if self._behind is not None:
-            self._behind.close()
-            self._behind.deleteLater()
-            self._behind = None
+        self._request = None
+        if self._planner is not None:
+            self._planner.close()
+            self._planner.deleteLater()
+            self._planner = None
 
     def _show(self, snapshot: Snapshot, groups: Sequence[Hashable] | None) -> None:
         """One row for the images and one for each label: the numbers in each split after the edit."""
@@ -218,7 +218,7 @@ class SplitWindow(QDialog):
         self._table.setRowCount(len(rows))
         for row, (name, counts) in enumerate(rows):
             total = max(int(counts.sum()), 1)
-            texts = [name, *(f"{count:,}  ({words.percent(count / total, 0)})" for count in counts[:3].tolist())]
+            texts = [name, *(f"{count:,}  ({formatting.percent(count / total, 0)})" for count in counts[:3].tolist())]
             for place, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 if place:
@@ -235,16 +235,16 @@ class SplitWindow(QDialog):
         if not changed:
             self._words.setText(f"{about}Every image has a split already; nothing would change.{lack}")
         else:
-            self._words.setText(f"{about}{words.count(changed, 'image')} would change.{lack}")
+            self._words.setText(f"{about}{formatting.count(changed, 'image')} would change.{lack}")
 
     # --- similar pictures ---
 
-    def _look(self, snapshot: Snapshot) -> None:
+    def _compare(self, snapshot: Snapshot) -> None:
         if self._job is not None:
             return
         ids = tuple(image.id for image in snapshot.images)
         files, window = snapshot.files, snapshot.window
-        job = Job("Comparing pictures", lambda _: _compared(ids, files, window), self._session)
+        job = Job("Comparing pictures", lambda _: _compare_pictures(ids, files, window), self._session)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         job.finished.connect(self._ended)
@@ -256,10 +256,10 @@ class SplitWindow(QDialog):
     def _reported(self, event: object) -> None:
         if self.sender() is not self._job:
             return
-        if isinstance(event, Counted):
+        if isinstance(event, JobProgress):
             self._words.setText(f"{event.done:,} of {event.total:,} pictures compared")
-        elif isinstance(event, Alike):
-            self._alike = event
+        elif isinstance(event, SimilarGroups):
+            self._similar = event
 
     @Slot(object)
     def _failed(self, error: object) -> None:
@@ -270,7 +270,7 @@ class SplitWindow(QDialog):
         if self.sender() is not self._job:
             return
         self._job = None
-        if self._alike is not None:
+        if self._similar is not None:
             self.renew()
 
     # --- applying ---
@@ -286,15 +286,17 @@ def _about(groups: Sequence[Hashable]) -> str:
     """The number of groups, with a remark if they keep nothing together."""
     number = len(set(groups))
     alone = " No two images belong together by this: each is divided by itself." if 1 < number == len(groups) else ""
-    return f"{words.count(number, 'group')}.{alone} "
+    return f"{formatting.count(number, 'group')}.{alone} "
 
 
-def _compared(ids: tuple[int, ...], files: Sequence[Path], window: Window | None) -> Iterator[Counted | Alike]:
+def _compare_pictures(
+    ids: tuple[int, ...], files: Sequence[Path], window: IntensityWindow | None
+) -> Iterator[JobProgress | SimilarGroups]:
     prints: list[int | None] = [None] * len(files)
     for done, (row, found) in enumerate(fingerprint.of_files(files, window), start=1):
         prints[row] = found
-        yield Counted(done, len(files), "images")
-    yield Alike(ids, tuple(splits.by_likeness(prints)))
+        yield JobProgress(done, len(files), "images")
+    yield SimilarGroups(ids, tuple(splits.by_likeness(prints)))
 
 
 def _spin(name: str, value: int) -> QSpinBox:

@@ -20,8 +20,8 @@ class StatisticsView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._labels = Plot("label", "boxes", legend=False, whole_x=True)
-        self._images = Plot("boxes in an image", "images", legend=False, whole_x=True)
+        self._labels = Plot("label", "boxes", legend=False, integer_x=True)
+        self._images = Plot("boxes in an image", "images", legend=False, integer_x=True)
         self._sides = Plot("side (px, in an image of 416 px)", "boxes", legend=False)
         self._shapes = Plot("width : height", "boxes", legend=False)
         self._shapes.getPlotItem().getAxis("bottom").setTicks(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from workbench.core.applied import Applied
+from workbench.core.applied_edit import AppliedEdit
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Split, State
 from workbench.ui import theme, unread_images
@@ -75,7 +75,7 @@ class Summary(QWidget):
             self._later.start()
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         if applied.images_changed:
             self._later.start()
 

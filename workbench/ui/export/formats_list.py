@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
-from workbench.core.extras import install
+from workbench.core.extras import install_command
 from workbench.ui import theme
 from workbench.ui.export.work import FormatChoice
 
@@ -20,7 +20,7 @@ FIRST = "onnx"  # what most people want; checked at the start
 
 def _copy(about: QLabel, words: str) -> None:
     """Copy the command to the clipboard, and say so in its place."""
-    QGuiApplication.clipboard().setText(install(EXTRA))
+    QGuiApplication.clipboard().setText(install_command(EXTRA))
     about.setText(f"{words} (copied, <a href='#'>again</a>), then start Workbench again.")
 
 
@@ -61,7 +61,7 @@ class FormatsList(QWidget):
             if choice.missing:
                 self._missing.add(choice.name)
                 box.setEnabled(False)
-                words = f"Needs {' and '.join(choice.missing)}. Run in a terminal: {escape(install(EXTRA))}"
+                words = f"Needs {' and '.join(choice.missing)}. Run in a terminal: {escape(install_command(EXTRA))}"
                 about.setText(f"{words} (<a href='#'>copy</a>), then start Workbench again.")
                 about.setTextInteractionFlags(_LINK)
                 about.linkActivated.connect(lambda _link, about=about, words=words: _copy(about, words))
@@ -76,12 +76,12 @@ class FormatsList(QWidget):
             self._titles[choice.name] = choice.title
         self.changed.emit()
 
-    def know(self, unfit: Mapping[str, Mapping[str, str]]) -> None:
+    def set_unfit(self, unfit: Mapping[str, Mapping[str, str]]) -> None:
         """By detector, the formats that can't hold it, each with the reason."""
         self._unfit = unfit
-        self.suit(self._detector)
+        self.show_detector(self._detector)
 
-    def suit(self, detector: str) -> None:
+    def show_detector(self, detector: str) -> None:
         """Disable the formats that can't hold this detector; the tooltip says why."""
         self._detector = detector
         reasons = self._unfit.get(detector, {})

@@ -21,25 +21,25 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import settings
-from workbench.core import words
+from workbench.core import formatting
 from workbench.errors import WorkbenchError
 from workbench.inference.events import ExportDone, Exported, ExportProgress, NotExported
 from workbench.inference.exporters import ExportSettings
-from workbench.inference.model_card import suggested
+from workbench.inference.model_card import suggested_settings
 from workbench.training.runs import RunInfo
 from workbench.ui import tab_order, theme
-from workbench.ui.actions import make
-from workbench.ui.choosing import typed_path
+from workbench.ui.actions import make_action
 from workbench.ui.export import work
 from workbench.ui.export.formats_list import FormatsList
-from workbench.ui.export.results import Results
-from workbench.ui.export.work import Export, Formats, Unfit, Wish
+from workbench.ui.export.results_table import ResultsTable
+from workbench.ui.export.work import Export, ExportRequest, FormatsLoaded, UnfitFormats
+from workbench.ui.file_dialogs import typed_path
 from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.trained_runs import TrainedRuns, list_checkpoints, list_runs, place_of, say_none
-from workbench.ui.widgets.elided import Elided, ElidedCombo
+from workbench.ui.trained_runs import TrainedRuns, list_checkpoints, list_runs, place_of, show_no_runs
+from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
 from workbench.ui.widgets.next_step import NextStep
 from workbench.ui.widgets.open_folder import open_folder
 
@@ -69,7 +69,10 @@ class ExportPage(Page):
         self._runs = TrainedRuns(self)
         self._inspected: RunInfo | None = None  # the session's value when the runs were last listed
         self._suggested = ""  # the folder that this page last put into the field
-        self._point: tuple[object, dict[str, object]] = (None, {})  # for which checkpoint, and what was filled in
+        self._operating_point: tuple[object, dict[str, object]] = (
+            None,
+            {},
+        )  # for which checkpoint, and what was filled in
         self._written: Path | None = None
         self._build()
         self._connect()
@@ -117,18 +120,18 @@ class ExportPage(Page):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields take the focus
         scroll.setWidget(inner)
-        self._go = QPushButton("Export")
-        self._go.setObjectName("export-start")
-        key = make(self, "export", self._go.click, context=Qt.ShortcutContext.WindowShortcut)
-        self._go.setToolTip(key.toolTip())
-        self._go.setProperty("role", "primary")
+        self._export_button = QPushButton("Export")
+        self._export_button.setObjectName("export-start")
+        key = make_action(self, "export", self._export_button.click, context=Qt.ShortcutContext.WindowShortcut)
+        self._export_button.setToolTip(key.toolTip())
+        self._export_button.setProperty("role", "primary")
         panel = QWidget()
         panel.setFixedWidth(PANEL)
         column = QVBoxLayout(panel)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(head)
         column.addWidget(scroll, 1)
-        column.addWidget(self._go)
+        column.addWidget(self._export_button)
         return panel
 
     def _right(self) -> QVBoxLayout:
@@ -138,8 +141,8 @@ class ExportPage(Page):
         self._bar.setObjectName("export-progress")
         self._bar.setFixedHeight(theme.GRID)
         self._bar.hide()
-        self._results = Results()
-        self._where = Elided()
+        self._results = ResultsTable()
+        self._where = ElidedLabel()
         self._where.setProperty("role", "muted")
         self._open = QPushButton("Open folder")
         self._open.setObjectName("export-open")
@@ -156,8 +159,8 @@ class ExportPage(Page):
         return column
 
     def _connect(self) -> None:
-        self._empty.asked.connect(self.session.page_asked)
-        self._empty.other_asked.connect(self.session.import_asked)
+        self._empty.page_requested.connect(self.session.page_requested)
+        self._empty.other_requested.connect(self.session.weights_import_requested)
         self._run.currentIndexChanged.connect(self._run_changed)
         self._checkpoint.currentIndexChanged.connect(self._suggest)
         self._formats.changed.connect(self._enable)
@@ -167,7 +170,7 @@ class ExportPage(Page):
         self._folder.textChanged.connect(self._folder.setToolTip)
         self._choose.clicked.connect(self._choose_folder)
         self._open.clicked.connect(self._open_folder)
-        self._go.clicked.connect(self.export)
+        self._export_button.clicked.connect(self.export)
         self.session.document_changed.connect(self._document_changed)
         self._runs.read.connect(self._listed)
         self.session.job_ended.connect(self._job_ended)
@@ -208,7 +211,7 @@ class ExportPage(Page):
     @Slot(object)
     def _listed(self, usable: tuple[RunInfo, ...]) -> None:
         if not usable:
-            say_none(self._empty, self.session, "A detector can be exported once it is trained, or imported.")
+            show_no_runs(self._empty, self.session, "A detector can be exported once it is trained, or imported.")
             self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)
@@ -234,7 +237,7 @@ class ExportPage(Page):
         if self._folder.text() in ("", self._suggested):
             self._suggested = str(run.folder / "export")
             self._folder.setText(self._suggested)
-        self._formats.suit(run.detector)
+        self._formats.show_detector(run.detector)
         self._suggest()
 
     @Slot()
@@ -246,7 +249,7 @@ class ExportPage(Page):
             values = {name: getattr(usual, name) for name in ("score", "nms_kind", "iou", "limit")}
             wrong, own = "", {}
             try:
-                own = suggested(Path(file).parent, Path(file).name)
+                own = suggested_settings(Path(file).parent, Path(file).name)
             except WorkbenchError as error:  # use the published values
                 wrong = error.sentence
             values |= own
@@ -254,8 +257,8 @@ class ExportPage(Page):
                 self._say(wrong, "error")
             elif self._written is None:
                 self._say(NOTHING_YET if own else f"{NOTHING_YET} {NOT_JUDGED}")
-            if (file, values) != self._point:
-                self._point = file, values
+            if (file, values) != self._operating_point:
+                self._operating_point = file, values
                 self._form.set_values(values)
         self._enable()
 
@@ -270,12 +273,12 @@ class ExportPage(Page):
 
     @Slot(object)
     def _loaded(self, event: object) -> None:
-        if isinstance(event, Formats):
+        if isinstance(event, FormatsLoaded):
             self._formats.fill(event.choices)
-            tab_order.as_read(self)
+            tab_order.set_reading_order(self)
             self._show_earlier()
-        elif isinstance(event, Unfit):
-            self._formats.know(event.reasons)
+        elif isinstance(event, UnfitFormats):
+            self._formats.set_unfit(event.reasons)
 
     @Slot(object)
     def _load_failed(self, error: object) -> None:
@@ -293,7 +296,7 @@ class ExportPage(Page):
     def _enable(self) -> None:
         ready = bool(self._formats.chosen()) and self._checkpoint.currentData() is not None
         wrong = self._form.problems()
-        self._go.setEnabled(ready and not wrong and bool(self._folder.text().strip()) and self._job is None)
+        self._export_button.setEnabled(ready and not wrong and bool(self._folder.text().strip()) and self._job is None)
 
     @Slot()
     def _choose_folder(self) -> None:
@@ -310,15 +313,15 @@ class ExportPage(Page):
         folder = typed_path(self._folder.text())
         if document is None or checkpoint is None or folder is None or self._job is not None:
             return
-        wish = Wish(
+        request = ExportRequest(
             checkpoint=Path(checkpoint),
             folder=folder,
             formats=self._formats.chosen(),
             images=(),
-            settings=settings.changed(ExportSettings(), self._form.values()),
+            settings=settings.with_values(ExportSettings(), self._form.values()),
         )
-        home, name = document.folder, wish.checkpoint.parent.name
-        job = Job(f"Exporting {name}", lambda _: self._export(wish.of_project(home)), behind=True)
+        home, name = document.folder, request.checkpoint.parent.name
+        job = Job(f"Exporting {name}", lambda _: self._export(request.of_project(home)), behind=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job
@@ -326,8 +329,8 @@ class ExportPage(Page):
         self._say("Opening the checkpoint …")
         self._bar.setRange(0, 0)
         self._bar.show()
-        self._written = wish.folder
-        self._where.setText(str(wish.folder))
+        self._written = request.folder
+        self._where.setText(str(request.folder))
         self._enable()
         self.session.start(job)
 
@@ -352,7 +355,7 @@ class ExportPage(Page):
             self._say_done(event)
 
     def _say_done(self, event: ExportDone) -> None:
-        written = f"{words.count(len(event.results), 'format')} written and verified"
+        written = f"{formatting.count(len(event.results), 'format')} written and verified"
         if event.failed:
             names = ", ".join(self._formats.title(one.format) for one in event.failed)
             self._say(f"{written}. Not exported: {names}; the list says why.", "" if event.results else "error")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from workbench.core.document import snapshot_of
 from workbench.core.project import Snapshot, Split
-from workbench.inference.checked_images import chosen
 from workbench.inference.events import ExportEvent
 from workbench.inference.exporters import ExportSettings
+from workbench.inference.verification_images import choose_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class FormatChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Formats:
+class FormatsLoaded:
     """All available formats."""
 
     choices: tuple[FormatChoice, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wish:
+class ExportRequest:
     """Write `checkpoint` as each of `formats` into `folder`, verified on some of `images`.
 
     `snapshot` is described in the model card.
@@ -46,30 +46,30 @@ class Wish:
     settings: ExportSettings
     snapshot: Snapshot | None = None
 
-    def of_project(self, folder: Path) -> Wish:
+    def of_project(self, folder: Path) -> ExportRequest:
         """With the images and the snapshot of the project as it is on disk: call it in the job."""
         snapshot = snapshot_of(folder)
-        images = chosen(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
+        images = choose_images(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
         return replace(self, images=tuple(images), snapshot=snapshot)
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
+class UnfitFormats:
     """For each detector, by name: which formats can't hold it, and why."""
 
     reasons: Mapping[str, Mapping[str, str]]
 
 
-Export = Callable[[Wish], Iterator[ExportEvent]]
+Export = Callable[[ExportRequest], Iterator[ExportEvent]]
 
 
-def load() -> Iterator[Formats | Unfit]:
+def load() -> Iterator[FormatsLoaded | UnfitFormats]:
     """Yields the formats, then what each can't hold; imports PyTorch."""
     from workbench import detectors, plugins
     from workbench.inference import exporters
 
     plugins.loaded()
-    yield Formats(
+    yield FormatsLoaded(
         tuple(
             FormatChoice(
                 name,
@@ -82,7 +82,7 @@ def load() -> Iterator[Formats | Unfit]:
         )
     )
     formats = tuple(exporters.load_all())
-    yield Unfit(
+    yield UnfitFormats(
         {
             name: {format: why for format, member in formats if (why := exporters.unfit(member, kind))}
             for name, kind in detectors.load_all()
@@ -90,7 +90,9 @@ def load() -> Iterator[Formats | Unfit]:
     )
 
 
-def export(wish: Wish) -> Iterator[ExportEvent]:
+def export(request: ExportRequest) -> Iterator[ExportEvent]:
     from workbench.inference import export as exporting
 
-    yield from exporting.export(wish.checkpoint, wish.folder, wish.formats, wish.images, wish.settings, wish.snapshot)
+    yield from exporting.export(
+        request.checkpoint, request.folder, request.formats, request.images, request.settings, request.snapshot
+    )

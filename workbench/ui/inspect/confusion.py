@@ -13,14 +13,14 @@ from PySide6.QtCore import QAbstractTableModel, Qt, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHeaderView, QTableView, QVBoxLayout
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.confusion import Confusion, confusion
 from workbench.ui import theme
-from workbench.ui.inspect.chosen import Chosen
-from workbench.ui.inspect.shown import Shown
+from workbench.ui.inspect.box_selection import BoxSelection
+from workbench.ui.inspect.confused_labels import ConfusedLabelsTable
+from workbench.ui.inspect.state import InspectState
 from workbench.ui.inspect.table_tab import TableTab
-from workbench.ui.inspect.taken_for import TakenFor
-from workbench.ui.widgets.headed import NOWHERE, NUMBER, Index
+from workbench.ui.widgets.tables import NOWHERE, NUMBER, Index
 
 NOTHING, MISSED, BOXES, DETECTIONS = "no box", "missed", "boxes", "detections"
 STRONGEST = 0.7  # opacity of the accent in a cell that holds its whole row
@@ -103,7 +103,7 @@ class ConfusionModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return NUMBER
         if role == Qt.ItemDataRole.ToolTipRole and count is not None:
-            return self._told(row, column, count)
+            return self._tooltip(row, column, count)
         if role == Qt.ItemDataRole.BackgroundRole and self.share(row, column):
             return self.ground(row, column)
         if role == Qt.ItemDataRole.ForegroundRole:
@@ -112,7 +112,7 @@ class ConfusionModel(QAbstractTableModel):
                 return theme.colour("muted")
             return QColor(_text_on(self.ground(row, column).name())) if self.share(row, column) else None
         if role == Qt.ItemDataRole.AccessibleTextRole and count is not None:
-            return self._told(row, column, count)
+            return self._tooltip(row, column, count)
         return None
 
     def ground(self, row: int, column: int) -> QColor:
@@ -124,16 +124,16 @@ class ConfusionModel(QAbstractTableModel):
         sides = ((ink.redF(), paper.redF()), (ink.greenF(), paper.greenF()), (ink.blueF(), paper.blueF()))
         return QColor.fromRgbF(*(a * part + b * (1 - part) for a, b in sides))
 
-    def _told(self, row: int, column: int, count: int) -> str:
+    def _tooltip(self, row: int, column: int, count: int) -> str:
         last = len(self._names)
         if row > last:
-            return f"{words.count(count, 'detection')} of {self._names[column]}"
+            return f"{formatting.count(count, 'detection')} of {self._names[column]}"
         if column > last:
             where = " where nothing is labelled" if row == last else f" of {self._names[row]}"
-            return f"{words.count(count, 'detection' if row == last else 'box')}{where}"
-        share = f"{words.percent(self.share(row, column), 0)} of its row"
+            return f"{formatting.count(count, 'detection' if row == last else 'box')}{where}"
+        share = f"{formatting.percent(self.share(row, column), 0)} of its row"
         if row == last:
-            return f"{words.count(count, 'time')} {self._names[column]} where nothing is labelled, {share}"
+            return f"{formatting.count(count, 'time')} {self._names[column]} where nothing is labelled, {share}"
         became = "missed" if column == last else f"detected as {self._names[column]}"
         return f"{count:,} {self._names[row]} {became}, {share}"
 
@@ -144,11 +144,11 @@ class ConfusionTab(TableTab):
         super().__init__("Confusion matrix", _work, "confusion", table)
         self.table = table
         self._result: Confusion | None = None
-        self._taken_for = TakenFor()
-        self._taken_for.asked.connect(self._open_pair)
+        self._confused = ConfusedLabelsTable()
+        self._confused.asked.connect(self._open_pair)
         column = self.layout()
         assert isinstance(column, QVBoxLayout)
-        column.insertWidget(0, self._taken_for, 1)
+        column.insertWidget(0, self._confused, 1)
         self.model = ConfusionModel()
         self.table.setModel(self.model)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -167,13 +167,13 @@ class ConfusionTab(TableTab):
         super().clear()
         self._result = None
         self.model.show_table((), np.zeros((1, 1), np.int64))
-        self._taken_for.show_table((), np.zeros((1, 1), np.int64))
+        self._confused.show_table((), np.zeros((1, 1), np.int64))
 
-    def draw(self, state: Shown, result: object) -> None:
+    def draw(self, state: InspectState, result: object) -> None:
         assert isinstance(result, Confusion)
         self._result, self.drawn = result, state
-        self.model.show_table(state.found.names, result.table)
-        self._taken_for.show_table(state.found.names, result.table)
+        self.model.show_table(state.evaluation.names, result.table)
+        self._confused.show_table(state.evaluation.names, result.table)
         self.words.setText(
             "Rows: labels of boxes; columns: labels detected; colour: share of the row. What is not on the diagonal "
             f"is paired regardless of its label. {state.rule}."
@@ -195,10 +195,10 @@ class ConfusionTab(TableTab):
         if self.drawn is not None:
             self.open_cell(self.drawn, row, column)
 
-    def open_cell(self, state: Shown, row: int, column: int) -> None:
+    def open_cell(self, state: InspectState, row: int, column: int) -> None:
         if self._result is None:
             return
-        last, cells = len(state.found.names), self._result.cells
+        last, cells = len(state.evaluation.names), self._result.cells
         here = np.ones(len(cells), bool)
         for axis, place in ((0, row), (1, column)):
             if place <= last:
@@ -207,7 +207,7 @@ class ConfusionTab(TableTab):
             about = str(self.model.index(row, column).data(Qt.ItemDataRole.ToolTipRole))
             rows = np.flatnonzero(here)
             boxes, detections = self._result.boxes[rows], self._result.detections[rows]
-            self.opened.emit(Chosen.of(about, state.matching, detections, boxes))
+            self.opened.emit(BoxSelection.of(about, state.matching, detections, boxes))
 
 
 @lru_cache(maxsize=1024)
@@ -215,5 +215,5 @@ def _text_on(ground: str) -> str:
     return theme.text_on(ground)
 
 
-def _work(state: Shown) -> Confusion:
-    return confusion(state.matching, state.wanted)
+def _work(state: InspectState) -> Confusion:
+    return confusion(state.matching, state.confidences)

@@ -9,9 +9,9 @@ from PySide6.QtCore import QPointF, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout
 
 from workbench.ui import theme
-from workbench.ui.inspect.charts import CHARTS, Drawing
-from workbench.ui.inspect.shown import Shown
-from workbench.ui.inspect.tab import Tab
+from workbench.ui.inspect.charts import CHARTS, ChartDrawing
+from workbench.ui.inspect.state import InspectState
+from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.plot import BOTTOM_LEFT, Plot
 
@@ -19,14 +19,14 @@ NEAR = 16  # px, the largest distance of a click from its point
 ALL = "all labels"
 
 
-class Curves(Tab):
+class CurvesTab(InspectTab):
     """`confidence_wanted(label, confidence)` for "Use"; label -1 means the slider."""
 
     confidence_wanted = Signal(int, float)
 
     def __init__(self) -> None:
         super().__init__("Curves", self._work_out)
-        self.drawing: Drawing | None = None
+        self.drawing: ChartDrawing | None = None
         self.drawn = (-1, -1)  # chart and label that are drawn
         self._plots: dict[str, Plot] = {}
         self._chart = ElidedCombo("inspect-chart", "Chart", "The curves to draw.", 8)
@@ -80,8 +80,8 @@ class Curves(Tab):
             self._stack.addWidget(plot)
         return self._plots[chart.name]
 
-    def take(self, state: Shown | None) -> None:
-        names = state.found.names if state is not None else ()
+    def set_state(self, state: InspectState | None) -> None:
+        names = state.evaluation.names if state is not None else ()
         if names != self._names:
             self._names = names
             self._label.blockSignals(True)
@@ -89,7 +89,7 @@ class Curves(Tab):
             self._label.addItems([ALL, *names])
             self._label.blockSignals(False)
             self._place = (self._place[0], -1)
-        super().take(state)
+        super().set_state(state)
 
     def clear(self) -> None:
         self.drawing, self.drawn = None, (-1, -1)
@@ -111,13 +111,13 @@ class Curves(Tab):
         if self.drawing is not None:
             self._asked()
 
-    def _work_out(self, state: Shown) -> tuple[tuple[int, int], Drawing]:
+    def _work_out(self, state: InspectState) -> tuple[tuple[int, int], ChartDrawing]:
         """Runs in the thread."""
         place = self._place
-        label = min(place[1], len(state.found.truth.labels) - 1)
+        label = min(place[1], len(state.evaluation.truth.labels) - 1)
         return place, CHARTS[place[0]].draw(state, label)
 
-    def draw(self, state: Shown, result: object) -> None:
+    def draw(self, state: InspectState, result: object) -> None:
         assert isinstance(result, tuple)
         place, drawing = result
         if place != self._place:  # another chart was chosen meanwhile, and requested
@@ -131,7 +131,7 @@ class Curves(Tab):
         self._words.setText(drawing.words)
         self._use.setVisible(not math.isnan(drawing.best))
         if not math.isnan(drawing.best):
-            whose = "the slider" if place[1] < 0 else f"the confidence of {state.found.names[place[1]]}"
+            whose = "the slider" if place[1] < 0 else f"the confidence of {state.evaluation.names[place[1]]}"
             self._use.setToolTip(f"Set {whose} to {drawing.best:.2f}.")
 
     def fail(self, sentence: str) -> None:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from workbench.core.files import natural_key
 from workbench.core.project import Image
 from workbench.ui.widgets.file_names import FileNames
-from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows, make_copyable
+from workbench.ui.widgets.tables import NOWHERE, NUMBER, Index, TableModel, make_copyable, style_table
 
 COLUMNS = ("image", "boxes", "missed", "false", "framed")
 HELP = (
@@ -31,7 +31,7 @@ SETTLED = 600
 ARROW, PADDING = 16, 8  # px, the sort indicator; px between a cell's text and its left and right edges together
 
 
-class ImagesModel(HeadedModel):
+class ImagesModel(TableModel):
     """Rows are images in display order; `row_image[row]` is the image's index in the evaluated snapshot."""
 
     titles, helps = COLUMNS, HELP
@@ -140,7 +140,7 @@ class ImagesTable(QTableView):
         self.setModel(self.images)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setItemDelegateForColumn(0, FileNames(self))
-        head = in_rows(self)
+        head = style_table(self)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, FRAMED):
             self._size(column)

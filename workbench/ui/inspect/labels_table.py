@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
 
 from workbench.core.confidence import Tally
 from workbench.core.files import natural_key
-from workbench.core.words import count, share
+from workbench.core.formatting import count, share
 from workbench.ui import theme
-from workbench.ui.inspect.shown import Doubles, Shown
-from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows, make_copyable
-from workbench.ui.widgets.spins import double_spin_box
+from workbench.ui.inspect.state import Doubles, InspectState
+from workbench.ui.widgets.spin_boxes import double_spin_box
+from workbench.ui.widgets.tables import NOWHERE, NUMBER, Index, TableModel, make_copyable, style_table
 
 COLUMNS = ("label", "at least", "AP50", "AP", "precision", "recall", "boxes")
 HELP = (
@@ -54,7 +54,7 @@ ROLES = frozenset(
 )  # fmt: skip
 
 
-class LabelsModel(HeadedModel):
+class LabelsModel(TableModel):
     """Rows are labels. `own_wanted(label, confidence)`: NaN removes it."""
 
     own_wanted = Signal(int, float)
@@ -63,17 +63,21 @@ class LabelsModel(HeadedModel):
     def __init__(self) -> None:
         super().__init__()
         self._names: tuple[str, ...] = ()
-        self._state: Shown | None = None
+        self._state: InspectState | None = None
         self._numbers = np.zeros((0, BOXES - LEAST))  # (C, columns from AP50 on)
         self._counts: Tally | None = None
         self._sorted = (-1, Qt.SortOrder.AscendingOrder)
         self._labels: list[int] = []  # the label of each row
 
     def show_state(
-        self, state: Shown | None, counts: Tally | None = None, ap50: Doubles | None = None, ap: Doubles | None = None
+        self,
+        state: InspectState | None,
+        counts: Tally | None = None,
+        ap50: Doubles | None = None,
+        ap: Doubles | None = None,
     ) -> None:
         """`counts`, `ap50` and `ap` (C,) belong to the state at its confidences."""
-        names = state.found.names if state is not None else ()
+        names = state.evaluation.names if state is not None else ()
         others = names != self._names
         if others:
             self.beginResetModel()
@@ -143,7 +147,7 @@ class LabelsModel(HeadedModel):
         if role == Qt.ItemDataRole.EditRole and column == LEAST:
             return self.own(row)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._told(self._labels[row]) if column == LABEL else HELP[column]
+            return self._tooltip(self._labels[row]) if column == LABEL else HELP[column]
         if role == Qt.ItemDataRole.ForegroundRole and column == LEAST and math.isnan(self.own(row)):
             return theme.colour("muted")
         return NUMBER if role == Qt.ItemDataRole.TextAlignmentRole and column else None
@@ -157,7 +161,7 @@ class LabelsModel(HeadedModel):
         number = float(self._numbers[self._labels[row], column - AP50])
         return f"{number:,.0f}" if column == BOXES else share(number)
 
-    def _told(self, label: int) -> str:
+    def _tooltip(self, label: int) -> str:
         if self._counts is None:
             return self._names[label]
         right, wrong, missed = (int(n[label]) for n in (self._counts.right, self._counts.wrong, self._counts.missed))
@@ -174,7 +178,7 @@ class LabelsModel(HeadedModel):
         return True
 
 
-class Editor(QStyledItemDelegate):
+class ConfidenceDelegate(QStyledItemDelegate):
     """A spin box whose lowest step is "as global"."""
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
@@ -208,8 +212,8 @@ class LabelsTable(QTableView):
         self._wide: dict[int, int] = {}  # px of each column except the names
         self.labels = LabelsModel()
         self.setModel(self.labels)
-        self.setItemDelegateForColumn(LEAST, Editor(self))
-        head = in_rows(self)
+        self.setItemDelegateForColumn(LEAST, ConfidenceDelegate(self))
+        head = style_table(self)
         head.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(COLUMNS)):
             wide = max(

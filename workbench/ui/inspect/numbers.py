@@ -7,14 +7,14 @@ import math
 from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout
 
-from workbench.core.precision import average_precision
+from workbench.core.average_precision import average_precision
+from workbench.core.formatting import count, share
 from workbench.core.size_ranges import mean_of_known
-from workbench.core.words import count, share
 from workbench.ui import theme
-from workbench.ui.inspect.chosen import Chosen
+from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.labels_table import PRECISION, RECALL, LabelsTable
-from workbench.ui.inspect.shown import OVERLAP, Doubles, Shown
-from workbench.ui.inspect.tab import Tab
+from workbench.ui.inspect.state import OVERLAP, Doubles, InspectState
+from workbench.ui.inspect.tab import InspectTab
 
 NUMBERS = {
     "ap": ("AP", "COCO's average precision, over ten overlaps, of the detections at this confidence."),
@@ -30,7 +30,7 @@ COUNTS = {
 }
 
 
-class Numbers(Tab):
+class NumbersTab(InspectTab):
     """`own_wanted(label, confidence)` when a person edited a label's confidence; NaN removes it."""
 
     own_wanted = Signal(int, float)
@@ -87,10 +87,10 @@ class Numbers(Tab):
         self._all.setText("")
         self.table.labels.show_state(None)
 
-    def draw(self, state: Shown, result: object) -> None:
+    def draw(self, state: InspectState, result: object) -> None:
         per_label = state.tally
         counts = per_label.overall
-        here, everything = average_precision(state.matching, state.wanted), average_precision(state.matching)
+        here, everything = average_precision(state.matching, state.confidences), average_precision(state.matching)
         at = state.matching.at(OVERLAP)
         texts = {
             "ap": _mean(here.mean(axis=0)),
@@ -114,10 +114,10 @@ class Numbers(Tab):
             right, wrong, missed = self.state.judged
             words, matching = COUNTS[which][0], self.state.matching
             if which == "missed":
-                self.opened.emit(Chosen.of("missed boxes", matching, boxes=missed))
+                self.opened.emit(BoxSelection.of("missed boxes", matching, boxes=missed))
             else:
                 rows = right if which == "right" else wrong
-                self.opened.emit(Chosen.of("right detections" if which == "right" else words, matching, rows))
+                self.opened.emit(BoxSelection.of("right detections" if which == "right" else words, matching, rows))
 
     @Slot(QModelIndex)
     def _open_label(self, index: QModelIndex) -> None:
@@ -127,13 +127,13 @@ class Numbers(Tab):
             return
         row = self.table.labels.label(index.row())
         _, wrong, missed = self.state.judged
-        matching, name = self.state.matching, self.state.found.names[row]
+        matching, name = self.state.matching, self.state.evaluation.names[row]
         if column == PRECISION:
             rows = wrong[matching.found.labels[wrong] == row]
-            self.opened.emit(Chosen.of(f"false alarms, {name}", matching, rows))
+            self.opened.emit(BoxSelection.of(f"false alarms, {name}", matching, rows))
         else:
             rows = missed[matching.truth.labels[missed] == row]
-            self.opened.emit(Chosen.of(f"missed, {name}", matching, boxes=rows))
+            self.opened.emit(BoxSelection.of(f"missed, {name}", matching, boxes=rows))
 
 
 def _mean(values: Doubles) -> float:

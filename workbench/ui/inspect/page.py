@@ -9,56 +9,58 @@ import numpy as np
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
-from workbench.core.applied import Applied
+from workbench.core.applied_edit import AppliedEdit
 from workbench.errors import WorkbenchError
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
-from workbench.ui.counted import Counted
-from workbench.ui.inspect import work
-from workbench.ui.inspect.chosen import Chosen
+from workbench.ui.inspect import evaluation_job
+from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.compare.tab import CompareTab
-from workbench.ui.inspect.head import Head
-from workbench.ui.inspect.images_side import ImagesSide
-from workbench.ui.inspect.keeping import Keeping
-from workbench.ui.inspect.looking.opening import LookElsewhere
-from workbench.ui.inspect.picture_side import PictureSide
-from workbench.ui.inspect.review.following import Follower, told
+from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult, Evaluator
+from workbench.ui.inspect.header import InspectHeader
+from workbench.ui.inspect.images_pane import ImagesPane
+from workbench.ui.inspect.other_images.button import OtherImagesButton
+from workbench.ui.inspect.picture_pane import PicturePane
+from workbench.ui.inspect.point_keeper import PointKeeper
+from workbench.ui.inspect.rematcher import Rematcher, status_text
+from workbench.ui.inspect.results_pane import ResultsPane
 from workbench.ui.inspect.review.tab import ReviewTab
-from workbench.ui.inspect.shown import Shown
-from workbench.ui.inspect.side import Side
-from workbench.ui.inspect.tab import Tab
-from workbench.ui.inspect.work import Found, Look, Wish
+from workbench.ui.inspect.state import InspectState
+from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.job import Job
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.trained_runs import TrainedRuns, say_none
-from workbench.ui.widgets import kept_size
+from workbench.ui.trained_runs import TrainedRuns, show_no_runs
+from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.next_step import NextStep
 
 LEFT, MIDDLE, RIGHT = 320, 290, 270  # px: when the sides shrink as far as they can, all three fit the smallest window
-WISHED = 380  # px of the right side if there is room
+PREFERRED = 380  # px of the right side if there is room
 
 
 class InspectPage(Page):
-    """Evaluates when asked to, or at once if the run's candidates are kept already. `look` is work.look, or a fake."""
+    """Evaluates when asked to, or at once if the run's candidates are kept. `evaluate` may be a fake."""
 
     name, title, icon = "inspect", "Inspect", "mdi6.image-search-outline"
 
-    def __init__(self, session: Session, parent: QWidget | None = None, *, look: Look = work.look) -> None:
+    def __init__(
+        self, session: Session, parent: QWidget | None = None, *, evaluate: Evaluator = evaluation_job.evaluate_split
+    ) -> None:
         super().__init__(session, parent)
-        self._look = look
+        self._evaluate = evaluate
         self._job: Job | None = None
-        self._wish: Wish | None = None  # of the evaluation shown or running
-        self._found: Found | None = None
+        self._request: EvaluationRequest | None = None  # of the evaluation shown or running
+        self._evaluation: EvaluationResult | None = None
         self._is_stale = False  # the labels have changed since the evaluation
-        self._looked_at = np.zeros(0, np.int64)  # ids of the images selected when the evaluation began
+        self._evaluated_ids = np.zeros(0, np.int64)  # ids of the images selected when the evaluation began
         self._has_others = False  # other images are selected by now
         self._runs = TrainedRuns(self)
-        self._follower = Follower(self)
+        self._rematcher = Rematcher(self)
         self._build()
-        self._keeping = Keeping(session, self, self._kept, self._head.say)
-        self._compare = CompareTab(session, lambda wish: self._look(wish))
+        self._point_keeper = PointKeeper(session, self, self._kept, self._header.say)
+        self._compare = CompareTab(session, lambda request: self._evaluate(request))
         self.add_tab(self._compare, "Compare", "Two runs side by side: what the newer finds better and worse.")
         self._review = ReviewTab(session)
         self.add_tab(self._review, "Review", "Mistakes one by one: take the prediction, or keep the label.")
@@ -72,51 +74,51 @@ class InspectPage(Page):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
-        self._head = Head()
-        self._choice = self._head.choice
-        LookElsewhere(self.session, self, self._choice)
-        self._left, self._middle, self._side = ImagesSide(), PictureSide(), Side()
+        self._header = InspectHeader()
+        self._picker = self._header.picker
+        OtherImagesButton(self.session, self, self._picker)
+        self._left, self._middle, self._right = ImagesPane(), PicturePane(), ResultsPane()
         self._left.setMinimumWidth(LEFT - 10)
         self._middle.setMinimumWidth(MIDDLE)
-        self._side.setMinimumWidth(RIGHT)
+        self._right.setMinimumWidth(RIGHT)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setObjectName("inspect-panes")
         split.setChildrenCollapsible(False)
-        for widget in (self._left, self._middle, self._side):
+        for widget in (self._left, self._middle, self._right):
             split.addWidget(widget)
-        split.setSizes([LEFT, 2 * MIDDLE, WISHED])
+        split.setSizes([LEFT, 2 * MIDDLE, PREFERRED])
         split.setStretchFactor(1, 1)
-        kept_size.keep_panes(split, "inspect/panes")
+        window_geometry.remember_panes(split, "inspect/panes")
         column = QVBoxLayout(self._full)
         column.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         column.setSpacing(theme.GRID)
-        column.addWidget(self._head)
+        column.addWidget(self._header)
         column.addWidget(split, 1)
         self.keyed = self._left.table
 
     def _connect(self) -> None:
-        self._empty.asked.connect(self.session.page_asked)
-        self._empty.other_asked.connect(self.session.import_asked)
-        self._head.look_asked.connect(self.look)
-        self._head.stop_asked.connect(self._stop_looking)
-        self._choice.changed.connect(self._choice_changed)
-        self._side.changed.connect(self._changed)
-        self._side.ahead.connect(self._show_boxes)
-        self._side.opened.connect(self._open)
-        self._side.marked.connect(self._mark)
-        self._side.keyed_changed.connect(self._take_keys)
-        self._side.keep_asked.connect(self._keep)
+        self._empty.page_requested.connect(self.session.page_requested)
+        self._empty.other_requested.connect(self.session.weights_import_requested)
+        self._header.run_requested.connect(self.evaluate)
+        self._header.stop_requested.connect(self._stop_evaluation)
+        self._picker.changed.connect(self._choice_changed)
+        self._right.changed.connect(self._changed)
+        self._right.ahead.connect(self._show_boxes)
+        self._right.opened.connect(self._open)
+        self._right.marked.connect(self._mark)
+        self._right.keyed_changed.connect(self._take_keys)
+        self._right.keep_requested.connect(self._keep)
         self._compare.pair_changed.connect(self._show_boxes)
         self._review.wide.connect(self._show_side_alone)
-        self._follower.followed.connect(self._followed)
-        self._left.all_asked.connect(self._list_all)
+        self._rematcher.rematched.connect(self._rematched)
+        self._left.show_all_requested.connect(self._list_all)
         self._left.table.image_chosen.connect(self._image_chosen)
         self._left.table.image_opened.connect(self._image_opened)
         self.session.image_changed.connect(self._selected_elsewhere)
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
         self._runs.read.connect(self._listed)
-        self.session.run_asked.connect(self._choice.want)
+        self.session.run_requested.connect(self._picker.choose_run)
         self.session.job_ended.connect(self._job_ended)
 
     # --- the page ---
@@ -125,20 +127,20 @@ class InspectPage(Page):
         if self.session.document is None:
             self._say_empty("No project is open", "Open one, or make one from a folder of photographs.")
             return
-        self._choice.list_splits(self.session.document.images())
+        self._picker.list_splits(self.session.document.images())
         self._runs.ask()
 
     def closing(self) -> None:
-        self._stop_looking()
+        self._stop_evaluation()
         self._left.close_down()
         self._middle.close_down()
-        self._side.close_down()
-        self._follower.close_down()
+        self._right.close_down()
+        self._rematcher.close_down()
         self._runs.close()
 
-    def add_tab(self, tab: Tab, title: str, help: str = "") -> None:
-        """Add a tab at the right, such as the review of mistakes: it gets every Shown, and what it opens is listed."""
-        self._side.add_tab(tab, title, help)
+    def add_tab(self, tab: InspectTab, title: str, help: str = "") -> None:
+        """Add a tab at the right, such as the review: it gets every InspectState, and what it opens is listed."""
+        self._right.add_tab(tab, title, help)
 
     def _say_empty(self, *words: str) -> None:
         self._empty.say(*words)
@@ -147,37 +149,37 @@ class InspectPage(Page):
     @Slot()
     def _document_changed(self) -> None:
         self._forget()
-        self._choice.clear()
+        self._picker.clear()
         if self.isVisible():
             self.shown()
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         """The numbers follow edited boxes at once; other images or labels need a new evaluation."""
-        if self._found is None:
+        if self._evaluation is None:
             return
-        if not self._follower.follow(self.session.document, applied, self._side.nms):
+        if not self._rematcher.update(self.session.document, applied, self._right.nms):
             self._is_stale = True
         if applied.images_changed:
             self._has_others = self._chooses_others()
         if self._is_stale or applied.images_changed:
-            self._say_found(self._found)
+            self._say_evaluation(self._evaluation)
 
     def _chooses_others(self) -> bool:
         document = self.session.document
-        return document is not None and not np.array_equal(self._choice.ids(document.images()), self._looked_at)
+        return document is not None and not np.array_equal(self._picker.ids(document.images()), self._evaluated_ids)
 
     @Slot(object)
-    def _followed(self, found: Found) -> None:
-        self._found = found
-        self._say_found(found)
-        self._middle.follow(found)
-        self._side.follow(found)
+    def _rematched(self, evaluation: EvaluationResult) -> None:
+        self._evaluation = evaluation
+        self._say_evaluation(evaluation)
+        self._middle.update_labels(evaluation)
+        self._right.update_labels(evaluation)
 
     @Slot()
     def _take_keys(self) -> None:
         """On return to the page, the tab gets the keyboard if it has keys of its own."""
-        self.keyed = self._side.keyed or self._left.table
+        self.keyed = self._right.keyed or self._left.table
 
     @Slot(bool)
     def _show_side_alone(self, on: bool) -> None:
@@ -191,25 +193,25 @@ class InspectPage(Page):
         if not usable:
             shows = "This page shows what a trained detector finds."
             before = "Train one first, or import weights that were trained elsewhere."
-            say_none(self._empty, self.session, f"{shows} {before}")
+            show_no_runs(self._empty, self.session, f"{shows} {before}")
             self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)
         if self.hasFocus():
             self.take_keyboard()
         if self.session.document is not None:  # before a run is chosen, which evaluates the chosen split at once
-            self._choice.list_splits(self.session.document.images())
-        self._choice.list_runs(usable)
+            self._picker.list_splits(self.session.document.images())
+        self._picker.list_runs(usable)
         self._compare.list_runs(usable)
-        self._head.show_busy(self._job is not None)
+        self._header.show_busy(self._job is not None)
 
     @Slot()
     def _choice_changed(self) -> None:
         """Another run, checkpoint or split: what is shown belongs to the previous one."""
         self._forget()
-        run = self._choice.run
-        if run is not None and work.is_kept(run.folder):
-            self.look()
+        run = self._picker.run
+        if run is not None and evaluation_job.is_kept(run.folder):
+            self.evaluate()
         elif run is not None:
             self._say_nothing_yet()
 
@@ -220,108 +222,110 @@ class InspectPage(Page):
             "text",
         )
 
-    # --- looking ---
+    # --- evaluating ---
 
     @Slot()
-    def look(self) -> None:
+    def evaluate(self) -> None:
         """Find candidates in a Job, after stopping one that runs."""
-        document, run, checkpoint = self.session.document, self._choice.run, self._choice.checkpoint
-        self._stop_looking()
+        document, run, checkpoint = self.session.document, self._picker.run, self._picker.checkpoint
+        self._stop_evaluation()
         if document is None or run is None or checkpoint is None:
             return
-        choice = self._choice.split, self._choice.held_out_of, self._choice.done_only
-        asked = work.Asked(document.folder, run.folder, checkpoint, *choice)
-        self._looked_at = self._choice.ids(document.images())
-        job = Job(f"Looking with {run.name}", lambda _: work.looked(asked, self._look), behind=True)
+        chosen = self._picker.split, self._picker.held_out_of, self._picker.done_only
+        pending = evaluation_job.PendingRequest(document.folder, run.folder, checkpoint, *chosen)
+        self._evaluated_ids = self._picker.ids(document.images())
+        job = Job(
+            f"Looking with {run.name}", lambda _: evaluation_job.evaluate_pending(pending, self._evaluate), behind=True
+        )
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job
-        self._head.say("Opening the checkpoint …")
-        if self._found is None:
+        self._header.say("Opening the checkpoint …")
+        if self._evaluation is None:
             self._middle.picture.say("Looking …", "text")
-        self._head.show_busy(True)
+        self._header.show_busy(True)
         self.session.start(job)
 
     @Slot()
-    def _stop_looking(self) -> None:
+    def _stop_evaluation(self) -> None:
         if self._job is not None:
             self._job.stop.set()
             self._job = None
-            self._head.show_busy(False)
-            self._head.say("Stopped. What was found so far is kept.")
-            if self._found is None:
+            self._header.show_busy(False)
+            self._header.say("Stopped. What was found so far is kept.")
+            if self._evaluation is None:
                 self._say_nothing_yet()
 
     @Slot(object)
     def _reported(self, event: object) -> None:
         if self.sender() is not self._job:
             return
-        if isinstance(event, Wish):
-            self._wish = event
-        elif isinstance(event, Counted):
-            self._head.show_progress(event)
-        elif isinstance(event, Found):
-            self._take(event)
+        if isinstance(event, EvaluationRequest):
+            self._request = event
+        elif isinstance(event, JobProgress):
+            self._header.show_progress(event)
+        elif isinstance(event, EvaluationResult):
+            self._show_evaluation(event)
             if event.remark:  # it may not fit in the line above the page
                 self.session.message.emit("warning", event.remark)
 
     @Slot(object)
     def _failed(self, error: object) -> None:
         if self.sender() is self._job and isinstance(error, WorkbenchError):
-            self._head.say(error.sentence)
-            if self._found is None:
+            self._header.say(error.sentence)
+            if self._evaluation is None:
                 self._middle.picture.say(error.sentence)
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:
         if job is self._job:
-            was_stopped = self._found is None and self._job is not None and self._job.error is None
+            was_stopped = self._evaluation is None and self._job is not None and self._job.error is None
             self._job = None
-            self._head.show_busy(False)
+            self._header.show_busy(False)
             if was_stopped:  # in the status bar
                 self._say_nothing_yet()
 
     def _forget(self) -> None:
-        self._stop_looking()
-        self._found = None
-        self._follower.begin(None)
+        self._stop_evaluation()
+        self._evaluation = None
+        self._rematcher.begin(None)
         self._left.clear()
         self._compare.begin(None)
-        self._side.clear()
+        self._right.clear()
         self._middle.clear()
-        self._head.say("")
+        self._header.say("")
 
     # --- what was found ---
 
-    def _take(self, found: Found) -> None:
-        self._found, self._is_stale, self._has_others = found, False, self._chooses_others()
-        self.session.inspected = self._choice.run
-        self._follower.begin(found)
+    def _show_evaluation(self, evaluation: EvaluationResult) -> None:
+        self._evaluation, self._is_stale, self._has_others = evaluation, False, self._chooses_others()
+        self.session.inspected = self._picker.run
+        self._rematcher.begin(evaluation)
         table = self._left.table
-        self._left.show_chosen(None)
-        table.images.set_images(found.truth.images)
+        self._left.show_selection(None)
+        table.images.set_images(evaluation.truth.images)
         self._middle.clear()
-        self._side.take(found)
-        self._compare.begin(self._wish, found.point)
+        self._right.set_evaluation(evaluation)
+        self._compare.begin(self._request, evaluation.point)
         table.images.resort()
-        ids = [image.id for image in found.truth.images]
+        ids = [image.id for image in evaluation.truth.images]
         if self.session.image_id in ids:
             self._show_image(ids.index(self.session.image_id))
         elif ids:  # a person who chose another image keeps it, and is told
             self._show_image(int(table.images.row_image[0]))
-        self._say_found(found)
+        self._say_evaluation(evaluation)
 
     @Slot(object)
-    def _changed(self, state: Shown) -> None:
+    def _changed(self, state: InspectState) -> None:
         """The numbers of the split now belong to `state`."""
         self._left.count(state)
         self._show_boxes()
 
     @Slot(object)
-    def _open(self, chosen: Chosen) -> None:
+    def _open(self, selection: BoxSelection) -> None:
         """List the images behind a bar, a cell or a point, and show the first of them."""
-        self._left.show_chosen(chosen)
-        self._middle.mark(chosen)
+        self._left.show_selection(selection)
+        self._middle.mark(selection)
         some = self._left.table.images.row_image
         if self._middle.image in some:
             self._left.table.select_image(self._middle.image)
@@ -329,71 +333,73 @@ class InspectPage(Page):
             self._image_chosen(int(some[0]))
 
     @Slot(object)
-    def _mark(self, chosen: Chosen | None) -> None:
+    def _mark(self, selection: BoxSelection | None) -> None:
         """Frame what a tab asks for, or else what the list was opened for."""
-        self._middle.mark(chosen if chosen is not None else self._left.chosen)
+        self._middle.mark(selection if selection is not None else self._left.selection)
 
     @Slot()
     def _list_all(self) -> None:
-        self._left.show_chosen(None)
+        self._left.show_selection(None)
         self._middle.mark(None)
         self._left.table.select_image(self._middle.image)
 
     @Slot(object)
     def _keep(self, point: OperatingPoint | None) -> None:
         """Write the operating point beside the run's evaluation, or remove it."""
-        run, checkpoint = self._choice.run, self._choice.checkpoint
+        run, checkpoint = self._picker.run, self._picker.checkpoint
         if run is not None and checkpoint is not None:
             own = replace(point, checkpoint=checkpoint.name) if point is not None else None
-            self._keeping.keep(run.folder, own)
+            self._point_keeper.keep(run.folder, own)
 
     def _kept(self, run_folder: Path, point: OperatingPoint | None) -> None:
         """`point` is now kept with this run, which may not be the one shown."""
-        run, checkpoint = self._choice.run, self._choice.checkpoint
+        run, checkpoint = self._picker.run, self._picker.checkpoint
         if run is not None and checkpoint is not None and run.folder == run_folder:
             own = point is not None and point.checkpoint in ("", checkpoint.name)
-            self._side.kept(point if own else None)
+            self._right.kept(point if own else None)
             self._compare.keep(point if own else None)
 
     # --- the picture ---
 
     @Slot(int)
     def _image_chosen(self, index: int) -> None:
-        if self._found is not None:
+        if self._evaluation is not None:
             self._show_image(index)
-            self.session.select_image(self._found.truth.images[index].id)
+            self.session.select_image(self._evaluation.truth.images[index].id)
 
     @Slot(int)
     def _image_opened(self, index: int) -> None:
         """On the Label page, where its boxes can be corrected."""
         self._image_chosen(index)
-        self.session.page_asked.emit("label")
+        self.session.page_requested.emit("label")
 
     @Slot(int)
     def _selected_elsewhere(self, id: int) -> None:
-        if self._found is None:
+        if self._evaluation is None:
             return
-        for index, image in enumerate(self._found.truth.images):
+        for index, image in enumerate(self._evaluation.truth.images):
             if image.id == id and index != self._middle.image:
                 self._show_image(index)
-        self._say_found(self._found)
+        self._say_evaluation(self._evaluation)
 
-    def _say_found(self, found: Found) -> None:
-        self._head.say(told(found, self.session.image, is_stale=self._is_stale, has_others=self._has_others))
+    def _say_evaluation(self, evaluation: EvaluationResult) -> None:
+        self._header.say(
+            status_text(evaluation, self.session.image, is_stale=self._is_stale, has_others=self._has_others)
+        )
 
     def _show_image(self, index: int) -> None:
-        assert self._found is not None
+        assert self._evaluation is not None
         self._left.table.select_image(index)
-        self._middle.show_image(self._found, index)
+        self._middle.show_image(self._evaluation, index)
         self._show_boxes()
 
     @Slot()
     def _show_boxes(self) -> None:
         """From the split's matching, or the image's own while the split's is out of date; of both runs if compared."""
-        state, pair = self._side.state, self._compare.in_sight
+        state, pair = self._right.state, self._compare.visible_comparison
         if state is None or self._middle.image < 0 or (pair is not None and self._middle.show_pair(pair)):
             return
-        if state.nms == self._side.nms:
-            self._middle.show_boxes(state.matching, state.wanted)
+        if state.nms == self._right.nms:
+            self._middle.show_boxes(state.matching, state.confidences)
         else:
-            self._middle.show_ahead(self._side.nms, state.wanted)
+            self._middle.show_ahead(self._right.nms, state.confidences)

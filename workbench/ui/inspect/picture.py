@@ -20,7 +20,7 @@ Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LegendEntry:
     """A legend entry: some kinds of boxes, how they are drawn, and a sentence about them."""
 
     name: str
@@ -29,19 +29,19 @@ class Entry:
     kinds: tuple[str, ...]
 
 
-LABEL = Entry("label", "your label", "A labelled box that a detection was found for.", ("label",))
+LABEL = LegendEntry("label", "your label", "A labelled box that a detection was found for.", ("label",))
 ONE_RUN = (
     LABEL,
-    Entry("hit", "right detection", "A detection that overlaps a box of its label by at least half.", ("hit",)),
-    Entry("false_alarm", "false alarm", "A detection without a labelled box.", ("false_alarm",)),
-    Entry("miss", "missed", "A labelled box that was not found.", ("miss",)),
+    LegendEntry("hit", "right detection", "A detection that overlaps a box of its label by at least half.", ("hit",)),
+    LegendEntry("false_alarm", "false alarm", "A detection without a labelled box.", ("false_alarm",)),
+    LegendEntry("miss", "missed", "A labelled box that was not found.", ("miss",)),
 )  # fmt: skip
 WRONG = "✗"
 """Prefix of a wrong detection's name, when colours tell the two runs apart."""
 TWO_RUNS = (
-    Entry("truth", "labelled box", "A labelled box, found or not.", ("truth",)),
-    Entry("first", "older run", f"What it detects; {WRONG}: wrongly.", ("first", "first_wrong")),
-    Entry("second", "newer run", f"What it detects; {WRONG}: wrongly.", ("second", "second_wrong")),
+    LegendEntry("truth", "labelled box", "A labelled box, found or not.", ("truth",)),
+    LegendEntry("first", "older run", f"What it detects; {WRONG}: wrongly.", ("first", "first_wrong")),
+    LegendEntry("second", "newer run", f"What it detects; {WRONG}: wrongly.", ("second", "second_wrong")),
 )  # fmt: skip
 DASHED = ("hit", "false_alarm", "second", "second_wrong")
 OPEN = ("second", "second_wrong")  # drawn with gaps: the older run's box may be in the same place
@@ -55,7 +55,7 @@ MARGIN = 5  # px between a box and the frame that marks it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class BoxGroup:
     """Boxes of one kind with their names: (n, 4) xyxy image pixels."""
 
     kind: str
@@ -70,7 +70,7 @@ class InspectPicture(PictureView):
         super().__init__(parent)
         self.setObjectName("inspect-picture")
         self.setAccessibleName("The image with its labels and detections")
-        self._groups: tuple[Group, ...] = ()
+        self._groups: tuple[BoxGroup, ...] = ()
         self._marked: Floats = np.zeros((0, 4))
         self._hidden: frozenset[str] = frozenset()
 
@@ -84,10 +84,10 @@ class InspectPicture(PictureView):
         self.renew()
 
     @property
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[BoxGroup, ...]:
         return self._groups
 
-    def set_groups(self, groups: tuple[Group, ...]) -> None:
+    def set_groups(self, groups: tuple[BoxGroup, ...]) -> None:
         self._groups = groups
         self.renew()
 
@@ -118,7 +118,7 @@ class InspectPicture(PictureView):
             painter.setPen(QPen(ink, width))
             draw_rects(painter, rects)
 
-    def _paint_group(self, painter: QPainter, group: Group) -> None:
+    def _paint_group(self, painter: QPainter, group: BoxGroup) -> None:
         rects = self.view.rects(np.asarray(group.boxes, np.float64))
         ink = colour(group.kind)
         style = Qt.PenStyle.DashLine if group.kind in DASHED else Qt.PenStyle.SolidLine
@@ -131,7 +131,7 @@ class InspectPicture(PictureView):
             painter.setPen(pen)
             draw_rects(painter, rects)
 
-    def _paint_names(self, painter: QPainter, group: Group, taken: list[QRectF]) -> None:
+    def _paint_names(self, painter: QPainter, group: BoxGroup, taken: list[QRectF]) -> None:
         """Each in a corner of its box, or moved off other names; on top of all lines, which would strike it out."""
         rects, ink = self.view.rects(np.asarray(group.boxes, np.float64)), colour(group.kind)
         metrics = QFontMetricsF(painter.font())
@@ -142,7 +142,7 @@ class InspectPicture(PictureView):
             if width >= wide and tall >= height:
                 below = group.kind in NAMED_BELOW
                 plate = QRectF(x, y + tall - height if below else y, wide, height)
-                plate = free(plate, -height if below else height, QRectF(x, y, width, tall), taken)
+                plate = free_place(plate, -height if below else height, QRectF(x, y, width, tall), taken)
                 name_plate(painter, plate, name, ink, text)
                 taken.append(plate)
 
@@ -150,7 +150,7 @@ class InspectPicture(PictureView):
         self.fit()
 
 
-def free(plate: QRectF, step: float, box: QRectF, taken: Sequence[QRectF]) -> QRectF:
+def free_place(plate: QRectF, step: float, box: QRectF, taken: Sequence[QRectF]) -> QRectF:
     """Where a name covers no other: its place, or in steps further into its box; its place if there is none."""
     if len(taken) > CROWDED:
         return plate
@@ -162,13 +162,15 @@ def free(plate: QRectF, step: float, box: QRectF, taken: Sequence[QRectF]) -> QR
     return plate
 
 
-class Legend(QWidget):
+class BoxLegend(QWidget):
     """A switch for each kind of box, in its colour: in one row, or in two if there is no room for one."""
 
-    def __init__(self, picture: InspectPicture, entries: tuple[Entry, ...], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, picture: InspectPicture, entries: tuple[LegendEntry, ...], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._picture = picture
-        self._switches: dict[Entry, QCheckBox] = {}
+        self._switches: dict[LegendEntry, QCheckBox] = {}
         self._columns = (len(entries) + 1) // 2  # in two rows
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(theme.GRID, 0, 0, 0)

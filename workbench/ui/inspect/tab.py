@@ -9,13 +9,13 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.ui.background import Background
-from workbench.ui.inspect.shown import Shown
+from workbench.ui.inspect.state import InspectState
 
 
-class Tab(QWidget):
+class InspectTab(QWidget):
     """Subclasses override `draw`; those that take longer than a frame to compute pass `work`, which runs in a thread.
 
-    `opened(Chosen)` when a person clicked something that stands for some images; `marked(Chosen)` to frame boxes in the
+    `opened(BoxSelection)` when a person clicked what stands for images; `marked(BoxSelection)` to frame boxes in
     picture without listing their images, None for none.
     """
 
@@ -23,14 +23,14 @@ class Tab(QWidget):
     marked = Signal(object)
     keyed: QWidget | None = None  # the widget with keys of its own
 
-    def __init__(self, title: str, work: Callable[[Shown], object] | None = None) -> None:
+    def __init__(self, title: str, work: Callable[[InspectState], object] | None = None) -> None:
         super().__init__()
-        self.state: Shown | None = None
+        self.state: InspectState | None = None
         self._behind: Background | None = None
         self._title, self._work = title, work
         self._is_old = False
 
-    def draw(self, state: Shown, result: object) -> None:
+    def draw(self, state: InspectState, result: object) -> None:
         """Show it; `result` is what `work` returned for it, None without `work`."""
         raise NotImplementedError
 
@@ -38,7 +38,7 @@ class Tab(QWidget):
         """Show nothing: there is no state."""
         raise NotImplementedError
 
-    def take(self, state: Shown | None) -> None:
+    def set_state(self, state: InspectState | None) -> None:
         """Replace the state."""
         self.state, self._is_old = state, True
         if state is None:
@@ -69,8 +69,8 @@ class Tab(QWidget):
     @Slot(object, object)
     def _worked(self, state: object, result: object) -> None:
         """While a person drags, a slightly old result is better than none."""
-        assert isinstance(state, Shown)
-        if self.state is None or state.found is not self.state.found:
+        assert isinstance(state, InspectState)
+        if self.state is None or state.evaluation is not self.state.evaluation:
             return
         if isinstance(result, WorkbenchError):
             self.fail(result.sentence)

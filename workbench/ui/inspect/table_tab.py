@@ -8,20 +8,20 @@ from PySide6.QtCore import QModelIndex, Slot
 from PySide6.QtWidgets import QAbstractItemView, QLabel, QTableView, QVBoxLayout
 
 from workbench.ui import theme
-from workbench.ui.inspect.shown import Shown
-from workbench.ui.inspect.tab import Tab
-from workbench.ui.widgets.headed import make_copyable
+from workbench.ui.inspect.state import InspectState
+from workbench.ui.inspect.tab import InspectTab
+from workbench.ui.widgets.tables import make_copyable
 
 
-class TableTab(Tab):
+class TableTab(InspectTab):
     """`drawn` is the state in the table, None if there is none: a click may come while another is being computed.
 
     Subclasses override `open_cell`. Objects are called `inspect-NAME` and `inspect-NAME-words`.
     """
 
-    def __init__(self, title: str, work: Callable[[Shown], object], name: str, table: QTableView) -> None:
+    def __init__(self, title: str, work: Callable[[InspectState], object], name: str, table: QTableView) -> None:
         super().__init__(title, work)
-        self.drawn: Shown | None = None
+        self.drawn: InspectState | None = None
         table.setObjectName(f"inspect-{name}")
         table.setAccessibleName(title)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -41,7 +41,7 @@ class TableTab(Tab):
         column.addWidget(table, 1)
         column.addWidget(self.words)
 
-    def open_cell(self, state: Shown, row: int, column: int) -> None:
+    def open_cell(self, state: InspectState, row: int, column: int) -> None:
         """Emit `opened` for what is behind the cell; `state` is the one in the table."""
         raise NotImplementedError
 

@@ -12,20 +12,20 @@ from workbench.ui import tab_order, theme
 from workbench.ui.actions import tooltip
 from workbench.ui.commands import BY_NAME
 from workbench.ui.start import recent
-from workbench.ui.start.first_cards import FirstCard
-from workbench.ui.start.new_form import NewForm
+from workbench.ui.start.new_project_form import NewProjectForm
+from workbench.ui.start.page_overview import PageOverview
 from workbench.ui.start.recent_cards import CARD, COLUMNS, RecentProjects
-from workbench.ui.start.way import Way
+from workbench.ui.start.welcome_cards import WelcomeCard
 
 
 class StartPage(QWidget):
     """Emits what the user wants; opening is up to the window."""
 
-    folder_asked = Signal()  # choose a folder of photographs, then `offer`
-    open_asked = Signal()
-    sample_asked = Signal()
-    tour_asked = Signal()
-    create_asked = Signal(object, object)  # project folder, folder of photographs
+    folder_requested = Signal()  # choose a folder of photographs, then `offer`
+    open_requested = Signal()
+    sample_requested = Signal()
+    tour_requested = Signal()
+    create_requested = Signal(object, object)  # project folder, folder of photographs
     form_left = Signal()  # the form for a new project was closed
     recent_chosen = Signal(object)  # project folder
     recent_found = Signal(object, object)  # recent.Recent, and its folder now, according to the user
@@ -42,8 +42,8 @@ class StartPage(QWidget):
         self._content.addWidget(title)
         self._content.addWidget(about)
         self._content.addWidget(self._begin())
-        self._form = NewForm()
-        self._form.create_asked.connect(self.create_asked)
+        self._form = NewProjectForm()
+        self._form.create_requested.connect(self.create_requested)
         self._form.left.connect(self.form_left)
         self._form.cancelled.connect(self._back)
         self._recent = RecentProjects()
@@ -51,10 +51,12 @@ class StartPage(QWidget):
         self._recent.found.connect(self.recent_found)
         self._content.addWidget(self._form)
         self._content.addWidget(self._recent)
-        self._add_first()
+        self._add_welcome()
         self._content.addStretch(1)
         self._place()
-        self._way.setVisible(not recent.kept())  # only after it is placed: before, it would be a window of its own
+        self._overview.setVisible(
+            not recent.projects()
+        )  # only after it is placed: before, it would be a window of its own
 
     def _place(self) -> None:
         """Put the content into a centred column of readable width that scrolls in a low window."""
@@ -83,8 +85,14 @@ class StartPage(QWidget):
         row.setContentsMargins(*(2 * theme.GRID,) * 4)
         row.setSpacing(theme.GRID)
         for name, word, icon, signal, command in (
-            ("start-new", "New project from a folder…", "mdi6.folder-plus-outline", self.folder_asked, "new-project"),
-            ("start-open", "Open…", "mdi6.folder-open-outline", self.open_asked, "open-project"),
+            (
+                "start-new",
+                "New project from a folder…",
+                "mdi6.folder-plus-outline",
+                self.folder_requested,
+                "new-project",
+            ),
+            ("start-open", "Open…", "mdi6.folder-open-outline", self.open_requested, "open-project"),
         ):
             button = QPushButton(word)
             button.setToolTip(tooltip(BY_NAME[command]))
@@ -103,24 +111,24 @@ class StartPage(QWidget):
         row.addWidget(words, 1)
         return area
 
-    def _add_first(self) -> None:
+    def _add_welcome(self) -> None:
         title = QLabel("Try it out")
         title.setFont(theme.font(theme.BODY, bold=True))
         words = "120 drawn photographs with labels, made here in a few seconds, to try everything on"
-        self.sample = FirstCard("start-sample", "Sample project", words, picture="sample.jpg")
+        self.sample = WelcomeCard("start-sample", "Sample project", words, picture="sample.jpg")
         words = "Through the six pages, from the photographs to the finished detector, on the sample project"
-        tour = FirstCard("start-tour", "One-minute tour", words, icon="mdi6.map-marker-path")
-        self.sample.clicked.connect(self.sample_asked)
-        tour.clicked.connect(self.tour_asked)
+        tour = WelcomeCard("start-tour", "One-minute tour", words, icon="mdi6.map-marker-path")
+        self.sample.clicked.connect(self.sample_requested)
+        tour.clicked.connect(self.tour_requested)
         row = QHBoxLayout()
         row.setSpacing(2 * theme.GRID)
         row.addWidget(self.sample, 1)
         row.addWidget(tour, 1)
         self._content.addWidget(title)
         self._content.addLayout(row)
-        self._way = Way()
+        self._overview = PageOverview()
         self._content.addSpacing(2 * theme.GRID)
-        self._content.addWidget(self._way)
+        self._content.addWidget(self._overview)
 
     def offer(self, photographs: Path) -> None:
         """Show the form for a new project of this folder."""
@@ -136,8 +144,8 @@ class StartPage(QWidget):
         """Read the recent projects again and focus the first button."""
         self._new.setFocus()
         self._recent.refresh()
-        tab_order.as_read(self)
-        self._way.setVisible(not recent.kept())
+        tab_order.set_reading_order(self)
+        self._overview.setVisible(not recent.projects())
 
     def hideEvent(self, event: QHideEvent) -> None:
         """A page of the open project is shown: a new project is no longer wanted."""

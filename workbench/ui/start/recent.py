@@ -13,7 +13,7 @@ RECENT = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class RecentProject:
     """A recently opened project. `picture` is a file to show for it, or ""; `opened` is the last day it was opened,
     like 2026-11-28, "" if an older version stored it."""
 
@@ -34,25 +34,25 @@ class Recent:
         return f"{day.day} {day:%B}" if day.year == today.year else f"{day.day} {day:%B %Y}"
 
 
-def kept() -> tuple[Recent, ...]:
+def projects() -> tuple[RecentProject, ...]:
     """All of them, without touching the disk: it may be a network that is down."""
     lines = preferences.get("recent", []) or []
     parts = [line.split("\t") for line in ([lines] if isinstance(lines, str) else map(str, lines))]
-    return tuple(Recent(Path(part[0]), *part[1:4]) for part in parts if len(part) >= 3)
+    return tuple(RecentProject(Path(part[0]), *part[1:4]) for part in parts if len(part) >= 3)
 
 
-def remember(one: Recent) -> None:
+def remember(one: RecentProject) -> None:
     """Put a project that is being opened at the head of the list."""
     one = replace(one, opened=date.today().isoformat())
-    _keep((one, *(other for other in kept() if other.folder != one.folder))[:RECENT])
+    _save((one, *(other for other in projects() if other.folder != one.folder))[:RECENT])
 
 
 def forget(folder: Path) -> None:
     """Take a project off the list; its files stay where they are."""
-    _keep(tuple(one for one in kept() if one.folder != folder))
+    _save(tuple(one for one in projects() if one.folder != folder))
 
 
-def _keep(them: tuple[Recent, ...]) -> None:
+def _save(them: tuple[RecentProject, ...]) -> None:
     preferences.put(
         "recent", ["\t".join((str(r.folder), r.name.replace("\t", " "), r.picture, r.opened)) for r in them]
     )

@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QAbstractButton, QGridLayout, QHBoxLayout, QLabel,
 
 from workbench.ui import theme
 from workbench.ui.background import Background
-from workbench.ui.choosing import chosen_folder
+from workbench.ui.file_dialogs import ask_for_folder
 from workbench.ui.start import recent
-from workbench.ui.start.recent import Recent
+from workbench.ui.start.recent import RecentProject
 
 CARD = QSize(240, 176)
 COLUMNS = 3
-LOOK = 3000
+CHECK_EVERY = 3000
 """Milliseconds between checks whether the projects exist: a drive may be mounted or removed."""
 _PICTURE = 128
 
@@ -31,13 +31,13 @@ class RecentProjects(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cards: list[RecentCard] = []
-        self._gone: set[Path] = set()  # the missing ones at the last check
+        self._missing: set[Path] = set()  # the missing ones at the last check
         self._pictures = Background("Pictures of recent projects", _thumbnail, self)
         self._pictures.done.connect(self._picture_came)
-        self._looking = Background("Looking for recent projects", recent.is_there, self)
-        self._looking.done.connect(self._looked)
-        self._clock = QTimer(self, interval=LOOK)
-        self._clock.timeout.connect(self.look)
+        self._checker = Background("Looking for recent projects", recent.is_there, self)
+        self._checker.done.connect(self._checked)
+        self._clock = QTimer(self, interval=CHECK_EVERY)
+        self._clock.timeout.connect(self.check)
         title = QLabel("Recent projects")
         title.setFont(theme.font(theme.BODY, bold=True))
         self._grid = QGridLayout()
@@ -57,9 +57,9 @@ class RecentProjects(QWidget):
             self._grid.removeWidget(card)
             card.hide()
             card.deleteLater()
-        self._cards = [RecentCard(one) for one in recent.kept()]
+        self._cards = [RecentCard(one) for one in recent.projects()]
         for number, card in enumerate(self._cards):
-            card.set_gone(card.recent.folder in self._gone)
+            card.set_missing(card.recent.folder in self._missing)
             card.clicked.connect(lambda _=False, card=card: self.chosen.emit(card.recent.folder))
             card.find_it.clicked.connect(lambda _=False, card=card: self._find(card.recent))
             card.forget_it.clicked.connect(lambda _=False, card=card: self._forget(card.recent))
@@ -67,30 +67,30 @@ class RecentProjects(QWidget):
             card.show()
         self.setVisible(bool(self._cards))
         self._pictures.ask([card.recent.picture for card in self._cards if card.recent.picture])
-        self.look()
+        self.check()
 
-    def _find(self, one: Recent) -> None:
-        folder = chosen_folder(self, f"Where the project {one.name} is now")
+    def _find(self, one: RecentProject) -> None:
+        folder = ask_for_folder(self, f"Where the project {one.name} is now")
         if folder is not None:
             self.found.emit(one, folder)
 
-    def _forget(self, one: Recent) -> None:
+    def _forget(self, one: RecentProject) -> None:
         recent.forget(one.folder)
         self.refresh()
 
     # --- whether they exist: checked in the background, as a network may be slow ---
 
     @Slot()
-    def look(self) -> None:
-        if self.isVisible() and self._looking.is_idle():
-            self._looking.ask([card.recent.folder for card in self._cards])
+    def check(self) -> None:
+        if self.isVisible() and self._checker.is_idle():
+            self._checker.ask([card.recent.folder for card in self._cards])
 
     @Slot(object, object)
-    def _looked(self, folder: Path, there: object) -> None:
-        (self._gone.discard if there is True else self._gone.add)(folder)
+    def _checked(self, folder: Path, there: object) -> None:
+        (self._missing.discard if there is True else self._missing.add)(folder)
         for card in self._cards:
-            if card.recent.folder == folder and card.is_gone == (there is True):
-                card.set_gone(there is not True)
+            if card.recent.folder == folder and card.is_missing == (there is True):
+                card.set_missing(there is not True)
                 if card.recent.picture and there is True:  # the picture was missing, too
                     self._pictures.add(card.recent.picture)
 
@@ -102,7 +102,7 @@ class RecentProjects(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         self._clock.start()
-        self.look()
+        self.check()
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._clock.stop()
@@ -110,16 +110,16 @@ class RecentProjects(QWidget):
     def close_down(self) -> None:
         self._clock.stop()
         self._pictures.close()
-        self._looking.close()
+        self._checker.close()
 
 
 class RecentCard(QAbstractButton):
     """A recent project: picture, name, last day and folder; if it is missing, two buttons replace the picture."""
 
-    def __init__(self, one: Recent) -> None:
+    def __init__(self, one: RecentProject) -> None:
         super().__init__()
         self.recent = one
-        self.is_gone = False
+        self.is_missing = False
         self.setObjectName("recent-card")
         self.setText(one.name)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -135,7 +135,7 @@ class RecentCard(QAbstractButton):
         row.addWidget(self.find_it, 0, Qt.AlignmentFlag.AlignBottom)
         row.addWidget(self.forget_it, 0, Qt.AlignmentFlag.AlignBottom)
         row.addStretch(1)
-        self.set_gone(False)
+        self.set_missing(False)
 
     def _button(self, name: str, word: str, help: str) -> QPushButton:
         made = QPushButton(word)
@@ -145,9 +145,9 @@ class RecentCard(QAbstractButton):
         made.setCursor(Qt.CursorShape.ArrowCursor)
         return made
 
-    def set_gone(self, gone: bool) -> None:
+    def set_missing(self, gone: bool) -> None:
         """Set whether the project is missing; it can't be opened then."""
-        self.is_gone = gone
+        self.is_missing = gone
         folder, name = self.recent.folder, self.recent.name
         self.setAccessibleName(f"{name}, not found at {folder}" if gone else f"Open {name}")
         back = "It can be opened again as soon as it is there, as when its drive is back."
@@ -163,31 +163,31 @@ class RecentCard(QAbstractButton):
         self.update()
 
     def hitButton(self, place: QPoint) -> bool:
-        return not self.is_gone and super().hitButton(place)
+        return not self.is_missing and super().hitButton(place)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         frame = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        lit = not self.is_gone and (self.underMouse() or self.hasFocus())
+        lit = not self.is_missing and (self.underMouse() or self.hasFocus())
         painter.setPen(theme.colour("accent" if lit else "border"))
-        ground = "window" if self.is_gone else "hover" if lit else "surface"
+        ground = "window" if self.is_missing else "hover" if lit else "surface"
         painter.setBrush(theme.colour(ground))
         painter.drawRoundedRect(frame, 6, 6)
         self._paint_picture(painter, QRectF(1, 1, self.width() - 2, _PICTURE))
         words = QRectF(10, _PICTURE + 6, self.width() - 20, 20)
-        when = "" if self.is_gone else self.recent.when(date.today())
+        when = "" if self.is_missing else self.recent.when(date.today())
         small = theme.font(theme.SMALL)
         taken = QFontMetricsF(small).horizontalAdvance(when) + theme.GRID if when else 0.0
-        self._line(painter, words.adjusted(0, 0, -taken, 0), self.text(), "muted" if self.is_gone else "text")
+        self._line(painter, words.adjusted(0, 0, -taken, 0), self.text(), "muted" if self.is_missing else "text")
         painter.setFont(small)
         self._line(painter, words, when, "muted", Qt.AlignmentFlag.AlignRight)
-        place = f"not found at {self.recent.folder}" if self.is_gone else str(self.recent.folder)
+        place = f"not found at {self.recent.folder}" if self.is_missing else str(self.recent.folder)
         self._line(painter, words.translated(0, 19), place, "muted")
         painter.end()
 
     def _paint_picture(self, painter: QPainter, space: QRectF) -> None:
-        if self.is_gone:
+        if self.is_missing:
             icon = theme.icon("mdi6.folder-question-outline", theme.colours().muted)
             icon.paint(painter, space.toRect().adjusted(80, 20, -80, -60))
         elif self._picture.isNull():

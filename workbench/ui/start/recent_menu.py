@@ -28,7 +28,7 @@ class RecentMenu(Menu):
     def fill(self) -> None:
         self.clear()
         document = self._session.document
-        for one in recent.kept():
+        for one in recent.projects():
             if document is not None and document.folder == one.folder:
                 continue
             action = self.addAction(f"{one.name.replace('&', '&&')}    {one.folder.parent.name}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.ui import theme
 
@@ -24,9 +24,9 @@ HIGHEST = 96  # px, the list's maximum height, so that some of the form stays vi
 
 
 class Checks(QWidget):
-    """`images_asked(finding)`: show its images. Hidden if nothing is odd."""
+    """`images_requested(finding)`: show its images. Hidden if nothing is odd."""
 
-    images_asked = Signal(object)  # Finding
+    images_requested = Signal(object)  # Finding
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -104,7 +104,7 @@ class Checks(QWidget):
             show.setAccessibleName(f"Show {count(len(one.images), 'image')}")
             show.setToolTip(f"Show {count(len(one.images), 'image')} on the Data page")
             theme.set_icon(show, "mdi6.image-search-outline")
-            show.clicked.connect(lambda: self.images_asked.emit(one))
+            show.clicked.connect(lambda: self.images_requested.emit(one))
             line.addWidget(show, 0, Qt.AlignmentFlag.AlignTop)
         return row
 

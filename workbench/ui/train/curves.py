@@ -14,16 +14,16 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from workbench.core.project import LABEL_COLOURS
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
-from workbench.ui.train import per_label, plot_files
-from workbench.ui.train.judged import by_few
+from workbench.ui.train import label_curves, plot_files
+from workbench.ui.train.evaluation_size import few_images_note
+from workbench.ui.train.history import RunHistory
 from workbench.ui.train.plot_bar import PlotBar
 from workbench.ui.train.plot_grid import PlotGrid
 from workbench.ui.train.series import Floats
 from workbench.ui.train.smoothing import smoothed
-from workbench.ui.train.story import Story
 from workbench.ui.train.train_plot import CSV, TrainPlot
 
-SEEN = 400  # beyond this many points one more can't be seen: less than a pixel's width
+VISIBLE_POINTS = 400  # beyond this many points one more can't be seen: less than a pixel's width
 AT_LEAST = 1.0  # seconds after which it is drawn anyway
 NO_RUN = "Curves appear here once a run is chosen or started."
 _ONLY = {"rate": "learning rate", "speed": "images a second", "norm": "gradient norm", "use": "device use",
@@ -33,17 +33,17 @@ _SMOOTH = ("speed", "norm", "use")
 
 
 class Curves(QWidget):
-    """`show_story` draws what is visible; of a growing run one plot per call: cheap enough for ten calls a second.
+    """`show_history` draws what is visible; of a growing run one plot per call: cheap enough for ten calls a second.
 
-    `said` reports a file that was written, `failed(WorkbenchError)` one that was not.
+    `message` reports a file that was written, `failed(WorkbenchError)` one that was not.
     """
 
-    said = Signal(str)
+    message = Signal(str)
     failed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._name, self._story = "", Story()
+        self._name, self._history = "", RunHistory()
         self._colours: Mapping[str, str] = {}
         self._drawn_rows, self._drawn_at = 0, 0.0
         self._due: list[TrainPlot] = []  # still to be drawn, one per call
@@ -61,12 +61,12 @@ class Curves(QWidget):
 
     def _connect(self) -> None:
         self.bar.plots_chosen.connect(self._choose)
-        self.bar.all_asked.connect(self.grid.show_all)
+        self.bar.all_requested.connect(self.grid.show_all)
         self.bar.labels_chosen.connect(self._draw_ap)
         self.bar.smoothing_changed.connect(self.draw)
-        self.bar.save_asked.connect(self._save)
+        self.bar.save_requested.connect(self._save)
         self.grid.changed.connect(self._plots_changed)
-        self.grid.save_asked.connect(self._save)
+        self.grid.save_requested.connect(self._save)
         theme.theme().changed.connect(self._draw_ap)  # its colours are blended for the background
 
     # --- what is shown ---
@@ -78,35 +78,35 @@ class Curves(QWidget):
             self._draw_ap()
 
     def clear(self) -> None:
-        self._name, self._story, self._drawn_ap, self._due = "", Story(), None, []
+        self._name, self._history, self._drawn_ap, self._due = "", RunHistory(), None, []
         for plot in self.grid.made:
             plot.start_over()
             plot.note("")
 
-    def show_story(self, story: Story, name: str = "", *, now: bool = True) -> None:
+    def show_history(self, history: RunHistory, name: str = "", *, now: bool = True) -> None:
         """Draw run `name`. Without `now`: only if the difference would be visible."""
-        if story is not self._story:
+        if history is not self._history:
             self._drawn_ap = None
-        self._name, self._story = name, story
+        self._name, self._history = name, history
         if now:
             self.draw()
         elif not self._due and self._is_worth():
             self._due = list(self.grid.shown)
-            self._drawn_rows, self._drawn_at = len(story.series), time.monotonic()
+            self._drawn_rows, self._drawn_at = len(history.series), time.monotonic()
         if self._due:
             self._draw_plot(self._due.pop(0))
 
     def _is_worth(self) -> bool:
-        grown = len(self._story.series) - self._drawn_rows
+        grown = len(self._history.series) - self._drawn_rows
         return (
-            grown > self._drawn_rows // SEEN
+            grown > self._drawn_rows // VISIBLE_POINTS
             or (self.ap in self.grid.shown and self._drawn_ap != self._ap_state)
             or time.monotonic() - self._drawn_at > AT_LEAST
         )
 
     @property
     def _ap_state(self) -> tuple[int, bool]:
-        return len(self._story.evaluations), len(self._story.series) > 0
+        return len(self._history.evaluations), len(self._history.series) > 0
 
     @Slot()
     def draw(self) -> None:
@@ -116,10 +116,10 @@ class Curves(QWidget):
             self._draw_plot(plot)
         if not self._name:
             self.grid.shown[0].note(NO_RUN)
-        self._drawn_rows, self._drawn_at = len(self._story.series), time.monotonic()
+        self._drawn_rows, self._drawn_at = len(self._history.series), time.monotonic()
 
     def _draw_plot(self, plot: TrainPlot) -> None:
-        name, step = plot.kind.name, self._story.step
+        name, step = plot.kind.name, self._history.step
         if name == "loss":
             self._draw_loss(step)
         elif name != "ap":
@@ -130,16 +130,16 @@ class Curves(QWidget):
         plot.settle()
 
     def _draw_loss(self, step: Floats) -> None:
-        terms = self._story.terms
+        terms = self._history.terms
         for number, (name, values) in enumerate(terms.items()):
             self._curve(self.loss, name, step, values, number)
         if len(terms) > 1:
-            self._curve(self.loss, "sum", step, self._story.loss, "text")
+            self._curve(self.loss, "sum", step, self._history.loss, "text")
 
     def _draw_only(self, name: str, step: Floats) -> None:
-        story, plot = self._story, self.grid.plot(name)
-        values = {"rate": story.learning_rate, "speed": story.speed, "norm": story.gradient_norm,
-                  "use": story.device_use, "memory": story.memory}[name]  # fmt: skip
+        history, plot = self._history, self.grid.plot(name)
+        values = {"rate": history.learning_rate, "speed": history.speed, "norm": history.gradient_norm,
+                  "use": history.device_use, "memory": history.memory}[name]  # fmt: skip
         known = not np.isnan(values).all()
         plot.note("" if known or not len(step) else "not known of this run")
         if not known:
@@ -158,20 +158,20 @@ class Curves(QWidget):
 
     @Slot()
     def _draw_ap(self) -> None:
-        found = self._story.evaluations
+        found = self._history.evaluations
         epochs = [event.epoch for event in found]
         names = {name for event in found for name in event.per_label}
         self.bar.offer_find(len(names))
-        few = by_few(found[-1].images) if found else ""
-        self.ap.name_y("AP50" if self.bar.what == per_label.AP50 else "AP")
-        if self.bar.what == per_label.ALL:
+        few = few_images_note(found[-1].images) if found else ""
+        self.ap.name_y("AP50" if self.bar.what == label_curves.AP50 else "AP")
+        if self.bar.what == label_curves.ALL:
             self.ap.forget(set(self.ap.names()) - {"AP50", "AP"})
             if found:
                 self.ap.curve("AP50", epochs, [event.ap50 for event in found], 0)
                 self.ap.curve("AP", epochs, [event.ap for event in found], 1)
-            self.ap.note(few if found or not len(self._story.series) else "not evaluated yet")
+            self.ap.note(few if found or not len(self._history.series) else "not evaluated yet")
             return
-        curves, words = per_label.label_curves(found, self.bar.what, self.bar.sought)
+        curves, words = label_curves.label_curves(found, self.bar.what, self.bar.search_text)
         self.ap.forget()  # so that the legend starts with the lowest
         for curve in curves:
             own = self._colours.get(curve.name, LABEL_COLOURS[curve.number % len(LABEL_COLOURS)])
@@ -214,4 +214,4 @@ class Curves(QWidget):
         except WorkbenchError as error:
             self.failed.emit(error)
         else:
-            self.said.emit(f"Saved {Path(file).name} in {Path(file).parent}.")
+            self.message.emit(f"Saved {Path(file).name} in {Path(file).parent}.")

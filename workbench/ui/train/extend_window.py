@@ -6,21 +6,21 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from workbench.core.words import count
-from workbench.training.extending import Basis, Extension
+from workbench.core.formatting import count
+from workbench.training.extension import Extension, FinishedRun
 from workbench.ui import theme
-from workbench.ui.widgets.spins import spin_box
+from workbench.ui.widgets.spin_boxes import spin_box
 
 MOST = 100_000  # epochs, as the setting allows
 SHARE = 2  # half of the epochs so far is proposed
 
 
 class ExtendWindow(QDialog):
-    """Not modal. `agreed(Basis, epochs)`."""
+    """Not modal. `agreed(FinishedRun, epochs)`."""
 
     agreed = Signal(object, int)
 
-    def __init__(self, basis: Basis, parent: QWidget) -> None:
+    def __init__(self, basis: FinishedRun, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("extend-window")
         self.setWindowTitle(f"Extend {basis.folder.name}")
@@ -80,7 +80,7 @@ class ExtendWindow(QDialog):
         self.accept()
 
 
-def sentences(basis: Basis, longer: Extension) -> str:
+def sentences(basis: FinishedRun, longer: Extension) -> str:
     """What will happen, and what it means."""
     name = basis.folder.name
     words = [

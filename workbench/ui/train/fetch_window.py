@@ -9,19 +9,19 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from workbench.core.words import size
+from workbench.core.formatting import size
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
-from workbench.ui.counted import Counted
 from workbench.ui.job import Job
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.work import PublishedWeights
-from workbench.ui.widgets.buttons import primary
+from workbench.ui.widgets.buttons import make_primary
 
 log = logging.getLogger(__name__)
 
-Fetch = Callable[[PublishedWeights], Iterator[Counted]]
+Fetch = Callable[[PublishedWeights], Iterator[JobProgress]]
 
 
 class FetchWindow(QDialog):
@@ -53,7 +53,7 @@ class FetchWindow(QDialog):
         self._bar.hide()
         self._go = QPushButton("Fetch")
         self._go.setObjectName("fetch-go")
-        primary(self._go)
+        make_primary(self._go)
         self._go.clicked.connect(self.fetch)
         cancel = QPushButton("Cancel")
         cancel.setObjectName("fetch-cancel")
@@ -96,7 +96,7 @@ class FetchWindow(QDialog):
         self._bar.show()
         self._say("Connecting …")
         job = Job(
-            f"Fetching {self._weights.file.name}", lambda _: _told_here(self._fetch, self._weights), self._session
+            f"Fetching {self._weights.file.name}", lambda _: _with_failure(self._fetch, self._weights), self._session
         )
         job.reported.connect(self._came)
         job.finished.connect(self._ended)
@@ -105,7 +105,7 @@ class FetchWindow(QDialog):
 
     @Slot(object)
     def _came(self, event: object) -> None:
-        if isinstance(event, Counted):
+        if isinstance(event, JobProgress):
             self._bar.setRange(0, 1000)
             self._bar.setValue(round(1000 * event.done / max(event.total, 1)))
             self._say(f"{size(event.done)} of {size(event.total)}")
@@ -130,7 +130,7 @@ class FetchWindow(QDialog):
             super().done(result)
 
 
-def _told_here(fetch: Fetch, weights: PublishedWeights) -> Iterator[Counted | WorkbenchError]:
+def _with_failure(fetch: Fetch, weights: PublishedWeights) -> Iterator[JobProgress | WorkbenchError]:
     """Yield a failure as the last event: this window shows it in place, so that the corner need not."""
     try:
         yield from fetch(weights)

@@ -20,38 +20,38 @@ from workbench.training.runs import RECIPE, RunInfo, began_from
 from workbench.training.settings import TrainingSettings
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.train.chosen_data import counted
-from workbench.ui.train.run_deeds import RunDeeds
-from workbench.ui.train.setup import Setup
+from workbench.ui.train.run_actions import RunActions
+from workbench.ui.train.setup_panel import SetupPanel
+from workbench.ui.train.training_data import count_training_images
 
 
-def fitting(images: int, past: Sequence[RunInfo], names: Collection[str]) -> str:
+def suggested_recipe(images: int, past: Sequence[RunInfo], names: Collection[str]) -> str:
     """The newest run's recipe if its name is one of `names`, else the recipe that suits this many training images."""
     used = (run.recipe for run in past if run.recipe in names)
     return next(used, FEW if images < FEW_IMAGES else DEFAULT)
 
 
-def fitting_of(
+def suggested_recipe_of(
     document: Document, past: Sequence[RunInfo], names: Collection[str], training: TrainingSettings
 ) -> str:  # fmt: skip
     """The same for a project; `training` tells which of its images are trained on."""
     own = document.setting(FIRST_RECIPE)
     if own in names and not past:
         return str(own)
-    return fitting(counted(document, training)[0], past, names)
+    return suggested_recipe(count_training_images(document, training)[0], past, names)
 
 
 class FirstRecipe(QObject):
     """Chooses in `setup`, again for each project, until a person settles it."""
 
-    def __init__(self, session: Session, setup: Setup, deeds: RunDeeds) -> None:
+    def __init__(self, session: Session, setup: SetupPanel, run_actions: RunActions) -> None:
         super().__init__(setup)
         self._session, self._setup = session, setup
         self._past: tuple[RunInfo, ...] = ()  # the project's runs, as far as known
         self._project: Path | None = None
         self._chooses = False
-        setup.first_recipe = self._fitting
-        deeds.listed.connect(self._listed)
+        setup.first_recipe = self._suggested
+        run_actions.listed.connect(self._listed)
         setup.changed.connect(self._choose)
         session.edited.connect(self._choose)
         session.document_changed.connect(self._document_changed)
@@ -83,7 +83,7 @@ class FirstRecipe(QObject):
             return
         self._chooses = True  # the form signals this change too
         try:
-            setup.suggest(self._fitting())
+            setup.suggest(self._suggested())
             if (last := self._last()) is not None:
                 setup.suggest_settings(*last)
             setup.settled = setup.settled or bool(self._past)
@@ -100,6 +100,10 @@ class FirstRecipe(QObject):
                     return None
         return None
 
-    def _fitting(self) -> str:
+    def _suggested(self) -> str:
         document, setup = self._session.document, self._setup
-        return fitting_of(document, self._past, setup.recipe_names, setup.training_settings()) if document else DEFAULT
+        return (
+            suggested_recipe_of(document, self._past, setup.recipe_names, setup.training_settings())
+            if document
+            else DEFAULT
+        )

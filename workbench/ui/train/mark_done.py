@@ -9,14 +9,14 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QPushButton
 
 from workbench.core import edits
+from workbench.core.formatting import count
 from workbench.core.project import State
-from workbench.core.words import count
 from workbench.training.findings import WARNING, Finding
 from workbench.ui import unread_images
 from workbench.ui.session import Session
 
 
-class MarkDone(QPushButton):
+class MarkDoneButton(QPushButton):
     """Visible while a check finds images with boxes that are left out because of their state; one edit marks them."""
 
     def __init__(self, session: Session) -> None:

@@ -9,10 +9,10 @@ from workbench.errors import WorkbenchError
 from workbench.training.recipes import Recipe
 from workbench.ui.background import Background
 from workbench.ui.train import work
-from workbench.ui.train.work import Size
+from workbench.ui.train.work import NetworkCost
 
 
-class NetworkSize(QLabel):
+class NetworkSizeLabel(QLabel):
     """Computed by PyTorch, in the background: the largest network takes a second to build. `close_down` joins it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -22,25 +22,25 @@ class NetworkSize(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.setMinimumHeight(2 * self.fontMetrics().lineSpacing())  # as high as while it counts: nothing below moves
         self._background: Background | None = None
-        self._wish: tuple[object, ...] = ()
+        self._request: tuple[object, ...] = ()
 
     def measure(self, recipe: Recipe | None, labels: tuple[str, ...]) -> None:
         """Show the size for these labels; None (PyTorch is not loaded yet) leaves the line as it is."""
         if recipe is None:
             return
         if self._background is None:
-            self._background = Background("Counting weights", work.size_of, self)
+            self._background = Background("Counting weights", work.network_cost, self)
             self._background.done.connect(self._measured)
-        wish = (recipe.detector, recipe.detector_settings, labels)
-        if wish != self._wish:
-            self._wish = wish
+        request = (recipe.detector, recipe.detector_settings, labels)
+        if request != self._request:
+            self._request = request
             self.setText("Counting weights …")
-            self._background.ask([wish])
+            self._background.ask([request])
 
     @Slot(object, object)
-    def _measured(self, wish: object, size: object) -> None:
-        if wish == self._wish:
-            self.setText(size.sentence if isinstance(size, Size | WorkbenchError) else "")
+    def _measured(self, request: object, size: object) -> None:
+        if request == self._request:
+            self.setText(size.sentence if isinstance(size, NetworkCost | WorkbenchError) else "")
 
     def close_down(self) -> None:
         if self._background is not None:

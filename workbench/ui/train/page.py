@@ -8,33 +8,33 @@ from pathlib import Path
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
-from workbench.core.applied import Applied
+from workbench.core.applied_edit import AppliedEdit
 from workbench.core.former_names import colours
 from workbench.errors import WorkbenchError
 from workbench.training import runs
 from workbench.training.events import Evaluated, Failed, Paused, Saved, Started
-from workbench.training.request import Asked, RunRequest
+from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.job import Job
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.train import ending, work
-from workbench.ui.train.before import Before
-from workbench.ui.train.chosen_data import counted
+from workbench.ui.train import training_end, work
 from workbench.ui.train.curves import Curves
 from workbench.ui.train.fetch_window import FetchWindow
 from workbench.ui.train.first_recipe import FirstRecipe
-from workbench.ui.train.following import Following, State
-from workbench.ui.train.live.pane import LivePictures
-from workbench.ui.train.live.room import Room
+from workbench.ui.train.history import RunHistory
+from workbench.ui.train.live.pictures_tab import PicturesTab
+from workbench.ui.train.live.tab_height import TabHeight
+from workbench.ui.train.preflight_panel import PreflightPanel
 from workbench.ui.train.progress import ProgressPanel
-from workbench.ui.train.run_deeds import RunDeeds
+from workbench.ui.train.run_actions import RunActions
+from workbench.ui.train.run_follower import PageState, RunFollower
 from workbench.ui.train.run_list import RunList
 from workbench.ui.train.run_log import RunLog
-from workbench.ui.train.seen.opening import SeenButton
-from workbench.ui.train.setup import Setup
-from workbench.ui.train.story import Story
+from workbench.ui.train.setup_panel import SetupPanel
+from workbench.ui.train.trainer_view.launcher import TrainerViewButton
+from workbench.ui.train.training_data import count_training_images
 from workbench.ui.train.work import Loaded, PublishedWeights, Train
 from workbench.ui.widgets.next_step import NextStep
 
@@ -52,14 +52,14 @@ class TrainPage(Page):
         self._train = train
         self._job: Job | None = None  # of the training
         self._loading: Job | None = None
-        self._live: Story | None = None  # of the training, while it runs and until the next one starts
+        self._live: RunHistory | None = None  # of the training, while it runs and until the next one starts
         self._live_name = ""
-        self._shown = Story()  # what the curves show: the live story, or a past one
+        self._shown = RunHistory()  # what the curves show: the live history, or a past one
         self._shown_name = ""
-        self._lines = 0  # lines of the shown story's log that are already on the screen
+        self._lines = 0  # lines of the shown history's log that are already on the screen
         self._dirty = False
         self._stop_after = threading.Event()
-        self._notice = ending.Notice(session, self)
+        self._notice = training_end.EndNotice(session, self)
         self._timer = QTimer(self, interval=REDRAW)
         self._timer.timeout.connect(self._redraw)
         self._build()
@@ -73,17 +73,17 @@ class TrainPage(Page):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
-        self._setup = Setup()
-        SeenButton(self.session, self._setup)
-        self._before = Before(self.session, self._setup)
+        self._setup = SetupPanel()
+        TrainerViewButton(self.session, self._setup)
+        self._preflight = PreflightPanel(self.session, self._setup)
         self._progress = ProgressPanel()
         self._curves = Curves()
         self._log = RunLog()
         self._runs = RunList()
-        self._deeds = RunDeeds(self.session, self._runs, self._setup)
-        self._following = Following(self.session, self._deeds, self, self._state)
-        FirstRecipe(self.session, self._setup, self._deeds)
-        self._pictures = LivePictures(self.session)
+        self._run_actions = RunActions(self.session, self._runs, self._setup)
+        self._follower = RunFollower(self.session, self._run_actions, self, self._state)
+        FirstRecipe(self.session, self._setup, self._run_actions)
+        self._pictures = PicturesTab(self.session)
         tabs = self._tabs = QTabWidget(documentMode=True)
         tabs.setObjectName("train-tabs")
         for widget, word in ((self._runs, "Runs"), (self._pictures, "Pictures"), (self._log, "Log")):
@@ -93,7 +93,7 @@ class TrainPage(Page):
         split.addWidget(tabs)
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 1)
-        Room(split, tabs, self._pictures)
+        TabHeight(split, tabs, self._pictures)
         right = QVBoxLayout()
         right.setSpacing(theme.GRID)
         right.addWidget(self._progress)
@@ -105,27 +105,27 @@ class TrainPage(Page):
         row.addLayout(right, 1)
 
     def _connect(self) -> None:
-        self._empty.asked.connect(self.session.page_asked)
-        self._empty.other_asked.connect(lambda: self.session.command_asked.emit("data", "import-labels"))
-        self._setup.start_asked.connect(self.start)
+        self._empty.page_requested.connect(self.session.page_requested)
+        self._empty.other_requested.connect(lambda: self.session.command_requested.emit("data", "import-labels"))
+        self._setup.start_requested.connect(self.start)
         self._setup.changed.connect(self._describe_data)
-        self._setup.help_asked.connect(self.session.help_asked)
-        self._setup.said.connect(self.session.inform)
-        self._setup.start_from.fetch_asked.connect(self._fetch)
-        self._progress.pause_asked.connect(self.pause)
-        self._progress.stop_asked.connect(self.stop)
-        self._progress.stop_after_asked.connect(self.stop_after)
-        self._curves.said.connect(self.session.inform)
-        self._curves.failed.connect(self.session.tell)
+        self._setup.help_requested.connect(self.session.help_requested)
+        self._setup.message.connect(self.session.inform)
+        self._setup.start_from.fetch_requested.connect(self._fetch)
+        self._progress.pause_requested.connect(self.pause)
+        self._progress.stop_requested.connect(self.stop)
+        self._progress.stop_after_requested.connect(self.stop_after)
+        self._curves.message.connect(self.session.inform)
+        self._curves.failed.connect(self.session.report_error)
         self._runs.chosen.connect(self._run_chosen)
-        self._runs.resume_asked.connect(self.resume)
-        self._deeds.listed.connect(self._listed)
-        self._deeds.was_read.connect(self._read)
-        self._deeds.go_on_asked.connect(self.go_on)
-        self._deeds.renamed.connect(self._renamed)
-        self._deeds.deleted.connect(self._deleted)
-        self._following.grew.connect(lambda: self._redraw(always=True))
-        self._following.evaluated.connect(self._pictures.look_again)
+        self._runs.resume_requested.connect(self.resume)
+        self._run_actions.listed.connect(self._listed)
+        self._run_actions.history_read.connect(self._read)
+        self._run_actions.continue_requested.connect(self.continue_run)
+        self._run_actions.renamed.connect(self._renamed)
+        self._run_actions.deleted.connect(self._deleted)
+        self._follower.grew.connect(lambda: self._redraw(always=True))
+        self._follower.evaluated.connect(self._pictures.look_again)
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
         self.session.job_ended.connect(self._job_ended)
@@ -146,28 +146,28 @@ class TrainPage(Page):
         self._stack.setCurrentWidget(self._full)
         self._load()
         self._describe_data()
-        self._deeds.list_runs()
-        self._following.look()
+        self._run_actions.list_runs()
+        self._follower.poll()
         self._redraw(always=True)
 
     def closing(self) -> None:
         self._timer.stop()
         self._setup.network_size.close_down()
-        self._before.close_down()
+        self._preflight.close_down()
         self._pictures.close_down()
-        self._deeds.close()
-        self._following.close()
+        self._run_actions.close()
+        self._follower.close()
 
     @Slot()
     def _document_changed(self) -> None:
         self._live, self._live_name = None, ""
-        self._show_story("", Story())
+        self._show_history("", RunHistory())
         self._runs.forget()
         if self.isVisible():
             self.shown()
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         if self.isVisible():
             if self._stack.currentWidget() is self._empty:
                 self.shown()
@@ -190,7 +190,7 @@ class TrainPage(Page):
         if isinstance(event, Loaded):
             self._setup.fill(event)
             self._describe_data()
-            self._deeds.list_runs()  # now with the detectors' titles
+            self._run_actions.list_runs()  # now with the detectors' titles
 
     @Slot(object)
     def _load_failed(self, error: object) -> None:
@@ -208,8 +208,8 @@ class TrainPage(Page):
         training = self._setup.training_settings()
         self._curves.set_label_colours(colours(document))
         self._setup.measure(labels := tuple(label.name for label in document.labels()))
-        train, words = counted(document, training, self._setup.choice, self._setup.detector_settings)
-        self._setup.data.setText(words + self._setup.rate_words(labels, document))
+        train, words = count_training_images(document, training, self._setup.choice, self._setup.detector_settings)
+        self._setup.data.setText(words + self._setup.learning_rate_note(labels, document))
         self.session.anchorless = "" if (one := self._setup.choice) is None or one.takes_anchors else one.title
         wrong = self._setup.form.problems()
         if wrong:
@@ -236,9 +236,9 @@ class TrainPage(Page):
                 return
             start = self._setup.start_from.file
             folder = runs.folder_for(document.runs_folder, self._setup.run_name.text(), recipe.detector)
-            request = Asked(document.folder, folder, recipe, document.anchors(), start)
+            request = DeferredRunRequest(document.folder, folder, recipe, document.anchors(), start)
         except WorkbenchError as error:
-            self.session.tell(error)
+            self.session.report_error(error)
             return
         self._setup.run_name.clear()
         self._begin(folder.name, request)
@@ -246,27 +246,27 @@ class TrainPage(Page):
     @Slot(object)
     def resume(self, run: RunInfo) -> None:
         """Resume a run from its last checkpoint."""
-        self.go_on(run.folder)
+        self.continue_run(run.folder)
 
     @Slot(object)
-    def go_on(self, asked: Asked | RunRequest | Path) -> None:
+    def continue_run(self, asked: DeferredRunRequest | RunRequest | Path) -> None:
         if self._job is None:
             self._begin(asked.name, asked)
 
-    def _begin(self, name: str, request: Asked | RunRequest | Path) -> None:
+    def _begin(self, name: str, request: DeferredRunRequest | RunRequest | Path) -> None:
         after = self._stop_after = threading.Event()
-        job = ending.job(name, self._train, request, after, self._curves.bar.for_tensorboard)
+        job = training_end.training_job(name, self._train, request, after, self._curves.bar.for_tensorboard)
         job.reported.connect(self._trained)
         job.failed.connect(self._failed)
         self._job = job
-        self._live, self._live_name = Story(), name
-        self._deeds.read(None)
-        self._progress.begin(ending.evaluates(request))
+        self._live, self._live_name = RunHistory(), name
+        self._run_actions.read(None)
+        self._progress.begin(training_end.evaluates(request))
         self._runs.clear_selection()
         if self._setup.start.hasFocus():
             self._tabs.setFocus()  # else Qt moves the focus to Stop as Start is disabled: the next Space would press it
         self._runs.allow_resume(False, name)
-        self._show_story(name, self._live)
+        self._show_history(name, self._live)
         self._describe_data()
         self._timer.start()
         self.session.start(job)
@@ -292,9 +292,9 @@ class TrainPage(Page):
     @Slot(object)
     def _trained(self, event: object) -> None:
         """Only keep the event; the timer redraws."""
-        if isinstance(event, Story):
+        if isinstance(event, RunHistory):
             self._live = event
-            self._show_story(self._live_name, event)
+            self._show_history(self._live_name, event)
             return
         if self._live is None:
             return
@@ -302,7 +302,7 @@ class TrainPage(Page):
         self._dirty = True
         if isinstance(event, Started | Evaluated | Saved | Paused):
             self.session.runs_changed.emit()
-            self._deeds.list_runs()
+            self._run_actions.list_runs()
 
     @Slot(object)
     def _failed(self, error: object) -> None:
@@ -316,7 +316,7 @@ class TrainPage(Page):
             self._loading = None
         if self._job is None or job is not self._job:
             return
-        refused = ending.refusal(self.session, self._job, self._live)
+        refused = training_end.refusal(self.session, self._job, self._live)
         self._job = None
         self._timer.stop()
         self._runs.allow_resume(True)
@@ -329,25 +329,25 @@ class TrainPage(Page):
         self._describe_data()
         if refused:
             self._setup.data.setText(refused)
-        self._deeds.list_runs()
+        self._run_actions.list_runs()
         self.session.runs_changed.emit()
 
     def _forget_refused(self) -> None:
         """A refused run leaves only the error message; the run shown before comes back."""
         if self._shown is self._live:
-            self._show_story("", Story())
+            self._show_history("", RunHistory())
         self._live, self._live_name = None, ""
 
     # --- showing ---
 
-    def _state(self) -> State:
-        return State(self._live_name if self._job is not None else "", self._shown_name, self._shown)
+    def _state(self) -> PageState:
+        return PageState(self._live_name if self._job is not None else "", self._shown_name, self._shown)
 
-    def _show_story(self, name: str, story: Story) -> None:
-        self._shown_name, self._shown, self._lines = name, story, 0
+    def _show_history(self, name: str, history: RunHistory) -> None:
+        self._shown_name, self._shown, self._lines = name, history, 0
         self._log.clear()
         self._curves.clear()
-        self._pictures.show_run(name, story)
+        self._pictures.show_run(name, history)
         self._redraw(always=True)
 
     @Slot()
@@ -355,37 +355,37 @@ class TrainPage(Page):
         if not always and not (self._dirty and self.isVisible()):
             return
         self._dirty = False
-        story = self._shown
-        live = self._job is not None and story is self._live
+        history = self._shown
+        live = self._job is not None and history is self._live
         stopping = self._job is not None and self._job.stop.is_set()
-        self._progress.show_story(self._shown_name, story, live, stopping)
-        self._curves.show_story(story, self._shown_name, now=always)
-        if len(story.log) > self._lines:
-            self._log.appendPlainText("\n".join(story.log[self._lines :]))
-            self._lines = len(story.log)
+        self._progress.show_history(self._shown_name, history, live, stopping)
+        self._curves.show_history(history, self._shown_name, now=always)
+        if len(history.log) > self._lines:
+            self._log.appendPlainText("\n".join(history.log[self._lines :]))
+            self._lines = len(history.log)
 
     @Slot(object)
     def _listed(self, found: tuple[RunInfo, ...]) -> None:
         self._setup.start_from.set_runs(found)
         is_live = self._job is not None and self._shown is self._live
         if self._shown_name and not is_live and self._shown_name not in [run.name for run in found]:
-            self._show_story("", Story())  # another program removed it
+            self._show_history("", RunHistory())  # another program removed it
         if not self._shown_name and found and self._job is None:
             self._runs.prefer(found[0].name)  # so that Resume and Inspect apply to the run that is shown
             self._runs.set_runs(found)
-            self._deeds.read(found[0].folder)
+            self._run_actions.read(found[0].folder)
 
     @Slot(object)
     def _run_chosen(self, run: RunInfo) -> None:
         if self._job is not None and run.name == self._live_name and self._live is not None:
-            self._show_story(run.name, self._live)
+            self._show_history(run.name, self._live)
         else:
-            self._deeds.read(run.folder)
+            self._run_actions.read(run.folder)
 
     @Slot(object, object)
-    def _read(self, folder: object, story: object) -> None:
-        if isinstance(folder, Path) and isinstance(story, Story):
-            self._show_story(folder.name, story)
+    def _read(self, folder: object, history: object) -> None:
+        if isinstance(folder, Path) and isinstance(history, RunHistory):
+            self._show_history(folder.name, history)
 
     @Slot(object, object)
     def _renamed(self, old: Path, new: Path) -> None:
@@ -397,4 +397,4 @@ class TrainPage(Page):
     @Slot(object)
     def _deleted(self, folder: Path) -> None:
         if self._shown_name == folder.name:
-            self._show_story("", Story())
+            self._show_history("", RunHistory())

@@ -8,9 +8,9 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QToolButton, QWidget
 
-from workbench.training import board
+from workbench.training import tensorboard_log
 from workbench.ui import preferences, theme
-from workbench.ui.train import per_label, smoothing
+from workbench.ui.train import label_curves, smoothing
 from workbench.ui.train.train_plot import CSV, KINDS, PNG, PlotKind
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.popups import Menu
@@ -23,17 +23,17 @@ class PlotBar(QWidget):
     """Its settings are kept for the next start, except the labels, which belong to a project."""
 
     plots_chosen = Signal(object)  # their names; empty: as many as fit
-    all_asked = Signal()  # show all plots again instead of the one that is enlarged
+    all_requested = Signal()  # show all plots again instead of the one that is enlarged
     labels_chosen = Signal()  # `what` or `find` changed
     smoothing_changed = Signal()
-    save_asked = Signal(str, str)  # a plot's name, "" for all visible ones; "png" or "csv"
+    save_requested = Signal(str, str)  # a plot's name, "" for all visible ones; "png" or "csv"
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._shown: tuple[PlotKind, ...] = ()
         self.plots = _menu_button("train-plots", "Plots", "mdi6.view-grid-outline", "The plots to show.")
         self.back = _tool("train-plots-all", "All plots", "mdi6.arrow-left", "Show the other plots again.")
-        self.back.clicked.connect(self.all_asked)
+        self.back.clicked.connect(self.all_requested)
         self.save = _menu_button(
             "train-plots-save", "Save", "mdi6.tray-arrow-down", "Save plots as pictures and their numbers as CSV."
         )
@@ -45,7 +45,7 @@ class PlotBar(QWidget):
         )
         self.labels.setMinimumWidth(80)
         self.labels.setSizeAdjustPolicy(ElidedCombo.SizeAdjustPolicy.AdjustToContents)
-        self.labels.addItems([f"AP: {per_label.ALL}", per_label.AP50, per_label.AP])
+        self.labels.addItems([f"AP: {label_curves.ALL}", label_curves.AP50, label_curves.AP])
         self.labels.currentIndexChanged.connect(self._labels_chosen)
         self._find = QLineEdit(placeholderText="find labels", clearButtonEnabled=True)
         self._find.setObjectName("train-find-labels")
@@ -101,17 +101,17 @@ class PlotBar(QWidget):
     @property
     def what(self) -> str:
         """One of per_label.CHOICES."""
-        return per_label.CHOICES[self.labels.currentIndex()]
+        return label_curves.CHOICES[self.labels.currentIndex()]
 
     @property
-    def sought(self) -> str:
+    def search_text(self) -> str:
         """The text to look for in label names."""
         return "" if self._find.isHidden() else self._find.text().strip()
 
     @property
     def for_tensorboard(self) -> bool:
         """Whether trainings also write their curves for TensorBoard."""
-        return preferences.flag(_BOARD) and board.is_there()
+        return preferences.flag(_BOARD) and tensorboard_log.is_installed()
 
     @property
     def smoothing(self) -> float:
@@ -134,7 +134,9 @@ class PlotBar(QWidget):
 
     def offer_find(self, labels: int) -> None:
         """The run has this many labels: if more than curves can be told apart, offer a search."""
-        self._find.setVisible(self.what != per_label.ALL and labels > per_label.MOST and not self.labels.isHidden())
+        self._find.setVisible(
+            self.what != label_curves.ALL and labels > label_curves.MOST and not self.labels.isHidden()
+        )
 
     def _offer_plots(self) -> None:
         menu = self.plots.menu()
@@ -175,10 +177,12 @@ class PlotBar(QWidget):
                 own.addAction(text).setData((kind.name, suffix))
         menu.addSeparator()
         words = "For TensorBoard, from the next training on"
-        also = menu.addAction(words if board.is_there() else "For TensorBoard (not installed: extra “tb”)")
+        also = menu.addAction(
+            words if tensorboard_log.is_installed() else "For TensorBoard (not installed: extra “tb”)"
+        )
         also.setCheckable(True)
         also.setChecked(self.for_tensorboard)
-        also.setEnabled(board.is_there())
+        also.setEnabled(tensorboard_log.is_installed())
         also.setToolTip("Write the curves into the run's folder tensorboard, too.")
 
     @Slot(QAction)
@@ -186,7 +190,7 @@ class PlotBar(QWidget):
         if action.isCheckable():
             preferences.put(_BOARD, action.isChecked())
         else:
-            self.save_asked.emit(*action.data())
+            self.save_requested.emit(*action.data())
 
     @Slot()
     def _labels_chosen(self) -> None:

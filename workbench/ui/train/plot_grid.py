@@ -23,7 +23,7 @@ class PlotGrid(QScrollArea):
     """`changed` when the visible plots change. A plot is created when first asked for: that takes 30 ms."""
 
     changed = Signal()
-    save_asked = Signal(str, str)  # a plot's name, and "png" or "csv"
+    save_requested = Signal(str, str)  # a plot's name, and "png" or "csv"
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, widgetResizable=True)
@@ -48,8 +48,8 @@ class PlotGrid(QScrollArea):
             kind = next(kind for kind in KINDS if kind.name == name)
             found = self._plots[name] = TrainPlot(kind, self.page)
             found.hide()
-            found.alone_asked.connect(self._alone_asked)
-            found.save_asked.connect(self.save_asked)
+            found.alone_requested.connect(self._alone_requested)
+            found.save_requested.connect(self.save_requested)
         return found
 
     @property
@@ -86,7 +86,7 @@ class PlotGrid(QScrollArea):
         self._place()
 
     @Slot()
-    def _alone_asked(self) -> None:
+    def _alone_requested(self) -> None:
         sender = self.sender()
         if isinstance(sender, TrainPlot):
             self._alone = "" if self._alone else sender.kind.name

@@ -9,12 +9,12 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
-from workbench.core.words import duration, share, size, speed
+from workbench.core.formatting import duration, share, size, speed
 from workbench.training.events import Failed, Finished
 from workbench.ui import theme
-from workbench.ui.train.story import Story
+from workbench.ui.train.history import RunHistory
 from workbench.ui.widgets.buttons import push_button
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.popups import Menu
 
 LONG = 600  # seconds left from which the time of day is shown too
@@ -33,19 +33,19 @@ NEVER = "This run evaluates only at its end, so there is nothing to wait for."
 
 
 class ProgressPanel(QWidget):
-    """`pause_asked(bool)`, `stop_asked` and `stop_after_asked(bool)` (after the next evaluation) from its buttons."""
+    """`pause_requested(bool)`, `stop_requested`, `stop_after_requested(bool)` (after an evaluation) by buttons."""
 
-    pause_asked = Signal(bool)
-    stop_asked = Signal()
-    stop_after_asked = Signal(bool)
+    pause_requested = Signal(bool)
+    stop_requested = Signal()
+    stop_after_requested = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._paused = False
-        self.title = Elided()
+        self.title = ElidedLabel()
         self.title.setObjectName("train-title")
         self.title.setFont(theme.font(theme.BODY, bold=True))
-        self.numbers = Elided()
+        self.numbers = ElidedLabel()
         self.numbers.setObjectName("train-numbers")
         self.numbers.setProperty("role", "muted")
         self.failure = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
@@ -58,29 +58,31 @@ class ProgressPanel(QWidget):
         self.pause = push_button("train-pause", "Pause", icon="mdi6.pause")
         self.stop = push_button("train-stop", "Stop", icon="mdi6.stop")
         self.stop.setToolTip(STOP)
-        self._offer_ways()
+        self._make_stop_menu()
         self.pause.clicked.connect(self._ask_pause)
-        self.stop.clicked.connect(self.stop_asked)
+        self.stop.clicked.connect(self.stop_requested)
         self._lay_out()
 
-    def _offer_ways(self) -> None:
+    def _make_stop_menu(self) -> None:
         """The arrow beside Stop."""
-        self.ways = QToolButton(popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.ways.setObjectName("train-stop-ways")
-        self.ways.setAccessibleName("Ways to stop")
-        self.ways.setToolTip("Ways to stop")
-        self.ways.setArrowType(Qt.ArrowType.DownArrow)
-        self.ways.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # the button shows an arrow already
-        menu = Menu(self.ways, toolTipsVisible=True)
+        self.stop_menu = QToolButton(popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.stop_menu.setObjectName("train-stop-ways")
+        self.stop_menu.setAccessibleName("Ways to stop")
+        self.stop_menu.setToolTip("Ways to stop")
+        self.stop_menu.setArrowType(Qt.ArrowType.DownArrow)
+        self.stop_menu.setStyleSheet(
+            "QToolButton::menu-indicator { image: none; }"
+        )  # the button shows an arrow already
+        menu = Menu(self.stop_menu, toolTipsVisible=True)
         self.after = QAction("Stop after the next evaluation", menu, checkable=True)
         self.after.setObjectName("train-stop-after")
-        self.after.triggered.connect(self.stop_after_asked)
+        self.after.triggered.connect(self.stop_after_requested)
         now = QAction("Stop now", menu)
         now.setObjectName("train-stop-now")
         now.setToolTip(STOP)
-        now.triggered.connect(self.stop_asked)
+        now.triggered.connect(self.stop_requested)
         menu.addActions([self.after, now])
-        self.ways.setMenu(menu)
+        self.stop_menu.setMenu(menu)
         self.begin(True)
 
     def _lay_out(self) -> None:
@@ -91,7 +93,7 @@ class ProgressPanel(QWidget):
         stop = QHBoxLayout()
         stop.setSpacing(0)
         stop.addWidget(self.stop)
-        stop.addWidget(self.ways)
+        stop.addWidget(self.stop_menu)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addLayout(words, 1)
@@ -104,56 +106,56 @@ class ProgressPanel(QWidget):
         self.after.setEnabled(evaluates)
         self.after.setToolTip(AFTER if evaluates else NEVER)
 
-    def show_story(self, name: str, story: Story, running: bool, stopping: bool = False) -> None:
+    def show_history(self, name: str, history: RunHistory, running: bool, stopping: bool = False) -> None:
         """Show the state of run `name`; Pause and Stop are visible while it is `running`."""
-        self._paused = story.paused
-        for button in (self.pause, self.stop, self.ways):
+        self._paused = history.paused
+        for button in (self.pause, self.stop, self.stop_menu):
             button.setVisible(running)
         self.stop.setEnabled(not stopping)
-        self.ways.setEnabled(not stopping)
-        self.ways.setFixedHeight(self.stop.sizeHint().height())
-        self.pause.setEnabled(not stopping and story.started is not None)
-        word, icon = ("Continue", "mdi6.play") if story.paused else ("Pause", "mdi6.pause")
+        self.stop_menu.setEnabled(not stopping)
+        self.stop_menu.setFixedHeight(self.stop.sizeHint().height())
+        self.pause.setEnabled(not stopping and history.started is not None)
+        word, icon = ("Continue", "mdi6.play") if history.paused else ("Pause", "mdi6.pause")
         if self.pause.text() != word:
             self.pause.setText(word)
             theme.set_icon(self.pause, icon)
-        self.title.setText(f"{name}: {self._state(story, running, stopping)}" if name else "")
-        self._show_failure(story)
-        seen = story.progress
-        grows = running or story.elsewhere
+        self.title.setText(f"{name}: {self._state(history, running, stopping)}" if name else "")
+        self._show_failure(history)
+        progress = history.progress
+        grows = running or history.trained_elsewhere
         self.bar.setVisible(grows)
-        if seen is None:
+        if progress is None:
             self.bar.setRange(0, 0 if grows else 1)
             self.numbers.setText("Reading the images …" if grows else "")
             return
-        self.bar.setRange(0, max(seen.steps, 1))
-        self.bar.setValue(seen.step)
-        self.numbers.setText("  ·  ".join(_numbers(story)))
+        self.bar.setRange(0, max(progress.steps, 1))
+        self.bar.setValue(progress.step)
+        self.numbers.setText("  ·  ".join(_numbers(history)))
 
-    def _show_failure(self, story: Story) -> None:
-        words = story.ended.sentence if isinstance(story.ended, Failed) else ""
+    def _show_failure(self, history: RunHistory) -> None:
+        words = history.ended.sentence if isinstance(history.ended, Failed) else ""
         self.failure.setVisible(bool(words))
         if words != self.failure.text():
             self.failure.setText(words)
 
-    def _state(self, story: Story, running: bool, stopping: bool) -> str:
+    def _state(self, history: RunHistory, running: bool, stopping: bool) -> str:
         if not running:
-            return _ended(story)
+            return _ended(history)
         if stopping:
             return "stopping …"
         after = ", stops after the next evaluation" if self.after.isChecked() else ""
-        if story.paused:
+        if history.paused:
             return f"paused{after}"
-        return f"training{after}" if after or story.progress is None else f"training, {left(story)}"
+        return f"training{after}" if after or history.progress is None else f"training, {time_left(history)}"
 
     @Slot()
     def _ask_pause(self) -> None:
-        self.pause_asked.emit(not self._paused)
+        self.pause_requested.emit(not self._paused)
 
 
-def left(story: Story) -> str:
+def time_left(history: RunHistory) -> str:
     """The remaining time of the training, and its end if that is far off."""
-    seconds = story.progress.seconds_left if story.progress is not None else math.nan
+    seconds = history.progress.seconds_left if history.progress is not None else math.nan
     words = f"{duration(seconds)} left"
     return f"{words}, until {clock(time.time() + seconds, time.time())}" if LONG < seconds < math.inf else words
 
@@ -166,29 +168,29 @@ def clock(at: float, now: float) -> str:
     return time.strftime("%a %H:%M" if at - now < 6 * DAY else "%d %b %H:%M", then)
 
 
-def _numbers(story: Story) -> list[str]:
-    seen = story.progress
-    assert seen is not None
+def _numbers(history: RunHistory) -> list[str]:
+    progress = history.progress
+    assert progress is not None
     parts = [
-        f"epoch {seen.epoch:,} of {seen.epochs:,}",
-        f"step {seen.step:,} of {seen.steps:,}",
-        f"loss {seen.loss:.3f}",
-        speed(seen.images_per_second),
+        f"epoch {progress.epoch:,} of {progress.epochs:,}",
+        f"step {progress.step:,} of {progress.steps:,}",
+        f"loss {progress.loss:.3f}",
+        speed(progress.images_per_second),
     ]
-    if story.evaluations:
-        parts.append(f"AP50 {share(story.evaluations[-1].ap50)}")
-    if seen.memory_bytes:
-        parts.append(size(seen.memory_bytes))
+    if history.evaluations:
+        parts.append(f"AP50 {share(history.evaluations[-1].ap50)}")
+    if progress.memory_bytes:
+        parts.append(size(progress.memory_bytes))
     return parts
 
 
-def _ended(story: Story) -> str:
-    if isinstance(story.ended, Failed):
+def _ended(history: RunHistory) -> str:
+    if isinstance(history.ended, Failed):
         return "failed"
-    if isinstance(story.ended, Finished):
-        return f"stopped{RESUMED}" if story.ended.stopped else "finished"
-    if story.elsewhere:
-        if story.paused or story.progress is None:
-            return f"{'paused' if story.paused else 'training'} in another program"
-        return f"training in another program, {left(story)}"
-    return f"interrupted{RESUMED}" if story.started is not None else "not started"
+    if isinstance(history.ended, Finished):
+        return f"stopped{RESUMED}" if history.ended.stopped else "finished"
+    if history.trained_elsewhere:
+        if history.paused or history.progress is None:
+            return f"{'paused' if history.paused else 'training'} in another program"
+        return f"training in another program, {time_left(history)}"
+    return f"interrupted{RESUMED}" if history.started is not None else "not started"

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from workbench.core import words
-from workbench.training.kept_runs import KEPT_DAYS, Deleted
-from workbench.training.runs import RunInfo, when
+from workbench.core import formatting
+from workbench.training.run_actions import KEPT_DAYS, DeletedRun
+from workbench.training.runs import RunInfo, format_time
 from workbench.ui import actions, theme
 from workbench.ui.train.runs_table import NAME, NOTE, RunsTable
 from workbench.ui.widgets.buttons import push_button
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 from workbench.ui.widgets.popups import Menu
 
 MOST_LISTED = 12  # deleted runs in the menu
@@ -31,30 +31,30 @@ FORK_HELP = (
     "on the project's present data."
 )
 DELETE_HELP = f"Moves them to the trash, from which they can be taken back for {KEPT_DAYS} days"
-COMPARE_HELP = actions.native(
+COMPARE_HELP = actions.native_keys(
     "Choose two or more runs (Ctrl+click, Shift+click) to see their curves, settings and AP side by side."
 )
 
 
 class RunList(QWidget):
-    """`chosen(RunInfo)` for a click on a row, `resume_asked(RunInfo)` and `inspect_asked(RunInfo)` from the buttons.
+    """`chosen(RunInfo)` for a click on a row, `resume_requested(RunInfo)`, `inspect_requested(RunInfo)` by buttons.
 
-    `compare_asked` and `delete_asked` carry a tuple of RunInfo; `restore_asked(Deleted)` and `empty_asked` are for the
-    trash; `take_back_asked` undoes what `offer_to_take_back` announced.
+    `compare_requested`, `delete_requested` carry RunInfo tuples; `restore_requested(DeletedRun)`, `empty_requested` are
+    for the trash; `undo_delete_requested` undoes what `offer_undo_delete` announced.
     """
 
     chosen = Signal(object)
-    resume_asked = Signal(object)
-    inspect_asked = Signal(object)
-    compare_asked = Signal(object)
-    rename_asked = Signal(object, str)
-    note_asked = Signal(object, str)
-    delete_asked = Signal(object)
-    extend_asked = Signal(object)
-    fork_asked = Signal(object)
-    restore_asked = Signal(object)
-    empty_asked = Signal()
-    take_back_asked = Signal()
+    resume_requested = Signal(object)
+    inspect_requested = Signal(object)
+    compare_requested = Signal(object)
+    rename_requested = Signal(object, str)
+    note_requested = Signal(object, str)
+    delete_requested = Signal(object)
+    extend_requested = Signal(object)
+    fork_requested = Signal(object)
+    restore_requested = Signal(object)
+    empty_requested = Signal()
+    undo_delete_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,10 +62,10 @@ class RunList(QWidget):
         self._live = ""  # the name of the run being trained
         self._preferred = ""
         self.table = RunsTable()
-        self.told = Elided()
-        self.told.setObjectName("train-runs-told")
-        self.told.setProperty("role", "muted")
-        self.take_back = push_button("train-runs-undo", "Undo", "Take back what was deleted.")
+        self.notice = ElidedLabel()
+        self.notice.setObjectName("train-runs-told")
+        self.notice.setProperty("role", "muted")
+        self.undo_delete = push_button("train-runs-undo", "Undo", "Take back what was deleted.")
         self.compare = push_button("train-compare", "Compare", COMPARE_HELP)
         self.more = push_button("train-runs-more", "More", "More to do with the chosen runs.")
         self.resume = push_button("train-resume", "Resume", RESUME_HELP)
@@ -74,18 +74,18 @@ class RunList(QWidget):
         self._make_menu()
         self._lay_out()
         self._connect()
-        self.offer_to_take_back("")
+        self.offer_undo_delete("")
         self._enable()
 
     def _make_actions(self) -> None:
-        self._do_resume = actions.make(self, "resume-run", self._ask_resume)
-        self._do_inspect = actions.make(self, "inspect-run", self._ask_inspect)
-        self._do_compare = actions.make(self, "compare-runs", self._ask_compare)
-        self._do_rename = actions.make(self, "rename-run", self._type_name)
-        self._do_note = actions.make(self, "note-run", self._type_note)
-        self._do_extend = actions.make(self, "extend-run", self._ask_extend)
-        self._do_fork = actions.make(self, "fork-run", self._ask_fork)
-        self._do_delete = actions.make(self, "delete-runs", self._ask_delete)
+        self._do_resume = actions.make_action(self, "resume-run", self._ask_resume)
+        self._do_inspect = actions.make_action(self, "inspect-run", self._ask_inspect)
+        self._do_compare = actions.make_action(self, "compare-runs", self._ask_compare)
+        self._do_rename = actions.make_action(self, "rename-run", self._type_name)
+        self._do_note = actions.make_action(self, "note-run", self._type_note)
+        self._do_extend = actions.make_action(self, "extend-run", self._ask_extend)
+        self._do_fork = actions.make_action(self, "fork-run", self._ask_fork)
+        self._do_delete = actions.make_action(self, "delete-runs", self._ask_delete)
 
     def _make_menu(self) -> None:
         self.menu = Menu(self, toolTipsVisible=True)
@@ -107,8 +107,8 @@ class RunList(QWidget):
     def _lay_out(self) -> None:
         foot = QHBoxLayout()
         foot.setSpacing(theme.GRID)
-        foot.addWidget(self.told, 1)
-        for button in (self.take_back, self.compare, self.more, self.resume, self.inspect):
+        foot.addWidget(self.notice, 1)
+        for button in (self.undo_delete, self.compare, self.more, self.resume, self.inspect):
             foot.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, theme.GRID, 0, 0)
@@ -118,12 +118,12 @@ class RunList(QWidget):
     def _connect(self) -> None:
         self.table.itemSelectionChanged.connect(self._selected)
         self.table.activated.connect(self._show)
-        self.table.renamed.connect(self.rename_asked)
-        self.table.noted.connect(self.note_asked)
-        self.table.take_back_asked.connect(self.take_back_asked)
+        self.table.renamed.connect(self.rename_requested)
+        self.table.noted.connect(self.note_requested)
+        self.table.undo_delete_requested.connect(self.undo_delete_requested)
         self.table.customContextMenuRequested.connect(self._pop_up)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.take_back.clicked.connect(self.take_back_asked)
+        self.undo_delete.clicked.connect(self.undo_delete_requested)
         self.compare.clicked.connect(self._ask_compare)
         self.resume.clicked.connect(self._ask_resume)
         self.inspect.clicked.connect(self._ask_inspect)
@@ -140,26 +140,30 @@ class RunList(QWidget):
         self.table.set_runs(found, [self._preferred])
         self._enable()
 
-    def set_deleted(self, deleted: Sequence[Deleted], size: int) -> None:
+    def set_deleted(self, deleted: Sequence[DeletedRun], size: int) -> None:
         """The trash's runs, and its size in bytes."""
         self.trash.clear()
         self.trash.setEnabled(bool(deleted))
         for one in deleted[:MOST_LISTED]:
-            entry = self.trash.addAction(actions.as_told(f"Take back '{one.name}', deleted {when(one.deleted)}"))
-            entry.triggered.connect(lambda _=False, one=one: self.restore_asked.emit(one))
+            entry = self.trash.addAction(
+                actions.escape_mnemonics(f"Take back '{one.name}', deleted {format_time(one.deleted)}")
+            )
+            entry.triggered.connect(lambda _=False, one=one: self.restore_requested.emit(one))
         if len(deleted) > MOST_LISTED:
             self.trash.addAction(f"… and {len(deleted) - MOST_LISTED} older ones").setEnabled(False)
         self.trash.addSeparator()
         self.trash.addMenu(self._sure)
         self._sure.clear()
-        entry = self._sure.addAction(f"Delete {words.count(len(deleted), 'run')}, {words.size(size)}: there is no undo")
-        entry.triggered.connect(lambda _=False: self.empty_asked.emit())
+        entry = self._sure.addAction(
+            f"Delete {formatting.count(len(deleted), 'run')}, {formatting.size(size)}: there is no undo"
+        )
+        entry.triggered.connect(lambda _=False: self.empty_requested.emit())
 
-    def offer_to_take_back(self, words: str) -> None:
+    def offer_undo_delete(self, words: str) -> None:
         """Say what was done, with a button to undo it; "" if there is nothing to undo."""
-        self.told.setText(words)
-        self.take_back.setVisible(bool(words))
-        self.table.to_take_back = bool(words)
+        self.notice.setText(words)
+        self.undo_delete.setVisible(bool(words))
+        self.table.can_undo_delete = bool(words)
 
     def prefer(self, name: str) -> None:
         """Select this run at the next listing if none is selected: Resume and Inspect act on it."""
@@ -241,28 +245,28 @@ class RunList(QWidget):
 
     @Slot()
     def _ask_resume(self) -> None:
-        self.resume_asked.emit(self.selected)
+        self.resume_requested.emit(self.selected)
 
     @Slot()
     def _ask_inspect(self) -> None:
-        self.inspect_asked.emit(self.selected)
+        self.inspect_requested.emit(self.selected)
 
     @Slot()
     def _ask_compare(self) -> None:
         if len(self.table.chosen) > 1:
-            self.compare_asked.emit(self.table.chosen)
+            self.compare_requested.emit(self.table.chosen)
 
     @Slot()
     def _ask_delete(self) -> None:
-        self.delete_asked.emit(self.table.chosen)
+        self.delete_requested.emit(self.table.chosen)
 
     @Slot()
     def _ask_extend(self) -> None:
-        self.extend_asked.emit(self.selected)
+        self.extend_requested.emit(self.selected)
 
     @Slot()
     def _ask_fork(self) -> None:
-        self.fork_asked.emit(self.selected)
+        self.fork_requested.emit(self.selected)
 
     @Slot()
     def _type_name(self) -> None:

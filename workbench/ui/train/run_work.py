@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.core.document import Document
-from workbench.training import extending, kept_runs, runs
-from workbench.training.extending import Basis
-from workbench.training.kept_runs import Deleted, Fork
+from workbench.training import extension, run_actions, runs
+from workbench.training.extension import FinishedRun
+from workbench.training.run_actions import DeletedRun, Fork
 from workbench.training.runs import RunInfo
 
 
 @dataclass(frozen=True, slots=True)
-class List:
+class RunListRequest:
     """A request to list the runs in `folder`. `tidy`: first delete what has been in the trash for long enough.
     `number`: of the request, so that what was read before a change is not shown after it.
     """
@@ -24,14 +24,14 @@ class List:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class RunListResult:
     runs: tuple[RunInfo, ...]
-    deleted: tuple[Deleted, ...]
+    deleted: tuple[DeletedRun, ...]
     trash_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
-class Today:
+class DataDigestRequest:
     """A request for the digest of the data of `project` as it is on disk; `version` counts its edits."""
 
     project: Path
@@ -39,55 +39,55 @@ class Today:
 
 
 @dataclass(frozen=True, slots=True)
-class Weigh:
+class ExtensionBasisRequest:
     """A request for what a longer run would go on from."""
 
     folder: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Extend:
+class ExtendRequest:
     folder: Path
     more: int  # epochs
 
 
 @dataclass(frozen=True, slots=True)
-class TakeUp:
+class ForkRequest:
     """A request for the settings of a run, to use for another."""
 
     folder: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Empty:
+class EmptyTrashRequest:
     """A request to empty the trash for good."""
 
     folder: Path
 
 
-Deed = Weigh | Extend | TakeUp | Empty
+RunActionRequest = ExtensionBasisRequest | ExtendRequest | ForkRequest | EmptyTrashRequest
 
 
-def listed(wish: List) -> Listing:
-    if wish.tidy:
-        kept_runs.empty_trash(wish.folder)
-    deleted = kept_runs.deleted_runs(wish.folder)
-    return Listing(runs.runs(wish.folder), deleted, sum(map(kept_runs.size_of, deleted)))
+def list_runs(request: RunListRequest) -> RunListResult:
+    if request.tidy:
+        run_actions.empty_trash(request.folder)
+    deleted = run_actions.deleted_runs(request.folder)
+    return RunListResult(runs.runs(request.folder), deleted, sum(map(run_actions.size_of, deleted)))
 
 
-def digest_of(wish: Today) -> str:
+def data_digest(request: DataDigestRequest) -> str:
     """Takes a second for 100,000 images."""
-    with Document.open(wish.project, read_only=True, check=False) as document:
+    with Document.open(request.project, read_only=True, check=False) as document:
         return document.snapshot().digest
 
 
-def done(deed: Deed) -> Basis | Path | Fork | None:
+def perform(request: RunActionRequest) -> FinishedRun | Path | Fork | None:
     """The outcome; for Extend, the longer run's folder. WorkbenchError if it can't be done."""
-    if isinstance(deed, Weigh):
-        return extending.basis(deed.folder)
-    if isinstance(deed, Extend):
-        return extending.extend(deed.folder, deed.more)
-    if isinstance(deed, TakeUp):
-        return kept_runs.fork(deed.folder)
-    kept_runs.empty_trash(deed.folder, 0)
+    if isinstance(request, ExtensionBasisRequest):
+        return extension.read_finished_run(request.folder)
+    if isinstance(request, ExtendRequest):
+        return extension.extend(request.folder, request.more)
+    if isinstance(request, ForkRequest):
+        return run_actions.fork(request.folder)
+    run_actions.empty_trash(request.folder, 0)
     return None

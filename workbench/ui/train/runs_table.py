@@ -19,14 +19,14 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.files import natural_key
-from workbench.core.words import count, share
+from workbench.core.formatting import count, share
 from workbench.training import runs
 from workbench.training.runs import RunInfo
 from workbench.training.settings import FEW_JUDGES
-from workbench.ui.train.judged import by_few, few
-from workbench.ui.train.titles import titled
-from workbench.ui.widgets.empty import paint_words
-from workbench.ui.widgets.headed import filling, make_copyable
+from workbench.ui.train.evaluation_size import few_images_note, is_few
+from workbench.ui.train.titles import detector_title
+from workbench.ui.widgets.empty_state import paint_hint
+from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable
 
 COLUMNS = ("run", "detector", "state", "epochs", "AP50", "AP", "data", "started", "note")
 NAME, DETECTOR, STATE, EPOCHS, AP50, AP, DATA, STARTED, NOTE = range(len(COLUMNS))
@@ -48,19 +48,19 @@ _BREAK = " ↵ "  # how a line break is shown and typed in a note
 class RunsTable(QTableWidget):
     """`renamed(RunInfo, str)` and `noted(RunInfo, str)` after editing; it does not show the new text by itself.
 
-    `take_back_asked` for Ctrl+Z while there is something `to_take_back`: the window's own undo is for labels.
+    `undo_delete_requested` for Ctrl+Z while `can_undo_delete`: the window's own undo is for labels.
     """
 
     renamed = Signal(object, str)
     noted = Signal(object, str)
-    take_back_asked = Signal()
+    undo_delete_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(COLUMNS), parent)
         self._runs: dict[str, RunInfo] = {}
-        self._today = ""
+        self._data_digest = ""
         self._waiting: Sequence[RunInfo] | None = None  # arrived while somebody was editing
-        self.to_take_back = False
+        self.can_undo_delete = False
         self._is_known = False
         self._beginning = ""
         self.setObjectName("train-runs")
@@ -117,7 +117,7 @@ class RunsTable(QTableWidget):
         self.blockSignals(True)
         self.setSortingEnabled(False)
         self.setRowCount(len(found))
-        with filling(self):
+        with deferred_column_sizing(self):
             for row, run in enumerate(found):
                 for column in range(len(COLUMNS)):
                     self.setItem(row, column, self._cell(run, column))
@@ -146,10 +146,10 @@ class RunsTable(QTableWidget):
         if for_note:
             header.resizeSection(NOTE, max(left - name, for_note))
 
-    def set_today(self, digest: str) -> None:
+    def set_data_digest(self, digest: str) -> None:
         """The digest of the project's data now, "" while unknown."""
-        if digest != self._today:
-            self._today = digest
+        if digest != self._data_digest:
+            self._data_digest = digest
             self.blockSignals(True)
             for row in range(self.rowCount()):
                 self._cell_at(row, DATA).setToolTip(self._about_data(self._run_in(row)))
@@ -170,9 +170,9 @@ class RunsTable(QTableWidget):
         if not run.digest:
             return words
         words += f"\nFingerprint of the project's data then: {run.digest[:16]}"
-        if not self._today:
+        if not self._data_digest:
             return words
-        same = "It is the same today." if run.digest == self._today else "It has changed since."
+        same = "It is the same today." if run.digest == self._data_digest else "It has changed since."
         return f"{words}\n{same}"
 
     # --- what is chosen ---
@@ -247,25 +247,29 @@ class RunsTable(QTableWidget):
         self._share_room()
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._takes_back(event):
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and self._is_undo_delete(event)
+        ):
             event.accept()
             return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._takes_back(event):
-            self.take_back_asked.emit()
+        if self._is_undo_delete(event):
+            self.undo_delete_requested.emit()
         else:
             super().keyPressEvent(event)
 
-    def _takes_back(self, event: QKeyEvent) -> bool:
-        return self.to_take_back and not self.is_editing and event.matches(QKeySequence.StandardKey.Undo)
+    def _is_undo_delete(self, event: QKeyEvent) -> bool:
+        return self.can_undo_delete and not self.is_editing and event.matches(QKeySequence.StandardKey.Undo)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if not self.rowCount():
             begun = f"{self._beginning} is listed here when it has begun." if self._beginning else EMPTY
-            paint_words(self, begun if self._is_known else "Reading the runs …")
+            paint_hint(self, begun if self._is_known else "Reading the runs …")
 
 
 class _WideEditor(QStyledItemDelegate):
@@ -292,16 +296,16 @@ def _text(run: RunInfo, column: int) -> str:
         value = run.best_ap50 if column == AP50 else run.best_ap
         if math.isnan(value):
             return "–"
-        return f"{'newest: ' if column == AP50 and few(run.validation_images) else ''}{share(value)}"
+        return f"{'newest: ' if column == AP50 and is_few(run.validation_images) else ''}{share(value)}"
     imported = run.state == "finished" and not run.epochs
     images = run.images + run.validation_images
     return {
         NAME: run.name,
-        DETECTOR: titled(run.detector),
+        DETECTOR: detector_title(run.detector),
         STATE: run.state,
         EPOCHS: "imported" if imported else f"{run.epoch:,} / {run.epochs:,}",
         DATA: f"{count(images, 'image')} ({run.digest[:4]})" if run.digest else f"{images:,}" if images else "–",
-        STARTED: runs.when(run.started),
+        STARTED: runs.format_time(run.started),
         NOTE: run.note.replace("\n", _BREAK),
     }[column]
 
@@ -316,7 +320,7 @@ def _key(run: RunInfo, column: int) -> str | float:
 
 def _about(run: RunInfo, column: int) -> str:
     name = run.name if column == NAME else ""  # it may be elided
-    by = by_few(run.validation_images) if column in (AP50, AP) and not math.isnan(run.best_ap50) else ""
+    by = few_images_note(run.validation_images) if column in (AP50, AP) and not math.isnan(run.best_ap50) else ""
     if by:
         by = f"{by.capitalize()}: this is largely chance, so the newest weights count as the best."
     return "\n".join(part for part in (name, by, run.note, run.sentence, str(run.folder)) if part)

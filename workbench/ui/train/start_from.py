@@ -8,10 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.errors import WorkbenchError
 from workbench.training.runs import RunInfo
-from workbench.ui.choosing import chosen_file
+from workbench.ui.file_dialogs import ask_for_file
 from workbench.ui.train.work import PublishedWeights
 from workbench.ui.widgets.elided import ElidedCombo
 
@@ -22,9 +22,9 @@ FILES = "Weights (*.safetensors *.weights *.conv.* *.pth *.pt);;All files (*)"
 
 
 class StartFrom(ElidedCombo):
-    """`fetch_asked(PublishedWeights)` when published weights were chosen that have not been downloaded."""
+    """`fetch_requested(PublishedWeights)` when published weights were chosen that have not been downloaded."""
 
-    fetch_asked = Signal(object)
+    fetch_requested = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("train-start-from", "Start from", HELP, parent=parent)
@@ -57,7 +57,7 @@ class StartFrom(ElidedCombo):
         self.clear()
         self.addItem("Fresh weights", FRESH)
         if published is not None:
-            here = "" if published.file.is_file() else f", {words.size(1e6 * published.megabytes)} to fetch"
+            here = "" if published.file.is_file() else f", {formatting.size(1e6 * published.megabytes)} to fetch"
             self.addItem(f"Published weights{here}", PUBLISHED)
             about = f"{published.url}\n{published.source}\n{published.licence}"
             self.setItemData(self.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
@@ -94,10 +94,10 @@ class StartFrom(ElidedCombo):
         if data == OTHER:
             self._choose_file()
         elif data == PUBLISHED and self._published is not None and not self._published.file.is_file():
-            self.fetch_asked.emit(self._published)
+            self.fetch_requested.emit(self._published)
 
     def _choose_file(self) -> None:
-        if chosen := chosen_file(self, "Weights to begin from", FILES):
+        if chosen := ask_for_file(self, "Weights to begin from", FILES):
             self.begin_from(chosen)
         else:
             self._go_to(FRESH)

@@ -5,6 +5,6 @@ from __future__ import annotations
 from workbench.detectors import detectors
 
 
-def titled(detector: str) -> str:
+def detector_title(detector: str) -> str:
     """The title of a detector; its name if nothing is loaded yet or there is no such detector."""
     return detectors.get(detector).title if detector in detectors.names() else detector

@@ -41,18 +41,18 @@ KINDS = (
 
 
 class TrainPlot(Plot):
-    """`save_asked(name, "png" or "csv")` and `alone_asked` (to enlarge it, or to end that) from its menu.
+    """`save_requested(name, "png" or "csv")`, `alone_requested` (to enlarge it, or to end that) by its menu.
 
     A double click asks for the latter too. The logarithmic scale is kept for the next start.
     """
 
-    save_asked = Signal(str, str)
-    alone_asked = Signal()
+    save_requested = Signal(str, str)
+    alone_requested = Signal()
 
     def __init__(self, kind: PlotKind, parent: QWidget | None = None) -> None:
         corner = BOTTOM_RIGHT if kind.name == "ap" else TOP_RIGHT
         super().__init__(
-            kind.x, kind.axis, parent, legend=kind.legend, corner=corner, above=True, whole_x=True,
+            kind.x, kind.axis, parent, legend=kind.legend, corner=corner, above=True, integer_x=True,
             dense=kind.x == "step",
         )  # fmt: skip
         if kind.name == "ap":
@@ -61,7 +61,7 @@ class TrainPlot(Plot):
         self.setObjectName(f"train-plot-{kind.name}")
         self.setAccessibleName(kind.title)
         self.setMinimumSize(*LEAST)
-        self._add_action("Only this plot, or all again", self.alone_asked)
+        self._add_action("Only this plot, or all again", self.alone_requested)
         self._add_action("Save as picture…", self._ask_picture)
         self._add_action("Save as CSV…", self._ask_csv)
         self._button: QToolButton | None = None
@@ -90,11 +90,11 @@ class TrainPlot(Plot):
 
     @Slot()
     def _ask_picture(self) -> None:
-        self.save_asked.emit(self.kind.name, PNG)
+        self.save_requested.emit(self.kind.name, PNG)
 
     @Slot()
     def _ask_csv(self) -> None:
-        self.save_asked.emit(self.kind.name, CSV)
+        self.save_requested.emit(self.kind.name, CSV)
 
     @property
     def _kept(self) -> str:
@@ -122,4 +122,4 @@ class TrainPlot(Plot):
         if legend is not None and legend.sceneBoundingRect().contains(self.mapToScene(event.position().toPoint())):
             return
         if event.button() == Qt.MouseButton.LeftButton:
-            self.alone_asked.emit()
+            self.alone_requested.emit()

@@ -24,14 +24,14 @@ from workbench.core.project import Label
 from workbench.errors import WorkbenchError
 from workbench.training import recipes
 from workbench.ui import tab_order, theme
-from workbench.ui.choosing import chosen_file, typed_path
+from workbench.ui.file_dialogs import ask_for_file, typed_path
 from workbench.ui.forms import Form
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.start_from import FILES
-from workbench.ui.train.work import DetectorChoice, Loaded, WeightsWish
-from workbench.ui.widgets.buttons import primary
+from workbench.ui.train.work import DetectorChoice, Loaded, WeightsImportRequest
+from workbench.ui.widgets.buttons import make_primary
 from workbench.ui.widgets.popups import Combo
 
 FROM_CFG = "darknet-cfg"  # the plugin for networks that have no name here
@@ -53,7 +53,7 @@ class WeightsWindow(QDialog):
         self._guessed = ""  # the path that the form was filled for; later changes by a person stay
         self._guessed_names = ""
         self._path = _line("weights-path", "Darknet's .weights, torchvision's .pth or a checkpoint")
-        self._names = _line("weights-names", f"A file with one label per line; empty: {self._otherwise()}")
+        self._names = _line("weights-names", f"A file with one label per line; empty: {self._default_labels()}")
         self._detector = Combo()
         self._detector.setObjectName("weights-detector")
         self._detector.activated.connect(self._detector_chosen)
@@ -69,13 +69,13 @@ class WeightsWindow(QDialog):
         self._words.setObjectName("weights-words")
         self._apply = QPushButton("Import")
         self._apply.setObjectName("weights-apply")
-        primary(self._apply)
+        make_primary(self._apply)
         self._apply.setEnabled(False)
         self._apply.clicked.connect(self.apply)
         self._lay_out()
-        self._say_what_adding_does()
+        self._explain_adding()
         self._path.editingFinished.connect(self._guess)
-        self._add.toggled.connect(self._say_what_adding_does)
+        self._add.toggled.connect(self._explain_adding)
         for changed in (
             self._path.textChanged, self._names.textChanged, self._detector.activated, self._form.changed,
         ):  # fmt: skip
@@ -137,9 +137,9 @@ class WeightsWindow(QDialog):
     @Slot(object)
     def _failed(self, error: object) -> None:
         if isinstance(error, WorkbenchError):
-            self._words.setText(" ".join((error.sentence, *self._whose_labels(error))))
+            self._words.setText(" ".join((error.sentence, *self._labels_origin(error))))
 
-    def _whose_labels(self, error: WorkbenchError) -> tuple[str, ...]:
+    def _labels_origin(self, error: WorkbenchError) -> tuple[str, ...]:
         """If the file does not fit the number of labels and nobody chose them, where the labels came from."""
         count = len(self._labels)
         if not self._labels_are_the_projects or f"with {count} labels" not in error.sentence:
@@ -149,7 +149,7 @@ class WeightsWindow(QDialog):
             " the network's own, one per line.",
         )
 
-    def _otherwise(self) -> str:
+    def _default_labels(self) -> str:
         """Which labels are used if none are given."""
         document = self._session.document
         count = len(document.labels()) if document is not None else 0
@@ -162,7 +162,7 @@ class WeightsWindow(QDialog):
             self._words.setText(HINT)
 
     @Slot()
-    def _say_what_adding_does(self) -> None:
+    def _explain_adding(self) -> None:
         self._add_help.setText(
             "Adds the labels that the project lacks, so that Inspect has something to compare with. Undo removes them."
             if self._add.isChecked()
@@ -180,7 +180,7 @@ class WeightsWindow(QDialog):
         kind = type(recipes.plain(self._detector.currentData()).detector_settings)
         rows = [row for row in settings.rows(kind) if row.group != "Loss"]
         self._form.set_rows(rows, ("",))
-        tab_order.as_read(self)
+        tab_order.set_reading_order(self)
 
     @Slot()
     def _choose_weights(self) -> None:
@@ -197,7 +197,7 @@ class WeightsWindow(QDialog):
             self._names.setText(chosen)
 
     def _ask(self, title: str, files: str) -> str:
-        return str(chosen_file(self, title, files) or "")
+        return str(ask_for_file(self, title, files) or "")
 
     @Slot()
     def _guess(self) -> None:
@@ -238,11 +238,11 @@ class WeightsWindow(QDialog):
         if self._path.hasFocus():  # where clicking a button does not move the focus, as on a Mac
             self._guess()
         try:
-            self._start_import(self._wish(document.runs_folder, [label.name for label in document.labels()]))
+            self._start_import(self._request(document.runs_folder, [label.name for label in document.labels()]))
         except WorkbenchError as error:
             self._words.setText(error.sentence)
 
-    def _wish(self, folder: Path, own: list[str]) -> WeightsWish:
+    def _request(self, folder: Path, own: list[str]) -> WeightsImportRequest:
         from workbench.training import weights
 
         file, names = typed_path(self._path.text()), typed_path(self._names.text())
@@ -255,13 +255,13 @@ class WeightsWindow(QDialog):
             labels = weights.published_names(file, recipe)
         self._labels_are_the_projects = not labels
         labels = labels or tuple(own)
-        return WeightsWish(file, recipe, labels, folder)
+        return WeightsImportRequest(file, recipe, labels, folder)
 
-    def _start_import(self, wish: WeightsWish) -> None:
-        self._labels = wish.labels
+    def _start_import(self, request: WeightsImportRequest) -> None:
+        self._labels = request.labels
         self._apply.setEnabled(False)
         self._words.setText("Importing …")
-        self._start(Job(f"Importing {wish.file.name}", lambda _: work.import_weights(wish), self._session))
+        self._start(Job(f"Importing {request.file.name}", lambda _: work.import_weights(request), self._session))
 
     def _imported(self, run: str) -> None:
         document = self._session.document
@@ -276,8 +276,8 @@ class WeightsWindow(QDialog):
             told += " The project has none of its labels, so Inspect can't compare yet: add those you need."
         self._session.inform(told)
         self._session.runs_changed.emit()
-        self._session.page_asked.emit("inspect")
-        self._session.run_asked.emit(run)
+        self._session.page_requested.emit("inspect")
+        self._session.run_requested.emit(run)
         self.close()
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from workbench.detectors import DetectorSettings
 from workbench.errors import WorkbenchError
-from workbench.training import board, recipes, runs
+from workbench.training import recipes, runs, tensorboard_log
 from workbench.training.events import Control, Event
 from workbench.training.recipes import Recipe
-from workbench.training.request import Asked, RunRequest
-from workbench.ui.counted import Counted
-from workbench.ui.train.story import Story, told
+from workbench.training.request import DeferredRunRequest, RunRequest
+from workbench.ui.job_progress import JobProgress
+from workbench.ui.train.history import RunHistory, history_of
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Pretrained
@@ -49,7 +49,7 @@ class PublishedWeights:
 
 
 @dataclass(frozen=True, slots=True)
-class WeightsWish:
+class WeightsImportRequest:
     """Another program's weights to import as a run in `folder`. `labels` in the network's order."""
 
     file: Path
@@ -59,7 +59,7 @@ class WeightsWish:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class NetworkCost:
     """The size of a network: trained parameters, and multiply-adds per image."""
 
     weights: int
@@ -86,17 +86,17 @@ class Loaded:
     recipes: tuple[Recipe, ...]
 
 
-def load() -> Iterator[Loaded | Counted]:
+def load() -> Iterator[Loaded | JobProgress]:
     """Import PyTorch, every detector and the presets: takes seconds, so not in the window's thread.
 
     Loaded comes last. A window closed meanwhile waits only for the import in progress.
     """
     import torch  # noqa: F401
 
-    yield Counted(0, 0)
+    yield JobProgress(0, 0)
     import torchvision  # noqa: F401
 
-    yield Counted(0, 0)
+    yield JobProgress(0, 0)
     from workbench import detectors, plugins
 
     plugins.loaded()
@@ -126,32 +126,32 @@ def _published(name: str, weights: Pretrained | None) -> PublishedWeights | None
     return PublishedWeights(name, weights.url, weights.megabytes, weights.source, weights.licence, file)
 
 
-def fetch(weights: PublishedWeights) -> Iterator[Counted]:
+def fetch(weights: PublishedWeights) -> Iterator[JobProgress]:
     """Download a published file; closing early leaves nothing behind."""
     from workbench.training import published_weights
 
-    for event in published_weights.download(published_weights.of(weights.detector)):
-        yield Counted(event.done, event.total, "")
+    for event in published_weights.download(published_weights.for_detector(weights.detector)):
+        yield JobProgress(event.done, event.total, "")
 
 
-def size_of(wish: tuple[str, DetectorSettings, tuple[str, ...]]) -> Size:
+def network_cost(request: tuple[str, DetectorSettings, tuple[str, ...]]) -> NetworkCost:
     """For a detector with these settings for these labels, without running it. WorkbenchError: it can't be built."""
     import torch
 
     from workbench import detectors
     from workbench.detectors.parts import counting
 
-    name, own, labels = wish
+    name, own, labels = request
     with torch.device("meta"):
         detector = detectors.load_all().get(name)(own.resolved(labels), max(len(labels), 1))
-    return Size(counting.parameters(detector), counting.multiply_adds(detector))
+    return NetworkCost(counting.parameters(detector), counting.multiply_adds(detector))
 
 
-def import_weights(wish: WeightsWish) -> Iterator[str]:
+def import_weights(request: WeightsImportRequest) -> Iterator[str]:
     """Yields the name of the run made from the weights."""
     from workbench.training import weights
 
-    yield weights.import_run(wish.file, wish.recipe, wish.labels, wish.folder).name
+    yield weights.import_run(request.file, request.recipe, request.labels, request.folder).name
 
 
 def _default_first(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -172,19 +172,19 @@ def train(request: RunRequest | Path, control: Control) -> Iterator[Event]:
 
 
 def events(
-    train: Train, request: Asked | RunRequest | Path, control: Control, for_tensorboard: bool = False
-) -> Iterator[Event | Story]:
-    """The events of a training; for a resumed one, first the story so far."""
-    if isinstance(request, Asked):
-        request = _read(request)
+    train: Train, request: DeferredRunRequest | RunRequest | Path, control: Control, for_tensorboard: bool = False
+) -> Iterator[Event | RunHistory]:
+    """The events of a training; for a resumed one, first the history so far."""
+    if isinstance(request, DeferredRunRequest):
+        request = _read_request(request)
     folder = request if isinstance(request, Path) else request.folder
     if isinstance(request, Path):
-        yield read_story(request)
-    happening = train(request, control)
-    yield from board.mirrored(happening, folder) if for_tensorboard else happening
+        yield read_history(request)
+    run_events = train(request, control)
+    yield from tensorboard_log.log_events(run_events, folder) if for_tensorboard else run_events
 
 
-def _read(asked: Asked) -> RunRequest:
+def _read_request(asked: DeferredRunRequest) -> RunRequest:
     try:
         return asked.request()
     except WorkbenchError:
@@ -192,9 +192,9 @@ def _read(asked: Asked) -> RunRequest:
         raise
 
 
-def read_story(folder: Path) -> Story:
+def read_history(folder: Path) -> RunHistory:
     events, end = runs.tail(folder)
-    story = told(events)
-    story.read_to = end
-    story.elsewhere = story.ended is None and runs.is_running(folder)
-    return story
+    history = history_of(events)
+    history.read_to = end
+    history.trained_elsewhere = history.ended is None and runs.is_running(folder)
+    return history

@@ -20,7 +20,7 @@ from workbench.core import box_faults
 from workbench.core.project import Box, Label
 from workbench.ui import theme
 from workbench.ui.widgets import outlines
-from workbench.ui.widgets.view import View
+from workbench.ui.widgets.view_transform import ViewTransform
 
 NAMES_UP_TO = 800
 """Visible boxes above which no names are drawn: they would hide the picture and cost 3 ms per thousand."""
@@ -70,7 +70,7 @@ class BoxesLayer:
         self.size = size
         self.row = {id: row for row, id in enumerate(self.ids)}
 
-    def in_sight(self, view: View, area: QRectF) -> np.ndarray:
+    def in_sight(self, view: ViewTransform, area: QRectF) -> np.ndarray:
         """Rows of the boxes that are visible in the widget area."""
         a, b = view.to_image(area.topLeft()), view.to_image(area.bottomRight())
         xyxy = self.xyxy
@@ -78,7 +78,7 @@ class BoxesLayer:
             (xyxy[:, 0] <= b.x()) & (xyxy[:, 2] >= a.x()) & (xyxy[:, 1] <= b.y()) & (xyxy[:, 3] >= a.y())
         )
 
-    def paint(self, painter: QPainter, view: View, area: QRectF, without: frozenset[int], dimmed: bool) -> int:
+    def paint(self, painter: QPainter, view: ViewTransform, area: QRectF, without: frozenset[int], dimmed: bool) -> int:
         """Paint the visible boxes, except those with ids in `without`; returns how many were painted."""
         rows = self.in_sight(view, area)
         if without:
@@ -95,7 +95,7 @@ class BoxesLayer:
         painter.setOpacity(1.0)
         return len(rows)
 
-    def _paint_lines(self, painter: QPainter, view: View, rows: np.ndarray) -> None:
+    def _paint_lines(self, painter: QPainter, view: ViewTransform, rows: np.ndarray) -> None:
         rects = view.rects(self.xyxy[rows])
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(line(UNDER, 4))

@@ -19,14 +19,16 @@ def push_button(name: str, word: str, help: str = "", icon: str = "") -> QPushBu
     return made
 
 
-def primary(button: QPushButton) -> None:
+def make_primary(button: QPushButton) -> None:
     """Make it the primary one, in blue; Ctrl+Return presses it from any field of its window."""
     button.setProperty("role", "primary")
     for key in ("Ctrl+Return", "Ctrl+Enter"):  # not the button's own shortcut, which is lost when its text changes
         QShortcut(QKeySequence(key), button, button.click)
 
 
-def foot(window: QDialog, blue: QPushButton, *others: QPushButton, words: QLabel | None = None) -> QHBoxLayout:
+def dialog_buttons(
+    window: QDialog, blue: QPushButton, *others: QPushButton, words: QLabel | None = None
+) -> QHBoxLayout:
     """A window's last line: others or text on the left; Close, which Esc presses too, and the primary on the right.
 
     Return presses none of them: in a field it belongs to the field.

@@ -20,7 +20,7 @@ _WIDEST = 720  # px of the open list: a name of a hundred letters
 _MARGIN = 4  # px that styles leave beside a combo box's text
 
 
-class Elided(QLabel):
+class ElidedLabel(QLabel):
     """A QLabel for plain text that never asks for more room than a few letters. `mode`: where it is elided."""
 
     def __init__(

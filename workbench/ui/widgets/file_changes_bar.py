@@ -17,18 +17,18 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
 from workbench.ui import theme, thumbnails, unread_images
 from workbench.ui.background import Background
-from workbench.ui.data.incoming import Incoming
+from workbench.ui.data.image_adder import ImageAdder
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import push_button
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 if TYPE_CHECKING:
-    from workbench.core.applied import Applied
+    from workbench.core.applied_edit import AppliedEdit
     from workbench.core.file_changes import FileChanges
     from workbench.core.image_table import ImageTable
 
@@ -37,7 +37,7 @@ EVERY = 60.0
 
 
 @dataclass(frozen=True, eq=False)
-class _Wish:
+class _CheckRequest:
     """`asked`: the user asked for it; files declined before are then offered again."""
 
     project: Path
@@ -55,14 +55,14 @@ class FileChangesBar(QFrame):
         self.setObjectName("file-changes")
         self.setProperty("role", "card")
         self._session = session
-        self._incoming = Incoming(session, self)
+        self._incoming = ImageAdder(session, self)
         self._found: FileChanges | None = None
-        self._told: frozenset[int] = frozenset()  # images whose missing files were already reported
+        self._reported_gone: frozenset[int] = frozenset()  # images whose missing files were already reported
         self._looked_at = time.monotonic()
-        self._looking = Background("Looking for new and missing files", _looked, self)
-        self._looking.done.connect(self._came)
+        self._background = Background("Looking for new and missing files", _check, self)
+        self._background.done.connect(self._came)
         self._icon = QLabel()
-        self._words = Elided()
+        self._words = ElidedLabel()
         self._words.setObjectName("file-changes-words")
         self._add = push_button("file-changes-add", "Add", "Add these images to the project. Undo takes them out again")
         self._keep = push_button(
@@ -83,21 +83,21 @@ class FileChangesBar(QFrame):
             row.addWidget(button)
         self.hide()
         session.document_changed.connect(self._document_changed)
-        session.files_asked.connect(self._asked)
+        session.file_check_requested.connect(self._asked)
         session.edited.connect(self._edited)
         application = QGuiApplication.instance()
         assert isinstance(application, QGuiApplication)
         application.applicationStateChanged.connect(self._state_changed)
 
     def close_down(self) -> None:
-        self._looking.close()
+        self._background.close()
 
     # --- checking ---
 
     @Slot()
     def _document_changed(self) -> None:
         self._forget()
-        self._told = frozenset()
+        self._reported_gone = frozenset()
         self._looked_at = time.monotonic()
 
     @Slot(object)
@@ -108,24 +108,24 @@ class FileChangesBar(QFrame):
     def look(self) -> None:
         """Check, unless it was done within the last minute, or files are being read that it would report."""
         document, jobs = self._session.document, self._session.jobs
-        is_due = time.monotonic() - self._looked_at >= EVERY and self._looking.is_idle()
+        is_due = time.monotonic() - self._looked_at >= EVERY and self._background.is_idle()
         if document is not None and not document.read_only and is_due and all(job.pauses for job in jobs):
             self._looked_at = time.monotonic()
-            self._looking.ask([self._wish(asked=False)])
+            self._background.ask([self._request(asked=False)])
 
     @Slot()
     def _asked(self) -> None:
         """The command was used: check, with a line in the status bar meanwhile."""
         if self._session.document is not None:
-            wish = self._wish(asked=True)
-            job = Job("Looking for new and missing files", lambda _: _one(wish), self)
+            request = self._request(asked=True)
+            job = Job("Looking for new and missing files", lambda _: _check_in_job(request), self)
             job.reported.connect(self._came_by_job)
             self._session.start(job)
 
-    def _wish(self, *, asked: bool) -> _Wish:
+    def _request(self, *, asked: bool) -> _CheckRequest:
         document = self._session.document
         assert document is not None
-        return _Wish(document.folder, document.cache_folder, document.roots(), document.images(), asked)
+        return _CheckRequest(document.folder, document.cache_folder, document.roots(), document.images(), asked)
 
     # --- results ---
 
@@ -135,22 +135,22 @@ class FileChangesBar(QFrame):
         self._came(*event)
 
     @Slot(object, object)
-    def _came(self, wish: object, found: object) -> None:
+    def _came(self, request: object, found: object) -> None:
         document = self._session.document
-        if not isinstance(wish, _Wish) or document is None or document.images() is not wish.images:
+        if not isinstance(request, _CheckRequest) or document is None or document.images() is not request.images:
             return  # images were added or removed meanwhile
         if isinstance(found, WorkbenchError):
-            if wish.asked:
-                self._session.tell(found)
+            if request.asked:
+                self._session.report_error(found)
             return
         from workbench.core.file_changes import FileChanges
 
         assert isinstance(found, FileChanges)
         unread_images.of(self._session).files_gone(found.gone)
         gone = found.gone.difference(one.image for one in found.renamed)
-        newly, self._told = gone if wish.asked else gone - self._told, gone
+        newly, self._reported_gone = gone if request.asked else gone - self._reported_gone, gone
         self._tell(found, newly, len(gone))
-        if wish.asked and self.isHidden():
+        if request.asked and self.isHidden():
             self._session.inform("There are no new or missing files in the folders of these images.")
 
     def _tell(self, found: FileChanges, newly: frozenset[int], gone: int) -> None:
@@ -184,18 +184,20 @@ class FileChangesBar(QFrame):
         self.hide()
 
     @Slot(object)
-    def _edited(self, applied: Applied) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         """The images have changed since the check; those that the user has removed are not offered again."""
         document = self._session.document
         from workbench.core import edits, file_changes
 
         parts = list(edits.walk(applied.edit))
-        left = {id for part in parts if isinstance(part, edits.RemoveImages) for id in part.ids} - applied.came
-        if document is None or not (left or applied.came):
+        left = {
+            id for part in parts if isinstance(part, edits.RemoveImages) for id in part.ids
+        } - applied.added_image_ids
+        if document is None or not (left or applied.added_image_ids):
             return
         if self._found is not None:
             self._forget()
-            self._looking.ask([self._wish(asked=False)])  # the rest of what was offered
+            self._background.ask([self._request(asked=False)])  # the rest of what was offered
         if left and not document.read_only:
             parts = list(edits.walk(applied.inverse))
             images = [image for part in parts if isinstance(part, edits.AddImages) for image in part.images]
@@ -219,7 +221,7 @@ class FileChangesBar(QFrame):
             return
         from workbench.core import file_changes
 
-        edit = file_changes.renaming(document, found.renamed)
+        edit = file_changes.rename_edit(document, found.renamed)
         number = len(edit.touches())
         if number and self._session.do(edit) is not None:
             unread_images.of(self._session).files_gone(found.gone.difference(one.image for one in found.renamed))
@@ -229,8 +231,8 @@ class FileChangesBar(QFrame):
     @Slot()
     def _show_gone(self) -> None:
         self._without(self._show)
-        self._session.page_asked.emit("data")
-        self._session.images_asked.emit(self._told, "whose files are gone")
+        self._session.page_requested.emit("data")
+        self._session.images_requested.emit(self._reported_gone, "whose files are gone")
 
     def _without(self, button: QPushButton) -> None:
         """The action that this button offered is done."""
@@ -259,16 +261,16 @@ def _words_of_renamed(found: FileChanges, names: Mapping[int, str]) -> str:
     return f"{count(len(found.renamed), 'image')} have other names now."
 
 
-def _looked(wish: _Wish) -> FileChanges:
+def _check(request: _CheckRequest) -> FileChanges:
     """Runs in a thread."""
     from workbench.core import file_changes
 
     def last_seen(files: Sequence[Path]) -> dict[Path, tuple[int, int]]:
-        return thumbnails.last_seen(wish.cache / thumbnails.FILE, files)
+        return thumbnails.last_seen(request.cache / thumbnails.FILE, files)
 
-    found = file_changes.look_into(wish.project, wish.folders, wish.images, last_seen)
-    return found if wish.asked else found.without(file_changes.declined(wish.cache))
+    found = file_changes.find_changes_in(request.project, request.folders, request.images, last_seen)
+    return found if request.asked else found.without(file_changes.declined(request.cache))
 
 
-def _one(wish: _Wish) -> Iterator[tuple[_Wish, FileChanges]]:
-    yield wish, _looked(wish)
+def _check_in_job(request: _CheckRequest) -> Iterator[tuple[_CheckRequest, FileChanges]]:
+    yield request, _check(request)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.name_forms import DOTS, SEPARATORS, forms
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 _NARROW = 18
 """Width in characters below which more is kept of a name's end, with its number, than of its beginning."""
@@ -59,7 +59,7 @@ def _broken(name: str, metrics: QFontMetrics, room: int) -> tuple[str, str]:
     return name[:length], name[length:]
 
 
-class NamedLine(Elided):
+class NamedLine(ElidedLabel):
     """A file's name followed by a remark; if space is short, the name is elided first."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from workbench.ui import theme
-from workbench.ui.widgets.rows import Row, RowsView
+from workbench.ui.widgets.rows import ListRow, RowsView
 
 HELP, LABEL, PROJECT, IMAGE = KINDS = ("help", "label", "project", "image")
 """The kind shown beside an entry that has no key."""
@@ -21,7 +21,7 @@ _NONE = "Nothing is called that. Try one word, or its beginning: split, anchors.
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FinderEntry:
     """One entry: its words, the text beside them, and what choosing it does."""
 
     words: str
@@ -29,28 +29,28 @@ class Found:
     act: Callable[[], object]
 
 
-Search = Callable[[Sequence[str]], Sequence[Found]]
+Search = Callable[[Sequence[str]], Sequence[FinderEntry]]
 
 
 class Finder(QFrame):
-    """A pop-up over `parent`. `things` are searched in order; every typed word must occur.
+    """A pop-up over `parent`. `entries` are searched in order; every typed word must occur.
 
     `more` searches what is too much to list: it gets the typed words and returns entries that contain all of them.
     """
 
-    def __init__(self, things: Sequence[Found], more: Search, parent: QWidget) -> None:
+    def __init__(self, entries: Sequence[FinderEntry], more: Search, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("finder")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self._over = parent
-        self._things = things
+        self._entries = entries
         self._more = more
         self._field = QLineEdit(placeholderText="Command, image or label")
         self._field.setObjectName("finder-field")
         self._field.setAccessibleName("Command, image or label")
         self._field.installEventFilter(self)
-        self._found: list[Found] = []
+        self._found: list[FinderEntry] = []
         self._list = RowsView("finder-list", "What was found")
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._none = QLabel(_NONE, wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
@@ -75,8 +75,8 @@ class Finder(QFrame):
 
     @Slot(str)
     def _fill(self, text: str) -> None:
-        self._found = _matching([*self._things, *self._more(text.split())], text)
-        self._list.rows.set_rows([Row(number, t.words, t.beside) for number, t in enumerate(self._found)])
+        self._found = _matching([*self._entries, *self._more(text.split())], text)
+        self._list.rows.set_rows([ListRow(number, t.words, t.beside) for number, t in enumerate(self._found)])
         self._list.setCurrentIndex(self._list.rows.index(0))
         self._list.setVisible(bool(self._found))
         self._none.setVisible(not self._found)
@@ -100,24 +100,24 @@ class Finder(QFrame):
     @Slot(QModelIndex)
     def _choose(self, index: QModelIndex) -> None:
         if index.isValid():
-            thing = self._found[index.row()]
+            entry = self._found[index.row()]
             self.close()
-            thing.act()
+            entry.act()
 
 
-def _matching(things: Iterable[Found], text: str) -> list[Found]:
+def _matching(entries: Iterable[FinderEntry], text: str) -> list[FinderEntry]:
     """Things whose words or kind contain every typed word: equal names first, then those that begin with the text,
     then those with a word that does; help pages last. Keys are not searched: "tr" would find every one with Ctrl.
     """
     wanted = text.casefold().split()
-    found = [thing for thing in things if all(word in _searched(thing) for word in wanted)]
+    found = [entry for entry in entries if all(word in _searched(entry) for word in wanted)]
     if wanted:
-        found.sort(key=lambda thing: (thing.beside == HELP, _rank(thing.words.casefold(), " ".join(wanted))))
+        found.sort(key=lambda entry: (entry.beside == HELP, _rank(entry.words.casefold(), " ".join(wanted))))
     return found[:SHOWN]
 
 
-def _searched(thing: Found) -> str:
-    return f"{thing.words} {thing.beside if thing.beside in KINDS else ''}".casefold()
+def _searched(entry: FinderEntry) -> str:
+    return f"{entry.words} {entry.beside if entry.beside in KINDS else ''}".casefold()
 
 
 def _rank(words: str, text: str) -> int:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButt
 
 from workbench.core.files import resource
 from workbench.ui import theme
-from workbench.ui.actions import native
+from workbench.ui.actions import native_keys
 from workbench.ui.commands import HELP
 
 
@@ -20,7 +20,7 @@ class _Pages(QTextBrowser):
     def loadResource(self, type: int, name: QUrl | str) -> object:
         page = QUrl(name)
         if page.isLocalFile() and page.fileName().endswith(".md"):
-            return native(Path(page.toLocalFile()).read_text(encoding="utf-8"))
+            return native_keys(Path(page.toLocalFile()).read_text(encoding="utf-8"))
         return super().loadResource(type, name)
 
 
@@ -52,13 +52,13 @@ class HelpWindow(QDialog):
         back = QPushButton("Back", autoDefault=False)
         back.setEnabled(False)
         back.setObjectName("help-back")
-        back.setToolTip(native("The page before (Alt+Left)"))
+        back.setToolTip(native_keys("The page before (Alt+Left)"))
         back.clicked.connect(self._text.backward)
         self._text.backwardAvailable.connect(back.setEnabled)
         self._field = QLineEdit(placeholderText="Find on this page", clearButtonEnabled=True)
         self._field.setObjectName("help-find")
         self._field.setAccessibleName("Find on this page")
-        self._field.setToolTip(native("Ctrl+F. Enter goes to the next place."))
+        self._field.setToolTip(native_keys("Ctrl+F. Enter goes to the next place."))
         self._field.setMaximumWidth(320)
         self._field.textChanged.connect(self._find_anew)
         self._field.returnPressed.connect(self._find_next)

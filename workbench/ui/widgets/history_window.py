@@ -22,13 +22,13 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import history
-from workbench.core.history import Entry
+from workbench.core.history import HistoryEntry
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.session import Session
-from workbench.ui.widgets.buttons import primary
-from workbench.ui.widgets.elided import Elided
-from workbench.ui.widgets.headed import filling
+from workbench.ui.widgets.buttons import make_primary
+from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.widgets.tables import deferred_column_sizing
 
 _SOON = 100
 """Milliseconds after the last edit until the list is read again."""
@@ -44,7 +44,7 @@ class HistoryWindow(QDialog):
         self.setObjectName("history-window")
         self.setWindowTitle("History")
         self._session = session
-        self._entries: list[Entry] = []
+        self._entries: list[HistoryEntry] = []
         self._of_image = QRadioButton("This image")
         self._of_image.setObjectName("history-image")
         self._of_project = QRadioButton("The whole project")
@@ -53,7 +53,7 @@ class HistoryWindow(QDialog):
         for button in (self._of_image, self._of_project):
             self._kinds.addButton(button)
         self._of_image.setChecked(True)
-        self._name = Elided()
+        self._name = ElidedLabel()
         self._name.setProperty("role", "muted")
         self._table = _table()
         self._words = QLabel(wordWrap=True)
@@ -61,7 +61,7 @@ class HistoryWindow(QDialog):
         self._words.setProperty("role", "muted")
         self._go = QPushButton()
         self._go.setObjectName("history-go")
-        primary(self._go)
+        make_primary(self._go)
         self._soon = QTimer(self, singleShot=True, interval=_SOON)
         self._soon.timeout.connect(self.renew)
         self._lay_out()
@@ -102,7 +102,7 @@ class HistoryWindow(QDialog):
         else:
             self._entries = history.of_project(document)
         self._table.setColumnHidden(2, not alone)
-        with filling(self._table):
+        with deferred_column_sizing(self._table):
             self._fill()
         self._table.clearSelection()
         self._go.setText("Make it so again" if alone else "Go to this step")
@@ -143,7 +143,7 @@ class HistoryWindow(QDialog):
         writable = document is not None and not document.read_only
         self._go.setEnabled(entry is not None and writable)
 
-    def _chosen(self) -> Entry | None:
+    def _chosen(self) -> HistoryEntry | None:
         rows = self._table.selectionModel().selectedRows()
         return self._entries[rows[0].row()] if rows else None
 
@@ -156,20 +156,20 @@ class HistoryWindow(QDialog):
             self._go_to(entry)
         elif image is not None:
             when = _when(entry.time) or "the beginning"
-            edit = history.restoring(document, image.id, entry.past, f"Restore {image.name} of {when}")
+            edit = history.restore_edit(document, image.id, entry.past, f"Restore {image.name} of {when}")
             if edit is None:
                 self._session.inform("The image is as it was then.")
             else:
                 self._session.do(edit)
 
-    def _go_to(self, entry: Entry) -> None:
+    def _go_to(self, entry: HistoryEntry) -> None:
         document = self._session.document
         assert document is not None
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
             history.go_to(document, entry.seq)
         except WorkbenchError as error:
-            self._session.tell(error)
+            self._session.report_error(error)
         finally:
             QApplication.restoreOverrideCursor()
 

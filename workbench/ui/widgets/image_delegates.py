@@ -8,10 +8,10 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, 
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
+from workbench.core.formatting import count
 from workbench.core.project import FINISHED, Image, Split, State
-from workbench.core.words import count
 from workbench.ui import theme
-from workbench.ui.images_model import SHOWN, Marked, Shown
+from workbench.ui.images_model import LISTED_IMAGE, ListedImage, MarkedBox
 from workbench.ui.widgets.file_names import cut_name, in_two_lines
 from workbench.ui.widgets.loss_scale import STRIP, paint_strip
 
@@ -35,10 +35,10 @@ class ImageRow(QStyledItemDelegate):
         return QSize(120, ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        shown: Shown = index.data(SHOWN)
+        shown: ListedImage = index.data(LISTED_IMAGE)
         area = QRectF(option.rect)  # type: ignore[attr-defined]
         painter.save()
-        chosen = ground(painter, option, area)
+        chosen = paint_background(painter, option, area)
         _picture(painter, QRectF(area.x() + 8, area.y() + 4, 64, ROW_HEIGHT - 8), shown)
         paint_strip(painter, QRectF(area.x() + 8, area.bottom() - 4, 64, STRIP - 2), shown.loss)
         left = area.x() + 80
@@ -62,11 +62,11 @@ class ImageTile(QStyledItemDelegate):
         return TILE
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        shown: Shown = index.data(SHOWN)
+        shown: ListedImage = index.data(LISTED_IMAGE)
         area = QRectF(option.rect).adjusted(4, 4, -4, -4)  # type: ignore[attr-defined]
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        chosen = ground(painter, option, area)
+        chosen = paint_background(painter, option, area)
         _picture(painter, QRectF(area.x() + 6, area.y() + 6, area.width() - 12, 128), shown)
         paint_strip(painter, QRectF(area.x() + 6, area.y() + 134, area.width() - 12, STRIP), shown.loss)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
@@ -83,7 +83,7 @@ class ImageTile(QStyledItemDelegate):
         painter.restore()
 
 
-def ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> bool:
+def paint_background(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> bool:
     """Paint the background; returns True if the item is selected."""
     state = option.state  # type: ignore[attr-defined]
     chosen = bool(state & QStyle.StateFlag.State_Selected)
@@ -95,7 +95,7 @@ def ground(painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> boo
     return chosen
 
 
-def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
+def _picture(painter: QPainter, room: QRectF, shown: ListedImage) -> None:
     """The thumbnail in the middle of `room`, with its aspect ratio."""
     thumbnail = shown.thumbnail
     if thumbnail is None:
@@ -112,7 +112,7 @@ def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
     _marks(painter, place, shown.marked)
 
 
-def _marks(painter: QPainter, place: QRectF, marked: Sequence[Marked]) -> None:
+def _marks(painter: QPainter, place: QRectF, marked: Sequence[MarkedBox]) -> None:
     """The boxes that the list is restricted to, in their labels' colours on a dark line."""
     painter.save()
     painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -138,7 +138,7 @@ def _ratio(painter: QPainter) -> float:
     return float(device.devicePixelRatio()) if device else 1.0
 
 
-def _numbers(shown: Shown) -> str:
+def _numbers(shown: ListedImage) -> str:
     if shown.problem:
         return "can't be read"
     if shown.marked:

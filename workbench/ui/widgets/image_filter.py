@@ -26,9 +26,9 @@ from workbench.core.project import FLAGS, Split, State
 from workbench.ui import theme
 from workbench.ui.images_model import ANY_MARK, QUEUED, Filter, Order
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import Elided, ElidedCombo
+from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
 from workbench.ui.widgets.popups import Combo, Menu
-from workbench.ui.widgets.spins import spin_box
+from workbench.ui.widgets.spin_boxes import spin_box
 
 _EMPTY = "empty"
 _LETTERS = 14
@@ -66,7 +66,7 @@ class ImageFilter(QFrame):
         self._text.setAccessibleName("Part of a name or note")
         self.more = MoreFilter(prefix)
         self._alone = Filter()  # with only `only` set, or nothing
-        self._why = Elided()
+        self._why = ElidedLabel()
         self._why.setObjectName(f"{prefix}-why")
         self._drop = QPushButton("All again")
         self._drop.setObjectName(f"{prefix}-only")

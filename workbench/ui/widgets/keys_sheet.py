@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.ui import keys, theme
-from workbench.ui.actions import BY_HAND, renew_keys, shown
+from workbench.ui.actions import CANVAS_KEY, key_text, renew_keys
 from workbench.ui.commands import BY_NAME, COMMANDS, Command
 from workbench.ui.widgets.popups import Combo
 
@@ -151,10 +151,10 @@ class KeysSheet(QDialog):
         self._use(keys.profile(), {})
 
     def _ask(self, name: str) -> None:
-        asking = AskKey(name, self)
-        asking.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        asking.accepted.connect(lambda: self._answered(name, asking.answer))
-        asking.show()
+        dialog = KeyDialog(name, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._answered(name, dialog.answer))
+        dialog.show()
 
     def _answered(self, name: str, answer: tuple[str, ...] | None) -> None:
         changed = dict(keys.changes())
@@ -164,7 +164,7 @@ class KeysSheet(QDialog):
         self._use(keys.profile(), changed)
 
 
-class AskKey(QDialog):
+class KeyDialog(QDialog):
     """Waits for a key. `answer`: the new keys, or None for those of the profile. Keys already in use are refused."""
 
     def __init__(self, name: str, parent: QWidget) -> None:
@@ -218,13 +218,13 @@ class AskKey(QDialog):
     def _pressed(self, sequence: QKeySequence) -> None:
         key = sequence.toString(QKeySequence.SequenceFormat.PortableText)
         problem = self._problem(key) if key else "Press a key."
-        self._words.setText(problem or f"{shown(key)} is free.")
+        self._words.setText(problem or f"{key_text(key)} is free.")
         self._use.setEnabled(not problem)
         self.answer = (key,)
 
     def _problem(self, key: str) -> str:
         """Why this command can't have the key, or ""."""
-        if key == BY_HAND and self._name != "verify":
+        if key == CANVAS_KEY and self._name != "verify":
             return "Space is kept for verifying, and for moving the picture while it is held."
         if key.split("+")[-1] in ("Left", "Right", "Up", "Down"):
             return "The arrow keys are kept for moving boxes."
@@ -233,7 +233,9 @@ class AskKey(QDialog):
         wanted = keys.in_force(keys.profile(), {**keys.changes(), self._name: (key,)})
         others = [name for name in keys.conflicts(wanted).get(key, ()) if name != self._name]
         if others:
-            return f"{shown(key)} is “{BY_NAME[others[0]].text.rstrip('…')}” already. Give that one another key first."
+            return (
+                f"{key_text(key)} is “{BY_NAME[others[0]].text.rstrip('…')}” already. Give that one another key first."
+            )
         return ""
 
 
@@ -246,4 +248,4 @@ def _heading(text: str) -> QLabel:
 
 
 def _words(own: tuple[str, ...]) -> str:
-    return "  or  ".join(shown(key) for key in own)
+    return "  or  ".join(key_text(key) for key in own)

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtGui import QFontDatabase, QTextCursor
 from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 _TAIL = 200_000
 """Characters shown from the end of the log: some days of work."""
@@ -29,7 +29,7 @@ class LogWindow(QDialog):
         copy = QPushButton("Copy all")
         copy.clicked.connect(lambda: QApplication.clipboard().setText(self._text.toPlainText()))
         foot = QHBoxLayout()
-        foot.addWidget(Elided(str(file)), 1)
+        foot.addWidget(ElidedLabel(str(file)), 1)
         foot.addWidget(copy)
         layout = QVBoxLayout(self)
         layout.addWidget(self._text)

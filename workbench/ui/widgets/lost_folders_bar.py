@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
 from workbench.ui import theme, unread_images
 from workbench.ui.background import Background
-from workbench.ui.choosing import chosen_folder
+from workbench.ui.file_dialogs import ask_for_folder
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 if TYPE_CHECKING:
     from workbench.core.lost_folders import LostFolder
@@ -45,7 +45,7 @@ class LostFoldersBar(QFrame):
         self._looking = Background("Looking for the photographs", _gone, self)
         self._looking.done.connect(self._looked)
         self._icon = QLabel()
-        self._words = Elided()
+        self._words = ElidedLabel()
         self._words.setObjectName("lost-folders-words")
         self._choose = QPushButton("Find them…")
         self._choose.setObjectName("lost-folders-choose")
@@ -86,14 +86,14 @@ class LostFoldersBar(QFrame):
             self._looking.ask([(document.folder, tuple(document.roots().items()))])
 
     @Slot(object, object)
-    def _looked(self, wish: tuple[Path, object], gone: object) -> None:
+    def _looked(self, request: tuple[Path, object], gone: object) -> None:
         document = self._session.document
-        if document is None or document.folder != wish[0] or not isinstance(gone, frozenset):
+        if document is None or document.folder != request[0] or not isinstance(gone, frozenset):
             return
         from workbench.core import lost_folders
 
         back = {one.root for one in self._lost}.difference(gone)
-        self._lost = lost_folders.lost(document, gone)
+        self._lost = lost_folders.find_lost_folders(document, gone)
         if back:
             unread_images.of(self._session).folders_back(back)
         if not self._lost:
@@ -118,7 +118,7 @@ class LostFoldersBar(QFrame):
     @Slot()
     def _ask(self) -> None:
         old = self._lost[0].folder
-        if chosen := chosen_folder(self, f"Where the photographs of {old.name} are now"):
+        if chosen := ask_for_folder(self, f"Where the photographs of {old.name} are now"):
             self.take(chosen)
 
     def take(self, folder: Path) -> None:
@@ -131,7 +131,7 @@ class LostFoldersBar(QFrame):
         try:
             said = lost_folders.move(document, self._lost[0], folder)
         except WorkbenchError as error:
-            self._session.tell(error)
+            self._session.report_error(error)
             return
         here = document.folder
         self._session.close()
@@ -139,8 +139,8 @@ class LostFoldersBar(QFrame):
         self._session.inform(said)
 
 
-def _gone(wish: tuple[Path, tuple[tuple[int, Path], ...]]) -> frozenset[int]:
+def _gone(request: tuple[Path, tuple[tuple[int, Path], ...]]) -> frozenset[int]:
     """The ids of the missing folders."""
     from workbench.core import lost_folders
 
-    return lost_folders.missing(dict(wish[1]))
+    return lost_folders.missing_roots(dict(request[1]))

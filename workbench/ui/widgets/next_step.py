@@ -9,13 +9,13 @@ from workbench.ui import theme
 
 
 class NextStep(QWidget):
-    """An empty state. `asked(page)` carries the name of the page that the button leads to.
+    """An empty state. `page_requested(page)` carries the name of the page that the button leads to.
 
-    `other_asked` after the second button, for another way to the same goal; `offer_other` shows it.
+    `other_requested` after the second button, for another way to the same goal; `offer_other` shows it.
     """
 
-    asked = Signal(str)
-    other_asked = Signal()
+    page_requested = Signal(str)
+    other_requested = Signal()
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,7 +33,7 @@ class NextStep(QWidget):
         self.button.clicked.connect(self._ask)
         self.other = QPushButton()
         self.other.setObjectName(f"{name}-other")
-        self.other.clicked.connect(self.other_asked)
+        self.other.clicked.connect(self.other_requested)
         self.button.hide()
         self.other.hide()
         column = QVBoxLayout(self)
@@ -60,4 +60,4 @@ class NextStep(QWidget):
         self.other.show()
 
     def _ask(self) -> None:
-        self.asked.emit(self._page)
+        self.page_requested.emit(self._page)

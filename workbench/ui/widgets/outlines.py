@@ -15,13 +15,13 @@ import numpy as np
 from PySide6.QtCore import QPoint, QPointF, QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from workbench.ui.widgets.view import View
+from workbench.ui.widgets.view_transform import ViewTransform
 
 _LONGEST = 65535
 """Qt paints on no image with more pixels in a row. Lengths then fit in 16 bits, which numpy sorts by counting."""
 
 
-def paint(painter: QPainter, view: View, xyxy: np.ndarray, inks: np.ndarray, area: QRectF) -> None:
+def paint(painter: QPainter, view: ViewTransform, xyxy: np.ndarray, inks: np.ndarray, area: QRectF) -> None:
     """Paint the visible part of (n, 4) boxes, in image pixels, in (n,) `inks`, see ink()."""
     ratio = painter.device().devicePixelRatioF()
     corner = QPoint(math.floor(area.left() * ratio), math.floor(area.top() * ratio))

@@ -20,10 +20,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui import theme
-from workbench.ui.looks import PLAIN, Looks
+from workbench.ui.picture_adjustments import PLAIN, PictureAdjustments
 from workbench.ui.pictures import Picture, TiledPicture
 from workbench.ui.tiles import Tiles
-from workbench.ui.widgets.view import View, centred, fitted, kept_inside
+from workbench.ui.widgets.view_transform import ViewTransform, centred, fitted, kept_inside
 
 _STEP = 1.25
 """Zoom per notch of the wheel (120 units) and per press of the zoom keys."""
@@ -44,9 +44,9 @@ class PictureView(QWidget):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.view = View()
+        self.view = ViewTransform()
         self.picture: Picture | None = None
-        self.looks = PLAIN
+        self.adjustments = PLAIN
         self.sentence = ""
         self._ink = "error"
         self._size = QSizeF()
@@ -80,16 +80,16 @@ class PictureView(QWidget):
         tiles = self.picture.tiles if isinstance(self.picture, TiledPicture) else None
         if tiles is not None and tiles is not self._tiles:
             self._tiles = tiles
-            tiles.came.connect(self._tile_came)
+            tiles.loaded.connect(self._tile_came)
 
     @Slot()
     def _tile_came(self) -> None:
         if isinstance(self.picture, TiledPicture) and not self._gather.isActive():
             self._gather.start()
 
-    def set_looks(self, looks: Looks) -> None:
+    def set_adjustments(self, adjustments: PictureAdjustments) -> None:
         """Show the picture with this brightness, contrast and gamma."""
-        self.looks = looks
+        self.adjustments = adjustments
         self.renew()
 
     def say(self, sentence: str, ink: str = "error") -> None:
@@ -104,7 +104,7 @@ class PictureView(QWidget):
 
     # --- the view ---
 
-    def set_view(self, view: View) -> None:
+    def set_view(self, view: ViewTransform) -> None:
         self._is_fitted = False
         self.view = kept_inside(view, self._size, QSizeF(self.size())) if not self._size.isEmpty() else view
         self.renew()
@@ -230,7 +230,7 @@ class PictureView(QWidget):
         ratio = self.devicePixelRatioF()
         canvas = theme.colour("canvas")
         picture = None if self.sentence else self.picture
-        shows = (picture, bool(self.sentence), self._size, self.view, self.looks, self.size(), ratio, canvas)
+        shows = (picture, bool(self.sentence), self._size, self.view, self.adjustments, self.size(), ratio, canvas)
         same = shows == self._ground_of and not isinstance(picture, TiledPicture)  # more tiles may have arrived
         if same and self._ground is not None:
             return QImage(self._ground)
@@ -259,14 +259,14 @@ class PictureView(QWidget):
         part = QRectF((seen.x() - whole.x()) * x, (seen.y() - whole.y()) * y, seen.width() * x, seen.height() * y)
         if isinstance(self.picture, TiledPicture) and not self.picture.levels:
             painter.fillRect(seen, theme.colour("hover"))
-        if self.looks == PLAIN:
+        if self.adjustments == PLAIN:
             self.picture.paint(painter, seen, part, scale)
         else:
-            painter.drawImage(seen, self._with_looks(seen.size(), part, scale))
+            painter.drawImage(seen, self._adjusted(seen.size(), part, scale))
         if isinstance(self.picture, TiledPicture) and self.picture.note and self.picture.lacks_detail(scale):
             self._paint_note(painter, self.picture.note)
 
-    def _with_looks(self, size: QSizeF, part: QRectF, scale: float) -> QImage:
+    def _adjusted(self, size: QSizeF, part: QRectF, scale: float) -> QImage:
         """The visible part of the picture at screen size: the table is applied only to visible pixels."""
         assert self.picture is not None
         pixels = (size * self.devicePixelRatioF()).toSize().expandedTo(QSize(1, 1))
@@ -275,7 +275,7 @@ class PictureView(QWidget):
         inner = QPainter(made)
         self.picture.paint(inner, QRectF(made.rect()), part, scale)
         inner.end()
-        self.looks.put_on(made)
+        self.adjustments.apply_to(made)
         return made
 
     def _paint_note(self, painter: QPainter, note: str) -> None:
@@ -303,4 +303,4 @@ class PictureView(QWidget):
         super().changeEvent(event)
 
 
-__all__ = ["PictureView", "View", "centred"]
+__all__ = ["PictureView", "ViewTransform", "centred"]

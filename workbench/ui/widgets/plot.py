@@ -13,10 +13,11 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QWidget
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.ui import theme
-from workbench.ui.widgets import drawn
-from workbench.ui.widgets.drawn import Floats
+from workbench.ui.widgets import curve_points
+from workbench.ui.widgets.curve_points import Floats
+from workbench.ui.widgets.integer_axis import IntegerAxis
 from workbench.ui.widgets.legend import BOTTOM_LEFT, BOTTOM_RIGHT, EDGE, TOP_RIGHT, Legend, Place, inked
 from workbench.ui.widgets.log_axis import LogAxis
 from workbench.ui.widgets.plot_curve import PlotCurve
@@ -24,7 +25,6 @@ from workbench.ui.widgets.plot_note import PlotNote
 from workbench.ui.widgets.plot_values import PlotValues
 from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.quick_axis import QuickAxis
-from workbench.ui.widgets.whole_axis import WholeAxis
 
 __all__ = ["BOTTOM_LEFT", "BOTTOM_RIGHT", "TOP_RIGHT", "Plot"]
 
@@ -49,23 +49,23 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         legend: bool = True,
         corner: Place = TOP_RIGHT,
         above: bool = False,
-        whole_x: bool = False,
+        integer_x: bool = False,
         dense: bool = False,
         view_box: pg.ViewBox | None = None,
     ) -> None:
         """`x` and `y`: axis names with units, like "width (px)".
 
         `corner`: where curves rarely are; the legend goes there unless another place is freer. `above`: put it above
-        the curves if it fits in one line, for small plots, where no place is free. `whole_x`: x counts
+        the curves if it fits in one line, for small plots, where no place is free. `integer_x`: x counts
         things, such as steps: no ticks between whole numbers or below 0. `dense`: x rises
         and there may be thousands of points; only distinguishable ones are drawn. `view_box`: a replacement
         for pyqtgraph's own.
         """
-        axes = {"left": LogAxis("left"), "bottom": (WholeAxis if whole_x else QuickAxis)("bottom")}
+        axes = {"left": LogAxis("left"), "bottom": (IntegerAxis if integer_x else QuickAxis)("bottom")}
         box = {} if view_box is None else {"viewBox": view_box}
         super().__init__(parent, axisItems=axes, enableMenu=False, **box)  # its menus take half of the making
         vb = self.getPlotItem().vb
-        if whole_x:
+        if integer_x:
             vb.setLimits(xMin=0)  # around a single point half of the axis would be negative
         self._axes = (x, y)
         self.setAccessibleName(f"Plot: {y} by {x}")
@@ -260,7 +260,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def _draw(self, curve: PlotCurve) -> None:
         smooth = curve.raw is not None
         x, y = self._seen(curve.x, curve.y, smooth)
-        curve.draw(x, y, crowded=not smooth and len(x) < len(curve.x) and drawn.is_busy(y))
+        curve.draw(x, y, crowded=not smooth and len(x) < len(curve.x) and curve_points.is_busy(y))
         if curve.raw is None:
             curve.forget_under(self)
         else:
@@ -271,10 +271,10 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         vb = self.getPlotItem().vb
         if self._dense:
             if not vb.autoRangeEnabled()[0]:
-                part = drawn.within(x, *vb.viewRange()[0])
+                part = curve_points.visible_rows(x, *vb.viewRange()[0])
                 x, y = x[part], y[part]
-            x, y = drawn.thinned(x, y, max(int(vb.width()), LEAST_WIDTH), smooth)
-        return x, drawn.logarithms(y, self._floor) if self._log_y else y
+            x, y = curve_points.downsampled(x, y, max(int(vb.width()), LEAST_WIDTH), smooth)
+        return x, curve_points.logarithms(y, self._floor) if self._log_y else y
 
     def _show_note(self) -> None:
         below = sum(curve.below for curve in self._curves.values() if curve.shown) if self._log_y else 0
@@ -339,7 +339,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             legend.anchor(itemPos=TOP_RIGHT, parentPos=TOP_RIGHT, offset=(-EDGE, 1))
 
     def _placed(self, curve: PlotCurve) -> tuple[Floats, Floats]:
-        return curve.x, drawn.logarithms(curve.y, self._floor) if self._log_y else curve.y
+        return curve.x, curve_points.logarithms(curve.y, self._floor) if self._log_y else curve.y
 
     # --- the menu ---
 

@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 
 from workbench.ui import theme
-from workbench.ui.widgets.drawn import Floats
+from workbench.ui.widgets.curve_points import Floats
 
 WIDTH = 2.0  # px of a line
 CROWDED = 1.0  # px of one that oscillates at every pixel: Qt strokes wide lines ten times as slowly

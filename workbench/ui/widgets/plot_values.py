@@ -38,7 +38,7 @@ class PlotValues(QObject):
         words = ""
         if field.contains(place):
             x = float(vb.mapSceneToView(place).x())
-            words = told(self._curves, self.axes, x, (high - low) * NEAR, rises=self._rises)
+            words = values_text(self._curves, self.axes, x, (high - low) * NEAR, rises=self._rises)
         self.are_told = bool(words)
         if words:
             at = plot.viewport().mapToGlobal(plot.mapFromScene(place))
@@ -47,7 +47,7 @@ class PlotValues(QObject):
             QToolTip.hideText()
 
 
-def told(
+def values_text(
     curves: Mapping[str, PlotCurve], axes: tuple[str, str], x: float, near: float, *, rises: bool = False
 ) -> str:  # fmt: skip
     """Each shown curve's value at the point nearest to `x`, as rich text; "" if there are no points."""

@@ -41,8 +41,8 @@ class PluginsWindow(QDialog):
         )
         folder = QLabel(str(plugins.user_folder()))  # in a line of its own, which never wraps
         folder.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._said = QLabel(wordWrap=True)
-        self._said.setObjectName("plugins-said")
+        self._state_text = QLabel(wordWrap=True)
+        self._state_text.setObjectName("plugins-said")
         self._table = QTableWidget(0, 4)
         self._table.setObjectName("plugins-table")
         self._table.setAccessibleName("Plugins")
@@ -72,7 +72,7 @@ class PluginsWindow(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 24, 24, 16)
         layout.setSpacing(theme.GRID)
-        for widget in (about, folder, self._table, self._said, buttons):
+        for widget in (about, folder, self._table, self._state_text, buttons):
             layout.addWidget(widget)
         self._plugins = plugins.listed()
         self._fill()
@@ -81,7 +81,7 @@ class PluginsWindow(QDialog):
     def _fill(self) -> None:
         self._table.setRowCount(len(self._plugins))
         for row, plugin in enumerate(self._plugins):
-            words = (plugin.name, plugins.told(plugin), ", ".join(plugin.members), plugin.about)
+            words = (plugin.name, plugins.state_text(plugin), ", ".join(plugin.members), plugin.about)
             tips = (str(plugin.file), _MEANS.get(plugin.state, plugin.problem), *words[2:])
             for column, (text, tip) in enumerate(zip(words, tips, strict=True)):
                 item = QTableWidgetItem(text)
@@ -102,7 +102,7 @@ class PluginsWindow(QDialog):
         allowed = plugin is not None and plugins.is_allowed(plugin)
         self._allow.setEnabled(strange and not allowed)
         self._forget.setEnabled(strange and allowed)
-        self._said.setText("" if plugin is None else _sentence(plugin))
+        self._state_text.setText("" if plugin is None else _sentence(plugin))
 
     @Slot()
     def _allow_chosen(self) -> None:

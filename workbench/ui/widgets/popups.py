@@ -70,7 +70,7 @@ class Combo(QComboBox):
         return super().eventFilter(watched, event)
 
 
-class AskedByKey(QObject):
+class MenuKeyFilter(QObject):
     """Makes the menu key open the menu of a list's current row: Qt opens it in the middle, where there may be none."""
 
     def __init__(self, view: QAbstractItemView) -> None:

@@ -33,7 +33,7 @@ def ranges(rows: Sequence[int]) -> list[range]:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListRow:
     """One line. `before` is left of the text (a key), `beside` at the right edge."""
 
     id: int
@@ -49,9 +49,9 @@ class RowsModel(QAbstractListModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.rows: tuple[Row, ...] = ()
+        self.rows: tuple[ListRow, ...] = ()
 
-    def set_rows(self, rows: Sequence[Row]) -> None:
+    def set_rows(self, rows: Sequence[ListRow]) -> None:
         new = tuple(rows)
         if [row.id for row in new] == [row.id for row in self.rows]:
             self.rows = new
@@ -77,13 +77,13 @@ class RowsModel(QAbstractListModel):
 
 
 class RowsDelegate(QStyledItemDelegate):
-    """Paints a Row."""
+    """Paints a ListRow."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         return QSize(80, HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        row: Row = index.data(ROW)
+        row: ListRow = index.data(ROW)
         area = QRectF(option.rect)  # type: ignore[attr-defined]
         state = option.state  # type: ignore[attr-defined]
         chosen = bool(state & QStyle.StateFlag.State_Selected)
@@ -124,7 +124,7 @@ def any_before(index: _Index) -> bool:
     return isinstance(model, RowsModel) and any(row.before for row in model.rows)
 
 
-class KeysPassOn(QListView):
+class NavigationListView(QListView):
     """A list that handles only the keys that move in it: letters and Space are the page's commands."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -134,7 +134,7 @@ class KeysPassOn(QListView):
             event.ignore()
 
 
-class RowsView(KeysPassOn):
+class RowsView(NavigationListView):
     """The list view. `hint` is shown while it is empty."""
 
     def __init__(self, name: str, accessible: str, hint: str = "", parent: QWidget | None = None) -> None:

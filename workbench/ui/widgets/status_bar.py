@@ -9,12 +9,12 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
 
-from workbench.core.words import duration, share, size
+from workbench.core.formatting import duration, share, size
 from workbench.ui import theme
-from workbench.ui.actions import make
+from workbench.ui.actions import make_action
 from workbench.ui.job import Job
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 REDRAW = 100
 """Milliseconds between redraws: redrawing per event cut a worker from 1,505 steps to 244 in 2 s."""
@@ -38,7 +38,7 @@ class StatusBar(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 2, 12, 2)
         layout.setSpacing(theme.GRID)
-        self._title = Elided()
+        self._title = ElidedLabel()
         self._title.setObjectName("job-title")
         self._bar = QProgressBar(textVisible=False, maximum=1000)
         self._bar.setObjectName("job-progress")
@@ -48,8 +48,8 @@ class StatusBar(QFrame):
         self._pause.toggled.connect(self._name_pause)
         self._stop = self._button("job-stop", "Stop", "mdi6.stop", self._ask_stop)
         everywhere = Qt.ShortcutContext.WindowShortcut
-        self._pausing = make(self, "pause-job", self._pause.click, context=everywhere)
-        self._stopping = make(self, "stop-job", self._stop.click, context=everywhere)
+        self._pausing = make_action(self, "pause-job", self._pause.click, context=everywhere)
+        self._stopping = make_action(self, "stop-job", self._stop.click, context=everywhere)
         self._pause.setToolTip(self._pausing.toolTip())
         self._stop.setToolTip(self._stopping.toolTip())
         self._device = QLabel()

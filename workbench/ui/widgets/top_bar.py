@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenuBar, QPushButton
 
 from workbench.core.project import State
 from workbench.ui import theme
-from workbench.ui.actions import native
+from workbench.ui.actions import native_keys
 from workbench.ui.session import Session
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,7 @@ class TopBar(QFrame):
         self._session = session
         menus.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)  # elide the name before menus fold
         _follow_theme(menus)
-        self._name = Elided()
+        self._name = ElidedLabel()
         self._name.setObjectName("project-name")
         self._name.setFont(theme.font(theme.BODY, bold=True))
         self._name.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
@@ -46,7 +46,7 @@ class TopBar(QFrame):
         self._done = self._number("project-done", "", self._ask_not_done)
         self._saved = QLabel()
         self._saved.setObjectName("saved-state")
-        self._find = QPushButton(native("Find anything   Ctrl+K"))
+        self._find = QPushButton(native_keys("Find anything   Ctrl+K"))
         self._find.setObjectName("find-button")
         self._find.setToolTip(find.toolTip())
         self._find.setMinimumWidth(220)
@@ -84,8 +84,8 @@ class TopBar(QFrame):
 
     @Slot()
     def _ask_images(self) -> None:
-        self._session.page_asked.emit("data")
-        self._session.images_asked.emit(None, "")
+        self._session.page_requested.emit("data")
+        self._session.images_requested.emit(None, "")
 
     @Slot()
     def _ask_labelled(self) -> None:
@@ -93,8 +93,8 @@ class TopBar(QFrame):
         if document is not None:
             images = document.images()
             some = document.counts().of(images.ids) > 0
-            self._session.page_asked.emit("data")
-            self._session.images_asked.emit(frozenset(images.ids[some].tolist()), "with boxes")
+            self._session.page_requested.emit("data")
+            self._session.images_requested.emit(frozenset(images.ids[some].tolist()), "with boxes")
 
     @Slot()
     def _ask_not_done(self) -> None:
@@ -103,8 +103,8 @@ class TopBar(QFrame):
         if document is not None:
             images = document.images()
             left = images.ids[~_done(images)].tolist()
-            self._session.page_asked.emit("data")
-            self._session.images_asked.emit(frozenset(left) if left else None, "not done yet" if left else "")
+            self._session.page_requested.emit("data")
+            self._session.images_requested.emit(frozenset(left) if left else None, "not done yet" if left else "")
 
     @Slot()
     def _count_soon(self, _what: object = None) -> None:

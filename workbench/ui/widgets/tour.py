@@ -13,7 +13,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.ui import theme
-from workbench.ui.actions import worded
+from workbench.ui.actions import with_keys
 
 _WIDTH = 336
 _GAP = 12
@@ -21,7 +21,7 @@ _GAP = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TourStep:
     """`at`: object names; the first visible one is used. {name} in the words stands for a command's key."""
 
     page: str
@@ -31,29 +31,29 @@ class Step:
 
 
 STEPS = (
-    Step("data", ("rail",), "Six pages",
+    TourStep("data", ("rail",), "Six pages",
          "They are in the order of the work. {page-data} to {page-export} switch between them."),
-    Step("data", ("gallery", "empty-step"), "Data: your images",
+    TourStep("data", ("gallery", "empty-step"), "Data: your images",
          "The one you choose here is the current image on every page. Enter opens it for labelling."),
-    Step("data", ("button-import-labels",), "Labels you already have",
+    TourStep("data", ("button-import-labels",), "Labels you already have",
          "Import labels from other programs here, in eleven formats. You see what would happen before anything is"
          " changed."),
-    Step("label", ("canvas",), "Label: draw",
+    TourStep("label", ("canvas",), "Label: draw",
          "Press {draw} and drag. A box is on disk when you let go of the mouse; {undo} takes it back."
          " {done} goes to the next image."),
-    Step("label", ("button-suggest",), "Let a detector help",
+    TourStep("label", ("button-suggest",), "Let a detector help",
          "With a trained run, {suggest} shows its suggestions; Enter takes the marked one."),
-    Step("anchors", ("anchors-plot", "anchors-empty-button"), "Anchors: sizes",
+    TourStep("anchors", ("anchors-plot", "anchors-empty-button"), "Anchors: sizes",
          "The sizes of your boxes, grouped step by step. {anchors-play} plays it again, {anchors-use} uses the result"
          " in training."),
-    Step("train", ("train-start", "train-empty-button", "train-loading"), "Train",
+    TourStep("train", ("train-start", "train-empty-button", "train-loading"), "Train",
          "Choose a recipe and a detector, then press {start-training}. You can do it now: the tour goes on meanwhile."
          " On every page, the bottom line shows the time left, Pause and Stop."),
-    Step("inspect", ("inspect-confidence-slider", "inspect-empty-button"), "Inspect: what it finds",
+    TourStep("inspect", ("inspect-confidence-slider", "inspect-empty-button"), "Inspect: what it finds",
          "Once a run is trained, two sliders decide what counts as found; pictures, numbers, curves follow at once."),
-    Step("export", ("export-start", "export-empty-button"), "Export",
+    TourStep("export", ("export-start", "export-empty-button"), "Export",
          "Turn a trained run into files for other programs. Each file is checked against the network first."),
-    Step("export", ("find-button",), "Find anything",
+    TourStep("export", ("find-button",), "Find anything",
          "{find} finds any command, image or label, {keys} shows all keys. This tour is in the Help menu."),
 )  # fmt: skip
 
@@ -137,7 +137,7 @@ class Tour(QFrame):
     def _go(self, number: int) -> None:
         step, self._number, self._is_on_its_way = STEPS[number], number, True
         self._title.setText(step.title)
-        self._words.setText(worded(step.words))
+        self._words.setText(with_keys(step.words))
         self._count.setText(f"{number + 1} of {len(STEPS)}")
         self._back.setEnabled(number > 0)
         last = number + 1 == len(STEPS)
@@ -180,7 +180,7 @@ class Tour(QFrame):
         else:
             area = _seen_part(target, self._window)
             self._ring.surround(area)
-            at = beside(area, self.size().width(), self.size().height(), room)
+            at = place_beside(area, self.size().width(), self.size().height(), room)
         self.move(at)
         self.show()
         self.raise_()
@@ -261,7 +261,7 @@ def _seen_part(target: QWidget, window: QWidget) -> QRect:
     return QRect(target.mapTo(window, area.topLeft()), area.size())
 
 
-def beside(area: QRect, width: int, height: int, room: QRect) -> QPoint:
+def place_beside(area: QRect, width: int, height: int, room: QRect) -> QPoint:
     """The best place in `room` for a card of this size: the first side of `area` with room for it, else inside it."""
     x = min(max(area.left(), room.left() + _GAP), room.right() - width - _GAP)
     y = min(max(area.top(), room.top() + _GAP), room.bottom() - height - _GAP)

@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 from workbench import formats
 from workbench.exchange import ImportSettings
 from workbench.ui import theme
-from workbench.ui.choosing import chosen_file, chosen_folder, typed_path
-from workbench.ui.widgets.dropping import local_paths
+from workbench.ui.file_dialogs import ask_for_file, ask_for_folder, typed_path
+from workbench.ui.widgets.dropped_files import local_paths
 from workbench.ui.widgets.popups import Combo
 
 _BASES = (("1 or 0, whichever the boxes show", "auto"), ("1, as VOC rules", "1"), ("0, as many programs do", "0"))
@@ -34,13 +34,13 @@ _EXISTING = (
 )
 
 
-class Choices(QWidget):
-    """`read_asked`: the files are to be read (again); before it `others_chosen` where they are others.
+class ImportChoices(QWidget):
+    """`read_requested`: the files are to be read (again); before it `others_chosen` where they are others.
 
     `splits_changed`: only what is done with them is otherwise.
     """
 
-    read_asked = Signal()
+    read_requested = Signal()
     others_chosen = Signal()
     splits_changed = Signal()
 
@@ -68,8 +68,8 @@ class Choices(QWidget):
         self._images.editingFinished.connect(self._images_edited)
         self._known_images = ""
         for combo in (self._format, self._base, self._size):
-            combo.activated.connect(self.read_asked)
-        self._skip.clicked.connect(self.read_asked)
+            combo.activated.connect(self.read_requested)
+        self._skip.clicked.connect(self.read_requested)
         self._splits.clicked.connect(self.splits_changed)
         self.show_what_matters("", sized=False, splits=False)
 
@@ -136,11 +136,11 @@ class Choices(QWidget):
     def _entered(self) -> None:
         if self._path.text() != self._entered_path:
             self._entered_path = self._path.text()
-            self.be_careful()
+            self.reset_consent()
             self.others_chosen.emit()
-        self.read_asked.emit()
+        self.read_requested.emit()
 
-    def be_careful(self) -> None:
+    def reset_consent(self) -> None:
         """Other files: nothing of them is left out unasked."""
         self._skip.setChecked(False)
 
@@ -152,7 +152,7 @@ class Choices(QWidget):
     @Slot()
     def leave_out_damage(self) -> None:
         self._skip.setChecked(True)
-        self.read_asked.emit()
+        self.read_requested.emit()
 
     # --- what matters ---
 
@@ -189,11 +189,11 @@ class Choices(QWidget):
 
     @Slot()
     def choose_folder(self) -> None:
-        self._chosen(chosen_folder(self, "Folder of labels"))
+        self._chosen(ask_for_folder(self, "Folder of labels"))
 
     @Slot()
     def choose_file(self) -> None:
-        self._chosen(chosen_file(self, "File of labels", _FILES))
+        self._chosen(ask_for_file(self, "File of labels", _FILES))
 
     def _chosen(self, path: Path | None) -> None:
         if path is not None:
@@ -201,7 +201,7 @@ class Choices(QWidget):
 
     @Slot()
     def choose_images(self) -> None:
-        if chosen := chosen_folder(self, "Folder of the images"):
+        if chosen := ask_for_folder(self, "Folder of the images"):
             self._images.setText(str(chosen))
             self._images_edited()
 
@@ -210,7 +210,7 @@ class Choices(QWidget):
         if self._images.text().strip() != self._known_images:
             self._known_images = self._images.text().strip()
             if self.path is not None:
-                self.read_asked.emit()
+                self.read_requested.emit()
 
 
 def _field(name: str, accessible: str, hint: str) -> QLineEdit:

@@ -16,23 +16,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.exchange import Changed
+from workbench.exchange import ChangedSide
 from workbench.ui import theme
-from workbench.ui.data.importing.findings import FATES, KINDS, Differences
+from workbench.ui.data.importing.findings import KINDS, OUTCOMES, Differences
 from workbench.ui.widgets.popups import Combo
 
 _COLUMNS = ("Image", "Changed", "In the file", "What becomes of it")
 _WORDS = {
-    Changed.FILE: "in the file",
-    Changed.HERE: "here",
-    Changed.BOTH: "on both sides",
-    Changed.UNKNOWN: "never imported",
+    ChangedSide.FILE: "in the file",
+    ChangedSide.HERE: "here",
+    ChangedSide.BOTH: "on both sides",
+    ChangedSide.UNKNOWN: "never imported",
 }
 _HELP = {
-    Changed.FILE: "The file was changed since both were the same; here nobody has changed anything.",
-    Changed.HERE: "It was changed here since both were the same; the file is as it was.",
-    Changed.BOTH: "It was changed here and in the file since both were the same.",
-    Changed.UNKNOWN: "It was labelled here without this file, so nobody knows which is newer.",
+    ChangedSide.FILE: "The file was changed since both were the same; here nobody has changed anything.",
+    ChangedSide.HERE: "It was changed here since both were the same; the file is as it was.",
+    ChangedSide.BOTH: "It was changed here and in the file since both were the same.",
+    ChangedSide.UNKNOWN: "It was labelled here without this file, so nobody knows which is newer.",
 }
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -45,14 +45,14 @@ class DifferencesModel(QAbstractTableModel):
         super().__init__()
         self._all: Differences | None = None
         self.order = np.zeros(0, np.int64)
-        self._kind: Changed | None = None
+        self._kind: ChangedSide | None = None
         self._sorted = (0, Qt.SortOrder.AscendingOrder)
 
     def set_differences(self, differences: Differences | None) -> None:
         self._all = differences
         self._renew()
 
-    def set_kind(self, kind: Changed | None) -> None:
+    def set_kind(self, kind: ChangedSide | None) -> None:
         """Show only these; None: all."""
         self._kind = kind
         self._renew()
@@ -98,8 +98,8 @@ class DifferencesModel(QAbstractTableModel):
         one = self._all.items[place]
         if role == Qt.ItemDataRole.ToolTipRole:
             return (one.image.path, _HELP[one.changed], one.words, "")[index.column()]
-        fate = FATES[self._all.fates[place]]
-        return (one.image.name, _WORDS[one.changed], one.words.removeprefix("the file has "), fate)[index.column()]
+        outcome = OUTCOMES[self._all.outcomes[place]]
+        return (one.image.name, _WORDS[one.changed], one.words.removeprefix("the file has "), outcome)[index.column()]
 
 
 class DifferencesTable(QWidget):

@@ -8,34 +8,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.document import Document
 from workbench.core.files import natural_key
 from workbench.core.project import Label, Split
-from workbench.exchange import Changed, Difference, ImportPlan
+from workbench.exchange import ChangedSide, ImageDifference, ImportPlan
 from workbench.exchange.importing import labels_to_add
 from workbench.formats import Remark
 from workbench.ui.data.importing import remark_groups
-from workbench.ui.data.importing.remark_groups import Group
+from workbench.ui.data.importing.remark_groups import RemarkGroup
 
 SAMPLES = 300
 """Images that can be looked at by going on to others: nobody goes through more than a hundred times three."""
 _SEED = 0  # the same samples for the same files
-KINDS = (Changed.FILE, Changed.HERE, Changed.BOTH, Changed.UNKNOWN)
+KINDS = (ChangedSide.FILE, ChangedSide.HERE, ChangedSide.BOTH, ChangedSide.UNKNOWN)
 
 
 @dataclass(frozen=True, eq=False)
 class Differences:
     """The images that the file and the project speak of otherwise. `rows` are those of `plan.compared`."""
 
-    items: tuple[Difference, ...]
+    items: tuple[ImageDifference, ...]
     rows: np.ndarray  # (n,) int64
-    fates: np.ndarray  # (n,) int8: index into FATES
+    outcomes: np.ndarray  # (n,) int8: index into OUTCOMES
     kinds: np.ndarray  # (n,) int8: index into KINDS
     ranks: np.ndarray  # (n, 4) int64: the order by each column of the table
 
 
-FATES = ("stays as it is here", "the file's boxes are taken", "both are kept")
+OUTCOMES = ("stays as it is here", "the file's boxes are taken", "both are kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,13 @@ class LabelRow:
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
+class ImportFindings:
     """A plan, ready to be shown. `samples`: rows of `plan.compared` in the order in which they are worth a look."""
 
     plan: ImportPlan
-    recognised: tuple[Group, ...]
-    repaired: tuple[Group, ...]
-    left: tuple[Group, ...]
+    recognised: tuple[RemarkGroup, ...]
+    repaired: tuple[RemarkGroup, ...]
+    left: tuple[RemarkGroup, ...]
     differences: Differences
     labels: tuple[LabelRow, ...]
     samples: tuple[int, ...]
@@ -67,17 +67,17 @@ class Findings:
         return {row.label.name: row.label for row in self.labels}
 
 
-def findings(document: Document, plan: ImportPlan) -> Findings:
+def make_findings(document: Document, plan: ImportPlan) -> ImportFindings:
     """Any thread's own document."""
     splits = Counter(one.split for one in plan.compared if one.split)
-    repaired = remark_groups.grouped(plan.remarks, "repaired")
+    repaired = remark_groups.group_remarks(plan.remarks, "repaired")
     sized = np.array([_is_sized_otherwise(one.read.width, one.read.height, one.image) for one in plan.compared], bool)
     differences = _differences(plan)
-    return Findings(
+    return ImportFindings(
         plan=plan,
-        recognised=remark_groups.grouped((*_facts(plan, splits), *plan.remarks), "read"),
+        recognised=remark_groups.group_remarks((*_facts(plan, splits), *plan.remarks), "read"),
         repaired=repaired,
-        left=remark_groups.grouped(plan.remarks, "refused"),
+        left=remark_groups.group_remarks(plan.remarks, "refused"),
         differences=differences,
         labels=_labels(document, plan),
         samples=_samples(plan, differences, sized, {remark.file for group in repaired for remark in group.remarks}),
@@ -87,36 +87,40 @@ def findings(document: Document, plan: ImportPlan) -> Findings:
     )
 
 
-def action(found: Findings | None) -> str:
+def action_text(found: ImportFindings | None) -> str:
     """The word on the button: what it would bring."""
     if found is None:
         return "Import"
     plan = found.plan
     if plan.replaced or plan.removed:
-        return f"Import {words.count(plan.boxes + plan.replaced + plan.removed, 'change')}"
+        return f"Import {formatting.count(plan.boxes + plan.replaced + plan.removed, 'change')}"
     if plan.boxes:
-        return f"Import {words.count(plan.boxes, 'box')}"
+        return f"Import {formatting.count(plan.boxes, 'box')}"
     images = plan.matched + plan.added
     if images:
-        return f"Import {words.count(images, 'image')}"
+        return f"Import {formatting.count(images, 'image')}"
     if plan.new_splits:
-        return f"Import {words.count(plan.new_splits, 'split')}"
-    return f"Import {words.count(len(plan.new_labels), 'label')}" if plan.new_labels else "Nothing to import"
+        return f"Import {formatting.count(plan.new_splits, 'split')}"
+    return f"Import {formatting.count(len(plan.new_labels), 'label')}" if plan.new_labels else "Nothing to import"
 
 
 def _facts(plan: ImportPlan, splits: Counter[Split]) -> list[Remark]:
     """What no format says, because it is true of all."""
     labelled = sum(1 for one in plan.compared if one.labelled)
     boxes = sum(len(one.boxes) for one in plan.compared)
-    told = [f"{words.count(boxes, 'box')} in {words.count(labelled, 'labelled image')} of {len(plan.compared):,}."]
+    told = [
+        f"{formatting.count(boxes, 'box')} in {formatting.count(labelled, 'labelled image')} of {len(plan.compared):,}."
+    ]
     if plan.finished:
         told.append(
-            f"{words.count(plan.finished, 'image')} marked done: in training, what has no box there is background."
+            f"{formatting.count(plan.finished, 'image')} marked done: in training, what has no box there is background."
             " Where not everything has its box yet, set the state back to in work."
         )
     turned = sum(1 for one in plan.compared if one.boxes and one.image.orientation != 1)
     if turned:
-        told.append(f"{words.count(turned, 'labelled image')} turned by EXIF orientation: boxes are of upright images.")
+        told.append(
+            f"{formatting.count(turned, 'labelled image')} turned by EXIF orientation: boxes are of upright images."
+        )
     if splits:
         parts = ", ".join(f"{splits[split]:,} {split}" for split in Split if split in splits)
         told.append(f"The files name official splits: {parts}.")
@@ -140,16 +144,16 @@ def _labels(document: Document, plan: ImportPlan) -> tuple[LabelRow, ...]:
 
 def _differences(plan: ImportPlan) -> Differences:
     row_of = {one.image.id: row for row, one in enumerate(plan.compared) if one.image.id}
-    items = tuple(one for one in plan.differences if one.changed is not Changed.NOWHERE)
+    items = tuple(one for one in plan.differences if one.changed is not ChangedSide.NOWHERE)
     taken = {one.image.id: 1 if one.instead else 2 for one in plan.images if one.image.id and not one.same}
-    fates = np.array([taken.get(one.image.id, 0) for one in items], np.int8)
+    outcomes = np.array([taken.get(one.image.id, 0) for one in items], np.int8)
     kinds = np.array([KINDS.index(one.changed) for one in items], np.int8)
     by_name = sorted(range(len(items)), key=lambda i: natural_key(items[i].image.path))
     names = np.empty(len(items), np.int64)
     names[by_name] = np.arange(len(items))
     sizes = np.array([one.added + one.removed + one.moved for one in items], np.int64)
-    ranks = np.column_stack([names, kinds.astype(np.int64), sizes, fates.astype(np.int64)]).reshape(-1, 4)
-    return Differences(items, np.array([row_of[one.image.id] for one in items], np.int64), fates, kinds, ranks)
+    ranks = np.column_stack([names, kinds.astype(np.int64), sizes, outcomes.astype(np.int64)]).reshape(-1, 4)
+    return Differences(items, np.array([row_of[one.image.id] for one in items], np.int64), outcomes, kinds, ranks)
 
 
 def _samples(plan: ImportPlan, differences: Differences, sized: np.ndarray, repaired: set[str]) -> tuple[int, ...]:
@@ -165,7 +169,7 @@ def _samples(plan: ImportPlan, differences: Differences, sized: np.ndarray, repa
     ]
     labelled = np.flatnonzero([one.labelled for one in images])
     middle = int(labelled[len(labelled) // 2]) if len(labelled) else len(images) // 2
-    differing = differences.rows[np.argsort(differences.fates == 0, kind="stable")]  # first what would change here
+    differing = differences.rows[np.argsort(differences.outcomes == 0, kind="stable")]  # first what would change here
     first = [*differing[:SAMPLES].tolist(), int(counts.argmax()), *told[:1], middle]
     rest = np.random.default_rng(_SEED).permutation(len(images))
     rest = rest[np.argsort(counts[rest] == 0, kind="stable")]  # those without boxes show least

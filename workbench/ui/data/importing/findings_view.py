@@ -5,17 +5,17 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.document import Document
 from workbench.ui.data.importing import remark_groups
 from workbench.ui.data.importing.choices import button
 from workbench.ui.data.importing.differences_table import DifferencesTable
-from workbench.ui.data.importing.findings import Findings, LabelRow
+from workbench.ui.data.importing.findings import ImportFindings, LabelRow
 from workbench.ui.data.importing.remarks_view import RemarksView
 from workbench.ui.data.importing.samples import SHOWN, Samples
-from workbench.ui.data.importing.sampling import sample
-from workbench.ui.widgets import kept_size
-from workbench.ui.widgets.rows import Row, RowsView
+from workbench.ui.data.importing.sampling import make_sample
+from workbench.ui.widgets import window_geometry
+from workbench.ui.widgets.rows import ListRow, RowsView
 
 _TABS = ("Recognised", "Repaired", "Left out", "Differences", "Labels")
 _RECOGNISED, _REPAIRED, _LEFT, _DIFFERENCES, _LABELS = range(len(_TABS))
@@ -27,7 +27,7 @@ class FindingsView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._document: Document | None = None
-        self._found: Findings | None = None
+        self._found: ImportFindings | None = None
         self._at = 0  # place in found.samples of the first image that is shown
         self.recognised = RemarksView("import-recognised", "What was recognised")
         self.repaired = RemarksView("import-repaired", "What is repaired")
@@ -52,14 +52,14 @@ class FindingsView(QWidget):
         splitter.addWidget(self.samples)
         splitter.setSizes([220, 240])
         splitter.setChildrenCollapsible(False)
-        kept_size.keep_panes(splitter, "import/splitter")
+        window_geometry.remember_panes(splitter, "import/splitter")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(splitter)
-        self.samples.others_asked.connect(self.show_others)
+        self.samples.others_requested.connect(self.show_others)
         self.differences.image_chosen.connect(self._show_image)
 
-    def show_findings(self, document: Document, found: Findings, *, anew: bool) -> None:
+    def show_findings(self, document: Document, found: ImportFindings, *, anew: bool) -> None:
         """`anew`: other files; else the same ones under other settings, and what was looked at stays."""
         self._document, self._found = document, found
         self.recognised.show_groups(found.recognised)
@@ -111,7 +111,7 @@ class FindingsView(QWidget):
         assert self._found is not None
         found = self._found
         self.samples.show_samples(
-            [sample(self._document, found, row) for row in rows[:SHOWN]], more=len(found.samples) > SHOWN
+            [make_sample(self._document, found, row) for row in rows[:SHOWN]], more=len(found.samples) > SHOWN
         )
 
     def close_down(self) -> None:
@@ -119,7 +119,7 @@ class FindingsView(QWidget):
         self._document = self._found = None
 
 
-def _row(number: int, row: LabelRow) -> Row:
-    count = words.count(row.boxes, "box")
+def _row(number: int, row: LabelRow) -> ListRow:
+    count = formatting.count(row.boxes, "box")
     said = f"new to the project, {count}" if row.is_new else count
-    return Row(number, row.label.name, said, row.label.colour)
+    return ListRow(number, row.label.name, said, row.label.colour)

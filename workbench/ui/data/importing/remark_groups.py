@@ -21,7 +21,7 @@ _PLACED = re.compile(r"^(.+?):(\d+): (.*)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RemarkGroup:
     """Remarks of one kind: what they say, how many there are, and those that are shown."""
 
     sentence: str
@@ -36,26 +36,26 @@ class Group:
         return f"{self.remarks[0].sentence} {self.count - 1:,} more like this."
 
 
-def place(remark: Remark) -> str:
+def location(remark: Remark) -> str:
     """As in "labels/a.txt:3"."""
     return f"{remark.file}:{remark.line}" if remark.line else remark.file
 
 
-def text(groups: Iterable[Group]) -> str:
+def clipboard_text(groups: Iterable[RemarkGroup]) -> str:
     """All of them, a line each, for the clipboard."""
     lines = []
     for group in groups:
-        lines += [": ".join(filter(None, (place(remark), remark.sentence))) for remark in group.remarks]
+        lines += [": ".join(filter(None, (location(remark), remark.sentence))) for remark in group.remarks]
         if group.count > len(group.remarks):
             lines.append(f"... and {group.count - len(group.remarks):,} more: {group.sentence}")
     return "\n".join(lines)
 
 
-def count(groups: Iterable[Group]) -> int:
+def count(groups: Iterable[RemarkGroup]) -> int:
     return sum(group.count for group in groups)
 
 
-def grouped(remarks: Iterable[Remark], level: str) -> tuple[Group, ...]:
+def group_remarks(remarks: Iterable[Remark], level: str) -> tuple[RemarkGroup, ...]:
     """Those of a level. Sentences are of one kind that differ in numbers and names only."""
     kinds: dict[str, list[Remark]] = {}
     uncounted: list[tuple[int, str]] = []
@@ -72,8 +72,8 @@ def grouped(remarks: Iterable[Remark], level: str) -> tuple[Group, ...]:
     for kind, several in kinds.items():
         sentences = {remark.sentence for remark in several}
         sentence = several[0].sentence if len(sentences) == 1 else _BRACKETS.sub("", kind)
-        found.append(Group(sentence, len(several) + more_of.get(kind, 0), tuple(several)))
-    found += [Group(f"More like this: {kind}", number, ()) for number, kind in uncounted]
+        found.append(RemarkGroup(sentence, len(several) + more_of.get(kind, 0), tuple(several)))
+    found += [RemarkGroup(f"More like this: {kind}", number, ()) for number, kind in uncounted]
     return tuple(sorted(found, key=lambda group: (_weight(group.sentence), -group.count)))
 
 
@@ -92,15 +92,15 @@ def _assigned(kinds: dict[str, list[Remark]], uncounted: list[tuple[int, str]]) 
 
 
 def _weight(sentence: str) -> int:
-    return next((place for place, words in enumerate(_FIRST) if re.search(words, sentence)), len(_FIRST))
+    return next((rank for rank, words in enumerate(_FIRST) if re.search(words, sentence)), len(_FIRST))
 
 
-def damage(error: WorkbenchError) -> tuple[tuple[Group, ...], str]:
+def damage_groups(error: WorkbenchError) -> tuple[tuple[RemarkGroup, ...], str]:
     """What is wrong in each file by the lines of an error, and the words that end it ("" where it is one thing)."""
     lines = (error.reason if isinstance(error, Refused) else error.sentence).split("\n")
     first = Remark("refused", error.file, error.line, lines[0]) if isinstance(error, Refused) else _remark(lines[0])
     words = lines.pop() if len(lines) > 1 else ""
-    return tuple(Group(r.sentence, 1, (r,)) for r in (first, *map(_remark, lines[1:]))), words
+    return tuple(RemarkGroup(r.sentence, 1, (r,)) for r in (first, *map(_remark, lines[1:]))), words
 
 
 def _remark(line: str) -> Remark:
@@ -111,9 +111,9 @@ def _remark(line: str) -> Remark:
     return Remark("refused", file, 0, sentence) if found and " " not in file.strip() else Remark("refused", "", 0, line)
 
 
-def shown(groups: Sequence[Group]) -> tuple[Group, ...]:
+def listed_groups(groups: Sequence[RemarkGroup]) -> tuple[RemarkGroup, ...]:
     """As many as a list shows."""
     if len(groups) <= LISTED:
         return tuple(groups)
     rest = groups[LISTED:]
-    return (*groups[:LISTED], Group("Copy all has the others, which are too many to list here.", count(rest), ()))
+    return (*groups[:LISTED], RemarkGroup("Copy all has the others, which are too many to list here.", count(rest), ()))

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from workbench.ui import theme
 from workbench.ui.data.importing import remark_groups
-from workbench.ui.data.importing.remark_groups import Group
+from workbench.ui.data.importing.remark_groups import RemarkGroup
 
 _COLUMNS = ("What", "Where", "How many")
 _WHERE, _COUNT = 1, 2
@@ -34,9 +34,9 @@ class RemarksModel(QAbstractItemModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.groups: tuple[Group, ...] = ()
+        self.groups: tuple[RemarkGroup, ...] = ()
 
-    def set_groups(self, groups: tuple[Group, ...]) -> None:
+    def set_groups(self, groups: tuple[RemarkGroup, ...]) -> None:
         self.beginResetModel()
         self.groups = groups
         self.endResetModel()
@@ -81,8 +81,8 @@ class RemarksModel(QAbstractItemModel):
         group = self.groups[int(index.internalId()) - 1 if index.internalId() else index.row()]
         if index.internalId():
             remark = group.remarks[index.row()]
-            return (remark.sentence, remark_groups.place(remark), "")[index.column()]
-        where = remark_groups.place(group.remarks[0]) if len(group.remarks) == 1 and group.count == 1 else ""
+            return (remark.sentence, remark_groups.location(remark), "")[index.column()]
+        where = remark_groups.location(group.remarks[0]) if len(group.remarks) == 1 and group.count == 1 else ""
         return (group.heading, where, f"{group.count:,}" if group.count > 1 else "")[index.column()]
 
     def line(self, index: QModelIndex) -> str:
@@ -123,7 +123,7 @@ class RemarksView(QWidget):
         """`opened`: with all files in sight."""
         super().__init__()
         self._opened = opened
-        self._all: tuple[Group, ...] = ()
+        self._all: tuple[RemarkGroup, ...] = ()
         self.model = RemarksModel()
         self.tree = QTreeView()
         self.tree.setObjectName(f"{name}-list")
@@ -144,9 +144,9 @@ class RemarksView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tree)
 
-    def show_groups(self, groups: tuple[Group, ...]) -> None:
+    def show_groups(self, groups: tuple[RemarkGroup, ...]) -> None:
         self._all = groups
-        self.model.set_groups(remark_groups.shown(groups))
+        self.model.set_groups(remark_groups.listed_groups(groups))
         self.tree.setColumnHidden(_COUNT, all(group.count == 1 for group in groups))
         if self._opened:
             self.tree.expandAll()
@@ -178,4 +178,4 @@ class RemarksView(QWidget):
 
     @Slot()
     def copy_all(self) -> None:
-        QGuiApplication.clipboard().setText(remark_groups.text(self._all))
+        QGuiApplication.clipboard().setText(remark_groups.clipboard_text(self._all))

@@ -29,30 +29,30 @@ class SamplePicture(PictureView):
         self._is_large = large
         self._pressed: QPointF | None = None
         self._boxes = BoxesLayer()
-        self._here = BoxesLayer()
-        self._fresh = np.zeros((0, 4))
+        self._project_boxes = BoxesLayer()
+        self._differing = np.zeros((0, 4))
 
     @property
     def boxes(self) -> tuple[Box, ...]:
         return self._boxes.boxes
 
     @property
-    def here(self) -> tuple[Box, ...]:
-        return self._here.boxes
+    def project_boxes(self) -> tuple[Box, ...]:
+        return self._project_boxes.boxes
 
     def show_sample(
         self,
         boxes: Sequence[Box],
-        here: Sequence[Box],
+        project_boxes: Sequence[Box],
         labels: Sequence[Label],
         size: tuple[int, int],
-        fresh: frozenset[int] = frozenset(),
+        differing: frozenset[int] = frozenset(),
     ) -> None:
-        """Boxes at once; the picture comes later. Those of the ids `fresh` are not so here, and stand out."""
+        """Boxes at once; the picture comes later. Those of the ids `differing` are not so here, and stand out."""
         known = {label.id: label for label in labels}
-        self._boxes, self._here = BoxesLayer(boxes, known, size), BoxesLayer(here, known, size)
+        self._boxes, self._project_boxes = BoxesLayer(boxes, known, size), BoxesLayer(project_boxes, known, size)
         self._boxes.style = BoxStyle(names=self._is_large)  # small, they would hide the boxes
-        self._fresh = np.array([box.xyxy for box in boxes if box.id in fresh], float).reshape(-1, 4)
+        self._differing = np.array([box.xyxy for box in boxes if box.id in differing], float).reshape(-1, 4)
         self.show_picture(None, QSizeF(*size))
 
     def paint_backdrop(self, painter: QPainter) -> None:
@@ -60,15 +60,15 @@ class SamplePicture(PictureView):
             return
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(QColor(255, 255, 255, 220), 8))
-        draw_rects(painter, self.view.rects(self._fresh))
+        draw_rects(painter, self.view.rects(self._differing))
         self._boxes.paint(painter, self.view, QRectF(self.rect()), frozenset(), dimmed=False)
-        rects = self.view.rects(self._here.xyxy)
+        rects = self.view.rects(self._project_boxes.xyxy)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(UNDER, 4))
         draw_rects(painter, rects)
-        for label in np.unique(self._here.label_ids).tolist():
-            painter.setPen(QPen(self._here.colour(label), 2, Qt.PenStyle.DashLine))
-            draw_rects(painter, rects[self._here.label_ids == label])
+        for label in np.unique(self._project_boxes.label_ids).tolist():
+            painter.setPen(QPen(self._project_boxes.colour(label), 2, Qt.PenStyle.DashLine))
+            draw_rects(painter, rects[self._project_boxes.label_ids == label])
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if self._is_large:

@@ -9,14 +9,14 @@ from pathlib import Path
 from PySide6.QtCore import QSizeF, Qt, Signal, Slot
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Box, Label
-from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.data.importing.sample_picture import SamplePicture
 from workbench.ui.pictures import Picture
-from workbench.ui.widgets.elided import Elided
+from workbench.ui.widgets.elided import ElidedLabel
 
 SHOWN = 3
 _SIDE = 640
@@ -35,17 +35,17 @@ class Sample:
     file: Path | None
     size: tuple[int, int]
     boxes: tuple[Box, ...]
-    here: tuple[Box, ...]
+    project_boxes: tuple[Box, ...]
     labels: tuple[Label, ...]
     words: str
-    window: Window | None
-    fresh: frozenset[int] = frozenset()  # ids of those boxes of the files that are not so here
+    window: IntensityWindow | None
+    differing: frozenset[int] = frozenset()  # ids of those boxes of the files that are not so here
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _PictureRequest:
     file: Path
-    window: Window | None
+    window: IntensityWindow | None
     is_large: bool
 
 
@@ -60,7 +60,7 @@ class _Tile(QWidget):
         self.picture.setAccessibleName(f"Sample image {number}")
         self.picture.setCursor(Qt.CursorShape.PointingHandCursor)
         self.picture.opened.connect(self.opened)
-        self.name, self.words = Elided(), Elided()
+        self.name, self.words = ElidedLabel(), ElidedLabel()
         self.name.setObjectName(f"import-sample-{number}-name")
         self.words.setObjectName(f"import-sample-{number}-words")
         self.words.setProperty("role", "muted")
@@ -82,7 +82,7 @@ class LargeSample(QDialog):
         self.setObjectName("import-large")
         self.picture = SamplePicture("import-large-picture", large=True)
         self.picture.setAccessibleName("The image, large")
-        self._words = Elided()
+        self._words = ElidedLabel()
         self._words.setProperty("role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, theme.GRID)
@@ -93,14 +93,14 @@ class LargeSample(QDialog):
 
     def show_sample(self, sample: Sample) -> None:
         self.setWindowTitle(sample.name)
-        self._words.setText(f"{sample.words}. {_LEGEND}" if sample.here or sample.fresh else sample.words)
-        self.picture.show_sample(sample.boxes, sample.here, sample.labels, sample.size, sample.fresh)
+        self._words.setText(f"{sample.words}. {_LEGEND}" if sample.project_boxes or sample.differing else sample.words)
+        self.picture.show_sample(sample.boxes, sample.project_boxes, sample.labels, sample.size, sample.differing)
 
 
 class Samples(QWidget):
     """`show_samples` puts up to three there; pictures come in the background. `close_down` before its owner goes."""
 
-    others_asked = Signal()
+    others_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class Samples(QWidget):
         self._others = QPushButton("Three others", autoDefault=False)
         self._others.setObjectName("import-others")
         self._others.setToolTip("Look at three other images of this import")
-        self._others.clicked.connect(self.others_asked)
+        self._others.clicked.connect(self.others_requested)
         self._legend = QLabel(_LEGEND)
         self._legend.setObjectName("import-legend")
         self._legend.setProperty("role", "muted")
@@ -137,7 +137,7 @@ class Samples(QWidget):
         """`more`: there are others."""
         self.samples = tuple(samples[:SHOWN])
         self._others.setVisible(more)
-        self._legend.setVisible(any(sample.here or sample.fresh for sample in self.samples))
+        self._legend.setVisible(any(sample.project_boxes or sample.differing for sample in self.samples))
         for number, tile in enumerate(self._tiles):
             tile.setVisible(number < len(self.samples))
             if number < len(self.samples):
@@ -145,30 +145,34 @@ class Samples(QWidget):
                 tile.name.setText(sample.name)
                 tile.name.setToolTip(str(sample.file or sample.name))
                 tile.words.setText(sample.words)
-                tile.picture.show_sample(sample.boxes, sample.here, sample.labels, sample.size, sample.fresh)
+                tile.picture.show_sample(
+                    sample.boxes, sample.project_boxes, sample.labels, sample.size, sample.differing
+                )
                 if sample.file is None:
                     tile.picture.say("Its image file is missing.")
         self._ask()
 
     def _ask(self) -> None:
-        wishes = [_Wish(one.file, one.window, is_large=False) for one in self.samples if one.file is not None]
+        requests = [
+            _PictureRequest(one.file, one.window, is_large=False) for one in self.samples if one.file is not None
+        ]
         large = self._large_sample
         if large is not None and large.file is not None:
-            wishes.insert(0, _Wish(large.file, large.window, is_large=True))
+            requests.insert(0, _PictureRequest(large.file, large.window, is_large=True))
         if self._background is None:
-            self._background = Background("Sample pictures", _read, self)
+            self._background = Background("Sample pictures", _read_picture, self)
             self._background.done.connect(self._came)
-        self._background.ask(wishes)
+        self._background.ask(requests)
 
     @Slot(object, object)
-    def _came(self, wish: object, result: object) -> None:
-        assert isinstance(wish, _Wish)
-        if wish.is_large:
-            if self._large is not None and self._large_sample is not None and self._large_sample.file == wish.file:
+    def _came(self, request: object, result: object) -> None:
+        assert isinstance(request, _PictureRequest)
+        if request.is_large:
+            if self._large is not None and self._large_sample is not None and self._large_sample.file == request.file:
                 _put(self._large.picture, self._large_sample, result)
             return
         for tile, sample in zip(self._tiles, self.samples, strict=False):
-            if sample.file == wish.file:
+            if sample.file == request.file:
                 _put(tile.picture, sample, result)
 
     def open_large(self, number: int) -> None:
@@ -206,13 +210,13 @@ def _put(view: SamplePicture, sample: Sample, result: object) -> None:
         view.show_picture(result, QSizeF(width, height), keep_view=True)
 
 
-def _read(wish: _Wish) -> Picture:
+def _read_picture(request: _PictureRequest) -> Picture:
     """In the background's thread."""
     from workbench.core import images
     from workbench.ui import pictures
 
-    if wish.is_large:
-        return pictures.load(wish.file, wish.window)
-    about = images.info(wish.file)
-    small = pictures.to_qimage(images.thumbnail(wish.file, _SIDE, wish.window))
+    if request.is_large:
+        return pictures.load(request.file, request.window)
+    about = images.info(request.file)
+    small = pictures.to_qimage(images.thumbnail(request.file, _SIDE, request.window))
     return Picture((small,), (about.width, about.height))

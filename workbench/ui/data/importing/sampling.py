@@ -6,17 +6,17 @@ import dataclasses
 
 import numpy as np
 
-from workbench.core import words
+from workbench.core import formatting
 from workbench.core.document import Document
 from workbench.core.project import Box
-from workbench.ui.data.importing.findings import FATES, Findings
+from workbench.ui.data.importing.findings import OUTCOMES, ImportFindings
 from workbench.ui.data.importing.samples import Sample
 
 _ALIKE = 0.51
 """Pixels that edges may be apart where a format rounds to whole ones."""
 
 
-def sample(document: Document, found: Findings, row: int) -> Sample:
+def make_sample(document: Document, found: ImportFindings, row: int) -> Sample:
     """Of `found.plan.compared[row]`, beside the project as it is now."""
     one = found.plan.compared[row]
     label_of = found.label_of
@@ -24,15 +24,15 @@ def sample(document: Document, found: Findings, row: int) -> Sample:
         dataclasses.replace(box, id=number, label=label_of[name].id) for number, (name, box) in enumerate(one.boxes)
     )
     file = document.file(one.image) if one.image.id else one.read.file
-    said = [words.count(len(boxes), "box") if one.labelled else "not labelled in the files"]
+    said = [formatting.count(len(boxes), "box") if one.labelled else "not labelled in the files"]
     place = np.flatnonzero(found.differences.rows == row)
-    here: tuple[Box, ...] = ()
-    fresh = frozenset[int]()
+    project_boxes: tuple[Box, ...] = ()
+    differing = frozenset[int]()
     if len(place):
-        fresh = frozenset(found.differences.items[place[0]].others)
+        differing = frozenset(found.differences.items[place[0]].others)
         own = document.boxes(one.image.id)
-        here = _otherwise(own, boxes)
-        said = [f"{said[0]}, {len(own):,} here", FATES[found.differences.fates[place[0]]]]
+        project_boxes = _without_match(own, boxes)
+        said = [f"{said[0]}, {len(own):,} here", OUTCOMES[found.differences.outcomes[place[0]]]]
     elif one.image.id and one.labelled:
         said.append("as it is here already" if document.boxes(one.image.id) else "not labelled here yet")
     if one.image.orientation != 1:
@@ -43,19 +43,19 @@ def sample(document: Document, found: Findings, row: int) -> Sample:
         file=file if file is not None and file.is_file() else None,
         size=(one.image.width, one.image.height),
         boxes=boxes,
-        here=here,
+        project_boxes=project_boxes,
         labels=tuple(labels.values()),
         words="; ".join(said),
         window=document.window(),
-        fresh=fresh,
+        differing=differing,
     )
 
 
-def _otherwise(here: tuple[Box, ...], there: tuple[Box, ...]) -> tuple[Box, ...]:
-    """Those of `here` that have no like among the files' boxes."""
-    if not here or not there:
-        return here
-    a, b = (np.array([box.xyxy for box in side], float) for side in (here, there))
-    labels = [np.array([box.label for box in side]) for side in (here, there)]
+def _without_match(project_boxes: tuple[Box, ...], file_boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+    """Those of `project_boxes` that have no like among the files' boxes."""
+    if not project_boxes or not file_boxes:
+        return project_boxes
+    a, b = (np.array([box.xyxy for box in side], float) for side in (project_boxes, file_boxes))
+    labels = [np.array([box.label for box in side]) for side in (project_boxes, file_boxes)]
     alike = (np.abs(a[:, None] - b[None]).max(2) <= _ALIKE) & (labels[0][:, None] == labels[1][None])
-    return tuple(box for box, has_like in zip(here, alike.any(1).tolist(), strict=True) if not has_like)
+    return tuple(box for box, has_like in zip(project_boxes, alike.any(1).tolist(), strict=True) if not has_like)

@@ -14,19 +14,19 @@ from workbench.core.document import Document
 from workbench.errors import WorkbenchError
 from workbench.exchange import ImportPlan, ImportReport, ImportSettings
 from workbench.exchange.importing import replan
-from workbench.exchange.recognising import absent, what_is_there
-from workbench.formats.parts import watching
-from workbench.ui.counted import Counted
-from workbench.ui.data.importing.findings import Findings, findings
-from workbench.ui.garbage import uncollected
+from workbench.exchange.recognition import plugin_hint, what_is_there
+from workbench.formats.parts import reading_progress
+from workbench.ui.data.importing.findings import ImportFindings, make_findings
+from workbench.ui.garbage_collector import collection_paused
 from workbench.ui.job import Job
+from workbench.ui.job_progress import JobProgress
 
-_TOLD = 0.1
+_REPORT_EVERY = 0.1
 """Seconds between two words on how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ImportRequest:
     """What is to be read. `format` "": it is recognised. `images`: a folder to look for image files in, or None."""
 
     project: Path
@@ -37,7 +37,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class ZipUnpacked:
     """The zip was unpacked to `folder`, of which the import is made; whoever does not import it discards it."""
 
     file: Path
@@ -45,24 +45,24 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class FormatRecognised:
     """The format that is being read."""
 
     format: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unsure:
+class FormatUnclear:
     """The format is not clear: none was recognised, or several, the surest first. A person chooses."""
 
     sentence: str
     names: tuple[str, ...]
 
 
-Event = Counted | Opened | Recognised | Unsure | Findings | WorkbenchError
+Event = JobProgress | ZipUnpacked | FormatRecognised | FormatUnclear | ImportFindings | WorkbenchError
 
 
-def read(request: Request, job: Job) -> Iterator[Event]:
+def read(request: ImportRequest, job: Job) -> Iterator[Event]:
     """A document is not for two threads, so the project is opened a second time for reading; nothing changes by it.
 
     What is wrong with the files is an event, because the window shows it in a list and not in the corner.
@@ -71,25 +71,25 @@ def read(request: Request, job: Job) -> Iterator[Event]:
     try:
         source = request.source
         if archives.is_archive(source):
-            into = archives.place(request.project, source)
-            source = archives.unpacked(source, into, watcher.unpacking, job.stop.is_set)
-            yield Opened(request.source, source)
-        format = request.format or _recognised(source, watcher)
+            into = archives.unpack_folder(request.project, source)
+            source = archives.unpack_zip(source, into, watcher.unpacking, job.stop.is_set)
+            yield ZipUnpacked(request.source, source)
+        format = request.format or _recognise(source, watcher)
         if not format:
-            yield unsure(source)
+            yield unclear_format(source)
             return
-        yield Recognised(format)
-        yield _planned(request, source, format, watcher)
-    except (watching.Stopped, archives.Stopped):
+        yield FormatRecognised(format)
+        yield _plan(request, source, format, watcher)
+    except (reading_progress.ReadingStopped, archives.UnpackingStopped):
         return
     except WorkbenchError as error:
         yield error
 
 
-def _recognised(source: Path, watcher: _Watcher) -> str:
+def _recognise(source: Path, watcher: _Watcher) -> str:
     """The format's name, "" where it is not clear. WorkbenchError if there is nothing."""
     try:
-        with watching.watched(watcher.told):
+        with reading_progress.report_steps(watcher.item_begun):
             return exchange.recognise(source)
     except WorkbenchError:
         if not source.exists():
@@ -97,27 +97,27 @@ def _recognised(source: Path, watcher: _Watcher) -> str:
         return ""
 
 
-def _planned(request: Request, source: Path, format: str, watcher: _Watcher) -> Findings:
+def _plan(request: ImportRequest, source: Path, format: str, watcher: _Watcher) -> ImportFindings:
     with (
-        uncollected,
-        watching.watched(watcher.told),
+        collection_paused,
+        reading_progress.report_steps(watcher.item_begun),
         Document.open(request.project, read_only=True, check=False) as document,
     ):
         plan = exchange.plan_import(document, source, format, request.images, request.settings)
-        return findings(document, plan)
+        return make_findings(document, plan)
 
 
-def unsure(source: Path) -> Unsure:
+def unclear_format(source: Path) -> FormatUnclear:
     """Words for a window, which has a list of formats to choose from."""
     found = tuple(name for name, _ in formats.recognise(source))
     if not found:
-        return Unsure(
+        return FormatUnclear(
             f"{what_is_there(source)} Choose the folder or file with the labels, or say above which format it is."
-            f" {absent()}".rstrip(),
+            f" {plugin_hint()}".rstrip(),
             (),
         )
     seen = " and ".join(formats.formats.get(name).title for name in found)
-    return Unsure(
+    return FormatUnclear(
         f"{source.name}: labels of several formats were found here ({seen}). Choose above which to take.", found
     )
 
@@ -125,8 +125,8 @@ def unsure(source: Path) -> Unsure:
 def compare(project: Path, plan: ImportPlan, settings: ImportSettings) -> Iterator[Event]:
     """What was read, under other settings or beside a project that was edited since."""
     try:
-        with uncollected, Document.open(project, read_only=True, check=False) as document:
-            found = findings(document, replan(document, plan, settings))
+        with collection_paused, Document.open(project, read_only=True, check=False) as document:
+            found = make_findings(document, replan(document, plan, settings))
     except WorkbenchError as error:
         yield error
         return
@@ -139,7 +139,7 @@ def discard(folder: Path) -> Iterator[None]:
     yield None
 
 
-def keep(project: Path, plan: ImportPlan, report: ImportReport, unpacked: Path | None) -> Iterator[None]:
+def keep_files(project: Path, plan: ImportPlan, report: ImportReport, unpacked: Path | None) -> Iterator[None]:
     """`unpacked`: the folder of a zip of which no image has come into the project; it goes."""
     exchange.keep_files(project, plan, report)
     if unpacked is not None:
@@ -153,9 +153,9 @@ class _Watcher:
     def __init__(self, job: Job) -> None:
         self._job, self._begun, self._last = job, Counter[str](), time.monotonic()
 
-    def told(self, what: str) -> None:
+    def item_begun(self, what: str) -> None:
         if self._job.stop.is_set():
-            raise watching.Stopped
+            raise reading_progress.ReadingStopped
         self._begun[what] += 1
         self._tell(self._begun[what], 0, f"{self._begun[what]:,} {what}")
 
@@ -163,6 +163,6 @@ class _Watcher:
         self._tell(done, total, "unpacking")
 
     def _tell(self, done: int, total: int, detail: str) -> None:
-        if time.monotonic() - self._last > _TOLD:
+        if time.monotonic() - self._last > _REPORT_EVERY:
             self._last = time.monotonic()
-            self._job.reported.emit(Counted(done, total, detail))
+            self._job.reported.emit(JobProgress(done, total, detail))

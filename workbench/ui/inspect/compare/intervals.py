@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from workbench.core.bootstrap import DRAWS, LEAST, LEVEL, Difference
+from workbench.core.bootstrap import DRAWS, LEAST, LEVEL, MetricDifference
+from workbench.core.formatting import percent
 from workbench.core.matching import Matching
-from workbench.core.two_runs import Measure
-from workbench.core.words import percent
-from workbench.ui.counted import Counted
-from workbench.ui.inspect.compare import work
-from workbench.ui.inspect.compare.work import Compared
+from workbench.core.run_comparison import Measure
+from workbench.ui.inspect.compare import comparer
+from workbench.ui.inspect.compare.comparer import Comparison
 from workbench.ui.job import Job
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 
 SETTLED = 300  # ms without another request, after which the interval of AP is computed
@@ -26,8 +26,8 @@ class Intervals(QObject):
     def __init__(self, session: Session, parent: QObject) -> None:
         super().__init__(parent)
         self._session = session
-        self._known: dict[Key, Difference] = {}
-        self._wanted: Compared | None = None
+        self._known: dict[Key, MetricDifference] = {}
+        self._wanted: Comparison | None = None
         self._measure: Measure = "f1"
         self._job: Job | None = None
         self._share = 0.0  # progress of that job
@@ -36,17 +36,17 @@ class Intervals(QObject):
         self._later.timeout.connect(self._begin)
         session.job_ended.connect(self._job_ended)
 
-    def of(self, compared: Compared, measure: Measure) -> Difference | None:
+    def of(self, comparison: Comparison, measure: Measure) -> MetricDifference | None:
         """None while it is being computed."""
-        if measure in work.BY_SUMS:
+        if measure in comparer.BY_SUMS:
             self.stop()
-            return compared.tallies[measure]
-        same = self._wanted is not None and self._key == _key(compared, measure)
-        self._wanted, self._measure = compared, measure
+            return comparison.tallies[measure]
+        same = self._wanted is not None and self._key == _key(comparison, measure)
+        self._wanted, self._measure = comparison, measure
         known = self._known.get(self._key)
         if known is None and not (same and (self._job is not None or self._later.isActive() or self._is_stopped)):
             self.stop()
-            self._wanted = compared
+            self._wanted = comparison
             self._later.start()
         return known
 
@@ -80,10 +80,10 @@ class Intervals(QObject):
 
     @Slot()
     def _begin(self) -> None:
-        compared, measure = self._wanted, self._measure
-        if compared is None:
+        comparison, measure = self._wanted, self._measure
+        if comparison is None:
             return
-        job = Job("Comparing two runs", lambda _: work.intervals(compared, measure), behind=True)
+        job = Job("Comparing two runs", lambda _: comparer.intervals(comparison, measure), behind=True)
         job.reported.connect(self._reported)
         self._job, self._share = job, 0.0
         self._session.start(job)
@@ -92,10 +92,10 @@ class Intervals(QObject):
     def _reported(self, event: object) -> None:
         if self.sender() is not self._job or self._wanted is None:
             return
-        if isinstance(event, Difference):
+        if isinstance(event, MetricDifference):
             self._known[self._key] = event
             self._job = None
-        elif isinstance(event, Counted):
+        elif isinstance(event, JobProgress):
             self._share = event.done / event.total
         self.changed.emit()
 
@@ -106,5 +106,5 @@ class Intervals(QObject):
             self.changed.emit()
 
 
-def _key(compared: Compared, measure: Measure) -> Key:
-    return compared.first.matching, compared.second.matching, measure
+def _key(comparison: Comparison, measure: Measure) -> Key:
+    return comparison.first.matching, comparison.second.matching, measure

@@ -8,19 +8,19 @@ from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
-from workbench.core.two_runs import ALARMS, FATES, Measure
+from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, Measure
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
-from workbench.ui.inspect.compare.fates import Fates
+from workbench.ui.inspect.compare.change_buttons import ChangeButtons
+from workbench.ui.inspect.compare.comparer import Comparer, Comparison, ComparisonRequest
 from workbench.ui.inspect.compare.intervals import Intervals
-from workbench.ui.inspect.compare.second import SecondRun
+from workbench.ui.inspect.compare.second_run import SecondRun
 from workbench.ui.inspect.compare.table import FIXED, REGRESSED, DifferencesTable, rows_of
-from workbench.ui.inspect.compare.work import Compared, Comparer, Wanted
-from workbench.ui.inspect.kinds import KINDS
-from workbench.ui.inspect.shown import OVERLAP, Shown
-from workbench.ui.inspect.tab import Tab
-from workbench.ui.inspect.work import Found, Look, Wish
+from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult, Evaluator
+from workbench.ui.inspect.nms_kinds import NMS_KINDS
+from workbench.ui.inspect.state import OVERLAP, InspectState
+from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.next_step import NextStep
@@ -31,31 +31,37 @@ MEASURE_HELP = "The number whose change is shown. AP counts all detections, at a
 OWN_HELP = "Each run at the operating point kept with it, else at its highest F1 and with its published NMS."
 
 
-class CompareTab(Tab):
-    """The page calls `list_runs` and `begin`. `pair_changed` when `in_sight` changes: the picture shows it."""
+class CompareTab(InspectTab):
+    """The page calls `list_runs` and `begin`. `pair_changed` when `visible_comparison` changes, for the picture."""
 
     pair_changed = Signal()
 
-    def __init__(self, session: Session, look: Look) -> None:
+    def __init__(self, session: Session, evaluate: Evaluator) -> None:
         super().__init__("Comparing two runs", self._work_out)
-        self._compared: Compared | None = None
+        self._comparison: Comparison | None = None
         self._comparer = Comparer()
-        self._first: Wish | None = None
+        self._first: EvaluationRequest | None = None
         self._point: OperatingPoint | None = None  # kept with the page's run now
-        # second evaluation, its name, own, point, turned: for the thread
-        self._asked: tuple[Found | None, str, bool, OperatingPoint | None, bool] = (None, "", False, None, False)
+        # second evaluation, its name, own, point, page_is_newer: for the thread
+        self._asked: tuple[EvaluationResult | None, str, bool, OperatingPoint | None, bool] = (
+            None,
+            "",
+            False,
+            None,
+            False,
+        )
         self._intervals = Intervals(session, self)
-        self.second = SecondRun(session, look)
+        self.second = SecondRun(session, evaluate)
         self._build()
         self.second.changed.connect(self._ask)
         self.second.said.connect(self._say)
         self._own.currentIndexChanged.connect(self._ask)
         self._measure.currentIndexChanged.connect(self._show_table)
         self._intervals.changed.connect(self._show_table)
-        self._fates.asked.connect(self._open_kind)
+        self._changes.asked.connect(self._open_kind)
         self.table.clicked.connect(self._open_cell)
         self.table.activated.connect(self._open_cell)
-        self._empty.asked.connect(session.page_asked)
+        self._empty.page_requested.connect(session.page_requested)
         self.clear()
 
     def _build(self) -> None:
@@ -71,7 +77,7 @@ class CompareTab(Tab):
         for measure, title in TITLES.items():
             self._measure.addItem(title, measure)
         self._status, self._words = _small("inspect-compare-status"), _small("inspect-compare-words")
-        self._fates = Fates()
+        self._changes = ChangeButtons()
         self.table = DifferencesTable()
         choices = QHBoxLayout()
         choices.setSpacing(theme.GRID)
@@ -82,7 +88,7 @@ class CompareTab(Tab):
         column.setSpacing(theme.GRID)
         column.addWidget(self.second)
         column.addWidget(self._status)
-        column.addWidget(self._fates)
+        column.addWidget(self._changes)
         column.addLayout(choices)
         column.addWidget(self.table, 1)
         column.addWidget(self._words)
@@ -96,10 +102,10 @@ class CompareTab(Tab):
         self.second.list_runs(runs)
         self._show_stack()
 
-    def begin(self, wish: Wish | None, point: OperatingPoint | None = None) -> None:
+    def begin(self, request: EvaluationRequest | None, point: OperatingPoint | None = None) -> None:
         """What the page's run was evaluated on, and the point kept with it; None: nothing."""
-        self._first, self._point = wish, point
-        self.second.begin(wish)
+        self._first, self._point = request, point
+        self.second.begin(request)
         self._show_stack()
 
     def keep(self, point: OperatingPoint | None) -> None:
@@ -108,9 +114,9 @@ class CompareTab(Tab):
         self._ask()
 
     @property
-    def in_sight(self) -> Compared | None:
+    def visible_comparison(self) -> Comparison | None:
         """The comparison being viewed, None if there is none."""
-        return self._compared if self.isVisible() else None
+        return self._comparison if self.isVisible() else None
 
     def clear(self) -> None:
         self._intervals.forget()
@@ -139,43 +145,43 @@ class CompareTab(Tab):
     def _ask(self) -> None:
         """Another second run, or other settings."""
         own = self._own.currentIndex() == 1
-        self._asked = self.second.found, self.second.name, own, self._point, self._turned()
-        if self.second.found is None:
+        self._asked = self.second.evaluation, self.second.name, own, self._point, self._page_is_newer()
+        if self.second.evaluation is None:
             self._show(None)
         elif self.isVisible():
             self.renew()
         else:
-            self.take(self.state)
+            self.set_state(self.state)
 
-    def take(self, state: Shown | None) -> None:
-        super().take(state)
+    def set_state(self, state: InspectState | None) -> None:
+        super().set_state(state)
         self._show_stack()
 
-    def _work_out(self, state: Shown) -> Compared | None:
+    def _work_out(self, state: InspectState) -> Comparison | None:
         """Runs in the thread."""
-        second, name, own, point, turned = self._asked
+        second, name, own, point, page_is_newer = self._asked
         if second is None:
             return None
         first = self._first.run_folder.name if self._first is not None else "the run above"
-        return self._comparer(Wanted(state, second, (first, name), own, point, turned))
+        return self._comparer(ComparisonRequest(state, second, (first, name), own, point, page_is_newer))
 
-    def draw(self, state: Shown, result: object) -> None:
-        assert result is None or isinstance(result, Compared)
-        stale = result is not None and result.wanted.second is not self.second.found
+    def draw(self, state: InspectState, result: object) -> None:
+        assert result is None or isinstance(result, Comparison)
+        stale = result is not None and result.request.second is not self.second.evaluation
         self._show(None if stale else result)
 
     def fail(self, sentence: str) -> None:
         self._show(None)
         self._say(sentence)
 
-    def _show(self, compared: Compared | None) -> None:
-        self._compared = compared
-        if compared is None:
-            self._fates.show_runs(None)
+    def _show(self, comparison: Comparison | None) -> None:
+        self._comparison = comparison
+        if comparison is None:
+            self._changes.show_runs(None)
         else:
-            self._fates.show_runs(compared.runs, compared.names)
-        if compared is not None:
-            self._say(" ".join((*compared.pair.notes, *self._other_data())))
+            self._changes.show_runs(comparison.runs, comparison.names)
+        if comparison is not None:
+            self._say(" ".join((*comparison.pair.notes, *self._other_data())))
         self._show_table()
         self.pair_changed.emit()
 
@@ -186,7 +192,7 @@ class CompareTab(Tab):
             return ()
         return ("They were trained on different data.",)
 
-    def _turned(self) -> bool:
+    def _page_is_newer(self) -> bool:
         """Whether the page's run is the newer one; within one run, the best weights are older than the last."""
         mine, other = self._info(), self.second.run
         if mine is None or other is None or self._first is None:
@@ -207,33 +213,35 @@ class CompareTab(Tab):
 
     @Slot()
     def _show_table(self) -> None:
-        compared = self._compared
-        if compared is None:
+        comparison = self._comparison
+        if comparison is None:
             self._intervals.stop()
             self.table.differences.show_rows(())
             self._words.setText("")
             return
-        known = self._intervals.of(compared, self._number)
-        self.table.differences.show_rows(rows_of(compared, self._number, known))
+        known = self._intervals.of(comparison, self._number)
+        self.table.differences.show_rows(rows_of(comparison, self._number, known))
         at_all = "AP counts all detections, at any confidence. " if self._number in ("ap", "ap50") else ""
-        self._words.setText(f"{self._intervals.words} {at_all}{_rules(compared)}")
+        self._words.setText(f"{self._intervals.words} {at_all}{_rules(comparison)}")
 
     # --- what is opened ---
 
     @Slot(str)
     def _open_kind(self, kind: str) -> None:
-        if self._compared is not None and (kind in FATES or kind in ALARMS):
-            self.opened.emit(self._compared.behind(kind))  # type: ignore[arg-type]
+        if self._comparison is not None and (kind in BOX_OUTCOMES or kind in FALSE_ALARM_KINDS):
+            self.opened.emit(self._comparison.selection_of(kind))  # type: ignore[arg-type]
 
     @Slot(QModelIndex)
     def _open_cell(self, index: QModelIndex) -> None:
-        if self._compared is None:
+        if self._comparison is None:
             return
         row = self.table.differences.rows[index.row()]
         if index.column() in (FIXED, REGRESSED):
-            self.opened.emit(self._compared.behind("fixed" if index.column() == FIXED else "regressed", row.label))
+            self.opened.emit(
+                self._comparison.selection_of("fixed" if index.column() == FIXED else "regressed", row.label)
+            )
         else:
-            self.opened.emit(self._compared.changed(row.label))
+            self.opened.emit(self._comparison.changed(row.label))
 
     # --- coming and going ---
 
@@ -250,14 +258,14 @@ class CompareTab(Tab):
         super().close_down()
 
 
-def _rules(compared: Compared) -> str:
+def _rules(comparison: Comparison) -> str:
     """The settings behind the numbers."""
-    both = compared.first, compared.second
+    both = comparison.first, comparison.second
     if both[0].rule == both[1].rule:
         return f"Both: {both[0].rule}."
     each = (
-        f"{name}: confidence from {state.confidence:.2f}, NMS {KINDS[state.nms.kind][0]} at {state.nms.iou:.2f}."
-        for name, state in zip(compared.names, both, strict=True)
+        f"{name}: confidence from {state.confidence:.2f}, NMS {NMS_KINDS[state.nms.kind][0]} at {state.nms.iou:.2f}."
+        for name, state in zip(comparison.names, both, strict=True)
     )
     return f"Right at an overlap of at least {OVERLAP}. {' '.join(each)}"
 

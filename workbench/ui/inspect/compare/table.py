@@ -17,14 +17,14 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
-from workbench.core.bootstrap import LEAST, Difference
-from workbench.core.two_runs import ALARMS, FATES, Measure
+from workbench.core.bootstrap import LEAST, MetricDifference
+from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, Measure
 from workbench.ui import theme
-from workbench.ui.inspect.compare.work import Compared
-from workbench.ui.widgets.headed import NOWHERE, NUMBER, HeadedModel, Index, in_rows, make_copyable
+from workbench.ui.inspect.compare.comparer import Comparison
+from workbench.ui.widgets.tables import NOWHERE, NUMBER, Index, TableModel, make_copyable, style_table
 
 LABEL, FIXED, REGRESSED, DIFFERENCE, INTERVAL = range(5)
-ROW = Qt.ItemDataRole.UserRole  # the Row
+ROW = Qt.ItemDataRole.UserRole  # the DifferenceRow
 STEPS = (1, 2, 5, 10)  # a whisker's axis ends at one of these, in hundredths, tenths ...
 ROLES = frozenset(
     (
@@ -35,7 +35,7 @@ ROLES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DifferenceRow:
     """A label, or (label -1) all of them. NaN: there is no such number, or it is not known yet."""
 
     label: int
@@ -58,29 +58,37 @@ class Row:
         return "ok" if self.low > 0 else "error" if self.high < 0 else "muted"
 
 
-def rows_of(compared: Compared, measure: Measure, known: Difference | None) -> tuple[Row, ...]:
+def rows_of(comparison: Comparison, measure: Measure, known: MetricDifference | None) -> tuple[DifferenceRow, ...]:
     """All labels together, then each one that both runs know."""
-    (before, all_before), (after, all_after) = compared.numbers[measure]
-    runs = compared.runs
-    counts = {kind: runs.boxes_per_label(kind) for kind in FATES} | {k: runs.alarms_per_label(k) for k in ALARMS}
+    (before, all_before), (after, all_after) = comparison.numbers[measure]
+    runs = comparison.runs
+    counts = {kind: runs.boxes_per_label(kind) for kind in BOX_OUTCOMES} | {
+        k: runs.alarms_per_label(k) for k in FALSE_ALARM_KINDS
+    }
 
     def more(label: int) -> str:
         n = {kind: int(values.sum() if label < 0 else values[label]) for kind, values in counts.items()}
-        boxes = ", ".join(f"{n[kind]:,} {kind}" for kind in FATES)
-        return f"Labelled boxes: {boxes}\nFalse alarms: {', '.join(f'{n[kind]:,} {kind}' for kind in ALARMS)}"
+        boxes = ", ".join(f"{n[kind]:,} {kind}" for kind in BOX_OUTCOMES)
+        return (
+            f"Labelled boxes: {boxes}\nFalse alarms: {', '.join(f'{n[kind]:,} {kind}' for kind in FALSE_ALARM_KINDS)}"
+        )
 
     every = (math.nan, math.nan) if known is None else (known.overall_low, known.overall_high)
     fixed, regressed = counts["fixed"], counts["regressed"]
-    rows = [Row(-1, "all labels", int(fixed.sum()), int(regressed.sum()), more(-1), all_before, all_after, *every)]
-    for label, name in enumerate(compared.wanted.state.found.names):
+    rows = [
+        DifferenceRow(-1, "all labels", int(fixed.sum()), int(regressed.sum()), more(-1), all_before, all_after, *every)
+    ]
+    for label, name in enumerate(comparison.request.state.evaluation.names):
         if runs.use[label]:
             between = (math.nan, math.nan) if known is None else (float(known.low[label]), float(known.high[label]))
             numbers = float(before[label]), float(after[label])
-            rows.append(Row(label, name, int(fixed[label]), int(regressed[label]), more(label), *numbers, *between))
+            rows.append(
+                DifferenceRow(label, name, int(fixed[label]), int(regressed[label]), more(label), *numbers, *between)
+            )
     return tuple(rows)
 
 
-class DifferencesModel(HeadedModel):
+class DifferencesModel(TableModel):
     """`scale`: where the whiskers' axis ends, on both sides of 0."""
 
     titles = ("label", "fixed", "regr.", "change", "interval")
@@ -95,10 +103,10 @@ class DifferencesModel(HeadedModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows: tuple[Row, ...] = ()
+        self.rows: tuple[DifferenceRow, ...] = ()
         self.scale = 0.01
 
-    def show_rows(self, rows: tuple[Row, ...]) -> None:
+    def show_rows(self, rows: tuple[DifferenceRow, ...]) -> None:
         same = [row.label for row in rows] == [row.label for row in self.rows]
         if not same:
             self.beginResetModel()
@@ -130,7 +138,7 @@ class DifferencesModel(HeadedModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return NUMBER if column else None
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return _told(row, column)
+            return _tooltip(row, column)
         if role == Qt.ItemDataRole.FontRole:
             return theme.font(theme.BODY, bold=True) if row.label < 0 else None
         if role == Qt.ItemDataRole.ForegroundRole and column == DIFFERENCE:
@@ -138,13 +146,13 @@ class DifferencesModel(HeadedModel):
         return None
 
 
-class Whiskers(QStyledItemDelegate):
+class WhiskerDelegate(QStyledItemDelegate):
     """A dot at the difference and a line over its interval, coloured if that excludes 0."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         super().paint(painter, option, index)
         row, model = index.data(ROW), index.model()
-        if not isinstance(row, Row) or not isinstance(model, DifferencesModel):
+        if not isinstance(row, DifferenceRow) or not isinstance(model, DifferencesModel):
             return
         area = QRectF(option.rect).adjusted(6, 4, -6, -4)  # type: ignore[attr-defined]
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
@@ -157,7 +165,7 @@ class Whiskers(QStyledItemDelegate):
         self._paint_row(painter, row, model.scale, area, ink)
         painter.restore()
 
-    def _paint_row(self, painter: QPainter, row: Row, scale: float, area: QRectF, ink: QColor) -> None:
+    def _paint_row(self, painter: QPainter, row: DifferenceRow, scale: float, area: QRectF, ink: QColor) -> None:
         def place(value: float) -> float:
             return area.center().x() + value / scale * area.width() / 2
 
@@ -180,11 +188,11 @@ class DifferencesTable(QTableView):
         self.setAccessibleName("Differences by label")
         self.differences = DifferencesModel()
         self.setModel(self.differences)
-        self.setItemDelegateForColumn(INTERVAL, Whiskers(self))
+        self.setItemDelegateForColumn(INTERVAL, WhiskerDelegate(self))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         make_copyable(self)
-        head = in_rows(self)
+        head = style_table(self)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         bold = QFontMetrics(theme.font(theme.BODY, bold=True))
         for column, widest in ((FIXED, "0,000"), (REGRESSED, "0,000"), (DIFFERENCE, "+0.0000")):
@@ -200,7 +208,7 @@ def signed(value: float) -> str:
     return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _told(row: Row, column: int) -> str:
+def _tooltip(row: DifferenceRow, column: int) -> str:
     if column in (FIXED, REGRESSED):
         count, what = (row.fixed, "fixed") if column == FIXED else (row.regressed, "regressed")
         return f"{row.name}: {count:,} {what}"
@@ -212,7 +220,7 @@ def _told(row: Row, column: int) -> str:
     return f"{row.name}: {row.before:.3f} became {row.after:.3f}, {signed(row.difference)}{between}"
 
 
-def _scale(rows: tuple[Row, ...]) -> float:
+def _scale(rows: tuple[DifferenceRow, ...]) -> float:
     """The lowest of STEPS' numbers that covers everything."""
     values = [abs(value) for row in rows for value in (row.low, row.high, row.difference) if not math.isnan(value)]
     most = max(max(values, default=0.0), 0.01)

@@ -1,4 +1,4 @@
-"""Above the review gallery, what is listed and how much is left; below it, the four deeds for the current item."""
+"""Above the review gallery, what is listed and how much is left; below it, the four decisions on the current item."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from workbench.core.project import Label
-from workbench.inference import review_deeds
-from workbench.inference.review import PLURAL, Item, Kind, Order
-from workbench.inference.review_deeds import Deed
+from workbench.inference import review_decisions
+from workbench.inference.review import PLURAL, ReviewItem, ReviewKind, ReviewOrder
+from workbench.inference.review_decisions import Decision
 from workbench.ui import keys, theme
-from workbench.ui.actions import shown
-from workbench.ui.inspect.review.queue import Filter
+from workbench.ui.actions import key_text
+from workbench.ui.inspect.review.queue_model import ReviewFilter
 from workbench.ui.inspect.review.tile import sample
-from workbench.ui.widgets.elided import Elided, ElidedCombo
-from workbench.ui.widgets.spins import double_spin_box
+from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
+from workbench.ui.widgets.spin_boxes import double_spin_box
 
 POOR = 0.5
 ONE_LINE, TWO_LINES = 860, 660  # px from which the upper bar has one line, and the lower one two
 NARROW = 100  # px of a combo box
 SAMPLES = {"label": "your label", "miss": "missed", "prediction": "detection"}
 BUTTONS = {
-    Deed.TAKE: ("Take the prediction", "mdi6.check"),
-    Deed.WRONG: ("My label was wrong", "mdi6.close"),
-    Deed.IGNORE: ("Ignore region", "mdi6.eye-off-outline"),
-    Deed.KEEP: ("Not an object", "mdi6.cancel"),
+    Decision.TAKE: ("Take the prediction", "mdi6.check"),
+    Decision.WRONG: ("My label was wrong", "mdi6.close"),
+    Decision.IGNORE: ("Ignore region", "mdi6.eye-off-outline"),
+    Decision.KEEP: ("Not an object", "mdi6.cancel"),
 }
 STANDS, REMOVE, BESIDE = "My label stands", "Remove my box", "Add the prediction"
 """The names of keeping if there is a box, of "wrong" if it would be removed, and of taking if it would stay."""
 
 
-class Head(QFrame):
-    """`changed(Filter)` when a person chose, `poor_changed` when the threshold for poor boxes changed."""
+class ReviewHeader(QFrame):
+    """`changed(ReviewFilter)` when a person chose, `poor_changed` when the threshold for poor boxes changed."""
 
     changed = Signal(object)
     poor_changed = Signal()
@@ -43,14 +43,14 @@ class Head(QFrame):
         super().__init__()
         self._kind = ElidedCombo("review-kind", "Kind of mistake", "The mistakes to list.")
         self._kind.addItem("All mistakes", None)
-        for kind in Kind:
+        for kind in ReviewKind:
             self._kind.addItem(PLURAL[kind].capitalize(), kind.value)
         self._label = ElidedCombo(
             "review-label", "Label", "Only mistakes with this label, as labelled or as predicted."
         )
         self._label.addItem("Any label", None)
         self._order = ElidedCombo("review-order", "Order of the mistakes", "The mistakes to show first.")
-        for order in Order:
+        for order in ReviewOrder:
             self._order.addItem(order.value.capitalize(), order.value)
         self._poor = double_spin_box(decimals=2, singleStep=0.05, minimum=0.5, maximum=0.95, value=POOR)
         self._poor.setObjectName("review-poor")
@@ -113,35 +113,37 @@ class Head(QFrame):
         if self._label.currentData() != chosen:
             self._chosen()
 
-    def show_counts(self, left: int, done: int, counts: Mapping[Kind, int]) -> None:
+    def show_counts(self, left: int, done: int, counts: Mapping[ReviewKind, int]) -> None:
         """`left` and `done` of what is listed; `counts` of each kind."""
         self._count.setText(f"{left:,} left of {left + done:,}")
         for row in range(1, self._kind.count()):
-            kind = Kind(self._kind.itemData(row))
+            kind = ReviewKind(self._kind.itemData(row))
             self._kind.setItemText(row, f"{PLURAL[kind].capitalize()} ({counts.get(kind, 0):,})")
-        mistakes = sum(number for kind, number in counts.items() if kind is not Kind.LABEL_ERROR)
+        mistakes = sum(number for kind, number in counts.items() if kind is not ReviewKind.LABEL_ERROR)
         self._kind.setItemText(0, f"All mistakes ({mistakes:,})")
 
     @Slot()
     def _chosen(self) -> None:
         kind = self._kind.currentData()  # Qt keeps only the text of a StrEnum
-        self._poor.setVisible(kind == Kind.POOR_BOX.value)
-        wanted = Filter(Kind(kind) if kind else None, self._label.currentData(), Order(self._order.currentData()))
+        self._poor.setVisible(kind == ReviewKind.POOR_BOX.value)
+        wanted = ReviewFilter(
+            ReviewKind(kind) if kind else None, self._label.currentData(), ReviewOrder(self._order.currentData())
+        )
         self.changed.emit(wanted)
 
 
-class DeedBar(QFrame):
-    """A button for each deed, which says what it would do to the current item."""
+class DecisionBar(QFrame):
+    """A button for each decision, which says what it would do to the current item."""
 
-    def __init__(self, actions: Mapping[Deed, QAction]) -> None:
+    def __init__(self, actions: Mapping[Decision, QAction]) -> None:
         super().__init__()
         self.setObjectName("review-bar")
         self._actions = actions
-        self._about = Elided()
+        self._about = ElidedLabel()
         self._about.setObjectName("review-about")
         self._about.setProperty("role", "muted")
         self._samples = [_sample(of, word) for of, word in SAMPLES.items()]
-        self._buttons = {deed: self._button(deed, action) for deed, action in actions.items()}
+        self._buttons = {decision: self._button(decision, action) for decision, action in actions.items()}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, theme.GRID // 2, 0, theme.GRID // 2)
         self._grid.setSpacing(theme.GRID // 2)
@@ -169,39 +171,39 @@ class DeedBar(QFrame):
         for column in range(5):
             self._grid.setColumnStretch(column, int(column == 4 if is_wide else column < 2))
 
-    def _button(self, deed: Deed, action: QAction) -> QPushButton:
+    def _button(self, decision: Decision, action: QAction) -> QPushButton:
         button = QPushButton()
-        button.setObjectName(f"review-{deed}")
+        button.setObjectName(f"review-{decision}")
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the focus on the tiles
-        theme.set_icon(button, BUTTONS[deed][1])
+        theme.set_icon(button, BUTTONS[decision][1])
         button.clicked.connect(action.trigger)
         return button
 
-    def show_item(self, item: Item | None, about: str) -> None:
+    def show_item(self, item: ReviewItem | None, about: str) -> None:
         """`about`: the item in words."""
         self._about.setText(about)
-        for deed, button in self._buttons.items():
-            own = keys.of(f"review-{deed}")
-            word = BUTTONS[deed][0]
-            if deed is Deed.KEEP and item is not None and item.box:
+        for decision, button in self._buttons.items():
+            own = keys.of(f"review-{decision}")
+            word = BUTTONS[decision][0]
+            if decision is Decision.KEEP and item is not None and item.box:
                 word = STANDS
-            elif deed is Deed.WRONG and item is not None and review_deeds.removes(item):
+            elif decision is Decision.WRONG and item is not None and review_decisions.removes(item):
                 word = REMOVE
-            elif deed is Deed.TAKE and item is not None and item.apart:
+            elif decision is Decision.TAKE and item is not None and item.apart:
                 word = BESIDE
-            button.setText(f"{word}  ({shown(own[0])})" if own else word)
-            button.setToolTip(review_deeds.words(item, deed) if item else self._actions[deed].toolTip())
-            there = item is not None and _means_something(deed, item)
+            button.setText(f"{word}  ({key_text(own[0])})" if own else word)
+            button.setToolTip(review_decisions.words(item, decision) if item else self._actions[decision].toolTip())
+            there = item is not None and _means_something(decision, item)
             button.setEnabled(there)
-            self._actions[deed].setEnabled(there or item is None)
+            self._actions[decision].setEnabled(there or item is None)
 
 
-def _means_something(deed: Deed, item: Item) -> bool:
+def _means_something(decision: Decision, item: ReviewItem) -> bool:
     """Without a box "wrong" would be as taking; without a prediction there is nothing to take: it would remove the box,
     as "wrong" does, under words that promise the opposite."""
-    if deed is Deed.TAKE:
+    if decision is Decision.TAKE:
         return item.prediction is not None
-    return deed is not Deed.WRONG or bool(item.box)
+    return decision is not Decision.WRONG or bool(item.box)
 
 
 def _sample(of: str, word: str) -> QWidget:

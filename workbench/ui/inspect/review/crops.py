@@ -11,8 +11,8 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from workbench.core.image_cache import ImageCache
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import XYXY
-from workbench.core.window import Window
 from workbench.errors import WorkbenchError
 from workbench.ui.background import Background
 
@@ -25,11 +25,11 @@ HUGE_SIDE = 4096  # px of a photograph that is too large to be read in full
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CropRequest:
     """`part` x0, y0, x1, y1 of the photograph, whole pixels; it may extend beyond one of unknown size."""
 
     file: Path
-    window: Window | None
+    window: IntensityWindow | None
     part: tuple[int, int, int, int]
 
 
@@ -68,25 +68,25 @@ class Crops(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._kept: OrderedDict[Wish, Crop] = OrderedDict()
+        self._kept: OrderedDict[CropRequest, Crop] = OrderedDict()
         self._bytes = 0
         self._problems: dict[Path, str] = {}
-        self._wanted: OrderedDict[Wish, None] = OrderedDict()
+        self._wanted: OrderedDict[CropRequest, None] = OrderedDict()
         self._photographs = ImageCache(PHOTOGRAPHS)
         self._background = Background("Crops", self._make, self)
-        self._background.done.connect(self._came)
+        self._background.done.connect(self._received)
         # one request list per repaint, not one per crop
         self._collect = QTimer(self, singleShot=True, interval=0)
         self._collect.timeout.connect(self._ask)
 
-    def get(self, wish: Wish) -> Crop | None:
+    def get(self, request: CropRequest) -> Crop | None:
         """The crop, or None: then it is being made, unless `problem` says why not."""
-        found = self._kept.get(wish)
+        found = self._kept.get(request)
         if found is not None:
-            self._kept.move_to_end(wish)
-        elif wish.file not in self._problems:
-            self._wanted[wish] = None
-            self._wanted.move_to_end(wish)
+            self._kept.move_to_end(request)
+        elif request.file not in self._problems:
+            self._wanted[request] = None
+            self._wanted.move_to_end(request)
             self._collect.start()
         return found
 
@@ -114,37 +114,37 @@ class Crops(QObject):
         self._background.ask(tuple(self._wanted))
 
     @Slot(object, object)
-    def _came(self, wish: object, result: object) -> None:
-        assert isinstance(wish, Wish)
-        if wish not in self._wanted:
+    def _received(self, request: object, result: object) -> None:
+        assert isinstance(request, CropRequest)
+        if request not in self._wanted:
             return  # dropped meanwhile
-        del self._wanted[wish]
+        del self._wanted[request]
         if isinstance(result, Crop):
-            self._kept[wish] = result
+            self._kept[request] = result
             self._bytes += result.picture.sizeInBytes()
             while self._bytes > MEMORY:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= dropped.picture.sizeInBytes()
         elif isinstance(result, WorkbenchError):
-            self._problems[wish.file] = result.sentence
+            self._problems[request.file] = result.sentence
         self.made.emit()
 
-    def _make(self, wish: object) -> Crop:
+    def _make(self, request: object) -> Crop:
         """Runs in the background's thread."""
-        assert isinstance(wish, Wish)
+        assert isinstance(request, CropRequest)
         import cv2
 
         from workbench.core import images
         from workbench.ui.pictures import to_qimage
 
-        about = images.info(wish.file)
+        about = images.info(request.file)
         if about.is_huge:
-            whole = images.thumbnail(wish.file, HUGE_SIDE, wish.window)
+            whole = images.thumbnail(request.file, HUGE_SIDE, request.window)
         else:
-            whole = self._photographs.read(wish.file, wish.window)
+            whole = self._photographs.read(request.file, request.window)
         x, y = whole.shape[1] / about.width, whole.shape[0] / about.height
-        x0, y0 = min(int(wish.part[0] * x), whole.shape[1] - 1), min(int(wish.part[1] * y), whole.shape[0] - 1)
-        piece = whole[y0 : max(round(wish.part[3] * y), y0 + 1), x0 : max(round(wish.part[2] * x), x0 + 1)]
+        x0, y0 = min(int(request.part[0] * x), whole.shape[1] - 1), min(int(request.part[1] * y), whole.shape[0] - 1)
+        piece = whole[y0 : max(round(request.part[3] * y), y0 + 1), x0 : max(round(request.part[2] * x), x0 + 1)]
         high, wide = piece.shape[:2]
         shown = x0 / x, y0 / y, (x0 + wide) / x, (y0 + high) / y
         share = SIDE / max(wide, high)

@@ -7,48 +7,48 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QVBoxLayout
 
-from workbench.inference.review import Item
-from workbench.ui.inspect.chosen import Chosen
-from workbench.ui.inspect.review.pane import Review
-from workbench.ui.inspect.shown import Shown
-from workbench.ui.inspect.tab import Tab
+from workbench.inference.review import ReviewItem
+from workbench.ui.inspect.box_selection import BoxSelection
+from workbench.ui.inspect.review.gallery import ReviewGallery
+from workbench.ui.inspect.state import InspectState
+from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.session import Session
 
 
-class ReviewTab(Tab):
+class ReviewTab(InspectTab):
     """`wide(bool)`: whether the gallery should take the space of the images and the picture now."""
 
     wide = Signal(bool)
 
     def __init__(self, session: Session) -> None:
         super().__init__("Review")
-        self.review = Review(session)
+        self.review = ReviewGallery(session)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.review)
         self.keyed = self.review.view
-        self.review.wide_asked.connect(self.wide)
+        self.review.wide_requested.connect(self.wide)
         self.review.current_changed.connect(self._mark)
 
-    def draw(self, state: Shown, result: object) -> None:
-        self.review.show_found(state.found.truth, state.matching, state.wanted)
+    def draw(self, state: InspectState, result: object) -> None:
+        self.review.show_found(state.evaluation.truth, state.matching, state.confidences)
 
     def clear(self) -> None:
         self.review.clear()
 
     @Slot(object)
-    def _mark(self, item: Item | None) -> None:
+    def _mark(self, item: ReviewItem | None) -> None:
         """Frame the item in the picture beside the tiles: its box, its prediction, or both."""
         if not self.isVisible():
             return
         places = [place for place in (item.xyxy, item.prediction and item.prediction.xyxy) if place] if item else []
-        images = self.state.found.truth.images if self.state is not None else ()
+        images = self.state.evaluation.truth.images if self.state is not None else ()
         row = next((row for row, image in enumerate(images) if item is not None and image.id == item.image), -1)
         if item is None or row < 0:
             self.marked.emit(None)
             return
         boxes = np.array(places, np.float64).reshape(-1, 4)
-        self.marked.emit(Chosen(item.kind.value, np.full(len(boxes), row), boxes))
+        self.marked.emit(BoxSelection(item.kind.value, np.full(len(boxes), row), boxes))
 
     def showEvent(self, event: object) -> None:
         super().showEvent(event)

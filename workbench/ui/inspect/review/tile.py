@@ -9,37 +9,37 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.name_forms import forms
 from workbench.core.project import XYXY
-from workbench.inference.review import Item
+from workbench.inference.review import ReviewItem
 from workbench.ui import theme
 from workbench.ui.colours import DARK
 from workbench.ui.inspect.review.crops import Crop
-from workbench.ui.inspect.review.queue import ARROW, SHOWN, Shown
-from workbench.ui.widgets.image_delegates import ground
+from workbench.ui.inspect.review.queue_model import ARROW, TILE_DATA, TileData
+from workbench.ui.widgets.image_delegates import paint_background
 
 TILE, PICTURE = QSize(176, 192), 132  # px: two fit side by side when the page has its usual shape; height
 _Index = QModelIndex | QPersistentModelIndex
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 
 
-class ReviewTile(QStyledItemDelegate):
+class ReviewTileDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         return TILE
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        shown = index.data(SHOWN)
-        if not isinstance(shown, Shown):
+        data = index.data(TILE_DATA)
+        if not isinstance(data, TileData):
             return
         area = QRectF(option.rect).adjusted(4, 4, -4, -4)  # type: ignore[attr-defined]
         painter.save()
-        chosen = ground(painter, option, area)
+        chosen = paint_background(painter, option, area)
         room = QRectF(area.x() + 6, area.y() + 6, area.width() - 12, PICTURE)
-        _picture(painter, room, shown)
+        _picture(painter, room, data)
         line = QRectF(room.x() + 2, room.bottom() + 2, room.width() - 4, 20)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
-        painter.drawText(line, _MIDDLE, cut_words(shown.words, painter.fontMetrics(), int(line.width())))
+        painter.drawText(line, _MIDDLE, cut_words(data.words, painter.fontMetrics(), int(line.width())))
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
-        _kind_and_name(painter, line.translated(0, 20), shown)
+        _kind_and_name(painter, line.translated(0, 20), data)
         painter.restore()
 
 
@@ -59,11 +59,11 @@ def _ink(of: str) -> QColor:
     return QColor({"label": DARK.accent, "miss": DARK.miss, "prediction": DARK.false_alarm}[of])
 
 
-def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
-    crop = shown.crop
+def _picture(painter: QPainter, room: QRectF, data: TileData) -> None:
+    crop = data.crop
     if crop is None:
         painter.fillRect(room, theme.colour("hover"))
-        if shown.problem:
+        if data.problem:
             ratio = float(painter.device().devicePixelRatio())
             sign = theme.glyph("mdi6.image-broken-variant", theme.colours().error, 24, ratio)
             painter.drawPixmap(QPointF(room.center().x() - 12, room.center().y() - 24), sign)
@@ -75,8 +75,8 @@ def _picture(painter: QPainter, room: QRectF, shown: Shown) -> None:
     painter.drawImage(place, crop.picture)
     painter.setClipRect(place.adjusted(-2, -2, 2, 2))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    _others(painter, place, shown)
-    _own(painter, place, crop, shown.item)
+    _others(painter, place, data)
+    _own(painter, place, crop, data.item)
     painter.setClipping(False)
 
 
@@ -97,21 +97,21 @@ def on_tile(box: XYXY, place: QRectF, crop: Crop) -> QRectF:
     )
 
 
-def _others(painter: QPainter, place: QRectF, shown: Shown) -> None:
+def _others(painter: QPainter, place: QRectF, data: TileData) -> None:
     """The other labelled boxes in view, faint: a false alarm may be a second detection of one of them."""
-    assert shown.crop is not None
-    x0, y0, x1, y1 = shown.crop.part
-    boxes = shown.others
+    assert data.crop is not None
+    x0, y0, x1, y1 = data.crop.part
+    boxes = data.others
     seen = boxes[(boxes[:, 0] < x1) & (boxes[:, 2] > x0) & (boxes[:, 1] < y1) & (boxes[:, 3] > y0)]
-    if shown.item.xyxy is not None:
-        seen = seen[~np.all(seen == np.array(shown.item.xyxy), axis=1)]
+    if data.item.xyxy is not None:
+        seen = seen[~np.all(seen == np.array(data.item.xyxy), axis=1)]
     for ink, width in ((QColor(0, 0, 0, 110), 2.5), (QColor(255, 255, 255, 190), 1.0)):
         painter.setPen(QPen(ink, width))
         for box in seen.tolist():
-            painter.drawRect(on_tile(tuple(box), place, shown.crop))
+            painter.drawRect(on_tile(tuple(box), place, data.crop))
 
 
-def _own(painter: QPainter, place: QRectF, crop: Crop, item: Item) -> None:
+def _own(painter: QPainter, place: QRectF, crop: Crop, item: ReviewItem) -> None:
     lines = []
     if item.xyxy is not None:
         of = "miss" if item.prediction is None else "label"
@@ -147,8 +147,8 @@ def _elided(painter: QPainter, room: QRectF, text: str, mode: Qt.TextElideMode =
     painter.drawText(room, _MIDDLE, cut)
 
 
-def _kind_and_name(painter: QPainter, room: QRectF, shown: Shown) -> None:
+def _kind_and_name(painter: QPainter, room: QRectF, data: TileData) -> None:
     """If there is not enough room for both, the end of the image's name, with its number."""
-    wide = painter.fontMetrics().horizontalAdvance(f"{shown.kind} · ")
-    painter.drawText(room, _MIDDLE, f"{shown.kind} · ")
-    _elided(painter, room.adjusted(wide, 0, 0, 0), forms(shown.name)[-1], Qt.TextElideMode.ElideLeft)
+    wide = painter.fontMetrics().horizontalAdvance(f"{data.kind} · ")
+    painter.drawText(room, _MIDDLE, f"{data.kind} · ")
+    _elided(painter, room.adjusted(wide, 0, 0, 0), forms(data.name)[-1], Qt.TextElideMode.ElideLeft)

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench import settings
-from workbench.core.former_names import Former, called_now
-from workbench.core.words import share
-from workbench.training.differences import shown
+from workbench.core.formatting import share
+from workbench.core.former_names import FormerNames, current_label_names
+from workbench.training.differences import form_text
 from workbench.training.header import former_in
 from workbench.training.settings import TrainingSettings
-from workbench.ui.train.compare.reading import Compared
-from workbench.ui.train.titles import titled
+from workbench.ui.train.compare.run_reader import ComparedRun
+from workbench.ui.train.titles import detector_title
 
 NONE = "–"
 ALL = "all labels"
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RunDifference:
     """A row of the table: one value per run, in the runs' order."""
 
     title: str
@@ -30,7 +30,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class OfLabel:
+class LabelScores:
     """AP50 and AP of a label in each run's best epoch, NaN where unknown. `is_whole`: for all labels together."""
 
     label: str
@@ -39,7 +39,7 @@ class OfLabel:
     is_whole: bool = False
 
 
-def differing(compared: Sequence[Compared]) -> tuple[Difference, ...]:
+def run_differences(compared: Sequence[ComparedRun]) -> tuple[RunDifference, ...]:
     """What differs between the runs: data and start first, then the settings of the network and the training, and
     last what only some of the detectors have.
     """
@@ -49,9 +49,9 @@ def differing(compared: Sequence[Compared]) -> tuple[Difference, ...]:
     return tuple(row for row in rows if len(set(row.values)) > 1)
 
 
-def _facts(compared: Sequence[Compared]) -> Iterator[Difference]:
-    facts: tuple[tuple[str, Callable[[Compared], str], str], ...] = (
-        ("Detector", lambda run: titled(run.info.detector) or NONE, ""),
+def _facts(compared: Sequence[ComparedRun]) -> Iterator[RunDifference]:
+    facts: tuple[tuple[str, Callable[[ComparedRun], str], str], ...] = (
+        ("Detector", lambda run: detector_title(run.info.detector) or NONE, ""),
         ("Recipe", lambda run: str(run.recipe.get("title") or run.recipe.get("name") or NONE), ""),
         ("Data", lambda run: run.info.digest[:7] or NONE, "Of the project when the run began."),
         ("Images to learn from", lambda run: f"{run.info.images:,}", ""),
@@ -62,49 +62,51 @@ def _facts(compared: Sequence[Compared]) -> Iterator[Difference]:
         ("Computed on", _computed_on, ""),
     )
     for title, value, help in facts:
-        yield Difference(title, tuple(value(run) for run in compared), help)
+        yield RunDifference(title, tuple(value(run) for run in compared), help)
 
 
-def _computed_on(run: Compared) -> str:
+def _computed_on(run: ComparedRun) -> str:
     started = run.trained.started
     return NONE if started is None else f"{started.device}, {started.precision}"
 
 
-def _begun_from(run: Compared) -> str:
+def _begun_from(run: ComparedRun) -> str:
     return NONE if run.head is None else str(run.head.provenance.get("begun from") or "fresh weights")
 
 
-def _anchors(run: Compared) -> str:
+def _anchors(run: ComparedRun) -> str:
     if run.head is None:
         return NONE
     return ", ".join(f"{w:.0f}×{h:.0f}" for w, h in run.head.anchors) or "none"
 
 
-def _of_network(compared: Sequence[Compared]) -> Iterator[Difference]:
+def _of_network(compared: Sequence[ComparedRun]) -> Iterator[RunDifference]:
     tables = [_table(run, "detector_settings") for run in compared]
     for name in dict.fromkeys(name for table in tables for name in table):
-        values = tuple(shown(table[name]) if name in table else NONE for table in tables)
-        yield Difference(settings.titled(name), values, "Of the detector")
+        values = tuple(form_text(table[name]) if name in table else NONE for table in tables)
+        yield RunDifference(settings.titled(name), values, "Of the detector")
 
 
-def _of_training(compared: Sequence[Compared]) -> Iterator[Difference]:
+def _of_training(compared: Sequence[ComparedRun]) -> Iterator[RunDifference]:
     """A setting missing from a run's file had its default."""
     tables = [_table(run, "training") for run in compared]
     for row in settings.rows(TrainingSettings):
         missing = [None if row.optional else row.default] * len(tables)
         values = tuple(
-            shown(table.get(row.name, default)) if table else NONE
+            form_text(table.get(row.name, default)) if table else NONE
             for table, default in zip(tables, missing, strict=True)
         )
-        yield Difference(row.title, values, row.help)
+        yield RunDifference(row.title, values, row.help)
 
 
-def _table(run: Compared, name: str) -> Mapping[str, Any]:
+def _table(run: ComparedRun, name: str) -> Mapping[str, Any]:
     found = run.recipe.get(name, {})
     return found if isinstance(found, dict) else {}
 
 
-def per_label(compared: Sequence[Compared], order: Sequence[str], former: Former = ()) -> tuple[OfLabel, ...]:
+def label_scores(
+    compared: Sequence[ComparedRun], order: Sequence[str], former: FormerNames = ()
+) -> tuple[LabelScores, ...]:
     """All labels together, then each: those of the project in `order`, then others.
 
     `former`: labels' former names, from when a run was trained; their rows are those of the current names.
@@ -113,7 +115,7 @@ def per_label(compared: Sequence[Compared], order: Sequence[str], former: Former
     if not any(bests):
         return ()
     olds = [former_in(run.info.checkpoint, former) for run in compared]
-    whole = OfLabel(
+    whole = LabelScores(
         ALL,
         tuple(math.nan if best is None else best.ap50 for best in bests),
         tuple(math.nan if best is None else best.ap for best in bests),
@@ -125,11 +127,11 @@ def per_label(compared: Sequence[Compared], order: Sequence[str], former: Former
     )
     seen = {name: None for both in zip(ap50, ap, strict=True) for row in both for name in row}
     names = [name for name in order if name in seen] + [name for name in seen if name not in order]
-    return (whole, *(OfLabel(name, _each(ap50, name), _each(ap, name)) for name in names))
+    return (whole, *(LabelScores(name, _each(ap50, name), _each(ap, name)) for name in names))
 
 
-def _named_now(row: Mapping[str, float], former: Former) -> dict[str, float]:
-    return dict(zip(called_now(tuple(row), former), row.values(), strict=True))
+def _named_now(row: Mapping[str, float], former: FormerNames) -> dict[str, float]:
+    return dict(zip(current_label_names(tuple(row), former), row.values(), strict=True))
 
 
 def _each(rows: Sequence[Mapping[str, float]], name: str) -> tuple[float, ...]:
@@ -145,7 +147,7 @@ def best_of(values: Sequence[float]) -> set[int]:
     return {number for number, value in enumerate(told) if value == max(known)}
 
 
-def warning(compared: Sequence[Compared]) -> str:
+def warning(compared: Sequence[ComparedRun]) -> str:
     """Why the numbers of these runs can't be compared with each other, "" if they can."""
     digests = {run.info.digest for run in compared if run.info.digest}
     if len(digests) > 1:

@@ -9,14 +9,14 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from workbench.core.words import duration, share
+from workbench.core.formatting import duration, share
 from workbench.training import runs
 from workbench.ui import theme
 from workbench.ui.icons import swatch
-from workbench.ui.train.compare.differences import NONE, Difference, OfLabel, best_of
-from workbench.ui.train.compare.reading import Compared
-from workbench.ui.train.titles import titled
-from workbench.ui.widgets.headed import filling, make_copyable
+from workbench.ui.train.compare.differences import NONE, LabelScores, RunDifference, best_of
+from workbench.ui.train.compare.run_reader import ComparedRun
+from workbench.ui.train.titles import detector_title
+from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable
 
 ROW = 24  # px
 LEAST = 72  # px of a run's column
@@ -82,7 +82,7 @@ class Table(QTableWidget):
             painter.end()
 
 
-def show_runs(table: Table, compared: Sequence[Compared]) -> None:
+def show_runs(table: Table, compared: Sequence[ComparedRun]) -> None:
     """The runs with their colours."""
     table.setColumnCount(len(SUMMARY))
     for column, title in enumerate(SUMMARY):
@@ -93,9 +93,17 @@ def show_runs(table: Table, compared: Sequence[Compared]) -> None:
         at = NONE if trained.best is None else f"{trained.best.epoch:,}"
         lasted = NONE if math.isnan(trained.seconds) else duration(trained.seconds)
         texts = (
-            info.name, titled(info.detector), info.state, f"{info.epoch:,} / {info.epochs:,}", share(info.best_ap50),
-            share(info.best_ap), at, lasted, runs.when(info.started), info.note.replace("\n", " ↵ "),
-        )  # fmt: skip
+            info.name,
+            detector_title(info.detector),
+            info.state,
+            f"{info.epoch:,} / {info.epochs:,}",
+            share(info.best_ap50),
+            share(info.best_ap),
+            at,
+            lasted,
+            runs.format_time(info.started),
+            info.note.replace("\n", " ↵ "),
+        )
         for column, text in enumerate(texts):
             tip = info.note if column == len(texts) - 1 else ""
             icon = None if column else swatch(theme.series(row))
@@ -109,7 +117,7 @@ def show_runs(table: Table, compared: Sequence[Compared]) -> None:
         header.setSectionResizeMode(len(SUMMARY) - 1, QHeaderView.ResizeMode.Stretch)
 
 
-def show_settings(table: Table, found: Sequence[Difference], compared: Sequence[Compared]) -> None:
+def show_settings(table: Table, found: Sequence[RunDifference], compared: Sequence[ComparedRun]) -> None:
     table.setColumnCount(1 + len(compared))
     table.head(0, "setting")
     for column, run in enumerate(compared, start=1):
@@ -124,7 +132,7 @@ def show_settings(table: Table, found: Sequence[Difference], compared: Sequence[
 
 
 def show_labels(
-    table: Table, found: Sequence[OfLabel], compared: Sequence[Compared], colours: Mapping[str, str], what: str
+    table: Table, found: Sequence[LabelScores], compared: Sequence[ComparedRun], colours: Mapping[str, str], what: str
 ) -> None:
     """`what`: one of WHICH. The best of a row is bold."""
     table.setColumnCount(1 + len(compared))
@@ -132,7 +140,7 @@ def show_labels(
     for column, run in enumerate(compared, start=1):
         tip = f"{what} of {run.info.name}, in its best epoch"
         table.head(column, run.info.name, tip=tip, icon=swatch(theme.series(column - 1)), right=True)
-    with filling(table):
+    with deferred_column_sizing(table):
         table.setRowCount(len(found))
         for row, one in enumerate(found):
             icon = swatch(colours[one.label]) if one.label in colours and not one.is_whole else None

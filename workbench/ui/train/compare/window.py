@@ -8,12 +8,12 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
-from workbench.core.former_names import names_now
+from workbench.core.former_names import current_names
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.train.compare import differences, tables
-from workbench.ui.train.compare.reading import Compared, Reader
+from workbench.ui.train.compare.run_reader import ComparedRun, RunReader
 from workbench.ui.train.compare.tables import Table
 from workbench.ui.widgets.legend import Place
 from workbench.ui.widgets.plot import BOTTOM_RIGHT, TOP_RIGHT, Plot
@@ -39,9 +39,9 @@ class CompareWindow(QDialog):
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
         self._session = session
         self._folders = list(folders)
-        self._known: dict[Path, Compared] = {}
+        self._known: dict[Path, ComparedRun] = {}
         self._awaited: set[Path] = set()
-        self._reader = Background("Reading runs to compare", Reader().read, self)
+        self._reader = Background("Reading runs to compare", RunReader().read, self)
         self.runs = Table("compare-runs", "Runs that are compared")
         self.warning = QLabel(wordWrap=True)
         self.warning.setObjectName("compare-warning")
@@ -107,7 +107,7 @@ class CompareWindow(QDialog):
     def _have_read(self, folder: object, compared: object) -> None:
         if not isinstance(folder, Path) or folder not in self._folders:
             return  # renamed meanwhile
-        if isinstance(compared, Compared):
+        if isinstance(compared, ComparedRun):
             self._known[folder] = compared
         elif compared is None:  # deleted
             self._folders.remove(folder)
@@ -130,13 +130,13 @@ class CompareWindow(QDialog):
     def _show(self) -> None:
         compared = [self._known[folder] for folder in self._folders if folder in self._known]
         document = self._session.document
-        labels, former = (document.labels(), names_now(document)) if document is not None else ((), ())
+        labels, former = (document.labels(), current_names(document)) if document is not None else ((), ())
         tables.show_runs(self.runs, compared)
         self._fit_runs(len(compared))
         warning = differences.warning(compared)
         self.warning.setText(f"⚠ {warning}" if warning else "")
-        tables.show_settings(self.settings, differences.differing(compared), compared)
-        found = differences.per_label(compared, [label.name for label in labels], former)
+        tables.show_settings(self.settings, differences.run_differences(compared), compared)
+        found = differences.label_scores(compared, [label.name for label in labels], former)
         colours = {label.name: label.colour for label in labels}
         tables.show_labels(self.labels, found, compared, colours, self.which.currentText())
         self._draw(compared)
@@ -147,7 +147,7 @@ class CompareWindow(QDialog):
         frame = 2 * table.frameWidth() + bar
         table.setFixedHeight(table.horizontalHeader().sizeHint().height() + min(count, MOST_ROWS) * tables.ROW + frame)
 
-    def _draw(self, compared: Sequence[Compared]) -> None:
+    def _draw(self, compared: Sequence[ComparedRun]) -> None:
         for plot in (self.ap50, self.ap, self.loss):
             plot.forget()  # a removed run's colour goes to the next one
         for number, run in enumerate(compared):
@@ -169,7 +169,7 @@ class CompareWindow(QDialog):
 
 
 def _plot(name: str, x: str, y: str, corner: Place) -> Plot:
-    plot = Plot(x, y, corner=corner, whole_x=True)
+    plot = Plot(x, y, corner=corner, integer_x=True)
     plot.setObjectName(name)
     plot.setMinimumSize(200, 140)
     return plot

@@ -9,12 +9,12 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.train.live.batch_work import Tile
 from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, line
-from workbench.ui.widgets.view import View
+from workbench.ui.widgets.view_transform import ViewTransform
 
 TILE = Qt.ItemDataRole.UserRole  # a Tile, a WorkbenchError, or None while it is being made
 SIZE = QSize(216, 236)
@@ -74,7 +74,7 @@ def _tip(tile: Tile | WorkbenchError | None) -> str:
     return "\n".join([*lines, "Double click: open it on the Label page"])
 
 
-class BatchTile(QStyledItemDelegate):
+class BatchTileDelegate(QStyledItemDelegate):
     """The picture with its boxes in label colours, ignored ones dashed; the name below."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
@@ -106,7 +106,7 @@ class BatchTile(QStyledItemDelegate):
 
 
 def _paint_boxes(painter: QPainter, room: QRectF, tile: Tile) -> None:
-    rects = View(room.width() / tile.side, room.x(), room.y()).rects(tile.boxes)
+    rects = ViewTransform(room.width() / tile.side, room.x(), room.y()).rects(tile.boxes)
     painter.setClipRect(room)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(line(UNDER, 3))

@@ -9,16 +9,16 @@ from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, QTimer, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.session import Session
-from workbench.ui.train.live.batch_tiles import SIZE, TILE, BatchModel, BatchTile
-from workbench.ui.train.live.batch_work import Batches, Begin, Begun, Place, Tile
-from workbench.ui.train.story import Story
-from workbench.ui.widgets.elided import Elided
-from workbench.ui.widgets.spins import spin_box
+from workbench.ui.train.history import RunHistory
+from workbench.ui.train.live.batch_tiles import SIZE, TILE, BatchModel, BatchTileDelegate
+from workbench.ui.train.live.batch_work import BatchPlan, BatchPlanRequest, BatchWorker, Tile, TileRequest
+from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.widgets.spin_boxes import spin_box
 from workbench.ui.widgets.tile_view import TileView
 
 _AFTER = 150
@@ -29,10 +29,10 @@ _HELP = "Boxes are in their labels' colours; dashed: neither object nor backgrou
 class BatchWindow(QDialog):
     """Not modal. It makes a batch on request and does not follow the training: that would slow it down.
 
-    `do` does the work for a request in a thread, or is a fake in tests.
+    `handle` does the work for a request in a thread, or is a fake in tests.
     """
 
-    def __init__(self, session: Session, parent: QWidget, do: Callable[[object], object] | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget, handle: Callable[[object], object] | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("batch-window")
         self.setWindowTitle("The batch as the network sees it")
@@ -40,11 +40,11 @@ class BatchWindow(QDialog):
         self.ended = False
         self._session = session
         self._folder: Path | None = None
-        self._story = Story()
-        self._begun: Begun | None = None
-        self._askings = 0
-        self._batches = Batches()
-        self._work = Background("Making the batch", do or self._batches.do, self)  # type: ignore[arg-type]
+        self._history = RunHistory()
+        self._plan: BatchPlan | None = None
+        self._request_count = 0
+        self._worker = BatchWorker()
+        self._work = Background("Making the batch", handle or self._worker.handle, self)  # type: ignore[arg-type]
         self._later = QTimer(self, singleShot=True, interval=_AFTER)
         self.model = BatchModel()
         self._lay_out()
@@ -68,7 +68,7 @@ class BatchWindow(QDialog):
         self.now.setObjectName("batch-now")
         self.now.setAutoDefault(False)
         self.now.setToolTip("The step that is being computed; of a run that has ended, its last one")
-        self.about = Elided()
+        self.about = ElidedLabel()
         self.about.setObjectName("batch-about")
         self.about.setProperty("role", "muted")
         self.about.setToolTip(_HELP)
@@ -77,7 +77,7 @@ class BatchWindow(QDialog):
         self.view.setAccessibleName("Images of the batch")
         self.view.setProperty("role", "flat")
         self.view.setModel(self.model)
-        self.view.setItemDelegate(BatchTile(self.view))
+        self.view.setItemDelegate(BatchTileDelegate(self.view))
         row = QHBoxLayout()
         row.setSpacing(theme.GRID)
         row.addWidget(QLabel("Step"))
@@ -93,24 +93,26 @@ class BatchWindow(QDialog):
 
     # --- what is shown ---
 
-    def show_run(self, folder: Path, story: Story) -> None:
-        """Show the current batch of the run in `folder`; `story` grows while it trains."""
-        self._folder, self._story, self._begun = folder, story, None
+    def show_run(self, folder: Path, history: RunHistory) -> None:
+        """Show the current batch of the run in `folder`; `history` grows while it trains."""
+        self._folder, self._history, self._plan = folder, history, None
         self.setWindowTitle(f"The batch as the network sees it: {folder.name}")
         self.model.begin(0)
         self._say("Reading what the run was asked to do …")
-        self._askings += 1
-        self._work.ask([Begin(folder, story.started.images if story.started else 0, self._askings)])
+        self._request_count += 1
+        self._work.ask(
+            [BatchPlanRequest(folder, history.started.images if history.started else 0, self._request_count)]
+        )
 
     @Slot()
     def show_now(self) -> None:
         """Show the step that is being computed."""
-        if self._folder is None or self._begun is None:
+        if self._folder is None or self._plan is None:
             return
-        progress = self._story.progress
+        progress = self._history.progress
         done = progress.step if progress else 0
         with QSignalBlocker(self.step):
-            self.step.setValue(min(done + 1, self._begun.steps))
+            self.step.setValue(min(done + 1, self._plan.steps))
         self._ask()
 
     @Slot()
@@ -120,30 +122,30 @@ class BatchWindow(QDialog):
     @Slot()
     def _ask(self) -> None:
         self._later.stop()
-        if self._folder is None or self._begun is None:
+        if self._folder is None or self._plan is None:
             return
-        self.model.begin(self._begun.batch)
+        self.model.begin(self._plan.batch)
         self._tell()
         step = self.step.value() - 1
-        self._work.ask([Place(self._folder, step, place) for place in range(self._begun.batch)])
+        self._work.ask([TileRequest(self._folder, step, place) for place in range(self._plan.batch)])
 
     @Slot(object, object)
-    def _done(self, wish: object, result: object) -> None:
-        if isinstance(wish, Begin):
-            if wish.number == self._askings:
+    def _done(self, request: object, result: object) -> None:
+        if isinstance(request, BatchPlanRequest):
+            if request.number == self._request_count:
                 self._take(result)
-        elif isinstance(wish, Place) and isinstance(result, Tile | WorkbenchError) and self._is_shown(wish):
-            self.model.put(wish.place, result)
+        elif isinstance(request, TileRequest) and isinstance(result, Tile | WorkbenchError) and self._is_shown(request):
+            self.model.put(request.place, result)
             self._tell()
 
-    def _is_shown(self, wish: Place) -> bool:
-        return (wish.folder, wish.step) == (self._folder, self.step.value() - 1) and self.model.rowCount() > 0
+    def _is_shown(self, request: TileRequest) -> bool:
+        return (request.folder, request.step) == (self._folder, self.step.value() - 1) and self.model.rowCount() > 0
 
     def _take(self, result: object) -> None:
         if isinstance(result, WorkbenchError):
             self._say(result.sentence, "error")
-        elif isinstance(result, Begun):
-            self._begun = result
+        elif isinstance(result, BatchPlan):
+            self._plan = result
             with QSignalBlocker(self.step):
                 self.step.setRange(1, result.steps)
             self.of.setText(f"of {result.steps:,}")
@@ -151,15 +153,15 @@ class BatchWindow(QDialog):
 
     def _tell(self) -> None:
         """Say what is shown."""
-        begun, tiles = self._begun, self.model.tiles
-        if begun is None:
+        plan, tiles = self._plan, self.model.tiles
+        if plan is None:
             return
-        if self.model.done < begun.batch:
-            self._say(f"{self.model.done:,} of {count(begun.batch, 'image')} …")
+        if self.model.done < plan.batch:
+            self._say(f"{self.model.done:,} of {count(plan.batch, 'image')} …")
             return
         sides = f" of {tiles[0].side} × {tiles[0].side} px" if tiles else ""
         made = sum(bool(tile.others) for tile in tiles)
-        parts = [count(begun.batch, "image") + sides, f"{made:,} put together of several" if made else "", begun.note]
+        parts = [count(plan.batch, "image") + sides, f"{made:,} put together of several" if made else "", plan.note]
         if any(tile.attacked for tile in tiles):
             parts.append("In this step they are also turned against the network, which is not shown.")
         self._say(". ".join(part.rstrip(".") for part in parts if part) + ".")
@@ -174,14 +176,14 @@ class BatchWindow(QDialog):
         self.about.setVisible(not empty)
         self.view.viewport().update()
         for widget in (self.step, self.now):
-            widget.setEnabled(self._begun is not None)
+            widget.setEnabled(self._plan is not None)
 
     @Slot(QModelIndex)
     def _open(self, index: QModelIndex) -> None:
         tile, document = index.data(TILE), self._session.document
         if isinstance(tile, Tile) and document is not None and document.images().has(tile.image):
             self._session.select_image(tile.image)
-            self._session.page_asked.emit("label")
+            self._session.page_requested.emit("label")
 
     # --- ending ---
 
@@ -198,6 +200,6 @@ class BatchWindow(QDialog):
             return
         self.ended = True
         self.hide()
-        self._batches.leave()
+        self._worker.cancel()
         self._work.close()
         self.deleteLater()

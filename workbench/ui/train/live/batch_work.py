@@ -13,12 +13,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
 from workbench.errors import WorkbenchError
-from workbench.training.seen_files import Files
+from workbench.training.file_index import FileIndex
 from workbench.ui.pictures import to_qimage
 
 if TYPE_CHECKING:  # torch with it
+    from workbench.training.network_input import InputSequence, NetworkInput
     from workbench.training.request import RunRequest
-    from workbench.training.seen import Course, Seen
 
 SIDE = 320
 """A picture's maximum side in pixels: a tile shows no more, and a batch may have a few hundred."""
@@ -26,7 +26,7 @@ TRIES = 3  # each time another file turned out to be different
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class BatchPlanRequest:
     """Read the request of the run in `folder`. `images`: how many images it could read, 0 if unknown."""
 
     folder: Path
@@ -35,14 +35,14 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class BatchPlan:
     batch: int  # images
     steps: int
     note: str  # what else to know about it
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TileRequest:
     """An image in the batch of a step. Both from 0."""
 
     folder: Path
@@ -67,83 +67,83 @@ class Tile:
     attacked: bool  # the step perturbs its images adversarially, which is not shown
 
 
-class Batches:
-    """Keeps the plan of one run between requests. `do` in one thread only, `leave` in any."""
+class BatchWorker:
+    """Keeps the plan of one run between requests. `handle` in one thread only, `cancel` in any."""
 
     def __init__(self) -> None:
-        self._files = Files()
-        self._begun: Begin | None = None
+        self._files = FileIndex()
+        self._planned: BatchPlanRequest | None = None
         self._request: RunRequest | None = None
-        self._course: Course | None = None
-        self._left = threading.Event()
+        self._course: InputSequence | None = None
+        self._cancelled = threading.Event()
 
-    def leave(self) -> None:
+    def cancel(self) -> None:
         """Abandon the work in progress, for good."""
-        self._left.set()
+        self._cancelled.set()
 
-    def do(self, wish: Begin | Place) -> Begun | Tile:
+    def handle(self, request: BatchPlanRequest | TileRequest) -> BatchPlan | Tile:
         """WorkbenchError if the run's record or an image file can't be read."""
-        if isinstance(wish, Begin):
-            return self._begin(wish)
-        return self._tile(wish)
+        if isinstance(request, BatchPlanRequest):
+            return self._begin(request)
+        return self._tile(request)
 
-    def _begin(self, wish: Begin) -> Begun:
+    def _begin(self, request: BatchPlanRequest) -> BatchPlan:
         from workbench.training import record
 
-        self._begun = self._request = self._course = None
-        if not (wish.folder / record.DATA).exists():
-            raise WorkbenchError(f"{wish.folder.name} has no record of its images yet, or was not trained here.")
-        self._request = record.read_request(wish.folder)
-        course = self._made()
-        if wish.images and len(course.data) != wish.images:
+        self._planned = self._request = self._course = None
+        if not (request.folder / record.DATA).exists():
+            raise WorkbenchError(f"{request.folder.name} has no record of its images yet, or was not trained here.")
+        self._request = record.read_request(request.folder)
+        course = self._make_course()
+        if request.images and len(course.data) != request.images:
             self._look_at_all(course)
-            course = self._made()
-        self._begun, self._course = wish, course
+            course = self._make_course()
+        self._planned, self._course = request, course
         plan, note = course.plan(), ""
-        if wish.images and len(course.data) != wish.images:
+        if request.images and len(course.data) != request.images:
             now = len(course.data)
-            note = f"The training had {wish.images:,} images, but {now:,} can be read now: batches may differ."
-        return Begun(plan.batch, plan.steps, note)
+            note = f"The training had {request.images:,} images, but {now:,} can be read now: batches may differ."
+        return BatchPlan(plan.batch, plan.steps, note)
 
-    def _made(self) -> Course:
+    def _make_course(self) -> InputSequence:
         """With what is known about the files so far."""
-        from workbench.training import seen
+        from workbench.training import network_input
 
         assert self._request is not None
-        return seen.course(self._request.snapshot, self._request.recipe, self._files)
+        return network_input.make_input_sequence(self._request.snapshot, self._request.recipe, self._files)
 
-    def _look_at_all(self, course: Course) -> None:
+    def _look_at_all(self, course: InputSequence) -> None:
         """Some files could not be read, which shifts all later ones: find out which."""
         for file in course.snapshot.files:
-            if self._left.is_set():
+            if self._cancelled.is_set():
                 raise WorkbenchError("Stopped.")
-            self._files.look(file, course.snapshot.window)
+            self._files.read(file, course.snapshot.window)
 
-    def _tile(self, wish: Place) -> Tile:
-        from workbench.training.seen import Otherwise
+    def _tile(self, request: TileRequest) -> Tile:
+        from workbench.training.network_input import FileChanged
 
-        if self._begun is None or self._course is None or self._begun.folder != wish.folder:
+        if self._planned is None or self._course is None or self._planned.folder != request.folder:
             raise WorkbenchError("Another run was chosen meanwhile.")
         for _ in range(TRIES):
             try:
-                return _tile(self._course.at(wish.step, wish.place), wish.place)
-            except Otherwise as error:  # which is now recorded
-                course = self._made()
+                return _tile(self._course.at(request.step, request.place), request.place)
+            except FileChanged as error:  # which is now recorded
+                course = self._make_course()
                 if len(course.data) != len(self._course.data):  # it was there in the training: others stay in place
                     raise WorkbenchError(error.sentence, error) from error
                 self._course = course
         raise WorkbenchError("The image files change while they are read. Try again.")
 
 
-def _tile(seen: Seen, place: int) -> Tile:
-    labels = [seen.snapshot.labels[int(label)] for label in seen.labels]
-    images = [seen.snapshot.images[index] for index in seen.parts]
-    picture = to_qimage(seen.pixels)
-    if seen.side > SIDE:
+def _tile(sample: NetworkInput, place: int) -> Tile:
+    labels = [sample.snapshot.labels[int(label)] for label in sample.labels]
+    images = [sample.snapshot.images[index] for index in sample.parts]
+    picture = to_qimage(sample.pixels)
+    if sample.side > SIDE:
         smooth = Qt.TransformationMode.SmoothTransformation
         picture = picture.scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)
     return Tile(
-        place, images[0].id, images[0].name, tuple(image.name for image in images[1:]), picture, seen.side,
-        seen.boxes.astype(np.float64), tuple(label.name for label in labels), tuple(label.colour for label in labels),
-        seen.ignore, seen.attacked,
+        place, images[0].id, images[0].name, tuple(image.name for image in images[1:]), picture, sample.side,
+        sample.boxes.astype(np.float64), tuple(label.name for label in labels), tuple(label.colour for label in labels),
+        sample.ignore, sample.attacked,
     )  # fmt: skip

@@ -11,12 +11,12 @@ from PySide6.QtCore import QRectF, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from workbench.core.words import count
+from workbench.core.formatting import count
 from workbench.ui import theme
 from workbench.ui.pictures import Picture
 from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, line, name_plate
 from workbench.ui.widgets.picture_view import PictureView
-from workbench.ui.widgets.view import View, fitted
+from workbench.ui.widgets.view_transform import ViewTransform, fitted
 
 UNKNOWN = "#b3b3b3"
 """The colour of a label that the project no longer has."""
@@ -27,7 +27,7 @@ MARGIN = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class PictureContent:
     """Boxes are (n, 4) xyxy image pixels; labels are names, one per box."""
 
     image: int
@@ -48,11 +48,11 @@ class LivePicture(PictureView):
         super().__init__(parent)
         self.setObjectName(f"live-picture-{number}")
         self.setMinimumSize(48, 36)
-        self.shown: Shown | None = None
+        self.shown: PictureContent | None = None
         self._colours: Mapping[str, str] = {}
         self._least, self._shows_truth = 0.0, True
 
-    def show_found(self, shown: Shown, colours: Mapping[str, str], least: float, shows_truth: bool) -> None:
+    def show_found(self, shown: PictureContent, colours: Mapping[str, str], least: float, shows_truth: bool) -> None:
         """Colours by label; detections with scores below `least` are hidden."""
         self.shown, self._colours, self._least, self._shows_truth = shown, colours, least, shows_truth
         words = f"{shown.name}: {self.count:,} found, {count(len(shown.truth), 'box')} labelled"
@@ -73,7 +73,7 @@ class LivePicture(PictureView):
         self.view = self._whole
 
     @property
-    def _whole(self) -> View:
+    def _whole(self) -> ViewTransform:
         return fitted(self.image_size, QSizeF(self.size()), MARGIN)
 
     def wheelEvent(self, event: QWheelEvent) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.core.window import Window
+from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
-from workbench.training import watched
-from workbench.training.watched import Look
+from workbench.training import watched_images
+from workbench.training.watched_images import WatchedDetections
 from workbench.ui import pictures
 from workbench.ui.pictures import Picture
 
@@ -17,7 +17,7 @@ SIDE = 768
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class DetectionsRequest:
     """A request for the detections after each evaluation of the run in `folder`. `number`: of the request."""
 
     folder: Path
@@ -25,28 +25,28 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PictureRequest:
     """A request for the picture of an image. `cache`: the project's cache folder."""
 
     image: int
     file: Path
-    window: Window | None
+    window: IntensityWindow | None
     cache: Path
 
 
-def read(wish: Read) -> tuple[Look, ...]:
-    return watched.read(wish.folder)
+def read_detections(request: DetectionsRequest) -> tuple[WatchedDetections, ...]:
+    return watched_images.read(request.folder)
 
 
-def picture(wish: Wish) -> Picture:
+def load_picture(request: PictureRequest) -> Picture:
     """Reduced, but with the size of the original. WorkbenchError if the file can't be read."""
     from workbench.core import images
 
-    about = images.info(wish.file)
+    about = images.info(request.file)
     try:
-        small = images.thumbnail(wish.file, SIDE, wish.window)
+        small = images.thumbnail(request.file, SIDE, request.window)
     except WorkbenchError:
         if about.is_huge:
-            return pictures.load(wish.file, wish.window, wish.cache)  # its overview, if it has one
+            return pictures.load(request.file, request.window, request.cache)  # its overview, if it has one
         raise
     return Picture((pictures.to_qimage(small),), (about.width, about.height))

@@ -1,0 +1,91 @@
+"""The Inspect page follows what changes beside it: runs that come and are renamed, splits, states and boxes."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QComboBox, QSlider
+from pytestqt.qtbot import QtBot
+
+from tests.ui.inspect_hand import (
+    FakeEvaluator,
+    evaluate_fixture,
+    looked,
+    make_run,
+    page_fixture,
+    session_fixture,
+    text,
+)
+from workbench.core import edits
+from workbench.core.project import Split, State
+from workbench.ui.inspect.page import InspectPage
+from workbench.ui.session import Session
+
+__all__ = ["evaluate_fixture", "page_fixture", "session_fixture"]  # fixtures
+
+
+def test_a_run_that_was_renamed_stays_chosen(
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
+) -> None:
+    looked(qtbot, page, session)
+    folder = make_run(session, "newest", 2.0).with_name("first")
+    folder.rename(folder.with_name("renamed"))
+    session.runs_changed.emit()
+    run = page.findChild(QComboBox, "inspect-run")
+    assert isinstance(run, QComboBox)
+    qtbot.waitUntil(lambda: run.count() == 2)
+    assert run.currentText() == "renamed (finished)"
+
+
+def test_a_run_that_comes_while_another_page_is_shown_is_looked_at_on_the_split_that_is_named(
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
+) -> None:
+    looked(qtbot, page, session)
+    session.document_changed.emit()  # another project, where a run is deleted and brought back on the Train page
+    page.hide()
+    assert session.document is not None
+    kept = session.document.runs_folder / "first" / "candidates"
+    kept.mkdir()
+    (kept / "best.npz").write_bytes(b"")
+    session.runs_changed.emit()
+    qtbot.waitUntil(lambda: len(evaluate.requests) == 2)
+    assert evaluate.requests[1].split is Split.VALIDATION
+    ids = tuple(image.id for image in session.document.images())
+    session.do(edits.SetSplit(ids, Split.TRAIN))
+    page.show()
+    page.shown()
+    qtbot.waitUntil(lambda: len(evaluate.requests) == 3)
+    assert evaluate.requests[2].split is None, "all images: there are no validation images any more"
+
+
+def test_another_split_asks_for_another_look_and_another_state_only_where_it_matters(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    looked(qtbot, page, session)
+    assert session.document is not None
+    first, second = (image.id for image in session.document.images())
+    page.findChild(QSlider, "inspect-confidence-slider").setValue(35)
+    session.do(edits.SetSplit((first,), Split.TEST))
+    assert text(page, "inspect-words") == "Other images belong to these now. Look again to count them."
+    session.do(edits.RemoveBoxes((session.document.boxes(second)[0].id,)))
+    qtbot.waitUntil(lambda: text(page, "inspect-recall") == "1.000")  # followed, and it is still said
+    assert "Look again" in text(page, "inspect-words")
+    session.undo()
+    session.undo()
+    qtbot.waitUntil(lambda: text(page, "inspect-words") == "2 images, 2 labelled boxes.")
+    session.do(edits.SetState((first,), State.VERIFIED))  # done before
+    assert text(page, "inspect-words") == "2 images, 2 labelled boxes."
+    session.do(edits.SetState((first,), State.IN_WORK))
+    assert "Look again" in text(page, "inspect-words")
+
+
+def test_an_edit_of_boxes_is_followed_and_the_sliders_stay(qtbot: QtBot, page: InspectPage, session: Session) -> None:
+    looked(qtbot, page, session)
+    assert session.document is not None
+    page.findChild(QSlider, "inspect-confidence-slider").setValue(35)
+    assert text(page, "inspect-recall") == "0.500"
+    missed = session.document.boxes(session.document.images()[1].id)[0]
+    session.do(edits.RemoveBoxes((missed.id,)))
+    qtbot.waitUntil(lambda: text(page, "inspect-recall") == "1.000")
+    assert text(page, "inspect-words") == "2 images, 1 labelled box."
+    assert page.findChild(QSlider, "inspect-confidence-slider").value() == 35
+    session.undo()
+    qtbot.waitUntil(lambda: text(page, "inspect-recall") == "0.500")

@@ -1,0 +1,412 @@
+"""The window "Other images": what a run finds in folders, videos and webcams; scrubbed, played and written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QSlider, QToolButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.inference.stub import Stub, stub, write_pictures
+from tests.inference.test_webcam import WithCameras
+from tests.ui.inspect_hand import make_run
+from tests.ui.test_accessible import controls, described
+from tests.ui.window_driver import Open, find
+from workbench import plugins
+from workbench.core.detections import NmsKind
+from workbench.core.document import Document
+from workbench.core.edits import AddLabels, ChangeLabel
+from workbench.core.project import Label
+from workbench.errors import WorkbenchError
+from workbench.inference import operating_point, webcam
+from workbench.inference.operating_point import OperatingPoint
+from workbench.training import runs
+from workbench.ui.inspect.other_images import results_job
+from workbench.ui.inspect.other_images.results_job import PredictionRequest, PredictionsWritten
+from workbench.ui.inspect.other_images.side_pane import FORMATS
+from workbench.ui.inspect.other_images.window import FIRST, OtherImagesWindow
+from workbench.ui.inspect.other_images.worker import DetectionWorker
+from workbench.ui.inspect.other_images.worker import OpenRequest as OpenSource
+from workbench.ui.job_progress import JobProgress
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import ElidedCombo
+
+Key = Qt.Key
+
+
+@pytest.fixture
+def network() -> Stub:
+    return stub()  # type: ignore[no-any-return]
+
+
+class Writer:
+    """Writes nothing, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[PredictionRequest] = []
+        self.fails_with = ""
+
+    def __call__(self, request: PredictionRequest) -> Iterator[JobProgress | PredictionsWritten]:
+        self.requests.append(request)
+        yield JobProgress(1, 2, "images")
+        if self.fails_with:
+            raise WorkbenchError(self.fails_with)
+        yield PredictionsWritten(request.into / "results", "3 objects found in 2 images.")
+
+
+@pytest.fixture
+def session(qapp: QApplication, project: Path) -> Iterator[Session]:
+    session = Session()
+    session.open(Document.open(project))
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, session: Session, network: Stub) -> Iterator[OtherImagesWindow]:
+    run = make_run(session)
+    owner = QWidget()
+    made = OtherImagesWindow(session, owner, DetectionWorker(lambda _: network), Writer())  # type: ignore[arg-type, return-value]
+    (info,) = runs.runs(run.parent)
+    made.take_run(info, run / "best.safetensors")
+    made.show()
+    yield made
+    session.close()  # as the main window does before it goes
+    owner.deleteLater()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Blue says how many: 1.png has one box, 2.png two, 3.png three; broken.png can't be read."""
+    made = write_pictures(tmp_path / "in", ["1.png", "2.png", "3.png"], first=1)
+    (made / "broken.png").write_bytes(b"no picture")
+    return made
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight frames at 20 a second, of eight greys."""
+    file = tmp_path_factory.mktemp("video") / "clip.avi"
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 20, (64, 48))
+    for shade in range(8):
+        writer.write(np.full((48, 64, 3), shade * 30, np.uint8))
+    writer.release()
+    return file
+
+
+def words(window: OtherImagesWindow, name: str) -> str:
+    return str(find(window, QLabel, f"looking-{name}").text())
+
+
+def boxes(window: OtherImagesWindow) -> int:
+    return len(window.picture.detections)
+
+
+def grey(window: OtherImagesWindow) -> int:
+    """Of the picture's middle, in steps of 30."""
+    assert window.picture.picture is not None
+    return round(window.picture.picture.levels[0].pixelColor(30, 20).red() / 30)
+
+
+def opened(qtbot: QtBot, window: OtherImagesWindow, path: Path) -> None:
+    window.open_source(OpenSource(path))
+    qtbot.waitUntil(lambda: window.picture.picture is not None)
+
+
+def test_it_says_first_what_to_do(window: OtherImagesWindow) -> None:
+    assert window.picture.sentence == FIRST
+    assert not find(window, QPushButton, "looking-write").isEnabled()
+    assert "first" in words(window, "run")
+
+
+def test_the_images_of_a_folder_are_gone_through_by_key_and_slider(
+    qtbot: QtBot, window: OtherImagesWindow, folder: Path
+) -> None:
+    opened(qtbot, window, folder)
+    assert boxes(window) == 1
+    assert words(window, "place") == "1 of 4: 1.png"
+    assert words(window, "caption").startswith("1 object in 1.png")
+    qtbot.keyClick(window, Key.Key_Right)
+    qtbot.waitUntil(lambda: boxes(window) == 2)
+    window.transport.slider.setValue(3)
+    qtbot.waitUntil(lambda: "broken.png" in window.picture.sentence)
+    assert words(window, "place") == "4 of 4: broken.png"
+    qtbot.keyClick(window, Key.Key_Left)
+    qtbot.waitUntil(lambda: boxes(window) == 3 and not window.picture.sentence)
+
+
+def test_a_press_on_the_slider_goes_there(qtbot: QtBot, window: OtherImagesWindow, folder: Path) -> None:
+    opened(qtbot, window, folder)
+    slider = find(window, QSlider, "looking-slider")
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=slider.rect().center())
+    assert slider.value() in (1, 2)
+
+
+def test_the_sliders_move_boxes_and_never_run_the_network(
+    qtbot: QtBot, window: OtherImagesWindow, folder: Path, network: Stub
+) -> None:
+    opened(qtbot, window, folder)
+    window.transport.step(2)
+    qtbot.waitUntil(lambda: boxes(window) == 3)
+    calls = network.calls
+    spin = window.side.controls.confidence.spin
+    spin.setValue(0.75)
+    assert boxes(window) == 2
+    window.side.controls.limit.setValue(1)
+    assert boxes(window) == 1
+    assert network.calls == calls
+
+
+@pytest.mark.parametrize("kind", ["soft", "per label", "diou"])
+def test_the_run_s_operating_point_is_where_the_sliders_begin(
+    qtbot: QtBot, session: Session, window: OtherImagesWindow, folder: Path, network: Stub, kind: NmsKind
+) -> None:
+    """Also where its NMS is, or is not, what the authors of the network do."""
+    network.detector = SimpleNamespace(published_nms=("diou", 0.6))  # type: ignore[assignment]
+    run = make_run(session, "second")
+    point = OperatingPoint(0.75, (("dog", 0.8),), 0.3, kind, 7)
+    operating_point.write(run, replace(point, checkpoint="best.safetensors"))
+    info = next(one for one in runs.runs(run.parent) if one.name == "second")
+    window.take_run(info, run / "best.safetensors")
+    opened(qtbot, window, folder)
+    assert window.side.point == point
+    window.side.controls.iou.spin.setValue(0.4)
+    qtbot.keyClick(window, Key.Key_Right)
+    qtbot.waitUntil(lambda: "2 of 4" in words(window, "place"))
+    assert window.side.point == replace(point, iou=0.4), "another picture changes nothing"
+
+
+def test_the_kind_of_nms_is_read_whole(qtbot: QtBot, window: OtherImagesWindow, folder: Path, network: Stub) -> None:
+    network.detector = SimpleNamespace(published_nms=("darknet diou", 0.6))  # type: ignore[assignment]
+    opened(qtbot, window, folder)
+    assert find(window, ElidedCombo, "inspect-kind").shown_text() == "published: Darknet DIoU"
+
+
+def test_the_arrows_move_a_knob_that_has_the_keyboard_and_after_a_drag_still_the_pictures(
+    qtbot: QtBot, window: OtherImagesWindow, folder: Path
+) -> None:
+    opened(qtbot, window, folder)
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    slider, pictures = window.side.controls.confidence.slider, window.transport.slider
+    slider.setFocus(Qt.FocusReason.TabFocusReason)
+    before = slider.value()
+    qtbot.keyClick(slider, Key.Key_Right)
+    assert (slider.value(), pictures.value()) == (before + 1, 0)
+    window.picture.setFocus()
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton)
+    assert not slider.hasFocus()
+    qtbot.keyClick(window, Key.Key_Right)
+    assert pictures.value() == 1
+
+
+def test_without_one_they_begin_as_the_authors_do(qtbot: QtBot, window: OtherImagesWindow, folder: Path) -> None:
+    opened(qtbot, window, folder)
+    assert window.side.point == OperatingPoint(0.25, (), 0.45, "per label", 300)
+
+
+def test_a_tick_hides_the_boxes_of_a_label_and_counts_stay(
+    qtbot: QtBot, window: OtherImagesWindow, folder: Path
+) -> None:
+    opened(qtbot, window, folder)
+    labels = window.side.labels
+    assert [labels.item(row, 1).text() for row in range(2)] == ["0", "1"], "red is 13: a dog"  # type: ignore[union-attr]
+    labels.item(1, 0).setCheckState(Qt.CheckState.Unchecked)  # type: ignore[union-attr]
+    assert boxes(window) == 0
+    assert labels.item(1, 1).text() == "1"  # type: ignore[union-attr]
+
+
+def test_tiles_are_looked_at_with_the_network(
+    qtbot: QtBot, window: OtherImagesWindow, tmp_path: Path, network: Stub
+) -> None:
+    _, data = cv2.imencode(".png", np.zeros((100, 150, 3), np.uint8))
+    (tmp_path / "large.png").write_bytes(data.tobytes())
+    opened(qtbot, window, tmp_path / "large.png")
+    assert network.pictures == 1
+    window.side.tiles.stepUp()
+    assert window.side.tiles.value() == 64
+    qtbot.waitUntil(lambda: network.pictures == 8)  # 3 x 2 tiles, and the whole
+
+
+def test_any_frame_of_a_video_is_shown_and_it_plays_to_its_end(
+    qtbot: QtBot, window: OtherImagesWindow, clip: Path
+) -> None:
+    opened(qtbot, window, clip)
+    assert window.transport.slider.maximum() == 7
+    for index in (5, 1, 6, 2):
+        window.transport.slider.setValue(index)
+        qtbot.waitUntil(lambda: f"frame {index + 1}" in words(window, "place"))  # noqa: B023 - waited for here
+        assert grey(window) == index
+    assert words(window, "place") == "0:00.1 of 0:00.4, frame 3"
+    qtbot.keyClick(window, Key.Key_P)
+    assert window.player.on
+    qtbot.waitUntil(lambda: not window.player.on)
+    qtbot.waitUntil(lambda: grey(window) == 7)
+    qtbot.keyClick(window, Key.Key_P)
+    qtbot.waitUntil(lambda: grey(window) in (0, 1, 2))
+    qtbot.keyClick(window, Key.Key_P)
+    assert not window.player.on
+
+
+def test_of_a_video_a_video_is_written_unless_told_otherwise(
+    qtbot: QtBot, window: OtherImagesWindow, clip: Path, folder: Path
+) -> None:
+    opened(qtbot, window, folder)
+    assert window.side.formats == ("json", "pictures")
+    opened(qtbot, window, clip)
+    assert window.side.formats == ("json", "video")
+    opened(qtbot, window, folder)
+    assert window.side.formats == ("json", "pictures")
+
+
+def test_what_can_not_be_opened_is_a_sentence(qtbot: QtBot, window: OtherImagesWindow, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    window.open_source(OpenSource(tmp_path / "empty"))
+    qtbot.waitUntil(lambda: "There is no image in" in window.picture.sentence)
+    (tmp_path / "broken.avi").write_bytes(b"no video")
+    window.open_source(OpenSource(tmp_path / "broken.avi"))
+    qtbot.waitUntil(lambda: "could not be opened" in window.picture.sentence)
+    assert not window.transport.play.isEnabled()
+
+
+def test_where_nothing_can_be_shown_no_label_has_a_count(
+    qtbot: QtBot, window: OtherImagesWindow, folder: Path, tmp_path: Path
+) -> None:
+    opened(qtbot, window, folder)
+    rows = range(window.side.labels.rowCount())
+    assert any(window.side.labels.item(row, 1).text() not in ("", "0") for row in rows)
+    (tmp_path / "empty").mkdir()
+    window._open_path(tmp_path / "empty")
+    qtbot.waitUntil(lambda: "There is no image in" in window.picture.sentence)
+    assert [window.side.labels.item(row, 1).text() for row in rows] == [""] * len(rows)
+
+
+def test_a_webcam_is_watched_until_it_is_paused_and_let_go_then(
+    qtbot: QtBot, window: OtherImagesWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras = WithCameras()
+    monkeypatch.setattr(webcam, "cv2", cameras)
+    find(window, QToolButton, "looking-webcam").click()
+    qtbot.waitUntil(lambda: "There is no webcam 0" in window.picture.sentence)
+    window.open_source(OpenSource(None, 1))
+    qtbot.waitUntil(lambda: len(cameras.made) == 2 and cameras.made[1].left < 7)
+    assert boxes(window) == 3
+    assert not window.transport.slider.isEnabled()
+    if window.player.on:
+        qtbot.keyClick(window, Key.Key_P)
+    qtbot.waitUntil(lambda: all(camera.released for camera in cameras.made))
+
+
+def test_a_closed_window_lets_the_webcam_go(
+    qtbot: QtBot, window: OtherImagesWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras = WithCameras()
+    cameras.endless = True
+    monkeypatch.setattr(webcam, "cv2", cameras)
+    window.open_source(OpenSource(None, 1))
+    qtbot.waitUntil(lambda: bool(cameras.made) and window.picture.picture is not None)
+    window.close()
+    qtbot.waitUntil(lambda: cameras.made[0].released)
+
+
+def test_everything_opened_is_written_in_the_formats_ticked(
+    qtbot: QtBot, session: Session, window: OtherImagesWindow, folder: Path, tmp_path: Path
+) -> None:
+    opened(qtbot, window, folder)
+    formats = {name: find(window, QAction, f"looking-format-{name}") for name in FORMATS}
+    formats["pictures"].setChecked(False)
+    formats["yolo"].setChecked(True)
+    window.side.controls.confidence.spin.setValue(0.4)
+    window.write_into(tmp_path)
+    qtbot.waitUntil(lambda: words(window, "said") == "3 objects found in 2 images.")
+    writer = window._write
+    assert isinstance(writer, Writer)
+    assert [(request.source, request.formats, request.point.confidence) for request in writer.requests] == [
+        (folder, ("json", "yolo"), 0.4)
+    ]
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert find(window, QToolButton, "looking-open-results").isVisible()
+    assert find(window, QPushButton, "looking-write").isEnabled()
+    writer.fails_with = "The disk is full."
+    window.write_into(tmp_path)
+    qtbot.waitUntil(lambda: words(window, "said") == "The disk is full." and not session.jobs)
+    for action in formats.values():
+        action.setChecked(False)
+    assert not find(window, QPushButton, "looking-write").isEnabled()
+
+
+def test_labels_that_were_renamed_since_are_called_as_they_are_now(
+    qtbot: QtBot, session: Session, window: OtherImagesWindow, folder: Path, tmp_path: Path
+) -> None:
+    assert session.document is not None
+    session.do(AddLabels((Label(0, "cat"),)))
+    session.do(ChangeLabel(replace(session.document.labels()[-1], name="Katze")))
+    opened(qtbot, window, folder)
+    assert window._result is not None
+    assert [label.name for label in window._result.labels] == ["Katze", "dog"]
+    window.write_into(tmp_path)
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert [tuple(request.former) for request in window._write.requests] == [(("cat", "Katze"),)]  # type: ignore[attr-defined]
+
+
+def test_results_go_into_a_folder_of_their_own_and_what_was_stopped_is_gone_on_with(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = SimpleNamespace(Predictor=SimpleNamespace(open=lambda _, **more: stub()))
+    monkeypatch.setitem(sys.modules, "workbench.inference.predict", network)  # the real one loads PyTorch
+    monkeypatch.setattr(plugins, "loaded", lambda: None)
+    request = PredictionRequest(
+        tmp_path / "best.safetensors", folder, tmp_path, OperatingPoint(0.25, iou=0.45), ("json",)
+    )
+    job = results_job.write_results(request)
+    assert next(job) == JobProgress(0, 0, "4 images found")
+    next(job)
+    job.close()  # type: ignore[attr-defined]
+    *events, last = results_job.write_results(request)
+    assert events[0] == JobProgress(4, 4, "images")
+    assert isinstance(last, PredictionsWritten)
+    assert last.folder == tmp_path / "predictions of in"
+    assert last.sentence.startswith("6 objects found in 3 images. 1 picture could not be read")
+    *_, other = results_job.write_results(request)
+    assert isinstance(other, PredictionsWritten)
+    assert other.folder == tmp_path / "predictions of in 2"
+
+
+def test_the_button_and_its_key_open_one_window_with_the_run_that_is_chosen(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    main = open_window(project, "data")
+    make_run(main.session)
+    main.show_page("inspect")
+    button = find(main, QPushButton, "inspect-elsewhere")
+    qtbot.waitUntil(button.isVisible)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    window = find(main, OtherImagesWindow, "looking-window")
+    assert words(window, "run") == "Run first, best"
+    window.close()
+    main.activateWindow()
+    page = find(main, QWidget, "page-inspect")
+    page.setFocus()
+    qtbot.keyClick(page, Key.Key_L, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert window.isVisible()
+    assert main.findChildren(OtherImagesWindow) == [window]
+    assert "Ctrl+Shift+L" in button.toolTip()
+
+
+def test_every_control_has_a_name(qtbot: QtBot, window: OtherImagesWindow, folder: Path) -> None:
+    opened(qtbot, window, folder)
+    nameless = [
+        described(widget)
+        for widget in controls(window)
+        if not (widget.accessibleName() or getattr(widget, "text", str)()) and widget.objectName() != "looking-picture"
+    ]
+    assert nameless == []

@@ -1,0 +1,50 @@
+"""Tables that look alike: hundreds of rows are filled without measuring all of them after each cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
+from pytestqt.qtbot import QtBot
+
+from tests.ui.window_driver import find
+from workbench.core.project import Label
+from workbench.ui.anchors.computation import ChosenBoxes
+from workbench.ui.anchors.details import Details, LabelDetails
+from workbench.ui.anchors.tables import LabelsView
+from workbench.ui.widgets.tables import deferred_column_sizing
+
+FIT = QHeaderView.ResizeMode.ResizeToContents
+
+
+def test_columns_fit_again_after_the_table_was_filled(qtbot: QtBot) -> None:
+    table = QTableWidget(1, 2)
+    qtbot.addWidget(table)
+    table.horizontalHeader().setSectionResizeMode(1, FIT)
+    table.show()
+    with pytest.raises(ZeroDivisionError), deferred_column_sizing(table):
+        table.setItem(0, 1, QTableWidgetItem("a long sentence that wants room " * 5))
+        raise ZeroDivisionError
+    assert table.horizontalHeader().sectionResizeMode(0) == QHeaderView.ResizeMode.Interactive
+    assert table.horizontalHeader().sectionResizeMode(1) == FIT
+    qtbot.waitUntil(lambda: table.columnWidth(1) > 300)
+
+
+def test_hundreds_of_labels_on_the_anchors_page_are_measured_a_few_times(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = LabelsView()
+    qtbot.addWidget(view)
+    view.show()
+    some = ChosenBoxes(np.arange(2), np.arange(2), "")
+    labels = [Label(n + 1, f"part {n}") for n in range(300)]
+    told = Details(tuple(LabelDetails(n, some, 0.5, 0.25, some, some) for n in range(300)), (), ())
+    view.show_details(told, labels)
+    qtbot.wait(300)  # not until it was laid out does a table measure itself at each change
+    table = find(view, QTableWidget, "anchors-labels")
+    measured: list[int] = []
+    monkeypatch.setattr(table, "sizeHintForColumn", lambda column: measured.append(column) or 50)
+    view.show_details(told, labels)
+    qtbot.wait(50)
+    assert table.item(299, 0).text() == "part 299"
+    assert len(measured) < 60

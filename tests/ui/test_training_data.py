@@ -1,0 +1,115 @@
+"""The line above Start says which anchors a training will have, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import AnchorSet, State
+from workbench.detectors import DetectorSettings
+from workbench.training.settings import TrainingSettings
+from workbench.ui.train.training_data import count_training_images
+from workbench.ui.train.work import DetectorChoice
+
+NINE = AnchorSet(tuple((8.0 * n, 8.0 * n) for n in range(1, 10)), 416)
+
+
+@pytest.fixture
+def document(project: Path) -> Iterator[Document]:
+    """Three images that are done, and nine anchors that were made for 416 pixels."""
+    with Document.open(project) as document:
+        document.do(edits.SetState(tuple(image.id for image in document.images()), State.DONE))
+        document.do(edits.ChangeSetting("anchors", NINE.to_setting()))
+        yield document
+
+
+def choice(published: int, resize: str = "stretch") -> DetectorChoice:
+    return DetectorChoice(
+        "tiny", "Tiny", "", "", takes_anchors=published > 0, published_anchors=published, resize=resize
+    )
+
+
+def anchors(document: Document, detector: DetectorChoice | None, px: int = 0, resize: str | None = None) -> str:
+    """What is said of anchors."""
+    own = DetectorSettings(input_px=px, resize=resize) if px else None
+    number, words = count_training_images(document, TrainingSettings(), detector, own)
+    assert number == 3
+    start, _, told = words.partition("Anchors: ")
+    assert start.startswith("3 images to train on, ")
+    return told
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.1, "and judged on the same ones, as they are too few."), (0.4, "1 of them held out to validate.")],
+)
+def test_of_three_images_a_tenth_is_none(document: Document, share: float, words: str) -> None:
+    training = TrainingSettings(hold_out=share)
+    assert count_training_images(document, training)[1].startswith(f"3 images to train on, {words}")
+
+
+@pytest.mark.parametrize(
+    ("published", "px", "words"),
+    [
+        (9, 416, "the project's 9, made for 416 px."),
+        (9, 320, "the project's 9, made for 416 px, scaled to 320."),
+        (9, 0, "the project's 9, made for 416 px."),
+        (
+            6,
+            416,
+            "the project's 9, made for 416 px. Tiny was published with 6 anchors, and uses these 9 instead.",
+        ),
+        (
+            1,
+            1_024,
+            "the project's 9, made for 416 px, scaled to 1,024."
+            " Tiny was published with 1 anchor, and uses these 9 instead.",
+        ),
+        (0, 320, ""),
+    ],
+    ids=["as made", "scaled", "side not known", "other number", "both", "takes none"],
+)
+def test_another_side_and_another_number_are_said(document: Document, published: int, px: int, words: str) -> None:
+    assert anchors(document, choice(published), px) == words
+
+
+def test_before_detectors_are_loaded_only_what_the_project_has_is_said(document: Document) -> None:
+    assert anchors(document, None) == "the project's 9, made for 416 px."
+
+
+@pytest.mark.parametrize(
+    ("published", "own", "says"),
+    [
+        ("letterbox", None, True),
+        ("darknet letterbox", None, True),
+        ("stretch", None, False),
+        ("letterbox", "darknet stretch", False),
+        ("stretch", "letterbox", True),
+    ],
+)
+def test_sizes_of_images_that_were_resized_otherwise_are_warned_of(
+    document: Document, published: str, own: str | None, says: bool
+) -> None:
+    told = anchors(document, choice(9, published), 416, own)
+    assert (
+        told
+        == "the project's 9, made for 416 px."
+        + says * " Tiny learns from letterboxed images, but these sizes are from stretched ones:"
+        + says * " choose letterbox on the Anchors page, and use what it finds."
+    )
+
+
+def test_published_anchors_are_called_so(document: Document) -> None:
+    document.do(edits.ChangeSetting("anchors", None))
+    assert anchors(document, choice(6), 320) == "published."
+
+
+def test_epochs_and_batch_that_few_images_change_are_said(document: Document) -> None:
+    few = TrainingSettings(epochs=300, batch=8, least_steps=1200)
+    told = count_training_images(document, few, choice(9))[1]
+    assert " Because they are few: 1,600 epochs in batches of 4 (Least steps). Anchors" in told
+    assert "Least steps" not in count_training_images(document, TrainingSettings(epochs=300, batch=8), choice(9))[1]

@@ -1,0 +1,163 @@
+"""The window's end while a training's step takes longer than anybody waits, and what comes while something is asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QMessageBox, QPushButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.window_driver import Open, find
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Label
+from workbench.ui import window_closing
+from workbench.ui.job import Job
+from workbench.ui.main_window import MainWindow
+from workbench.ui.start import project_opener
+
+
+def test_a_window_closes_when_the_training_has_ended_its_step(
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window_closing, "AT_ONCE", 0.05)
+    window = open_window(project, "label")
+    step, saved = threading.Event(), []
+
+    def train(job: Job) -> Iterator[int]:
+        try:
+            yield 1
+            step.wait(20)
+            yield 2
+        finally:
+            saved.append(True)
+
+    window.session.start(Job("Training tiny-1", train, ends_itself=True, pauses=True))
+    window.close()
+    assert window.isVisible()
+    assert find(window, QLabel, "message-text").text() == window_closing.WORDS
+    assert window.session.document is not None, "the project is open meanwhile"
+    window.close()  # somebody is impatient
+    assert window.isVisible()
+    step.set()
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert saved == [True]
+    assert window.session.document is None
+    said = open_window(project, "label")
+    assert "Training tiny-1 was stopped" in find(said, QLabel, "message-text").text()
+
+
+REAL = window_closing.ask  # before conftest answers for a person
+
+
+@pytest.fixture
+def running(
+    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[MainWindow, Job, threading.Event]:
+    """The window with a training that goes on until it is told to stop, or the event is set."""
+    monkeypatch.setattr(window_closing, "ask", REAL)
+    window, over = open_window(project, "label"), threading.Event()
+
+    def train(job: Job) -> Iterator[int]:
+        while not over.wait(0.01) and not job.stop.is_set():
+            yield 1
+
+    job = window.session.start(Job("Training tiny-1", train, ends_itself=True, pauses=True))
+    return window, job, over
+
+
+def _answering(name: str, words: list[str]) -> None:
+    """Press this button of the question that is about to come, or Enter where there is no name."""
+
+    def answer() -> None:
+        asked = QApplication.activeModalWidget()
+        assert isinstance(asked, QMessageBox)
+        words.append(asked.text())
+        button = find(asked, QPushButton, name) if name else asked.defaultButton()
+        button.click()
+
+    QTimer.singleShot(100, answer)
+
+
+@pytest.mark.parametrize("way", ["window", "quit", "close-project"])
+def test_what_would_stop_a_training_asks_once_and_goes_on_by_itself(
+    qtbot: QtBot, running: tuple[MainWindow, Job, threading.Event], way: str
+) -> None:
+    window, job, _ = running
+    leave = window.close if way == "window" else find(window, QAction, f"action-{way}").trigger
+    words: list[str] = []
+    _answering("", words)
+    leave()
+    assert words == ["Training tiny-1 is not finished."]
+    assert window.isVisible()
+    assert window.session.document is not None
+    assert not job.stop.is_set(), "the training goes on"
+    _answering("training-stop", words)
+    leave()
+    assert len(words) == 2
+    qtbot.waitUntil(lambda: window.session.document is None and not window.session.is_training)
+    assert window.isVisible() == (way == "close-project")
+
+
+def test_ctrl_c_in_the_terminal_asks_nothing(running: tuple[MainWindow, Job, threading.Event]) -> None:
+    window, job, _ = running
+    window.closing.close_at_once()
+    assert job.stop.is_set()
+    assert not window.isVisible()
+
+
+def test_opening_another_project_asks_before_it_stops_a_training(
+    two: Path, running: tuple[MainWindow, Job, threading.Event]
+) -> None:
+    window, job, _ = running
+    words: list[str] = []
+    _answering("", words)
+    assert not window.open(two)
+    assert (words, job.stop.is_set()) == (["Training tiny-1 is not finished."], False)
+    job.end()  # before qtbot closes the window, which would ask
+
+
+def test_the_question_goes_with_the_training(qtbot: QtBot, running: tuple[MainWindow, Job, threading.Event]) -> None:
+    window, _, over = running
+    QTimer.singleShot(100, over.set)
+    window.close()
+    assert not window.isVisible()
+
+
+@pytest.fixture
+def two(project: Path, tmp_path: Path) -> Path:
+    """Another project beside `project`; each has two labels, with the same ids."""
+    for folder, names in ((project, ("cat", "dog")), (tmp_path / "other", ("bird", "fish"))):
+        with Document.open(folder) if folder == project else Document.create(folder) as document:
+            document.do(edits.AddLabels(tuple(Label(0, name) for name in names)))
+    return tmp_path / "other"
+
+
+def test_a_project_that_comes_while_something_is_asked_waits_for_the_answer(
+    qtbot: QtBot, open_window: Open, project: Path, two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project_opener, "AT_ONCE", 0)  # in a job, as of ten thousand images
+    window = open_window(project, "data")
+    qtbot.waitUntil(lambda: window.session.document is not None and not window.session.jobs)
+    window.open(two)
+    seen: list[str] = []
+
+    def answer() -> None:
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, QInputDialog)
+        seen.append(window.session.document.name)
+        dialog.accept()
+
+    QTimer.singleShot(600, answer)
+    QInputDialog.getText(window, "Rename the label", "Name", text="kitten")
+    seen.append(window.session.document.name)  # where the answer goes
+    assert seen == ["project", "project"]
+    qtbot.waitUntil(lambda: window.session.document is not None and window.session.document.name == "other")
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    with Document.open(project, read_only=True) as document:
+        assert [label.name for label in document.labels()] == ["cat", "dog"]

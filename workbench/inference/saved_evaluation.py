@@ -1,0 +1,65 @@
+"""The results of a run's evaluation, and the operating point at which the run is used until the user keeps another.
+
+The Inspect page opens with it, and predicting and exporting take it from here, so what was evaluated is what is used.
+It is chosen on validation images only, so that looking at the test split does not influence the test. No torch here,
+so that the window can import it before torch is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workbench.core.project import Split
+from workbench.inference import operating_point
+from workbench.inference.operating_point import OperatingPoint
+
+
+def evaluation_file(run_folder: Path, split: Split | None) -> Path:
+    """The file of an evaluation on `split` (None: all images). Training and test have files of their own."""
+    own = split in (Split.TRAIN, Split.TEST)
+    return run_folder / (f"evaluation-{split}.json" if own else "evaluation.json")
+
+
+def read_evaluation(run_folder: Path, checkpoint: str = "", split: Split | None = None) -> dict[str, Any] | None:
+    """The evaluation in evaluation_file(), or None if there is none or it is of another checkpoint."""
+    try:
+        found = json.loads(evaluation_file(run_folder, split).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    good = isinstance(found, dict) and (not checkpoint or found.get("checkpoint") in (None, checkpoint))
+    return found if good else None
+
+
+def best_point(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
+    """The confidence with the highest F1 in the evaluation of validation images, with the NMS that it was found with.
+
+    An evaluation of all images, or of those without a split, serves as well. None if there is neither.
+    """
+    found = read_evaluation(run_folder, checkpoint) or {}
+    if found.get("split") in (Split.TRAIN, Split.TEST):
+        return None
+    try:
+        rules = found["rules"]
+        return OperatingPoint(
+            float(found["best_confidence"]), iou=float(rules["iou"]), kind=rules["kind"], limit=int(rules["limit"])
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def validation_point(run_folder: Path, checkpoint: str, split: Split | None) -> OperatingPoint | None:
+    """The point to judge test images at: the best point of the validation images. None for other
+    splits, or without one.
+    """
+    return best_point(run_folder, checkpoint) if split is Split.TEST else None
+
+
+def point_in_use(run_folder: Path, checkpoint: str = "") -> OperatingPoint | None:
+    """The operating point that was kept with the run, or else its best point.
+
+    None if the run was not evaluated: then the detector's published values apply. WorkbenchError if the kept one is
+    damaged.
+    """
+    return operating_point.read(run_folder, checkpoint) or best_point(run_folder, checkpoint)

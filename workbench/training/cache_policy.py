@@ -1,0 +1,98 @@
+"""Whether a training's images are kept on disk for the next one: if reading them takes long and there is space."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from workbench.core import images
+from workbench.core.formatting import count
+from workbench.core.formatting import size as in_words
+from workbench.core.project import Snapshot
+from workbench.core.resize import FitMode, fit
+from workbench.errors import Refused
+from workbench.training import pixel_cache
+from workbench.training.pixel_cache import PixelCache
+
+MEMORY_SHARE = 0.4  # of the memory free now: more goes to a mapped file
+DISK_SHARE = 0.5  # of the space free there
+LONG = 20.0  # seconds of reading that make it worth while
+TRIED = 8  # images read to measure that
+SPARE = 3  # with this many times as many rows as images, the cache starts anew
+
+
+def size(images: int, px: int) -> int:
+    """Bytes of this many images at this side."""
+    return images * px * px * 3
+
+
+def fits_memory(images: int, px: int) -> bool:
+    return size(images, px) < MEMORY_SHARE * float(psutil.virtual_memory().available)
+
+
+def open_cache(
+    cache: Path | None, keep: str, snapshot: Snapshot, px: int, how: FitMode, threads: int
+) -> tuple[PixelCache | None, str]:
+    """The cache to use, if any, with room for these images; and a sentence for the user, or nothing.
+
+    The caller closes it. Also None if the disk is full or another training is adding to it.
+    """
+    if cache is None or keep == "memory":
+        return None, ""
+    folder = pixel_cache.folder_of(cache, px, how, snapshot.window)
+    try:
+        return _opened(folder, keep, snapshot, px, how, threads)
+    except OSError as error:
+        return None, f"Images are not kept for the next training: {folder} could not be written ({error.strerror})."
+
+
+def _opened(
+    folder: Path, keep: str, snapshot: Snapshot, px: int, how: FitMode, threads: int
+) -> tuple[PixelCache | None, str]:
+    there = (folder / pixel_cache.ROWS).exists()
+    if keep == "auto" and not there and fits_memory(len(snapshot), px):
+        seconds = _seconds(snapshot, px, how) / max(threads, 1)
+        if seconds < LONG:
+            return None, ""
+    kept = PixelCache(folder, px)
+    try:
+        known = kept.known(snapshot.files)
+        if kept.may_add and len(kept) > SPARE * len(snapshot) + TRIED and known < len(snapshot):
+            kept.close()
+            pixel_cache.begin_anew(folder)
+            kept, known = PixelCache(folder, px), 0
+        new = len(snapshot) - known
+        free = shutil.disk_usage(folder).free
+        if new and (not kept.may_add or size(new, px) > DISK_SHARE * free):
+            kept.close()
+            return None, ""
+        kept.make_room(new)
+    except BaseException:
+        kept.close()
+        raise
+    if not new:
+        return kept, f"All {count(len(snapshot), 'image')} were read before and are taken from {folder}."
+    return kept, (
+        f"{count(new, 'image')} of {len(snapshot):,} are read and kept at {px} px for the next training:"
+        f" {in_words(size(len(snapshot), px))} in {folder}, which can be deleted at any time."
+    )
+
+
+def _seconds(snapshot: Snapshot, px: int, how: FitMode) -> float:
+    """How long reading takes on one core, from a few evenly spread images."""
+    some = snapshot.files[:: max(len(snapshot) // TRIED, 1)][:TRIED]
+    return _read(some, snapshot, px, how) / max(len(some), 1) * len(snapshot)
+
+
+def _read(files: Sequence[Path], snapshot: Snapshot, px: int, how: FitMode) -> float:
+    begun = time.perf_counter()
+    for file in files:
+        try:
+            fit(images.read(file, snapshot.window), px, how)
+        except Refused:
+            continue
+    return time.perf_counter() - begun

@@ -1,0 +1,52 @@
+"""Reads a training's training and validation images; see data.py for how."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from workbench import detectors
+from workbench.core.lost_folders import ADVICE
+from workbench.core.project import Snapshot, Split
+from workbench.errors import WorkbenchError
+from workbench.training import prepare, schedule
+from workbench.training.data import Dataset, load
+from workbench.training.events import Control, Event, Message
+from workbench.training.request import RunRequest
+from workbench.training.runtime import Runtime
+
+
+def load_datasets(
+    request: RunRequest, runtime: Runtime, threads: int, control: Control
+) -> Generator[Event, None, tuple[Dataset, Dataset]]:
+    """Read the training and the validation images, each at the largest side that the run shows them at.
+
+    When asked to stop it returns early with what was read. WorkbenchError if there is nothing to learn from, or none of
+    the images of either kind can be read.
+    """
+    settings, own = request.recipe.training, request.recipe.detector_settings
+    kind = detectors.load_all().get(request.recipe.detector)
+    keep = "disk" if runtime.local_world_size > 1 else settings.keep_images  # processes on one machine share its files
+
+    def loaded(part: Snapshot, px: int, pictures: bool = False) -> Generator[Event, None, Dataset]:
+        with runtime.local_main_first(control):
+            return (yield from load(
+                part, px, kind.chosen_resize(own), ignore_difficult=settings.difficult == "ignore", threads=threads,
+                scratch=request.folder, control=control, pictures=own.pictures() if pictures else (),
+                cache=request.cache, keep=keep,
+            ))  # fmt: skip
+
+    train, validation, notes = prepare.parts(request.snapshot, settings)
+    yield from notes
+    largest = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
+    data = yield from loaded(train, largest, pictures=True)
+    try:
+        return data, (yield from loaded(validation, own.input_px))
+    except WorkbenchError as error:
+        if any(image.split is Split.VALIDATION for image in validation.images):
+            sentence = f"None of the {len(validation):,} validation images could be read."
+            raise WorkbenchError(f"{sentence} Is their folder still there? {ADVICE}", error) from error
+    yield Message(
+        "warning",
+        "None of the images held out could be read: AP is computed on the training images, so it says little.",
+    )
+    return data, (yield from loaded(data.snapshot, own.input_px))

@@ -1,0 +1,64 @@
+"""The data of a training without its pixels: its images, their order, and where their boxes go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from workbench.core import images
+from workbench.core.lost_folders import ADVICE
+from workbench.core.project import Snapshot
+from workbench.core.resize import Fit, FitMode, letterbox_size
+from workbench.errors import Refused, WorkbenchError
+from workbench.training import data
+from workbench.training.data import Dataset
+from workbench.training.file_index import FileIndex
+from workbench.training.settings import TrainingSettings
+
+
+def load_without_pixels(
+    snapshot: Snapshot, px: int, how: FitMode, settings: TrainingSettings, pictures: Sequence[tuple[Path, int]] = (),
+    files: FileIndex | None = None,
+) -> Dataset:  # fmt: skip
+    """The result of data.load(), with a single black image for all.
+
+    Uses what `files` knows: as there, images that can't be read are left out. For others the project's size is assumed;
+    the header is read only if there is none. WorkbenchError if no image is left.
+    """
+    shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
+    snapshot = data.with_pictures(snapshot, [file for file, _ in pictures])
+    store = data.PixelStore(snapshot, px, how, np.zeros((1, px, px, 3), np.uint8))
+    for index in range(len(snapshot)):
+        size = _size(snapshot, index, files)
+        if size is not None:
+            store.fits[index] = fit_of_size(*size, px, how)
+    if not store.fits:
+        raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
+    made = replace(store.dataset(settings.difficult == "ignore"), rows=np.zeros(len(store.fits), np.int64))
+    return replace(made, pictures=shown[sorted(store.fits)]) if pictures else made
+
+
+def _size(snapshot: Snapshot, index: int, files: FileIndex | None) -> tuple[int, int] | None:
+    """Width and height of the upright image; None if it can't be read."""
+    image = snapshot.images[index]
+    known = files.known(snapshot.files[index], snapshot.window) if files is not None else None
+    if known is not None:
+        return None if known.problem else (known.width, known.height)
+    if image.width and image.height:
+        return image.width, image.height
+    try:
+        about = images.info(snapshot.files[index])
+    except Refused:
+        return None
+    return about.width, about.height
+
+
+def fit_of_size(width: int, height: int, px: int, how: FitMode) -> Fit:
+    """How core.resize.fit() maps an image of this size to the square, without its pixels."""
+    if how.endswith("stretch"):
+        return Fit(px / width, px / height)
+    w, h = letterbox_size(width, height, px)
+    return Fit(w / width, h / height, float((px - w) // 2), float((px - h) // 2))

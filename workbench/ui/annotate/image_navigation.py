@@ -1,0 +1,72 @@
+"""Moves from the shown image to another listed one, and sets the state of the one it leaves."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+
+from workbench.core.formatting import count
+from workbench.core.project import State
+from workbench.ui import unread_images
+from workbench.ui.annotate.box_commands import BoxCommands
+from workbench.ui.images_model import ImagesModel
+from workbench.ui.session import Session
+
+
+class ImageNavigation(QObject):
+    """`images` is the list of images."""
+
+    def __init__(self, session: Session, images: ImagesModel, commands: BoxCommands, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session, self._images, self._commands = session, images, commands
+
+    def go(self, step: int) -> None:
+        """Go to the next (1) or previous (-1) listed image."""
+        following = self._images.nearest(self._session.image_id, step)
+        if following:
+            self._session.select_image(following)
+        elif not self._images.rowCount():
+            self._session.inform("No image fits the filter at the left. Change it, or choose 'Any' in its fields.")
+        else:
+            end = "last" if step > 0 else "first"
+            self._session.inform(f"This is the {end} image in the list.")
+
+    def go_unlabelled(self, step: int) -> None:
+        """Go to the next (1) or previous (-1) listed image that is unlabelled."""
+        following = self._images.next_in_state(self._session.image_id, step, State.UNLABELLED)
+        if following:
+            self._session.select_image(following)
+        else:
+            self._session.inform("No other listed image is unlabelled.")
+
+    def copy_previous_boxes(self) -> None:
+        """Copy the boxes of the previous image."""
+        before = self._images.neighbour(self._session.image_id, -1)
+        if before:
+            self._commands.copy_boxes_of(before)
+        else:
+            self._session.inform("This is the first image: there is no previous one to copy boxes from.")
+
+    def finish(self, state: State) -> None:
+        """Mark the image and go to the next. *Done* without boxes says that there is nothing here to find."""
+        image = self._session.image
+        if image is None:
+            return
+        following = self._images.neighbour(image.id, 1)  # before the filter drops this one
+        if not unread_images.set_state(self._session, (image.id,), state):
+            return
+        following = following or self._images.next_in_state(image.id, 1, State.UNLABELLED)  # those higher in the list
+        if following:
+            self._session.select_image(following)
+        elif not unread_images.of(self._session).has(image.id):
+            self._session.inform(f"Marked {state}. {self._what_is_left()}")
+
+    def _what_is_left(self) -> str:
+        """Say what remains after the last image of the list."""
+        document = self._session.document
+        assert document is not None
+        images = document.images()
+        left = int(images.in_state(State.UNLABELLED).sum())
+        if self._images.rowCount() == len(images) or not left:
+            return "This was the last image."
+        others = f"{count(left, 'image')} that the filter leaves out {'is' if left == 1 else 'are'}"
+        return f"This was the last image of this list; {others} still unlabelled."

@@ -1,0 +1,207 @@
+"""The other run of a comparison: the picker for it, and its evaluation on the same images, read from what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from workbench.errors import WorkbenchError
+from workbench.training.runs import RunInfo
+from workbench.ui import theme
+from workbench.ui.inspect import evaluation_job
+from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult, Evaluator
+from workbench.ui.job import Job
+from workbench.ui.job_progress import JobProgress
+from workbench.ui.session import Session
+from workbench.ui.widgets.elided import ElidedCombo
+
+NOBODY = "choose a run …"
+CHOOSE = "Choose a run: what the newer of the two finds better and worse is counted here."
+LOOK_HELP = "Run its detector over the same images. What it finds is kept beside the run."
+
+
+class SecondRun(QWidget):
+    """`changed` when `evaluation` changes, also to None; `said(words)` what to do, the progress, or why it failed."""
+
+    changed = Signal()
+    said = Signal(str)
+
+    def __init__(self, session: Session, evaluate: Evaluator) -> None:
+        super().__init__()
+        self.evaluation: EvaluationResult | None = None
+        self._session, self._evaluate = session, evaluate
+        self._request: EvaluationRequest | None = None  # the request of the page's run
+        self._job: Job | None = None
+        self._runs: tuple[RunInfo, ...] = ()
+        self._combo = ElidedCombo(
+            "inspect-compare-run",
+            "Other run",
+            "The run to compare with. Changes are shown from the older run to the newer one.",
+            10,
+        )
+        self._go = QPushButton("Look")
+        self._go.setObjectName("inspect-compare-look")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.GRID)
+        word = QLabel("with")
+        word.setBuddy(self._combo)
+        row.addWidget(word)
+        row.addWidget(self._combo, 1)
+        row.addWidget(self._go)
+        self._combo.currentIndexChanged.connect(self._chosen)
+        self._go.clicked.connect(self._pressed)
+        session.job_ended.connect(self._job_ended)
+        self._show_busy()
+
+    @property
+    def name(self) -> str:
+        """The run's name as listed; "" if none is chosen."""
+        return self._combo.currentText() if self._combo.currentData() else ""
+
+    @property
+    def run(self) -> RunInfo | None:
+        return None if self.checkpoint is None else self.info(self.checkpoint.parent)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The chosen file."""
+        file = self._combo.currentData()
+        return Path(file) if file else None
+
+    def info(self, folder: Path) -> RunInfo | None:
+        """What is known about the run in this folder."""
+        return next((run for run in self._runs if run.folder == folder), None)
+
+    @property
+    def count(self) -> int:
+        """How many there are to choose from."""
+        return self._combo.count() - 1
+
+    def list_runs(self, runs: Sequence[RunInfo]) -> None:
+        """Offer the checkpoints of these; the chosen one stays if it is among them."""
+        self._runs = tuple(runs)
+        self._list()
+
+    def begin(self, request: EvaluationRequest | None) -> None:
+        """What the page's run was evaluated on; None: nothing."""
+        self._end()
+        self._request = request
+        self._set_evaluation(None)
+        self._list()
+        self._begin_if_kept()
+
+    def _list(self) -> None:
+        before, entries = self._combo.currentData(), self._entries()
+        there = [(self._combo.itemText(row), self._combo.itemData(row)) for row in range(self._combo.count())]
+        if entries == there:  # an open list stays open
+            self._show_busy()
+            return
+        self._combo.blockSignals(True)
+        self._combo.clear()
+        for words, data in entries:
+            self._combo.addItem(words, data)
+        self._combo.setCurrentIndex(max(self._combo.findData(before), 0) if before else 0)
+        self._combo.blockSignals(False)
+        if self._combo.currentData() != before:
+            self._chosen()
+        self._show_busy()
+
+    def _entries(self) -> list[tuple[str, str | None]]:
+        """Texts and checkpoint files: all but the one that the page uses, whose run comes last."""
+        entries: list[tuple[str, str | None]] = [(NOBODY, None)]
+        shown = self._request.checkpoint.parent if self._request is not None else None
+        for run in sorted(self._runs, key=lambda run: run.folder == shown):
+            for word, file in (("", run.best), (", last", run.last)):
+                if file is not None and (self._request is None or file != self._request.checkpoint):
+                    entries.append((f"{run.name}{word if run.best else ''}", str(file)))
+        return entries
+
+    # --- evaluating ---
+
+    @Slot()
+    def _chosen(self) -> None:
+        self._end()
+        self._set_evaluation(None)
+        self._begin_if_kept()
+
+    def _begin_if_kept(self) -> None:
+        run = self.run
+        if run is None or self._request is None:
+            self.said.emit(CHOOSE)
+        elif evaluation_job.is_kept(run.folder):
+            self._begin()
+        else:
+            self.said.emit(f"Press Look: {self.name} is then run on the same images.")
+        self._show_busy()
+
+    @Slot()
+    def _pressed(self) -> None:
+        if self._job is None:
+            self._begin()
+        else:
+            self._end()
+            self.said.emit("Stopped. What was found so far is kept.")
+            self._show_busy()
+
+    def _begin(self) -> None:
+        run, first = self.run, self._request
+        if run is None or first is None:
+            return
+        request = replace(first, run_folder=run.folder, checkpoint=Path(self._combo.currentData()))
+        job = Job(f"Looking with {self.name}", lambda _: self._evaluate(request), behind=True)
+        job.reported.connect(self._reported)
+        job.failed.connect(self._failed)
+        self._job = job
+        self.said.emit("Opening the checkpoint …")
+        self._show_busy()
+        self._session.start(job)
+
+    def _end(self) -> None:
+        if self._job is not None:
+            self._job.stop.set()
+            self._job = None
+
+    def _show_busy(self) -> None:
+        busy = self._job is not None
+        self._go.setText("Stop" if busy else "Look")
+        self._go.setToolTip("Stop looking." if busy else LOOK_HELP)
+        self._go.setVisible(busy or (self.run is not None and self.evaluation is None))
+        self._go.setEnabled(busy or self._request is not None)
+
+    @Slot(object)
+    def _reported(self, event: object) -> None:
+        if self.sender() is not self._job:
+            return
+        if isinstance(event, JobProgress):
+            self.said.emit(f"{event.done:,} of {event.total:,} images" if event.total else event.detail)
+        elif isinstance(event, EvaluationResult):
+            self._set_evaluation(event)
+
+    @Slot(object)
+    def _failed(self, error: object) -> None:
+        if self.sender() is self._job and isinstance(error, WorkbenchError):
+            self.said.emit(error.sentence)
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if job is not self._job or self._job is None:
+            return
+        stopped = self.evaluation is None and self._job.error is None
+        self._job = None
+        if stopped:  # by a person, in the status bar
+            self.said.emit("Stopped. What was found so far is kept.")
+        self._show_busy()
+
+    def _set_evaluation(self, evaluation: EvaluationResult | None) -> None:
+        if evaluation is not self.evaluation:
+            self.evaluation = evaluation
+            self.changed.emit()
+
+    def close_down(self) -> None:
+        """The session ends the job."""
+        self._end()

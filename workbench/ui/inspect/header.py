@@ -1,0 +1,63 @@
+"""The row above the Inspect page: which run is evaluated on which images, the button to start, and the progress."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+
+from workbench.ui import theme
+from workbench.ui.actions import make_action
+from workbench.ui.inspect.run_picker import RunPicker
+from workbench.ui.job_progress import JobProgress
+from workbench.ui.widgets.elided import ElidedLabel
+
+
+class InspectHeader(QWidget):
+    run_requested = Signal()
+    stop_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.picker = RunPicker()
+        self._go = QPushButton("Look")
+        self._go.setObjectName("inspect-look")
+        self._go.setProperty("role", "primary")
+        key = make_action(self, "look", self._go.click, context=Qt.ShortcutContext.WindowShortcut).toolTip()
+        self._go.setToolTip(f"{key}\nRun the detector over these images. What it finds is kept beside the run.")
+        self._stop = QPushButton("Stop")
+        self._stop.setObjectName("inspect-stop")
+        self._bar = QProgressBar(textVisible=False)
+        self._bar.setMaximumWidth(160)
+        self._bar.setObjectName("inspect-progress")
+        self._bar.setFixedHeight(theme.GRID)
+        self._words = ElidedLabel(mode=Qt.TextElideMode.ElideRight)
+        self._words.setObjectName("inspect-words")
+        self._words.setProperty("role", "muted")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.picker, self._go, self._stop, self._bar):
+            row.addWidget(widget)
+        row.addWidget(self._words, 1)
+        self._go.clicked.connect(self.run_requested)
+        self._stop.clicked.connect(self.stop_requested)
+        self.show_busy(False)
+
+    def say(self, words: str) -> None:
+        self._words.setText(words)
+
+    def show_busy(self, on: bool) -> None:
+        goes_back = not on and self._stop.hasFocus()  # Qt would move it to Other images
+        self._bar.setVisible(on)
+        self._bar.setRange(0, 0)
+        self._stop.setVisible(on)
+        self._go.setEnabled(not on and self.picker.run is not None)  # the list of runs arrives a moment later
+        if goes_back:
+            self._go.setFocus()
+
+    def show_progress(self, event: JobProgress) -> None:
+        if event.total:
+            self._bar.setRange(0, event.total)
+            self._bar.setValue(event.done)
+            self.say(f"{event.done:,} of {event.total:,} images")
+        else:
+            self.say(event.detail)

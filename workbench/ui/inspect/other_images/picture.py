@@ -1,0 +1,66 @@
+"""A picture with its detections: dashed boxes in the labels' colours, with names if there is room."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPen
+from PySide6.QtWidgets import QWidget
+
+from workbench.core.detections import Detections
+from workbench.core.project import Label
+from workbench.ui import theme
+from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, name_plate
+from workbench.ui.widgets.picture_view import PictureView
+
+_NONE = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+
+
+class DetectionPicture(PictureView):
+    """A PictureView with detections on top. Drag moves, the wheel zooms, a double click fits."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("looking-picture")
+        self.setAccessibleName("Picture with what was found in it")
+        self.detections = _NONE
+        self._labels: tuple[Label, ...] = ()
+
+    def set_detections(self, found: Detections, labels: tuple[Label, ...]) -> None:
+        """`found.labels` are indices into `labels`."""
+        self.detections, self._labels = found, labels
+        self.renew()
+
+    def clear(self) -> None:
+        self.set_detections(_NONE, ())
+
+    def paint_backdrop(self, painter: QPainter) -> None:
+        if self.sentence or not len(self.detections):
+            return
+        found = self.detections
+        rects = self.view.rects(np.asarray(found.boxes, np.float64))  # (n, 4) x, y, width, height
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(UNDER, 4))
+        draw_rects(painter, rects)
+        for label in np.unique(found.labels).tolist():
+            painter.setPen(QPen(QColor(self._labels[label].colour), 2, Qt.PenStyle.DashLine))
+            draw_rects(painter, rects[found.labels == label])
+        painter.setFont(theme.font(theme.SMALL))
+        self._paint_names(painter, rects)
+
+    def _paint_names(self, painter: QPainter, rects: np.ndarray) -> None:
+        """Those with lower scores below."""
+        metrics = QFontMetricsF(painter.font())
+        height = metrics.height() + 2
+        found = self.detections
+        for row in range(len(found) - 1, -1, -1):
+            x, y, width, tall = rects[row].tolist()
+            label = self._labels[int(found.labels[row])]
+            name = f"{label.name} {found.scores[row]:.2f}"
+            wide = metrics.horizontalAdvance(name) + 8
+            if width >= wide and tall >= height:
+                ink = QColor(label.colour)
+                name_plate(painter, QRectF(x, y, wide, height), name, ink, QColor(theme.text_on(ink.name())))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.fit()

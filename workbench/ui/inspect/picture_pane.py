@@ -1,0 +1,185 @@
+"""The middle of the Inspect page: an image with its labels and detections, which follow the sliders at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QSizeF, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from workbench.core.detections import Candidates
+from workbench.core.formatting import count
+from workbench.core.intensity_window import IntensityWindow
+from workbench.core.matching import Confidence, Matching
+from workbench.core.sliders import Sliders
+from workbench.errors import WorkbenchError
+from workbench.ui import pictures, theme
+from workbench.ui.background import Background
+from workbench.ui.inspect.box_selection import BoxSelection
+from workbench.ui.inspect.compare.comparer import Comparison
+from workbench.ui.inspect.evaluation_job import EvaluationResult, Nms
+from workbench.ui.inspect.picture import ONE_RUN, TWO_RUNS, WRONG, BoxGroup, BoxLegend, InspectPicture
+from workbench.ui.inspect.state import OVERLAP
+from workbench.ui.pictures import Picture
+from workbench.ui.widgets.file_names import NamedLine
+
+
+class PicturePane(QWidget):
+    """`show_image`, then `show_boxes` whenever a slider moves."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._evaluation: EvaluationResult | None = None
+        self.image = -1  # index in the evaluated snapshot
+        self._image_sliders: Sliders | None = None  # for this image alone
+        self._selection: BoxSelection | None = None
+        self._reading: tuple[Path, IntensityWindow | None] | None = None
+        self._reader: Background | None = None
+        self.picture = InspectPicture()
+        self._caption = NamedLine()
+        self._caption.setObjectName("inspect-caption")
+        self._caption.setContentsMargins(theme.GRID, 0, theme.GRID, 0)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._caption)
+        column.addWidget(self.picture, 1)
+        self._legends = BoxLegend(self.picture, ONE_RUN), BoxLegend(self.picture, TWO_RUNS)
+        for legend in self._legends:
+            column.addWidget(legend)
+        self._legends[1].hide()
+
+    def clear(self) -> None:
+        self._evaluation, self.image, self._image_sliders, self._selection = None, -1, None, None
+        self._reading = None
+        self._show_legend(0)
+        self.picture.set_groups(())
+        self.picture.set_marked(np.zeros((0, 4)))
+        self.picture.show_picture(None, QSizeF())
+        self._caption.setText("")
+
+    def show_image(self, evaluation: EvaluationResult, index: int) -> None:
+        """Read the image; `show_boxes` brings its boxes."""
+        self._evaluation, self.image, self._image_sliders = evaluation, index, None
+        image = evaluation.truth.images[index]
+        self.picture.set_groups(())
+        self.picture.show_picture(None, QSizeF(image.width, image.height))
+        self._reading = evaluation.truth.files[index], evaluation.truth.window
+        if self._reader is None:
+            self._reader = Background("Pictures", lambda request: pictures.load(*request), self)
+            self._reader.done.connect(self._read)
+        self._reader.ask([self._reading])
+        self._show_marks()
+
+    def update_labels(self, evaluation: EvaluationResult) -> None:
+        """The images' labels have changed; `show_boxes` brings the boxes."""
+        self._evaluation, self._image_sliders = evaluation, None
+
+    @Slot(object, object)
+    def _read(self, request: object, result: object) -> None:
+        if request != self._reading:
+            return
+        if isinstance(result, Picture):
+            self.picture.show_picture(result, QSizeF(result.width, result.height), keep_view=True)
+        elif isinstance(result, WorkbenchError):
+            self.picture.say(result.sentence)
+
+    def mark(self, selection: BoxSelection | None) -> None:
+        """Frame what is behind a bar, a cell or a point, in this image and those shown later."""
+        self._selection = selection
+        self._show_marks()
+
+    def _show_marks(self) -> None:
+        none = self._selection is None or self.image < 0
+        self.picture.set_marked(np.zeros((0, 4)) if none else self._selection.of_image(self.image))  # type: ignore[union-attr]
+
+    def show_ahead(self, nms: Nms, confidence: Confidence) -> None:
+        """The boxes with this NMS, before the whole split is matched with it."""
+        if self._evaluation is None:
+            return
+        if self._image_sliders is None:
+            self._image_sliders = self._evaluation.sliders_of_image(self.image)
+        self._show(nms.of(self._image_sliders), 0, confidence)
+
+    def show_boxes(self, matching: Matching, confidence: Confidence) -> None:
+        """The boxes according to the split's matching."""
+        if self._evaluation is not None:
+            self._show(matching, self.image, confidence)
+
+    def show_pair(self, both: Comparison) -> bool:
+        """The boxes of two runs; False if they are not compared in this image."""
+        row = both.row_of(self.image)
+        if self._evaluation is None or row < 0:
+            return False
+        evaluation, counted = self._evaluation, both.first.matching.counted
+        rows = slice(*np.searchsorted(both.first.matching.truth.images, [row, row + 1]))
+        groups = [BoxGroup("truth", both.first.matching.truth.boxes[rows][counted[rows]], ())]
+        places = both.request.oldest_first(self.image, int(both.pair.second_rows[row]))
+        counts = []
+        for kind, state, place in zip(("first", "second"), (both.first, both.second), places, strict=True):
+            match = state.matching.of_image(row, state.confidences, OVERLAP)
+            seen = state.evaluation.candidates[place]
+            names = _named(evaluation.names, seen, _scores(state.matching, row, len(seen)))
+            groups.append(BoxGroup(kind, seen.boxes[match.right], names(match.right)))
+            groups.append(BoxGroup(f"{kind}_wrong", seen.boxes[match.wrong], names(match.wrong, f"{WRONG} ")))
+            counts.append((len(match.right), len(match.wrong), len(match.missed)))
+        words = ", ".join(
+            f"{before:,} → {after:,} {what}"
+            for what, before, after in zip(("right", "false", "missed"), *counts, strict=True)
+        )
+        self._show_legend(1)
+        self.picture.set_groups(tuple(groups))
+        self._caption.set_named(evaluation.truth.images[self.image].path, f": {words}")
+        return True
+
+    def _show_legend(self, which: int) -> None:
+        if self._legends[which].isHidden():
+            self._legends[1 - which].hide()
+            self._legends[which].show()
+            self._legends[which].apply()
+
+    def _show(self, matching: Matching, row: int, confidence: Confidence) -> None:
+        """Show the boxes of image `row` of `matching`, which is the image on display."""
+        assert self._evaluation is not None
+        self._show_legend(0)
+        evaluation, names = self._evaluation, self._evaluation.names
+        match = matching.of_image(row, confidence, OVERLAP)
+        seen, truth = evaluation.candidates[self.image], evaluation.truth.boxes[evaluation.truth.rows(self.image)]
+        truth_labels = evaluation.truth.label_index[evaluation.truth.rows(self.image)]
+        words = _named(names, seen, _scores(matching, row, len(seen)))
+        groups = [BoxGroup("label", truth[match.partner], ())]
+        for kind, rows in (("hit", match.right), ("false_alarm", match.wrong)):
+            groups.append(BoxGroup(kind, seen.boxes[rows], words(rows)))
+        missed = tuple(names[label] for label in truth_labels[match.missed])
+        groups.append(BoxGroup("miss", truth[match.missed], missed))
+        self.picture.set_groups(tuple(groups))
+        self._caption.set_named(
+            evaluation.truth.images[self.image].path,
+            f": {len(match.right):,} right, {count(len(match.wrong), 'false alarm')}, {len(match.missed):,} missed",
+        )
+
+    def close_down(self) -> None:
+        """Wait for the thread; the page is being closed."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader.deleteLater()
+            self._reader = None
+
+
+def _named(names: Sequence[str], seen: Candidates, scores: np.ndarray) -> Callable[..., tuple[str, ...]]:
+    """(rows, before="") -> each candidate's label and score."""
+
+    def words(rows: np.ndarray, before: str = "") -> tuple[str, ...]:
+        some = zip(seen.labels[rows].tolist(), scores[rows].tolist(), strict=True)
+        return tuple(f"{before}{names[label]} {score:.2f}" for label, score in some)
+
+    return words
+
+
+def _scores(matching: Matching, row: int, count: int) -> np.ndarray:
+    """(count,) scores of the image's candidates after NMS: soft NMS lowers some."""
+    span = slice(*np.searchsorted(matching.found.images, [row, row + 1]))
+    scores = np.zeros(count)
+    scores[matching.found.source[span]] = matching.found.scores[span]
+    return scores

@@ -1,0 +1,117 @@
+"""After an edit, matches the same candidates with the current labels, in a thread. No network is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.core.applied_edit import AppliedEdit
+from workbench.core.document import Document
+from workbench.core.formatting import count
+from workbench.core.former_names import SAID
+from workbench.core.matching import GroundTruth
+from workbench.core.project import Image, Snapshot, Split
+from workbench.inference import review_decisions
+from workbench.ui.background import Background
+from workbench.ui.inspect.evaluation_job import EvaluationResult, Nms
+from workbench.ui.inspect.state import rematch
+from workbench.ui.widgets.image_filter import split_word
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _RematchRequest:
+    """`fresh`: the current state of the images changed since `evaluation` was computed. Compared by identity."""
+
+    evaluation: EvaluationResult
+    nms: Nms
+    fresh: Snapshot
+
+
+class Rematcher(QObject):
+    """`rematched(EvaluationResult)` with the new truth and NMS as in its `nms`. Call `close_down` before it goes."""
+
+    rematched = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._evaluation: EvaluationResult | None = None  # as evaluated
+        self._ids: frozenset[int] = frozenset()
+        self._touched: set[int] = set()  # ids of images edited since then
+        self._behind: Background | None = None
+
+    def begin(self, evaluation: EvaluationResult | None) -> None:
+        """Edits from now on concern these images; None: none."""
+        self._evaluation = evaluation
+        self._ids = frozenset(image.id for image in evaluation.truth.images) if evaluation is not None else frozenset()
+        self._touched.clear()
+
+    def update(self, document: Document | None, applied: AppliedEdit, nms: Nms) -> bool:
+        """Match again if the edit's images were evaluated. False: a new evaluation is needed for all that it changed,
+        as the labels no longer correspond to the detector's.
+        """
+        if document is None or self._evaluation is None or applied.labels_changed or applied.changes(SAID):
+            return False
+        touched = self._ids.intersection(applied.images)
+        if touched:
+            self._touched |= touched
+            self._ask(_RematchRequest(self._evaluation, nms, document.snapshot(self._touched)))
+        return True
+
+    def _ask(self, request: _RematchRequest) -> None:
+        if self._behind is None:
+            self._behind = Background("Following the labels", _rematch_labels, self)
+            self._behind.done.connect(self._received)
+        self._behind.ask([request])
+
+    @Slot(object, object)
+    def _received(self, request: object, result: object) -> None:
+        if (
+            isinstance(request, _RematchRequest)
+            and request.evaluation is self._evaluation
+            and isinstance(result, EvaluationResult)
+        ):
+            self.rematched.emit(result)
+
+    def close_down(self) -> None:
+        """Wait for the thread."""
+        if self._behind is not None:
+            self._behind.close()
+            self._behind.deleteLater()
+            self._behind = None
+
+
+def summary(evaluation: EvaluationResult) -> str:
+    """What was evaluated, in words. Whether it was learnt comes early: in a narrow window the end is cut off."""
+    skipped = f" {evaluation.skipped:,} could not be read." if evaluation.skipped else ""
+    remark = f" {evaluation.remark}" if evaluation.remark else ""
+    crowds = int(evaluation.truth.crowd.sum())
+    boxes = count(len(evaluation.truth.boxes) - crowds, "labelled box")
+    boxes += f", {count(crowds, 'region')} to ignore" if crowds else ""
+    known, perhaps = evaluation.trained_on, ""
+    if known is None:
+        known, perhaps = sum(image.split in (Split.TRAIN, Split.NONE) for image in evaluation.truth.images), "perhaps "
+    which = f"{known:,} of them " if len(evaluation.truth) > 1 else ""
+    learnt = f", {which}{perhaps}trained on" if known else ""
+    return f"{count(len(evaluation.truth), 'image')}{learnt}, {boxes}.{skipped}{remark}"
+
+
+def status_text(evaluation: EvaluationResult, image: Image | None, *, is_stale: bool, has_others: bool) -> str:
+    """The text above the page: what was evaluated, and that `image`, the one chosen elsewhere, is not among it; or that
+    a new evaluation is needed, as labels or images have changed since.
+    """
+    if is_stale:
+        return "Labels have changed since. Look again to compare with them."
+    if has_others:
+        return "Other images belong to these now. Look again to count them."
+    if image is None or any(one.id == image.id for one in evaluation.truth.images):
+        return summary(evaluation)
+    return f"{summary(evaluation)} {image.name} ({split_word(image.split).lower()}, {image.state}) is not among them."
+
+
+def _rematch_labels(request: _RematchRequest) -> EvaluationResult:
+    """Runs in the thread."""
+    truth = review_decisions.replace_images(request.evaluation.truth, request.fresh)
+    sliders = request.evaluation.sliders.with_truth(GroundTruth.of(truth, request.evaluation.rules.difficult))
+    evaluation = replace(request.evaluation, truth=truth, sliders=sliders, nms=request.nms)
+    return replace(evaluation, matching=rematch((evaluation, request.nms)))

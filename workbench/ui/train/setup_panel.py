@@ -1,0 +1,389 @@
+"""The left side of the Train page: the detector, the recipe, every setting of both, and Start."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench import settings
+from workbench.core.contents import Contents
+from workbench.core.former_names import current_names
+from workbench.detectors import DetectorSettings
+from workbench.errors import WorkbenchError
+from workbench.training import fine_tuning
+from workbench.training.differences import Difference, differences, form_text
+from workbench.training.recipes import LENGTH, Recipe
+from workbench.training.settings import TrainingSettings
+from workbench.ui import tab_order, theme
+from workbench.ui.actions import make_action
+from workbench.ui.forms import Form
+from workbench.ui.train.network_size import NetworkSizeLabel
+from workbench.ui.train.recipe_about import RecipeAbout
+from workbench.ui.train.recipe_changes import RecipeChanges
+from workbench.ui.train.start_from import PUBLISHED, StartFrom
+from workbench.ui.train.work import DetectorChoice, Loaded
+from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.two_line_delegate import REMARK_ROLE, SENTENCE_ROLE, TwoLineDelegate
+
+START = "Start training"
+WIDTH = 320  # px
+_PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the focus is, while the page is visible
+FIRST_DETECTOR = "yolov4-tiny"  # as the help page on choosing one says
+FIRST_GROUP = "Changed most"
+FIRST = ("epochs", "batch", "input_px", "learning_rate")
+"""Its rows, taken out of their own groups: a low window shows these and the other groups' titles."""
+
+
+class SetupPanel(QWidget):
+    """`start_requested` by the button; `changed` after a change; `help_requested` for a help page."""
+
+    start_requested = Signal()
+    help_requested = Signal(str)  # a help page
+    message = Signal(str)  # what was set along with a choice
+    changed = Signal()
+    resized = Signal(int)  # its height, in px
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._recipes: dict[str, Recipe] = {}
+        self._choices: dict[str, DetectorChoice] = {}
+        self._recipe: Recipe | None = None
+        self._is_own_length = False  # a person set the length
+        self.blocking_reason = ""  # why nothing could be learnt, as far as known
+        self.check_first: Callable[[], bool] = lambda: False  # whether a start must wait for a check, which it begins
+        self.start_pending = False
+        self.first_recipe: Callable[[], str] = lambda: ""  # the name of the recipe shown before a person chose one
+        self.settled = False  # a person has chosen something or trained: the form must not change by itself
+        self.loading = QLabel("Loading PyTorch …")
+        self.loading.setObjectName("train-loading")
+        self.loading.setProperty("role", "muted")
+        self.detector = ElidedCombo("train-detector", "Detector", "The detector that is trained.")
+        self.detector.setItemDelegate(TwoLineDelegate(self.detector))
+        self.preset = ElidedCombo("train-preset", "Recipe", "The settings to begin with.")
+        self.network_size = NetworkSizeLabel()
+        self.about = RecipeAbout(self.network_size)
+        self.start_from = StartFrom()
+        self.help = QToolButton()
+        self.help.setText("?")
+        self.help.setObjectName("train-detector-help")
+        self.help.setToolTip("Choosing a detector")
+        self.help.clicked.connect(lambda: self.help_requested.emit("choosing-a-detector"))
+        self.run_name = QLineEdit(placeholderText="automatic", maxLength=80)
+        self.run_name.setObjectName("train-run-name")
+        self.run_name.setToolTip("The name of the run's folder. Left empty, it is the detector's with a number.")
+        self.changes = RecipeChanges()
+        self.form = Form("train-form")
+        self.data = QLabel(wordWrap=True)
+        self.data.setObjectName("train-data")
+        self.data.setProperty("role", "muted")
+        self.start = QPushButton(START)
+        self.start.setObjectName("train-start")
+        self.start.setProperty("role", "primary")
+        self.check_buttons = QHBoxLayout()  # buttons that check the training before it starts
+        self.check_buttons.setSpacing(theme.GRID)
+        self.setFixedWidth(WIDTH)
+        self._lay_out()
+        for touched in (self.detector.activated, self.preset.activated, self.start_from.activated, self.form.changed):
+            touched.connect(self._settle)  # before the slots that follow from it
+        self.detector.activated.connect(self._detector_chosen)
+        self.preset.activated.connect(self._preset_chosen)
+        self.form.changed.connect(self._keep_typed_length)
+        self.form.changed.connect(self.changed)
+        self.changed.connect(self._compare)
+        self.changes.reset_requested.connect(self._reset_settings)
+        self.start.clicked.connect(self._start_requested)
+        self.start.setToolTip(make_action(self, "start-training", self.start.click, context=_PAGE).toolTip())
+        self.start_from.activated.connect(self._fit_width)
+        self.start_from.activated.connect(self.changed)
+        self._enable(False)
+
+    def _lay_out(self) -> None:
+        head = QFormLayout()
+        head.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        detector = QHBoxLayout()
+        detector.addWidget(self.detector, 1)
+        detector.addWidget(self.help)
+        head.addRow("Recipe", self.preset)
+        head.addRow("Detector", detector)
+        head.addRow("Start from", self.start_from)
+        head.addRow("Run name", self.run_name)
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields take the focus
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self._scrolled())
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addWidget(self.loading)
+        column.addLayout(head)
+        column.addWidget(scroll, 1)
+        column.addWidget(self.data)
+        column.addLayout(self.check_buttons)
+        column.addWidget(self.start)
+
+    def _scrolled(self) -> QWidget:
+        """The explanations, the differences from the recipe, and the form: they may be taller than the window."""
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.about)
+        column.addWidget(self.changes)
+        column.addWidget(self.form, 1)
+        return inside
+
+    def _enable(self, on: bool) -> None:
+        for widget in (self.detector, self.preset, self.start_from, self.run_name, self.changes, self.form):
+            widget.setEnabled(on)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.about.fit(self.height())
+        self.resized.emit(self.height())
+
+    @property
+    def loaded(self) -> bool:
+        return self._recipe is not None
+
+    def fill(self, loaded: Loaded) -> None:
+        """Fill in the choices, and choose `first_recipe`, or the first recipe if there is none of that name."""
+        self._choices = {choice.name: choice for choice in loaded.detectors}
+        self._recipes = {recipe.name: recipe for recipe in loaded.recipes}
+        for combo, entries in (
+            (self.detector, [(c.name, c.title, f"{c.summary}\n{c.paper}") for c in loaded.detectors]),
+            (self.preset, [(r.name, r.title, r.about) for r in loaded.recipes]),
+        ):
+            combo.clear()
+            for name, title, tooltip in entries:
+                combo.addItem(title, name)
+                combo.setItemData(combo.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
+        for row, choice in enumerate(loaded.detectors):
+            self.detector.setItemData(row, choice.summary, SENTENCE_ROLE)
+            if choice.name == FIRST_DETECTOR:
+                self.detector.setItemData(row, "recommended to begin with", REMARK_ROLE)
+        self.loading.hide()
+        self._enable(True)
+        if loaded.recipes:
+            self._show(self._recipes.get(self.first_recipe(), loaded.recipes[0]))
+
+    @property
+    def recipe_names(self) -> tuple[str, ...]:
+        return tuple(self._recipes)
+
+    def suggest(self, name: str) -> None:
+        """Choose the recipe of this name, unless another choice was settled."""
+        if not self.settled and name in self._recipes and name != self.preset.currentData():
+            self._show(self._recipes[name])
+
+    def suggest_settings(self, recipe: Recipe, start: Path | None) -> None:
+        """Put in this recipe with its settings and the weights it started from, unless another choice was settled."""
+        if not self.settled:
+            self._show(recipe)
+            if start is not None and start.is_file():
+                self.start_from.begin_from(start)
+                self.changed.emit()
+
+    def start_over(self) -> None:
+        """Another project was opened: drop what was typed or chosen for the last one."""
+        self.settled = False
+        self.run_name.clear()
+        self.start_from.forget()
+        recipe = self._recipes.get(self.preset.currentData())
+        if recipe is not None:
+            self._show(recipe)
+
+    @Slot()
+    def _settle(self) -> None:
+        self.settled = True
+
+    def show_recipe(self, recipe: Recipe) -> None:
+        """Show the detector and settings of this recipe, which a person chose."""
+        self.settled = True
+        self._show(recipe)
+
+    def _show(self, recipe: Recipe) -> None:
+        self._recipe, self._is_own_length = recipe, False
+        self.detector.setCurrentIndex(self.detector.findData(recipe.detector))
+        self.preset.setCurrentIndex(self.preset.findData(recipe.name))
+        self.form.set_rows(_in_order(recipe), (FIRST_GROUP,))
+        self.form.set_values(settings.to_dict(recipe.detector_settings))
+        self.form.set_values(settings.to_dict(recipe.training))
+        detector = self._choices.get(recipe.detector)
+        self.start_from.offer(detector.weights if detector else None, recipe.detector)
+        self.about.say(self._about(recipe), detector.summary if detector else "")
+        self._fit_width()
+        tab_order.set_reading_order(self)
+        self.changed.emit()
+
+    def _about(self, recipe: Recipe) -> str:
+        """What a recipe promises for its own detector does not hold for another."""
+        preset = self._recipes.get(recipe.name, recipe)
+        own = preset.detector
+        if recipe.as_published or recipe.detector == own or own not in self._choices:
+            return recipe.about
+        values = dict((preset.source or {}).get("for", {}).get(recipe.detector, {}))
+        words = ", ".join(f"{name.replace('_', ' ')} {form_text(value)}" for name, value in values.items())
+        but = f", here with {words}" if words else ""
+        return f"The training of “{recipe.title}”, which was made for {self._choices[own].title}{but}."
+
+    @Slot()
+    def _keep_typed_length(self) -> None:
+        """Epochs or batch changed by a person are meant as they are: the recipe's least steps would override them."""
+        if self._recipe is None or self._is_own_length or not self._recipe.training.least_steps:
+            return
+        with contextlib.suppress(WorkbenchError):  # what was typed is not a number yet
+            values = self.form.values()
+            if any(values[name] != getattr(self._recipe.training, name) for name in LENGTH):
+                self._is_own_length = True
+                self.form.set_values({"least_steps": 0})
+                self.message.emit("The training is now as long as you say: Least steps, under Length, was set to 0.")
+
+    @Slot()
+    def _fit_width(self) -> None:
+        """Published weights need the published network: none would fit another width."""
+        if self.start_from.currentData() == PUBLISHED and self._width_is_odd():
+            self.form.set_values({"width": 1.0})
+            self.message.emit("The published weights are of the whole network, so its width was set to 1.")
+            self.changed.emit()
+
+    def recipe(self) -> Recipe | None:
+        """The recipe with the form's values; None while nothing is loaded. WorkbenchError if a value is not valid."""
+        return self._recipe.changed(self.form.values()) if self._recipe is not None else None
+
+    @Slot()
+    def _compare(self) -> None:
+        """Show what differs from the recipe; while a value is not valid, what differed before."""
+        with contextlib.suppress(WorkbenchError):
+            recipe = self.recipe()
+            if recipe is not None:
+                self.changes.show_changes(recipe, differences(recipe))
+
+    @Slot(object)
+    def _reset_settings(self, found: tuple[Difference, ...]) -> None:
+        self.form.set_values({one.name: "auto" if one.before is None else one.before for one in found})
+        self._is_own_length = self._is_own_length and not LENGTH & {one.name for one in found}
+        self.changed.emit()
+
+    @Slot()
+    def _start_requested(self) -> None:
+        """Start once the settings are checked; if nothing can be learnt, say why instead."""
+        if self.start_pending:
+            return
+        self.start_pending = self.check_first()
+        if self.start_pending:
+            self.start.setText("Checking it first …")
+        else:
+            self._start_now()
+
+    def checks_done(self) -> None:
+        """The settings in the form were checked: a start that waited for this goes ahead."""
+        if self.start_pending:
+            self.cancel_start()
+            self._start_now()
+
+    def cancel_start(self) -> None:
+        """Cancel a waiting start."""
+        self.start_pending = False
+        self.start.setText(START)
+
+    def _start_now(self) -> None:
+        if self.blocking_reason:
+            self.data.setText(self.blocking_reason)
+            self.message.emit(self.blocking_reason)
+        else:
+            self.start_requested.emit()
+
+    def training_settings(self) -> TrainingSettings:
+        """The form's training settings if valid, else the defaults: for counting images."""
+        try:
+            recipe = self.recipe()
+        except WorkbenchError:
+            recipe = None
+        return recipe.training if recipe is not None else TrainingSettings()
+
+    @property
+    def choice(self) -> DetectorChoice | None:
+        """The chosen detector; None while nothing is loaded."""
+        return self._choices.get(self.detector.currentData() or "")
+
+    @property
+    def detector_settings(self) -> DetectorSettings | None:
+        """None while unknown."""
+        with contextlib.suppress(WorkbenchError):
+            recipe = self.recipe()
+            return recipe.detector_settings if recipe is not None else None
+        return None
+
+    @property
+    def takes_anchors(self) -> bool:
+        """Whether the chosen detector can use the project's anchors."""
+        return self.choice is None or self.choice.takes_anchors
+
+    def measure(self, labels: tuple[str, ...]) -> None:
+        """Show how large the network is for these labels; nothing if a value is not valid."""
+        with contextlib.suppress(WorkbenchError):
+            self.network_size.measure(self.recipe(), labels)
+
+    def learning_rate_note(self, labels: tuple[str, ...], project: Contents) -> str:
+        """When starting from a run that knows these labels: the learning rate that results from the form's."""
+        with contextlib.suppress(WorkbenchError):
+            recipe = self.recipe()
+            if recipe is not None and fine_tuning.knows_all(
+                self.start_from.file, recipe, labels, current_names(project)
+            ):
+                slow = fine_tuning.fine_tuning_settings(recipe.training).learning_rate
+                if slow != recipe.training.learning_rate:
+                    return f" It goes on from a run: learning rate {slow:.3g} (Going on rate)."
+        return ""
+
+    @Slot()
+    def _detector_chosen(self) -> None:
+        """Keep the training settings for another detector, and what was typed where it is valid."""
+        if self._recipe is None:
+            return
+        try:
+            current = self.recipe() or self._recipe
+        except WorkbenchError:
+            current = self._recipe
+        self.show_recipe(current.with_detector(self.detector.currentData()))
+
+    def _width_is_odd(self) -> bool:
+        return "width" in self.form.names() and str(self.form.text("width")).strip() not in ("1", "1.0")
+
+    @Slot()
+    def _preset_chosen(self) -> None:
+        """A recipe for all detectors keeps the chosen one."""
+        recipe = self._recipes[self.preset.currentData()]
+        if recipe.for_all and self.detector.currentData() is not None:
+            recipe = recipe.with_detector(self.detector.currentData())
+        self.show_recipe(recipe)
+
+
+def _in_order(recipe: Recipe) -> list[settings.SettingRow]:
+    """The form's rows: what is changed most, the network's, the others."""
+    network = [row if row.group else _in_group(row, "Network") for row in settings.rows(type(recipe.detector_settings))]
+    rows = [*network, *settings.rows(TrainingSettings)]
+    first = sorted((row for row in rows if row.name in FIRST), key=lambda row: FIRST.index(row.name))
+    return [*(_in_group(row, FIRST_GROUP) for row in first), *(row for row in rows if row.name not in FIRST)]
+
+
+def _in_group(row: settings.SettingRow, group: str) -> settings.SettingRow:
+    return dataclasses.replace(row, group=group)

@@ -1,0 +1,342 @@
+"""Does the work for the window "What the trainer sees" in its thread: PyTorch, files and networks are used here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workbench.core.document import Document
+from workbench.core.files import stamp
+from workbench.core.intensity_window import IntensityWindow
+from workbench.core.project import AnchorSet, Snapshot
+from workbench.errors import WorkbenchError
+from workbench.training import runs
+from workbench.training.events import Control
+from workbench.training.file_index import FileIndex, FileInfo
+from workbench.training.recipes import Recipe
+from workbench.ui.pictures import picture
+from workbench.ui.train import work as loading
+from workbench.ui.train.trainer_view.requests import (
+    CERTAIN,
+    AssignmentRequest,
+    AssignmentResult,
+    DroppedBox,
+    FileCheckRequest,
+    FileCheckResult,
+    LoadRequest,
+    LoadResult,
+    ReleaseRequest,
+    RequestCancelled,
+    StartWeights,
+    Weights,
+)
+from workbench.ui.train.work import Loaded
+
+if TYPE_CHECKING:
+    from workbench.detectors.parts.detector import Detector
+    from workbench.training.box_coverage import Coverage, CoverageProgress
+    from workbench.training.input_assignment import InputAssignment
+    from workbench.training.network_input import InputSequence, NetworkInput
+
+KEPT = 2  # networks, as many as are shown: large ones fill the memory
+MOMENT = 0.05  # seconds of reading files at a time: how long a request may have to wait
+
+
+@dataclass
+class _FileCheck:
+    """The files of a training still to be read, and what was found in the others."""
+
+    check: FileCheckRequest
+    window: IntensityWindow | None
+    total: int
+    unknown: list[tuple[Path, tuple[int, int]]]  # in reverse order; with the size known to the project
+    changed_files: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def note(self, known: FileInfo, size: tuple[int, int]) -> None:
+        self.changed_files += bool(known.problem) or (size[0] > 0 and size != (known.width, known.height))
+        if known.problem:
+            self.problems.append(known.problem)
+
+
+class TrainerViewWorker:
+    """Keeps what is expensive (the project's boxes, networks) between requests. `handle` in one thread only."""
+
+    def __init__(self) -> None:
+        self.files = FileIndex()
+        self._read: tuple[object, Snapshot, AnchorSet | None] | None = None
+        self._courses: dict[Recipe, InputSequence] = {}
+        self._detectors: dict[tuple[Recipe, Weights, object], Detector] = {}
+        self._checking: _FileCheck | None = None
+        self._lock = threading.Lock()
+        self._current: object = None
+        self._control = Control()
+        self._is_shut_down = False
+
+    # --- from any thread ---
+
+    @property
+    def current(self) -> object:
+        """The request being worked on, None for none."""
+        return self._current
+
+    def cancel_others(self, requests: Collection[object]) -> None:
+        """Abandon the assignment being made, unless it is among these."""
+        with self._lock:
+            if isinstance(self._current, AssignmentRequest) and self._current not in requests:
+                self._control.stop.set()
+
+    def shut_down(self) -> None:
+        """Abandon the work in progress, for good."""
+        with self._lock:
+            self._is_shut_down = True
+            self._control.stop.set()
+
+    # --- in its own thread ---
+
+    def handle(
+        self, request: LoadRequest | AssignmentRequest | FileCheckRequest | ReleaseRequest
+    ) -> LoadResult | AssignmentResult | FileCheckResult | None:
+        """WorkbenchError if something can't be shown; RequestCancelled if it was abandoned."""
+        with self._lock:
+            self._current, self._control = request, Control()
+            if self._is_shut_down:
+                raise RequestCancelled
+        try:
+            return self._handle(request)
+        finally:
+            with self._lock:
+                self._current = None
+
+    def _handle(
+        self, request: LoadRequest | AssignmentRequest | FileCheckRequest | ReleaseRequest
+    ) -> LoadResult | AssignmentResult | FileCheckResult | None:
+        if isinstance(request, ReleaseRequest):
+            self._read = self._checking = None
+            self._courses.clear()
+            self._detectors.clear()
+            return None
+        if isinstance(request, LoadRequest):
+            return self._start(request)
+        return self._assign(request) if isinstance(request, AssignmentRequest) else self._check(request)
+
+    def _start(self, request: LoadRequest) -> LoadResult:
+        for event in loading.load():
+            if self._control.stop.is_set():
+                break
+            if isinstance(event, Loaded):
+                return LoadResult(event, runs.runs(request.folder))
+        raise RequestCancelled
+
+    # --- files ---
+
+    def _check(self, request: FileCheckRequest) -> FileCheckResult:
+        now = self._checking
+        if now is None or now.check != request:
+            now = self._checking = self._begin_file_check(request)
+        began, before = time.monotonic(), now.changed_files
+        while now.unknown:  # at least one file
+            file, size = now.unknown.pop()
+            now.note(self.files.read(file, now.window), size)
+            if time.monotonic() - began > MOMENT or self._control.stop.is_set():
+                break
+        if now.changed_files != before:
+            self._courses.clear()
+        return FileCheckResult(now.total - len(now.unknown), now.total, now.changed_files, tuple(now.problems))
+
+    def _begin_file_check(self, request: FileCheckRequest) -> _FileCheck:
+        from workbench.training import prepare
+
+        snapshot, _ = self._project(request)
+        try:
+            train = prepare.parts(snapshot, request.recipe.training)[0]
+            own = request.recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
+            pictures = own.pictures()
+        except WorkbenchError:  # which an assignment will report
+            return _FileCheck(request, None, 0, [])
+        pairs = [(file, (one.width, one.height)) for file, one in zip(train.files, train.images, strict=True)]
+        pairs += [(file, (0, 0)) for file, _ in pictures]
+        made = _FileCheck(request, train.window, len(pairs), [])
+        for file, size in reversed(pairs):
+            known = self.files.known(file, train.window)
+            if known is None:
+                made.unknown.append((file, size))
+            else:
+                made.note(known, size)
+        return made
+
+    # --- an assignment ---
+
+    def _assign(self, request: AssignmentRequest) -> AssignmentResult:
+        from workbench.training.input_assignment import assign_input
+        from workbench.training.stop_mode import StopMode, Stopped
+
+        snapshot, anchors = self._project(request)
+        recipe, anchors = _recipe_and_anchors(request, anchors)
+        seen, outside, next_trained = self._seen(request, snapshot, recipe)
+        key = (recipe, request.weights, _weights_stamp(request.weights))
+        try:
+            with StopMode(self._control):
+                detector = self._detectors.pop(key, None) or _build_detector(recipe, snapshot, anchors, request.weights)
+                self._detectors[key] = detector  # the most recent last
+                found = assign_input(seen, detector, answers=request.weights != CERTAIN)
+        except Stopped:
+            raise RequestCancelled from None
+        for old in list(self._detectors)[:-KEPT]:
+            del self._detectors[old]
+        return replace(_make_result(request, recipe, detector.title, seen, found, outside), next_trained=next_trained)
+
+    def _project(self, request: AssignmentRequest | FileCheckRequest) -> tuple[Snapshot, AnchorSet | None]:
+        now = request.folder, request.version
+        if self._read is None or self._read[0] != now:
+            with Document.open(request.folder, read_only=True) as document:
+                self._read = now, document.snapshot(), document.anchors()
+            self._courses.clear()
+            self._detectors.clear()
+        return self._read[1], self._read[2]
+
+    def _seen(self, request: AssignmentRequest, snapshot: Snapshot, recipe: Recipe) -> tuple[NetworkInput, str, int]:
+        """The image, why it is not trained on, and if so the id of the next one that is."""
+        from workbench.training.network_input import FileChanged, as_it_is, make_input_sequence
+
+        outside, next_trained = "", 0
+        image = next((one for one in snapshot.images if one.id == request.image), None)
+        while request.augmented and image is not None and not outside:
+            if self._control.stop.is_set():
+                raise RequestCancelled
+            if recipe not in self._courses:
+                self._courses[recipe] = make_input_sequence(snapshot, recipe, self.files)
+            plan = self._courses[recipe]
+            outside = plan.exclusion_reason(image)
+            if outside:
+                next_trained = plan.next_trained(request.image, [one.id for one in snapshot.images])
+            else:
+                try:
+                    return plan.in_epoch(plan.index(request.image), request.epoch, request.seed), "", 0
+                except FileChanged:  # which is now recorded
+                    self._courses.clear()
+        try:
+            return as_it_is(snapshot, request.image, recipe), outside, next_trained
+        except WorkbenchError as error:
+            if not outside:
+                raise
+            raise WorkbenchError(f"{error.sentence}. Training leaves this image out.", error) from error
+
+
+def _weights_stamp(weights: Weights) -> tuple[int, int] | None:
+    """A stamp that changes when the file is rewritten under the same name."""
+    file = weights.file if isinstance(weights, StartWeights) else weights
+    try:
+        return stamp(file) if isinstance(file, Path) else None
+    except OSError:  # which building the network reports
+        return None
+
+
+def _recipe_and_anchors(request: AssignmentRequest, anchors: AnchorSet | None) -> tuple[Recipe, AnchorSet | None]:
+    """The recipe for the requested detector; with a run's weights, the network and the anchors that it had."""
+    from workbench import detectors, settings
+    from workbench.training.header import read_header
+
+    if not isinstance(request.weights, Path):
+        return request.recipe, anchors
+    header = read_header(request.weights)
+    own = detectors.load_all().get(header.detector).settings_class
+    made = settings.with_values(own(), own.renewed(header.detector_settings))
+    kept = AnchorSet(header.anchors, header.input_px) if header.anchors else None
+    return replace(request.recipe, detector=header.detector, detector_settings=made), kept
+
+
+def _build_detector(recipe: Recipe, snapshot: Snapshot, anchors: AnchorSet | None, weights: Weights) -> Detector:
+    from workbench.training.input_assignment import build_detector
+
+    labels = tuple(label.name for label in snapshot.labels)
+    if not labels:
+        raise WorkbenchError("The project has no labels yet. Draw a box first.")
+    recipe = replace(recipe, detector_settings=recipe.detector_settings.resolved(labels))
+    former = snapshot.former_names
+    if isinstance(weights, StartWeights):
+        return build_detector(recipe, labels, anchors, weights.file, begun=True, former=former)
+    return build_detector(recipe, labels, anchors, weights if isinstance(weights, Path) else None, former=former)
+
+
+def _make_result(
+    request: AssignmentRequest, recipe: Recipe, title: str, seen: NetworkInput, found: InputAssignment, outside: str
+) -> AssignmentResult:
+    explained, names = found.explained, [label.name for label in seen.snapshot.labels]
+    why, small = dict(found.unmatched), [m for m, one in seen.ignored_as().items() if one.small]
+    ignore = seen.ignore.copy()
+    ignore[small] = False  # nobody intended that
+    return AssignmentResult(
+        detector=recipe.detector,
+        title=title,
+        picture=picture(seen.pixels),
+        side=seen.side,
+        labels=tuple(names[label] for label in seen.labels),
+        boxes=seen.boxes.astype(np.float64),
+        ids=seen.snapshot.box_ids[seen.rows],
+        ignore=ignore,
+        reasons=tuple(why.get(k, "") for k in range(len(seen.boxes))),
+        dropped=tuple(
+            DroppedBox(_label(seen, one.row), one.xyxy, one.reason, one.small) for one in seen.lost if one.gone
+        ),
+        kind=explained.layout.kind,
+        priors=explained.layout.boxes.double().numpy(),
+        cells=found.cells(seen.side),
+        level=explained.layout.level.numpy(),
+        grids=explained.layout.grids,
+        prior=explained.prior.numpy(),
+        box=explained.box.numpy(),
+        ignored=None if explained.ignored is None else explained.ignored[0].numpy(),
+        negative=None if explained.negative is None else explained.negative[0].numpy(),
+        about=_about(recipe, seen),
+        note=_notes(request, seen, found, outside),
+        outside=outside,
+        epochs=seen.epochs,
+    )
+
+
+def _notes(request: AssignmentRequest, seen: NetworkInput, found: InputAssignment, outside: str) -> str:
+    notes = [f"Not trained on: {outside}. Shown as it is." if outside else "", found.note]
+    if request.borrowed and seen.step >= 0:
+        notes.append(f"Augmented as in the training of {request.borrowed}, for comparison.")
+    if seen.attacked:
+        notes.append("In this step the images are also changed adversarially, against the network, which is not shown.")
+    if not len(seen.boxes):
+        notes.append("No box is visible.")
+    return " ".join(part for part in notes if part)
+
+
+def _label(seen: NetworkInput, row: int) -> str:
+    return seen.snapshot.labels[int(seen.snapshot.label_index[row])].name
+
+
+def _about(recipe: Recipe, seen: NetworkInput) -> str:
+    size = f"{seen.side} × {seen.side} px"
+    if seen.step < 0:
+        return f"{size}, not augmented"
+    parts = len(seen.parts)
+    made = "" if parts == 1 else f", combined with {parts - 1} other{'s' if parts > 2 else ''}"
+    place = f"image {seen.place + 1} of {seen.places}"
+    return f"{size}, step {seen.step + 1:,} of {seen.steps:,}, {place}{made}"
+
+
+def count_coverage(
+    folder: Path, recipe: Recipe | None, names: Sequence[str], files: FileIndex, control: Control
+) -> Iterator[Coverage | CoverageProgress]:  # fmt: skip
+    """For the whole set, until `control` stops it. Without a recipe, by the first preset."""
+    from workbench.training import recipes
+    from workbench.training.box_coverage import count_coverage
+    from workbench.training.stop_mode import Stopped
+
+    with Document.open(folder, read_only=True) as document:
+        snapshot, anchors = document.snapshot(), document.anchors()
+    try:
+        yield from count_coverage(snapshot, recipe or recipes.preset(recipes.DEFAULT), anchors, names, files, control)
+    except Stopped:
+        return

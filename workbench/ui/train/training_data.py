@@ -1,0 +1,65 @@
+"""How many images the settings select, and which anchors, in words, so that Start holds no surprise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench.core.document import Document
+from workbench.core.formatting import count
+from workbench.core.project import Split
+from workbench.core.resize import base_mode
+from workbench.detectors import DetectorSettings
+from workbench.training import schedule
+from workbench.training.settings import TrainingSettings
+from workbench.ui import anchor_words
+from workbench.ui.train.work import DetectorChoice
+
+
+def count_training_images(
+    document: Document, training: TrainingSettings, choice: DetectorChoice | None = None,
+    own: DetectorSettings | None = None,
+) -> tuple[int, str]:  # fmt: skip
+    """How many images are trained on, and a sentence on what will be used; `own`: the detector's settings, if known."""
+    images = document.images()
+    used = np.any([images.in_state(state) for state in training.used_states()], axis=0)
+    train = int((used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))).sum())
+    validation = int((used & images.in_split(Split.VALIDATION)).sum())
+    if not train:
+        return 0, (
+            f"No image to train on: none is {training.states}. Mark images whose boxes are complete as done,"
+            " or choose other states in the settings above."
+        )
+    out = 0 if validation else round(train * training.hold_out)
+    held = f"{validation:,} to validate" if validation else _held_out(out)
+    anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, choice, own)}"
+    return train, f"{count(train, 'image')} to train on, {held}.{_length(training, train - out)}{anchors}"
+
+
+def _held_out(images: int) -> str:
+    """As prepare.parts() does if no image has the split validation."""
+    return f"{images:,} of them held out to validate" if images else "and judged on the same ones, as they are too few"
+
+
+def _length(training: TrainingSettings, images: int) -> str:
+    """How the form's epochs and batch work out with so few images."""
+    longer = schedule.lengthened(training, max(images, 1), training.processes)
+    if longer == training:
+        return ""
+    return f" Because they are few: {longer.epochs:,} epochs in batches of {longer.batch} (Least steps)."
+
+
+def _anchors(document: Document, choice: DetectorChoice | None, own: DetectorSettings | None) -> str:
+    kept = document.anchors()
+    if kept is None:
+        return "Anchors: published."
+    told = [f"Anchors: the project's {kept.made_for(own.input_px if own else 0)}."]
+    if choice is None:
+        return told[0]
+    number = len(kept.sizes)
+    if choice.published_anchors not in (0, number):
+        told.append(f"{anchor_words.other_number(choice.title, choice.published_anchors, number)}.")
+    resize = (own.resize if own else None) or choice.resize
+    other = anchor_words.other_resize(choice.title, resize, kept.resize)
+    if other:
+        told.append(f"{other}: choose {base_mode(resize)} on the Anchors page, and use what it finds.")
+    return " ".join(told)

@@ -1,0 +1,154 @@
+"""How a training ends: after the next evaluation if a person asked for that, and what is reported when it has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QApplication, QWidget
+
+from workbench.core.formatting import duration, share
+from workbench.errors import WorkbenchError
+from workbench.training import runs
+from workbench.training.events import Control, Evaluated, Event, Failed, Finished
+from workbench.training.request import DeferredRunRequest, RunRequest
+from workbench.ui.job import Job
+from workbench.ui.session import Session
+from workbench.ui.train import work
+from workbench.ui.train.evaluation_size import few_images_note
+from workbench.ui.train.history import RunHistory
+from workbench.ui.train.work import Train
+
+AnyEvent = TypeVar("AnyEvent")
+
+
+def stop_after_evaluation(events: Iterator[AnyEvent], control: Control, after: threading.Event) -> Iterator[AnyEvent]:
+    """Pass `events` on. While `after` is set, the next evaluation is the last: the training stops when it is reported.
+
+    Runs in the training's thread, so that not a single step of the next epoch is computed.
+    """
+    with contextlib.closing(events):  # type: ignore[type-var]
+        for event in events:
+            if isinstance(event, Evaluated) and after.is_set():
+                control.stop.set()
+            yield event
+
+
+def events(
+    train: Train,
+    request: DeferredRunRequest | RunRequest | Path,
+    job: Job,
+    after: threading.Event,
+    for_tensorboard: bool = False,
+) -> Iterator[Event | RunHistory]:
+    """The events of a training that obeys the flags of `job`, and `after` as in `stop_after_evaluation`."""
+    control = Control(job.stop, job.pause)
+    return stop_after_evaluation(work.events(train, request, control, for_tensorboard), control, after)
+
+
+def training_job(
+    name: str,
+    train: Train,
+    request: DeferredRunRequest | RunRequest | Path,
+    after: threading.Event,
+    for_tensorboard: bool = False,
+) -> Job:
+    """A Job for the training of run `name`; see `events`."""
+
+    def run_events(job: Job) -> Iterator[Event | RunHistory]:
+        return events(train, request, job, after, for_tensorboard)
+
+    return Job(f"Training {name}", run_events, ends_itself=True, pauses=True, behind=True)
+
+
+def evaluates(request: DeferredRunRequest | RunRequest | Path) -> bool:
+    """Whether the training evaluates before its end; a path is a run to resume."""
+    if isinstance(request, DeferredRunRequest | RunRequest):
+        return request.recipe.training.evaluate_every > 0
+    try:
+        kept = tomllib.loads((request / runs.RECIPE).read_text(encoding="utf-8"))
+        return int(kept["training"]["evaluate_every"]) > 0
+    except (OSError, ValueError, KeyError, TypeError):  # reported later, when the run can't be resumed
+        return True
+
+
+def end_sentence(name: str, history: RunHistory) -> str:
+    """What ended, its best AP and how long it took; if it failed, why. "" if it ended without any event."""
+    ended = history.ended
+    if isinstance(ended, Failed):
+        return f"The training of {name} failed. {ended.sentence}"
+    if not isinstance(ended, Finished):
+        return ""
+    word = f"was stopped in epoch {ended.epoch:,}" if ended.stopped else "has finished"
+    return f"The training of {name} {word} after {duration(ended.seconds)}. {_best(history)}"
+
+
+def _best(history: RunHistory) -> str:
+    best = history.best
+    if best is None or math.isnan(best.ap50):
+        return "It was not evaluated."
+    few, first = few_images_note(best.images), next(iter(history.evaluations), best)
+    word = "Newest" if few else "Best"
+    said = f"{word}: AP50 {share(best.ap50)}, AP {share(best.ap)} in epoch {best.epoch:,}{few and f', {few}'}."
+    if first.step:
+        return said
+    if best is first:
+        return f"It found nothing better than the weights it began with (AP50 {share(first.ap50)})."
+    return f"{said} It began with AP50 {share(first.ap50)}, AP {share(first.ap)}."
+
+
+def refusal(session: Session, job: Job, history: RunHistory | None) -> str:
+    """Why the ended training of `job` was refused before it began, "" if it was not. Reports it if nothing else has."""
+    if history is None or history.started is not None:
+        return ""
+    if job.error is not None:  # which the session has reported
+        return job.error.sentence
+    if isinstance(history.ended, Failed):
+        session.report_error(WorkbenchError(history.ended.sentence, history.ended.cause))
+        return history.ended.sentence
+    return ""
+
+
+class EndNotice(QObject):
+    """Reports an ended training in the corner; if the person works elsewhere, the window also requests attention, and
+    the corner repeats it when they are back.
+    """
+
+    def __init__(self, session: Session, owner: QWidget) -> None:
+        super().__init__(owner)
+        self._session, self._owner = session, owner
+        self._waiting: tuple[str, str] | None = None
+        self._watched: QWidget | None = None
+
+    def tell(self, name: str, history: RunHistory, already_shown: bool = False) -> None:
+        """The run with this history has ended. `already_shown`: the corner shows it already."""
+        words = end_sentence(name, history)
+        if not words:
+            return
+        failed = isinstance(history.ended, Failed)
+        if isinstance(history.ended, Failed) and not already_shown:
+            self._session.report_error(WorkbenchError(words, history.ended.cause))
+        elif not failed:
+            self._session.message.emit("hint", words)
+        window = self._owner.window()
+        if not window.isActiveWindow():
+            self._waiting = ("error" if failed else "hint", words)
+            self._watch(window)
+            QApplication.alert(window)
+
+    def _watch(self, window: QWidget) -> None:
+        if self._watched is not window:
+            self._watched = window
+            window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.WindowActivate and self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self._session.message.emit(*waiting)
+        return False

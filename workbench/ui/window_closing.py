@@ -1,0 +1,97 @@
+"""Closes the window or its project: asks about a running training, and lets it finish its step.
+
+That step may take minutes on a processor.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
+
+from workbench.ui import thumbnails
+from workbench.ui.session import Session
+from workbench.ui.widgets import window_geometry
+
+AT_ONCE = 5.0
+"""Seconds that the window waits without a message."""
+WORDS = "The training finishes its step and is saved, then the window closes."
+
+
+def may_stop(session: Session) -> bool:
+    """Whether the running training may be stopped: asked once, and not if it was told to stop already."""
+    running = next((job.title for job in session.jobs if job.pauses and not job.stop.is_set()), "")
+    return not running or ask(session, running) or not session.is_training
+
+
+def ask(session: Session, training: str) -> bool:
+    """True to stop this training. The question closes by itself when the training ends meanwhile."""
+    asked = QMessageBox(
+        QMessageBox.Icon.Question, "A training is running", f"{training} is not finished.",
+        parent=QApplication.activeWindow(),
+    )  # fmt: skip
+    asked.setObjectName("training-question")
+    asked.setInformativeText(
+        "Closing the project stops it and keeps what it has learned: Resume on the Train page goes on from there."
+    )
+    stop = asked.addButton("Stop and close", QMessageBox.ButtonRole.DestructiveRole)
+    stop.setObjectName("training-stop")
+    go_on = asked.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
+    asked.setDefaultButton(go_on)
+    asked.setEscapeButton(go_on)
+
+    def ended(_job: object) -> None:
+        if not session.is_training:
+            asked.reject()
+
+    watched = session.job_ended.connect(ended)
+    asked.exec()
+    session.job_ended.disconnect(watched)
+    return asked.clickedButton() is stop
+
+
+class WindowCloser(QObject):
+    """For `window`: stops the training, and if that takes long, closes the window later."""
+
+    def __init__(self, session: Session, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._window = session, window
+        self._is_due = False
+        self._asks = True
+        session.job_ended.connect(self._ended)
+
+    def close_at_once(self) -> None:
+        """On Ctrl-C, or when the terminal or the system ends: stop and keep the training without asking."""
+        self._asks = False
+        self._window.close()
+
+    def delays_close(self, event: QCloseEvent) -> bool:
+        """Whether the window stays open: for good if its training is to go on, or until that has finished its step."""
+        program = QGuiApplication.instance()
+        logging_out = isinstance(program, QGuiApplication) and program.isSavingSession()  # it can't wait for an answer
+        if self._asks and not logging_out and not may_stop(self._session):
+            self._is_due = False
+            event.ignore()
+            return True
+        self._is_due = not self._session.end_training(AT_ONCE)
+        if self._is_due:
+            self._session.message.emit("warning", WORDS)
+            event.ignore()
+        return self._is_due
+
+    @Slot()
+    def close_project(self) -> None:
+        """When a person asks for it."""
+        if may_stop(self._session):
+            self._session.close()
+
+    def finish(self) -> None:
+        """The project is closed: end the rest of the session, and save the window's geometry."""
+        window_geometry.save(self._window, "window")
+        self._session.end_jobs()
+        thumbnails.of(self._session).close()
+
+    @Slot(object)
+    def _ended(self, _job: object) -> None:
+        if self._is_due and not self._session.is_training:
+            QTimer.singleShot(0, self._window.close)
