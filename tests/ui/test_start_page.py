@@ -134,6 +134,26 @@ def test_the_card_of_the_sample_says_how_far_it_is_made(
     assert "Making photograph 2 of 2 …" in seen
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_the_card_that_has_the_keyboard_looks_other_than_the_one_under_the_mouse(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, is_missing: bool
+) -> None:
+    """Both were lit alike, and a missing project's not at all: which of them Enter opens could not be seen."""
+    recent = RecentCard(RecentProject(Path("/p"), "p"))
+    recent.is_missing = is_missing
+    for card in (recent, WelcomeCard("start-tour", "Tour", "One minute", icon="mdi6.map-marker-path")):
+        qtbot.addWidget(card)
+        card.resize(240, 176)
+        monkeypatch.setattr(card, "hasFocus", lambda: False)
+        monkeypatch.setattr(card, "underMouse", lambda: False)
+        plain = card.grab().toImage()
+        monkeypatch.setattr(card, "underMouse", lambda: True)
+        under = card.grab().toImage()
+        monkeypatch.setattr(card, "underMouse", lambda: False)
+        monkeypatch.setattr(card, "hasFocus", lambda: True)
+        assert card.grab().toImage() not in (plain, under)
+
+
 def test_who_thinks_better_of_a_new_project_is_where_he_was(
     qtbot: QtBot, open_window: Open, project: Path, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QFontMetricsF, QHideEvent, QImage, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtGui import QFontMetricsF, QHideEvent, QImage, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.ui import theme
@@ -20,6 +20,7 @@ COLUMNS = 3
 CHECK_EVERY = 3000
 """Milliseconds between checks whether the projects exist: a drive may be mounted or removed."""
 _PICTURE = 128
+CORNER = 6  # px
 
 
 class RecentProjects(QWidget):
@@ -168,12 +169,11 @@ class RecentCard(QAbstractButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        frame = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        lit = not self.is_missing and (self.underMouse() or self.hasFocus())
-        painter.setPen(theme.colour("accent" if lit else "border"))
+        lit = not self.is_missing and self.underMouse()
         ground = "window" if self.is_missing else "hover" if lit else "surface"
+        painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour(ground))
-        painter.drawRoundedRect(frame, 6, 6)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), CORNER, CORNER)
         self._paint_picture(painter, QRectF(1, 1, self.width() - 2, _PICTURE))
         words = QRectF(10, _PICTURE + 6, self.width() - 20, 20)
         when = "" if self.is_missing else self.recent.when(date.today())
@@ -184,6 +184,7 @@ class RecentCard(QAbstractButton):
         self._line(painter, words, when, "muted", Qt.AlignmentFlag.AlignRight)
         place = f"not found at {self.recent.folder}" if self.is_missing else str(self.recent.folder)
         self._line(painter, words.translated(0, 19), place, "muted")
+        paint_frame(painter, self, lit)
         painter.end()
 
     def _paint_picture(self, painter: QPainter, space: QRectF) -> None:
@@ -206,6 +207,15 @@ class RecentCard(QAbstractButton):
         painter.setPen(theme.colour(colour))
         cut = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, int(area.width()))
         painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | side), cut)
+
+
+def paint_frame(painter: QPainter, card: QWidget, lit: bool) -> None:
+    """A thick frame for the card that has the keyboard: the mouse may rest on another one, which is only `lit`."""
+    width = 2.0 if card.hasFocus() else 1.0
+    painter.setPen(QPen(theme.colour("accent" if lit or card.hasFocus() else "border"), width))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    inside = QRectF(card.rect()).adjusted(width / 2, width / 2, -width / 2, -width / 2)
+    painter.drawRoundedRect(inside, CORNER, CORNER)
 
 
 def cover(picture: QImage, space: QRectF) -> QRectF:

@@ -8,11 +8,10 @@ from PySide6.QtWidgets import QPushButton
 
 from workbench.core.files import resource
 from workbench.ui import theme
-from workbench.ui.start.recent_cards import cover
+from workbench.ui.start.recent_cards import CORNER, cover, paint_frame
 
 HIGH = 96  # px
 _PICTURE = 128  # px, width
-_CORNER = 6  # px
 _BAR = 4  # px, height of the progress line
 
 
@@ -51,9 +50,9 @@ class WelcomeCard(QPushButton):
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         frame = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        lit = self.isEnabled() and (self.underMouse() or self.hasFocus())
+        lit = self.isEnabled() and self.underMouse()
         shape = QPainterPath()
-        shape.addRoundedRect(frame, _CORNER, _CORNER)
+        shape.addRoundedRect(frame, CORNER, CORNER)
         painter.fillPath(shape, theme.colour("hover" if lit else "surface"))
         painter.setClipPath(shape)
         field = QRectF(0, 0, _PICTURE, self.height())
@@ -69,8 +68,7 @@ class WelcomeCard(QPushButton):
             painter.fillRect(QRectF(0, self.height() - _BAR, self.width(), _BAR), theme.colour("border"))
             painter.fillRect(QRectF(0, self.height() - _BAR, self.width() * self._share, _BAR), theme.colour("accent"))
         painter.setClipping(False)
-        painter.setPen(theme.colour("accent" if lit else "border"))
-        painter.drawPath(shape)
+        paint_frame(painter, self, lit)
         self._write(painter, QRectF(self.rect()).adjusted(_PICTURE + 12, 12, -12, -12))
         painter.end()
 
