@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.training.toys import make_snapshot
@@ -42,7 +43,10 @@ def test_images_that_were_put_into_another_split_since_are_known(request_of: Mak
 
 def test_what_the_run_itself_held_out_it_has_not_learnt_from(request_of: MakeRequest, tmp_path: Path) -> None:
     snapshot = make_snapshot(tmp_path / "images", train=10, validation=0)
-    assert data_leakage.count_learnt_images(recorded(request_of(snapshot=snapshot, hold_out=0.2)), snapshot) == 8
+    request = request_of(snapshot=snapshot, hold_out=0.2)
+    learnt, judges, _ = prepare.parts(snapshot, request.recipe.training)
+    assert len(learnt) + len(judges) == 10
+    assert data_leakage.count_learnt_images(recorded(request), snapshot) == len(learnt)
 
 
 def test_what_a_run_held_out_can_be_looked_at_alone_also_when_images_have_come_since(
@@ -130,19 +134,19 @@ def test_weights_from_elsewhere_stay_those(request_of: MakeRequest, tmp_path: Pa
 
 
 def test_a_run_that_is_judged_by_what_it_began_with_has_learnt_says_so(request_of: MakeRequest, tmp_path: Path) -> None:
-    """What was held out of five images is not what is held out of ten."""
+    """Another seed holds out other images."""
     all_of_them = make_snapshot(tmp_path / "images", train=10, validation=0)
     few = all_of_them.take(range(5))
     first = request_of("first", snapshot=few, hold_out=0.2)
     list(train(first))
     start = first.folder / "last.safetensors"
-    second = replace(request_of("second", snapshot=all_of_them, hold_out=0.5), start=start)
+    second = replace(request_of("second", snapshot=all_of_them, hold_out=0.7, seed=1), start=start)
     said = [event.sentence for event in train(second) if isinstance(event, Message)]
     judges = prepare.parts(all_of_them, second.recipe.training)[1]
     number = data_leakage.count_learnt_images(first.folder, judges)
     assert number is not None
     assert number > 1
-    told = f"Of the 5 images to validate on, {number} were learnt by the run {first.name}, whose weights this training"
+    told = f"Of the {len(judges)} images to validate on, {number} were learnt by the run {first.name}, whose weights"
     assert [sentence.startswith(told) for sentence in said].count(True) == 1
     found = [one for one in preflight(all_of_them, second.recipe, None, start) if one.kind == "learnt"]
     assert [one.text for one in found] == [sentence for sentence in said if sentence.startswith(told)]
@@ -185,3 +189,19 @@ def test_two_runs_that_have_learnt_from_the_images_are_told_in_one_sentence() ->
         assert one.startswith(told)
         assert "a split that it has not learnt from" in one
     assert data_leakage.two_runs_warning(("new", "old"), (0, None), (18, 18)) == ""
+
+
+def test_runs_of_earlier_versions_keep_the_images_that_were_held_out_then(
+    request_of: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = make_snapshot(tmp_path / "images", train=10, validation=0)
+    request = request_of(snapshot=snapshot, hold_out=0.3)
+    monkeypatch.setattr(record, "BY_IDS", 1)
+    recorded(request)
+    monkeypatch.undo()
+    training = request.recipe.training
+    order = np.random.default_rng((training.seed, 3)).permutation(10)
+    then = {snapshot.images[i].id for i in order[:3]}
+    assert then != {image.id for image in prepare.parts(snapshot, training)[1].images}
+    read = record.read_request(request.folder)
+    assert {image.id for image in prepare.parts(read.snapshot, training)[1].images} == then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.training import prepare, recipes
 from workbench.training.data import Dataset
+from workbench.training.hold_out import held_out
 from workbench.training.settings import TrainingSettings
 
 
@@ -40,8 +42,27 @@ def test_held_out_images_are_the_same_for_the_same_seed_and_never_trained_on(tmp
     parts = [prepare.parts(snapshot, TrainingSettings(hold_out=0.2, seed=seed)) for seed in (1, 1, 2)]
     names = [{image.name for image in validation.images} for _, validation, _ in parts]
     assert names[0] == names[1] != names[2]
-    assert len(names[0]) == 4
+    assert 3 <= len(names[0]) <= 5
     assert not names[0] & {image.name for image in parts[0][0].images}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_was_trained_on_judges_no_later_training_with_more_images(seed: int) -> None:
+    settings = TrainingSettings(seed=seed)
+    order = np.random.default_rng(seed).permutation(400) + 1  # people label in any order
+    learnt: set[int] = set()
+    for count in (6, 12, 30, 31, 90, 400):
+        ids = order[:count]
+        chosen = held_out(ids, settings)
+        assert chosen.any()
+        assert not learnt & set(ids[chosen].tolist())
+        learnt |= set(ids[~chosen].tolist())
+
+
+def test_about_the_wanted_share_is_held_out_of_images_that_follow_each_other() -> None:
+    for seed, share, first in itertools.product(range(20), (0.1, 0.3), (1, 1_000_000)):
+        chosen = held_out(range(first, first + 200), TrainingSettings(seed=seed, hold_out=share))
+        assert abs(chosen.sum() - share * 200) <= 3
 
 
 def test_too_few_images_to_hold_out_are_evaluated_themselves_with_a_warning(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def anchors(document: Document, detector: DetectorChoice | None, px: int = 0, re
 
 @pytest.mark.parametrize(
     ("share", "words"),
-    [(0.1, "and judged on the same ones, as they are too few."), (0.4, "1 of them held out to validate.")],
+    [(0.1, "and judged on the same ones, as they are too few."), (0.2, "1 of them held out to validate.")],
 )
 def test_of_three_images_a_tenth_is_none(document: Document, share: float, words: str) -> None:
     training = TrainingSettings(hold_out=share)

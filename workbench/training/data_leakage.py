@@ -95,8 +95,7 @@ def start_warning(start: Path, train: Snapshot, judges: Snapshot) -> str:
     """A warning if the AP of a training on `train` will be too good, because the weights in `start` have learnt images
     of `judges`; "" if they have learnt none of them, or nobody knows.
 
-    Images that are held out are dealt anew with every image added, so they are seldom those that an earlier run has not
-    seen. If the training images themselves are the judges, there is another message for that.
+    If the training images themselves are the judges, there is another message for that.
     """
     known = count_learnt_images(start.parent, judges) if judges.files != train.files else None
     if not known:

@@ -19,10 +19,10 @@ from workbench.errors import WorkbenchError
 from workbench.training import augment, schedule
 from workbench.training.data import Dataset
 from workbench.training.events import Message
+from workbench.training.hold_out import held_out
 from workbench.training.recipes import Recipe
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
-FEWEST_HELD_OUT = 1
 HEAVIEST = 10.0  # the most that a label may weigh
 NAMED = 8  # images named of a step that went wrong
 AT_ONCE = 8  # images whose boxes are matched with anchors at a time: all are padded to the one with the most boxes
@@ -32,8 +32,8 @@ LOOKED_AT = 128  # images whose boxes are matched before the first step: RetinaN
 def parts(snapshot: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snapshot, list[Message]]:
     """Training images, validation images, and what a person should know about the choice.
 
-    Without a validation split some training images are held out, the same ones for the same seed. If there are too few
-    for that, the training images are evaluated. WorkbenchError if there is nothing to learn from.
+    Without a validation split some training images are held out (hold_out.py). If there are too few for that, the
+    training images are evaluated. WorkbenchError if there is nothing to learn from.
     """
     if not snapshot.labels:
         raise WorkbenchError("The project has no labels. Add a label and draw some boxes first.")
@@ -68,17 +68,16 @@ def _nothing(snapshot: Snapshot, settings: TrainingSettings) -> str:
 
 
 def _held_out(train: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snapshot, Message]:
-    count = round(len(train) * settings.hold_out)
-    order = np.random.default_rng((settings.seed, 3)).permutation(len(train))
-    rest = train.take(sorted(int(i) for i in order[count:]))
-    if count < FEWEST_HELD_OUT or not len(rest.boxes):
+    judges = held_out([image.id for image in train.images], settings)
+    rest = train.take(np.flatnonzero(~judges).tolist())
+    if not judges.any() or not len(rest.boxes):
         note = "No image is in the validation split: AP is computed on the training images, so it says little."
         return train, train, Message("warning", note)
     note = (
-        f"No image is in the validation split: {count:,} of the {len(train):,} training images, chosen by the seed,"
-        " are held out to evaluate on."
+        f"No image is in the validation split: {judges.sum():,} of the {len(train):,} training images, chosen by the"
+        " seed, are held out to evaluate on."
     )
-    return rest, train.take(sorted(int(i) for i in order[:count])), Message("info", note)
+    return rest, train.take(np.flatnonzero(judges).tolist()), Message("info", note)
 
 
 def build(recipe: Recipe, labels: int, anchors: AnchorSet | None) -> Detector:

@@ -17,12 +17,14 @@ from workbench.core import intensity_window, npz
 from workbench.core.files import atomic_write
 from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
-from workbench.training import events, recipes
+from workbench.training import events, hold_out, recipes
 from workbench.training.events import Event
 from workbench.training.request import RunRequest
 from workbench.training.runs import ABOUT, EVENTS, NAMELESS, RECIPE, start_of
 
 DATA = "data.npz"
+BY_IDS = 2
+"""The version of DATA since which ids decide what is held out."""
 _ARRAYS = ("offsets", "boxes", "label_index", "flags", "box_ids")
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 
@@ -79,7 +81,7 @@ def write_request(request: RunRequest, judged_by: str = "") -> None:
     anchors = request.anchors and {**dataclasses.asdict(request.anchors)}
     seen = request.snapshot.window
     head = {
-        "version": 1,
+        "version": BY_IDS,
         "digest": request.snapshot.digest,
         "window": [seen.low, seen.high] if seen else None,
         "anchors": anchors,
@@ -119,6 +121,8 @@ def read_request(folder: Path) -> RunRequest:
             file, "the run's data is damaged, so it can't be resumed. Start a new run.", cause=error
         ) from error
     recipe = recipes.read(folder / RECIPE)
+    if head.get("version", 1) < BY_IDS:
+        snapshot = hold_out.as_before(snapshot, recipe.training)
     return RunRequest(folder, snapshot, recipe, anchors, resume=True, start=start, goes_on=goes_on)
 
 

@@ -226,7 +226,7 @@ class TrainingSettings:
         choices=("train", "ignore"), group="Data",
     )  # fmt: skip
     hold_out: float = setting(
-        0.1, "Share of the training images held out to evaluate on if no image is in the validation split.",
+        0.1, "About which share of the training images is held out to evaluate on if none is in the validation split.",
         low=0.0, high=0.9, group="Data",
     )  # fmt: skip
 

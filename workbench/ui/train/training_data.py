@@ -10,6 +10,7 @@ from workbench.core.project import Split
 from workbench.core.resize import base_mode
 from workbench.detectors import DetectorSettings
 from workbench.training import schedule
+from workbench.training.hold_out import held_out
 from workbench.training.settings import TrainingSettings
 from workbench.ui import anchor_words
 from workbench.ui.train.work import DetectorChoice
@@ -22,14 +23,15 @@ def count_training_images(
     """How many images are trained on, and a sentence on what will be used; `own`: the detector's settings, if known."""
     images = document.images()
     used = np.any([images.in_state(state) for state in training.used_states()], axis=0)
-    train = int((used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))).sum())
+    trained = used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))
+    train = int(trained.sum())
     validation = int((used & images.in_split(Split.VALIDATION)).sum())
     if not train:
         return 0, (
             f"No image to train on: none is {training.states}. Mark images whose boxes are complete as done,"
             " or choose other states in the settings above."
         )
-    out = 0 if validation else round(train * training.hold_out)
+    out = 0 if validation else int(held_out(images.ids[trained], training).sum())
     held = f"{validation:,} to validate" if validation else _held_out(out)
     anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, choice, own)}"
     return train, f"{count(train, 'image')} to train on, {held}.{_length(training, train - out)}{anchors}"
