@@ -82,7 +82,7 @@ def progress_bar(title: str, total: float | None = None, *, quiet: bool = False)
     if quiet:
         yield ProgressBar(None, title, total)
         return
-    is_whole = not err.is_terminal and "COLUMNS" not in os.environ  # as in table()
+    is_whole = not err.is_terminal and "COLUMNS" not in os.environ  # as in print_table()
     console = Console(stderr=True, highlight=False, width=PIPED) if is_whole else err
     is_roomy, whole = console.width >= ROOMY, Column(no_wrap=True)
     columns = (

@@ -72,7 +72,7 @@ class Health:
 
 
 def examine(snapshot: Snapshot, *, open_files: bool = True) -> Iterator[FilesExamined | Health]:
-    """Yield Looked while files are opened, then Health. Closing the generator early ends its threads."""
+    """Yield FilesExamined while files are opened, then Health. Closing the generator early ends its threads."""
     opened: dict[int, str] = {}
     findings = [*_boxes(snapshot), *_labels(snapshot), *_splits(snapshot), *_states(snapshot)]
     if open_files:

@@ -279,8 +279,8 @@ def _load(plugin: Plugin) -> Plugin:
             for family in FAMILIES:
                 family.unregister_owner(plugin.owner)
             log.warning("Plugin %s was left out", plugin.file, exc_info=True)
-            told = error.sentence if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
-            return replace(plugin, state="failed", problem=told)
+            problem = error.sentence if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
+            return replace(plugin, state="failed", problem=problem)
     members = tuple(name for family in FAMILIES for name in family.names() if family.owner(name) == plugin.owner)
     return replace(plugin, state="loaded", problem="" if members else NOTHING, members=members)
 

@@ -42,7 +42,7 @@ EVERYTHING = {
 
 
 def coverages(*asked: Any) -> list[Coverage]:
-    """What counting() comes to."""
+    """What count_coverage() comes to."""
     return [one for one in count_coverage(*asked) if isinstance(one, Coverage)]
 
 

@@ -55,6 +55,6 @@ def cell_numbers(
     return found
 
 
-def shared_cells(places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(m,) the rows that share their place with another; `places` as of places_of()."""
-    return np.flatnonzero(np.bincount(places)[places] > 1) if len(places) else places
+def shared_cells(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(m,) the rows that share their cell with another; `cells` as of cell_numbers()."""
+    return np.flatnonzero(np.bincount(cells)[cells] > 1) if len(cells) else cells

@@ -134,8 +134,8 @@ def _beyond(sizes: Doubles) -> str:
         return ""
     area = sizes.prod(axis=1)
     ends = (sizes[area.argmin()], sizes[area.argmax()])[: len(sizes)]
-    told = " and ".join(f"{w:.3g} x {h:.3g}" for w, h in ends)
-    return f", {len(sizes):,} beyond the frame ({told} px)"
+    sides = " and ".join(f"{w:.3g} x {h:.3g}" for w, h in ends)
+    return f", {len(sizes):,} beyond the frame ({sides} px)"
 
 
 def _crosses(draw: ImageDraw.ImageDraw, across: Doubles, down: Doubles) -> None:

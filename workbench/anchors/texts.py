@@ -28,7 +28,7 @@ def as_json(chosen: AnchorSet, ratio_recall: float | None = None) -> str:
 
     `ratio_recall`: from the Step; a set does not keep it.
     """
-    told = {
+    values = {
         "anchors": [[round(side, 2) for side in size] for size in chosen.sizes],
         "input_px": chosen.input_px,
         "resize": chosen.resize,
@@ -37,7 +37,7 @@ def as_json(chosen: AnchorSet, ratio_recall: float | None = None) -> str:
         "ratio_recall": None if ratio_recall is None else round(ratio_recall, 4),
         "source": chosen.source,
     }
-    return json.dumps({key: value for key, value in told.items() if value is not None}, ensure_ascii=False)
+    return json.dumps({key: value for key, value in values.items() if value is not None}, ensure_ascii=False)
 
 
 def as_python(chosen: AnchorSet) -> str:

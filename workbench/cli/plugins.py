@@ -40,9 +40,9 @@ def plugins(
     found = there.loaded()
     keys = ("name", "state", "adds", "about", "problem", "file")
     rows = [(p.owner, there.state_text(p), list(p.members), p.about, p.problem, str(p.file)) for p in found]
-    told = {"folder": str(there.user_folder()), "plugins": [dict(zip(keys, row, strict=True)) for row in rows]}
+    listing = {"folder": str(there.user_folder()), "plugins": [dict(zip(keys, row, strict=True)) for row in rows]}
     if as_json:
-        print_result(told, as_json=True)
+        print_result(listing, as_json=True)
     else:
         print_table(
             ["plugin", "state", "adds", "about"],

@@ -175,13 +175,13 @@ def predict(
 
 
 def _formats(
-    told: list[str] | None, sources: tuple[Path, ...], webcam: int | None, pictures: bool
+    names: list[str] | None, sources: tuple[Path, ...], webcam: int | None, pictures: bool
 ) -> tuple[str, ...]:  # fmt: skip
     from workbench.core.video import is_video
     from workbench.inference import results
 
-    if told:
-        return results.check_formats(told)
+    if names:
+        return results.check_formats(names)
     moving = webcam is not None or (bool(sources) and all(is_video(path) for path in sources))
     return ("json", "video" if moving else "pictures") if pictures else ("json",)
 
@@ -240,20 +240,20 @@ def _name(file: Path) -> str:
     return f"{file.parent.absolute().name}, {file.stem}" if (file.parent / EVENTS).is_file() else file.name
 
 
-def _shard(told: str, runtime: Runtime) -> Shard:
+def _shard(text: str, runtime: Runtime) -> Shard:
     from workbench.inference.listing import Shard
 
-    if told and runtime.world > 1:
+    if text and runtime.world > 1:
         raise WorkbenchError("torchrun already divides the work. Leave out --shard.")
     if runtime.world > 1:
         return Shard(runtime.rank + 1, runtime.world)
-    if not told:
+    if not text:
         return Shard()
     try:
-        number, of = map(int, told.split("/"))
+        number, of = map(int, text.split("/"))
         return Shard(number, of)
     except ValueError as error:
-        raise WorkbenchError(f"--shard takes I/N, such as 1/8 for the first of eight, not '{told}'.", error) from error
+        raise WorkbenchError(f"--shard takes I/N, such as 1/8 for the first of eight, not '{text}'.", error) from error
 
 
 def _open(file: Path, device: str, precision: Precision, runtime: Runtime) -> Predictor:
@@ -382,9 +382,9 @@ def _say(saved: PredictionsSaved, *, as_json: bool) -> int | None:
         say(f"Nothing new among {formatting.count(saved.images, 'picture')}; --fresh predicts again.", quiet=as_json)
     if saved.remark:
         say(saved.remark, quiet=as_json)
-    told = {"file": str(saved.file), "images": saved.images, "detections": saved.detections,
+    values = {"file": str(saved.file), "images": saved.images, "detections": saved.detections,
             "left_out": saved.skipped, "files": [str(file) for file in saved.files]}  # fmt: skip
-    print_result(told, as_json=as_json)
+    print_result(values, as_json=as_json)
     if not as_json:
         for file in saved.files[1:]:
             sys.stdout.write(console.printable(f"{'also':<10}  {file}\n"))  # aligned with the numbers above

@@ -73,9 +73,9 @@ def restore(
             print_table(["Copy", "made"], [[b.file.name, b.words] for b in made])
         return
     if text:
-        told = mirror.read_info(project)
-        old = backups.restore(project, told)
-        print_result({"restored": "text", "images": told.images, "boxes": told.boxes, "old": str(old)}, as_json=as_json)
+        info = mirror.read_info(project)
+        old = backups.restore(project, info)
+        print_result({"restored": "text", "images": info.images, "boxes": info.boxes, "old": str(old)}, as_json=as_json)
         return
     chosen = next((b for b in made if b.file.name == copy), None) if copy else backups.newest_good(project)
     if chosen is None:
@@ -219,12 +219,12 @@ def export_labels(
         exchange.remember(document, done, snapshot.labels, copy_images)
     if not as_json:
         _remarks(done.remarks, everything=verbose)
-    told: dict[str, Any] = {"format": done.format, "folder": str(done.folder), "files": len(done.files)}
-    told |= {"images": done.images, "boxes": done.boxes, "copied": done.copied, "removed": done.removed}
+    values: dict[str, Any] = {"format": done.format, "folder": str(done.folder), "files": len(done.files)}
+    values |= {"images": done.images, "boxes": done.boxes, "copied": done.copied, "removed": done.removed}
     if as_json:
         keys = ("level", "file", "line", "sentence")
-        told["remarks"] = [{key: getattr(remark, key) for key in keys} for remark in done.remarks]
-    print_result(told, as_json=as_json)
+        values["remarks"] = [{key: getattr(remark, key) for key in keys} for remark in done.remarks]
+    print_result(values, as_json=as_json)
 
 
 @app.command()
@@ -248,8 +248,8 @@ def autosync(
         beside.remember(document, synced)
     named = {"another program's": synced.foreign, "failed": synced.failed, "sharing": synced.sharing}
     if as_json:
-        told = {name: [str(file) for file in files] for name, files in named.items()}
-        print_result({"format": chosen, "written": synced.files, "current": synced.current, **told}, as_json=True)
+        written = {name: [str(file) for file in files] for name, files in named.items()}
+        print_result({"format": chosen, "written": synced.files, "current": synced.current, **written}, as_json=True)
         return
     for name, files in named.items():
         for file in files[:20]:
@@ -287,9 +287,9 @@ def check(
             names = [paths[id] for id in finding.images[:NAMED] if paths[id] not in finding.sentence]
             more = f" and {len(finding.images) - NAMED:,} more" if len(finding.images) > NAMED else ""
             where = f" In {', '.join(names)}{more}." if names else ""
-            told = console.printable(f"{finding.level:>8}  {finding.sentence}{where}")
-            console.out.print(told, markup=False)
+            line = console.printable(f"{finding.level:>8}  {finding.sentence}{where}")
+            console.out.print(line, markup=False)
         looked = "" if files else " The image files were not opened, so damaged ones and copies were not looked for."
-        told = f"{count(found.problems, 'problem')}." if found.problems else "No problems."
-        console.out.print(f"{told}{looked}", markup=False)
+        line = f"{count(found.problems, 'problem')}." if found.problems else "No problems."
+        console.out.print(f"{line}{looked}", markup=False)
     return console.PROBLEMS if found.problems else None

@@ -115,8 +115,8 @@ def _request(given: dict[str, Any]) -> RunRequest:
     _check_before(snapshot, recipe, anchors, start, quiet=given["as_json"] or given["json_events"])
     run_folder = runs.folder_for(folder, given["name"] or "", recipe.detector)
     if given["name"] and run_folder.name != given["name"]:
-        told = f"The run is called '{run_folder.name}', as '{given['name']}' can't be a folder's name."
-        say(told, quiet=given["as_json"] or given["json_events"])
+        sentence = f"The run is called '{run_folder.name}', as '{given['name']}' can't be a folder's name."
+        say(sentence, quiet=given["as_json"] or given["json_events"])
     return RunRequest(run_folder, snapshot, recipe, anchors, start=start)
 
 

@@ -86,7 +86,7 @@ def unpack_zip(
     That is another folder if the same zip was unpacked beside `into` before and is unchanged there, or if `into` exists
     already (then `into-2`).
     `progress` gets bytes of the zip, which is read twice. Raises Refused with the member's name, WorkbenchError if it
-    can't be written, Stopped soon after `stopped` says so; nothing is left in these cases.
+    can't be written, UnpackingStopped soon after `stopped` says so; nothing is left in these cases.
     """
     file, into = Path(file).absolute(), Path(into).absolute()
     _check_kind(file)
@@ -220,9 +220,9 @@ def _unpack(packed: ZipReader, into: Path, digest: str, meter: _Meter) -> Path:
     hidden, free = _hidden(into), _free(into)
     try:
         hidden.mkdir()
-        told = _fill(hidden, packed, digest, meter)
+        record = _fill(hidden, packed, digest, meter)
         sync_all()  # the bytes before the name
-        _write_note(free, told)
+        _write_note(free, record)
         try:
             retry_while_in_use(os.rename, hidden, free)
         except OSError:
@@ -325,5 +325,5 @@ def _note(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.zip.json")
 
 
-def _write_note(folder: Path, told: ArchiveRecord) -> None:
-    atomic_write(_note(folder), json.dumps(dataclasses.asdict(told), ensure_ascii=False, indent=1) + "\n")
+def _write_note(folder: Path, record: ArchiveRecord) -> None:
+    atomic_write(_note(folder), json.dumps(dataclasses.asdict(record), ensure_ascii=False, indent=1) + "\n")

@@ -54,7 +54,7 @@ def ap_differences(
     first: Matching, second: Matching, ious: Sequence[float], draws: int = DRAWS, seed: int = 0,
     use: Bools | None = None,
 ) -> Iterator[float | MetricDifference]:  # fmt: skip
-    """The difference in AP, averaged over the IoU thresholds `ious`: yields progress, 0 to 1, and last the Difference.
+    """The difference in AP, averaged over the IoU thresholds `ious`: yields progress, 0 to 1, then a MetricDifference.
 
     `use` (C,) chooses the labels that count for `overall`. The same seed gives the same interval. ValueError unless
     both are of the same images, labels and boxes. Takes seconds for thousands of images, so run it in a job.

@@ -114,8 +114,8 @@ def _is_copied(name: str, copied: Callable[[str], Collection[str]]) -> bool:
 
 def _copied_by_exports(root: Path, folder: str) -> Collection[str]:
     try:
-        told = json.loads((root / folder / EXPORTED).read_bytes())
-        return frozenset(map(str, told["files"]))
+        record = json.loads((root / folder / EXPORTED).read_bytes())
+        return frozenset(map(str, record["files"]))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return frozenset()
 

@@ -24,12 +24,12 @@ def record(file: Path) -> None:
     """Record the checksum of the closed `file`; on failure there is no record. 80 MB take a twentieth of a second."""
     with contextlib.suppress(OSError, WorkbenchError):
         about, writes = list(stamp(file)), _writes(file)
-        told = _read_record(file) or {}
-        if (told.get("file"), told.get("writes")) == (about, writes):
+        kept = _read_record(file) or {}
+        if (kept.get("file"), kept.get("writes")) == (about, writes):
             return
-        told = {"file": about, "writes": writes, "sum": _sum(file)}
+        kept = {"file": about, "writes": writes, "sum": _sum(file)}
         if (list(stamp(file)), _writes(file)) == (about, writes):
-            atomic_write(file.parent / _FILE, json.dumps(told), sync=False)
+            atomic_write(file.parent / _FILE, json.dumps(kept), sync=False)
 
 
 def remove_record(file: Path) -> None:
@@ -44,23 +44,23 @@ def is_damaged(file: Path) -> bool:
 
     Another process may write while the checksum is computed, so that is checked again afterwards.
     """
-    told = _read_record(file)
+    kept = _read_record(file)
     try:
-        if told is None or not _is_as_closed(file, told) or told.get("sum") == _sum(file):
+        if kept is None or not _is_as_closed(file, kept) or kept.get("sum") == _sum(file):
             return False
-        return _read_record(file) == told and _is_as_closed(file, told)
+        return _read_record(file) == kept and _is_as_closed(file, kept)
     except OSError:
         return False
 
 
-def _is_as_closed(file: Path, told: dict[str, object]) -> bool:
+def _is_as_closed(file: Path, kept: dict[str, object]) -> bool:
     """Judged by its time, size and count of writes. SQLite's journal exists from before a write until after it."""
     if file.with_name(f"{file.name}-journal").exists():  # or a write was interrupted and not yet rolled back
         return False
-    writes, before = _writes(file), told.get("writes")
+    writes, before = _writes(file), kept.get("writes")
     if not isinstance(before, list) or (writes != before and writes[0] == writes[1]):
         return False  # a bit that flips changes one of the two counts
-    return told.get("file") == list(stamp(file))
+    return kept.get("file") == list(stamp(file))
 
 
 def _writes(file: Path) -> list[int]:
@@ -71,10 +71,10 @@ def _writes(file: Path) -> list[int]:
 
 def _read_record(file: Path) -> dict[str, object] | None:
     try:
-        told = json.loads((file.parent / _FILE).read_bytes())
+        kept = json.loads((file.parent / _FILE).read_bytes())
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, dict) else None
+    return kept if isinstance(kept, dict) else None
 
 
 def _sum(file: Path) -> int:

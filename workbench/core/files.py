@@ -233,11 +233,11 @@ def scan_images(folder: Path) -> list[str]:
 
 def absolute(path: Path) -> Path:
     """An absolute path without "..", so that one place has one name. Links are kept unless ".." follows one."""
-    told = Path(path).absolute()
-    if ".." not in told.parts:
-        return told
-    short = os.path.abspath(told)
-    real = os.path.realpath(told)  # a ".." behind a link leads elsewhere
+    full = Path(path).absolute()
+    if ".." not in full.parts:
+        return full
+    short = os.path.abspath(full)
+    real = os.path.realpath(full)  # a ".." behind a link leads elsewhere
     return Path(short if os.path.realpath(short) == real else real)
 
 
@@ -254,8 +254,8 @@ class SkippedFiles:
 
     def skip_folder(self, name: str, error: OSError) -> None:
         """A folder that could not be read (completely); "" is the one that is walked."""
-        told = f"{visible(name, 200)}: " if name else ""
-        self.folders.append(f"{told}{error.strerror or error}")
+        prefix = f"{visible(name, 200)}: " if name else ""
+        self.folders.append(f"{prefix}{error.strerror or error}")
 
     def other(self, name: str) -> None:
         """A file whose name is not that of an image."""
@@ -311,8 +311,8 @@ def walk_images(folder: Path, skipped: SkippedFiles | None = None) -> Iterator[s
         os.scandir(folder).close()
     except OSError as error:
         why = f"{error.strerror or error}. Choose another or change its permissions"
-        told = macos_privacy.ALLOW if macos_privacy.is_privacy_error(error) else why
-        raise WorkbenchError(f"The folder {folder} can't be read: {told}.", error) from error
+        reason = macos_privacy.ALLOW if macos_privacy.is_privacy_error(error) else why
+        raise WorkbenchError(f"The folder {folder} can't be read: {reason}.", error) from error
     return _image_names(folder, "", skipped or SkippedFiles())
 
 

@@ -58,7 +58,7 @@ def _ids(kept: object) -> dict[str, int]:
 
 
 def current_names(project: Contents) -> tuple[tuple[str, str] | tuple[str, str, int], ...]:
-    """All other names as Former, without those of deleted labels."""
+    """All other names as FormerNames, without those of deleted labels."""
     now = {label.id: label.name for label in project.labels()}
     taken, said = set(now.values()), said_names(project)
     former = {name: id for name, id in _kept(project).items() if name in taken or name not in said}

@@ -270,8 +270,8 @@ def _contradicts(mine: tuple[str, ...], file: Path, theirs: tuple[str, ...]) -> 
     """Whether only the base names agree and the folders (including the one searched) are of different splits."""
     if _agreement(mine[:-1], theirs[:-1]):
         return False
-    ours, told = _splits(file.parts[-len(mine) - 1 : -1]), _splits(theirs[:-1])
-    return bool(ours and told) and not ours & told
+    ours, named = _splits(file.parts[-len(mine) - 1 : -1]), _splits(theirs[:-1])
+    return bool(ours and named) and not ours & named
 
 
 def _splits(folders: tuple[str, ...]) -> set[str]:

@@ -1,7 +1,7 @@
 """Describes a folder's images for a project: size and orientation from each header, or what is wrong.
 
 A folder of 100,000 images is listed in a second, but reading its headers takes a minute, so a new project takes the
-names first (`add_names`) and the headers afterwards (`measure_all`).
+names first (`add_names`) and the headers afterwards (`save_headers`).
 """
 
 from __future__ import annotations

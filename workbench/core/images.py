@@ -154,7 +154,7 @@ def for_screen(file: Path, window: IntensityWindow | None = None, limit: int = P
 
 def pixels_for_screen(rgb: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 RGB as contiguous (H, W, 4) uint8 BGRX."""
-    # room() uses large pages, unlike cv2's own memory: 13 instead of 24 ms for 12 megapixels
+    # pixel_buffer() uses large pages, unlike cv2's own memory: 13 instead of 24 ms for 12 megapixels
     return _bgrx(rgb, pixels.pixel_buffer(*rgb.shape[:2]))
 
 

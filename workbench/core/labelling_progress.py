@@ -29,8 +29,8 @@ class LabellingProgress:
     @property
     def sentence(self) -> str:
         """For people: "12 of 364 images labelled, 352 remain; 18 corrected since the last training"."""
-        told = f"{self.labelled:,} of {count(self.total, 'image')} labelled, {self.total - self.labelled:,} remain"
-        return told if self.changed is None else f"{told}; {self.changed:,} corrected since the last training"
+        sentence = f"{self.labelled:,} of {count(self.total, 'image')} labelled, {self.total - self.labelled:,} remain"
+        return sentence if self.changed is None else f"{sentence}; {self.changed:,} corrected since the last training"
 
 
 def labelling_progress(document: Contents, since: float | None = None) -> LabellingProgress:

@@ -172,8 +172,8 @@ class _Seal:
     @classmethod
     def read(cls, line: bytes) -> _Seal | None:
         try:
-            told = json.loads(line)
-            return cls(int(told["images"]), int(told["boxes"]), str(told["sha256"]))
+            values = json.loads(line)
+            return cls(int(values["images"]), int(values["boxes"]), str(values["sha256"]))
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
@@ -227,12 +227,12 @@ def blocks(folder: Path) -> Iterator[tuple[str, list[bytes], _Seal]]:
 def read_head(folder: Path) -> dict[str, Any]:
     """Labels, roots and settings. Refused if they can't be read, or a newer Workbench wrote them."""
     shown = f"{FOLDER}/{HEAD}"
-    told = strict_json.parse(_bytes(folder / FOLDER / HEAD, shown), shown)
-    if not isinstance(told, dict) or not {"workbench", "images", "labels", "roots", "settings"} <= set(told):
+    head = strict_json.parse(_bytes(folder / FOLDER / HEAD, shown), shown)
+    if not isinstance(head, dict) or not {"workbench", "images", "labels", "roots", "settings"} <= set(head):
         raise Refused(shown, "this is not the head of a project as Workbench writes it")
-    if told["workbench"] != _FORMAT:
-        raise Refused(shown, f"it has format {told['workbench']}, but this program knows {_FORMAT}; update Workbench")
-    return told
+    if head["workbench"] != _FORMAT:
+        raise Refused(shown, f"it has format {head['workbench']}, but this program knows {_FORMAT}; update Workbench")
+    return head
 
 
 def _bytes(file: Path, shown: str) -> bytes:

@@ -88,11 +88,11 @@ def _without_box_indexes(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _insert_block(connection: sqlite3.Connection, shown: str, lines: list[bytes]) -> None:
     """The images of one file with their boxes."""
-    told = _parse_lines(lines, shown)
-    images = [_at(_image_row, image, shown, number) for number, image in enumerate(told, 1)]
+    records = _parse_lines(lines, shown)
+    images = [_at(_image_row, image, shown, number) for number, image in enumerate(records, 1)]
     keys = natural_keys([str(image[2]) for image in images])
     _insert(connection, _IMAGE, [(*image, key) for image, key in zip(images, keys, strict=True)])
-    boxes = [_at(_box_rows, image, shown, number) for number, image in enumerate(told, 1)]
+    boxes = [_at(_box_rows, image, shown, number) for number, image in enumerate(records, 1)]
     _insert(connection, _USUAL_BOX, [row for usual, _ in boxes for row in usual])
     _insert(connection, _ANY_BOX, [row for _, unusual in boxes for row in unusual])
 
@@ -111,9 +111,9 @@ def _insert(connection: sqlite3.Connection, into: tuple[str, str], rows: list[tu
 def _parse_lines(lines: list[bytes], shown: str) -> list[Any]:
     """The JSON values of all lines, parsed at once: one by one takes half as long again."""
     with contextlib.suppress(ValueError, RecursionError):
-        told = _decode((b"[" + b",".join(lines) + b"]").decode())
-        if isinstance(told, list) and len(told) == len(lines):
-            return told
+        values = _decode((b"[" + b",".join(lines) + b"]").decode())
+        if isinstance(values, list) and len(values) == len(lines):
+            return values
     return [_at(lambda line: _decode(line.decode()), line, shown, number) for number, line in enumerate(lines, 1)]
 
 
@@ -124,25 +124,25 @@ def _no_number(name: str) -> NoReturn:
 _decode = json.JSONDecoder(parse_constant=_no_number).decode
 
 
-def _at(make: Callable[[Any], T], told: Any, shown: str, number: int) -> T:
+def _at(make: Callable[[Any], T], value: Any, shown: str, number: int) -> T:
     """The result of `make` for line `number`, or Refused."""
     try:
-        return make(told)
+        return make(value)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise Refused(shown, "this is not an image as Workbench writes it", number, cause=error) from error
 
 
-def _image_row(told: Any) -> tuple[Any, ...]:
+def _image_row(record: Any) -> tuple[Any, ...]:
     """The values of IMAGE_COLUMNS except the last. SQLite checks their types."""
-    about = {**USUAL, **told}
+    about = {**USUAL, **record}
     if about["state"] not in _STATES or about["split"] not in _SPLITS:
         raise ValueError(f"there is no state {about['state']} or split {about['split']}")
-    return (told["id"], told["root"], told["path"], *_ABOUT(about))
+    return (record["id"], record["root"], record["path"], *_ABOUT(about))
 
 
-def _box_rows(told: Any) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+def _box_rows(record: Any) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """The boxes of one image: id, image, label and edges of boxes with nothing else, and all values of the others."""
-    image, boxes = told["id"], told["boxes"]
+    image, boxes = record["id"], record["boxes"]
     usual = [(one["id"], image, one["label"], *one["xyxy"]) for one in boxes if len(one) == 3]
     return usual, [_box_row(image, one) for one in boxes if len(one) != 3] if len(usual) < len(boxes) else []
 

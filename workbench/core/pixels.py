@@ -53,7 +53,7 @@ def pixel_buffer(height: int, width: int) -> np.ndarray:
 
 
 def in_pixel_buffer(picture: np.ndarray) -> np.ndarray:
-    """A copy of a picture (H, W, 4) uint8 in memory as room() gives it; the picture itself if that needs no mapping."""
+    """A copy of a picture (H, W, 4) uint8 as in pixel_buffer(); the picture itself if that needs no mapping."""
     if picture.nbytes not in _MAPPED:
         return np.ascontiguousarray(picture)
     made = pixel_buffer(*picture.shape[:2])

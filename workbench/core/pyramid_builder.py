@@ -143,13 +143,13 @@ def _make(file: Path, format: str, window: IntensityWindow | None, folder: str) 
     try:
         made = _to_8_bit(opened(), opened, window, file)
         made.set_progress(True)
-        told = -1
+        sent = -1
 
         def progress(_: object, state: Any) -> None:
-            nonlocal told
-            if state.percent != told and state.percent < 100:
-                told = state.percent
-                child_process.send(told / 100)
+            nonlocal sent
+            if state.percent != sent and state.percent < 100:
+                sent = state.percent
+                child_process.send(sent / 100)
 
         made.signal_connect("eval", progress)
         os.chdir(folder)  # so that a plain name is enough: paths may contain what libvips takes for options

@@ -194,7 +194,7 @@ class Sliders:
         self, iou: float, kind: NmsKind = "per label", limit: int = 300, area: tuple[float, float] = ANY_AREA,
         least: Sequence[float] = (),
     ) -> Matching:  # fmt: skip
-        """The matching at COCO's ten thresholds with NMS at `iou`: precision.average_precision() and the rest.
+        """The matching at COCO's ten thresholds with NMS at `iou`, for average_precision() and the rest.
 
         `least`: see kept().
         """

@@ -72,5 +72,5 @@ def _notes(connection: sqlite3.Connection, ids: np.ndarray, images: list[int] | 
         rows = connection.execute(asked).fetchall()
     else:
         rows = [row for image in images for row in connection.execute(f"{asked} AND image = ?", (image,))]
-    told = {row[0]: (row[1], row[2]) for row in rows}
-    return tuple(told.get(id, ("", "")) for id in ids.tolist()) if told else ()
+    notes = {row[0]: (row[1], row[2]) for row in rows}
+    return tuple(notes.get(id, ("", "")) for id in ids.tolist()) if notes else ()

@@ -38,7 +38,7 @@ class TideErrors:
 
     ap50: float
     cost: dict[ErrorKind, float]  # AP gained by correcting the kind, 0 to 1
-    kinds: NDArray[np.int64]  # (K,) index into KINDS of each wrong detection, -1 for others
+    kinds: NDArray[np.int64]  # (K,) index into ERROR_KINDS of each wrong detection, -1 for others
     boxes: Rows  # (K,) the labelled box that it should have taken, or a duplicate's; -1 for none
     missed: Rows  # rows of GroundTruth
 

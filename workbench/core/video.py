@@ -129,12 +129,12 @@ def cut_off(file: Path, last: VideoFrame, every: int = 1) -> str:
     there = frame_rate(file)
     if not there or not frame_count(file):
         return ""
-    told = frame_count(file) / there
+    full = frame_count(file) / there
     read = max(last.seconds, last.index / there) + every / there
-    if told - read <= max(_LENIENT, told * _LENIENT_SHARE):
+    if full - read <= max(_LENIENT, full * _LENIENT_SHARE):
         return ""
     return (
-        f"{file}: only the first {read:,.1f} of {told:,.1f} seconds could be read; the rest is damaged or missing. Copy"
+        f"{file}: only the first {read:,.1f} of {full:,.1f} seconds could be read; the rest is damaged or missing. Copy"
         " the video again."
     )
 

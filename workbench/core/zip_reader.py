@@ -102,7 +102,7 @@ class ZipReader:
         return found.hexdigest()
 
     def go_on(self) -> None:
-        """Raises Stopped if somebody asked to stop."""
+        """UnpackingStopped if somebody asked to stop."""
         if self._stopped():
             raise UnpackingStopped(f"Unpacking {self.name} was stopped; nothing of it was kept.")
 

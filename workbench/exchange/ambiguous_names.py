@@ -124,9 +124,9 @@ class _Exported:
         self._images: dict[_Key, list[Image]] = defaultdict(list)
         for snapshot in snapshots if _keeps(format) else []:  # optional in a plugin
             assert _keeps(format)
-            for image, told in zip(snapshot.images, format.sources(snapshot), strict=True):
-                if told is not None:
-                    self._images[told.file.as_posix(), told.name].append(image)
+            for image, source in zip(snapshot.images, format.sources(snapshot), strict=True):
+                if source is not None:
+                    self._images[source.file.as_posix(), source.name].append(image)
         self._called: dict[str, list[Image]] = defaultdict(list)
         for (_, name), images in self._images.items():
             self._called[name] += images

@@ -75,19 +75,19 @@ class SyncResult:
 
     @property
     def sentence(self) -> str:
-        told = [f"{formatting.count(self.files, 'label file')} written beside the images"]
-        told += [f"{self.current:,} were up to date"] if self.current else []
-        told += [f"{len(self.foreign):,} changed by another program left alone"] if self.foreign else []
-        told += [f"{len(self.failed):,} could not be written"] if self.failed else []
+        parts = [f"{formatting.count(self.files, 'label file')} written beside the images"]
+        parts += [f"{self.current:,} were up to date"] if self.current else []
+        parts += [f"{len(self.foreign):,} changed by another program left alone"] if self.foreign else []
+        parts += [f"{len(self.failed):,} could not be written"] if self.failed else []
         for file, lacking in self.unlisted.items():
             names = ", ".join(f"'{name}'" for name in list(lacking)[:3])
             files = f"{max(lacking.values()):,} or more" if len(lacking) > 1 else f"{max(lacking.values()):,}"
-            told.append(f"{files} not written, because {file.name} does not list {names}: add it there")
+            parts.append(f"{files} not written, because {file.name} does not list {names}: add it there")
         if self.sharing:
-            told.append(
+            parts.append(
                 f"{formatting.count(len(self.sharing), 'image')} without one, because another image has its name"
             )
-        return f"{'; '.join(told)}."
+        return f"{'; '.join(parts)}."
 
 
 def chosen_format(document: Document) -> str:
@@ -242,8 +242,8 @@ class _Update:
         if was is not None and was.content == said and _is_as_left(was):
             self.done.current += 1
             return
-        told = f"{picture.parent.name}/{picture.name}"
-        text = self.writer.text(snapshot, index, told, **({"base": base} if base != 1 else {})).encode()
+        place = f"{picture.parent.name}/{picture.name}"
+        text = self.writer.text(snapshot, index, place, **({"base": base} if base != 1 else {})).encode()
         came, unedited = self.imported(snapshot, index, base)
         self.write(file, said, text if unedited is None else unedited, came, image.id)
 
@@ -324,12 +324,12 @@ class _Update:
         """Whether the folder's list lacks a label of the image; if so, that is reported."""
         lacking = by.lacks(self.snapshot, index) if by is not self.own else ()
         for name in lacking:
-            told = self.done.unlisted.setdefault(self.rulings[folder], {})
-            told[name] = told.get(name, 0) + 1
+            lacking_names = self.done.unlisted.setdefault(self.rulings[folder], {})
+            lacking_names[name] = lacking_names.get(name, 0) + 1
         return bool(lacking)
 
     def write(self, file: Path, said: bytes, text: bytes, came: bytes | None, image: int) -> None:
-        """`came`: what the newest import read there. `image`: see Written."""
+        """`came`: what the newest import read there. `image`: see SyncedFile."""
         try:
             there = file.read_bytes() if file.exists() else None
             was = self.known(file)

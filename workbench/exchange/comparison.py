@@ -81,12 +81,12 @@ class ImageDifference:
         """For example "the file has 2 boxes more, 1 other"."""
         if not (self.added or self.removed or self.moved):
             return "the file has another state"
-        told = [
+        parts = [
             f"{formatting.count(count, 'box')} {word}"
             for count, word in ((self.added, "more"), (self.removed, "fewer"), (self.moved, "changed"))
             if count
         ]
-        return "the file has " + ", ".join(told)
+        return "the file has " + ", ".join(parts)
 
     @property
     def sentence(self) -> str:
@@ -195,13 +195,13 @@ class Comparison:
         if is_marked:
             return False
         return any(
-            origin.is_of(content_hash.of_image(self._snapshot, index, cannot, told)) for told in ({}, self._before)
+            origin.is_of(content_hash.of_image(self._snapshot, index, cannot, names)) for names in ({}, self._before)
         )
 
     def _boxes(
         self, index: int, one: MatchedImage
     ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], tuple[int, ...], tuple[int, ...]]:
-        """`more`, `other`, `gone`, `twins` of Difference: identical boxes are paired first, then overlapping ones."""
+        """`more`, `other`, `gone`, `twins` of ImageDifference: identical boxes are paired first, then overlapping."""
         there = np.array([box.xyxy for _, box in one.boxes], float).reshape(-1, 4)
         rows = self._held(index, there)
         ids = self._snapshot.box_ids[rows].tolist()
@@ -257,7 +257,7 @@ class Comparison:
         marks_there = [[getattr(box, flag) for flag in FLAGS] for _, box in one.boxes]
         held = [place for place, flag in enumerate(FLAGS) if flag not in self._cannot]
         holds = "note" not in self._cannot
-        told, told_there = pairing.coded(
+        texts, texts_there = pairing.coded(
             *(
                 [
                     (*(marks[place] for place in held), note if holds else "")
@@ -268,14 +268,14 @@ class Comparison:
         )
         more, more_there = pairing.coded(*([self._kept(extra) for _, extra in some] for some in (notes, notes_there)))
         has, has_there = (np.array([bool(extra) for _, extra in some], bool) for some in (notes, notes_there))
-        return lambda r, c: (told[r] == told_there[c]) & ((more[r] == more_there[c]) | ~(has[r] & has_there[c]))
+        return lambda r, c: (texts[r] == texts_there[c]) & ((more[r] == more_there[c]) | ~(has[r] & has_there[c]))
 
     def _kept(self, extra: str) -> Hashable:
         """What a box's extra holds for this format, without what its writer regenerates; None for nothing."""
-        told = from_extra(extra, self._format)
-        if isinstance(told, dict):
-            told = {key: value for key, value in told.items() if key not in self._renewed}
-        return pairing.hashable(told) or None
+        values = from_extra(extra, self._format)
+        if isinstance(values, dict):
+            values = {key: value for key, value in values.items() if key not in self._renewed}
+        return pairing.hashable(values) or None
 
 
 def _length(snapshot: Snapshot, index: int) -> int:

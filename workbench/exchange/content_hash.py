@@ -21,7 +21,7 @@ _AS_THEY_ARE: Mapping[str, str] = {}
 def of(rows: Iterable[Row], state: State, cannot_store: Collection[str]) -> bytes:
     """The content of these boxes and state, 16 bytes; the order of the boxes does not matter."""
     held = [flag not in cannot_store for flag in FLAGS]
-    told = sorted(
+    boxes = sorted(
         (
             label,
             tuple(map(float, xyxy)),
@@ -31,7 +31,7 @@ def of(rows: Iterable[Row], state: State, cannot_store: Collection[str]) -> byte
         )
         for label, xyxy, flags, note, extra in rows
     )
-    words = repr((told, str(state_as_read(state, cannot_store))))
+    words = repr((boxes, str(state_as_read(state, cannot_store))))
     return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=SIZE).digest()
 
 
@@ -62,11 +62,11 @@ def of_image(
     rows = snapshot.rows(index)
     notes = snapshot.notes[rows] if snapshot.notes else [("", "")] * (rows.stop - rows.start)
     listed = [names.get(label.name, label.name) for label in snapshot.labels]
-    told: list[Row] = [
+    boxes: list[Row] = [
         (listed[label], (x0, y0, x1, y1), flags, note, extra)
         for label, (x0, y0, x1, y1), flags, (note, extra) in zip(
             snapshot.label_index[rows].tolist(), snapshot.boxes[rows].tolist(), snapshot.flags[rows].tolist(), notes,
             strict=True,
         )
     ]  # fmt: skip
-    return of(told, snapshot.images[index].state, cannot_store)
+    return of(boxes, snapshot.images[index].state, cannot_store)

@@ -81,8 +81,8 @@ def photographs_below(snapshot: Snapshot, folder: Path) -> bool:
 def key_of(snapshot: Snapshot, index: int) -> str:
     """A key that identifies an image within its project, whatever an export calls it."""
     image = snapshot.images[index]
-    told = f"{image.id}/{image.path}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(told, digest_size=8).hexdigest()
+    text = f"{image.id}/{image.path}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 def size_and_hash(file: Path) -> tuple[int, str]:
@@ -315,7 +315,7 @@ class ExportFolder:
     def _write_list(self, format: str, files: dict[str, Ours]) -> None:
         if not self.project:
             return
-        told = {
+        record = {
             "about": "What Workbench wrote into this folder. Its next export here removes what no longer belongs.",
             "version": _VERSION,
             "project": self.project,
@@ -323,7 +323,7 @@ class ExportFolder:
             "files": {name: [[*said, *sorted(images)] for said, images in sorted(ours.items())]
                       for name, ours in sorted(files.items())},
         }  # fmt: skip
-        atomic_write(self.folder / LIST, json.dumps(told, indent=0) + "\n")
+        atomic_write(self.folder / LIST, json.dumps(record, indent=0) + "\n")
 
 
 def is_image(name: str) -> bool:
@@ -333,11 +333,11 @@ def is_image(name: str) -> bool:
 def _read_list(folder: Path, project: str) -> dict[str, Ours]:
     """Our files by the list; empty if it is missing, another project's or damaged: then all files count as foreign."""
     try:
-        told: Any = json.loads((folder / LIST).read_bytes())
-        if told["version"] != _VERSION or told["project"] != project:
+        record: Any = json.loads((folder / LIST).read_bytes())
+        if record["version"] != _VERSION or record["project"] != project:
             return {}
         found = dict[str, Ours]()
-        for name, values in told["files"].items():
+        for name, values in record["files"].items():
             inner_parts(name)
             found[name] = {(int(size), str(hash)): set(map(str, images)) for size, hash, *images in values}
         return found

@@ -192,5 +192,5 @@ def _check_folder(folder: Path, may_write: bool, may_copy: bool) -> None:
 def _known_as(project: Path) -> str:
     """What identifies a project, also when its folder was moved: its name and the second in which it was made."""
     with Store(project / FILE, read_only=True, check=False) as store:
-        told = store.meta("created", str(project)), store.meta("name", "")
-    return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        identity = store.meta("created", str(project)), store.meta("name", "")
+    return hashlib.blake2b(repr(identity).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -83,14 +83,14 @@ class ImportPlan:
     @property
     def split_otherwise(self) -> int:
         """How many images of the project keep a split other than the file's."""
-        told = ({one.split, one.image.split} for one in self.images if one.split and self.settings.splits)
-        return sum(len(both - {Split.NONE}) > 1 for both in told)
+        splits = ({one.split, one.image.split} for one in self.images if one.split and self.settings.splits)
+        return sum(len(both - {Split.NONE}) > 1 for both in splits)
 
     @property
     def sentence(self) -> str:
         """The plan in one sentence, for a person to agree to."""
-        told = [(self.boxes, ""), (self.replaced, " changed"), (self.removed, " removed")]
-        counts = [f"{formatting.count(count, 'box')}{word}" for count, word in told if count] or ["0 boxes"]
+        numbers = [(self.boxes, ""), (self.replaced, " changed"), (self.removed, " removed")]
+        counts = [f"{formatting.count(count, 'box')}{word}" for count, word in numbers if count] or ["0 boxes"]
         images = formatting.count(self.matched + self.added, "image")
         what = f"{', '.join(counts)} in {images} ({self.added:,} new to the project)"
         if self.is_empty:

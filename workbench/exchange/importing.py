@@ -77,7 +77,7 @@ def plan_import(
         raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
     roots = [root for root in document.roots().values() if root.is_dir()]
     since = origins.now()
-    by, told, renamed = settings, Report(), renamed_here(document)
+    by, by_boxes, renamed = settings, Report(), renamed_here(document)
     for _ in range(2):  # again, if the project's boxes show that the files must be read differently
         reading = member.read(path, [*folders, *roots], by)
         is_renamed = any(one_line(name) in renamed for name in reading.labels)
@@ -85,11 +85,11 @@ def plan_import(
         report = Report(settings.skip_broken)
         reading = cleaned(reading, report, renamed)
         matched = match(document, reading, report, scale=by.on_size == "scale", folders=folders)
-        before, by = by, settings_of(document, reading, matched, by, told)
+        before, by = by, settings_of(document, reading, matched, by, by_boxes)
         if by == before:
             break
     report.settle()
-    return _plan(document, reading, settings, matched, (*told.remarks, *report.remarks), read_at)
+    return _plan(document, reading, settings, matched, (*by_boxes.remarks, *report.remarks), read_at)
 
 
 def replan(document: Document, plan: ImportPlan, settings: ImportSettings) -> ImportPlan:
@@ -141,8 +141,8 @@ def _plan(
         if state_after(one, counts) in FINISHED and not (one.image.id and one.image.state in FINISHED)
     )
     known = {label.name for label in document.labels()}
-    told = _labels_told(reading, taken, len(differences))
-    for group in similar_names.group_similar([*known, *(name for name in told if name not in known)]):
+    names = _labels_to_import(reading, taken, len(differences))
+    for group in similar_names.group_similar([*known, *(name for name in names if name not in known)]):
         if not known.issuperset(group):
             report.say(
                 "read", "", f"{similar_names.sentence(group)} They can be merged afterwards, in the list of labels."
@@ -151,7 +151,7 @@ def _plan(
         reading=reading,
         settings=settings,
         images=tuple(taken),
-        new_labels=tuple(name for name in told if name not in known),
+        new_labels=tuple(name for name in names if name not in known),
         remarks=(*reading.remarks, *found, *report.remarks),
         matched=sum(
             1 for one in taken if one.image.id and not one.same and (one.labelled or gets_split(one, settings))
@@ -192,7 +192,7 @@ def _chosen(one: MatchedImage, difference: ImageDifference, on_existing: str, re
     return None
 
 
-def _labels_told(reading: Reading, taken: Sequence[MatchedImage], known: int) -> dict[str, None]:
+def _labels_to_import(reading: Reading, taken: Sequence[MatchedImage], known: int) -> dict[str, None]:
     """The label names to import: at the first import all of a file's, later (some images are `known`) those of the
     boxes added. Otherwise a label that was renamed here would come back empty.
     """
@@ -317,17 +317,17 @@ class _Batch:
         here = {box.id: box for box in self.document.boxes(one.image.id)}
         spaced = {label.id: "_".join(label.name.split()) for label in self.document.labels()}
         for place, id in one.other:
-            (name, told), box = one.boxes[place], here[id]
-            held = {flag: getattr(told if flag not in cannot else box, flag) for flag in FLAGS}
-            if "crowd apart" in cannot and box.crowd and told.difficult:  # how the format writes crowds
+            (name, theirs), box = one.boxes[place], here[id]
+            held = {flag: getattr(theirs if flag not in cannot else box, flag) for flag in FLAGS}
+            if "crowd apart" in cannot and box.crowd and theirs.difficult:  # how the format writes crowds
                 held |= {"crowd": True, "difficult": box.difficult}
-            note = box.note if "note" in cannot else told.note
+            note = box.note if "note" in cannot else theirs.note
             is_named = ("spaces in labels" in cannot and spaced[box.label] == name) or (
-                "crowd labels" in cannot and box.crowd and told.crowd
+                "crowd labels" in cannot and box.crowd and theirs.crowd
             )
             label = box.label if is_named else ids[name]
             yield dataclasses.replace(
-                box, label=label, xyxy=told.xyxy, note=note, extra=told.extra or box.extra, **held
+                box, label=label, xyxy=theirs.xyxy, note=note, extra=theirs.extra or box.extra, **held
             )
 
     def _images(self) -> list[Image]:

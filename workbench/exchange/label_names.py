@@ -18,8 +18,8 @@ def cleaned(reading: Reading, report: Report, renamed: Mapping[str, str]) -> Rea
     """`reading` with names that a project can hold; changes are reported. Names that become equal are one label;
     `labels` then has it twice, by its numbers in the files. `renamed`: the present name for each former one.
     """
-    told = dict.fromkeys([*reading.labels, *(box.label for image in reading.images for box in image.boxes)])
-    names = {name: one_line(name) or "unnamed" for name in told}
+    foreign = dict.fromkeys([*reading.labels, *(box.label for image in reading.images for box in image.boxes)])
+    names = {name: one_line(name) or "unnamed" for name in foreign}
     names = {name: renamed.get(clean, clean) for name, clean in names.items()}
     changed = {name: clean for name, clean in names.items() if name != clean}
     if not changed:

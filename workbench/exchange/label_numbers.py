@@ -1,4 +1,4 @@
-"""Label numbers as a list of names gives them: the data set's own list, if it has one (yolo_names.ruling).
+"""Label numbers as a list of names gives them: the data set's own list, if it has one (formats/parts/yolo_names.py).
 
 Training on a YOLO folder reads its numbers by the data.yaml above it, or by a list of names; a program that writes
 its own numbers into it turns dogs into cats.

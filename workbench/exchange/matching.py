@@ -171,7 +171,7 @@ class _ProjectImages:
                     self._by_flat[to_nfc(image.path.replace("/", "_"))].append((image, file))
         name = to_nfc(copy.name)
         first = _AGAIN.sub("", name)  # a-2.png beside a.jpg is a.png
-        named = [places.get(told, ()) for told in (name, first) for places in (self._by_name, self._by_flat)]
+        named = [places.get(key, ()) for key in (name, first) for places in (self._by_name, self._by_flat)]
         for alike in (self._by_ending.get(_ending(copy), ()), *named):
             copies = [(image, file) for image, file in alike if self._are_same(copy, file)]
             most = max((_shared_end(copy, file) for _, file in copies), default=0)
@@ -246,13 +246,13 @@ def _are_as_stored(document: Document, found: Sequence[tuple[ReadImage, Image]])
     """
     stored = shown = more = 0
     for read, image in found:
-        told, real = (read.width, read.height), (image.width, image.height)
+        stated, real = (read.width, read.height), (image.width, image.height)
         if not read.boxes or image.orientation == 1 or not all(real):
             continue
         if image.orientation >= 5 and real[0] != real[1]:
-            stored += told == real[::-1]
-            shown += told == real
-        elif image.orientation < 5 and image.id and told == real:
+            stored += stated == real[::-1]
+            shown += stated == real
+        elif image.orientation < 5 and image.id and stated == real:
             here = np.array([box.xyxy for box in document.boxes(image.id)], float).reshape(-1, 4)
             there = np.array([box.xyxy for box in read.boxes], float)
             otherwise = np.array([turned(box.xyxy, image.orientation, *real) for box in read.boxes], float)
@@ -265,11 +265,11 @@ def _boxes(read: ReadImage, image: Image, report: Report, scale: bool, as_stored
 
     `as_stored`: the boxes of the other images were drawn on the pictures as stored.
     """
-    told, real = (read.width, read.height), (image.width, image.height)
+    stated, real = (read.width, read.height), (image.width, image.height)
     boxes: Sequence[XYXY] = [box.xyxy for box in read.boxes]
-    if boxes and all(told) and all(real) and told != real:
+    if boxes and all(stated) and all(real) and stated != real:
         boxes = _fitted(boxes, read, image, report, scale)
-    elif boxes and as_stored and 2 <= image.orientation <= 4 and told == real:
+    elif boxes and as_stored and 2 <= image.orientation <= 4 and stated == real:
         sentence = f"Its boxes were turned by EXIF orientation {image.orientation}: they are of the stored pixels."
         report.say("repaired", read.name, sentence, kind="images whose boxes were turned by EXIF orientation")
         boxes = [turned(box, image.orientation, *real) for box in boxes]

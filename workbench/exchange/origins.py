@@ -96,9 +96,9 @@ def stamps(reading: Reading, since: int) -> dict[Path, Stamp]:
     found = dict[Path, Stamp]()
     for file in {image.source.file for image in reading.images if image.source is not None}:
         with contextlib.suppress(OSError):
-            told = stamp(file)
-            if told[1] <= since:
-                found[file] = told
+            current = stamp(file)
+            if current[1] <= since:
+                found[file] = current
     return found
 
 
@@ -163,8 +163,8 @@ def _is_known(project: Path, reading: Reading, taken: Sequence[ImportedImage]) -
         for one in taken:
             valid = (origin for origin in known.get(one.id, ()) if origin.is_done and origin.format == reading.format)
             newest = next(valid, None)
-            told = (one.content, one.split, tuple(reading.labels), reading.base)
-            if newest is None or told != (newest.content, newest.split, newest.labels, newest.base):
+            content = (one.content, one.split, tuple(reading.labels), reading.base)
+            if newest is None or content != (newest.content, newest.split, newest.labels, newest.base):
                 return False
             if one.source.file not in same:
                 with contextlib.suppress(OSError):
@@ -207,8 +207,8 @@ def _keep_files(
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
             for file in whole:
                 with contextlib.suppress(OSError):
-                    told = stamp(file)
-                    if told == read_at.get(file) and told[0] <= LIMIT:
+                    current = stamp(file)
+                    if current == read_at.get(file) and current[0] <= LIMIT:
                         name = _text(display_name(file, root)) if file.is_relative_to(root) else ""
                         if not name or name in given:
                             name = f"{len(names)}/{_text(file.name)}"

@@ -54,10 +54,12 @@ def what_is_there(path: Path) -> str:
     if path.is_file():
         if not path.stat().st_size:
             return f"{path} is empty."
-        told = f"{path}: no labels of a known format are in this file.{_of_another([path])}"
+        reason = f"{path}: no labels of a known format are in this file.{_of_another([path])}"
         is_list = path.suffix.lower() in (".txt", ".names")
         return (
-            f"{told} A list of label names is read on the Data page, beside the + of its labels." if is_list else told
+            f"{reason} A list of label names is read on the Data page, beside the + of its labels."
+            if is_list
+            else reason
         )
     files = list(itertools.islice((file for file in path.rglob("*") if file.is_file()), _LOOKED_AT))
     counts = Counter(file.suffix.lower() in IMAGE_SUFFIXES for file in files)

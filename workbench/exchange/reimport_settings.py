@@ -50,11 +50,11 @@ def settings_of(
 
 
 def _scaled(one: MatchedImage, boxes: np.ndarray) -> np.ndarray:
-    told, real = (one.read.width, one.read.height), (one.image.width, one.image.height)
-    is_turned = one.image.orientation >= 5 and told == real[::-1]
-    if not all(told) or not all(real) or told == real or is_turned:
+    stated, real = (one.read.width, one.read.height), (one.image.width, one.image.height)
+    is_turned = one.image.orientation >= 5 and stated == real[::-1]
+    if not all(stated) or not all(real) or stated == real or is_turned:
         return boxes
-    scaled: np.ndarray = boxes * np.tile(np.array(real) / np.array(told), 2)
+    scaled: np.ndarray = boxes * np.tile(np.array(real) / np.array(stated), 2)
     return scaled
 
 

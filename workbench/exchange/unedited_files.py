@@ -47,12 +47,12 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
     restored, late = 0, dict[Path, bytes]()  # `late`: count pixels from another number than the files written here
     bases = set[int | None]()
     with Archives(project / origins.FOLDER) as archives:
-        for file, told in by_file.items():
-            first = next(iter(told))
+        for file, rows in by_file.items():
+            first = next(iter(rows))
             for one in known.get(first, ()):
                 said = came.get((one.id, one.file), {})
-                is_whole = said.keys() == told.keys() and all(
-                    is_as_it_came(said[id], snapshot, index, source, copied) for id, (index, source) in told.items()
+                is_whole = said.keys() == rows.keys() and all(
+                    is_as_it_came(said[id], snapshot, index, source, copied) for id, (index, source) in rows.items()
                 )
                 data = archives.bytes_of(one) if is_whole else None
                 if data is None:

@@ -93,10 +93,10 @@ def _is_coco(file: Path) -> bool:
         return False
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         begins = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
-        told = data.find(b'"annotations"') >= 0 or data.find(b'"file_name"') >= 0
+        has_key = data.find(b'"annotations"') >= 0 or data.find(b'"file_name"') >= 0
         whole = data.find(b'"categories"') >= 0
         cut = data[-64:].rstrip()[-1:] != b"}" and data.find(b'"file_name"') >= 0
-        return begins and told and (whole or cut) and data.find(b'"images"') >= 0
+        return begins and has_key and (whole or cut) and data.find(b'"images"') >= 0
 
 
 class _Reader(DataSetReader):
@@ -152,8 +152,8 @@ class _Reader(DataSetReader):
         name = display_name(file, self.root)
         try:
             if _NAMED.search(file.name):
-                told = strict_json.parse(read_bytes(file, name), name)
-                if isinstance(told, dict):
+                content = strict_json.parse(read_bytes(file, name), name)
+                if isinstance(content, dict):
                     return True
             self.report.say("read", name, "Not a COCO file; it was not read.", kind="other files, not read")
         except Refused as error:
@@ -250,8 +250,8 @@ def _annotation(
     }
     if difficult:
         entry["ignore"] = 1
-    told = {"truncated": truncated, "occluded": occluded, "note": snapshot.notes[row][0] if snapshot.notes else ""}
-    attributes = {key: value for key, value in told.items() if value}
+    values = {"truncated": truncated, "occluded": occluded, "note": snapshot.notes[row][0] if snapshot.notes else ""}
+    attributes = {key: value for key, value in values.items() if value}
     if isinstance(more := note.get("attributes"), dict):
         attributes = more | attributes
     if attributes:
@@ -261,17 +261,17 @@ def _annotation(
 
 
 def _category_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: FormerIds) -> list[int | str]:
-    told = [_former_id(former.labels, label.name) for label in snapshot.labels]
+    counts = [_former_id(former.labels, label.name) for label in snapshot.labels]
     for label, note in zip(snapshot.label_index.tolist(), notes, strict=True):
-        told[label].update(_id_counts(note, key="category_id"))
-    return _assign_ids(told)
+        counts[label].update(_id_counts(note, key="category_id"))
+    return _assign_ids(counts)
 
 
 def _image_ids(snapshot: Snapshot, notes: Sequence[dict[str, Any]], former: FormerIds) -> list[int | str]:
-    told = [_former_id(former.images, i) for i in range(len(snapshot))]
-    for i, one in enumerate(told):
+    counts = [_former_id(former.images, i) for i in range(len(snapshot))]
+    for i, one in enumerate(counts):
         one.update(_id_counts(*notes[snapshot.rows(i)], key="image_id"))
-    return _assign_ids(told)
+    return _assign_ids(counts)
 
 
 def _former_id(known: Mapping[Key, int | str], key: Key) -> Counter[int | str]:
@@ -284,13 +284,13 @@ def _id_counts(*notes: dict[str, Any], key: str) -> Counter[int | str]:
     return Counter(id for note in notes if is_id(id := note.get(key)))
 
 
-def _assign_ids(told: Sequence[Counter[int | str]]) -> list[int | str]:
+def _assign_ids(counts: Sequence[Counter[int | str]]) -> list[int | str]:
     """For each item the id that most of its boxes came with; if several claim one, it goes to the one with most boxes.
 
     The others (drawn or added here) get new ids after these. Renumbering everything because of one drawn box would turn
     cars into dogs for anyone who kept the old numbers.
     """
-    claims = [(count, place, id) for place, ids in enumerate(told) for id, count in ids.items()]
+    claims = [(count, place, id) for place, ids in enumerate(counts) for id, count in ids.items()]
     found: dict[int, int | str] = {}
     taken = set[int | str]()
     for _, place, id in sorted(claims, key=lambda claim: (-claim[0], claim[1])):
@@ -298,4 +298,4 @@ def _assign_ids(told: Sequence[Counter[int | str]]) -> list[int | str]:
             found[place] = id
             taken.add(id)
     new = itertools.count(1 + max((id for id in taken if isinstance(id, int)), default=0))
-    return [found[place] if place in found else next(new) for place in range(len(told))]
+    return [found[place] if place in found else next(new) for place in range(len(counts))]

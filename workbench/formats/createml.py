@@ -76,14 +76,14 @@ class CreateML:
             if is_labelled(snapshot, index):
                 record = _record(snapshot, index, PurePosixPath(place).name, verified)
                 records.setdefault((folder / place).parent / _FILE, []).append(record)
-        for file, told in sorted(records.items()):
-            lines = ",\n".join(json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in told)
+        for file, entries in sorted(records.items()):
+            lines = ",\n".join(json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in entries)
             atomic_write(file, f"[\n{lines}\n]\n", sync=False)
         return tuple(sorted(records))
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
-        told = [Source(Path(place).parent / _FILE, Path(place).name) for place in self.places(snapshot)]
-        return tuple(source if is_labelled(snapshot, index) else None for index, source in enumerate(told))
+        sources = [Source(Path(place).parent / _FILE, Path(place).name) for place in self.places(snapshot)]
+        return tuple(source if is_labelled(snapshot, index) else None for index, source in enumerate(sources))
 
 
 def _record(snapshot: Snapshot, index: int, name: str, verified: bool) -> dict[str, Any]:

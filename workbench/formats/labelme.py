@@ -70,8 +70,8 @@ class LabelMe:
         return tuple(written)
 
     def sources(self, snapshot: Snapshot) -> tuple[Source | None, ...]:
-        told = [Source(Path(place).with_suffix(".json"), Path(place).name) for place in self.places(snapshot)]
-        return tuple(source if is_labelled(snapshot, index) else None for index, source in enumerate(told))
+        sources = [Source(Path(place).with_suffix(".json"), Path(place).name) for place in self.places(snapshot)]
+        return tuple(source if is_labelled(snapshot, index) else None for index, source in enumerate(sources))
 
 
 def _is_labelme(file: Path) -> bool:
@@ -202,8 +202,8 @@ def _to_json(snapshot: Snapshot, index: int, place: str) -> str:
     """The document of one image, which lies beside it. Keys and their order are labelme's; our own come last."""
     image, rows = snapshot.images[index], snapshot.rows(index)
     notes = [sane(from_extra(extra, "labelme")) for _, extra in snapshot.notes[rows]]
-    told = next((sane(note["image"]) for note in notes if "image" in note), {})
-    flags = _bools(told.pop("flags", None))
+    foreign = next((sane(note["image"]) for note in notes if "image" in note), {})
+    flags = _bools(foreign.pop("flags", None))
     document: dict[str, Any] = {
         "version": _VERSION,
         "flags": flags,
@@ -221,15 +221,15 @@ def _to_json(snapshot: Snapshot, index: int, place: str) -> str:
         document["state"] = str(image.state)
     if image.split is not Split.NONE or split_of_folders(Path(place), Path()):
         document["split"] = SPLIT_NAMES[image.split]
-    document |= {key: value for key, value in told.items() if key not in TOP_KEYS}
+    document |= {key: value for key, value in foreign.items() if key not in TOP_KEYS}
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
 def _shape(snapshot: Snapshot, row: int, note: dict[str, Any]) -> dict[str, Any]:
     x0, y0, x1, y1 = snapshot.boxes[row].tolist()
-    told = dict(zip(FLAGS, snapshot.flags[row].tolist(), strict=True))
+    marks = dict(zip(FLAGS, snapshot.flags[row].tolist(), strict=True))
     flags = _bools(note.get("flags"))  # a flag that the file had is written again, even if it is off
-    flags |= {flag: on for flag, on in told.items() if (on and flag != "difficult") or flag in flags}
+    flags |= {flag: on for flag, on in marks.items() if (on and flag != "difficult") or flag in flags}
     group = note.get("group_id")
     shape: dict[str, Any] = {
         "label": snapshot.labels[int(snapshot.label_index[row])].name,
@@ -240,7 +240,7 @@ def _shape(snapshot: Snapshot, row: int, note: dict[str, Any]) -> dict[str, Any]
         "flags": flags,
         "mask": None,
     }
-    if told["difficult"]:
+    if marks["difficult"]:
         shape["difficult"] = True
     more = {key: value for key, value in sane(note.get("more")).items() if key not in SHAPE_KEYS}
     if not isinstance(more.get("locked", False), bool):  # labelme would not open the file

@@ -74,8 +74,8 @@ class OpenImages:
         ids, found = _Writer(snapshot, self.places(snapshot), Path("annotations")).ids, list[Source | None]()
         for index, image in enumerate(snapshot.images):
             rows = snapshot.rows(index)
-            told = Source(Path("annotations", f"{_SUBSETS[image.split]}-annotations-bbox.csv"), ids[index])
-            found.append(told if rows.stop > rows.start and image.width * image.height > 0 else None)
+            source = Source(Path("annotations", f"{_SUBSETS[image.split]}-annotations-bbox.csv"), ids[index])
+            found.append(source if rows.stop > rows.start and image.width * image.height > 0 else None)
         return tuple(found)
 
 
@@ -88,9 +88,9 @@ class _Writer:
             place.removeprefix(f"images/{_SUBSETS[image.split]}/").rsplit(".", 1)[0]
             for place, image in zip(places, snapshot.images, strict=True)
         ]
-        told = [from_extra(extra, "openimages") for _, extra in snapshot.notes] or [None] * len(snapshot.boxes)
-        self.own = [sane_values(one, ()) for one in told]
-        self.others = [sane_values(one, _KNOWN) for one in told]
+        kept = [from_extra(extra, "openimages") for _, extra in snapshot.notes] or [None] * len(snapshot.boxes)
+        self.own = [sane_values(one, ()) for one in kept]
+        self.others = [sane_values(one, _KNOWN) for one in kept]
         self.more = list(dict.fromkeys(name for one in self.others for name in one))
         self.clicks = CLICKS if any(CLICKS[0] in one for one in self.own) else ()
         self.codes = self._codes()
@@ -168,12 +168,12 @@ class _Writer:
     def _marks(self, row: int) -> list[str]:
         """Our three marks, or "unknown" if the file said that and nobody has set them; the other two as kept."""
         _, truncated, occluded, crowd = self.snapshot.flags[row].tolist()
-        told = [self.own[row].get(name, "0") for name in FLAGS]
+        kept = [self.own[row].get(name, "0") for name in FLAGS]
         ours = [
             "1" if mark else ("-1" if value == "-1" else "0")
-            for mark, value in zip((occluded, truncated, crowd), told, strict=False)
+            for mark, value in zip((occluded, truncated, crowd), kept, strict=False)
         ]
-        return ours + [value if value in ("1", "-1") else "0" for value in told[len(ours) :]]
+        return ours + [value if value in ("1", "-1") else "0" for value in kept[len(ours) :]]
 
     def _denied(self, index: int) -> list[str]:
         """For an image that is done and empty, rows saying that it has none of the labels."""
@@ -185,8 +185,8 @@ class _Writer:
 
 def _is_unmoved(own: dict[str, str], edges: Sequence[float]) -> bool:
     """Whether a box is still where the file had it, so that its extreme points are still valid."""
-    told = [parse_number(own.get(name, "")) for name in EDGES]
-    return all(a is not None and abs(a - b) < _SAME for a, b in zip(told, edges, strict=True))
+    kept = [parse_number(own.get(name, "")) for name in EDGES]
+    return all(a is not None and abs(a - b) < _SAME for a, b in zip(kept, edges, strict=True))
 
 
 def _decimal(fraction: float) -> str:

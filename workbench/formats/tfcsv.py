@@ -72,7 +72,7 @@ class TfCsv:
 
     def write(self, snapshot: Snapshot, folder: Path) -> tuple[Path, ...]:
         others = [sane_values(from_extra(extra, "tfcsv"), COLUMNS) for _, extra in snapshot.notes]
-        more = list(dict.fromkeys(name for told in others for name in told))
+        more = list(dict.fromkeys(name for values in others for name in values))
         tables: dict[Split, list[str]] = {}
         for index, place in enumerate(self.places(snapshot)):
             image, rows = snapshot.images[index], snapshot.rows(index)
@@ -80,8 +80,8 @@ class TfCsv:
             for row in range(rows.start, rows.stop):
                 if not snapshot.flags[row, 3]:
                     label = snapshot.labels[int(snapshot.label_index[row])].name
-                    told = [others[row].get(name, "") for name in more] if others else []
-                    line = to_row([*head, label, *map(_plain, snapshot.boxes[row].tolist()), *told])
+                    values = [others[row].get(name, "") for name in more] if others else []
+                    line = to_row([*head, label, *map(_plain, snapshot.boxes[row].tolist()), *values])
                     tables.setdefault(image.split, []).append(line)
         written = []
         for split, name in _FILES.items():
@@ -95,8 +95,8 @@ class TfCsv:
         found: list[Source | None] = []
         for index, (image, place) in enumerate(zip(snapshot.images, self.places(snapshot), strict=True)):
             is_told = bool((~snapshot.crowd[snapshot.rows(index)]).any())
-            told = Source(Path(_FILES[image.split]), place.removeprefix(f"{_IMAGE_FOLDER}/"))
-            found.append(told if is_told else None)
+            source = Source(Path(_FILES[image.split]), place.removeprefix(f"{_IMAGE_FOLDER}/"))
+            found.append(source if is_told else None)
         return tuple(found)
 
 

@@ -81,8 +81,8 @@ class Voc:
         found: list[Source | None] = []
         for index, place in enumerate(self.places(snapshot)):
             inner = PurePosixPath(place).relative_to(_IMAGE_FOLDER).with_suffix(".xml")
-            told = Source(Path(_FOLDER, inner), inner.with_suffix(PurePosixPath(place).suffix).name)
-            found.append(told if is_labelled(snapshot, index) else None)
+            source = Source(Path(_FOLDER, inner), inner.with_suffix(PurePosixPath(place).suffix).name)
+            found.append(source if is_labelled(snapshot, index) else None)
         return tuple(found)
 
 
@@ -94,12 +94,12 @@ def _annotation_files(folder: Path) -> tuple[list[Path], list[Path]]:
     inside = {f for f in files if "annotations" in (part.lower() for part in f.relative_to(folder.parent).parts[:-1])}
     if not inside:
         return files, []
-    told = {_place(f, folder) for f in inside}
+    places = {_place(f, folder) for f in inside}
     images = {parent: _image_stems(parent) for parent in {f.parent for f in files if f not in inside}}
     chosen = [
         f
         for f in files
-        if f in inside or (f.stem in images[f.parent] and _place(f, folder) not in told and _sniff_file(f))
+        if f in inside or (f.stem in images[f.parent] and _place(f, folder) not in places and _sniff_file(f))
     ]
     return chosen, sorted(set(files) - set(chosen))
 

@@ -216,8 +216,8 @@ class _Reader(DataSetReader):
 
 def _lines(head: dict[str, Any], assets: dict[str, dict[str, Any]]) -> str:
     """An export with one line per asset: easy to diff, and written four times faster than indented JSON."""
-    told = ",\n".join(f"{_compact(id)}:{_compact(asset)}" for id, asset in assets.items())
-    return f'{_compact(head)[:-1]},"assets":{{\n{told}\n}}}}\n'
+    lines = ",\n".join(f"{_compact(id)}:{_compact(asset)}" for id, asset in assets.items())
+    return f'{_compact(head)[:-1]},"assets":{{\n{lines}\n}}}}\n'
 
 
 def _compact(value: Any) -> str:
@@ -228,8 +228,8 @@ def _asset_ids(snapshot: Snapshot, places: Sequence[str]) -> list[str]:
     """The original ids if the boxes of each image agree on one and no two images share one, else MD5 as in VoTT."""
     ids = []
     for index, place in enumerate(places):
-        told = {sane(note.get("asset")).get("id") for note in _notes(snapshot, index)}
-        id = next(iter(told)) if len(told) == 1 else None
+        kept = {sane(note.get("asset")).get("id") for note in _notes(snapshot, index)}
+        id = next(iter(kept)) if len(kept) == 1 else None
         own = hashlib.md5(PurePosixPath(place).name.encode(), usedforsecurity=False).hexdigest()
         ids.append(id if isinstance(id, str) and id else own)
     again = {id for id, count in Counter(ids).items() if count > 1}
@@ -262,9 +262,9 @@ def _asset(snapshot: Snapshot, index: int, name: str, id: str) -> dict[str, Any]
         asset["status"] = str(image.state)
     more = next((sane(note["asset"]) for note in notes if "asset" in note), {})
     asset |= {key: value for key, value in more.items() if key not in ASSET_KEYS}
-    told = [to_region(snapshot, row, note) for row, note in zip(range(rows.start, rows.stop), notes, strict=True)]
+    written = [to_region(snapshot, row, note) for row, note in zip(range(rows.start, rows.stop), notes, strict=True)]
     regions: list[dict[str, Any]] = []
-    for same, several in groupby(told, key=lambda region: region | {"tags": []}):
+    for same, several in groupby(written, key=lambda region: region | {"tags": []}):
         tags = [tag for region in several for tag in region["tags"]]
         alone = len(tags) == 1 or not same["id"] or len(set(tags)) < len(tags)
         regions += [same | {"tags": [tag]} for tag in tags] if alone else [same | {"tags": tags}]

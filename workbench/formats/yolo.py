@@ -163,8 +163,8 @@ class _Reader:
         read += self.orphans({file for file in label_files.files if file not in spoken})
         if not read:
             if layout.images:
-                told = "no image here has a label file; choose the parent folder, which holds the data.yaml or labels/"
-                raise Refused(self.path, told)
+                why = "no image here has a label file; choose the parent folder, which holds the data.yaml or labels/"
+                raise Refused(self.path, why)
             raise Refused(self.path, "there are neither images nor label files here")
         self.tell_sixths()
         return self.report.reading("yolo", self.path, self.names(layout), read, self.lookup)

@@ -319,11 +319,11 @@ def _metadata(predictor: Predictor) -> dict[str, str]:
     from safetensors import safe_open
 
     with safe_open(predictor.checkpoint, framework="np") as file:
-        told = dict(file.metadata() or {})
-    if KEY in told and predictor.header is not None:
-        kept = from_json(told[KEY])
-        told[KEY] = replace(kept, labels=predictor.header.labels).to_json()  # some may have been renamed since
-    return told
+        metadata = dict(file.metadata() or {})
+    if KEY in metadata and predictor.header is not None:
+        kept = from_json(metadata[KEY])
+        metadata[KEY] = replace(kept, labels=predictor.header.labels).to_json()  # some may have been renamed since
+    return metadata
 
 
 def _provenance(predictor: Predictor) -> dict[str, Any]:

@@ -30,7 +30,7 @@ DETECTIONS = 300  # of an image that may be uncertain
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageFeatures:
-    """One image. `uncertain` as queueing.uncertainty; `features` (d,)."""
+    """One image. `uncertain` as core.image_queue.uncertainty; `features` (d,)."""
 
     uncertain: float
     features: NDArray[np.float32]

@@ -138,8 +138,8 @@ class BatchedEndToEnd(EndToEnd):
 
 
 def labelled_nms(boxes: Tensor, labels: Tensor, iou: float, power: float | None) -> Tensor:
-    """(n,) the rows of boxes (k, 4) and labels (k,), highest score first, that core.nms.walk keeps per label, by DIoU
-    with a `power`.
+    """(n,) the rows of boxes (k, 4) and labels (k,), highest score first, that core.nms.greedy_nms keeps per label,
+    by DIoU with a `power`.
 
     No format has an operation for it.
     """

@@ -60,7 +60,7 @@ def claim(output: Path, formats: Iterable[str]) -> None:
     """
     kept = output / prediction_job.FOLDER / _CLAIMED
     before = _kept(output) if kept.is_file() or prediction_job.shards(output) else None
-    now = (before or frozenset()) | {name for told in formats for name in ALONE.get(told) or (FOLDERS[told],)}
+    now = (before or frozenset()) | {name for format in formats for name in ALONE.get(format) or (FOLDERS[format],)}
     if now != before or not kept.is_file():
         atomic_write(kept, json.dumps(sorted(now)) + "\n")
 
@@ -99,7 +99,7 @@ def clear(
     if not earlier.is_dir() or not kept.is_file():
         return
     ours = _kept(output)
-    for name in (name for told, names in ALONE.items() if told not in formats for name in names if name in ours):
+    for name in (name for format, names in ALONE.items() if format not in formats for name in names if name in ours):
         _remove(output / name, output)
     folders = ours & set(FOLDERS.values()) - _folders_among_sources(output, whole)
     again = {FOLDERS[name] for name in formats if name in FOLDERS and name != "pictures"}
@@ -147,12 +147,12 @@ def _compared(before: Iterable[ResultRow], now: Iterable[ResultRow]) -> Iterator
 
     "A" and "a" count as one place: on many disks they are.
     """
-    told = heapq.merge(
+    merged = heapq.merge(
         ((_order(row), False, row) for row in before),
         ((_order(row), True, row) for row in now if not row.skipped),
         key=lambda one: one[0],
     )
-    for _, same in groupby(told, key=lambda one: (one[0][0], one[0][2:])):
+    for _, same in groupby(merged, key=lambda one: (one[0][0], one[0][2:])):
         some = list(same)
         here = {row.own_place.casefold() for _, is_now, row in some if is_now}
         yield from ((row, row.own_place.casefold() in here) for _, is_now, row in some if not is_now)

@@ -182,10 +182,10 @@ def _list(
     items = sources.find_items([path.absolute() for path in paths], pass_by)
     if drawn_into is not None:
         items = out_folder.without_own(items, drawn_into)
-    for told in listing.write(file, items, shard):
-        if isinstance(told, ListingSummary):
-            return told
-        yield ListingProgress(told)
+    for progress in listing.write(file, items, shard):
+        if isinstance(progress, ListingSummary):
+            return progress
+        yield ListingProgress(progress)
     raise AssertionError("a listing ends with what was listed")
 
 
@@ -259,11 +259,11 @@ def merge(
         if name == "pictures":
             files.append(output / "pictures")
             continue
-        for told in results.writers()[name](merged_rows(whole), info, output):
-            if isinstance(told, Written):
-                files, remarks = [*files, *told.files], [*remarks, told.remark]
-            elif told % _TOLD_EACH == 0:
-                yield WritingProgress(name, told, images + skipped)
+        for progress in results.writers()[name](merged_rows(whole), info, output):
+            if isinstance(progress, Written):
+                files, remarks = [*files, *progress.files], [*remarks, progress.remark]
+            elif progress % _TOLD_EACH == 0:
+                yield WritingProgress(name, progress, images + skipped)
     files += [recorded] if recorded and recorded.is_file() else []
     out_folder.clear(output, whole, merged_rows(whole), formats, files)
     if skipped:

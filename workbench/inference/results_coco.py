@@ -101,10 +101,10 @@ class _Ids:
 
 def _read_ids(file: Path, labels: tuple[Label, ...]) -> _Ids:
     try:
-        told = strict_json.parse(file.read_bytes(), str(file))
-        categories = {str(one["name"]): one["id"] for one in told["categories"]}
+        document = strict_json.parse(file.read_bytes(), str(file))
+        categories = {str(one["name"]): one["id"] for one in document["categories"]}
         images: dict[str, Any] = {}
-        for one in told["images"]:
+        for one in document["images"]:
             for name in {str(one["file_name"]), PurePosixPath(str(one["file_name"])).name}:
                 images[name] = None if name in images else one["id"]
     except OSError as error:

@@ -157,9 +157,9 @@ class _Items:
         self._labels = [label.id for label in truth.labels]
         self.suspects = label_errors.find_label_errors(matching.truth, matching.found, matching.present)
         doubts = zip(self.suspects.reasons.tolist(), self.suspects.doubts.tolist(), strict=True)
-        told = [(REASONS[reason], doubt) for reason, doubt in doubts]
-        self._of_box = dict(zip(self.suspects.boxes.tolist(), told, strict=True))
-        self._of_detection = dict(zip(self.suspects.detections.tolist(), told, strict=True))
+        reasons = [(REASONS[reason], doubt) for reason, doubt in doubts]
+        self._of_box = dict(zip(self.suspects.boxes.tolist(), reasons, strict=True))
+        self._of_detection = dict(zip(self.suspects.detections.tolist(), reasons, strict=True))
         for known in (self._of_box, self._of_detection):
             known.pop(-1, None)  # those without
 
@@ -175,8 +175,8 @@ class _Items:
         )
         predictions = self._predictions(detections)
         mine = self._boxes(boxes)
-        told = zip(owners.tolist(), boxes.tolist(), detections.tolist(), ious.tolist(), mine, predictions, strict=True)
-        for image, box, row, iou, (box_id, label, xyxy), prediction in told:
+        rows = zip(owners.tolist(), boxes.tolist(), detections.tolist(), ious.tolist(), mine, predictions, strict=True)
+        for image, box, row, iou, (box_id, label, xyxy), prediction in rows:
             id = truth.images[image].id
             reason, doubt = self._of_box.get(box) or self._of_detection.get(row) or ("", 0.0)
             loss = self._losses.get(id, math.nan)
@@ -186,8 +186,8 @@ class _Items:
         """The id, label id and place of each."""
         truth, some = self._truth, rows[rows >= 0]
         ids, labels = truth.box_ids[some].tolist(), truth.label_index[some].tolist()
-        told = zip(ids, labels, map(tuple, truth.boxes[some].tolist()), strict=True)
-        return [(0, 0, None) if row < 0 else self._box(*next(told)) for row in rows.tolist()]
+        found = zip(ids, labels, map(tuple, truth.boxes[some].tolist()), strict=True)
+        return [(0, 0, None) if row < 0 else self._box(*next(found)) for row in rows.tolist()]
 
     def _box(self, id: int, label: int, xyxy: XYXY) -> tuple[int, int, XYXY]:
         return id, self._labels[label], xyxy
@@ -195,8 +195,8 @@ class _Items:
     def _predictions(self, rows: Rows) -> list[Prediction | None]:
         found, some = self._matching.found, rows[rows >= 0]
         boxes = map(tuple, found.boxes[some].tolist())
-        told = zip(boxes, found.labels[some].tolist(), found.scores[some].tolist(), strict=True)
-        return [None if row < 0 else self._prediction(*next(told)) for row in rows.tolist()]
+        listed = zip(boxes, found.labels[some].tolist(), found.scores[some].tolist(), strict=True)
+        return [None if row < 0 else self._prediction(*next(listed)) for row in rows.tolist()]
 
     def _prediction(self, xyxy: XYXY, label: int, score: float) -> Prediction:
         return Prediction(xyxy, self._labels[label], score)
@@ -204,11 +204,11 @@ class _Items:
 
 def _mistakes(matching: Matching, confidence: Confidence) -> tuple[Rows, Rows, _Pairs]:
     """Missed boxes, detections on nothing, and boxes found with another label."""
-    told = confusion(matching, confidence, IOU)
-    has_box, has_detection = told.boxes >= 0, told.detections >= 0
-    other = has_box & has_detection & (told.cells[:, 0] != told.cells[:, 1])
-    wrong = _Pairs(told.boxes[other], told.detections[other])
-    return told.boxes[~has_detection], told.detections[~has_box], wrong
+    matrix = confusion(matching, confidence, IOU)
+    has_box, has_detection = matrix.boxes >= 0, matrix.detections >= 0
+    other = has_box & has_detection & (matrix.cells[:, 0] != matrix.cells[:, 1])
+    wrong = _Pairs(matrix.boxes[other], matrix.detections[other])
+    return matrix.boxes[~has_detection], matrix.detections[~has_box], wrong
 
 
 def _near(matching: Matching, missed: Rows, alarms: Rows) -> _Pairs:

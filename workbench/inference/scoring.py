@@ -59,7 +59,7 @@ def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
 
     A label that was renamed or merged since is the one that it became, or all its boxes would count as missed by an
     earlier run; and what the user said of a foreign network's labels counts. Otherwise names are compared as for
-    suggestions (suggest.plain).
+    suggestions (suggest.plain_name).
 
     WorkbenchError if they have none in common.
     """

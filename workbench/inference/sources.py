@@ -141,13 +141,13 @@ def _of_folder(folder: Path, before: str, pass_by: Callable[[Path], object]) -> 
 
     class Walk(SkippedFiles):
         def skip_name(self, name: str) -> None:
-            told = before + name
-            bad.append(SourceItem(told, told, folder, problem=f"{told}: {_NOT_TEXT}"))
+            place = before + name
+            bad.append(SourceItem(place, place, folder, problem=f"{place}: {_NOT_TEXT}"))
 
         def skip_folder(self, name: str, error: OSError) -> None:
-            told = (before + name).rstrip("/") or printable(folder.name) or "root"
-            why = f"{told}: this folder can't be read ({error.strerror or error}), so its images are missing; fix that"
-            bad.append(SourceItem(told, told, folder, problem=f"{why} and start over with --fresh"))
+            place = (before + name).rstrip("/") or printable(folder.name) or "root"
+            why = f"{place}: this folder can't be read ({error.strerror or error}), so its images are missing; fix that"
+            bad.append(SourceItem(place, place, folder, problem=f"{why} and start over with --fresh"))
 
         def other(self, name: str) -> None:
             if is_video(file := folder / name):
@@ -168,14 +168,14 @@ def _of_list(file: Path) -> Iterator[SourceItem]:
     encoding, errors = ("utf-16", "replace") if is_wide else ("utf-8-sig", "surrogateescape")
     with open(file, encoding=encoding, errors=errors) as lines:
         for number, line in enumerate(lines, start=1):
-            told = line.strip()
-            if "\0" in told:
+            name = line.strip()
+            if "\0" in name:
                 raise WorkbenchError(
                     f"Line {number:,} of {printable(str(file))} is no path: it has a NUL in it. Write a text file with"
                     " a path on each line (find with -print, not -print0)."
                 )
-            if told:
-                yield _named(told, file.parent / told, told)
+            if name:
+                yield _named(name, file.parent / name, name)
 
 
 def _of_pattern(pattern: Path) -> Iterator[SourceItem]:
@@ -192,12 +192,12 @@ def _of_pattern(pattern: Path) -> Iterator[SourceItem]:
             yield _named(name, folder / name, name)
 
 
-def _named(name: str, file: Path, told: str) -> SourceItem:
+def _named(name: str, file: Path, shown_as: str) -> SourceItem:
     """An image or video by its path in a list or pattern; ".." and a drive are not part of its name."""
     shown = printable(name.replace("\\", "/") if os.name == "nt" else name)
     parts = [part for part in PurePosixPath(shown).parts if part not in ("/", "..") and not part.endswith(":")]
     shown = "/".join(parts) or "image"
-    if shown != os.path.normpath(shown) or printable(told) != told:
+    if shown != os.path.normpath(shown) or printable(shown_as) != shown_as:
         return SourceItem(shown, shown, file, problem=f"{shown}: {_NOT_TEXT}")
     return SourceItem(shown, shown, file, is_video=True) if is_video(file) else _item(shown, file)
 
@@ -224,8 +224,8 @@ def read(
     try:
         for entry in entries:
             item = entry.item
-            told = None if item.is_video or item.problem else readers.submit(images.read, item.file, window)
-            waiting.append((entry, told))
+            reading = None if item.is_video or item.problem else readers.submit(images.read, item.file, window)
+            waiting.append((entry, reading))
             while waiting and (len(waiting) > ahead or waiting[0][0].item.is_video):
                 yield from _read(*waiting.popleft(), every, first, part)
                 first = 0
@@ -237,16 +237,16 @@ def read(
 
 
 def _read(
-    entry: ListingEntry, told: Future[NDArray[np.uint8]] | None, every: int, first: int, part: tuple[int, int]
+    entry: ListingEntry, reading: Future[NDArray[np.uint8]] | None, every: int, first: int, part: tuple[int, int]
 ) -> Iterator[NumberedPicture]:
     item, number = entry.item, entry.number
     if item.is_video:
         yield from _frames(entry, every, first, part)
         return
     picture: Frame | Skipped = Skipped(item.name, number, item.problem)
-    if told is not None:
+    if reading is not None:
         try:
-            picture = Frame(item.name, number, told.result(), item.file, place=item.place)
+            picture = Frame(item.name, number, reading.result(), item.file, place=item.place)
         except WorkbenchError as error:
             picture = Skipped(item.name, number, _why(item.file, error))
     yield NumberedPicture(picture, item, Position(entry.after, number + 1))

@@ -93,7 +93,7 @@ def load(
 
 
 def _read_all(store: PixelStore, threads: int, control: Control) -> Iterator[Message]:
-    count, told, slow = len(store.snapshot), time.monotonic(), set[int]()
+    count, reported, slow = len(store.snapshot), time.monotonic(), set[int]()
     with ThreadPoolExecutor(threads, "read") as pool:
         for start in range(0, count, READ_AHEAD):
             waiting = {pool.submit(store.read, index) for index in range(start, min(start + READ_AHEAD, count))}
@@ -111,8 +111,8 @@ def _read_all(store: PixelStore, threads: int, control: Control) -> Iterator[Mes
                     yield Message(
                         "warning", f"{file} has been read for {LONGEST:.0f} seconds. Is its disk still there?"
                     )
-            if time.monotonic() - told > TELL_EVERY:
-                told = time.monotonic()
+            if time.monotonic() - reported > TELL_EVERY:
+                reported = time.monotonic()
                 yield Message("info", f"Read {min(start + READ_AHEAD, count):,} of {count:,} images.")
 
 

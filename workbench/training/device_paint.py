@@ -235,7 +235,7 @@ def _jitter_tables(jitters: Sequence[colour_jitter.ColourJitter]) -> list[NDArra
 def _recoloured(
     images: Tensor, jitters: Sequence[colour_jitter.ColourJitter], tables: Sequence[Tensor], by: Sequence[Tensor]
 ) -> Tensor:
-    """(C, side, side, 3) uint8, see _light_tables()."""
+    """(C, side, side, 3) uint8, see _jitter_tables()."""
     table, tinted = tables[0].to(torch.int32), tables[1]
     levels = [images[..., channel].reshape(len(images), -1).to(torch.int32) for channel in range(3)]
     if any(one.lifts_first for one in jitters):

@@ -69,8 +69,8 @@ def sentence(settings: TrainingSettings, start: Path) -> str:
 
 def leakage_warnings(start: Path, train: Dataset, judges: Dataset) -> list[Message]:
     """For the run's log: whether its validation images were learnt before."""
-    told = data_leakage.start_warning(start, train.snapshot, judges.snapshot)
-    return [Message("warning", f"{told} {data_leakage.ADVICE}")] if told else []
+    warning = data_leakage.start_warning(start, train.snapshot, judges.snapshot)
+    return [Message("warning", f"{warning} {data_leakage.ADVICE}")] if warning else []
 
 
 def notes(settings: TrainingSettings, start: Path) -> list[Message]:

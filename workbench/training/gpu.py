@@ -118,7 +118,7 @@ def utilization(device: torch.device) -> float:
         return math.nan
 
 
-_exact, _asked = threading.Lock(), [0, True]  # number of users within exactly(), and what was allowed before
+_exact, _asked = threading.Lock(), [0, True]  # number of users within exact_float32(), and what was allowed before
 
 
 @contextmanager

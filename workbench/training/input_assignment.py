@@ -80,7 +80,7 @@ def build_detector(
 
 
 def assign_input(sample: NetworkInput, detector: Detector, *, answers: bool = True) -> InputAssignment:
-    """How the loss treats `seen`. Without `answers` the network is not run, and what depends on it stays unknown.
+    """How the loss treats `sample`. Without `answers` the network is not run, and what depends on it stays unknown.
 
     What depends only on the boxes is exactly as in training; if chance or the network's answers decide, see `note`.
     """

@@ -90,11 +90,11 @@ def fit_batch_parts(
             for name, buffer in detector.named_buffers():
                 buffer.copy_(kept[name])
         stepper.optimizer.zero_grad(set_to_none=True)
-    told = [] if maker is None else maker.notes()
+    messages = [] if maker is None else maker.notes()
     if stepper.micro == begun:
-        return told
+        return messages
     sentence = f"Images go through {stepper.micro:,} at a time, because {begun:,} do not fit in memory."
-    return [*told, Message("info", f"{sentence} What is learnt from a batch stays the same.")]
+    return [*messages, Message("info", f"{sentence} What is learnt from a batch stays the same.")]
 
 
 def _coming(maker: BatchMaker | None, stepper: Stepper) -> AnyBatch | None:

@@ -77,13 +77,13 @@ class NetworkInput:
 
     def ignored_as(self) -> dict[int, LostBox]:
         """What happened to the boxes that are present but ignored, by their place; nothing for blended ones."""
-        told: dict[int, list[LostBox]] = {}
+        by_row: dict[int, list[LostBox]] = {}
         for one in self.lost:
             if not one.gone:
-                told.setdefault(one.row, []).append(one)
+                by_row.setdefault(one.row, []).append(one)
         found = {}
         for m in np.flatnonzero(self.ignore).tolist():
-            of_row = told.get(int(self.rows[m]), [])  # several if an image is in its own mosaic
+            of_row = by_row.get(int(self.rows[m]), [])  # several if an image is in its own mosaic
             if of_row:
                 found[m] = min(of_row, key=lambda one: _outside(self.boxes[m], one.xyxy))
                 of_row.remove(found[m])

@@ -125,8 +125,8 @@ class PixelCache:
 
     def _read_rows(self) -> None:
         try:
-            version, digests, fits, told, rows, stamps = npz.read(self.folder / ROWS, *_ARRAYS)
-            names = told.tobytes().decode().split("\0")
+            version, digests, fits, joined, rows, stamps = npz.read(self.folder / ROWS, *_ARRAYS)
+            names = joined.tobytes().decode().split("\0")
             if int(version) != VERSION or len(digests) != len(fits) or len(rows) != len(stamps):
                 return
             room = (self.folder / PIXELS).stat().st_size // self.row_bytes

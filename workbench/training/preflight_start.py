@@ -64,9 +64,9 @@ def of_weights(
 
 def of_judges(start: Path | None, train: Snapshot, judges: Snapshot) -> Iterator[Finding]:
     """Were the validation images of the training learnt before?"""
-    told = "" if start is None else data_leakage.start_warning(start, train, judges)
-    if told:
-        yield Finding(WARNING, "learnt", told, data_leakage.ADVICE)
+    warning = "" if start is None else data_leakage.start_warning(start, train, judges)
+    if warning:
+        yield Finding(WARNING, "learnt", warning, data_leakage.ADVICE)
 
 
 def _of_network(start: Path, header: CheckpointHeader, recipe: Recipe) -> Iterator[Finding]:

@@ -107,8 +107,8 @@ def read_request(folder: Path) -> RunRequest:
     """The request that a run was started with, to resume it. Refused if the record is missing or damaged."""
     file = folder / DATA
     try:
-        told, *arrays = npz.read(file, "head", *_ARRAYS)
-        head = json.loads(told.tobytes())
+        encoded, *arrays = npz.read(file, "head", *_ARRAYS)
+        head = json.loads(encoded.tobytes())
         snapshot = _snapshot(head, dict(zip(_ARRAYS, arrays, strict=True)), folder)
         anchors = _anchors(head["anchors"])
         start, goes_on = _start(head, folder), bool(head.get("goes_on"))
@@ -132,8 +132,8 @@ def digest(folder: Path) -> str:
     Takes 0.1 s for 10,000 images.
     """
     try:
-        told, *arrays = npz.read(folder / DATA, "head", *_ARRAYS)
-        return _snapshot(json.loads(told.tobytes()), dict(zip(_ARRAYS, arrays, strict=True)), folder).digest
+        encoded, *arrays = npz.read(folder / DATA, "head", *_ARRAYS)
+        return _snapshot(json.loads(encoded.tobytes()), dict(zip(_ARRAYS, arrays, strict=True)), folder).digest
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
@@ -158,16 +158,16 @@ def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder:
     )
 
 
-def _former(told: Sequence[Any]) -> tuple[str, str] | tuple[str, str, int]:
-    name, now, *id = told
+def _former(values: Sequence[Any]) -> tuple[str, str] | tuple[str, str, int]:
+    name, now, *id = values
     return (str(name), str(now), int(id[0])) if id else (str(name), str(now))
 
 
 def read_start_options(folder: Path) -> tuple[AnchorSet | None, Path | None] | None:
     """The anchors and the file of weights that a run was asked to start from; None if there is no record of it."""
     try:
-        (told,) = npz.read(folder / DATA, "head")
-        head = json.loads(told.tobytes())
+        (encoded,) = npz.read(folder / DATA, "head")
+        head = json.loads(encoded.tobytes())
         return _anchors(head["anchors"]), _start(head, folder)
     except (OSError, ValueError, KeyError, TypeError):
         return None

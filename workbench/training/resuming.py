@@ -33,24 +33,24 @@ def notes(
 ) -> list[Message]:
     """What the user should know when the run continues from `state`.
 
-    `standing` is updated if the run's folder has better weights than the best that it knows.
+    `progress` is updated if the run's folder has better weights than the best that it knows.
     """
-    told = []
+    messages = []
     before = checkpoint.header_of(state, STATE).provenance.get("images")
     if before != len(data):
         sentence = f"{len(data):,} images can be read now, {before:,} when the run was saved."
-        told.append(Message("warning", f"{sentence} The run continues, but not exactly as it would have."))
+        messages.append(Message("warning", f"{sentence} The run continues, but not exactly as it would have."))
     newest = max((event.step for event in runs.outline(request.folder) if isinstance(event, Progress)), default=0)
     if newest > state.step:
         again = count(newest - state.step, "step")
         sentence = f"The run was last saved after step {state.step:,}: {again} after it had not been saved, and"
-        told.append(Message("warning", f"{sentence} {'is' if newest == state.step + 1 else 'are'} trained again."))
+        messages.append(Message("warning", f"{sentence} {'is' if newest == state.step + 1 else 'are'} trained again."))
     best = _best(request.folder) if len(validation) >= FEW_JUDGES else None  # with fewer, the newest count as the best
     if best is not None and best.metrics.get(settings.best_by, -1.0) > progress.best:
         progress.kept, progress.kept_ap50 = best.metrics[settings.best_by], best.metrics.get("ap50", 0.0)
         sentence = f"The best weights are those of epoch {best.epoch:,}, and they stay until others are as good."
-        told.append(Message("info", sentence))
-    return told
+        messages.append(Message("info", sentence))
+    return messages
 
 
 def _best(folder: Path) -> header.CheckpointHeader | None:

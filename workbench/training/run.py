@@ -80,8 +80,8 @@ def train(request: RunRequest, control: Control | None = None, runtime: Runtime 
                 known = gpu.explain_error(error, runtime.device)
                 odd = Failed(f"The training stopped because of an error in Workbench: {error}", repr(error))
                 failed = log.add(odd if known is None else Failed(known.sentence, known.cause))
-                told = not (runtime.failed_alone(error) or training.abandoned) and training.started
-                if known is not None and told:
+                is_reported = not (runtime.failed_alone(error) or training.abandoned) and training.started
+                if known is not None and is_reported:
                     yield failed
                 elif known is None or known is error:
                     raise

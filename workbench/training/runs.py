@@ -86,7 +86,7 @@ class RunInfo:
 
 
 def runs(folder: Path) -> tuple[RunInfo, ...]:
-    """The runs in a project's folder `runs`, newest first. Hidden folders, such as kept_runs.TRASH, are skipped."""
+    """The runs in a project's folder `runs`, newest first. Hidden folders, such as run_actions.TRASH, are skipped."""
     try:
         folders = [entry for entry in Path(folder).iterdir() if entry.name[0] != "." and (entry / EVENTS).is_file()]
     except OSError:

@@ -39,8 +39,8 @@ def log_events(events: Iterable[Event], folder: Path) -> Iterator[Event]:
                 purged = event.resumed_step and event.resumed_step + 1
             scalars = [(name, value) for name, value in _scalars(event) if value == value]  # NaN is not known
             if scalars and writer is None:
-                told = SummaryWriter(str(folder / "tensorboard"), purge_step=purged)  # type: ignore[no-untyped-call]
-                writer = stack.enter_context(told)
+                opened = SummaryWriter(str(folder / "tensorboard"), purge_step=purged)  # type: ignore[no-untyped-call]
+                writer = stack.enter_context(opened)
             for name, value in scalars:
                 writer.add_scalar(name, value, event.step)  # type: ignore[no-untyped-call, union-attr]
             yield event

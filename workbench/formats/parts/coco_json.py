@@ -171,10 +171,10 @@ class _Document:
     def image(self, entry: dict[str, Any], place: str) -> tuple[str, int, int, State]:
         sides = []
         for key in ("width", "height"):
-            told = 0 if entry.get(key) is None else entry[key]
-            value = parse_number(told) if isinstance(told, str) else told
+            given = 0 if entry.get(key) is None else entry[key]
+            value = parse_number(given) if isinstance(given, str) else given
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SANE:
-                raise self.refuse(f"{place}.{key}", f"expected a number of pixels, found {_short(told)}")
+                raise self.refuse(f"{place}.{key}", f"expected a number of pixels, found {_short(given)}")
             sides.append(int(value))
         state = entry.get("state")
         known = State(state) if isinstance(state, str) and state in set(State) else State.DONE
@@ -189,8 +189,8 @@ class _Document:
         if image is None:
             raise self.refuse(f"{place}.image_id", f"there is no image with the id {_short(entry.get('image_id'))}")
         if category is None:
-            told = _short(entry.get("category_id"))
-            raise self.refuse(f"{place}.category_id", f"there is no category with the id {told}")
+            shown = _short(entry.get("category_id"))
+            raise self.refuse(f"{place}.category_id", f"there is no category with the id {shown}")
         if is_id(entry.get("id")):
             if entry["id"] in seen:
                 self.remarks.append(("read", f"{place}.id: {_short(entry['id'])} is used twice; both boxes were kept."))

@@ -100,8 +100,8 @@ def first_names(file: Path) -> frozenset[str]:
 
 def other_values(row: list[str], columns: Mapping[str, int], known: Collection[str]) -> dict[str, str]:
     """The values of a row in columns that are not `known`, to be kept if they are not too long."""
-    told = {name: row[place].strip() for name, place in columns.items() if name not in known}
-    return {name: value for name, value in told.items() if value and len(name) <= 200 and len(value) <= 1000}
+    others = {name: row[place].strip() for name, place in columns.items() if name not in known}
+    return {name: value for name, value in others.items() if value and len(name) <= 200 and len(value) <= 1000}
 
 
 def sane_values(kept: object, known: Collection[str]) -> dict[str, str]:

@@ -32,9 +32,9 @@ def to_xml(snapshot: Snapshot, names: Sequence[str]) -> str:
     return "\n".join([*lines, "</annotations>\n"])
 
 
-def _free(snapshot: Snapshot, row: int, note: str, told: dict[str, Any]) -> _Free:
+def _free(snapshot: Snapshot, row: int, note: str, kept: dict[str, Any]) -> _Free:
     marks = dict(zip(FLAGS, snapshot.flags[row].tolist(), strict=True))
-    return list(free_attributes(sane(told.get("attributes")), marks, note))
+    return list(free_attributes(sane(kept.get("attributes")), marks, note))
 
 
 def _meta(snapshot: Snapshot, free: Sequence[_Free]) -> Iterator[str]:
@@ -67,20 +67,20 @@ def _image(
     free: Sequence[_Free],
 ) -> Iterator[str]:  # fmt: skip
     image, rows = snapshot.images[index], snapshot.rows(index)
-    told: dict[str, object] = {"id": id, "name": name, "subset": _SUBSETS[image.split]}
+    attributes: dict[str, object] = {"id": id, "name": name, "subset": _SUBSETS[image.split]}
     if image.width and image.height:
-        told |= {"width": image.width, "height": image.height}
+        attributes |= {"width": image.width, "height": image.height}
     if image.state is not State.DONE or rows.start == rows.stop:  # CVAT has no such attribute and ignores ours
-        told["state"] = image.state
-    yield f"  <image{_quoted(told)}>"
+        attributes["state"] = image.state
+    yield f"  <image{_quoted(attributes)}>"
     for row in range(rows.start, rows.stop):
         yield _box(snapshot, row, notes[row][1], free[row])
     yield "  </image>"
 
 
-def _box(snapshot: Snapshot, row: int, told: dict[str, Any], free: _Free) -> str:
+def _box(snapshot: Snapshot, row: int, kept: dict[str, Any], free: _Free) -> str:
     corners = zip(CORNERS, map(_pixels, snapshot.boxes[row].tolist()), strict=True)
-    own = {name: value for name, value in sane(told.get("xml")).items() if _is_attribute(name, value)}
+    own = {name: value for name, value in sane(kept.get("xml")).items() if _is_attribute(name, value)}
     attributes = {
         "label": snapshot.labels[int(snapshot.label_index[row])].name,
         "occluded": int(snapshot.flags[row, FLAGS.index("occluded")]),

@@ -78,7 +78,7 @@ def parse_cvat(data: bytes, file: str) -> CvatFile:
 class _Document:
     def __init__(self, root: Element, file: str) -> None:
         self.root, self.file = root, file
-        self.told = ShapeReport()
+        self.report = ShapeReport()
         meta = root.first("meta")
         parts = meta.children if meta else []
         self.container = next((part for part in parts if part.tag in _CONTAINERS), None)
@@ -95,9 +95,9 @@ class _Document:
                 else:
                     task, subset, listed = self.track(element)
                     spans.setdefault((task, subset), []).append(listed)
-                    self.told.counts["read", "of its objects are tracks: a box on each frame that shows them"] += 1
+                    self.report.counts["read", "of its objects are tracks: a box on each frame that shows them"] += 1
             except Refused as error:
-                self.told.broken.append(error)
+                self.report.broken.append(error)
         self.mark_gaps(spans)
         self.tell_of_the_whole()
         used = (box.label for image in self.images for box in image.boxes)
@@ -105,13 +105,13 @@ class _Document:
             labels=tuple(dict.fromkeys([*self.labels(), *used])),
             images=tuple(self.images),
             is_project=self.container is not None and self.container.tag == "project",
-            counts=self.told.counts,
-            remarks=tuple(self.told.remarks),
-            broken=tuple(self.told.broken),
+            counts=self.report.counts,
+            remarks=tuple(self.report.remarks),
+            broken=tuple(self.report.broken),
         )
 
     def say(self, level: str, sentence: str, line: int = 0, kind: str = "") -> None:
-        self.told.remarks.append((level, sentence, line, kind or sentence))
+        self.report.remarks.append((level, sentence, line, kind or sentence))
 
     def read_tasks(self) -> dict[str, _Task]:
         """The tasks by id; "" is the only one, or the project as a whole."""
@@ -142,8 +142,8 @@ class _Document:
             raise Refused(self.file, "an <image> without a name", element.line)
         sides = [_side(element.attributes.get(key, "")) for key in ("width", "height")]
         if None in sides:
-            told = f"{element.attributes.get('width', '')} x {element.attributes.get('height', '')}"
-            raise Refused(self.file, f"the size of '{name[:60]}' must be in pixels, not '{told[:40]}'", element.line)
+            size = f"{element.attributes.get('width', '')} x {element.attributes.get('height', '')}"
+            raise Refused(self.file, f"the size of '{name[:60]}' must be in pixels, not '{size[:40]}'", element.line)
         _, subset, is_own = self.home(element)
         image = CvatImage(name, sides[0] or 0, sides[1] or 0, subset, is_own, is_frame=False)
         state = element.attributes.get("state")
@@ -152,7 +152,7 @@ class _Document:
             try:
                 box = self.shape(child)
             except Refused as error:
-                self.told.broken.append(error)
+                self.report.broken.append(error)
                 image.is_incomplete = True
             else:
                 image.boxes += [box] if box else []
@@ -163,9 +163,9 @@ class _Document:
 
     def shape(self, element: Element, track: Element | None = None) -> ReadBox | None:
         if element.tag in SHAPES:
-            return read_shape(element, self.told, self.file, track)
+            return read_shape(element, self.report, self.file, track)
         if element.tag != "attribute":  # images have some in newer documents; they are not objects
-            self.told.left_out(NO_BOXES.get(element.tag, f"shapes <{visible(element.tag, 40)}>"))
+            self.report.left_out(NO_BOXES.get(element.tag, f"shapes <{visible(element.tag, 40)}>"))
         return None
 
     def track(self, track: Element) -> tuple[str, str, list[tuple[int, bool]]]:
@@ -186,7 +186,7 @@ class _Document:
                     self.images.append(image)
                 box = None if is_outside(child, self.file) else self.shape(child, track)
             except Refused as error:
-                self.told.broken.append(error)
+                self.report.broken.append(error)
                 if image is not None:
                     image.is_incomplete = True
                 continue
@@ -218,7 +218,7 @@ class _Document:
             self.by_frame[key].is_incomplete = True
         if skipped:
             words = "frames lie between those that a track lists, so boxes are missing there: they are in work"
-            self.told.counts["repaired", words] = len(skipped)
+            self.report.counts["repaired", words] = len(skipped)
 
     def tell_of_the_whole(self) -> None:
         """Report what the document says, or fails to say, apart from its shapes."""
@@ -236,7 +236,7 @@ class _Document:
         silent = sum(1 for image in self.images if image.state is State.UNLABELLED and image.said is None)
         if silent:
             words = "images have no boxes, and nothing says that anyone looked for some: they are unlabelled"
-            self.told.counts["read", words] = silent
+            self.report.counts["read", words] = silent
 
 
 def _text(element: Element | None, tag: str) -> str:

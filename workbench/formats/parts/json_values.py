@@ -42,14 +42,14 @@ def sane(values: Any) -> dict[str, Any]:
 
 def storable_values(values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Those of `values` that are not empty and are small enough, taken together; and the keys of those too long."""
-    told = {key: value for key, value in values.items() if value not in (None, "", [], {})}
-    if is_small(told):
-        return told, []
+    filled = {key: value for key, value in values.items() if value not in (None, "", [], {})}
+    if is_small(filled):
+        return filled, []
     small: dict[str, Any] = {}
-    for key, value in told.items():
+    for key, value in filled.items():
         if is_small(small | {key: value}):
             small[key] = value
-    return small, [key for key in told if key not in small]
+    return small, [key for key in filled if key not in small]
 
 
 def short(value: Any) -> str:

@@ -61,12 +61,12 @@ def looks_like_kitti(head: bytes, whole: bool, named: bool) -> bool:
     `named`: it lies in a folder label_2, where the word may be a number; elsewhere that would be a YOLO outline.
     """
     lines = head.decode("utf-8-sig", "replace").split("\n")
-    told = [line.split() for line in (lines if whole else lines[:-1])[:8] if line.strip()]
-    return bool(told) and all(
+    rows = [line.split() for line in (lines if whole else lines[:-1])[:8] if line.strip()]
+    return bool(rows) and all(
         len(values) in (15, 16)
         and (named or parse_number(values[0]) is None)
         and all(parse_number(value) is not None for value in values[1:])
-        for values in told
+        for values in rows
     )
 
 
@@ -84,12 +84,12 @@ def _box(values: Sequence[str], line: int, read: KittiFile) -> ReadBox:
     xyxy = _ordered([float(value) for value in values[4:8]], label, line, read)
     region = label.casefold() == IGNORED.casefold()
     truncated, occluded = float(values[1]), float(values[2])
-    told = [*values[1:4], *values[8:]]
+    rest = [*values[1:4], *values[8:]]
     if region:
         read.spoken["regions"] += 1
     elif occluded == 3:
         read.spoken["unknown"] += 1
-    if not {float(value) for value in told[2:10]} <= _UNKNOWN:
+    if not {float(value) for value in rest[2:10]} <= _UNKNOWN:
         read.spoken["space"] += 1
     if len(values) == 16:
         read.spoken["scores"] += 1
@@ -99,7 +99,7 @@ def _box(values: Sequence[str], line: int, read: KittiFile) -> ReadBox:
         truncated=truncated > 0,
         occluded=occluded > 0 and occluded != 3,
         crowd=region,
-        extra=to_extra("kitti", told if tuple(told) not in (_PLAIN, _REGION) else None),
+        extra=to_extra("kitti", rest if tuple(rest) not in (_PLAIN, _REGION) else None),
         line=line,
     )
 
@@ -114,15 +114,15 @@ def _ordered(corners: Sequence[float], label: str, line: int, read: KittiFile) -
 def to_line(label: str, xyxy: XYXY, truncated: bool, occluded: bool, region: bool, extra: str) -> str:
     """One line. The file's original values are written again as far as they still agree with the marks."""
     default = _REGION if region else _PLAIN
-    told = from_extra(extra, "kitti")
-    if not isinstance(told, list) or len(told) not in (10, 11):
-        told = list(default)
-    told = [value if isinstance(value, str) and parse_number(value) is not None else "-1" for value in told]
-    if truncated != (float(told[0]) > 0):
-        told[0] = "1.00" if truncated else default[0]
-    if occluded != (float(told[1]) > 0 and float(told[1]) != 3):
-        told[1] = "1" if occluded else default[1]
-    values = [label, *told[:3], *map(_decimal, xyxy), *told[3:]]
+    rest = from_extra(extra, "kitti")
+    if not isinstance(rest, list) or len(rest) not in (10, 11):
+        rest = list(default)
+    rest = [value if isinstance(value, str) and parse_number(value) is not None else "-1" for value in rest]
+    if truncated != (float(rest[0]) > 0):
+        rest[0] = "1.00" if truncated else default[0]
+    if occluded != (float(rest[1]) > 0 and float(rest[1]) != 3):
+        rest[1] = "1" if occluded else default[1]
+    values = [label, *rest[:3], *map(_decimal, xyxy), *rest[3:]]
     return " ".join(values) + "\n"
 
 

@@ -157,10 +157,10 @@ class _Document:
             sentence = f"{place}: the box of '{label[:60]}' has zero size; it was kept."
             self.remarks.append(("read", sentence, "boxes of zero size, kept"))
         flags = self.flags(shape, place)
-        told = {flag: flags.get(flag, False) for flag in FLAGS}
-        told["difficult"] |= shape.get("difficult") in (True, 1)
+        marks = {flag: flags.get(flag, False) for flag in FLAGS}
+        marks["difficult"] |= shape.get("difficult") in (True, 1)
         note = self.text(shape, "description", f"{place}.")
-        return ReadBox(label, xyxy, **told, note=note, extra=to_extra("labelme", self.others(shape, flags, place)))
+        return ReadBox(label, xyxy, **marks, note=note, extra=to_extra("labelme", self.others(shape, flags, place)))
 
     def points(self, points: Any, kind: str, place: str) -> list[tuple[float, float]]:
         if not isinstance(points, list) or not points:
@@ -211,15 +211,15 @@ class _Document:
             self.broken.append(error)
             flags = {}
         more = {key: value for key, value in self.root.items() if key not in TOP_KEYS}
-        told = self.small({"flags": flags} | more, "")
-        if told and not boxes:
-            for key in told:
+        foreign = self.small({"flags": flags} | more, "")
+        if foreign and not boxes:
+            for key in foreign:
                 sentence = f"'{key[:60]}' describes the image, but a project has no place for it; it was ignored."
                 self.remarks.append(("read", sentence, sentence))
-        if not told:
+        if not foreign:
             return tuple(boxes)
         return tuple(
-            replace(b, extra=to_extra("labelme", (from_extra(b.extra, "labelme") or {}) | {"image": told}))
+            replace(b, extra=to_extra("labelme", (from_extra(b.extra, "labelme") or {}) | {"image": foreign}))
             for b in boxes
         )
 

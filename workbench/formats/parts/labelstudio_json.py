@@ -142,8 +142,8 @@ class _Document:
             self.counts["read", "tasks have no list of annotations: unlabelled"] += 1
         if not isinstance(annotations, list):
             raise self.refuse(f"{place}.{key}", f"expected a list, found {short(annotations)}")
-        told = [self.annotation(one, f"{place}.{key}[{number}]") for number, one in enumerate(annotations)]
-        return entry | {"annotations": told}
+        read = [self.annotation(one, f"{place}.{key}[{number}]") for number, one in enumerate(annotations)]
+        return entry | {"annotations": read}
 
     def annotation(self, annotation: Any, place: str) -> dict[str, Any]:
         if not isinstance(annotation, dict) or not isinstance(annotation.get("result", "none") or [], list):
@@ -167,10 +167,10 @@ class _Document:
                     self.counts["refused", "marks were left out: JSON-MIN does not say which region they are of"] += (
                         lost
                     )
-        told = [{"result": entries} | {key: record.get(key) for key in ("created_at", "updated_at")}]
+        annotations = [{"result": entries} | {key: record.get(key) for key in ("created_at", "updated_at")}]
         if record.get("annotation_id") is None and not entries:
-            told = []
-        return {"minimal": True, "id": record.get("id"), "data": data, "annotations": told}
+            annotations = []
+        return {"minimal": True, "id": record.get("id"), "data": data, "annotations": annotations}
 
     def images(self, task: dict[str, Any], place: str) -> list[TaskImage]:
         data, annotations = task["data"], task["annotations"]
@@ -195,12 +195,12 @@ class _Document:
         split = data.get("split")
         split = SPLIT_WORDS.get(split.lower()) if isinstance(split, str) else None
         others = {k: v for k, v in data.items() if k not in (key, "state", "split")}
-        told = self.results.small({"data": self.results.small(others), "meta": task.get("meta")})
+        foreign = self.results.small({"data": self.results.small(others), "meta": task.get("meta")})
         images = []
         if any(not 0 <= region.item < len(urls) for region in regions):
             raise self.refuse(place, f"a result refers to an image (item_index) that is none of its {len(urls)}")
         for item, url in enumerate(urls):
-            own = tuple(_with_task(region, told) for region in regions if region.item == item)
+            own = tuple(_with_task(region, foreign) for region in regions if region.item == item)
             images.append(TaskImage(url, image_names(url), place, own, state, split))
         return images
 
@@ -228,7 +228,7 @@ def _minimal_results(key: str, values: list[Any], place: str) -> Iterator[tuple[
         kinds = [name for name in value if name == "labels" or name.endswith("labels")]
         kind = next(iter(kinds), next((kind for mark, kind in _MARKS.items() if mark in value), "result"))
         sides = {side: value[side] for side in ("original_width", "original_height") if side in value}
-        plain = {name: told for name, told in value.items() if name not in sides}
+        plain = {name: one for name, one in value.items() if name not in sides}
         yield where, where, sides | {"type": kind, "from_name": key, "value": plain}
 
 
@@ -248,11 +248,11 @@ def _is_image(url: str) -> bool:
 def _when(annotation: dict[str, Any]) -> float:
     """Time of its last change in seconds since 1970; 0 if not given. The first versions wrote numbers."""
     for key in ("updated_at", "created_at"):
-        told = annotation.get(key)
-        if isinstance(told, int | float) and not isinstance(told, bool) and abs(told) < 1e12:
-            return float(told)
+        value = annotation.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12:
+            return float(value)
         try:
-            when = datetime.fromisoformat(told) if isinstance(told, str) else None
+            when = datetime.fromisoformat(value) if isinstance(value, str) else None
             if when is not None:
                 return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError):
@@ -260,9 +260,9 @@ def _when(annotation: dict[str, Any]) -> float:
     return 0.0
 
 
-def _with_task(region: Region, told: dict[str, Any]) -> Region:
+def _with_task(region: Region, foreign: dict[str, Any]) -> Region:
     """What the file says about an image is kept with each of its boxes, because a project has no other place for it."""
-    if not told:
+    if not foreign:
         return region
-    extra = (from_extra(region.box.extra, "labelstudio") or {}) | {"task": told}
+    extra = (from_extra(region.box.extra, "labelstudio") or {}) | {"task": foreign}
     return replace(region, box=replace(region.box, extra=to_extra("labelstudio", extra)))

@@ -143,8 +143,8 @@ class ResultReader:
     def regions(self, result: Result, names: Result | None, beside: Sequence[Result]) -> list[Region]:
         """One region for each label of a result. `names`: the result that holds its labels, if that is another one."""
         shape = self.shape(result)
-        told = result.labels if result.labels is not None else names.labels if names else None
-        labels = dict.fromkeys(self.label(label, f"{result.value_place}") for label in told or [])
+        found = result.labels if result.labels is not None else names.labels if names else None
+        labels = dict.fromkeys(self.label(label, f"{result.value_place}") for label in found or [])
         if not labels:
             self.counts["refused", "regions without a label were left out"] += 1
             self.unfinished += 1
@@ -218,7 +218,7 @@ class ResultReader:
         """
         flags, kept, rest = dict.fromkeys(FLAGS, False), dict[str, Any](), []
         for result in beside:
-            value = {key: told for key, told in result.value.items() if key not in _GEOMETRY}
+            value = {key: one for key, one in result.value.items() if key not in _GEOMETRY}
             choices, name = value.get("choices"), result.content.get("from_name")
             if isinstance(choices, list):
                 question = name.lower() if isinstance(name, str) else ""
@@ -229,8 +229,8 @@ class ResultReader:
                     kept["attributes"] = name
                 value["choices"] = [c for c, mark in zip(choices, marks, strict=True) if mark not in FLAGS]
             if value.get("choices") != []:
-                told = {key: result.content.get(key) for key in ("type", "from_name", "to_name")}
-                rest.append(told | {"value": value})
+                head = {key: result.content.get(key) for key in ("type", "from_name", "to_name")}
+                rest.append(head | {"value": value})
         return flags, kept | {"results": rest}
 
     def small(self, values: dict[str, Any]) -> dict[str, Any]:

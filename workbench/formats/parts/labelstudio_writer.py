@@ -31,9 +31,9 @@ class ControlNames:
 
 def control_names(snapshot: Snapshot) -> ControlNames:
     notes = [note for index in range(len(snapshot)) for note in _notes(snapshot, index)]
-    told = [{note[key] for note in notes if isinstance(note.get(key), str)} for key in _NAMES]
+    found = [{note[key] for note in notes if isinstance(note.get(key), str)} for key in _NAMES]
     label, image, attributes = (
-        next(iter(some)) if len(some) == 1 else own for some, own in zip(told, _NAMES.values(), strict=True)
+        next(iter(some)) if len(some) == 1 else own for some, own in zip(found, _NAMES.values(), strict=True)
     )
     if attributes.lower() in FLAGS:  # a question for one mark
         attributes = _NAMES["attributes"]
@@ -63,13 +63,13 @@ def to_config(snapshot: Snapshot, names: ControlNames) -> str:
 def to_task(snapshot: Snapshot, index: int, place: str, names: ControlNames) -> dict[str, Any]:
     """One task. Images not labelled yet, and boxes of images of unknown size, get no annotation."""
     image, rows, notes = snapshot.images[index], snapshot.rows(index), _notes(snapshot, index)
-    told = next((sane(note["task"]) for note in notes if "task" in note), {})
+    foreign = next((sane(note["task"]) for note in notes if "task" in note), {})
     data: dict[str, Any] = {"image": LOCAL_FILES + quote(place)}
     if image.split is not Split.NONE:
         data["split"] = SPLIT_NAMES[image.split]
     if image.state is State.IN_WORK:
         data["state"] = str(image.state)
-    data |= {key: value for key, value in sane(told.get("data")).items() if key not in ("image", "split", "state")}
+    data |= {key: value for key, value in sane(foreign.get("data")).items() if key not in ("image", "split", "state")}
     has_boxes = rows.stop > rows.start
     sized = bool(image.width and image.height)
     labelled = image.state in FINISHED or has_boxes
@@ -78,8 +78,8 @@ def to_task(snapshot: Snapshot, index: int, place: str, names: ControlNames) -> 
         verified = image.state is State.VERIFIED
         result = _results(snapshot, index, notes, names)
         task["annotations"] = [{"result": result, "was_cancelled": False, "ground_truth": verified}]
-    if isinstance(told.get("meta"), dict):
-        task["meta"] = told["meta"]
+    if isinstance(foreign.get("meta"), dict):
+        task["meta"] = foreign["meta"]
     return task
 
 
@@ -94,10 +94,10 @@ def _results(
 ) -> list[dict[str, Any]]:
     """The results of one image: for each box its rectangle, then everything else about it with the same id."""
     rows = snapshot.rows(index)
-    told = [_entries(snapshot, index, row, notes[row - rows.start], names) for row in range(rows.start, rows.stop)]
+    shapes = [_entries(snapshot, index, row, notes[row - rows.start], names) for row in range(rows.start, rows.stop)]
     results: list[dict[str, Any]] = []
     taken: set[str] = set()
-    for _, several in groupby(told, key=_without_label):
+    for _, several in groupby(shapes, key=_without_label):
         same = list(several)
         labels = [label for entries in same for label in entries[0]["value"]["rectanglelabels"]]
         if same[0][0]["id"] and len(set(labels)) == len(labels):  # from one region with several labels
@@ -166,17 +166,17 @@ def _beside(
     marks = [flag for flag, on in zip(FLAGS, snapshot.flags[row].tolist(), strict=True) if on]
     results = []
     others = note.get("results")
-    for told in others if isinstance(others, list) else []:
-        told, value = sane(told), sane(sane(told).get("value"))
-        if not isinstance(told.get("type"), str) or not isinstance(told.get("from_name"), str):
+    for other in others if isinstance(others, list) else []:
+        other, value = sane(other), sane(sane(other).get("value"))
+        if not isinstance(other.get("type"), str) or not isinstance(other.get("from_name"), str):
             continue
         if (
-            told["type"] == "choices"
-            and told["from_name"] == names.attributes
+            other["type"] == "choices"
+            and other["from_name"] == names.attributes
             and isinstance(value.get("choices"), list)
         ):
             value, marks = value | {"choices": [*value["choices"], *marks]}, []
-        results.append(common | told | {"to_name": names.image, "value": value | place})
+        results.append(common | other | {"to_name": names.image, "value": value | place})
     if marks:
         value = place | {"choices": marks}
         results.append(common | {"type": "choices", "from_name": names.attributes, "value": value})

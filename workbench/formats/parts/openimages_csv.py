@@ -157,15 +157,15 @@ def _fraction(name: str, text: str) -> float:
 
 def extra_of(box: OpenBox, name: str) -> str:
     """What is kept of a box: its LabelName with the name it stands for, and values without a field."""
-    told = {"LabelName": box.label, "DisplayName": name} if name != box.label else {}
-    return to_extra("openimages", told | box.others)
+    names = {"LabelName": box.label, "DisplayName": name} if name != box.label else {}
+    return to_extra("openimages", names | box.others)
 
 
 def parse_labels(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[str, dict[str, bool]]:
     """By ImageID, whether each LabelName was verified to be in the image (Confidence above 0) or absent."""
     found = rows(source, file)
     columns, _ = header(found, file, ("ImageID", "LabelName", "Confidence"))
-    told: dict[str, dict[str, bool]] = {}
+    verified: dict[str, dict[str, bool]] = {}
     last, places = max(columns.values()), [columns[name] for name in ("ImageID", "LabelName", "Confidence")]
     for line, row in found:
         if len(row) <= last:
@@ -175,8 +175,8 @@ def parse_labels(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[s
             value = parse_number(confidence)
             if value is None:
                 raise Refused(file, f"Confidence must be a number, not '{confidence[:40]}'", line)
-            told.setdefault(image, {})[label] = value > 0
-    return told
+            verified.setdefault(image, {})[label] = value > 0
+    return verified
 
 
 def parse_list(source: bytes | IO[bytes], file: str, wanted: Wanted) -> dict[str, tuple[str | None, float]]:
@@ -197,10 +197,10 @@ def parse_names(source: bytes | IO[bytes], file: str) -> dict[str, str]:
     """LabelName to display name, in order; with or without a first line of column names."""
     names: dict[str, str] = {}
     for line, row in rows(source, file):
-        told = [value.strip() for value in row[:2]]
-        if line == 1 and [value.casefold() for value in told] == ["labelname", "displayname"]:
+        values = [value.strip() for value in row[:2]]
+        if line == 1 and [value.casefold() for value in values] == ["labelname", "displayname"]:
             continue
-        if len(told) < 2 or not all(told):
+        if len(values) < 2 or not all(values):
             raise Refused(file, "expected a LabelName and the name it stands for", line)
-        names.setdefault(told[0], told[1])
+        names.setdefault(values[0], values[1])
     return names

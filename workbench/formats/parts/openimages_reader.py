@@ -70,9 +70,9 @@ class OpenImagesReader(DataSetReader):
         for file in tables["images"]:
             with self.opened(file) as (stream, name):
                 self.listed.update(parse_list(stream, name, self.is_there))
-        told = self.boxes(tables["boxes"])
-        read = [self.image(id, one) for id, one in told.items()]
-        labels = self.labels(told)
+        entries = self.boxes(tables["boxes"])
+        read = [self.image(id, one) for id, one in entries.items()]
+        labels = self.labels(entries)
         if self.path.is_dir():
             used = {image.file for image in read if image.file}
             read += self.empty(tables["labels"], used)
@@ -125,7 +125,7 @@ class OpenImagesReader(DataSetReader):
         return id.replace("\\", "/").rsplit("/", 1)[-1].casefold() in self.stems
 
     def boxes(self, files: Sequence[Path]) -> dict[str, _TableEntry]:
-        told: dict[str, _TableEntry] = {}
+        entries: dict[str, _TableEntry] = {}
         left: dict[str, int] = {}
         for file in files:
             table = BoxTable()
@@ -138,7 +138,7 @@ class OpenImagesReader(DataSetReader):
             split = split_of_name(file.relative_to(self.root))
             for id in (*table.boxes, *(id for id in table.damaged if id and id not in table.boxes)):
                 one = _TableEntry(table.boxes.get(id, []), split, id in table.damaged, file)
-                first = told.setdefault(id, one)
+                first = entries.setdefault(id, one)
                 if first is not one:
                     self.compare(id, first, one, name)
         if left:
@@ -146,7 +146,7 @@ class OpenImagesReader(DataSetReader):
                 f"{sum(left.values()):,} boxes of {len(left):,} images were left out: their image files are missing."
             )
             self.report.say("refused", self.path.name, sentence)
-        return told
+        return entries
 
     def compare(self, id: str, first: _TableEntry, other: _TableEntry, name: str) -> None:
         """The tables of V4 and V6 agree about an image; two that differ can't both be right."""
@@ -158,8 +158,8 @@ class OpenImagesReader(DataSetReader):
             line = other.boxes[0].line if other.boxes else 0
             self.report.damage(Refused(name, f"'{id[:80]}' is also in another table, with other boxes", line))
 
-    def labels(self, told: dict[str, _TableEntry]) -> tuple[str, ...]:
-        used = dict.fromkeys(box.label for one in told.values() for box in one.boxes)
+    def labels(self, entries: dict[str, _TableEntry]) -> tuple[str, ...]:
+        used = dict.fromkeys(box.label for one in entries.values() for box in one.boxes)
         nameless = [code for code in used if code not in self.names]
         if nameless:
             sentence = f"{len(nameless):,} LabelNames are in no class-descriptions.csv; they became the labels' names."
@@ -239,22 +239,22 @@ class OpenImagesReader(DataSetReader):
 
     def empty(self, files: Sequence[Path], used: set[Path]) -> list[ReadImage]:
         """Images without boxes that a list or image labels name: done if every label is denied."""
-        told: dict[str, dict[str, bool]] = {}
+        verified: dict[str, dict[str, bool]] = {}
         for file in files:
             with self.opened(file) as (stream, name):
                 for id, labels in parse_labels(stream, name, self.is_there).items():
-                    told.setdefault(id, {}).update(labels)
-        taken = sum(sum(labels.values()) for labels in told.values())
+                    verified.setdefault(id, {}).update(labels)
+        taken = sum(sum(labels.values()) for labels in verified.values())
         if taken:
             self.report.say("read", self.path.name, f"{taken:,} image labels were not read, only boxes.")
         read = []
-        for id in dict.fromkeys([*self.listed, *told]):
+        for id in dict.fromkeys([*self.listed, *verified]):
             split = self.split_in_list(id)
             found = self.find(id, split)
             if found is None or found in used:
                 continue
             used.add(found)
-            labels = told.get(id, {})
+            labels = verified.get(id, {})
             is_empty = bool(self.names) and not any(labels.values()) and self.names.keys() <= labels.keys()
             state = State.DONE if is_empty else State.UNLABELLED
             split = split if id in self.listed else split_of_folders(found, self.root)

@@ -109,8 +109,8 @@ def _box(element: Element, name: str, file: str) -> tuple[XYXY, float]:
     if len(found) != 1:
         raise Refused(file, f"the object '{name[:60]}' has {len(found) or 'no'} <bndbox>, expected one", element.line)
     x0, y0, x1, y1 = _values(found[0], _CORNERS, name, file)
-    told = [attribute.first("value") for attribute in _attributes(element) if _is_called(attribute, _ROTATION)]
-    turn = parse_number(told[0].text) if told and told[0] else None
+    values = [attribute.first("value") for attribute in _attributes(element) if _is_called(attribute, _ROTATION)]
+    turn = parse_number(values[0].text) if values and values[0] else None
     return (x0, y0, x1, y1), (turn or 0.0) % 360
 
 
@@ -132,8 +132,8 @@ def _attributes(element: Element) -> list[Element]:
 
 
 def _is_called(attribute: Element, name: str) -> bool:
-    told = attribute.first("name")
-    return told is not None and told.text == name
+    found = attribute.first("name")
+    return found is not None and found.text == name
 
 
 def _flag(element: Element | None) -> bool | None:

@@ -188,11 +188,11 @@ class _Document:
         if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
             sentence = f"{place.rstrip('.')}: the region has zero size; it was kept."
             self.remarks.append(("read", sentence, "boxes of zero size, kept"))
-        told = {flag: region.get(flag) is True for flag in FLAGS}
+        marks = {flag: region.get(flag) is True for flag in FLAGS}
         note = region.get("note")
         note = note if isinstance(note, str) and is_clean(note) else ""
         extra = to_extra("vott", self.others(region, place))
-        return [ReadBox(label, xyxy, **told, note=note, extra=extra) for label in labels]
+        return [ReadBox(label, xyxy, **marks, note=note, extra=extra) for label in labels]
 
     def bounds(self, region: dict[str, Any], place: str) -> XYXY:
         box = region.get("boundingBox")
@@ -226,11 +226,11 @@ class _Document:
 
     def with_asset(self, boxes: list[ReadBox], asset: dict[str, Any], place: str) -> tuple[ReadBox, ...]:
         """What the file says about its image is kept with each box, because a project has no other place for it."""
-        told = self.small({k: v for k, v in asset.items() if k == "id" or k not in ASSET_KEYS}, place)
-        if not told:
+        foreign = self.small({k: v for k, v in asset.items() if k == "id" or k not in ASSET_KEYS}, place)
+        if not foreign:
             return tuple(boxes)
         return tuple(
-            replace(b, extra=to_extra("vott", (from_extra(b.extra, "vott") or {}) | {"asset": told})) for b in boxes
+            replace(b, extra=to_extra("vott", (from_extra(b.extra, "vott") or {}) | {"asset": foreign})) for b in boxes
         )
 
     def small(self, values: dict[str, Any], place: str) -> dict[str, Any]:

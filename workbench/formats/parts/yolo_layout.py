@@ -132,9 +132,9 @@ def _yaml_names(table: dict[str, strict_yaml.Node], name: str, report: Report) -
             f"names: {count - len(names)} numbers below {count} have no name; they are called 'label' and the number."
         )
         report.say("repaired", name, sentence, node.line)
-    told = table.get("nc")
-    if told is not None and told.text != str(count):
-        report.say("repaired", name, f"nc says {told.text}, but there are {count} names; nc was ignored.", told.line)
+    total = table.get("nc")
+    if total is not None and total.text != str(count):
+        report.say("repaired", name, f"nc says {total.text}, but there are {count} names; nc was ignored.", total.line)
     return tuple(names.get(index, f"label {index}") for index in range(count))
 
 
@@ -275,17 +275,17 @@ def from_obj_data(file: Path, root: Path, lookup: ImageLookup, report: Report) -
         layout.names = names_in(listed, root)
     else:
         layout.names = names_below(root, root)
-    told: dict[Path, str] = {}
+    keys: dict[Path, str] = {}
     for key in ("train", "valid"):
         if key not in values:
             continue
         target = _resolve(file.parent, values[key][0])
         if target is None:
             report.say("refused", name, f"There is no '{values[key][0]}' for {key}; it was left out.", values[key][1])
-        elif target in told:
-            report.say("read", name, f"{key} is the same list as {told[target]}; it was read once.", values[key][1])
+        elif target in keys:
+            report.say("read", name, f"{key} is the same list as {keys[target]}; it was read once.", values[key][1])
         else:
-            told[target] = key
+            keys[target] = key
             _add(target, SPLIT_WORDS[key], file.parent, lookup, layout, report)
     if not layout.images and not layout.listed:
         line = min((values[key][1] for key in ("train", "valid") if key in values), default=1)
