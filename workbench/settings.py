@@ -58,10 +58,10 @@ class SettingRow:
 
     @property
     def title(self) -> str:
-        return self.called or titled(self.name)
+        return self.called or title_of(self.name)
 
 
-def titled(name: str) -> str:
+def title_of(name: str) -> str:
     """The title of a setting by its name alone: "ignore_iou" is "Ignore IoU"."""
     return " ".join(SPELLINGS.get(word.lower(), word) for word in name.capitalize().split("_"))
 
@@ -131,7 +131,7 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def checked(row: SettingRow, value: Any, called: str = "") -> Any:
+def check_value(row: SettingRow, value: Any, called: str = "") -> Any:
     """`value` converted to the row's kind (text is parsed), or a WorkbenchError that names the row and its limits.
 
     The message uses `called`, or else the row's name, which is the TOML key and, but for dashes, the flag.
@@ -205,7 +205,7 @@ def with_values(settings: Settings, values: dict[str, Any]) -> Settings:
     for name, value in values.items():
         if name not in known:
             raise UnknownSetting(name, known)
-        clean[name] = checked(known[name], value)
+        clean[name] = check_value(known[name], value)
     return dataclasses.replace(settings, **clean)  # type: ignore[type-var]
 
 

@@ -93,7 +93,7 @@ def labelled(folder: Path, count: int) -> Path:
                 " VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '', '')",
                 ((1 + i // BOXES, 1 + i % 20, x, y, x + w, y + h) for i, (x, y, w, h) in enumerate(places.tolist())),
             )
-        document.settle()
+        document.clear_history()
         document.images(), document.counts()
     for number, name in enumerate(names):
         mine = places[number * BOXES : (number + 1) * BOXES].tolist()

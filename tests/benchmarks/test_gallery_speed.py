@@ -53,7 +53,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
                     names = [f"image {number}.jpg" for number in range(first, min(first + NAMES, count))]
                     image_records.add_names(connection, root, list(zip(names, natural_keys(names), strict=True)))
                 connection.execute("UPDATE image SET width = 640, height = 480, problem = 'not there'")
-            document.settle()
+            document.clear_history()
         made[count] = folder
     return made
 

@@ -78,7 +78,7 @@ def damaged(truth: Snapshot, seed: int, share: float = SHARE) -> tuple[Snapshot,
 
 def score(broken: Snapshot, candidates: Sequence[Candidates], where: Sequence[Damage], rules: ScoringRules) -> float:
     """The precision of the first entries; says what they are, and what half as many and twice as many have."""
-    truth, found = GroundTruth.of(broken), DetectionSet.of(scoring.detected(candidates, rules))
+    truth, found = GroundTruth.of(broken), DetectionSet.of(scoring.apply_rules(candidates, rules))
     listed = label_errors.find_label_errors(truth, found)
     of_image: dict[int, list[Damage]] = {}
     for damage in where:

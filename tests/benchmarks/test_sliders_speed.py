@@ -217,8 +217,8 @@ def test_d4_an_nms_move_of_a_split_takes_a_tenth_of_nms_image_by_image_and_scori
     sliders = Sliders.of(truth, candidates)
     build = best_of(1, sliders.prepare)
     steps = iter((np.arange(20) + 45) / 100)
-    sliders.moved(0.44)
-    ours = best_of(10, lambda: metrics.average_precision(sliders.moved(round(next(steps), 2))))
+    sliders.matching_at(0.44)
+    ours = best_of(10, lambda: metrics.average_precision(sliders.matching_at(round(next(steps), 2))))
 
     def peer() -> object:  # torchvision's NMS of every image, then a matching
         kept = []

@@ -10,7 +10,7 @@ import pytest
 from tests.formats.making import picture, text, voc_file
 from workbench import console
 from workbench.cli import main
-from workbench.cli.options import labelled
+from workbench.cli.options import labelled_images
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split, State
@@ -135,5 +135,5 @@ def test_a_split_without_labelled_images_is_told_with_what_helps(
         document.do(edits.SetSplit(tuple(ids[:1]), of_the_labelled))
         document.do(edits.SetState(tuple(ids[:1]), State.DONE))
         with pytest.raises(WorkbenchError, match="no labelled image in the split 'validation'") as told:
-            labelled(document.snapshot(), Split.VALIDATION)
+            labelled_images(document.snapshot(), Split.VALIDATION)
         assert str(told.value).endswith(advice)

@@ -15,7 +15,7 @@ from workbench.inference import exporters
 from workbench.inference.export import example, source_of
 from workbench.inference.exporters import DECODED, Exporter, ExportSettings, Source
 from workbench.inference.runtimes import RuntimeProcess
-from workbench.inference.verification import VerificationError, noise, verify
+from workbench.inference.verification import VerificationError, noise_samples, verify
 
 FAMILY = "exporters"
 
@@ -51,7 +51,7 @@ def test_its_file_is_verified_and_half_of_it_and_another_network_s_are_refused(
     name: str, member: Exporter, source: Source, process: RuntimeProcess, tmp_path: Path
 ) -> None:
     file = tmp_path / member.file
-    images = noise(source.card.input_px)[:1]
+    images = noise_samples(source.card.input_px)[:1]
     member.write(source, file)
     (tmp_path / "any.txt").touch()
     assert file.stat().st_mode == (tmp_path / "any.txt").stat().st_mode, "others may read it as any file"

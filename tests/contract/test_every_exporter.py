@@ -23,7 +23,7 @@ from workbench.inference.export import source_of
 from workbench.inference.exporters import DECODED, ExportSettings, Source, Unsuitable, onnx_file
 from workbench.inference.predict import Predictor
 from workbench.inference.runtimes import RuntimeProcess
-from workbench.inference.verification import Verification, noise, verify
+from workbench.inference.verification import Verification, noise_samples, verify
 
 FAMILY = "detectors"
 PX = 64
@@ -40,7 +40,7 @@ def _quick() -> Iterator[None]:
 def written_and_verified(name: str, source: Source, folder: Path, process: RuntimeProcess) -> Verification:
     member = exporters.load_all().get(name)()
     member.write(source, folder / member.file)
-    return verify(name, member, folder / member.file, source, noise(source.card.input_px)[:1], process)
+    return verify(name, member, folder / member.file, source, noise_samples(source.card.input_px)[:1], process)
 
 
 def assert_same(name: str, verified: Verification) -> None:

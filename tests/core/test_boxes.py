@@ -78,6 +78,6 @@ def test_a_box_is_beyond_its_image_when_no_pixel_of_it_is_inside() -> None:
         [[-5, 2, 0, 4], [-5, 2, 1, 4], [40, 2, 45, 4], [2, 31, 4, 33], [2, -3, 4, -1], [0, 2, 0, 4], [40, 2, 40, 4]],
         float,
     )
-    assert boxes.beyond(told, 40, 30).tolist() == [True, False, True, True, True, False, False]
-    assert boxes.beyond(told, np.full(7, 50), np.full(7, 40)).tolist() == [True, *[False] * 3, True, False, False]
-    assert not boxes.beyond(told, 0, 30).any(), "nobody knows where the image ends"
+    assert boxes.are_outside(told, 40, 30).tolist() == [True, False, True, True, True, False, False]
+    assert boxes.are_outside(told, np.full(7, 50), np.full(7, 40)).tolist() == [True, *[False] * 3, True, False, False]
+    assert not boxes.are_outside(told, 0, 30).any(), "nobody knows where the image ends"

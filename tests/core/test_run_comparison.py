@@ -123,8 +123,8 @@ def generated() -> tuple[RunDetections, RunDetections, GroundTruth, list[Candida
     truth, candidates = split_scene(images=30, candidates=60, labels=4, seed=8, crowd=0.1)
     sliders = Sliders.of(truth, candidates)
     return (
-        RunDetections(sliders.moved(0.6), 0.3),
-        RunDetections(sliders.moved(0.3), np.array([0.2, 0.3, 0.5, 0.4])),
+        RunDetections(sliders.matching_at(0.6), 0.3),
+        RunDetections(sliders.matching_at(0.3), np.array([0.2, 0.3, 0.5, 0.4])),
         truth,
         candidates,
     )
@@ -166,7 +166,7 @@ def test_a_draw_counts_an_image_as_often_as_it_is_drawn(
     """The interval of precision is the quantiles of sums over drawn images, here added one by one."""
     first, second, *_ = generated
     counts = [one.matching.counts(one.confidence) for one in (first, second)]
-    draws = np.concatenate([times for _, times in bootstrap.drawn(30, 40, seed=3)])
+    draws = np.concatenate([times for _, times in bootstrap.draw_counts(30, 40, seed=3)])
     apart = []
     for times in draws[1:]:
         values = []

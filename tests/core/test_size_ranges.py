@@ -35,5 +35,5 @@ def test_cocos_three_sizes_are_its_numbers_and_follow_the_nms_slider() -> None:
     numbers = [expected.ap_small, expected.ap_medium, expected.ap_large]
     assert result.overall.tolist() == pytest.approx(numbers, abs=1e-12)
     sliders = Sliders.of(truth, candidates)
-    moved = ap_by_size(lambda area: sliders.moved(0.6, area=area), sides=(0, 32, 96))
+    moved = ap_by_size(lambda area: sliders.matching_at(0.6, area=area), sides=(0, 32, 96))
     assert np.array_equal(moved.ap, result.ap, equal_nan=True)

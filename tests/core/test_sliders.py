@@ -79,7 +79,7 @@ def test_moving_either_slider_lists_no_pairs_again(sliders: Sliders, monkeypatch
     monkeypatch.setattr(nms, "overlaps", lambda *_args, **_more: pytest.fail("pairs were listed again"))
     monkeypatch.setattr(nms, "greedy_nms", lambda *_args: pytest.fail("pairs were walked"))
     for iou in (0.05, 0.5, 0.95):
-        matching = sliders.moved(iou)
+        matching = sliders.matching_at(iou)
         for confidence in (0.1, 0.5):
             average_precision.average_precision(matching, confidence)
 
@@ -92,9 +92,9 @@ def test_across_labels_what_is_below_its_own_confidence_removes_nothing(
     least = (0.2, 0.6, 0.35, 0.5, 0.1)
     point = OperatingPoint(0.3, tuple(zip(NAMES, least, strict=True)), iou, "across labels", limit)
     alone = DetectionSet.of([point.detections(one, NAMES) for one in split[1]])
-    moved = sliders.moved(iou, "across labels", limit, least=least)
+    moved = sliders.matching_at(iou, "across labels", limit, least=least)
     assert_same_counts(moved, match(split[0], alone, THRESHOLDS.tolist()), np.array(least))
-    plain = sliders.moved(iou, "across labels", limit)
+    plain = sliders.matching_at(iou, "across labels", limit)
     assert plain.counts(np.array(least)).total != moved.counts(np.array(least)).total
     for kind in ("per label", "diou"):
         ours, theirs = sliders.kept(iou, kind, least=least), sliders.kept(iou, kind)
@@ -104,7 +104,7 @@ def test_across_labels_what_is_below_its_own_confidence_removes_nothing(
 def test_an_image_is_drawn_by_the_rows_of_its_candidates(
     split: tuple[GroundTruth, list[Candidates]], sliders: Sliders
 ) -> None:
-    matching, kept = sliders.moved(0.6), split[1][4].select(0.2, 0.6)
+    matching, kept = sliders.matching_at(0.6), split[1][4].select(0.2, 0.6)
     here = matching.of_image(4, 0.2)
     assert sorted([*here.right, *here.wrong, *here.ignored]) == sorted(kept)
 

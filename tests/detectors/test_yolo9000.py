@@ -154,7 +154,7 @@ def request(folder: Path, **changes: Any) -> RunRequest:
         picture(folder / "pictures" / "Husky" / f"{number}.png", 80)
         picture(folder / "pictures" / "artefact" / f"{number}.png", 200)
     own = {"tree": str(folder / "small.tree"), "picture_folder": str(folder / "pictures"), "input_px": 64, "width": 0.1}
-    recipe = recipes.plain("yolo9000").changed({**settings.to_dict(CALM), **own, "epochs": 3, **changes})
+    recipe = recipes.default_recipe("yolo9000").changed({**settings.to_dict(CALM), **own, "epochs": 3, **changes})
     return RunRequest(folder / "run", snapshot.__class__(labels, *list(vars(snapshot).values())[1:]), recipe)
 
 

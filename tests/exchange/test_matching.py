@@ -100,7 +100,7 @@ def test_a_name_that_an_export_makes_up_is_not_taken_for_an_image_of_that_name(t
     picture(tmp_path / "other" / "a-2.jpg", grey=99)
     with Document.create(tmp_path / "p", images=tmp_path / "one") as document:
         document.add_folder(tmp_path / "other")
-        document.settle()
+        document.clear_history()
         counts, plan = brought(document, coco(tmp_path / "ann" / "labels.json", "d/a.jpg", "a-2.png"), "coco")
         assert counts["d/a.jpg"] == 1
         assert counts["a-2.jpg"] == (0 if doubtful else 1)

@@ -73,7 +73,7 @@ def project(folder: Path, photos: Path, names: Names) -> Document:
     document = Document.create(folder, images=photos / "one")
     if names.other:
         document.add_folder(photos / "other")
-        document.settle()
+        document.clear_history()
     if names.split:
         images = document.images()
         for number, split in enumerate(SPLITS):

@@ -183,24 +183,24 @@ def test_labels_are_matched_by_name_and_not_by_place(run: tuple[Predictor, Path]
 
 def test_a_label_that_the_project_lacks_is_left_out() -> None:
     two = Candidates.of_arrays(np.zeros((2, 4)), [0.9, 0.8], [0, 1])
-    assert scoring.relabelled(two, np.array([-1, 5])).labels.tolist() == [5]
+    assert scoring.with_project_labels(two, np.array([-1, 5])).labels.tolist() == [5]
 
 
 def test_labels_in_other_capitals_are_the_same_unless_one_is_written_so(photographs: list[Path]) -> None:
     truth = snapshot_of(photographs[:1], [[]], ["person", "Car", "car"])
-    assert scoring.matched_labels(["Person", "car", "CAR", "dog"], truth).tolist() == [0, 2, 1, -1]
+    assert scoring.label_columns(["Person", "car", "CAR", "dog"], truth).tolist() == [0, 2, 1, -1]
 
 
 def test_names_that_are_alike_are_the_same_here_as_for_suggestions(photographs: list[Path]) -> None:
     truth = snapshot_of(photographs[:1], [[]], ["tvmonitor", "potted plant", "car"])
-    assert scoring.matched_labels(["TV monitor", "potted_plant", "car-t"], truth).tolist() == [0, 1, -1]
+    assert scoring.label_columns(["TV monitor", "potted_plant", "car-t"], truth).tolist() == [0, 1, -1]
 
 
 def test_a_run_knows_labels_by_the_names_that_they_had_when_it_was_trained(photographs: list[Path]) -> None:
     """Of a run from before they were renamed or merged all their boxes counted as missed, without a word."""
     truth = snapshot_of(photographs[:1], [[]], ["Person", "car", "dog"])
     truth = replace(truth, former_names=(("human", "Person"), ("van", "car"), ("dog", "Person")))
-    assert scoring.matched_labels(["human", "van", "car", "dog", "cat"], truth).tolist() == [0, 1, 1, 2, -1]
+    assert scoring.label_columns(["human", "van", "car", "dog", "cat"], truth).tolist() == [0, 1, 1, 2, -1]
     assert truth.take([0]).former_names == truth.former_names
 
 

@@ -23,7 +23,7 @@ from workbench.inference.export import export_predictor, source_of
 from workbench.inference.exporters import Exporter, ExportSettings, Unsuitable, onnx_file
 from workbench.inference.graph import agreement, compare
 from workbench.inference.predict import Predictor
-from workbench.inference.verification import samples_of
+from workbench.inference.verification import make_samples
 from workbench.registry import Registry
 
 
@@ -54,7 +54,7 @@ def _refuses(*_: object) -> str:
 
 def test_the_graph_finds_what_the_predictor_finds(predictor: Predictor, photographs: list[Path]) -> None:
     source = source_of(predictor, ExportSettings())
-    for file, sample in zip(photographs, samples_of(predictor, photographs), strict=True):
+    for file, sample in zip(photographs, make_samples(predictor, photographs), strict=True):
         picture = images.read(file)
         found = predictor.candidates([picture])[0].detections(0.0, 0.45, "darknet diou")
         scale = np.array([160 / picture.shape[1], 160 / picture.shape[0]] * 2)

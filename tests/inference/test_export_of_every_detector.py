@@ -47,7 +47,7 @@ def test_darknets_weights_go_in_and_out_byte_for_byte(name: str, tmp_path: Path)
     """As a user does it: import, then export; with the number of images that trained them."""
     file = tmp_path / "a.weights"
     darknet.write(small.predictor(name).detector, file, seen=32_013_312)
-    recipe = recipes.plain(name).changed({"input_px": 64, "width": 0.05})
+    recipe = recipes.default_recipe(name).changed({"input_px": 64, "width": 0.05})
     weights.import_weights(file, recipe, small.LABELS, tmp_path / "a.safetensors")
     opened = Predictor.open(tmp_path / "a.safetensors", device="cpu")
     *_, done = export_predictor(opened, tmp_path, ["darknet"])

@@ -13,7 +13,7 @@ from workbench.inference.export import source_of
 from workbench.inference.exporters import ExportSettings
 from workbench.inference.exporters.onnx_file import Onnx
 from workbench.inference.graph import compare
-from workbench.inference.verification import noise
+from workbench.inference.verification import noise_samples
 
 openvino = pytest.importorskip("openvino", reason="openvino is not installed: pip install openvino")
 
@@ -24,7 +24,7 @@ def test_openvino_finds_what_the_network_finds(name: str, tmp_path: Path) -> Non
     file = tmp_path / "model.onnx"
     Onnx().write(source, file)
     compiled = openvino.Core().compile_model(str(file), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    for sample in noise(source.card.input_px):
+    for sample in noise_samples(source.card.input_px):
         answer = compiled({"image": sample.image})
         found = tuple(np.asarray(answer[output]) for output in ("boxes", "scores", "labels"))
         agreed = compare(source.graph, torch.from_numpy(sample.image), found, source.card.score)

@@ -89,11 +89,11 @@ def test_without_a_cfg_the_network_must_have_a_name(weights: Path, tmp_path: Pat
 
 def test_a_state_dict_is_known_by_its_tensors_and_their_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trained for two labels of its own. torchvision's networks take seconds to build: a small one stands for them."""
-    small = replace(recipes.plain("yolov4-tiny"), name="small").changed({"width": 0.05, "input_px": 64})
+    small = replace(recipes.default_recipe("yolov4-tiny"), name="small").changed({"width": 0.05, "input_px": 64})
     kind = detectors.load_all().get("yolov4-tiny")
     published = Pretrained("https://a.b/c.pth", 1.0, "torchvision", "BSD", ("person", "car", "dog"))
     monkeypatch.setattr(kind, "pretrained", published)
-    monkeypatch.setattr(recipes, "plain", lambda _: small)
+    monkeypatch.setattr(recipes, "default_recipe", lambda _: small)
     torch.manual_seed(0)
     detector = detectors.build("yolov4-tiny", small.detector_settings, 2, None)
     file = tmp_path / "yolov4tiny_own.pth"

@@ -63,7 +63,7 @@ def test_images_that_one_of_them_lacks_are_left_out_of_both() -> None:
     assert [image.id for image in both.truth.images] == [1, 3]
     for one, scores in ((both.first, [0.1, 0.3]), (both.second, [0.2, 0.6])):
         np.testing.assert_allclose(one.found.scores, scores, atol=1e-7)
-        assert one.moved(0.5).counts(0.0).total == (2, 0, 0)
+        assert one.matching_at(0.5).counts(0.0).total == (2, 0, 0)
 
 
 def test_labels_that_one_of_them_does_not_know_are_not_compared() -> None:

@@ -118,7 +118,7 @@ def test_where_nobody_chooses_a_device_a_full_card_gives_way_to_the_processor(
         fixed.memory = 0 if device.type != "cpu" else 1000
         return before(detector, device)
 
-    monkeypatch.setattr(predict.machine, "chosen_device", chosen)
+    monkeypatch.setattr(predict.machine, "choose_device", chosen)
     monkeypatch.setattr(predict, "fold_batch_norms", folded)
     predictor = Predictor(fixed, "a", 64, "stretch", cpu_fallback=True)
     assert len(predictor.candidates([blank(64, 64)] * 3)) == 3

@@ -28,7 +28,7 @@ from workbench.inference.export import source_of
 from workbench.inference.exporters import Card, Exporter, ExportSettings, Source, Unsuitable, onnx_file
 from workbench.inference.predict import Predictor, fold_batch_norms
 from workbench.inference.runtimes import ExportedFile, NotRunnable, RuntimeProcess
-from workbench.inference.verification import Sample, VerificationError, samples_of, verify
+from workbench.inference.verification import Sample, VerificationError, make_samples, verify
 from workbench.inference.verification_images import choose_images
 
 RUNNING = ("onnx", "torchscript", "pt2")
@@ -54,7 +54,7 @@ def source(predictor: Predictor) -> Source:
 
 @pytest.fixture(scope="module")
 def samples(predictor: Predictor, photographs: list[Path]) -> list[Sample]:
-    return samples_of(predictor, photographs[:2])
+    return make_samples(predictor, photographs[:2])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -320,7 +320,7 @@ def test_what_is_left_open_is_verified_at_two_values(
     predictor = small.predictor(name)
     source = source_of(predictor, ExportSettings(**settings))
     file = write(source, tmp_path, [format])[format]
-    verified = verify(format, member_of(format), file, source, samples_of(predictor, photographs[:2]), process)
+    verified = verify(format, member_of(format), file, source, make_samples(predictor, photographs[:2]), process)
     assert [(one.batch, one.height, one.width) for one in verified.shapes] == shapes
     for one in verified.shapes:
         assert one.agreement.compared >= 10

@@ -363,7 +363,7 @@ def test_settings_of_runs_from_when_side_and_width_were_asked_for_are_read() -> 
 def test_a_checkpoint_does_not_need_the_cfg_any_more(tmp_path: Path) -> None:
     file = tmp_path / "small.cfg"
     file.write_text(cfgs.everything(64))
-    recipe = recipes.plain(NAME).changed({"cfg": str(file)})
+    recipe = recipes.default_recipe(NAME).changed({"cfg": str(file)})
     darknet.write(build(str(file), 2), tmp_path / "a.weights")
     weights.import_weights(tmp_path / "a.weights", recipe, ("a", "b"), tmp_path / "a.safetensors")
     file.unlink()

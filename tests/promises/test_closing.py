@@ -69,7 +69,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         boxes = [Box(0, id, label, (x, x, x + 90, x + 60)) for id in labelled for x, label in places]
         document.do(edits.AddBoxes(tuple(boxes)))
         document.do(edits.SetState(tuple(labelled), State.DONE))
-        document.settle()
+        document.clear_history()
         exchange.export_labels(document.snapshot(), "coco", folder / "labels")
     return folder
 

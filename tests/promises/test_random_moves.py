@@ -57,7 +57,7 @@ def place_of(folder: Path) -> tuple[Path, dict[str, QColor], Model]:
         sizes[name] = size
     with Document.create(folder / "project", photographs) as document:
         document.do(edits.AddLabels(tuple(Label(0, name) for name in LABELS)))
-        document.settle()
+        document.clear_history()
         known = {image.path: (float(image.width), float(image.height)) for image in document.images()}
     held = Held(dict.fromkeys(known, ()), dict.fromkeys(known, "unlabelled"), LABELS)
     return folder / "project", colours, Model(known, held, next(iter(known)), LABELS[0])

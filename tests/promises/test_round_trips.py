@@ -166,7 +166,7 @@ def made_project(folder: Path, chance: random.Random, fractions: bool) -> Docume
         file.parent.mkdir(exist_ok=True)
         Picture.new("L", (200, 160), number * 20).save(file)
     document.add_folder(folder / "photos")
-    document.settle()
+    document.clear_history()
     images = document.images()
     labels = [Label(n + 1, name, position=n) for n, name in enumerate(("cat", "dog", "übergroß"))]
     boxes = []

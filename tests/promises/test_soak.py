@@ -104,7 +104,7 @@ def _fill(project: Path, photographs: Path, held: dict[str, Held], validated: se
                 "What there is",
             )
         )
-        document.settle()
+        document.clear_history()
 
 
 def soak(folder: Path, ledger: Ledger, plan: Plan, seconds: float, cycles: int, *faults: str) -> Soaked:

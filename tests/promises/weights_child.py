@@ -14,7 +14,7 @@ from workbench.training import checkpoint, recipes, weights
 
 torch.set_num_threads(1)  # a fork has no other threads
 DETECTOR = hostile_weights.network()
-RECIPE = recipes.plain("yolov3-tiny").changed({"input_px": 64, "width": 0.1})
+RECIPE = recipes.default_recipe("yolov3-tiny").changed({"input_px": 64, "width": 0.1})
 
 
 def ours(file: Path) -> tuple[float, str]:

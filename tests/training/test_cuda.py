@@ -247,7 +247,7 @@ def test_memory_that_runs_out_halves_the_part_and_goes_on(tmp_path: Path) -> Non
 
 
 def test_the_precision_is_measured_on_the_device() -> None:
-    chosen = machine.chosen_precision("auto", CUDA)
+    chosen = machine.choose_precision("auto", CUDA)
     assert chosen.name in ("bf16", "fp32")
     assert "here" in chosen.why or "device" in chosen.why
 

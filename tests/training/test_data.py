@@ -23,7 +23,7 @@ from workbench.training.events import Control, Message
 
 
 def load(snapshot: Snapshot, folder: Path, **changes: Any) -> tuple[Dataset, list[Message]]:
-    given = {"px": 32, "how": "stretch", "ignore_difficult": False, "threads": 2, "scratch": folder, **changes}
+    given = {"px": 32, "mode": "stretch", "ignore_difficult": False, "threads": 2, "scratch": folder, **changes}
     reading = data.load(snapshot, control=Control(), **given)
     messages = []
     while True:
@@ -47,7 +47,7 @@ def test_letterboxed_boxes_move_with_their_image(tmp_path: Path) -> None:
     snapshot.files[0].write_bytes(cv2.imencode(".png", wide)[1].tobytes())
     image = dataclasses.replace(snapshot.images[0], height=32)
     snapshot = dataclasses.replace(snapshot, images=(image,))
-    dataset, _ = load(snapshot, tmp_path, how="letterbox")
+    dataset, _ = load(snapshot, tmp_path, mode="letterbox")
     assert dataset.boxes.tolist() == [[0, 8, 16, 24]]
     assert dataset.pixels[0, 0, 0].tolist() == [128, 128, 128]
 
@@ -73,9 +73,11 @@ def test_many_bad_images_are_counted_not_listed(tmp_path: Path) -> None:
     assert messages[0].sentence.endswith("And 3 more.")
 
 
-@pytest.mark.parametrize("how", FIT_MODES)
+@pytest.mark.parametrize("mode", FIT_MODES)
 @pytest.mark.parametrize("keep", ["memory", "disk"])
-def test_an_image_that_was_resized_since_its_boxes_were_drawn_is_named(tmp_path: Path, how: FitMode, keep: str) -> None:
+def test_an_image_that_was_resized_since_its_boxes_were_drawn_is_named(
+    tmp_path: Path, mode: FitMode, keep: str
+) -> None:
     snapshot = make_snapshot(tmp_path)
     for index, shape in ((1, (32, 32)), (4, (64, 48))):
         small = np.zeros((*shape, 3), np.uint8)
@@ -83,7 +85,7 @@ def test_an_image_that_was_resized_since_its_boxes_were_drawn_is_named(tmp_path:
     extra = [(tmp_path / "extra.png", 0)]  # a picture whose size the project can't know
     extra[0][0].write_bytes(snapshot.files[1].read_bytes())
     cache = tmp_path / "cache"
-    dataset, messages = load(snapshot, tmp_path, how=how, keep=keep, cache=cache, pictures=extra)
+    dataset, messages = load(snapshot, tmp_path, mode=mode, keep=keep, cache=cache, pictures=extra)
     assert len(dataset) == 9
     told = [message for message in messages if "different size" in message.sentence]
     assert [message.level for message in told] == ["warning"]

@@ -55,7 +55,7 @@ def test_what_a_run_held_out_can_be_looked_at_alone_also_when_images_have_come_s
     snapshot = make_snapshot(tmp_path / "images", train=10, validation=0)
     then = snapshot.take(range(8))
     request = request_of(snapshot=then, hold_out=0.25)
-    judges = prepare.parts(then, request.recipe.training)[1]
+    judges = prepare.select_images(then, request.recipe.training)[1]
     seen = data_leakage.held_out(recorded(request), snapshot)
     assert [image.path for image in seen.only(splits=[Split.VALIDATION]).images] == [one.path for one in judges.images]
     assert len(judges) == 2
@@ -142,7 +142,7 @@ def test_a_run_that_is_judged_by_what_it_began_with_has_learnt_says_so(request_o
     start = first.folder / "last.safetensors"
     second = replace(request_of("second", snapshot=all_of_them, hold_out=0.7, seed=1), start=start)
     said = [event.sentence for event in train(second) if isinstance(event, Message)]
-    judges = prepare.parts(all_of_them, second.recipe.training)[1]
+    judges = prepare.select_images(all_of_them, second.recipe.training)[1]
     number = data_leakage.count_learnt_images(first.folder, judges)
     assert number is not None
     assert number > 1

@@ -160,7 +160,7 @@ def test_a_part_of_a_batch_is_dealt_out_to_all_cores(tmp_path: Path, monkeypatch
         return step(self, batch, *rest)
 
     monkeypatch.setattr(cost_measurement.Stepper, "step", noted)
-    monkeypatch.setattr(cost_measurement.machine, "cores", lambda: 2)
+    monkeypatch.setattr(cost_measurement.machine, "usable_cores", lambda: 2)
     recipe = recipes.preset("quick-cpu").changed({"input_px": 64, "width": 0.05, "batch": 16, "precision": "fp32"})
     estimate(make_snapshot(tmp_path), recipe, None, budget=1e-9)
     assert set(at_once) == {(4, 2)}

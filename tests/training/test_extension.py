@@ -156,8 +156,8 @@ def test_a_run_that_was_lengthened_is_extended_from_where_it_ended(
 ) -> None:
     request = request_of(epochs=2, batch=8, least_steps=5)
     if processes == 2:
-        real = schedule.lengthened
-        monkeypatch.setattr(schedule, "lengthened", lambda settings, images, _=1: real(settings, images, 2))
+        real = schedule.lengthen
+        monkeypatch.setattr(schedule, "lengthen", lambda settings, images, _=1: real(settings, images, 2))
     list(train(request))
     monkeypatch.undo()
     before = extension.read_finished_run(request.folder)

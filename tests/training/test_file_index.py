@@ -16,7 +16,13 @@ from workbench.core import images
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import WorkbenchError
 from workbench.training.file_index import FileIndex
-from workbench.training.network_input import FileChanged, InputSequence, NetworkInput, as_it_is, make_input_sequence
+from workbench.training.network_input import (
+    FileChanged,
+    InputSequence,
+    NetworkInput,
+    make_input_sequence,
+    unaugmented_input,
+)
 from workbench.training.recipes import Recipe
 
 DAMAGED, GONE, GROWN = 3, 8, 6  # ids of images
@@ -106,7 +112,7 @@ def test_an_image_that_training_leaves_out_says_why(snapshot: Snapshot, toy: typ
 
 def test_a_look_that_is_refused_has_the_sentence_of_the_file_alone(snapshot: Snapshot, toy: type[Toy]) -> None:
     with pytest.raises(WorkbenchError) as told:
-        as_it_is(snapshot, DAMAGED, recipe())
+        unaugmented_input(snapshot, DAMAGED, recipe())
     assert told.value.sentence.startswith(str(snapshot.files[DAMAGED - 1]))
     assert "left out" not in told.value.sentence
 

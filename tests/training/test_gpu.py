@@ -73,11 +73,11 @@ def test_a_card_that_cant_be_used_is_passed_over_and_told(
 ) -> None:
     refusing(monkeypatch, text)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
-    assert machine.chosen_device("auto") == CPU
+    assert machine.choose_device("auto") == CPU
     assert gpu.unused_gpu_reason().startswith("The graphics card is not used: ")
     assert said in gpu.unused_gpu_reason()
     with pytest.raises(WorkbenchError) as raised:
-        machine.chosen_device("cuda")
+        machine.choose_device("cuda")
     assert said in raised.value.sentence
     assert "Choose auto" not in raised.value.sentence
 
@@ -87,7 +87,7 @@ def test_of_a_card_that_is_not_there_nothing_is_said(text: str, monkeypatch: pyt
     refusing(monkeypatch, text)
     assert gpu.unused_gpu_reason() == ""
     with pytest.raises(WorkbenchError, match="There is no device 'cuda'"):
-        machine.chosen_device("cuda")
+        machine.choose_device("cuda")
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -97,10 +97,10 @@ def test_a_card_that_this_pytorch_was_not_made_for_is_told_of(there: bool, monke
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(gpu.shutil, "which", lambda name: f"/driver/{name}" if there else None)
-    assert machine.chosen_device("auto") == CPU
+    assert machine.choose_device("auto") == CPU
     assert ("this PyTorch was built without CUDA" in gpu.unused_gpu_reason()) is there
     with pytest.raises(WorkbenchError, match="built without CUDA" if there else "There is no device 'cuda'"):
-        machine.chosen_device("cuda")
+        machine.choose_device("cuda")
 
 
 @pytest.mark.parametrize("name", ["auto", "cuda"])
@@ -108,7 +108,7 @@ def test_a_full_card_is_not_called_absent(name: str, monkeypatch: pytest.MonkeyP
     refusing(monkeypatch, "CUDA error: out of memory")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with pytest.raises(WorkbenchError, match="The memory of cuda is full. Close other programs"):
-        machine.chosen_device(name)
+        machine.choose_device(name)
 
 
 def test_memory_that_runs_out_in_the_trial_is_not_taken_for_missing_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_memory_that_runs_out_in_the_trial_is_not_taken_for_missing_numbers(monk
 
     monkeypatch.setattr(machine, "_trials", trials)
     with pytest.raises(WorkbenchError, match="is full"):
-        machine.chosen_precision("bf16", CPU)
+        machine.choose_precision("bf16", CPU)
 
 
 def test_how_busy_a_card_is_may_be_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

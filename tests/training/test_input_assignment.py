@@ -24,7 +24,7 @@ from workbench.training.input_assignment import (
     assign_input,
     build_detector,
 )
-from workbench.training.network_input import as_it_is, make_input_sequence
+from workbench.training.network_input import make_input_sequence, unaugmented_input
 from workbench.training.request import RunRequest
 from workbench.training.step import Stepper
 
@@ -57,7 +57,7 @@ def with_small_ones(snapshot: Snapshot) -> Snapshot:
 def test_boxes_that_are_too_small_are_told_apart_from_ignored_ones(snapshot: Snapshot) -> None:
     snapshot = with_small_ones(snapshot)
     wanted = quick("yolov4", 32, mosaic=0.0)
-    seen = as_it_is(snapshot, 2, wanted)
+    seen = unaugmented_input(snapshot, 2, wanted)
     assert seen.ignore.tolist() == [True, True]  # as training has them
     small = seen.ignored_as()
     assert [small[m].small for m in (0, 1)] == [True, True]
@@ -76,7 +76,7 @@ def test_the_whole_set_and_an_image_agree_on_boxes_that_are_too_small(snapshot: 
     missed = {id: int((found.boxes[:, 0] == id).sum()) for id in found.images}
     detector = build_detector(wanted.changed({"width": 0.05}), LABELS, None, None)
     for id in (2, 3):
-        seen = as_it_is(snapshot, id, wanted)
+        seen = unaugmented_input(snapshot, id, wanted)
         told = seen.ignored_as()
         red = [
             m for m, _ in assign_input(seen, detector, answers=False).unmatched if not seen.ignore[m] or told[m].small
@@ -106,7 +106,7 @@ def test_what_augmentation_cut_off_is_ignored_as_was_wished(snapshot: Snapshot) 
 def test_it_says_where_a_training_may_choose_otherwise(snapshot: Snapshot, name: str, notes: list[str]) -> None:
     wanted = quick(name, mosaic=0.0)
     detector = build_detector(wanted, LABELS, None, None)
-    seen = as_it_is(snapshot, 2, wanted)
+    seen = unaugmented_input(snapshot, 2, wanted)
     assert assign_input(seen, detector).note == " ".join(notes)
     without = assign_input(seen, detector, answers=False).note
     assert ("choose weights" in without) == bool(notes)

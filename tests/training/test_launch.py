@@ -31,7 +31,7 @@ pytestmark = [
 
 def request_in(folder: Path, **changes: object) -> RunRequest:
     settings = {"input_px": 64, "width": 0.1, "processes": 2, "epochs": 2, "batch": 4, "device": "cpu", **changes}
-    recipe = recipes.plain("yolov4-tiny").changed({"precision": "fp32", **settings})
+    recipe = recipes.default_recipe("yolov4-tiny").changed({"precision": "fp32", **settings})
     return RunRequest(folder / "runs" / "two", make_snapshot(folder / "images"), recipe)
 
 
@@ -73,7 +73,7 @@ def test_what_the_processes_refuse_is_raised_and_leaves_no_run(tmp_path: Path) -
     request = request_in(tmp_path, batch=1)
     with pytest.raises(WorkbenchError, match="can't be divided among 2 processes"):
         list(run.train(request))
-    runs.forget_unstarted(request.folder)
+    runs.remove_unstarted(request.folder)
     assert not request.folder.exists()
 
 
@@ -91,7 +91,7 @@ def test_a_pytorch_of_windows_that_can_not_start_them_is_told_and_leaves_no_run(
     request = request_in(tmp_path)
     with pytest.raises(WorkbenchError, match="can't start several processes.* Train in one process"):
         list(run.train(request))
-    runs.forget_unstarted(request.folder)
+    runs.remove_unstarted(request.folder)
     assert not request.folder.exists()
 
 
@@ -180,5 +180,5 @@ Root Cause (first observed failure):
     ],
 )
 def test_which_process_failed_first_and_how_is_told_by_what_torchrun_says(said: str, why: str) -> None:
-    found = launch.ended_by(said)
+    found = launch.end_reason(said)
     assert found.startswith(why) if why else not found

@@ -15,9 +15,9 @@ CPU = torch.device("cpu")
 
 
 def test_what_is_asked_for_is_used() -> None:
-    assert machine.chosen_precision("bf16", CPU).name == "bf16"
-    assert machine.chosen_precision("fp32", CPU).name == "fp32"
-    assert machine.chosen_device("cpu") == CPU
+    assert machine.choose_precision("bf16", CPU).name == "bf16"
+    assert machine.choose_precision("fp32", CPU).name == "fp32"
+    assert machine.choose_device("cpu") == CPU
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_auto_takes_bf16_where_it_is_faster_and_right(
     monkeypatch: pytest.MonkeyPatch, fast: float, error: float, name: str, why: str
 ) -> None:
     monkeypatch.setattr(machine, "_trials", lambda device, half: ((torch.ones(2), 1.0), (torch.ones(2) + error, fast)))
-    chosen = machine.chosen_precision("auto", CPU)
+    chosen = machine.choose_precision("auto", CPU)
     assert chosen.name == name
     assert why in chosen.why
 
@@ -44,7 +44,7 @@ def test_auto_survives_a_device_without_bf16(text: str, monkeypatch: pytest.Monk
         raise RuntimeError(text)
 
     monkeypatch.setattr(machine, "_trials", trials)
-    assert machine.chosen_precision("auto", CPU).name == "fp32"
+    assert machine.choose_precision("auto", CPU).name == "fp32"
 
 
 @pytest.mark.parametrize("name", ["bf16", "fp16"])
@@ -52,16 +52,16 @@ def test_numbers_that_were_asked_for_and_give_wrong_results_are_not_used(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(machine, "_trials", lambda device, half: ((torch.ones(2), 1.0), (torch.ones(2) / 0, 0.1)))
-    chosen = machine.chosen_precision(name, CPU)
+    chosen = machine.choose_precision(name, CPU)
     assert chosen.name == "fp32"
     assert f"{name} gave wrong results" in chosen.why
 
 
 def test_old_graphics_cards_are_tried_in_fp16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
-    assert machine.half_of(torch.device("cuda")) == "fp16"
+    assert machine.half_dtype(torch.device("cuda")) == "fp16"
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
-    assert machine.half_of(torch.device("cuda")) == "bf16"
+    assert machine.half_dtype(torch.device("cuda")) == "bf16"
 
 
 def test_the_loss_is_scaled_down_by_gradients_that_are_too_large_and_up_after_a_while() -> None:
@@ -76,14 +76,14 @@ def test_the_loss_is_scaled_down_by_gradients_that_are_too_large_and_up_after_a_
 
 def test_measuring_leaves_the_random_state_alone() -> None:
     before = torch.get_rng_state()
-    machine.chosen_precision("auto", CPU)
+    machine.choose_precision("auto", CPU)
     assert torch.equal(before, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("name", ["cuda:99", "nonsense", "meta:1x"])
 def test_a_device_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(WorkbenchError, match=name):
-        machine.chosen_device(name)
+        machine.choose_device(name)
 
 
 def test_threads_are_given_back_after_a_failure() -> None:
@@ -104,4 +104,4 @@ def test_the_trial_is_timed_on_windows_whose_clock_of_a_thread_goes_in_large_ste
     (_, slow), (_, fast) = machine._trials(CPU, torch.bfloat16)
     assert fast > 0
     assert slow > 0
-    assert machine.chosen_precision("auto", CPU).name in ("fp32", "bf16")
+    assert machine.choose_precision("auto", CPU).name in ("fp32", "bf16")

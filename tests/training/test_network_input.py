@@ -25,10 +25,10 @@ from workbench.training.input_assignment import assign_input, build_detector
 from workbench.training.network_input import (
     InputSequence,
     NetworkInput,
-    as_it_is,
     fit_of_size,
     load_without_pixels,
     make_input_sequence,
+    unaugmented_input,
 )
 from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
@@ -193,7 +193,7 @@ def test_an_image_as_it_is_needs_no_training(snapshot: Snapshot, toy: type[Toy])
     plan = make_input_sequence(snapshot, recipe())
     with pytest.raises(WorkbenchError, match="not trained on"):
         plan.index(held_out.id)
-    seen = as_it_is(snapshot, held_out.id, recipe())
+    seen = unaugmented_input(snapshot, held_out.id, recipe())
     image = cv2.imread(str(snapshot.files[4]))
     assert image is not None
     pixels, moved = fit(np.ascontiguousarray(image[..., ::-1]), PX, "stretch")
@@ -210,7 +210,7 @@ def test_an_image_that_cant_be_read_is_refused_with_its_name(snapshot: Snapshot,
     with pytest.raises(WorkbenchError, match=r"2\.png"):
         plan.in_epoch(index, 0)
     with pytest.raises(WorkbenchError, match=r"2\.png"):
-        as_it_is(snapshot, 3, recipe())
+        unaugmented_input(snapshot, 3, recipe())
     assert len(plan.in_epoch(plan.index(1), 0).pixels)
 
 
@@ -263,7 +263,7 @@ def test_the_whole_set_counts_what_has_no_positive(snapshot: Snapshot) -> None:
         detector = build_detector(own.changed({"width": 0.05}), ("a", "b"), None, None)
         total, missed, images = np.zeros((2, 3), int), np.zeros((2, 3), int), dict[int, int]()
         for image in (one for one in snapshot.images if one.split is Split.TRAIN):
-            seen = as_it_is(snapshot, image.id, own)
+            seen = unaugmented_input(snapshot, image.id, own)
             data = load_without_pixels(snapshot.take([image.id - 1]), 160, detector.resize, own.training)
             assert found.px == 160
             learnt = set(seen.rows.tolist()) - {

@@ -140,7 +140,7 @@ def test_a_cache_of_many_other_images_begins_anew(
 def test_another_side_or_way_of_resizing_is_kept_apart(snapshot: Snapshot, tmp_path: Path) -> None:
     kept(snapshot, tmp_path)
     assert kept(snapshot, tmp_path, px=64)[0].pixels.shape[1:] == (64, 64, 3)
-    kept(snapshot, tmp_path, how="letterbox")
+    kept(snapshot, tmp_path, mode="letterbox")
     assert sorted(file.name for file in (tmp_path / "cache" / "training").iterdir()) == [
         "32-letterbox", "32-stretch", "64-stretch",
     ]  # fmt: skip

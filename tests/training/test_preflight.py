@@ -179,7 +179,7 @@ def one_per_cell(snapshot: Snapshot, boxes: list[tuple[float, ...]]) -> Snapshot
 def test_boxes_that_nothing_answers_for_are_counted_with_their_images(well: Snapshot) -> None:
     """At 448 px YOLOv1's cells have 64: three boxes of an image in one of them, of which one is learnt."""
     crowded = one_per_cell(well, [(1, 1, 8, 8), (2, 2, 7, 7), (1, 2, 6, 8)])
-    yolo = recipes.plain("yolov1-tiny").changed({"epochs": 100, "warm_up": 0})
+    yolo = recipes.default_recipe("yolov1-tiny").changed({"epochs": 100, "warm_up": 0})
     (found,) = preflight(crowded, yolo, None)
     assert found.sentence == "2 of 42 boxes (4.8 %) lie in a cell with another one and are not learnt."
     assert (found.level, found.count, found.images) == (WARNING, 2, (1,))
@@ -188,7 +188,7 @@ def test_boxes_that_nothing_answers_for_are_counted_with_their_images(well: Snap
 
 def test_of_many_images_a_sample_is_looked_at(well: Snapshot) -> None:
     crowded = one_per_cell(well, [(1, 1, 8, 8), (2, 2, 7, 7)])
-    yolo = recipes.plain("yolov1-tiny").changed({"epochs": 100})
+    yolo = recipes.default_recipe("yolov1-tiny").changed({"epochs": 100})
     (found,) = preflight(crowded, yolo, None, most_images=5)
     assert found.sentence == (
         "1 of 6 boxes (16.7 %) lie in a cell with another one and are not learnt. Of 5 images looked at."
@@ -216,7 +216,7 @@ def test_a_detector_that_answers_for_no_box_stops_the_training(well: Snapshot) -
 
 def test_anchors_unlike_the_boxes_are_named_with_whose_they_are(well: Snapshot) -> None:
     """Boxes are 32 of 64, which is 208 of 416; an IoU of 0.25 is that of a square of 104."""
-    yolo = recipes.plain("yolov3-tiny").changed({"epochs": 100})
+    yolo = recipes.default_recipe("yolov3-tiny").changed({"epochs": 100})
     for side, said in ((100.0, True), (110.0, False), (415.0, False), (420.0, True)):
         found = preflight(well, yolo, AnchorSet(((side, side),) * 6, 416))
         assert bool(found) == said, side
@@ -226,7 +226,7 @@ def test_anchors_unlike_the_boxes_are_named_with_whose_they_are(well: Snapshot) 
 
 def test_darknets_weights_to_begin_from_bring_their_anchors_in_pixels(well: Snapshot, tmp_path: Path) -> None:
     small = replace(well, boxes=np.concatenate([well.boxes[:, :2], well.boxes[:, :2] + 4], axis=1))
-    yolo, file = recipes.plain("yolov4").changed({"epochs": 100, "input_px": 64}), tmp_path / "a.weights"
+    yolo, file = recipes.default_recipe("yolov4").changed({"epochs": 100, "input_px": 64}), tmp_path / "a.weights"
     assert preflight(small, yolo, None) == ()  # whose least one is 1.3 x 1.7 of 64, and 12 x 16 of 608
     assert "anchors" in [one.kind for one in preflight(small, yolo, None, file)]
 
@@ -236,13 +236,13 @@ def test_a_few_boxes_unlike_the_anchors_are_not_worth_a_word(well: Snapshot, num
     """One or two of 40 boxes, which is 5 %, are a quarter as wide and high."""
     boxes = well.boxes.copy()
     boxes[:number, 2:] = boxes[:number, :2] + 8
-    yolo = recipes.plain("yolov3-tiny").changed({"epochs": 100})
+    yolo = recipes.default_recipe("yolov3-tiny").changed({"epochs": 100})
     found = preflight(replace(well, boxes=boxes), yolo, AnchorSet(((208.0, 208.0),) * 6, 416))
     assert [one.kind for one in found] == ["anchors"] * said
 
 
 def test_settings_that_the_network_can_not_be_built_with_stop(well: Snapshot) -> None:
-    (found,) = preflight(well, recipes.plain("yolov3-tiny").changed({"input_px": 100, "epochs": 100}), None)
+    (found,) = preflight(well, recipes.default_recipe("yolov3-tiny").changed({"input_px": 100, "epochs": 100}), None)
     assert (found.level, found.kind) == (STOPS, "detector")
 
 

@@ -30,7 +30,7 @@ def sized(snapshot: Snapshot, sides: np.ndarray) -> Snapshot:
 
 
 def found(snapshot: Snapshot, detector: str, px: int = PX, **settings: float) -> list[Finding]:
-    recipe = recipes.plain(detector).changed({"input_px": px, **settings})
+    recipe = recipes.default_recipe(detector).changed({"input_px": px, **settings})
     return [one for one in of_boxes(snapshot, recipe, None, None) if one.kind == "own anchors"]
 
 
@@ -77,5 +77,5 @@ def test_smaller_anchors_which_the_advice_names_are_enough_for_them(snapshot: Sn
     small = sized(snapshot, np.full(40, 12.0))
     (told,) = found(small, detector)
     assert "a smaller anchor_scale" in told.advice
-    half = recipes.plain(detector).detector_settings.anchor_scale / 2  # type: ignore[attr-defined]
+    half = recipes.default_recipe(detector).detector_settings.anchor_scale / 2  # type: ignore[attr-defined]
     assert found(small, detector, anchor_scale=half) == []

@@ -25,7 +25,7 @@ from workbench.training.settings import TrainingSettings
 def test_the_test_split_is_never_seen(tmp_path: Path) -> None:
     snapshot = make_snapshot(tmp_path, 4, 2)
     images = (replace(snapshot.images[0], split=Split.TEST), *snapshot.images[1:])
-    train, validation, notes = prepare.parts(replace(snapshot, images=images), TrainingSettings())
+    train, validation, notes = prepare.select_images(replace(snapshot, images=images), TrainingSettings())
     assert [image.name for image in train.images] == ["1.png", "2.png", "3.png"]
     assert [image.name for image in validation.images] == ["4.png", "5.png"]
     assert not notes
@@ -34,12 +34,12 @@ def test_the_test_split_is_never_seen(tmp_path: Path) -> None:
 def test_images_without_a_split_are_trained_on(tmp_path: Path) -> None:
     snapshot = make_snapshot(tmp_path, 4, 2)
     images = (replace(snapshot.images[0], split=Split.NONE), *snapshot.images[1:])
-    assert len(prepare.parts(replace(snapshot, images=images), TrainingSettings())[0]) == 4
+    assert len(prepare.select_images(replace(snapshot, images=images), TrainingSettings())[0]) == 4
 
 
 def test_held_out_images_are_the_same_for_the_same_seed_and_never_trained_on(tmp_path: Path) -> None:
     snapshot = make_snapshot(tmp_path, 20, 0)
-    parts = [prepare.parts(snapshot, TrainingSettings(hold_out=0.2, seed=seed)) for seed in (1, 1, 2)]
+    parts = [prepare.select_images(snapshot, TrainingSettings(hold_out=0.2, seed=seed)) for seed in (1, 1, 2)]
     names = [{image.name for image in validation.images} for _, validation, _ in parts]
     assert names[0] == names[1] != names[2]
     assert 3 <= len(names[0]) <= 5
@@ -66,7 +66,7 @@ def test_about_the_wanted_share_is_held_out_of_images_that_follow_each_other() -
 
 
 def test_too_few_images_to_hold_out_are_evaluated_themselves_with_a_warning(tmp_path: Path) -> None:
-    train, validation, notes = prepare.parts(make_snapshot(tmp_path, 3, 0), TrainingSettings())
+    train, validation, notes = prepare.select_images(make_snapshot(tmp_path, 3, 0), TrainingSettings())
     assert len(train) == len(validation) == 3
     assert notes[0].level == "warning"
 

@@ -285,7 +285,7 @@ def test_a_recipe_of_a_run_is_compared_with_the_preset_that_it_began_as(tmp_path
 
 
 def test_a_recipe_without_a_file_differs_in_nothing() -> None:
-    assert differences.differences(recipes.plain("yolov3").changed({"batch": 3})) == ()
+    assert differences.differences(recipes.default_recipe("yolov3").changed({"batch": 3})) == ()
 
 
 def test_what_a_preset_says_of_one_detector_s_length_leaves_its_least_steps() -> None:

@@ -223,8 +223,8 @@ def test_a_stop_before_the_first_step_ends_in_order(request_of: MakeRequest) -> 
 def test_a_lengthened_run_goes_on_as_it_was_in_another_number_of_processes(
     request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request, control, real = request_of(epochs=2, batch=8, least_steps=5), Control(), schedule.lengthened
-    monkeypatch.setattr(schedule, "lengthened", lambda settings, images, _=1: real(settings, images, 2))
+    request, control, real = request_of(epochs=2, batch=8, least_steps=5), Control(), schedule.lengthen
+    monkeypatch.setattr(schedule, "lengthen", lambda settings, images, _=1: real(settings, images, 2))
     for event in train(request, control):
         if isinstance(event, Progress) and event.step >= 2:
             control.stop.set()

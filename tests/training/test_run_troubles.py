@@ -20,7 +20,7 @@ from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import checkpoint, runs
 from workbench.training.events import Evaluated, Failed, Finished, Message, Started
-from workbench.training.prepare import parts
+from workbench.training.prepare import select_images
 from workbench.training.run import train
 from workbench.training.schedule import Plan
 
@@ -179,7 +179,7 @@ def test_a_held_out_image_that_cannot_be_read_does_not_stop_the_training(
     request_of: MakeRequest, tmp_path: Path
 ) -> None:
     snapshot = make_snapshot(tmp_path / "images", train=10, validation=0)
-    _, held_out, _ = parts(snapshot, request_of("b", snapshot).recipe.training)
+    _, held_out, _ = select_images(snapshot, request_of("b", snapshot).recipe.training)
     for file in held_out.files:
         file.write_bytes(b"")
     events = list(train(request_of("a", snapshot)))

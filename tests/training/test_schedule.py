@@ -9,13 +9,13 @@ import pytest
 
 from workbench.training.schedule import (
     Plan,
-    attack,
+    attack_strength,
     input_side,
     is_calm,
     is_frozen,
     largest_side,
     learning_rate,
-    lengthened,
+    lengthen,
     momentum,
     warm_up_steps,
 )
@@ -122,12 +122,12 @@ def test_no_input_side_is_above_the_largest(sizes: float, px: int) -> None:
 
 def test_attacks_come_after_the_warm_up_at_their_share_and_grow() -> None:
     settings = replace(BASE, self_adversarial=0.5, adversarial_rate=2.0, warm_up=100)
-    strengths = np.array([attack(settings, step, 2000) for step in range(2000)])
+    strengths = np.array([attack_strength(settings, step, 2000) for step in range(2000)])
     assert not strengths[:100].any()
     drawn = strengths > 0
     assert 0.45 < drawn[100:].mean() < 0.55
     assert np.allclose(strengths[drawn], 2.0 * np.flatnonzero(drawn) / 2000)
-    assert attack(BASE, 500, 2000) == 0
+    assert attack_strength(BASE, 500, 2000) == 0
 
 
 def test_the_calm_end_begins_at_its_share() -> None:
@@ -147,11 +147,11 @@ def test_the_calm_end_begins_at_its_share() -> None:
 )
 def test_few_images_make_the_least_steps(images: int, processes: int, batch: int, epochs: int, steps: int) -> None:
     settings = TrainingSettings(batch=8, epochs=300, least_steps=1200)
-    longer = lengthened(settings, images, processes)
+    longer = lengthen(settings, images, processes)
     assert (longer.batch, longer.epochs) == (batch, epochs)
     assert Plan(images, batch, epochs).steps == steps
-    assert lengthened(longer, images, processes) == longer
-    assert lengthened(replace(settings, least_steps=0), images).epochs == 300
+    assert lengthen(longer, images, processes) == longer
+    assert lengthen(replace(settings, least_steps=0), images).epochs == 300
 
 
 @pytest.mark.parametrize(

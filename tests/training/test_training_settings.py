@@ -16,7 +16,7 @@ from workbench.training.settings import TrainingSettings
 def test_every_setting_has_a_sentence_and_a_group(row: settings.SettingRow) -> None:
     assert row.help.endswith(".")
     assert row.group
-    assert settings.checked(row, row.default) == row.default
+    assert settings.check_value(row, row.default) == row.default
 
 
 def test_every_field_is_a_setting() -> None:

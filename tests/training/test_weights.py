@@ -36,7 +36,7 @@ def build(name: str, labels: int, seed: int = 0, width: float = 0.1, **settings:
 
 
 def recipe(name: str, **settings: Any) -> Recipe:
-    return recipes.plain(name).changed(settings)
+    return recipes.default_recipe(name).changed(settings)
 
 
 def test_a_training_begins_from_darknets_file_for_other_labels(tmp_path: Path) -> None:

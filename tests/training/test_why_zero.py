@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from workbench.core.project import Image, Label, Snapshot
-from workbench.training.why_zero import Learning, look, remarks
+from workbench.training.why_zero import Learning, gather_facts, remarks
 
 NAMES = ("ant", "bee", "cat")
 GOING = Learning(500, 1000, 100, [4.0] * 5 + [2.0] * 5, 0.001)
@@ -222,6 +222,6 @@ def test_facts_of_an_image_without_boxes_or_without_detections_are_empty_not_an_
     empty = replace(
         some, boxes=some.boxes[:3], label_index=some.label_index[:3], flags=some.flags[:3], offsets=np.array([0, 3, 3])
     )
-    facts = look(empty, [NOTHING[0], moved(same)[0]])
+    facts = gather_facts(empty, [NOTHING[0], moved(same)[0]])
     assert facts.near.tolist() == [0, 0, 0]
     assert (facts.called.tolist(), facts.detections, facts.wrong) == ([-1, -1, -1], 3, 0.25)

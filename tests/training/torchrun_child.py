@@ -75,7 +75,7 @@ def _steps(name: str, runtime: Runtime) -> dict[str, Tensor]:
         detectors.load_all().register("plain")(Plain)
         detectors.load_all().register("divided")(Divided)
     training = {"batch": IMAGES, "learning_rate": 1e-3, "precision": "fp32", "device": "cpu", "seed": 1}
-    recipe = recipes.plain(name).changed({**own, **training, **changes})
+    recipe = recipes.default_recipe(name).changed({**own, **training, **changes})
     runtime.begin(1)
     runtime.precision = Precision("fp32", "")
     stepper = Stepper(prepare.build(recipe, 2, None).double(), recipe.training, runtime)

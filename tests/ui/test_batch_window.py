@@ -105,7 +105,7 @@ class Trained:
         request = RunRequest(self.folder, session.document.snapshot(), recipe)
         record.write_request(request)
         reading = data.load(
-            prepare.parts(request.snapshot, self.settings)[0], schedule.largest_side(self.settings, 64),
+            prepare.select_images(request.snapshot, self.settings)[0], schedule.largest_side(self.settings, 64),
             detectors.load_all().get(recipe.detector).chosen_resize(own), ignore_difficult=True, threads=1,
             scratch=scratch, control=Control(),
         )  # fmt: skip

@@ -72,13 +72,13 @@ def edit_own(qtbot: QtBot, page: InspectPage, row: int, keys: str) -> None:
 def moves(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many images each matching was of."""
     counted: list[int] = []
-    real = Sliders.moved
+    real = Sliders.matching_at
 
     def moved(self: Sliders, *args: Any, **more: Any) -> Any:
         counted.append(self.truth.image_count)
         return real(self, *args, **more)
 
-    monkeypatch.setattr(Sliders, "moved", moved)
+    monkeypatch.setattr(Sliders, "matching_at", moved)
     return counted
 
 
@@ -132,7 +132,7 @@ def test_the_picture_follows_the_nms_before_the_split_does_and_the_newest_wish_w
     looked(qtbot, page, session)
     assert session.document is not None
     session.select_image(session.document.images()[0].id)
-    real, gate, split = Sliders.moved, threading.Event(), []
+    real, gate, split = Sliders.matching_at, threading.Event(), []
 
     def slow(self: Sliders, *args: Any, **more: Any) -> Any:
         if self.truth.image_count > 1:
@@ -140,7 +140,7 @@ def test_the_picture_follows_the_nms_before_the_split_does_and_the_newest_wish_w
             assert gate.wait(10)
         return real(self, *args, **more)
 
-    monkeypatch.setattr(Sliders, "moved", slow)
+    monkeypatch.setattr(Sliders, "matching_at", slow)
     before = numbers(page)
     slide(page, "iou", 94)
     assert len(drawn(page)["false_alarm"]) == 1  # the twin at 0.6

@@ -83,7 +83,7 @@ def test_a_large_project_that_is_damaged_is_closed_or_not_opened_with_a_sentence
         document.do(edits.AddLabels((Label(0, "cat"),)))
         for _ in range(30):
             document.draw(tuple(Box(0, 1, 1, (0, 0, 5, 5), note="x" * 50) for _ in range(20)))
-        document.settle()
+        document.clear_history()
         document.images(), document.counts()
     file = large / "project.sqlite"
     data = bytearray(file.read_bytes())

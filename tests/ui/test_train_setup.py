@@ -240,7 +240,7 @@ def test_tab_leads_from_the_name_of_the_run_into_the_form_and_on_to_the_start(pa
 
 @pytest.mark.parametrize("detector", ["yolov1", "yolov4-csp", "ssd300", "faster-rcnn"])
 def test_what_is_changed_most_stands_first_in_the_form_and_nothing_is_lost(detector: str) -> None:
-    recipe = recipes.plain(detector)
+    recipe = recipes.default_recipe(detector)
     rows = _in_order(recipe)
     for row, name in zip(rows, ("epochs", "batch", "input_px", "learning_rate"), strict=False):
         assert (row.name, row.group) == (name, FIRST_GROUP)

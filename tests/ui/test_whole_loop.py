@@ -48,7 +48,7 @@ def cells(test_data: Path, tmp_path: Path) -> Path:
         document.do(edits.SetState((ids[8],), State.UNLABELLED))
         document.do(edits.SetSplit(tuple(ids[:6]), Split.TRAIN))
         document.do(edits.SetSplit(tuple(ids[6:8]), Split.VALIDATION))
-        document.settle()
+        document.clear_history()
     return tmp_path / "project"
 
 

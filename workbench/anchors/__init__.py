@@ -25,7 +25,14 @@ from workbench.anchors.published import PUBLISHED, PublishedSet
 from workbench.anchors.refit import AnchorFit
 from workbench.anchors.search import RESTARTS
 from workbench.anchors.size_pool import SizePool
-from workbench.anchors.sizes import QUANTILES, anchor_set, sizes_and_rows, sizes_of, trained, trained_or_all
+from workbench.anchors.sizes import (
+    QUANTILES,
+    anchor_set,
+    sizes_and_rows,
+    sizes_of,
+    training_images,
+    training_images_or_all,
+)
 from workbench.anchors.steps import Step, rate_anchors
 from workbench.anchors.texts import as_cfg, as_json, as_python, whole_numbers
 from workbench.core.formatting import percent
@@ -69,7 +76,7 @@ __all__ = [
     "sizes_and_rows",
     "sizes_of",
     "smaller_than_cell",
-    "trained",
-    "trained_or_all",
+    "training_images",
+    "training_images_or_all",
     "whole_numbers",
 ]  # fmt: skip

@@ -27,7 +27,7 @@ def kmeans(
     WorkbenchError when there are fewer than `k` distinct sizes.
     """
     pool = _whole(sizes)
-    found = search(pool, k, seed, checked(update), max(1, restarts))
+    found = search(pool, k, seed, check_update(update), max(1, restarts))
     before: Step | None = None
     for centres in found.trail[:-1]:
         moved = 0.0 if before is None else float(np.abs(centres - before.centres).max())
@@ -46,7 +46,7 @@ def best(
 ) -> Step:
     """The last step of kmeans(), except for its number: the steps before it are not made."""
     pool = _whole(sizes)
-    return _last(sizes, pool, search(pool, k, seed, checked(update), max(1, restarts)), None)
+    return _last(sizes, pool, search(pool, k, seed, check_update(update), max(1, restarts)), None)
 
 
 def curve(sizes: SizePool | ArrayLike, most: int = 15, seed: int = 0, update: Update = "median") -> Iterator[Step]:
@@ -58,12 +58,12 @@ def curve(sizes: SizePool | ArrayLike, most: int = 15, seed: int = 0, update: Up
     before: Doubles | None = None
     for k in range(1, min(most, len(pool.keys)) + 1):
         given = None if before is None else _one_more(pool, before)[None]
-        found = search(pool, k, seed, checked(update), CURVE_RESTARTS, brief=True, given=given)
+        found = search(pool, k, seed, check_update(update), CURVE_RESTARTS, brief=True, given=given)
         before = found.centres
         yield rated_step(pool, before, k - 1)
 
 
-def checked(update: str) -> Update:
+def check_update(update: str) -> Update:
     """The update rule. WorkbenchError if it is not one of UPDATES."""
     for one in UPDATES:
         if update == one:

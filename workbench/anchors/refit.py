@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from workbench.anchors.batched_kmeans import BatchedKMeans, Update
-from workbench.anchors.clustering import checked
+from workbench.anchors.clustering import check_update
 from workbench.anchors.overlap import Doubles
-from workbench.anchors.search import RESTARTS, check, coarse_of, search, transplanted
+from workbench.anchors.search import RESTARTS, check, coarse_of, search, transplant
 from workbench.anchors.seeding import seeds
 from workbench.anchors.size_pool import SizePool, pool_of
 from workbench.anchors.steps import Step, by_area, rated_step
@@ -36,7 +36,7 @@ class AnchorFit:
         restarts: int = RESTARTS,
     ) -> None:
         """WorkbenchError when there are fewer than `k` distinct sizes."""
-        self.k, self.seed, self.update, self.restarts = k, seed, checked(update), restarts
+        self.k, self.seed, self.update, self.restarts = k, seed, check_update(update), restarts
         self.pool = pool_of(sizes)
         self._tries = 0  # each draws different random numbers
         self._pending = 0  # boxes changed since the last full search
@@ -96,7 +96,7 @@ class AnchorFit:
         self._age += 1
         all_of_them = np.concatenate([centres[None], self._explorers])
         draws = [np.random.default_rng((self.seed, self._tries, one, 1)) for one in range(len(all_of_them))]
-        moved = transplanted(coarse, all_of_them, draws)
+        moved = transplant(coarse, all_of_them, draws)
         kmeans = BatchedKMeans(coarse, np.concatenate([all_of_them, moved]), shares=()).run(5, _GAIN)
         stayed, went = np.split(kmeans.reached, 2)
         better = (went > stayed)[1:, None, None]

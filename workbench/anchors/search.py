@@ -130,7 +130,7 @@ class _Population:
 
     def breed(self, pool: SizePool, draws: list[np.random.Generator], moves: int) -> None:
         """Move one centre of each set elsewhere and run k-means; the result replaces its origin if it is better."""
-        kmeans = BatchedKMeans(pool, transplanted(pool, self.centres, draws), shares=()).run(moves, _GAIN)
+        kmeans = BatchedKMeans(pool, transplant(pool, self.centres, draws), shares=()).run(moves, _GAIN)
         for index in np.flatnonzero(kmeans.reached > self.reached):
             self.centres[index], self.reached[index] = kmeans.centres[index], kmeans.reached[index]
             self.trails[index] = [*self.trails[index], kmeans.centres[index]]
@@ -155,7 +155,7 @@ class _Population:
         return [int(index) for index in np.argsort(-self.reached, kind="stable")[:count]]
 
 
-def transplanted(pool: SizePool, centres: Doubles, draws: list[np.random.Generator]) -> Doubles:
+def transplant(pool: SizePool, centres: Doubles, draws: list[np.random.Generator]) -> Doubles:
     """(R, k, 2) with one centre of each start moved to another row of the pool.
 
     Among a few rows drawn by their 1 - IoU and all centres, the pair whose exchange leaves the highest mean IoU: with

@@ -57,13 +57,13 @@ def _seen(sizes: Doubles, middles: Doubles, zoom: float, px: int) -> Doubles:
     return np.where(enough[:, None], cut, 0.0)
 
 
-def trained(snapshot: Snapshot) -> Snapshot:
+def training_images(snapshot: Snapshot) -> Snapshot:
     """What training sees: the images in the splits train and none, or all images if those have no boxes."""
-    return trained_or_all(snapshot)[0]
+    return training_images_or_all(snapshot)[0]
 
 
-def trained_or_all(snapshot: Snapshot) -> tuple[Snapshot, bool]:
-    """`trained`, and whether that means all images because no training image has a box."""
+def training_images_or_all(snapshot: Snapshot) -> tuple[Snapshot, bool]:
+    """`training_images`, and whether that means all images because no training image has a box."""
     seen = snapshot.only(splits=(Split.TRAIN, Split.NONE))
     return (seen, False) if len(seen.boxes) else (snapshot, len(snapshot.boxes) > 0)
 
@@ -78,8 +78,8 @@ def anchor_set(
     update: Update = "median",
     scale: float = 0.0,
 ) -> AnchorSet:
-    """The best `k` anchors for the boxes that training sees (`trained`), over all its scales if `scale` is given."""
-    sizes, rows = sizes_and_rows(trained(snapshot), px, resize, scale)
+    """The best `k` anchors for the boxes of `training_images`, over all scales of training if `scale` is given."""
+    sizes, rows = sizes_and_rows(training_images(snapshot), px, resize, scale)
     step = best(sizes, k, seed, update=update)
     scales = f", scale {scale:g}" if scale else ""
     return AnchorSet(

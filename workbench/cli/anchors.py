@@ -9,7 +9,7 @@ import typer
 
 from workbench import anchors as engine
 from workbench.anchors import PUBLISHED, Step, Update
-from workbench.cli.options import Json, Project, app, check_png, one_of, project_of
+from workbench.cli.options import Json, Project, app, check_choice, check_png, project_of
 from workbench.console import print_result, print_table, say
 from workbench.core.project import AnchorSet
 from workbench.core.resize import FIT_MODES
@@ -48,16 +48,16 @@ def anchors(
     """Cluster the box sizes by IoU k-means, as the YOLOv2 paper does."""
     from workbench.core import edits
 
-    one_of("resize", resize, list(FIT_MODES))
-    one_of("format", format, list(PRINTED_FORMATS))
+    check_choice("resize", resize, list(FIT_MODES))
+    check_choice("format", format, list(PRINTED_FORMATS))
     check_png("plot", plot)
     if published and format != "text" and not as_json:
         raise WorkbenchError("--published compares sets in a table, which --format has no place for. Leave out one.")
-    names = [one_of("published", name, list(PUBLISHED)) for name in published or ()]
+    names = [check_choice("published", name, list(PUBLISHED)) for name in published or ()]
     with project_of(project, write=use) as document:
         snapshot = document.snapshot()
         found = engine.anchor_set(snapshot, k, size, resize=resize, update=update, seed=seed, scale=scale)
-        sizes, rows = engine.sizes_and_rows(engine.trained(snapshot), size, resize, scale)
+        sizes, rows = engine.sizes_and_rows(engine.training_images(snapshot), size, resize, scale)
         boxes = len(set(rows.tolist()))
         if use:
             document.do(edits.ChangeSetting("anchors", found.to_setting()))

@@ -19,9 +19,9 @@ from workbench.cli.options import (
     SplitName,
     app,
     checkpoint_of,
-    labelled,
+    labelled_images,
+    parse_split,
     project_of,
-    split_of,
 )
 from workbench.console import print_result, print_table, progress_bar, say
 from workbench.core.formatting import count
@@ -92,18 +92,20 @@ def compare(
     from workbench.inference.pairing import pair
 
     plugins.loaded()
-    part = split_of(split)
+    part = parse_split(split)
     with project_of(project) as document:
         chosen = [(name, *checkpoint_of(document.runs_folder, name, checkpoint)) for name in (first, second)]
         snapshot = document.snapshot()
-    snapshot = labelled(snapshot, part)
+    snapshot = labelled_images(snapshot, part)
     one, other = (
         _evaluate_run(name, file, folder or file.parent, snapshot, part, device, confidence, quiet=as_json)
         for name, file, folder in chosen
     )
     both = pair(one, other, (first, second))
     seen = [
-        RunDetections(sliders.moved(run.iou, run.kind, run.limit, least=run.confidences.tolist()), run.confidences)
+        RunDetections(
+            sliders.matching_at(run.iou, run.kind, run.limit, least=run.confidences.tolist()), run.confidences
+        )
         for run, sliders in ((one, both.first), (other, both.second))
     ]
     runs = compared(seen[0], seen[1], both.use)

@@ -63,7 +63,7 @@ class _Commands(typer.core.TyperGroup):
         """In place of a command there may be a folder, as that alone opens the window: say what is wrong with it."""
         path = Path(args[0])
         if args[0] not in self.commands and (path.is_dir() or path.name != args[0]):
-            there(path)
+            check_project_folder(path)
             raise WorkbenchError(
                 f"{path} is a project: alone it opens the window. Put a command before it: workbench check"
                 f" {shlex.quote(args[0])}"
@@ -83,7 +83,7 @@ app = typer.Typer(
 )
 
 
-def there(folder: Path) -> Path:
+def check_project_folder(folder: Path) -> Path:
     """A folder with a project: a wrong one is refused before PyTorch is loaded, which takes seconds.
 
     Not in one of several processes (torchrun): only the main one reports what is wrong.
@@ -94,7 +94,7 @@ def there(folder: Path) -> Path:
 
 
 Project = Annotated[Path, typer.Argument(help="The project's folder.")]
-OldProject = Annotated[Path, typer.Argument(help="The project's folder.", callback=there)]
+OldProject = Annotated[Path, typer.Argument(help="The project's folder.", callback=check_project_folder)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Run = Annotated[str, typer.Option("--run", help="A run's name, or the path of a checkpoint; default: the newest run.")]
 SplitName = Annotated[str, typer.Option("--split", help="train, validation (or val), test, none, or all.")]
@@ -121,18 +121,18 @@ def project_of(folder: Path, *, write: bool = False, beside: bool = True) -> Ite
             backups.back_up(document.folder)
         yield document
         if write:
-            keep_text(document)
+            update_text(document)
             if beside:
-                keep_beside(document)
+                update_label_files(document)
 
 
-def keep_text(document: Document) -> None:
+def update_text(document: Document) -> None:
     """Update the project's text if it lacks an edit."""
     if not document.store.read(lambda connection: mirror.is_current(document.folder, connection)):
         mirror.write(document.folder)
 
 
-def keep_beside(document: Document) -> None:
+def update_label_files(document: Document) -> None:
     """Update the label files beside the images, if autosync is on (exchange/autosync.py)."""
     from workbench.exchange import autosync
 
@@ -148,7 +148,7 @@ def checkpoint_of(runs_folder: Path, run: str, which: str) -> tuple[Path, Path |
     """The checkpoint file named by --run and --checkpoint, and its run's folder."""
     if run.endswith(".safetensors"):
         return Path(run), None
-    which = one_of("checkpoint", which, ["best", "last"])
+    which = check_choice("checkpoint", which, ["best", "last"])
     folder = run_of(runs_folder, run or newest_run(runs_folder))
     for kind in (which, "last", "best"):
         file = folder / f"{kind}.safetensors"
@@ -163,12 +163,12 @@ def run_of(runs_folder: Path, name: str) -> Path:
 
     known = [run.name for run in runs.runs(runs_folder)]
     if name not in known:
-        there = f"There are: {', '.join(known[:10])}." if known else "Train one: workbench train PROJECT"
-        raise WorkbenchError(f"There is no run called '{name}' in {runs_folder.parent}. {there}")
+        advice = f"There are: {', '.join(known[:10])}." if known else "Train one: workbench train PROJECT"
+        raise WorkbenchError(f"There is no run called '{name}' in {runs_folder.parent}. {advice}")
     return runs_folder / name
 
 
-def labelled(snapshot: Snapshot, split: Split | None) -> Snapshot:
+def labelled_images(snapshot: Snapshot, split: Split | None) -> Snapshot:
     """The images in which a missing box means that there is nothing: done, verified, or with boxes.
 
     WorkbenchError if there are none in that split.
@@ -188,19 +188,19 @@ def labelled(snapshot: Snapshot, split: Split | None) -> Snapshot:
     return some
 
 
-def kind_of_nms(nms: str) -> NmsKind | None:
+def parse_nms(nms: str) -> NmsKind | None:
     """The NMS of --nms; None for that of the detector's authors."""
-    chosen = one_of("nms", nms, [PUBLISHED, *KINDS])
+    chosen = check_choice("nms", nms, [PUBLISHED, *KINDS])
     return None if chosen == PUBLISHED else cast(NmsKind, chosen)
 
 
-def split_of(part: str) -> Split | None:
+def parse_split(part: str) -> Split | None:
     """The split of --split, also by other programs' folder names; None for all."""
     part = {"val": "validation", "valid": "validation"}.get(part, part)
-    return None if one_of("split", part, [*map(str, Split), "all"]) == "all" else Split(part)
+    return None if check_choice("split", part, [*map(str, Split), "all"]) == "all" else Split(part)
 
 
-def one_of(what: str, value: str, choices: list[str]) -> str:
+def check_choice(what: str, value: str, choices: list[str]) -> str:
     if value not in choices:
         raise WorkbenchError(f"--{what} must be one of {', '.join(filter(None, choices))}, not '{value}'.")
     return value
@@ -238,7 +238,7 @@ def named_values(texts: list[str] | None) -> dict[str, str]:
     return values
 
 
-def changed(recipe: Recipe, values: dict[str, Any]) -> Recipe:
+def with_set_values(recipe: Recipe, values: dict[str, Any]) -> Recipe:
     """The recipe with settings from the command line; for an unknown name, the error says where all are listed."""
     try:
         return recipe.changed(values)

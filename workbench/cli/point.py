@@ -16,7 +16,7 @@ from workbench.cli.options import (
     Run,
     app,
     checkpoint_of,
-    kind_of_nms,
+    parse_nms,
     project_of,
 )
 from workbench.console import print_result, say
@@ -64,7 +64,7 @@ def point(
     keeps = bool(nms) or any(value is not None for value in (confidence, iou, limit))
     found, why = _present(folder, file.name, anew=None not in (confidence, iou, limit) and bool(nms))
     if nms:
-        asked = kind_of_nms(nms)
+        asked = parse_nms(nms)
         kind, overlap = (asked, found.iou) if asked else _published(folder)
         found = replace(found, kind=kind, iou=overlap)
     if confidence is not None:

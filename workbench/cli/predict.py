@@ -23,7 +23,7 @@ from workbench.cli.options import (
     Run,
     app,
     checkpoint_of,
-    kind_of_nms,
+    parse_nms,
     project_of,
 )
 from workbench.console import print_result, say
@@ -287,7 +287,7 @@ def _point(
         say(f"Confidence {point.confidence:g}: this run was not evaluated on its validation images yet.", quiet=quiet)
     own = point.own if options.confidence is None else ()
     if options.nms:
-        chosen = kind_of_nms(options.nms)
+        chosen = parse_nms(options.nms)
         point = replace(point, kind=chosen or kind, iou=point.iou if chosen else iou)
     return OperatingPoint(
         point.confidence if options.confidence is None else options.confidence,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import console, settings
-from workbench.cli.options import Json, Project, app, keep_text, one_of, project_of
+from workbench.cli.options import Json, Project, app, check_choice, project_of, update_text
 from workbench.console import print_result, print_table, say
 from workbench.core.document import Document
 from workbench.core.files import SkippedFiles, walk_images
@@ -32,7 +32,7 @@ def new(
 ) -> None:
     """Make a project. The photographs stay where they are and are never changed."""
     with Document.create(project, images, name) as document:
-        keep_text(document)
+        update_text(document)
         left_out = SkippedFiles()
         if images is not None:
             sum(1 for _ in walk_images(images, left_out))
@@ -236,7 +236,7 @@ def autosync(
     """Keep YOLO or VOC label files beside the images up to date, for people who use other programs on them."""
     from workbench.exchange import autosync as beside
 
-    format = one_of("format", format, ["", *beside.FORMATS, "off"])
+    format = check_choice("format", format, ["", *beside.FORMATS, "off"])
     with project_of(project, write=True, beside=False) as document:
         if format:
             beside.choose_format(document, "" if format == "off" else format)

@@ -23,11 +23,11 @@ from workbench.cli.options import (
     SplitName,
     app,
     checkpoint_of,
-    kind_of_nms,
-    labelled,
+    labelled_images,
     named_values,
+    parse_nms,
+    parse_split,
     project_of,
-    split_of,
 )
 from workbench.console import print_result, print_table, say
 from workbench.core import formatting
@@ -62,12 +62,12 @@ def evaluate(
     from workbench.training import data_leakage
 
     plugins.loaded()
-    kind = kind_of_nms(nms)
-    part = split_of(split)
+    kind = parse_nms(nms)
+    part = parse_split(split)
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
-    snapshot = labelled(snapshot, part)
+    snapshot = labelled_images(snapshot, part)
     rules = None if kind is None else ScoringRules(kind=kind)
     done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
     point = saved_evaluation.validation_point(folder or file.parent, file.name, part)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli.options import Json, OldProject, app, changed, check_png, named_values, project_of
+from workbench.cli.options import Json, OldProject, app, check_png, named_values, project_of, with_set_values
 from workbench.console import out, print_result, print_table, progress_bar, say
 from workbench.core.project import Image, Snapshot
 from workbench.errors import WorkbenchError
@@ -49,7 +49,7 @@ def seen(
     with project_of(project) as document:
         snapshot, anchors = document.snapshot(), document.anchors()
     recipe = recipes.find(preset)
-    recipe = changed(recipe.with_detector(detector) if detector else recipe, named_values(set))
+    recipe = with_set_values(recipe.with_detector(detector) if detector else recipe, named_values(set))
     found = _image(snapshot, image)
     sample = (
         _as_it_is(snapshot, found, recipe) if as_it_is else _in_training(snapshot, found, recipe, epoch, seed, as_json)
@@ -88,7 +88,7 @@ def _image(snapshot: Snapshot, text: str) -> Image:
 def _as_it_is(snapshot: Snapshot, image: Image, recipe: Recipe) -> NetworkInput:
     from workbench.training import network_input
 
-    return network_input.as_it_is(snapshot, image.id, recipe)
+    return network_input.unaugmented_input(snapshot, image.id, recipe)
 
 
 def _in_training(
@@ -113,7 +113,7 @@ def _in_training(
 def _read_all(snapshot: Snapshot, recipe: Recipe, files: FileIndex, quiet: bool) -> None:
     from workbench.training import prepare
 
-    train = prepare.parts(snapshot, recipe.training)[0]
+    train = prepare.select_images(snapshot, recipe.training)[0]
     with progress_bar("Reading images", len(train), quiet=quiet) as shown:
         for done, file in enumerate(train.files, 1):
             files.read(file, train.window)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from workbench import console
-from workbench.cli.options import Json, Project, app, one_of, project_of
+from workbench.cli.options import Json, Project, app, check_choice, project_of
 from workbench.console import print_result, say
 from workbench.core.document import Document
 from workbench.core.formatting import count
@@ -52,7 +52,7 @@ def split(
     from workbench.core import splits
 
     parts = _shares(shares)
-    way = one_of("by", by, ["image", "folder", "name", "similar"])
+    way = check_choice("by", by, ["image", "folder", "name", "similar"])
     with project_of(project, write=True) as document:
         before = {image.id: image.split for image in document.images()}
         if undo:
@@ -122,4 +122,4 @@ def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:
         for done, (row, print_) in enumerate(fingerprint.of_files(files, snapshot.window), start=1):
             prints[row] = print_
             progress.to(done, len(files))
-    return splits.by_likeness(prints)
+    return splits.by_similarity(prints)

@@ -16,14 +16,14 @@ import typer.core
 from workbench import console, settings
 from workbench.cli.options import (
     app,
-    changed,
+    check_choice,
+    check_project_folder,
     checkpoint_of,
     named_values,
     newest_run,
-    one_of,
     project_of,
     run_of,
-    there,
+    with_set_values,
 )
 from workbench.console import print_result, say
 from workbench.core import formatting
@@ -86,7 +86,7 @@ def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
             finished = show_training(stream, quiet=as_json)
     finally:
         if runtime.is_main:
-            runs.forget_unstarted(request.folder)
+            runs.remove_unstarted(request.folder)
     best = None if math.isnan(finished.best_ap50) else finished.best_ap50
     said = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": best,
             "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
@@ -124,11 +124,11 @@ def _recipe(given: dict[str, Any]) -> tuple[Recipe, Path | None]:
     """The recipe from the flags, and the file of weights to start from."""
     from workbench.training import recipes
 
-    one_of("anchors", given["anchors"], ["project", "published"])
+    check_choice("anchors", given["anchors"], ["project", "published"])
     recipe = recipes.find(given["preset"])
     if given["detector"]:
         recipe = recipe.with_detector(given["detector"])
-    recipe = changed(recipe, _changes(given))
+    recipe = with_set_values(recipe, _changes(given))
     return recipe, _start(given["weights"], recipe.detector, given["project"])
 
 
@@ -149,7 +149,7 @@ def _check_before(
     for one in found:
         if one.kind not in TOLD_BY_RUN:
             say(_line(one), quiet=quiet)
-    images = len(prepare.parts(snapshot, recipe.training)[0])
+    images = len(prepare.select_images(snapshot, recipe.training)[0])
     if start is None and recipe.name == recipes.DEFAULT and images < recipes.FEW_IMAGES:
         few = recipes.find(recipes.FEW)  # which the window chooses by itself
         say(f"  From only {images:,} images, “{few.title}” learns more: --preset {few.name}", quiet=quiet)
@@ -273,7 +273,12 @@ def _training_rows() -> tuple[settings.SettingRow, ...]:
 
 
 _OWN: tuple[tuple[str, Any, Any, Any], ...] = (  # options beside the settings: name, kind, default, what typer is told
-    ("project", Path, inspect.Parameter.empty, typer.Argument(help="The project's folder.", callback=there)),
+    (
+        "project",
+        Path,
+        inspect.Parameter.empty,
+        typer.Argument(help="The project's folder.", callback=check_project_folder),
+    ),
     (
         "preset",
         str,
@@ -342,8 +347,8 @@ def _with_settings(command: Callable[..., Any], without: Collection[str] = ()) -
         kind = row.kind if row.kind in (int, float, bool) else str
         flag = f"{row.flag}/--no-{row.flag[2:]}" if row.kind is bool else row.flag
         unit = f" [{row.unit}]" if row.unit else ""
-        one_of = f" One of: {', '.join(row.choices)}." if row.choices else ""
-        about = typer.Option(flag, help=row.help + unit + one_of, rich_help_panel=f"Recipe: {row.group or 'more'}")
+        choices = f" One of: {', '.join(row.choices)}." if row.choices else ""
+        about = typer.Option(flag, help=row.help + unit + choices, rich_help_panel=f"Recipe: {row.group or 'more'}")
         parameters.append(inspect.Parameter(row.name, optional, default=None, annotation=Annotated[kind | None, about]))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return command

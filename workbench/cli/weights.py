@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench import console
-from workbench.cli.options import Json, app, changed, named_values, project_of
+from workbench.cli.options import Json, app, named_values, project_of, with_set_values
 from workbench.console import print_result, print_table, say
 from workbench.core import formatting
 from workbench.errors import Refused, WorkbenchError
@@ -125,7 +125,7 @@ def import_weights(
     from workbench.training import weights as importing
 
     plugins.loaded()
-    recipe = changed(recipes.plain(detector), named_values(set_))
+    recipe = with_set_values(recipes.default_recipe(detector), named_values(set_))
     if not file.is_file():
         raise Refused(file, "there is no such file.")
     names = importing.read_names(labels) if labels else importing.published_names(file, recipe)

@@ -66,7 +66,7 @@ def ap_differences(
     ]
     per_image = _boxes(first).astype(np.float64)  # (I, C)
     apart = np.full((draws + 1, labels), np.nan)
-    for begin, times in drawn(images, draws, seed):
+    for begin, times in draw_counts(images, draws, seed):
         rows = slice(begin, begin + len(times))
         turned, boxes = np.ascontiguousarray(times.T), np.rint(times @ per_image).astype(np.int64)
         for label, (mine, theirs) in enumerate(ranked):
@@ -91,7 +91,7 @@ def tally_differences(
     table = np.concatenate([part for one in counts for part in (one.tp, one.fp, one.fn)], axis=1)  # (I, 6 C)
     exact = np.float32 if 2 * table.sum(axis=0).max(initial=0) * 4 < _EXACT else np.float64
     table = table.astype(exact)
-    sums = np.concatenate([times.astype(exact) @ table for _, times in drawn(len(table), draws, seed)])
+    sums = np.concatenate([times.astype(exact) @ table for _, times in draw_counts(len(table), draws, seed)])
     parts = np.split(sums.astype(np.int64), 6, axis=1)  # each (N + 1, C)
     tallies = Tally(*parts[:3]), Tally(*parts[3:])
     some = slice(None) if use is None else use
@@ -120,7 +120,7 @@ def check_same(first: Matching, second: Matching) -> None:
         raise ValueError("the two runs were not compared with the same labelled boxes")
 
 
-def drawn(images: int, draws: int = DRAWS, seed: int = 0) -> Iterator[tuple[int, Times]]:
+def draw_counts(images: int, draws: int = DRAWS, seed: int = 0) -> Iterator[tuple[int, Times]]:
     """Yields how often each image is drawn, (k, I) for k draws at a time, with the number of the first of these rows.
 
     Row 0 has each image once: the images as they are. The `draws` rows follow.

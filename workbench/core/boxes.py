@@ -28,7 +28,7 @@ def clip(boxes: Floats, width: float, height: float) -> Floats:
     return inside
 
 
-def beyond(boxes: Floats, width: ArrayLike, height: ArrayLike) -> NDArray[np.bool_]:
+def are_outside(boxes: Floats, width: ArrayLike, height: ArrayLike) -> NDArray[np.bool_]:
     """(N,) which boxes lie completely outside their image; width and height in pixels, one for all or (N,).
 
     A box without area on the border does not, and none does if a side of the image is 0 (not known).
@@ -49,15 +49,15 @@ def intersections(a: Floats, b: Floats) -> Floats:
 def iou(a: Floats, b: Floats) -> Floats:
     """(N, M) intersection over union of `a` (N, 4) with `b` (M, 4); 0 where both boxes are empty."""
     shared = intersections(a[:, None], b[None])  # (N, M)
-    return over_union(shared, areas(a)[:, None], areas(b)[None])
+    return iou_of_areas(shared, areas(a)[:, None], areas(b)[None])
 
 
 def iou_of_pairs(a: Floats, b: Floats) -> Floats:
     """(N,) intersection over union of row i of `a` with row i of `b`, both (N, 4)."""
-    return over_union(intersections(a, b), areas(a), areas(b))
+    return iou_of_areas(intersections(a, b), areas(a), areas(b))
 
 
-def over_union(shared: Floats, area_a: Floats, area_b: Floats) -> Floats:
+def iou_of_areas(shared: Floats, area_a: Floats, area_b: Floats) -> Floats:
     """shared / (area_a + area_b - shared) in this order of operations (torchvision's), 0 for an empty union."""
     union = area_a + area_b - shared
     return np.divide(shared, union, out=np.zeros_like(union), where=union > 0)
@@ -79,7 +79,7 @@ def centre_penalty(a: Floats, b: Floats) -> Floats:
 def iou_of_sizes(a_wh: Floats, b_wh: Floats) -> Floats:
     """(N, M) IoU of rectangles with a common corner, given by width and height: `a_wh` (N, 2), `b_wh` (M, 2)."""
     shared = np.minimum(a_wh[:, None], b_wh[None]).prod(axis=2)  # (N, M)
-    return over_union(np.asarray(shared), np.asarray(a_wh.prod(axis=1))[:, None], np.asarray(b_wh.prod(axis=1))[None])
+    return iou_of_areas(np.asarray(shared), np.asarray(a_wh.prod(axis=1))[:, None], np.asarray(b_wh.prod(axis=1))[None])
 
 
 def xyxy_to_cxcywh(boxes: Floats) -> Floats:

@@ -17,7 +17,7 @@ from workbench.core.applied_edit import AppliedEdit
 from workbench.core.contents import Contents
 from workbench.core.edits import Edit
 from workbench.core.files import absolute, check_name
-from workbench.core.former_names import current_names, keeping_names, undone_names
+from workbench.core.former_names import current_names, undone_names, with_former_names
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
@@ -71,7 +71,7 @@ class Document(Contents):
                     edits.ChangeSetting(key, value).apply(connection)
             if images is not None:
                 document.add_folder(Path(images))
-                document.settle()
+                document.clear_history()
             undo.pop_all()
         return document
 
@@ -150,7 +150,7 @@ class Document(Contents):
                 " first (the lock above the labels on the Data page)."
             )
         edits.check_names(edit, {label.name for label in self.labels()})
-        edit = keeping_names(edit, self)
+        edit = with_former_names(edit, self)
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
             connection.execute("DELETE FROM journal WHERE undone = 1")
@@ -200,7 +200,7 @@ class Document(Contents):
         found = self.store.rows(choose)
         return str(found[0][0]) if found and not self.read_only else ""
 
-    def settle(self) -> None:
+    def clear_history(self) -> None:
         """Make the present state the beginning: undo goes no further back. For a project that was just created."""
         with self.store.transaction() as connection:
             connection.execute("DELETE FROM journal")

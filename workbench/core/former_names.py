@@ -100,7 +100,7 @@ def colours(project: Contents) -> dict[str, str]:
     return {former: own[now] for former, now in by_name(current_names(project)).items()} | own
 
 
-def keeping_names(edit: Edit, project: Contents) -> Edit:
+def with_former_names(edit: Edit, project: Contents) -> Edit:
     """The edit, extended so that it also keeps the names of the project's labels that it renames or merges."""
     names = {label.id: label.name for label in project.labels()}
     before, said = _kept(project), said_names(project)

@@ -75,7 +75,7 @@ def new_project(
                 connection, root, sorted(zip(first, natural_keys(first), strict=True), key=itemgetter(1))
             )
             image_records.set_unlisted_root(connection, root)
-        document.settle()
+        document.clear_history()
         document.images(), document.counts()
         yield ProjectOpened(document, filling=True)
         yield from _events(document, reader, known=first)

@@ -34,7 +34,7 @@ class ApBySize:
 
 
 def ap_by_size(matched: Callable[[tuple[float, float]], Matching], sides: Sequence[float] = SIDES) -> ApBySize:
-    """AP of every range. `matched(area)`: the matching for an area range, as match() or Sliders.moved() makes it.
+    """AP of every range. `matched(area)`: the matching for an area range, as match() or Sliders.matching_at() makes it.
 
     Its first threshold must be 0.5.
     """

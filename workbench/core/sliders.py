@@ -190,7 +190,7 @@ class Sliders:
         rows, rank = rows[rank < MOST[-1]], rank[rank < MOST[-1]]
         return DetectionSet(old.boxes[rows], scores[rows], old.labels[rows], old.images[rows], rank, old.source[rows])
 
-    def moved(
+    def matching_at(
         self, iou: float, kind: NmsKind = "per label", limit: int = 300, area: tuple[float, float] = ANY_AREA,
         least: Sequence[float] = (),
     ) -> Matching:  # fmt: skip

@@ -106,7 +106,7 @@ def by_name(images: Iterable[Image], pattern: str = "") -> list[Hashable]:
     return keys
 
 
-def by_likeness(prints: Sequence[int | None]) -> list[Hashable]:
+def by_similarity(prints: Sequence[int | None]) -> list[Hashable]:
     """For each image the first of the images that look nearly like it, by fingerprint; itself if there is none."""
     keys: list[Hashable] = list(range(len(prints)))
     for rows in near_groups(prints):

@@ -171,8 +171,8 @@ class Comparison:
             held &= ~self._snapshot.crowd[rows]
         if "beyond" in self._cannot:
             image = self._snapshot.images[index]
-            if not boxes.beyond(there, image.width, image.height).any():
-                held &= ~boxes.beyond(self._snapshot.boxes[rows], image.width, image.height)
+            if not boxes.are_outside(there, image.width, image.height).any():
+                held &= ~boxes.are_outside(self._snapshot.boxes[rows], image.width, image.height)
         return np.arange(rows.start, rows.stop)[held]
 
     def _who(self, index: int, one: MatchedImage, origins: Sequence[Origin]) -> ChangedSide:

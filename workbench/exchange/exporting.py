@@ -92,7 +92,7 @@ def _counts(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     yield "fractions of a pixel", int((boxes != np.round(boxes)).any(1).sum())
     ends = np.repeat(sizes, counts, axis=0)
     known = (ends > 0).all(1)
-    beyond = core_boxes.beyond(boxes, ends[:, 0], ends[:, 1])
+    beyond = core_boxes.are_outside(boxes, ends[:, 0], ends[:, 1])
     yield "beyond", int(beyond.sum())
     yield "outside", int((known & ~beyond & ((boxes[:, :2] < 0).any(1) | (boxes[:, 2:] > ends).any(1))).sum())
 
@@ -104,7 +104,7 @@ def _dropped(snapshot: Snapshot, cannot_store: Collection[str]) -> np.ndarray:
     kinds = {
         "crowd": snapshot.crowd,
         "unknown size": (ends == 0).any(1),
-        "beyond": core_boxes.beyond(snapshot.boxes, ends[:, 0], ends[:, 1]),
+        "beyond": core_boxes.are_outside(snapshot.boxes, ends[:, 0], ends[:, 1]),
     }
     dropped = np.zeros(len(snapshot.boxes), bool)
     for kind, rows in kinds.items():

@@ -22,7 +22,7 @@ from workbench.exchange import origins
 from workbench.exchange.autosync import SidecarFiles
 from workbench.exchange.comparison import ChangedSide, Comparison, ImageDifference
 from workbench.exchange.import_plan import ImportPlan, ImportSettings, gets_split, higher, state_after
-from workbench.exchange.label_names import cleaned, renamed_here
+from workbench.exchange.label_names import clean_names, renamed_labels
 from workbench.exchange.matching import MatchedImage, match
 from workbench.exchange.origins import Stamp
 from workbench.exchange.recognition import recognise
@@ -77,13 +77,13 @@ def plan_import(
         raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
     roots = [root for root in document.roots().values() if root.is_dir()]
     since = origins.now()
-    by, by_boxes, renamed = settings, Report(), renamed_here(document)
+    by, by_boxes, renamed = settings, Report(), renamed_labels(document)
     for _ in range(2):  # again, if the project's boxes show that the files must be read differently
         reading = member.read(path, [*folders, *roots], by)
         is_renamed = any(one_line(name) in renamed for name in reading.labels)
         read_at = {} if is_renamed else origins.stamps(reading, since)  # else an export would write the old names
         report = Report(settings.skip_broken)
-        reading = cleaned(reading, report, renamed)
+        reading = clean_names(reading, report, renamed)
         matched = match(document, reading, report, scale=by.on_size == "scale", folders=folders)
         before, by = by, settings_of(document, reading, matched, by, by_boxes)
         if by == before:
@@ -119,7 +119,7 @@ def _plan(
     own = [" ".join(label.name.split()) for label in document.labels()]
     beside = SidecarFiles(document, reading.format, (own, reading.labels))
     damaged = reading.damaged if settings.on_existing != "replace" else frozenset()
-    before = {now: name for name, now in renamed_here(document).items()}
+    before = {now: name for name, now in renamed_labels(document).items()}
     compared = Comparison(
         document.snapshot(), document.store.read(origins.read), reading.format, beside, damaged, before
     )

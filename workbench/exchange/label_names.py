@@ -14,7 +14,7 @@ from workbench.formats import Reading
 from workbench.formats.parts.report import Report
 
 
-def cleaned(reading: Reading, report: Report, renamed: Mapping[str, str]) -> Reading:
+def clean_names(reading: Reading, report: Report, renamed: Mapping[str, str]) -> Reading:
     """`reading` with names that a project can hold; changes are reported. Names that become equal are one label;
     `labels` then has it twice, by its numbers in the files. `renamed`: the present name for each former one.
     """
@@ -40,7 +40,7 @@ def cleaned(reading: Reading, report: Report, renamed: Mapping[str, str]) -> Rea
     return dataclasses.replace(reading, labels=tuple(names[name] for name in reading.labels), images=images)
 
 
-def renamed_here(document: Document) -> dict[str, str]:
+def renamed_labels(document: Document) -> dict[str, str]:
     """The present name of each label by its former names that no label has now."""
     now = {label.id: label.name for label in document.labels()}
     return {name: now[id] for name, id in former_names(document).items() if id in now}

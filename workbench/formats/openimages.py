@@ -143,7 +143,7 @@ class _Writer:
         image, rows = self.snapshot.images[index], self.snapshot.rows(index)
         if not (image.width > 0 and image.height > 0):
             return []
-        is_beyond = boxes.beyond(self.snapshot.boxes[rows], image.width, image.height).tolist()
+        is_beyond = boxes.are_outside(self.snapshot.boxes[rows], image.width, image.height).tolist()
         inside = [row for row, is_out in enumerate(is_beyond, start=rows.start) if not is_out]
         return [self._box(row, self.ids[index], image.width, image.height) for row in inside]
 

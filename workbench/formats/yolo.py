@@ -300,7 +300,7 @@ def _label_text(snapshot: Snapshot, index: int) -> str:
     """
     image, rows = snapshot.images[index], snapshot.rows(index)
     lines = []
-    left_out = snapshot.crowd[rows] | boxes.beyond(snapshot.boxes[rows], image.width, image.height)
+    left_out = snapshot.crowd[rows] | boxes.are_outside(snapshot.boxes[rows], image.width, image.height)
     for row, is_left_out in enumerate(left_out.tolist(), start=rows.start):
         if not is_left_out:
             x0, y0, x1, y1 = snapshot.boxes[row].tolist()

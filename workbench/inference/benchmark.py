@@ -26,7 +26,7 @@ from workbench.inference.export import source_of
 from workbench.inference.exporters import Exporter, ExportSettings, Source
 from workbench.inference.predict import Predictor
 from workbench.inference.runtimes import ExportedFile, NotRunnable, RuntimeProcess
-from workbench.inference.verification import noise, samples_of
+from workbench.inference.verification import make_samples, noise_samples
 
 PROGRAM = "workbench"  # the row of this program itself, without export
 LIMIT = 120.0  # seconds per format: writing the largest network as ONNX takes 40 on two cores
@@ -82,7 +82,7 @@ def benchmark(
     members = exporters.load_all()
     chosen = {name: members.get(name)() for name in (members.names() if formats is None else formats)}
     threads = threads or torch.get_num_threads()
-    inputs = [sample.image for sample in samples_of(predictor, images) or noise(predictor.input_px)]
+    inputs = [sample.image for sample in make_samples(predictor, images) or noise_samples(predictor.input_px)]
     pictures = {
         batch: np.concatenate([inputs[i % len(inputs)] for i in range(batch)]) for batch in dict.fromkeys(batches)
     }

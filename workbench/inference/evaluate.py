@@ -25,7 +25,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache, saved_evaluation
 from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
-from workbench.inference.scoring import ScoringRules, best_confidence, matched_labels, relabelled, score
+from workbench.inference.scoring import ScoringRules, best_confidence, label_columns, score, with_project_labels
 from workbench.training import data, data_leakage
 from workbench.training.findings import named
 
@@ -53,7 +53,7 @@ def evaluate_run(
         which = "the project" if split is None else f"the split '{split}'"
         raise WorkbenchError(f"There is no image in {which} to evaluate on. Choose another split, or put some into it.")
     predictor.rename_labels(truth.former_names)
-    columns = matched_labels(predictor.labels, truth)
+    columns = label_columns(predictor.labels, truth)
     predicted: dict[int, Candidates] = {}
     sizes: dict[int, tuple[int, int]] = {}
     lost = lost_folders.of_snapshot(truth)
@@ -72,7 +72,7 @@ def evaluate_run(
             yield item
         else:
             row = there[item[0]]
-            predicted[row], sizes[row] = relabelled(item[1], columns), item[2]
+            predicted[row], sizes[row] = with_project_labels(item[1], columns), item[2]
     if not predicted:
         raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
     rows = sorted(predicted)

@@ -32,7 +32,7 @@ from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.predict import Predictor, fold_batch_norms
 from workbench.inference.runtimes import RuntimeProcess
 from workbench.inference.saved_evaluation import read_evaluation
-from workbench.inference.verification import NAME, Sample, noise, samples_of, verify
+from workbench.inference.verification import NAME, Sample, make_samples, noise_samples, verify
 from workbench.inference.verification_images import CHECKED
 from workbench.settings import with_values
 from workbench.training.header import KEY, from_json
@@ -99,7 +99,7 @@ def export_predictor(
             left.append(NotExported(name, error.sentence))
             del members[name]
     settings = settings or ExportSettings()
-    work = _ExportWork(predictor, Path(folder), samples_of(predictor, images), settings, context)
+    work = _ExportWork(predictor, Path(folder), make_samples(predictor, images), settings, context)
     with work.process:
         yield from _each(members, work, left, formats is not None)
 
@@ -158,7 +158,7 @@ def _one(name: str, member: Exporter, work: _ExportWork) -> Iterator[ExportProgr
         file = stage / member.file
         remark = _written(member, source, file)
         yield ExportProgress(name, f"Verifying {member.title}", 1, 2)
-        verified = verify(name, member, file, source, samples or noise(work.predictor.input_px), work.process)
+        verified = verify(name, member, file, source, samples or noise_samples(work.predictor.input_px), work.process)
         agreed = verified.agreement
         if agreed is not None and len(samples) < CHECKED:
             remark = f"{remark} {_few(len(samples))}".strip()

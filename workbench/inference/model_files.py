@@ -82,7 +82,7 @@ def _darknets(file: Path) -> tuple[Recipe, tuple[str, ...]]:
 
     cfg = file.with_suffix(".cfg")
     if cfg.is_file():
-        recipe = recipes.plain(FROM_CFG).changed({"cfg": str(cfg)})
+        recipe = recipes.default_recipe(FROM_CFG).changed({"cfg": str(cfg)})
         found = _CLASSES.findall(cfg.read_text("utf-8", errors="replace"))
         classes = int(found[-1]) if found else 0
         return recipe, _names(file, classes) or _cocos(file, classes)
@@ -93,7 +93,7 @@ def _darknets(file: Path) -> tuple[Recipe, tuple[str, ...]]:
             file, f"weights alone don't say which network they belong to. Put its {cfg.name} beside them, or choose a"
             f" name that begins with the network's: {', '.join(known)}.",
         )  # fmt: skip
-    return recipes.plain(detector), _names(file, 0) or _cocos(file, 80)
+    return recipes.default_recipe(detector), _names(file, 0) or _cocos(file, 80)
 
 
 # --- torchvision ---
@@ -115,7 +115,7 @@ def _torchvisions(file: Path) -> tuple[Recipe, tuple[str, ...]]:
         labels = _labels_in(state, _skeleton(name), published.prefix)
         if labels:
             own = published.labels if len(published.labels) == labels else ()
-            return recipes.plain(name), _names(file, labels) or own or _cocos(file, labels)
+            return recipes.default_recipe(name), _names(file, labels) or own or _cocos(file, labels)
     raise Refused(file, f"its tensors do not match any of torchvision's detectors known here: {', '.join(known)}.")
 
 
@@ -128,7 +128,7 @@ def _skeleton(detector: str) -> dict[str, tuple[tuple[int, ...], LabelRows | Non
     from workbench.training import recipes
 
     with torch.device("meta"):
-        own = recipes.plain(detector).detector_settings.resolved(("a",))
+        own = recipes.default_recipe(detector).detector_settings.resolved(("a",))
         made = detectors.load_all().get(detector)(own, 1)
     rows = made.label_rows()
     shapes = {name: tuple(tensor.shape) for name, tensor in made.state_dict().items()}

@@ -104,7 +104,7 @@ def _labels(first: SplitResult, second: SplitResult, names: tuple[str, str]) -> 
         if not one.labels:
             continue
         known = np.zeros(len(use), bool)
-        columns = scoring.matched_labels(one.labels, first.truth)
+        columns = scoring.label_columns(one.labels, first.truth)
         known[columns[columns >= 0]] = True
         unknown = [label.name for label, is_known in zip(first.truth.labels, known, strict=True) if not is_known]
         use &= known

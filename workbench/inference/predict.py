@@ -76,7 +76,7 @@ class Predictor:
 
     def _begin(self, device: str) -> None:
         """Run there. WorkbenchError if it is not there or its memory does not suffice."""
-        self.device = machine.chosen_device(device)
+        self.device = machine.choose_device(device)
         self.precision: Precision = "fast" if self._asked == "fast" and has_fast_bfloat16(self.device) else "exact"
         self.batch = BATCH.get(self.device.type, 8)
         try:
@@ -94,7 +94,7 @@ class Predictor:
         from workbench.training.checkpoint import load_detector
 
         if not cpu_fallback:
-            machine.chosen_device(device)  # refused before the file is read
+            machine.choose_device(device)  # refused before the file is read
         detector, header = load_detector(checkpoint)  # the copy that runs takes memory there, and nothing else
         names = [label.name for label in header.labels]
         return cls(
@@ -186,7 +186,7 @@ def fold_batch_norms(detector: Detector, device: torch.device) -> Detector:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32: on CPUs with the instructions for it, on CUDA since Ampere."""
     if device.type == "cuda":
-        return machine.half_of(device) == "bf16"
+        return machine.half_dtype(device) == "bf16"
     if device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
         return False
     # private names, so their absence must not matter

@@ -38,7 +38,7 @@ class ScoringRules:
 
 def score(truth: Snapshot, found: Sequence[Candidates], rules: ScoringRules) -> Evaluation:
     """Every number of an evaluation, computed from candidates."""
-    return metrics.evaluate(truth, detected(found, rules), difficult=rules.difficult)
+    return metrics.evaluate(truth, apply_rules(found, rules), difficult=rules.difficult)
 
 
 def sliders(truth: Snapshot, found: Sequence[Candidates], difficult: Difficult = "count") -> Sliders:
@@ -49,12 +49,12 @@ def sliders(truth: Snapshot, found: Sequence[Candidates], difficult: Difficult =
     return Sliders.of(GroundTruth.of(truth, difficult), found)
 
 
-def detected(found: Sequence[Candidates], rules: ScoringRules) -> list[Detections]:
+def apply_rules(found: Sequence[Candidates], rules: ScoringRules) -> list[Detections]:
     """The detections of each image: what these rules leave of its candidates."""
     return [one.detections(rules.score, rules.iou, rules.kind, rules.limit) for one in found]
 
 
-def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
+def label_columns(names: Sequence[str], truth: Snapshot) -> np.ndarray:
     """(C,) for each label of the detector its index in the snapshot, by name; -1 if the project lacks it.
 
     A label that was renamed or merged since is the one that it became, or all its boxes would count as missed by an
@@ -77,7 +77,7 @@ def matched_labels(names: Sequence[str], truth: Snapshot) -> np.ndarray:
     return columns
 
 
-def relabelled(found: Candidates, columns: np.ndarray) -> Candidates:
+def with_project_labels(found: Candidates, columns: np.ndarray) -> Candidates:
     """The candidates with the project's labels; those of labels that the project lacks are left out."""
     labels = columns[found.labels]
     known = labels >= 0

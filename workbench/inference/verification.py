@@ -99,7 +99,7 @@ class VerificationError(WorkbenchError):
     """A file does not contain or find what it should, or can't be run."""
 
 
-def samples_of(predictor: Predictor, files: Sequence[Path]) -> list[Sample]:
+def make_samples(predictor: Predictor, files: Sequence[Path]) -> list[Sample]:
     """Inputs from up to eight readable images, spread over the list if it is longer."""
     step = max(1, len(files) // CHECKED)
     samples: list[Sample] = []
@@ -115,7 +115,7 @@ def samples_of(predictor: Predictor, files: Sequence[Path]) -> list[Sample]:
     return samples
 
 
-def noise(px: int) -> list[Sample]:
+def noise_samples(px: int) -> list[Sample]:
     """Two inputs of noise, for want of images: they show that a file runs, and little more."""
     return [Sample("", image) for image in np.random.default_rng(0).random((2, 1, 3, px, px), np.float32)]
 

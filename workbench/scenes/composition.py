@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.core.project import XYXY
 from workbench.scenes.backgrounds import BACKGROUNDS
-from workbench.scenes.lighting import Lighting, Pixels, Random, photographed, random_lighting, shade
+from workbench.scenes.lighting import Lighting, Pixels, Random, photograph, random_lighting, shade
 from workbench.scenes.objects import OBJECTS, Surface
 
 LABELS = tuple(OBJECTS)
@@ -54,7 +54,7 @@ def compose(width: int, height: int, random: Random) -> tuple[np.ndarray, list[t
         _throw_shadow(scene, placed, light)
         _paint(scene, placed, light)
     boxes = [(placed.label, _clipped(placed.box, width, height)) for placed in objects]
-    return photographed(scene, light, random), boxes
+    return photograph(scene, light, random), boxes
 
 
 def _arranged(width: int, height: int, random: Random) -> list[PlacedObject]:

@@ -73,7 +73,7 @@ def shade(albedo: Pixels, normal: np.ndarray, gloss: float, light: Lighting) -> 
     return np.asarray(colour, np.float32)
 
 
-def photographed(scene: Pixels, light: Lighting, random: Random) -> np.ndarray:
+def photograph(scene: Pixels, light: Lighting, random: Random) -> np.ndarray:
     """(H, W, 3) uint8: uneven light, darker corners, a lens that is never quite sharp, and sensor noise."""
     height, width = scene.shape[:2]
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)

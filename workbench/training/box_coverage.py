@@ -88,7 +88,7 @@ def count_coverage(
     Images are not augmented; those that `files` knows to be unreadable are left out. Yields progress in between. Raises
     Stopped within a fraction of a second after `control` asks. WorkbenchError if there is nothing to train on.
     """
-    train, _, _ = prepare.parts(snapshot, recipe.training)
+    train, _, _ = prepare.select_images(snapshot, recipe.training)
     kept: dict[tuple[int, str], Dataset] = {}
     with machine.threads_each(1):  # small operations: next to other work, two threads take three times as long as one
         for name in names:
@@ -105,7 +105,7 @@ def _coverage(
     try:
         own = recipe.with_detector(name)
         settings = own.detector_settings.resolved(tuple(label.name for label in train.labels))
-        px, how = settings.input_px, kind.chosen_resize(settings)
+        px, mode = settings.input_px, kind.chosen_resize(settings)
         own = replace(own, detector_settings=replace(settings, width=NARROWEST))
         with StopMode(control, weights=False):
             detector = prepare.build(own, labels, anchors)
@@ -113,9 +113,9 @@ def _coverage(
         raise
     except WorkbenchError as error:
         return Coverage(name, kind.title, 0, nothing, nothing, problem=error.sentence)
-    if (px, how) not in kept:
-        kept[px, how] = load_without_pixels(train, px, how, own.training, files=files)
-    data = kept[px, how]
+    if (px, mode) not in kept:
+        kept[px, mode] = load_without_pixels(train, px, mode, own.training, files=files)
+    data = kept[px, mode]
     found = np.zeros(len(data.boxes), bool)
     for done in _answering(detector, data, found, control):
         yield CoverageProgress(kind.title, done)

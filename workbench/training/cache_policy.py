@@ -35,7 +35,7 @@ def fits_memory(images: int, px: int) -> bool:
 
 
 def open_cache(
-    cache: Path | None, keep: str, snapshot: Snapshot, px: int, how: FitMode, threads: int
+    cache: Path | None, keep: str, snapshot: Snapshot, px: int, mode: FitMode, threads: int
 ) -> tuple[PixelCache | None, str]:
     """The cache to use, if any, with room for these images; and a sentence for the user, or nothing.
 
@@ -43,19 +43,19 @@ def open_cache(
     """
     if cache is None or keep == "memory":
         return None, ""
-    folder = pixel_cache.folder_of(cache, px, how, snapshot.window)
+    folder = pixel_cache.folder_of(cache, px, mode, snapshot.window)
     try:
-        return _opened(folder, keep, snapshot, px, how, threads)
+        return _opened(folder, keep, snapshot, px, mode, threads)
     except OSError as error:
         return None, f"Images are not kept for the next training: {folder} could not be written ({error.strerror})."
 
 
 def _opened(
-    folder: Path, keep: str, snapshot: Snapshot, px: int, how: FitMode, threads: int
+    folder: Path, keep: str, snapshot: Snapshot, px: int, mode: FitMode, threads: int
 ) -> tuple[PixelCache | None, str]:
     there = (folder / pixel_cache.ROWS).exists()
     if keep == "auto" and not there and fits_memory(len(snapshot), px):
-        seconds = _seconds(snapshot, px, how) / max(threads, 1)
+        seconds = _seconds(snapshot, px, mode) / max(threads, 1)
         if seconds < LONG:
             return None, ""
     kept = PixelCache(folder, px)
@@ -63,7 +63,7 @@ def _opened(
         known = kept.known(snapshot.files)
         if kept.may_add and len(kept) > SPARE * len(snapshot) + TRIED and known < len(snapshot):
             kept.close()
-            pixel_cache.begin_anew(folder)
+            pixel_cache.clear(folder)
             kept, known = PixelCache(folder, px), 0
         new = len(snapshot) - known
         free = shutil.disk_usage(folder).free
@@ -82,17 +82,17 @@ def _opened(
     )
 
 
-def _seconds(snapshot: Snapshot, px: int, how: FitMode) -> float:
+def _seconds(snapshot: Snapshot, px: int, mode: FitMode) -> float:
     """How long reading takes on one core, from a few evenly spread images."""
     some = snapshot.files[:: max(len(snapshot) // TRIED, 1)][:TRIED]
-    return _read(some, snapshot, px, how) / max(len(some), 1) * len(snapshot)
+    return _read(some, snapshot, px, mode) / max(len(some), 1) * len(snapshot)
 
 
-def _read(files: Sequence[Path], snapshot: Snapshot, px: int, how: FitMode) -> float:
+def _read(files: Sequence[Path], snapshot: Snapshot, px: int, mode: FitMode) -> float:
     begun = time.perf_counter()
     for file in files:
         try:
-            fit(images.read(file, snapshot.window), px, how)
+            fit(images.read(file, snapshot.window), px, mode)
         except Refused:
             continue
     return time.perf_counter() - begun

@@ -47,11 +47,11 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
     recipe = replace(recipe, detector_settings=own)
     kind, settings = detectors.load_all().get(recipe.detector), recipe.training
     settings = replace(settings, sizes=0.0) if kind.fixed_size else settings
-    train, validation, _ = prepare.parts(snapshot, settings)
-    settings = schedule.lengthened(settings, len(train), settings.processes)
-    side, how = schedule.largest_side(settings, own.input_px), kind.chosen_resize(own)
-    data = _noise(load_without_pixels(train, side, how, settings, own.pictures()))
-    judged = _noise(load_without_pixels(validation, own.input_px, how, settings))
+    train, validation, _ = prepare.select_images(snapshot, settings)
+    settings = schedule.lengthen(settings, len(train), settings.processes)
+    side, mode = schedule.largest_side(settings, own.input_px), kind.chosen_resize(own)
+    data = _noise(load_without_pixels(train, side, mode, settings, own.pictures()))
+    judged = _noise(load_without_pixels(validation, own.input_px, mode, settings))
     room = int(cache_policy.MEMORY_SHARE * psutil.virtual_memory().available)
     machine.keep_freed_memory()
     with machine.one_thread_each():
@@ -61,7 +61,7 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
         runtime.choose(settings, settings.precision)
         detector = prepare.build(recipe, len(snapshot.labels), anchors)
         detector.weigh_labels(prepare.label_weights(data, settings.label_balance))
-        threads = min(settings.threads or machine.cores(), machine.cores())
+        threads = min(settings.threads or machine.usable_cores(), machine.usable_cores())
         stepper = Stepper(detector, settings, runtime, threads)
         with closing(stepper), _watched(runtime.device) as memory:
             bench = _Bench(data, settings, stepper)
@@ -72,7 +72,7 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
             evaluation = bench.evaluation(judged, timings[0], threads, budget)
     measured = Measurement(
         device=str(runtime.device), precision=runtime.precision.name, timings=timings, attacked=attacked,
-        evaluation=evaluation, reading=_reading(train, side, how, threads), starting=starting, memory=memory.most,
+        evaluation=evaluation, reading=_reading(train, side, mode, threads), starting=starting, memory=memory.most,
         standing=standing, parameters=bench.parameters, room=room, took=time.monotonic() - begun, card=card,
     )  # fmt: skip
     return make_estimate(measured, settings, own.input_px, len(data), len(validation))
@@ -154,10 +154,10 @@ def _first(data: Dataset, number: int) -> Dataset:
     )  # fmt: skip
 
 
-def _reading(train: Snapshot, side: int, how: FitMode, threads: int) -> float:
+def _reading(train: Snapshot, side: int, mode: FitMode, threads: int) -> float:
     """Seconds per image file, over evenly spread ones; those that can't be read take no longer."""
     some = train.take(np.unique(np.linspace(0, len(train) - 1, min(READ, len(train))).astype(int)).tolist())
-    store = PixelStore(some, side, how, np.empty((len(some), side, side, 3), np.uint8))
+    store = PixelStore(some, side, mode, np.empty((len(some), side, side, 3), np.uint8))
     start = time.perf_counter()
     with ThreadPoolExecutor(threads, "read") as pool:
         list(pool.map(store.read, range(len(some))))

@@ -58,8 +58,8 @@ class Dataset:
 
 
 def load(
-    snapshot: Snapshot, px: int, how: FitMode, *, ignore_difficult: bool, threads: int, scratch: Path, control: Control,
-    pictures: Sequence[tuple[Path, int]] = (), cache: Path | None = None, keep: str = "auto",
+    snapshot: Snapshot, px: int, mode: FitMode, *, ignore_difficult: bool, threads: int, scratch: Path,
+    control: Control, pictures: Sequence[tuple[Path, int]] = (), cache: Path | None = None, keep: str = "auto",
 ) -> Generator[Message, None, Dataset]:  # fmt: skip
     """Read the images of `snapshot` and return a Dataset; yields messages about progress and unreadable files.
 
@@ -73,14 +73,14 @@ def load(
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
     snapshot = with_pictures(snapshot, [file for file, _ in pictures])
     with contextlib.ExitStack() as closing:
-        kept, words = cache_policy.open_cache(cache, keep, snapshot, px, how, threads)
+        kept, words = cache_policy.open_cache(cache, keep, snapshot, px, mode, threads)
         if words:
             yield Message("info", words)
         if kept is None:
-            store = PixelStore(snapshot, px, how, _room(len(snapshot), px, scratch))
+            store = PixelStore(snapshot, px, mode, _room(len(snapshot), px, scratch))
         else:
             closing.callback(kept.close)
-            store = CachedPixelStore(snapshot, px, how, kept)
+            store = CachedPixelStore(snapshot, px, mode, kept)
         yield from _read_all(store, threads, control)
     if store.problems:
         yield Message("warning", _told(store.problems))
@@ -133,8 +133,8 @@ def with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
 class PixelStore:
     """Where threads store what they read."""
 
-    def __init__(self, snapshot: Snapshot, px: int, how: FitMode, pixels: NDArray[np.uint8]) -> None:
-        self.snapshot, self.px, self.how, self.pixels = snapshot, px, how, pixels
+    def __init__(self, snapshot: Snapshot, px: int, mode: FitMode, pixels: NDArray[np.uint8]) -> None:
+        self.snapshot, self.px, self.mode, self.pixels = snapshot, px, mode, pixels
         self.fits: dict[int, Fit] = {}
         self.problems: dict[int, str] = {}
         self._since: dict[int, float] = {}  # start of reading, by image
@@ -154,7 +154,9 @@ class PixelStore:
         return {index for index, since in self._since.copy().items() if now - since > seconds}
 
     def _take(self, index: int) -> None:
-        square, self.fits[index] = fit(images.read(self.snapshot.files[index], self.snapshot.window), self.px, self.how)
+        square, self.fits[index] = fit(
+            images.read(self.snapshot.files[index], self.snapshot.window), self.px, self.mode
+        )
         self.pixels[index] = np.rint(square)  # Darknet's ways of resizing give fractions; kept are bytes
 
     def _row(self, index: int) -> int:
@@ -182,13 +184,15 @@ class PixelStore:
 class CachedPixelStore(PixelStore):
     """A PixelStore whose pixels are those of a cache."""
 
-    def __init__(self, snapshot: Snapshot, px: int, how: FitMode, kept: PixelCache) -> None:
-        super().__init__(snapshot, px, how, kept.pixels)
+    def __init__(self, snapshot: Snapshot, px: int, mode: FitMode, kept: PixelCache) -> None:
+        super().__init__(snapshot, px, mode, kept.pixels)
         self.kept = kept
         self._rows: dict[int, int] = {}
 
     def _take(self, index: int) -> None:
-        self._rows[index], self.fits[index] = self.kept.read(self.snapshot.files[index], self.how, self.snapshot.window)
+        self._rows[index], self.fits[index] = self.kept.read(
+            self.snapshot.files[index], self.mode, self.snapshot.window
+        )
 
     def _row(self, index: int) -> int:
         return self._rows[index]
@@ -224,7 +228,7 @@ def _changed(store: PixelStore) -> str:
     """
     rows = sorted(store.fits)
     sizes = np.array([(store.snapshot.images[i].width, store.snapshot.images[i].height) for i in rows]).reshape(-1, 2)
-    wanted = np.hstack(scales_and_offsets(sizes, store.px, store.how))
+    wanted = np.hstack(scales_and_offsets(sizes, store.px, store.mode))
     fits = (store.fits[i] for i in rows)
     got = np.array([(one.scale_x, one.scale_y, one.pad_x, one.pad_y) for one in fits]).reshape(-1, 4)
     known = (sizes > 0).all(axis=1)

@@ -46,7 +46,7 @@ def held_out(folder: Path, snapshot: Snapshot) -> Snapshot:
         raise WorkbenchError(
             f"There is no record of the images that {folder.name} held out. Choose other images.", error
         ) from error
-    train, judges, _ = prepare.parts(request.snapshot, request.recipe.training)
+    train, judges, _ = prepare.select_images(request.snapshot, request.recipe.training)
     among = _are_among(snapshot, [judges])
     if judges.files == train.files or not any(among):
         what = "are too few" if judges.files == train.files else "are no longer among these"
@@ -83,7 +83,7 @@ def _parts(folder: Path) -> Iterator[Snapshot]:
         seen.add(folder.resolve())
         try:
             request = record.read_request(folder)
-            yield prepare.parts(request.snapshot, request.recipe.training)[0]
+            yield prepare.select_images(request.snapshot, request.recipe.training)[0]
         except WorkbenchError:
             return
         if request.start is None:

@@ -35,7 +35,7 @@ def load_datasets(
                 cache=request.cache, keep=keep,
             ))  # fmt: skip
 
-    train, validation, notes = prepare.parts(request.snapshot, settings)
+    train, validation, notes = prepare.select_images(request.snapshot, settings)
     yield from notes
     largest = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
     data = yield from loaded(train, largest, pictures=True)

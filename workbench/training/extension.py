@@ -81,7 +81,7 @@ def read_finished_run(folder: Path) -> FinishedRun:
     ended = [event for event in runs.outline(folder) if isinstance(event, Finished)][-1]
     training = settings.with_values(TrainingSettings(), dict(_recipe(folder).get("training", {})))
     for processes in (1, 2):  # with several, the batch stays
-        asked = schedule.lengthened(training, started.images, processes)
+        asked = schedule.lengthen(training, started.images, processes)
         steps = schedule.Plan(started.images, asked.batch, asked.epochs).steps
         if (asked.epochs, steps) == (started.epochs, started.steps):
             training = asked

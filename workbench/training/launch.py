@@ -105,11 +105,11 @@ def _forward_events(child: subprocess.Popen[bytes], folder: Path, control: Contr
             "This PyTorch can't start several processes, as none can yet that is made for Windows. Train in one"
             " process, or under Linux (WSL)."
         )
-    why = ended_by(said) or f"The processes ended unexpectedly, with code {child.returncode}."
+    why = end_reason(said) or f"The processes ended unexpectedly, with code {child.returncode}."
     yield Failed(f"{why} See their output: {folder / LOG}")
 
 
-def ended_by(said: str) -> str:
+def end_reason(said: str) -> str:
     """What torchrun says about the process that failed first, or about its own failure, in sentences; "" if nothing."""
     if _FIRST not in said:
         errors = re.findall(rf"^{_ERROR}$", said, re.MULTILINE)

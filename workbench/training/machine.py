@@ -59,7 +59,7 @@ class LossScale:
         return True
 
 
-def chosen_device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
     """ "auto": CUDA, else Apple's GPU, else the CPU. WorkbenchError if there is no such device or it can't be used."""
     if name == "auto":
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -76,7 +76,7 @@ def chosen_device(name: str) -> torch.device:
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def chosen_precision(wanted: str, device: torch.device) -> Precision:
+def choose_precision(wanted: str, device: torch.device) -> Precision:
     """The one asked for, if it gives correct results on this device; "auto" also requires that it is faster.
 
     Both are tried on a small convolution. Graphics cards before Ampere have no native bf16: auto tries fp16 there.
@@ -85,7 +85,7 @@ def chosen_precision(wanted: str, device: torch.device) -> Precision:
         return Precision("fp32", "The network is computed in fp32, as the recipe says.")
     if device.type == "mps" and wanted == "auto":
         return Precision("fp32", "The network is computed in fp32 on Apple's GPU.")
-    name = half_of(device) if wanted == "auto" else wanted
+    name = half_dtype(device) if wanted == "auto" else wanted
     try:
         (exact, slow), (rough, fast) = _trials(device, HALVES[name])
     except RuntimeError as error:  # no kernel for this dtype on this device
@@ -103,7 +103,7 @@ def chosen_precision(wanted: str, device: torch.device) -> Precision:
     return Precision(name, f"The network is computed in {name}, {times} times as fast as fp32 here.")
 
 
-def half_of(device: torch.device) -> str:
+def half_dtype(device: torch.device) -> str:
     """The half-precision dtype that suits the device."""
     old = device.type == "cuda" and torch.cuda.get_device_capability(device) < AMPERE
     return "fp16" if old else "bf16"
@@ -152,7 +152,7 @@ def _trial(network: nn.Module, images: Tensor, half: torch.dtype | None) -> Tria
     return torch.cat([out.detach().float().flatten(), slope.float().flatten()]), took
 
 
-def cores() -> int:
+def usable_cores() -> int:
     """Processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))

@@ -25,7 +25,7 @@ class Meter:
         self._began = time.perf_counter()
         self._first_step = 0
         self._process = psutil.Process()
-        self._cores = machine.cores()
+        self._cores = machine.usable_cores()
         self._rate, self._norm = 0.0, math.nan  # learning rate of the last step; largest norm since the last report
         self._speed = 0.0  # images per second
         self._images, self._seconds = 0, 0.0  # not yet included in it

@@ -34,10 +34,10 @@ __all__ = [
     "InputSequence",
     "LostBox",
     "NetworkInput",
-    "as_it_is",
     "fit_of_size",
     "load_without_pixels",
     "make_input_sequence",
+    "unaugmented_input",
 ]
 
 TAKEN = {"done": "done or verified", "verified": "verified", "in work": "in work, done or verified"}  # by `states`
@@ -96,7 +96,7 @@ class InputSequence:
 
     recipe: Recipe
     settings: TrainingSettings  # as in the run, adapted to the detector
-    how: FitMode
+    mode: FitMode
     data: Dataset  # all images, with their boxes but without pixels
     px: int  # side at which images are kept
     files: FileIndex
@@ -178,13 +178,13 @@ class InputSequence:
             self.snapshot, batch.images[0], batch.boxes[0][there], self.data.labels[rows],
             batch.ignore[0][there], rows, sources, tuple(among),
             find_lost_boxes(self.data, pieces, np.flatnonzero(own), by_centre=settings.overlap_crop > 0), step,
-            plan.steps, place, schedule.attack(settings, step, plan.steps) > 0, plan.batch, plan.epochs,
+            plan.steps, place, schedule.attack_strength(settings, step, plan.steps) > 0, plan.batch, plan.epochs,
         )  # fmt: skip
 
     def _with_pixels(self, sources: NDArray[np.int64]) -> Dataset:
         """The data with the pixels of these images; all others have the pixels of the first."""
         part = self.snapshot.take(sources.tolist())
-        store = _read(part, self.px, self.how)
+        store = _read(part, self.px, self.mode)
         for index, image in enumerate(part.images):
             if index in store.problems or store.fits[index] != self.data.fits[sources[index]]:
                 self.files.read(part.files[index], part.window)  # so that the next sequence knows it
@@ -204,14 +204,14 @@ def make_input_sequence(snapshot: Snapshot, recipe: Recipe, files: FileIndex | N
     own = recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
     recipe = replace(recipe, detector_settings=own)
     settings, kind = recipe.training, detectors.load_all().get(recipe.detector)
-    train, _, _ = prepare.parts(snapshot, settings)
+    train, _, _ = prepare.select_images(snapshot, settings)
     px = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
     if kind.fixed_size:
         settings = replace(settings, sizes=0.0)
-    how, files = kind.chosen_resize(own), files or FileIndex()
-    made = load_without_pixels(train, px, how, settings, own.pictures(), files)
-    settings = schedule.lengthened(settings, len(made), settings.processes)
-    return InputSequence(recipe, settings, how, made, px, files, _left_out(train, made, files))
+    mode, files = kind.chosen_resize(own), files or FileIndex()
+    made = load_without_pixels(train, px, mode, settings, own.pictures(), files)
+    settings = schedule.lengthen(settings, len(made), settings.processes)
+    return InputSequence(recipe, settings, mode, made, px, files, _left_out(train, made, files))
 
 
 def _left_out(train: Snapshot, made: Dataset, files: FileIndex) -> dict[int, str]:
@@ -220,7 +220,7 @@ def _left_out(train: Snapshot, made: Dataset, files: FileIndex) -> dict[int, str
     return {id: files.read(file, train.window).problem for id, file in gone}
 
 
-def as_it_is(snapshot: Snapshot, image: int, recipe: Recipe) -> NetworkInput:
+def unaugmented_input(snapshot: Snapshot, image: int, recipe: Recipe) -> NetworkInput:
     """The image with this id, any of the project's, only resized: as it is evaluated.
 
     WorkbenchError if its file can't be read.
@@ -229,8 +229,8 @@ def as_it_is(snapshot: Snapshot, image: int, recipe: Recipe) -> NetworkInput:
     if index is None:
         raise WorkbenchError("This image is not in the project any more.")
     own = recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
-    how = detectors.load_all().get(recipe.detector).chosen_resize(own)
-    store = _read(snapshot.take([index]), own.input_px, how)
+    mode = detectors.load_all().get(recipe.detector).chosen_resize(own)
+    store = _read(snapshot.take([index]), own.input_px, mode)
     if store.problems:
         raise WorkbenchError(store.problems[0])
     read = store.dataset(recipe.training.difficult == "ignore")
@@ -255,9 +255,9 @@ def _numbered(read: Dataset) -> Dataset:
     return replace(read, labels=np.arange(len(read.boxes)))
 
 
-def _read(snapshot: Snapshot, px: int, how: FitMode) -> data.PixelStore:
+def _read(snapshot: Snapshot, px: int, mode: FitMode) -> data.PixelStore:
     """Read by the training's own code."""
-    store = data.PixelStore(snapshot, px, how, np.zeros((len(snapshot), px, px, 3), np.uint8))
+    store = data.PixelStore(snapshot, px, mode, np.zeros((len(snapshot), px, px, 3), np.uint8))
     for index in range(len(snapshot)):
         store.read(index)
     return store

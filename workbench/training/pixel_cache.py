@@ -34,10 +34,10 @@ _ARRAYS = ("version", "digests", "fits", "names", "rows", "stamps")
 DIGEST = images.DIGEST  # bytes
 
 
-def folder_of(cache: Path, px: int, how: FitMode, window: IntensityWindow | None) -> Path:
+def folder_of(cache: Path, px: int, mode: FitMode, window: IntensityWindow | None) -> Path:
     """Where images of this side, resized in this way, are kept; with more than 8 bits, read with this window."""
     read = "" if window is None else "-" + hashlib.blake2b(repr(window).encode(), digest_size=4).hexdigest()
-    return cache / "training" / f"{px}-{how}{read}"
+    return cache / "training" / f"{px}-{mode}{read}"
 
 
 class PixelCache:
@@ -88,7 +88,7 @@ class PixelCache:
             path, np.uint8, "r+" if self.may_add else "r", shape=(max(rows, 1), self.px, self.px, 3)
         )
 
-    def read(self, file: Path, how: FitMode, window: IntensityWindow | None) -> tuple[int, Fit]:
+    def read(self, file: Path, mode: FitMode, window: IntensityWindow | None) -> tuple[int, Fit]:
         """The row of an image and where it lies in its square; it is read and kept if it is not yet. Thread-safe.
 
         Refused if the file is not a complete image.
@@ -99,7 +99,7 @@ class PixelCache:
         seen, digest = _stamp(file), images.digest(file)  # in this order: a file that changes meanwhile is read again
         square = fit = None
         if digest not in self._row_of:
-            square, fit = resize.fit(images.read(file, window), self.px, how)
+            square, fit = resize.fit(images.read(file, window), self.px, mode)
         with self._guard:
             row = self._row_of.get(digest)
             if row is None:
@@ -149,7 +149,7 @@ class PixelCache:
         atomic_write(self.folder / ROWS, buffer.getvalue())
 
 
-def begin_anew(folder: Path) -> None:
+def clear(folder: Path) -> None:
     """Forget everything kept in `folder`."""
     for name in (ROWS, PIXELS):
         with contextlib.suppress(OSError):

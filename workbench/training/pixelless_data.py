@@ -20,7 +20,7 @@ from workbench.training.settings import TrainingSettings
 
 
 def load_without_pixels(
-    snapshot: Snapshot, px: int, how: FitMode, settings: TrainingSettings, pictures: Sequence[tuple[Path, int]] = (),
+    snapshot: Snapshot, px: int, mode: FitMode, settings: TrainingSettings, pictures: Sequence[tuple[Path, int]] = (),
     files: FileIndex | None = None,
 ) -> Dataset:  # fmt: skip
     """The result of data.load(), with a single black image for all.
@@ -30,11 +30,11 @@ def load_without_pixels(
     """
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
     snapshot = data.with_pictures(snapshot, [file for file, _ in pictures])
-    store = data.PixelStore(snapshot, px, how, np.zeros((1, px, px, 3), np.uint8))
+    store = data.PixelStore(snapshot, px, mode, np.zeros((1, px, px, 3), np.uint8))
     for index in range(len(snapshot)):
         size = _size(snapshot, index, files)
         if size is not None:
-            store.fits[index] = fit_of_size(*size, px, how)
+            store.fits[index] = fit_of_size(*size, px, mode)
     if not store.fits:
         raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
     made = replace(store.dataset(settings.difficult == "ignore"), rows=np.zeros(len(store.fits), np.int64))
@@ -56,9 +56,9 @@ def _size(snapshot: Snapshot, index: int, files: FileIndex | None) -> tuple[int,
     return about.width, about.height
 
 
-def fit_of_size(width: int, height: int, px: int, how: FitMode) -> Fit:
+def fit_of_size(width: int, height: int, px: int, mode: FitMode) -> Fit:
     """How core.resize.fit() maps an image of this size to the square, without its pixels."""
-    if how.endswith("stretch"):
+    if mode.endswith("stretch"):
         return Fit(px / width, px / height)
     w, h = letterbox_size(width, height, px)
     return Fit(w / width, h / height, float((px - w) // 2), float((px - h) // 2))

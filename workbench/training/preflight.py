@@ -42,7 +42,7 @@ def preflight(
     """
     found = [*_of_states(snapshot, recipe.training)]
     try:
-        train, validation, notes = prepare.parts(snapshot, recipe.training)
+        train, validation, notes = prepare.select_images(snapshot, recipe.training)
     except WorkbenchError as error:
         return sort_by_level([Finding(STOPS, "nothing to learn", error.sentence), *found])
     found += [Finding(note.level, "split", note.sentence) for note in notes]

@@ -102,7 +102,7 @@ def _of_labels(start: Path, theirs: Sequence[str], ours: Sequence[str]) -> Itera
 def of_settings(recipe: Recipe, images: int, start: Path | None) -> Iterator[Finding]:
     """Settings that are valid one by one, but together not what is intended."""
     asked, own = recipe.training, recipe.detector_settings
-    training = schedule.lengthened(asked, images, asked.processes)
+    training = schedule.lengthen(asked, images, asked.processes)
     steps = schedule.Plan(images, training.batch, training.epochs).steps
     if steps < FEW_STEPS:
         sentence = f"The run has only {count(steps, 'step')}: too few for most detectors to learn anything."
@@ -135,9 +135,9 @@ def of_settings(recipe: Recipe, images: int, start: Path | None) -> Iterator[Fin
 def of_length(recipe: Recipe, images: int) -> Iterator[Finding]:
     """How the least number of steps changes epochs and batch, in the words of the run's log."""
     asked = recipe.training
-    longer = schedule.lengthened(asked, images, asked.processes)
+    longer = schedule.lengthen(asked, images, asked.processes)
     if longer != asked:
-        yield Finding(INFO, "length", schedule.lengthened_words(asked, longer, images))
+        yield Finding(INFO, "length", schedule.lengthening_note(asked, longer, images))
 
 
 def backbone_known(detector: str) -> bool:

@@ -29,7 +29,7 @@ AT_ONCE = 8  # images whose boxes are matched with anchors at a time: all are pa
 LOOKED_AT = 128  # images whose boxes are matched before the first step: RetinaNet at 800 px takes .1 s for each
 
 
-def parts(snapshot: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snapshot, list[Message]]:
+def select_images(snapshot: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snapshot, list[Message]]:
     """Training images, validation images, and what a person should know about the choice.
 
     Without a validation split some training images are held out (hold_out.py). If there are too few for that, the
@@ -175,9 +175,9 @@ def adapt_settings(
     if detector.fixed_size and settings.sizes:
         settings = replace(settings, sizes=0.0)
         notes.append(f"{detector.title} accepts images of one size only, so the input side does not vary.")
-    longer = schedule.lengthened(settings, images, processes)
+    longer = schedule.lengthen(settings, images, processes)
     if longer != settings:
-        notes.append(schedule.lengthened_words(settings, longer, images))
+        notes.append(schedule.lengthening_note(settings, longer, images))
         settings = longer
     if judges < FEW_JUDGES:
         early = ", and the training does not end early" if settings.patience else ""

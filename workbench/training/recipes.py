@@ -133,7 +133,7 @@ _TRAINING_ROWS = settings.rows(TrainingSettings)
 
 def _valid(row: settings.SettingRow | None, value: Any) -> bool:
     try:
-        return row is not None and settings.checked(row, value) == value
+        return row is not None and settings.check_value(row, value) == value
     except WorkbenchError:
         return False
 
@@ -178,7 +178,7 @@ def read(file: Path) -> Recipe:
     return _recipe(Path(file), Path(file).stem)
 
 
-def plain(detector: str) -> Recipe:
+def default_recipe(detector: str) -> Recipe:
     """A recipe of the detector's defaults and no particular training, for imported weights."""
     kind = detectors.load_all().get(detector).settings_class
     return Recipe(detector, detector, "", detector, kind(), TrainingSettings())

@@ -103,7 +103,7 @@ class _Training:
     ) -> None:
         self.request, self.control, self.log, self.runtime = request, control, log, runtime
         self.recipe, self.settings = request.recipe, request.recipe.training
-        most = max(machine.cores() // runtime.local_world_size, 1)
+        most = max(machine.usable_cores() // runtime.local_world_size, 1)
         self.threads = min(self.settings.threads or most, most)
         self.started = False
         self.abandoned = False  # closed or interrupted from outside: nobody receives events any more
@@ -154,7 +154,7 @@ class _Training:
         if state is None and self.request.start is not None:
             self._begin_from(detector, self.request.start)
         detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
-        settings, images = saving.as_before(self.settings, state), (len(self.data), len(self.validation))
+        settings, images = saving.as_resumed(self.settings, state), (len(self.data), len(self.validation))
         self.settings, notes = prepare.adapt_settings(settings, detector, *images, self.runtime.world)
         self.settings = fine_tuning.fine_tuning_settings(self.settings) if self.request.goes_on else self.settings
         self.notes += notes + self.runtime.notes()
@@ -235,7 +235,7 @@ class _Training:
             for remark in self.stepper.try_compiling(batch, done):
                 yield remark
                 self.meter.rest()
-            attack, frozen = schedule.attack(self.settings, done, steps), self._is_frozen(done)
+            attack, frozen = schedule.attack_strength(self.settings, done, steps), self._is_frozen(done)
             momentum = schedule.momentum(self.settings, done, steps)
             with self._locating_divergence():
                 self.stepper.queue(batch, rate, done, attack, frozen=frozen, momentum=momentum)

@@ -238,14 +238,14 @@ def folder_for(folder: Path, wanted: str, detector: str) -> Path:
     named = folder / safe_name(wanted.strip())
     for entry in _called(folder, named.name):
         if (entry / LOCK).exists():  # a training makes that first; another folder is somebody's own
-            forget_unstarted(entry)
+            remove_unstarted(entry)
     if taken := _called(folder, named.name):
         instead = "Resume it, or choose" if any(info(entry).resumable for entry in taken) else "Choose"
         raise WorkbenchError(f"There is a run called '{named.name}' already. {instead} another name.")
     return named
 
 
-def forget_unstarted(folder: Path) -> None:
+def remove_unstarted(folder: Path) -> None:
     """Remove the folder of a run that was refused or killed before it started: it contains at most the refusal."""
     if not folder.is_dir() or is_held(folder) or any(isinstance(event, Started) for event in outline(folder)):
         return

@@ -48,10 +48,10 @@ class Runtime:
 
     def choose(self, settings: TrainingSettings, precision: str) -> None:
         """Choose the device that the settings name, and a precision it is good at. WorkbenchError: no such device."""
-        self.device = machine.chosen_device(settings.device)
+        self.device = machine.choose_device(settings.device)
         if settings.device == "auto" and self.device.type == "cpu":
             self.unused_gpu_reason = gpu.unused_gpu_reason()
-        self.precision = machine.chosen_precision(precision, self.device)
+        self.precision = machine.choose_precision(precision, self.device)
 
     def notes(self) -> list[Message]:
         """Sentences about what was chosen."""

@@ -132,7 +132,7 @@ def restore(state: State, stepper: Stepper, average: Average) -> TrainingProgres
     )
 
 
-def as_before(settings: TrainingSettings, state: State | None) -> TrainingSettings:
+def as_resumed(settings: TrainingSettings, state: State | None) -> TrainingSettings:
     """The settings of a run that goes on after adapt_settings() lengthened it, also in another number of processes.
 
     Those of an extended run were written into its recipe and need no change.

@@ -66,7 +66,7 @@ class Plan:
         return np.random.default_rng((self.seed, epoch)).permutation(self.images)
 
 
-def lengthened(settings: TrainingSettings, images: int, processes: int = 1) -> TrainingSettings:
+def lengthen(settings: TrainingSettings, images: int, processes: int = 1) -> TrainingSettings:
     """The settings with smaller batches or more epochs, so that a training on `images` images has its `least_steps`.
 
     Applying it twice changes nothing more. Smaller batches cost nothing; more epochs take longer. Measured on 9 images
@@ -81,8 +81,8 @@ def lengthened(settings: TrainingSettings, images: int, processes: int = 1) -> T
     return replace(settings, batch=batch, epochs=epochs)
 
 
-def lengthened_words(before: TrainingSettings, after: TrainingSettings, images: int) -> str:
-    """What lengthened() changed and why, for the user."""
+def lengthening_note(before: TrainingSettings, after: TrainingSettings, images: int) -> str:
+    """What lengthen() changed and why, for the user."""
     was, steps = (Plan(images, one.batch, one.epochs).steps for one in (before, after))
     what = [f"batches of {after.batch} instead of {before.batch}"] if after.batch != before.batch else []
     what += [f"{after.epochs:,} epochs instead of {before.epochs:,}"] if after.epochs != before.epochs else []
@@ -160,7 +160,7 @@ def _near(side: float) -> int:
     return max(STRIDE, int(side / STRIDE + 1.5) * STRIDE)
 
 
-def attack(settings: TrainingSettings, step: int, steps: int) -> float:
+def attack_strength(settings: TrainingSettings, step: int, steps: int) -> float:
     """The strength of self-adversarial training in the step; 0 for most steps (Darknet's rule 30)."""
     if step < warm_up_steps(settings, steps) or not settings.self_adversarial:
         return 0.0

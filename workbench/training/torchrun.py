@@ -78,10 +78,10 @@ class Torchrun(Runtime):
             name = f"cuda:{local_rank()}"
         elif name == "auto":
             name, self.unused_gpu_reason = "cpu", gpu.unused_gpu_reason()  # Apple's GPU can't sum over processes
-        self.device = machine.chosen_device(name)
+        self.device = machine.choose_device(name)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
-        self.precision = self.broadcast(lambda: machine.chosen_precision(precision, self.device))
+        self.precision = self.broadcast(lambda: machine.choose_precision(precision, self.device))
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """Weights and counters become those of rank 0."""
@@ -112,7 +112,7 @@ class Torchrun(Runtime):
     @property
     def threads(self) -> int:
         """One of several processes has no replicas: an operation may use all of its cores."""
-        return 1 if torch.cuda.is_available() else max(machine.cores() // self.local_world_size, 1)
+        return 1 if torch.cuda.is_available() else max(machine.usable_cores() // self.local_world_size, 1)
 
     def agree(self, value: int) -> int:
         votes = torch.tensor(int(value))

@@ -88,7 +88,7 @@ def remarks(
         if ap50 < ZERO or late:
             said.append(_early(learning, "anything" if ap50 < ZERO else " or ".join(late)))
         return tuple(said)
-    facts = look(truth, detections)
+    facts = gather_facts(truth, detections)
     if ap50 < ZERO:
         said.append(f"Next to nothing is found right (AP50 {ap50:.3f}): {_reason(facts, names)}")
         said += _slow(learning)
@@ -135,7 +135,7 @@ def _slow(learning: Learning) -> Iterator[str]:
 # --- what the detections say ---
 
 
-def look(truth: Snapshot, detections: Sequence[DetectionArrays]) -> Facts:
+def gather_facts(truth: Snapshot, detections: Sequence[DetectionArrays]) -> Facts:
     """Compare each image's labelled boxes with its best detections."""
     parts: list[_Part] = []
     wrong: list[float] = []

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.errors import WorkbenchError
-from workbench.settings import FOLDER, SPELLINGS, SettingRow, checked
+from workbench.settings import FOLDER, SPELLINGS, SettingRow, check_value
 from workbench.ui import theme
 from workbench.ui.file_dialogs import ask_for_file, ask_for_folder
 from workbench.ui.widgets.popups import Combo
@@ -186,7 +186,7 @@ class _Entry(QWidget):
         return self._editor.currentData() if isinstance(self._editor, QComboBox) else self._editor.text()
 
     def value(self) -> Any:
-        return checked(self._row, self.raw(), self._row.title)
+        return check_value(self._row, self.raw(), self._row.title)
 
     @Slot()
     def _edited(self) -> None:

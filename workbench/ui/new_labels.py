@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from workbench.core import formatting
-from workbench.core.label_lists import to_add
+from workbench.core.label_lists import add_labels_edit
 from workbench.ui.session import Session
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def add(session: Session, names: Sequence[str]) -> AppliedEdit | None:
     document = session.document
     if document is None:
         return None
-    edit = to_add(names, document.labels())
+    edit = add_labels_edit(names, document.labels())
     there = len(names) - (len(edit.labels) if edit else 0)
     if edit is None:
         session.inform("This label is there already." if there == 1 else f"All {there:,} labels are there already.")

@@ -166,7 +166,7 @@ def to_xml(snapshot: Snapshot, index: int, place: str, base: int = 1) -> str:
         "  <segmented>0</segmented>",
     ]
     rows = snapshot.rows(index)
-    is_beyond = boxes.beyond(snapshot.boxes[rows], image.width, image.height).tolist()
+    is_beyond = boxes.are_outside(snapshot.boxes[rows], image.width, image.height).tolist()
     for row, is_out in enumerate(is_beyond, start=rows.start):
         if not is_out:  # otherwise it would become a pixel on the border
             lines += _xml_object(snapshot, row, image.width, image.height, base)

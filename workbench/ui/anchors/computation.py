@@ -113,7 +113,7 @@ class Boxes:
 
 def chosen_images(snapshot: Snapshot, part: str) -> tuple[Snapshot, bool]:
     """The project's images in `part`; and whether that is all of them because no training image has a box."""
-    return anchors.trained_or_all(snapshot) if part == "train" else (snapshot, False)
+    return anchors.training_images_or_all(snapshot) if part == "train" else (snapshot, False)
 
 
 def boxes_of(snapshot: Snapshot, choices: AnchorChoices) -> Boxes:

@@ -9,7 +9,7 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QWidget
 
 from workbench.core import edits
-from workbench.core.label_lists import names_in
+from workbench.core.label_lists import parse_names
 from workbench.core.project import Label
 from workbench.ui import new_labels
 from workbench.ui.annotate.canvas import Canvas
@@ -58,7 +58,7 @@ class LabelPrompt(QObject):
 
         The field where it was typed keeps the keyboard for the next name.
         """
-        names = names_in(name)
+        names = parse_names(name)
         if len(names) > 1:
             new_labels.add(self._session, names)
             return

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Slot
 
 from workbench.core import edits
-from workbench.core.label_lists import names_in
+from workbench.core.label_lists import parse_names
 from workbench.core.project import Label
 from workbench.ui import new_labels, theme
 from workbench.ui.annotate.label_keys import DIGITS, label_keys
@@ -150,7 +150,7 @@ class LabelsModel(QAbstractTableModel):
         label = self.label(index.row())
         text = str(value).strip()
         if self._is_draft(index):
-            names = names_in(text)
+            names = parse_names(text)
             if len(names) > 1:
                 # after the cell has closed its editor: this resets the model
                 QTimer.singleShot(0, self, partial(new_labels.add, self._session, names))

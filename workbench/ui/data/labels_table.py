@@ -196,7 +196,7 @@ class LabelsTable(QWidget):
         chosen = ask_for_file(self, "A list of label names", "Lists of names (*.txt *.names);;All files (*)")
         if chosen is not None:
             try:
-                new_labels.add(self._session, label_lists.names_of(chosen))
+                new_labels.add(self._session, label_lists.read_names(chosen))
             except WorkbenchError as error:
                 self._session.report_error(error)
 

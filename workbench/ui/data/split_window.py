@@ -296,7 +296,7 @@ def _compare_pictures(
     for done, (row, found) in enumerate(fingerprint.of_files(files, window), start=1):
         prints[row] = found
         yield JobProgress(done, len(files), "images")
-    yield SimilarGroups(ids, tuple(splits.by_likeness(prints)))
+    yield SimilarGroups(ids, tuple(splits.by_similarity(prints)))
 
 
 def _spin(name: str, value: int) -> QSpinBox:

@@ -86,7 +86,7 @@ class Nms:
 
     def of(self, sliders: Sliders, area: tuple[float, float] = ANY_AREA) -> Matching:
         """The split matched with this NMS."""
-        return sliders.moved(self.iou, self.kind, self.limit, area, self.least)
+        return sliders.matching_at(self.iou, self.kind, self.limit, area, self.least)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

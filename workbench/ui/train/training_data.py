@@ -38,13 +38,13 @@ def count_training_images(
 
 
 def _held_out(images: int) -> str:
-    """As prepare.parts() does if no image has the split validation."""
+    """As prepare.select_images() does if no image has the split validation."""
     return f"{images:,} of them held out to validate" if images else "and judged on the same ones, as they are too few"
 
 
 def _length(training: TrainingSettings, images: int) -> str:
     """How the form's epochs and batch work out with so few images."""
-    longer = schedule.lengthened(training, max(images, 1), training.processes)
+    longer = schedule.lengthen(training, max(images, 1), training.processes)
     if longer == training:
         return ""
     return f" Because they are few: {longer.epochs:,} epochs in batches of {longer.batch} (Least steps)."

@@ -177,7 +177,7 @@ class WeightsWindow(QDialog):
     @Slot()
     def _detector_chosen(self) -> None:
         """Show only the settings that define the network; the loss matters for training only."""
-        kind = type(recipes.plain(self._detector.currentData()).detector_settings)
+        kind = type(recipes.default_recipe(self._detector.currentData()).detector_settings)
         rows = [row for row in settings.rows(kind) if row.group != "Loss"]
         self._form.set_rows(rows, ("",))
         tab_order.set_reading_order(self)
@@ -248,7 +248,7 @@ class WeightsWindow(QDialog):
         file, names = typed_path(self._path.text()), typed_path(self._names.text())
         if file is None:
             raise WorkbenchError("Choose the file of weights first.")
-        recipe = recipes.plain(self._detector.currentData()).changed(self._form.values())
+        recipe = recipes.default_recipe(self._detector.currentData()).changed(self._form.values())
         if names is not None:
             labels = weights.read_names(names)
         else:

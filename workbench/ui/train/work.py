@@ -168,7 +168,7 @@ def train(request: RunRequest | Path, control: Control) -> Iterator[Event]:
     try:
         yield from run.train(request, control)
     finally:
-        runs.forget_unstarted(request.folder)
+        runs.remove_unstarted(request.folder)
 
 
 def events(
@@ -188,7 +188,7 @@ def _read_request(asked: DeferredRunRequest) -> RunRequest:
     try:
         return asked.request()
     except WorkbenchError:
-        runs.forget_unstarted(asked.folder)
+        runs.remove_unstarted(asked.folder)
         raise
 
 

@@ -84,7 +84,7 @@ def _of_network(compared: Sequence[ComparedRun]) -> Iterator[RunDifference]:
     tables = [_table(run, "detector_settings") for run in compared]
     for name in dict.fromkeys(name for table in tables for name in table):
         values = tuple(form_text(table[name]) if name in table else NONE for table in tables)
-        yield RunDifference(settings.titled(name), values, "Of the detector")
+        yield RunDifference(settings.title_of(name), values, "Of the detector")
 
 
 def _of_training(compared: Sequence[ComparedRun]) -> Iterator[RunDifference]:

@@ -155,7 +155,7 @@ class TrainerViewWorker:
 
         snapshot, _ = self._project(request)
         try:
-            train = prepare.parts(snapshot, request.recipe.training)[0]
+            train = prepare.select_images(snapshot, request.recipe.training)[0]
             own = request.recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
             pictures = own.pictures()
         except WorkbenchError:  # which an assignment will report
@@ -203,7 +203,7 @@ class TrainerViewWorker:
 
     def _seen(self, request: AssignmentRequest, snapshot: Snapshot, recipe: Recipe) -> tuple[NetworkInput, str, int]:
         """The image, why it is not trained on, and if so the id of the next one that is."""
-        from workbench.training.network_input import FileChanged, as_it_is, make_input_sequence
+        from workbench.training.network_input import FileChanged, make_input_sequence, unaugmented_input
 
         outside, next_trained = "", 0
         image = next((one for one in snapshot.images if one.id == request.image), None)
@@ -222,7 +222,7 @@ class TrainerViewWorker:
                 except FileChanged:  # which is now recorded
                     self._courses.clear()
         try:
-            return as_it_is(snapshot, request.image, recipe), outside, next_trained
+            return unaugmented_input(snapshot, request.image, recipe), outside, next_trained
         except WorkbenchError as error:
             if not outside:
                 raise
