@@ -142,8 +142,8 @@ def check_value(row: SettingRow, value: Any, called: str = "") -> Any:
     try:
         value = _parsed(row.kind, value)
     except (TypeError, ValueError) as error:
-        said = str(value).lower() if isinstance(value, bool) else value  # as TOML writes it
-        raise WorkbenchError(f"{called} must be {_wanted(row)}, not '{said}'.", error) from error
+        shown = str(value).lower() if isinstance(value, bool) else value  # as TOML writes it
+        raise WorkbenchError(f"{called} must be {_wanted(row)}, not '{shown}'.", error) from error
     if row.choices and value not in row.choices:
         hint = _nearest(str(value), row.choices)
         raise WorkbenchError(f"{called} must be one of {', '.join(row.choices)}, not '{value}'.{hint}")

@@ -94,19 +94,19 @@ def _rounded(step: Step) -> dict[str, float]:
     return {name: round(getattr(step, name), 6) for name in ("mean_iou", "recall", "ratio_recall")}
 
 
-def _to_json(found: AnchorSet, step: Step, judged: dict[str, Step], plot: Path | None, *, used: bool) -> dict[str, Any]:
+def _to_json(found: AnchorSet, step: Step, rated: dict[str, Step], plot: Path | None, *, used: bool) -> dict[str, Any]:
     values: dict[str, Any] = {
         "anchors": [[round(side, 3) for side in pair] for pair in found.sizes], "input_px": found.input_px,
         **_rounded(step), "source": found.source, "used": used,
     }  # fmt: skip
-    if judged:
-        values["published"] = {name: _rounded(one) for name, one in judged.items()}
+    if rated:
+        values["published"] = {name: _rounded(one) for name, one in rated.items()}
     if plot is not None:
         values["plot"] = str(plot)
     return values
 
 
-def _show(found: AnchorSet, step: Step, judged: dict[str, Step], boxes: int) -> None:
+def _show(found: AnchorSet, step: Step, rated: dict[str, Step], boxes: int) -> None:
     shares = step.counts / max(int(step.counts.sum()), 1)
     counts = engine.whole_numbers(step.counts, boxes)
     print_table(
@@ -123,8 +123,8 @@ def _show(found: AnchorSet, step: Step, judged: dict[str, Step], boxes: int) -> 
         f"Mean IoU {percent(found.mean_iou)}, best possible recall {percent(found.recall)} (IoU above"
         f" {engine.RECALL_IOU:g}), {percent(step.ratio_recall)} by sides that differ less than {engine.RATIO:g} times."
     )
-    if judged:
-        rows = {"these": step, **{PUBLISHED[name].title: one for name, one in judged.items()}}
+    if rated:
+        rows = {"these": step, **{PUBLISHED[name].title: one for name, one in rated.items()}}
         print_table(
             ["set", "anchors", "mean IoU %", "recall %", "recall by sides %"],
             [

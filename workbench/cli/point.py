@@ -62,7 +62,7 @@ def point(
     if folder is None:
         raise WorkbenchError("The operating point is kept with a run. Name the run with --run, not its checkpoint.")
     keeps = bool(nms) or any(value is not None for value in (confidence, iou, limit))
-    found, why = _present(folder, file.name, anew=None not in (confidence, iou, limit) and bool(nms))
+    found, why = _present(folder, file.name, complete=None not in (confidence, iou, limit) and bool(nms))
     if nms:
         asked = parse_nms(nms)
         kind, overlap = (asked, found.iou) if asked else _published(folder)
@@ -82,12 +82,12 @@ def point(
     say(f"This is {why}.", quiet=as_json)
 
 
-def _present(folder: Path, checkpoint: str, *, anew: bool) -> tuple[OperatingPoint, str]:
-    """The point used for a run now, and why; `anew`: all of it will be replaced, so a damaged one is not read."""
+def _present(folder: Path, checkpoint: str, *, complete: bool) -> tuple[OperatingPoint, str]:
+    """The point used for a run now, and why; `complete`: all of it will be replaced, so a damaged one is not read."""
     from workbench.inference import operating_point, saved_evaluation
     from workbench.inference.operating_point import OperatingPoint
 
-    kept = None if anew else operating_point.read(folder, checkpoint)
+    kept = None if complete else operating_point.read(folder, checkpoint)
     if kept is not None:
         return kept, "kept with the run"
     best = saved_evaluation.best_point(folder, checkpoint)

@@ -185,8 +185,8 @@ def find_images(
         if len(chosen) != 1:
             listed = ", ".join(str(one.folder) for one in gone)
             raise WorkbenchError(f"Choose with --was which folder you mean. These are missing: {listed}")
-        said = lost_folders.move(document, chosen[0], folder)
-        say(said, quiet=as_json)
+        sentence = lost_folders.move(document, chosen[0], folder)
+        say(sentence, quiet=as_json)
         print_result({"images": chosen[0].images, "folder": str(document.roots()[chosen[0].root])}, as_json=as_json)
 
 

@@ -120,26 +120,26 @@ def _read_all(snapshot: Snapshot, recipe: Recipe, files: FileIndex, quiet: bool)
             shown.to(done, len(train))
 
 
-def _draw(file: Path, sample: NetworkInput, roles: InputAssignment) -> None:
+def _draw(file: Path, sample: NetworkInput, assignment: InputAssignment) -> None:
     import cv2
 
     from workbench.core.files import atomic_write
     from workbench.training.input_drawing import draw
 
-    made, data = cv2.imencode(".png", cv2.cvtColor(draw(sample, roles), cv2.COLOR_RGB2BGR))
+    made, data = cv2.imencode(".png", cv2.cvtColor(draw(sample, assignment), cv2.COLOR_RGB2BGR))
     assert made
     atomic_write(file, data.tobytes())
 
 
 def _to_json(
-    sample: NetworkInput, roles: InputAssignment, image: Image, title: str, picture: Path | None
+    sample: NetworkInput, found: InputAssignment, image: Image, title: str, picture: Path | None
 ) -> dict[str, Any]:
-    names, why = [label.name for label in sample.snapshot.labels], dict(roles.unmatched)
+    names, why = [label.name for label in sample.snapshot.labels], dict(found.unmatched)
     small = {m for m, one in sample.ignored_as().items() if one.small}
     boxes = [
         {
             "label": names[label], "box": [round(edge, 2) for edge in sample.boxes[m].tolist()],
-            "learnt_by": roles.of_box(m), "ignored": bool(sample.ignore[m]) and m not in small, "why": why.get(m, ""),
+            "learnt_by": found.of_box(m), "ignored": bool(sample.ignore[m]) and m not in small, "why": why.get(m, ""),
         }
         for m, label in enumerate(sample.labels.tolist())
     ]  # fmt: skip
@@ -150,13 +150,13 @@ def _to_json(
     return {
         "image": image.path, "detector": title, "side": sample.side, "step": sample.step + 1, "steps": sample.steps,
         "place": sample.place + 1, "parts": [sample.snapshot.images[part].path for part in sample.parts],
-        "levels": [list(grid) for grid in roles.explained.layout.grids], "boxes": boxes, "gone": gone,
-        "note": roles.note, "picture": None if picture is None else str(picture),
+        "levels": [list(grid) for grid in found.explained.layout.grids], "boxes": boxes, "gone": gone,
+        "note": found.note, "picture": None if picture is None else str(picture),
     }  # fmt: skip
 
 
-def _show(sample: NetworkInput, roles: InputAssignment, image: Image, title: str) -> None:
-    values = _to_json(sample, roles, image, title, None)
+def _show(sample: NetworkInput, assignment: InputAssignment, image: Image, title: str) -> None:
+    values = _to_json(sample, assignment, image, title, None)
     when = f"step {sample.step + 1:,} of {sample.steps:,}" if sample.step >= 0 else "not augmented"
     say(f"{image.path} in {title}, {sample.side} × {sample.side} px, {when}")
     others = values["parts"][1:]
@@ -173,5 +173,5 @@ def _show(sample: NetworkInput, roles: InputAssignment, image: Image, title: str
         print_table(["box", "size", f"learnt by ({levels})", "why not"], rows)
     else:
         out.print("No box is visible.")
-    if roles.note:
-        say(roles.note)
+    if assignment.note:
+        say(assignment.note)

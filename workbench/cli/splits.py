@@ -52,14 +52,14 @@ def split(
     from workbench.core import splits
 
     parts = _shares(shares)
-    way = check_choice("by", by, ["image", "folder", "name", "similar"])
+    grouping = check_choice("by", by, ["image", "folder", "name", "similar"])
     with project_of(project, write=True) as document:
         before = {image.id: image.split for image in document.images()}
         if undo:
             _take_back(document)
         else:
             snapshot = document.snapshot()
-            groups = _groups(snapshot, way, pattern, quiet=as_json)
+            groups = _groups(snapshot, grouping, pattern, quiet=as_json)
             edit = splits.divide(snapshot, seed, groups, shares=parts, stratify=stratify, again=again)
             if edit is not None:
                 document.do(edit)
@@ -101,15 +101,15 @@ def _shares(text: str) -> tuple[float, ...]:
     return parts
 
 
-def _groups(snapshot: Snapshot, way: str, pattern: str, *, quiet: bool) -> list[Hashable] | None:
+def _groups(snapshot: Snapshot, by: str, pattern: str, *, quiet: bool) -> list[Hashable] | None:
     """For each image its group, which stays together; None: no groups."""
     from workbench.core import splits
 
-    if way == "folder":
+    if by == "folder":
         return splits.by_folder(snapshot.images)
-    if way == "name":
+    if by == "name":
         return splits.by_name(snapshot.images, pattern)
-    return _alike(snapshot, quiet=quiet) if way == "similar" else None
+    return _alike(snapshot, quiet=quiet) if by == "similar" else None
 
 
 def _alike(snapshot: Snapshot, *, quiet: bool) -> list[Hashable]:

@@ -88,11 +88,11 @@ def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
         if runtime.is_main:
             runs.remove_unstarted(request.folder)
     best = None if math.isnan(finished.best_ap50) else finished.best_ap50
-    said = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": best,
+    values = {"run": Path(finished.folder).name, "epochs": finished.epoch, "best_ap50": best,
             "stopped": finished.stopped, "seconds": round(finished.seconds, 1), "folder": finished.folder}  # fmt: skip
-    print_result(said, as_json=as_json)
+    print_result(values, as_json=as_json)
     if finished.stopped:
-        command = shlex.join(["workbench", "train", str(given["project"]), "--resume", str(said["run"])])
+        command = shlex.join(["workbench", "train", str(given["project"]), "--resume", str(values["run"])])
         say(f"Go on with: {command}", quiet=as_json)
         return console.INTERRUPTED
     return None
@@ -143,9 +143,9 @@ def _check_before(
     for one in found:
         if one.level == findings.STOPS:
             raise WorkbenchError(one.text)
-    said = differences.sentence(recipe, differences.differences(recipe))
-    if said:
-        say(said, quiet=quiet)
+    sentence = differences.sentence(recipe, differences.differences(recipe))
+    if sentence:
+        say(sentence, quiet=quiet)
     for one in found:
         if one.kind not in TOLD_BY_RUN:
             say(_line(one), quiet=quiet)

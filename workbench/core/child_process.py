@@ -124,13 +124,13 @@ def begin(cleaning: Callable[[], None] = lambda: None) -> None:
     global _speech
     _speech = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
-    said = os.dup(0)
+    received = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def listen() -> None:
         rest = b""
-        while data := os.read(said, 1 << 16):  # not sys.stdin, whose lock would be held when Python ends
+        while data := os.read(received, 1 << 16):  # not sys.stdin, whose lock would be held when Python ends
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 _heard.put(line)

@@ -60,13 +60,13 @@ def _ids(kept: object) -> dict[str, int]:
 def current_names(project: Contents) -> tuple[tuple[str, str] | tuple[str, str, int], ...]:
     """All other names as FormerNames, without those of deleted labels."""
     now = {label.id: label.name for label in project.labels()}
-    taken, said = set(now.values()), said_names(project)
-    former = {name: id for name, id in _kept(project).items() if name in taken or name not in said}
+    taken, given = set(now.values()), said_names(project)
+    former = {name: id for name, id in _kept(project).items() if name in taken or name not in given}
     return tuple(
         (name, now[id], id) if name in taken else (name, now[id])
         for name, id in former.items()
         if now.get(id, name) != name
-    ) + tuple((name, now[id]) for name, id in said.items() if id in now and name not in taken)
+    ) + tuple((name, now[id]) for name, id in given.items() if id in now and name not in taken)
 
 
 def by_name(former: FormerNames) -> dict[str, str]:
@@ -103,8 +103,8 @@ def colours(project: Contents) -> dict[str, str]:
 def with_former_names(edit: Edit, project: Contents) -> Edit:
     """The edit, extended so that it also keeps the names of the project's labels that it renames or merges."""
     names = {label.id: label.name for label in project.labels()}
-    before, said = _kept(project), said_names(project)
-    after, means = dict(before), dict(said)
+    before, given = _kept(project), said_names(project)
+    after, means = dict(before), dict(given)
     for part in walk(edit):
         if isinstance(part, ChangeLabel) and names.get(part.label.id, part.label.name) != part.label.name:
             after[names[part.label.id]] = part.label.id
@@ -112,7 +112,7 @@ def with_former_names(edit: Edit, project: Contents) -> Edit:
             after, means = _merged(after, part), _merged(means, part)
             after[names[part.source]] = part.target
     changed = [ChangeSetting(SETTING, after)] if after != before else []
-    changed += [ChangeSetting(SAID, means)] if means != said else []
+    changed += [ChangeSetting(SAID, means)] if means != given else []
     return Batch((edit, *changed), edit.title) if changed else edit
 
 

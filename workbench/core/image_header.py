@@ -67,8 +67,8 @@ def _taken(exif: Image.Exif) -> float:
     if not exif:
         return 0.0
     try:
-        said = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
-        return max(0.0, datetime.strptime(str(said)[:19], "%Y:%m:%d %H:%M:%S").timestamp())
+        text = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
+        return max(0.0, datetime.strptime(str(text)[:19], "%Y:%m:%d %H:%M:%S").timestamp())
     except Exception:
         return 0.0
 

@@ -105,8 +105,8 @@ class PyramidBuilder:
 
 
 def _not_kept(folder: Path, problem: OSError) -> WorkbenchError:
-    said = problem.strerror or problem
-    return WorkbenchError(f"Details of a huge image can't be kept in {folder}: {said}. Make room there.", problem)
+    reason = problem.strerror or problem
+    return WorkbenchError(f"Details of a huge image can't be kept in {folder}: {reason}. Make room there.", problem)
 
 
 # --- the child ---

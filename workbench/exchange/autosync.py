@@ -170,15 +170,15 @@ class SidecarFiles:
         self._written = {one.file: one for one in written if one.file.suffix == FORMATS.get(format)}
         self._ends = [_listed(one) for one in names] if format == "yolo" else [b"", b"from 0"]
 
-    def look(self, file: Path, image: int, said: bytes) -> tuple[bool, bool] | None:
-        """Whether the file is as we left it, and whether the image of this id, now `said`, is as it was then.
+    def look(self, file: Path, image: int, content: bytes) -> tuple[bool, bool] | None:
+        """Whether the file is as we left it, and whether the image of this id, now `content`, is as it was then.
 
         None for a file that we know nothing about.
         """
         was = self._written.get(file)
         if was is None or was.image != image:
             return None
-        now = {_hash(said + end) if end else said for end in self._ends}
+        now = {_hash(content + end) if end else content for end in self._ends}
         return _is_as_left(was), was.content in now
 
 
@@ -191,8 +191,8 @@ def _kept(project: Path, file: Path) -> str:
 
 
 def _written(project: Path, row: Sequence[Any]) -> SyncedFile:
-    name, said, digest, size, time, image, ours = row
-    return SyncedFile(Path(os.path.normpath(project / name)), said, digest, size, time, image, bool(ours))
+    name, content, digest, size, time, image, ours = row
+    return SyncedFile(Path(os.path.normpath(project / name)), content, digest, size, time, image, bool(ours))
 
 
 def _hash(data: bytes) -> bytes:
@@ -231,21 +231,21 @@ class _Update:
             return
         if not picture.parent.is_dir() or not (image.width and image.height):
             return  # its disk is not connected, or it can't be read
-        said, snapshot, base = content_hash.of_image(self.snapshot, index, self.cannot), self.snapshot, 1
+        content, snapshot, base = content_hash.of_image(self.snapshot, index, self.cannot), self.snapshot, 1
         if self.format == "yolo":
             by = self.numbered(file.parent, self.roots.get(image.root, picture.parent))
             if by is None or self.lacks(by, file.parent, index):
                 return
-            said, snapshot = _hash(said + _listed(by.names)), by.snapshot  # label numbers are part of the content
+            content, snapshot = _hash(content + _listed(by.names)), by.snapshot  # label numbers are part of the content
         elif file.parent in self.from_zero:
-            said, base = _hash(said + b"from 0"), 0
-        if was is not None and was.content == said and _is_as_left(was):
+            content, base = _hash(content + b"from 0"), 0
+        if was is not None and was.content == content and _is_as_left(was):
             self.done.current += 1
             return
         place = f"{picture.parent.name}/{picture.name}"
         text = self.writer.text(snapshot, index, place, **({"base": base} if base != 1 else {})).encode()
         came, unedited = self.imported(snapshot, index, base)
-        self.write(file, said, text if unedited is None else unedited, came, image.id)
+        self.write(file, content, text if unedited is None else unedited, came, image.id)
 
     def belongs_to_another(self, image: Image, picture: Path) -> bool:
         """Whether an older image of the project has the same label file, as a.jpg and a.png do."""
@@ -328,7 +328,7 @@ class _Update:
             lacking_names[name] = lacking_names.get(name, 0) + 1
         return bool(lacking)
 
-    def write(self, file: Path, said: bytes, text: bytes, came: bytes | None, image: int) -> None:
+    def write(self, file: Path, content: bytes, text: bytes, came: bytes | None, image: int) -> None:
         """`came`: what the newest import read there. `image`: see SyncedFile."""
         try:
             there = file.read_bytes() if file.exists() else None
@@ -347,7 +347,7 @@ class _Update:
             self.done.current += not writes and image > 0
             left = _hash(text if writes or there is None else there)
             is_ours = writes or (was is not None and was.ours and was.image == image and was.hash == left)
-            written = SyncedFile(file, said, left, *stamp(file), image, is_ours)
+            written = SyncedFile(file, content, left, *stamp(file), image, is_ours)
             self.done.written.append(written)
             if not image:
                 self.now[file] = written

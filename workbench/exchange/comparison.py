@@ -140,8 +140,8 @@ class Comparison:
             states = [content_hash.state_as_read(state, self._cannot) for state in (one.state, one.image.state)]
             if states[0] is states[1] or one.image.state is State.VERIFIED:
                 return ImageDifference(one.image, ChangedSide.NOWHERE)
-        source, said = one.read.source, content_hash.of_image(self._snapshot, index, self._cannot)
-        written = self._beside.look(source.file, one.image.id, said) if source is not None else None
+        source, content = one.read.source, content_hash.of_image(self._snapshot, index, self._cannot)
+        written = self._beside.look(source.file, one.image.id, content) if source is not None else None
         if written is not None and written[0]:  # whatever it lacks, its format can't hold
             return (
                 ImageDifference(one.image, ChangedSide.NOWHERE)
@@ -180,8 +180,8 @@ class Comparison:
         if not valid:
             return ChangedSide.UNKNOWN
         before = next((origin for origin in valid if origin.format == self._format), None)
-        said = {content_hash.of_read(one, self._cannot, names) for names in ({}, self._before)}
-        if before is not None and before.content in said:
+        contents = {content_hash.of_read(one, self._cannot, names) for names in ({}, self._before)}
+        if before is not None and before.content in contents:
             return ChangedSide.HERE
         return ChangedSide.FILE if self._is_untouched(index, valid[0]) else ChangedSide.BOTH
 

@@ -138,13 +138,13 @@ class ExportFolder:
             if target.is_dir():
                 foreign.append(place)
                 continue
-            said = self._left(place)
+            version = self._left(place)
             is_same = target.exists() and (
-                target.samefile(source) or (said or size_and_hash(target)) == size_and_hash(source)
+                target.samefile(source) or (version or size_and_hash(target)) == size_and_hash(source)
             )
-            if is_same and said is not None:
-                self._stay[place] = {said: {image}}
-            elif not is_same and said is not None:
+            if is_same and version is not None:
+                self._stay[place] = {version: {image}}
+            elif not is_same and version is not None:
                 found.append(ImageCopy(place, source, image))
             elif not is_same:
                 foreign.append(place)
@@ -161,8 +161,8 @@ class ExportFolder:
         if copies and file.is_file():
             return file
         for path in self._copies.get(image, ()):
-            said = self._left(path)
-            if said is not None and image in self.known[path][said]:
+            version = self._left(path)
+            if version is not None and image in self.known[path][version]:
                 return self.folder / path
         return None
 
@@ -173,8 +173,8 @@ class ExportFolder:
             if ours is None or file.is_symlink() or file.stat().st_size not in {size for size, _ in ours}:
                 return None
             resolve_inside(self.folder, path)
-            said = size_and_hash(file)
-            return said if said in ours else None
+            version = size_and_hash(file)
+            return version if version in ours else None
         return None
 
     @contextlib.contextmanager
@@ -250,7 +250,7 @@ class ExportFolder:
     def _both(self, name: str) -> Ours:
         """The contents that the file at this place may have until the export is done."""
         was, new = self.known.get(name, {}), self._new.get(name, {})
-        return {said: was.get(said, set()) | new.get(said, set()) for said in {*was, *new}}
+        return {version: was.get(version, set()) | new.get(version, set()) for version in {*was, *new}}
 
     def _tell_changed(self, report: Report) -> None:
         """Report the files about to be replaced that are not as we left them."""
@@ -320,7 +320,7 @@ class ExportFolder:
             "version": _VERSION,
             "project": self.project,
             "format": format,
-            "files": {name: [[*said, *sorted(images)] for said, images in sorted(ours.items())]
+            "files": {name: [[*version, *sorted(images)] for version, images in sorted(ours.items())]
                       for name, ours in sorted(files.items())},
         }  # fmt: skip
         atomic_write(self.folder / LIST, json.dumps(record, indent=0) + "\n")

@@ -192,13 +192,13 @@ def _chosen(one: MatchedImage, difference: ImageDifference, on_existing: str, re
     return None
 
 
-def _labels_to_import(reading: Reading, taken: Sequence[MatchedImage], known: int) -> dict[str, None]:
+def _labels_to_import(reading: Reading, chosen: Sequence[MatchedImage], known: int) -> dict[str, None]:
     """The label names to import: at the first import all of a file's, later (some images are `known`) those of the
     boxes added. Otherwise a label that was renamed here would come back empty.
     """
     used = {
         name
-        for one in taken
+        for one in chosen
         for name, _ in (*one.coming, *(one.boxes[place] for place, _ in one.other))
         if not one.same
     }

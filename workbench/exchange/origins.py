@@ -65,9 +65,9 @@ class Origin:
     left: bytes | None = None
     split: Split | None = None
 
-    def is_of(self, said: bytes) -> bool:
+    def is_of(self, content: bytes) -> bool:
         """Whether an image with this content (content_hash.of_image) is as this import left it."""
-        return said in (self.content, self.left)
+        return content in (self.content, self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +120,17 @@ def keep(
     if not spoken:
         return
     left = _left(project, reading.format, [id for id, one in spoken if one.same or one.instead], step)
-    taken = [
+    imported = [
         ImportedImage(
             id, one.read.source, content_hash.of_read(one, cannot), left.get(id), one.read.split or Split.NONE
         )
         for id, one in spoken
         if one.read.source is not None
     ]
-    if not step and _is_known(project, reading, taken):
+    if not step and _is_known(project, reading, imported):
         return
     archive = _free(project / FOLDER, f"{safe_name(reading.source.stem)} ({reading.format})")
-    names = _keep_files(archive, reading, read_at, taken)
+    names = _keep_files(archive, reading, read_at, imported)
     labels = json.dumps(list(reading.labels), ensure_ascii=False)
     with Store(project / FILE, check=False) as store, store.transaction() as connection:
         newest = connection.execute("SELECT max(seq) FROM journal WHERE undone = 0").fetchone()[0] or 0
@@ -141,7 +141,7 @@ def keep(
             "INSERT INTO imported (image, origin, file, name, content, left) VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (one.id, origin, names.get(one.source.file, ""), _text(one.source.name), _noted(one), one.left)
-                for one in taken
+                for one in imported
             ],
         )
         for old, values in ((_CUT_OFF, ()), (_OUTDATED, (reading.format,))):
@@ -154,13 +154,13 @@ def keep(
             (archive.parent / name).unlink(missing_ok=True)
 
 
-def _is_known(project: Path, reading: Reading, taken: Sequence[ImportedImage]) -> bool:
+def _is_known(project: Path, reading: Reading, imported: Sequence[ImportedImage]) -> bool:
     """Whether each image's newest import that was not undone says the same, and its file is kept as it is now."""
     with Store(project / FILE, read_only=True, check=False) as store:
         known = store.read(read)
     same = set[Path]()
     with Archives(project / FOLDER) as archives:
-        for one in taken:
+        for one in imported:
             valid = (origin for origin in known.get(one.id, ()) if origin.is_done and origin.format == reading.format)
             newest = next(valid, None)
             content = (one.content, one.split, tuple(reading.labels), reading.base)
@@ -194,11 +194,11 @@ def _left(project: Path, format: str, ids: Sequence[int], step: int) -> dict[int
 
 
 def _keep_files(
-    archive: Path, reading: Reading, read_at: Mapping[Path, Stamp], taken: Sequence[ImportedImage]
+    archive: Path, reading: Reading, read_at: Mapping[Path, Stamp], imported: Sequence[ImportedImage]
 ) -> dict[Path, str]:
     """The name in the zip of each file that was imported completely: all its images, with nothing left out."""
     spoken = Counter(image.source.file for image in reading.images if image.source is not None)
-    left = spoken - Counter(one.source.file for one in taken)
+    left = spoken - Counter(one.source.file for one in imported)
     is_damaged = any(remark.level == "refused" for remark in reading.remarks)
     whole = [file for file, count in spoken.items() if not left[file] and not (is_damaged and count > 1)]
     root = reading.source if reading.source.is_dir() else reading.source.parent
@@ -247,9 +247,9 @@ def read(connection: sqlite3.Connection, image: int | None = None) -> dict[int, 
     where, values = ("", ()) if image is None else ("WHERE image = ?", (image,))
     asked = f"SELECT image, origin, file, name, content, left FROM imported {where} ORDER BY origin DESC"
     rows = connection.execute(asked, values)
-    for of, id, file, name, said, left in map(tuple, rows):
-        split = Split(said[content_hash.SIZE :].decode()) if len(said) > content_hash.SIZE else None
-        found[of].append(Origin(id, *about[id], file, name, said[: content_hash.SIZE], *how[id], left, split))
+    for of, id, file, name, content, left in map(tuple, rows):
+        split = Split(content[content_hash.SIZE :].decode()) if len(content) > content_hash.SIZE else None
+        found[of].append(Origin(id, *about[id], file, name, content[: content_hash.SIZE], *how[id], left, split))
     return found
 
 

@@ -50,9 +50,9 @@ def restore(snapshot: Snapshot, format: str, folder: Path, project: Path, copied
         for file, rows in by_file.items():
             first = next(iter(rows))
             for one in known.get(first, ()):
-                said = came.get((one.id, one.file), {})
-                is_whole = said.keys() == rows.keys() and all(
-                    is_as_it_came(said[id], snapshot, index, source, copied) for id, (index, source) in rows.items()
+                of_file = came.get((one.id, one.file), {})
+                is_whole = of_file.keys() == rows.keys() and all(
+                    is_as_it_came(of_file[id], snapshot, index, source, copied) for id, (index, source) in rows.items()
                 )
                 data = archives.bytes_of(one) if is_whole else None
                 if data is None:

@@ -84,12 +84,12 @@ def _kept(output: Path) -> frozenset[str]:
 
 def clear(
     output: Path,
-    whole: Sequence[PredictionJob],
+    job: Sequence[PredictionJob],
     now: Iterable[ResultRow],
     formats: Sequence[str],
     written: Sequence[Path],
 ) -> None:
-    """Remove what earlier jobs wrote and the job of `whole`, whose rows are `now`, did not write again: nothing else,
+    """Remove what earlier jobs wrote and the job of `job`, whose rows are `now`, did not write again: nothing else,
     ever.
 
     A trainer would otherwise take the label file of an image that was predicted last week for one of this job. Files
@@ -101,9 +101,9 @@ def clear(
     ours = _kept(output)
     for name in (name for format, names in ALONE.items() if format not in formats for name in names if name in ours):
         _remove(output / name, output)
-    folders = ours & set(FOLDERS.values()) - _folders_among_sources(output, whole)
+    folders = ours & set(FOLDERS.values()) - _folders_among_sources(output, job)
     again = {FOLDERS[name] for name in formats if name in FOLDERS and name != "pictures"}
-    again |= {FOLDERS["pictures"]} if whole[0].pictures else set()
+    again |= {FOLDERS["pictures"]} if job[0].pictures else set()
     done = set(written)
     before = heapq.merge(*(_readable(folder) for folder in earlier.iterdir()), key=_order)
     for row, is_again in _compared(before, now):

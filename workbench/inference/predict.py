@@ -165,10 +165,10 @@ class Predictor:
 
 
 def _of_image(
-    boxes: Tensor, scores: Tensor, labels: Tensor, way: Fit, shape: tuple[int, ...], floor: float
+    boxes: Tensor, scores: Tensor, labels: Tensor, fitted: Fit, shape: tuple[int, ...], floor: float
 ) -> Candidates:
     """Those of one image's best pairs that lie in the picture: boxes (k, 4), scores and labels (k,)."""
-    original = geometry.clip(way.back(boxes.numpy()), shape[1], shape[0])
+    original = geometry.clip(fitted.back(boxes.numpy()), shape[1], shape[0])
     real = geometry.areas(original) > 0  # boxes outside the picture are dropped
     return Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=floor)
 

@@ -173,14 +173,14 @@ def _why_not_run(member: Exporter, error: Exception) -> str:
     """The reason as a sentence, with the library's message about a file that it can't open."""
     if isinstance(error, WorkbenchError):
         return f"The file written as {member.title} can't be run: {error.sentence} It was not kept; export again."
-    said = f"{error}" if isinstance(error, NotRunnable) else f"{type(error).__name__}: {error}"
+    detail = f"{error}" if isinstance(error, NotRunnable) else f"{type(error).__name__}: {error}"
     return (
-        f"The file written as {member.title} can't be opened, as if it were damaged or cut short ({_brief(said)}). It"
+        f"The file written as {member.title} can't be opened, as if it were damaged or cut short ({_brief(detail)}). It"
         " was not kept; export again."
     )
 
 
-def _why_not_at(member: Exporter, card: Card, image: NDArray[np.float32], said: str) -> str:
+def _why_not_at(member: Exporter, card: Card, image: NDArray[np.float32], detail: str) -> str:
     """Why a file that was opened does not run on `image` (B, 3, H, W)."""
     count, _, height, width = image.shape
     given = f"{formatting.count(count, 'image')} of {width} x {height}"
@@ -190,13 +190,13 @@ def _why_not_at(member: Exporter, card: Card, image: NDArray[np.float32], said: 
             f" {card.detector} lays out its priors for that size. Set size=fixed, or output=raw."
         )
     return (
-        f"The file written as {member.title} does not take {given}, as the network does ({_brief(said)}). It was not"
+        f"The file written as {member.title} does not take {given}, as the network does ({_brief(detail)}). It was not"
         " kept; export again."
     )
 
 
-def _brief(said: str) -> str:
-    first = (said.strip().splitlines() or [""])[0]
+def _brief(message: str) -> str:
+    first = (message.strip().splitlines() or [""])[0]
     return first if len(first) <= SAID else f"{first[:SAID]}…"
 
 
@@ -283,9 +283,9 @@ def _check_card(member: Exporter, text: str, card: Card) -> None:
     wrong = [name for name in wanted if inside.get(name) != wanted[name]] if isinstance(inside, dict) else ["all of it"]
     if wrong:
         name = wrong[0]
-        said = inside.get(name) if isinstance(inside, dict) else inside
+        written = inside.get(name) if isinstance(inside, dict) else inside
         raise VerificationError(
-            f"The file written as {member.title} says '{name}' is {_short(said)}, but the network has"
+            f"The file written as {member.title} says '{name}' is {_short(written)}, but the network has"
             f" {_short(wanted.get(name))}. It was not kept; export again."
         )
 

@@ -175,10 +175,10 @@ class PixelStore:
             ignore=ignore.astype(bool), offsets=usable.offsets.astype(np.int64),
         )  # fmt: skip
 
-    def _moved(self, snapshot: Snapshot, index: int, way: Fit) -> NDArray[np.float64]:
+    def _moved(self, snapshot: Snapshot, index: int, fitted: Fit) -> NDArray[np.float64]:
         """The image's boxes, clipped to it, in network pixels."""
         image, boxes = snapshot.images[index], snapshot.boxes[snapshot.rows(index)]
-        return way.forward(geometry.clip(boxes, image.width, image.height))
+        return fitted.forward(geometry.clip(boxes, image.width, image.height))
 
 
 class CachedPixelStore(PixelStore):

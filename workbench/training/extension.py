@@ -124,12 +124,12 @@ def extend(folder: Path, more: int) -> Path:
     return target
 
 
-def _history(whole: FinishedRun, target: Path, longer: TrainingSettings) -> bytes:
+def _history(finished: FinishedRun, target: Path, longer: TrainingSettings) -> bytes:
     """The events so far as those of the longer run, which has just started and has not ended."""
     now = time.time()
-    steps = schedule.Plan(whole.images, longer.batch, longer.epochs).steps
+    steps = schedule.Plan(finished.images, longer.batch, longer.epochs).steps
     lines, begun = [], False
-    for line in (whole.folder / EVENTS).read_bytes().splitlines(keepends=True):
+    for line in (finished.folder / EVENTS).read_bytes().splitlines(keepends=True):
         if line.startswith(b'{"event": "Finished"') or not line.endswith(b"\n"):
             continue
         if line.startswith(b'{"event": "Started"'):
@@ -140,10 +140,10 @@ def _history(whole: FinishedRun, target: Path, longer: TrainingSettings) -> byte
                 start, begun = dataclasses.replace(start, run=target.name, folder=str(target), time=now), True
             line = (events.to_json(start) + "\n").encode()
         lines.append(line)
-    said = f"Continues the run {whole.folder.name}: its {count(whole.epoch, 'epoch')} become {longer.epochs:,}."
-    if whole.early:
-        said += " It had ended early, so early stopping is switched off."
-    lines.append((events.to_json(Message("info", said, time=now)) + "\n").encode())
+    note = f"Continues the run {finished.folder.name}: its {count(finished.epoch, 'epoch')} become {longer.epochs:,}."
+    if finished.early:
+        note += " It had ended early, so early stopping is switched off."
+    lines.append((events.to_json(Message("info", note, time=now)) + "\n").encode())
     return b"".join(lines)
 
 

@@ -99,22 +99,22 @@ def _forward_events(child: subprocess.Popen[bytes], folder: Path, control: Contr
         child.stdout.close()
     if isinstance(last, Finished | Failed):
         return
-    said = (folder / LOG).read_bytes()[before:].decode("utf-8", "replace")
-    if not begun and _NO_LIBUV in said:
+    output = (folder / LOG).read_bytes()[before:].decode("utf-8", "replace")
+    if not begun and _NO_LIBUV in output:
         raise _Refused(
             "This PyTorch can't start several processes, as none can yet that is made for Windows. Train in one"
             " process, or under Linux (WSL)."
         )
-    why = end_reason(said) or f"The processes ended unexpectedly, with code {child.returncode}."
+    why = end_reason(output) or f"The processes ended unexpectedly, with code {child.returncode}."
     yield Failed(f"{why} See their output: {folder / LOG}")
 
 
-def end_reason(said: str) -> str:
+def end_reason(output: str) -> str:
     """What torchrun says about the process that failed first, or about its own failure, in sentences; "" if nothing."""
-    if _FIRST not in said:
-        errors = re.findall(rf"^{_ERROR}$", said, re.MULTILINE)
+    if _FIRST not in output:
+        errors = re.findall(rf"^{_ERROR}$", output, re.MULTILINE)
         return f"The processes could not be started: {_short(errors[-1])}" if errors else ""
-    first = said.rpartition(_FIRST)[2]
+    first = output.rpartition(_FIRST)[2]
     rank, code = (re.search(rf"{name}\s*: (-?\d+)", first) for name in ("rank", "exitcode"))
     if rank is None or code is None:
         return ""
@@ -123,7 +123,7 @@ def end_reason(said: str) -> str:
             f"Process {rank[1]} was killed, as systems do where memory runs out. Resume the run, in fewer processes if"
             " it happens again."
         )
-    errors = re.findall(rf"^\[rank{rank[1]}\]: ({_ERROR})$", said, re.MULTILINE)
+    errors = re.findall(rf"^\[rank{rank[1]}\]: ({_ERROR})$", output, re.MULTILINE)
     return f"Process {rank[1]} failed: {_short(errors[-1])}" if errors else ""
 
 

@@ -60,19 +60,19 @@ def _newest(folder: Path) -> runs.RunInfo | None:
     return next((run for run in runs.runs(folder) if run.checkpoint is not None), None)
 
 
-def make_run_request(document: Document, wanted: NextTraining) -> DeferredRunRequest:
+def make_run_request(document: Document, planned: NextTraining) -> DeferredRunRequest:
     """A request to be trained at once: it makes the run's folder. WorkbenchError if too little is labelled to learn
     from.
     """
-    check(document, wanted)
-    anchors = wanted.anchors if wanted.recorded else document.anchors()
-    folder = runs.new_folder(document.runs_folder, wanted.recipe.detector)
-    return DeferredRunRequest(document.folder, folder, wanted.recipe, anchors, wanted.start)
+    check(document, planned)
+    anchors = planned.anchors if planned.recorded else document.anchors()
+    folder = runs.new_folder(document.runs_folder, planned.recipe.detector)
+    return DeferredRunRequest(document.folder, folder, planned.recipe, anchors, planned.start)
 
 
-def check(document: Document, wanted: NextTraining) -> None:
+def check(document: Document, planned: NextTraining) -> None:
     """WorkbenchError if too little is labelled to learn from."""
-    images, training = document.images(), wanted.recipe.training
+    images, training = document.images(), planned.recipe.training
     learns = images.in_split(Split.NONE) | images.in_split(Split.TRAIN)
     number = sum(int((images.in_state(state) & learns).sum()) for state in training.used_states())
     if number >= FEWEST:

@@ -125,8 +125,8 @@ class _Training:
         self._resolve()
         self.clock = time.monotonic()
         resumes, folder = self.request.resume, self.request.folder
-        state, said = self.runtime.broadcast(lambda: resuming.saved_state(folder)) if resumes else (None, [])
-        self.notes += said
+        state, messages = self.runtime.broadcast(lambda: resuming.saved_state(folder)) if resumes else (None, [])
+        self.notes += messages
         self.data, self.validation = yield from dataset_loading.load_datasets(
             self.request, self.runtime, self.threads, self.control
         )

@@ -125,16 +125,16 @@ class Torchrun(Runtime):
         self.broadcast(lambda: _refuse(different, what))
 
     def broadcast(self, make: Callable[[], T]) -> T:
-        said: list[Any] = [None, None]
+        result: list[Any] = [None, None]
         if self.is_main:
             try:
-                said = [make(), None]
+                result = [make(), None]
             except WorkbenchError as error:
-                said = [None, WorkbenchError(error.sentence)]
-        dist.broadcast_object_list(said, src=0, device=CPU)
-        if said[1] is not None:
-            raise said[1] if self.is_main else AlreadyReported(said[1].sentence)
-        return said[0]  # type: ignore[no-any-return]
+                result = [None, WorkbenchError(error.sentence)]
+        dist.broadcast_object_list(result, src=0, device=CPU)
+        if result[1] is not None:
+            raise result[1] if self.is_main else AlreadyReported(result[1].sentence)
+        return result[0]  # type: ignore[no-any-return]
 
     def gather(self, value: T) -> list[T]:
         everyone: list[Any] | None = [None] * self.world if self.is_main else None

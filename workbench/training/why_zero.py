@@ -82,20 +82,20 @@ def remarks(
     bad = [c for c, name in enumerate(names) if judged[c] >= MANY and per_label.get(name, 0.0) < ZERO / 10]
     if not ap50 < ZERO and not bad:
         return ()
-    said = list(_structure(names, bad, learnt, judged))
+    sentences = list(_structure(names, bad, learnt, judged))
     if learning.step < max(learning.warm_up, EARLY):
         late = [f"'{names[c]}'" for c in bad if learnt[c] >= MANY][:NAMED]
         if ap50 < ZERO or late:
-            said.append(_early(learning, "anything" if ap50 < ZERO else " or ".join(late)))
-        return tuple(said)
+            sentences.append(_early(learning, "anything" if ap50 < ZERO else " or ".join(late)))
+        return tuple(sentences)
     facts = gather_facts(truth, detections)
     if ap50 < ZERO:
-        said.append(f"Next to nothing is found right (AP50 {ap50:.3f}): {_reason(facts, names)}")
-        said += _slow(learning)
+        sentences.append(f"Next to nothing is found right (AP50 {ap50:.3f}): {_reason(facts, names)}")
+        sentences += _slow(learning)
     else:
         there = [c for c in bad if learnt[c] >= MANY]
-        said += [_of_label(facts, names, c, int(judged[c])) for c in there[:NAMED]]
-    return tuple(said)
+        sentences += [_of_label(facts, names, c, int(judged[c])) for c in there[:NAMED]]
+    return tuple(sentences)
 
 
 def _structure(names: Sequence[str], bad: Sequence[int], learnt: Labels, judged: Labels) -> Iterator[str]:

@@ -213,7 +213,7 @@ def free_attributes(kept: Mapping[str, Any], marks: Mapping[str, bool], note: st
 
     `marks` are difficult, truncated, crowd; occluded has an XML attribute of its own and is only changed here.
     """
-    said = set()
+    written = set()
     for name, value in kept.items():
         if not isinstance(value, str) or not name.strip():
             continue
@@ -225,8 +225,8 @@ def free_attributes(kept: Mapping[str, Any], marks: Mapping[str, bool], note: st
             value = "true" if now else value
         elif mark and was is not now:
             value = "true" if now else "false"
-        said.add(mark)
+        written.add(mark)
         yield name, value
-    yield from ((mark, "true") for mark, on in marks.items() if on and mark not in said and mark != "occluded")
-    if note and NOTE not in said:
+    yield from ((mark, "true") for mark, on in marks.items() if on and mark not in written and mark != "occluded")
+    if note and NOTE not in written:
         yield NOTE, note

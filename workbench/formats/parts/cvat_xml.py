@@ -27,7 +27,7 @@ SIZE_LIMIT = 128 << 20  # bytes: a document holds a whole project; reading takes
 class CvatImage:
     """An image or a frame of a video. `width` and `height` are 0 if the document does not give them.
 
-    `subset` is its own or, if `is_own_subset` is False, its task's. `said` is the state given in the document.
+    `subset` is its own or, if `is_own_subset` is False, its task's. `stated` is the state given in the document.
     """
 
     name: str
@@ -36,7 +36,7 @@ class CvatImage:
     subset: str
     is_own_subset: bool
     is_frame: bool
-    said: State | None = None
+    stated: State | None = None
     is_incomplete: bool = False  # some of its boxes are damaged or missing
     boxes: list[ReadBox] = field(default_factory=list)
 
@@ -45,7 +45,7 @@ class CvatImage:
         """CVAT lists every image of a task, looked at or not: without boxes it is unlabelled, unless we wrote one."""
         if self.is_incomplete:
             return State.IN_WORK
-        return self.said or (State.DONE if self.boxes else State.UNLABELLED)
+        return self.stated or (State.DONE if self.boxes else State.UNLABELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class _Document:
         _, subset, is_own = self.home(element)
         image = CvatImage(name, sides[0] or 0, sides[1] or 0, subset, is_own, is_frame=False)
         state = element.attributes.get("state")
-        image.said = State(state) if state in set(State) else None
+        image.stated = State(state) if state in set(State) else None
         for child in element.children:
             try:
                 box = self.shape(child)
@@ -233,7 +233,7 @@ class _Document:
                 "read", "Its tracks give frame numbers, but the task was made of images, whose names they do not"
                 " give: export it from CVAT as 'CVAT for images 1.1'.",
             )  # fmt: skip
-        silent = sum(1 for image in self.images if image.state is State.UNLABELLED and image.said is None)
+        silent = sum(1 for image in self.images if image.state is State.UNLABELLED and image.stated is None)
         if silent:
             words = "images have no boxes, and nothing says that anyone looked for some: they are unlabelled"
             self.report.counts["read", words] = silent
