@@ -59,10 +59,10 @@ class Bench:
         self.shown = 0
 
     def show(self, file: Path, *neighbours: Path) -> None:
-        wishes = [PictureRequest(abs(hash(str(f))) % 10**9, f, self.window, self.cache) for f in (file, *neighbours)]
-        self.shown = wishes[0].image
+        requests = [PictureRequest(abs(hash(str(f))) % 10**9, f, self.window, self.cache) for f in (file, *neighbours)]
+        self.shown = requests[0].image
         self.canvas.say("")
-        picture = self.loader.want(wishes)
+        picture = self.loader.want(requests)
         if picture is not None:
             self._came(self.shown, picture)
 

@@ -64,11 +64,11 @@ def need(name: str = "some", count: int = 2, published: int = 2, cells: int = 0)
 
 
 def test_sizes_of_one_box_do_not_share_its_cell() -> None:
-    wish = details.DetailsRequest(SCALED, np.array([[10.0, 10], [42, 42]]), need(cells=7), 416)
-    (sentence,) = details.compute_details(wish).sentences
+    request = details.DetailsRequest(SCALED, np.array([[10.0, 10], [42, 42]]), need(cells=7), 416)
+    (sentence,) = details.compute_details(request).sentences
     assert "no two boxes of an image have their middles in one cell" in sentence.text
-    wish = details.DetailsRequest(SCALED, np.array([[10.0, 10], [42, 42]]), need(), 416)
-    found = details.compute_details(wish)
+    request = details.DetailsRequest(SCALED, np.array([[10.0, 10], [42, 42]]), need(), 416)
+    found = details.compute_details(request)
     assert [(level.stride, len(level.boxes.ids), level.share) for level in found.levels] == [(8, 1, 0.5), (16, 1, 0.5)]
     assert not [sentence.text for sentence in found.sentences if "can't be learnt" in sentence.text]
 
@@ -79,8 +79,8 @@ def test_sizes_of_one_box_do_not_share_its_cell() -> None:
 ])  # fmt: skip
 def test_boxes_that_training_resizes_otherwise_are_warned_of_with_a_link(wanted: str, made: str, says: str) -> None:
     detector = replace(need(), resize=wanted)
-    wish = details.DetailsRequest(SCALED, np.array([[10.0, 10], [42, 42]]), detector, 416, resize=made)
-    told = [one for one in details.compute_details(wish).sentences if one.resize]
+    request = details.DetailsRequest(SCALED, np.array([[10.0, 10], [42, 42]]), detector, 416, resize=made)
+    told = [one for one in details.compute_details(request).sentences if one.resize]
     assert [one.link for one in told] == ([says] if says else [])
     assert all(one.link in one.text and one.is_warning for one in told)
 
@@ -179,8 +179,8 @@ def test_too_few_boxes_are_an_event_and_no_error(tmp_path: Path) -> None:
 
 def test_boxes_that_share_an_anchor_which_learns_from_both_are_not_lost() -> None:
     crowd = boxes([(1, 1, 40, 50, 50), (2, 1, 40, 51, 51), (3, 1, 40, 200, 200)])
-    wish = details.DetailsRequest(crowd, np.array([[10.0, 10], [40, 40]]), replace(need(), adds_up=True), 416)
-    found = details.compute_details(wish)
+    request = details.DetailsRequest(crowd, np.array([[10.0, 10], [40, 40]]), replace(need(), adds_up=True), 416)
+    found = details.compute_details(request)
     assert not [sentence.text for sentence in found.sentences if "can't be learnt" in sentence.text]
     (shared,) = [sentence for sentence in found.sentences if "share an anchor" in sentence.text]
     assert shared.text.startswith("2 boxes (66.7 %) share an anchor of a cell with another: it learns from all of them")

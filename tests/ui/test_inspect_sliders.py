@@ -126,7 +126,7 @@ def test_a_move_of_the_nms_matches_the_split_once(
     assert len(evaluate.requests) == 1
 
 
-def test_the_picture_follows_the_nms_before_the_split_does_and_the_newest_wish_wins(
+def test_the_picture_follows_the_nms_before_the_split_does_and_the_newest_request_wins(
     qtbot: QtBot, page: InspectPage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked(qtbot, page, session)

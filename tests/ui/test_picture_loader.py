@@ -42,7 +42,7 @@ def shown(picture: object) -> Shown:
 
 
 def came(qtbot: QtBot, loader: PictureLoader, wish: PictureRequest) -> list[object]:
-    """What comes of this wish, besides what is kept."""
+    """What comes of this request, besides what is kept."""
     found: list[object] = []
     loader.loaded.connect(lambda _, result: found.append(result))
     loader.want([wish])

@@ -45,7 +45,7 @@ def test_for_a_look(qtbot: QtBot, session: Session, read: list[bool]) -> None:
     page.show()
     looked(qtbot, page, session)
     assert read == [False]
-    assert [len(wish.snapshot) for wish in evaluate.requests] == [2]
+    assert [len(request.snapshot) for request in evaluate.requests] == [2]
     page.closing()
     assert session.end_jobs()
 

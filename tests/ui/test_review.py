@@ -163,7 +163,7 @@ def test_a_key_decides_and_the_next_item_is_current(bench: Bench) -> None:
     bench.qtbot.waitUntil(lambda: "nothing left" in bench.review.view.hint)
 
 
-def test_what_follows_from_a_deed_comes_behind_where_one_is() -> None:
+def test_what_follows_from_a_decision_comes_after_the_current_item() -> None:
     items = {name: SimpleNamespace(key=(name,)) for name in "abcdefxyz"}
 
     def listed(ranked: str, before: str, current: int) -> str:
@@ -177,7 +177,7 @@ def test_what_follows_from_a_deed_comes_behind_where_one_is() -> None:
     assert listed("xyz", "abc", 1) == "xyz"
 
 
-def test_only_deeds_that_mean_something_here_can_be_done(bench: Bench) -> None:
+def test_only_decisions_that_mean_something_here_can_be_made(bench: Bench) -> None:
     bench.shown()
     bench.press(Qt.Key.Key_N)  # the wrong label
     assert bench.review.current is not None
@@ -290,7 +290,7 @@ def test_letters_in_a_list_of_choices_decide_nothing(bench: Bench) -> None:
     assert bench.count == "4 left of 4"
 
 
-def test_the_deeds_have_keys_that_nothing_else_has_here() -> None:
+def test_the_decisions_have_keys_that_nothing_else_has_here() -> None:
     assert not keys.conflicts(keys.in_force("labelImg", {}))
     assert {BY_NAME[f"review-{decision}"].where for decision in review_decisions.Decision} == {"Inspect"}
 
@@ -375,7 +375,7 @@ def test_boxes_lie_where_the_crop_shows_them() -> None:
     assert on_tile((30, 40, 50, 50), place, crop) == QRectF(25, 25, 50, 25)
 
 
-def test_the_sheet_of_keys_has_the_deeds(qtbot: QtBot, bench: Bench) -> None:
+def test_the_sheet_of_keys_has_the_decisions(qtbot: QtBot, bench: Bench) -> None:
     sheet = KeysSheet(bench.window)
     qtbot.addWidget(sheet)
     for decision in review_decisions.Decision:

@@ -63,7 +63,7 @@ def hand(qtbot: QtBot, open_window: Open, project: Path, tmp_path: Path, monkeyp
             (folder / "events.jsonl").write_text("", "utf-8")
     (tmp_path / "their.weights").write_bytes(b"weights")
     monkeypatch.setattr(suggest_bar, "SuggestionWorker", lambda: fake)
-    monkeypatch.setattr(suggest_files, "made_ready", ready)
+    monkeypatch.setattr(suggest_files, "prepare_file", ready)
     return Hand(qtbot, open_window(project, "label"))
 
 

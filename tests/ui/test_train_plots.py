@@ -225,16 +225,16 @@ def test_of_many_labels_the_lowest_are_drawn_and_others_can_be_found(make: Make)
     curves = make()
     many = {f"label {number:02}": 1 - number / 100 for number in range(80)}
     curves.show_history(history(evaluated(1, many)))
-    find_labels = find(curves, QLineEdit, "train-find-labels")
-    assert not find_labels.isVisible()
+    search = find(curves, QLineEdit, "train-find-labels")
+    assert not search.isVisible()
     curves.bar.labels.setCurrentIndex(1)
     assert curves.ap.names() == tuple(f"label {number}" for number in range(79, 69, -1))
     assert note(curves.ap) == "the 10 lowest of 80 labels"
-    assert find_labels.isVisible()
-    find_labels.setText("L 0")
+    assert search.isVisible()
+    search.setText("L 0")
     assert curves.ap.names() == tuple(f"label 0{number}" for number in range(9, -1, -1))
     assert note(curves.ap) == ""
-    find_labels.setText("zebra")
+    search.setText("zebra")
     assert (curves.ap.names(), note(curves.ap)) == ((), "No label has “zebra” in its name.")
 
 

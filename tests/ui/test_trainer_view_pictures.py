@@ -176,11 +176,11 @@ def test_a_cross_marks_the_middle_of_each_chosen_negative_alone(seen: Opened) ->
 
 def test_what_else_a_prior_learns_is_looked_for_once_a_box(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    boxes_sharing = AssignmentResult.boxes_sharing
+    original = AssignmentResult.boxes_sharing
 
     def counted(assignment: AssignmentResult, box: int) -> list[int]:
         asked.append(box)
-        return boxes_sharing(assignment, box)
+        return original(assignment, box)
 
     monkeypatch.setattr(AssignmentResult, "boxes_sharing", counted)
     assignment = replace(

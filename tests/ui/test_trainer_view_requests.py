@@ -70,13 +70,13 @@ def test_an_assignment_that_is_not_needed_any_more_is_cancelled(qtbot: QtBot, se
 
     def endless(request: AssignmentRequest) -> AssignmentResult:
         if request.epoch == 4:
-            assert worker_of[0]._control.stop.wait(20)
+            assert workers[0]._control.stop.wait(20)
             given_up.set()
         return made_assignment(request)
 
-    worker_of: list = []
+    workers: list = []
     _, window, worker = seen(endless)
-    worker_of.append(worker)
+    workers.append(worker)
     epoch = find(window, QSpinBox, "seen-epoch")
     epoch.setValue(5)
     qtbot.waitUntil(lambda: len(worker.requests) == 2)
@@ -91,14 +91,14 @@ def test_closing_the_project_does_not_wait_for_an_assignment(qtbot: QtBot, seen:
     stopped = threading.Event()
 
     def endless(request: AssignmentRequest) -> AssignmentResult:
-        if worker_of:
-            assert worker_of[0]._control.stop.wait(20)
+        if workers:
+            assert workers[0]._control.stop.wait(20)
             stopped.set()
         return made_assignment(request)
 
-    worker_of: list = []
+    workers: list = []
     session, window, worker = seen(endless)
-    worker_of.append(worker)
+    workers.append(worker)
     find(window, QSpinBox, "seen-epoch").setValue(5)
     qtbot.waitUntil(lambda: len(worker.requests) == 2)
     with qtbot.waitSignal(window.destroyed):

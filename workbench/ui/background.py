@@ -17,9 +17,9 @@ from workbench.ui.job import Job
 
 
 class Background(QObject):
-    """Runs `work(wish)` in a thread for the requests (wishes) of the latest `ask`.
+    """Runs `work(request)` in a thread for the requests of the latest `ask`.
 
-    `done(wish, result)` is emitted in the window's thread; the result is a WorkbenchError if `work` raised one.
+    `done(request, result)` is emitted in the window's thread; the result is a WorkbenchError if `work` raised one.
     Call `close` before the owner is destroyed.
     """
 
@@ -66,7 +66,7 @@ class Background(QObject):
                 yield request, self._work(request)
             except WorkbenchError as error:
                 yield request, error
-            except Exception as error:  # the owner waits for an answer to each wish
+            except Exception as error:  # the owner waits for an answer to each request
                 logging.getLogger(__name__).exception("%s failed", self._title)
                 yield request, WorkbenchError(f"{self._title} failed. See Help > Log.", error)
 
@@ -81,7 +81,7 @@ class Background(QObject):
         if job is not None:
             job.wait()
             job.deleteLater()
-        self._begin()  # wishes added while the job was ending
+        self._begin()  # requests added while the job was ending
 
     def settle(self, seconds: float = 60.0) -> None:
         """Drop what has not been started, wait for the one in progress, and deliver its result now."""
@@ -92,7 +92,7 @@ class Background(QObject):
             QCoreApplication.sendPostedEvents(self._job)
 
     def close(self) -> None:
-        """Drop all wishes and wait for the one in progress."""
+        """Drop all requests and wait for the one in progress."""
         self._closed = True
         with self._lock:
             self._requests = []

@@ -113,7 +113,7 @@ class Job(QThread):
 
 
 def _give_back_memory() -> None:
-    """Return free memory to the system. Otherwise glibc keeps what a training or a look used: 100 MB more each time.
+    """Return free memory to the system: else glibc keeps what a training or an evaluation used, 100 MB more each time.
 
     A training even asks for that (machine.keep_freed_memory), and these settings hold for the whole process.
     """

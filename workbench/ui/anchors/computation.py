@@ -211,7 +211,7 @@ Event = PreparedBoxes | Pooled | StepComputed | ByCount | AllCounts | Fitted | F
 
 def compute(project: Path, choices: AnchorChoices, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """Yields the project's boxes as they are on disk; the steps; a ByCount for each number of anchors the boxes allow;
-    and a Fit. Failed if there are too few boxes."""
+    and a Fitted. Failed if there are too few boxes."""
     try:
         yield from _computed(project, choices, stopped)
     except WorkbenchError as error:

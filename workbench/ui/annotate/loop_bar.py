@@ -33,7 +33,7 @@ BUSY = "A training is running: wait until it ends, or stop it."
 class LoopBar(QFrame):
     """`ended(checkpoint)` when a training started here has ended by itself; the images are then put in order.
 
-    `plan` is again.again, or a fake. One training at a time: the Train page runs it.
+    `plan` is next_training.plan_next_training, or a fake. One training at a time: the Train page runs it.
     """
 
     ended = Signal(object)

@@ -16,7 +16,7 @@ from workbench.ui.file_dialogs import ask_for_file
 _LAST = "label/suggest-file"
 
 
-def made_ready(request: tuple[Path, Path]) -> PreparedModel:
+def prepare_file(request: tuple[Path, Path]) -> PreparedModel:
     """Runs in a thread: PyTorch and the plugins are loaded here."""
     from workbench import plugins
 
@@ -25,7 +25,7 @@ def made_ready(request: tuple[Path, Path]) -> PreparedModel:
 
 
 class SuggestFiles(QObject):
-    """`loaded(file, Ready or WorkbenchError)` after `choose` or `read`. Loaded ones are in `ready`."""
+    """`loaded(file, PreparedModel or WorkbenchError)` after `choose` or `read`. Loaded ones are in `ready`."""
 
     loaded = Signal(object, object)
 
@@ -51,7 +51,7 @@ class SuggestFiles(QObject):
 
     def read(self, file: Path, cache: Path) -> None:
         if self._background is None:
-            self._background = Background("Reading a network", made_ready, self)
+            self._background = Background("Reading a network", prepare_file, self)
             self._background.done.connect(self._done)
         self.reading = file
         self._background.ask([(file, cache)])

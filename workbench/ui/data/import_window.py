@@ -63,7 +63,7 @@ class ImportWindow(QDialog):
         self._format = ""  # as detected or chosen
         self._opened: work.ZipUnpacked | None = None
         self._is_stale = False  # the project was edited since the plan was started
-        self._comings = 0  # document.comings when the files were read: the plan lacks images added since
+        self._images_version = 0  # document.images_version when the files were read: the plan lacks images added since
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE)
         self._settle.timeout.connect(self._renew)
         self._choices = ImportChoices()
@@ -178,7 +178,7 @@ class ImportWindow(QDialog):
             document.folder, source, self._choices.format, self._choices.images,
             self._choices.settings(str(self._existing.currentData())),
         )  # fmt: skip
-        self._found, self._format, self._comings = None, "", document.images_version
+        self._found, self._format, self._images_version = None, "", document.images_version
         self._is_reading, self._is_anew, self._is_stale = True, True, False
         self._choices.show_format("")
         self._sentence.setText(f"Reading {source.name} …")
@@ -257,7 +257,7 @@ class ImportWindow(QDialog):
         self._view.show_findings(document, found, anew=self._is_anew)
         self._is_anew = False
         if found.project_images != len(document.images()) and not document.read_only:  # some are still being written
-            self._is_stale, self._comings = True, -1
+            self._is_stale, self._images_version = True, -1
             self._settle.start()
         self._stack.setCurrentWidget(self._view)
 
@@ -359,7 +359,7 @@ class ImportWindow(QDialog):
         """Make the plan for the current project; if a job is running, after it."""
         document = self._session.document
         if self._is_stale and self._job is None and self._found is not None and document is not None:
-            self._compare() if document.images_version == self._comings else self.read()
+            self._compare() if document.images_version == self._images_version else self.read()
 
     # --- closing ---
 

@@ -23,7 +23,7 @@ class BoxSelection:
 
     @staticmethod
     def of(words: str, matching: Matching, detections: Rows = _NO_ROWS, boxes: Rows = _NO_ROWS) -> BoxSelection:
-        """`detections` and `boxes` are rows of the matching's Found and Truth; -1 is skipped."""
+        """`detections` and `boxes` are rows of the matching's `found` and `truth`; -1 is skipped."""
         detections, boxes = detections[detections >= 0], boxes[boxes >= 0]
         found, truth = matching.found, matching.truth
         images = np.concatenate([found.images[detections], truth.images[boxes]])

@@ -44,7 +44,7 @@ class InspectState:
 
     @property
     def judged(self) -> tuple[Rows, Rows, Rows]:
-        """Rows of Found that are right and that are wrong, and rows of Truth that are missed."""
+        """Rows of `found` that are right and that are wrong, and rows of `truth` that are missed."""
         taken, ignored = self.matching.level(self.matching.at(OVERLAP))
         labels = self.matching.found.labels
         known = (labels >= 0) & (labels < self.matching.truth.label_count)

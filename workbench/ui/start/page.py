@@ -28,7 +28,7 @@ class StartPage(QWidget):
     create_requested = Signal(object, object)  # project folder, folder of photographs
     form_left = Signal()  # the form for a new project was closed
     recent_chosen = Signal(object)  # project folder
-    recent_found = Signal(object, object)  # recent.Recent, and its folder now, according to the user
+    recent_found = Signal(object, object)  # recent.RecentProject, and its folder now, according to the user
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

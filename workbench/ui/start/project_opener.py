@@ -52,7 +52,7 @@ class ProjectOpener(QObject):
         self._awaited: Job | None = None  # the one whose project will be shown
         self._opening: dict[Path, Job] = {}  # those that open an existing project; each holds its lock
         self._readers: dict[Job, Document] = {}  # jobs that read names and headers, and their project
-        self._comings: dict[Job, int] = {}  # Document.comings when they started
+        self._images_versions: dict[Job, int] = {}  # Document.images_version when they started
         self._begun_at: tuple[Document, int] | None = None  # a new project and the image shown when it was opened
         self._auto_backup = AutoBackup(session, self)
         self._label_file_sync = LabelFileSync(session, self)
@@ -188,7 +188,7 @@ class ProjectOpener(QObject):
                 return
             self._awaited = None
             self._readers[job] = event.document
-            self._comings[job] = event.document.images_version
+            self._images_versions[job] = event.document.images_version
             self._show(event.document, job, filling=event.filling)
         elif isinstance(event, DamageFound):
             if shown is not None and self._readers.get(job) is shown:
@@ -238,7 +238,7 @@ class ProjectOpener(QObject):
                 if not job.stop.is_set() and job in self._readers and self._readers[job] is self._session.document:
                     self._seek_labels(self._new[1])
                 self._new = None
-            self._reader_ended(job, self._readers.pop(job, None), self._comings.pop(job, 0))
+            self._reader_ended(job, self._readers.pop(job, None), self._images_versions.pop(job, 0))
             self._opening = {folder: other for folder, other in self._opening.items() if other is not job}
             if self._awaited is job:
                 self._awaited = None
@@ -274,7 +274,7 @@ class ProjectOpener(QObject):
         document = self._session.document
         if document is not None and not document.read_only:
             job = Job(title, lambda job: resume_reading(document, dates, job.stop.is_set), self)
-            self._readers[job], self._comings[job] = document, document.images_version
+            self._readers[job], self._images_versions[job] = document, document.images_version
             job.reported.connect(self._came)
             self._session.start(job)
 

@@ -27,7 +27,7 @@ class RecentProjects(QWidget):
     """Call `close_down` before its owner is deleted."""
 
     chosen = Signal(object)  # project folder
-    found = Signal(object, object)  # Recent, and its folder now, according to the user
+    found = Signal(object, object)  # RecentProject, and its folder now, according to the user
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

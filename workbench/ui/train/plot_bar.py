@@ -100,7 +100,7 @@ class PlotBar(QWidget):
 
     @property
     def what(self) -> str:
-        """One of per_label.CHOICES."""
+        """One of label_curves.CHOICES."""
         return label_curves.CHOICES[self.labels.currentIndex()]
 
     @property

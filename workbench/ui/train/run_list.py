@@ -1,6 +1,6 @@
 """The project's runs so far: a click shows a run's curves, several can be compared, and buttons act on them.
 
-`run_deeds` carries out what is asked for here.
+run_actions.py carries out what is asked for here.
 """
 
 from __future__ import annotations

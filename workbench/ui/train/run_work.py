@@ -82,7 +82,7 @@ def data_digest(request: DataDigestRequest) -> str:
 
 
 def perform(request: RunActionRequest) -> FinishedRun | Path | Fork | None:
-    """The outcome; for Extend, the longer run's folder. WorkbenchError if it can't be done."""
+    """The outcome; for an ExtendRequest, the longer run's folder. WorkbenchError if it can't be done."""
     if isinstance(request, ExtensionBasisRequest):
         return extension.read_finished_run(request.folder)
     if isinstance(request, ExtendRequest):

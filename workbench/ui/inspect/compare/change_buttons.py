@@ -21,9 +21,9 @@ HELP = {
 
 
 class ChangeButtons(QWidget):
-    """`asked(kind)`, one of FATES or ALARMS."""
+    """`kind_chosen(kind)`, one of BOX_OUTCOMES or FALSE_ALARM_KINDS."""
 
-    asked = Signal(str)
+    kind_chosen = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,8 +35,8 @@ class ChangeButtons(QWidget):
         self._title = _heading("")
         self._title.setObjectName("inspect-compare-way")
         grid.addWidget(self._title, 0, 0, 1, 6)
-        for number, fate in enumerate(BOX_OUTCOMES):
-            grid.addWidget(self._button(fate), 1 + number // 2, 3 * (number % 2), 1, 3)
+        for number, outcome in enumerate(BOX_OUTCOMES):
+            grid.addWidget(self._button(outcome), 1 + number // 2, 3 * (number % 2), 1, 3)
         grid.addWidget(_heading("False alarms"), 3, 0, 1, 6)
         for number, kind in enumerate(FALSE_ALARM_KINDS):
             grid.addWidget(self._button(kind), 4, 2 * number, 1, 2)
@@ -49,15 +49,15 @@ class ChangeButtons(QWidget):
         button.setObjectName(f"inspect-compare-{kind.replace(' ', '-')}")
         button.setToolTip(f"{HELP[kind]} Click for their images.")
         button.setMinimumWidth(60)
-        button.clicked.connect(lambda _=False: self.asked.emit(kind))
+        button.clicked.connect(lambda _=False: self.kind_chosen.emit(kind))
         self._buttons[kind] = button
         return button
 
     def show_runs(self, runs: RunComparison | None, names: tuple[str, str] = ("", "")) -> None:
         """`names` of the older and the newer run. None: no comparison."""
         self._title.setText("Labelled boxes" if runs is None else f"Labelled boxes, {names[0]} → {names[1]}")
-        for fate in BOX_OUTCOMES:
-            self._fill(fate, None if runs is None else len(runs.boxes_of(fate)))
+        for outcome in BOX_OUTCOMES:
+            self._fill(outcome, None if runs is None else len(runs.boxes_of(outcome)))
         for kind in FALSE_ALARM_KINDS:
             self._fill(kind, None if runs is None else len(runs.alarms_of(kind)))
 

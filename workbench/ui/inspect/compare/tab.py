@@ -58,7 +58,7 @@ class CompareTab(InspectTab):
         self._own.currentIndexChanged.connect(self._ask)
         self._measure.currentIndexChanged.connect(self._show_table)
         self._intervals.changed.connect(self._show_table)
-        self._changes.asked.connect(self._open_kind)
+        self._changes.kind_chosen.connect(self._open_kind)
         self.table.clicked.connect(self._open_cell)
         self.table.activated.connect(self._open_cell)
         self._empty.page_requested.connect(session.page_requested)

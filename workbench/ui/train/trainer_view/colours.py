@@ -25,7 +25,7 @@ def matching_colour_indices(
 ) -> tuple[int, ...]:
     """Boxes that are also in another assignment get the colours that they have there."""
     twins = {box: assignment.same_box_in(box, other) for box in range(len(assignment.boxes))}
-    given = {box: of_other[same_box_in] for box, same_box_in in twins.items() if same_box_in >= 0}
+    given = {box: of_other[twin] for box, twin in twins.items() if twin >= 0}
     return box_colours.choose_colours(assignment.boxes, assignment.side, given)
 
 
