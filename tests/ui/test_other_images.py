@@ -77,7 +77,7 @@ def window(qtbot: QtBot, session: Session, network: Stub) -> Iterator[OtherImage
     owner = QWidget()
     made = OtherImagesWindow(session, owner, DetectionWorker(lambda _: network), Writer())  # type: ignore[arg-type, return-value]
     (info,) = runs.runs(run.parent)
-    made.take_run(info, run / "best.safetensors")
+    made.set_run(info, run / "best.safetensors")
     made.show()
     yield made
     session.close()  # as the main window does before it goes
@@ -176,7 +176,7 @@ def test_the_run_s_operating_point_is_where_the_sliders_begin(
     point = OperatingPoint(0.75, (("dog", 0.8),), 0.3, kind, 7)
     operating_point.write(run, replace(point, checkpoint="best.safetensors"))
     info = next(one for one in runs.runs(run.parent) if one.name == "second")
-    window.take_run(info, run / "best.safetensors")
+    window.set_run(info, run / "best.safetensors")
     opened(qtbot, window, folder)
     assert window.side.point == point
     window.side.controls.iou.spin.setValue(0.4)

@@ -302,7 +302,7 @@ def test_the_wide_list_gives_the_room_back_while_another_tab_is_shown(qtbot: QtB
     tabs.addTab(tab, "Review")
     tabs.show()
     said: list[bool] = []
-    tab.wide.connect(said.append)
+    tab.wide_requested.connect(said.append)
     tabs.setCurrentIndex(1)
     button = tab.findChild(QPushButton, "review-wide")
     assert isinstance(button, QPushButton)

@@ -24,12 +24,12 @@ class Page(QWidget):
         self.session = session
         self.setObjectName(f"page-{self.name}")
 
-    keyed: QWidget | None = None  # the main widget: it gets the focus when the page is shown
+    main_widget: QWidget | None = None  # it gets the focus when the page is shown
 
     def take_keyboard(self) -> None:
         """Not a focus proxy: Tab would jump straight to that, past everything before it on the page."""
-        keyed = self.keyed if self.keyed is not None and self.keyed.isVisibleTo(self) else self
-        keyed.setFocus()
+        main_widget = self.main_widget if self.main_widget is not None and self.main_widget.isVisibleTo(self) else self
+        main_widget.setFocus()
 
     def shown(self) -> None:
         """Called each time the page becomes visible: for work that can wait until then."""

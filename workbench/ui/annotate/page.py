@@ -149,7 +149,7 @@ class AnnotatePage(Page):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
-        self.keyed = self.canvas
+        self.main_widget = self.canvas
 
     def _connect(self) -> None:
         session, canvas, side = self.session, self.canvas, self._side

@@ -132,7 +132,7 @@ class DataPage(Page):
         layout.setSpacing(0)
         layout.addWidget(tools)
         layout.addWidget(self._stack, 1)
-        self.keyed = self._gallery.view
+        self.main_widget = self._gallery.view
 
     def shown(self) -> None:
         self._gallery.follow()

@@ -224,7 +224,7 @@ def _missed_of_size(state: InspectState, label: int, ranges: Rows) -> SelectionA
         which, matching = int(ranges[point]), state.matching
         low = SIDES[which]
         high = SIDES[which + 1] if which + 1 < len(SIDES) else math.inf
-        missed = state.judged[2]
+        missed = state.outcome_rows[2]
         sides = np.sqrt(matching.truth.areas[missed])
         here = (sides >= low) & (sides < high) & (matching.truth.labels[missed] == label if label >= 0 else True)
         upto = f"to {high:.0f}" if math.isfinite(high) else "and more"

@@ -67,9 +67,9 @@ class ConfusedLabelsModel(TableModel):
 
 
 class ConfusedLabelsTable(QTableView):
-    """Shown if there are many labels. `asked` with a cell of the matrix when a row is clicked, or Enter pressed."""
+    """Shown if there are many labels. `cell_chosen(row, column)` of the matrix on a click or Enter."""
 
-    asked = Signal(int, int)
+    cell_chosen = Signal(int, int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,4 +98,4 @@ class ConfusedLabelsTable(QTableView):
 
     @Slot(QModelIndex)
     def _clicked(self, index: QModelIndex) -> None:
-        self.asked.emit(*self._model.cell(index.row()))
+        self.cell_chosen.emit(*self._model.cell(index.row()))

@@ -145,7 +145,7 @@ class ConfusionTab(TableTab):
         self.table = table
         self._result: Confusion | None = None
         self._confused = ConfusedLabelsTable()
-        self._confused.asked.connect(self._open_pair)
+        self._confused.cell_chosen.connect(self._open_pair)
         column = self.layout()
         assert isinstance(column, QVBoxLayout)
         column.insertWidget(0, self._confused, 1)

@@ -57,8 +57,8 @@ class CurvesTab(InspectTab):
         column.addLayout(top)
         column.addLayout(self._stack, 1)
         column.addLayout(below)
-        self._chart.currentIndexChanged.connect(self._asked)
-        self._label.currentIndexChanged.connect(self._asked)
+        self._chart.currentIndexChanged.connect(self._chart_chosen)
+        self._label.currentIndexChanged.connect(self._chart_chosen)
         theme.theme().changed.connect(self._restyle)
         self._place = (0, -1)  # chart and label, for the thread
         self._names: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class CurvesTab(InspectTab):
         self._use.hide()
 
     @Slot()
-    def _asked(self) -> None:
+    def _chart_chosen(self) -> None:
         self._place = (self._chart.currentIndex(), self._label.currentIndex() - 1)
         self._stack.setCurrentWidget(self.plot)
         self.plot.forget()
@@ -109,7 +109,7 @@ class CurvesTab(InspectTab):
     def _restyle(self) -> None:
         """The labels' colours are blended for the background."""
         if self.drawing is not None:
-            self._asked()
+            self._chart_chosen()
 
     def _work_out(self, state: InspectState) -> tuple[tuple[int, int], ChartDrawing]:
         """Runs in the thread."""

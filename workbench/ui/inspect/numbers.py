@@ -111,7 +111,7 @@ class NumbersTab(InspectTab):
 
     def _open(self, which: str) -> None:
         if self.state is not None:
-            right, wrong, missed = self.state.judged
+            right, wrong, missed = self.state.outcome_rows
             words, matching = COUNTS[which][0], self.state.matching
             if which == "missed":
                 self.opened.emit(BoxSelection.of("missed boxes", matching, boxes=missed))
@@ -126,7 +126,7 @@ class NumbersTab(InspectTab):
         if self.state is None or column not in (PRECISION, RECALL):
             return
         row = self.table.labels.label(index.row())
-        _, wrong, missed = self.state.judged
+        _, wrong, missed = self.state.outcome_rows
         matching, name = self.state.matching, self.state.evaluation.names[row]
         if column == PRECISION:
             rows = wrong[matching.found.labels[wrong] == row]

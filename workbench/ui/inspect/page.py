@@ -94,7 +94,7 @@ class InspectPage(Page):
         column.setSpacing(theme.GRID)
         column.addWidget(self._header)
         column.addWidget(split, 1)
-        self.keyed = self._left.table
+        self.main_widget = self._left.table
 
     def _connect(self) -> None:
         self._empty.page_requested.connect(self.session.page_requested)
@@ -103,13 +103,13 @@ class InspectPage(Page):
         self._header.stop_requested.connect(self._stop_evaluation)
         self._picker.changed.connect(self._choice_changed)
         self._right.changed.connect(self._changed)
-        self._right.ahead.connect(self._show_boxes)
+        self._right.nms_previewed.connect(self._show_boxes)
         self._right.opened.connect(self._open)
         self._right.marked.connect(self._mark)
-        self._right.keyed_changed.connect(self._take_keys)
+        self._right.tab_changed.connect(self._focus_tab)
         self._right.keep_requested.connect(self._keep)
         self._compare.pair_changed.connect(self._show_boxes)
-        self._review.wide.connect(self._show_side_alone)
+        self._review.wide_requested.connect(self._show_side_alone)
         self._rematcher.rematched.connect(self._rematched)
         self._left.show_all_requested.connect(self._list_all)
         self._left.table.image_chosen.connect(self._image_chosen)
@@ -177,9 +177,9 @@ class InspectPage(Page):
         self._right.update_labels(evaluation)
 
     @Slot()
-    def _take_keys(self) -> None:
+    def _focus_tab(self) -> None:
         """On return to the page, the tab gets the keyboard if it has keys of its own."""
-        self.keyed = self._right.keyed or self._left.table
+        self.main_widget = self._right.main_widget or self._left.table
 
     @Slot(bool)
     def _show_side_alone(self, on: bool) -> None:
@@ -402,4 +402,4 @@ class InspectPage(Page):
         if state.nms == self._right.nms:
             self._middle.show_boxes(state.matching, state.confidences)
         else:
-            self._middle.show_ahead(self._right.nms, state.confidences)
+            self._middle.preview_nms(self._right.nms, state.confidences)

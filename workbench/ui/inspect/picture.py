@@ -100,11 +100,11 @@ class InspectPicture(PictureView):
         if self.sentence:
             return
         painter.setFont(theme.font(theme.SMALL))
-        seen = [group for group in self._groups if len(group.boxes) and group.kind not in self._hidden]
-        for group in seen:
+        visible = [group for group in self._groups if len(group.boxes) and group.kind not in self._hidden]
+        for group in visible:
             self._paint_group(painter, group)
         taken: list[QRectF] = []
-        for group in reversed(seen):  # the last group's names get their places, others give way
+        for group in reversed(visible):  # the last group's names get their places, others give way
             if group.kind not in NAMELESS:
                 self._paint_names(painter, group, taken)
         if len(self._marked):

@@ -94,7 +94,7 @@ class PicturePane(QWidget):
         none = self._selection is None or self.image < 0
         self.picture.set_marked(np.zeros((0, 4)) if none else self._selection.of_image(self.image))  # type: ignore[union-attr]
 
-    def show_ahead(self, nms: Nms, confidence: Confidence) -> None:
+    def preview_nms(self, nms: Nms, confidence: Confidence) -> None:
         """The boxes with this NMS, before the whole split is matched with it."""
         if self._evaluation is None:
             return
@@ -119,10 +119,10 @@ class PicturePane(QWidget):
         counts = []
         for kind, state, place in zip(("first", "second"), (both.first, both.second), places, strict=True):
             match = state.matching.of_image(row, state.confidences, OVERLAP)
-            seen = state.evaluation.candidates[place]
-            names = _named(evaluation.names, seen, _scores(state.matching, row, len(seen)))
-            groups.append(BoxGroup(kind, seen.boxes[match.right], names(match.right)))
-            groups.append(BoxGroup(f"{kind}_wrong", seen.boxes[match.wrong], names(match.wrong, f"{WRONG} ")))
+            candidates = state.evaluation.candidates[place]
+            names = _named(evaluation.names, candidates, _scores(state.matching, row, len(candidates)))
+            groups.append(BoxGroup(kind, candidates.boxes[match.right], names(match.right)))
+            groups.append(BoxGroup(f"{kind}_wrong", candidates.boxes[match.wrong], names(match.wrong, f"{WRONG} ")))
             counts.append((len(match.right), len(match.wrong), len(match.missed)))
         words = ", ".join(
             f"{before:,} → {after:,} {what}"
@@ -145,12 +145,12 @@ class PicturePane(QWidget):
         self._show_legend(0)
         evaluation, names = self._evaluation, self._evaluation.names
         match = matching.of_image(row, confidence, OVERLAP)
-        seen, truth = evaluation.candidates[self.image], evaluation.truth.boxes[evaluation.truth.rows(self.image)]
+        candidates, truth = evaluation.candidates[self.image], evaluation.truth.boxes[evaluation.truth.rows(self.image)]
         truth_labels = evaluation.truth.label_index[evaluation.truth.rows(self.image)]
-        words = _named(names, seen, _scores(matching, row, len(seen)))
+        words = _named(names, candidates, _scores(matching, row, len(candidates)))
         groups = [BoxGroup("label", truth[match.partner], ())]
         for kind, rows in (("hit", match.right), ("false_alarm", match.wrong)):
-            groups.append(BoxGroup(kind, seen.boxes[rows], words(rows)))
+            groups.append(BoxGroup(kind, candidates.boxes[rows], words(rows)))
         missed = tuple(names[label] for label in truth_labels[match.missed])
         groups.append(BoxGroup("miss", truth[match.missed], missed))
         self.picture.set_groups(tuple(groups))
@@ -167,11 +167,11 @@ class PicturePane(QWidget):
             self._reader = None
 
 
-def _named(names: Sequence[str], seen: Candidates, scores: np.ndarray) -> Callable[..., tuple[str, ...]]:
+def _named(names: Sequence[str], candidates: Candidates, scores: np.ndarray) -> Callable[..., tuple[str, ...]]:
     """(rows, before="") -> each candidate's label and score."""
 
     def words(rows: np.ndarray, before: str = "") -> tuple[str, ...]:
-        some = zip(seen.labels[rows].tolist(), scores[rows].tolist(), strict=True)
+        some = zip(candidates.labels[rows].tolist(), scores[rows].tolist(), strict=True)
         return tuple(f"{before}{names[label]} {score:.2f}" for label, score in some)
 
     return words

@@ -27,15 +27,15 @@ from workbench.ui.inspect.tab_bar import TabBar
 class ResultsPane(QWidget):
     """A confidence acts at once; a change of NMS a moment later, from a thread where the newest request wins.
 
-    `changed(InspectState)` after either; `ahead(Nms)` as soon as a person changes the NMS; `opened(BoxSelection)` and
-    `marked(BoxSelection)` from tabs.
+    `changed(InspectState)` after either; `nms_previewed(Nms)` as soon as a person changes the NMS;
+    `opened(BoxSelection)` and `marked(BoxSelection)` from tabs.
     """
 
     changed = Signal(object)
-    ahead = Signal(object)
+    nms_previewed = Signal(object)
     opened = Signal(object)
     marked = Signal(object)
-    keyed_changed = Signal()  # another tab is visible
+    tab_changed = Signal()  # another tab is visible
     keep_requested = Signal(object)  # OperatingPoint, without its checkpoint; None: remove it
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -48,7 +48,7 @@ class ResultsPane(QWidget):
         self.tabs = QTabWidget(documentMode=True)
         heads = TabBar()
         heads.clicked.connect(self._give_keys)
-        self.tabs.currentChanged.connect(self.keyed_changed)
+        self.tabs.currentChanged.connect(self.tab_changed)
         self.tabs.setTabBar(heads)
         self.tabs.setObjectName("inspect-tabs")
         self._tabs: list[InspectTab] = []
@@ -82,15 +82,15 @@ class ResultsPane(QWidget):
         tab.set_state(self.state)
 
     @property
-    def keyed(self) -> QWidget | None:
+    def main_widget(self) -> QWidget | None:
         """The widget with keys of its own in the visible tab."""
         tab = self.tabs.currentWidget()
-        return tab.keyed if isinstance(tab, InspectTab) else None
+        return tab.main_widget if isinstance(tab, InspectTab) else None
 
     @Slot()
     def _give_keys(self) -> None:
-        if self.keyed is not None:
-            self.keyed.setFocus(Qt.FocusReason.MouseFocusReason)
+        if self.main_widget is not None:
+            self.main_widget.setFocus(Qt.FocusReason.MouseFocusReason)
 
     # --- what there is to show ---
 
@@ -174,7 +174,7 @@ class ResultsPane(QWidget):
             self._matcher.done.connect(self._matched)
         self._matcher.ask([(self.state.evaluation, self.nms)])
         self._tell()
-        self.ahead.emit(self.nms)
+        self.nms_previewed.emit(self.nms)
 
     @Slot(object, object)
     def _matched(self, request: object, result: object) -> None:

@@ -43,7 +43,7 @@ class InspectState:
         return tally(self.matching, self.confidences)
 
     @property
-    def judged(self) -> tuple[Rows, Rows, Rows]:
+    def outcome_rows(self) -> tuple[Rows, Rows, Rows]:
         """Rows of `found` that are right and that are wrong, and rows of `truth` that are missed."""
         taken, ignored = self.matching.level(self.matching.at(OVERLAP))
         labels = self.matching.found.labels

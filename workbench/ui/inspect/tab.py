@@ -21,7 +21,7 @@ class InspectTab(QWidget):
 
     opened = Signal(object)
     marked = Signal(object)
-    keyed: QWidget | None = None  # the widget with keys of its own
+    main_widget: QWidget | None = None  # it gets the keyboard when the tab is shown
 
     def __init__(self, title: str, work: Callable[[InspectState], object] | None = None) -> None:
         super().__init__()

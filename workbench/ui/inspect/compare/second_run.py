@@ -25,10 +25,10 @@ LOOK_HELP = "Run its detector over the same images. What it finds is kept beside
 
 
 class SecondRun(QWidget):
-    """`changed` when `evaluation` changes, also to None; `said(words)` what to do, the progress, or why it failed."""
+    """`changed` when `evaluation` changes, also to None; `message(sentence)`: what to do, how far, or why it failed."""
 
     changed = Signal()
-    said = Signal(str)
+    message = Signal(str)
 
     def __init__(self, session: Session, evaluate: Evaluator) -> None:
         super().__init__()
@@ -132,11 +132,11 @@ class SecondRun(QWidget):
     def _begin_if_kept(self) -> None:
         run = self.run
         if run is None or self._request is None:
-            self.said.emit(CHOOSE)
+            self.message.emit(CHOOSE)
         elif evaluation_job.is_kept(run.folder):
             self._begin()
         else:
-            self.said.emit(f"Press Look: {self.name} is then run on the same images.")
+            self.message.emit(f"Press Look: {self.name} is then run on the same images.")
         self._show_busy()
 
     @Slot()
@@ -145,7 +145,7 @@ class SecondRun(QWidget):
             self._begin()
         else:
             self._end()
-            self.said.emit("Stopped. What was found so far is kept.")
+            self.message.emit("Stopped. What was found so far is kept.")
             self._show_busy()
 
     def _begin(self) -> None:
@@ -157,7 +157,7 @@ class SecondRun(QWidget):
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job
-        self.said.emit("Opening the checkpoint …")
+        self.message.emit("Opening the checkpoint …")
         self._show_busy()
         self._session.start(job)
 
@@ -178,14 +178,14 @@ class SecondRun(QWidget):
         if self.sender() is not self._job:
             return
         if isinstance(event, JobProgress):
-            self.said.emit(f"{event.done:,} of {event.total:,} images" if event.total else event.detail)
+            self.message.emit(f"{event.done:,} of {event.total:,} images" if event.total else event.detail)
         elif isinstance(event, EvaluationResult):
             self._set_evaluation(event)
 
     @Slot(object)
     def _failed(self, error: object) -> None:
         if self.sender() is self._job and isinstance(error, WorkbenchError):
-            self.said.emit(error.sentence)
+            self.message.emit(error.sentence)
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:
@@ -194,7 +194,7 @@ class SecondRun(QWidget):
         stopped = self.evaluation is None and self._job.error is None
         self._job = None
         if stopped:  # by a person, in the status bar
-            self.said.emit("Stopped. What was found so far is kept.")
+            self.message.emit("Stopped. What was found so far is kept.")
         self._show_busy()
 
     def _set_evaluation(self, evaluation: EvaluationResult | None) -> None:

@@ -43,7 +43,7 @@ class CompareTab(InspectTab):
         self._first: EvaluationRequest | None = None
         self._point: OperatingPoint | None = None  # kept with the page's run now
         # second evaluation, its name, own, point, page_is_newer: for the thread
-        self._asked: tuple[EvaluationResult | None, str, bool, OperatingPoint | None, bool] = (
+        self._inputs: tuple[EvaluationResult | None, str, bool, OperatingPoint | None, bool] = (
             None,
             "",
             False,
@@ -54,7 +54,7 @@ class CompareTab(InspectTab):
         self.second = SecondRun(session, evaluate)
         self._build()
         self.second.changed.connect(self._ask)
-        self.second.said.connect(self._say)
+        self.second.message.connect(self._say)
         self._own.currentIndexChanged.connect(self._ask)
         self._measure.currentIndexChanged.connect(self._show_table)
         self._intervals.changed.connect(self._show_table)
@@ -145,7 +145,7 @@ class CompareTab(InspectTab):
     def _ask(self) -> None:
         """Another second run, or other settings."""
         own = self._own.currentIndex() == 1
-        self._asked = self.second.evaluation, self.second.name, own, self._point, self._page_is_newer()
+        self._inputs = self.second.evaluation, self.second.name, own, self._point, self._page_is_newer()
         if self.second.evaluation is None:
             self._show(None)
         elif self.isVisible():
@@ -159,7 +159,7 @@ class CompareTab(InspectTab):
 
     def _work_out(self, state: InspectState) -> Comparison | None:
         """Runs in the thread."""
-        second, name, own, point, page_is_newer = self._asked
+        second, name, own, point, page_is_newer = self._inputs
         if second is None:
             return None
         first = self._first.run_folder.name if self._first is not None else "the run above"

@@ -43,7 +43,7 @@ class OtherImagesButton(QPushButton):
             self._session.inform("There is no trained run to look with yet. Train one, or import weights.")
             return
         window = self._open_one() or OtherImagesWindow(self._session, self.window())
-        window.take_run(run, checkpoint)
+        window.set_run(run, checkpoint)
         window.show()
         window.raise_()
         window.activateWindow()
@@ -58,4 +58,4 @@ class OtherImagesButton(QPushButton):
         window = self._open_one()
         run, checkpoint = self._picker.run, self._picker.checkpoint
         if window is not None and run is not None and checkpoint is not None:
-            window.take_run(run, checkpoint)
+            window.set_run(run, checkpoint)

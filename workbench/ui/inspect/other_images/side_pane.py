@@ -93,9 +93,9 @@ class SidePane(QWidget):
         self._formats.setMenu(menu)
         self.write = QPushButton("Write results…")
         self.write.setObjectName("looking-write")
-        self.said = ElidedLabel()
-        self.said.setObjectName("looking-said")
-        self.said.setProperty("role", "muted")
+        self.status = ElidedLabel()
+        self.status.setObjectName("looking-said")
+        self.status.setProperty("role", "muted")
         self.open = QToolButton()
         self.open.setObjectName("looking-open-results")
         self.open.setAccessibleName("Open the folder of the results")
@@ -109,7 +109,7 @@ class SidePane(QWidget):
         row, below, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout()
         row.addWidget(self._formats)
         row.addWidget(self.write, 1)
-        below.addWidget(self.said, 1)
+        below.addWidget(self.status, 1)
         below.addWidget(self.open)
         column.addLayout(row)
         column.addLayout(below)
@@ -162,13 +162,13 @@ class SidePane(QWidget):
 
     def say_written(self, sentence: str, folder: Path | None) -> None:
         """The outcome of writing; `folder`: where the results are."""
-        self.said.setText(sentence)
-        self.said.setToolTip(f"{sentence}\n{folder}" if folder else sentence)
+        self.status.setText(sentence)
+        self.status.setToolTip(f"{sentence}\n{folder}" if folder else sentence)
         self.open.setVisible(folder is not None)
 
     def say_progress(self, event: object) -> None:
         if isinstance(event, JobProgress):
-            self.said.setText(f"{event.done:,} of {event.total:,} {event.detail}" if event.total else event.detail)
+            self.status.setText(f"{event.done:,} of {event.total:,} {event.detail}" if event.total else event.detail)
 
     @Slot()
     def _formats_changed(self) -> None:

@@ -56,7 +56,7 @@ _GEOMETRY, _FOLDER = "looking/window", "looking/folder"
 
 
 class OtherImagesWindow(QDialog):
-    """Not modal. `take_run` sets whose detector is used. `worker` and `write` work in threads; fakes in tests."""
+    """Not modal. `set_run` sets whose detector is used. `worker` and `write` work in threads; fakes in tests."""
 
     def __init__(
         self,
@@ -163,11 +163,11 @@ class OtherImagesWindow(QDialog):
 
     # --- whose detector ---
 
-    def take_run(self, run: RunInfo, checkpoint: Path) -> None:
+    def set_run(self, run: RunInfo, checkpoint: Path) -> None:
         """Use this checkpoint from now on, for what is open."""
-        said = f"Run {run.name}, {checkpoint.stem}"
-        self._run.setText(said)
-        self._run.setToolTip(said)
+        words = f"Run {run.name}, {checkpoint.stem}"
+        self._run.setText(words)
+        self._run.setToolTip(words)
         try:
             kept = operating_point.read(run.folder, checkpoint.name, self._former)
         except WorkbenchError as error:

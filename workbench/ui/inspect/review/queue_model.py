@@ -116,10 +116,10 @@ class ReviewQueueModel(QAbstractListModel):
 
     def words(self, item: ReviewItem) -> str:
         """The label, the prediction with its score, and their overlap."""
-        mine, seen = self._names.get(item.label, ""), item.prediction
-        if seen is None:
+        mine, prediction = self._names.get(item.label, ""), item.prediction
+        if prediction is None:
             return mine
-        theirs = f"{self._names.get(seen.label, '?')} {seen.score:.2f}"
+        theirs = f"{self._names.get(prediction.label, '?')} {prediction.score:.2f}"
         if not item.box:
             return theirs
         if item.labels_differ:

@@ -16,9 +16,9 @@ from workbench.ui.session import Session
 
 
 class ReviewTab(InspectTab):
-    """`wide(bool)`: whether the gallery should take the space of the images and the picture now."""
+    """`wide_requested(bool)`: whether the gallery should take the space of the images and the picture now."""
 
-    wide = Signal(bool)
+    wide_requested = Signal(bool)
 
     def __init__(self, session: Session) -> None:
         super().__init__("Review")
@@ -26,8 +26,8 @@ class ReviewTab(InspectTab):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.review)
-        self.keyed = self.review.view
-        self.review.wide_requested.connect(self.wide)
+        self.main_widget = self.review.view
+        self.review.wide_requested.connect(self.wide_requested)
         self.review.current_changed.connect(self._mark)
 
     def draw(self, state: InspectState, result: object) -> None:
@@ -54,10 +54,10 @@ class ReviewTab(InspectTab):
         super().showEvent(event)
         self._mark(self.review.current)
         self.review.show_image()
-        self.wide.emit(self.review.is_wide)
+        self.wide_requested.emit(self.review.is_wide)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        self.wide.emit(False)
+        self.wide_requested.emit(False)
         self.marked.emit(None)
 
     def close_down(self) -> None:

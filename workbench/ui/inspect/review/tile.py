@@ -102,12 +102,12 @@ def _others(painter: QPainter, place: QRectF, data: TileData) -> None:
     assert data.crop is not None
     x0, y0, x1, y1 = data.crop.part
     boxes = data.others
-    seen = boxes[(boxes[:, 0] < x1) & (boxes[:, 2] > x0) & (boxes[:, 1] < y1) & (boxes[:, 3] > y0)]
+    visible = boxes[(boxes[:, 0] < x1) & (boxes[:, 2] > x0) & (boxes[:, 1] < y1) & (boxes[:, 3] > y0)]
     if data.item.xyxy is not None:
-        seen = seen[~np.all(seen == np.array(data.item.xyxy), axis=1)]
+        visible = visible[~np.all(visible == np.array(data.item.xyxy), axis=1)]
     for ink, width in ((QColor(0, 0, 0, 110), 2.5), (QColor(255, 255, 255, 190), 1.0)):
         painter.setPen(QPen(ink, width))
-        for box in seen.tolist():
+        for box in visible.tolist():
             painter.drawRect(on_tile(tuple(box), place, data.crop))
 
 
