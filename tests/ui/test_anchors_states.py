@@ -288,7 +288,7 @@ def test_an_empty_region_leads_nowhere_and_colours_have_a_key(hand: AnchorsPageD
     assert "large" in key.text()
     told: list[int] = []
     plot = plot_of(hand)
-    plot.pointed.connect(lambda row, _place: told.append(row))
+    plot.hovered.connect(lambda row, _place: told.append(row))
     row = int(plot._cloud.places.sum(axis=1).argmax())
     at = plot.mapFromScene(plot.getPlotItem().vb.mapViewToScene(QPointF(*plot._cloud.places[row].tolist())))
     viewport = plot.viewport()

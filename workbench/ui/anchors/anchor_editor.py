@@ -18,7 +18,7 @@ from workbench.ui.anchors.playback import Playback
 from workbench.ui.anchors.plots import Plots
 from workbench.ui.anchors.provenance import as_set, moved
 from workbench.ui.anchors.result_panel import ResultPanel
-from workbench.ui.anchors.sets import CLUSTERED, EDITED, KEPT, SHOWN, SetEntry, all_sets, kept, to_setting
+from workbench.ui.anchors.sets import CLUSTERED, EDITED, KEPT, SHOWN, SetEntry, all_sets, kept_sets, to_setting
 from workbench.ui.session import Session
 
 MOVED = "Moved by hand"
@@ -68,8 +68,8 @@ class AnchorEditor(QObject):
         plots.dropped.connect(self._drop)
         panel.typed.connect(self._type)
         panel.set_chosen.connect(self._look_at)
-        panel.kept.connect(self._keep)
-        panel.dropped.connect(self._remove)
+        panel.keep_requested.connect(self._keep)
+        panel.remove_requested.connect(self._remove)
         panel.use_requested.connect(self.use)
         panel.published_requested.connect(self._use_published)
 
@@ -121,13 +121,13 @@ class AnchorEditor(QObject):
             return False
         centres = self._shown.step.centres.copy()
         centres[number] = width, height
-        after = self._judged(centres, moved(self._source), MOVED)
+        after = self._evaluated(centres, moved(self._source), MOVED)
         assert self._choices is not None
         self._edited = _Edited(after, self._choices)
         self.show_requested.emit(after, False)
         return True
 
-    def _judged(self, centres: NDArray[np.float64], source: str, hand: str) -> ShownAnchors:
+    def _evaluated(self, centres: NDArray[np.float64], source: str, hand: str) -> ShownAnchors:
         assert self._pool is not None
         return ShownAnchors(anchors.rate_anchors(self._pool, centres), source, hand)
 
@@ -136,7 +136,7 @@ class AnchorEditor(QObject):
         """Show it again, judged by the current boxes."""
         if self._pool is None:
             return
-        self.show_requested.emit(self._judged(shown.step.centres, shown.source, shown.hand), True)
+        self.show_requested.emit(self._evaluated(shown.step.centres, shown.source, shown.hand), True)
         self.settled.emit()
 
     @Slot(object)
@@ -148,9 +148,9 @@ class AnchorEditor(QObject):
             return
         before = self._shown
         if entry.key == (False, EDITED) and self._edited is not None and self._choices is not None:
-            after = self._judged(self._edited.at(self._choices.px), self._edited.shown.source, MOVED)
+            after = self._evaluated(self._edited.at(self._choices.px), self._edited.shown.source, MOVED)
         else:
-            after = self._judged(np.array(entry.sizes), entry.source, f"{entry.name[:1].upper()}{entry.name[1:]}")
+            after = self._evaluated(np.array(entry.sizes), entry.source, f"{entry.name[:1].upper()}{entry.name[1:]}")
         if np.array_equal(after.step.centres, before.step.centres):
             return  # the second signal of a double click: there is nothing to undo
         self.show_requested.emit(after, True)
@@ -167,7 +167,7 @@ class AnchorEditor(QObject):
         shown, used = self._as_set(), document.anchors()
         moved_last = self._edited
         edited = moved_last.as_set() if moved_last is not None else None
-        entries = all_sets(choices.px, shown, fit, edited, used, kept(document.setting(KEPT)))
+        entries = all_sets(choices.px, shown, fit, edited, used, kept_sets(document.setting(KEPT)))
         self._panel.show_sets(entries, pool, shown)
         self._panel.show_used(used, self._session.anchorless)
 
@@ -192,12 +192,12 @@ class AnchorEditor(QObject):
     def _keep(self, name: str) -> None:
         document, chosen = self._session.document, self._as_set()
         if document is not None and chosen is not None:
-            others = [one for one in kept(document.setting(KEPT)) if one[0] != name]
+            others = [one for one in kept_sets(document.setting(KEPT)) if one[0] != name]
             self._session.do(edits.ChangeSetting(KEPT, to_setting([*others, (name, chosen)])))
 
     @Slot(str)
     def _remove(self, name: str) -> None:
         document = self._session.document
         if document is not None:
-            others = [one for one in kept(document.setting(KEPT)) if one[0] != name]
+            others = [one for one in kept_sets(document.setting(KEPT)) if one[0] != name]
             self._session.do(edits.ChangeSetting(KEPT, to_setting(others) or None))

@@ -79,8 +79,8 @@ def compute_details(request: DetailsRequest) -> Details:
     """Takes some tenths of a second for a million boxes."""
     levels, sentences = _levels(request)
     other = _other_resize(request)
-    told = (*sentences, *other) if request.counted else (*other, *sentences)
-    return Details(_labels(request.boxes, request.centres), levels, told)
+    in_order = (*sentences, *other) if request.counted else (*other, *sentences)
+    return Details(_labels(request.boxes, request.centres), levels, in_order)
 
 
 def _other_resize(request: DetailsRequest) -> list[Sentence]:
@@ -90,10 +90,10 @@ def _other_resize(request: DetailsRequest) -> list[Sentence]:
         other = base_mode(request.counted) != base_mode(request.resize)
         way = f"Counted as {request.need.title} resizes images, by {base_mode(request.counted)}."
         return [Sentence(way)] if other else []
-    told = anchor_words.other_resize(request.need.title, request.need.resize, request.resize)
+    text = anchor_words.other_resize(request.need.title, request.need.resize, request.resize)
     wanted = base_mode(request.need.resize)
     link = f"Choose {wanted}"
-    return [Sentence(f"{told}. {link}.", True, link, resize=wanted)] if told else []
+    return [Sentence(f"{text}. {link}.", True, link, resize=wanted)] if text else []
 
 
 def _labels(boxes: Boxes, centres: NDArray[np.float64]) -> tuple[LabelDetails, ...]:
@@ -147,15 +147,15 @@ def _by_anchors(
         )
         for level, (stride, mask) in enumerate(need.levels)
     )  # fmt: skip
-    told = [*_empty_levels(found), *_unserved(boxes, rows, level_of), *_too_small(boxes, rows, found)]
-    told += _sharing(boxes, rows, anchors.assign(sizes, centres), level_of, found, need.adds_up)
-    if not told:
-        told.append(Sentence("Every scale has boxes, and no two want the same anchor of the same cell."))
+    sentences = [*_empty_levels(found), *_unserved(boxes, rows, level_of), *_too_small(boxes, rows, found)]
+    sentences += _sharing(boxes, rows, anchors.assign(sizes, centres), level_of, found, need.adds_up)
+    if not sentences:
+        sentences.append(Sentence("Every scale has boxes, and no two want the same anchor of the same cell."))
     found = tuple(sorted(found, key=lambda one: one.stride))  # finest first, whatever the detector's order
     if need.count != need.published:
         dealt = ", shared out among its scales as above" if len(need.levels) > 1 else ""
-        told.append(Sentence(f"{anchor_words.other_number(need.title, need.published, need.count)}{dealt}."))
-    return found, told
+        sentences.append(Sentence(f"{anchor_words.other_number(need.title, need.published, need.count)}{dealt}."))
+    return found, sentences
 
 
 def _empty_levels(levels: tuple[LevelDetails, ...]) -> list[Sentence]:
@@ -219,42 +219,46 @@ def _linked(number: int, text: str, boxes: Boxes, rows: NDArray[np.int64], which
 def _one_per_cell(need: Need, boxes: Boxes, px: int) -> Sentence:
     rows = boxes.middles
     images, centres, cell = boxes.images[rows], boxes.centres[rows], px / need.cells
-    seen = anchors.sharing(images, centres, cell)
-    told = f"{need.title} has {need.cells} × {need.cells} cells, and each learns one box: "
-    if not seen.lost:
-        return Sentence(f"{told}no two boxes of an image have their middles in one cell.")
-    link = f"{seen.sharing:,} of {formatting.count(seen.boxes, 'box')}"
+    shared = anchors.sharing(images, centres, cell)
+    rule = f"{need.title} has {need.cells} × {need.cells} cells, and each learns one box: "
+    if not shared.lost:
+        return Sentence(f"{rule}no two boxes of an image have their middles in one cell.")
+    link = f"{shared.sharing:,} of {formatting.count(shared.boxes, 'box')}"
     meeting = rows[anchors.shared_cells(anchors.cell_numbers(images, centres, cell))]
     return Sentence(
-        f"{told}{link} have their middle in the same cell as another box, as when boxes touch or lie close, so at least"
-        f" {seen.lost:,} can't be learnt, whatever the anchors.",
+        f"{rule}{link} have their middle in the same cell as another box, as when boxes touch or lie close, so at least"
+        f" {shared.lost:,} can't be learnt, whatever the anchors.",
         True, link, boxes.chosen(meeting, "that share a cell of " + need.title),
     )  # fmt: skip
 
 
 def _own(need: Need, own: OwnLevels, boxes: Boxes, px: int) -> tuple[tuple[LevelDetails, ...], list[Sentence]]:
     """For a detector with its own boxes or points."""
-    rows, asked = boxes.middles, int(own.seen.sum())
+    rows, tested = boxes.middles, int(own.tested.sum())
     found = tuple(
         LevelDetails(
             stride, own.sizes[level], boxes.chosen(rows[own.learnt[level]], f"that {need.title} learns at {stride} px"),
-            float(own.learnt[level].sum()) / max(asked, 1),
+            float(own.learnt[level].sum()) / max(tested, 1),
         )
         for level, stride in enumerate(own.strides)
     )  # fmt: skip
     what = "boxes" if any(own.sizes) else "points"
-    told = [Sentence(f"{need.title} doesn't use the project's anchors: it has {what} of its own. A box may be learnt "
-        f"at several scales.")]  # fmt: skip
-    missed = rows[own.seen & ~own.learnt.any(axis=0)]
+    sentences = [
+        Sentence(
+            f"{need.title} doesn't use the project's anchors: it has {what} of its own. A box may be learnt at several"
+            " scales."
+        )
+    ]
+    missed = rows[own.tested & ~own.learnt.any(axis=0)]
     if len(missed):
         verb = "is" if len(missed) == 1 else "are"
         text = f"{verb} learnt nowhere: none of its {what} answers for {'it' if len(missed) == 1 else 'them'}."
-        told.append(_linked(len(missed), text, boxes, missed, f"that {need.title} learns nowhere"))
-    told += _empty_levels(found)
-    if asked < len(rows):
-        told.append(
-            Sentence(f"Worked out on {formatting.count(asked, 'box')} of {formatting.count(own.images, 'image')}.")
+        sentences.append(_linked(len(missed), text, boxes, missed, f"that {need.title} learns nowhere"))
+    sentences += _empty_levels(found)
+    if tested < len(rows):
+        sentences.append(
+            Sentence(f"Worked out on {formatting.count(tested, 'box')} of {formatting.count(own.images, 'image')}.")
         )
     if own.px != px:
-        told.append(Sentence(f"At its own input side, {own.px} px."))
-    return found, told
+        sentences.append(Sentence(f"At its own input side, {own.px} px."))
+    return found, sentences

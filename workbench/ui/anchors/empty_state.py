@@ -11,9 +11,9 @@ def show_empty_state(empty: NextStep, document: Document | None) -> None:
     if document is None:
         empty.say("No project is open", "Open one, or make one from a folder of photographs.")
     elif not len(document.images()):
-        told = "Anchors are typical box sizes, so they need images with boxes."
-        empty.say("No images yet", told, "Add images", "data")
+        sentence = "Anchors are typical box sizes, so they need images with boxes."
+        empty.say("No images yet", sentence, "Add images", "data")
     else:
-        told = "Anchors are typical box sizes, so they need boxes. Draw some, or import labels that you have."
-        empty.say("No boxes yet", told, "Draw boxes", "label")
+        sentence = "Anchors are typical box sizes, so they need boxes. Draw some, or import labels that you have."
+        empty.say("No boxes yet", sentence, "Draw boxes", "label")
         empty.offer_other("Import labels…")

@@ -31,6 +31,6 @@ class FittingLabel(ElidedLabel):
     def _choose(self) -> None:
         room, metrics = self.contentsRect().width(), self.fontMetrics()
         fitting = (text for text in self._sentences if metrics.horizontalAdvance(text) <= room)
-        said = next(fitting, self._sentences[-1])
-        self.setText(said)
-        self.setToolTip(self._sentences[0] if said != self._sentences[0] else "")
+        sentence = next(fitting, self._sentences[-1])
+        self.setText(sentence)
+        self.setToolTip(self._sentences[0] if sentence != self._sentences[0] else "")

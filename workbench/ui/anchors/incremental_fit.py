@@ -20,13 +20,13 @@ MOST_IMAGES = 200
 
 
 class IncrementalFit(QObject):
-    """`moved(step)` after an edit; `lost` if it can't follow and everything must be computed again.
+    """`updated(step)` after an edit; `refit_requested` if it can't follow: everything must be computed again.
 
     The cost of an edit does not depend on the number of boxes: those of touched images are kept separately.
     """
 
-    moved = Signal(object)
-    lost = Signal()
+    updated = Signal(object)
+    refit_requested = Signal()
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -72,7 +72,7 @@ class IncrementalFit(QObject):
         self._fell_back = fitted.fell_back
         if self._renumbered:
             self._renumbered = False
-            self.lost.emit()
+            self.refit_requested.emit()
         elif self._touched:
             self._go()
 
@@ -87,7 +87,7 @@ class IncrementalFit(QObject):
         if applied.labels_changed:  # labels may have new numbers
             self._renumbered = self._fit is None
             if self._fit is not None:
-                self.lost.emit()
+                self.refit_requested.emit()
                 return
         self._touched |= applied.images
         if self._fit is not None and self._touched:
@@ -100,23 +100,23 @@ class IncrementalFit(QObject):
         if document is None or fit is None or choices is None:
             return
         if len(touched) > MOST_IMAGES or self._fell_back:  # after a fallback, a training image may have a box now
-            self.lost.emit()
+            self.refit_requested.emit()
             return
         snapshot = document.snapshot(touched)
         if choices.part == "train":  # leave out the other splits
             snapshot = snapshot.only(splits=(Split.TRAIN, Split.NONE))
-        fresh = boxes_of(snapshot, choices)
+        current = boxes_of(snapshot, choices)
         gone = np.concatenate([self._sizes(image) for image in touched])
-        if not len(gone) and not len(fresh):
+        if not len(gone) and not len(current):
             return
         try:
-            step = fit.refit(gone, fresh.sizes)
+            step = fit.refit(gone, current.sizes)
         except WorkbenchError:  # too few are left, or they aren't those the fit had
-            self.lost.emit()
+            self.refit_requested.emit()
             return
         for image in touched:
-            self._since[image] = fresh.of(image)
-        self.moved.emit(step)
+            self._since[image] = current.of(image)
+        self.updated.emit(step)
 
     def settle(self) -> Step | None:
         """Shortly after an edit, improve the fit further; takes some ten milliseconds."""

@@ -18,9 +18,9 @@ NARROW = 640  # px of width below which full words on the buttons would leave no
 class PlotBar(QWidget):
     """Above the plot: colours, axes, choosing a region, and a sentence."""
 
-    coloured = Signal(str)
-    log_set = Signal(bool)
-    choosing = Signal(bool)
+    colouring_changed = Signal(str)
+    log_toggled = Signal(bool)
+    choosing_toggled = Signal(bool)
     gallery_requested = Signal()
     region_dropped = Signal()
     show_all_requested = Signal()
@@ -61,9 +61,9 @@ class PlotBar(QWidget):
         row.addWidget(self.about, 1)
         for widget in (self.gallery, self.drop, self.choose, self.whole, self.colours, self.log):
             row.addWidget(widget)
-        self.colours.currentIndexChanged.connect(lambda _: self.coloured.emit(str(self.colours.currentData())))
-        self.log.toggled.connect(self.log_set)
-        self.choose.toggled.connect(self.choosing)
+        self.colours.currentIndexChanged.connect(lambda _: self.colouring_changed.emit(str(self.colours.currentData())))
+        self.log.toggled.connect(self.log_toggled)
+        self.choose.toggled.connect(self.choosing_toggled)
         self.gallery.clicked.connect(self.gallery_requested)
         self.drop.clicked.connect(self.region_dropped)
         self.whole.clicked.connect(self.show_all_requested)

@@ -43,7 +43,7 @@ class Plots(QWidget):
         self.sizes.setAccessibleName("Boxes by width and height, and the anchors")
         self.sizes.clicked.connect(self._clicked)
         self.sizes.anchor_clicked.connect(self.anchor_clicked)
-        self.sizes.pointed.connect(self._tell_of)
+        self.sizes.hovered.connect(self._tell_of)
         self.sizes.brushed.connect(self._brushed)
         self.sizes.dragged.connect(self.dragged)
         self.sizes.dropped.connect(self.dropped)
@@ -51,9 +51,9 @@ class Plots(QWidget):
         self._histograms = Histogram(self.sizes, 0), Histogram(self.sizes, 1)
         self.curves = FitCurves()
         self.bar = PlotBar()
-        self.bar.coloured.connect(self.sizes.set_colouring)
-        self.bar.log_set.connect(self._draw)
-        self.bar.choosing.connect(self.sizes.set_chooses)
+        self.bar.colouring_changed.connect(self.sizes.set_colouring)
+        self.bar.log_toggled.connect(self._draw)
+        self.bar.choosing_toggled.connect(self.sizes.set_chooses)
         self.bar.gallery_requested.connect(self._ask_for_images)
         self.bar.region_dropped.connect(self._drop_region)
         self.bar.show_all_requested.connect(self.sizes.fit)
@@ -139,8 +139,8 @@ class Plots(QWidget):
         boxes = self._prepared.boxes
         self._region = boxes.chosen(rows, "in a region of the Anchors page")
         count, images = len(self._region.ids), len(np.unique(self._region.images))
-        told = f"{formatting.count(count, 'box')} of {formatting.count(images, 'image')} in the region."
-        self.bar.show_region(told if count else "No box is in the region.", is_empty=not count)
+        text = f"{formatting.count(count, 'box')} of {formatting.count(images, 'image')} in the region."
+        self.bar.show_region(text if count else "No box is in the region.", is_empty=not count)
 
     @Slot()
     def _drop_region(self) -> None:
@@ -159,13 +159,13 @@ class Plots(QWidget):
         """Say what is shown; first what is outside the view, then what can be done."""
         if self._prepared is None:
             return
-        told = f"{formatting.count(self._prepared.count, 'box')} of {formatting.count(self._prepared.images, 'image')}."
-        whole = f"{told} No training image has a box, so these are all." if self._prepared.fell_back else told
+        text = f"{formatting.count(self._prepared.count, 'box')} of {formatting.count(self._prepared.images, 'image')}."
+        whole = f"{text} No training image has a box, so these are all." if self._prepared.fell_back else text
         if self._outside:
             outside = f"{outside_sentence(self._outside)}."
-            self.bar.tell(f"{whole} {outside}", f"{told} {outside}", outside)
+            self.bar.tell(f"{whole} {outside}", f"{text} {outside}", outside)
         else:
-            self.bar.tell(f"{whole} Click one to see it on its image.", whole, told)
+            self.bar.tell(f"{whole} Click one to see it on its image.", whole, text)
 
     @Slot()
     def _ask_for_images(self) -> None:

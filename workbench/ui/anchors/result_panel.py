@@ -36,7 +36,7 @@ _LOW = 420  # px of window height below which stacked numbers would leave no roo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Given:
+class _Subject:
     """The subject of the tabs."""
 
     boxes: Boxes
@@ -59,8 +59,8 @@ class ResultPanel(QWidget):
     refused = Signal(str)
     copied = Signal(str)
     set_chosen = Signal(object)
-    kept = Signal(str)
-    dropped = Signal(str)
+    keep_requested = Signal(str)
+    remove_requested = Signal(str)
     use_requested = Signal()
     published_requested = Signal()
     boxes_requested = Signal(object)
@@ -73,7 +73,7 @@ class ResultPanel(QWidget):
         self._background: Background | None = None  # for the tables
         self._rules: Background | None = None  # for the detectors' rules: it loads torch, which takes seconds
         self._request: DetailsRequest | None = None
-        self._given: _Given | None = None
+        self._subject: _Subject | None = None
         self._offered = False
         self._needs: dict[str, Need] = {}
         self._own: tuple[OwnLevelsRequest, OwnLevels] | None = None
@@ -114,8 +114,8 @@ class ResultPanel(QWidget):
         self.table.refused.connect(self.refused)
         self.table.served_boxes_requested.connect(self.served_boxes_requested)
         self.sets.chosen.connect(self.set_chosen)
-        self.sets.kept.connect(self.kept)
-        self.sets.dropped.connect(self.dropped)
+        self.sets.keep_requested.connect(self.keep_requested)
+        self.sets.remove_requested.connect(self.remove_requested)
         self.sets.copied.connect(self.copied)
         self.scales.detector_chosen.connect(self._detector_chosen)
         self.scales.boxes_requested.connect(self.boxes_requested)
@@ -150,7 +150,7 @@ class ResultPanel(QWidget):
 
     def begin(self, px: int) -> None:
         """Others are being computed: the tables are out of date."""
-        self._request = self._given = self._shows = None
+        self._request = self._subject = self._shows = None
         self.show_step(None, px, 0)
         if self._offered:
             self.scales.wait("Computing …")
@@ -175,15 +175,15 @@ class ResultPanel(QWidget):
             self.in_use.setToolTip("")
             return
         number = formatting.count(len(used.sizes), "anchor")
-        told = f"In training: {number}, {used.input_px:,} px, mean IoU was {percent(used.mean_iou)}"
-        self.in_use.setText(told)
+        text = f"In training: {number}, {used.input_px:,} px, mean IoU was {percent(used.mean_iou)}"
+        self.in_use.setText(text)
         sizes = ", ".join(f"{w:g}×{h:g}" for w, h in used.sizes)
         scaled = "A training with another input side scales them to it."
-        self.in_use.setToolTip(f"{told}, of the boxes at the time they were made. {scaled}\n{used.source}\n{sizes}")
+        self.in_use.setToolTip(f"{text}, of the boxes at the time they were made. {scaled}\n{used.source}\n{sizes}")
 
     def forget(self) -> None:
         """Show nothing: there are no boxes, or they can't be clustered."""
-        self._request = self._given = self._own = self._shows = self._resized = None
+        self._request = self._subject = self._own = self._shows = self._resized = None
         if self._rules is not None and self._offered:
             self._rules.ask([])
         self.show_step(None, 416, 0)
@@ -195,41 +195,43 @@ class ResultPanel(QWidget):
 
     def show_details(self, boxes: Boxes, centres: NDArray[np.float64], choices: AnchorChoices, folder: Path) -> None:
         """For the open tab; computed in a thread."""
-        self._given = _Given(boxes, centres, choices, folder)
+        self._subject = _Subject(boxes, centres, choices, folder)
         self._ask()
 
     def _ask(self) -> None:
-        given, need, own, resize = self._given, None, None, ""
-        if given is None or self.tabs.currentIndex() not in (_SCALES, _LABELS):
+        subject, need, own, resize = self._subject, None, None, ""
+        if subject is None or self.tabs.currentIndex() not in (_SCALES, _LABELS):
             return
         if self.tabs.currentIndex() == _SCALES:
-            need = self._need(given)
+            need = self._need(subject)
             if need is None:
                 return
             if not (need.published or need.problem):  # anchors for another way of resizing don't come into it
-                seen = self._boxes_resized_for(need, given)
-                if seen is None:
+                resized = self._boxes_resized_for(need, subject)
+                if resized is None:
                     return
-                resize, given = base_mode(need.resize), replace(given, boxes=seen)
+                resize, subject = base_mode(need.resize), replace(subject, boxes=resized)
             if not (need.published or need.cells or need.problem):
-                own = self._own_of(need, given)
+                own = self._own_of(need, subject)
                 if own is None:
                     return
-        self._request = DetailsRequest(given.boxes, given.centres, need, given.px, own, given.choices.resize, resize)
+        self._request = DetailsRequest(
+            subject.boxes, subject.centres, need, subject.px, own, subject.choices.resize, resize
+        )
         if self._background is None:
             self._background = Background("Anchors in detail", compute_details, self)
             self._background.done.connect(self._done)
         self._background.ask([self._request])
 
-    def _need(self, given: _Given) -> Need | None:
+    def _need(self, subject: _Subject) -> Need | None:
         """The chosen detector's, for this number of anchors; None while it is being worked out."""
         if not self._offered:
             self.scales.wait("Loading the detectors, once: this takes some seconds …")
             self._ask_rules("detectors")
             return None
-        name, count = str(self.scales.detector.currentData()), len(given.centres)
-        if self._shows != (name, given.px, count):
-            self._shows = (name, given.px, count)
+        name, count = str(self.scales.detector.currentData()), len(subject.centres)
+        if self._shows != (name, subject.px, count):
+            self._shows = (name, subject.px, count)
             self.scales.wait("Computing …")
         need = self._needs.get(name)
         if need is None or (need.published and need.count != count):
@@ -237,24 +239,24 @@ class ResultPanel(QWidget):
             return None
         return need
 
-    def _own_of(self, need: Need, given: _Given) -> OwnLevels | None:
+    def _own_of(self, need: Need, subject: _Subject) -> OwnLevels | None:
         """Where a detector without anchors learns these boxes; None while it is being worked out."""
         if self._own is not None:
             request, own = self._own
-            if (request.name, request.px) == (need.name, given.px) and request.boxes is given.boxes:
+            if (request.name, request.px) == (need.name, subject.px) and request.boxes is subject.boxes:
                 return own
-        self._ask_rules(OwnLevelsRequest(given.boxes, need.name, given.px))
+        self._ask_rules(OwnLevelsRequest(subject.boxes, need.name, subject.px))
         return None
 
-    def _boxes_resized_for(self, need: Need, given: _Given) -> Boxes | None:
+    def _boxes_resized_for(self, need: Need, subject: _Subject) -> Boxes | None:
         """The boxes with images resized as for this detector; None while they are being read."""
-        if base_mode(need.resize) == base_mode(given.choices.resize):
-            return given.boxes
+        if base_mode(need.resize) == base_mode(subject.choices.resize):
+            return subject.boxes
         if self._resized is not None:
             request, boxes = self._resized
-            if request.boxes is given.boxes and base_mode(request.resize) == base_mode(need.resize):
+            if request.boxes is subject.boxes and base_mode(request.resize) == base_mode(need.resize):
                 return boxes
-        self._ask_rules(ResizeRequest(given.boxes, given.folder, given.choices, base_mode(need.resize)))
+        self._ask_rules(ResizeRequest(subject.boxes, subject.folder, subject.choices, base_mode(need.resize)))
         return None
 
     def _ask_rules(self, request: OwnLevelsRequest | ResizeRequest | tuple[str, int] | str) -> None:

@@ -52,13 +52,13 @@ class OwnLevels:
     """Where a detector with its own boxes or points learns the `boxes`, m of the request's `middles`.
 
     `strides` of its L levels; `sizes`: (w, h) of its boxes there, () for points; `learnt`: (L, m) whether anything on
-    the level is assigned to the box. `seen`: (m,) which boxes were tested. `px`: its input side.
+    the level is assigned to the box. `tested`: (m,) which boxes were. `px`: its input side.
     """
 
     strides: tuple[int, ...]
     sizes: tuple[tuple[tuple[float, float], ...], ...]
     learnt: NDArray[np.bool_]
-    seen: NDArray[np.bool_]
+    tested: NDArray[np.bool_]
     images: int
     px: int
 
@@ -119,7 +119,7 @@ def own_levels(request: OwnLevelsRequest) -> OwnLevels:
     corners = np.concatenate([boxes.centres[rows] - half, boxes.centres[rows] + half], axis=1) * (px / request.px)
     images, of_image = np.unique(boxes.images[rows], return_inverse=True)
     chosen = images[:: -(-len(images) // MOST_IMAGES)] if len(images) else images
-    seen = np.isin(images, chosen)[of_image]
+    tested = np.isin(images, chosen)[of_image]
     grids, sizes = _layout(made, px)
     learnt = np.zeros((len(grids), len(rows)), bool)
     by_image = np.argsort(of_image, kind="stable")
@@ -134,7 +134,7 @@ def own_levels(request: OwnLevelsRequest) -> OwnLevels:
             found.level.tolist(), found.image.tolist(), found.target.tolist(), strict=True
         ):  # fmt: skip
             learnt[level, batch[image][target]] = True
-    return OwnLevels(tuple(_stride(px, cells) for cells, _ in grids), sizes, learnt, seen, len(chosen), px)
+    return OwnLevels(tuple(_stride(px, cells) for cells, _ in grids), sizes, learnt, tested, len(chosen), px)
 
 
 def _stride(px: int, cells: int) -> int:

@@ -58,7 +58,7 @@ class SetEntry:
         return self.own, self.name
 
 
-def kept(setting: Any) -> list[tuple[str, AnchorSet]]:
+def kept_sets(setting: Any) -> list[tuple[str, AnchorSet]]:
     """The sets in the project's setting; damaged entries are left out."""
     found = []
     for one in setting if isinstance(setting, list) else []:
@@ -97,14 +97,14 @@ def _at(one: AnchorSet, px: int) -> tuple[tuple[float, float], ...]:
 
 
 class SetsTable(QWidget):
-    """`chosen(entry)`: view it; `kept(name)`: keep the shown set under this name; `dropped(name)`: remove it.
+    """`chosen(entry)`: view it; `keep_requested(name)`: keep the shown set so; `remove_requested(name)`: remove it.
 
     `copied(words)`: what is in the clipboard now.
     """
 
     chosen = Signal(object)
-    kept = Signal(str)
-    dropped = Signal(str)
+    keep_requested = Signal(str)
+    remove_requested = Signal(str)
     copied = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -226,14 +226,14 @@ class SetsTable(QWidget):
         own = frozenset(entry.name for entry in self._entries if entry.own)
         others = frozenset(RESERVED) | {entry.name for entry in self._entries if not entry.own}
         window = KeepWindow(own, others, self)
-        window.named.connect(self.kept)
+        window.named.connect(self.keep_requested)
         window.open()
 
     @Slot()
     def _drop(self) -> None:
         entry = self._entry()
         if entry is not None and entry.own:
-            self.dropped.emit(entry.name)
+            self.remove_requested.emit(entry.name)
 
     def _copy(self, words: str, make: Callable[[AnchorSet], str]) -> None:
         if self._shown is not None:

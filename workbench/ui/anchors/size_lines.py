@@ -62,10 +62,10 @@ class SizeLines:
 
     def _add(self, cloud: Cloud, w: Doubles, h: Doubles, style: Qt.PenStyle, name: str, *, first: bool) -> None:
         x, y = (np.log10(w), np.log10(h)) if cloud.log else (w, h)
-        seen = (y >= cloud.low[1]) & (y <= cloud.high[1])
-        if seen.sum() < 2:
+        visible = (y >= cloud.low[1]) & (y <= cloud.high[1])
+        if visible.sum() < 2:
             return
-        x, y = x[seen], y[seen]
+        x, y = x[visible], y[visible]
         drawn = pg.PlotCurveItem(x, y, pen=pg.mkPen(theme.colour("border"), width=1, style=style))
         words = pg.TextItem(name, color=theme.colour("muted"), anchor=(0, 0) if first else (1, 0))
         words.setFont(theme.font(theme.SMALL))

@@ -77,14 +77,14 @@ class _Area(pg.ViewBox):  # type: ignore[misc]
 class SizesPlot(Plot):
     """`clicked(row)`: a box was clicked; `anchor_clicked(number)`: an anchor was, without being moved.
 
-    `pointed(row, place on the screen)`: say which box this is. `brushed(rows)`: the boxes in a drawn rectangle.
+    `hovered(row, place on the screen)`: say which box this is. `brushed(rows)`: the boxes in a drawn rectangle.
     `dragged(number, width, height)` while an anchor is moved by hand, then `dropped()`.
     `outside_counted(count)`: this many anchors are outside the view, where arrows point to them.
     """
 
     clicked = Signal(int)
     anchor_clicked = Signal(int)
-    pointed = Signal(int, QPoint)
+    hovered = Signal(int, QPoint)
     brushed = Signal(object)
     dragged = Signal(int, float, float)
     dropped = Signal()
@@ -332,12 +332,12 @@ class SizesPlot(Plot):
         return row if apart <= REACH else None
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Over a point, emit `pointed`."""
+        """Over a point, emit `hovered`."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             place = self.mapToScene(event.pos())
             row = self._row_at(place) if self._anchor_at(place) is None else None
             if row is not None:
-                self.pointed.emit(row, event.globalPos())
+                self.hovered.emit(row, event.globalPos())
                 return True
         return bool(super().viewportEvent(event))
 
