@@ -244,7 +244,7 @@ def test_what_is_marked_follows_the_pointer_and_what_is_hidden_is_not_taken(
     monkeypatch.setattr(
         suggestion_painter,
         "paint",
-        lambda painter, canvas: (painted.append(suggestion_painter.marked(canvas)), real(painter, canvas)),
+        lambda painter, canvas: (painted.append(suggestion_painter.marked_suggestion(canvas)), real(painter, canvas)),
     )
     for x, number in ((30, 0), (75, 1)):
         QTest.mouseMove(hand.canvas, hand.canvas.view.to_widget(QPointF(x, 25)).toPoint())

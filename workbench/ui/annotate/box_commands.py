@@ -75,7 +75,7 @@ class BoxCommands(QObject):
 
     def mark(self, flag: str, _checked: bool = False) -> None:
         """Mark the selected boxes, or remove the mark if all of them have it."""
-        boxes = self._canvas.meant_boxes
+        boxes = self._canvas.affected_boxes
         on = not all(getattr(box, flag) for box in boxes)
         if not boxes:
             self._session.inform(f"Select a box first: '{flag}' is a mark on boxes.")
@@ -86,14 +86,14 @@ class BoxCommands(QObject):
 
     def delete(self, instead: Callable[[], bool] = lambda: False, _checked: bool = False) -> None:
         """Delete the selected boxes; if none is selected, `instead` may act, and then returns True."""
-        if not instead() and self._canvas.meant:
-            self._session.do(edits.RemoveBoxes(self._canvas.meant))
+        if not instead() and self._canvas.affected:
+            self._session.do(edits.RemoveBoxes(self._canvas.affected))
 
     def duplicate(self) -> None:
-        self._add_copies(self._canvas.meant_boxes, aside=True)
+        self._add_copies(self._canvas.affected_boxes, aside=True)
 
     def copy(self) -> None:
-        self._copied = self._canvas.meant_boxes
+        self._copied = self._canvas.affected_boxes
         if self._copied:
             count = len(self._copied)
             self._session.inform(
@@ -187,7 +187,7 @@ class BoxCommands(QObject):
 
     def relabel(self, label: int, fresh: bool = False) -> None:
         """Change the label of the selected boxes; with `fresh`, also of the box that was just drawn."""
-        boxes = self._canvas.meant_boxes if fresh else self._canvas.selected_boxes
+        boxes = self._canvas.affected_boxes if fresh else self._canvas.selected_boxes
         changed = [dataclasses.replace(box, label=label) for box in boxes if box.label != label]
         document = self._session.document
         if self.replace(changed) and document is not None and (len(changed) > 1 or not self._canvas.selected):

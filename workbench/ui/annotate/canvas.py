@@ -137,13 +137,13 @@ class Canvas(PictureView):
         return tuple(self.layer.boxes[self.layer.row[id]] for id in self._selected)
 
     @property
-    def meant(self) -> tuple[int, ...]:
+    def affected(self) -> tuple[int, ...]:
         """Ids of the boxes that marks and other keys act on: the selected ones, else the one just drawn."""
         return self._selected or ((self._fresh,) if self._fresh else ())
 
     @property
-    def meant_boxes(self) -> tuple[Box, ...]:
-        return tuple(self.layer.boxes[self.layer.row[id]] for id in self.meant)
+    def affected_boxes(self) -> tuple[Box, ...]:
+        return tuple(self.layer.boxes[self.layer.row[id]] for id in self.affected)
 
     def select(self, ids: Collection[int], fresh: int = 0) -> None:
         """`fresh` was just drawn in draw mode: keys act on it, but the next drag draws a new box."""
@@ -352,7 +352,7 @@ class Canvas(PictureView):
             if not event.isAutoRepeat():
                 self._space, self._space_used = True, False
                 self._show_cursor()
-        elif key in ARROWS and (self._selected or (self.meant and not self.suggests)) and not self._is_empty():
+        elif key in ARROWS and (self._selected or (self.affected and not self.suggests)) and not self._is_empty():
             self._nudge(event)
         else:
             event.ignore()
@@ -383,7 +383,7 @@ class Canvas(PictureView):
 
     def _nudge(self, event: QKeyEvent) -> None:
         """A held arrow key is one edit, made on release. A mouse gesture takes precedence."""
-        made = nudged(event, self.gesture, self.meant_boxes, self.image_size)
+        made = nudged(event, self.gesture, self.affected_boxes, self.image_size)
         if made is not None:
             self.gesture = made
             self.renew()
@@ -403,7 +403,7 @@ class Canvas(PictureView):
     def paint_backdrop(self, painter: QPainter) -> None:
         if not self.hidden and not self._is_empty():
             dimmed = bool(self._selected)
-            self.layer.paint(painter, self.view, QRectF(self.rect()), frozenset(self.meant), dimmed)
+            self.layer.paint(painter, self.view, QRectF(self.rect()), frozenset(self.affected), dimmed)
 
     def paint_overlay(self, painter: QPainter) -> None:
         if not self._is_empty():

@@ -47,7 +47,7 @@ def paint(painter: QPainter, canvas: Canvas) -> None:
 
 def selection_area(canvas: Canvas) -> QRectF:
     """The widget area of the selected boxes as they are being moved."""
-    rows = [canvas.layer.row[id] for id in canvas.meant]
+    rows = [canvas.layer.row[id] for id in canvas.affected]
     if not rows:
         return QRectF()
     xyxy = canvas.layer.xyxy[rows]
@@ -69,7 +69,7 @@ def _paint_hovered(painter: QPainter, canvas: Canvas) -> None:
 
 
 def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
-    rows = [canvas.layer.row[id] for id in canvas.meant]
+    rows = [canvas.layer.row[id] for id in canvas.affected]
     if not rows:
         return
     xyxy = canvas.layer.xyxy[rows]

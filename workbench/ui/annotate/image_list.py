@@ -35,9 +35,9 @@ REORDERED = (
 
 
 class ImageList(QWidget):
-    """Follows the session's image and chooses it. `left`: the keyboard is no longer needed here."""
+    """Follows the session's image and chooses it. `keyboard_released`: the keyboard is no longer needed here."""
 
-    left = Signal()  # Enter or Esc in the filter: back to the canvas
+    keyboard_released = Signal()  # Enter or Esc in the filter: back to the canvas
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,8 +62,8 @@ class ImageList(QWidget):
         self._lay_out()
         self._filter.changed.connect(self._filtered)
         self._order.activated.connect(self._order_chosen)
-        self._filter.text.returnPressed.connect(self.left)
-        EscapeFilter(self._filter.text).pressed.connect(self.left)
+        self._filter.text.returnPressed.connect(self.keyboard_released)
+        EscapeFilter(self._filter.text).pressed.connect(self.keyboard_released)
         self._view.selectionModel().currentChanged.connect(self._chosen)
         self.model.count_changed.connect(self.follow)
         image_queues.of(session).changed.connect(self._queue_changed)
@@ -111,7 +111,7 @@ class ImageList(QWidget):
         self._filter.more.set_order(order)
         if self._first:  # also if this order was already chosen: labels have changed since
             image_queues.of(self._session).renew()
-        self.left.emit()
+        self.keyboard_released.emit()
 
     @Slot()
     def order_by_both(self) -> None:

@@ -43,7 +43,7 @@ class LabelChooser(QObject):
         self._use(id)
         self._canvas.setFocus()
 
-    def of_number(self, digit: str) -> Label | None:
+    def label_of_digit(self, digit: str) -> Label | None:
         """The label of a number key; if there is none, a message says so."""
         document = self._session.document
         label = label_keys(document.labels()).get(digit) if document else None
@@ -63,7 +63,7 @@ class LabelChooser(QObject):
 
     @property
     def _has_fresh(self) -> bool:
-        return bool(self._canvas.meant and not self._canvas.selected)
+        return bool(self._canvas.affected and not self._canvas.selected)
 
     def _use(self, id: int, fresh: bool = False) -> None:
         """Apply the label to the selected boxes, if any, and to new ones."""

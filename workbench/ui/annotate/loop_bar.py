@@ -154,7 +154,7 @@ class LoopBar(QFrame):
             self._say(BUSY)
             return
         if self._background is None:
-            self._background = Background("Preparing a training", lambda wish: self.plan(wish[0]), self)
+            self._background = Background("Preparing a training", lambda request: self.plan(request[0]), self)
             self._background.done.connect(self._planned)
         self._request_number += 1
         self._pending_request = self._request_number
@@ -165,9 +165,9 @@ class LoopBar(QFrame):
         self._show()
 
     @Slot(object, object)
-    def _planned(self, wish: tuple[NextTrainingRequest, int], found: object) -> None:
+    def _planned(self, request: tuple[NextTrainingRequest, int], found: object) -> None:
         document = self._session.document
-        if wish[1] != self._pending_request or document is None:
+        if request[1] != self._pending_request or document is None:
             return
         self._pending_request = 0
         try:
@@ -176,13 +176,13 @@ class LoopBar(QFrame):
             assert isinstance(found, NextTraining)
             if self._session.is_training:
                 raise WorkbenchError(BUSY)
-            request = next_training.make_run_request(document, found)
+            run_request = next_training.make_run_request(document, found)
         except WorkbenchError as error:
             self._say(error.sentence)
             return
-        self._name, self._folder = request.name, request.folder
+        self._name, self._folder = run_request.name, run_request.folder
         self._progress, self._ap50, self._end = None, "", None
-        self._session.training_requested.emit(request)
+        self._session.training_requested.emit(run_request)
         if self._job is None:  # nothing was there to start it
             self._name = ""
             self._say("The training could not start. Try it on the Train page.")
@@ -278,9 +278,9 @@ class LoopBar(QFrame):
         self.stop.setEnabled(self._job is not None and not self._job.stop.is_set())
         self.train.setVisible(not busy)
         self.train.setEnabled(not self._pending_request)
-        told = self._progress if busy else None
-        self._bar.setMaximum(1000 if told else 0)
-        self._bar.setValue(round(1000 * told.step / max(told.steps, 1)) if told else 0)
+        progress = self._progress if busy else None
+        self._bar.setMaximum(1000 if progress else 0)
+        self._bar.setValue(round(1000 * progress.step / max(progress.steps, 1)) if progress else 0)
         self._words.setText(self._status_text())
 
     def _status_text(self) -> str:
@@ -302,19 +302,19 @@ class LoopBar(QFrame):
     def _training(self) -> str:
         if self._job is not None and self._job.stop.is_set():
             return f"Stopping the training of {self._name} …"
-        told = self._progress
-        if told is None:
+        progress = self._progress
+        if progress is None:
             return f"Training {self._name}: preparing …"
-        left = f", {duration(told.seconds_left)} left" if told.seconds_left > 0 else ""
-        return f"Training {self._name}: epoch {told.epoch:,} of {told.epochs:,}{self._ap50}{left}"
+        left = f", {duration(progress.seconds_left)} left" if progress.seconds_left > 0 else ""
+        return f"Training {self._name}: epoch {progress.epoch:,} of {progress.epochs:,}{self._ap50}{left}"
 
 
 _CHECKPOINTS = ("best.safetensors", "last.safetensors")
 
 
-def _plan(wish: NextTrainingRequest) -> NextTraining:
+def _plan(request: NextTrainingRequest) -> NextTraining:
     """Runs in a thread: PyTorch and the plugins are loaded here."""
     from workbench import plugins
 
     plugins.loaded()
-    return next_training.plan_next_training(wish)
+    return next_training.plan_next_training(request)

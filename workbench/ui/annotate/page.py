@@ -168,20 +168,20 @@ class AnnotatePage(Page):
         canvas.verify_requested.connect(self._space_tapped)
         self._loader.loaded.connect(self._picture_came)
         self._loader.read.connect(unread_images.of(session).read)
-        unread_images.of(session).mended.connect(self._mended)
+        unread_images.of(session).mended.connect(self._file_restored)
         self._loader.changed.connect(thumbnails.of(session).remake)
-        self._images.left.connect(canvas.setFocus)
+        self._images.keyboard_released.connect(canvas.setFocus)
         self._suggest_bar.trained.connect(self._images.order_by_both)
         side.labels.chosen.connect(self._label_chooser.clicked)
         side.labels.new_label_requested.connect(self._label_prompt.make)
-        side.labels.left.connect(canvas.setFocus)
+        side.labels.keyboard_released.connect(canvas.setFocus)
         LabelMenu(self.session, side.labels.view, self._hidden, self)
         self._hidden.changed.connect(self._hidden_changed)
         self._toolbar.hidden.clicked.connect(self._hidden.clear)
         side.boxes.selected.connect(canvas.select)
         side.details.changed.connect(self._commands.replace)
-        side.details.noted.connect(self._commands.note)
-        side.details.left.connect(canvas.setFocus)
+        side.details.note_changed.connect(self._commands.note)
+        side.details.keyboard_released.connect(canvas.setFocus)
 
     def shown(self) -> None:
         self._show_all()
@@ -265,7 +265,7 @@ class AnnotatePage(Page):
         self._show_requested_boxes(self._images.requested_boxes)
 
     @Slot(int)
-    def _mended(self, id: int) -> None:
+    def _file_restored(self, id: int) -> None:
         """The file is there again: read it."""
         if id == self._shown and self.canvas.picture is None:
             self._shown = 0
@@ -320,7 +320,9 @@ class AnnotatePage(Page):
     @Slot()
     def _selection_changed(self) -> None:
         self._side.boxes.follow(self.canvas.selected)
-        self._side.details.show_boxes(self.canvas.meant_boxes, bool(self.canvas.selected or not self.canvas.meant))
+        self._side.details.show_boxes(
+            self.canvas.affected_boxes, bool(self.canvas.selected or not self.canvas.affected)
+        )
 
     @Slot()
     def _view_changed(self) -> None:
@@ -388,7 +390,7 @@ class AnnotatePage(Page):
             event.ignore()
 
     def _number(self, digit: str) -> None:
-        label = self._label_chooser.of_number(digit)
+        label = self._label_chooser.label_of_digit(digit)
         if label is not None:
             self._suggest_bar.commands.take_as(label.id)
             self._label_chooser.press(digit, label)

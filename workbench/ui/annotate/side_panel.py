@@ -38,7 +38,7 @@ _FOR_A_WHILE = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocu
 class LabelRows(RowsView):
     """Enter chooses the label that the arrow keys reached, as a click does; leaving without it chooses none."""
 
-    left = Signal()
+    keyboard_released = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
@@ -50,7 +50,7 @@ class LabelRows(RowsView):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         if event.reason() not in _FOR_A_WHILE:
-            self.left.emit()
+            self.keyboard_released.emit()
 
 
 class LabelsPanel(QWidget):
@@ -58,7 +58,7 @@ class LabelsPanel(QWidget):
 
     chosen = Signal(int)
     new_label_requested = Signal(str)  # a new label of this name
-    left = Signal()  # Esc in the field: back to the canvas
+    keyboard_released = Signal()  # Esc in the field: back to the canvas
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,7 +68,7 @@ class LabelsPanel(QWidget):
             "Click or Enter: the label of the selected boxes, and of new ones. Double-click: another name"
         )
         self._view.clicked.connect(self._clicked)
-        self._view.left.connect(self._mark)
+        self._view.keyboard_released.connect(self._mark)
         self._field = QLineEdit(placeholderText="Add a label", clearButtonEnabled=True)
         self._field.setToolTip("Enter adds it, and takes another; Esc, or a click on the picture, ends")
         self._field.setObjectName("new-label")
@@ -76,7 +76,7 @@ class LabelsPanel(QWidget):
         self._field.returnPressed.connect(self._ask)
         escape_filter = EscapeFilter(self._field)
         escape_filter.pressed.connect(self._field.clear)
-        escape_filter.pressed.connect(self.left)
+        escape_filter.pressed.connect(self.keyboard_released)
         layout = _column(self, "Labels")
         layout.addWidget(self._view, 1)
         layout.addLayout(_inset(self._field))
@@ -193,8 +193,8 @@ def _row(box: Box, label: Label | None, wrong: str) -> ListRow:
     words = label.name if label else "?"
     x0, y0 = box.xyxy[:2]
     named = ", ".join(flags) if one else ", ".join(f"{flag[0]} {flag}" for flag in flags)
-    told = (f"{words}: {size} at {x0:g}, {y0:g}", named, wrong, box.note)
-    tip = "\n".join(part for part in told if part)
+    lines = (f"{words}: {size} at {x0:g}, {y0:g}", named, wrong, box.note)
+    tip = "\n".join(part for part in lines if part)
     return ListRow(box.id, words, f"{marks}  {size}" if marks else size, label.colour if label else "#b3b3b3", tip=tip)
 
 
@@ -202,8 +202,8 @@ class DetailsPanel(QWidget):
     """The marks and the note of the selected boxes. A note being typed is never lost: `finish` saves it."""
 
     changed = Signal(object)  # tuple[Box, ...]
-    noted = Signal(object, str)  # tuple[Box, ...] as they were shown, and their new note
-    left = Signal()  # Enter or Esc in the note, or the selection is gone: back to the canvas
+    note_changed = Signal(object, str)  # tuple[Box, ...] as they were shown, and their new note
+    keyboard_released = Signal()  # Enter or Esc in the note, or the selection is gone: back to the canvas
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -229,11 +229,11 @@ class DetailsPanel(QWidget):
         self._note.setObjectName("box-note")
         self._note.setAccessibleName("Note on the selected boxes")
         self._note.editingFinished.connect(self.finish)
-        self._note.command_comes.connect(self.finish)
-        self._note.returnPressed.connect(self.left)
+        self._note.command_coming.connect(self.finish)
+        self._note.returnPressed.connect(self.keyboard_released)
         escape_filter = EscapeFilter(self._note)
         escape_filter.pressed.connect(self.finish)
-        escape_filter.pressed.connect(self.left)
+        escape_filter.pressed.connect(self.keyboard_released)
         layout.addLayout(_inset(self._note))
         self.show_boxes(())
 
@@ -246,7 +246,7 @@ class DetailsPanel(QWidget):
         self._boxes = tuple(boxes)
         has_keyboard = self.window().focusWidget()
         if not boxes and has_keyboard is not None and self.isAncestorOf(has_keyboard):
-            self.left.emit()  # a disabled widget loses the keyboard, and nothing else would get it
+            self.keyboard_released.emit()  # a disabled widget loses the keyboard, and nothing else would get it
         self.setEnabled(bool(boxes))
         if len(boxes) == 1:
             x0, y0, x1, y1 = boxes[0].xyxy
@@ -283,7 +283,7 @@ class DetailsPanel(QWidget):
         different = self._note.isModified() and any(box.note != note for box in boxes)
         self._note.setModified(False)
         if different and (note or len(boxes) == 1):
-            self.noted.emit(boxes, note)
+            self.note_changed.emit(boxes, note)
             return True
         return False
 
@@ -291,12 +291,12 @@ class DetailsPanel(QWidget):
 class NoteField(QLineEdit):
     """Tells when a key was pressed that types nothing: a command may follow, which may show another image."""
 
-    command_comes = Signal()
+    command_coming = Signal()
 
     def event(self, event: QEvent) -> bool:
         done = super().event(event)
         if event.type() == QEvent.Type.ShortcutOverride and not event.isAccepted():
-            self.command_comes.emit()
+            self.command_coming.emit()
         return done
 
 

@@ -77,13 +77,13 @@ class SuggestLabels(QPushButton):
         for label in labels:
             action = menu.addAction(escape_mnemonics(label.name))
             group.addAction(action)
-            action.triggered.connect(lambda _=False, id=label.id: self.means(name, id))
+            action.triggered.connect(lambda _=False, id=label.id: self.match(name, id))
 
     def add(self, names: tuple[str, ...]) -> None:
         """Add them to the project, as one step that can be undone."""
         self._session.do(AddLabels(tuple(Label(0, name) for name in names)))
 
-    def means(self, name: str, label: int) -> None:
+    def match(self, name: str, label: int) -> None:
         """Match the network's label `name` to the project's `label`; saved in the project, can be undone."""
         document = self._session.document
         if document is not None:
@@ -95,5 +95,5 @@ class SuggestLabels(QPushButton):
 
 
 def _some(names: tuple[str, ...]) -> str:
-    told = ", ".join(f"“{name}”" for name in names[:_NAMED])
-    return told if len(names) <= _NAMED else f"{told} and {len(names) - _NAMED:,} more"
+    listed = ", ".join(f"“{name}”" for name in names[:_NAMED])
+    return listed if len(names) <= _NAMED else f"{listed} and {len(names) - _NAMED:,} more"

@@ -31,7 +31,7 @@ class SuggestionCommands(QObject):
     @Slot()
     def take_marked(self) -> None:
         """Enter: take the marked one."""
-        one = suggestion_painter.marked(self._canvas)
+        one = suggestion_painter.marked_suggestion(self._canvas)
         if one is not None:
             self._take((one,))
 
@@ -42,7 +42,7 @@ class SuggestionCommands(QObject):
 
     def take_as(self, label: int) -> None:
         """A number key: take the one under the pointer with this label, unless the key is for a selected or new box."""
-        one = suggestion_painter.pointed(self._canvas)
+        one = suggestion_painter.suggestion_at_pointer(self._canvas)
         if one is not None and not self._canvas.selected and not self._canvas.is_drawing:
             self._draw((one,), (Box(0, self.image, label, one.xyxy),))
 
@@ -53,7 +53,7 @@ class SuggestionCommands(QObject):
 
     def refuse_marked(self) -> bool:
         """Delete: never suggest the marked one again. False if a box is selected, or none is marked."""
-        one = suggestion_painter.marked(self._canvas)
+        one = suggestion_painter.marked_suggestion(self._canvas)
         if one is None or self._canvas.selected or self._canvas.hidden:
             return False
         image = self.image

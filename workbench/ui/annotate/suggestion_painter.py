@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def paint(painter: QPainter, canvas: Canvas) -> None:
-    chosen = marked(canvas)
+    chosen = marked_suggestion(canvas)
     held = canvas.gesture.suggestion if isinstance(canvas.gesture, ResizeGesture) else None
     others = [one for one in canvas.suggestions if one != held]
     for suggestion in sorted(others, key=lambda one: one is chosen):  # the marked one on top
         _paint_one(painter, canvas, suggestion, suggestion is chosen)
 
 
-def marked(canvas: Canvas) -> Suggestion | None:
+def marked_suggestion(canvas: Canvas) -> Suggestion | None:
     """The suggestion that a key takes: the one under the pointer, else the most confident."""
-    return pointed(canvas) or (canvas.suggestions[0] if canvas.suggestions else None)
+    return suggestion_at_pointer(canvas) or (canvas.suggestions[0] if canvas.suggestions else None)
 
 
-def pointed(canvas: Canvas) -> Suggestion | None:
+def suggestion_at_pointer(canvas: Canvas) -> Suggestion | None:
     """The smallest one under the pointer."""
     if canvas.pointer is None:
         return None
