@@ -319,10 +319,9 @@ class AnnotatePage(Page):
 
     @Slot()
     def _selection_changed(self) -> None:
-        self._side.boxes.follow(self.canvas.selected)
-        self._side.details.show_boxes(
-            self.canvas.affected_boxes, bool(self.canvas.selected or not self.canvas.affected)
-        )
+        canvas = self.canvas
+        self._side.boxes.follow(canvas.selected)
+        self._side.details.show_boxes(canvas.affected_boxes, bool(canvas.selected or not canvas.affected))
 
     @Slot()
     def _view_changed(self) -> None:
