@@ -30,7 +30,7 @@ def press(window: MainWindow, name: str) -> None:
 
 def test_a_project_whose_photographs_are_there_says_nothing(qtbot: QtBot, open_window: Open, project: Path) -> None:
     window = open_window(project)
-    qtbot.waitUntil(bar(window)._looking.is_idle)
+    qtbot.waitUntil(bar(window)._background.is_idle)
     assert not bar(window).isVisible()
 
 
@@ -53,7 +53,7 @@ def test_photographs_that_were_moved_are_asked_for_and_shown_again(
     assert document is not None
     assert document.file(document.images()[0]) == new / "a.png"
     assert find(window, QLabel, "message-text").text() == f"3 images now at {new}."
-    qtbot.waitUntil(bar(window)._looking.is_idle)
+    qtbot.waitUntil(bar(window)._background.is_idle)
     assert not bar(window).isVisible()
 
 
@@ -87,7 +87,7 @@ def test_photographs_that_are_back_in_their_place_are_shown_again(
     canvas, unread = find(window, Canvas, "canvas"), unread_images.of(window.session)
     qtbot.waitUntil(lambda: "the file is not there" in canvas.sentence)
     qtbot.waitUntil(lambda: len(unread.ids()) == 3)
-    readers = [one for one in window.findChildren(Background) if one is not bar(window)._looking]
+    readers = [one for one in window.findChildren(Background) if one is not bar(window)._background]
     qtbot.waitUntil(lambda: all(one.is_idle() for one in readers))
     (project.parent / "away").rename(project.parent / "photographs")
     qtbot.waitUntil(lambda: canvas.picture is not None)
@@ -103,7 +103,7 @@ def test_a_line_that_was_declined_stays_away_while_the_photographs_do(
     window = open_window(project)
     qtbot.waitUntil(bar(window).isVisible)
     press(window, "later")
-    with qtbot.waitSignals([bar(window)._looking.done] * 2):
+    with qtbot.waitSignals([bar(window)._background.done] * 2):
         pass
     assert not bar(window).isVisible()
 
@@ -127,6 +127,6 @@ def test_a_single_file_that_is_missing_is_no_lost_folder(qtbot: QtBot, open_wind
     qtbot.waitUntil(lambda: all(one.is_idle() for one in window.findChildren(Background)))
     (project.parent / "photographs" / "c.png").unlink()
     ids = window.session.document.images().ids.tolist()
-    with qtbot.waitSignal(bar(window)._looking.done):
+    with qtbot.waitSignal(bar(window)._background.done):
         unread_images.of(window.session).note({ids[2]: "the file is not there"})
     assert not bar(window).isVisible()

@@ -127,7 +127,7 @@ def test_the_card_of_the_sample_says_how_far_it_is_made(
     window = open_window()
     card, seen = find(window, WelcomeCard, "start-sample"), []
     usual = card.words
-    window._projects.sampling.connect(lambda *_: seen.append(card.words))
+    window._projects.sample_progress.connect(lambda *_: seen.append(card.words))
     press(window, "start-sample")
     qtbot.waitUntil(lambda: card.words == usual and len(seen) > 2, timeout=20_000)
     assert seen[0] == "Making photograph 0 of 2 …"

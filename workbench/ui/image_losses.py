@@ -52,9 +52,9 @@ class Losses:
         if row < 0:
             return ""
         loss = _number(float(self.values[row]))
-        return f"loss {loss}, {self._standing(row)}, run {self.run} after epoch {self.epochs[row]:,}"
+        return f"loss {loss}, {self._rank(row)}, run {self.run} after epoch {self.epochs[row]:,}"
 
-    def _standing(self, row: int) -> str:
+    def _rank(self, row: int) -> str:
         others = len(self) - 1
         if self.lower[row] == others:
             return f"the highest of {count(len(self), 'image')}"
@@ -90,7 +90,7 @@ class LossWatch(QObject):
         self.losses = NONE
         self._session = session
         self._background: Background | None = None  # set while a project is open
-        self._asked = 0
+        self._request_number = 0
         self._closed = False  # jobs of a project being closed still end, and report their runs
         session.document_changed.connect(self._document_changed)
         session.closing.connect(self._close)
@@ -106,9 +106,9 @@ class LossWatch(QObject):
             return
         if self._background is None:
             self._background = Background("Reading the losses of images", _read, self)
-            self._background.done.connect(self._came)
-        self._asked += 1
-        self._background.ask([(document.runs_folder, self._asked)])
+            self._background.done.connect(self._loaded)
+        self._request_number += 1
+        self._background.ask([(document.runs_folder, self._request_number)])
 
     @Slot(object, object)
     def _job_event(self, _job: object, event: object) -> None:
@@ -118,7 +118,7 @@ class LossWatch(QObject):
             self.read()
 
     @Slot(object, object)
-    def _came(self, request: tuple[Path, int], found: object) -> None:
+    def _loaded(self, request: tuple[Path, int], found: object) -> None:
         document = self._session.document
         if document is None or request[0] != document.runs_folder or not isinstance(found, Losses):
             return

@@ -38,7 +38,7 @@ class Job(QThread):
 
     reported = Signal(object)  # one event of the generator
     failed = Signal(object)  # a WorkbenchError
-    _came = Signal(object)  # from the thread to this object, which lives in the window's thread
+    _event_made = Signal(object)  # from the thread to this object, which lives in the window's thread
 
     def __init__(
         self, title: str, work: Work, parent: QObject | None = None, *,
@@ -58,7 +58,7 @@ class Job(QThread):
         # When a nameless thread starts, Qt asks for its class, without the GIL. PySide 6.11 looks it up in a table
         # that the window's thread adds to: on Python 3.11, 7 of 300 processes crashed within 600 starts each.
         self.setObjectName(title)
-        self._came.connect(self._pass_on)
+        self._event_made.connect(self._pass_on)
 
     @Slot(object)
     def _pass_on(self, event: object) -> None:
@@ -76,7 +76,7 @@ class Job(QThread):
         try:
             generator = self._work(self)
             for event in generator:
-                self._came.emit(event)
+                self._event_made.emit(event)
                 if self.stop.is_set() and not self.ends_itself:
                     close = getattr(generator, "close", None)
                     if close is not None:

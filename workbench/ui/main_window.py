@@ -90,7 +90,7 @@ class MainWindow(QMainWindow):
         self._close = action("close-project", self.closing.close_project)
         self._quit = action("quit", self.close)
         self._weights = action("import-weights", self.import_weights)
-        self._seen = action("seen", partial(open_trainer_view, self.session, self))
+        self._trainer_view = action("seen", partial(open_trainer_view, self.session, self))
         self._undo = action("undo", self.session.undo_last)
         self._redo = action("redo", self.session.redo_last)
         self._history = action("history", self.show_history)
@@ -115,7 +115,7 @@ class MainWindow(QMainWindow):
             {
                 "&Project": [[self._new, self._open, self._again, self._close], [self._weights], [self._quit]],
                 "&Edit": [[self._undo, self._redo, self._history], [self._find]],
-                "&View": [[*self._page_actions.values(), self._seen], [*self._themes.values()]],
+                "&View": [[*self._page_actions.values(), self._trainer_view], [*self._themes.values()]],
                 "&Help": [
                     [self._tour, *self._help_pages],
                     [self._keys, self._log, self._plugins],
@@ -135,12 +135,12 @@ class MainWindow(QMainWindow):
         self._start.folder_requested.connect(self.choose_photographs)
         self._start.open_requested.connect(self.choose_project)
         self._start.sample_requested.connect(self._projects.sample)
-        self._projects.sampling.connect(self._start.sample.show_progress)
+        self._projects.sample_progress.connect(self._start.sample.show_progress)
         self._start.tour_requested.connect(self.show_tour)
         self._start.create_requested.connect(self._projects.create)
         self._start.form_left.connect(lambda: self.show_page(self._shown))
         self._start.recent_chosen.connect(self.open)
-        self._start.recent_found.connect(self._projects.open_moved)
+        self._start.recent_located.connect(self._projects.open_moved)
         self._stack.addWidget(self._start)
         self._opening = QLabel("Opening …", alignment=Qt.AlignmentFlag.AlignCenter)
         self._opening.setObjectName("page-opening")
@@ -206,7 +206,7 @@ class MainWindow(QMainWindow):
     def _document_changed(self) -> None:
         document = self.session.document
         self.setWindowTitle(f"{document.name} – Workbench" if document else "Workbench")
-        on_project = (self._close, self._weights, self._seen, self._history, *self._page_actions.values())
+        on_project = (self._close, self._weights, self._trainer_view, self._history, *self._page_actions.values())
         for action in on_project:
             action.setEnabled(document is not None)
         self._rail.set_pages_enabled(document is not None)
@@ -250,10 +250,10 @@ class MainWindow(QMainWindow):
         return self._pages[name]
 
     @Slot(object)
-    def _train(self, asked: object) -> None:
+    def _train(self, request: object) -> None:
         """Begin a training that another page asks for, on the Train page, which is created if needed but not shown."""
         page: Any = self._page("train")
-        page.continue_run(asked)
+        page.continue_run(request)
 
     # --- finding, help ---
 

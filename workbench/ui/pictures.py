@@ -104,13 +104,13 @@ class TiledPicture(Picture):
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < PIXELS_FROM)
         level = self.pyramid.level(scale)
-        seen = part.x(), part.y(), part.x() + part.width(), part.y() + part.height()
-        places = self.pyramid.places(seen, level)
+        visible = part.x(), part.y(), part.x() + part.width(), part.y() + part.height()
+        places = self.pyramid.places(visible, level)
         missing = [place for place in places if self.tiles.get(self.pyramid, place) is None]
         self.tiles.want(self.pyramid, missing, len(places))
         if missing:
             for coarser in range(min(level + _COARSER, self.pyramid.top), level, -1):
-                for place in self.pyramid.places(seen, coarser):
+                for place in self.pyramid.places(visible, coarser):
                     self._paint_tile(painter, target, part, place)
         for place in places:
             self._paint_tile(painter, target, part, place)
@@ -123,17 +123,19 @@ class TiledPicture(Picture):
         if tile is None or tile.isNull():
             return
         x0, y0, x1, y1 = self.pyramid.rect(place)
-        seen = QRectF(x0, y0, x1 - x0, y1 - y0).intersected(part)
-        if seen.isEmpty():
+        visible = QRectF(x0, y0, x1 - x0, y1 - y0).intersected(part)
+        if visible.isEmpty():
             return
         unit = 1 << place.level
-        source = QRectF((seen.x() - x0) / unit, (seen.y() - y0) / unit, seen.width() / unit, seen.height() / unit)
+        source = QRectF(
+            (visible.x() - x0) / unit, (visible.y() - y0) / unit, visible.width() / unit, visible.height() / unit
+        )
         x, y = target.width() / part.width(), target.height() / part.height()
         where = QRectF(
-            target.x() + (seen.x() - part.x()) * x,
-            target.y() + (seen.y() - part.y()) * y,
-            seen.width() * x,
-            seen.height() * y,
+            target.x() + (visible.x() - part.x()) * x,
+            target.y() + (visible.y() - part.y()) * y,
+            visible.width() * x,
+            visible.height() * y,
         )
         painter.drawImage(where, tile, source)
 

@@ -62,13 +62,13 @@ class Thumbnails(QObject):
         self._refused: set[int] = set()  # not requested again, or each repaint would
         self._wanted: OrderedDict[int, _ThumbnailRequest] = OrderedDict()
         self._background = Background("Thumbnails", _make, self)
-        self._background.done.connect(self._came)
+        self._background.done.connect(self._made)
         # One request list per repaint, not one per thumbnail.
         self._collect = QTimer(self, singleShot=True, interval=0)
         self._collect.timeout.connect(self._ask)
         session.document_changed.connect(self.forget)
         session.edited.connect(self._edited)
-        self._unread.mended.connect(self._refused.discard)
+        self._unread.readable_again.connect(self._refused.discard)
         application = QGuiApplication.instance()
         assert isinstance(application, QGuiApplication)
         application.applicationStateChanged.connect(self._state_changed)
@@ -95,7 +95,7 @@ class Thumbnails(QObject):
         self._background.ask(tuple(self._wanted.values()))
 
     @Slot(object, object)
-    def _came(self, request: object, result: object) -> None:
+    def _made(self, request: object, result: object) -> None:
         assert isinstance(request, _ThumbnailRequest)
         document = self._session.document
         if document is None or document.cache_folder != request.cache.parent or document.window() != request.window:

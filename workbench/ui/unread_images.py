@@ -25,44 +25,44 @@ if TYPE_CHECKING:
 
 
 _MISSING = not_readable(FileNotFoundError(errno.ENOENT, ""))
-"""Never recorded, even if the file is back by the time it is told: its disk came between."""
+"""Never recorded, even if the file is back by the time that is noticed: its disk was gone for a moment."""
 
 
 class UnreadImages(QObject):
     """Told by whoever opens files. Changes are reported by `Session.images_found`."""
 
-    mended = Signal(int)  # an image that could not be read now can
-    went = Signal()  # a file is not there any more, and was not known to be missing
+    readable_again = Signal(int)  # an image that could not be read now can
+    went_missing = Signal()  # a file is not there any more, and was not known to be missing
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
-        self._gone: dict[int, str] = {}
+        self._missing: dict[int, str] = {}
         session.document_changed.connect(self._forget)
 
     @Slot()
     def _forget(self) -> None:
         """Ids mean nothing in another project."""
-        self._gone.clear()
+        self._missing.clear()
 
     def problem(self, image: Image) -> str:
         """Why the image can't be read, "" if no problem is known."""
-        return image.problem or self._gone.get(image.id, "")
+        return image.problem or self._missing.get(image.id, "")
 
     def has(self, id: int) -> bool:
         """Whether this image is one of them; faster than `ids`, which takes a while for a million."""
         document = self._session.document
-        return document is not None and (id in document.images().problems or id in self._gone)
+        return document is not None and (id in document.images().problems or id in self._missing)
 
     def ids(self) -> frozenset[int]:
         document = self._session.document
         images = document.images() if document else None
-        if not images or not (images.problems or self._gone):
+        if not images or not (images.problems or self._missing):
             return frozenset()
         import numpy as np  # not before a project is opened: painting the window comes first
 
-        told = np.fromiter((*images.problems, *self._gone), np.int64)
-        return frozenset(told[np.isin(told, images.ids)].tolist())
+        unreadable = np.fromiter((*images.problems, *self._missing), np.int64)
+        return frozenset(unreadable[np.isin(unreadable, images.ids)].tolist())
 
     @Slot(int, object)
     def read(self, id: int, result: object) -> None:
@@ -74,11 +74,11 @@ class UnreadImages(QObject):
 
     def files_gone(self, gone: Collection[int]) -> None:
         """All files were checked: those of these images are missing, all others exist."""
-        here = frozenset(self._gone).difference(gone)
+        here = frozenset(self._missing).difference(gone)
         changed = here.symmetric_difference(gone)
-        self._gone = {id: self._gone.get(id, _MISSING) for id in gone}
+        self._missing = {id: self._missing.get(id, _MISSING) for id in gone}
         for id in here:
-            self.mended.emit(id)
+            self.readable_again.emit(id)
         if changed:
             self._session.images_found.emit(changed)
 
@@ -88,10 +88,10 @@ class UnreadImages(QObject):
         if document is None:
             return
         images = document.images()
-        here = [id for id in self._gone if images.has(id) and document.image(id).root in roots]
+        here = [id for id in self._missing if images.has(id) and document.image(id).root in roots]
         for id in here:
-            del self._gone[id]
-            self.mended.emit(id)
+            del self._missing[id]
+            self.readable_again.emit(id)
         if here:
             self._session.images_found.emit(frozenset(here))
 
@@ -106,11 +106,11 @@ class UnreadImages(QObject):
                 continue
             image, problem = document.image(id), found[id]
             before = self.problem(image)
-            self._gone.pop(id, None)
+            self._missing.pop(id, None)
             if problem == _MISSING or (problem and not os.path.exists(document.file(image))):
-                self._gone[id] = problem
+                self._missing[id] = problem
                 if not before:
-                    self.went.emit()
+                    self.went_missing.emit()
             elif problem != image.problem:
                 image = replace(image, problem=problem)
                 kept.append(image)
@@ -125,7 +125,7 @@ class UnreadImages(QObject):
         if changed:
             for id in changed:
                 if not self.has(id):
-                    self.mended.emit(id)
+                    self.readable_again.emit(id)
             self._session.images_found.emit(frozenset(changed))
 
 
@@ -149,8 +149,8 @@ def set_state(session: Session, ids: Sequence[int], state: State) -> bool:
     if unread:
         one = document.image(min(unread)).name if len(unread) == 1 else formatting.count(len(unread), "image")
         it = "it was" if len(unread) == 1 else "they were"
-        told = f"{one} can't be read, so {it} not marked {state}. Mend the file, or take the image out (Data page)."
-        session.message.emit("warning", told)
+        text = f"{one} can't be read, so {it} not marked {state}. Mend the file, or take the image out (Data page)."
+        session.message.emit("warning", text)
     return True
 
 

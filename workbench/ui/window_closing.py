@@ -26,28 +26,28 @@ def may_stop(session: Session) -> bool:
 
 def ask(session: Session, training: str) -> bool:
     """True to stop this training. The question closes by itself when the training ends meanwhile."""
-    asked = QMessageBox(
+    question = QMessageBox(
         QMessageBox.Icon.Question, "A training is running", f"{training} is not finished.",
         parent=QApplication.activeWindow(),
     )  # fmt: skip
-    asked.setObjectName("training-question")
-    asked.setInformativeText(
+    question.setObjectName("training-question")
+    question.setInformativeText(
         "Closing the project stops it and keeps what it has learned: Resume on the Train page goes on from there."
     )
-    stop = asked.addButton("Stop and close", QMessageBox.ButtonRole.DestructiveRole)
+    stop = question.addButton("Stop and close", QMessageBox.ButtonRole.DestructiveRole)
     stop.setObjectName("training-stop")
-    go_on = asked.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
-    asked.setDefaultButton(go_on)
-    asked.setEscapeButton(go_on)
+    go_on = question.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
+    question.setDefaultButton(go_on)
+    question.setEscapeButton(go_on)
 
     def ended(_job: object) -> None:
         if not session.is_training:
-            asked.reject()
+            question.reject()
 
     watched = session.job_ended.connect(ended)
-    asked.exec()
+    question.exec()
     session.job_ended.disconnect(watched)
-    return asked.clickedButton() is stop
+    return question.clickedButton() is stop
 
 
 class WindowCloser(QObject):

@@ -80,24 +80,22 @@ class AnnotatePage(Page):
 
     def _make_actions(self) -> None:
         only_canvas = Qt.ShortcutContext.WidgetShortcut
-        canvas, image_navigation = self.canvas, self._navigation
+        canvas, navigation, suggestions = self.canvas, self._navigation, self._suggest_bar.commands
         self._draw = make_action(self, "draw", canvas.set_drawing, checkable=True)
         self._draw.installEventFilter(OneWayShortcut(self))
         self._menus = CanvasMenus(self.session, canvas, self._draw, self)
-        self._next = make_action(self, "next-image", lambda: image_navigation.go(1))
-        self._previous = make_action(self, "previous-image", lambda: image_navigation.go(-1))
-        make_action(self, "next-unlabelled", lambda: image_navigation.go_unlabelled(1))
-        make_action(self, "previous-unlabelled", lambda: image_navigation.go_unlabelled(-1))
-        self._verifying = make_action(self, "verify", lambda: image_navigation.finish(State.VERIFIED))
-        self._done = make_action(self, "done", lambda: image_navigation.finish(State.DONE))
+        self._next = make_action(self, "next-image", lambda: navigation.go(1))
+        self._previous = make_action(self, "previous-image", lambda: navigation.go(-1))
+        make_action(self, "next-unlabelled", lambda: navigation.go_unlabelled(1))
+        make_action(self, "previous-unlabelled", lambda: navigation.go_unlabelled(-1))
+        self._verifying = make_action(self, "verify", lambda: navigation.finish(State.VERIFIED))
+        self._done = make_action(self, "done", lambda: navigation.finish(State.DONE))
         make_action(self, "cancel", canvas.cancel)
         make_action(self, "to-labels", lambda: self._go_between(self._side.labels.view))
         make_action(self, "to-images", lambda: self._go_between(self._images.view))
         make_action(self, "box-here", self._draw_here)
-        make_action(self, "take-over", image_navigation.copy_previous_boxes)
-        self._of_boxes = BoxActions(
-            self, canvas, self._commands, self._suggest_bar.commands.refuse_marked, self._label_chooser.ask
-        )
+        make_action(self, "take-over", navigation.copy_previous_boxes)
+        self._of_boxes = BoxActions(self, canvas, self._commands, suggestions.refuse_marked, self._label_chooser.ask)
         self._fit = make_action(self, "fit", canvas.fit)
         self._full = make_action(self, "zoom-100", lambda: canvas.zoom_to(1.0 / canvas.devicePixelRatioF()))
         self._in = make_action(self, "zoom-in", lambda: canvas.zoom_by(1))
@@ -109,8 +107,8 @@ class AnnotatePage(Page):
         self._suggest.setIconText("Suggest")
         make_action(self, "train-and-suggest", self._train_and_suggest)
         self._takes = (
-            make_action(canvas, "take-suggestion", self._suggest_bar.commands.take_marked, context=only_canvas),
-            make_action(canvas, "take-suggestions", self._suggest_bar.commands.take_all, context=only_canvas),
+            make_action(canvas, "take-suggestion", suggestions.take_marked, context=only_canvas),
+            make_action(canvas, "take-suggestions", suggestions.take_all, context=only_canvas),
         )
 
     def _build(self) -> None:
@@ -168,7 +166,7 @@ class AnnotatePage(Page):
         canvas.verify_requested.connect(self._space_tapped)
         self._loader.loaded.connect(self._picture_came)
         self._loader.read.connect(unread_images.of(session).read)
-        unread_images.of(session).mended.connect(self._file_restored)
+        unread_images.of(session).readable_again.connect(self._readable_again)
         self._loader.changed.connect(thumbnails.of(session).remake)
         self._images.keyboard_released.connect(canvas.setFocus)
         self._suggest_bar.trained.connect(self._images.order_by_both)
@@ -265,7 +263,7 @@ class AnnotatePage(Page):
         self._show_requested_boxes(self._images.requested_boxes)
 
     @Slot(int)
-    def _file_restored(self, id: int) -> None:
+    def _readable_again(self, id: int) -> None:
         """The file is there again: read it."""
         if id == self._shown and self.canvas.picture is None:
             self._shown = 0

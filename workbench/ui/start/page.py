@@ -28,7 +28,7 @@ class StartPage(QWidget):
     create_requested = Signal(object, object)  # project folder, folder of photographs
     form_left = Signal()  # the form for a new project was closed
     recent_chosen = Signal(object)  # project folder
-    recent_found = Signal(object, object)  # recent.RecentProject, and its folder now, according to the user
+    recent_located = Signal(object, object)  # recent.RecentProject, and its folder now, according to the user
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,7 +48,7 @@ class StartPage(QWidget):
         self._form.cancelled.connect(self._back)
         self._recent = RecentProjects()
         self._recent.chosen.connect(self.recent_chosen)
-        self._recent.found.connect(self.recent_found)
+        self._recent.located.connect(self.recent_located)
         self._content.addWidget(self._form)
         self._content.addWidget(self._recent)
         self._add_welcome()

@@ -44,7 +44,7 @@ class ProjectOpener(QObject):
     """
 
     opened = Signal()
-    sampling = Signal(int, int)  # photographs of the sample made, of how many; 0 of 0: it has ended
+    sample_progress = Signal(int, int)  # photographs of the sample made, of how many; 0 of 0: it has ended
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -61,7 +61,7 @@ class ProjectOpener(QObject):
         self._waiting: list[tuple[Job, object]] = []  # events of jobs, until they are handled
         self._was_asked = False
         self._later = QTimer(self, singleShot=True, interval=QUESTION_POLL)
-        self._later.timeout.connect(self._take_all)
+        self._later.timeout.connect(self._handle_waiting)
         self._new: tuple[Job, Path] | None = None  # the job that makes a project, and its photographs' folder
         self._seeking: tuple[Job, Document | None] | None = None
         self._then: Callable[[], object] | None = None  # called after the sample is open
@@ -137,7 +137,7 @@ class ProjectOpener(QObject):
 
     def _await(self, job: Job) -> None:
         self._awaited = job
-        job.reported.connect(self._came)
+        job.reported.connect(self._event_arrived)
         self._session.start(job)
 
     def _give_up(self) -> None:
@@ -150,20 +150,20 @@ class ProjectOpener(QObject):
         """The window closes."""
         self._give_up()
         while self._waiting:  # release what they carry
-            self._take(*self._waiting.pop(0))
+            self._handle(*self._waiting.pop(0))
         self._auto_backup.close()
         self._label_file_sync.close()
 
     @Slot(object)
-    def _came(self, event: object) -> None:
+    def _event_arrived(self, event: object) -> None:
         """An event of a job that opens or fills a project. Held back during a dialog: that is about the one before."""
         job = self.sender()
         assert isinstance(job, Job)
         self._waiting.append((job, event))
-        self._take_all()
+        self._handle_waiting()
 
     @Slot()
-    def _take_all(self) -> None:
+    def _handle_waiting(self) -> None:
         from workbench.core import new_project
 
         while self._waiting:
@@ -172,9 +172,9 @@ class ProjectOpener(QObject):
                 self._was_asked = asked  # wait once more after the answer, which has not been handled yet
                 self._later.start()
                 return
-            self._take(*self._waiting.pop(0))
+            self._handle(*self._waiting.pop(0))
 
-    def _take(self, job: Job, event: object) -> None:
+    def _handle(self, job: Job, event: object) -> None:
         """Handle an event; it may be older than the last opening of a project."""
         from workbench.core import new_project
 
@@ -233,7 +233,7 @@ class ProjectOpener(QObject):
                 return
             if job is self._sampling:
                 self._sampling = None
-                self.sampling.emit(0, 0)
+                self.sample_progress.emit(0, 0)
             if self._new is not None and self._new[0] is job:
                 if not job.stop.is_set() and job in self._readers and self._readers[job] is self._session.document:
                     self._seek_labels(self._new[1])
@@ -275,7 +275,7 @@ class ProjectOpener(QObject):
         if document is not None and not document.read_only:
             job = Job(title, lambda job: resume_reading(document, dates, job.stop.is_set), self)
             self._readers[job], self._images_versions[job] = document, document.images_version
-            job.reported.connect(self._came)
+            job.reported.connect(self._event_arrived)
             self._session.start(job)
 
     def sample(self, _checked: bool = False, then: Callable[[], object] | None = None) -> None:
@@ -293,12 +293,12 @@ class ProjectOpener(QObject):
         self._sampling = Job("Making the sample project", lambda _: _make_sample(folder), self)
         self._sampling.reported.connect(self._sampled)
         self._session.start(self._sampling)
-        self.sampling.emit(0, SAMPLE_IMAGES)
+        self.sample_progress.emit(0, SAMPLE_IMAGES)
 
     @Slot(object)
     def _sampled(self, event: object) -> None:
         if isinstance(event, JobProgress):
-            self.sampling.emit(event.done, event.total)
+            self.sample_progress.emit(event.done, event.total)
         elif isinstance(event, SampleMade):
             self._open_sample(event.folder)
             self._session.inform(f"The sample project is in {event.folder}. Delete that folder when you are through.")

@@ -27,14 +27,14 @@ class RecentProjects(QWidget):
     """Call `close_down` before its owner is deleted."""
 
     chosen = Signal(object)  # project folder
-    found = Signal(object, object)  # RecentProject, and its folder now, according to the user
+    located = Signal(object, object)  # RecentProject, and its folder now, according to the user
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cards: list[RecentCard] = []
         self._missing: set[Path] = set()  # the missing ones at the last check
         self._pictures = Background("Pictures of recent projects", _thumbnail, self)
-        self._pictures.done.connect(self._picture_came)
+        self._pictures.done.connect(self._picture_read)
         self._checker = Background("Looking for recent projects", recent.is_there, self)
         self._checker.done.connect(self._checked)
         self._clock = QTimer(self, interval=CHECK_EVERY)
@@ -73,7 +73,7 @@ class RecentProjects(QWidget):
     def _find(self, one: RecentProject) -> None:
         folder = ask_for_folder(self, f"Where the project {one.name} is now")
         if folder is not None:
-            self.found.emit(one, folder)
+            self.located.emit(one, folder)
 
     def _forget(self, one: RecentProject) -> None:
         recent.forget(one.folder)
@@ -96,7 +96,7 @@ class RecentProjects(QWidget):
                     self._pictures.add(card.recent.picture)
 
     @Slot(object, object)
-    def _picture_came(self, file: object, picture: object) -> None:
+    def _picture_read(self, file: object, picture: object) -> None:
         for card in self._cards:
             if card.recent.picture == file and isinstance(picture, QImage):
                 card.show_picture(picture)

@@ -38,13 +38,13 @@ EVERY = 60.0
 
 @dataclass(frozen=True, eq=False)
 class _CheckRequest:
-    """`asked`: the user asked for it; files declined before are then offered again."""
+    """`by_user`: the user asked for it; files declined before are then offered again."""
 
     project: Path
     cache: Path
     folders: Mapping[int, Path]
     images: ImageTable
-    asked: bool
+    by_user: bool
 
 
 class FileChangesBar(QFrame):
@@ -55,12 +55,12 @@ class FileChangesBar(QFrame):
         self.setObjectName("file-changes")
         self.setProperty("role", "card")
         self._session = session
-        self._incoming = ImageAdder(session, self)
+        self._image_adder = ImageAdder(session, self)
         self._found: FileChanges | None = None
         self._reported_gone: frozenset[int] = frozenset()  # images whose missing files were already reported
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
         self._background = Background("Looking for new and missing files", _check, self)
-        self._background.done.connect(self._came)
+        self._background.done.connect(self._show_result)
         self._icon = QLabel()
         self._words = ElidedLabel()
         self._words.setObjectName("file-changes-words")
@@ -83,7 +83,7 @@ class FileChangesBar(QFrame):
             row.addWidget(button)
         self.hide()
         session.document_changed.connect(self._document_changed)
-        session.file_check_requested.connect(self._asked)
+        session.file_check_requested.connect(self._check_now)
         session.edited.connect(self._edited)
         application = QGuiApplication.instance()
         assert isinstance(application, QGuiApplication)
@@ -98,49 +98,49 @@ class FileChangesBar(QFrame):
     def _document_changed(self) -> None:
         self._forget()
         self._reported_gone = frozenset()
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
 
     @Slot(object)
     def _state_changed(self, state: Qt.ApplicationState) -> None:
         if state == Qt.ApplicationState.ApplicationActive:
-            self.look()
+            self.check()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Check, unless it was done within the last minute, or files are being read that it would report."""
         document, jobs = self._session.document, self._session.jobs
-        is_due = time.monotonic() - self._looked_at >= EVERY and self._background.is_idle()
+        is_due = time.monotonic() - self._checked_at >= EVERY and self._background.is_idle()
         if document is not None and not document.read_only and is_due and all(job.pauses for job in jobs):
-            self._looked_at = time.monotonic()
-            self._background.ask([self._request(asked=False)])
+            self._checked_at = time.monotonic()
+            self._background.ask([self._request(by_user=False)])
 
     @Slot()
-    def _asked(self) -> None:
+    def _check_now(self) -> None:
         """The command was used: check, with a line in the status bar meanwhile."""
         if self._session.document is not None:
-            request = self._request(asked=True)
+            request = self._request(by_user=True)
             job = Job("Looking for new and missing files", lambda _: _check_in_job(request), self)
-            job.reported.connect(self._came_by_job)
+            job.reported.connect(self._show_job_result)
             self._session.start(job)
 
-    def _request(self, *, asked: bool) -> _CheckRequest:
+    def _request(self, *, by_user: bool) -> _CheckRequest:
         document = self._session.document
         assert document is not None
-        return _CheckRequest(document.folder, document.cache_folder, document.roots(), document.images(), asked)
+        return _CheckRequest(document.folder, document.cache_folder, document.roots(), document.images(), by_user)
 
     # --- results ---
 
     @Slot(object)
-    def _came_by_job(self, event: object) -> None:
+    def _show_job_result(self, event: object) -> None:
         assert isinstance(event, tuple)
-        self._came(*event)
+        self._show_result(*event)
 
     @Slot(object, object)
-    def _came(self, request: object, found: object) -> None:
+    def _show_result(self, request: object, found: object) -> None:
         document = self._session.document
         if not isinstance(request, _CheckRequest) or document is None or document.images() is not request.images:
             return  # images were added or removed meanwhile
         if isinstance(found, WorkbenchError):
-            if request.asked:
+            if request.by_user:
                 self._session.report_error(found)
             return
         from workbench.core.file_changes import FileChanges
@@ -148,12 +148,12 @@ class FileChangesBar(QFrame):
         assert isinstance(found, FileChanges)
         unread_images.of(self._session).files_gone(found.gone)
         gone = found.gone.difference(one.image for one in found.renamed)
-        newly, self._reported_gone = gone if request.asked else gone - self._reported_gone, gone
-        self._tell(found, newly, len(gone))
-        if request.asked and self.isHidden():
+        newly, self._reported_gone = gone if request.by_user else gone - self._reported_gone, gone
+        self._show_changes(found, newly, len(gone))
+        if request.by_user and self.isHidden():
             self._session.inform("There are no new or missing files in the folders of these images.")
 
-    def _tell(self, found: FileChanges, newly: frozenset[int], gone: int) -> None:
+    def _show_changes(self, found: FileChanges, newly: frozenset[int], gone: int) -> None:
         document = self._session.document
         assert document is not None
         can_edit = not document.read_only
@@ -163,16 +163,18 @@ class FileChangesBar(QFrame):
                 self._forget()
             return
         self._found = found
-        said = []
+        sentences = []
         if renamed:
-            said.append(_words_of_renamed(found, {one.image: document.image(one.image).name for one in found.renamed}))
+            sentences.append(
+                _words_of_renamed(found, {one.image: document.image(one.image).name for one in found.renamed})
+            )
         if new:
             where = f" in '{next(iter(found.new)).name}'" if len(found.new) == 1 else f" in {len(found.new)} folders"
-            said.append(f"{count(new, 'new photograph')}{where}.")
+            sentences.append(f"{count(new, 'new photograph')}{where}.")
         if newly:
-            said.append(f"{count(gone, 'image')} {'has' if gone == 1 else 'have'} no file any more.")
-        self._words.setText(" ".join(said))
-        self._words.setToolTip("\n".join([*said, *found.offered[:_NAMED], *["…"] * (len(found.offered) > _NAMED)]))
+            sentences.append(f"{count(gone, 'image')} {'has' if gone == 1 else 'have'} no file any more.")
+        self._words.setText(" ".join(sentences))
+        self._words.setToolTip("\n".join([*sentences, *found.offered[:_NAMED], *["…"] * (len(found.offered) > _NAMED)]))
         self._add.setVisible(new > 0 and can_edit)
         self._keep.setVisible(renamed > 0 and can_edit)
         self._show.setVisible(bool(newly))
@@ -197,7 +199,7 @@ class FileChangesBar(QFrame):
             return
         if self._found is not None:
             self._forget()
-            self._background.ask([self._request(asked=False)])  # the rest of what was offered
+            self._background.ask([self._request(by_user=False)])  # the rest of what was offered
         if left and not document.read_only:
             parts = list(edits.walk(applied.inverse))
             images = [image for part in parts if isinstance(part, edits.AddImages) for image in part.images]
@@ -212,7 +214,7 @@ class FileChangesBar(QFrame):
         if found is not None:
             self._without(self._add)
             for folder, names in found.new.items():
-                self._incoming.add_folder(folder, names)
+                self._image_adder.add_folder(folder, names)
 
     @Slot()
     def _take_over(self) -> None:
@@ -269,7 +271,7 @@ def _check(request: _CheckRequest) -> FileChanges:
         return thumbnails.last_seen(request.cache / thumbnails.FILE, files)
 
     found = file_changes.find_changes_in(request.project, request.folders, request.images, last_seen)
-    return found if request.asked else found.without(file_changes.declined(request.cache))
+    return found if request.by_user else found.without(file_changes.declined(request.cache))
 
 
 def _check_in_job(request: _CheckRequest) -> Iterator[tuple[_CheckRequest, FileChanges]]:

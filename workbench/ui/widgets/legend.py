@@ -212,15 +212,15 @@ def _filled(area: QRectF | None, count: int) -> Floats:
     return np.tile(np.array(corners), (max(count // len(corners), 1), 1))
 
 
-def inked(x: Floats, y: Floats, seen: Sequence[Sequence[float]], area: QRectF) -> Floats:
-    """Points (n, 2) along a curve, in px of a plot that shows the ranges `seen` of x and of y in `area`."""
+def inked(x: Floats, y: Floats, ranges: Sequence[Sequence[float]], area: QRectF) -> Floats:
+    """Points (n, 2) along a curve, in px of a plot that shows the `ranges` of x and of y in `area`."""
     known = ~(np.isnan(x) | np.isnan(y))
     x, y = x[known], y[known]
     if not len(x):
         return np.zeros((0, 2))
     at = np.linspace(0, len(x) - 1, SAMPLES)
     rows = np.arange(len(x))
-    (left, right), (low, high) = seen
+    (left, right), (low, high) = ranges
     across = (np.interp(at, rows, x) - left) / max(right - left, 1e-12) * area.width()
     down = (high - np.interp(at, rows, y)) / max(high - low, 1e-12) * area.height()
     return np.stack([across, down], axis=1)

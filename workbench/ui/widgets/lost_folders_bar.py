@@ -41,9 +41,9 @@ class LostFoldersBar(QFrame):
         self._lost: tuple[LostFolder, ...] = ()
         self._declined = False
         self._timer = QTimer(self, interval=AGAIN)
-        self._timer.timeout.connect(self._look_again)
-        self._looking = Background("Looking for the photographs", _gone, self)
-        self._looking.done.connect(self._looked)
+        self._timer.timeout.connect(self._check_again)
+        self._background = Background("Looking for the photographs", _gone, self)
+        self._background.done.connect(self._checked)
         self._icon = QLabel()
         self._words = ElidedLabel()
         self._words.setObjectName("lost-folders-words")
@@ -63,30 +63,30 @@ class LostFoldersBar(QFrame):
         row.addWidget(self._choose)
         row.addWidget(later)
         self.hide()
-        session.document_changed.connect(self._look)
-        unread_images.of(session).went.connect(self._look_again)
+        session.document_changed.connect(self._check)
+        unread_images.of(session).went_missing.connect(self._check_again)
 
     def close_down(self) -> None:
         self._timer.stop()
-        self._looking.close()
+        self._background.close()
 
     @Slot()
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._lost, self._declined = (), False
         self._timer.stop()
         self.hide()
         document = self._session.document
         if document is not None:
-            self._looking.ask([(document.folder, tuple(document.roots().items()))])
+            self._background.ask([(document.folder, tuple(document.roots().items()))])
 
     @Slot()
-    def _look_again(self) -> None:
+    def _check_again(self) -> None:
         document = self._session.document
-        if document is not None and self._looking.is_idle():  # a disk may take long to answer
-            self._looking.ask([(document.folder, tuple(document.roots().items()))])
+        if document is not None and self._background.is_idle():  # a disk may take long to answer
+            self._background.ask([(document.folder, tuple(document.roots().items()))])
 
     @Slot(object, object)
-    def _looked(self, request: tuple[Path, object], gone: object) -> None:
+    def _checked(self, request: tuple[Path, object], gone: object) -> None:
         document = self._session.document
         if document is None or document.folder != request[0] or not isinstance(gone, frozenset):
             return
@@ -119,9 +119,9 @@ class LostFoldersBar(QFrame):
     def _ask(self) -> None:
         old = self._lost[0].folder
         if chosen := ask_for_folder(self, f"Where the photographs of {old.name} are now"):
-            self.take(chosen)
+            self.relocate(chosen)
 
-    def take(self, folder: Path) -> None:
+    def relocate(self, folder: Path) -> None:
         """The lost photographs are in this folder: show the project again with them."""
         document = self._session.document
         if document is None or not self._lost:
@@ -129,14 +129,14 @@ class LostFoldersBar(QFrame):
         from workbench.core import lost_folders
 
         try:
-            said = lost_folders.move(document, self._lost[0], folder)
+            sentence = lost_folders.move(document, self._lost[0], folder)
         except WorkbenchError as error:
             self._session.report_error(error)
             return
         here = document.folder
         self._session.close()
         self._reopen(here)
-        self._session.inform(said)
+        self._session.inform(sentence)
 
 
 def _gone(request: tuple[Path, tuple[tuple[int, Path], ...]]) -> frozenset[int]:

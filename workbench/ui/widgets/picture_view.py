@@ -80,10 +80,10 @@ class PictureView(QWidget):
         tiles = self.picture.tiles if isinstance(self.picture, TiledPicture) else None
         if tiles is not None and tiles is not self._tiles:
             self._tiles = tiles
-            tiles.loaded.connect(self._tile_came)
+            tiles.loaded.connect(self._tile_loaded)
 
     @Slot()
-    def _tile_came(self) -> None:
+    def _tile_loaded(self) -> None:
         if isinstance(self.picture, TiledPicture) and not self._gather.isActive():
             self._gather.start()
 
@@ -247,22 +247,24 @@ class PictureView(QWidget):
 
     def _paint_picture(self, painter: QPainter) -> None:
         whole = self.view.rect((0.0, 0.0, self._size.width(), self._size.height()))
-        seen = whole.intersected(QRectF(self.rect()))
-        if seen.isEmpty():
+        visible = whole.intersected(QRectF(self.rect()))
+        if visible.isEmpty():
             return
         if self.picture is None:
-            painter.fillRect(seen, theme.colour("hover"))
+            painter.fillRect(visible, theme.colour("hover"))
             return
         scale = self.view.scale * self.devicePixelRatioF()
         # a file whose size differs from the project's is stretched to it
         x, y = self.picture.width / whole.width(), self.picture.height / whole.height()
-        part = QRectF((seen.x() - whole.x()) * x, (seen.y() - whole.y()) * y, seen.width() * x, seen.height() * y)
+        part = QRectF(
+            (visible.x() - whole.x()) * x, (visible.y() - whole.y()) * y, visible.width() * x, visible.height() * y
+        )
         if isinstance(self.picture, TiledPicture) and not self.picture.levels:
-            painter.fillRect(seen, theme.colour("hover"))
+            painter.fillRect(visible, theme.colour("hover"))
         if self.adjustments == PLAIN:
-            self.picture.paint(painter, seen, part, scale)
+            self.picture.paint(painter, visible, part, scale)
         else:
-            painter.drawImage(seen, self._adjusted(seen.size(), part, scale))
+            painter.drawImage(visible, self._adjusted(visible.size(), part, scale))
         if isinstance(self.picture, TiledPicture) and self.picture.note and self.picture.lacks_detail(scale):
             self._paint_note(painter, self.picture.note)
 

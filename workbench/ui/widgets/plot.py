@@ -259,14 +259,14 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     def _draw(self, curve: PlotCurve) -> None:
         smooth = curve.raw is not None
-        x, y = self._seen(curve.x, curve.y, smooth)
+        x, y = self._visible(curve.x, curve.y, smooth)
         curve.draw(x, y, crowded=not smooth and len(x) < len(curve.x) and curve_points.is_busy(y))
         if curve.raw is None:
             curve.forget_under(self)
         else:
-            curve.draw_under(self, *self._seen(curve.x, curve.raw, False))
+            curve.draw_under(self, *self._visible(curve.x, curve.raw, False))
 
-    def _seen(self, x: Floats, y: Floats, smooth: bool) -> tuple[Floats, Floats]:
+    def _visible(self, x: Floats, y: Floats, smooth: bool) -> tuple[Floats, Floats]:
         """The points to draw, at the places where they are drawn."""
         vb = self.getPlotItem().vb
         if self._dense:

@@ -18,7 +18,7 @@ from workbench.ui.widgets.elided import ElidedLabel
 
 REDRAW = 100
 """Milliseconds between redraws: redrawing per event cut a worker from 1,505 steps to 244 in 2 s."""
-LOOK = 2000
+MEMORY_INTERVAL = 2000
 """Milliseconds between checks of the program's own memory, which take 50 microseconds."""
 
 
@@ -34,7 +34,7 @@ class StatusBar(QFrame):
         self.setProperty("role", "bar")
         self._session = session
         self._job: Job | None = None
-        self._seen: dict[Job, dict[str, Any]] = {}
+        self._values: dict[Job, dict[str, Any]] = {}
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 2, 12, 2)
         layout.setSpacing(theme.GRID)
@@ -71,9 +71,9 @@ class StatusBar(QFrame):
         self._memory.setMinimumWidth(self._memory.fontMetrics().horizontalAdvance("Memory 999 MB "))  # keeps its width
         self._redraw = QTimer(self, interval=REDRAW)
         self._redraw.timeout.connect(self._show)
-        self._look = QTimer(self, interval=LOOK)
-        self._look.timeout.connect(self.show_memory)
-        self._look.start()
+        self._memory_timer = QTimer(self, interval=MEMORY_INTERVAL)
+        self._memory_timer.timeout.connect(self.show_memory)
+        self._memory_timer.start()
         session.job_started.connect(self._started)
         session.job_event.connect(self._event)
         session.job_ended.connect(self._ended)
@@ -95,30 +95,30 @@ class StatusBar(QFrame):
     @Slot(object)
     def _started(self, job: object) -> None:
         assert isinstance(job, Job)
-        self._job, self._seen[job] = job, {}
+        self._job, self._values[job] = job, {}
         self._pause.setChecked(False)
         self._redraw.start()
         self._show()
 
     @Slot(object, object)
     def _event(self, job: object, event: object) -> None:
-        seen = self._seen.get(job) if isinstance(job, Job) else None
-        if seen is None:
+        values = self._values.get(job) if isinstance(job, Job) else None
+        if values is None:
             return  # it has ended
         for name in ("step", "steps", "epoch", "epochs", "done", "total", "detail", "seconds_left", "device",
                      "precision", "memory_bytes", "paused"):  # fmt: skip
             value = getattr(event, name, None)
             if isinstance(value, int | float | str):  # a run's history has lists of the same names
-                seen[name] = value
+                values[name] = value
         if isinstance(getattr(event, "ap50", None), float):
-            seen["ap50"] = event.ap50  # type: ignore[attr-defined]
+            values["ap50"] = event.ap50  # type: ignore[attr-defined]
         if job is self._job and hasattr(event, "paused"):  # pausing was requested here or on the Train page
             self._pause.setChecked(bool(event.paused))
 
     @Slot(object)
     def _ended(self, job: object) -> None:
         assert isinstance(job, Job)
-        self._show_device(job, self._seen.pop(job, {}))
+        self._show_device(job, self._values.pop(job, {}))
         if job is self._job:
             others = self._session.jobs
             self._job = others[-1] if others else None
@@ -138,20 +138,20 @@ class StatusBar(QFrame):
         if job is None:
             self._title.setText("")
             return
-        seen = self._seen.get(job, {})
+        values = self._values.get(job, {})
         self._title.setText("  ".join(part for part in (job.title, *self._details()) if part))
-        done, total = seen.get("step", seen.get("done", 0)), seen.get("steps", seen.get("total", 0))
+        done, total = values.get("step", values.get("done", 0)), values.get("steps", values.get("total", 0))
         self._bar.setMaximum(1000 if total else 0)  # 0: running, with unknown progress
         self._bar.setValue(round(1000 * done / total) if total else 0)
         self._stop.setEnabled(not job.stop.is_set())
-        self._show_device(job, seen)
+        self._show_device(job, values)
 
-    def _show_device(self, job: Job, seen: dict[str, Any]) -> None:
+    def _show_device(self, job: Job, values: dict[str, Any]) -> None:
         """The last device used stays; nothing is known about the machine before torch was loaded."""
-        device = str(seen.get("device", ""))
+        device = str(values.get("device", ""))
         if device:
-            memory = 0 if device == "cpu" else seen.get("memory_bytes", 0)  # on the processor it is the program's own
-            machine = (device.replace("cpu", "CPU"), seen.get("precision", ""), size(memory) if memory else "")
+            memory = 0 if device == "cpu" else values.get("memory_bytes", 0)  # on the processor it is the program's own
+            machine = (device.replace("cpu", "CPU"), values.get("precision", ""), size(memory) if memory else "")
             self._device.setText("  ".join(part for part in machine if part))
             self._device.setToolTip(f"{job.title} was computed on this device, in these numbers")
 
@@ -165,21 +165,21 @@ class StatusBar(QFrame):
     def _details(self) -> list[str]:
         job = self._job
         assert job is not None
-        seen = self._seen.get(job, {})
+        values = self._values.get(job, {})
         parts = []
-        if seen.get("epochs"):
-            parts.append(f"epoch {seen.get('epoch', 0)}/{seen['epochs']}")
-        elif seen.get("total"):
-            parts.append(f"{seen.get('done', 0):,} of {seen['total']:,}")
-        if not math.isnan(seen.get("ap50", math.nan)):
-            parts.append(f"AP50 {share(seen['ap50'], 2)}")
+        if values.get("epochs"):
+            parts.append(f"epoch {values.get('epoch', 0)}/{values['epochs']}")
+        elif values.get("total"):
+            parts.append(f"{values.get('done', 0):,} of {values['total']:,}")
+        if not math.isnan(values.get("ap50", math.nan)):
+            parts.append(f"AP50 {share(values['ap50'], 2)}")
         if job.stop.is_set():
             parts.append("stopping …")
-        elif seen.get("paused"):
+        elif values.get("paused"):
             parts.append("paused")
-        elif seen.get("seconds_left"):
-            parts.append(f"{duration(seen['seconds_left'])} left")
-        parts.append(str(seen.get("detail", "")))
+        elif values.get("seconds_left"):
+            parts.append(f"{duration(values['seconds_left'])} left")
+        parts.append(str(values.get("detail", "")))
         return parts
 
     @Slot()

@@ -86,7 +86,7 @@ class Tour(QFrame):
         self._words.setObjectName("tour-words")
         self._end, self._back, self._next = (QPushButton(word) for word in ("End", "Back", "Next"))
         self._next.setProperty("role", "primary")
-        for button, slot in ((self._end, self.close), (self._back, self.go_back), (self._next, self._asked)):
+        for button, slot in ((self._end, self.close), (self._back, self.go_back), (self._next, self._next_clicked)):
             button.setObjectName(f"tour-{button.text().lower()}")
             button.clicked.connect(slot)
         self._lay_out()
@@ -117,7 +117,7 @@ class Tour(QFrame):
         self._go(0)
 
     @Slot()
-    def _asked(self) -> None:
+    def _next_clicked(self) -> None:
         """Next was pressed: ignore it while a page is still being built, when presses pile up unseen."""
         if not self._is_on_its_way:
             self.go_on()
@@ -178,7 +178,7 @@ class Tour(QFrame):
             self._ring.hide()
             at = room.center() - self.rect().center()
         else:
-            area = _seen_part(target, self._window)
+            area = _visible_part(target, self._window)
             self._ring.surround(area)
             at = place_beside(area, self.size().width(), self.size().height(), room)
         self.move(at)
@@ -254,10 +254,10 @@ class Ring(QWidget):
         painter.end()
 
 
-def _seen_part(target: QWidget, window: QWidget) -> QRect:
+def _visible_part(target: QWidget, window: QWidget) -> QRect:
     """The area of `target` in the window, without what is scrolled out of view."""
-    seen = target.visibleRegion().boundingRect()
-    area = seen if not seen.isEmpty() else target.rect()
+    visible = target.visibleRegion().boundingRect()
+    area = visible if not visible.isEmpty() else target.rect()
     return QRect(target.mapTo(window, area.topLeft()), area.size())
 
 

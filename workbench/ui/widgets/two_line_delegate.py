@@ -40,8 +40,8 @@ class TwoLineDelegate(QStyledItemDelegate):
         painter.setPen(ink if is_chosen else theme.colour("accent"))
         painter.drawText(area.adjusted(taken, 1, 0, 0), Qt.AlignmentFlag.AlignTop, index.data(REMARK_ROLE) or "")
         painter.setPen(quiet)
-        said = painter.fontMetrics().elidedText(
+        text = painter.fontMetrics().elidedText(
             index.data(SENTENCE_ROLE) or "", Qt.TextElideMode.ElideRight, area.width()
         )
-        painter.drawText(area, Qt.AlignmentFlag.AlignBottom, said)
+        painter.drawText(area, Qt.AlignmentFlag.AlignBottom, text)
         painter.restore()
