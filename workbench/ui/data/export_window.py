@@ -196,7 +196,7 @@ class ExportWindow(QDialog):
             folder = document.folder
             job = Job("Looking at the labels", lambda _: _count_losses(folder, format), self._session)
             job.reported.connect(self._counted)
-            job.finished.connect(self._looked)
+            job.finished.connect(self._folder_checked)
             self._counting = job
             self._session.start(job)
         self._enable()
@@ -207,7 +207,7 @@ class ExportWindow(QDialog):
             self._known[event.format] = event.remarks
 
     @Slot()
-    def _looked(self) -> None:
+    def _folder_checked(self) -> None:
         if self.sender() is not self._counting:
             return
         failed = self._counting is not None and self._counting.error is not None
@@ -250,8 +250,8 @@ class ExportWindow(QDialog):
                 self._session.report_error(error)
         self._session.inform(report.sentence)
         self._sentence.setText(f"Written. {report.sentence}")
-        told = [f"{one.file}: {one.sentence}" if one.file else one.sentence for one in report.remarks]
-        self._losses.setPlainText("\n".join(told))
+        remarks = [f"{one.file}: {one.sentence}" if one.file else one.sentence for one in report.remarks]
+        self._losses.setPlainText("\n".join(remarks))
 
     @Slot()
     def _finish_writing(self) -> None:

@@ -113,16 +113,16 @@ class ImageAdder(QObject):
             self._session.report_error(error)
             return
         broken = sum(bool(image.problem) for image in added)
-        came = f"{formatting.count(len(added), 'image')} added."
+        summary = f"{formatting.count(len(added), 'image')} added."
         if not added:
             self._session.inform(
                 f"{'This image was' if len(event.images) == 1 else 'All of these images were'} there already."
             )
         elif broken:
             which = "It" if len(added) == 1 else f"{broken:,} of them"
-            self._session.message.emit("warning", f"{came} {which} can't be read: Check the data says why.")
+            self._session.message.emit("warning", f"{summary} {which} can't be read: Check the data says why.")
         else:
-            self._session.inform(came)
+            self._session.inform(summary)
         if event.left_out:
             self._session.message.emit("warning", event.left_out)
         if not self._session.image_id:

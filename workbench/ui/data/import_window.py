@@ -59,7 +59,7 @@ class ImportWindow(QDialog):
         self._job: Job | None = None
         self._is_reading = False  # the job reads files; otherwise it compares what was read
         self._is_applying = False
-        self._is_anew = True  # the next result is for other files than the shown one
+        self._is_new_source = True  # the next result is for other files than the shown one
         self._format = ""  # as detected or chosen
         self._opened: work.ZipUnpacked | None = None
         self._is_stale = False  # the project was edited since the plan was started
@@ -162,7 +162,7 @@ class ImportWindow(QDialog):
     def propose(self, path: Path) -> None:
         """Read this file or folder, if the window is not in use yet."""
         if self._found is None and self._job is None:
-            self._choices.take(path)
+            self._choices.set_path(path)
 
     @Slot()
     def read(self) -> None:
@@ -179,7 +179,7 @@ class ImportWindow(QDialog):
             self._choices.settings(str(self._existing.currentData())),
         )  # fmt: skip
         self._found, self._format, self._images_version = None, "", document.images_version
-        self._is_reading, self._is_anew, self._is_stale = True, True, False
+        self._is_reading, self._is_new_source, self._is_stale = True, True, False
         self._choices.show_format("")
         self._sentence.setText(f"Reading {source.name} …")
         self._stack.setCurrentWidget(self._hint)
@@ -254,8 +254,8 @@ class ImportWindow(QDialog):
         self._found = found
         self._choices.show_what_matters(self._format, sized=found.is_sized_otherwise, splits=found.has_splits)
         self._sentence.setText(found.plan.sentence)
-        self._view.show_findings(document, found, anew=self._is_anew)
-        self._is_anew = False
+        self._view.show_findings(document, found, is_new_source=self._is_new_source)
+        self._is_new_source = False
         if found.project_images != len(document.images()) and not document.read_only:  # some are still being written
             self._is_stale, self._images_version = True, -1
             self._settle.start()
@@ -303,7 +303,7 @@ class ImportWindow(QDialog):
         path = dropped(event)
         if path is not None:
             event.acceptProposedAction()
-            self._choices.take(path)
+            self._choices.set_path(path)
 
     # --- importing ---
 

@@ -148,8 +148,8 @@ class LabelsTable(QWidget):
         (row, before), now = self._before, self._ids()
         if not (0 <= row < len(before) and now):
             return
-        came = [id for id in now if id not in before]
-        wanted = came[0] if len(came) == 1 else before[row]
+        added = [id for id in now if id not in before]
+        wanted = added[0] if len(added) == 1 else before[row]
         self._view.setCurrentIndex(
             self.model.index(now.index(wanted) if wanted in now else min(row, len(now) - 1), NAME)
         )
@@ -258,8 +258,8 @@ class LabelsTable(QWidget):
         if not others:
             self._session.inform("There is no other label to merge it into.")
             return
-        told = f"Merges '{label.name}', {self._affected(label)}, into the label that is chosen. Undo takes it back."
-        popup = LabelPopup(others, self.window(), told, may_make=False)
+        hint = f"Merges '{label.name}', {self._affected(label)}, into the label that is chosen. Undo takes it back."
+        popup = LabelPopup(others, self.window(), hint, may_make=False)
         popup.chosen.connect(lambda id: self._merge_into(label, id))
         row = self._view.visualRect(self._view.currentIndex())
         popup.open_at(self._view.viewport().mapToGlobal(row.bottomLeft()))

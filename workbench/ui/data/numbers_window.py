@@ -42,13 +42,13 @@ class NumbersWindow(QDialog):
         self.setWindowTitle(title)
         self.setModal(True)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        said = QLabel(wordWrap=True)
-        said.setObjectName("numbers-sentence")
+        sentence = QLabel(wordWrap=True)
+        sentence.setObjectName("numbers-sentence")
         folders = formatting.count(len(found), "exported folder")
         text = f"{folders} would number the labels differently from the project."
         if runs:
             text += f" Trained runs ({runs:,}) keep their own labels by name: nothing changes for them."
-        said.setText(text)
+        sentence.setText(text)
         tree = QTreeWidget()
         tree.setObjectName("numbers-tree")
         tree.setAccessibleName("Numbers of labels in exported folders")
@@ -82,7 +82,7 @@ class NumbersWindow(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(theme.GRID)
-        for widget in (said, tree, kept):
+        for widget in (sentence, tree, kept):
             layout.addWidget(widget, 1 if widget is tree else 0)
         layout.addLayout(foot)
         self.resize(640, 420)
@@ -156,11 +156,11 @@ class LabelEdits(QObject):
             then()
         return done
 
-    def _agreed(self, edit: Edit, then: Callable[[], object], anew: tuple[RenumberedExport, ...]) -> None:
+    def _agreed(self, edit: Edit, then: Callable[[], object], to_rewrite: tuple[RenumberedExport, ...]) -> None:
         document = self._session.document
-        if document is None or not self._do(edit, then) or not anew:
+        if document is None or not self._do(edit, then) or not to_rewrite:
             return
-        home, folders = document.folder, tuple(one.exported for one in anew)
+        home, folders = document.folder, tuple(one.exported for one in to_rewrite)
         self._folder = home
         job = Job("Writing exported folders anew", lambda _: _rewrite(home, folders), self._session)
         job.reported.connect(self._rewritten)

@@ -62,7 +62,7 @@ class DataPage(Page):
         self._summary = Summary(session)
         self.image_adder = ImageAdder(session, self)
         self._files = make_action(self, "add-files", self.image_adder.choose_files)
-        self._look = make_action(self, "look-for-files", session.file_check_requested.emit)
+        self._check_files = make_action(self, "look-for-files", session.file_check_requested.emit)
         self._actions = (
             make_action(self, "add-images", self.image_adder.choose_folder),
             make_action(self, "add-video", self.image_adder.choose_video),
@@ -78,7 +78,7 @@ class DataPage(Page):
         self._build()
         self._gallery.opened.connect(self._open)
         self._labels.show_requested.connect(lambda id: self._gallery.show_only(Filter(label=id)))
-        self._summary.asked.connect(self._gallery.show_only)
+        self._summary.filter_requested.connect(self._gallery.show_only)
         session.images_requested.connect(self._show_images)
         session.marked_images_requested.connect(self._show_images)
         session.document_changed.connect(self._show_what_there_is)
@@ -104,7 +104,7 @@ class DataPage(Page):
             button.setObjectName(f"button-{action.objectName().removeprefix('action-')}")
             row.addWidget(button)
             if action.objectName() == "action-add-images":
-                button.addActions([self._files, self._look])
+                button.addActions([self._files, self._check_files])
                 button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         row.addStretch(1)
         side = QWidget()
@@ -227,15 +227,15 @@ class DataPage(Page):
             return
         files = [document.file(document.image(id)) for id in selected]
         boxes = sum(len(document.boxes(id)) for id in selected)
-        asked = QMessageBox(
+        question = QMessageBox(
             QMessageBox.Icon.Warning, "Move files to the trash", _trash_words(files, boxes), parent=self
         )
-        asked.setObjectName("trash-question")
-        yes = asked.addButton("Move to the trash", QMessageBox.ButtonRole.DestructiveRole)
+        question.setObjectName("trash-question")
+        yes = question.addButton("Move to the trash", QMessageBox.ButtonRole.DestructiveRole)
         yes.setObjectName("trash-yes")
-        asked.setDefaultButton(asked.addButton(QMessageBox.StandardButton.Cancel))
-        asked.exec()
-        if asked.clickedButton() is not yes:
+        question.setDefaultButton(question.addButton(QMessageBox.StandardButton.Cancel))
+        question.exec()
+        if question.clickedButton() is not yes:
             return
         gone: list[int] = []
         stayed: list[int] = []

@@ -70,10 +70,10 @@ class SplitWindow(QDialog):
         self._sum = QLabel("%")
         self._sum.setObjectName("split-sum")
         self._sum.setProperty("role", "muted")
-        self._way = Combo()
-        self._way.setObjectName("split-way")
+        self._grouping = Combo()
+        self._grouping.setObjectName("split-way")
         for title, value in _WAYS:
-            self._way.addItem(title, value)
+            self._grouping.addItem(title, value)
         self._pattern = QLineEdit(placeholderText=r"up to the last number; or a regular expression: (film\d+)_")
         self._pattern.setObjectName("split-pattern")
         self._pattern.setToolTip(
@@ -110,7 +110,7 @@ class SplitWindow(QDialog):
         shares.addWidget(self._sum, 1)
         form = QFormLayout()
         form.addRow("Shares", shares)
-        form.addRow("Stay together", self._way)
+        form.addRow("Stay together", self._grouping)
         form.addRow("Names", self._pattern)
         form.addRow("", self._stratify)
         form.addRow("", self._again)
@@ -125,7 +125,7 @@ class SplitWindow(QDialog):
     def _connect(self) -> None:
         for spin in (*self._shares, self._seed):
             spin.valueChanged.connect(self._soon.start)
-        self._way.currentIndexChanged.connect(self._soon.start)
+        self._grouping.currentIndexChanged.connect(self._soon.start)
         self._pattern.textChanged.connect(self._soon.start)
         self._stratify.toggled.connect(self._soon.start)
         self._again.toggled.connect(self._soon.start)
@@ -156,11 +156,11 @@ class SplitWindow(QDialog):
         self._apply.setEnabled(False)
         whole = sum(spin.value() for spin in self._shares)
         self._sum.setText("%" if whole == 100 else f"parts of {whole:,}")
-        self._pattern.setEnabled(self._way.currentData() == "name")
+        self._pattern.setEnabled(self._grouping.currentData() == "name")
         if document is None:
             return
         self._request = SplitRequest(
-            document.folder, self._way.currentData(), self._pattern.text().strip(),
+            document.folder, self._grouping.currentData(), self._pattern.text().strip(),
             tuple(spin.value() for spin in self._shares), self._seed.value(), self._stratify.isChecked(),
             self._again.isChecked(), self._similar,
         )  # fmt: skip

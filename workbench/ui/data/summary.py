@@ -19,7 +19,7 @@ _COUNT_AFTER = 150
 class Summary(QWidget):
     """Two small tables. Emits the Filter for the clicked number."""
 
-    asked = Signal(object)
+    filter_requested = Signal(object)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,7 +33,7 @@ class Summary(QWidget):
             for row, member in enumerate(members):
                 word = "no split" if member is Split.NONE else member.value
                 number = self._add(grid, row, 2 * column, word, f"count-{wanted}-{member.value}")[1]
-                number.clicked.connect(lambda _=False, w=wanted, m=member: self.asked.emit(Filter(**{w: m})))
+                number.clicked.connect(lambda _=False, w=wanted, m=member: self.filter_requested.emit(Filter(**{w: m})))
                 self._numbers[member] = number
         self._unread = unread_images.of(session)
         self._broken = self._add(grid, len(State), 0, "can't be read", "count-unreadable")
@@ -94,4 +94,4 @@ class Summary(QWidget):
 
     @Slot()
     def _ask_for_broken(self) -> None:
-        self.asked.emit(Filter(only=self._unread.ids(), why="that can't be read"))
+        self.filter_requested.emit(Filter(only=self._unread.ids(), why="that can't be read"))

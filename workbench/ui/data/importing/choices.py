@@ -125,7 +125,7 @@ class ImportChoices(QWidget):
             splits=self._splits.isChecked(),
         )
 
-    def take(self, path: Path) -> None:
+    def set_path(self, path: Path) -> None:
         """Another thing is to be read: as whatever format it is, with nothing left out unasked."""
         self._path.setText(str(path))
         self._format.setCurrentIndex(0)
@@ -197,7 +197,7 @@ class ImportChoices(QWidget):
 
     def _chosen(self, path: Path | None) -> None:
         if path is not None:
-            self.take(path)
+            self.set_path(path)
 
     @Slot()
     def choose_images(self) -> None:

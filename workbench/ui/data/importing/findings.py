@@ -108,23 +108,23 @@ def _facts(plan: ImportPlan, splits: Counter[Split]) -> list[Remark]:
     """What no format says, because it is true of all."""
     labelled = sum(1 for one in plan.compared if one.labelled)
     boxes = sum(len(one.boxes) for one in plan.compared)
-    told = [
+    sentences = [
         f"{formatting.count(boxes, 'box')} in {formatting.count(labelled, 'labelled image')} of {len(plan.compared):,}."
     ]
     if plan.finished:
-        told.append(
+        sentences.append(
             f"{formatting.count(plan.finished, 'image')} marked done: in training, what has no box there is background."
             " Where not everything has its box yet, set the state back to in work."
         )
     turned = sum(1 for one in plan.compared if one.boxes and one.image.orientation != 1)
     if turned:
-        told.append(
+        sentences.append(
             f"{formatting.count(turned, 'labelled image')} turned by EXIF orientation: boxes are of upright images."
         )
     if splits:
         parts = ", ".join(f"{splits[split]:,} {split}" for split in Split if split in splits)
-        told.append(f"The files name official splits: {parts}.")
-    return [Remark("read", "", 0, sentence) for sentence in told]
+        sentences.append(f"The files name official splits: {parts}.")
+    return [Remark("read", "", 0, sentence) for sentence in sentences]
 
 
 def _is_sized_otherwise(width: int, height: int, image: object) -> bool:
@@ -162,7 +162,7 @@ def _samples(plan: ImportPlan, differences: Differences, sized: np.ndarray, repa
     if not images:
         return ()
     counts = np.array([len(one.boxes) for one in images])
-    told = [
+    altered = [
         row
         for row, one in enumerate(images)
         if sized[row] or (counts[row] and one.image.orientation != 1) or {one.read.name, one.image.path} & repaired
@@ -170,7 +170,7 @@ def _samples(plan: ImportPlan, differences: Differences, sized: np.ndarray, repa
     labelled = np.flatnonzero([one.labelled for one in images])
     middle = int(labelled[len(labelled) // 2]) if len(labelled) else len(images) // 2
     differing = differences.rows[np.argsort(differences.outcomes == 0, kind="stable")]  # first what would change here
-    first = [*differing[:SAMPLES].tolist(), int(counts.argmax()), *told[:1], middle]
+    first = [*differing[:SAMPLES].tolist(), int(counts.argmax()), *altered[:1], middle]
     rest = np.random.default_rng(_SEED).permutation(len(images))
     rest = rest[np.argsort(counts[rest] == 0, kind="stable")]  # those without boxes show least
     return tuple(dict.fromkeys((*dict.fromkeys(first), *rest[:SAMPLES].tolist())))

@@ -59,8 +59,8 @@ class FindingsView(QWidget):
         self.samples.others_requested.connect(self.show_others)
         self.differences.image_chosen.connect(self._show_image)
 
-    def show_findings(self, document: Document, found: ImportFindings, *, anew: bool) -> None:
-        """`anew`: other files; else the same ones under other settings, and what was looked at stays."""
+    def show_findings(self, document: Document, found: ImportFindings, *, is_new_source: bool) -> None:
+        """`is_new_source`: other files; else the same ones under other settings, and what was looked at stays."""
         self._document, self._found = document, found
         self.recognised.show_groups(found.recognised)
         self.repaired.show_groups(found.repaired)
@@ -75,7 +75,7 @@ class FindingsView(QWidget):
         ):
             self.tabs.setTabText(place, f"{_TABS[place]} ({count:,})")
             self.tabs.setTabEnabled(place, count > 0)
-        if anew:
+        if is_new_source:
             self._at = 0
             self.tabs.setCurrentIndex(_DIFFERENCES if found.differences.items else _RECOGNISED)
         self._show_samples(found.samples[self._at : self._at + SHOWN])
@@ -121,5 +121,5 @@ class FindingsView(QWidget):
 
 def _row(number: int, row: LabelRow) -> ListRow:
     count = formatting.count(row.boxes, "box")
-    said = f"new to the project, {count}" if row.is_new else count
-    return ListRow(number, row.label.name, said, row.label.colour)
+    words = f"new to the project, {count}" if row.is_new else count
+    return ListRow(number, row.label.name, words, row.label.colour)

@@ -161,11 +161,11 @@ class Samples(QWidget):
             requests.insert(0, _PictureRequest(large.file, large.window, is_large=True))
         if self._background is None:
             self._background = Background("Sample pictures", _read_picture, self)
-            self._background.done.connect(self._came)
+            self._background.done.connect(self._picture_read)
         self._background.ask(requests)
 
     @Slot(object, object)
-    def _came(self, request: object, result: object) -> None:
+    def _picture_read(self, request: object, result: object) -> None:
         assert isinstance(request, _PictureRequest)
         if request.is_large:
             if self._large is not None and self._large_sample is not None and self._large_sample.file == request.file:

@@ -24,7 +24,7 @@ def make_sample(document: Document, found: ImportFindings, row: int) -> Sample:
         dataclasses.replace(box, id=number, label=label_of[name].id) for number, (name, box) in enumerate(one.boxes)
     )
     file = document.file(one.image) if one.image.id else one.read.file
-    said = [formatting.count(len(boxes), "box") if one.labelled else "not labelled in the files"]
+    words = [formatting.count(len(boxes), "box") if one.labelled else "not labelled in the files"]
     place = np.flatnonzero(found.differences.rows == row)
     project_boxes: tuple[Box, ...] = ()
     differing = frozenset[int]()
@@ -32,11 +32,11 @@ def make_sample(document: Document, found: ImportFindings, row: int) -> Sample:
         differing = frozenset(found.differences.items[place[0]].others)
         own = document.boxes(one.image.id)
         project_boxes = _without_match(own, boxes)
-        said = [f"{said[0]}, {len(own):,} here", OUTCOMES[found.differences.outcomes[place[0]]]]
+        words = [f"{words[0]}, {len(own):,} here", OUTCOMES[found.differences.outcomes[place[0]]]]
     elif one.image.id and one.labelled:
-        said.append("as it is here already" if document.boxes(one.image.id) else "not labelled here yet")
+        words.append("as it is here already" if document.boxes(one.image.id) else "not labelled here yet")
     if one.image.orientation != 1:
-        said.append(f"turned by EXIF orientation {one.image.orientation}")
+        words.append(f"turned by EXIF orientation {one.image.orientation}")
     labels = {label.id: label for label in (*document.labels(), *label_of.values())}
     return Sample(
         name=one.image.name if one.image.id else one.image.path,
@@ -45,7 +45,7 @@ def make_sample(document: Document, found: ImportFindings, row: int) -> Sample:
         boxes=boxes,
         project_boxes=project_boxes,
         labels=tuple(labels.values()),
-        words="; ".join(said),
+        words="; ".join(words),
         window=document.window(),
         differing=differing,
     )
