@@ -139,7 +139,8 @@ def test_until_all_files_are_known_it_says_so(qtbot: QtBot, seen: Opened) -> Non
 def test_an_image_that_is_not_trained_on_can_only_be_seen_as_it_is(qtbot: QtBot, seen: Opened) -> None:
     _, window, worker = seen()
     worker.answer = lambda request: replace(
-        made_assignment(request), outside="it is of the test split" if request.image != worker.requests[0].image else ""
+        made_assignment(request),
+        exclusion_reason="it is of the test split" if request.image != worker.requests[0].image else "",
     )
     controls = window.controls
     QTest.mouseClick(controls.next, Qt.MouseButton.LeftButton)
@@ -161,7 +162,7 @@ def test_who_asks_for_what_the_trainer_sees_is_shown_an_image_that_it_sees(qtbot
     first, second, third = (image.id for image in session.document.images())  # type: ignore[union-attr]
     worker.answer = lambda request: replace(
         made_assignment(request),
-        outside="" if request.image == third else "it is of the test split",
+        exclusion_reason="" if request.image == third else "it is of the test split",
         next_trained=third,
     )
     said: list[str] = []

@@ -134,7 +134,7 @@ def test_images_without_boxes_or_outside_the_training_are_shown_too(labelled: Pa
     nothing, outside = assignment_of(worker, request), assignment_of(worker, replace(request, image=other))
     assert (len(nothing.boxes), nothing.positives) == (0, 0)
     assert "No box is visible." in nothing.note
-    assert nothing.outside == ""
+    assert nothing.exclusion_reason == ""
     assert "step 1 of" in nothing.about
     assert (nothing.next_trained, outside.next_trained) == (0, empty), "the next one that is trained on"
     with Document.open(labelled) as document:
@@ -142,8 +142,8 @@ def test_images_without_boxes_or_outside_the_training_are_shown_too(labelled: Pa
     assert assignment_of(worker, replace(request, version=1)).next_trained == ids_of(labelled)[0], (
         "after the last comes the first"
     )
-    assert outside.outside == "it is in work, and the recipe uses images that are done or verified"
-    assert outside.note.startswith(f"Not trained on: {outside.outside}. Shown as it is.")
+    assert outside.exclusion_reason == "it is in work, and the recipe uses images that are done or verified"
+    assert outside.note.startswith(f"Not trained on: {outside.exclusion_reason}. Shown as it is.")
     assert "not augmented" in outside.about
     assert len(outside.boxes) == outside.positives == 1
 

@@ -98,13 +98,13 @@ class FetchWindow(QDialog):
         job = Job(
             f"Fetching {self._weights.file.name}", lambda _: _with_failure(self._fetch, self._weights), self._session
         )
-        job.reported.connect(self._came)
+        job.reported.connect(self._event_arrived)
         job.finished.connect(self._ended)
         self._job = job
         self._session.start(job)
 
     @Slot(object)
-    def _came(self, event: object) -> None:
+    def _event_arrived(self, event: object) -> None:
         if isinstance(event, JobProgress):
             self._bar.setRange(0, 1000)
             self._bar.setValue(round(1000 * event.done / max(event.total, 1)))

@@ -124,8 +124,8 @@ class TrainPage(Page):
         self._run_actions.continue_requested.connect(self.continue_run)
         self._run_actions.renamed.connect(self._renamed)
         self._run_actions.deleted.connect(self._deleted)
-        self._follower.grew.connect(lambda: self._redraw(always=True))
-        self._follower.evaluated.connect(self._pictures.look_again)
+        self._follower.history_grown.connect(lambda: self._redraw(always=True))
+        self._follower.evaluated.connect(self._pictures.reload)
         self.session.document_changed.connect(self._document_changed)
         self.session.edited.connect(self._edited)
         self.session.job_ended.connect(self._job_ended)
@@ -249,9 +249,9 @@ class TrainPage(Page):
         self.continue_run(run.folder)
 
     @Slot(object)
-    def continue_run(self, asked: DeferredRunRequest | RunRequest | Path) -> None:
+    def continue_run(self, request: DeferredRunRequest | RunRequest | Path) -> None:
         if self._job is None:
-            self._begin(asked.name, asked)
+            self._begin(request.name, request)
 
     def _begin(self, name: str, request: DeferredRunRequest | RunRequest | Path) -> None:
         after = self._stop_after = threading.Event()

@@ -45,7 +45,7 @@ def estimate_cost(request: PreflightRequest, stopped: Callable[[], bool]) -> Est
     with closing(ChildProcess(__name__, stopped=stopped)) as child:
         try:
             child.send({"folder": str(request.folder), "recipe": recipes.to_dict(request.recipe)})
-            said = child.receive()
+            answer = child.receive()
         except ChildEnded as ended:
             if stopped():
                 return None
@@ -53,9 +53,9 @@ def estimate_cost(request: PreflightRequest, stopped: Callable[[], bool]) -> Est
                 "The estimate was ended by the system: there is too little memory for this training. Choose a smaller"
                 " batch, mini batch, input side or width.", ended,
             ) from ended  # fmt: skip
-    if "error" in said:
-        raise WorkbenchError(said["error"], said.get("cause", ""))
-    return Estimate(**said)
+    if "error" in answer:
+        raise WorkbenchError(answer["error"], answer.get("cause", ""))
+    return Estimate(**answer)
 
 
 def _serve() -> None:

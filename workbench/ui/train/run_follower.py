@@ -59,12 +59,12 @@ def poll(request: PollRequest) -> PollResult:
 
 
 class RunFollower(QObject):
-    """`grew` when the history that `page` shows has more events, `evaluated` when one of them is an evaluation.
+    """`history_grown` when the history that `page` shows has more events, `evaluated` when one is an evaluation.
 
     `state` returns what the page shows now.
     """
 
-    grew = Signal()
+    history_grown = Signal()
     evaluated = Signal()
 
     def __init__(
@@ -118,7 +118,7 @@ class RunFollower(QObject):
             for event in result.events:
                 history.add(event)
             history.read_to, history.trained_elsewhere = result.end, history.ended is None and result.trains
-            self.grew.emit()
+            self.history_grown.emit()
             if any(isinstance(event, Evaluated) for event in result.events):
                 self.evaluated.emit()
                 self._session.runs_changed.emit()  # for Compare, even if it is not the best

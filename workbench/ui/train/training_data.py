@@ -54,14 +54,14 @@ def _anchors(document: Document, choice: DetectorChoice | None, own: DetectorSet
     kept = document.anchors()
     if kept is None:
         return "Anchors: published."
-    told = [f"Anchors: the project's {kept.made_for(own.input_px if own else 0)}."]
+    sentences = [f"Anchors: the project's {kept.made_for(own.input_px if own else 0)}."]
     if choice is None:
-        return told[0]
+        return sentences[0]
     number = len(kept.sizes)
     if choice.published_anchors not in (0, number):
-        told.append(f"{anchor_words.other_number(choice.title, choice.published_anchors, number)}.")
+        sentences.append(f"{anchor_words.other_number(choice.title, choice.published_anchors, number)}.")
     resize = (own.resize if own else None) or choice.resize
     other = anchor_words.other_resize(choice.title, resize, kept.resize)
     if other:
-        told.append(f"{other}: choose {base_mode(resize)} on the Anchors page, and use what it finds.")
-    return " ".join(told)
+        sentences.append(f"{other}: choose {base_mode(resize)} on the Anchors page, and use what it finds.")
+    return " ".join(sentences)

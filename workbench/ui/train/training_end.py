@@ -95,12 +95,12 @@ def _best(history: RunHistory) -> str:
         return "It was not evaluated."
     few, first = few_images_note(best.images), next(iter(history.evaluations), best)
     word = "Newest" if few else "Best"
-    said = f"{word}: AP50 {share(best.ap50)}, AP {share(best.ap)} in epoch {best.epoch:,}{few and f', {few}'}."
+    numbers = f"{word}: AP50 {share(best.ap50)}, AP {share(best.ap)} in epoch {best.epoch:,}{few and f', {few}'}."
     if first.step:
-        return said
+        return numbers
     if best is first:
         return f"It found nothing better than the weights it began with (AP50 {share(first.ap50)})."
-    return f"{said} It began with AP50 {share(first.ap50)}, AP {share(first.ap)}."
+    return f"{numbers} It began with AP50 {share(first.ap50)}, AP {share(first.ap)}."
 
 
 def refusal(session: Session, job: Job, history: RunHistory | None) -> str:

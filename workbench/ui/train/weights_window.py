@@ -269,12 +269,12 @@ class WeightsWindow(QDialog):
             return
         known = {label.name.casefold() for label in document.labels()}
         missing = [name for name in self._labels if name.casefold() not in known]
-        told = f"Imported as run '{run}'."
+        message = f"Imported as run '{run}'."
         if missing and self._add.isChecked() and not document.read_only:
             self._session.do(AddLabels(tuple(Label(0, name) for name in dict.fromkeys(missing))))
         elif len(missing) == len(self._labels):
-            told += " The project has none of its labels, so Inspect can't compare yet: add those you need."
-        self._session.inform(told)
+            message += " The project has none of its labels, so Inspect can't compare yet: add those you need."
+        self._session.inform(message)
         self._session.runs_changed.emit()
         self._session.page_requested.emit("inspect")
         self._session.run_requested.emit(run)

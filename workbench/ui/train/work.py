@@ -184,11 +184,11 @@ def events(
     yield from tensorboard_log.log_events(run_events, folder) if for_tensorboard else run_events
 
 
-def _read_request(asked: DeferredRunRequest) -> RunRequest:
+def _read_request(deferred: DeferredRunRequest) -> RunRequest:
     try:
-        return asked.request()
+        return deferred.request()
     except WorkbenchError:
-        runs.remove_unstarted(asked.folder)
+        runs.remove_unstarted(deferred.folder)
         raise
 
 

@@ -140,11 +140,11 @@ def _each(rows: Sequence[Mapping[str, float]], name: str) -> tuple[float, ...]:
 
 def best_of(values: Sequence[float]) -> set[int]:
     """Indices of the largest of the values as displayed; none if fewer than two are known, or all are equal."""
-    told = [math.nan if math.isnan(value) else float(share(value)) for value in values]
-    known = [value for value in told if not math.isnan(value)]
+    displayed = [math.nan if math.isnan(value) else float(share(value)) for value in values]
+    known = [value for value in displayed if not math.isnan(value)]
     if len(known) < 2 or max(known) == min(known):
         return set()
-    return {number for number, value in enumerate(told) if value == max(known)}
+    return {number for number, value in enumerate(displayed) if value == max(known)}
 
 
 def warning(compared: Sequence[ComparedRun]) -> str:

@@ -77,10 +77,10 @@ class RunReader:
 
 
 def read_summary(folder: Path) -> TrainingSummary:
-    told = list(runs.read_events(folder))
-    lived = _lived(told)
+    events = list(runs.read_events(folder))
+    lived = _lived(events)
     evaluations = tuple(event for event in lived if isinstance(event, Evaluated))
-    best = [event for event in told if isinstance(event, Evaluated) and event.best]  # the best weights survive a kill
+    best = [event for event in events if isinstance(event, Evaluated) and event.best]  # the best weights survive a kill
     step, loss = _averaged([(event.step, event.loss) for event in lived if isinstance(event, Progress)])
     return TrainingSummary(
         step=step, loss=loss, evaluations=evaluations, best=best[-1] if best else None,

@@ -74,7 +74,7 @@ class BatchWorker:
         self._files = FileIndex()
         self._planned: BatchPlanRequest | None = None
         self._request: RunRequest | None = None
-        self._course: InputSequence | None = None
+        self._sequence: InputSequence | None = None
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -90,48 +90,48 @@ class BatchWorker:
     def _begin(self, request: BatchPlanRequest) -> BatchPlan:
         from workbench.training import record
 
-        self._planned = self._request = self._course = None
+        self._planned = self._request = self._sequence = None
         if not (request.folder / record.DATA).exists():
             raise WorkbenchError(f"{request.folder.name} has no record of its images yet, or was not trained here.")
         self._request = record.read_request(request.folder)
-        course = self._make_course()
-        if request.images and len(course.data) != request.images:
-            self._look_at_all(course)
-            course = self._make_course()
-        self._planned, self._course = request, course
-        plan, note = course.plan(), ""
-        if request.images and len(course.data) != request.images:
-            now = len(course.data)
+        sequence = self._make_sequence()
+        if request.images and len(sequence.data) != request.images:
+            self._read_all_files(sequence)
+            sequence = self._make_sequence()
+        self._planned, self._sequence = request, sequence
+        plan, note = sequence.plan(), ""
+        if request.images and len(sequence.data) != request.images:
+            now = len(sequence.data)
             note = f"The training had {request.images:,} images, but {now:,} can be read now: batches may differ."
         return BatchPlan(plan.batch, plan.steps, note)
 
-    def _make_course(self) -> InputSequence:
+    def _make_sequence(self) -> InputSequence:
         """With what is known about the files so far."""
         from workbench.training import network_input
 
         assert self._request is not None
         return network_input.make_input_sequence(self._request.snapshot, self._request.recipe, self._files)
 
-    def _look_at_all(self, course: InputSequence) -> None:
+    def _read_all_files(self, sequence: InputSequence) -> None:
         """Some files could not be read, which shifts all later ones: find out which."""
-        for file in course.snapshot.files:
+        for file in sequence.snapshot.files:
             if self._cancelled.is_set():
                 raise WorkbenchError("Stopped.")
-            self._files.read(file, course.snapshot.window)
+            self._files.read(file, sequence.snapshot.window)
 
     def _tile(self, request: TileRequest) -> Tile:
         from workbench.training.network_input import FileChanged
 
-        if self._planned is None or self._course is None or self._planned.folder != request.folder:
+        if self._planned is None or self._sequence is None or self._planned.folder != request.folder:
             raise WorkbenchError("Another run was chosen meanwhile.")
         for _ in range(TRIES):
             try:
-                return _tile(self._course.at(request.step, request.place), request.place)
+                return _tile(self._sequence.at(request.step, request.place), request.place)
             except FileChanged as error:  # which is now recorded
-                course = self._make_course()
-                if len(course.data) != len(self._course.data):  # it was there in the training: others stay in place
+                sequence = self._make_sequence()
+                if len(sequence.data) != len(self._sequence.data):  # it was there in the training: others stay in place
                     raise WorkbenchError(error.sentence, error) from error
-                self._course = course
+                self._sequence = sequence
         raise WorkbenchError("The image files change while they are read. Try again.")
 
 

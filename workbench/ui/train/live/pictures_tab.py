@@ -57,7 +57,7 @@ class PicturesTab(QWidget):
         self._session = session
         self._folder: Path | None = None
         self._history = RunHistory()
-        self._looks: tuple[WatchedDetections, ...] = ()
+        self._detections: tuple[WatchedDetections, ...] = ()
         self._request_count = 0
         self._stale = False  # there may be more to read
         self._pictures: dict[int, Picture | WorkbenchError] = {}  # by image
@@ -68,14 +68,14 @@ class PicturesTab(QWidget):
         self._images = Background("Reading images", work.load_picture, self)
         self._build()
         self._reading.done.connect(self._read)
-        self._images.done.connect(self._image_came)
+        self._images.done.connect(self._image_read)
         self.epochs.moved.connect(self._draw)
         self._score.valueChanged.connect(self._style_changed)
         self._with_truth.toggled.connect(self._style_changed)
         self.batch.clicked.connect(self.show_batch)
         self.grid.opened.connect(self._open)
         session.job_event.connect(self._job_event)
-        session.job_ended.connect(self.look_again)
+        session.job_ended.connect(self.reload)
         session.edited.connect(self._edited)
         session.document_changed.connect(self._forget)
         self._draw()
@@ -136,13 +136,13 @@ class PicturesTab(QWidget):
         folder = document.runs_folder / name if document is not None and name else None
         self._history = history
         if folder != self._folder:
-            self._folder, self._looks = folder, ()
+            self._folder, self._detections = folder, ()
             self.epochs.begin()
             self._draw()
-        self.look_again()
+        self.reload()
 
     @Slot()
-    def look_again(self, _what: object = None) -> None:
+    def reload(self, _what: object = None) -> None:
         """Read what the run has kept, now or once visible."""
         self._stale = self._folder is not None
         if self._folder is not None and self.isVisible():
@@ -153,18 +153,18 @@ class PicturesTab(QWidget):
     @Slot(object, object)
     def _job_event(self, _job: object, event: object) -> None:
         if isinstance(event, Evaluated):
-            self.look_again()
+            self.reload()
 
     @Slot(object, object)
-    def _read(self, request: DetectionsRequest, looks: object) -> None:
-        if request.folder == self._folder and isinstance(looks, tuple):
-            self._looks = looks
-            self.epochs.set_count(len(looks))
+    def _read(self, request: DetectionsRequest, detections: object) -> None:
+        if request.folder == self._folder and isinstance(detections, tuple):
+            self._detections = detections
+            self.epochs.set_count(len(detections))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self._stale:
-            self.look_again()
+            self.reload()
         self._draw()
 
     # --- the project ---
@@ -205,19 +205,19 @@ class PicturesTab(QWidget):
         self.batch.setEnabled(self._folder is not None)
         if not self.isVisible():
             return
-        if not self._looks or document is None:
+        if not self._detections or document is None:
             self._sentence.setText(self._missing())
             self.epochs.words.setText("")
             self._stack.setCurrentWidget(self._sentence)
             return
-        look = self._looks[min(self.epochs.place, len(self._looks) - 1)]
-        self.epochs.words.setText(self._told(look))
+        watched = self._detections[min(self.epochs.place, len(self._detections) - 1)]
+        self.epochs.words.setText(self._epoch_text(watched))
         self._colours = {label.name: label.colour for label in document.labels()}
         last = self._folder / "last.safetensors" if self._folder is not None else None
         self._now = by_name(former_in(last, current_names(document)))
-        self.grid.set_count(len(look.pictures))
+        self.grid.set_count(len(watched.pictures))
         self._stack.setCurrentWidget(self.grid)
-        wanted = [request for request in map(self._show, self.grid.pictures, look.pictures) if request is not None]
+        wanted = [request for request in map(self._show, self.grid.pictures, watched.pictures) if request is not None]
         if wanted and ask:
             self._images.ask(wanted)
 
@@ -230,11 +230,11 @@ class PicturesTab(QWidget):
             return f"{name} has not been evaluated yet. What it finds in a few images is shown here afterwards."
         return f"{name} kept no pictures: it was not evaluated, or was trained by an older version of this program."
 
-    def _told(self, look: WatchedDetections) -> str:
+    def _epoch_text(self, watched: WatchedDetections) -> str:
         started = self._history.started
         of = f" of {started.epochs:,}" if started else ""
-        ap = next((event.ap50 for event in reversed(self._history.evaluations) if event.epoch == look.epoch), None)
-        return f"epoch {look.epoch:,}{of}" + (f", AP50 {share(ap)}" if ap is not None else "")
+        ap = next((event.ap50 for event in reversed(self._history.evaluations) if event.epoch == watched.epoch), None)
+        return f"epoch {watched.epoch:,}{of}" + (f", AP50 {share(ap)}" if ap is not None else "")
 
     def _show(self, widget: LivePicture, found: Found) -> PictureRequest | None:
         """Show one picture; returns what must be read for it, if anything."""
@@ -270,7 +270,7 @@ class PicturesTab(QWidget):
         return self._truth[image]
 
     @Slot(object, object)
-    def _image_came(self, request: PictureRequest, result: object) -> None:
+    def _image_read(self, request: PictureRequest, result: object) -> None:
         document = self._session.document
         if document is None or document.cache_folder != request.cache or document.window() != request.window:
             return  # the project was closed
@@ -300,8 +300,8 @@ class PicturesTab(QWidget):
             super().keyPressEvent(event)
 
 
-def _number(kept: object, otherwise: float) -> float:
+def _number(kept: object, default: float) -> float:
     try:
         return float(str(kept))
     except ValueError:
-        return otherwise
+        return default

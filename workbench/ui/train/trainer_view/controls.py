@@ -16,14 +16,14 @@ from workbench.ui.widgets.spin_boxes import spin_box
 class Controls(QWidget):
     """`changed`: a new request is needed; `drawn_changed`: the same one, drawn differently; `stepped(±1)`: next image.
 
-    `beside_changed`: a second detector is wanted, or no longer; `all_requested`: step through all again. The owner
+    `comparison_toggled`: a second detector is wanted, or no longer; `all_requested`: step through all again. The owner
     lays out the switches `ignored` and `negatives`.
     """
 
     changed = Signal()
     drawn_changed = Signal()
     stepped = Signal(int)
-    beside_changed = Signal(bool)
+    comparison_toggled = Signal(bool)
     all_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -31,7 +31,7 @@ class Controls(QWidget):
         self._seed = 0  # the recipe's
         self._roll = 0  # 0: the recipe's own seed
         self._wanted = True  # augmented, if possible
-        self._outside = ""
+        self._exclusion_reason = ""
         self.image = ElidedLabel()
         self.image.setObjectName("seen-image")
         self.image.setFont(theme.font(bold=True))
@@ -93,7 +93,7 @@ class Controls(QWidget):
         self.previous.clicked.connect(lambda: self.stepped.emit(-1))
         self.next.clicked.connect(lambda: self.stepped.emit(1))
         self.all.clicked.connect(self.all_requested)
-        self.beside.toggled.connect(self.beside_changed)
+        self.beside.toggled.connect(self.comparison_toggled)
         self.augmented.toggled.connect(self._augmented_toggled)
         self.epoch.valueChanged.connect(self.changed)
         self.roll.clicked.connect(self._another)
@@ -120,7 +120,7 @@ class Controls(QWidget):
         """`why_not`: the image is not trained on, so it can only be shown without augmentation."""
         self.image.setText(path)
         self.image.setToolTip(path)
-        self._outside = why_not
+        self._exclusion_reason = why_not
         self._enable()
 
     def show_among(self, ids: Sequence[int], image: int, words: str) -> None:
@@ -179,12 +179,14 @@ class Controls(QWidget):
 
     def _enable(self) -> None:
         """Enable what can be chosen for this image, and say why the rest can't."""
-        on, outside = self._wanted and not self._outside, f"Not trained on: {self._outside}"
+        on, not_trained = self._wanted and not self._exclusion_reason, f"Not trained on: {self._exclusion_reason}"
         self.augmented.blockSignals(True)
         self.augmented.setChecked(on)
         self.augmented.blockSignals(False)
-        self.augmented.setEnabled(not self._outside)
-        self._tell(self.augmented, outside if self._outside else "As augmented in training; off: only resized")
+        self.augmented.setEnabled(not self._exclusion_reason)
+        self._tell(
+            self.augmented, not_trained if self._exclusion_reason else "As augmented in training; off: only resized"
+        )
         for widget, help in (
             (self.epoch, "The epoch of the training. Mosaic and the like can be off in the last ones."),
             (self.roll, "Augment it with another random seed"),
@@ -193,12 +195,12 @@ class Controls(QWidget):
             widget.setEnabled(on)
             self._tell(
                 widget,
-                help if on else outside if self._outside else "Not augmented, so nothing is random",
+                help if on else not_trained if self._exclusion_reason else "Not augmented, so nothing is random",
             )
         self.back.setEnabled(on and self._roll > 0)
         rolled = f"seed {self._seed + self._roll}" if on and self._roll else ""
-        self.seed.setText("Not trained on: shown as it is" if self._outside else rolled)
-        self.seed.setToolTip(outside if self._outside else "")
+        self.seed.setText("Not trained on: shown as it is" if self._exclusion_reason else rolled)
+        self.seed.setToolTip(not_trained if self._exclusion_reason else "")
 
     def _tell(self, widget: QWidget, words: str) -> None:
         """Set the tooltip, with the key of its command."""

@@ -84,16 +84,16 @@ class DetectorPane(QWidget):
         head.setSpacing(theme.GRID)
         head.addWidget(self.detector, 3)
         head.addWidget(self.weights, 2)
-        self._told = QWidget()
-        told = QVBoxLayout(self._told)
-        told.setContentsMargins(0, 0, 0, 0)
-        told.setSpacing(theme.GRID // 2)
-        told.addWidget(self.table, 1)
+        self._information = QWidget()
+        column = QVBoxLayout(self._information)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GRID // 2)
+        column.addWidget(self.table, 1)
         for part in (self.levels, self.words, self.note):
-            told.addWidget(part)
+            column.addWidget(part)
         self.split = QSplitter(childrenCollapsible=False)
         self.split.addWidget(self.picture)
-        self.split.addWidget(self._told)
+        self.split.addWidget(self._information)
         self.split.setStretchFactor(0, 1)
         self._moved = False
         self.split.splitterMoved.connect(self._split_moved)
@@ -118,7 +118,7 @@ class DetectorPane(QWidget):
         if direction != self.split.orientation() or not self._moved:
             self._moved = False
             self.split.setOrientation(direction)
-            self._told.setContentsMargins(*((theme.GRID, 0, 0, 0) if beside else (0, theme.GRID, 0, 0)))
+            self._information.setContentsMargins(*((theme.GRID, 0, 0, 0) if beside else (0, theme.GRID, 0, 0)))
             low = max(_BELOW, self._needed(wide))
             self.split.setSizes([room, narrow] if beside else [high - low, low])
 

@@ -163,7 +163,7 @@ class AssignmentResult:
     negative: Flags | None  # (N,)
     about: str  # the step, and how many images it is made of
     note: str = ""  # what else to know about it
-    outside: str = ""  # why the image is not trained on, as the end of a sentence
+    exclusion_reason: str = ""  # why the image is not trained on, as the end of a sentence
     next_trained: int = 0  # if so, the id of the next one that is
     epochs: int = 0  # of the training, which may be more than the recipe's; 0: unknown
 

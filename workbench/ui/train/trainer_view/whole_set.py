@@ -216,8 +216,8 @@ class WholeSet(QWidget):
     def _say_left_out(self, title: str) -> None:
         """Why this detector can't be counted, and where to fix that; "" for none."""
         self._without_file = title
-        told = _WITHOUT_FILE.format(title=html.escape(title), ink=theme.colours().accent)
-        self.left_out.setText(told if title else "")
+        sentence = _WITHOUT_FILE.format(title=html.escape(title), ink=theme.colours().accent)
+        self.left_out.setText(sentence if title else "")
         self.left_out.setVisible(bool(title))
 
     @Slot()

@@ -115,7 +115,7 @@ class TrainerViewWindow(QDialog):
         self.scheduler.checked.connect(self._files_checked)
         self.controls.changed.connect(self.scheduler.request_later)
         self.controls.drawn_changed.connect(self._draw)
-        self.controls.beside_changed.connect(self._show_second)
+        self.controls.comparison_toggled.connect(self._show_second)
         self._legend_on.toggled.connect(self._legend_toggled)
         for pane in self.panes:
             pane.changed.connect(self._pane_changed)
@@ -264,7 +264,7 @@ class TrainerViewWindow(QDialog):
         if not number:
             self._learn_length(result)
             self._go_to_trained(result)
-            self._navigator.show(result.outside if isinstance(result, AssignmentResult) else "")
+            self._navigator.show(result.exclusion_reason if isinstance(result, AssignmentResult) else "")
             if isinstance(result, AssignmentResult) and other.assignment is not None:
                 other.recolour(matching_colour_indices(other.assignment, result, pane.picture.colour_indices))
         self._draw()
@@ -274,9 +274,9 @@ class TrainerViewWindow(QDialog):
         """A person asking what the trainer sees wants a trained image, not one that happens to be selected."""
         if isinstance(result, AssignmentResult) and self.wants_trained:
             self.wants_trained = False
-            if result.outside and result.next_trained:
+            if result.exclusion_reason and result.next_trained:
                 self._session.select_image(result.next_trained)
-                self._session.inform(f"Not trained on: {result.outside}. Here is the next image that is.")
+                self._session.inform(f"Not trained on: {result.exclusion_reason}. Here is the next image that is.")
 
     def _show_legend(self) -> None:
         seen = self.panes if self.controls.beside.isChecked() else self.panes[:1]

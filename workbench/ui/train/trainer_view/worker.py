@@ -71,7 +71,7 @@ class TrainerViewWorker:
     def __init__(self) -> None:
         self.files = FileIndex()
         self._read: tuple[object, Snapshot, AnchorSet | None] | None = None
-        self._courses: dict[Recipe, InputSequence] = {}
+        self._sequences: dict[Recipe, InputSequence] = {}
         self._detectors: dict[tuple[Recipe, Weights, object], Detector] = {}
         self._checking: _FileCheck | None = None
         self._lock = threading.Lock()
@@ -119,7 +119,7 @@ class TrainerViewWorker:
     ) -> LoadResult | AssignmentResult | FileCheckResult | None:
         if isinstance(request, ReleaseRequest):
             self._read = self._checking = None
-            self._courses.clear()
+            self._sequences.clear()
             self._detectors.clear()
             return None
         if isinstance(request, LoadRequest):
@@ -147,7 +147,7 @@ class TrainerViewWorker:
             if time.monotonic() - began > MOMENT or self._control.stop.is_set():
                 break
         if now.changed_files != before:
-            self._courses.clear()
+            self._sequences.clear()
         return FileCheckResult(now.total - len(now.unknown), now.total, now.changed_files, tuple(now.problems))
 
     def _begin_file_check(self, request: FileCheckRequest) -> _FileCheck:
@@ -179,52 +179,54 @@ class TrainerViewWorker:
 
         snapshot, anchors = self._project(request)
         recipe, anchors = _recipe_and_anchors(request, anchors)
-        seen, outside, next_trained = self._seen(request, snapshot, recipe)
+        sample, exclusion_reason, next_trained = self._sample(request, snapshot, recipe)
         key = (recipe, request.weights, _weights_stamp(request.weights))
         try:
             with StopMode(self._control):
                 detector = self._detectors.pop(key, None) or _build_detector(recipe, snapshot, anchors, request.weights)
                 self._detectors[key] = detector  # the most recent last
-                found = assign_input(seen, detector, answers=request.weights != CERTAIN)
+                found = assign_input(sample, detector, answers=request.weights != CERTAIN)
         except Stopped:
             raise RequestCancelled from None
         for old in list(self._detectors)[:-KEPT]:
             del self._detectors[old]
-        return replace(_make_result(request, recipe, detector.title, seen, found, outside), next_trained=next_trained)
+        return replace(
+            _make_result(request, recipe, detector.title, sample, found, exclusion_reason), next_trained=next_trained
+        )
 
     def _project(self, request: AssignmentRequest | FileCheckRequest) -> tuple[Snapshot, AnchorSet | None]:
         now = request.folder, request.version
         if self._read is None or self._read[0] != now:
             with Document.open(request.folder, read_only=True) as document:
                 self._read = now, document.snapshot(), document.anchors()
-            self._courses.clear()
+            self._sequences.clear()
             self._detectors.clear()
         return self._read[1], self._read[2]
 
-    def _seen(self, request: AssignmentRequest, snapshot: Snapshot, recipe: Recipe) -> tuple[NetworkInput, str, int]:
+    def _sample(self, request: AssignmentRequest, snapshot: Snapshot, recipe: Recipe) -> tuple[NetworkInput, str, int]:
         """The image, why it is not trained on, and if so the id of the next one that is."""
         from workbench.training.network_input import FileChanged, make_input_sequence, unaugmented_input
 
-        outside, next_trained = "", 0
+        exclusion_reason, next_trained = "", 0
         image = next((one for one in snapshot.images if one.id == request.image), None)
-        while request.augmented and image is not None and not outside:
+        while request.augmented and image is not None and not exclusion_reason:
             if self._control.stop.is_set():
                 raise RequestCancelled
-            if recipe not in self._courses:
-                self._courses[recipe] = make_input_sequence(snapshot, recipe, self.files)
-            plan = self._courses[recipe]
-            outside = plan.exclusion_reason(image)
-            if outside:
-                next_trained = plan.next_trained(request.image, [one.id for one in snapshot.images])
+            if recipe not in self._sequences:
+                self._sequences[recipe] = make_input_sequence(snapshot, recipe, self.files)
+            sequence = self._sequences[recipe]
+            exclusion_reason = sequence.exclusion_reason(image)
+            if exclusion_reason:
+                next_trained = sequence.next_trained(request.image, [one.id for one in snapshot.images])
             else:
                 try:
-                    return plan.in_epoch(plan.index(request.image), request.epoch, request.seed), "", 0
+                    return sequence.in_epoch(sequence.index(request.image), request.epoch, request.seed), "", 0
                 except FileChanged:  # which is now recorded
-                    self._courses.clear()
+                    self._sequences.clear()
         try:
-            return unaugmented_input(snapshot, request.image, recipe), outside, next_trained
+            return unaugmented_input(snapshot, request.image, recipe), exclusion_reason, next_trained
         except WorkbenchError as error:
-            if not outside:
+            if not exclusion_reason:
                 raise
             raise WorkbenchError(f"{error.sentence}. Training leaves this image out.", error) from error
 
@@ -266,64 +268,69 @@ def _build_detector(recipe: Recipe, snapshot: Snapshot, anchors: AnchorSet | Non
 
 
 def _make_result(
-    request: AssignmentRequest, recipe: Recipe, title: str, seen: NetworkInput, found: InputAssignment, outside: str
+    request: AssignmentRequest,
+    recipe: Recipe,
+    title: str,
+    sample: NetworkInput,
+    found: InputAssignment,
+    exclusion_reason: str,
 ) -> AssignmentResult:
-    explained, names = found.explained, [label.name for label in seen.snapshot.labels]
-    why, small = dict(found.unmatched), [m for m, one in seen.ignored_as().items() if one.small]
-    ignore = seen.ignore.copy()
+    explained, names = found.explained, [label.name for label in sample.snapshot.labels]
+    why, small = dict(found.unmatched), [m for m, one in sample.ignored_as().items() if one.small]
+    ignore = sample.ignore.copy()
     ignore[small] = False  # nobody intended that
     return AssignmentResult(
         detector=recipe.detector,
         title=title,
-        picture=picture(seen.pixels),
-        side=seen.side,
-        labels=tuple(names[label] for label in seen.labels),
-        boxes=seen.boxes.astype(np.float64),
-        ids=seen.snapshot.box_ids[seen.rows],
+        picture=picture(sample.pixels),
+        side=sample.side,
+        labels=tuple(names[label] for label in sample.labels),
+        boxes=sample.boxes.astype(np.float64),
+        ids=sample.snapshot.box_ids[sample.rows],
         ignore=ignore,
-        reasons=tuple(why.get(k, "") for k in range(len(seen.boxes))),
+        reasons=tuple(why.get(k, "") for k in range(len(sample.boxes))),
         dropped=tuple(
-            DroppedBox(_label(seen, one.row), one.xyxy, one.reason, one.small) for one in seen.lost if one.gone
+            DroppedBox(_label(sample, one.row), one.xyxy, one.reason, one.small) for one in sample.lost if one.gone
         ),
         kind=explained.layout.kind,
         priors=explained.layout.boxes.double().numpy(),
-        cells=found.cells(seen.side),
+        cells=found.cells(sample.side),
         level=explained.layout.level.numpy(),
         grids=explained.layout.grids,
         prior=explained.prior.numpy(),
         box=explained.box.numpy(),
         ignored=None if explained.ignored is None else explained.ignored[0].numpy(),
         negative=None if explained.negative is None else explained.negative[0].numpy(),
-        about=_about(recipe, seen),
-        note=_notes(request, seen, found, outside),
-        outside=outside,
-        epochs=seen.epochs,
+        about=_about(recipe, sample),
+        note=_notes(request, sample, found, exclusion_reason),
+        exclusion_reason=exclusion_reason,
+        epochs=sample.epochs,
     )
 
 
-def _notes(request: AssignmentRequest, seen: NetworkInput, found: InputAssignment, outside: str) -> str:
-    notes = [f"Not trained on: {outside}. Shown as it is." if outside else "", found.note]
-    if request.borrowed and seen.step >= 0:
+def _notes(request: AssignmentRequest, sample: NetworkInput, found: InputAssignment, exclusion_reason: str) -> str:
+    notes = [f"Not trained on: {exclusion_reason}. Shown as it is." if exclusion_reason else "", found.note]
+    if request.borrowed and sample.step >= 0:
         notes.append(f"Augmented as in the training of {request.borrowed}, for comparison.")
-    if seen.attacked:
+    if sample.attacked:
         notes.append("In this step the images are also changed adversarially, against the network, which is not shown.")
-    if not len(seen.boxes):
+    if not len(sample.boxes):
         notes.append("No box is visible.")
     return " ".join(part for part in notes if part)
 
 
-def _label(seen: NetworkInput, row: int) -> str:
-    return seen.snapshot.labels[int(seen.snapshot.label_index[row])].name
+def _label(sample: NetworkInput, row: int) -> str:
+    return sample.snapshot.labels[int(sample.snapshot.label_index[row])].name
 
 
-def _about(recipe: Recipe, seen: NetworkInput) -> str:
-    size = f"{seen.side} × {seen.side} px"
-    if seen.step < 0:
+def _about(recipe: Recipe, sample: NetworkInput) -> str:
+    size = f"{sample.side} × {sample.side} px"
+    if sample.step < 0:
         return f"{size}, not augmented"
-    parts = len(seen.parts)
+    parts = len(sample.parts)
     made = "" if parts == 1 else f", combined with {parts - 1} other{'s' if parts > 2 else ''}"
-    place = f"image {seen.place + 1} of {seen.places}"
-    return f"{size}, step {seen.step + 1:,} of {seen.steps:,}, {place}{made}"
+    place = f"image {sample.place + 1} of {sample.places}"
+    return f"{size}, step {sample.step + 1:,} of {sample.steps:,}, {place}{made}"
 
 
 def count_coverage(
