@@ -24,7 +24,7 @@ from tests.benchmarks import peers
 from workbench.core.project import Box, Label
 from workbench.ui import pictures
 from workbench.ui.annotate.canvas import Canvas
-from workbench.ui.widgets.boxes_painter import BoxesLayer, draw_rects, line
+from workbench.ui.widgets.boxes_painter import BoxesLayer, draw_rects, mitred_pen
 from workbench.ui.widgets.view_transform import ViewTransform, fitted
 
 FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
@@ -139,7 +139,7 @@ def test_outlines_written_by_numpy_are_faster_than_qts_lines() -> None:
     def by_pen(width: int) -> None:
         rects = view.rects(layer.xyxy)
         for label in LABELS:
-            painter.setPen(line(QColor(label.colour), width))
+            painter.setPen(mitred_pen(QColor(label.colour), width))
             draw_rects(painter, rects[layer.label_ids == label.id])
 
     ours, of_1, of_2 = least(

@@ -1,4 +1,4 @@
-"""A hand on the Anchors page of the real window, and a project of two images for it."""
+"""Drives the Anchors page of the real window, and a project of two images for it."""
 
 from __future__ import annotations
 

@@ -319,7 +319,7 @@ def test_an_ap_that_is_next_to_nothing_is_what_the_list_of_runs_says(
 def test_a_run_has_one_colour_everywhere_in_either_theme(window: CompareWindow) -> None:
     for mode in ("dark", "light"):
         theme.apply(mode)
-        colours = [theme.series(number) for number in range(2)]
+        colours = [theme.series_colour(number) for number in range(2)]
         runs = find(window, QTableWidget, "compare-runs")
         swatches = [runs.item(row, 0).icon().pixmap(12, 12).toImage().pixelColor(6, 6).name() for row in range(2)]
         assert swatches == colours
@@ -345,7 +345,7 @@ def test_it_follows_runs_that_go_on_are_renamed_or_deleted(
     session.runs_changed.emit()
     qtbot.waitUntil(lambda: [row[0] for row in table(window, "compare-runs")] == ["second"])
     (curve,) = (item for item in find(window, Plot, "compare-ap").getPlotItem().listDataItems() if len(item.xData))
-    assert curve.opts["pen"].color().name() == theme.series(0)  # as the table has it
+    assert curve.opts["pen"].color().name() == theme.series_colour(0)  # as the table has it
 
 
 def test_it_shows_what_was_read_again_once(

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
+from tests.ui.inspect_page_driver import (  # noqa: F401 (fixtures)
     FakeEvaluator,
     drawn,
     evaluate_fixture,
@@ -22,7 +22,7 @@ from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
     slide,
     text,
 )
-from tests.ui.inspect_tabs_hand import click, listed, marked, tab
+from tests.ui.inspect_tabs_driver import click, listed, marked, tab
 from workbench.core import bootstrap, edits
 from workbench.core.project import Label
 from workbench.inference import operating_point

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QPushButton, QTableView
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import (
+from tests.ui.inspect_page_driver import (
     FakeEvaluator,
     evaluate_fixture,
     looked,
@@ -18,7 +18,7 @@ from tests.ui.inspect_hand import (
     slide,
     text,
 )
-from tests.ui.inspect_tabs_hand import SEEN, cells, click, listed, marked, seen, tab
+from tests.ui.inspect_tabs_driver import SEEN, cells, click, listed, marked, seen, tab
 from workbench.core import edits
 from workbench.core.project import Label
 from workbench.ui import theme

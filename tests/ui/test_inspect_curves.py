@@ -9,8 +9,8 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import evaluate_fixture, page_fixture, press, session_fixture
-from tests.ui.inspect_tabs_hand import drawing, listed, seen, tab
+from tests.ui.inspect_page_driver import evaluate_fixture, page_fixture, press, session_fixture
+from tests.ui.inspect_tabs_driver import drawing, listed, seen, tab
 from tests.ui.test_inspect_sliders import own
 from tests.ui.test_legend_above import is_above
 from workbench.core import edits

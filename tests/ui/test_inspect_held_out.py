@@ -9,7 +9,15 @@ import pytest
 from PySide6.QtWidgets import QComboBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import FakeEvaluator, evaluate_fixture, make_run, page_fixture, press, session_fixture, text
+from tests.ui.inspect_page_driver import (
+    FakeEvaluator,
+    evaluate_fixture,
+    make_run,
+    page_fixture,
+    press,
+    session_fixture,
+    text,
+)
 from workbench.core import edits
 from workbench.core.project import Snapshot, Split, State
 from workbench.inference.events import EvaluationDone

@@ -11,7 +11,7 @@ from PySide6.QtGui import QHelpEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QSplitter, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import make_run
+from tests.ui.inspect_page_driver import make_run
 from tests.ui.window_driver import Open, find
 from workbench.ui import preferences
 from workbench.ui.inspect.header import InspectHeader

@@ -15,7 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QPushButton, QTableView, QTabWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import (
+from tests.ui.inspect_page_driver import (
     SEEN,
     FakeEvaluator,
     choose,

@@ -76,7 +76,7 @@ def test_a_sample_in_the_legend_keeps_its_distance_from_the_words_on_a_fine_scre
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The icon was as many dots wide as there were pixels in its place twice over, and touched the words."""
-    monkeypatch.setattr(theme, "dots", lambda: 2.0)
+    monkeypatch.setattr(theme, "device_pixel_ratio", lambda: 2.0)
     picture = InspectPicture()
     legend = BoxLegend(picture, ONE_RUN)
     for widget in (picture, legend):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QComboBox, QSlider
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import (
+from tests.ui.inspect_page_driver import (
     FakeEvaluator,
     evaluate_fixture,
     looked,

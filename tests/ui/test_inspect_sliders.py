@@ -15,7 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton, QSlider, QSpinBox, QToolButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import (  # noqa: F401 (fixtures)
+from tests.ui.inspect_page_driver import (  # noqa: F401 (fixtures)
     FakeEvaluator,
     choose,
     drawn,

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableView, QTableWidget, QTabWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import (
+from tests.ui.inspect_page_driver import (
     FakeEvaluator,
     evaluate_fixture,
     looked,
@@ -18,7 +18,7 @@ from tests.ui.inspect_hand import (
     slide,
     text,
 )
-from tests.ui.inspect_tabs_hand import cells, click, drawing, listed, marked, mistakes, seen, tab
+from tests.ui.inspect_tabs_driver import cells, click, drawing, listed, marked, mistakes, seen, tab
 from workbench.core import edits
 from workbench.ui.inspect.labels_table import AP, BOXES, LABEL, PRECISION, RECALL, LabelsTable
 from workbench.ui.inspect.page import InspectPage

@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.inference.stub import Stub, stub, write_pictures
 from tests.inference.test_webcam import WithCameras
-from tests.ui.inspect_hand import make_run
+from tests.ui.inspect_page_driver import make_run
 from tests.ui.test_accessible import controls, described
 from tests.ui.window_driver import Open, find
 from workbench import plugins

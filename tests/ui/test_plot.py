@@ -48,7 +48,7 @@ def words(plot: Plot) -> list[str]:
 def test_curves_are_as_wide_on_a_fine_screen(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
     """A curve of 2 px was a hairline on a screen of two dots a pixel."""
     for ratio in (1.0, 2.0):
-        monkeypatch.setattr(theme, "dots", lambda ratio=ratio: ratio)
+        monkeypatch.setattr(theme, "device_pixel_ratio", lambda ratio=ratio: ratio)
         curve = PlotCurve(0, Qt.PenStyle.SolidLine)
         curve.restyle()
         assert curve.item.opts["pen"].widthF() == 2 * ratio

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import pytest
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import FakeEvaluator, looked, session_fixture
+from tests.ui.inspect_page_driver import FakeEvaluator, looked, session_fixture
 from tests.ui.train_page_driver import FakeTraining
 from workbench.core import edits
 from workbench.core.document import Document

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import make_run
+from tests.ui.inspect_page_driver import make_run
 from tests.ui.window_driver import Open, find
 from workbench.ui import tab_order
 

@@ -16,7 +16,7 @@ from workbench.ui import keys
 from workbench.ui.actions import with_keys
 from workbench.ui.commands import PAGES
 from workbench.ui.main_window import MainWindow
-from workbench.ui.widgets.tour import STEPS, Ring, Tour, _seen_part, place_beside
+from workbench.ui.widgets.tour import STEPS, Ring, Tour, _visible_part, place_beside
 
 
 def begun(window: MainWindow) -> Tour:
@@ -35,7 +35,7 @@ def ringed(window: MainWindow) -> QRect:
 def around(window: MainWindow, name: str) -> QRect:
     """Where the ring is to be for the widget of this name."""
     widget = next((one for one in window.findChildren(QWidget, name) if one.isVisible()), None)
-    return _seen_part(widget, window).adjusted(-4, -4, 4, 4).intersected(window.rect()) if widget else QRect()
+    return _visible_part(widget, window).adjusted(-4, -4, 4, 4).intersected(window.rect()) if widget else QRect()
 
 
 def test_every_step_shows_its_page_and_a_ring_round_a_control_of_it(

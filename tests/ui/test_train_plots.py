@@ -249,7 +249,7 @@ def test_a_run_that_did_not_keep_ap_per_label_says_so(make: Make) -> None:
 @pytest.mark.parametrize("colour", ["#f0e442", "#000000", "#ffffff", "#0072b2"])
 def test_a_label_of_any_colour_can_be_seen_on_the_ground_of_the_plot(qtbot: QtBot, mode: str, colour: str) -> None:
     theme.apply(mode)
-    assert theme.contrast(theme.readable(colour), theme.colours().plot) >= theme.READABLE
+    assert theme.contrast(theme.readable_colour(colour), theme.colours().plot) >= theme.READABLE
     theme.apply("light")
 
 

@@ -1,4 +1,4 @@
-"""A hand on the mouse and the keys of the real window, and a look at what is on disk."""
+"""Drives the mouse and the keys of the real window, and a look at what is on disk."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def find(window: QWidget, kind: type, name: str) -> Any:
 
 
 class WindowDriver:
-    """A hand on the mouse and the keys over the canvas, in image pixels."""
+    """Drives the mouse and the keys over the canvas, in image pixels."""
 
     def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
         self.qtbot = qtbot

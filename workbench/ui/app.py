@@ -92,11 +92,11 @@ def _painted(window: MainWindow) -> None:
     garbage = GarbageCollector(window)
     window.session.document_changed.connect(garbage.unfreeze)
     log.info("Workbench runs, process %s", os.getpid())
-    for crash in crashes.read_crashes(running()):
+    for crash in crashes.read_crashes(notes_folder()):
         log.error("%s\n%s", crash.sentence, crash.stacks)
         window.session.message.emit("warning", crash.sentence)
         crashes.CrashRecovery(window.session, crash, window.open).begin()
-    crashes.CrashNote(window.session, running(), window)
+    crashes.CrashNote(window.session, notes_folder(), window)
 
 
 def few_arenas() -> None:
@@ -212,7 +212,7 @@ def log_file() -> Path:
     return Path(platformdirs.user_log_dir("workbench", appauthor=False)) / "workbench.log"
 
 
-def running() -> Path:
+def notes_folder() -> Path:
     """Where running windows keep what the next start needs in case they crash."""
     return log_file().with_name("running")
 
@@ -226,7 +226,7 @@ def _start_log() -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handler = _LogFile(file)
-        crashes.watch_for_fatal_errors(running())
+        crashes.watch_for_fatal_errors(notes_folder())
     except OSError:
         handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

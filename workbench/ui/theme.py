@@ -186,13 +186,13 @@ def style_plot(plot: Any) -> None:
             label.setText(label.text)  # pyqtgraph uses the new colour only for text set later
 
 
-def dots() -> float:
+def device_pixel_ratio() -> float:
     """The highest device pixel ratio of the screens: pyqtgraph's pens are in device pixels."""
     app = QApplication.instance()
     return app.devicePixelRatio() if isinstance(app, QApplication) else 1.0
 
 
-def series(number: int) -> str:
+def series_colour(number: int) -> str:
     """The colour of curve `number` (0, 1, ...) in a plot: colour-blind safe, readable on both backgrounds."""
     light = ("#0b5fc0", "#b34a00", "#00724f", "#a0307c", "#7a5c00", "#3f5f7f")
     dark = ("#62adff", "#ff9a4d", "#3fc79a", "#e58fc6", "#e3c552", "#9fb8d1")
@@ -200,7 +200,7 @@ def series(number: int) -> str:
     return chosen[number % len(chosen)]
 
 
-def readable(value: str) -> str:
+def readable_colour(value: str) -> str:
     """A label's colour, blended with the text's as far as a thin line needs on a plot's background."""
     ground, ink = colours().plot, colour("text")
     own = QColor(value)

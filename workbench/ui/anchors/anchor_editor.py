@@ -104,7 +104,7 @@ class AnchorEditor(QObject):
     def _drop(self) -> None:
         before, self._dragged_from = self._dragged_from, None
         if before is not None and self._shown is not None:
-            self.history.moved("Move an anchor", before, self._shown)
+            self.history.add_move("Move an anchor", before, self._shown)
             self.settled.emit()
 
     @Slot(int, float, float)
@@ -113,7 +113,7 @@ class AnchorEditor(QObject):
         if self._move(number, width, height):
             assert before is not None
             assert self._shown is not None
-            self.history.moved("Type an anchor's side", before, self._shown)
+            self.history.add_move("Type an anchor's side", before, self._shown)
             self.settled.emit()
 
     def _move(self, number: int, width: float, height: float) -> bool:
@@ -154,7 +154,7 @@ class AnchorEditor(QObject):
         if np.array_equal(after.step.centres, before.step.centres):
             return  # the second signal of a double click: there is nothing to undo
         self.show_requested.emit(after, True)
-        self.history.moved(f"Look at {entry.name}", before, after)
+        self.history.add_move(f"Look at {entry.name}", before, after)
         self.settled.emit()
 
     # --- sets ---

@@ -29,5 +29,5 @@ class AnchorUndoStack(UndoStack):
 
     show_requested = Signal(object)
 
-    def moved(self, title: str, before: ShownAnchors, after: ShownAnchors) -> None:
+    def add_move(self, title: str, before: ShownAnchors, after: ShownAnchors) -> None:
         self.add(title, lambda: self.show_requested.emit(before), lambda: self.show_requested.emit(after))

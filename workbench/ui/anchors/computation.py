@@ -252,7 +252,7 @@ def _fitting(pool: SizePool, choices: AnchorChoices) -> Iterator[StepComputed]:
             yield StepComputed(step, 1)
 
 
-def renewed(boxes: Callable[[], Boxes], pool: SizePool, choices: AnchorChoices) -> Iterator[Event]:
+def recompute(boxes: Callable[[], Boxes], pool: SizePool, choices: AnchorChoices) -> Iterator[Event]:
     """After an edit: the boxes, and the curve over the number of anchors, computed again."""
     yield prepare(boxes())
     yield AllCounts(tuple(anchors.curve(pool, MOST_ANCHORS, choices.seed, choices.update)))

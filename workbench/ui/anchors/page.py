@@ -392,5 +392,5 @@ class AnchorsPage(Page):
             self._renew.start()
             return
         self._start(
-            Job("Drawing the boxes", lambda _: computation.renewed(lambda: merge_boxes(boxes, since), pool, choices))
+            Job("Drawing the boxes", lambda _: computation.recompute(lambda: merge_boxes(boxes, since), pool, choices))
         )

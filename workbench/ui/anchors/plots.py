@@ -121,7 +121,7 @@ class Plots(QWidget):
         boxes, cloud = self._prepared.boxes, self._prepared.clouds[self.bar.log.isChecked()]
         keys = {
             "label": [(label.name, label.colour) for label in boxes.names],
-            "split": [(SPLIT_NAMES[split], theme.series(number)) for number, split in enumerate(SPLITS)],
+            "split": [(SPLIT_NAMES[split], theme.series_colour(number)) for number, split in enumerate(SPLITS)],
         }
         palettes = {name: [colour for _, colour in key] for name, key in keys.items()}
         there = {name: np.flatnonzero(np.bincount(numbers)).tolist() for name, numbers in boxes.groups.items()}

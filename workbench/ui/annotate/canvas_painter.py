@@ -14,7 +14,7 @@ from workbench.ui import theme
 from workbench.ui.annotate import suggestion_painter
 from workbench.ui.annotate.geometry import HANDLES
 from workbench.ui.annotate.gestures import DrawGesture, MoveGesture, ResizeGesture, SelectGesture
-from workbench.ui.widgets.boxes_painter import draw_rects, line, name_plate, outlined, tag
+from workbench.ui.widgets.boxes_painter import draw_outlined_rect, draw_rects, mitred_pen, name_plate, paint_tag
 
 if TYPE_CHECKING:
     from workbench.ui.annotate.canvas import Canvas
@@ -65,7 +65,7 @@ def _paint_hovered(painter: QPainter, canvas: Canvas) -> None:
     fill.setAlpha(45)
     rect = canvas.view.rect(box.xyxy)
     painter.fillRect(rect, fill)
-    outlined(painter, rect, canvas.layer.colour(box.label))
+    draw_outlined_rect(painter, rect, canvas.layer.colour(box.label))
 
 
 def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
@@ -79,11 +79,11 @@ def _paint_selected(painter: QPainter, canvas: Canvas) -> None:
         xyxy = np.array([canvas.gesture.xyxy])
     rects = canvas.view.rects(xyxy)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(line(QColor(0, 0, 0, 200), 5))
+    painter.setPen(mitred_pen(QColor(0, 0, 0, 200), 5))
     draw_rects(painter, rects)
     label_ids = canvas.layer.label_ids[rows]
     for id in np.unique(label_ids):
-        painter.setPen(line(canvas.layer.colour(int(id)), 3))
+        painter.setPen(mitred_pen(canvas.layer.colour(int(id)), 3))
         draw_rects(painter, rects[label_ids == id])
     if len(rows) == 1:
         rect = QRectF(*rects[0].tolist())
@@ -121,7 +121,7 @@ def _paint_draft(painter: QPainter, canvas: Canvas, xyxy: XYXY, label: Label | N
     fill = QColor(colour)
     fill.setAlpha(45)
     painter.fillRect(rect, fill)
-    outlined(painter, rect, colour)
+    draw_outlined_rect(painter, rect, colour)
     if canvas.pointer is not None:
         _tag_size(painter, canvas, xyxy)
 
@@ -132,7 +132,7 @@ def _tag_size(painter: QPainter, canvas: Canvas, xyxy: XYXY) -> None:
     size = canvas.image_size
     if box_faults.faults(np.array(xyxy), np.array([size.width(), size.height()])).any():
         text += "  \N{WARNING SIGN} small"
-    tag(painter, canvas.pointer, text, theme.font(theme.SMALL), QRectF(canvas.rect()))
+    paint_tag(painter, canvas.pointer, text, theme.font(theme.SMALL), QRectF(canvas.rect()))
 
 
 def _paint_band(painter: QPainter, rect: QRectF) -> None:
@@ -159,4 +159,4 @@ def _paint_cross(painter: QPainter, canvas: Canvas) -> None:
             painter.drawLine(one)
     if not isinstance(canvas.gesture, DrawGesture):
         point = canvas.view.to_image(at)
-        tag(painter, at, f"{int(point.x())}, {int(point.y())}", theme.font(theme.SMALL), QRectF(canvas.rect()))
+        paint_tag(painter, at, f"{int(point.x())}, {int(point.y())}", theme.font(theme.SMALL), QRectF(canvas.rect()))

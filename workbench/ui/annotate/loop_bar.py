@@ -31,12 +31,12 @@ BUSY = "A training is running: wait until it ends, or stop it."
 
 
 class LoopBar(QFrame):
-    """`ended(checkpoint)` when a training started here has ended by itself; the images are then put in order.
+    """`trained(checkpoint)` when a training started here has ended by itself; the images are then put in order.
 
     `plan` is next_training.plan_next_training, or a fake. One training at a time: the Train page runs it.
     """
 
-    ended = Signal(object)
+    trained = Signal(object)
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -246,7 +246,7 @@ class LoopBar(QFrame):
         self._session.inform(
             f"Suggestions now come from {self._folder.name}, and the images that would teach it most are listed first."
         )
-        self.ended.emit(checkpoint)
+        self.trained.emit(checkpoint)
 
     @Slot()
     def _queue_changed(self) -> None:

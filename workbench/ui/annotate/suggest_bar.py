@@ -72,7 +72,7 @@ class SuggestBar(QFrame):
         self._run.activated.connect(self._run_chosen)
         self._least.valueChanged.connect(self._moved)
         self._files.loaded.connect(self._file_loaded)
-        self.loop.ended.connect(self._trained)
+        self.loop.trained.connect(self._trained)
         session.runs_changed.connect(self._list_runs)
         session.edited.connect(self._edited)
         session.document_changed.connect(self._forget)

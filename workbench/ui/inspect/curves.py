@@ -169,4 +169,4 @@ class CurvesTab(InspectTab):
 
 
 def _ink(colour: int | str) -> int | str:
-    return theme.readable(colour) if isinstance(colour, str) and colour.startswith("#") else colour
+    return theme.readable_colour(colour) if isinstance(colour, str) and colour.startswith("#") else colour

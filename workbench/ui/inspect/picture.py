@@ -214,7 +214,7 @@ class BoxLegend(QWidget):
     def _draw(self) -> None:
         for entry, switch in self._switches.items():
             kind = entry.kinds[0]
-            ratio = theme.dots()  # else the sample is too wide on a high-DPI screen
+            ratio = theme.device_pixel_ratio()  # else the sample is too wide on a high-DPI screen
             sample = QPixmap(SAMPLE * ratio)
             sample.setDevicePixelRatio(ratio)
             sample.fill(QColor(0, 0, 0, 0))

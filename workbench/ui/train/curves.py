@@ -175,7 +175,7 @@ class Curves(QWidget):
         self.ap.forget()  # so that the legend starts with the lowest
         for curve in curves:
             own = self._colours.get(curve.name, LABEL_COLOURS[curve.number % len(LABEL_COLOURS)])
-            self.ap.curve(curve.name, epochs, curve.values, theme.readable(own))
+            self.ap.curve(curve.name, epochs, curve.values, theme.readable_colour(own))
         self.ap.note("\n".join(line for line in (words, few if curves else "") if line))
 
     # --- which plots ---

@@ -98,7 +98,7 @@ class BoxesLayer:
     def _paint_lines(self, painter: QPainter, view: ViewTransform, rows: np.ndarray) -> None:
         rects = view.rects(self.xyxy[rows])
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(line(UNDER, 4))
+        painter.setPen(mitred_pen(UNDER, 4))
         draw_rects(painter, rects)
         if self._crowds[rows].any():  # hatched: nothing there is trained on or counted
             painter.setPen(Qt.PenStyle.NoPen)
@@ -107,7 +107,7 @@ class BoxesLayer:
             painter.setBrush(Qt.BrushStyle.NoBrush)
         groups = self.marks[rows] if self.style.by_mark else self.label_ids[rows]
         for group in np.unique(groups).tolist():
-            painter.setPen(line(QColor(_INKS[group]) if self.style.by_mark else self.colour(group), 2))
+            painter.setPen(mitred_pen(QColor(_INKS[group]) if self.style.by_mark else self.colour(group), 2))
             draw_rects(painter, rects[groups == group])
         if len(rows) <= NAMES_UP_TO and (self.style.names or self.style.sizes):
             self._paint_words(painter, rects, rows)
@@ -167,8 +167,8 @@ def name_plate(painter: QPainter, area: QRectF, name: str, ground: QColor, ink: 
     painter.drawText(area.adjusted(4, 0, -4, 0), int(Qt.AlignmentFlag.AlignVCenter), name)
 
 
-def line(colour: QColor, width: float) -> QPen:
-    """A line with mitred corners: a box ends where it ends."""
+def mitred_pen(colour: QColor, width: float) -> QPen:
+    """A pen with mitred corners: a box ends where it ends."""
     return QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap, Qt.PenJoinStyle.MiterJoin)
 
 
@@ -180,16 +180,16 @@ def draw_rects(painter: QPainter, rects: np.ndarray) -> None:
         painter.drawRects(first, len(rects))
 
 
-def outlined(painter: QPainter, rect: QRectF, colour: QColor) -> None:
+def draw_outlined_rect(painter: QPainter, rect: QRectF, colour: QColor) -> None:
     """Draw one rectangle with the dark line under it."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(line(UNDER, 4.0))
+    painter.setPen(mitred_pen(UNDER, 4.0))
     painter.drawRect(rect)
-    painter.setPen(line(colour, 2.0))
+    painter.setPen(mitred_pen(colour, 2.0))
     painter.drawRect(rect)
 
 
-def tag(painter: QPainter, at: QPointF, text: str, font: QFont, inside: QRectF) -> None:
+def paint_tag(painter: QPainter, at: QPointF, text: str, font: QFont, inside: QRectF) -> None:
     """A small dark plate with text beside a point, kept inside an area: coordinates, sizes."""
     metrics = QFontMetricsF(font)
     width, height = metrics.horizontalAdvance(text) + 10, metrics.height() + 4

@@ -142,7 +142,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         points: bool = False,
         raw: np.ndarray | None = None,
     ) -> None:
-        """Draw curve `name`, or give it new data. `colour`: index in theme.series, a theme colour's name, or next.
+        """Draw curve `name`, or give it new data. `colour`: index of theme.series_colour, a theme colour, or next.
 
         `raw`: the values before smoothing to `y`; drawn faintly behind, and returned by `data`.
         """

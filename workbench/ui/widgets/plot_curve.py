@@ -89,7 +89,7 @@ class PlotCurve:
             self.under = None
 
     def _pen(self) -> object:
-        width = CROWDED if self.crowded else WIDTH * theme.dots()
+        width = CROWDED if self.crowded else WIDTH * theme.device_pixel_ratio()
         return pg.mkPen(self.ink, width=width, style=self.style)
 
     def _faint(self) -> object:
@@ -101,5 +101,5 @@ class PlotCurve:
     def ink(self) -> str:
         """Its colour in the current theme."""
         if isinstance(self.colour, int):
-            return theme.series(self.colour)
+            return theme.series_colour(self.colour)
         return str(getattr(theme.colours(), self.colour, self.colour))

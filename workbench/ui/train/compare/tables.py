@@ -106,7 +106,7 @@ def show_runs(table: Table, compared: Sequence[ComparedRun]) -> None:
         )
         for column, text in enumerate(texts):
             tip = info.note if column == len(texts) - 1 else ""
-            icon = None if column else swatch(theme.series(row))
+            icon = None if column else swatch(theme.series_colour(row))
             table.put(row, column, text, tip=tip, right=column in _NUMBERS, icon=icon)
     header = table.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -121,7 +121,7 @@ def show_settings(table: Table, found: Sequence[RunDifference], compared: Sequen
     table.setColumnCount(1 + len(compared))
     table.head(0, "setting")
     for column, run in enumerate(compared, start=1):
-        table.head(column, run.info.name, icon=swatch(theme.series(column - 1)))
+        table.head(column, run.info.name, icon=swatch(theme.series_colour(column - 1)))
     table.setRowCount(len(found))
     for row, one in enumerate(found):
         table.put(row, 0, one.title, tip=one.help or one.title)
@@ -139,7 +139,7 @@ def show_labels(
     table.head(0, "label")
     for column, run in enumerate(compared, start=1):
         tip = f"{what} of {run.info.name}, in its best epoch"
-        table.head(column, run.info.name, tip=tip, icon=swatch(theme.series(column - 1)), right=True)
+        table.head(column, run.info.name, tip=tip, icon=swatch(theme.series_colour(column - 1)), right=True)
     with deferred_column_sizing(table):
         table.setRowCount(len(found))
         for row, one in enumerate(found):

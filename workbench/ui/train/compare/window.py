@@ -21,7 +21,7 @@ from workbench.ui.widgets.popups import Combo
 
 SIDE = (1120, 680)  # px
 STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
-COLOURS = 6  # of theme.series; further runs repeat them with another line style
+COLOURS = 6  # of theme.series_colour; further runs repeat them with another line style
 MOST_ROWS = 5  # of the table of runs, visible without scrolling
 LOSS_HELP = (
     "The sum of the loss terms, each point the mean of the steps around it. It compares only runs of the same "

@@ -13,7 +13,7 @@ from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.train.live.batch_work import Tile
-from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, line
+from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, mitred_pen
 from workbench.ui.widgets.view_transform import ViewTransform
 
 TILE = Qt.ItemDataRole.UserRole  # a Tile, a WorkbenchError, or None while it is being made
@@ -109,7 +109,7 @@ def _paint_boxes(painter: QPainter, room: QRectF, tile: Tile) -> None:
     rects = ViewTransform(room.width() / tile.side, room.x(), room.y()).rects(tile.boxes)
     painter.setClipRect(room)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(line(UNDER, 3))
+    painter.setPen(mitred_pen(UNDER, 3))
     draw_rects(painter, rects)
     inks = np.array(tile.colours, object)
     for ink in dict.fromkeys(tile.colours):

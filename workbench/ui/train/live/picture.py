@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.formatting import count
 from workbench.ui import theme
 from workbench.ui.pictures import Picture
-from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, line, name_plate
+from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, mitred_pen, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 from workbench.ui.widgets.view_transform import ViewTransform, fitted
 
@@ -108,10 +108,10 @@ class LivePicture(PictureView):
     ) -> NDArray[np.float64]:  # fmt: skip
         """The painted rectangles, (n, 4) x, y, width, height in the widget."""
         rects = self.view.rects(boxes)
-        painter.setPen(line(UNDER, width + 1))
+        painter.setPen(mitred_pen(UNDER, width + 1))
         draw_rects(painter, rects)
         for label in dict.fromkeys(labels):
-            pen = line(self._colour(label), width)
+            pen = mitred_pen(self._colour(label), width)
             if dashes:
                 pen.setDashPattern(dashes)
             painter.setPen(pen)

@@ -20,7 +20,7 @@ from workbench.ui import theme
 from workbench.ui.train.trainer_view.colours import INKS, colour_indices, colour_of
 from workbench.ui.train.trainer_view.marks import Marks, marks
 from workbench.ui.train.trainer_view.requests import AssignmentResult, Floats
-from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, line
+from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, mitred_pen
 from workbench.ui.widgets.picture_view import PictureView
 
 MANY = 100
@@ -171,7 +171,7 @@ class AssignmentPicture(PictureView):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         rects = self.view.rects(assignment.boxes)
-        painter.setPen(line(UNDER, 4))
+        painter.setPen(mitred_pen(UNDER, 4))
         draw_rects(painter, rects)
         for box, rect in enumerate(rects.tolist()):
             dimmed = self.chosen >= 0 and box != self.chosen
@@ -220,7 +220,7 @@ class AssignmentPicture(PictureView):
 def box_pen(colour: QColor, ignored: bool, missed: bool) -> QPen:
     if ignored:
         return QPen(colour, 2, Qt.PenStyle.DashLine)
-    return line(colour, 3 if missed else 2)
+    return mitred_pen(colour, 3 if missed else 2)
 
 
 def hatch(painter: QPainter, rects: Floats) -> None:

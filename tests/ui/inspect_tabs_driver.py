@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QTableView, QTableWidget, QTabWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_hand import FakeEvaluator, looked, rows, slide
+from tests.ui.inspect_page_driver import FakeEvaluator, looked, rows, slide
 from workbench.core import edits
 from workbench.core.project import Label
 from workbench.ui.inspect.charts import CHARTS, ChartDrawing
