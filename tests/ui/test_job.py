@@ -74,8 +74,8 @@ def test_a_job_that_steps_back_lets_the_window_go_before(
         yield 0
 
     here = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    for behind in (True, False):
-        session.start(Job("Looking", look, session, behind=behind))
+    for low_priority in (True, False):
+        session.start(Job("Looking", look, session, low_priority=low_priority))
         qtbot.waitUntil(lambda: not session.jobs)
     assert found == [here + 7, here], "threads that it starts, too"
 
@@ -98,9 +98,9 @@ def test_what_a_job_that_steps_back_has_freed_is_the_systems_again(qtbot: QtBot,
         yield len(pieces)
 
     grown = []
-    for behind in (True, False):
+    for low_priority in (True, False):
         before = own_memory()
-        session.start(Job("Looking", fill, session, behind=behind))
+        session.start(Job("Looking", fill, session, low_priority=low_priority))
         qtbot.waitUntil(lambda: not session.jobs)
         grown.append(own_memory() - before)
     assert grown[0] < 40 < grown[1], "MB, of 120"

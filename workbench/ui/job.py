@@ -31,8 +31,8 @@ class Job(QThread):
 
     `title` is what the status bar shows. When `stop` is set the generator is closed after its current
     event (its `finally` runs in the thread), unless it ends by itself: generators that must report their own
-    end read `job.stop` and set `ends_itself`. `behind`: for work that keeps all cores busy for minutes, as training:
-    the window's thread and other programs get priority. `carries`: its events hold a lock or files, so they are
+    end read `job.stop` and set `ends_itself`. `low_priority`: for work that keeps all cores busy for minutes, as
+    training: the window's thread and other programs go first. `carries`: its events hold a lock or files, so they are
     delivered even when the project is closed, so that someone releases these.
     """
 
@@ -42,7 +42,7 @@ class Job(QThread):
 
     def __init__(
         self, title: str, work: Work, parent: QObject | None = None, *,
-        ends_itself: bool = False, pauses: bool = False, behind: bool = False, carries: bool = False,
+        ends_itself: bool = False, pauses: bool = False, low_priority: bool = False, carries: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self.title = title
@@ -50,7 +50,7 @@ class Job(QThread):
         self.pause = threading.Event()
         self.ends_itself = ends_itself
         self.pauses = pauses  # whether the work reads `pause`: a training does
-        self.behind = behind
+        self.low_priority = low_priority
         self.carries = carries
         self.muted = False  # its project is closed: further events are not delivered
         self.error: WorkbenchError | None = None
@@ -66,10 +66,10 @@ class Job(QThread):
             self.reported.emit(event)
 
     def run(self) -> None:
-        if self.behind:
+        if self.low_priority:
             self._step_back()
         self._work_through()
-        if self.behind:
+        if self.low_priority:
             _give_back_memory()
 
     def _work_through(self) -> None:

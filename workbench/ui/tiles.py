@@ -32,7 +32,7 @@ class Tiles(QObject):
         self._kept: OrderedDict[_TileRequest, QImage] = OrderedDict()
         self._bytes = 0
         self._in_sight = 0
-        self._begun: set[_TileRequest] = set()  # requested but not ready
+        self._in_progress: set[_TileRequest] = set()  # requested but not ready
         self._background = Background("Details of a huge image", self._read, self)
         self._background.done.connect(self._done)
 
@@ -51,19 +51,19 @@ class Tiles(QObject):
         """
         self._in_sight = in_sight
         requests = [_TileRequest(pyramid, place) for place in missing]
-        self._background.ask([request for request in requests if request not in self._begun])
+        self._background.ask([request for request in requests if request not in self._in_progress])
 
     def _read(self, request: _TileRequest) -> QImage:
         """Runs in the background's thread."""
         from workbench.ui.pictures import wrapped
 
-        self._begun.add(request)
+        self._in_progress.add(request)
         return wrapped(request.pyramid.read(request.place))
 
     @Slot(object, object)
     def _done(self, request: object, result: object) -> None:
         assert isinstance(request, _TileRequest)
-        self._begun.discard(request)
+        self._in_progress.discard(request)
         if request in self._kept:
             return
         tile = result if isinstance(result, QImage) else QImage()  # the overview is shown instead

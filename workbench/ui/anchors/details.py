@@ -23,7 +23,7 @@ from workbench.ui.anchors.rules import Need, OwnLevels
 @dataclass(frozen=True, slots=True, eq=False)
 class DetailsRequest:
     """`need` is for as many anchors as `centres` has; `own` is for a detector without anchors. `resize`: the page's
-    choice; `counted`: the boxes' way, if it is the detector's own.
+    choice; `boxes_resize`: how the boxes were measured, if that is the detector's way and not the page's.
     """
 
     boxes: Boxes
@@ -32,7 +32,7 @@ class DetailsRequest:
     px: int
     own: OwnLevels | None = None
     resize: str = "stretch"
-    counted: str = ""
+    boxes_resize: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,17 +79,17 @@ def compute_details(request: DetailsRequest) -> Details:
     """Takes some tenths of a second for a million boxes."""
     levels, sentences = _levels(request)
     other = _other_resize(request)
-    in_order = (*sentences, *other) if request.counted else (*other, *sentences)
+    in_order = (*sentences, *other) if request.boxes_resize else (*other, *sentences)
     return Details(_labels(request.boxes, request.centres), levels, in_order)
 
 
 def _other_resize(request: DetailsRequest) -> list[Sentence]:
     if request.need is None or request.need.problem:
         return []
-    if request.counted:
-        other = base_mode(request.counted) != base_mode(request.resize)
-        way = f"Counted as {request.need.title} resizes images, by {base_mode(request.counted)}."
-        return [Sentence(way)] if other else []
+    if request.boxes_resize:
+        other = base_mode(request.boxes_resize) != base_mode(request.resize)
+        text = f"Counted as {request.need.title} resizes images, by {base_mode(request.boxes_resize)}."
+        return [Sentence(text)] if other else []
     text = anchor_words.other_resize(request.need.title, request.need.resize, request.resize)
     wanted = base_mode(request.need.resize)
     link = f"Choose {wanted}"

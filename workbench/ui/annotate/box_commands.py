@@ -170,17 +170,17 @@ class BoxCommands(QObject):
     def _fill(self, between: list[Image], found: list[tuple[Box, Box]]) -> None:
         made = []
         for before, after in found:
-            way = interpolation.interpolate(before, after, len(between))
-            for box, image in zip(way, reversed(between), strict=True):
+            interpolated = interpolation.interpolate(before, after, len(between))
+            for box, image in zip(interpolated, reversed(between), strict=True):
                 cut = geometry.rect_between(*box.xyxy, image.width, image.height) if image.width else box.xyxy
                 if not geometry.is_too_small(cut):
                     made.append(dataclasses.replace(box, image=image.id, xyxy=cut))
         filled = {box.image for box in made}
-        looked = tuple(image.id for image in between if image.id in filled and image.state is not State.IN_WORK)
+        reopened = tuple(image.id for image in between if image.id in filled and image.state is not State.IN_WORK)
         title = f"Fill {len(filled):,} images between"
         parts: list[edits.Edit] = [edits.AddBoxes(tuple(made))]
-        if looked:
-            parts.append(edits.SetState(looked, State.IN_WORK))
+        if reopened:
+            parts.append(edits.SetState(reopened, State.IN_WORK))
         if made and self._session.do(edits.Batch(tuple(parts), title)) is not None:
             what, where = formatting.count(len(made), "box"), formatting.count(len(filled), "image")
             self._session.inform(f"{what} in the {where} between. Look them through; Undo takes them all back.")

@@ -263,8 +263,8 @@ class ExportWindow(QDialog):
     def _failed(self, error: object) -> None:
         """Also shown in the corner, but the user looks here."""
         if isinstance(error, WorkbenchError):
-            way = ", or tick Replace above" if self._replace.isVisible() else ""
-            self._sentence.setText(error.sentence.replace(", or allow its files to be replaced (--replace)", way))
+            hint = ", or tick Replace above" if self._replace.isVisible() else ""
+            self._sentence.setText(error.sentence.replace(", or allow its files to be replaced (--replace)", hint))
             self._losses.clear()
 
     @Slot()

@@ -73,7 +73,7 @@ class ExportPage(Page):
             None,
             {},
         )  # for which checkpoint, and what was filled in
-        self._written: Path | None = None
+        self._exported_to: Path | None = None
         self._build()
         self._connect()
 
@@ -198,7 +198,7 @@ class ExportPage(Page):
         self._run.clear()
         self._results.setRowCount(0)
         self._say(NOTHING_YET)
-        self._written = None
+        self._exported_to = None
         self._where.clear()
         self._folder.clear()
         self._suggested = ""
@@ -216,10 +216,10 @@ class ExportPage(Page):
             return
         self._stack.setCurrentWidget(self._full)
         self._load()
-        looked = self.session.inspected
-        wanted = (None if looked is self._inspected else looked, self._chosen_run())
+        inspected = self.session.inspected
+        wanted = (None if inspected is self._inspected else inspected, self._chosen_run())
         places = [place for run in wanted if (place := place_of(run, usable)) >= 0]
-        self._inspected = looked
+        self._inspected = inspected
         list_runs(self._run, usable, places[0] if places else 0)
         self._run_changed()
 
@@ -255,7 +255,7 @@ class ExportPage(Page):
             values |= own
             if wrong:
                 self._say(wrong, "error")
-            elif self._written is None:
+            elif self._exported_to is None:
                 self._say(NOTHING_YET if own else f"{NOTHING_YET} {NOT_JUDGED}")
             if (file, values) != self._operating_point:
                 self._operating_point = file, values
@@ -288,7 +288,7 @@ class ExportPage(Page):
     @Slot()
     def _show_earlier(self) -> None:
         """List what is in the folder, until something is written from here."""
-        if self._written is None and self._formats.is_filled and (folder := typed_path(self._folder.text())):
+        if self._exported_to is None and self._formats.is_filled and (folder := typed_path(self._folder.text())):
             files = ((self._formats.title(format), folder / format / file) for format, file in self._formats.files())
             self._open.setEnabled(self._results.show_earlier(files))
 
@@ -321,7 +321,7 @@ class ExportPage(Page):
             settings=settings.with_values(ExportSettings(), self._form.values()),
         )
         home, name = document.folder, request.checkpoint.parent.name
-        job = Job(f"Exporting {name}", lambda _: self._export(request.of_project(home)), behind=True)
+        job = Job(f"Exporting {name}", lambda _: self._export(request.of_project(home)), low_priority=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job
@@ -329,7 +329,7 @@ class ExportPage(Page):
         self._say("Opening the checkpoint …")
         self._bar.setRange(0, 0)
         self._bar.show()
-        self._written = request.folder
+        self._exported_to = request.folder
         self._where.setText(str(request.folder))
         self._enable()
         self.session.start(job)
@@ -384,6 +384,6 @@ class ExportPage(Page):
 
     @Slot()
     def _open_folder(self) -> None:
-        folder = self._written or typed_path(self._folder.text())
+        folder = self._exported_to or typed_path(self._folder.text())
         if folder is not None and not open_folder(folder):
             self.session.message.emit("warning", f"The folder could not be shown. It is {folder}.")

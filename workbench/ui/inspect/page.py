@@ -17,7 +17,7 @@ from workbench.ui import theme
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.compare.tab import CompareTab
-from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult, Evaluator
+from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult, Evaluator, evaluate_pending
 from workbench.ui.inspect.header import InspectHeader
 from workbench.ui.inspect.images_pane import ImagesPane
 from workbench.ui.inspect.other_images.button import OtherImagesButton
@@ -45,11 +45,9 @@ class InspectPage(Page):
 
     name, title, icon = "inspect", "Inspect", "mdi6.image-search-outline"
 
-    def __init__(
-        self, session: Session, parent: QWidget | None = None, *, evaluate: Evaluator = evaluation_job.evaluate_split
-    ) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None, *, evaluate: Evaluator | None = None) -> None:
         super().__init__(session, parent)
-        self._evaluate = evaluate
+        self._evaluate = evaluate or evaluation_job.evaluate_split
         self._job: Job | None = None
         self._request: EvaluationRequest | None = None  # of the evaluation shown or running
         self._evaluation: EvaluationResult | None = None
@@ -234,9 +232,7 @@ class InspectPage(Page):
         chosen = self._picker.split, self._picker.held_out_of, self._picker.done_only
         pending = evaluation_job.PendingRequest(document.folder, run.folder, checkpoint, *chosen)
         self._evaluated_ids = self._picker.ids(document.images())
-        job = Job(
-            f"Looking with {run.name}", lambda _: evaluation_job.evaluate_pending(pending, self._evaluate), behind=True
-        )
+        job = Job(f"Looking with {run.name}", lambda _: evaluate_pending(pending, self._evaluate), low_priority=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job
@@ -383,9 +379,8 @@ class InspectPage(Page):
         self._say_evaluation(self._evaluation)
 
     def _say_evaluation(self, evaluation: EvaluationResult) -> None:
-        self._header.say(
-            status_text(evaluation, self.session.image, is_stale=self._is_stale, has_others=self._has_others)
-        )
+        words = status_text(evaluation, self.session.image, is_stale=self._is_stale, has_others=self._has_others)
+        self._header.say(words)
 
     def _show_image(self, index: int) -> None:
         assert self._evaluation is not None

@@ -38,7 +38,7 @@ class Rematcher(QObject):
         self._evaluation: EvaluationResult | None = None  # as evaluated
         self._ids: frozenset[int] = frozenset()
         self._touched: set[int] = set()  # ids of images edited since then
-        self._behind: Background | None = None
+        self._background: Background | None = None
 
     def begin(self, evaluation: EvaluationResult | None) -> None:
         """Edits from now on concern these images; None: none."""
@@ -59,10 +59,10 @@ class Rematcher(QObject):
         return True
 
     def _ask(self, request: _RematchRequest) -> None:
-        if self._behind is None:
-            self._behind = Background("Following the labels", _rematch_labels, self)
-            self._behind.done.connect(self._received)
-        self._behind.ask([request])
+        if self._background is None:
+            self._background = Background("Following the labels", _rematch_labels, self)
+            self._background.done.connect(self._received)
+        self._background.ask([request])
 
     @Slot(object, object)
     def _received(self, request: object, result: object) -> None:
@@ -75,10 +75,10 @@ class Rematcher(QObject):
 
     def close_down(self) -> None:
         """Wait for the thread."""
-        if self._behind is not None:
-            self._behind.close()
-            self._behind.deleteLater()
-            self._behind = None
+        if self._background is not None:
+            self._background.close()
+            self._background.deleteLater()
+            self._background = None
 
 
 def summary(evaluation: EvaluationResult) -> str:

@@ -26,7 +26,7 @@ class InspectTab(QWidget):
     def __init__(self, title: str, work: Callable[[InspectState], object] | None = None) -> None:
         super().__init__()
         self.state: InspectState | None = None
-        self._behind: Background | None = None
+        self._background: Background | None = None
         self._title, self._work = title, work
         self._is_old = False
 
@@ -54,10 +54,10 @@ class InspectTab(QWidget):
         if self._work is None:
             self.draw(self.state, None)
             return
-        if self._behind is None:
-            self._behind = Background(self._title, self._work, self)
-            self._behind.done.connect(self._worked)
-        self._behind.ask([self.state])
+        if self._background is None:
+            self._background = Background(self._title, self._work, self)
+            self._background.done.connect(self._worked)
+        self._background.ask([self.state])
 
     def showEvent(self, event: object) -> None:
         if self._is_old:
@@ -79,7 +79,7 @@ class InspectTab(QWidget):
 
     def close_down(self) -> None:
         """Wait for the thread; the page is being closed."""
-        if self._behind is not None:
-            self._behind.close()
-            self._behind.deleteLater()
-            self._behind = None
+        if self._background is not None:
+            self._background.close()
+            self._background.deleteLater()
+            self._background = None

@@ -211,10 +211,10 @@ class ProjectOpener(QObject):
 
     def _seek_labels(self, photographs: Path) -> None:
         """Tell if the folder of a new project also contains labels."""
-        seeking = Job("Looking for labels", lambda job: label_search.find_labels(photographs, job), self, behind=True)
-        seeking.reported.connect(self._labels_found)
-        self._seeking = (seeking, self._session.document)
-        self._session.start(seeking)
+        job = Job("Looking for labels", lambda job: label_search.find_labels(photographs, job), self, low_priority=True)
+        job.reported.connect(self._labels_found)
+        self._seeking = (job, self._session.document)
+        self._session.start(job)
 
     @Slot(object)
     def _labels_found(self, labels: object) -> None:

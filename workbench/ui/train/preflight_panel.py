@@ -134,8 +134,8 @@ class PreflightPanel(QWidget):
         if self._session.document is None:
             self.checks.show_findings(())
             self._mark_done.offer(())
-        seen = self.isVisible() or self._setup.start_pending
-        if request is not None and request != self._checked_request and seen and not self._session.is_training:
+        is_due = self.isVisible() or self._setup.start_pending
+        if request is not None and request != self._checked_request and is_due and not self._session.is_training:
             self._checker.ask([request])
 
     def check_first(self) -> bool:
@@ -189,7 +189,7 @@ class PreflightPanel(QWidget):
         if request is None:
             return
         self._estimated_request = request
-        job = Job("Estimating the training", lambda job: self._events(request, job), self, behind=True)
+        job = Job("Estimating the training", lambda job: self._events(request, job), self, low_priority=True)
         job.reported.connect(self._show_estimate)
         job.failed.connect(self._failed)
         self._job = job

@@ -132,6 +132,6 @@ class RunFollower(QObject):
         if self._rows is not None and rows != self._rows:
             self._session.runs_changed.emit()
         self._rows = rows
-        begun = [run.folder for run in others if run.is_running and run.name == now.name]
-        if begun and not now.history.trained_elsewhere:  # another program resumes it
-            self._run_actions.read(begun[0])
+        resumed = [run.folder for run in others if run.is_running and run.name == now.name]
+        if resumed and not now.history.trained_elsewhere:  # another program resumes it
+            self._run_actions.read(resumed[0])

@@ -109,7 +109,7 @@ class RunsTable(QTableWidget):
         if self.is_editing:
             self._waiting = found
             return
-        there, seen = {run.name for run in found}, self.verticalScrollBar().value()
+        there, scrolled_to = {run.name for run in found}, self.verticalScrollBar().value()
         kept = [run.name for run in self.chosen if run.name in there]
         chosen = kept or [name for name in select if name in there]
         current = self._cell_at(self.currentRow(), NAME).data(_RUN) if self.currentRow() >= 0 else ""
@@ -126,7 +126,7 @@ class RunsTable(QTableWidget):
         self._choose(chosen, current)
         self.blockSignals(False)
         if kept:  # during a training they are listed every few seconds, and somebody may be reading further down
-            self.verticalScrollBar().setValue(seen)
+            self.verticalScrollBar().setValue(scrolled_to)
         policy = Qt.ScrollBarPolicy
         self.setHorizontalScrollBarPolicy(policy.ScrollBarAsNeeded if found else policy.ScrollBarAlwaysOff)
         self._share_room()
@@ -268,8 +268,8 @@ class RunsTable(QTableWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if not self.rowCount():
-            begun = f"{self._beginning} is listed here when it has begun." if self._beginning else EMPTY
-            paint_hint(self, begun if self._is_known else "Reading the runs …")
+            hint = f"{self._beginning} is listed here when it has begun." if self._beginning else EMPTY
+            paint_hint(self, hint if self._is_known else "Reading the runs …")
 
 
 class _WideEditor(QStyledItemDelegate):

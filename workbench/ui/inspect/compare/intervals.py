@@ -83,7 +83,7 @@ class Intervals(QObject):
         comparison, measure = self._wanted, self._measure
         if comparison is None:
             return
-        job = Job("Comparing two runs", lambda _: comparer.intervals(comparison, measure), behind=True)
+        job = Job("Comparing two runs", lambda _: comparer.intervals(comparison, measure), low_priority=True)
         job.reported.connect(self._reported)
         self._job, self._share = job, 0.0
         self._session.start(job)

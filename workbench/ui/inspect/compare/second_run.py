@@ -153,7 +153,7 @@ class SecondRun(QWidget):
         if run is None or first is None:
             return
         request = replace(first, run_folder=run.folder, checkpoint=Path(self._combo.currentData()))
-        job = Job(f"Looking with {self.name}", lambda _: self._evaluate(request), behind=True)
+        job = Job(f"Looking with {self.name}", lambda _: self._evaluate(request), low_priority=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job

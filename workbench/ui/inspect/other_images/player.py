@@ -27,7 +27,7 @@ class Player(QObject):
         self.on = False
         self._transport = transport
         self._source: PictureSource | None = None
-        self._begun, self._first = 0.0, 0  # when playing began, and at which picture
+        self._started_at, self._first = 0.0, 0  # when playing began, and at which picture
         self._wanted = 0
         self._next = QTimer(self, singleShot=True)
         self._next.timeout.connect(self._go_on)
@@ -63,7 +63,7 @@ class Player(QObject):
 
     def begin_here(self) -> None:
         """A person moved to another position: the clock starts there."""
-        self._begun, self._first = time.monotonic(), self._transport.index
+        self._started_at, self._first = time.monotonic(), self._transport.index
 
     def picture_shown(self) -> None:
         """The requested picture is on the screen: schedule the next."""
@@ -75,7 +75,7 @@ class Player(QObject):
         elif self._transport.is_at_end:
             self.pause()
         elif source.is_video:
-            elapsed = time.monotonic() - self._begun
+            elapsed = time.monotonic() - self._started_at
             self._wanted = max(here + 1, self._first + int(elapsed * source.rate))
             due = (self._wanted - self._first) / source.rate - elapsed
             self._next.start(max(0, round(1000 * due)))

@@ -44,7 +44,7 @@ class SidePane(QWidget):
         self._own: tuple[tuple[str, float], ...] = ()
         self._why_not = ""
         self._kept: OperatingPoint | None = None
-        self._begun = False  # whether the controls have their initial values: these need the network's own NMS
+        self._has_initial_values = False  # the controls: these need the network's own NMS
         self.controls = DetectionControls()
         self.controls.keep.hide()  # it is chosen where labels are known
         for control in (self.controls.confidence, self.controls.iou):
@@ -128,7 +128,7 @@ class SidePane(QWidget):
 
     def set_point(self, point: OperatingPoint | None, is_kept: bool = True) -> None:
         """The controls' initial values: kept with the run, or the best of its evaluation. None: the authors'."""
-        self._kept, self._begun = point, False
+        self._kept, self._has_initial_values = point, False
         self._own = point.own if point is not None else ()
         self.controls.clear()
         self.controls.confidence.set_value(point.confidence if point is not None else 0.25)
@@ -141,11 +141,11 @@ class SidePane(QWidget):
     def set_published_nms(self, kind: NmsKind, iou: float) -> None:
         """The network's own NMS, once known: the kept point may use that or another."""
         self.controls.show_published(kind)
-        if not self._begun:
+        if not self._has_initial_values:
             kept = self._kept
             nms = Nms(iou, kind, 300) if kept is None else Nms(kept.iou, kept.kind, kept.limit)
             self.controls.show_nms(nms, kind_too=True)
-        self._begun = True
+        self._has_initial_values = True
 
     def offer_formats(self, is_video: bool) -> None:
         """A video's frames are written as a video instead of single pictures, unless a person checks otherwise."""

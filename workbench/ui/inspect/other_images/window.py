@@ -347,7 +347,7 @@ class OtherImagesWindow(QDialog):
             checkpoint, source.opened.path, folder, self.side.point, self.side.formats, self.side.tiles.value(),
             self._former,
         )  # fmt: skip
-        job = Job(f"Predicting {source.title}", lambda _: self._write(request), behind=True)
+        job = Job(f"Predicting {source.title}", lambda _: self._write(request), low_priority=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job, self._results_folder = job, None

@@ -125,8 +125,8 @@ def label_scores(
         [_named_now({} if best is None else getattr(best, field), old) for best, old in zip(bests, olds, strict=True)]
         for field in ("per_label", "per_label_ap")
     )
-    seen = {name: None for both in zip(ap50, ap, strict=True) for row in both for name in row}
-    names = [name for name in order if name in seen] + [name for name in seen if name not in order]
+    names_found = {name: None for both in zip(ap50, ap, strict=True) for row in both for name in row}
+    names = [name for name in order if name in names_found] + [name for name in names_found if name not in order]
     return (whole, *(LabelScores(name, _each(ap50, name), _each(ap, name)) for name in names))
 
 

@@ -142,8 +142,8 @@ class RequestScheduler(QObject):
     def _dispatch(self) -> None:
         """Work on the pending requests, or on the files if there are none."""
         self._worker.cancel_others(set(self._pending))
-        begun = self._worker.current
-        requests = [request for request in self._pending if request != begun]
+        current = self._worker.current
+        requests = [request for request in self._pending if request != current]
         self._background.ask(requests if self._pending else self._files())
 
     def _files(self) -> list[FileCheckRequest]:

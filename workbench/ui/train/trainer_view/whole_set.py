@@ -167,7 +167,7 @@ class WholeSet(QWidget):
             "Counting boxes that are not learnt",
             lambda job: worker.count_coverage(folder, recipe, names, files, Control(job.stop, job.pause)),
             self._session,
-            behind=True,
+            low_priority=True,
         )
         job.reported.connect(self._reported)
         job.finished.connect(self._ended)

@@ -279,8 +279,8 @@ class TrainerViewWindow(QDialog):
                 self._session.inform(f"Not trained on: {result.exclusion_reason}. Here is the next image that is.")
 
     def _show_legend(self) -> None:
-        seen = self.panes if self.controls.beside.isChecked() else self.panes[:1]
-        self.legend.show_assignments([pane.assignment for pane in seen if pane.assignment is not None])
+        panes = self.panes if self.controls.beside.isChecked() else self.panes[:1]
+        self.legend.show_assignments([pane.assignment for pane in panes if pane.assignment is not None])
 
     # --- choosing ---
 
