@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 
-import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
@@ -17,15 +16,7 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.project import XYXY, Box, Label
 from workbench.inference.suggest import Suggestion
 from workbench.ui.annotate import canvas_painter, geometry, gestures, hit_testing
-from workbench.ui.annotate.gestures import (
-    DrawGesture,
-    DrawingAids,
-    Gesture,
-    MoveGesture,
-    NudgeGesture,
-    ResizeGesture,
-    SelectGesture,
-)
+from workbench.ui.annotate.gestures import DrawGesture, DrawingAids, Gesture, MoveGesture, NudgeGesture, ResizeGesture
 from workbench.ui.annotate.nudging import ARROWS, ends_nudge, nudged
 from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.widgets.picture_view import PictureView
@@ -219,7 +210,7 @@ class Canvas(PictureView):
             if hit_testing.fills_view(self):
                 self.begin_pan(event)
         else:
-            self.gesture = SelectGesture(at, adds)
+            self.gesture = gestures.SelectGesture(at, adds)
         self.renew()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -301,16 +292,14 @@ class Canvas(PictureView):
         else:
             self.changed.emit((dataclasses.replace(gesture.box, xyxy=gesture.xyxy),))
 
-    def _finish_selecting(self, gesture: SelectGesture, is_click: bool) -> None:
+    def _finish_selecting(self, gesture: gestures.SelectGesture, is_click: bool) -> None:
         if not (is_click or len(self.layer.ids) or self._knows_drawing):  # a newcomer's first drag means to draw a box
             size = self.image_size.width(), self.image_size.height()
             self.set_drawing(True)
             self.refused.emit(gestures.DRAWS_NOW)
             self._finish_drawing(DrawGesture(gesture.start, size, geometry.rect_between(*gesture.xyxy, *size)))
             return
-        rows = (
-            np.zeros(0, np.int64) if is_click or self.hidden else geometry.rows_touched(self.layer.xyxy, gesture.xyxy)
-        )
+        rows = [] if is_click or self.hidden else geometry.rows_touched(self.layer.xyxy, gesture.xyxy).tolist()
         found = [self.layer.ids[row] for row in rows]
         if not (is_click or self.hidden or found or self._selected):
             self.refused.emit(gestures.none_there(gesture.start, [suggestion.xyxy for suggestion in self.suggestions]))
