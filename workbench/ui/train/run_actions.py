@@ -97,9 +97,8 @@ class RunActions(QObject):
 
     @Slot(object, object)
     def _have_read(self, folder: Path, history: object) -> None:
-        if (
-            folder == self._awaited_run and self._is_here(folder) and (folder / EVENTS).is_file()
-        ):  # not renamed or deleted
+        is_awaited = folder == self._awaited_run and self._is_here(folder)
+        if is_awaited and (folder / EVENTS).is_file():  # not renamed or deleted
             self.history_read.emit(folder, history)
             if isinstance(history, RunHistory) and history.trained_elsewhere:
                 self.list_runs()  # others' changes send no signal, and the run's row is older than what is shown now

@@ -149,15 +149,16 @@ class RequestScheduler(QObject):
     def _files(self) -> list[FileCheckRequest]:
         document = self._session.document
         try:
-            wanted = (
-                None if document is None else FileCheckRequest(document.folder, self._version, self.recipe_of(0)[0])
-            )
+            recipe = self.recipe_of(0)[0]
         except WorkbenchError:  # the pane shows it
             return []
-        if wanted is None or (wanted == self._check and self._checked.done == self._checked.total):
+        if document is None:
             return []
-        self._check = wanted
-        return [wanted]
+        request = FileCheckRequest(document.folder, self._version, recipe)
+        if request == self._check and self._checked.done == self._checked.total:
+            return []
+        self._check = request
+        return [request]
 
     @Slot(object, object)
     def _done(self, request: object, result: object) -> None:
