@@ -63,6 +63,10 @@ def targets(*images: list[tuple[float, float, float, float, int]], ignore: tuple
 
 
 TWO = targets([(4, 6, 30, 40, 0), (40, 10, 60, 20, 2)], [(10, 10, 50, 60, 1)])
+DIVISOR = (
+    "What one image costs depends on the others in its batch. Average over images what each costs alone; or, where the"
+    " paper divides by the positives of the whole batch, set shared_divisor = True and count them in positives()."
+)
 NOTHING = Targets(torch.zeros(2, 0, 4), torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 0, dtype=torch.bool))
 
 
@@ -150,7 +154,10 @@ def test_it_says_whether_its_loss_grows_with_the_number_of_boxes(name: str) -> N
     with torch.inference_mode():
         raw = detector(images(1, 128))
         of_one, of_four = (float(detector.loss(raw, targets(boxes))["box"]) for boxes in (four[:1], four))
-    assert (of_four < 1.3 * of_one) == detector.loss_per_positive
+    rises = f'"box" is {of_one:.3g} for one box and {of_four:.3g} for four'
+    assert (of_four < 1.3 * of_one) == detector.loss_per_positive, (
+        f"{rises}: loss_per_positive = True says that it is a mean over boxes, and hardly rises; False, their sum"
+    )
 
 
 def test_the_loss_falls_on_two_images(name: str) -> None:
@@ -223,7 +230,9 @@ def test_an_image_is_turned_against_the_network_by_its_own_loss_alone(name: str)
 
     strength = next(one for one in (1e-3, 0.1, 10, 1e3, 1e5) if moved(pictures, one).abs().max() > 1e-3)
     together, alone = moved(pictures, strength), torch.cat([moved(one[None], strength) for one in pictures])
-    torch.testing.assert_close(together, alone, rtol=1e-2, atol=1e-2 * float(together.abs().max()))
+    torch.testing.assert_close(
+        together, alone, rtol=1e-2, atol=1e-2 * float(together.abs().max()), msg=lambda told: f"{DIVISOR}\n{told}"
+    )  # fmt: skip
 
 
 def test_an_ignore_region_teaches_neither_object_nor_background(name: str) -> None:
@@ -233,7 +242,11 @@ def test_an_ignore_region_teaches_neither_object_nor_background(name: str) -> No
     for ignored, silent in ((((0, 0), (1, 0)), True), ((), False)):
         raw = tuple(level.detach().requires_grad_() for level in detector(images()))
         total(detector, raw, targets(everywhere, everywhere, ignore=ignored)).backward()
-        assert all(level.grad is not None and not level.grad.any() for level in raw) == silent
+        idle = all(level.grad is not None and not level.grad.any() for level in raw)
+        assert idle == silent, (
+            "The loss must not look where `Targets.ignore` covers the image, neither as object nor as background."
+            if silent else "Without `ignore` the same box must be learnt."
+        )  # fmt: skip
 
 
 def test_the_loss_is_float32_and_finite_under_bfloat16(name: str) -> None:
@@ -279,8 +292,11 @@ def test_on_a_card_its_tensors_are_made_there_and_none_is_waited_for(name: str) 
         number = detector.positives(wanted, (PX, PX)) if detector.shared_divisor else None
         waits, not_apples = card.found.copy(), card.not_apples.copy()
         answers = detector.assignment(wanted, (PX, PX))
-    assert detector.samples or waits == {}
-    assert not_apples == {}
+    assert detector.samples or waits == {}, (
+        f"The processor would wait for the card ({waits}): compute with masks, not with nonzero(), item() or indices of"
+        " true places. `positives`: with shared_divisor, count them without assignment()."
+    )
+    assert not_apples == {}, "Apple's cards have no float64, nor all operations."
     assert all(isinstance(tensor, There) for tensor in (*terms.values(), *best))
     assert all(term.shape == () for term in terms.values())
     assert number is None or int(number.here) == len(answers.image) > 0
@@ -380,4 +396,4 @@ def test_the_losses_of_single_images_average_to_that_of_the_batch(name: str) -> 
     assert len(each) == len(TWO.labels)
     assert all(map(math.isfinite, each))
     if not detector.shared_divisor and not detector.samples and not detector.judged_by:
-        assert sum(each) / len(each) == pytest.approx(whole, rel=1e-4)
+        assert sum(each) / len(each) == pytest.approx(whole, rel=1e-4), DIVISOR

@@ -217,7 +217,8 @@ class Detector(nn.Module):
     def positives(self, targets: Targets, size: tuple[int, int]) -> Tensor:
         """() the number of rows of assignment(), on the targets' device. Asked of detectors with `shared_divisor`.
 
-        A head that counts on the device saves a training step of several parts from waiting for the graphics card.
+        Such detectors define it (or their heads do): that of assignment(), as here, lies on the processor, so each
+        training step would wait for the graphics card, and the contract's tests refuse that.
         """
         count = getattr(getattr(self, "head", None), "positives", None)
         if count is None:
