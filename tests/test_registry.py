@@ -53,7 +53,7 @@ class Mine:
     """A format and an exporter, whole."""
 
     title, summary, file, cannot_store, needs = "Mine", "It is mine.", "model.mine", frozenset({"note"}), ("numpy",)
-    sniff = read = places = write = code = lambda *given: 0
+    sniff = read = places = write = code = opened = lambda *given: 0
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,7 @@ class Mine:
         (formats, {"cannot_store": frozenset({"hair"})}, "`cannot_store` holds 'hair', but only difficult, "),
         (exporters, {}, ""),
         (exporters, {"code": None, "needs": "onnx"}, "has no `needs` (a tuple of texts), `code()`"),
+        (exporters, {"opened": None}, "has no `runtime`, `fill()` or `opened()`, by one of which its file is read"),
     ],
 )
 def test_a_format_or_exporter_that_lacks_a_part_is_refused_when_registered(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from workbench.core.nms import DIOU_POWERS, TITLES
 from workbench.errors import WorkbenchError
-from workbench.registry import Registry, missing_attributes
+from workbench.registry import Registry, class_text, missing_attributes
 from workbench.settings import setting
 
 if TYPE_CHECKING:
@@ -228,7 +228,11 @@ class Exporter(Protocol):
 
 def _settle(name: str, kind: type[Exporter]) -> str:
     """What is wrong with it, which might otherwise show only after a training, or ''."""
-    return missing_attributes(kind, ("title", "summary", "file"), ("needs",), ("write", "code"))
+    if fault := missing_attributes(kind, ("title", "summary", "file"), ("needs",), ("write", "code")):
+        return fault
+    if getattr(kind, "runtime", "") or any(callable(getattr(kind, name, None)) for name in ("fill", "opened")):
+        return ""
+    return f"{class_text(kind)} has no `runtime`, `fill()` or `opened()`, by one of which its file is read back"
 
 
 exporters: Registry[type[Exporter]] = Registry("export format", _settle)
