@@ -79,6 +79,19 @@ def test_a_strangers_plugin_runs_only_after_a_yes_and_asks_again_when_changed(fo
     assert (changed.state, changed.problem.partition(".")[0]) == ("asks", "It was changed since you allowed it")
 
 
+def test_a_plugin_that_stumbles_over_a_file_is_not_in_the_way_of_its_own_format(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "stranger.py").write_text(GOOD.replace("*given: 0", "*given: 1 / 0"))
+    plugins.allow(plugins.load_all()[0])
+    plugins.load_all()
+    (tmp_path / "a.csv").write_text("filename,width,height,class,xmin,ymin,xmax,ymax\n")
+    with pytest.raises(ZeroDivisionError):
+        formats.formats.get("mine").sniff(tmp_path)
+    assert [name for name, _ in formats.recognise(tmp_path)] == ["tfcsv"]
+    assert "The format mine of stranger.py could not look at" in caplog.text
+
+
 def test_a_name_of_a_plugin_that_did_not_run_is_said_to_be_its_and_what_to_do(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from workbench.core.project import XYXY, Snapshot, Split, State
-from workbench.registry import Registry, class_text, missing_attributes
+from workbench.registry import OWN, Registry, class_text, missing_attributes
 from workbench.settings import setting
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,5 +263,16 @@ def _load() -> None:
 
 def recognise(path: Path) -> list[tuple[str, float]]:
     """The formats that `path` may be, with their scores above 0, the most certain first."""
-    found: Iterable[tuple[str, float]] = ((name, member.sniff(path)) for name, member in load_all())
+    found: Iterable[tuple[str, float]] = ((name, _score(name, member, path)) for name, member in load_all())
     return sorted(((n, s) for n, s in found if s > 0), key=lambda pair: -pair[1])
+
+
+def _score(name: str, member: Format, path: Path) -> float:
+    """What its sniff() says; 0 if a plugin's raises, which would be in the way of every import of another format."""
+    try:
+        return member.sniff(path)
+    except Exception:
+        if formats.owner(name) == OWN:
+            raise
+        log.warning("The format %s of %s could not look at %s", name, formats.owner(name), path, exc_info=True)
+        return 0.0
