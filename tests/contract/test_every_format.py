@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Picture
 
+from tests.contract import members
 from tests.formats.making import snapshot
 from workbench import formats
 from workbench.core.project import Box, Image, Label, Snapshot, Split, State
-from workbench.errors import Refused
+from workbench.errors import Refused, WorkbenchError
 from workbench.formats import LOSSES, Format
 
 BUILT_IN = (
@@ -190,6 +192,59 @@ def test_odd_names_of_labels_come_back(name: str, tmp_path: Path) -> None:
         member.write(made, folder)
         found = [box.label for image in member.read(folder).images for box in image.boxes]
         assert found == [as_written(odd, member.cannot_store, name), "other"], repr(odd)
+
+
+def small_set(name: str, folder: Path) -> tuple[Path, ...]:
+    """The files that a format writes for two boxes of one image, which lies beside them."""
+    member = formats.formats.get(name)
+    made = snapshot(
+        ["cat", "dog"],
+        [Image(1, "a.png", *SIZE, State.DONE, Split.TRAIN)],
+        [Box(0, 0, 0, (1.0, 2.0, 10.0, 20.0)), Box(0, 0, 1, (1.0, 2.0, 11.0, 21.0))],
+    )
+    place = folder / member.places(made)[0]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    Picture.new("L", SIZE).save(place)
+    return member.write(made, folder)
+
+
+def test_it_recognises_what_it_writes_and_nothing_that_others_write(name: str, tmp_path: Path) -> None:
+    for other in {*members.of(FAMILY), name}:
+        small_set(other, tmp_path / other)
+        seen = formats.formats.get(name).sniff(tmp_path / other)
+        assert (seen > 0) == (other == name), f"sniff() says {seen} of a folder that {other} wrote"
+    found = [one for one, _ in formats.recognise(tmp_path / name)]
+    assert found == [name], f"a folder that {name} wrote is taken for one of {found}"
+
+
+DAMAGES: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
+    ("empty", lambda data: b""),
+    ("half of it", lambda data: data[: len(data) // 2]),
+    ("no text", lambda data: bytes(range(256))),
+    ("a letter that is not UTF-8", lambda data: data.replace(b"cat", b"c\xe4t")),
+    ("letters for digits", lambda data: re.sub(rb"\d", b"x", data)),
+    ("JSON of another kind", lambda data: b'{"a": [1, null], "b": {"c": "d"}}'),
+    ("a JSON list", lambda data: b'[1, null, {"a": 2}]'),
+)
+
+
+def test_damage_is_refused_or_read_and_never_an_error_of_python(name: str, tmp_path: Path) -> None:
+    """Neither recognising nor reading it, in the whole set and alone."""
+    member = formats.formats.get(name)
+    for file in small_set(name, tmp_path):
+        whole = file.read_bytes()
+        for what, damage in DAMAGES:
+            file.write_bytes(damage(whole))
+            for path in (tmp_path, file):
+                try:
+                    assert 0 <= member.sniff(path) <= 1
+                    member.read(path)
+                except WorkbenchError:
+                    pass  # a sentence, as it should be
+                except Exception as error:
+                    told = f"{file.name}, {what}: {repr(error)[:120]}"
+                    pytest.fail(f"{told}. sniff() answers 0 of it, and read() raises Refused (file, sentence, line).")
+        file.write_bytes(whole)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
