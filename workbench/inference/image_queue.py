@@ -79,7 +79,7 @@ class ImageRecords:
         return self.marks[name]
 
     def add(self, names: tuple[str, str], seen: ImageFeatures) -> int:
-        """`names`: `mark` and `image_digest` of the file, taken before it was read: it may have changed by now."""
+        """`names`: `file_mark` and `image_digest` of the file, taken before it was read: it may have changed by now."""
         row = len(self.uncertain)
         self.uncertain.append(seen.uncertain)
         self.features.append(seen.features.astype(np.float16))

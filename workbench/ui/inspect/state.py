@@ -44,7 +44,7 @@ class InspectState:
 
     @property
     def outcome_rows(self) -> tuple[Rows, Rows, Rows]:
-        """Rows of `found` that are right and that are wrong, and rows of `truth` that are missed."""
+        """Rows of `matching.found` that are right and that are wrong, and rows of `matching.truth` that are missed."""
         taken, ignored = self.matching.level(self.matching.at(OVERLAP))
         labels = self.matching.found.labels
         known = (labels >= 0) & (labels < self.matching.truth.label_count)
