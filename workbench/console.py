@@ -175,11 +175,14 @@ def stop_on_signal(stop: threading.Event, *, patient: bool = False) -> Iterator[
     interrupts.
 
     `patient`: a second one does nothing. torchrun passes signals on, so its processes get one Ctrl-C twice.
+
+    Signals that only programs send never interrupt: `timeout` sends SIGTERM twice, SLURM again when the time is up,
+    systemd SIGHUP right after it, and the checkpoint that is being written then would be lost.
     """
 
     def ask(number: int, _: object) -> None:
         if stop.is_set():
-            if patient or number == hangup_signal():  # systemd sends SIGHUP right after SIGTERM
+            if patient or number in (signal.SIGTERM, hangup_signal()):
                 return
             raise KeyboardInterrupt
         stop.set()

@@ -117,6 +117,26 @@ for wish in (signal.SIG_DFL, signal.SIG_IGN):
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a program at once there")
+@pytest.mark.parametrize(("second", "told"), [("SIGTERM", "stopped in order"), ("SIGINT", "interrupted")])
+def test_only_ctrl_c_interrupts_a_job_that_is_stopping(second: str, told: str) -> None:
+    """`timeout` and SLURM send SIGTERM twice: the second one cut off the checkpoint that the first had asked for."""
+    code = f"""
+import os, signal, threading
+from workbench import console
+stop = threading.Event()
+try:
+    with console.stop_on_signal(stop):
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.{second})
+    print("stopped in order" if stop.is_set() else "goes on")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == told
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has the signal itself")
 def test_on_windows_ctrl_break_stops_a_job_in_order() -> None:
     """Another program can ask for it by nothing else there."""
