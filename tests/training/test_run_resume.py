@@ -12,9 +12,11 @@ from torch import Tensor
 
 from tests.training.run_results import STEPS, MakeRequest, logged, only, same, weights
 from tests.training.toys import Toy, make_snapshot
+from workbench.core import lost_folders
+from workbench.core.document import Document
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import checkpoint, runs, schedule, validate
+from workbench.training import checkpoint, record, runs, schedule, validate
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Progress, Started
 from workbench.training.run import RunRequest, resume, train
 from workbench.training.runtime import Runtime
@@ -234,3 +236,23 @@ def test_a_lengthened_run_goes_on_as_it_was_in_another_number_of_processes(
     assert (started.steps, started.epochs) == (6, 7)
     assert not any("too few to learn much" in event.sentence for event in only(events, Message))
     assert only(events, Finished)[-1].step == 6
+
+
+def test_a_run_goes_on_with_photographs_that_were_found_elsewhere(request_of: MakeRequest, tmp_path: Path) -> None:
+    """It said that none could be read and to use find-images, which said that all were in place."""
+    make_snapshot(tmp_path / "old")
+    with Document.create(tmp_path / "project", tmp_path / "old") as document:
+        request = dataclasses.replace(request_of(snapshot=document.snapshot()), folder=document.folder / "runs" / "a")
+        record.write_request(request)
+        (tmp_path / "old").rename(tmp_path / "new")
+        (tmp_path / "new" / "3.png").unlink()
+        assert record.read_request(request.folder).snapshot.files == request.snapshot.files, "nobody said where"
+        lost_folders.move(document, lost_folders.find_lost_folders(document)[0], tmp_path / "new")
+    found = record.read_request(request.folder).snapshot
+    places = ["old" if image.path == "3.png" else "new" for image in found.images]
+    assert found.files == tuple(
+        tmp_path / place / image.path for place, image in zip(places, found.images, strict=True)
+    )
+    assert found.digest == request.snapshot.digest
+    (document.folder / "project.sqlite").unlink()
+    assert record.read_request(request.folder).snapshot.files == request.snapshot.files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import json
 import os
 import time
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from workbench.core import intensity_window, npz
+from workbench.core import intensity_window, lost_folders, npz
+from workbench.core.document import Document
 from workbench.core.files import atomic_write
 from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
@@ -104,7 +106,10 @@ def write_request(request: RunRequest, judged_by: str = "") -> None:
 
 
 def read_request(folder: Path) -> RunRequest:
-    """The request that a run was started with, to resume it. Refused if the record is missing or damaged."""
+    """The request that a run was started with, to resume it. Refused if the record is missing or damaged.
+
+    Images whose folder has gone are taken from where the project has it now (`workbench find-images`).
+    """
     file = folder / DATA
     try:
         encoded, *arrays = npz.read(file, "head", *_ARRAYS)
@@ -121,6 +126,7 @@ def read_request(folder: Path) -> RunRequest:
             file, "the run's data is damaged, so it can't be resumed. Start a new run.", cause=error
         ) from error
     recipe = recipes.read(folder / RECIPE)
+    snapshot = _refound(snapshot, folder.parent.parent)
     if head.get("version", 1) < BY_IDS:
         snapshot = hold_out.as_before(snapshot, recipe.training)
     return RunRequest(folder, snapshot, recipe, anchors, resume=True, start=start, goes_on=goes_on)
@@ -197,3 +203,21 @@ def _found(file: Path, near: str, folder: Path) -> Path:
     if near and not file.exists() and (folder / near).exists():
         return folder / near
     return file
+
+
+def _refound(snapshot: Snapshot, project: Path) -> Snapshot:
+    """With the images of missing folders where the project says that they are now, as far as they are there."""
+    lost = lost_folders.of_snapshot(snapshot)
+    if not lost:
+        return snapshot
+    try:
+        with Document.open(project, read_only=True, check=False) as document:
+            folders = document.roots()
+    except WorkbenchError:  # the run's folder was taken out of its project
+        return snapshot
+    files = list(snapshot.files)
+    for row in itertools.chain.from_iterable(lost.values()):
+        image = snapshot.images[row]
+        if image.root in folders and (now := folders[image.root] / image.path).exists():
+            files[row] = now
+    return dataclasses.replace(snapshot, files=tuple(files))
