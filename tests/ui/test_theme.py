@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, QSize, Qt
@@ -13,11 +14,14 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
     QComboBox,
+    QDialogButtonBox,
     QHBoxLayout,
     QLabel,
+    QProxyStyle,
     QPushButton,
     QRadioButton,
     QSlider,
+    QStyle,
     QTabBar,
     QTableView,
     QToolButton,
@@ -204,6 +208,22 @@ def test_every_picture_of_the_sheet_is_there(qtbot: QtBot) -> None:
         pictures = re.findall(r'url\("([^"]+)"\)', style_sheet(colours))
         assert len(pictures) >= 5
         assert not any(QPixmap(picture).isNull() for picture in pictures)
+
+
+class _Iconic(QProxyStyle):
+    """Of a desktop that wants pictures on the buttons of dialogs."""
+
+    def styleHint(self, hint: QStyle.StyleHint, *rest: Any) -> int:
+        return 1 if hint == QStyle.StyleHint.SH_DialogButtonBox_ButtonsHaveIcons else super().styleHint(hint, *rest)
+
+
+def test_buttons_of_a_dialog_have_no_pictures_of_another_set(qtbot: QtBot, mode: str) -> None:
+    """Qt's own cross for Close is black: it could not be seen on a dark button."""
+    desktop = _Iconic("Fusion")
+    buttons = QDialogButtonBox()
+    qtbot.addWidget(buttons)
+    buttons.setStyle(desktop)
+    assert buttons.addButton(QDialogButtonBox.StandardButton.Close).icon().isNull()
 
 
 def test_the_digits_of_a_spin_box_stand_off_its_frame(qtbot: QtBot, mode: str) -> None:

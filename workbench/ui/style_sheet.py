@@ -46,6 +46,7 @@ def _buttons(c: Colours) -> str:
     QPushButton:default, QPushButton:focus {{ border-color: {c.accent}; }}
     QPushButton:disabled {{ color: {faint(c)}; background: {c.window}; border-color: {c.border}; }}
     QPushButton::menu-indicator {{ {_image("chevron-down", c)}; subcontrol-position: right center; right: 5px; }}
+    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QDialogButtonBox QPushButton {{ min-width: 58px; }}
     QPushButton:flat {{ border-color: transparent; background: transparent; padding: 3px 8px; }}
     QPushButton:flat:hover {{ background: {c.border}; }}
