@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 from PySide6.QtCore import QRectF, QSizeF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPixmap
 from pytestqt.qtbot import QtBot
 
 from workbench.core.project import Box, Label
+from workbench.ui import theme
 from workbench.ui.widgets import boxes_painter, outlines
 from workbench.ui.widgets.boxes_painter import BoxesLayer, BoxStyle
 from workbench.ui.widgets.view_transform import ViewTransform, fitted
@@ -226,4 +227,35 @@ def test_a_region_to_ignore_is_hatched_and_says_so() -> None:
     assert np.array_equal(plain[inside], pixels(ground())[inside])
     share = (ignored[inside] != plain[inside]).mean()
     assert 0.05 < share < 0.5, "lines, through which the picture is seen"
-    assert BoxesLayer(boxes, LABELS)._words_of(1).endswith(boxes_painter.IGNORED)
+    assert "".join(BoxesLayer(boxes, LABELS)._words_of(1)).endswith(boxes_painter.IGNORED)
+
+
+@pytest.mark.parametrize("style", [BoxStyle(), BoxStyle(sizes=True)], ids=["name", "name and size"])
+def test_a_name_longer_than_its_box_is_elided_to_fit_it(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, style: BoxStyle
+) -> None:
+    plates: list[tuple[QRectF, str]] = []
+    monkeypatch.setattr(boxes_painter, "name_plate", lambda _painter, area, text, *_: plates.append((area, text)))
+    name = "Kraftfahrzeug-Haftpflichtversicherung"
+    box = Box(1, 1, 1, (10.0, 10, 190, 60))
+    layer = BoxesLayer([box], {1: Label(1, name, "#ff0000")}, (WIDTH, HEIGHT))
+    layer.style = style
+    painted(layer, ground())
+    ((area, text),) = plates
+    beginning, _, end = text.partition("…")
+    assert beginning
+    assert name.startswith(beginning)
+    size = "  180 × 50" if style.sizes else ""
+    assert end.endswith(size)
+    assert name.endswith(end.removesuffix(size))
+    assert QRectF(10, 10, 180, 50).contains(area)
+    assert QFontMetricsF(theme.font(theme.SMALL)).horizontalAdvance(text) + 8 <= area.width()
+
+
+def test_a_box_too_narrow_for_a_part_of_a_name_has_none(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    plates: list[str] = []
+    monkeypatch.setattr(boxes_painter, "name_plate", lambda _painter, _area, text, *_: plates.append(text))
+    labels = {1: Label(1, "ring", "#ff0000"), 2: Label(2, "Haftpflichtversicherung", "#0000ff")}
+    boxes = [Box(id, 1, id, (10.0, 10, 50, 60)) for id in labels]
+    painted(BoxesLayer(boxes, labels, (WIDTH, HEIGHT)), ground())
+    assert plates == ["ring"]

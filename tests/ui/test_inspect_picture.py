@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,20 @@ def test_names_of_boxes_in_one_place_stand_below_each_other(picture: InspectPict
     assert len(plates) == 2
     assert not plates[0].intersects(plates[1])
     assert QRectF(40, 40, 200, 200).contains(plates[1])
+
+
+def test_a_long_name_is_elided_and_its_score_whole(picture: InspectPicture, monkeypatch: pytest.MonkeyPatch) -> None:
+    words: list[str] = []
+    monkeypatch.setattr("workbench.ui.inspect.picture.name_plate", lambda _painter, _area, text, *_: words.append(text))
+    box = np.array([[40.0, 40, 160, 160]])
+    groups = [
+        BoxGroup(kind, box, (f"Donaudampfschifffahrtskapitän {end}",)) for kind, end in (("hit", "0.76"), ("miss", "2"))
+    ]
+    picture.set_groups(tuple(groups))
+    picture.grab()
+    missed, found = words
+    assert re.fullmatch(r"Dona\w*…\w*n 0\.76", found)
+    assert re.fullmatch(r"Donau\w*…\w*n 2", missed)
 
 
 def test_a_name_that_finds_no_place_stays_in_its_own() -> None:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from workbench.ui import theme
 from workbench.ui.colours import DARK
-from workbench.ui.widgets.boxes_painter import draw_rects, name_plate
+from workbench.ui.widgets.boxes_painter import draw_rects, elided_name, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 
 Floats = NDArray[np.floating]
@@ -48,6 +48,7 @@ OPEN = ("second", "second_wrong")  # drawn with gaps: the older run's box may be
 DASH = 8.0  # px of the dashes and the gaps
 NAMED_BELOW = ("miss", "second", "second_wrong")  # in the lower corner, so that other boxes there keep their names
 NAMELESS = ("label", "truth")
+UNSCORED = ("miss",)  # the names of all other kinds end in a score
 RUNS = {"first": "#e3c552", "second": "#c9a6ff"}  # as bright as the other colours, and different from them
 CROWDED = 100  # names, beyond which they may overlap: each is compared with all before it
 SAMPLE = QSize(16, 10)  # px, a box in the legend
@@ -138,12 +139,16 @@ class InspectPicture(PictureView):
         height = metrics.height() + 2
         text = QColor(theme.text_on(ink.name()))
         for (x, y, width, tall), name in zip(rects.tolist(), group.names, strict=True):
-            wide = metrics.horizontalAdvance(name) + 8
-            if width >= wide and tall >= height:
+            words = name
+            if width < metrics.horizontalAdvance(name) + 8:
+                label, space, score = (name, "", "") if group.kind in UNSCORED else name.rpartition(" ")
+                words = elided_name(label, space + score, metrics, width - 8)
+            if words and tall >= height:
+                wide = metrics.horizontalAdvance(words) + 8
                 below = group.kind in NAMED_BELOW
                 plate = QRectF(x, y + tall - height if below else y, wide, height)
                 plate = free_place(plate, -height if below else height, QRectF(x, y, width, tall), taken)
-                name_plate(painter, plate, name, ink, text)
+                name_plate(painter, plate, words, ink, text)
                 taken.append(plate)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:

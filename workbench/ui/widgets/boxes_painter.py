@@ -28,6 +28,9 @@ THIN_FROM = 2000
 """Visible boxes above which lines are one device pixel wide, and painted by `outlines`: twenty times faster."""
 UNDER = QColor(0, 0, 0, 150)
 """The dark line under a coloured one."""
+LEAST_NAME = 8
+"""Average characters of an elided name: shorter ones tell little, and would hide small objects."""
+_STEP = 4  # px
 _DIMMED = 0.45
 IGNORED = ", ignored"
 """Follows the name of a crowd, which training and evaluation ignore."""
@@ -139,26 +142,50 @@ class BoxesLayer:
         found = self.labels.get(label)
         return QColor(found.colour if found else "#b3b3b3")
 
-    def _words_of(self, row: int) -> str:
-        label = self.labels.get(int(self.label_ids[row]))
-        box = self.boxes[row]
-        size = f"{box.width:.0f} × {box.height:.0f}"
-        name = (label.name if label else "?") + (IGNORED if box.crowd else "")
-        return "  ".join(part for part, on in ((name, self.style.names), (size, self.style.sizes)) if on)
+    def _words_of(self, row: int) -> tuple[str, str]:
+        """The label's name, and what follows it."""
+        label, box = self.labels.get(int(self.label_ids[row])), self.boxes[row]
+        size = f"{box.width:.0f} × {box.height:.0f}" if self.style.sizes else ""
+        if not self.style.names:
+            return "", size
+        return label.name if label else "?", (IGNORED if box.crowd else "") + (f"  {size}" if size else "")
 
     def _paint_words(self, painter: QPainter, rects: np.ndarray, rows: np.ndarray) -> None:
-        """Write in each box's corner, if there is room."""
+        """Write in each box's corner, if there is room; long names are elided."""
         font = theme.font(theme.SMALL)
         painter.setFont(font)
         metrics = QFontMetricsF(font)
         height = metrics.height() + 2
         widths: dict[str, float] = {}
         for (x, y, wide, high), row in zip(rects.tolist(), rows.tolist(), strict=True):
-            words = self._words_of(row)
+            if high < height:
+                continue
+            name, rest = self._words_of(row)
+            words = name + rest
             width = widths.get(words) or widths.setdefault(words, metrics.horizontalAdvance(words) + 8)
-            if wide >= width and high >= height:
+            if wide < width:
+                words = elided_name(name, rest, metrics, wide - 8)
+                width = widths.get(words) or widths.setdefault(words, metrics.horizontalAdvance(words) + 8)
+            if words:
                 ground = QColor(_INKS[self.marks[row]]) if self.style.by_mark else self.colour(self.label_ids[row])
                 name_plate(painter, QRectF(x, y, width, height), words, ground, QColor(theme.text_on(ground.name())))
+
+
+def elided_name(name: str, rest: str, metrics: QFontMetricsF, room: float) -> str:
+    """A name that is too long for `room` px, elided in its middle, and all of `rest`; "" if too little would be left.
+
+    Left out, long names would be on hardly any box. `metrics` are those of the small font.
+    """
+    left = room - metrics.horizontalAdvance(rest)
+    if left < LEAST_NAME * metrics.averageCharWidth():
+        return ""
+    return _elided(name, int(left) // _STEP * _STEP, theme.font(theme.SMALL).key()) + rest
+
+
+@functools.lru_cache(8192)
+def _elided(name: str, room: int, _font: str) -> str:
+    """Kept, and in steps: Qt needs 0.1 ms to elide, and there may be hundreds of boxes in each picture of a zoom."""
+    return QFontMetricsF(theme.font(theme.SMALL)).elidedText(name, Qt.TextElideMode.ElideMiddle, room)
 
 
 def name_plate(painter: QPainter, area: QRectF, name: str, ground: QColor, ink: QColor) -> None:

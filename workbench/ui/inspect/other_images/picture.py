@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.detections import Detections
 from workbench.core.project import Label
 from workbench.ui import theme
-from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, name_plate
+from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, elided_name, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 
 _NONE = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
@@ -56,9 +56,12 @@ class DetectionPicture(PictureView):
         for row in range(len(found) - 1, -1, -1):
             x, y, width, tall = rects[row].tolist()
             label = self._labels[int(found.labels[row])]
-            name = f"{label.name} {found.scores[row]:.2f}"
-            wide = metrics.horizontalAdvance(name) + 8
-            if width >= wide and tall >= height:
+            score = f" {found.scores[row]:.2f}"
+            name = label.name + score
+            if width < metrics.horizontalAdvance(name) + 8:
+                name = elided_name(label.name, score, metrics, width - 8)
+            if name and tall >= height:
+                wide = metrics.horizontalAdvance(name) + 8
                 ink = QColor(label.colour)
                 name_plate(painter, QRectF(x, y, wide, height), name, ink, QColor(theme.text_on(ink.name())))
 
