@@ -32,6 +32,7 @@ from pytestqt.qtbot import QtBot
 from workbench.core.project import LABEL_COLOURS
 from workbench.ui import theme
 from workbench.ui.colours import DARK, LIGHT, Colours
+from workbench.ui.data.importing.findings_view import FindingsView
 from workbench.ui.style_sheet import style_sheet
 from workbench.ui.widgets.popups import Combo
 from workbench.ui.widgets.rows import RowsView
@@ -224,6 +225,19 @@ def test_buttons_of_a_dialog_have_no_pictures_of_another_set(qtbot: QtBot, mode:
     qtbot.addWidget(buttons)
     buttons.setStyle(desktop)
     assert buttons.addButton(QDialogButtonBox.StandardButton.Close).icon().isNull()
+
+
+def test_the_line_of_tabs_is_below_them_and_the_button_beside_them_whole(qtbot: QtBot, mode: str) -> None:
+    view = FindingsView()
+    qtbot.addWidget(view)
+    view.resize(700, 400)
+    view.show()
+    corner, bar, middle = view.tabs.cornerWidget(), view.tabs.tabBar(), 500
+    assert bar.width() < middle < corner.x()
+    assert view.tabs.rect().contains(corner.geometry())
+    seen, line = view.tabs.grab().toImage(), theme.colour("border")
+    assert [y for y in range(bar.height() + 2) if seen.pixelColor(middle, y) == line] == [bar.height()]
+    assert corner.geometry().bottom() < bar.height()
 
 
 def test_the_digits_of_a_spin_box_stand_off_its_frame(qtbot: QtBot, mode: str) -> None:

@@ -154,6 +154,7 @@ def _bars(c: Colours) -> str:
 def _views(c: Colours) -> str:
     return f"""
     QTabWidget::pane {{ border: none; border-top: 1px solid {c.border}; }}
+    QTabWidget::right-corner {{ top: 0px; }}
     QTabBar::tab {{
         background: transparent; color: {c.muted}; border: none; border-bottom: 2px solid transparent;
         padding: 4px 9px 3px 9px; }}

@@ -37,7 +37,6 @@ class FindingsView(QWidget):
         self.samples = Samples()
         self.tabs = QTabWidget()
         self.tabs.setObjectName("import-tabs")
-        self.tabs.setDocumentMode(True)
         for widget, title in zip(
             (self.recognised, self.repaired, self.left, self.differences, self.labels), _TABS, strict=True
         ):

@@ -102,7 +102,6 @@ class TrainerViewWindow(QDialog):
         column.addLayout(foot)
         self.tabs = QTabWidget()
         self.tabs.setObjectName("seen-tabs")
-        self.tabs.setDocumentMode(True)
         self.tabs.addTab(image, "This image")
         self.tabs.addTab(self.whole, "Whole set")
         layout = QVBoxLayout(self)
