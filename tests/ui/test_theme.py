@@ -11,12 +11,12 @@ import pytest
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QColor, QPixmap
 from PySide6.QtWidgets import (
-    QAbstractButton,
     QCheckBox,
     QComboBox,
     QDialogButtonBox,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QProxyStyle,
     QPushButton,
     QRadioButton,
@@ -66,9 +66,9 @@ def mode(request: pytest.FixtureRequest) -> Iterator[str]:
     theme.apply("light")
 
 
-def seen(button: QAbstractButton) -> tuple[str, float]:
-    """The ground of a button as it is painted, and the highest contrast of anything well within its frame with it."""
-    image = button.grab().toImage()
+def seen(widget: QWidget) -> tuple[str, float]:
+    """The ground of a button or field as painted, and the highest contrast with it of anything within its frame."""
+    image = widget.grab().toImage()
     inside = [(x, y) for x in range(5, image.width() - 5) for y in range(5, image.height() - 5)]
     inks = Counter(QColor(image.pixel(x, y)).name() for x, y in inside)
     ground = inks.most_common(1)[0][0]
@@ -225,6 +225,17 @@ def test_buttons_of_a_dialog_have_no_pictures_of_another_set(qtbot: QtBot, mode:
     qtbot.addWidget(buttons)
     buttons.setStyle(desktop)
     assert buttons.addButton(QDialogButtonBox.StandardButton.Close).icon().isNull()
+
+
+def test_the_hint_in_a_disabled_field_is_as_strong_as_its_text(qtbot: QtBot, mode: str) -> None:
+    """Qt paints it half as strong: it could hardly be seen."""
+    field = QLineEdit(enabled=False, placeholderText="up to the last number")
+    qtbot.addWidget(field)
+    field.resize(240, 28)
+    hint = seen(field)
+    field.setText("up to the last number")
+    assert hint == seen(field)
+    assert 2.0 <= hint[1] < 4.5
 
 
 def test_the_line_of_tabs_is_below_them_and_the_button_beside_them_whole(qtbot: QtBot, mode: str) -> None:

@@ -96,6 +96,7 @@ def _fields(c: Colours) -> str:
     QComboBox QAbstractItemView::item {{ min-height: 22px; padding: 0 4px; }}
     QComboBox:hover {{ border-color: {c.muted}; }}
     QLineEdit:disabled, QAbstractSpinBox:disabled {{ background: {c.window}; color: {faint(c)}; }}
+    QLineEdit:disabled {{ placeholder-text-color: {faint(c)}; }}
     QComboBox:disabled {{ border-color: {c.border}; color: {faint(c)}; }}
     QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {c.accent}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}
