@@ -51,6 +51,17 @@ def test_without_boxes_the_page_offers_to_draw_some(qtbot: QtBot, page: TrainPag
     assert asked.args == ["label"]
 
 
+def test_without_images_the_page_offers_to_add_some(qtbot: QtBot, page: TrainPage, session: Session) -> None:
+    """It offered to draw boxes, on a page where there was nothing to draw on."""
+    assert session.document is not None
+    session.document.do(edits.RemoveImages(tuple(image.id for image in session.document.images())))
+    page.shown()
+    with qtbot.waitSignal(session.page_requested) as asked:
+        press(qtbot, page, "train-empty-button")
+    assert asked.args == ["data"]
+    assert not button(page, "train-empty-other").isVisible()
+
+
 def test_images_that_are_not_done_are_not_trained_on_and_the_page_says_so(
     qtbot: QtBot, page: TrainPage, session: Session
 ) -> None:

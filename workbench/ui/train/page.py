@@ -21,6 +21,7 @@ from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.train import training_end, work
 from workbench.ui.train.curves import Curves
+from workbench.ui.train.empty_state import show_empty_state
 from workbench.ui.train.fetch_window import FetchWindow
 from workbench.ui.train.first_recipe import FirstRecipe
 from workbench.ui.train.history import RunHistory
@@ -39,7 +40,6 @@ from workbench.ui.train.work import Loaded, PublishedWeights, Train
 from workbench.ui.widgets.next_step import NextStep
 
 REDRAW = 100  # ms: redrawing at every event slowed a training from 1,505 steps to 244 in two seconds
-NO_BOXES = "A detector learns from labelled boxes. Draw some, or import labels that you have."
 
 
 class TrainPage(Page):
@@ -134,13 +134,8 @@ class TrainPage(Page):
 
     def shown(self) -> None:
         document = self.session.document
-        if document is None:
-            self._empty.say("No project is open", "Open one, or make one from a folder of photographs.")
-            self._stack.setCurrentWidget(self._empty)
-            return
-        if not document.counts().total and not document.runs_folder.is_dir():
-            self._empty.say("No boxes yet", NO_BOXES, "Draw boxes", "label")
-            self._empty.offer_other("Import labels…")
+        if document is None or (not document.counts().total and not document.runs_folder.is_dir()):
+            show_empty_state(self._empty, document)
             self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)
