@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyqtgraph as pg
 import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
@@ -313,7 +314,19 @@ def test_an_ap_that_is_next_to_nothing_is_what_the_list_of_runs_says(
     cells = dict(zip(COLUMNS, map(runs_table._text, [runs.info(poor)] * 9, range(9)), strict=True))
     assert table(window, "compare-runs")[0][4:6] == [cells["AP50"].removeprefix("newest: "), cells["AP"]]
     assert cells["AP"] == "0.001"
+    low, high = find(window, Plot, "compare-ap50").getPlotItem().vb.viewRange()[1]
+    assert 0 < low < 0.0006 < high < 0.002, "and not from -0.5 to 0.5"
     window.close()
+
+
+def test_short_names_of_runs_stand_above_their_curves(qtbot: QtBot, window: CompareWindow) -> None:
+    for name in ("compare-ap50", "compare-ap", "compare-loss"):
+        item = find(window, Plot, name).getPlotItem()
+
+        def is_above(item: pg.PlotItem = item) -> bool:
+            return bool(item.legend.sceneBoundingRect().bottom() <= item.vb.sceneBoundingRect().top() + 1)
+
+        qtbot.waitUntil(is_above)
 
 
 def test_a_run_has_one_colour_everywhere_in_either_theme(window: CompareWindow) -> None:

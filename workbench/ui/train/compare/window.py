@@ -158,6 +158,8 @@ class CompareWindow(QDialog):
                 self.ap.curve(name, run.epochs, [one.ap for one in trained.evaluations], number, style=style)
             if len(trained.step):
                 self.loss.curve(name, trained.step, trained.loss, number, style=style)
+        for plot in (self.ap50, self.ap, self.loss):
+            plot.settle()
 
     # --- closing ---
 
@@ -169,7 +171,7 @@ class CompareWindow(QDialog):
 
 
 def _plot(name: str, x: str, y: str, corner: Place) -> Plot:
-    plot = Plot(x, y, corner=corner, integer_x=True)
+    plot = Plot(x, y, corner=corner, integer_x=True, above=True)
     plot.setObjectName(name)
     plot.setMinimumSize(200, 140)
     return plot
