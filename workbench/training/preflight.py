@@ -136,7 +136,7 @@ def _of_labels(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Ite
     if rare.any():
         yield _about(
             labels, rare, "rare label", f"with fewer than {FEW} boxes in training", "50 are a good start: label more, "
-                "or merge it with another label.", _images_with(train, rare), learnt,
+                "or merge labels that are alike.", _images_with(train, rare), learnt,
         )  # fmt: skip
     unjudged = (learnt > 0) & (judged == 0)
     if own and len(validation.boxes) and unjudged.any():
