@@ -134,7 +134,7 @@ def test_the_card_of_the_sample_says_how_far_it_is_made(
     assert "Making photograph 2 of 2 …" in seen
 
 
-@pytest.mark.parametrize("is_gone", [False, True])
+@pytest.mark.parametrize("is_missing", [False, True])
 def test_the_card_that_has_the_keyboard_looks_other_than_the_one_under_the_mouse(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, is_missing: bool
 ) -> None:
