@@ -26,11 +26,11 @@ ROUNDS = 3
 def test_f4_a_training_is_more_than_twice_as_fast_as_a_plain_loop(
     case: tuple[str, int, float, int, int, float], cells: Path, tmp_path: Path
 ) -> None:
-    *wish, wanted = case
+    *options, wanted = case
     found: dict[str, list[float]] = {"plain": [], "steps": [], "ours": []}
     for _ in range(ROUNDS):
         for kind, speeds in found.items():
-            speeds.append(own.run("loop", cells, kind, *wish, "cpu", home=tmp_path)["per_second"])
+            speeds.append(own.run("loop", cells, kind, *options, "cpu", home=tmp_path)["per_second"])
     best = {kind: max(speeds) for kind, speeds in found.items()}  # what disturbs makes slower only
     text = ", ".join(f"{kind} {speed:.2f}" for kind, speed in best.items())
     print(f"F4: images/s of {case[0]}: {text}; {best['ours'] / best['plain']:.2f} times the loop")

@@ -104,13 +104,13 @@ def test_a_session_that_closes_stops_a_job_in_order_but_not_one_by_nohup() -> No
     code = """
 import os, signal, threading
 from workbench import __main__, console
-for wish in (signal.SIG_DFL, signal.SIG_IGN):
-    signal.signal(signal.SIGHUP, wish)
+for handler in (signal.SIG_DFL, signal.SIG_IGN):
+    signal.signal(signal.SIGHUP, handler)
     stop = threading.Event()
     with console.stop_on_signal(stop):
         os.kill(os.getpid(), signal.SIGHUP)
         os.kill(os.getpid(), signal.SIGHUP)
-    print(stop.is_set(), signal.getsignal(signal.SIGHUP) is wish)
+    print(stop.is_set(), signal.getsignal(signal.SIGHUP) is handler)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "True", "False", "True"]

@@ -163,14 +163,14 @@ def test_it_says_whether_its_loss_grows_with_the_number_of_boxes(name: str) -> N
 def test_the_loss_falls_on_two_images(name: str) -> None:
     detector = build(name, width=0.25)
     optimiser = torch.optim.Adam(detector.parameters(), lr=1e-3, fused=True)
-    course: list[float] = []
-    while len(course) < 60 and (not course or course[-1] >= 0.5 * course[0]):
+    losses: list[float] = []
+    while len(losses) < 60 and (not losses or losses[-1] >= 0.5 * losses[0]):
         loss = total(detector, detector(images()), TWO)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        course.append(loss.item())
-    assert course[-1] < 0.5 * course[0]
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
 
 
 def test_a_batch_of_four_equals_four_of_one(name: str) -> None:

@@ -65,13 +65,13 @@ def _boxes(xs: np.ndarray) -> np.ndarray:
 
 
 def table(result: RunComparison) -> dict[str, list[int]]:
-    boxes = {fate: result.boxes_per_label(fate).tolist() for fate in BOX_OUTCOMES}
+    boxes = {outcome: result.boxes_per_label(outcome).tolist() for outcome in BOX_OUTCOMES}
     return boxes | {f"alarms {kind}": result.alarms_per_label(kind).tolist() for kind in FALSE_ALARM_KINDS}
 
 
 def test_every_box_and_every_false_alarm_has_its_fate() -> None:
     result = compare(seen(FIRST), seen(SECOND))
-    assert {fate: result.boxes_of(fate).tolist() for fate in BOX_OUTCOMES} == {
+    assert {outcome: result.boxes_of(outcome).tolist() for outcome in BOX_OUTCOMES} == {
         "fixed": [1, 2], "regressed": [0, 4], "wrong in both": [3], "right in both": [],
     }  # fmt: skip
     assert list(result.before) == [RIGHT, MISSED, MISLABELLED, MISSED, RIGHT]

@@ -63,15 +63,15 @@ def test_memory_grows_with_the_batch_and_holds_the_images() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "room", "reading", "on_disk"),
+    ("keep", "room", "reading", "on_disk"),
     [("auto", 10**9, 0.19, False), ("auto", 10**9, 0.21, True), ("auto", 10, 0.01, True), ("disk", 10**9, 0.01, True),
      ("memory", 10**9, 0.21, False), ("memory", 10, 0.01, True)],
 )  # fmt: skip
 def test_images_are_kept_on_disk_where_reading_takes_long_or_memory_does_not_hold_them(
-    wish: str, room: int, reading: float, on_disk: bool
+    keep: str, room: int, reading: float, on_disk: bool
 ) -> None:
     """A hundred images: at 0.21 s each they take longer than 20 s."""
-    assert made(replace(MEASURED, room=room, reading=reading), keep_images=wish).cache_on_disk == on_disk
+    assert made(replace(MEASURED, room=room, reading=reading), keep_images=keep).cache_on_disk == on_disk
 
 
 def test_checkpoints_hold_weights_averages_and_what_the_optimiser_keeps() -> None:

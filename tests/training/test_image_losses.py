@@ -53,11 +53,11 @@ def test_a_sum_over_boxes_is_divided_by_those_that_are_learnt_and_a_mean_is_not(
         offsets=np.array([0, 1, 5, 6]),
         ignore=np.array([0, 0, 0, 0, 1, 1], bool),
     )
-    side = TrainingMonitor.__new__(TrainingMonitor)
-    side._losses = NONE
+    monitor = TrainingMonitor.__new__(TrainingMonitor)
+    monitor._losses = NONE
     detector: Any = SimpleNamespace(loss_per_positive=mean)
-    side._take(detector, data, np.arange(3), np.full(3, 6.0), 1)
-    assert side._losses.losses.tolist() == expected
+    monitor._take(detector, data, np.arange(3), np.full(3, 6.0), 1)
+    assert monitor._losses.losses.tolist() == expected
 
 
 def test_of_faster_rcnn_the_second_stage_judges_an_image() -> None:
@@ -95,10 +95,10 @@ def test_looking_at_training_images_takes_a_card_a_twentieth_of_the_time(
     request: Any = SimpleNamespace(folder=tmp_path, resume=False)
     data: Any = range(10_000)
     detector: Any = None
-    side = TrainingMonitor(request, TrainingSettings(batch=100), data, data, runtime, 1, Control())
+    monitor = TrainingMonitor(request, TrainingSettings(batch=100), data, data, runtime, 1, Control())
     for seconds, step in ((10.0, 100), (100.0, 200), (1000.0, 250)):
         clock[0] += seconds
-        side._judge(detector, 1, step)
+        monitor._judge(detector, 1, step)
     assert looked == expected
 
 
@@ -109,9 +109,9 @@ def test_a_run_keeps_the_losses_of_all_its_images_and_its_pictures(request_of: M
     assert set(losses.images.tolist()) == {1, 2, 3, 4, 5, 6, 7, 8}  # six are learnt, two evaluated
     assert np.isfinite(losses.losses).all()
     assert set(losses.epochs[losses.images > 6].tolist()) == {12}
-    looks = watched_images.read(request.folder)
-    assert [look.epoch for look in looks] == list(range(1, 13))
-    assert [picture.image for picture in looks[-1].pictures] == [7, 8]
+    evaluations = watched_images.read(request.folder)
+    assert [look.epoch for look in evaluations] == list(range(1, 13))
+    assert [picture.image for picture in evaluations[-1].pictures] == [7, 8]
 
 
 def test_an_image_whose_box_is_on_nothing_has_the_highest_loss(request_of: MakeRequest, tmp_path: Path) -> None:

@@ -21,17 +21,17 @@ class Caffeinate:
     """As subprocess.Popen."""
 
     def __init__(self, command: list[str], **_: Any) -> None:
-        self.command, self.deeds = command, list[str]()
+        self.command, self.calls = command, list[str]()
         STARTED.append(self)
 
     def terminate(self) -> None:
-        self.deeds.append("terminated")
+        self.calls.append("terminated")
 
     def __enter__(self) -> Caffeinate:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.deeds.append("waited for")
+        self.calls.append("waited for")
 
 
 STARTED: list[Caffeinate] = []
@@ -55,8 +55,8 @@ def test_macos_has_a_program_for_it_that_ends_with_the_training(monkeypatch: pyt
     with kept_awake():
         (one,) = STARTED
         assert one.command == ["/usr/bin/caffeinate", "-i", "-w", str(os.getpid())]
-        assert one.deeds == []
-    assert one.deeds == ["terminated", "waited for"]
+        assert one.calls == []
+    assert one.calls == ["terminated", "waited for"]
 
 
 def test_without_that_program_it_is_trained_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,4 +73,4 @@ def test_a_runs_folder_is_held_awake(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(subprocess, "Popen", Caffeinate)
     with run_folder.locked(tmp_path / "run", Runtime()):
         assert len(STARTED) == 1
-    assert STARTED[0].deeds == ["terminated", "waited for"]
+    assert STARTED[0].calls == ["terminated", "waited for"]

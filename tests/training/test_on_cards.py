@@ -294,8 +294,8 @@ def test_who_waits_for_its_turn_is_asked_to_stop_with_the_one_before(monkeypatch
     """Else it would read all the images that the first one left, for nothing."""
     told: list[int] = []
 
-    def agree(self: torchrun.Torchrun, wish: int) -> int:
-        told.append(wish)
+    def agree(self: torchrun.Torchrun, value: int) -> int:
+        told.append(value)
         return max(told)
 
     monkeypatch.setattr(torchrun.Torchrun, "agree", agree)

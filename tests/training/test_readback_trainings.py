@@ -203,8 +203,8 @@ def test_of_several_processes_they_ask_one_another_now_and_then(monkeypatch: pyt
     class Two(Runtime):
         world = 2
 
-        def agree(self, wish: int) -> int:
-            asked.append(wish)
+        def agree(self, value: int) -> int:
+            asked.append(value)
             return 1
 
     monkeypatch.setattr(save_schedule, "WITHIN", 0.0)

@@ -58,10 +58,10 @@ class Pair:
 
 
 def pair(first: SplitResult, second: SplitResult, names: tuple[str, str]) -> Pair:
-    """Bring two looks of the same project together; `names` are those of the runs. Call it in a job: it may take
-    seconds.
+    """Bring two runs' results on the same project together; `names` are those of the runs. Call it in a job: it may
+    take seconds.
 
-    WorkbenchError if the project's labels were different at one of the looks, or they share no image or no label.
+    WorkbenchError if the project's labels were different for one of them, or they share no image or no label.
     """
     if [label.id for label in first.truth.labels] != [label.id for label in second.truth.labels]:
         raise WorkbenchError("The project's labels have changed between the two looks. Look again with both runs.")

@@ -1,4 +1,4 @@
-"""The colour of each box of a seen image: its own, not its label's, and never that of a box nearby. k = boxes."""
+"""The colour of each box of an image as the trainer sees it: its own, never that of a box nearby. k = boxes."""
 
 from __future__ import annotations
 

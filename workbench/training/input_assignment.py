@@ -33,7 +33,7 @@ TWO_STAGES = "This shows the first stage, which proposes regions, not the second
 
 @dataclass(frozen=True)
 class InputAssignment:
-    """`boxes` without a positive: (row of the seen boxes, reason). `explained` is for a batch of one image.
+    """`boxes` without a positive: (row of the input's boxes, reason). `explained` is for a batch of one image.
 
     `note`: why a training may treat the image differently; empty if it can't.
     """
@@ -43,7 +43,7 @@ class InputAssignment:
     note: str = ""
 
     def of_box(self, box: int) -> list[int]:
-        """The number of positives of a seen box, per level."""
+        """The number of positives of a box of the input, per level."""
         level = self.explained.layout.level[self.explained.prior[self.explained.box == box]]
         return torch.bincount(level, minlength=len(self.explained.layout.grids)).tolist()  # type: ignore[no-any-return]
 

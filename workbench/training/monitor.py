@@ -38,16 +38,16 @@ class TrainingMonitor:
         self._judged_at = self._next = 0  # step of the last look at training images, and the place of the next one
         self._judged, self._each = time.monotonic(), 0.0  # when that look ended; seconds that an image took in it
         self._settings, self._looks = settings, 0
-        self._falls: list[float] = []  # the loss of each step, while why_zero() may need it
+        self._step_losses: list[float] = []  # the loss of each step, while why_zero() may need it
 
     def begin(self, step: int) -> None:
         """Start at this step, which is not 0 for a resumed run."""
         self._judged_at = step
 
-    def learnt(self, loss: float) -> None:
+    def add_loss(self, loss: float) -> None:
         """Record the loss of a step."""
-        if self._looks < why_zero.FIRST and len(self._falls) < MOST_LOSSES:
-            self._falls.append(loss)
+        if self._looks < why_zero.FIRST and len(self._step_losses) < MOST_LOSSES:
+            self._step_losses.append(loss)
 
     def why_zero(self, scores: Scores, step: int, steps: int) -> Iterator[Message]:
         """After the first evaluations: why nothing is found, if so. In the main process.
@@ -61,12 +61,12 @@ class TrainingMonitor:
         learnt = np.bincount(self.data.labels[~self.data.ignore], minlength=labels)
         warm_up = schedule.warm_up_steps(self._settings, steps)
         rate, optimizer = self._settings.learning_rate, self._settings.optimizer
-        learning = why_zero.Learning(step, steps, warm_up, self._falls, rate, optimizer)
+        learning = why_zero.Learning(step, steps, warm_up, self._step_losses, rate, optimizer)
         truth = self.validation.snapshot
         for sentence in why_zero.remarks(truth, scores.found, learnt, scores.ap50, scores.per_label, learning):
             yield Message("warning", sentence)
 
-    def after(self, detector: Detector, scores: Scores, epoch: int, step: int) -> Iterator[Message]:
+    def record_evaluation(self, detector: Detector, scores: Scores, epoch: int, step: int) -> Iterator[Message]:
         """Record an evaluation, and evaluate some of the training images. Every process calls it.
 
         A full disk does not end the training for this; it is reported.

@@ -258,7 +258,7 @@ class _Training:
             for result in self.stepper.results(everything):
                 done = result.step.number + 1
                 self.meter.add(result.terms, result.step.rate, result.gradient_norm)
-                self.monitor.learnt(sum(result.terms.values()))
+                self.monitor.add_loss(sum(result.terms.values()))
                 if self.meter.due or self.plan.ends_epoch(done):
                     yield self.meter.progress(done)
 
@@ -339,7 +339,7 @@ class _Training:
             if self.runtime.is_main and better:
                 saved = saving.save_weights(self.request.folder / BEST, self.average, self._header())
         self.early = 0 < self.settings.patience <= self.progress.stale
-        yield from self.monitor.after(self.average.detector, scores, epoch, self.progress.done)
+        yield from self.monitor.record_evaluation(self.average.detector, scores, epoch, self.progress.done)
         self.meter.rest()
         yield Evaluated(
             epoch, self.progress.done, scores.ap, scores.ap50, scores.ap75, scores.per_label, scores.images,

@@ -79,7 +79,7 @@ class Stepper:
         self, batch: AnyBatch, learning_rate: float, number: int = NORMS_SETTLED, attack: float = 0.0, *,
         frozen: bool = False, momentum: float | None = None,
     ) -> dict[str, float]:  # fmt: skip
-        """queue() a step, wait for it, and return its loss terms by name."""
+        """Queue a step, wait for it, and return its loss terms by name."""
         self.queue(batch, learning_rate, number, attack, frozen=frozen, momentum=momentum)
         *_, last = self.results(everything=True)
         return last.terms

@@ -71,8 +71,8 @@ def test_rule_12_at_first_every_free_prior_is_held_near_its_anchor_with_weight_o
 
 def test_rule_12_the_pull_ends_after_so_many_images_of_training() -> None:
     counting, raw = head(replace(PAPER, warm_up_images=2)), (torch.ones(1, 14, 4, 4),)
-    course = [counting.loss(raw, NOTHING)["warm-up"].item() > 0 for _ in range(4)]
-    assert course == [True, True, False, False]
+    warms_up = [counting.loss(raw, NOTHING)["warm-up"].item() > 0 for _ in range(4)]
+    assert warms_up == [True, True, False, False]
     assert counting.seen.item() == 4
 
 
