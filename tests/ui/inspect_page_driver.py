@@ -111,7 +111,7 @@ def make_run(session: Session, name: str = "first", started: float = 1.0) -> Pat
     return folder
 
 
-def looked(qtbot: QtBot, page: InspectPage, session: Session) -> None:
+def run_evaluation(qtbot: QtBot, page: InspectPage, session: Session) -> None:
     make_run(session)
     page.shown()
     press(qtbot, page, "inspect-look")

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QTableView, QTableWidget, QTabWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_page_driver import FakeEvaluator, looked, rows, slide
+from tests.ui.inspect_page_driver import FakeEvaluator, rows, run_evaluation, slide
 from workbench.core import edits
 from workbench.core.project import Label
 from workbench.ui.inspect.charts import CHARTS, ChartDrawing
@@ -18,18 +18,18 @@ from workbench.ui.inspect.picture import InspectPicture
 from workbench.ui.session import Session
 
 # a: its cell is found, and a nucleus where nothing is. b: its cell is taken for a nucleus
-SEEN = (
+DETECTIONS = (
     ([(10, 10, 30, 30), (40, 40, 60, 60)], [0.9, 0.6], [0, 1]),
     ([(10, 10, 30, 30)], [0.75], [1]),
 )
 
 
 @pytest.fixture
-def seen(qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator) -> InspectPage:
-    """Looked at, with two labels."""
+def evaluated_page(qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator) -> InspectPage:
+    """The Inspect page after an evaluation with two labels."""
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
-    evaluate.seen = SEEN
-    looked(qtbot, page, session)
+    evaluate.seen = DETECTIONS
+    run_evaluation(qtbot, page, session)
     slide(page, "confidence", 50)
     return page
 

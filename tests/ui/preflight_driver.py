@@ -86,7 +86,7 @@ def typed(page: QWidget, name: str, words: str) -> None:
     line.setText(words)
 
 
-def told(qtbot: QtBot, page: QWidget, fakes: Fakes, *findings: Finding) -> None:
+def show_findings(qtbot: QtBot, page: QWidget, fakes: Fakes, *findings: Finding) -> None:
     """Change a setting so that these are found."""
     fakes.findings = findings
     typed(page, "epochs", str(len(fakes.requests) + 50))

@@ -11,14 +11,14 @@ from pytestqt.qtbot import QtBot
 from tests.ui.inspect_page_driver import (
     FakeEvaluator,
     evaluate_fixture,
-    looked,
     page_fixture,
     press,
+    run_evaluation,
     session_fixture,
     slide,
     text,
 )
-from tests.ui.inspect_tabs_driver import SEEN, cells, click, listed, marked, seen, tab
+from tests.ui.inspect_tabs_driver import DETECTIONS, cells, click, evaluated_page, listed, marked, tab
 from workbench.core import edits
 from workbench.core.project import Label
 from workbench.ui import theme
@@ -28,21 +28,23 @@ from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.state import InspectState
 from workbench.ui.session import Session
 
-__all__ = ["evaluate_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
+__all__ = ["evaluate_fixture", "evaluated_page", "page_fixture", "session_fixture"]  # fixtures
 
 
-def test_the_matrix_adds_up_to_the_counts_shown(qtbot: QtBot, seen: InspectPage) -> None:
-    tab(seen, "Confusion")
-    qtbot.waitUntil(lambda: bool(cells(seen)))
-    assert cells(seen) == [
+def test_the_matrix_adds_up_to_the_counts_shown(qtbot: QtBot, evaluated_page: InspectPage) -> None:
+    tab(evaluated_page, "Confusion")
+    qtbot.waitUntil(lambda: bool(cells(evaluated_page)))
+    assert cells(evaluated_page) == [
         ["1", "1", "0", "2"],  # cell: found, taken for a nucleus, missed; boxes
         ["0", "0", "0", "0"],
         ["0", "1", "", "1"],  # no box
         ["1", "2", "", ""],  # detections
     ]
-    counts = [seen.findChild(QPushButton, f"inspect-open-{name}").text() for name in ("right", "wrong", "missed")]
+    counts = [
+        evaluated_page.findChild(QPushButton, f"inspect-open-{name}").text() for name in ("right", "wrong", "missed")
+    ]
     assert counts == ["1 right", "2 false alarms", "1 missed"]  # the nucleus on a cell is one of each
-    words = text(seen, "inspect-confusion-words")
+    words = text(evaluated_page, "inspect-confusion-words")
     assert "Confidence from 0.50; right at an overlap of at least 0.5; NMS per label at 0.60, at most 300" in words
 
 
@@ -59,40 +61,40 @@ def test_cells_and_sums_say_what_they_count(qapp: QApplication) -> None:
 
 
 def test_a_cell_opens_its_images_with_its_boxes_marked_and_all_come_again(
-    qtbot: QtBot, seen: InspectPage, session: Session
+    qtbot: QtBot, evaluated_page: InspectPage, session: Session
 ) -> None:
-    tab(seen, "Confusion")
-    table = seen.findChild(QTableView, "inspect-confusion")
-    qtbot.waitUntil(lambda: bool(cells(seen)))
+    tab(evaluated_page, "Confusion")
+    table = evaluated_page.findChild(QTableView, "inspect-confusion")
+    qtbot.waitUntil(lambda: bool(cells(evaluated_page)))
     click(qtbot, table, 0, 1)
-    assert listed(seen) == ["b.png"]
+    assert listed(evaluated_page) == ["b.png"]
     assert session.image is not None
     assert session.image.name == "b.png"
-    assert marked(seen) == [[10, 10, 30, 30], [10, 10, 30, 30]]  # the detection and the box
-    assert text(seen, "inspect-note") == "1 image: 1 cell detected as nucleus, 50 % of its row"
-    slide(seen, "confidence", 80)  # what was opened stays, whatever the sliders do
-    assert listed(seen) == ["b.png"]
-    press(qtbot, seen, "inspect-all-again")
-    assert sorted(listed(seen)) == ["a.png", "b.png"]
-    assert marked(seen) == []
+    assert marked(evaluated_page) == [[10, 10, 30, 30], [10, 10, 30, 30]]  # the detection and the box
+    assert text(evaluated_page, "inspect-note") == "1 image: 1 cell detected as nucleus, 50 % of its row"
+    slide(evaluated_page, "confidence", 80)  # what was opened stays, whatever the sliders do
+    assert listed(evaluated_page) == ["b.png"]
+    press(qtbot, evaluated_page, "inspect-all-again")
+    assert sorted(listed(evaluated_page)) == ["a.png", "b.png"]
+    assert marked(evaluated_page) == []
     click(qtbot, table, 1, 0)  # an empty cell opens nothing
-    assert len(listed(seen)) == 2
+    assert len(listed(evaluated_page)) == 2
 
 
-def test_sums_and_background_open_their_images_too(qtbot: QtBot, seen: InspectPage, session: Session) -> None:
-    tab(seen, "Confusion")
-    qtbot.waitUntil(lambda: bool(cells(seen)))
-    table = seen.findChild(QTableView, "inspect-confusion")
+def test_sums_and_background_open_their_images_too(qtbot: QtBot, evaluated_page: InspectPage, session: Session) -> None:
+    tab(evaluated_page, "Confusion")
+    qtbot.waitUntil(lambda: bool(cells(evaluated_page)))
+    table = evaluated_page.findChild(QTableView, "inspect-confusion")
     both = {"a.png", "b.png"}
     for row, column, names in ((0, 3, both), (3, 0, {"a.png"}), (2, 1, {"a.png"}), (3, 1, both)):
         click(qtbot, table, row, column)
-        assert set(listed(seen)) == names
+        assert set(listed(evaluated_page)) == names
     assert session.document is not None
     first, second = (image.id for image in session.document.images())
     session.select_image(first)
-    assert marked(seen) == [[40, 40, 60, 60]]  # of each image its own
+    assert marked(evaluated_page) == [[40, 40, 60, 60]]  # of each image its own
     session.select_image(second)
-    assert marked(seen) == [[10, 10, 30, 30], [10, 10, 30, 30]]
+    assert marked(evaluated_page) == [[10, 10, 30, 30], [10, 10, 30, 30]]
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
@@ -109,9 +111,11 @@ def test_counts_can_be_read_on_every_share_of_colour(qapp: QApplication, mode: s
                 assert theme.contrast(ink.name(), ground.name()) >= 4.5
 
 
-def test_a_tab_out_of_sight_works_nothing_out(qtbot: QtBot, seen: InspectPage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tab_out_of_sight_works_nothing_out(
+    qtbot: QtBot, evaluated_page: InspectPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[float] = []
-    table = seen.findChild(confusion.ConfusionTab)
+    table = evaluated_page.findChild(confusion.ConfusionTab)
     assert isinstance(table, confusion.ConfusionTab)
     real = table._work
 
@@ -122,10 +126,10 @@ def test_a_tab_out_of_sight_works_nothing_out(qtbot: QtBot, seen: InspectPage, m
 
     monkeypatch.setattr(table, "_work", work)
     for value in (55, 60, 65):
-        slide(seen, "confidence", value)
+        slide(evaluated_page, "confidence", value)
     assert asked == []
-    tab(seen, "Confusion")
-    qtbot.waitUntil(lambda: bool(cells(seen)))
+    tab(evaluated_page, "Confusion")
+    qtbot.waitUntil(lambda: bool(cells(evaluated_page)))
     assert asked == [0.65]
 
 
@@ -133,8 +137,8 @@ def test_of_many_labels_those_taken_for_others_are_listed_the_most_frequent_firs
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     session.do(edits.AddLabels((Label(0, "nucleus"), *(Label(0, f"part {n}") for n in range(10)))))
-    evaluate.seen = SEEN
-    looked(qtbot, page, session)
+    evaluate.seen = DETECTIONS
+    run_evaluation(qtbot, page, session)
     slide(page, "confidence", 50)
     tab(page, "Confusion")
     listed_pairs = page.findChild(QTableView, "inspect-taken-for")
@@ -148,10 +152,10 @@ def test_of_many_labels_those_taken_for_others_are_listed_the_most_frequent_firs
     assert text(page, "inspect-note") == "1 image: 1 cell detected as nucleus, 50 % of its row"
 
 
-def test_of_few_labels_the_matrix_says_all(qtbot: QtBot, seen: InspectPage) -> None:
-    tab(seen, "Confusion")
-    qtbot.waitUntil(lambda: bool(cells(seen)))
-    assert not seen.findChild(QTableView, "inspect-taken-for").isVisible()
+def test_of_few_labels_the_matrix_says_all(qtbot: QtBot, evaluated_page: InspectPage) -> None:
+    tab(evaluated_page, "Confusion")
+    qtbot.waitUntil(lambda: bool(cells(evaluated_page)))
+    assert not evaluated_page.findChild(QTableView, "inspect-taken-for").isVisible()
 
 
 def test_pairs_of_labels_are_listed_by_how_often_and_neither_what_is_right_nor_missed() -> None:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_page_driver import evaluate_fixture, page_fixture, press, session_fixture
-from tests.ui.inspect_tabs_driver import drawing, listed, seen, tab
+from tests.ui.inspect_tabs_driver import drawing, evaluated_page, listed, tab
 from tests.ui.test_inspect_sliders import own
 from tests.ui.test_legend_above import is_above
 from workbench.core import edits
@@ -19,12 +19,12 @@ from workbench.ui.inspect.charts import CHARTS
 from workbench.ui.inspect.curves import CurvesTab
 from workbench.ui.inspect.page import InspectPage
 
-__all__ = ["evaluate_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
+__all__ = ["evaluate_fixture", "evaluated_page", "page_fixture", "session_fixture"]  # fixtures
 
 
-def test_every_chart_has_curves_whose_points_open_what_is_behind(qtbot: QtBot, seen: InspectPage) -> None:
+def test_every_chart_has_curves_whose_points_open_what_is_behind(qtbot: QtBot, evaluated_page: InspectPage) -> None:
     for chart, label in itertools.product((chart.name for chart in CHARTS), (0, 1)):
-        result = drawing(qtbot, seen, chart, label)
+        result = drawing(qtbot, evaluated_page, chart, label)
         assert result.lines
         assert not any(line.opens for line in result.lines) or "Click a point" in result.words
         for line in result.lines:
@@ -34,70 +34,72 @@ def test_every_chart_has_curves_whose_points_open_what_is_behind(qtbot: QtBot, s
                 assert chosen.words
 
 
-def test_the_curve_of_a_label_has_its_colour(qtbot: QtBot, seen: InspectPage) -> None:
-    assert seen.session.document is not None
-    own = seen.session.document.labels()[0]
-    assert drawing(qtbot, seen, "precision").lines[0].colour == "text"  # of all labels
-    line = drawing(qtbot, seen, "precision", 1).lines[0]
+def test_the_curve_of_a_label_has_its_colour(qtbot: QtBot, evaluated_page: InspectPage) -> None:
+    assert evaluated_page.session.document is not None
+    own = evaluated_page.session.document.labels()[0]
+    assert drawing(qtbot, evaluated_page, "precision").lines[0].colour == "text"  # of all labels
+    line = drawing(qtbot, evaluated_page, "precision", 1).lines[0]
     assert (line.name, line.colour) == (own.name, own.colour)
 
 
-def test_the_line_of_several_labels_is_said_to_be_their_mean_and_the_dot_not(qtbot: QtBot, seen: InspectPage) -> None:
-    assert "mean" not in drawing(qtbot, seen, "precision").words  # of one label
-    document = seen.session.document
+def test_the_line_of_several_labels_is_said_to_be_their_mean_and_the_dot_not(
+    qtbot: QtBot, evaluated_page: InspectPage
+) -> None:
+    assert "mean" not in drawing(qtbot, evaluated_page, "precision").words  # of one label
+    document = evaluated_page.session.document
     assert document is not None
     nucleus = Box(0, document.images()[1].id, document.labels()[1].id, (40, 40, 60, 60))
-    seen.session.do(edits.AddBoxes((nucleus,)))
-    words = seen.findChild(QLabel, "inspect-chart-words")
+    evaluated_page.session.do(edits.AddBoxes((nucleus,)))
+    words = evaluated_page.findChild(QLabel, "inspect-chart-words")
     assert isinstance(words, QLabel)
     qtbot.waitUntil(lambda: "is their mean" in words.text())
 
 
-def test_the_legend_covers_neither_a_curve_nor_the_dot(qtbot: QtBot, seen: InspectPage) -> None:
+def test_the_legend_covers_neither_a_curve_nor_the_dot(qtbot: QtBot, evaluated_page: InspectPage) -> None:
     """Among the curves of many labels no place is free for it."""
-    curves = seen.findChild(CurvesTab)
+    curves = evaluated_page.findChild(CurvesTab)
     assert isinstance(curves, CurvesTab)
     for chart in CHARTS:
-        drawing(qtbot, seen, chart.name)
+        drawing(qtbot, evaluated_page, chart.name)
         qtbot.waitUntil(lambda: is_above(curves.plot))
 
 
-def test_a_click_on_a_point_opens_its_images(qtbot: QtBot, seen: InspectPage) -> None:
+def test_a_click_on_a_point_opens_its_images(qtbot: QtBot, evaluated_page: InspectPage) -> None:
     """The boxes that are not found at an overlap of 0.5: b's."""
-    result = drawing(qtbot, seen, "overlaps")
+    result = drawing(qtbot, evaluated_page, "overlaps")
     assert result.lines[0].y.tolist() == pytest.approx([51 / 101] * 10)
-    curves = seen.findChild(CurvesTab)
+    curves = evaluated_page.findChild(CurvesTab)
     assert isinstance(curves, CurvesTab)
     place = curves.plot.getPlotItem().vb.mapViewToScene(QPointF(0.5, 51 / 101))
     curves.open_at(place + QPointF(0, 100))  # far from all points
-    assert len(listed(seen)) == 2
+    assert len(listed(evaluated_page)) == 2
     qtbot.mouseClick(curves.plot.viewport(), Qt.MouseButton.LeftButton, pos=curves.plot.mapFromScene(place))
-    qtbot.waitUntil(lambda: listed(seen) == ["b.png"])
+    qtbot.waitUntil(lambda: listed(evaluated_page) == ["b.png"])
     curves.plot.show_curve("AP", False)
-    press(qtbot, seen, "inspect-all-again")
+    press(qtbot, evaluated_page, "inspect-all-again")
     curves.open_at(place)
-    assert len(listed(seen)) == 2
+    assert len(listed(evaluated_page)) == 2
 
 
-def test_the_best_confidence_is_marked_and_used(qtbot: QtBot, seen: InspectPage) -> None:
+def test_the_best_confidence_is_marked_and_used(qtbot: QtBot, evaluated_page: InspectPage) -> None:
     """F1 of all is highest where only the right one is left: above 0.75."""
-    result = drawing(qtbot, seen, "confidence")
+    result = drawing(qtbot, evaluated_page, "confidence")
     assert result.best == pytest.approx(0.76)
     assert "0.667, at 0.76" in result.words
-    press(qtbot, seen, "inspect-use")
-    tab(seen, "Numbers")
-    assert seen.findChild(QPushButton, "inspect-open-wrong").text() == "0 false alarms"
-    assert own(seen) == ["as global", "as global"]
+    press(qtbot, evaluated_page, "inspect-use")
+    tab(evaluated_page, "Numbers")
+    assert evaluated_page.findChild(QPushButton, "inspect-open-wrong").text() == "0 false alarms"
+    assert own(evaluated_page) == ["as global", "as global"]
 
 
-def test_the_best_confidence_of_a_label_becomes_its_own(qtbot: QtBot, seen: InspectPage) -> None:
-    assert drawing(qtbot, seen, "confidence", 1).best == pytest.approx(0.01)
-    press(qtbot, seen, "inspect-use")
-    tab(seen, "Numbers")
-    assert own(seen) == ["0.01", "as global"]
+def test_the_best_confidence_of_a_label_becomes_its_own(qtbot: QtBot, evaluated_page: InspectPage) -> None:
+    assert drawing(qtbot, evaluated_page, "confidence", 1).best == pytest.approx(0.01)
+    press(qtbot, evaluated_page, "inspect-use")
+    tab(evaluated_page, "Numbers")
+    assert own(evaluated_page) == ["0.01", "as global"]
 
 
-def test_what_a_curve_says_of_scores_is_what_scores_are(qtbot: QtBot, seen: InspectPage) -> None:
-    line = drawing(qtbot, seen, "calibration").lines[1]
+def test_what_a_curve_says_of_scores_is_what_scores_are(qtbot: QtBot, evaluated_page: InspectPage) -> None:
+    line = drawing(qtbot, evaluated_page, "calibration").lines[1]
     assert line.x.tolist() == pytest.approx([0.6, 0.75, 0.9])
     assert line.y.tolist() == [0, 0, 1]

@@ -21,12 +21,12 @@ from tests.ui.inspect_page_driver import (
     choose,
     drawn,
     evaluate_fixture,
-    looked,
     make_run,
     numbers,
     page_fixture,
     press,
     rows,
+    run_evaluation,
     session_fixture,
     slide,
     text,
@@ -123,7 +123,7 @@ def test_the_keyboard_is_on_look_again_when_a_look_has_ended(qtbot: QtBot, page:
 
 
 def test_what_was_found_is_counted_at_the_best_confidence(qtbot: QtBot, page: InspectPage, session: Session) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     # at 0.5: one of two boxes found, nothing wrong: precision 1 at 51 of 101 recalls. At any confidence one false alarm
     # (0.4) lies between the two right ones: AP50 = mean of 1 (51 points) and 2/3 (50 points)
     assert numbers(page) == (f"{51 / 101:.3f}", "1.000", "0.500", "0.667")
@@ -131,14 +131,14 @@ def test_what_was_found_is_counted_at_the_best_confidence(qtbot: QtBot, page: In
 
 
 def test_the_list_has_the_misses_first(qtbot: QtBot, page: InspectPage, session: Session) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert rows(page) == [("b.png", "1", "1", "0"), ("a.png", "1", "0", "0")]
 
 
 def test_the_confidence_slider_acts_at_once_and_never_looks_again(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     slide(page, "confidence", 20)
     assert numbers(page)[1:] == ("0.667", "1.000", "0.800")
     qtbot.waitUntil(lambda: sorted(rows(page)) == [("a.png", "1", "0", "1"), ("b.png", "1", "0", "0")])
@@ -151,7 +151,7 @@ def test_the_confidence_slider_acts_at_once_and_never_looks_again(
 def test_the_nms_slider_lets_overlapping_detections_through(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     slide(page, "iou", 95)
     qtbot.waitUntil(lambda: numbers(page)[1] == "0.500")  # the twin at 0.6 is wrong
     assert len(evaluate.requests) == 1
@@ -161,7 +161,7 @@ def test_another_nms_acts_at_once_on_the_same_candidates(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     """The twin at 0.6, which hard NMS removes, stays with soft NMS at a score too low for 0.5 and high enough for 0."""
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     slide(page, "confidence", 0)
     before = numbers(page)[1]
     kind = page.findChild(QComboBox, "inspect-kind")
@@ -177,7 +177,7 @@ def test_nms_is_as_published_until_another_is_chosen(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     evaluate.published = "across labels"
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     kind = page.findChild(QComboBox, "inspect-kind")
     assert isinstance(kind, QComboBox)
     assert kind.currentText() == "published: across labels"
@@ -198,7 +198,7 @@ def test_nms_is_as_published_until_another_is_chosen(
 
 
 def test_the_picture_shows_hits_false_alarms_and_misses(qtbot: QtBot, page: InspectPage, session: Session) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert session.document is not None
     first, second = (image.id for image in session.document.images())
     session.select_image(second)
@@ -212,7 +212,7 @@ def test_the_picture_shows_hits_false_alarms_and_misses(qtbot: QtBot, page: Insp
 
 
 def test_a_click_in_the_list_selects_the_image_everywhere(qtbot: QtBot, page: InspectPage, session: Session) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     table = page.findChild(QTableView, "inspect-images")
     assert isinstance(table, QTableView)
     assert session.document is not None
@@ -225,7 +225,7 @@ def test_a_click_in_the_list_selects_the_image_everywhere(qtbot: QtBot, page: In
 def test_a_double_click_and_enter_open_the_image_on_the_label_page(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     asked: list[str] = []
     session.page_requested.connect(asked.append)
     table = page.findChild(QTableView, "inspect-images")
@@ -247,7 +247,7 @@ def test_what_is_shown_is_the_image_chosen_everywhere_or_it_is_said(
     a, b = (image.id for image in session.document.images())
     session.do(edits.SetSplit((a,), Split.TRAIN))
     session.select_image(a)
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert session.image_id == a, "nothing is chosen but by a person"
     assert text(page, "inspect-words") == "1 image, 1 labelled box. a.png (train, done) is not among them."
     session.select_image(b)
@@ -260,7 +260,7 @@ def test_images_that_a_run_may_have_learnt_from_are_counted(qtbot: QtBot, page: 
     assert session.document is not None
     ids = tuple(image.id for image in session.document.images())
     session.do(edits.SetSplit(ids, Split.NONE))
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert text(page, "inspect-words") == "2 images, 2 of them perhaps trained on, 2 labelled boxes."
 
 
@@ -268,7 +268,7 @@ def test_images_that_a_run_has_learnt_from_are_told_by_its_own_record(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     evaluate.trained_on = 1  # these are in the validation split now
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert text(page, "inspect-words") == "2 images, 1 of them trained on, 2 labelled boxes."
 
 
@@ -277,7 +277,7 @@ def test_what_is_to_be_known_of_the_numbers_is_a_warning_too(
 ) -> None:
     monkeypatch.setattr(evaluation_job, "kept_point", lambda _: (None, "1 image has another size now."))
     with qtbot.waitSignal(session.message) as told:
-        looked(qtbot, page, session)
+        run_evaluation(qtbot, page, session)
     assert told.args == ["warning", "1 image has another size now."]
     assert text(page, "inspect-words").endswith("1 image has another size now.")
 
@@ -312,7 +312,7 @@ def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
 
 
 def test_the_list_can_be_sorted_by_name(qtbot: QtBot, page: InspectPage, session: Session) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     table = page.findChild(QTableView, "inspect-images")
     assert isinstance(table, QTableView)
     table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
@@ -326,7 +326,7 @@ def test_images_that_are_not_done_are_left_out_unless_wanted(
 ) -> None:
     assert session.document is not None
     session.do(edits.SetState((session.document.images()[1].id,), State.IN_WORK))
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert len(evaluate.requests[0].snapshot) == 1
     assert evaluate.requests[0].split is Split.VALIDATION
     done_only = page.findChild(QCheckBox, "inspect-done-only")
@@ -370,7 +370,7 @@ def test_a_failure_is_said_in_place(qtbot: QtBot, page: InspectPage, session: Se
 
 
 def test_an_edit_makes_the_comparison_stale(qtbot: QtBot, page: InspectPage, session: Session) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     session.do(edits.AddLabels((Label(0, "another"),)))
     assert "Labels have changed since" in text(page, "inspect-words")
     session.select_image(session.document.images()[1].id if session.document else 0)
@@ -380,7 +380,7 @@ def test_an_edit_makes_the_comparison_stale(qtbot: QtBot, page: InspectPage, ses
 def test_what_is_said_of_the_networks_labels_makes_the_comparison_stale(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     session.do(edits.ChangeSetting("another", {}))
     assert "Labels have changed since" not in text(page, "inspect-words")
     session.do(edits.ChangeSetting(SAID, {"person": 1}))
@@ -390,7 +390,7 @@ def test_what_is_said_of_the_networks_labels_makes_the_comparison_stale(
 def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     for tab in range(page.findChild(QTabWidget, "inspect-tabs").count()):
         page.findChild(QTabWidget, "inspect-tabs").setCurrentIndex(tab)
         assert len(controls(page)) > 15

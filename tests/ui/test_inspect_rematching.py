@@ -8,9 +8,9 @@ from pytestqt.qtbot import QtBot
 from tests.ui.inspect_page_driver import (
     FakeEvaluator,
     evaluate_fixture,
-    looked,
     make_run,
     page_fixture,
+    run_evaluation,
     session_fixture,
     text,
 )
@@ -25,7 +25,7 @@ __all__ = ["evaluate_fixture", "page_fixture", "session_fixture"]  # fixtures
 def test_a_run_that_was_renamed_stays_chosen(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     folder = make_run(session, "newest", 2.0).with_name("first")
     folder.rename(folder.with_name("renamed"))
     session.runs_changed.emit()
@@ -38,7 +38,7 @@ def test_a_run_that_was_renamed_stays_chosen(
 def test_a_run_that_comes_while_another_page_is_shown_is_looked_at_on_the_split_that_is_named(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     session.document_changed.emit()  # another project, where a run is deleted and brought back on the Train page
     page.hide()
     assert session.document is not None
@@ -59,7 +59,7 @@ def test_a_run_that_comes_while_another_page_is_shown_is_looked_at_on_the_split_
 def test_another_split_asks_for_another_look_and_another_state_only_where_it_matters(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert session.document is not None
     first, second = (image.id for image in session.document.images())
     page.findChild(QSlider, "inspect-confidence-slider").setValue(35)
@@ -78,7 +78,7 @@ def test_another_split_asks_for_another_look_and_another_state_only_where_it_mat
 
 
 def test_an_edit_of_boxes_is_followed_and_the_sliders_stay(qtbot: QtBot, page: InspectPage, session: Session) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert session.document is not None
     page.findChild(QSlider, "inspect-confidence-slider").setValue(35)
     assert text(page, "inspect-recall") == "0.500"

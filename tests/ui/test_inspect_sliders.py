@@ -20,11 +20,11 @@ from tests.ui.inspect_page_driver import (  # noqa: F401 (fixtures)
     choose,
     drawn,
     evaluate_fixture,
-    looked,
     make_run,
     numbers,
     page_fixture,
     press,
+    run_evaluation,
     session_fixture,
     slide,
     text,
@@ -85,7 +85,7 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_a_move_of_the_confidence_matches_nothing_and_never_looks(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator, moves: list[int]
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     moves.clear()
     for value in range(20, 90):
         slide(page, "confidence", value)
@@ -99,7 +99,7 @@ def test_a_move_of_the_confidence_matches_nothing_and_never_looks(
 def test_a_number_is_typed_as_anywhere_and_followed_digit_by_digit(
     qtbot: QtBot, page: InspectPage, session: Session, name: str
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     spin, slider = page.findChild(QDoubleSpinBox, f"{name}-spin"), page.findChild(QSlider, f"{name}-slider")
     for typed, value in (("0.47", 47), ("0.31", 31), (".5", 50), ("0.08", 8), ("0.9", 90)):
         spin.setFocus()
@@ -118,7 +118,7 @@ def test_a_number_is_typed_as_anywhere_and_followed_digit_by_digit(
 def test_a_move_of_the_nms_matches_the_split_once(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator, moves: list[int]
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     moves.clear()
     slide(page, "iou", 95)
     qtbot.waitUntil(lambda: text(page, "inspect-kept") != "counting …")
@@ -129,7 +129,7 @@ def test_a_move_of_the_nms_matches_the_split_once(
 def test_the_picture_follows_the_nms_before_the_split_does_and_the_newest_request_wins(
     qtbot: QtBot, page: InspectPage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert session.document is not None
     session.select_image(session.document.images()[0].id)
     real, gate, split = Sliders.matching_at, threading.Event(), []
@@ -157,7 +157,7 @@ def test_the_picture_follows_the_nms_before_the_split_does_and_the_newest_reques
 
 
 def test_the_maximum_keeps_the_highest_of_each_image(qtbot: QtBot, page: InspectPage, session: Session) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     slide(page, "confidence", 20)
     assert numbers(page)[1:3] == ("0.667", "1.000")
     limit = page.findChild(QSpinBox, "inspect-limit")
@@ -171,7 +171,7 @@ def test_a_label_can_have_its_own_confidence_and_give_it_back(
 ) -> None:
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
     evaluate.seen = TWO_LABELS
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert session.document is not None
     session.select_image(session.document.images()[0].id)
     assert own(page) == ["as global", "as global"]
@@ -201,7 +201,7 @@ def test_across_labels_one_that_is_below_its_own_confidence_removes_nothing(
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
     evaluate.published = "across labels"
     evaluate.seen = (([(10, 10, 30, 30), (10, 10, 30, 30)], [0.8, 0.6], [1, 0]), ([(10, 10, 30, 30)], [0.3], [0]))
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert session.document is not None
     session.select_image(session.document.images()[0].id)
     assert (len(drawn(page)["miss"]), len(drawn(page)["false_alarm"])) == (1, 1)
@@ -215,7 +215,7 @@ def test_across_labels_one_that_is_below_its_own_confidence_removes_nothing(
 def test_the_operating_point_is_kept_with_the_run_and_opened_with(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert text(page, "inspect-kept") == "at the highest F1, not kept"
     slide(page, "confidence", 34)
     assert text(page, "inspect-kept") == "no operating point kept yet"
@@ -247,7 +247,7 @@ def test_the_operating_point_is_kept_with_the_run_and_opened_with(
 def test_keeping_an_operating_point_is_taken_back_before_an_edit_made_earlier(
     qtbot: QtBot, page: InspectPage, session: Session
 ) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert session.document is not None
     file, edit = session.document.runs_folder / "first" / "operating_point.json", session.document.undo_title
     press(qtbot, page, "inspect-keep")
@@ -276,7 +276,7 @@ def test_keeping_an_operating_point_is_taken_back_before_an_edit_made_earlier(
 
 
 def test_nothing_below_moves_when_a_point_is_kept(qtbot: QtBot, page: InspectPage, session: Session) -> None:
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     keep = page.findChild(QPushButton, "inspect-keep")
     assert keep is not None
     height = keep.parentWidget().sizeHint().height()

@@ -9,16 +9,16 @@ from pytestqt.qtbot import QtBot
 from tests.ui.inspect_page_driver import (
     FakeEvaluator,
     evaluate_fixture,
-    looked,
     make_run,
     page_fixture,
     press,
     rows,
+    run_evaluation,
     session_fixture,
     slide,
     text,
 )
-from tests.ui.inspect_tabs_driver import cells, click, drawing, listed, marked, mistakes, seen, tab
+from tests.ui.inspect_tabs_driver import cells, click, drawing, evaluated_page, listed, marked, mistakes, tab
 from workbench.core import edits
 from workbench.ui.inspect.labels_table import AP, BOXES, LABEL, PRECISION, RECALL, LabelsTable
 from workbench.ui.inspect.page import InspectPage
@@ -27,18 +27,20 @@ from workbench.ui.inspect.state import InspectState
 from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.session import Session
 
-__all__ = ["evaluate_fixture", "page_fixture", "seen", "session_fixture"]  # fixtures
+__all__ = ["evaluate_fixture", "evaluated_page", "page_fixture", "session_fixture"]  # fixtures
 
 NOTHING = (([], [], []), ([], [], []))
 
 
-def test_a_click_on_review_gives_its_keys_to_the_tiles(qtbot: QtBot, seen: InspectPage, session: Session) -> None:
-    tabs, review = seen.findChild(QTabWidget, "inspect-tabs"), seen.findChild(ReviewGallery)
+def test_a_click_on_review_gives_its_keys_to_the_tiles(
+    qtbot: QtBot, evaluated_page: InspectPage, session: Session
+) -> None:
+    tabs, review = evaluated_page.findChild(QTabWidget, "inspect-tabs"), evaluated_page.findChild(ReviewGallery)
     assert tabs is not None
     assert review is not None
     heads = tabs.tabBar()
     place = next(heads.tabRect(index).center() for index in range(tabs.count()) if tabs.tabText(index) == "Review")
-    seen.findChild(QTableView, "inspect-images").setFocus()
+    evaluated_page.findChild(QTableView, "inspect-images").setFocus()
     qtbot.mouseClick(heads, Qt.MouseButton.LeftButton, pos=place)
     assert review.view.hasFocus()
     qtbot.waitUntil(lambda: review.current is not None)
@@ -46,14 +48,14 @@ def test_a_click_on_review_gives_its_keys_to_the_tiles(qtbot: QtBot, seen: Inspe
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_T)
     assert session.document.undo_title != before
     assert review.current != item
-    seen.findChild(QTableView, "inspect-images").setFocus()
-    seen.take_keyboard()  # as coming back from another page does
+    evaluated_page.findChild(QTableView, "inspect-images").setFocus()
+    evaluated_page.take_keyboard()  # as coming back from another page does
     assert review.view.hasFocus()
 
 
-def test_tab_comes_to_the_choices_of_review_before_its_tiles(qtbot: QtBot, seen: InspectPage) -> None:
-    tab(seen, "Review")
-    heads = seen.findChild(QTabWidget, "inspect-tabs").tabBar()
+def test_tab_comes_to_the_choices_of_review_before_its_tiles(qtbot: QtBot, evaluated_page: InspectPage) -> None:
+    tab(evaluated_page, "Review")
+    heads = evaluated_page.findChild(QTabWidget, "inspect-tabs").tabBar()
     heads.setFocus()
     qtbot.keyClick(heads, Qt.Key.Key_Tab)
     assert QApplication.focusWidget().objectName() == "review-kind"
@@ -62,50 +64,50 @@ def test_tab_comes_to_the_choices_of_review_before_its_tiles(qtbot: QtBot, seen:
 # --- kinds of mistakes ---
 
 
-def test_mistakes_are_counted_and_open_their_images(qtbot: QtBot, seen: InspectPage) -> None:
-    tab(seen, "Errors")
-    qtbot.waitUntil(lambda: mistakes(seen)["classification"][1] == "1")
-    counts = {name: count for name, (_, count) in mistakes(seen).items()}
+def test_mistakes_are_counted_and_open_their_images(qtbot: QtBot, evaluated_page: InspectPage) -> None:
+    tab(evaluated_page, "Errors")
+    qtbot.waitUntil(lambda: mistakes(evaluated_page)["classification"][1] == "1")
+    counts = {name: count for name, (_, count) in mistakes(evaluated_page).items()}
     assert counts == {
         "classification": "1", "localisation": "0", "both": "0", "duplicate": "0", "background": "1", "missed": "0",
     }  # fmt: skip
     # the one label with boxes has AP50 51/101; with the nucleus called a cell all is found
-    assert mistakes(seen)["classification"][0] == f"{50 / 101:.3f}"
-    assert "AP50 is 0.505" in text(seen, "inspect-mistakes-words")
-    table = seen.findChild(QTableWidget, "inspect-mistakes")
+    assert mistakes(evaluated_page)["classification"][0] == f"{50 / 101:.3f}"
+    assert "AP50 is 0.505" in text(evaluated_page, "inspect-mistakes-words")
+    table = evaluated_page.findChild(QTableWidget, "inspect-mistakes")
     click(qtbot, table, 0, 0)
-    assert listed(seen) == ["b.png"]
+    assert listed(evaluated_page) == ["b.png"]
     click(qtbot, table, 4, 2)
-    assert listed(seen) == ["a.png"]
-    assert marked(seen) == [[40, 40, 60, 60]]
-    slide(seen, "confidence", 65)
-    qtbot.waitUntil(lambda: mistakes(seen)["background"][1] == "0")
+    assert listed(evaluated_page) == ["a.png"]
+    assert marked(evaluated_page) == [[40, 40, 60, 60]]
+    slide(evaluated_page, "confidence", 65)
+    qtbot.waitUntil(lambda: mistakes(evaluated_page)["background"][1] == "0")
 
 
 # --- numbers ---
 
 
 def test_a_label_s_precision_opens_its_false_alarms_and_its_recall_what_it_misses(
-    qtbot: QtBot, seen: InspectPage
+    qtbot: QtBot, evaluated_page: InspectPage
 ) -> None:
-    table = seen.findChild(LabelsTable, "inspect-labels")
+    table = evaluated_page.findChild(LabelsTable, "inspect-labels")
     click(qtbot, table, 0, RECALL)
-    assert (listed(seen), text(seen, "inspect-note")) == (["b.png"], "1 image: missed, cell")
-    press(qtbot, seen, "inspect-open-right")
-    assert (listed(seen), marked(seen)) == (["a.png"], [[10, 10, 30, 30]])
+    assert (listed(evaluated_page), text(evaluated_page, "inspect-note")) == (["b.png"], "1 image: missed, cell")
+    press(qtbot, evaluated_page, "inspect-open-right")
+    assert (listed(evaluated_page), marked(evaluated_page)) == (["a.png"], [[10, 10, 30, 30]])
     click(qtbot, table, 1, PRECISION)
-    assert set(listed(seen)) == {"a.png", "b.png"}
+    assert set(listed(evaluated_page)) == {"a.png", "b.png"}
     click(qtbot, table, 0, PRECISION)  # no false alarm is called a cell
-    assert listed(seen) == []
-    press(qtbot, seen, "inspect-all-again")
-    press(qtbot, seen, "inspect-open-wrong")
-    assert set(listed(seen)) == {"a.png", "b.png"}
+    assert listed(evaluated_page) == []
+    press(qtbot, evaluated_page, "inspect-all-again")
+    press(qtbot, evaluated_page, "inspect-open-wrong")
+    assert set(listed(evaluated_page)) == {"a.png", "b.png"}
 
 
 def test_the_labels_are_sorted_by_a_head_and_a_click_means_the_label_that_stands_there(
-    qtbot: QtBot, seen: InspectPage
+    qtbot: QtBot, evaluated_page: InspectPage
 ) -> None:
-    table = seen.findChild(LabelsTable, "inspect-labels")
+    table = evaluated_page.findChild(LabelsTable, "inspect-labels")
 
     def names() -> list[str]:
         return [table.labels.index(row, LABEL).data() for row in range(table.labels.rowCount())]
@@ -114,7 +116,7 @@ def test_the_labels_are_sorted_by_a_head_and_a_click_means_the_label_that_stands
     table.sortByColumn(LABEL, Qt.SortOrder.DescendingOrder)
     assert names() == ["nucleus", "cell"]
     click(qtbot, table, 1, RECALL)
-    assert text(seen, "inspect-note") == "1 image: missed, cell"
+    assert text(evaluated_page, "inspect-note") == "1 image: missed, cell"
     table.sortByColumn(BOXES, Qt.SortOrder.DescendingOrder)  # the nucleus has none
     assert names() == ["cell", "nucleus"]
     assert [table.labels.index(row, BOXES).data() for row in range(2)] == ["2", "0"]
@@ -123,9 +125,9 @@ def test_the_labels_are_sorted_by_a_head_and_a_click_means_the_label_that_stands
 
 
 def test_a_narrow_table_of_labels_leaves_room_for_their_names_and_says_the_rest_in_the_tooltip(
-    qtbot: QtBot, seen: InspectPage
+    qtbot: QtBot, evaluated_page: InspectPage
 ) -> None:
-    table = seen.findChild(LabelsTable, "inspect-labels")
+    table = evaluated_page.findChild(LabelsTable, "inspect-labels")
     assert "2 labelled boxes: 1 found, 1 missed; 0 false alarms; AP 0." in table.labels.index(0, LABEL).data(
         Qt.ItemDataRole.ToolTipRole
     )
@@ -169,7 +171,7 @@ def test_a_split_without_misses_has_none_to_open(
     qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
 ) -> None:
     evaluate.seen = (([(10, 10, 30, 30)], [0.9], [0]),) * 2
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     for name, words in (("right", "2 right"), ("wrong", "0 false alarms"), ("missed", "0 missed")):
         button = page.findChild(QPushButton, f"inspect-open-{name}")
         assert isinstance(button, QPushButton)
@@ -204,7 +206,7 @@ def test_a_tab_that_is_added_is_given_what_is_found_and_opens_images(
 
     more = More()
     page.add_tab(more, "More")
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert more.drawn == []  # out of sight
     tab(page, "More")
     assert more.drawn == [0.5]
@@ -216,11 +218,11 @@ def test_a_tab_that_is_added_is_given_what_is_found_and_opens_images(
 
 
 def test_the_picture_frames_what_is_reviewed_while_that_tab_is_in_sight(
-    qtbot: QtBot, seen: InspectPage, session: Session
+    qtbot: QtBot, evaluated_page: InspectPage, session: Session
 ) -> None:
-    press(qtbot, seen, "inspect-open-right")  # lists a
-    tab(seen, "Review")
-    review = seen.findChild(ReviewGallery)
+    press(qtbot, evaluated_page, "inspect-open-right")  # lists a
+    tab(evaluated_page, "Review")
+    review = evaluated_page.findChild(ReviewGallery)
     assert isinstance(review, ReviewGallery)
     qtbot.waitUntil(lambda: review.queue.rowCount() == 2)
     for row in range(2):
@@ -229,22 +231,22 @@ def test_the_picture_frames_what_is_reviewed_while_that_tab_is_in_sight(
         assert item is not None
         session.select_image(item.image)
         boxes = [item.xyxy, item.prediction and item.prediction.xyxy]
-        assert marked(seen) == [list(box) for box in boxes if box]
-        others = [image.id for image in seen._evaluation.truth.images if image.id != item.image]  # type: ignore[union-attr]
+        assert marked(evaluated_page) == [list(box) for box in boxes if box]
+        others = [image.id for image in evaluated_page._evaluation.truth.images if image.id != item.image]  # type: ignore[union-attr]
         session.select_image(others[0])
-        assert marked(seen) == []
-    assert listed(seen) == ["a.png"]
-    tab(seen, "Numbers")
-    a = next(image.id for image in seen._evaluation.truth.images if image.path == "a.png")  # type: ignore[union-attr]
+        assert marked(evaluated_page) == []
+    assert listed(evaluated_page) == ["a.png"]
+    tab(evaluated_page, "Numbers")
+    a = next(image.id for image in evaluated_page._evaluation.truth.images if image.path == "a.png")  # type: ignore[union-attr]
     session.select_image(a)
-    assert marked(seen) == [[10, 10, 30, 30]]  # what the list is opened for
+    assert marked(evaluated_page) == [[10, 10, 30, 30]]  # what the list is opened for
 
 
-def test_narrow_sides_cut_the_words_of_the_tabs_and_hide_none(qtbot: QtBot, seen: InspectPage) -> None:
-    bar = seen.findChild(QTabWidget, "inspect-tabs").tabBar()
+def test_narrow_sides_cut_the_words_of_the_tabs_and_hide_none(qtbot: QtBot, evaluated_page: InspectPage) -> None:
+    bar = evaluated_page.findChild(QTabWidget, "inspect-tabs").tabBar()
     for width in (480, 270):
         bar.resize(width, bar.height())
-        seen.findChild(QTabWidget, "inspect-tabs").resize(width, 400)
+        evaluated_page.findChild(QTabWidget, "inspect-tabs").resize(width, 400)
         rects = [bar.tabRect(place) for place in range(bar.count())]
         assert len(rects) == 6
         assert rects[0].left() >= 0

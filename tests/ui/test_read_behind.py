@@ -8,7 +8,7 @@ from collections.abc import Collection
 import pytest
 from pytestqt.qtbot import QtBot
 
-from tests.ui.inspect_page_driver import FakeEvaluator, looked, session_fixture
+from tests.ui.inspect_page_driver import FakeEvaluator, run_evaluation, session_fixture
 from tests.ui.train_page_driver import FakeTraining
 from workbench.core import edits
 from workbench.core.document import Document
@@ -43,7 +43,7 @@ def test_for_a_look(qtbot: QtBot, session: Session, read: list[bool]) -> None:
     page = InspectPage(session, evaluate=evaluate)
     qtbot.addWidget(page)
     page.show()
-    looked(qtbot, page, session)
+    run_evaluation(qtbot, page, session)
     assert read == [False]
     assert [len(request.snapshot) for request in evaluate.requests] == [2]
     page.closing()

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.preflight_driver import SMALL, Fakes, combo, fakes, shown, told, tool, typed
+from tests.ui.preflight_driver import SMALL, Fakes, combo, fakes, show_findings, shown, tool, typed
 from tests.ui.test_starting_weights import choose
 from tests.ui.train_page_driver import button, session, text
 from workbench.training import recipes
@@ -94,7 +94,7 @@ def test_a_recipe_for_every_detector_keeps_it_and_says_what_is_other_for_it(show
 
 
 def test_every_button_has_a_name_to_be_read_out(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
-    told(qtbot, shown, fakes, SMALL)
+    show_findings(qtbot, shown, fakes, SMALL)
     for name in ("train-check-0-images", "train-changes-all"):
         assert tool(shown, name).accessibleName()
         assert tool(shown, name).toolTip()

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.preflight_driver import HOPELESS, NOTE, SMALL, Fakes, fakes, shown, told, tool, typed
+from tests.ui.preflight_driver import HOPELESS, NOTE, SMALL, Fakes, fakes, show_findings, shown, tool, typed
 from tests.ui.train_page_driver import button, press, session, text
 from workbench.core import edits
 from workbench.core.project import State
@@ -74,11 +74,11 @@ def test_what_was_found_of_other_settings_than_now_is_not_shown(qtbot: QtBot, sh
 def test_findings_are_counted_and_listed_and_what_stops_is_named_first(
     qtbot: QtBot, shown: TrainPage, fakes: Fakes
 ) -> None:
-    told(qtbot, shown, fakes, SMALL, SMALL, NOTE)
+    show_findings(qtbot, shown, fakes, SMALL, SMALL, NOTE)
     assert tool(shown, "train-checks-head").text() == "2 warnings, 1 note"
     assert text(shown, "train-check-0") == "2 boxes are too small. Choose a larger side."
     assert shown.findChild(QToolButton, "train-check-2-images") is None  # it is about no images
-    told(qtbot, shown, fakes, HOPELESS, SMALL)
+    show_findings(qtbot, shown, fakes, HOPELESS, SMALL)
     assert tool(shown, "train-checks-head").text() == "Can’t start, 1 warning"
     area = shown.findChild(QWidget, "train-checks-list")
     tool(shown, "train-checks-head").click()
@@ -107,7 +107,7 @@ def test_mere_notes_are_folded_in_a_low_window_unless_a_person_opens_them() -> N
 def test_the_images_of_a_finding_are_shown_on_the_data_page(
     qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
 ) -> None:
-    told(qtbot, shown, fakes, replace(SMALL, images=(3, 1, 99)))
+    show_findings(qtbot, shown, fakes, replace(SMALL, images=(3, 1, 99)))
     asked: list[object] = []
     session.page_requested.connect(asked.append)
     session.marked_images_requested.connect(lambda ids, why, _boxes: asked.append((ids, why)))
@@ -127,7 +127,7 @@ def test_images_that_their_state_leaves_out_are_marked_done_by_one_button_and_on
     button = shown.findChild(QPushButton, "train-mark-done")
     assert isinstance(button, QPushButton)
     assert button.isHidden()
-    told(qtbot, shown, fakes, Finding(WARNING, "state", "3 images are left out.", images=(*ids, 99)))
+    show_findings(qtbot, shown, fakes, Finding(WARNING, "state", "3 images are left out.", images=(*ids, 99)))
     assert not button.isHidden()
     assert button.text() == "Mark 2 images with boxes as done"
     button.click()
@@ -146,7 +146,7 @@ def test_images_that_can_not_be_read_are_not_marked_done(
     session.do(edits.SetState(tuple(ids), State.IN_WORK))
     button = shown.findChild(QPushButton, "train-mark-done")
     assert isinstance(button, QPushButton)
-    told(qtbot, shown, fakes, Finding(WARNING, "state", "2 images are left out.", images=tuple(ids)))
+    show_findings(qtbot, shown, fakes, Finding(WARNING, "state", "2 images are left out.", images=tuple(ids)))
     unread_images.of(session).note({ids[0]: "the file is cut off"})
     assert button.text() == "Mark 1 image with boxes as done"
     button.click()
@@ -154,7 +154,7 @@ def test_images_that_can_not_be_read_are_not_marked_done(
 
 
 def test_images_that_are_gone_are_said_to_be(qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes) -> None:
-    told(qtbot, shown, fakes, replace(SMALL, images=(98, 99)))
+    show_findings(qtbot, shown, fakes, replace(SMALL, images=(98, 99)))
     with qtbot.waitSignal(session.message) as said:
         tool(shown, "train-check-0-images").click()
     assert said.args == ["info", "These images are not in the project any more."]
@@ -163,7 +163,7 @@ def test_images_that_are_gone_are_said_to_be(qtbot: QtBot, shown: TrainPage, ses
 def test_where_nothing_can_be_learnt_nothing_starts_and_it_is_said_why(
     qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
 ) -> None:
-    told(qtbot, shown, fakes, HOPELESS)
+    show_findings(qtbot, shown, fakes, HOPELESS)
     with qtbot.waitSignal(session.message) as said:
         press(qtbot, shown, "train-start")
     assert said.args == ["info", "Nothing would be learnt. Choose another."]
@@ -212,7 +212,7 @@ def test_during_a_training_findings_are_told_to_be_of_before_the_last_changes(
     qtbot: QtBot, shown: TrainPage, session: Session, fakes: Fakes
 ) -> None:
     """Nothing is checked then, and numbers of labels of before stood below the present number of images."""
-    told(qtbot, shown, fakes, SMALL)
+    show_findings(qtbot, shown, fakes, SMALL)
     press(qtbot, shown, "train-start")
     qtbot.waitUntil(lambda: session.is_training)
     head = tool(shown, "train-checks-head")
@@ -226,7 +226,7 @@ def test_during_a_training_findings_are_told_to_be_of_before_the_last_changes(
 
 
 def test_marks_follow_the_theme(qtbot: QtBot, shown: TrainPage, fakes: Fakes) -> None:
-    told(qtbot, shown, fakes, SMALL)
+    show_findings(qtbot, shown, fakes, SMALL)
     theme.apply("light")  # whatever an earlier test left
     mark = shown.findChild(QLabel, "train-check-0-mark")
     light = mark.pixmap().toImage()

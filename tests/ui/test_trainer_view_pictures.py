@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox
 from pytestqt.qtbot import QtBot
 
-from tests.ui.trainer_view_driver import LONG, Opened, boxes, ink, labelled, made_assignment, recipe, seen
+from tests.ui.trainer_view_driver import LONG, Opened, boxes, ink, labelled, made_assignment, open_view, recipe
 from tests.ui.window_driver import find
 from workbench.training import box_colours
 from workbench.ui import theme
@@ -27,13 +27,13 @@ from workbench.ui.train.trainer_view.pane import summary
 from workbench.ui.train.trainer_view.picture import MANY, AssignmentPicture
 from workbench.ui.train.trainer_view.requests import AssignmentRequest, AssignmentResult, DroppedBox
 
-__all__ = ["labelled", "seen"]
+__all__ = ["labelled", "open_view"]
 
 WISH = AssignmentRequest(Path("p"), 0, recipe(), 1, "fresh", True, 0, None)
 
 
-def test_boxes_that_nothing_learns_come_first_and_in_red(seen: Opened) -> None:
-    _, window, _ = seen()
+def test_boxes_that_nothing_learns_come_first_and_in_red(open_view: Opened) -> None:
+    _, window, _ = open_view()
     assert boxes(window) == [
         ("cell", "another box has its cell"),
         ("cell", "2 in 3 × 3"),
@@ -81,8 +81,8 @@ def test_boxes_that_are_too_small_are_red_and_their_size_is_told_to_a_tenth(qtbo
     assert size(36.0, 36.4) == "36 × 36"
 
 
-def test_what_is_drawn_is_the_assignment(seen: Opened) -> None:
-    _, window, _ = seen()
+def test_what_is_drawn_is_the_assignment(open_view: Opened) -> None:
+    _, window, _ = open_view()
     shown = find(window, AssignmentPicture, "seen-picture")
     plain = ink(shown, 48, 80)
     assert ink(shown, 65, 10) == missed_colour().name()
@@ -98,8 +98,8 @@ def test_what_is_drawn_is_the_assignment(seen: Opened) -> None:
     assert ink(shown, 72, 70) == plain
 
 
-def test_tab_comes_to_the_levels_before_what_stands_below_them(seen: Opened) -> None:
-    _, window, _ = seen()
+def test_tab_comes_to_the_levels_before_what_stands_below_them(open_view: Opened) -> None:
+    _, window, _ = open_view()
     order, widget = list[str](), window.panes[0].table.nextInFocusChain()
     while widget is not window.panes[0].table:
         if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
@@ -159,9 +159,9 @@ def test_what_is_drawn_is_found_once_for_each_choice_of_levels(qtbot: QtBot, mon
     assert found == [frozenset(), frozenset({0}), frozenset({0})]
 
 
-def test_a_cross_marks_the_middle_of_each_chosen_negative_alone(seen: Opened) -> None:
+def test_a_cross_marks_the_middle_of_each_chosen_negative_alone(open_view: Opened) -> None:
     """Every second cell was chosen, such as those at (16, 48) and (48, 80)."""
-    _, window, _ = seen(lambda request: replace(made_assignment(request), negative=np.arange(9) % 2 == 1))
+    _, window, _ = open_view(lambda request: replace(made_assignment(request), negative=np.arange(9) % 2 == 1))
     shown = find(window, AssignmentPicture, "seen-picture")
     (plain,) = {ink(shown, x, y) for x, y in ((40, 48), (88, 44), (8, 90))}
     assert QColor(ink(shown, 16, 48)).lightness() > 200
@@ -210,8 +210,8 @@ def crowded(request: AssignmentRequest) -> AssignmentResult:
     )  # fmt: skip
 
 
-def test_very_many_anchors_are_points_until_a_box_is_chosen(seen: Opened) -> None:
-    _, window, _ = seen(crowded)
+def test_very_many_anchors_are_points_until_a_box_is_chosen(open_view: Opened) -> None:
+    _, window, _ = open_view(crowded)
     shown = find(window, AssignmentPicture, "seen-picture")
 
     def border() -> set[str]:
@@ -225,14 +225,14 @@ def test_very_many_anchors_are_points_until_a_box_is_chosen(seen: Opened) -> Non
     assert len(border()) == 1
 
 
-def test_an_anchor_of_two_boxes_is_told_in_picture_and_table(qtbot: QtBot, seen: Opened) -> None:
+def test_an_anchor_of_two_boxes_is_told_in_picture_and_table(qtbot: QtBot, open_view: Opened) -> None:
     def answer(request: AssignmentRequest) -> AssignmentResult:
         assignment = made_assignment(request)
         return replace(
             assignment, prior=np.array([0, 1, 1]), box=np.array([0, 0, 1]), reasons=("", "", assignment.reasons[2])
         )
 
-    _, window, _ = seen(answer)
+    _, window, _ = open_view(answer)
     table = find(window, BoxesTable, "seen-boxes")
     assert boxes(window)[:2] == [("cell", "1 in 3 × 3, shared"), ("cell", "2 in 3 × 3, shared")]
     assert table.item(0, 2).toolTip() == "Shares its cell with cell 36 × 36"
@@ -248,8 +248,8 @@ def test_an_anchor_of_two_boxes_is_told_in_picture_and_table(qtbot: QtBot, seen:
     assert brightest(16, 16) < 120
 
 
-def test_a_box_is_chosen_in_the_list_and_in_the_picture(seen: Opened) -> None:
-    _, window, _ = seen()
+def test_a_box_is_chosen_in_the_list_and_in_the_picture(open_view: Opened) -> None:
+    _, window, _ = open_view()
     shown, table = find(window, AssignmentPicture, "seen-picture"), find(window, BoxesTable, "seen-boxes")
     filled = ink(shown, 60, 6)
     table.selectRow(0)
@@ -294,8 +294,8 @@ def test_the_colours_are_far_apart_and_none_is_red() -> None:
 # --- legend, names, words ---
 
 
-def test_the_legend_names_every_sign_that_is_there(qtbot: QtBot, seen: Opened) -> None:
-    _, window, _ = seen()
+def test_the_legend_names_every_sign_that_is_there(qtbot: QtBot, open_view: Opened) -> None:
+    _, window, _ = open_view()
     legend = find(window, SymbolLegend, "seen-legend")
     assert [sign for sign, _ in legend.entries] == ["box", "missed", "ignored box", "cell", "hatch"]
     assert "not its label's" in dict(legend.entries)["box"]
@@ -314,8 +314,8 @@ def test_the_legend_names_every_sign_that_is_there(qtbot: QtBot, seen: Opened) -
     find(window, QCheckBox, "seen-legend-on").click()
 
 
-def test_a_long_name_takes_one_line_and_its_tooltip_the_whole(qtbot: QtBot, seen: Opened) -> None:
-    _, window, _ = seen(lambda request: replace(made_assignment(request), labels=("cell", LONG, "other")))
+def test_a_long_name_takes_one_line_and_its_tooltip_the_whole(qtbot: QtBot, open_view: Opened) -> None:
+    _, window, _ = open_view(lambda request: replace(made_assignment(request), labels=("cell", LONG, "other")))
     table = find(window, BoxesTable, "seen-boxes")
     assert table.item(0, 0).text() == LONG
     assert table.item(0, 0).toolTip() == LONG

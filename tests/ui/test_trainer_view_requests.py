@@ -10,19 +10,19 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QLabel, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from tests.ui.trainer_view_driver import Opened, boxes, ink, labelled, made_assignment, seen, settle
+from tests.ui.trainer_view_driver import Opened, boxes, ink, labelled, made_assignment, open_view, settle
 from tests.ui.window_driver import find
 from workbench.errors import WorkbenchError
 from workbench.ui.train.trainer_view.picture import AssignmentPicture
 from workbench.ui.train.trainer_view.requests import AssignmentRequest, AssignmentResult, FileCheckResult
 
-__all__ = ["labelled", "seen"]
+__all__ = ["labelled", "open_view"]
 
 
 # --- while it works ---
 
 
-def test_what_is_not_asked_for_any_more_is_dimmed_at_once(qtbot: QtBot, seen: Opened) -> None:
+def test_what_is_not_asked_for_any_more_is_dimmed_at_once(qtbot: QtBot, open_view: Opened) -> None:
     waiting, go = threading.Event(), threading.Event()
 
     def slow(request: AssignmentRequest) -> AssignmentResult:
@@ -31,7 +31,7 @@ def test_what_is_not_asked_for_any_more_is_dimmed_at_once(qtbot: QtBot, seen: Op
             assert go.wait(20)
         return made_assignment(request)
 
-    _, window, worker = seen(slow)
+    _, window, worker = open_view(slow)
     find(window, QCheckBox, "seen-beside").click()
     settle(qtbot, window, worker, 2)
     first, second = window.panes
@@ -54,8 +54,8 @@ def test_what_is_not_asked_for_any_more_is_dimmed_at_once(qtbot: QtBot, seen: Op
     assert ink(second.picture, 48, 80) != dim
 
 
-def test_a_change_that_is_taken_back_asks_for_nothing(qtbot: QtBot, seen: Opened) -> None:
-    _, window, worker = seen()
+def test_a_change_that_is_taken_back_asks_for_nothing(qtbot: QtBot, open_view: Opened) -> None:
+    _, window, worker = open_view()
     epoch = find(window, QSpinBox, "seen-epoch")
     epoch.setValue(5)
     assert window.panes[0].picture.waits
@@ -65,7 +65,7 @@ def test_a_change_that_is_taken_back_asks_for_nothing(qtbot: QtBot, seen: Opened
     assert len(worker.requests) == 1
 
 
-def test_an_assignment_that_is_not_needed_any_more_is_cancelled(qtbot: QtBot, seen: Opened) -> None:
+def test_an_assignment_that_is_not_needed_any_more_is_cancelled(qtbot: QtBot, open_view: Opened) -> None:
     given_up = threading.Event()
 
     def endless(request: AssignmentRequest) -> AssignmentResult:
@@ -75,7 +75,7 @@ def test_an_assignment_that_is_not_needed_any_more_is_cancelled(qtbot: QtBot, se
         return made_assignment(request)
 
     workers: list = []
-    _, window, worker = seen(endless)
+    _, window, worker = open_view(endless)
     workers.append(worker)
     epoch = find(window, QSpinBox, "seen-epoch")
     epoch.setValue(5)
@@ -87,7 +87,7 @@ def test_an_assignment_that_is_not_needed_any_more_is_cancelled(qtbot: QtBot, se
     assert window.panes[0].assignment.about == "step 6"
 
 
-def test_closing_the_project_does_not_wait_for_an_assignment(qtbot: QtBot, seen: Opened) -> None:
+def test_closing_the_project_does_not_wait_for_an_assignment(qtbot: QtBot, open_view: Opened) -> None:
     stopped = threading.Event()
 
     def endless(request: AssignmentRequest) -> AssignmentResult:
@@ -97,7 +97,7 @@ def test_closing_the_project_does_not_wait_for_an_assignment(qtbot: QtBot, seen:
         return made_assignment(request)
 
     workers: list = []
-    session, window, worker = seen(endless)
+    session, window, worker = open_view(endless)
     workers.append(worker)
     find(window, QSpinBox, "seen-epoch").setValue(5)
     qtbot.waitUntil(lambda: len(worker.requests) == 2)
@@ -109,10 +109,10 @@ def test_closing_the_project_does_not_wait_for_an_assignment(qtbot: QtBot, seen:
 # --- files, and images that are not trained on ---
 
 
-def test_files_are_looked_at_in_between_and_a_bad_one_makes_it_look_again(qtbot: QtBot, seen: Opened) -> None:
+def test_files_are_looked_at_in_between_and_a_bad_one_makes_it_look_again(qtbot: QtBot, open_view: Opened) -> None:
     bad = ("b.png: half of it is missing.",)
     files = (FileCheckResult(1, 3), FileCheckResult(2, 3, 1, bad), FileCheckResult(3, 3, 1, bad))
-    _, window, worker = seen(files=files)
+    _, window, worker = open_view(files=files)
     settle(qtbot, window, worker, 2)
     qtbot.waitUntil(lambda: worker.files_are == [] and window.scheduler.is_idle)
     assert [request.changed_files for request in worker.requests] == [0, 1]
@@ -125,10 +125,10 @@ def test_files_are_looked_at_in_between_and_a_bad_one_makes_it_look_again(qtbot:
     assert worker.checks == checks  # all are known
 
 
-def test_until_all_files_are_known_it_says_so(qtbot: QtBot, seen: Opened) -> None:
+def test_until_all_files_are_known_it_says_so(qtbot: QtBot, open_view: Opened) -> None:
     assert FileCheckResult(1, 3).words.startswith("Reading 1 of 3 image files.")
     assert FileCheckResult(3, 3).words == ""
-    _, window, worker = seen(files=(FileCheckResult(1, 3), FileCheckResult(3, 3)))
+    _, window, worker = open_view(files=(FileCheckResult(1, 3), FileCheckResult(3, 3)))
     told = []
     window.scheduler.checked.connect(lambda found: told.append(found.done))
     qtbot.waitUntil(lambda: worker.files_are == [] and window.scheduler.is_idle)
@@ -136,8 +136,8 @@ def test_until_all_files_are_known_it_says_so(qtbot: QtBot, seen: Opened) -> Non
     assert len(worker.requests) == 1
 
 
-def test_an_image_that_is_not_trained_on_can_only_be_seen_as_it_is(qtbot: QtBot, seen: Opened) -> None:
-    _, window, worker = seen()
+def test_an_image_that_is_not_trained_on_can_only_be_seen_as_it_is(qtbot: QtBot, open_view: Opened) -> None:
+    _, window, worker = open_view()
     worker.answer = lambda request: replace(
         made_assignment(request),
         exclusion_reason="it is of the test split" if request.image != worker.requests[0].image else "",
@@ -157,8 +157,8 @@ def test_an_image_that_is_not_trained_on_can_only_be_seen_as_it_is(qtbot: QtBot,
     assert worker.requests[-1].augmented
 
 
-def test_who_asks_for_what_the_trainer_sees_is_shown_an_image_that_it_sees(qtbot: QtBot, seen: Opened) -> None:
-    session, window, worker = seen(wait=False)
+def test_who_asks_for_what_the_trainer_sees_is_shown_an_image_that_it_sees(qtbot: QtBot, open_view: Opened) -> None:
+    session, window, worker = open_view(wait=False)
     first, second, third = (image.id for image in session.document.images())  # type: ignore[union-attr]
     worker.answer = lambda request: replace(
         made_assignment(request),
@@ -177,11 +177,11 @@ def test_who_asks_for_what_the_trainer_sees_is_shown_an_image_that_it_sees(qtbot
     assert (session.image_id, first) == (second, worker.requests[0].image), "once, and not against a choice"
 
 
-def test_what_cant_be_shown_says_so_in_its_place_and_nothing_old_stays(qtbot: QtBot, seen: Opened) -> None:
+def test_what_cant_be_shown_says_so_in_its_place_and_nothing_old_stays(qtbot: QtBot, open_view: Opened) -> None:
     def refuse(request: AssignmentRequest) -> AssignmentResult:
         raise WorkbenchError("a.png could not be read.")
 
-    _, window, worker = seen()
+    _, window, worker = open_view()
     worker.answer = refuse
     find(window, QSpinBox, "seen-epoch").setValue(2)
     settle(qtbot, window, worker, 2)

@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QTabWidget, QTreeWidget
 from pytestqt.qtbot import QtBot
 
-from tests.ui.trainer_view_driver import FakeWorker, Opened, labelled, recipe, seen, settle
+from tests.ui.trainer_view_driver import FakeWorker, Opened, labelled, open_view, recipe, settle
 from tests.ui.window_driver import find
 from workbench.ui import theme
 from workbench.ui.colours import DARK
@@ -23,7 +23,7 @@ from workbench.ui.train.trainer_view import worker as worker_module
 from workbench.ui.train.trainer_view.coverage_rows import MISSED
 from workbench.ui.train.trainer_view.window import TrainerViewWindow
 
-__all__ = ["labelled", "seen"]
+__all__ = ["labelled", "open_view"]
 
 Count = Any
 
@@ -53,9 +53,9 @@ def shown(window: TrainerViewWindow) -> QTreeWidget:
 
 @pytest.fixture
 def counted(
-    qtbot: QtBot, seen: Opened, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, open_view: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Session, TrainerViewWindow, FakeWorker]:
-    session, window, worker = seen()
+    session, window, worker = open_view()
     ids = tuple(image.id for image in session.document.images())  # type: ignore[union-attr]
 
     def count(_folder: object, wanted: object, names: tuple[str, ...], files: object, _job: object) -> Iterator[Any]:
@@ -183,11 +183,11 @@ def test_the_images_of_a_number_are_shown_in_the_gallery(
 
 
 def test_opened_before_pytorch_is_there_it_counts_by_itself(
-    qtbot: QtBot, seen: Opened, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, open_view: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts: list[object] = []
     monkeypatch.setattr(worker_module, "count_coverage", lambda *all_: iter(counts.append(all_) or ()))
-    session, window, worker = seen(wait=False)
+    session, window, worker = open_view(wait=False)
     find(window, QTabWidget, "seen-tabs").setCurrentIndex(1)
     assert counts == []
     settle(qtbot, window, worker, 1)
@@ -195,7 +195,7 @@ def test_opened_before_pytorch_is_there_it_counts_by_itself(
 
 
 @pytest.fixture
-def endless(seen: Opened, monkeypatch: pytest.MonkeyPatch) -> tuple[Session, TrainerViewWindow, list[int]]:
+def endless(open_view: Opened, monkeypatch: pytest.MonkeyPatch) -> tuple[Session, TrainerViewWindow, list[int]]:
     """A counting that tells how far it is until it is stopped, and then takes a little longer."""
     begun: list[int] = []
 
@@ -209,7 +209,7 @@ def endless(seen: Opened, monkeypatch: pytest.MonkeyPatch) -> tuple[Session, Tra
         held.wait(0.2)
 
     held = threading.Event()
-    session, window, _ = seen()
+    session, window, _ = open_view()
     monkeypatch.setattr(worker_module, "count_coverage", count)
     return session, window, begun
 

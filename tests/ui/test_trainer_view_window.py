@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.training.test_runs import STARTED, leave
 from tests.ui.test_accessible import nameless, unreachable
-from tests.ui.trainer_view_driver import Opened, boxes, labelled, made_assignment, recipe, seen, settle
+from tests.ui.trainer_view_driver import Opened, boxes, labelled, made_assignment, open_view, recipe, settle
 from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import State
@@ -33,7 +33,7 @@ from workbench.ui.train.trainer_view.requests import (
     TrainingPlan,
 )
 
-__all__ = ["labelled", "seen"]
+__all__ = ["labelled", "open_view"]
 
 
 def test_its_modules_come_without_pytorch() -> None:
@@ -52,8 +52,8 @@ def test_its_modules_come_without_pytorch() -> None:
     assert loaded("import torch; ") == "True"
 
 
-def test_the_image_is_looked_at_as_the_recipe_says(seen: Opened) -> None:
-    session, window, worker = seen()
+def test_the_image_is_looked_at_as_the_recipe_says(open_view: Opened) -> None:
+    session, window, worker = open_view()
     (request,) = worker.requests
     assert (request.detector, request.weights, request.augmented, request.epoch, request.seed) == (
         "yolov1",
@@ -69,9 +69,9 @@ def test_the_image_is_looked_at_as_the_recipe_says(seen: Opened) -> None:
     assert find(window, QSpinBox, "seen-epoch").maximum() == recipe().training.epochs
 
 
-def test_the_epochs_are_those_of_the_training_which_few_images_make_longer(qtbot: QtBot, seen: Opened) -> None:
+def test_the_epochs_are_those_of_the_training_which_few_images_make_longer(qtbot: QtBot, open_view: Opened) -> None:
     longer = 2 * recipe().training.epochs
-    _, window, worker = seen(lambda request: replace(made_assignment(request), epochs=longer))
+    _, window, worker = open_view(lambda request: replace(made_assignment(request), epochs=longer))
     find(window, QSpinBox, "seen-epoch").setValue(3)
     settle(qtbot, window, worker, 2)
     epoch = find(window, QSpinBox, "seen-epoch")
@@ -81,14 +81,14 @@ def test_the_epochs_are_those_of_the_training_which_few_images_make_longer(qtbot
     assert worker.requests[-1].epoch == longer - 1
 
 
-def test_until_the_train_page_is_seen_it_takes_the_recipe_that_will_stand_there(seen: Opened) -> None:
+def test_until_the_train_page_is_seen_it_takes_the_recipe_that_will_stand_there(open_view: Opened) -> None:
     few = replace(recipe(), name="small-data", title="Few images")
-    _, window, _ = seen(recipes=(recipe(), few))
+    _, window, _ = open_view(recipes=(recipe(), few))
     assert find(window, QLabel, "seen-recipe").text().startswith("Recipe: Few images")
 
 
-def test_epoch_roll_and_switch_ask_for_other_assignments(qtbot: QtBot, seen: Opened) -> None:
-    _, window, worker = seen()
+def test_epoch_roll_and_switch_ask_for_other_assignments(qtbot: QtBot, open_view: Opened) -> None:
+    _, window, worker = open_view()
     find(window, QSpinBox, "seen-epoch").setValue(3)
     settle(qtbot, window, worker, 2)
     assert worker.requests[-1].epoch == 2
@@ -104,8 +104,8 @@ def test_epoch_roll_and_switch_ask_for_other_assignments(qtbot: QtBot, seen: Ope
     assert not find(window, QSpinBox, "seen-epoch").isEnabled()
 
 
-def test_it_follows_the_session_and_its_edits(qtbot: QtBot, seen: Opened) -> None:
-    session, window, worker = seen()
+def test_it_follows_the_session_and_its_edits(qtbot: QtBot, open_view: Opened) -> None:
+    session, window, worker = open_view()
     QTest.mouseClick(window.controls.next, Qt.MouseButton.LeftButton)
     settle(qtbot, window, worker, 2)
     assert worker.requests[-1].image == session.image_id != worker.requests[0].image
@@ -115,8 +115,8 @@ def test_it_follows_the_session_and_its_edits(qtbot: QtBot, seen: Opened) -> Non
     assert worker.requests[-1].version == worker.requests[0].version + 1
 
 
-def test_every_step_has_a_key_that_its_tooltip_names(qtbot: QtBot, seen: Opened) -> None:
-    session, window, worker = seen()
+def test_every_step_has_a_key_that_its_tooltip_names(qtbot: QtBot, open_view: Opened) -> None:
+    session, window, worker = open_view()
     controls = window.controls
     for count, (key, done) in enumerate(
         (
@@ -153,8 +153,8 @@ def left_run(folder: Path, started: float) -> Path:
     return folder
 
 
-def test_runs_that_come_and_go_are_followed_and_the_chosen_one_stays(qtbot: QtBot, seen: Opened) -> None:
-    session, window, worker = seen()
+def test_runs_that_come_and_go_are_followed_and_the_chosen_one_stays(qtbot: QtBot, open_view: Opened) -> None:
+    session, window, worker = open_view()
     assert session.document is not None
     weights, folder = find(window, QComboBox, "seen-weights"), session.document.runs_folder
 
@@ -198,9 +198,9 @@ def test_runs_that_come_and_go_are_followed_and_the_chosen_one_stays(qtbot: QtBo
 # --- what the train page is set to ---
 
 
-def test_asked_for_again_it_looks_with_the_train_pages_detector(qtbot: QtBot, seen: Opened) -> None:
+def test_asked_for_again_it_looks_with_the_train_pages_detector(qtbot: QtBot, open_view: Opened) -> None:
     """The combo alone would jump, and the old picture stay below it."""
-    _, window, worker = seen()
+    _, window, worker = open_view()
     pane = window.panes[0]
     pane.detector.setCurrentIndex(pane.detector.findData("ssd300"))
     pane.detector.activated.emit(pane.detector.currentIndex())
@@ -212,9 +212,9 @@ def test_asked_for_again_it_looks_with_the_train_pages_detector(qtbot: QtBot, se
     assert pane.detector_name == pane.assignment.detector == worker.requests[-1].detector == "yolov1"
 
 
-def test_settings_that_change_are_followed_and_another_detector_stays(qtbot: QtBot, seen: Opened) -> None:
+def test_settings_that_change_are_followed_and_another_detector_stays(qtbot: QtBot, open_view: Opened) -> None:
     set_to = [TrainingPlan(recipe())]
-    _, window, worker = seen(plan=lambda: set_to[0])
+    _, window, worker = open_view(plan=lambda: set_to[0])
     pane = window.panes[0]
     pane.choose("ssd300")
     pane.changed.emit()
@@ -232,7 +232,7 @@ def test_settings_that_change_are_followed_and_another_detector_stays(qtbot: QtB
     assert worker.requests[-1].detector == "yolov3"
 
 
-def test_a_form_that_is_not_valid_is_told_and_no_other_recipe_shown(qtbot: QtBot, seen: Opened) -> None:
+def test_a_form_that_is_not_valid_is_told_and_no_other_recipe_shown(qtbot: QtBot, open_view: Opened) -> None:
     wrong = [True]
 
     def plan() -> TrainingPlan:
@@ -240,7 +240,7 @@ def test_a_form_that_is_not_valid_is_told_and_no_other_recipe_shown(qtbot: QtBot
             raise WorkbenchError("Epochs: 'abc' is no whole number.")
         return TrainingPlan(recipe())
 
-    _, window, worker = seen(plan=plan, wait=False)
+    _, window, worker = open_view(plan=plan, wait=False)
     shown = find(window, AssignmentPicture, "seen-picture")
     qtbot.waitUntil(lambda: shown.sentence == "Epochs: 'abc' is no whole number.", timeout=60_000)
     assert worker.requests == []
@@ -250,9 +250,9 @@ def test_a_form_that_is_not_valid_is_told_and_no_other_recipe_shown(qtbot: QtBot
     assert shown.sentence == ""
 
 
-def test_what_the_training_starts_from_answers(qtbot: QtBot, seen: Opened) -> None:
+def test_what_the_training_starts_from_answers(qtbot: QtBot, open_view: Opened) -> None:
     file, set_to = Path("darknet53.conv.74"), [TrainingPlan(recipe(), Path("darknet53.conv.74"))]
-    _, window, worker = seen(plan=lambda: set_to[0])
+    _, window, worker = open_view(plan=lambda: set_to[0])
     assert worker.requests[-1].weights == StartWeights(file)
     combo = find(window, QComboBox, "seen-weights")
     assert combo.currentText() == "Start from darknet53.conv.74"
@@ -274,8 +274,8 @@ def test_what_the_training_starts_from_answers(qtbot: QtBot, seen: Opened) -> No
 # --- two detectors ---
 
 
-def test_two_detectors_look_at_the_same_image(qtbot: QtBot, seen: Opened) -> None:
-    _, window, worker = seen()
+def test_two_detectors_look_at_the_same_image(qtbot: QtBot, open_view: Opened) -> None:
+    _, window, worker = open_view()
     find(window, QCheckBox, "seen-beside").click()
     settle(qtbot, window, worker, 2)
     one, other = worker.requests
@@ -292,10 +292,10 @@ def test_two_detectors_look_at_the_same_image(qtbot: QtBot, seen: Opened) -> Non
     ]  # the other stays
 
 
-def test_both_are_augmented_as_the_first_is_and_its_epochs_are_offered(qtbot: QtBot, seen: Opened) -> None:
+def test_both_are_augmented_as_the_first_is_and_its_epochs_are_offered(qtbot: QtBot, open_view: Opened) -> None:
     """As published every detector has a training of its own, and two crops of an image can't be compared."""
     published = recipes.preset("published").with_detector("yolov1")
-    _, window, worker = seen(plan=lambda: TrainingPlan(published))
+    _, window, worker = open_view(plan=lambda: TrainingPlan(published))
     find(window, QCheckBox, "seen-beside").click()
     settle(qtbot, window, worker, 2)
     one, other = worker.requests
@@ -316,7 +316,7 @@ def test_both_are_augmented_as_the_first_is_and_its_epochs_are_offered(qtbot: Qt
     assert {request.epoch for request in worker.requests[-2:]} == {last - 1}
 
 
-def test_a_box_that_is_chosen_is_chosen_on_the_other_side(qtbot: QtBot, seen: Opened) -> None:
+def test_a_box_that_is_chosen_is_chosen_on_the_other_side(qtbot: QtBot, open_view: Opened) -> None:
     def answer(request: AssignmentRequest) -> AssignmentResult:
         """The second detector has the boxes in another order, and one of them not."""
         assignment = made_assignment(request)
@@ -328,7 +328,7 @@ def test_a_box_that_is_chosen_is_chosen_on_the_other_side(qtbot: QtBot, seen: Op
             labels=("other", "cell"), reasons=(assignment.reasons[2], ""), box=assignment.box + 1,
         )  # fmt: skip
 
-    _, window, worker = seen(answer)
+    _, window, worker = open_view(answer)
     find(window, QCheckBox, "seen-beside").click()
     settle(qtbot, window, worker, 2)
     one, other = window.panes
@@ -347,8 +347,8 @@ def test_a_box_that_is_chosen_is_chosen_on_the_other_side(qtbot: QtBot, seen: Op
 # --- coming and going ---
 
 
-def test_closed_it_rests_and_opened_again_it_looks_anew(qtbot: QtBot, seen: Opened) -> None:
-    session, window, worker = seen()
+def test_closed_it_rests_and_opened_again_it_looks_anew(qtbot: QtBot, open_view: Opened) -> None:
+    session, window, worker = open_view()
     QTest.keyClick(window, Qt.Key.Key_Escape)
     assert not window.isVisible()
     session.select_image(session.document.images()[1].id)  # type: ignore[union-attr]
@@ -358,14 +358,14 @@ def test_closed_it_rests_and_opened_again_it_looks_anew(qtbot: QtBot, seen: Open
     assert worker.requests[-1].image == session.image_id
 
 
-def test_it_goes_with_the_project(qtbot: QtBot, seen: Opened) -> None:
-    session, window, _ = seen()
+def test_it_goes_with_the_project(qtbot: QtBot, open_view: Opened) -> None:
+    session, window, _ = open_view()
     with qtbot.waitSignal(window.destroyed):
         session.close()
 
 
-def test_every_control_has_a_name_and_is_reached_by_keyboard(qtbot: QtBot, seen: Opened) -> None:
-    _, window, worker = seen()
+def test_every_control_has_a_name_and_is_reached_by_keyboard(qtbot: QtBot, open_view: Opened) -> None:
+    _, window, worker = open_view()
     find(window, QCheckBox, "seen-beside").click()
     settle(qtbot, window, worker, 2)
     assert nameless(window) == []
@@ -373,10 +373,10 @@ def test_every_control_has_a_name_and_is_reached_by_keyboard(qtbot: QtBot, seen:
 
 
 @pytest.mark.parametrize("size", [(680, 580), (1040, 640), (680, 760)])
-def test_a_small_window_is_enough(qtbot: QtBot, seen: Opened, size: tuple[int, int]) -> None:
+def test_a_small_window_is_enough(qtbot: QtBot, open_view: Opened, size: tuple[int, int]) -> None:
     """Nothing is cut off with two detectors, and each picture has its table beside or below it."""
     note = "Where the network's answer decides, it is that of the first step. Its batch norms see this image alone."
-    _, window, worker = seen(lambda request: replace(made_assignment(request), note=note))
+    _, window, worker = open_view(lambda request: replace(made_assignment(request), note=note))
     find(window, QCheckBox, "seen-beside").click()
     settle(qtbot, window, worker, 2)
     window.setMinimumSize(0, 0)

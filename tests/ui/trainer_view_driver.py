@@ -122,7 +122,7 @@ Opened = Callable[..., tuple[Session, TrainerViewWindow, FakeWorker]]
 
 
 @pytest.fixture
-def seen(qtbot: QtBot, labelled: Path) -> Iterator[Opened]:
+def open_view(qtbot: QtBot, labelled: Path) -> Iterator[Opened]:
     """Opened on a.png; `plan` as the Train page would have it, `wait`: for the first assignment."""
     theme.apply("light")
     session, top = Session(), QWidget()
