@@ -34,7 +34,7 @@ class CsvBoxes:
 
     title = "CSV table"
     cannot_store = frozenset(
-        {"difficult", "truncated", "occluded", "crowd apart", "note", "in work", "verified", "split",
+        {"difficult", "truncated", "occluded", "crowd", "note", "in work", "verified", "split",
          "unlabelled images", "label order", "unused labels"}
     )  # fmt: skip
 
@@ -87,11 +87,12 @@ class CsvBoxes:
             rows = snapshot.rows(index)
             if rows.start == rows.stop and image.state not in (State.DONE, State.VERIFIED):
                 continue  # a row would say that the image is empty
-            for box, label in zip(snapshot.boxes[rows], snapshot.label_index[rows], strict=True):
-                name = snapshot.labels[int(label)].name
-                row = quoted if "\r" in name else table  # Python before 3.13 does not quote it
-                row.writerow([place, image.width, image.height, name, *(repr(float(v)) for v in box)])
-            if rows.start == rows.stop:
+            kept = [row for row in range(rows.start, rows.stop) if not snapshot.crowd[row]]
+            for row in kept:
+                name = snapshot.labels[int(snapshot.label_index[row])].name
+                lines = quoted if "\r" in name else table  # Python before 3.13 does not quote it
+                lines.writerow([place, image.width, image.height, name, *(repr(float(v)) for v in snapshot.boxes[row])])
+            if not kept:
                 table.writerow([place, image.width, image.height, "", "", "", "", ""])
         files.atomic_write(folder / "boxes.csv", text.getvalue().encode("utf-8", "replace"))
         return (folder / "boxes.csv",)

@@ -159,6 +159,43 @@ def test_what_is_written_is_read_again(name: str, tmp_path_factory: pytest.TempP
     check()
 
 
+def test_what_it_cannot_store_is_lost_as_it_says(name: str, tmp_path: Path) -> None:
+    """In the words of LOSSES, which people read before they export: the rest of an image is not lost with it."""
+    member, plain = formats.formats.get(name), (1.0, 2.0, 10.0, 20.0)
+    lost = member.cannot_store
+    files = [("v.png", State.VERIFIED), ("w.png", State.IN_WORK), ("c.png", State.DONE), ("d.png", State.DONE)]
+    made = snapshot(
+        ["cat"],
+        [Image(i + 1, file, *SIZE, state, Split.TRAIN) for i, (file, state) in enumerate(files)],
+        [
+            Box(0, 1, 0, plain),
+            Box(0, 2, 0, plain),
+            Box(0, 2, 0, (20.0, 2.0, 30.0, 20.0), crowd=True),
+            Box(0, 3, 0, plain, True, True, True, note="half hidden"),
+        ],
+    )
+    places = member.places(made)
+    for place in places:
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Picture.new("L", SIZE).save(tmp_path / place)
+    member.write(made, tmp_path)
+    found = {image.file: image for image in member.read(tmp_path).images}
+    empty, begun, crowded, marked = (found.get(tmp_path / place) for place in places)
+    if "empty images" not in lost:
+        assert empty is not None, "a verified image without boxes"
+        assert empty.state is (State.DONE if "verified" in lost else State.VERIFIED)
+    assert begun is not None, "an image in work"
+    assert (begun.state, len(begun.boxes)) == (State.DONE if "in work" in lost else State.IN_WORK, 1)
+    assert crowded is not None
+    kept = [(box.crowd, box.difficult) for box in crowded.boxes]
+    apart = {"crowd": [], "crowd apart": [(False, True)]}
+    assert kept == [(False, False), *next((left for loss, left in apart.items() if loss in lost), [(True, False)])]
+    assert marked is not None, "a box with marks and a note"
+    (box,) = marked.boxes
+    told = {"difficult": box.difficult, "truncated": box.truncated, "occluded": box.occluded, "note": bool(box.note)}
+    assert [mark for mark, there in told.items() if not there] == [mark for mark in told if mark in lost]
+
+
 ODD = (
     "no", "true", "null", "~", "1", "1e3", "0x10", "12:30:45", "3.0", "nan", "NULL", "- a", "a: b", "#x",
     "a #b", "a  b", '"q"', "'s'", "a'b\"c", "a,b", "a;b", "a\\b", "a\\nb", "a/b", "../a", "<b>&amp;", "]]>",
