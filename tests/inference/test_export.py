@@ -236,3 +236,12 @@ def test_a_full_disk_is_said_to_be_full_and_not_the_format_s_fault(
     assert isinstance(done, ExportDone)
     assert "is full. Make room and export again" in done.failed[0].sentence
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+@pytest.mark.parametrize("format", ["state-dict", "torchscript", "pt2"])
+def test_a_disk_that_is_full_for_pytorch_is_an_ordinary_error(predictor: Predictor, format: str) -> None:
+    """PyTorch ended the whole process (exit code 134), and with it a window that was training, or named no disk."""
+    member = exporters.load_all().get(format)()
+    with pytest.raises(OSError, match="No space left on device"):
+        member.write(source_of(predictor, ExportSettings()), Path("/dev/full"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,7 +23,9 @@ class StateDict:
         import torch
 
         tensors = {name: tensor.detach().cpu() for name, tensor in source.detector.state_dict().items()}
-        torch.save({"state_dict": tensors, "model.json": source.card.to_json()}, file)
+        made = io.BytesIO()  # PyTorch's own error does not say that the disk is full
+        torch.save({"state_dict": tensors, "model.json": source.card.to_json()}, made)
+        file.write_bytes(made.getbuffer())
         return ""
 
     def code(self, card: Card) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import ClassVar
@@ -25,7 +26,10 @@ class TorchExport:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.export.save(source.program, file, extra_files={"model.json": source.card.to_json()})
+            # not to the file itself: if its disk fills up, PyTorch ends the whole process (an uncaught c10::Error)
+            made = io.BytesIO()
+            torch.export.save(source.program, made, extra_files={"model.json": source.card.to_json()})
+        file.write_bytes(made.getbuffer())
         return ""
 
     def code(self, card: Card) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import ClassVar
@@ -26,7 +27,10 @@ class TorchScript:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about shapes treated as constants; they are: the input size is fixed
             traced = torch.jit.trace(source.graph, source.example, check_trace=False)  # type: ignore[no-untyped-call]
-            torch.jit.save(traced, str(file), _extra_files={"model.json": source.card.to_json()})
+            # not to the file itself: if its disk fills up, PyTorch ends the whole process (an uncaught c10::Error)
+            made = io.BytesIO()
+            torch.jit.save(traced, made, _extra_files={"model.json": source.card.to_json()})
+        file.write_bytes(made.getbuffer())
         return ""
 
     def code(self, card: Card) -> str:
