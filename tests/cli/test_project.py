@@ -136,6 +136,21 @@ def test_check_finds_problems_and_says_so_by_its_exit_code(tmp_path: Path, capsy
     assert "copies were not looked for" in capsys.readouterr().out
 
 
+def test_a_program_reads_which_images_a_finding_of_check_is_about(tmp_path: Path, capsys: Capture) -> None:
+    """There was only their number, so that nothing could be done about them in a script."""
+    (tmp_path / "photographs").mkdir()
+    for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg"):
+        (tmp_path / "photographs" / name).write_bytes(b"")
+    assert main(["new", str(tmp_path / "p"), "--images", str(tmp_path / "photographs")]) == console.DONE
+    capsys.readouterr()
+    assert main(["check", str(tmp_path / "p"), "--json"]) == console.PROBLEMS
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert all(one["images"] == len(one["files"]) for one in findings)
+    named = {Path(file).name for one in findings if one["kind"] == "unreadable" for file in one["files"]}
+    assert named == {"a.jpg", "b.jpg", "c.jpg", "d.jpg"}
+    assert all(Path(file).is_file() for one in findings for file in one["files"])
+
+
 @pytest.mark.parametrize(
     "command",
     [

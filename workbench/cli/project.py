@@ -271,18 +271,20 @@ def check(
 
     with project_of(project) as document:
         snapshot = document.snapshot()
-    paths = {image.id: image.path for image in snapshot.images}
     found = show_health(health.examine(snapshot, open_files=files), quiet=as_json or not files)
-    findings = [
-        {"level": f.level, "kind": f.kind, "sentence": f.sentence, "images": len(f.images)} for f in found.findings
-    ]
     if as_json:
+        places = {image.id: str(file) for image, file in zip(snapshot.images, snapshot.files, strict=True)}
+        findings = [
+            {"level": f.level, "kind": f.kind, "sentence": f.sentence, "images": len(f.images),
+             "files": [places[id] for id in f.images]} for f in found.findings
+        ]  # fmt: skip
         counts = {"per_label": dict(found.per_label), "per_split": dict(found.per_split), "findings": findings}
         print_result({"images": found.images, "boxes": found.boxes, "labelled": found.labelled, **counts}, as_json=True)
     else:
         print_result({"images": found.images, "labelled": found.labelled, "boxes": found.boxes}, as_json=False)
         print_table(["label", "boxes"], [list(row) for row in found.per_label])
         print_table(["split", "images"], [list(row) for row in found.per_split])
+        paths = {image.id: image.path for image in snapshot.images}
         for finding in found.findings:
             names = [paths[id] for id in finding.images[:NAMED] if paths[id] not in finding.sentence]
             more = f" and {len(finding.images) - NAMED:,} more" if len(finding.images) > NAMED else ""
