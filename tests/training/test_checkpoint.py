@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -161,3 +163,34 @@ def test_a_full_disk_is_told_in_a_sentence_and_keeps_the_checkpoint(
         checkpoint.save_state(finished / "last.state.pt", state)
     monkeypatch.undo()
     assert (finished / "last.state.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("cut_off", "told", "sentence"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+        (OSError(errno.EIO, "I/O"), WorkbenchError, r"is the disk full\? Make room and resume the run"),
+    ],
+)
+def test_ctrl_c_while_a_state_is_written_is_not_taken_for_a_full_disk(
+    finished: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cut_off: BaseException,
+    told: type[BaseException],
+    sentence: str | None,
+) -> None:
+    """PyTorch raises the same RuntimeError for both."""
+
+    class Broken(io.FileIO):
+        def write(self, data: Any) -> int:
+            if self.tell() > 0:
+                raise cut_off
+            return super().write(data)
+
+    state = checkpoint.load_state(finished / "last.state.pt")
+    monkeypatch.setattr(checkpoint, "open", Broken, raising=False)
+    with pytest.raises(told, match=sentence):
+        checkpoint.save_state(finished / "last.state.pt", state)
+    monkeypatch.undo()
+    assert checkpoint.load_state(finished / "last.state.pt").step == state.step
+    assert not list(finished.glob(".*.tmp"))

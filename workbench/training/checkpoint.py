@@ -101,8 +101,12 @@ def save_state(file: Path, state: State) -> None:
     try:
         with atomic_path(file) as temporary, open(temporary, "xb") as stream:
             torch.save({"version": STATE_VERSION, **values}, stream)
-    except RuntimeError as error:  # torch's error for a full disk
-        raise WorkbenchError(f"{file} could not be written: is the disk full?", error) from error
+    except RuntimeError as error:  # torch's own, whatever cut off the writing
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise WorkbenchError(
+            f"{file} could not be written: is the disk full? Make room and resume the run.", error
+        ) from error
 
 
 def load_state(file: Path) -> State:
