@@ -21,10 +21,10 @@ from workbench.ui.icons import swatch
 
 _COUNT = 2
 _HEADS = (
-    ("width (px)", "Type another width, or drag the anchor in the plot."),
-    ("height (px)", "Type another height, or drag the anchor in the plot."),
-    ("boxes", "Boxes that this anchor fits better than the others do. A click shows them."),
-    ("share", "Of all boxes."),
+    ("Width (px)", "Type another width, or drag the anchor in the plot."),
+    ("Height (px)", "Type another height, or drag the anchor in the plot."),
+    ("Boxes", "Boxes that this anchor fits better than the others do. A click shows them."),
+    ("Share", "Of all boxes."),
 )
 
 
