@@ -144,6 +144,20 @@ def test_a_finding_shows_its_image_and_its_boxes(qtbot: QtBot, open_window: Open
     assert [box.xyxy for box in canvas.selected_boxes] == [(150, 50, 250, 90)]
 
 
+def test_buttons_that_can_not_be_pressed_say_why(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
+    health = checked(qtbot, open_window(ailing, "data"))
+    show, repair = (find(health, QPushButton, f"health-{name}") for name in ("open", "repair"))
+    assert not show.isEnabled()
+    assert not repair.isEnabled()
+    assert (show.toolTip(), repair.toolTip()) == (
+        "Choose a finding about images, or one of its images.", "Choose a finding first.",
+    )  # fmt: skip
+    choose(health, "no width or height")
+    assert show.isEnabled()
+    assert repair.isEnabled()
+    assert show.toolTip() == repair.toolTip() == ""
+
+
 def test_repairs_are_one_step_each(qtbot: QtBot, open_window: Open, ailing: Path) -> None:
     window = open_window(ailing, "data")
     health = checked(qtbot, window)

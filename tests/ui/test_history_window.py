@@ -95,6 +95,10 @@ def test_steps_that_were_undone_are_said_to_be_with_the_project(qtbot: QtBot, op
     assert "undone are listed with the whole project" in find(history, QLabel, "history-words").text()
     find(history, QRadioButton, "history-project").click()
     assert len(lines(history)) == 5
+    button = find(history, QPushButton, "history-go")
+    assert (button.isEnabled(), button.toolTip()) == (False, "Choose a step in the list first.")
+    find(history, QTableWidget, "history-table").selectRow(1)
+    assert (button.isEnabled(), button.toolTip()) == (True, "")
 
 
 def test_a_project_of_which_nothing_is_known_says_so(qtbot: QtBot, open_window: Open, project: Path) -> None:

@@ -197,6 +197,13 @@ class HealthWindow(QDialog):
 
     # --- what to do about it ---
 
+    def _why_not(self, needs_eyes: bool) -> str:
+        """Why the chosen finding is not repaired; `needs_eyes` if no program could."""
+        document = self._session.document
+        if document is not None and document.read_only:
+            return document.why_read_only
+        return "Only you can judge this: look at the images." if needs_eyes else "Choose a finding first."
+
     def _chosen(self) -> tuple[HealthFinding, int] | None:
         """The selected finding and image (0: none in particular)."""
         items = self._tree.selectedItems()
@@ -208,10 +215,11 @@ class HealthWindow(QDialog):
         self._bar.setVisible(self._job is not None)
         self._again.setText("Stop" if self._job is not None else "Check")
         self._open.setEnabled(chosen is not None and bool(chosen[1] or chosen[0].images))
+        self._open.setToolTip("" if self._open.isEnabled() else "Choose a finding about images, or one of its images.")
         words = REPAIRS.get(chosen[0].kind) if chosen else None
         self._repair.setText(words or "Repair")
-        self._repair.setToolTip("" if words or chosen is None else "Only you can judge this: look at the images.")
         self._repair.setEnabled(words is not None and document is not None and not document.read_only)
+        self._repair.setToolTip("" if self._repair.isEnabled() else self._why_not(chosen is not None and words is None))
 
     @Slot()
     def _show(self) -> None:
@@ -280,7 +288,7 @@ def _tree() -> QTreeWidget:
     tree.setItemDelegate(_Sentences(tree))
     tree.setObjectName("health-tree")
     tree.setAccessibleName("Findings")
-    tree.setHeaderLabels(["What was found", "images"])
+    tree.setHeaderLabels(["What was found", "Images"])
     tree.header().setStretchLastSection(False)
     tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)

@@ -147,6 +147,7 @@ class ExportPage(Page):
         self._open = QPushButton("Open folder")
         self._open.setObjectName("export-open")
         theme.set_icon(self._open, "mdi6.folder-open-outline")
+        self._open.setToolTip("The folder of the files in the list, once there are some.")
         self._open.setEnabled(False)
         below = QHBoxLayout()
         below.addWidget(self._where, 1)

@@ -142,6 +142,8 @@ class HistoryWindow(QDialog):
         entry, document = self._chosen(), self._session.document
         writable = document is not None and not document.read_only
         self._go.setEnabled(entry is not None and writable)
+        why = "Choose a step in the list first." if writable or document is None else document.why_read_only
+        self._go.setToolTip("" if self._go.isEnabled() else why)
 
     def _chosen(self) -> HistoryEntry | None:
         rows = self._table.selectionModel().selectedRows()
