@@ -9,7 +9,7 @@ from PySide6.QtCore import QLocale
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from workbench.ui.widgets.spin_boxes import double_spin_box, spin_box
+from workbench.ui.widgets.spin_boxes import double_spin_box, short_spin_box, spin_box
 
 
 @pytest.fixture(params=[QLocale.Language.C, QLocale.Language.English, QLocale.Language.German])
@@ -38,3 +38,17 @@ def test_thousands_are_set_apart_as_everywhere(qtbot: QtBot) -> None:
     qtbot.addWidget(spin)
     spin.setGroupSeparatorShown(True)
     assert spin.text() == "1,234"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(65535, "65535"), (0, "0"), (100, "100"), (0.25, "0.25"), (-1000.5, "-1000.5"), (1e-6, "0.000001")],
+)
+def test_a_short_number_has_no_zeros_at_its_end(qtbot: QtBot, value: float, shown: str) -> None:
+    box = short_spin_box(minimum=-1e6, maximum=1e6, decimals=6)
+    qtbot.addWidget(box)
+    box.setValue(value)
+    assert box.text() == shown
+    box.lineEdit().setText(shown)
+    box.interpretText()
+    assert box.value() == value

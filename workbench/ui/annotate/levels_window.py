@@ -26,7 +26,7 @@ from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import make_primary
-from workbench.ui.widgets.spin_boxes import double_spin_box
+from workbench.ui.widgets.spin_boxes import short_spin_box
 
 SAMPLED = 100
 """How many images are measured, spread over the project."""
@@ -179,7 +179,7 @@ def _measured(files: Sequence[Path]) -> Iterator[JobProgress | IntensityWindow |
 
 
 def _spin(name: str) -> QDoubleSpinBox:
-    spin = double_spin_box()
+    spin = short_spin_box()
     spin.setObjectName(name)
     spin.setRange(-_MOST, _MOST)
     spin.setDecimals(6)

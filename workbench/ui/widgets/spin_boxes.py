@@ -23,7 +23,15 @@ def spin_box(**properties: Any) -> QSpinBox:
 
 def double_spin_box(**properties: Any) -> QDoubleSpinBox:
     """For a number with decimals, after a point or a comma; `properties` as QDoubleSpinBox takes them."""
-    made = _Decimals(**properties)
+    return _prepared(_Decimals(**properties))
+
+
+def short_spin_box(**properties: Any) -> QDoubleSpinBox:
+    """The same without zeros at the end, for a range from fractions to many thousands: 0.25 and 65535."""
+    return _prepared(_Short(**properties))
+
+
+def _prepared(made: QDoubleSpinBox) -> QDoubleSpinBox:
     made.setLocale(AS_ALL_ELSE)
     made.lineEdit().setTextMargins(ROOM, 0, 0, 0)
     return made
@@ -33,3 +41,10 @@ class _Decimals(QDoubleSpinBox):
     def validate(self, text: str, at: int) -> tuple[QValidator.State, str, int]:
         """Replace a comma by a point: otherwise Qt drops it, and 0,5 becomes 0."""
         return super().validate(text.replace(",", "."), at)
+
+
+class _Short(_Decimals):
+    def textFromValue(self, value: float) -> str:
+        whole, point, rest = super().textFromValue(value).partition(".")
+        rest = rest.rstrip("0")
+        return f"{whole}{point}{rest}" if rest else whole
