@@ -44,7 +44,7 @@ def test_images_that_were_put_into_another_split_since_are_known(request_of: Mak
 def test_what_the_run_itself_held_out_it_has_not_learnt_from(request_of: MakeRequest, tmp_path: Path) -> None:
     snapshot = make_snapshot(tmp_path / "images", train=10, validation=0)
     request = request_of(snapshot=snapshot, hold_out=0.2)
-    learnt, judges, _ = prepare.parts(snapshot, request.recipe.training)
+    learnt, judges, _ = prepare.select_images(snapshot, request.recipe.training)
     assert len(learnt) + len(judges) == 10
     assert data_leakage.count_learnt_images(recorded(request), snapshot) == len(learnt)
 
@@ -202,6 +202,6 @@ def test_runs_of_earlier_versions_keep_the_images_that_were_held_out_then(
     training = request.recipe.training
     order = np.random.default_rng((training.seed, 3)).permutation(10)
     then = {snapshot.images[i].id for i in order[:3]}
-    assert then != {image.id for image in prepare.parts(snapshot, training)[1].images}
+    assert then != {image.id for image in prepare.select_images(snapshot, training)[1].images}
     read = record.read_request(request.folder)
-    assert {image.id for image in prepare.parts(read.snapshot, training)[1].images} == then
+    assert {image.id for image in prepare.select_images(read.snapshot, training)[1].images} == then
