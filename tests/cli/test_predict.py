@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -201,3 +202,16 @@ def test_all_files_that_were_written_are_told_in_one_column(capsys: Capture) -> 
     lines = capsys.readouterr().out.splitlines()
     assert [line[:12].strip() for line in lines] == ["file", "images", "detections", "left out", "also"]
     assert lines[-1][12:] == "/f/pictures"
+
+
+def test_what_the_help_says_of_torchrun_chooses_a_run() -> None:
+    """Without the `--`, torchrun refuses `--run` as ambiguous, on Python 3.11."""
+    from torch.distributed.run import parse_args
+
+    help_page = (Path(__file__).parents[2] / "resources" / "help" / "predicting.md").read_text(encoding="utf-8")
+    told = re.search(r"`(-m -- workbench predict [^`]*--run NAME)`", help_page)
+    assert told is not None
+    parsed = parse_args(["--nproc-per-node", "2", *told[1].split()])
+    assert parsed.module
+    assert parsed.training_script == "workbench"
+    assert parsed.training_script_args == ["predict", "PROJECT", "photographs/", "--run", "NAME"]

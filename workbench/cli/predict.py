@@ -156,7 +156,8 @@ def predict(
     """Find objects in images, folders, videos and webcams.
 
     If it is interrupted, even by a kill, the same command goes on from there. Several processes share the work with
-    --shard or under torchrun: torchrun --nproc-per-node 8 -m workbench predict PROJECT SOURCES
+    --shard or under torchrun (which takes --run for its own without the --):
+    torchrun --nproc-per-node 8 -m -- workbench predict PROJECT SOURCES
     """
     formats = _formats(format, tuple(sources or ()), webcam, pictures)
     if merge:
