@@ -18,7 +18,7 @@ from workbench.core import images
 from workbench.core.detections import Candidates
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lost_folders import ADVICE
-from workbench.core.project import Snapshot, Split, State
+from workbench.core.project import FormerName, Snapshot, Split, State
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache, saved_evaluation, scoring
 from workbench.inference.evaluate import evaluate_run
@@ -199,7 +199,9 @@ def test_names_that_are_alike_are_the_same_here_as_for_suggestions(photographs: 
 def test_a_run_knows_labels_by_the_names_that_they_had_when_it_was_trained(photographs: list[Path]) -> None:
     """Of a run from before they were renamed or merged all their boxes counted as missed, without a word."""
     truth = snapshot_of(photographs[:1], [[]], ["Person", "car", "dog"])
-    truth = replace(truth, former_names=(("human", "Person"), ("van", "car"), ("dog", "Person")))
+    truth = replace(
+        truth, former_names=(FormerName("human", "Person"), FormerName("van", "car"), FormerName("dog", "Person"))
+    )
     assert scoring.label_columns(["human", "van", "car", "dog", "cat"], truth).tolist() == [0, 1, 1, 2, -1]
     assert truth.take([0]).former_names == truth.former_names
 
@@ -209,7 +211,7 @@ def test_labels_that_the_detector_does_not_know_are_told(run: tuple[Predictor, P
     truth = snapshot_of(photographs[:2], [[one, two], [one]], ["cat", "ship", "plane"])
     done, _ = finish(evaluate_run(run[0], truth, None))
     assert "The detector doesn't know ship: all 2 boxes of it count as missed, which lowers AP." in done.remark
-    truth = replace(truth, former_names=(("Hündin", "ship"),))
+    truth = replace(truth, former_names=(FormerName("Hündin", "ship"),))
     assert "doesn't know" not in finish(evaluate_run(run[0], truth, None))[0].remark
 
 
@@ -224,7 +226,7 @@ def test_labels_that_swapped_names_since_the_training_are_told_apart_by_their_id
     labels = [found.labels.tolist() for found in before.candidates]
     assert {1, 2} < set(labels[0])
     swapped = (truth.labels[0], replace(truth.labels[1], name="Hündin"), replace(truth.labels[2], name="cat"))
-    former = (("cat", "Hündin", cat.id), ("Hündin", "cat", dog.id))
+    former = (FormerName("cat", "Hündin", cat.id), FormerName("Hündin", "cat", dog.id))
     after, _ = finish(evaluate_run(predictor, replace(truth, labels=swapped, former_names=former), None))
     assert after.evaluation.labels == ("鳥", "Hündin", "cat")
     assert [found.labels.tolist() for found in after.candidates] == labels

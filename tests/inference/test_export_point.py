@@ -16,6 +16,7 @@ import torch
 
 from tests.inference.labelled import snapshot_of
 from workbench.core.detections import Candidates
+from workbench.core.project import FormerName
 from workbench.errors import WorkbenchError
 from workbench.inference import export as exporting
 from workbench.inference import exporters, graph, model_card, operating_point
@@ -67,7 +68,7 @@ def test_a_run_that_was_renamed_goes_out_by_its_name_of_now(run: Path, cards: li
 def test_labels_that_were_renamed_since_go_out_by_their_names_of_now(run: Path, photographs: list[Path]) -> None:
     """In all that is written, with their own confidences; a checkpoint without its run is of who knows what project."""
     truth = snapshot_of(photographs[:1], [[]], ["Katze", "Hündin", "鳥"])
-    truth = dataclasses.replace(truth, former_names=(("cat", "Katze"),))
+    truth = dataclasses.replace(truth, former_names=(FormerName("cat", "Katze"),))
 
     def exported(folder: Path) -> tuple[list[str], dict[str, float], list[str]]:
         events = list(exporting.export(run / "best.safetensors", folder, ["safetensors"], photographs[:1], None, truth))

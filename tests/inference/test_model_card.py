@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from workbench.core.detections import NmsKind
-from workbench.core.project import Image, Label, Snapshot, Split, State
+from workbench.core.project import FormerName, Image, Label, Snapshot, Split, State
 from workbench.inference import exporters, model_card, operating_point, saved_evaluation
 from workbench.inference.events import Agreement
 from workbench.inference.export import source_of
@@ -124,7 +124,7 @@ def test_data_that_has_changed_since_is_said_to_have(opened: Predictor, card: Ca
 def test_labels_that_were_renamed_after_the_evaluation_are_called_as_they_are_now(
     opened: Predictor, card: Card
 ) -> None:
-    now = dataclasses.replace(snapshot(), former_names=(("a|b", "mouse"),))
+    now = dataclasses.replace(snapshot(), former_names=(FormerName("a|b", "mouse"),))
     text = made(card, opened, EVALUATION, now)
     assert "| mouse | - | - | 1 |" in text
     assert "are behind the numbers of mouse" in text

@@ -10,7 +10,7 @@ import pytest
 
 from tests.training.run_results import MakeRequest, only, same, weights
 from tests.training.toys import Toy, make_snapshot
-from workbench.core.project import Label
+from workbench.core.project import FormerName, Label
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.training import checkpoint, extension, fine_tuning, recipes, runs, step, validate
 from workbench.training.events import Control, Evaluated, Event, Finished, Message, Progress
@@ -84,7 +84,7 @@ def test_labels_that_were_renamed_since_are_known(request_of: MakeRequest, first
     """What a run has learnt of them was thrown away, at the whole rate."""
     request = going(request_of, first)
     *others, last = request.snapshot.labels
-    former = ((last.name, "new"),)
+    former = (FormerName(last.name, "new"),)
     labels = (*others, replace(last, name="new"))
     request = replace(request, snapshot=replace(request.snapshot, labels=labels, former_names=former))
     found = {one.kind: one for one in preflight(request.snapshot, request.recipe, None, first)}
@@ -100,7 +100,7 @@ def test_a_label_whose_former_name_another_one_took_is_known_by_its_id(request_o
     request = going(request_of, first)
     *others, last = request.snapshot.labels
     labels = (*others, replace(last, name="new"), Label(9, last.name, position=len(others) + 1))
-    former = ((last.name, "new", last.id),)
+    former = (FormerName(last.name, "new", last.id),)
     request = replace(request, snapshot=replace(request.snapshot, labels=labels, former_names=former))
     names = [label.name for label in labels]
     assert fine_tuning.knows_all(first, request.recipe, names[:-1], former)
@@ -113,8 +113,8 @@ def test_a_label_whose_former_name_another_one_took_is_known_by_its_id(request_o
 def test_ids_of_imported_weights_are_no_project_s(first: Path) -> None:
     header = read_header(first)
     label = header.labels[0]
-    former = ((label.name, "new", label.id),)
-    assert tuple(former_of(header, former)) == ((label.name, "new"),)
+    former = (FormerName(label.name, "new", label.id),)
+    assert tuple(former_of(header, former)) == (FormerName(label.name, "new"),)
     assert former_of(replace(header, provenance={IMPORTED: "a.weights"}), former) == ()
 
 

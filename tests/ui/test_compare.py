@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from tests.training.test_runs import STARTED, leave
 from tests.ui.train_page_driver import label_all, session
 from tests.ui.window_driver import find
-from workbench.core.project import Label
+from workbench.core.project import FormerName, Label
 from workbench.training import run_actions, runs
 from workbench.training.events import Evaluated, Event, Finished, Progress, to_json
 from workbench.training.header import KEY, CheckpointHeader
@@ -207,19 +207,21 @@ def test_a_label_that_was_renamed_between_two_runs_has_one_row(tmp_path: Path) -
     assert [(row.label, str(row.ap50)) for row in plain[1:]] == [
         ("cell", "(0.8, nan)"), ("spot", "(0.4, 0.5)"), ("dust", "(nan, 0.1)"),
     ]  # fmt: skip
-    found = differences.label_scores(compared, ["dust", "spot"], [("cell", "dust")])
+    found = differences.label_scores(compared, ["dust", "spot"], [FormerName("cell", "dust")])
     assert [(row.label, str(row.ap50)) for row in found[1:]] == [("dust", "(0.8, 0.1)"), ("spot", "(0.4, 0.5)")]
-    of_ids = differences.label_scores(compared, ["dust", "cell"], [("spot", "cell", 1), ("cell", "spot", 2)])
+    of_ids = differences.label_scores(
+        compared, ["dust", "cell"], [FormerName("spot", "cell", 1), FormerName("cell", "spot", 2)]
+    )
     assert [row.label for row in of_ids[1:]] == ["dust", "cell", "spot"], "their ids are not known"
     labels = (Label(1, "spot"), Label(2, "cell"))
     header = CheckpointHeader("toy", {}, labels, (), 64, "stretch")
     save_file({}, tmp_path / "a" / "last.safetensors", {KEY: header.to_json()})
     compared[0] = known(tmp_path / "a")
-    of_ids = differences.label_scores(compared, [], [("spot", "cell", 1), ("cell", "spot", 2)])
+    of_ids = differences.label_scores(compared, [], [FormerName("spot", "cell", 1), FormerName("cell", "spot", 2)])
     assert [(row.label, str(row.ap50)) for row in of_ids[1:]] == [
         ("spot", "(0.8, 0.5)"), ("cell", "(0.4, nan)"), ("dust", "(nan, 0.1)"),
     ]  # fmt: skip
-    merged = differences.label_scores(compared, ["spot"], [("cell", "spot"), ("dust", "spot")])
+    merged = differences.label_scores(compared, ["spot"], [FormerName("cell", "spot"), FormerName("dust", "spot")])
     assert [row.label for row in merged[1:]] == ["spot", "cell", "dust"], "what was measured of one is not the other's"
 
 

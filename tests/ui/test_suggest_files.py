@@ -17,7 +17,7 @@ from tests.ui.test_suggestions import Hand, fake
 from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Label
+from workbench.core.project import FormerName, Label
 from workbench.errors import WorkbenchError
 from workbench.inference.model_files import PreparedModel
 from workbench.ui.annotate import suggest_bar, suggest_files
@@ -106,7 +106,9 @@ def labels_are_added_in_one_step_or_are_one_of_the_projects(hand: Hand) -> None:
     hand.wait(3)
     assert not button.isVisible()
     assert {ghost.label for ghost in hand.canvas.suggestions} == {label.id for label in document.labels()}
-    assert document.snapshot().former_names == (("moon", "plate"),), "evaluations count its moons as plates, too"
+    assert document.snapshot().former_names == (FormerName("moon", "plate"),), (
+        "evaluations count its moons as plates, too"
+    )
     session.undo()
     hand.wait(2)
     hand.qtbot.waitUntil(button.isVisible)

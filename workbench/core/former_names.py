@@ -16,13 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.core.edits import Batch, ChangeLabel, ChangeSetting, Edit, MergeLabels, walk
+from workbench.core.project import FormerName, Label
 
 if TYPE_CHECKING:
     from workbench.core.contents import Contents
-    from workbench.core.project import Label
 
-FormerNames = Iterable[tuple[str, str] | tuple[str, str, int]]
-"""Pairs of another and the present name of a label; and the label's id, where another label has a former name now."""
+FormerNames = Iterable[FormerName]
 SETTING, UNDONE = "labels.former names", "labels.undone names"
 SAID = "suggest.labels"
 """The project's setting that holds the user's matches: label ids by a network's names."""
@@ -45,7 +44,7 @@ def other_names(project: Contents, trained: Iterable[Label] = ()) -> Mapping[str
     `trained`: a network's labels with their ids, if it was trained in this project.
     """
     ids = {label.name: label.id for label in project.labels()}
-    return {name: ids[now] for name, now in of_labels(trained, current_names(project))}
+    return {one.name: ids[one.now] for one in of_labels(trained, current_names(project))}
 
 
 def _kept(project: Contents) -> dict[str, int]:
@@ -57,27 +56,30 @@ def _ids(kept: object) -> dict[str, int]:
     return {str(name): int(id) for name, id in kept.items()} if isinstance(kept, dict) else {}
 
 
-def current_names(project: Contents) -> tuple[tuple[str, str] | tuple[str, str, int], ...]:
-    """All other names as FormerNames, without those of deleted labels."""
+def current_names(project: Contents) -> tuple[FormerName, ...]:
+    """All other names with the present ones, without those of deleted labels."""
     now = {label.id: label.name for label in project.labels()}
     taken, given = set(now.values()), said_names(project)
     former = {name: id for name, id in _kept(project).items() if name in taken or name not in given}
-    return tuple(
-        (name, now[id], id) if name in taken else (name, now[id])
-        for name, id in former.items()
-        if now.get(id, name) != name
-    ) + tuple((name, now[id]) for name, id in given.items() if id in now and name not in taken)
+    return (
+        *(
+            FormerName(name, now[id], id if name in taken else 0)
+            for name, id in former.items()
+            if now.get(id, name) != name
+        ),
+        *(FormerName(name, now[id]) for name, id in given.items() if id in now and name not in taken),
+    )
 
 
 def by_name(former: FormerNames) -> dict[str, str]:
     """Present names by those former names that no label has now."""
-    return {one[0]: one[1] for one in former if len(one) == 2}
+    return {one.name: one.now for one in former if not one.label}
 
 
-def of_labels(labels: Iterable[Label], former: FormerNames) -> tuple[tuple[str, str], ...]:
+def of_labels(labels: Iterable[Label], former: FormerNames) -> tuple[FormerName, ...]:
     """What `former` means to a network trained here with `labels`, whose names and ids are those of that time."""
     known = {(label.name, label.id) for label in labels}
-    return tuple((one[0], one[1]) for one in former if len(one) == 2 or (one[0], one[2]) in known)
+    return tuple(FormerName(one.name, one.now) for one in former if not one.label or (one.name, one.label) in known)
 
 
 def current_label_names(names: Sequence[str], former: FormerNames) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.core.intensity_window import IntensityWindow
 
@@ -58,6 +58,17 @@ class Label:
     colour: str = "#0072b2"
     key: str = ""
     position: int = 0
+
+
+class FormerName(NamedTuple):
+    """A name by which networks may know a label besides its present one, `now`; see former_names.py.
+
+    `label` is its id if another label is called `name` now: then only a network that knows the id means this one.
+    """
+
+    name: str
+    now: str
+    label: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +152,7 @@ class Snapshot:
     box_ids: np.ndarray  # (m,) int64
     notes: tuple[tuple[str, str], ...] = ()  # (m,) of (note, extra), or empty when no box has any
     window: IntensityWindow | None = None  # how images of more than 8 bits are read
-    former_names: tuple[tuple[str, str] | tuple[str, str, int], ...] = ()  # of labels; see former_names.py
+    former_names: tuple[FormerName, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)

@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.core.image_table import ImageTable
 from workbench.core.intensity_window import IntensityWindow
-from workbench.core.project import FLAGS, Image, Label, Snapshot
+from workbench.core.project import FLAGS, FormerName, Image, Label, Snapshot
 
 _BOX = np.dtype(
     [("id", "i8"), ("image", "i8"), ("label", "i8"), *((side, "f8") for side in ("x0", "y0", "x1", "y1"))]
@@ -24,7 +24,7 @@ def take(
     images: ImageTable,
     file: Callable[[Image], Path],
     window: IntensityWindow | None,
-    former_names: tuple[tuple[str, str] | tuple[str, str, int], ...] = (),
+    former_names: tuple[FormerName, ...] = (),
     some: bool = False,
 ) -> Snapshot:
     """All boxes with these labels (in export order) and images (in their order). `file` gives an image's path.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core import intensity_window
-from workbench.core.former_names import FormerNames, by_name, of_labels
+from workbench.core.former_names import FormerNames, of_labels
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Label
 from workbench.core.resize import FIT_MODES
@@ -84,7 +84,7 @@ def trained_labels(header: CheckpointHeader) -> tuple[Label, ...]:
 
 def former_in(checkpoint: Path | None, former: FormerNames) -> FormerNames:
     """The same for a checkpoint's file; if it is None or can't be read, only names that no label has now."""
-    named = tuple(by_name(former).items())
+    named = tuple(one for one in former if not one.label)
     if checkpoint is None or len(named) == len(tuple(former)):
         return named
     try:

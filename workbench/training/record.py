@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ import numpy as np
 from workbench.core import intensity_window, lost_folders, npz
 from workbench.core.document import Document
 from workbench.core.files import atomic_write
-from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
+from workbench.core.project import AnchorSet, FormerName, Image, Label, Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import events, hold_out, recipes
 from workbench.training.events import Event
@@ -160,13 +160,8 @@ def _snapshot(head: Mapping[str, Any], arrays: Mapping[str, np.ndarray], folder:
         arrays["flags"],
         arrays["box_ids"],
         window=intensity_window.from_setting(head.get("window")),
-        former_names=tuple(map(_former, head.get("former_names", ()))),
+        former_names=tuple(FormerName(*values) for values in head.get("former_names", ())),
     )
-
-
-def _former(values: Sequence[Any]) -> tuple[str, str] | tuple[str, str, int]:
-    name, now, *id = values
-    return (str(name), str(now), int(id[0])) if id else (str(name), str(now))
 
 
 def read_start_options(folder: Path) -> tuple[AnchorSet | None, Path | None] | None:
