@@ -39,17 +39,8 @@ from workbench.errors import Refused
 DIGEST = 16  # bytes of digest(): the chance that two of a million files collide is 1 in 10^26
 
 __all__ = [
-    "FORMATS",
-    "HUGE_LIMIT",
-    "PIXEL_LIMIT",
-    "ImageInfo",
-    "IntensityWindow",
-    "block",
-    "for_screen",
-    "info",
-    "overview",
-    "read",
-    "thumbnail",
+    "FORMATS", "HUGE_LIMIT", "PIXEL_LIMIT", "ImageInfo", "IntensityWindow",
+    "block", "for_screen", "info", "overview", "read", "thumbnail",
 ]  # fmt: skip
 
 PIXEL_LIMIT = 200_000_000
