@@ -142,6 +142,21 @@ def test_a_full_disk_at_the_end_is_told_and_keeps_the_last_checkpoint(
     assert only(list(resume(request.folder)), Started)[0].resumed_step == 1
 
 
+def test_weights_are_kept_where_the_disk_has_no_room_for_the_state(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_of(evaluate_every=0)
+
+    def full(*_: object) -> None:
+        raise WorkbenchError("The disk is full.")
+
+    monkeypatch.setattr(checkpoint, "save_state", full)
+    end = list(train(request))[-1]
+    assert isinstance(end, Failed)
+    assert "disk is full" in end.sentence
+    assert checkpoint.read_header(request.folder / "last.safetensors").step == STEPS
+
+
 def test_what_a_kill_cost_is_told_and_the_best_weights_stay(
     request_of: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

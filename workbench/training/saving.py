@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import WorkbenchError
 from workbench.training import checkpoint, machine, recipes
 from workbench.training.checkpoint import LAST, STATE, CheckpointHeader, State
 from workbench.training.ema import Average
@@ -101,12 +102,19 @@ def save_last(
     about: CheckpointHeader,
     seconds: float,
 ) -> Saved | Message:
-    """Write last.state.pt and last.safetensors; if weights are not finite, the files stay unchanged."""
+    """Write last.state.pt and last.safetensors; if weights are not finite, the files stay unchanged.
+
+    WorkbenchError if the disk has no room for both; the weights, a fraction of the state, may still have had it.
+    """
     try:
         checkpoint.save_state(folder / STATE, state(stepper, average, progress, about, seconds))
         return save_weights(folder / LAST, average, about)
     except checkpoint.NotFinite as error:
         return Message("warning", error.sentence)
+    except WorkbenchError:
+        if not (folder / LAST).exists():
+            save_weights(folder / LAST, average, about)
+        raise
 
 
 def save_weights(file: Path, average: Average, about: CheckpointHeader) -> Saved:
