@@ -59,7 +59,10 @@ class Ledger:
         self._change({image: replace(self.images[image], things=())})
 
     def mark(self, images: list[str], state: str) -> None:
-        self._change({image: replace(self.images[image], state=state) for image in images})
+        """Nothing happens to images that have the state."""
+        before = {image: self.images[image] for image in images if self.images[image].state != state}
+        if before:
+            self._change({image: replace(held, state=state) for image, held in before.items()})
 
     def drop(self, images: list[str]) -> None:
         """Taken out of the project."""

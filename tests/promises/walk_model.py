@@ -72,9 +72,15 @@ class Model:
     def change(
         self, boxes: dict[str, tuple[Thing, ...]] | None = None, states: dict[str, str] | None = None, label: str = ""
     ) -> None:
-        """One step of undo: these images have these boxes now, and these states; a new label came."""
-        boxes, states = boxes or {}, states or {}
+        """One step of undo: these images have these boxes now, and these states; a new label came.
+
+        None where all that it would do is to give images the states that they have.
+        """
         before = self.held
+        boxes = boxes or {}
+        states = {image: state for image, state in (states or {}).items() if before.states[image] != state}
+        if not (boxes or states or label):
+            return
         labels = (*before.labels, label) if label else before.labels
         self.held = Held({**before.boxes, **boxes}, {**before.states, **states}, labels)
         self.steps[self.at :] = [Step(before, self.held, frozenset({*boxes, *states}))]

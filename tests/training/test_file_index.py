@@ -105,7 +105,7 @@ def test_an_image_that_training_leaves_out_says_why(snapshot: Snapshot, toy: typ
     assert said[5] == "it is in the validation split"
     assert said[DAMAGED].startswith("its file can't be read: ")
     alone = replace(snapshot, images=tuple(replace(one, split=split.NONE) for one in changed))
-    held_out = make_input_sequence(alone, recipe(hold_out=0.5), all_looked_at(snapshot))
+    held_out = make_input_sequence(alone, recipe(hold_out=0.3), all_looked_at(snapshot))
     said = {image.id: held_out.exclusion_reason(image)[:14] for image in alone.images}
     assert set(said.values()) == {"", "it is in work,", "it is held out", "its file can't"}
 
