@@ -36,7 +36,8 @@ def test_the_batch_of_the_running_step_is_made_and_now_makes_the_next(
 ) -> None:
     history = history_of([started("tiny-1"), Progress(7, 30, 1, 4, {}, 1.0, 0.1, 5.0, 9.0)])
     window.show_run(folder_of(session, "tiny-1"), history)
-    qtbot.waitUntil(lambda: names(window) == ["7-0.png", "7-1.png", "7-2.png", ""])
+    qtbot.waitUntil(lambda: window.model.done == 4)
+    assert names(window) == ["7-0.png", "7-1.png", "7-2.png", ""]
     assert find(window, QSpinBox, "batch-step").value() == 8
     assert find(window, QLabel, "batch-of").text() == "of 30"
     assert find(window, QLabel, "batch-about").text() == "4 images of 416 × 416 px. 1 put together of several."

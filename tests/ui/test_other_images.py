@@ -25,7 +25,7 @@ from workbench import plugins
 from workbench.core.detections import NmsKind
 from workbench.core.document import Document
 from workbench.core.edits import AddLabels, ChangeLabel
-from workbench.core.project import Label
+from workbench.core.project import FormerName, Label
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point, webcam
 from workbench.inference.operating_point import OperatingPoint
@@ -355,7 +355,8 @@ def test_labels_that_were_renamed_since_are_called_as_they_are_now(
     assert [label.name for label in window._result.labels] == ["Katze", "dog"]
     window.write_into(tmp_path)
     qtbot.waitUntil(lambda: not session.jobs)
-    assert [tuple(request.former) for request in window._write.requests] == [(("cat", "Katze"),)]  # type: ignore[attr-defined]
+    (request,) = window._write.requests  # type: ignore[attr-defined]
+    assert tuple(request.former) == (FormerName("cat", "Katze"),)
 
 
 def test_results_go_into_a_folder_of_their_own_and_what_was_stopped_is_gone_on_with(
