@@ -195,13 +195,15 @@ def test_an_estimate_is_within_a_factor_of_two_of_the_run(test_data: Path, tmp_p
     snapshot = blood_cells(tmp_path / "project")
     snapshot = snapshot.take(list(range(0, len(snapshot), 6)))
     recipe = recipes.preset("quick-cpu").changed({"input_px": 160, "epochs": 5, "evaluate_every": 2})
-    said = estimate(snapshot, recipe, None)
-    start = time.monotonic()
-    events = list(train(RunRequest(tmp_path / "run", snapshot, recipe)))
-    took = time.monotonic() - start
-    print(f"\nestimated {said.seconds:.1f} s ({said.low:.1f} to {said.high:.1f}), took {took:.1f} s:", end=" ")
-    print(f"ratio {said.seconds / took:.2f}")
-    assert isinstance(events[-1], Finished)
-    assert sum(isinstance(event, Evaluated) for event in events) == said.evaluations
-    assert events[-1].step == said.steps
-    assert 0.5 < said.seconds / took < 2
+    estimated, took = [], []
+    for number in range(3):  # what runs beside makes one of the two slower, so the quickest of each are compared
+        said = estimate(snapshot, recipe, None)
+        start = time.monotonic()
+        events = list(train(RunRequest(tmp_path / f"run{number}", snapshot, recipe)))
+        took.append(time.monotonic() - start)
+        estimated.append(said.seconds)
+        assert isinstance(events[-1], Finished)
+        assert sum(isinstance(event, Evaluated) for event in events) == said.evaluations
+        assert events[-1].step == said.steps
+        print(f"\nestimated {said.seconds:.1f} s ({said.low:.1f} to {said.high:.1f}), took {took[-1]:.1f} s")
+    assert 0.5 < min(estimated) / min(took) < 2
