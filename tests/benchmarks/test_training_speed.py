@@ -163,7 +163,7 @@ def test_e2_a_mosaic_that_a_card_paints_costs_a_twentieth_of_one_with_four_decod
             gathering.append((time.thread_time() - start) / count)
             tiny = augment.draw_layout(small, *given, step, 8, calm=False)
             start = time.thread_time()
-            device_paint.paint(tiny, held.source(tiny), at_once=64 * chunk)
+            device_paint.paint(tiny, held.table(tiny), at_once=64 * chunk)
             calling.append((time.thread_time() - start) / count)
             start = time.thread_time()
             for _ in range(4):
