@@ -77,11 +77,6 @@ def former_of(header: CheckpointHeader, former: FormerNames) -> FormerNames:
     return of_labels(trained_labels(header), former)
 
 
-def trained_labels(header: CheckpointHeader) -> tuple[Label, ...]:
-    """The checkpoint's labels, if their ids are a project's; () for imported weights, which are numbered anew."""
-    return () if IMPORTED in header.provenance else header.labels
-
-
 def former_in(checkpoint: Path | None, former: FormerNames) -> FormerNames:
     """The same for a checkpoint's file; if it is None or can't be read, only names that no label has now."""
     named = tuple(one for one in former if not one.label)
@@ -91,6 +86,11 @@ def former_in(checkpoint: Path | None, former: FormerNames) -> FormerNames:
         return former_of(read_header(checkpoint), former)
     except WorkbenchError:
         return named
+
+
+def trained_labels(header: CheckpointHeader) -> tuple[Label, ...]:
+    """The checkpoint's labels, if their ids are a project's; () for imported weights, which are numbered anew."""
+    return () if IMPORTED in header.provenance else header.labels
 
 
 def read_header(file: Path) -> CheckpointHeader:
