@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import itertools
 import os
@@ -55,6 +56,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes, none should start a test of a minute when the others have run out of work."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+ENDLESS = 60.0
+"""Seconds that a test may go on after pytest-timeout has interrupted it."""
+_stderr = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        config.stash[_stderr] = os.dup(2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End the process with the stacks of its threads if a test never ends.
+
+    pytest-timeout interrupts Python: neither a lock that is held in C++, nor a dialog whose slots get the exception.
+    """
+    own = item.get_closest_marker("timeout")
+    seconds = float(own.args[0] if own else item.config.getini("timeout"))
+    faulthandler.dump_traceback_later(seconds + ENDLESS, exit=True, file=item.config.stash[_stderr])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session")

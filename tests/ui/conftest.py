@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import gc
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, write_photographs
@@ -54,6 +56,27 @@ def garbage_in_this_thread(qapp: QApplication) -> Iterator[None]:
     """
     with _garbage_in_this_thread():
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_dialog_outlives_an_error(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was to answer a dialog has failed: nobody else will, and not even pytest-timeout could end the test."""
+    report = sys.excepthook  # pytest-qt's, which fails the test
+
+    def reported(*error: Any) -> None:
+        report(*error)
+        _close_dialogs()
+        QTimer.singleShot(500, _close_dialogs)  # one that was about to be shown
+
+    monkeypatch.setattr(sys, "excepthook", reported)
+
+
+def _close_dialogs() -> None:
+    for window in (QApplication.activeModalWidget(), QApplication.activePopupWidget()):
+        if isinstance(window, QDialog):
+            window.reject()
+        elif window is not None:
+            window.close()
 
 
 @contextlib.contextmanager
@@ -106,7 +129,7 @@ def _opened(qtbot: QtBot) -> Iterator[Open]:
     def open_on(folder: Path | None = None, page: str = "label") -> MainWindow:
         window = MainWindow()
         opened.append(window)
-        qtbot.addWidget(window)
+        qtbot.addWidget(window, before_close_func=lambda _: window.closing.close_at_once())  # nobody is there to answer
         window.resize(1280, 800)
         window.show()
         with qtbot.waitActive(window):

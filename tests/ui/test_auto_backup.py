@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
-from tests.ui.window_driver import Open
+from tests.ui.window_driver import Open, when_asked
 from workbench.core import backups, edits, mirror, mirror_reader
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
@@ -26,16 +26,12 @@ def answer(name: str) -> Callable[[], QMessageBox | None]:
     """Press the button of this name as soon as the question is there; what was asked."""
     seen: list[QMessageBox] = []
 
-    def check() -> None:
-        asked = QApplication.activeModalWidget()
-        if not isinstance(asked, QMessageBox):
-            QTimer.singleShot(20, check)
-            return
+    def press(asked: QMessageBox) -> None:
         seen.append(asked)
         button = asked.findChild(QAbstractButton, name) or asked.buttons()[0]
         button.click()
 
-    QTimer.singleShot(0, check)
+    when_asked(QMessageBox, press)
     return lambda: seen[0] if seen else None
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QMessageBox, QPushButton
+from PySide6.QtWidgets import QInputDialog, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.window_driver import Open, find
+from tests.ui.window_driver import Open, find, when_asked
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
@@ -57,7 +57,7 @@ REAL = window_closing.ask  # before conftest answers for a person
 
 @pytest.fixture
 def running(
-    qtbot: QtBot, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+    open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[MainWindow, Job, threading.Event]:
     """The window with a training that goes on until it is told to stop, or the event is set."""
     monkeypatch.setattr(window_closing, "ask", REAL)
@@ -74,14 +74,12 @@ def running(
 def _answering(name: str, words: list[str]) -> None:
     """Press this button of the question that is about to come, or Enter where there is no name."""
 
-    def answer() -> None:
-        asked = QApplication.activeModalWidget()
-        assert isinstance(asked, QMessageBox)
+    def answer(asked: QMessageBox) -> None:
         words.append(asked.text())
         button = find(asked, QPushButton, name) if name else asked.defaultButton()
         button.click()
 
-    QTimer.singleShot(100, answer)
+    when_asked(QMessageBox, answer)
 
 
 @pytest.mark.parametrize("way", ["window", "quit", "close-project"])
@@ -119,7 +117,6 @@ def test_opening_another_project_asks_before_it_stops_a_training(
     _answering("", words)
     assert not window.open(two)
     assert (words, job.stop.is_set()) == (["Training tiny-1 is not finished."], False)
-    job.end()  # before qtbot closes the window, which would ask
 
 
 def test_the_question_goes_with_the_training(qtbot: QtBot, running: tuple[MainWindow, Job, threading.Event]) -> None:
@@ -147,13 +144,12 @@ def test_a_project_that_comes_while_something_is_asked_waits_for_the_answer(
     window.open(two)
     seen: list[str] = []
 
-    def answer() -> None:
-        dialog = QApplication.activeModalWidget()
-        assert isinstance(dialog, QInputDialog)
+    def answer(dialog: QInputDialog) -> None:
         seen.append(window.session.document.name)
         dialog.accept()
 
-    QTimer.singleShot(600, answer)
+    # long after the project came
+    QTimer.singleShot(600, lambda: when_asked(QInputDialog, answer))
     QInputDialog.getText(window, "Rename the label", "Name", text="kitten")
     seen.append(window.session.document.name)  # where the answer goes
     assert seen == ["project", "project"]

@@ -6,14 +6,14 @@ import functools
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image as PillowImage
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from workbench.core.document import Document
@@ -22,6 +22,7 @@ from workbench.ui.main_window import MainWindow
 
 WIDTH, HEIGHT = 200, 100
 Open = Callable[..., MainWindow]
+Asking = TypeVar("Asking", bound=QDialog)
 
 
 def write_photographs(folder: Path, names: list[str]) -> None:
@@ -44,6 +45,21 @@ def find(window: QWidget, kind: type, name: str) -> Any:
     found = window.findChild(kind, name)
     assert found is not None, f"no {kind.__name__} called {name}"
     return found
+
+
+def when_asked(kind: type[Asking], act: Callable[[Asking], object]) -> None:
+    """Call `act` with the dialog of this kind once it is there; `act` closes it, or the test goes no further."""
+    timer = QTimer(QApplication.instance(), interval=20)
+
+    def check() -> None:
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, kind):
+            timer.stop()
+            timer.deleteLater()
+            act(dialog)
+
+    timer.timeout.connect(check)
+    timer.start()
 
 
 class WindowDriver:
