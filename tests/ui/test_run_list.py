@@ -23,7 +23,7 @@ from workbench.registry import Registry
 from workbench.training import run_actions, runs
 from workbench.ui.train import titles
 from workbench.ui.train.run_work import RunListRequest, list_runs
-from workbench.ui.train.runs_table import AP, AP50, DATA, DETECTOR, MOST_NAME, NAME, NOTE, STATE
+from workbench.ui.train.runs_table import AP, AP50, DATA, DETECTOR, LEAST_NAME, MOST_NAME, NAME, NOTE, STATE
 from workbench.ui.train.runs_table import STARTED as STARTED_COLUMN
 
 __all__ = ["bench", "session"]  # fixtures
@@ -296,9 +296,14 @@ def test_names_have_the_room_first_and_a_cut_one_is_told_whole(bench: Bench) -> 
     longest = table.sizeHintForColumn(NAME)
     assert table.columnWidth(NAME) >= longest
     assert table.horizontalHeader().length() == room  # what is left is the names', and no more is taken
+    others = table.horizontalHeader().length() - table.columnWidth(NAME)
     for width in (400, 620):  # the other columns alone are wider
         table.resize(width, 200)
         assert table.columnWidth(NAME) == min(longest, int(MOST_NAME * table.viewport().width()))
+    frame = table.width() - table.viewport().width()
+    table.resize(others + LEAST_NAME + frame, 200)
+    assert table.columnWidth(NAME) == LEAST_NAME < longest
+    assert table.horizontalHeader().length() == table.viewport().width()  # so that "started" can be read
     table.resize(1500, 200)
     table.set_runs((replace(long, note="on platelets"),))
     assert table.columnWidth(NAME) == longest

@@ -37,7 +37,8 @@ OF_BEST = (
 EMPTY = "No run yet. Choose a recipe at the left and start a training: its run is listed here."
 TYPING = 360  # px, the editor of a note
 LEAST_NOTE = 120  # px, the minimum width of its column
-MOST_NAME = 0.4  # of the table's width, so that the AP50 stays visible in a small window
+LEAST_NAME = 160  # px of a cut name, if the other columns then all stay visible
+MOST_NAME = 0.4  # of the table's width if they do not, so that at least the AP50 stays visible
 ROW, LEAST_ROWS = 24, 3  # px; rows visible in the smallest window
 _NUMBERS = (EPOCHS, AP50, AP)
 _RUN, _KEY = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
@@ -134,14 +135,16 @@ class RunsTable(QTableWidget):
 
     @Slot()
     def _share_room(self, column: int = -1) -> None:
-        """Names first: as wide as the longest, up to MOST_NAME of the table, or more if there is room."""
+        """Names get what the other columns leave; if that is less than LEAST_NAME, up to MOST_NAME of the table."""
         if column in (NAME, NOTE):
             return
         header, room = self.horizontalHeader(), self.viewport().width()
         left = room - sum(header.sectionSize(one) for one in range(len(COLUMNS)) if one not in (NAME, NOTE))
         longest = max(self.sizeHintForColumn(NAME), header.sectionSizeHint(NAME))
         for_note = 0 if self.isColumnHidden(NOTE) else LEAST_NOTE
-        name = max(min(longest, max(int(MOST_NAME * room), left - for_note)), 0 if for_note else left)
+        rest = left - for_note
+        most = rest if rest >= LEAST_NAME else int(MOST_NAME * room)
+        name = max(min(longest, most), 0 if for_note else left)
         header.resizeSection(NAME, name)
         if for_note:
             header.resizeSection(NOTE, max(left - name, for_note))
