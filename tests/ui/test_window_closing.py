@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QInputDialog, QLabel, QMessageBox, QPushButton
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog, QInputDialog, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find, when_asked
@@ -100,6 +101,32 @@ def test_what_would_stop_a_training_asks_once_and_goes_on_by_itself(
     assert len(words) == 2
     qtbot.waitUntil(lambda: window.session.document is None and not window.session.is_training)
     assert window.isVisible() == (way == "close-project")
+
+
+@pytest.mark.parametrize("way", ["log", "history", "seen"])
+def test_ctrl_q_in_another_window_of_the_program_quits(
+    qtbot: QtBot, open_window: Open, project: Path, way: str
+) -> None:
+    window = open_window(project, "data")
+    find(window, QAction, f"action-{way}").trigger()
+    (other,) = (dialog for dialog in window.findChildren(QDialog) if dialog.isVisible())
+    other.activateWindow()
+    qtbot.waitUntil(other.isActiveWindow)
+    QTest.keyClick(other, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert window.session.document is None
+
+
+def test_ctrl_q_does_not_quit_while_something_is_asked(open_window: Open, project: Path) -> None:
+    window = open_window(project, "data")
+
+    def press(asked: QMessageBox) -> None:
+        QTest.keyClick(asked, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+        asked.reject()
+
+    when_asked(QMessageBox, press)
+    QMessageBox.question(window, "A question", "Shall it?")
+    assert window.isVisible()
 
 
 def test_ctrl_c_in_the_terminal_asks_nothing(running: tuple[MainWindow, Job, threading.Event]) -> None:

@@ -88,7 +88,7 @@ class MainWindow(QMainWindow):
         self._open = action("open-project", self.choose_project)
         self._again = RecentMenu(self.session, self.open, self).menuAction()
         self._close = action("close-project", self.closing.close_project)
-        self._quit = action("quit", self.close)
+        self._quit = make_action(self, "quit", self.close, context=Qt.ShortcutContext.ApplicationShortcut)
         self._weights = action("import-weights", self.import_weights)
         self._trainer_view = action("seen", partial(open_trainer_view, self.session, self))
         self._undo = action("undo", self.session.undo_last)
