@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from tests.training.test_runs import PROGRESS, STARTED, leave
 from workbench import console
 from workbench.cli import main
+from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.project import Label
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
 
@@ -52,6 +55,22 @@ def test_a_confidence_of_all_labels_takes_the_place_of_their_own(run: Path, caps
     operating_point.write(run, OperatingPoint(0.4, (("cell", 0.9),), checkpoint="best.safetensors"))
     assert did(capsys, run, "--iou", 0.5)["confidence_of_labels"] == {"cell": 0.9}
     assert did(capsys, run, "--confidence", 0.2)["confidence_of_labels"] == {}
+
+
+def test_a_label_that_was_renamed_keeps_its_confidence(run: Path, capsys: Capture) -> None:
+    """It came back under its former name, which no label has, or was another's by then."""
+    with Document.open(run.parents[1]) as document:
+        document.do(edits.AddLabels((Label(0, "cell"), Label(0, "dust"))))
+        cell, dust = document.labels()
+        own = (("cell", 0.9), ("dust", 0.2))
+        operating_point.write(run, OperatingPoint(0.4, own, ids=(("cell", cell.id), ("dust", dust.id))))
+        for label, name in ((cell, "nucleus"), (dust, "cell")):
+            document.do(edits.ChangeLabel(replace(label, name=name)))
+    assert did(capsys, run)["confidence_of_labels"] == {"nucleus": 0.9, "cell": 0.2}
+    did(capsys, run, "--iou", 0.5)
+    with Document.open(run.parents[1]) as document:
+        document.do(edits.ChangeLabel(replace(cell, name="core")))
+    assert did(capsys, run)["confidence_of_labels"] == {"core": 0.9, "cell": 0.2}
 
 
 def test_what_can_not_be_is_refused(run: Path, capsys: Capture) -> None:

@@ -370,6 +370,47 @@ def test_labels_that_swapped_their_names_are_told_apart_by_their_ids(document: D
     assert current_label_names(["cat", "dog"], said) == ("cat", "dog"), "weights from elsewhere"
 
 
+def test_a_name_that_several_labels_had_leads_each_network_to_its_own(document: Document) -> None:
+    """The name alone means the last that gave it up."""
+    cat, dog = document.labels()
+    for label, name in ((cat, "Katze"), (dog, "cat"), (dog, "Hund")):
+        document.do(edits.ChangeLabel(replace(label, name=name)))
+    said = document.snapshot().former_names
+    assert current_label_names(["cat"], said) == ("Hund",)
+    assert current_label_names(["cat"], of_labels([cat], said)) == ("Katze",)
+    assert current_label_names(["cat"], of_labels([replace(dog, name="cat")], said)) == ("Hund",)
+    assert former_names(document) == {"cat": dog.id, "dog": dog.id}
+    document.do(edits.RemoveLabel(cat.id))
+    said = document.snapshot().former_names
+    assert current_label_names(["cat"], of_labels([cat], said)) == ("cat",), "deleted, and no other label"
+    assert other_names(document, [cat]) == {"dog": dog.id}
+    document.undo()
+    assert other_names(document, [cat]) == {"cat": cat.id, "dog": dog.id}
+
+
+def test_a_merged_label_is_what_it_became_although_a_new_one_has_its_name(document: Document) -> None:
+    cat, dog = document.labels()
+    document.do(edits.MergeLabels(cat.id, dog.id))
+    document.do(edits.AddLabels((Label(0, "cat"),)))
+    assert other_names(document, [cat]) == {"cat": dog.id}
+    assert other_names(document) == {}
+    document.do(edits.AddLabels((Label(0, "bird"),)))
+    document.do(edits.MergeLabels(dog.id, document.labels()[-1].id))
+    assert other_names(document, [cat, dog]) == dict.fromkeys(("cat", "dog"), document.labels()[-1].id)
+    document.undo()
+    assert other_names(document, [cat, dog]) == {"cat": dog.id}
+
+
+def test_names_of_a_project_of_an_earlier_version_are_read(document: Document) -> None:
+    """There a name had one id, and that of a merged label was the one that it became."""
+    cat, dog = document.labels()
+    document.do(edits.ChangeSetting("labels.former names", {"Katze": cat.id, "Hund": dog.id}))
+    document.do(edits.ChangeLabel(replace(cat, name="Hund")))
+    document.do(edits.ChangeLabel(replace(cat, name="cat")))
+    assert former_names(document) == {"Katze": cat.id, "Hund": cat.id}
+    assert other_names(document, [replace(dog, name="Hund")]) == {"Katze": cat.id, "Hund": dog.id}
+
+
 @pytest.mark.parametrize(
     ("names", "former", "called"),
     [

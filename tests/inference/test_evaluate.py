@@ -18,7 +18,7 @@ from workbench.core import images
 from workbench.core.detections import Candidates
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lost_folders import ADVICE
-from workbench.core.project import FormerName, Snapshot, Split, State
+from workbench.core.project import FormerName, Label, Snapshot, Split, State
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache, saved_evaluation, scoring
 from workbench.inference.evaluate import evaluate_run
@@ -233,6 +233,23 @@ def test_labels_that_swapped_names_since_the_training_are_told_apart_by_their_id
     assert predictor.labels == ("Hündin", "cat", "鳥"), "what is found is called by these names"
 
 
+def test_a_label_is_not_taken_for_a_later_one_that_had_or_has_its_name(
+    run: tuple[Predictor, Path], truth: Snapshot
+) -> None:
+    """'cat' became 'ship', and then another label was called so for a while; 'Hündin' was merged, and is a new one."""
+    predictor, _ = run
+    assert predictor.header is not None
+    cat, dog, bird = predictor.header.labels
+    truth = replace(truth, labels=(replace(bird, position=0), replace(cat, position=1), replace(dog, position=2)))
+    before, _ = finish(evaluate_run(predictor, truth, None))
+    names = {cat.id: "ship", dog.id: "dog", bird.id: bird.name}
+    labels = tuple(replace(label, name=names[label.id]) for label in truth.labels)
+    labels += (Label(90, "Katze", position=3), Label(91, "Hündin", position=4))
+    former = (FormerName("cat", "ship", cat.id), FormerName("cat", "Katze"), FormerName("Hündin", "dog", dog.id))
+    after, _ = finish(evaluate_run(predictor, replace(truth, labels=labels, former_names=former), None))
+    assert [one.labels.tolist() for one in after.candidates] == [one.labels.tolist() for one in before.candidates]
+
+
 def test_no_label_in_common_is_said(run: tuple[Predictor, Path], photographs: list[Path]) -> None:
     with pytest.raises(WorkbenchError, match="none in common"):
         list(evaluate_run(run[0], snapshot_of(photographs, [[]] * len(photographs), ["ship"]), None))
@@ -269,6 +286,7 @@ def test_the_record_says_every_number_with_its_rules(run: tuple[Predictor, Path]
     assert (record["images"], record["boxes"], record["split"]) == (5, 5, "validation")
     assert record["ap"] == done.evaluation.ap
     assert [label["name"] for label in record["labels"]] == ["鳥", "cat", "Hündin"]
+    assert [label["id"] for label in record["labels"]] == [label.id for label in truth.labels]
     assert record["labels"][0]["ap"] is None  # no bird is labelled
     assert record["images_trained_on"] is done.trained_on is None  # this run has no record of its data
 

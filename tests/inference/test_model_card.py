@@ -132,6 +132,15 @@ def test_labels_that_were_renamed_after_the_evaluation_are_called_as_they_are_no
     assert "The run's evaluation could not be read." in made(card, opened, damaged, now)
 
 
+def test_labels_that_swapped_names_after_the_evaluation_keep_their_numbers(opened: Predictor, card: Card) -> None:
+    numbers = {"ap": 0.2, "ap50": 0.2, "boxes": 50}
+    rows = [{"name": "a", "id": 1, **numbers}, {"name": "b", "id": 2, **numbers, "ap": 0.9}]
+    now = dataclasses.replace(snapshot(), former_names=(FormerName("a", "b", 1), FormerName("b", "a", 2)))
+    text = made(card, opened, {**EVALUATION, "labels": rows}, now)
+    assert "| b | 0.200 |" in text
+    assert "| a | 0.900 |" in text
+
+
 def test_the_operating_point_that_was_kept_goes_before_the_best_confidence(tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text(json.dumps(EVALUATION), "utf-8")
     assert model_card.suggested_settings(tmp_path) == {

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from workbench.core.detections import Candidates
+from workbench.core.project import FormerName
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
@@ -56,6 +57,9 @@ def test_detections_are_those_above_the_confidence_of_their_label() -> None:
         ({"nms_kind": "best"}, "expected one of per label"),
         ({"limit": 0}, "whole number from 1 to 3000"),
         ({"limit": 2.5}, "limit: expected a whole number"),
+        ({"label_ids": {"cell": "3"}}, "label_ids: expected an object"),
+        ({"label_ids": {"other": 3}}, "label_ids: expected an object"),
+        ({"label_ids": [3]}, "label_ids: expected an object"),
         ({"checkpoint": 3}, "checkpoint: expected a file's name"),
     ],
 )
@@ -66,6 +70,29 @@ def test_a_damaged_file_is_refused_with_what_is_wrong(tmp_path: Path, change: di
         operating_point.read(tmp_path)
     assert said in caught.value.sentence
     assert str(file) in caught.value.sentence
+
+
+def test_confidences_stay_with_their_labels_when_these_swap_names(tmp_path: Path) -> None:
+    swapped = (FormerName("cat", "dog", 1), FormerName("dog", "cat", 2))
+    operating_point.write(tmp_path, OperatingPoint(0.5, (("cat", 0.2), ("dog", 0.8)), ids=(("cat", 1), ("dog", 2))))
+    read = operating_point.read(tmp_path, former=swapped)
+    assert read is not None
+    assert read.confidences(("cat", "dog")).tolist() == [0.8, 0.2]
+    operating_point.write(tmp_path, OperatingPoint(0.5, (("cat", 0.3), ("dog", 0.9)), ids=(("cat", 2), ("dog", 1))))
+    read = operating_point.read(tmp_path, former=swapped)
+    assert read is not None
+    assert read.confidences(("cat", "dog")).tolist() == [0.3, 0.9], "kept since"
+
+
+def test_a_point_of_an_earlier_version_is_read_by_names(tmp_path: Path) -> None:
+    file = operating_point.write(tmp_path, POINT)
+    record = json.loads(file.read_text("utf-8"))
+    del record["label_ids"]
+    file.write_text(json.dumps(record), "utf-8")
+    assert operating_point.read(tmp_path) == POINT
+    read = operating_point.read(tmp_path, former=(FormerName("cell", "nucleus"),))
+    assert read is not None
+    assert read.own[0] == ("nucleus", 0.6)
 
 
 def test_what_is_no_json_or_no_object_is_refused(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_the_operating_point_is_kept_with_the_run_and_opened_with(
     kept = json.loads((folder / "operating_point.json").read_text("utf-8"))
     assert kept == {
         "confidence": 0.35, "confidence_of_labels": {"cell": 0.2}, "nms_overlap": 0.45, "nms_kind": "diou",
-        "limit": 300, "checkpoint": "best.safetensors",
+        "limit": 300, "checkpoint": "best.safetensors", "label_ids": {"cell": session.document.labels()[0].id},
     }  # fmt: skip
     assert text(page, "inspect-kept") == "as kept"
     slide(page, "confidence", 80)

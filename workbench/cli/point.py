@@ -21,6 +21,7 @@ from workbench.cli.options import (
 )
 from workbench.console import print_result, say
 from workbench.core.detections import KINDS, MOST, NmsKind
+from workbench.core.former_names import FormerNames, current_names
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -59,10 +60,12 @@ def point(
 
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
+        former = current_names(document)
+        ids = tuple((label.name, label.id) for label in document.labels())
     if folder is None:
         raise WorkbenchError("The operating point is kept with a run. Name the run with --run, not its checkpoint.")
     keeps = bool(nms) or any(value is not None for value in (confidence, iou, limit))
-    found, why = _present(folder, file.name, complete=None not in (confidence, iou, limit) and bool(nms))
+    found, why = _present(folder, file.name, former, complete=None not in (confidence, iou, limit) and bool(nms))
     if nms:
         asked = parse_nms(nms)
         kind, overlap = (asked, found.iou) if asked else _published(folder)
@@ -71,7 +74,7 @@ def point(
         found = replace(found, confidence=confidence, own=())
     found = replace(found, iou=found.iou if iou is None else iou, limit=limit or found.limit, checkpoint=file.name)
     if keeps:
-        operating_point.write(folder, found)
+        operating_point.write(folder, replace(found, ids=ids))
         why = "kept with the run"
     values = {
         "run": folder.name, "checkpoint": found.checkpoint, "confidence": found.confidence,
@@ -82,12 +85,12 @@ def point(
     say(f"This is {why}.", quiet=as_json)
 
 
-def _present(folder: Path, checkpoint: str, *, complete: bool) -> tuple[OperatingPoint, str]:
+def _present(folder: Path, checkpoint: str, former: FormerNames, *, complete: bool) -> tuple[OperatingPoint, str]:
     """The point used for a run now, and why; `complete`: all of it will be replaced, so a damaged one is not read."""
     from workbench.inference import operating_point, saved_evaluation
     from workbench.inference.operating_point import OperatingPoint
 
-    kept = None if complete else operating_point.read(folder, checkpoint)
+    kept = None if complete else operating_point.read(folder, checkpoint, former)
     if kept is not None:
         return kept, "kept with the run"
     best = saved_evaluation.best_point(folder, checkpoint)

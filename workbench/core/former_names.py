@@ -5,8 +5,9 @@ A network may also have been trained with a name that undo took from its label: 
 no edit changes, so that it outlasts every undo. What a foreign network calls a label is said by the user, where it
 suggests boxes.
 
-If another label has a former name now (two labels swapped names, or a new one took an old name), the name alone does
-not say which is meant: a network that was trained here in the former name's time also knows the label's id.
+Several labels may have had a name, one after the other, and one of them may have it now (two labels swapped names, or a
+new one took an old name). Then the name alone does not say which is meant, and the last one that gave it up is taken
+for it; a network that was trained here also knows the label's id, which does say it.
 """
 
 from __future__ import annotations
@@ -23,19 +24,24 @@ if TYPE_CHECKING:
 
 FormerNames = Iterable[FormerName]
 SETTING, UNDONE = "labels.former names", "labels.undone names"
+"""For each name the ids of the labels that had it, the last at the end; one alone is no list, as in older projects."""
+MERGED = "labels.merged"
+"""The label that each merged one became, ids both; older projects have the new id at the old name instead."""
 SAID = "suggest.labels"
 """The project's setting that holds the user's matches: label ids by a network's names."""
+_Ids = tuple[int, ...]
 
 
 def former_names(project: Contents) -> Mapping[str, int]:
     """Label ids by former name; names that a label has now are left out."""
-    now = {label.name for label in project.labels()}
-    return {name: id for name, id in _kept(project).items() if name not in now}
+    now, merged = {label.name for label in project.labels()}, _merged(project)
+    return {name: _became(ids[-1], merged) for name, ids in _kept(project).items() if name not in now}
 
 
 def said_names(project: Contents) -> Mapping[str, int]:
     """Label ids by the names that a network has for them, as the user said."""
-    return _ids(project.setting(SAID))
+    kept = project.setting(SAID)
+    return {str(name): int(id) for name, id in kept.items()} if isinstance(kept, dict) else {}
 
 
 def other_names(project: Contents, trained: Iterable[Label] = ()) -> Mapping[str, int]:
@@ -44,42 +50,76 @@ def other_names(project: Contents, trained: Iterable[Label] = ()) -> Mapping[str
     `trained`: a network's labels with their ids, if it was trained in this project.
     """
     ids = {label.name: label.id for label in project.labels()}
-    return {one.name: ids[one.now] for one in of_labels(trained, current_names(project))}
+    return {one.name: ids[one.now] for one in of_labels(trained, current_names(project)) if one.now in ids}
 
 
-def _kept(project: Contents) -> dict[str, int]:
+def _kept(project: Contents) -> dict[str, _Ids]:
     """Those of both settings; what edits kept goes before what undo left."""
-    return _ids(project.setting(UNDONE)) | _ids(project.setting(SETTING))
+    kept = _names(project.setting(UNDONE))
+    for name, ids in _names(project.setting(SETTING)).items():
+        kept[name] = _with(kept.get(name, ()), ids)
+    return kept
 
 
-def _ids(kept: object) -> dict[str, int]:
-    return {str(name): int(id) for name, id in kept.items()} if isinstance(kept, dict) else {}
+def _names(kept: object) -> dict[str, _Ids]:
+    if not isinstance(kept, dict):
+        return {}
+    return {str(name): tuple(map(int, ids if isinstance(ids, list) else [ids])) for name, ids in kept.items()}
+
+
+def _plain(names: Mapping[str, _Ids]) -> dict[str, int | list[int]]:
+    return {name: ids[0] if len(ids) == 1 else list(ids) for name, ids in names.items()}
+
+
+def _with(ids: _Ids, last: _Ids) -> _Ids:
+    return (*(id for id in ids if id not in last), *last)
+
+
+def _merged(project: Contents) -> dict[int, int]:
+    kept = project.setting(MERGED)
+    return {int(id): int(target) for id, target in kept.items()} if isinstance(kept, dict) else {}
+
+
+def _became(id: int, merged: Mapping[int, int]) -> int:
+    """The label that this one was merged into, if it was."""
+    while id in merged:
+        id = merged[id]
+    return id
 
 
 def current_names(project: Contents) -> tuple[FormerName, ...]:
     """All other names with the present ones, without those of deleted labels."""
-    now = {label.id: label.name for label in project.labels()}
+    now, merged = {label.id: label.name for label in project.labels()}, _merged(project)
     taken, given = set(now.values()), said_names(project)
-    former = {name: id for name, id in _kept(project).items() if name in taken or name not in given}
+    former: list[FormerName] = []
+    for name, ids in _kept(project).items():
+        if name in given and name not in taken:
+            continue
+        *earlier, last = ((id, now.get(_became(id, merged), name)) for id in ids)
+        free = name not in taken and last[1] != name
+        former += [FormerName(name, called, id) for id, called in earlier if free or called != name]
+        former += [FormerName(name, last[1], 0 if free else last[0])] if last[1] != name else []
     return (
-        *(
-            FormerName(name, now[id], id if name in taken else 0)
-            for name, id in former.items()
-            if now.get(id, name) != name
-        ),
+        *former,
         *(FormerName(name, now[id]) for name, id in given.items() if id in now and name not in taken),
     )
 
 
 def by_name(former: FormerNames) -> dict[str, str]:
-    """Present names by those former names that no label has now."""
+    """Present names by those former names that do not need an id."""
     return {one.name: one.now for one in former if not one.label}
+
+
+def by_id(labels: Iterable[Label], former: FormerNames) -> dict[str, str]:
+    """Present names by those former names that say which label is meant only together with the ids of `labels`."""
+    known = {(label.name, label.id) for label in labels}
+    return {one.name: one.now for one in former if one.label and (one.name, one.label) in known}
 
 
 def of_labels(labels: Iterable[Label], former: FormerNames) -> tuple[FormerName, ...]:
     """What `former` means to a network trained here with `labels`, whose names and ids are those of that time."""
-    known = {(label.name, label.id) for label in labels}
-    return tuple(FormerName(one.name, one.now) for one in former if not one.label or (one.name, one.label) in known)
+    means = by_name(former) | by_id(labels, former)
+    return tuple(FormerName(name, now) for name, now in means.items())
 
 
 def current_label_names(names: Sequence[str], former: FormerNames) -> tuple[str, ...]:
@@ -105,21 +145,21 @@ def colours(project: Contents) -> dict[str, str]:
 def with_former_names(edit: Edit, project: Contents) -> Edit:
     """The edit, extended so that it also keeps the names of the project's labels that it renames or merges."""
     names = {label.id: label.name for label in project.labels()}
-    before, given = _kept(project), said_names(project)
-    after, means = dict(before), dict(given)
+    before, given, merged = _names(project.setting(SETTING)), said_names(project), _merged(project)
+    after, means, became = dict(before), dict(given), dict(merged)
     for part in walk(edit):
         if isinstance(part, ChangeLabel) and names.get(part.label.id, part.label.name) != part.label.name:
-            after[names[part.label.id]] = part.label.id
+            gone = part.label.id
         elif isinstance(part, MergeLabels) and part.source in names:
-            after, means = _merged(after, part), _merged(means, part)
-            after[names[part.source]] = part.target
-    changed = [ChangeSetting(SETTING, after)] if after != before else []
+            gone, became[part.source] = part.source, part.target
+            means = {name: part.target if id == part.source else id for name, id in means.items()}
+        else:
+            continue
+        after[names[gone]] = _with(after.get(names[gone], ()), (gone,))
+    changed = [ChangeSetting(SETTING, _plain(after))] if after != before else []
+    changed += [ChangeSetting(MERGED, {str(id): target for id, target in became.items()})] if became != merged else []
     changed += [ChangeSetting(SAID, means)] if means != given else []
     return Batch((edit, *changed), edit.title) if changed else edit
-
-
-def _merged(names: Mapping[str, int], merge: MergeLabels) -> dict[str, int]:
-    return {name: merge.target if id == merge.source else id for name, id in names.items()}
 
 
 def undone_names(inverse: Edit, project: Contents) -> ChangeSetting | None:
@@ -127,5 +167,7 @@ def undone_names(inverse: Edit, project: Contents) -> ChangeSetting | None:
     names = {label.id: label.name for label in project.labels()}
     changed = (part.label for part in walk(inverse) if isinstance(part, ChangeLabel) and part.label.id in names)
     left = {names[label.id]: label.id for label in changed if names[label.id] != label.name}
-    kept = project.setting(UNDONE)
-    return ChangeSetting(UNDONE, {**(kept if isinstance(kept, dict) else {}), **left}) if left else None
+    if not left:
+        return None
+    kept = _names(project.setting(UNDONE))
+    return ChangeSetting(UNDONE, _plain(kept | {name: _with(kept.get(name, ()), (id,)) for name, id in left.items()}))

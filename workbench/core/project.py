@@ -63,7 +63,7 @@ class Label:
 class FormerName(NamedTuple):
     """A name by which networks may know a label besides its present one, `now`; see former_names.py.
 
-    `label` is its id if another label is called `name` now: then only a network that knows the id means this one.
+    `label` is its id if the name alone means another one: then only a network that knows the id means this one.
     """
 
     name: str

@@ -28,6 +28,7 @@ from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules, best_confidence, label_columns, score, with_project_labels
 from workbench.training import data, data_leakage
 from workbench.training.findings import named
+from workbench.training.header import trained_labels
 
 SAVE_EVERY = 60.0  # seconds of predictions that a crash can cost
 
@@ -52,8 +53,9 @@ def evaluate_run(
     if not len(truth):
         which = "the project" if split is None else f"the split '{split}'"
         raise WorkbenchError(f"There is no image in {which} to evaluate on. Choose another split, or put some into it.")
+    trained = trained_labels(predictor.header) if predictor.header is not None else ()
+    columns = label_columns(predictor.labels, truth, trained)
     predictor.rename_labels(truth.former_names)
-    columns = label_columns(predictor.labels, truth)
     predicted: dict[int, Candidates] = {}
     sizes: dict[int, tuple[int, int]] = {}
     lost = lost_folders.of_snapshot(truth)
@@ -165,7 +167,7 @@ def _write(
     trained_on: int | None,
 ) -> Path:
     """Write evaluation.json: every number with the rules behind it."""
-    best = best_confidence(result)
+    best, ids = best_confidence(result), {label.name: label.id for label in truth.labels}
     record = {
         "split": split.value if split else None,
         "images": result.images,
@@ -177,7 +179,7 @@ def _write(
         "rules": {name: getattr(rules, name) for name in ScoringRules.__slots__},
         **{name: _or_null(value) for name, value in result.numbers().items()},
         "labels": [
-            {"name": name, "ap": _or_null(ap), "ap50": _or_null(ap50), "boxes": curve.boxes}
+            {"name": name, "id": ids[name], "ap": _or_null(ap), "ap50": _or_null(ap50), "boxes": curve.boxes}
             for name, ap, ap50, curve in zip(
                 result.labels, result.per_label_ap, result.per_label_ap50, result.curves, strict=True
             )

@@ -10,9 +10,9 @@ import numpy as np
 
 from workbench import settings
 from workbench.core import formatting
-from workbench.core.former_names import current_label_names
+from workbench.core.former_names import current_label_names, of_labels
 from workbench.core.nms import TITLES
-from workbench.core.project import Snapshot, Split, State
+from workbench.core.project import Label, Snapshot, Split, State
 from workbench.inference.exporters import DECODED, DETECTIONS, Card, Exporter, ExportSettings, is_runnable
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.saved_evaluation import point_in_use
@@ -195,9 +195,10 @@ def _called_now(evaluation: dict[str, Any] | None, snapshot: Snapshot | None) ->
     labels = (evaluation or {}).get("labels")
     if evaluation is None or snapshot is None or not isinstance(labels, list):
         return evaluation
-    if not all(isinstance(one, dict) and "name" in one for one in labels):
+    if not all(isinstance(one, dict) and "name" in one and type(one.get("id", 0)) is int for one in labels):
         return evaluation
-    names = current_label_names([str(one["name"]) for one in labels], snapshot.former_names)
+    then = [Label(int(one.get("id", 0)), str(one["name"])) for one in labels]  # files of earlier versions have no ids
+    names = current_label_names([label.name for label in then], of_labels(then, snapshot.former_names))
     return {**evaluation, "labels": [{**one, "name": name} for one, name in zip(labels, names, strict=True)]}
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from workbench.core import strict_json
 from workbench.core.detections import FLOOR, KINDS, MOST, Candidates, Detections, NmsKind
 from workbench.core.files import atomic_write
-from workbench.core.former_names import FormerNames, current_label_names
+from workbench.core.former_names import FormerNames, current_label_names, of_labels
+from workbench.core.project import Label
 from workbench.errors import Refused, WorkbenchError
 
 FILE = "operating_point.json"
@@ -35,6 +36,7 @@ class OperatingPoint:
     kind: NmsKind = "per label"
     limit: int = 300  # the most detections of an image, before the confidence
     checkpoint: str = ""  # name of the file that it was chosen for; "": any
+    ids: tuple[tuple[str, int], ...] = ()  # of labels in `own`, in the project of the run, where known
 
     def __post_init__(self) -> None:
         for what, value in (("confidence", self.confidence), ("overlap", self.iou), *self.own):
@@ -71,6 +73,7 @@ def write(run_folder: Path, point: OperatingPoint) -> Path:
     record = {
         "confidence": point.confidence,
         "confidence_of_labels": dict(point.own),
+        "label_ids": {name: id for name, id in point.ids if name in dict(point.own)},
         "nms_overlap": point.iou,
         "nms_kind": point.kind,
         "limit": point.limit,
@@ -93,7 +96,8 @@ def forget(run_folder: Path) -> None:
 def read(run_folder: Path, checkpoint: str = "", former: FormerNames = ()) -> OperatingPoint | None:
     """The kept point; None if there is none, or for another checkpoint than this file's name ("": any).
 
-    `former`: earlier names of labels, which are renamed in it.
+    `former`: earlier names of labels, which are renamed in it. Files of earlier versions have no ids: in them
+    a name that a label has now is that label's.
     If it is damaged, a WorkbenchError names the file and what is wrong in it.
     """
     file = run_folder / FILE
@@ -110,8 +114,14 @@ def read(run_folder: Path, checkpoint: str = "", former: FormerNames = ()) -> Op
         raise Refused(
             file, f"{reason}. Keep the operating point again on the Inspect page, or delete the file", line
         ) from error
-    called = current_label_names([name for name, _ in point.own], former)
-    point = replace(point, own=tuple(zip(called, (value for _, value in point.own), strict=True)))
+    names = [name for name, _ in point.own]
+    meant = of_labels([Label(id, name) for name, id in point.ids], former)
+    now = dict(zip(names, current_label_names(names, meant), strict=True))
+    point = replace(
+        point,
+        own=tuple((now[name], value) for name, value in point.own),
+        ids=tuple((now[name], id) for name, id in point.ids),
+    )
     return None if checkpoint and point.checkpoint not in ("", checkpoint) else point
 
 
@@ -121,6 +131,9 @@ def _point(record: Any) -> OperatingPoint:
     own = record.get("confidence_of_labels", {})
     if not isinstance(own, dict):
         raise ValueError("confidence_of_labels: expected an object of labels and numbers")
+    ids = record.get("label_ids", {})
+    if not isinstance(ids, dict) or not all(type(id) is int and name in own for name, id in ids.items()):
+        raise ValueError("label_ids: expected an object of labels with a confidence of their own and whole numbers")
     limit, checkpoint = record.get("limit"), record.get("checkpoint")
     if isinstance(limit, bool) or not isinstance(limit, int):
         raise ValueError(f"limit: expected a whole number, found {limit!r}")
@@ -133,6 +146,7 @@ def _point(record: Any) -> OperatingPoint:
         cast(NmsKind, str(record.get("nms_kind"))),
         limit,
         checkpoint or "",
+        tuple(ids.items()),
     )
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from workbench.core import metrics
 from workbench.core.confidence import confidence_curves
 from workbench.core.detections import FLOOR, LIMIT, OVERLAP, Candidates, Detections, NmsKind
-from workbench.core.former_names import by_name
+from workbench.core.former_names import by_id, by_name
 from workbench.core.matching import Difficult, GroundTruth
 from workbench.core.metrics import Evaluation
-from workbench.core.project import Snapshot
+from workbench.core.project import Label, Snapshot
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
 from workbench.inference.suggest import plain_name
@@ -54,8 +54,10 @@ def apply_rules(found: Sequence[Candidates], rules: ScoringRules) -> list[Detect
     return [one.detections(rules.score, rules.iou, rules.kind, rules.limit) for one in found]
 
 
-def label_columns(names: Sequence[str], truth: Snapshot) -> np.ndarray:
+def label_columns(names: Sequence[str], truth: Snapshot, trained: Sequence[Label] = ()) -> np.ndarray:
     """(C,) for each label of the detector its index in the snapshot, by name; -1 if the project lacks it.
+
+    `trained`: the detector's labels with their ids, if it was trained in this project.
 
     A label that was renamed or merged since is the one that it became, or all its boxes would count as missed by an
     earlier run; and what the user said of a foreign network's labels counts. Otherwise names are compared as for
@@ -65,8 +67,9 @@ def label_columns(names: Sequence[str], truth: Snapshot) -> np.ndarray:
     """
     index = {label.name: i for i, label in enumerate(truth.labels)}
     alike = {plain_name(name): i for name, i in reversed(index.items())}
-    became = {other: index[now] for other, now in by_name(truth.former_names).items() if now in index}
-    exactly = became | index
+    became, by_ids = by_name(truth.former_names), by_id(trained, truth.former_names)
+    exactly = {name: index.get(now, -1) for name, now in became.items()} | index
+    exactly |= {name: index.get(now, -1) for name, now in by_ids.items()}
     columns = np.array([exactly.get(name, alike.get(plain_name(name), -1)) for name in names], np.int32)
     if not (columns >= 0).any():
         raise WorkbenchError(

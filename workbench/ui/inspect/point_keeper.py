@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
 
+from workbench.core.former_names import current_names
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
@@ -21,7 +22,7 @@ class PointKeeper:
 
     def __init__(self, session: Session, page: QWidget, written: _Written, say: Callable[[str], None]) -> None:
         self._steps = WidgetUndoStack(session, page)
-        self._written, self._say = written, say
+        self._session, self._written, self._say = session, written, say
 
     def keep(self, run_folder: Path, point: OperatingPoint | None) -> None:
         """Keep it with this run; None removes it. Can be undone while the page is visible."""
@@ -36,6 +37,13 @@ class PointKeeper:
     def _again(self, run_folder: Path, point: OperatingPoint | None) -> None:
         self._write(run_folder, point)
 
+    def _now(self, run_folder: Path, point: OperatingPoint | None) -> OperatingPoint | None:
+        """The point just written, with its labels' present names: it may be one of before they were renamed."""
+        document = self._session.document
+        if point is None or document is None:
+            return point
+        return operating_point.read(run_folder, former=current_names(document))
+
     def _write(self, run_folder: Path, point: OperatingPoint | None) -> bool:
         try:
             if point is not None:
@@ -45,7 +53,7 @@ class PointKeeper:
         except WorkbenchError as error:
             self._say(error.sentence)
             return False
-        self._written(run_folder, point)
+        self._written(run_folder, self._now(run_folder, point))
         if point is not None:
             self._say(f"Confidence {point.confidence:.2f} is kept with run {run_folder.name}. This page opens with it.")
         else:

@@ -204,7 +204,9 @@ class ResultsPane(QWidget):
             for name, value in zip(names, self.state.own.tolist(), strict=True)
             if not math.isnan(value)
         )
-        return OperatingPoint(round(self.state.confidence, 4), own, nms.iou, nms.kind, nms.limit)
+        kept = {name for name, _ in own}
+        ids = tuple((label.name, label.id) for label in self.state.evaluation.truth.labels if label.name in kept)
+        return OperatingPoint(round(self.state.confidence, 4), own, nms.iou, nms.kind, nms.limit, ids=ids)
 
     @Slot()
     def _ask_to_keep(self) -> None:
