@@ -293,7 +293,7 @@ def test_curves_lie_on_one_another_and_tables_beside(window: CompareWindow) -> N
     assert first[:8] == ["first", "toy", "finished", "3 / 4", "0.600", "0.300", "2", "1:05"]
     assert second[-1] == "another rate ↵ for more epochs"
     assert table(window, "compare-settings") == [["Data", "abababa", "cdcdcdc"], ["Epochs", "4", "30"]]
-    assert heads(window, "compare-labels") == ["label", "first", "second"]
+    assert heads(window, "compare-labels") == ["Label", "first", "second"]
     labels = [["all labels", "0.600", "0.400"], ["cell", "0.800", "–"], ["spot", "0.400", "0.500"]]
     assert table(window, "compare-labels") == [*labels, ["dust", "–", "0.100"]]
     find(window, QComboBox, "compare-which").setCurrentText("AP")
@@ -354,7 +354,7 @@ def test_it_follows_runs_that_go_on_are_renamed_or_deleted(
     session.runs_changed.emit()
     qtbot.waitUntil(lambda: table(window, "compare-runs")[1][4] == "0.800")
     window.renamed(folders[0], run_actions.rename(folders[0], "better"))
-    qtbot.waitUntil(lambda: heads(window, "compare-settings") == ["setting", "better", "second"])
+    qtbot.waitUntil(lambda: heads(window, "compare-settings") == ["Setting", "better", "second"])
     assert find(window, Plot, "compare-ap").names() == ("better", "second")
     run_actions.delete(folders[0].with_name("better"))
     session.runs_changed.emit()

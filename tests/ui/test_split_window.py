@@ -78,7 +78,7 @@ def test_what_would_come_of_it_is_shown_before_it_is_done(qtbot: QtBot, open_win
     window = open_window(rides, "data")
     split = opened(window)
     assert words(split) == "20 images would change."
-    assert row(split, 0) == ["images", "16  (80 %)", "2  (10 %)", "2  (10 %)"]
+    assert row(split, 0) == ["Images", "16  (80 %)", "2  (10 %)", "2  (10 %)"]
     assert row(split, 2)[0] == "rare"
     assert on_disk(rides) == [Split.NONE] * 20
     apply(split)
@@ -100,7 +100,7 @@ def test_one_image_of_hundreds_is_not_none_and_the_others_not_all(open_window: O
         Snapshot((), images, (Path(),) * 300, np.zeros(301, np.int64), np.zeros((0, 4)), nothing,
                  np.zeros((0, 4), bool), nothing), None,
     )  # fmt: skip
-    assert row(split, 0) == ["images", "299  (99 %)", "1  (1 %)", "0  (0 %)"]
+    assert row(split, 0) == ["Images", "299  (99 %)", "1  (1 %)", "0  (0 %)"]
 
 
 def test_of_a_large_project_it_is_worked_out_behind_the_window_for_what_was_chosen_last(

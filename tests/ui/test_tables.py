@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHeaderView, QTableView, QTableWidget, QTableWidgetItem, QTreeView
 from pytestqt.qtbot import QtBot
 
-from tests.ui.window_driver import find
+from tests.ui.window_driver import Open, find
 from workbench.core.project import Label
 from workbench.ui.anchors.computation import ChosenBoxes
 from workbench.ui.anchors.details import Details, LabelDetails
 from workbench.ui.anchors.tables import LabelsView
+from workbench.ui.commands import PAGES
+from workbench.ui.train.compare.tables import SUMMARY
 from workbench.ui.widgets.tables import deferred_column_sizing
 
 FIT = QHeaderView.ResizeMode.ResizeToContents
@@ -48,3 +54,20 @@ def test_hundreds_of_labels_on_the_anchors_page_are_measured_a_few_times(
     qtbot.wait(50)
     assert table.item(299, 0).text() == "part 299"
     assert len(measured) < 60
+
+
+def test_every_head_of_a_table_begins_with_a_capital(open_window: Open, project: Path) -> None:
+    window = open_window(project, "data")
+    for page in PAGES:
+        window.show_page(page)
+    windows = ("check-data", "split", "seen", "history", "plugins")
+    for name in windows:
+        find(window, QAction, f"action-{name}").trigger()
+    heads = [*SUMMARY]
+    for table in (*window.findChildren(QTableView), *window.findChildren(QTreeView)):
+        header = table.horizontalHeader() if isinstance(table, QTableView) else table.header()
+        if not header.isHidden():
+            across = Qt.Orientation.Horizontal
+            heads += [str(table.model().headerData(column, across) or "") for column in range(header.count())]
+    assert {"Run", "At least", "Learnt by", "Not learnt", "Width (px)", "What was found", "Verified"} <= set(heads)
+    assert {head for head in heads if head[:1].islower()} == {"k"}, "a symbol"

@@ -212,7 +212,7 @@ class SplitWindow(QDialog):
             changed += len(part.ids)
         column = np.array([PARTS.index(s) if s is not Split.NONE else 3 for s in after.values()], np.int64)
         owners = np.repeat(column, np.diff(snapshot.offsets))
-        rows = [("images", np.bincount(column, minlength=4))]
+        rows = [("Images", np.bincount(column, minlength=4))]
         for number, label in enumerate(snapshot.labels):
             rows.append((label.name, np.bincount(owners[snapshot.label_index == number], minlength=4)))
         self._table.setRowCount(len(rows))
@@ -312,7 +312,7 @@ def _table() -> QTableWidget:
     table = QTableWidget(0, 4)
     table.setObjectName("split-table")
     table.setAccessibleName("What would come of it")
-    table.setHorizontalHeaderLabels(["", *(split.value for split in PARTS)])
+    table.setHorizontalHeaderLabels(["", *(split.value.capitalize() for split in PARTS)])
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
     table.setTabKeyNavigation(False)

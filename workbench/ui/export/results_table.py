@@ -17,7 +17,7 @@ from workbench.ui import theme
 from workbench.ui.widgets.empty_state import paint_hint
 from workbench.ui.widgets.tables import style_table
 
-COLUMNS = ("format", "file", "size", "verified")
+COLUMNS = ("Format", "File", "Size", "Verified")
 EMPTY = "Tick formats at the left and press Export: each file is listed here when it is verified."
 ROLE = Qt.ItemDataRole.UserRole  # the name of a cell's colour, which differs between themes
 

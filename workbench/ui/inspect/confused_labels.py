@@ -20,7 +20,7 @@ BOX, DETECTED, COUNT, SHARE = range(4)
 class ConfusedLabelsModel(TableModel):
     """A row for each pair of labels, one of which was detected in place of the other."""
 
-    titles = ("box", "detected as", "times", "share")
+    titles = ("Box", "Detected as", "Times", "Share")
     helps = (
         "The label of the boxes",
         "The label that was detected in its place",

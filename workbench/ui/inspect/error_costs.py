@@ -32,7 +32,7 @@ HELP: dict[ErrorKind, str] = {
     "background": "On no labelled box at all (overlap below 0.1).",
     "missed": "Labelled boxes that nothing finds, and that no corrected place or label would find.",
 }
-COLUMNS = ("mistake", "costs AP50", "", "count")
+COLUMNS = ("Mistake", "Costs AP50", "", "Count")
 COST, BAR, COUNT = 1, 2, 3
 SHARE = Qt.ItemDataRole.UserRole  # length of a cell's bar, 0 to 1 of the longest
 

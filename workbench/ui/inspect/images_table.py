@@ -19,7 +19,7 @@ from workbench.core.project import Image
 from workbench.ui.widgets.file_names import FileNames
 from workbench.ui.widgets.tables import NOWHERE, NUMBER, Index, TableModel, make_copyable, style_table
 
-COLUMNS = ("image", "boxes", "missed", "false", "framed")
+COLUMNS = ("Image", "Boxes", "Missed", "False", "Framed")
 HELP = (
     "", "Labelled boxes that count.", "Labelled boxes that were not found.", "Detections without a labelled box.",
     "Boxes and detections that the list was opened for: they are framed twice on the picture.",

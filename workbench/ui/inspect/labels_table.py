@@ -29,7 +29,7 @@ from workbench.ui.inspect.state import Doubles, InspectState
 from workbench.ui.widgets.spin_boxes import double_spin_box
 from workbench.ui.widgets.tables import NOWHERE, NUMBER, Index, TableModel, make_copyable, style_table
 
-COLUMNS = ("label", "at least", "AP50", "AP", "precision", "recall", "boxes")
+COLUMNS = ("Label", "At least", "AP50", "AP", "Precision", "Recall", "Boxes")
 HELP = (
     "",
     "Detections of this label below this score are not shown and not counted. Double-click or F2 to give a label its"

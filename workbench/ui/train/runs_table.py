@@ -28,7 +28,7 @@ from workbench.ui.train.titles import detector_title
 from workbench.ui.widgets.empty_state import paint_hint
 from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable
 
-COLUMNS = ("run", "detector", "state", "epochs", "AP50", "AP", "data", "started", "note")
+COLUMNS = ("Run", "Detector", "State", "Epochs", "AP50", "AP", "Data", "Started", "Note")
 NAME, DETECTOR, STATE, EPOCHS, AP50, AP, DATA, STARTED, NOTE = range(len(COLUMNS))
 OF_BEST = (
     "Of the run's best weights, which Inspect and Export use."

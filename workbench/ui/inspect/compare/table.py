@@ -91,7 +91,7 @@ def rows_of(comparison: Comparison, measure: Measure, known: MetricDifference | 
 class DifferencesModel(TableModel):
     """`scale`: where the whiskers' axis ends, on both sides of 0."""
 
-    titles = ("label", "fixed", "regr.", "change", "interval")
+    titles = ("Label", "Fixed", "Regr.", "Change", "Interval")
     helps = (
         "",
         "Labelled boxes that the newer run alone finds. Click for their images.",

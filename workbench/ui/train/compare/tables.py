@@ -20,7 +20,7 @@ from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable
 
 ROW = 24  # px
 LEAST = 72  # px of a run's column
-SUMMARY = ("run", "detector", "state", "epochs", "best AP50", "best AP", "at epoch", "trained for", "started", "note")
+SUMMARY = ("Run", "Detector", "State", "Epochs", "Best AP50", "Best AP", "At epoch", "Trained for", "Started", "Note")
 _NUMBERS = range(3, 8)
 WHICH = ("AP50", "AP")
 
@@ -119,7 +119,7 @@ def show_runs(table: Table, compared: Sequence[ComparedRun]) -> None:
 
 def show_settings(table: Table, found: Sequence[RunDifference], compared: Sequence[ComparedRun]) -> None:
     table.setColumnCount(1 + len(compared))
-    table.head(0, "setting")
+    table.head(0, "Setting")
     for column, run in enumerate(compared, start=1):
         table.head(column, run.info.name, icon=swatch(theme.series_colour(column - 1)))
     table.setRowCount(len(found))
@@ -136,7 +136,7 @@ def show_labels(
 ) -> None:
     """`what`: one of WHICH. The best of a row is bold."""
     table.setColumnCount(1 + len(compared))
-    table.head(0, "label")
+    table.head(0, "Label")
     for column, run in enumerate(compared, start=1):
         tip = f"{what} of {run.info.name}, in its best epoch"
         table.head(column, run.info.name, tip=tip, icon=swatch(theme.series_colour(column - 1)), right=True)

@@ -21,7 +21,7 @@ from workbench.ui.icons import swatch
 from workbench.ui.train.trainer_view.colours import colour_of
 from workbench.ui.train.trainer_view.requests import AssignmentResult
 
-COLUMNS = ("box", "size (px)", "learnt by")
+COLUMNS = ("Box", "Size (px)", "Learnt by")
 _ROW = Qt.ItemDataRole.UserRole
 _SWATCH = 12
 _SIZE = 76  # minimum px for "0.3 × 10.4"

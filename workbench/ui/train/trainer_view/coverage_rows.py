@@ -16,7 +16,7 @@ from workbench.ui.anchors.rules import NEEDS_A_FILE
 if TYPE_CHECKING:
     from workbench.training.box_coverage import Coverage
 
-COLUMNS = ("detector", "px", "boxes", "not learnt", "share", *SIZES)
+COLUMNS = ("Detector", "Input px", "Boxes", "Not learnt", "Share", *(size.capitalize() for size in SIZES))
 PX, BOXES, MISSED, SHARE, FIRST_SIZE = 1, 2, 3, 4, 5
 FINE = 0.001
 """Shares below this are shown to two digits."""
