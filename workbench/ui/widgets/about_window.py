@@ -30,7 +30,7 @@ class AboutWindow(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.close)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(24, 24, 24, 16)
+        layout.setContentsMargins(*(2 * theme.GRID,) * 4)
         layout.setSpacing(theme.GRID * 2)
         for widget in (title, text, buttons):
             layout.addWidget(widget)

@@ -84,6 +84,8 @@ class HistoryWindow(QDialog):
         foot.addWidget(self._words, 1)
         foot.addWidget(self._go)
         column = QVBoxLayout(self)
+        column.setContentsMargins(*(2 * theme.GRID,) * 4)
+        column.setSpacing(theme.GRID)
         column.addLayout(head)
         column.addWidget(self._table, 1)
         column.addLayout(foot)

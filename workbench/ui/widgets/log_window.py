@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtGui import QFontDatabase, QTextCursor
 from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from workbench.ui import theme
 from workbench.ui.widgets.elided import ElidedLabel
 
 _TAIL = 200_000
@@ -32,6 +33,8 @@ class LogWindow(QDialog):
         foot.addWidget(ElidedLabel(str(file)), 1)
         foot.addWidget(copy)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(*(2 * theme.GRID,) * 4)
+        layout.setSpacing(theme.GRID)
         layout.addWidget(self._text)
         layout.addLayout(foot)
         self.resize(min(960, parent.width() - 80), min(600, parent.height() - 80))

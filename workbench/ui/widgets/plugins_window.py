@@ -70,7 +70,7 @@ class PluginsWindow(QDialog):
         self._forget.clicked.connect(self._forget_chosen)
         self._open.clicked.connect(self._open_folder)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(24, 24, 24, 16)
+        layout.setContentsMargins(*(2 * theme.GRID,) * 4)
         layout.setSpacing(theme.GRID)
         for widget in (about, folder, self._table, self._state_text, buttons):
             layout.addWidget(widget)

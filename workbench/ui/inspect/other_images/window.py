@@ -128,7 +128,7 @@ class OtherImagesWindow(QDialog):
         split.setSizes([SIZE[0] - SIDE, SIDE])
         self.side.setMinimumWidth(SIDE - 40)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 12, 12, 12)
+        layout.setContentsMargins(*(2 * theme.GRID,) * 4)
         layout.setSpacing(theme.GRID)
         layout.addLayout(head)
         layout.addWidget(split, 1)

@@ -105,7 +105,7 @@ class TrainerViewWindow(QDialog):
         self.tabs.addTab(image, "This image")
         self.tabs.addTab(self.whole, "Whole set")
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 4, 12, 8)
+        layout.setContentsMargins(2 * theme.GRID, theme.GRID, 2 * theme.GRID, 2 * theme.GRID)
         layout.addWidget(self.tabs)
 
     def _connect(self) -> None:
