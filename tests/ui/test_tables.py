@@ -56,18 +56,30 @@ def test_hundreds_of_labels_on_the_anchors_page_are_measured_a_few_times(
     assert len(measured) < 60
 
 
-def test_every_head_of_a_table_begins_with_a_capital(open_window: Open, project: Path) -> None:
+NUMBERS = {
+    "Boxes", "AP50", "AP", "At least", "Precision", "Recall", "Missed", "False", "Epochs", "Size", "Size (px)",
+    "Times", "Costs AP50", "Count", "Fixed", "Regr.", "Change", "k", "IoU %", "> 0.5 %", "< 4 × %", "Stride",
+    "Mean IoU", "Worst", "< 0.5", "Width (px)", "Height (px)", "Images", "Train", "Validation", "Test",
+    "Boxes after it", "Input px", "Not learnt", "Small", "Medium", "Large",
+}  # fmt: skip
+EITHER = {"Share", "", "Interval"}  # of two tables; of a bar; of whiskers
+
+
+def test_heads_begin_with_a_capital_and_stand_over_their_columns(open_window: Open, project: Path) -> None:
     window = open_window(project, "data")
     for page in PAGES:
         window.show_page(page)
-    windows = ("check-data", "split", "seen", "history", "plugins")
-    for name in windows:
+    for name in ("check-data", "split", "seen", "history", "plugins"):
         find(window, QAction, f"action-{name}").trigger()
-    heads = [*SUMMARY]
+    heads, at_right, across = list(SUMMARY), set(), Qt.Orientation.Horizontal
     for table in (*window.findChildren(QTableView), *window.findChildren(QTreeView)):
         header = table.horizontalHeader() if isinstance(table, QTableView) else table.header()
-        if not header.isHidden():
-            across = Qt.Orientation.Horizontal
-            heads += [str(table.model().headerData(column, across) or "") for column in range(header.count())]
+        for column in range(header.count() if not header.isHidden() else 0):
+            head = str(table.model().headerData(column, across) or "")
+            side = table.model().headerData(column, across, Qt.ItemDataRole.TextAlignmentRole)
+            heads.append(head)
+            if int(header.defaultAlignment() if side is None else side) & int(Qt.AlignmentFlag.AlignRight):
+                at_right.add(head)
     assert {"Run", "At least", "Learnt by", "Not learnt", "Width (px)", "What was found", "Verified"} <= set(heads)
     assert {head for head in heads if head[:1].islower()} == {"k"}, "a symbol"
+    assert at_right - EITHER == NUMBERS

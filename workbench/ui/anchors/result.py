@@ -18,6 +18,7 @@ from workbench.anchors import Step
 from workbench.ui import theme
 from workbench.ui.anchors.anchor_rectangles import AnchorRectangles, cluster_colour
 from workbench.ui.icons import swatch
+from workbench.ui.widgets.tables import align_heads
 
 _COUNT = 2
 _HEADS = (
@@ -107,6 +108,7 @@ class AnchorsTable(QTableWidget):
             head = QTableWidgetItem(word)
             head.setToolTip(help)
             self.setHorizontalHeaderItem(column, head)
+        align_heads(self.horizontalHeader(), range(len(_HEADS)))
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.verticalHeader().setDefaultSectionSize(24)
         self.verticalHeader().hide()

@@ -27,6 +27,7 @@ from workbench.ui import theme
 from workbench.ui.anchors.keep_window import KeepWindow
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.popups import Menu
+from workbench.ui.widgets.tables import align_heads
 
 KEPT = "anchor sets"
 """The project's setting: a list of tables, each with a name and the fields of AnchorSet."""
@@ -120,6 +121,7 @@ class SetsTable(QWidget):
             head.setToolTip(help)
             self.table.setHorizontalHeaderItem(place, head)
         header = self.table.horizontalHeader()
+        align_heads(header, range(1, len(_HEADS)))
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(24)

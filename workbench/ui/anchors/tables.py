@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QPalette, QResizeEvent
@@ -24,7 +24,7 @@ from workbench.ui import theme
 from workbench.ui.anchors.details import Details, LabelDetails, LevelDetails, Sentence
 from workbench.ui.icons import swatch
 from workbench.ui.widgets.elided import ElidedCombo
-from workbench.ui.widgets.tables import deferred_column_sizing
+from workbench.ui.widgets.tables import align_heads, deferred_column_sizing
 
 _SCALE_HEADS = (
     (
@@ -65,7 +65,7 @@ class ScalesView(QWidget):
         self.detector.setSizeAdjustPolicy(ElidedCombo.SizeAdjustPolicy.AdjustToContentsOnFirstShow)
         self.detector.setEnabled(False)
         self.detector.activated.connect(lambda _: self.detector_chosen.emit(str(self.detector.currentData())))
-        self.table = _table("anchors-scales", "Scales of the detector", _SCALE_HEADS, 1)
+        self.table = _table("anchors-scales", "Scales of the detector", _SCALE_HEADS, 1, numbers=(0, 2, 3))
         self.table.setWordWrap(True)
         self.table.cellClicked.connect(self._clicked)
         self.table.cellActivated.connect(self._clicked)
@@ -173,7 +173,9 @@ class LabelsView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.table = _table("anchors-labels", "Labels and how their boxes are served", _LABEL_HEADS, 0)
+        self.table = _table(
+            "anchors-labels", "Labels and how their boxes are served", _LABEL_HEADS, 0, numbers=range(1, 5)
+        )
         self.table.cellClicked.connect(self._clicked)
         self.table.cellActivated.connect(self._clicked)
         self._rows: tuple[LabelDetails, ...] = ()
@@ -221,8 +223,13 @@ class LabelsView(QWidget):
             self.boxes_requested.emit(chosen)
 
 
-def _table(name: str, accessible: str, heads: Sequence[tuple[str, str]], wide: int) -> QTableWidget:
-    """`heads`: text and tooltip of each column; the column `wide` gets the remaining width."""
+def _table(
+    name: str, accessible: str, heads: Sequence[tuple[str, str]], wide: int, numbers: Iterable[int]
+) -> QTableWidget:
+    """`heads`: text and tooltip of each column; the column `wide` gets the remaining width.
+
+    `numbers`: the columns aligned at the right.
+    """
     table = QTableWidget(0, len(heads))
     table.setObjectName(name)
     table.setAccessibleName(accessible)
@@ -230,6 +237,7 @@ def _table(name: str, accessible: str, heads: Sequence[tuple[str, str]], wide: i
         head = QTableWidgetItem(word)
         head.setToolTip(help)
         table.setHorizontalHeaderItem(column, head)
+    align_heads(table.horizontalHeader(), numbers)
     table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     table.horizontalHeader().setSectionResizeMode(wide, QHeaderView.ResizeMode.Stretch)
     table.verticalHeader().hide()

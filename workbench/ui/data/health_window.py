@@ -34,6 +34,7 @@ from workbench.ui.data.statistics_view import StatisticsView
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import dialog_buttons, make_primary
+from workbench.ui.widgets.tables import align_heads
 
 CHANGED = "The project has changed since. Check again to be sure."
 LISTED = 500
@@ -289,6 +290,7 @@ def _tree() -> QTreeWidget:
     tree.setObjectName("health-tree")
     tree.setAccessibleName("Findings")
     tree.setHeaderLabels(["What was found", "Images"])
+    align_heads(tree.header(), (1,))
     tree.header().setStretchLastSection(False)
     tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)

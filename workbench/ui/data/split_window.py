@@ -41,6 +41,7 @@ from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import dialog_buttons, make_primary
 from workbench.ui.widgets.popups import Combo
 from workbench.ui.widgets.spin_boxes import spin_box
+from workbench.ui.widgets.tables import align_heads
 
 _WAYS = (
     ("each image by itself", "image"), ("the images of a folder", "folder"),
@@ -313,6 +314,7 @@ def _table() -> QTableWidget:
     table.setObjectName("split-table")
     table.setAccessibleName("What would come of it")
     table.setHorizontalHeaderLabels(["", *(split.value.capitalize() for split in PARTS)])
+    align_heads(table.horizontalHeader(), range(1, 4))
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
     table.setTabKeyNavigation(False)

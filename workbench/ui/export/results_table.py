@@ -15,7 +15,7 @@ from workbench.core.formatting import size
 from workbench.inference.events import Exported, NotExported
 from workbench.ui import theme
 from workbench.ui.widgets.empty_state import paint_hint
-from workbench.ui.widgets.tables import style_table
+from workbench.ui.widgets.tables import align_heads, style_table
 
 COLUMNS = ("Format", "File", "Size", "Verified")
 EMPTY = "Tick formats at the left and press Export: each file is listed here when it is verified."
@@ -30,6 +30,7 @@ class ResultsTable(QTableWidget):
         self.setHorizontalHeaderLabels(list(COLUMNS))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         head = style_table(self)
+        align_heads(head, (2,))
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         theme.theme().changed.connect(self._recolour)

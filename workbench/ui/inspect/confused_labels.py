@@ -21,6 +21,7 @@ class ConfusedLabelsModel(TableModel):
     """A row for each pair of labels, one of which was detected in place of the other."""
 
     titles = ("Box", "Detected as", "Times", "Share")
+    numbers = frozenset((COUNT, SHARE))
     helps = (
         "The label of the boxes",
         "The label that was detected in its place",

@@ -22,7 +22,7 @@ from workbench.ui import theme
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.state import InspectState
 from workbench.ui.inspect.table_tab import TableTab
-from workbench.ui.widgets.tables import AT_RIGHT, Index
+from workbench.ui.widgets.tables import AT_RIGHT, Index, align_heads
 
 HELP: dict[ErrorKind, str] = {
     "classification": "On a box of another label, overlapping it by 0.5 or more.",
@@ -62,6 +62,7 @@ class ErrorsTab(TableTab):
         self.table.verticalHeader().setDefaultSectionSize(28)
         self.table.setItemDelegateForColumn(BAR, BarDelegate(self.table))
         head = self.table.horizontalHeader()
+        align_heads(head, (COST, COUNT))
         head.setMinimumSectionSize(40)
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(BAR, QHeaderView.ResizeMode.Stretch)

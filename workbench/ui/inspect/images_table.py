@@ -34,7 +34,7 @@ ARROW, PADDING = 16, 8  # px, the sort indicator; px between a cell's text and i
 class ImagesModel(TableModel):
     """Rows are images in display order; `row_image[row]` is the image's index in the evaluated snapshot."""
 
-    titles, helps = COLUMNS, HELP
+    titles, helps, numbers = COLUMNS, HELP, frozenset(range(1, len(COLUMNS)))
 
     def __init__(self) -> None:
         super().__init__()

@@ -58,7 +58,7 @@ class LabelsModel(TableModel):
     """Rows are labels. `own_wanted(label, confidence)`: NaN removes it."""
 
     own_wanted = Signal(int, float)
-    titles, helps = COLUMNS, HELP
+    titles, helps, numbers = COLUMNS, HELP, frozenset(range(1, len(COLUMNS)))
 
     def __init__(self) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ from workbench.ui import theme
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import make_primary
 from workbench.ui.widgets.elided import ElidedLabel
-from workbench.ui.widgets.tables import deferred_column_sizing
+from workbench.ui.widgets.tables import align_heads, deferred_column_sizing
 
 _SOON = 100
 """Milliseconds after the last edit until the list is read again."""
@@ -183,6 +183,7 @@ def _table() -> QTableWidget:
     table.setObjectName("history-table")
     table.setAccessibleName("Steps, newest first")
     table.setHorizontalHeaderLabels(_HEADS)
+    align_heads(table.horizontalHeader(), (2,))
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from workbench import plugins
 from workbench.ui import theme
 from workbench.ui.widgets.open_folder import open_folder
+from workbench.ui.widgets.tables import align_heads
 
 _MEANS = {  # explains a state whose word says too little
     "later": "It imports PyTorch, and is loaded together with it when a page first needs that.",
@@ -47,6 +48,7 @@ class PluginsWindow(QDialog):
         self._table.setObjectName("plugins-table")
         self._table.setAccessibleName("Plugins")
         self._table.setHorizontalHeaderLabels(["Plugin", "State", "Adds", "About"])
+        align_heads(self._table.horizontalHeader())
         self._table.verticalHeader().hide()
         self._table.horizontalHeader().setHighlightSections(False)
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

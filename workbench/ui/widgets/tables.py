@@ -1,9 +1,9 @@
-"""Uniform tables: models whose columns have a title and a tooltip, rows of one line, and Ctrl+C."""
+"""Uniform tables: models whose columns have a title and a tooltip, aligned heads, rows of one line, Ctrl+C."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
@@ -14,13 +14,15 @@ Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
 AT_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 NUMBER = int(AT_RIGHT)  # what a model returns for it
+WORDS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
 
 class TableModel(QAbstractTableModel):
-    """Subclasses set `titles` and `helps`, one of each per column."""
+    """Subclasses set `titles` and `helps`, one of each per column, and the columns of `numbers`."""
 
     titles: ClassVar[tuple[str, ...]]
     helps: ClassVar[tuple[str, ...]]
+    numbers: ClassVar[frozenset[int]]
 
     def columnCount(self, parent: Index = NOWHERE) -> int:
         return 0 if parent.isValid() else len(self.titles)
@@ -30,6 +32,8 @@ class TableModel(QAbstractTableModel):
             return self.titles[section]
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
             return self.helps[section]
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
+            return NUMBER if section in self.numbers else WORDS
         return None
 
 
@@ -48,6 +52,13 @@ def style_table(table: QTableView) -> QHeaderView:
     head.setMinimumSectionSize(24)
     head.setHighlightSections(False)
     return head
+
+
+def align_heads(header: QHeaderView, numbers: Iterable[int] = ()) -> None:
+    """Heads begin where the words below them do; those of the columns `numbers` end where these do."""
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    for column in numbers:
+        header.model().setHeaderData(column, Qt.Orientation.Horizontal, NUMBER, Qt.ItemDataRole.TextAlignmentRole)
 
 
 @contextlib.contextmanager

@@ -92,6 +92,7 @@ class DifferencesModel(TableModel):
     """`scale`: where the whiskers' axis ends, on both sides of 0."""
 
     titles = ("Label", "Fixed", "Regr.", "Change", "Interval")
+    numbers = frozenset((FIXED, REGRESSED, DIFFERENCE))
     helps = (
         "",
         "Labelled boxes that the newer run alone finds. Click for their images.",
@@ -125,6 +126,8 @@ class DifferencesModel(TableModel):
         across = orientation == Qt.Orientation.Horizontal
         if across and section == INTERVAL and role == Qt.ItemDataRole.DisplayRole and self.rows:
             return f"±{self.scale:g}"
+        if across and section == INTERVAL and role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(Qt.AlignmentFlag.AlignCenter)
         return super().headerData(section, orientation, role)
 
     def data(self, index: Index, role: int = 0) -> Any:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 from workbench.core.detections import Detections
 from workbench.core.project import Label
 from workbench.ui.icons import swatch
+from workbench.ui.widgets.tables import align_heads
 
 MANY = 12  # labels that fit in the list
 
@@ -24,6 +25,7 @@ class LabelCountTable(QTableWidget):
         self.setAccessibleName("Labels that are found")
         self.setToolTip("A tick shows the boxes of a label.")
         self.setHorizontalHeaderLabels(["Label", "Here"])
+        align_heads(self.horizontalHeader(), (1,))
         self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setHighlightSections(False)

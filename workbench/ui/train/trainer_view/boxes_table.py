@@ -20,6 +20,7 @@ from workbench.ui import theme
 from workbench.ui.icons import swatch
 from workbench.ui.train.trainer_view.colours import colour_of
 from workbench.ui.train.trainer_view.requests import AssignmentResult
+from workbench.ui.widgets.tables import align_heads
 
 COLUMNS = ("Box", "Size (px)", "Learnt by")
 _ROW = Qt.ItemDataRole.UserRole
@@ -48,6 +49,7 @@ class BoxesTable(QTableWidget):
         self.setAccessibleName(accessible)
         self.setProperty("role", "flat")
         self.setHorizontalHeaderLabels(list(COLUMNS))
+        align_heads(self.horizontalHeader(), (1,))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.horizontalHeaderItem(2)
         assert header is not None
