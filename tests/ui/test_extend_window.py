@@ -39,6 +39,7 @@ def test_a_run_is_extended_after_it_was_told_what_that_means(bench: Bench, whole
     bench.qtbot.waitUntil(lambda: bench.window.findChild(ExtendWindow) is not None)
     window = find(bench.window, ExtendWindow, "extend-window")
     assert find(window, QSpinBox, "extend-epochs").value() == 2
+    assert find(window, QSpinBox, "extend-epochs").accessibleName() == "More epochs"
     find(window, QSpinBox, "extend-epochs").setValue(4)
     # 6 of 6 steps, then 6 of 12: a cosine of 0.1 to 0.001
     rates = "ended at 0.00763; in a run of this length it goes on at 0.0505 and ends at 0.00269. As it is higher"

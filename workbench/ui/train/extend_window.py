@@ -28,7 +28,7 @@ class ExtendWindow(QDialog):
         self._basis = basis
         self._more = spin_box(minimum=1, maximum=MOST - basis.epoch)
         self._more.setObjectName("extend-epochs")
-        self._more.setAccessibleName("Epochs more")
+        self._more.setAccessibleName("More epochs")
         self._more.setGroupSeparatorShown(True)
         self._more.setValue(max(1, basis.epoch // SHARE))
         self._words = QLabel(wordWrap=True)
@@ -43,7 +43,7 @@ class ExtendWindow(QDialog):
         cancel.setAutoDefault(False)
         cancel.clicked.connect(self.reject)
         form = QFormLayout()
-        form.addRow("Epochs more", self._more)
+        form.addRow("More epochs", self._more)
         foot = QHBoxLayout()
         foot.addStretch(1)
         foot.addWidget(cancel)

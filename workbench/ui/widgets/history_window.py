@@ -107,7 +107,7 @@ class HistoryWindow(QDialog):
         with deferred_column_sizing(self._table):
             self._fill()
         self._table.clearSelection()
-        self._go.setText("Make it so again" if alone else "Go to this step")
+        self._go.setText("Bring this back" if alone else "Go to this step")
         if not self._entries and alone and document is not None and document.redo_title:
             self._words.setText(
                 "Nothing is done on this image now. Steps that were undone are listed with the whole project."
