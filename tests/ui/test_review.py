@@ -23,7 +23,7 @@ from workbench.inference import review_decisions
 from workbench.inference.review import Prediction, ReviewItem, ReviewKind
 from workbench.ui import keys
 from workbench.ui.commands import BY_NAME
-from workbench.ui.inspect.review.bars import DecisionBar
+from workbench.ui.inspect.review.bars import TIGHT, DecisionBar
 from workbench.ui.inspect.review.crops import Crop, CropRequest, Crops, part_around
 from workbench.ui.inspect.review.gallery import ReviewGallery
 from workbench.ui.inspect.review.queue_model import _stable
@@ -203,6 +203,23 @@ def test_the_button_says_that_a_prediction_on_another_object_is_added(bench: Ben
     for box, word in ((10, "Add the prediction"), (14, "Take the prediction")):
         bar.show_item(ReviewItem(ReviewKind.POOR_BOX, 1, 1, 1, (box, 10, box + 10, 20), seen), "")
         assert bench.button("take").text().startswith(word)
+
+
+@pytest.mark.parametrize("width", [260, 300, 364, 660, 700, 900])
+def test_no_decision_is_cut_however_narrow_the_pane_is(bench: Bench, width: int) -> None:
+    bench.shown()
+    bar = bench.review.findChild(DecisionBar)
+    assert isinstance(bar, DecisionBar)
+    bench.window.resize(width, 640)
+    bench.qtbot.waitUntil(lambda: bar.width() <= width)
+    for _ in range(4):
+        for name, key in zip(("take", "wrong", "ignore", "keep"), "TWIN", strict=True):
+            button = bench.button(name)
+            assert button.text().endswith(f"  ({key})")
+            assert width < 364 or button.text() == f"{button.accessibleName()}  ({key})"
+            bench.qtbot.waitUntil(lambda button=button: button.width() >= button.sizeHint().width() - TIGHT)
+            assert bar.rect().contains(button.geometry())
+        bench.press(Qt.Key.Key_N)
 
 
 def test_each_undo_brings_one_item_back_and_makes_it_current(bench: Bench) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.project import Label
 from workbench.inference import review_decisions
@@ -20,17 +20,24 @@ from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
 from workbench.ui.widgets.spin_boxes import double_spin_box
 
 POOR = 0.5
-ONE_LINE, TWO_LINES = 860, 660  # px from which the upper bar has one line, and the lower one two
+ONE_LINE = 860  # px from which the upper bar has one line
 NARROW = 100  # px of a combo box
+TIGHT = 12  # px by which a button may be narrower than it would be: half of the space beside its words
 SAMPLES = {"label": "your label", "miss": "missed", "prediction": "detection"}
-BUTTONS = {
-    Decision.TAKE: ("Take the prediction", "mdi6.check"),
-    Decision.WRONG: ("My label was wrong", "mdi6.close"),
-    Decision.IGNORE: ("Ignore region", "mdi6.eye-off-outline"),
-    Decision.KEEP: ("Not an object", "mdi6.cancel"),
+ICONS = {
+    Decision.TAKE: "mdi6.check",
+    Decision.WRONG: "mdi6.close",
+    Decision.IGNORE: "mdi6.eye-off-outline",
+    Decision.KEEP: "mdi6.cancel",
 }
-STANDS, REMOVE, BESIDE = "My label stands", "Remove my box", "Add the prediction"
-"""The names of keeping if there is a box, of "wrong" if it would be removed, and of taking if it would stay."""
+WORDS = {
+    Decision.TAKE: (("Take the prediction", "Take"), ("Add the prediction", "Add")),
+    Decision.WRONG: (("My label was wrong", "Wrong"), ("Remove my box", "Remove")),
+    Decision.IGNORE: (("Ignore region", "Ignore"),),
+    Decision.KEEP: (("Not an object", "Nothing"), ("My label stands", "Stands")),
+}
+"""Each decision's name, and the short one for narrow windows; then those of taking a prediction beside which the box
+stays, of "wrong" if the box would be removed, and of keeping if there is a box."""
 
 
 class ReviewHeader(QFrame):
@@ -144,11 +151,20 @@ class DecisionBar(QFrame):
         self._about.setProperty("role", "muted")
         self._samples = [_sample(of, word) for of, word in SAMPLES.items()]
         self._buttons = {decision: self._button(decision, action) for decision, action in actions.items()}
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, theme.GRID // 2, 0, theme.GRID // 2)
+        self._words = {decision: words[0] for decision, words in WORDS.items()}  # long and short
+        self._grid = QGridLayout()
         self._grid.setSpacing(theme.GRID // 2)
-        self._legend = QWidget()
-        row = QHBoxLayout(self._legend)
+        legend = QWidget()
+        self._head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._head.setSpacing(theme.GRID // 2)
+        self._head.addWidget(self._about, 1)
+        self._head.addWidget(legend)
+        lines = QVBoxLayout(self)
+        lines.setContentsMargins(0, theme.GRID // 2, 0, theme.GRID // 2)
+        lines.setSpacing(theme.GRID // 2)
+        lines.addLayout(self._head)
+        lines.addLayout(self._grid)
+        row = QHBoxLayout(legend)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.GRID)
         row.addStretch(1)
@@ -163,19 +179,29 @@ class DecisionBar(QFrame):
         self._place()
 
     def _place(self) -> None:
-        is_wide, buttons = self.width() >= TWO_LINES, list(self._buttons.values())
-        self._grid.addWidget(self._about, 0, 0, 1, 4 if is_wide else 2)
-        self._grid.addWidget(self._legend, *((0, 4, 1, 1) if is_wide else (1, 0, 1, 2)))
-        for number, button in enumerate(buttons):
-            self._grid.addWidget(button, *((1, number) if is_wide else (2 + number // 2, number % 2)))
+        """The buttons in a row if there is room, else in two; with short names if not even that is enough."""
+        needs, gap = [self._needed(decision) for decision in self._buttons], self._grid.spacing()
+        is_wide = sum(needs) + len(needs) * gap <= self.width()
+        is_short = not is_wide and 2 * max(needs) + gap > self.width()
+        direction = QBoxLayout.Direction
+        self._head.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
+        for number, (decision, button) in enumerate(self._buttons.items()):
+            self._grid.addWidget(button, *((0, number) if is_wide else divmod(number, 2)))
+            button.setText(_with_key(decision, self._words[decision][int(is_short)]))
         for column in range(5):
             self._grid.setColumnStretch(column, int(column == 4 if is_wide else column < 2))
+
+    def _needed(self, decision: Decision) -> int:
+        """The px of a button for any of its long names: no button moves when another item is shown."""
+        button, metrics = self._buttons[decision], self.fontMetrics()
+        around = button.sizeHint().width() - TIGHT - metrics.horizontalAdvance(button.text())
+        return around + max(metrics.horizontalAdvance(_with_key(decision, long)) for long, _ in WORDS[decision])
 
     def _button(self, decision: Decision, action: QAction) -> QPushButton:
         button = QPushButton()
         button.setObjectName(f"review-{decision}")
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the focus on the tiles
-        theme.set_icon(button, BUTTONS[decision][1])
+        theme.set_icon(button, ICONS[decision])
         button.clicked.connect(action.trigger)
         return button
 
@@ -183,19 +209,27 @@ class DecisionBar(QFrame):
         """`about`: the item in words."""
         self._about.setText(about)
         for decision, button in self._buttons.items():
-            own = keys.of(f"review-{decision}")
-            word = BUTTONS[decision][0]
-            if decision is Decision.KEEP and item is not None and item.box:
-                word = STANDS
-            elif decision is Decision.WRONG and item is not None and review_decisions.removes(item):
-                word = REMOVE
-            elif decision is Decision.TAKE and item is not None and item.apart:
-                word = BESIDE
-            button.setText(f"{word}  ({key_text(own[0])})" if own else word)
+            self._words[decision] = WORDS[decision][int(_is_special(decision, item))]
+            button.setAccessibleName(self._words[decision][0])
             button.setToolTip(review_decisions.words(item, decision) if item else self._actions[decision].toolTip())
             there = item is not None and _means_something(decision, item)
             button.setEnabled(there)
             self._actions[decision].setEnabled(there or item is None)
+        self._place()
+
+
+def _with_key(decision: Decision, words: str) -> str:
+    own = keys.of(f"review-{decision}")
+    return f"{words}  ({key_text(own[0])})" if own else words
+
+
+def _is_special(decision: Decision, item: ReviewItem | None) -> bool:
+    """Whether the decision has its second name of WORDS."""
+    if item is None or decision is Decision.IGNORE:
+        return False
+    if decision is Decision.TAKE:
+        return item.apart
+    return review_decisions.removes(item) if decision is Decision.WRONG else bool(item.box)
 
 
 def _means_something(decision: Decision, item: ReviewItem) -> bool:
