@@ -30,7 +30,7 @@ from workbench import detectors, formats
 from workbench.core.files import atomic_write
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters
-from workbench.registry import OWN, Registry
+from workbench.registry import OWN, Registry, registered_in
 
 log = logging.getLogger(__name__)
 API = 1
@@ -250,21 +250,30 @@ for _family in FAMILIES:
 
 def _registered_by(plugin: Plugin) -> set[str]:
     """The names that its source registers, found without running it."""
-    found = set()
-    for file in plugin.files:
-        calls = [node for node in ast.walk(_parsed(file)) if isinstance(node, ast.Call) and node.args]
-        for call in calls:
-            if getattr(call.func, "attr", "") == "register" and isinstance(call.args[0], ast.Constant):
-                found.add(str(call.args[0].value))
-    return found
+    return {name for file in plugin.files for name in registered_in(_source(file)) if name is not None}
+
+
+def announced_names() -> list[str | None]:
+    """The names that plugins which wait for PyTorch will register, by their sources; None for one that is not said."""
+    waiting = [plugin for plugin in loaded() if plugin.state == "later"]
+    found = ([name for file in plugin.files for name in registered_in(_source(file))] for plugin in waiting)
+    return [name for names in found for name in names or [None]]
+
+
+def _source(file: Path) -> bytes:
+    """The source of a Python file; b"" if it can't be read."""
+    try:
+        return file.read_bytes() if file.suffix == ".py" else b""
+    except OSError:
+        return b""  # its import will say why
 
 
 def _parsed(file: Path) -> ast.Module:
     """The syntax tree of a Python file; an empty one if it can't be read or parsed."""
     try:
-        return ast.parse(file.read_bytes() if file.suffix == ".py" else b"")
-    except (OSError, SyntaxError, ValueError):
-        return ast.parse("")  # its import will say why
+        return ast.parse(_source(file))
+    except (SyntaxError, ValueError):
+        return ast.parse("")  # likewise
 
 
 def _load(plugin: Plugin) -> Plugin:

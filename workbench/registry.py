@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
@@ -35,6 +36,24 @@ def missing_attributes(
 def class_text(member: object) -> str:
     kind = member if isinstance(member, type) else type(member)
     return f"its class {kind.__name__}"
+
+
+def registered_in(source: str | bytes) -> list[str | None]:
+    """The names that Python source registers, found without running it: None for one that is not written out.
+
+    None at all if it can't be parsed.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    found = [call.args[0] for call in calls if _last_name(call.func) == "register"]
+    return [str(one.value) if isinstance(one, ast.Constant) else None for one in found]
+
+
+def _last_name(function: ast.expr) -> str:
+    return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
 class Registry(Generic[Member]):
@@ -79,12 +98,17 @@ class Registry(Generic[Member]):
         """The member called `name`; else WorkbenchError with the plugin that may have it, or the nearest name."""
         if name in self._members:
             return self._members[name]
+        raise self.unknown(name, self._members)
+
+    def unknown(self, name: str, known: Iterable[str]) -> WorkbenchError:
+        """The refusal of a name that is none of `known`: with the plugin that may have it, or the nearest name."""
+        names = list(known)
         if where := self.elsewhere(name):
-            raise WorkbenchError(f"There is no {self.family} called '{name}'. {where}")
-        near = difflib.get_close_matches(name, self._members, n=1)
-        listed = f"There are: {', '.join(self._members)}. {self.elsewhere('')}".rstrip()
+            return WorkbenchError(f"There is no {self.family} called '{name}'. {where}")
+        near = difflib.get_close_matches(name, names, n=1)
+        listed = f"There are: {', '.join(names)}. {self.elsewhere('')}".rstrip()
         hint = f"Did you mean '{near[0]}'?" if near else listed
-        raise WorkbenchError(f"There is no {self.family} called '{name}'. {hint}")
+        return WorkbenchError(f"There is no {self.family} called '{name}'. {hint}")
 
     def owner(self, name: str) -> str:
         """Who registered `name`: "built in" or the plugin's file name."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.inference.stub import write_head
 from tests.training.test_runs import STARTED, leave
 from tests.ui.window_driver import write_photographs
 from workbench import console
@@ -45,7 +46,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in SEEN:
         folder = tmp_path / "project" / "runs" / name
         leave(folder, STARTED)
-        (folder / "best.safetensors").write_bytes(b"weights")
+        write_head(folder / "best.safetensors")
     labels = {"old": ("cat", "dog"), "new": ("cat", "dog")}
     monkeypatch.setattr(
         predict.Predictor, "open", lambda file, _device: SimpleNamespace(labels=labels[Path(file).parent.name])

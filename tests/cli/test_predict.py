@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inference.stub import stub, write_pictures
+from tests.inference.stub import stub, write_head, write_pictures
 from workbench import console
 from workbench.cli import main
 from workbench.cli import predict as command
@@ -43,7 +43,7 @@ def network(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """In a run's folder."""
     file = tmp_path_factory.mktemp("run") / "best.safetensors"
-    file.write_bytes(b"weights")
+    write_head(file)
     return file
 
 
@@ -77,7 +77,7 @@ def test_labels_of_a_project_that_were_renamed_since_are_called_as_they_are_now(
         document.do(ChangeLabel(replace(document.labels()[0], name="Hund")))
     run = tmp_path / "p" / "runs" / "first"
     run.mkdir(parents=True)
-    (run / "best.safetensors").write_bytes(b"weights")
+    write_head(run / "best.safetensors")
     (run / "events.jsonl").write_text(events.to_json(events.Finished(1, 1, False, 0.5, 1.0, "")) + "\n")
     operating_point.write(run, OperatingPoint(0.4, (("dog", 0.6),)))
     out = tmp_path / "out"

@@ -5,6 +5,7 @@ Run as a program, `stub.py FOLDER OUT BATCHES`, it predicts FOLDER and kills its
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 
 from workbench.core.detections import Candidates
 from workbench.core.former_names import FormerNames, current_label_names
+from workbench.training.header import KEY, CheckpointHeader
 
 
 class _Detector:
@@ -63,6 +65,13 @@ def write_pictures(folder: Path, names: Sequence[str], first: int = 0) -> Path:
         _, data = cv2.imencode(".png", np.broadcast_to(colour, (30, 40, 3)).copy())
         file.write_bytes(data.tobytes())
     return folder
+
+
+def write_head(file: Path, detector: str = "yolov4-tiny") -> None:
+    """A checkpoint without weights: only its head is read before PyTorch is loaded."""
+    about = CheckpointHeader(detector, {}, (), (), 96, "stretch").to_json()
+    head = json.dumps({"__metadata__": {KEY: about}}).encode()
+    file.write_bytes(len(head).to_bytes(8, "little") + head)
 
 
 if __name__ == "__main__":

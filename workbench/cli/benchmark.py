@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.checks import check_checkpoint, check_exporters
 from workbench.cli.options import CheckpointName, Json, OldProject, Run, app, checkpoint_of, project_of
 from workbench.console import err, print_result, print_table, progress_bar, say
 from workbench.core.project import Split
@@ -36,16 +37,16 @@ def benchmark(
     as_json: Json = False,
 ) -> None:
     """Latency and throughput of a trained detector in each file format, on this machine's processor."""
+    check_exporters(format)
+    with project_of(project) as document:
+        file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
+        snapshot = document.snapshot()
+    check_checkpoint(file)
     say("Loading PyTorch and the checkpoint …", quiet=as_json)
-    from workbench import plugins
     from workbench.inference import benchmark as timing
     from workbench.inference.predict import Predictor
     from workbench.inference.verification_images import choose_images
 
-    plugins.loaded()
-    with project_of(project) as document:
-        file, _ = checkpoint_of(document.runs_folder, run, checkpoint)
-        snapshot = document.snapshot()
     images = choose_images(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
     predictor = Predictor.open(file, device="cpu")
     times: list[timing.Benchmarked] = []

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from workbench.cli.checks import check_checkpoint
 from workbench.cli.options import (
     CheckpointName,
     Device,
@@ -86,16 +87,16 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs on the same images: boxes fixed and regressed, and each label's difference with its interval."""
-    from workbench import plugins
     from workbench.core.run_comparison import RunDetections
     from workbench.core.run_comparison import compare as compared
     from workbench.inference.pairing import pair
 
-    plugins.loaded()
     part = parse_split(split)
     with project_of(project) as document:
         chosen = [(name, *checkpoint_of(document.runs_folder, name, checkpoint)) for name in (first, second)]
         snapshot = document.snapshot()
+    for _, file, _ in chosen:
+        check_checkpoint(file)
     snapshot = labelled_images(snapshot, part)
     one, other = (
         _evaluate_run(name, file, folder or file.parent, snapshot, part, device, confidence, quiet=as_json)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import typer
 import typer.core
 
 from workbench import settings
+from workbench.cli.checks import check_device, is_reporting
 from workbench.core import backups, mirror
 from workbench.core.detections import KINDS, NmsKind
 from workbench.core.document import Document
@@ -88,7 +88,7 @@ def check_project_folder(folder: Path) -> Path:
 
     Not in one of several processes (torchrun): only the main one reports what is wrong.
     """
-    if "RANK" not in os.environ and not (folder / FILE).is_file():
+    if is_reporting() and not (folder / FILE).is_file():
         Document.open(folder, read_only=True).close()  # raises, except for the path of the file itself
     return folder
 
@@ -108,7 +108,9 @@ Nms = Annotated[
         " (diou: arXiv 1911.08287, soft: 1704.04503).",
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="The device to compute on: auto, cpu, cuda, mps.")]
+Device = Annotated[
+    str, typer.Option("--device", help="The device to compute on: auto, cpu, cuda, mps.", callback=check_device)
+]
 
 
 @contextlib.contextmanager
@@ -171,7 +173,7 @@ def run_of(runs_folder: Path, name: str) -> Path:
 def labelled_images(snapshot: Snapshot, split: Split | None) -> Snapshot:
     """The images in which a missing box means that there is nothing: done, verified, or with boxes.
 
-    WorkbenchError if there are none in that split.
+    WorkbenchError if there are none at all, or in that split.
     """
 
     def is_labelled(index: int) -> bool:
@@ -179,7 +181,9 @@ def labelled_images(snapshot: Snapshot, split: Split | None) -> Snapshot:
         return rows.stop > rows.start or snapshot.images[index].state in FINISHED
 
     some = snapshot.take([index for index in range(len(snapshot)) if is_labelled(index)])
-    if split is not None and len(some) and not any(image.split is split for image in some.images):
+    if not len(some):
+        raise WorkbenchError("No image is labelled yet. Draw boxes, or import labels: workbench import")
+    if split is not None and not any(image.split is split for image in some.images):
         if any(image.split is Split.NONE for image in some.images):
             advice = "Use all images with --split all, or split them first: workbench split PROJECT"
         else:  # that command would leave them where they are

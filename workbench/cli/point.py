@@ -58,6 +58,7 @@ def point(
     """Keep confidence and NMS with a run: predict, export and the window start from them. No options: shows them."""
     from workbench.inference import operating_point
 
+    asked = parse_nms(nms) if nms else None
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         former = current_names(document)
@@ -67,7 +68,6 @@ def point(
     keeps = bool(nms) or any(value is not None for value in (confidence, iou, limit))
     found, why = _present(folder, file.name, former, complete=None not in (confidence, iou, limit) and bool(nms))
     if nms:
-        asked = parse_nms(nms)
         kind, overlap = (asked, found.iou) if asked else _published(folder)
         found = replace(found, kind=kind, iou=overlap)
     if confidence is not None:

@@ -8,13 +8,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workbench import console
+from workbench.cli.checks import is_reporting
 from workbench.cli.options import (
     PUBLISHED,
     CheckpointName,
@@ -26,6 +27,7 @@ from workbench.cli.options import (
     parse_nms,
     project_of,
 )
+from workbench.cli.prediction_options import Options, check, read_shard
 from workbench.console import print_result, say
 from workbench.core import formatting
 from workbench.core.detections import KINDS
@@ -43,26 +45,6 @@ if TYPE_CHECKING:
 
 FOREIGN = (".weights", ".pth", ".pt")  # Darknet's and torchvision's files, which must be imported
 OUT = Path("predictions")
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """The options, before the run's own operating point is known."""
-
-    sources: tuple[Path, ...]
-    out: Path
-    webcam: int | None
-    frames: int
-    confidence: float | None
-    iou: float | None
-    nms: str
-    every: int
-    tiles: int
-    overlap: float
-    formats: tuple[str, ...]
-    ids: Path | None
-    shard: str
-    fresh: bool
 
 
 @app.command()
@@ -168,7 +150,7 @@ def predict(
         raise WorkbenchError("Say what to predict on: workbench predict PROJECT photographs/, or PROJECT --webcam 0.")
     if sources and webcam is not None:
         raise WorkbenchError("A webcam can't be combined with other sources. Leave out these, or --webcam.")
-    options = _Options(
+    options = Options(
         tuple(sources or ()), out_folder, webcam, frames, confidence, iou, nms, every, tiles, overlap, formats,
         coco_ids, shard, fresh,
     )  # fmt: skip
@@ -188,17 +170,20 @@ def _formats(
 
 
 def _predict(
-    project: Path, run: str, which: str, place: tuple[str, Precision], options: _Options, *, as_json: bool
+    project: Path, run: str, which: str, place: tuple[str, Precision], options: Options, *, as_json: bool
 ) -> int | None:
     """`place`: the device and its precision."""
     from workbench import plugins
     from workbench.inference.predict_files import check_sources
-    from workbench.training import torchrun
 
     plugins.loaded()
     file, run_folder, former = _checkpoint(project, run, which)
+    if is_reporting():
+        check(options, file)
+    from workbench.training import torchrun
+
     with torchrun.join_processes() as runtime:
-        if options.webcam is None:
+        if runtime.world > 1 and options.webcam is None:
             check_sources(options.sources)
         shard = _shard(options.shard, runtime)
         quiet = as_json or not runtime.is_main
@@ -248,13 +233,7 @@ def _shard(text: str, runtime: Runtime) -> Shard:
         raise WorkbenchError("torchrun already divides the work. Leave out --shard.")
     if runtime.world > 1:
         return Shard(runtime.rank + 1, runtime.world)
-    if not text:
-        return Shard()
-    try:
-        number, of = map(int, text.split("/"))
-        return Shard(number, of)
-    except ValueError as error:
-        raise WorkbenchError(f"--shard takes I/N, such as 1/8 for the first of eight, not '{text}'.", error) from error
+    return read_shard(text)
 
 
 def _open(file: Path, device: str, precision: Precision, runtime: Runtime) -> Predictor:
@@ -270,7 +249,7 @@ def _open(file: Path, device: str, precision: Precision, runtime: Runtime) -> Pr
 
 
 def _point(
-    options: _Options, file: Path, run_folder: Path | None, former: FormerNames, predictor: Predictor, *, quiet: bool
+    options: Options, file: Path, run_folder: Path | None, former: FormerNames, predictor: Predictor, *, quiet: bool
 ) -> OperatingPoint:  # fmt: skip
     """What was asked for, else the run's kept point or the best one in its evaluation, else 0.25 and as published."""
     from workbench.inference import operating_point, saved_evaluation
@@ -299,14 +278,14 @@ def _point(
     )
 
 
-def _settings(options: _Options, shard: Shard, predictor: Predictor, point: OperatingPoint) -> PredictionSettings:
+def _settings(options: Options, shard: Shard, predictor: Predictor, point: OperatingPoint) -> PredictionSettings:
     from workbench.inference.predict_files import PredictionSettings
 
     return PredictionSettings(point, options.every, options.tiles, options.overlap, options.formats, shard, options.ids)
 
 
 def _part(
-    predictor: Predictor, options: _Options, settings: PredictionSettings, *, quiet: bool, patient: bool
+    predictor: Predictor, options: Options, settings: PredictionSettings, *, quiet: bool, patient: bool
 ) -> PredictionsSaved | int:  # fmt: skip
     """This process's part; an exit code if it was stopped."""
     from workbench.inference.predict_files import predict_files
@@ -321,7 +300,7 @@ def _part(
             return console.INTERRUPTED
 
 
-def _watch(predictor: Predictor, options: _Options, settings: PredictionSettings, *, as_json: bool) -> int | None:
+def _watch(predictor: Predictor, options: Options, settings: PredictionSettings, *, as_json: bool) -> int | None:
     from workbench.inference.webcam import predict_webcam
 
     assert options.webcam is not None

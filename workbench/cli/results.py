@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench import settings
+from workbench.cli.checks import check_checkpoint, check_detector, check_exporters
 from workbench.cli.options import (
     PUBLISHED,
     CheckpointName,
@@ -31,6 +32,7 @@ from workbench.cli.options import (
 )
 from workbench.console import print_result, print_table, say
 from workbench.core import formatting
+from workbench.core.files import check_writable
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
 
@@ -53,7 +55,13 @@ def evaluate(
     Precision, recall and F1 are for all labels together, at the confidence with the highest F1. For test images, that
     of the validation images is used, if they were evaluated before.
     """
-    from workbench import plugins
+    kind = parse_nms(nms)
+    part = parse_split(split)
+    with project_of(project) as document:
+        file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
+        snapshot = document.snapshot()
+    check_checkpoint(file)
+    snapshot = labelled_images(snapshot, part)
     from workbench.inference import saved_evaluation
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
@@ -61,13 +69,6 @@ def evaluate(
     from workbench.report import numbers, show_evaluation
     from workbench.training import data_leakage
 
-    plugins.loaded()
-    kind = parse_nms(nms)
-    part = parse_split(split)
-    with project_of(project) as document:
-        file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
-        snapshot = document.snapshot()
-    snapshot = labelled_images(snapshot, part)
     rules = None if kind is None else ScoringRules(kind=kind)
     done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
     point = saved_evaluation.validation_point(folder or file.parent, file.name, part)
@@ -93,6 +94,7 @@ def detectors(
 
     plugins.loaded()
     if detector:
+        check_detector(detector)
         _show_settings(detector, family.load_all().get(detector), as_json=as_json)
         return
     members = [(name, member) for name, member in family.load_all()]
@@ -165,14 +167,10 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export trained weights with labels, anchors and preprocessing inside; each file is verified before it is kept."""
-    from workbench import plugins
-    from workbench.inference import export as exporting
     from workbench.inference.exporters import ExportSettings
     from workbench.inference.model_card import suggested_settings
-    from workbench.inference.verification_images import choose_images
-    from workbench.report import show_export
 
-    plugins.loaded()
+    check_exporters(format)
     values = named_values(change)
     with project_of(project) as document:
         file, run_folder = checkpoint_of(document.runs_folder, run, checkpoint)
@@ -180,6 +178,12 @@ def export(
     wanted = settings.with_values(
         ExportSettings(), (suggested_settings(run_folder, file.name) if run_folder else {}) | values
     )
+    check_checkpoint(file)
+    check_writable(folder)
+    from workbench.inference import export as exporting
+    from workbench.inference.verification_images import choose_images
+    from workbench.report import show_export
+
     images = choose_images(snapshot.files, [image.split is Split.VALIDATION for image in snapshot.images])
     before = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     done = show_export(exporting.export(file, folder, format or None, images, wanted, snapshot), quiet=as_json)

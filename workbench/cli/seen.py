@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workbench.cli.checks import check_detector
 from workbench.cli.options import Json, OldProject, app, check_png, named_values, project_of, with_set_values
 from workbench.console import out, print_result, print_table, progress_bar, say
 from workbench.core.project import Image, Snapshot
@@ -40,17 +41,22 @@ def seen(
     as_json: Json = False,
 ) -> None:
     """Show a training image exactly as it enters the network, and which cells, anchors or points learn each box."""
-    from workbench import plugins
     from workbench.training import recipes
-    from workbench.training.input_assignment import assign_input, build_detector
 
     check_png("out", picture)
-    plugins.loaded()
+    recipes.check_exists(preset)
+    values = named_values(set)
+    if detector:
+        check_detector(detector)
     with project_of(project) as document:
         snapshot, anchors = document.snapshot(), document.anchors()
-    recipe = recipes.find(preset)
-    recipe = with_set_values(recipe.with_detector(detector) if detector else recipe, named_values(set))
     found = _image(snapshot, image)
+    from workbench import plugins
+    from workbench.training.input_assignment import assign_input, build_detector
+
+    plugins.loaded()
+    recipe = recipes.find(preset)
+    recipe = with_set_values(recipe.with_detector(detector) if detector else recipe, values)
     sample = (
         _as_it_is(snapshot, found, recipe) if as_it_is else _in_training(snapshot, found, recipe, epoch, seed, as_json)
     )

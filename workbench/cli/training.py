@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import os
 import shlex
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 import typer.core
 
 from workbench import console, settings
+from workbench.cli.checks import check_detector, check_device, check_weights, is_reporting
 from workbench.cli.options import (
     app,
     check_choice,
@@ -27,6 +27,7 @@ from workbench.cli.options import (
 )
 from workbench.console import print_result, say
 from workbench.core import formatting
+from workbench.core.files import check_writable
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def train(**given: Any) -> int | None:
 
     On several graphics cards or machines: torchrun --nproc-per-node 8 -m workbench train PROJECT
     """
-    _refuse_empty(given)
+    _refuse_early(given)
     from workbench import plugins
     from workbench.training import tensorboard_log, torchrun
 
@@ -59,12 +60,36 @@ def train(**given: Any) -> int | None:
             return console.FAILED
 
 
-def _refuse_empty(given: dict[str, Any]) -> None:
+def _refuse_early(given: dict[str, Any]) -> None:
     """Check before PyTorch is loaded, which takes seconds. With many processes the first reports it later, for all."""
-    if given.get("resume") is None and "RANK" not in os.environ:
-        with project_of(given["project"]) as document:
-            if not document.counts().total:
-                raise WorkbenchError("The project has no boxes yet. Draw some, or import labels: workbench import")
+    if not is_reporting():
+        return
+    from workbench.training import recipes, runs
+    from workbench.training.settings import TrainingSettings
+
+    with project_of(given["project"]) as document:
+        folder, boxes = document.runs_folder, document.counts().total
+    if given.get("resume") is not None:
+        run_folder = run_of(folder, given["resume"] or newest_run(folder))
+        _refuse_changes(given)
+        _refuse_finished(runs.info(run_folder))
+        check_writable(run_folder)
+        return
+    if not boxes:
+        raise WorkbenchError("The project has no boxes yet. Draw some, or import labels: workbench import")
+    check_choice("anchors", given["anchors"], ["project", "published"])
+    recipes.check_exists(given["preset"])
+    if given["detector"]:
+        check_detector(given["detector"])
+    named_values(given["set"])
+    settings.with_values(TrainingSettings(), _flags(given))
+    check_device(given["device"] or "auto")
+    if given["weights"] and given["weights"] != "published":
+        check_weights(given["weights"], folder)
+    if "name" in given:  # a training, which writes
+        if given["name"]:
+            runs.folder_for(folder, given["name"], "")
+        check_writable(folder)
 
 
 def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
@@ -161,7 +186,7 @@ def _line(found: Finding) -> str:
 
 def estimate(**given: Any) -> None:
     """Estimate the time, memory and disk that a training takes. Measures a few steps here, and trains nothing."""
-    _refuse_empty(given)
+    _refuse_early(given)
     from workbench import plugins
     from workbench.training import cost_measurement, differences
     from workbench.training.preflight import preflight
@@ -262,8 +287,12 @@ def _refuse_changes(given: dict[str, Any]) -> None:
 
 def _changes(given: dict[str, Any]) -> dict[str, Any]:
     """Settings from the command line: flags of the training, and NAME=VALUE of the detector."""
-    changes = {row.name: given[row.name] for row in _training_rows() if given.get(row.name) is not None}
-    return {**changes, **named_values(given["set"])}
+    return {**_flags(given), **named_values(given["set"])}
+
+
+def _flags(given: dict[str, Any]) -> dict[str, Any]:
+    """Of them, those that have flags of their own."""
+    return {row.name: given[row.name] for row in _training_rows() if given.get(row.name) is not None}
 
 
 def _training_rows() -> tuple[settings.SettingRow, ...]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench import console
+from workbench.cli.checks import check_detector
 from workbench.cli.options import Json, app, named_values, project_of, with_set_values
 from workbench.console import print_result, print_table, say
 from workbench.core import formatting
+from workbench.core.files import check_writable
 from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
@@ -25,14 +27,14 @@ def weights(
     as_json: Json = False,
 ) -> None:
     """List the weights that torchvision publishes, or fetch those of a detector. Nothing is fetched without asking."""
-    from workbench.training import published_weights
-
     if not detector:
         if download:
             raise WorkbenchError("Name the detector whose weights to download: workbench weights ssd300 --download")
         _list(as_json)
         return
     found = published_of(detector)
+    from workbench.training import published_weights
+
     file = published_weights.kept_file(found)
     say(f"{found.url}\n{formatting.size(1e6 * found.megabytes)} from {found.source}. {found.licence}.", quiet=as_json)
     if not download or file.is_file():
@@ -59,10 +61,10 @@ def _result(detector: str, found: Pretrained, file: Path, as_json: bool) -> None
 
 def published_of(detector: str) -> Pretrained:
     """torchvision's published weights for a detector; WorkbenchError lists those it has, and how to use other files."""
-    from workbench import detectors, plugins
+    check_detector(detector)
+    from workbench import detectors
     from workbench.training import published_weights
 
-    plugins.loaded()
     there = published_weights.published()
     if detector not in there:
         detectors.load_all().get(detector)  # raises if there is no such detector
@@ -120,26 +122,30 @@ def import_weights(
     as_json: Json = False,
 ) -> None:
     """Make another program's trained weights usable here: as a run of a project or as a checkpoint."""
-    from workbench import plugins
+    check_detector(detector)
+    values = named_values(set_)
+    for one in (file, labels):
+        if one is not None and not one.is_file():
+            raise Refused(one, "there is no such file.")
+    runs_folder = None
+    if target.suffix != ".safetensors":
+        with project_of(target) as document:
+            runs_folder = document.runs_folder
+    check_writable(runs_folder or target.parent)
     from workbench.training import recipes
     from workbench.training import weights as importing
 
-    plugins.loaded()
-    recipe = with_set_values(recipes.default_recipe(detector), named_values(set_))
-    if not file.is_file():
-        raise Refused(file, "there is no such file.")
+    recipe = with_set_values(recipes.default_recipe(detector), values)
     names = importing.read_names(labels) if labels else importing.published_names(file, recipe)
     if not names:
         raise WorkbenchError(
             "The labels of these weights are not known. Name a file with one label per line, in the network's order:"
             " --labels FILE"
         )
-    if target.suffix == ".safetensors":
+    if runs_folder is None:
         done = importing.import_weights(file, recipe, names, target)
         say(done.sentence[:1].upper() + done.sentence[1:], quiet=as_json)
         print_result({"checkpoint": str(target), "labels": len(names)}, as_json=as_json)
         return
-    with project_of(target) as document:
-        folder = document.runs_folder
-    run = importing.import_run(file, recipe, names, folder)
+    run = importing.import_run(file, recipe, names, runs_folder)
     print_result({"run": run.name, "folder": str(run), "labels": len(names)}, as_json=as_json)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -104,6 +105,19 @@ def check_free_space(folder: Path, size: int) -> None:
     """
     if shutil.disk_usage(folder).free < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
+def check_writable(folder: Path) -> None:
+    """WorkbenchError if nothing can be written into `folder`, or into the nearest folder above it if it is yet to make.
+
+    Write-protection, a full disk, or a file in a folder's place: to be called before minutes are spent.
+    """
+    place = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(bytes(4096))  # a full disk still has room for an empty file
+    except OSError as error:
+        raise WorkbenchError(f"{place} can't be written to: {_reason(error)}", error) from error
 
 
 def _sync_folder(folder: Path) -> None:

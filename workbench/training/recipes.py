@@ -169,7 +169,7 @@ def names() -> tuple[str, ...]:
 def preset(name: str) -> Recipe:
     """A preset by name; WorkbenchError lists them if there is none. Loads the detectors, and with them torch."""
     if name not in names():
-        raise WorkbenchError(f"There is no preset called '{name}'. Choose one of: {', '.join(names())}.")
+        raise _no_preset(name)
     return _recipe(_preset_file(name), name)
 
 
@@ -187,6 +187,18 @@ def default_recipe(detector: str) -> Recipe:
 def find(text: str) -> Recipe:
     """The preset of this name, or the recipe in the file of this path, as the command line takes either."""
     return read(Path(text)) if text.endswith(".toml") else preset(text)
+
+
+def check_exists(text: str) -> None:
+    """WorkbenchError if there is no preset of this name, or no TOML file in this path. Does not load torch."""
+    if text.endswith(".toml"):
+        _table(Path(text))
+    elif text not in names():
+        raise _no_preset(text)
+
+
+def _no_preset(name: str) -> WorkbenchError:
+    return WorkbenchError(f"There is no preset called '{name}'. Choose one of: {', '.join(names())}.")
 
 
 def write(recipe: Recipe, file: Path) -> None:

@@ -1,0 +1,71 @@
+"""What commands check before they load PyTorch, which takes seconds: mistakes that would be refused only after it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from workbench.errors import Refused, WorkbenchError
+
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+"""Kinds of devices; whether this machine has one is known only to PyTorch."""
+
+
+def is_reporting() -> bool:
+    """Whether this process reports mistakes: of several (torchrun) only the main one does, once all are connected."""
+    return "RANK" not in os.environ
+
+
+def check_device(device: str) -> str:
+    """The device of --device. WorkbenchError for a word that is the name of none."""
+    kind, _, number = device.partition(":")
+    if kind not in DEVICES or (number and not number.isdecimal()):
+        raise WorkbenchError(f"There is no device '{device}'. Choose auto, cpu, cuda, cuda:1 or mps.")
+    return device
+
+
+def check_detector(name: str) -> None:
+    """WorkbenchError, with the nearest name, if neither this program nor a plugin that runs has such a detector."""
+    from workbench import detectors, plugins
+
+    plugins.loaded()
+    announced, known = plugins.announced_names(), detectors.built_in_names()
+    names = dict.fromkeys([*known, *detectors.detectors.names(), *(one for one in announced if one is not None)])
+    if known and None not in announced and name not in names:
+        raise detectors.detectors.unknown(name, names)
+
+
+def check_checkpoint(file: Path) -> Path:
+    """The file. WorkbenchError if it is not a checkpoint, or of a detector that is not here. Only its head is read."""
+    from workbench.training.header import read_header
+
+    header = read_header(file)
+    try:
+        check_detector(header.detector)
+    except WorkbenchError as error:
+        raise Refused(file, error.sentence) from error
+    return file
+
+
+def check_exporters(names: Iterable[str] | None) -> None:
+    """The same for --format of an export; None: no format was named."""
+    from workbench import plugins
+    from workbench.inference import exporters
+
+    plugins.loaded()
+    family, announced = exporters.load_all(), plugins.announced_names()
+    for name in names or ():
+        if name not in announced and None not in announced:
+            family.get(name)
+
+
+def check_weights(text: str, runs_folder: Path) -> None:
+    """WorkbenchError if `text`, of --weights, is neither a file nor the name of a run."""
+    from workbench.training import runs
+
+    names = [run.name for run in runs.runs(runs_folder)]
+    if text in names or Path(text).is_file():
+        return
+    known = f"The runs are: {', '.join(names[:10])}." if names else "There is no run yet."
+    raise WorkbenchError(f"--weights: '{text}' is neither a file nor a run of this project. {known}")

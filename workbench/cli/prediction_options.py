@@ -1,0 +1,68 @@
+"""The options of `workbench predict`, and what is wrong with them, before PyTorch is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.cli.checks import check_checkpoint
+from workbench.cli.options import parse_nms
+from workbench.core.files import check_writable
+from workbench.errors import Refused, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.inference.listing import Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options, before the run's own operating point is known."""
+
+    sources: tuple[Path, ...]
+    out: Path
+    webcam: int | None
+    frames: int
+    confidence: float | None
+    iou: float | None
+    nms: str
+    every: int
+    tiles: int
+    overlap: float
+    formats: tuple[str, ...]
+    ids: Path | None
+    shard: str
+    fresh: bool
+
+
+def check(options: Options, file: Path) -> None:
+    """WorkbenchError for what would be refused once PyTorch is loaded, or only when everything was predicted."""
+    from workbench.inference import out_folder
+    from workbench.inference.predict_files import check_sources
+
+    check_checkpoint(file)
+    if options.nms:
+        parse_nms(options.nms)
+    read_shard(options.shard)
+    if options.webcam is None:
+        check_sources(options.sources)
+    if options.ids is not None:
+        if "coco" not in options.formats:
+            raise WorkbenchError("--coco-ids is for --format coco. Add that, or leave out --coco-ids.")
+        if not options.ids.is_file():
+            raise Refused(options.ids, "there is no such file.")
+    out_folder.check(options.out, options.sources, options.formats)
+    check_writable(options.out)
+
+
+def read_shard(text: str) -> Shard:
+    """The part of the work of --shard I/N; "" is all of it. WorkbenchError if it is not written so."""
+    from workbench.inference.listing import Shard
+
+    if not text:
+        return Shard()
+    try:
+        number, of = map(int, text.split("/"))
+        return Shard(number, of)
+    except ValueError as error:
+        raise WorkbenchError(f"--shard takes I/N, such as 1/8 for the first of eight, not '{text}'.", error) from error
