@@ -92,6 +92,29 @@ def test_a_plugin_that_stumbles_over_a_file_is_not_in_the_way_of_its_own_format(
     assert "The format mine of stranger.py could not look at" in caplog.text
 
 
+@pytest.mark.parametrize("command", ["import", "export-labels"])
+@pytest.mark.parametrize("answer", ["1 / 0", "0"])
+def test_a_plugin_that_fails_ends_in_a_sentence_that_names_it(
+    command: str, answer: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """It was a traceback, as after an error in Workbench, and whoever read it did not know whom to tell."""
+    monkeypatch.setattr(plugins, "_loaded", None)
+    (folder / "stranger.py").write_text(GOOD.replace("*given: 0", f"*given: {answer}"))
+    plugins.allow(plugins.find("stranger"))
+    assert cli.main(["new", str(tmp_path / "p")]) == console.DONE
+    capsys.readouterr()
+    place = tmp_path / ("p" if command == "import" else "out")
+    assert cli.main([command, str(tmp_path / "p"), str(place), "--format", "mine"]) == console.FAILED
+    said = " ".join(capsys.readouterr().err.split())
+    what = "read" if command == "import" else "write"
+    assert f"workbench: The plugin stranger.py could not {what} {place}: " in said
+    assert "ZeroDivisionError: division by zero (stranger.py, line 7)" in said or answer == "0"
+    assert "Nothing was changed. Tell the plugin's author" in said
+    assert "Traceback" in caplog.text
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_name_of_a_plugin_that_did_not_run_is_said_to_be_its_and_what_to_do(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

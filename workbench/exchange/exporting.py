@@ -139,14 +139,16 @@ def export_labels(
     rows = [i for i in range(len(snapshot)) if is_labelled(snapshot, i)]
     # to those who train with the folder, an image without a label file has nothing on it
     taken = rows if "unlabelled images" in member.cannot_store else list(range(len(snapshot)))
-    places, report, warnings = member.places(snapshot), Report(), Report()
+    report, warnings = Report(), Report()
+    with formats.naming_plugin(format, "write", folder):
+        places = member.places(snapshot)
     inside = ExportFolder(folder, "" if project is None else _known_as(project))
     pictures = inside.pictures_of(snapshot, places, [] if has_photographs else taken, copy_images, report)
     with inside.part() as part:
         former = former_ids(snapshot, format, project) if project is not None else None
-        files = (
-            member.write(snapshot, part) if former is None else cast(SupportsIds, member).write(snapshot, part, former)
-        )
+        with formats.naming_plugin(format, "write", folder):
+            more = () if former is None else (former,)
+            written = [file.relative_to(part) for file in cast(SupportsIds, member).write(snapshot, part, *more)]
         unedited = restore(snapshot, format, part, project, copy_images) if project is not None else 0
         for number, picture in enumerate(pictures, start=1):
             inside.copy(picture, part)
@@ -165,7 +167,7 @@ def export_labels(
     return ExportReport(
         format=format,
         folder=folder,
-        files=tuple(folder / file.relative_to(part) for file in files),
+        files=tuple(folder / file for file in written),
         images=len(rows),
         boxes=len(snapshot.boxes) - dropped,
         copied=len(pictures),

@@ -71,7 +71,8 @@ def plan_import(
     damage in the files, or WorkbenchError when the format is not clear.
     """
     path = absolute(path)
-    member = formats.load_all().get(format or recognise(path))
+    format = format or recognise(path)
+    formats.load_all().get(format)  # WorkbenchError if there is none
     folders = [absolute(images)] if images is not None else []
     if not path.exists() or (folders and not folders[0].is_dir()):
         raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
@@ -79,7 +80,7 @@ def plan_import(
     since = origins.now()
     by, by_boxes, renamed = settings, Report(), renamed_labels(document)
     for _ in range(2):  # again, if the project's boxes show that the files must be read differently
-        reading = member.read(path, [*folders, *roots], by)
+        reading = formats.read(format, path, [*folders, *roots], by)
         is_renamed = any(one_line(name) in renamed for name in reading.labels)
         read_at = {} if is_renamed else origins.stamps(reading, since)  # else an export would write the old names
         report = Report(settings.skip_broken)

@@ -7,16 +7,19 @@ with `@formats.register("name")`. It then appears in `workbench import`, `export
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import logging
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from workbench.core.project import XYXY, Snapshot, Split, State
+from workbench.errors import WorkbenchError
 from workbench.registry import OWN, Registry, class_text, missing_attributes
 from workbench.settings import setting
 
@@ -276,3 +279,41 @@ def _score(name: str, member: Format, path: Path) -> float:
             raise
         log.warning("The format %s of %s could not look at %s", name, formats.owner(name), path, exc_info=True)
         return 0.0
+
+
+def read(name: str, path: Path, images: Sequence[Path], settings: ReadSettings) -> Reading:
+    """What the format called `name` reads of `path`. WorkbenchError also where a plugin's read() fails."""
+    member = load_all().get(name)
+    with naming_plugin(name, "read", path):
+        reading = member.read(path, images, settings)
+        if not isinstance(reading, Reading):
+            raise TypeError(f"read() gave {type(reading).__name__}, not Reading")
+    return reading
+
+
+@contextlib.contextmanager
+def naming_plugin(name: str, what: str, path: Path) -> Iterator[None]:
+    """A failure of a plugin's format as a WorkbenchError: which plugin could not `what` ("read") which path, and where.
+
+    The log has its traceback. WorkbenchError, and what built-in formats raise, pass unchanged.
+    """
+    try:
+        yield
+    except WorkbenchError:
+        raise
+    except Exception as error:  # a plugin may raise anything
+        owner = formats.owner(name)
+        if owner == OWN:
+            raise
+        log.warning("The format %s of %s could not %s %s", name, owner, what, path, exc_info=True)
+        lines = [
+            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == owner
+        ]
+        place = f", line {lines[-1]}" if lines else ""
+        said = " ".join(str(error).split())[:200].rstrip(".")
+        reason = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        raise WorkbenchError(
+            f"The plugin {owner} could not {what} {path}: {reason} ({owner}{place}). Nothing was changed. Tell the"
+            " plugin's author, or use another format.",
+            error,
+        ) from error
