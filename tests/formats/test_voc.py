@@ -86,7 +86,9 @@ def test_an_image_without_annotation_file_is_unlabelled(tmp_path: Path) -> None:
 def test_a_box_of_one_point_is_remarked_and_kept(tmp_path: Path) -> None:
     reading = voc.read(data_set(tmp_path, a=voc_file(voc_object("cat", (5, 6, 5, 6)))))
     assert boxes(reading) == [(4, 5, 5, 6)]
-    assert [(r.file, r.line) for r in reading.remarks if "zero size" in r.sentence] == [("Annotations/a.xml", 3)]
+    (told,) = (r for r in reading.remarks if "zero size" in r.sentence)
+    assert (told.file, told.line) == ("Annotations/a.xml", 3)
+    assert told.sentence.endswith("it was kept, as 1 x 1 pixels.")
 
 
 def test_swapped_corners_are_put_in_order_with_a_remark(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ class _Reader(DataSetReader):
         for tag in o.unclear:
             self.report.say("repaired", name, f"<{tag}> is neither 0 nor 1; it was read as 0.", o.box.line)
         if x0 == x1 or y0 == y1:
-            size = f"{x1 - x0 + base:g} x {y1 - y0 + base:g} px"
+            size = f"{x1 - x0 + base:g} x {y1 - y0 + base:g} pixels"
             self.report.say(
                 "read",
                 name,
