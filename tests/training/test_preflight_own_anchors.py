@@ -1,9 +1,10 @@
-"""Boxes that are too small for the anchors that a detector brings with it are told before the training."""
+"""Boxes that are too small or too large for the anchors that a detector brings with it are told before the training."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def sized(snapshot: Snapshot, sides: np.ndarray) -> Snapshot:
     return replace(snapshot, boxes=np.concatenate([low, low + sides[:, None] * 64 / PX], axis=1))
 
 
-def found(snapshot: Snapshot, detector: str, px: int = PX, **settings: float) -> list[Finding]:
+def found(snapshot: Snapshot, detector: str, px: int = PX, **settings: Any) -> list[Finding]:
     recipe = recipes.default_recipe(detector).changed({"input_px": px, **settings})
     return [one for one in of_boxes(snapshot, recipe, None, None) if one.kind == "own anchors"]
 
@@ -79,3 +80,37 @@ def test_smaller_anchors_which_the_advice_names_are_enough_for_them(snapshot: Sn
     assert "a smaller anchor_scale" in told.advice
     half = recipes.default_recipe(detector).detector_settings.anchor_scale / 2  # type: ignore[attr-defined]
     assert found(small, detector, anchor_scale=half) == []
+
+
+# the largest anchor's side over the root of that overlap
+@pytest.mark.parametrize(
+    ("detector", "settings", "most", "advice"),
+    [
+        ("retinanet", {"anchor_scale": 0.5}, 64 * 2 ** (2 / 3) / 0.4**0.5, "a larger anchor_scale"),
+        ("retinanet-v2", {"anchor_scale": 0.5}, 64 * 2 ** (2 / 3) / 0.4**0.5, "a larger anchor_scale"),
+        ("faster-rcnn", {"anchor_scale": 1.0}, 64 / 0.3**0.5, "a larger anchor_scale"),
+        ("ssd300", {"box_scales": (0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.27)}, 0.18 * PX / 0.5**0.5, "box_scales"),
+        ("ssdlite", {"largest_boxes": 0.25}, 0.5 * PX / 0.5**0.5, "a larger largest_boxes"),
+    ],
+)
+def test_boxes_above_a_detector_s_own_anchors_are_told(
+    snapshot: Snapshot, detector: str, settings: dict[str, Any], most: float, advice: str
+) -> None:
+    corner = replace(snapshot, boxes=np.zeros_like(snapshot.boxes))  # where they are not cut off
+    assert found(sized(corner, np.full(40, most * 0.95)), detector, **settings) == []
+    (told,) = found(sized(corner, np.full(40, most * 1.05)), detector, **settings)
+    assert (told.level, told.count) == (WARNING, 40)
+    assert f"larger than {most:.0f} × {most:.0f} pixels at 320 px, too large for" in told.sentence
+    assert advice in told.advice
+
+
+@pytest.mark.parametrize("detector", ["retinanet", "retinanet-v2", "faster-rcnn", "ssd300", "ssd512", "ssdlite"])
+def test_at_a_detector_s_usual_settings_no_box_is_too_large(snapshot: Snapshot, detector: str) -> None:
+    px = recipes.default_recipe(detector).detector_settings.input_px
+    whole = replace(snapshot, boxes=np.tile([0.0, 0, 64, 64], (40, 1)))
+    assert found(whole, detector, px) == []
+
+
+def test_anchors_that_never_learn_background_are_too_small_for_no_box(snapshot: Snapshot) -> None:
+    big = sized(snapshot, np.full(40, 300.0))
+    assert found(big, "retinanet", anchor_scale=0.5, negative_iou=0.0) == []

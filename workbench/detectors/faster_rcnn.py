@@ -80,6 +80,7 @@ class FasterRcnn(Detector):
         FasterRCNN_ResNet50_FPN_Weights.COCO_V1, background=True, norm_eps=0.0
     )
     smaller_by = "a larger input side or a smaller anchor_scale"
+    larger_by = "a smaller input side or a larger anchor_scale"
     samples = True
     # Means over the drawn ones, whose number boxes don't raise; the first network knows no labels. Measured on blood
     # cells: one wrong label raised an image above .80 of the others, above .59 by all terms per box; the order was that
@@ -94,8 +95,9 @@ class FasterRcnn(Detector):
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)
         assert isinstance(settings, FasterRcnnSettings)
-        # anchors around a smaller box learn background
+        # anchors around a smaller or larger box learn background
         self.smallest_px = settings.anchor_scale * FINEST * LOW**0.5
+        self.largest_px = settings.anchor_scale * FINEST * 2 ** (LEVELS - 1) / LOW**0.5
         self.normalise = foreign.Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         most = self.most = settings.proposals
         self.net = fasterrcnn_resnet50_fpn(

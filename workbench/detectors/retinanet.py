@@ -93,6 +93,7 @@ class RetinaNet(Detector):
     )
     loss_per_positive = True
     smaller_by = "a larger input side or a smaller anchor_scale"
+    larger_by = "a smaller input side or a larger anchor_scale"
     outs = (f"net.{LABELS}",)
     backbone_parts = ("net.backbone.body",)
     build: ClassVar[Callable[..., Any]] = staticmethod(retinanet_resnet50_fpn)
@@ -105,8 +106,11 @@ class RetinaNet(Detector):
         assert isinstance(settings, RetinaNetSettings)
         if settings.negative_iou > settings.positive_iou:
             raise WorkbenchError("negative_iou must not be above positive_iou.")
-        # anchors around a smaller box learn background
+        # anchors around a smaller or larger box learn background
         self.smallest_px = settings.anchor_scale * FINEST * settings.negative_iou**0.5
+        if settings.negative_iou > 0:
+            largest = settings.anchor_scale * FINEST * 2 ** (LEVELS - 1) * 2 ** ((SIZES - 1) / SIZES)
+            self.largest_px = largest / settings.negative_iou**0.5
         self.normalise = foreign.Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
         self.net = self.build(weights=None, weights_backbone=None, num_classes=labels)
         self.net.anchor_generator = foreign.anchors_of_levels(settings.anchor_scale, FINEST, LEVELS, SIZES)

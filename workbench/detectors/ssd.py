@@ -109,6 +109,7 @@ class Ssd300(Detector):
     }  # fmt: skip
     published_px = 300
     smaller_by = "a smaller first number of box_scales"
+    larger_by = "larger last numbers of box_scales"
     multiple = 1
     fixed_size = True
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(SSD300_VGG16_Weights.COCO_V1, background=True)
@@ -128,6 +129,7 @@ class Ssd300(Detector):
             raise WorkbenchError(f"box_scales must be {len(self.steps) + 1} numbers above 0, one per map and one more.")
         px = settings.input_px
         self.smallest_px = settings.box_scales[0] * px * settings.match_iou**0.5
+        self.largest_px = (settings.box_scales[-2] * settings.box_scales[-1] / settings.match_iou) ** 0.5 * px
         generator = DefaultBoxGenerator(
             self.ratios, scales=list(settings.box_scales), steps=self.steps if px == self.published_px else None,
             clip=self.clipped,

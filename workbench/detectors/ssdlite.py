@@ -58,6 +58,7 @@ class SsdLite(Detector):
     }  # fmt: skip
     published_px = 320
     smaller_by = "a smaller smallest_boxes"
+    larger_by = "a larger largest_boxes"
     published_nms = ("per label", 0.55)  # torchvision's
     fixed_size = True
     pretrained: ClassVar[Pretrained | None] = foreign.pretrained(
@@ -76,6 +77,7 @@ class SsdLite(Detector):
             foreign.freeze_norms(self.net)
         px = settings.input_px
         self.smallest_px = settings.smallest_boxes * px * settings.match_iou**0.5
+        self.largest_px = (settings.largest_boxes / settings.match_iou) ** 0.5 * px  # its last scale is the image
         generator = DefaultBoxGenerator([[2, 3]] * MAPS, settings.smallest_boxes, settings.largest_boxes)
         grids = foreign.map_sizes(self.net.backbone, px)
         self.head = DefaultBoxHead(labels, px, generator, grids, settings.match_iou)

@@ -70,7 +70,7 @@ def of_boxes(
         yield from _missed(detector, data, wanted & ~small, where)
     if kind.published_anchors:
         yield from _far(detector, data, wanted & ~small, sides, anchors is not None, where)
-    yield from _below(detector, data, wanted & ~small, sides, where)
+    yield from _beyond(detector, data, wanted & ~small, sides, where)
 
 
 def _sample(train: Snapshot, most: int) -> Snapshot:
@@ -135,23 +135,30 @@ def _far(
         yield Finding(WARNING, "anchors", sentence, advice, number, *_where(data, far))
 
 
-def _below(
+def _beyond(
     detector: Detector, data: Dataset, wanted: NDArray[np.bool_], sides: NDArray[np.float32], where: str
 ) -> Iterator[Finding]:  # fmt: skip
-    """Boxes below a detector's own anchors: the best one learns each, and those around it learn background there."""
+    """Boxes below or above a detector's own anchors: the best one learns each, and those around it learn background
+    there.
+    """
     size = np.sqrt(np.maximum(sides, 0).prod(axis=1))
-    below = wanted & (size < detector.smallest_px)
-    number, all_, labels = int(below.sum()), int(wanted.sum()), data.snapshot.labels
-    of_each, so_small = (np.bincount(data.labels[some], minlength=len(labels)) for some in (wanted, below))
-    mostly = [labels[i].name for i in np.flatnonzero((so_small > 0) & (so_small >= MOST_OF_A_LABEL * of_each))]
-    if number < MANY * all_ and not mostly:
-        return
-    most = f", most of {named(mostly)} among them," if mostly else ""
-    least, px = f"{detector.smallest_px:.0f}", detector.settings.input_px
-    share = f"{number:,} of {all_:,} boxes ({percent(number / all_)}){most}"
-    sentence = f"{share} are smaller than {least} × {least} pixels at {px} px, too small for {detector.title}'s own"
-    advice = f"They are learnt badly. Choose {detector.smaller_by}, or FCOS or a YOLO, which learn smaller ones."
-    yield Finding(WARNING, "own anchors", f"{sentence} anchors.{where}", advice, number, *_where(data, below))
+    for beyond, limit, (too, than), change in (
+        (size < detector.smallest_px, detector.smallest_px, ("small", "smaller"), detector.smaller_by),
+        (size > detector.largest_px, detector.largest_px, ("large", "larger"), detector.larger_by),
+    ):
+        these = wanted & beyond
+        number, all_, labels = int(these.sum()), int(wanted.sum()), data.snapshot.labels
+        of_each, so_sized = (np.bincount(data.labels[some], minlength=len(labels)) for some in (wanted, these))
+        mostly = [labels[i].name for i in np.flatnonzero((so_sized > 0) & (so_sized >= MOST_OF_A_LABEL * of_each))]
+        if number < MANY * all_ and not mostly:
+            continue
+        most = f", most of {named(mostly)} among them," if mostly else ""
+        px = detector.settings.input_px
+        share = f"{number:,} of {all_:,} boxes ({percent(number / all_)}){most}"
+        sentence = f"{share} are {than} than {limit:.0f} × {limit:.0f} pixels at {px} px, too {too} for"
+        advice = f"They are learnt badly. Choose {change}, or FCOS or a YOLO, which learn {than} ones."
+        words = f"{sentence} {detector.title}'s own anchors.{where}"
+        yield Finding(WARNING, "own anchors", words, advice, number, *_where(data, these))
 
 
 def _subject(number: int) -> str:

@@ -158,6 +158,8 @@ class Detector(nn.Module):
     judged_by: ClassVar[tuple[str, ...]] = ()  # terms of the loss by which images are compared; none: by all
     smallest_px: float = 0.0  # side of a square: of a smaller box its own anchors learn next to nothing; 0: it has none
     smaller_by: ClassVar[str] = "a larger input side"  # what makes that smaller beside the boxes
+    largest_px: float = math.inf  # side of a square: of a larger box its own anchors learn next to nothing
+    larger_by: ClassVar[str] = ""  # what makes that larger beside the boxes, if it is finite
     samples: ClassVar[bool] = False  # whether the loss looks at a random part of its boxes, each time another
     remarks: tuple[str, ...] = ()  # sentences for whoever begins to train it
     outs: ClassVar[tuple[str, ...]]  # names of the output layers, each with a weight, as in label_rows()
