@@ -37,6 +37,21 @@ def test_it_follows_behind_another_tab_and_stays_where_it_is_read(qtbot: QtBot) 
     assert bar.value() == bar.maximum()
 
 
+def test_it_stays_at_its_end_while_its_tab_becomes_lower(qtbot: QtBot) -> None:
+    log = RunLog()
+    qtbot.addWidget(log)
+    log.resize(300, 400)
+    log.show()
+    bar = log.verticalScrollBar()
+    log.appendPlainText("\n".join(f"Epoch {n}" for n in range(100)))
+    assert bar.value() == bar.maximum() > 0
+    log.resize(300, 100)
+    assert bar.value() == bar.maximum()
+    bar.setValue(10)
+    log.resize(300, 200)
+    assert bar.value() == 10
+
+
 def test_while_the_first_run_begins_its_name_stands_where_it_will_be_listed(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

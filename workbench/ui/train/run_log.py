@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QPlainTextEdit
 
 LINES = 2_000
@@ -28,6 +28,14 @@ class RunLog(QPlainTextEdit):
         read = bar.value()
         super().showEvent(event)  # scrolls to the cursor
         bar.setValue(bar.maximum() if self._is_at_end else read)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The tab's height changes after it is shown: Pictures is taller than Runs and Log."""
+        bar = self.verticalScrollBar()
+        was_at_end = bar.value() == bar.maximum()
+        super().resizeEvent(event)
+        if was_at_end:
+            bar.setValue(bar.maximum())
 
     def clear(self) -> None:
         super().clear()
