@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QTableView
 from pytestqt.qtbot import QtBot
 
-from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk
+from tests.ui.window_driver import Open, WindowDriver, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
@@ -46,6 +48,19 @@ def test_a_box_comes_in_the_middle_and_arrow_keys_move_and_stretch_it(
     assert corners(project) == [(70, 41, 120, 44)], "no smaller than a box may be"
     hand.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert corners(project) == [(70, 41, 120, 50)], "a key let go is one step"
+
+
+def test_the_arrow_keys_move_it_also_after_a_click_on_the_list_of_images(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    _, window = at_work(qtbot, open_window, project)
+    images = find(window, QTableView, "image-list")
+    images.setFocus()
+    QTest.keyClick(images, Qt.Key.Key_W, SHIFT)
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    QTest.keyClick(focused, Qt.Key.Key_Left)
+    assert corners(project) == [(79, 40, 119, 60)]
 
 
 def test_the_next_box_is_as_large_as_the_last_and_lies_in_what_is_seen(

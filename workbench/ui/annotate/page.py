@@ -336,9 +336,9 @@ class AnnotatePage(Page):
 
     @Slot()
     def _draw_here(self) -> None:
-        xyxy = box_here.box_in_view(self.canvas)
-        if xyxy is not None:
+        if (xyxy := box_here.box_in_view(self.canvas)) is not None:
             self.canvas.set_drawing(False)  # so that arrow keys move the selection
+            self.canvas.setFocus()
             self._drawn(xyxy)
 
     @Slot(object)
