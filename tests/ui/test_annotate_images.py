@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
+    QPushButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -293,6 +294,13 @@ def test_a_read_only_project_is_shown_and_says_why_it_keeps_nothing(
         hand.draw((100, 30), (150, 90))
         assert "being edited by" in find(window, QLabel, "message-text").text()
         assert corners(labelled) == [(20, 20, 80, 60)]
+        window.session.select_image(2)
+        find(window, QPushButton, "message-button").click()
+        assert find(window, QLabel, "saved-state").text() == "read only"
+    hand.draw((100, 30), (150, 90))
+    find(window, QPushButton, "message-button").click()
+    assert find(window, QLabel, "saved-state").text() == "saved"
+    assert window.session.image_id == 2
 
 
 def test_a_damaged_image_shows_its_sentence_and_the_next_one_works(

@@ -94,6 +94,7 @@ class Document(Contents):
             lock = Lock(folder)
             if not lock.held:
                 read_only, why = True, f"This project is being edited by {lock.holder}, so it is open for reading only."
+                why += " To change it here, close it there, then open it again."
                 if lock.problem:
                     why = (
                         f"The disk of this project has no locks ({lock.problem}), so it is open for reading only. Copy"

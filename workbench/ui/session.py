@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 
 from workbench.core.name_forms import short
-from workbench.errors import WorkbenchError
+from workbench.errors import ReadOnly, WorkbenchError
 from workbench.ui import preferences
 from workbench.ui.job import Job
 
@@ -71,6 +71,7 @@ class Session(QObject):
     job_event = Signal(object, object)  # Job, its event
     job_ended = Signal(object)  # Job, after its thread has ended
     file_check_requested = Signal()  # search the folders for new, missing and renamed files
+    reopen_requested = Signal(object)  # the folder of a project that is open for reading only: it may be free by now
     dates_requested = Signal()  # read the dates of images without one
     images_found = Signal(object)  # ids of images that were added or measured by a job of their own; None: any
     runs_changed = Signal()  # a run's checkpoint appeared or went
@@ -256,10 +257,22 @@ class Session(QObject):
         """Show a failure in the quiet corner and log its cause."""
         log.warning("%s (%s)", error.sentence, error.cause)
         self.message.emit("error", error.sentence)
+        if isinstance(error, ReadOnly):
+            self.offer_reopening()
 
     def inform(self, sentence: str) -> None:
         log.info("%s", sentence)
         self.message.emit("info", sentence)
+
+    def offer_reopening(self) -> None:
+        """A button beside the last message: open the project again, at the same image, as it may be free by now."""
+        document = self.document
+        if document is not None:
+            self.offered.emit("Open again", lambda: self._reopen(document.folder))
+
+    def _reopen(self, folder: Path) -> None:
+        self.last_images[folder] = self.image_id
+        self.reopen_requested.emit(folder)
 
     def offer_import(self, word: str) -> None:
         """Beside the last message, a button that opens the import window with `to_import`."""

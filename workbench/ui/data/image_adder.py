@@ -15,7 +15,6 @@ from workbench.ui.file_dialogs import ask_for_file, ask_for_files, ask_for_folde
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.start.image_reader import ImagesDescribed, describe_images, extract_frames
-from workbench.ui.start.project_opener import add_described
 
 
 class ImageAdder(QObject):
@@ -108,7 +107,7 @@ class ImageAdder(QObject):
         if event.project != document.folder:
             return  # that project was closed; adding it again will find what was read
         try:
-            added = add_described(document, event)
+            added = document.add_described(event.folder, event.images)
         except WorkbenchError as error:
             self._session.report_error(error)
             return

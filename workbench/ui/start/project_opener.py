@@ -20,13 +20,11 @@ from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session, project_of
 from workbench.ui.start import label_search, recent
 from workbench.ui.start.auto_backup import AutoBackup, ask_to_restore
-from workbench.ui.start.image_reader import ImagesDescribed
 from workbench.ui.start.label_file_sync import LabelFileSync
 
 if TYPE_CHECKING:  # later: the window is painted before NumPy is imported
     from workbench.core.document import Document
     from workbench.core.new_project import ProjectOpened
-    from workbench.core.project import Image
 
 ENDED = object()
 """Event of a job that ended while its other events were waiting."""
@@ -66,6 +64,7 @@ class ProjectOpener(QObject):
         self._seeking: tuple[Job, Document | None] | None = None
         self._then: Callable[[], object] | None = None  # called after the sample is open
         session.dates_requested.connect(self.measure_dates)
+        session.reopen_requested.connect(self.open)
         session.job_ended.connect(self._job_ended)
 
     def open(self, folder: Path) -> bool:
@@ -77,8 +76,9 @@ class ProjectOpener(QObject):
         if here in self._opening:
             self._awaited = self._opening[here]  # it is already being opened
             return True
-        if self._session.document is not None and self._session.document.folder == here:
-            self._take_place(self._session.document)
+        shown = self._session.document
+        if shown is not None and shown.folder == here and not shown.read_only:  # may it be edited by now?
+            self._take_place(shown)
             self.opened.emit()
             return True
         if not window_closing.may_stop(self._session):
@@ -324,6 +324,7 @@ class ProjectOpener(QObject):
             self._measure("Reading sizes", dates=False)
         if document.read_only:
             self._session.message.emit("warning", document.why_read_only)
+            self._session.offer_reopening()
         self.opened.emit()
 
 
@@ -392,8 +393,3 @@ def _open_project(folder: Path) -> Iterator[ProjectOpened | DamageFound]:
             Store(here / FILE, read_only=True).close()
         except Damaged as damage:
             yield DamageFound(here, backups.with_advice(here, damage))
-
-
-def add_described(document: Document, described: ImagesDescribed) -> tuple[Image, ...]:
-    """Add the described images in one edit; returns those that the project did not have."""
-    return document.add_described(described.folder, described.images)
