@@ -207,6 +207,22 @@ def test_the_form_of_a_new_project_says_how_many_photographs_there_are(
         qtbot.waitUntil(lambda sentence=sentence: said.text() == sentence)
 
 
+def test_the_form_of_a_new_project_tells_of_one_that_is_there(open_window: Open, tmp_path: Path) -> None:
+    window = open_window()
+    there = find(window, QLabel, "new-project-there")
+    write_photographs(tmp_path / "cells", ["a.png"])
+    window.offer(tmp_path / "cells")
+    assert not there.isVisible()
+    Document.create(tmp_path / "cells project", tmp_path / "cells").close()
+    window.offer(tmp_path / "cells")
+    assert "is a project already, 'cells project'" in there.text()
+    window.offer(tmp_path / "cells project")
+    assert there.text().startswith("This folder is a project already")
+    assert there.isVisible()
+    window.offer(tmp_path / "other")
+    assert not there.isVisible()
+
+
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [

@@ -13,6 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.file_dialogs import free_folder, typed_path
+from workbench.ui.session import project_of
 from workbench.ui.start import photograph_count
 
 
@@ -34,6 +35,8 @@ class NewProjectForm(QFrame):
         self._from = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self._count = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self._count.setObjectName("new-project-count")
+        self._there = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self._there.setObjectName("new-project-there")
         self._folder = QLineEdit()
         self._folder.setObjectName("new-project-folder")
         self._folder.returnPressed.connect(self._create)
@@ -57,10 +60,11 @@ class NewProjectForm(QFrame):
         buttons.addWidget(create)
         note = QLabel("The photographs stay where they are and are never changed.")
         note.setProperty("role", "muted")
-        layout = QFormLayout(self)
+        layout = self._rows = QFormLayout(self)
         layout.setContentsMargins(*(2 * theme.GRID,) * 4)
         layout.addRow("Photographs", self._from)
         layout.addRow("", self._count)
+        layout.addRow("", self._there)
         layout.addRow("Project folder", self._folder)
         layout.addRow("", note)
         layout.addRow("", buttons)
@@ -69,7 +73,10 @@ class NewProjectForm(QFrame):
         """Show it for a new project of this folder, and suggest a project folder."""
         self._photographs = photographs
         self._from.setText(str(photographs))
-        self._folder.setText(str(free_folder(photographs.parent / f"{safe_name(photographs.name)} project")))
+        usual = photographs.parent / f"{safe_name(photographs.name)} project"
+        self._folder.setText(str(free_folder(usual)))
+        self._there.setText(_of_project(photographs, usual))
+        self._rows.setRowVisible(self._there, bool(self._there.text()))
         self.show()
         self._folder.setFocus()  # Return creates here; a push button on a page ignores it
         self._stop_counting()
@@ -116,3 +123,12 @@ class NewProjectForm(QFrame):
     def close_down(self) -> None:
         self._stop_counting()
         self._counting.close()
+
+
+def _of_project(photographs: Path, usual: Path) -> str:
+    """That this folder is a project, or that there is one where its project would be made; "" if neither."""
+    if project_of(photographs) is not None:
+        return "This folder is a project already; Open… opens it. Here you make another one, of its photographs."
+    if project_of(usual) is not None:
+        return f"Beside it is a project already, '{usual.name}'; Open… opens it. Here you make another one."
+    return ""
