@@ -231,6 +231,17 @@ def test_two_clicks_draw_a_box_too(qtbot: QtBot, open_window: Open, labelled: Pa
     assert near(corners(labelled)[1], (100, 40, 140, 70))
 
 
+def test_a_drag_draws_its_own_box_after_a_click_that_only_gave_the_focus(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    hand.click(10, 90)
+    hand.drag((100, 40), (140, 70))
+    assert near(corners(labelled)[1], (100, 40, 140, 70))
+    assert hand.canvas.gesture is None
+
+
 def test_a_box_that_training_can_not_see_is_marked_as_it_is_drawn(
     qtbot: QtBot, open_window: Open, project: Path
 ) -> None:

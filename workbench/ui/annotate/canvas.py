@@ -23,8 +23,8 @@ from workbench.ui.widgets.picture_view import PictureView
 
 BORDER = 3.0
 """Widget pixels within which a side snaps to the image's border; at 6, boxes that end 4 pixels before it snapped."""
-_CLICK = 3.0
-"""Widget pixels that the mouse may move during a click."""
+_CLICK, _DRAG = 3.0, 12.0
+"""Widget pixels that the mouse may move during a click; from which it is a drag, also after one that set a corner."""
 
 
 class Canvas(PictureView):
@@ -147,8 +147,7 @@ class Canvas(PictureView):
 
     def select_next(self, step: int) -> None:
         """Select the box after the selected one in the list (before it, if `step` is negative); bring it into view."""
-        ids = self.layer.ids
-        if not ids:
+        if not (ids := self.layer.ids):
             return
         row = self.layer.row[self._selected[-1]] + step if self._selected else (0 if step > 0 else -1)
         self.select((ids[row % len(ids)],))
@@ -180,7 +179,6 @@ class Canvas(PictureView):
         size = self.image_size.width(), self.image_size.height()
         if isinstance(self.gesture, DrawGesture) and self.gesture.by_clicks:
             self.gesture.move(*at, self._aids(event))
-            self._finish_drawing(self.gesture)
             return
         hits = hit_testing.boxes_under(self, event.position())
         ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
@@ -223,6 +221,9 @@ class Canvas(PictureView):
             if self.is_drawing or self.suggestions:
                 self.update()
             return
+        is_held = bool(event.buttons() & Qt.MouseButton.LeftButton)
+        if is_held and (event.position() - self._pressed).manhattanLength() > _DRAG:
+            gestures.begin_drag(self.gesture, *hit_testing.image_point(self, self._pressed))
         self.gesture.move(*hit_testing.image_point(self, event.position()), self._aids(event))
         if isinstance(self.gesture, MoveGesture):  # only the area of the old and new boxes changes
             self.update(before.united(canvas_painter.selection_area(self)).toAlignedRect())
@@ -243,7 +244,7 @@ class Canvas(PictureView):
                 self._cycle(hit_testing.boxes_under(self, event.position()))
             elif is_click and not gesture.by_clicks:
                 gesture.by_clicks = True  # the next click sets the other corner
-            elif not gesture.by_clicks:
+            else:
                 self._finish_drawing(gesture)
             return
         self.gesture = None
@@ -325,8 +326,7 @@ class Canvas(PictureView):
         self._show_cursor(grip)
 
     def _show_cursor(self, grip: hit_testing.Grip | None = None) -> None:
-        chosen = hit_testing.cursor_shape(self, grip, self._space)
-        if self.cursor().shape() != chosen:
+        if self.cursor().shape() != (chosen := hit_testing.cursor_shape(self, grip, self._space)):
             self.setCursor(chosen)
 
     def leaveEvent(self, event: QEvent) -> None:

@@ -137,3 +137,9 @@ class SelectGesture:
 
 
 Gesture = DrawGesture | MoveGesture | ResizeGesture | SelectGesture
+
+
+def begin_drag(gesture: Gesture, x: float, y: float) -> None:
+    """A drag from (x, y), in image pixels, draws its own box: a click before it set no corner, but gave the focus."""
+    if isinstance(gesture, DrawGesture) and gesture.by_clicks:
+        gesture.start, gesture.by_clicks = (x, y), False
