@@ -228,13 +228,12 @@ def test_e1_a_training_costs_what_its_steps_cost(
 
 ONE_OF_A_KIND = (  # of its loss; what they share is counted once
     *("yolov1-tiny", "yolov2-tiny", "yolo9000", "yolov3-tiny", "yolov4-tiny", "yolov4-csp"),
-    *("ssdlite", "retinanet", "retinanet-v2", "fcos"),
+    *("ssdlite", "retinanet", "retinanet-v2", "fcos", "faster-rcnn"),
 )
 
 
 @pytest.mark.parametrize("name", ONE_OF_A_KIND)
 def test_f3_no_step_waits_for_a_graphics_card(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faster R-CNN's samples have sizes that depend on the data."""
     monkeypatch.setattr(losses, "PROCESSOR", "none")  # as on a card
     recipe = recipes.preset("quick-cpu").with_detector(name).changed({"input_px": 128, "width": 0.1})
     made = Stepper(prepare.build(recipe, 3, None), replace(recipe.training, batch=2), SlowRuntime(1000))

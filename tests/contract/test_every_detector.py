@@ -281,21 +281,24 @@ def test_outputs_beyond_all_reason_give_a_finite_loss(name: str) -> None:
 
 
 def test_on_a_card_its_tensors_are_made_there_and_none_is_waited_for(name: str) -> None:
-    """But by what draws samples, whose number depends on the data. And Apple's cards have all that is asked for."""
+    """But by NMS within the candidates of two stages. And Apple's cards have all that is asked for."""
     detector = build(name)
     with Card() as card:
         detector.to(CARD)
         pictures, wanted = images().to(CARD), TWO.to(CARD)
         card.found.clear()
         raw = detector(pictures)
-        terms, best = detector.loss(raw, wanted), detector.candidates(raw).best(100)
+        terms = detector.loss(raw, wanted)
         number = detector.positives(wanted, (PX, PX)) if detector.shared_divisor else None
-        waits, not_apples = card.found.copy(), card.not_apples.copy()
+        waits = card.found.copy()
+        best = detector.candidates(raw).best(100)
+        in_all, not_apples = card.found.copy(), card.not_apples.copy()
         answers = detector.assignment(wanted, (PX, PX))
-    assert detector.samples or waits == {}, (
+    assert waits == {}, (
         f"The processor would wait for the card ({waits}): compute with masks, not with nonzero(), item() or indices of"
         " true places. `positives`: with shared_divisor, count them without assignment()."
     )
+    assert detector.later_multiply_adds or in_all == {}
     assert not_apples == {}, "Apple's cards have no float64, nor all operations."
     assert all(isinstance(tensor, There) for tensor in (*terms.values(), *best))
     assert all(term.shape == () for term in terms.values())

@@ -103,7 +103,7 @@ def test_every_detector_trains(name: str, precision: str) -> None:
 
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adamw", "clip_gradient": 10.0, "mini_batch": 2}], ids=str)
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "faster-rcnn"])
+@pytest.mark.parametrize("name", NAMES)
 def test_f3_a_hundred_steps_wait_for_the_card_once_at_most(
     name: str, precision: str, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

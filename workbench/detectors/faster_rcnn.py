@@ -2,7 +2,8 @@
 2015, arXiv 1506.01497). Anchors come from this paper (section 3.1.1); here for comparison with one-stage detectors.
 
 The network is torchvision's on ResNet-50 with a feature pyramid, so its published weights fit. Matching, sampling and
-losses are torchvision's own code, with additions for a project's ignore regions.
+losses are torchvision's own code, with additions for a project's ignore regions; on a graphics card the same in fixed
+shapes, which no step waits for (fixed_samples.py).
 
 When a run starts from weights with the published settings, batch norms are frozen as in torchvision. torchvision also
 freezes the backbone's first two blocks; here they are trained.
@@ -25,8 +26,8 @@ from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import nms
 
 from workbench.detectors import DetectorSettings, register
-from workbench.detectors.parts import anchor_matching, foreign, matching, priors
-from workbench.detectors.parts.default_boxes import padded
+from workbench.detectors.parts import anchor_matching, fixed_samples, foreign, losses, matching, priors
+from workbench.detectors.parts.default_boxes import decode, encode, make_prior_targets, padded
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
 from workbench.detectors.parts.explained import Explained, Roles, laid
 from workbench.detectors.parts.narrow import narrow
@@ -38,6 +39,9 @@ FINEST = 4  # pixels per cell of the first map
 ANCHORS = 3  # per cell: one size in three shapes
 POOLED_CELLS = 49  # each proposal is pooled to 7 x 7 cells
 SCORES, BOXES = "roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred"
+POOLED = (7, 7)
+FIRST_WEIGHTS = (1.0,) * 4  # of the first network's box coding: unweighted
+SAME = 0.5  # IoU from which a proposal is taken for the box
 BETA = 1 / 9  # where smooth L1 turns from quadratic to linear, as in torchvision
 
 UNKNOWN = "The negatives to learn from are drawn at random in every step: choose weights to see one draw."
@@ -246,6 +250,8 @@ class FasterRcnn(Detector):
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Means over the anchors and proposals that were drawn."""
         objectness, numbers = self._first(raw)
+        if raw[0].device.type != losses.PROCESSOR:
+            return self._fixed_loss(raw, objectness.view(len(raw[0]), -1), numbers.view(len(raw[0]), -1, 4), targets)
         real = matching.real(targets)
         lists = [
             {"boxes": boxes[there].float(), "labels": labels[there] + 1}
@@ -295,4 +301,92 @@ class FasterRcnn(Detector):
         """The proposals without those that lie in an ignore region and on no box."""
         some = Targets(*(getattr(targets, name)[image : image + 1] for name in ("boxes", "labels", "ignore")))
         iou, share = matching.best_overlap(proposals[None], some)
-        return proposals[((share <= matching.CROWD_SHARE) | (iou >= 0.5))[0]]
+        return proposals[((share <= matching.CROWD_SHARE) | (iou >= SAME))[0]]
+
+    # --- the same in fixed shapes ---
+
+    def _fixed_loss(self, raw: Raw, objectness: Tensor, numbers: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """objectness: (B, N), numbers: (B, N, 4)."""
+        return {
+            **self._fixed_first_loss(raw, objectness, numbers, targets),
+            **self._fixed_second_loss(raw, *self._fixed_proposals(raw, objectness, numbers), targets),
+        }
+
+    def _fixed_first_loss(self, raw: Raw, objectness: Tensor, numbers: Tensor, targets: Targets) -> dict[str, Tensor]:
+        anchors = self._anchors(raw)
+        matches = self._match(targets, anchors)
+        roles = anchor_matching.roles(targets, matches, anchors)
+        rows, positive, negative = fixed_samples.draw(roles.positive, roles.negative, *_quota(self.net.rpn))
+        counted = positive | negative
+        learnt = make_prior_targets(targets, matches.gather(1, rows), anchors[rows], self.label_weights)
+        wanted = encode(learnt.boxes, anchors[rows], FIRST_WEIGHTS)
+        box = functional.smooth_l1_loss(_rows(numbers, rows), wanted, beta=BETA, reduction="none").sum(-1)
+        proposal = functional.binary_cross_entropy_with_logits(
+            objectness.gather(1, rows), positive.float(), reduction="none"
+        )
+        number = counted.sum().clamp(min=1)
+        return {
+            "proposal": torch.where(counted, proposal, 0.0).sum() / number,
+            "proposal box": torch.where(positive, box, 0.0).sum() / number,
+        }
+
+    def _fixed_proposals(self, raw: Raw, objectness: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """_proposals() as (B, P, 4), and which are real (B, P)."""
+        rpn, (height, width) = self.net.rpn, self._sizes(raw)[0]
+        x0, y0, x1, y1 = decode(numbers.detach(), self._anchors(raw), FIRST_WEIGHTS).unbind(-1)
+        across, down = (x0.clamp(0, width), x1.clamp(0, width)), (y0.clamp(0, height), y1.clamp(0, height))
+        boxes = torch.stack([across[0], down[0], across[1], down[1]], dim=-1)
+        per_level = [rows * columns * ANCHORS for rows, columns in foreign.grids_of(raw[MAPS : MAPS + LEVELS])]
+        most = min(rpn.pre_nms_top_n(), max(per_level))
+        found: list[tuple[Tensor, Tensor]] = []
+        levels = (torch.split(one, per_level, dim=1) for one in (objectness.detach(), boxes))
+        for values, places in zip(*levels, strict=True):
+            value, rows = values.topk(min(most, values.shape[1]), dim=1)
+            room = most - rows.shape[1]
+            found.append((functional.pad(_rows(places, rows), (0, 0, 0, room)), functional.pad(value, (0, room))))
+        boxes, scores = (torch.stack(parts, dim=1) for parts in zip(*found, strict=True))  # (B, L, n, 4), (B, L, n)
+        there = (boxes[..., 2:] - boxes[..., :2] >= rpn.min_size).all(-1)  # no padding, which has no area
+        left = fixed_samples.suppress(boxes.flatten(0, 1), there.flatten(0, 1), rpn.nms_thresh).view_as(there)
+        scores = torch.where(left, scores.sigmoid(), -1.0).flatten(1)
+        scores, rows = scores.topk(min(rpn.post_nms_top_n(), scores.shape[1]), dim=1)
+        return _rows(boxes.flatten(1, 2), rows), scores >= 0
+
+    def _fixed_second_loss(
+        self, raw: Raw, proposals: Tensor, there: Tensor, targets: Targets
+    ) -> dict[str, Tensor]:  # fmt: skip
+        heads, (truth, _) = self.net.roi_heads, padded(targets)
+        iou, share = matching.best_overlap(proposals, targets)
+        there = there & ((share <= matching.CROWD_SHARE) | (iou >= SAME))
+        real = functional.pad(matching.real(targets), (0, truth.shape[1] - targets.boxes.shape[1]))
+        there, places = torch.cat([there, real], dim=1), torch.cat([proposals, truth], dim=1)
+        unit = (torch.arange(4, device=truth.device) > 1).float()  # in place of padding, which may have no area
+        places = torch.where(there[..., None], places, unit)
+        ious = [anchor_matching.overlaps(*image) for image in zip(truth, real, places, strict=True)]
+        matches = torch.stack([anchor_matching.match(one, SAME, SAME, keep_best=False) for one in ious])
+        rows, positive, negative = fixed_samples.draw(there & (matches >= 0), there & (matches < 0), *_quota(heads))
+        chosen, counted = _rows(places, rows), positive | negative
+        learnt = make_prior_targets(
+            targets, torch.where(positive, matches.gather(1, rows), -1), chosen, self.label_weights
+        )
+        label = torch.where(positive, learnt.labels + 1, 0)
+        maps = [level.float() for level in raw[:MAPS]]
+        scores, numbers = heads.box_predictor(heads.box_head(fixed_samples.pool(maps, chosen, FINEST, POOLED)))
+        own = numbers.view(*label.shape, -1, 4).gather(2, label[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]
+        wanted = encode(learnt.boxes, chosen, heads.box_coder.weights)
+        box = functional.smooth_l1_loss(own, wanted, beta=BETA, reduction="none").sum(-1) * learnt.weight
+        named = functional.cross_entropy(scores, label.flatten(), reduction="none").view_as(label) * learnt.weight
+        number = counted.sum().clamp(min=1)
+        return {
+            "box": torch.where(positive, box, 0.0).sum() / number,
+            "label": torch.where(counted, named, 0.0).sum() / number,
+        }
+
+
+def _quota(network: Any) -> tuple[int, float]:
+    """How many rows torchvision's network draws per image, and which share of these may be positive."""
+    return network.fg_bg_sampler.batch_size_per_image, network.fg_bg_sampler.positive_fraction
+
+
+def _rows(table: Tensor, rows: Tensor) -> Tensor:
+    """(B, N, 4), (B, n) -> (B, n, 4)."""
+    return table.gather(1, rows[..., None].expand(-1, -1, 4))
