@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHeaderView, QTableView, QTableWidget, QTableWidgetItem, QTreeView
 from pytestqt.qtbot import QtBot
@@ -18,7 +18,8 @@ from workbench.ui.anchors.details import Details, LabelDetails
 from workbench.ui.anchors.tables import LabelsView
 from workbench.ui.commands import PAGES
 from workbench.ui.train.compare.tables import SUMMARY
-from workbench.ui.widgets.tables import deferred_column_sizing
+from workbench.ui.widgets.sort_header import SortHeader
+from workbench.ui.widgets.tables import align_heads, deferred_column_sizing
 
 FIT = QHeaderView.ResizeMode.ResizeToContents
 
@@ -34,6 +35,32 @@ def test_columns_fit_again_after_the_table_was_filled(qtbot: QtBot) -> None:
     assert table.horizontalHeader().sectionResizeMode(0) == QHeaderView.ResizeMode.Interactive
     assert table.horizontalHeader().sectionResizeMode(1) == FIT
     qtbot.waitUntil(lambda: table.columnWidth(1) > 300)
+
+
+@pytest.mark.parametrize("order", list(Qt.SortOrder))
+def test_the_arrow_of_the_order_stands_beside_the_words_of_its_column(qtbot: QtBot, order: Qt.SortOrder) -> None:
+    table = QTableWidget(1, 2)
+    qtbot.addWidget(table)
+    header = SortHeader(table)
+    table.resize(400, 100)
+    table.setHorizontalHeaderLabels(["Name", "Missed"])
+    align_heads(header, (1,))
+    table.setSortingEnabled(True)
+    for column in range(2):
+        table.setColumnWidth(column, 150)
+    table.show()
+
+    for section, words in enumerate(("Name", "Missed")):
+        table.sortByColumn(1 - section, order)
+        without = header.grab().toImage()
+        table.sortByColumn(section, order)
+        left, wide = header.sectionViewportPosition(section), header.fontMetrics().horizontalAdvance(words)
+        arrow = header.arrow(QRect(left, 0, 150, header.height()), section)
+        area = arrow.boundingRect()
+        within, beside = (left + 150 - wide, area.right()) if section else (area.left(), left + wide)
+        assert 0 < within - beside < 12
+        assert header.grab().toImage().pixel(area.center().toPoint()) != without.pixel(area.center().toPoint())
+        assert (arrow.at(2).y() > area.center().y()) == (order == Qt.SortOrder.DescendingOrder)
 
 
 def test_hundreds_of_labels_on_the_anchors_page_are_measured_a_few_times(

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from workbench.core.files import natural_key
 from workbench.core.project import Image
 from workbench.ui.widgets.file_names import FileNames
+from workbench.ui.widgets.sort_header import SortHeader
 from workbench.ui.widgets.tables import NOWHERE, NUMBER, Index, TableModel, make_copyable, style_table
 
 COLUMNS = ("Image", "Boxes", "Missed", "False", "Framed")
@@ -140,6 +141,7 @@ class ImagesTable(QTableView):
         self.setModel(self.images)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setItemDelegateForColumn(0, FileNames(self))
+        SortHeader(self)
         head = style_table(self)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, FRAMED):

@@ -26,6 +26,7 @@ from workbench.core.files import natural_key
 from workbench.core.formatting import count, share
 from workbench.ui import theme
 from workbench.ui.inspect.state import Doubles, InspectState
+from workbench.ui.widgets.sort_header import SortHeader
 from workbench.ui.widgets.spin_boxes import double_spin_box
 from workbench.ui.widgets.tables import NOWHERE, NUMBER, Index, TableModel, make_copyable, style_table
 
@@ -213,6 +214,7 @@ class LabelsTable(QTableView):
         self.labels = LabelsModel()
         self.setModel(self.labels)
         self.setItemDelegateForColumn(LEAST, ConfidenceDelegate(self))
+        SortHeader(self)
         head = style_table(self)
         head.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(COLUMNS)):

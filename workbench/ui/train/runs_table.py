@@ -26,6 +26,7 @@ from workbench.training.settings import FEW_JUDGES
 from workbench.ui.train.evaluation_size import few_images_note, is_few
 from workbench.ui.train.titles import detector_title
 from workbench.ui.widgets.empty_state import paint_hint
+from workbench.ui.widgets.sort_header import SortHeader
 from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable
 
 COLUMNS = ("Run", "Detector", "State", "Epochs", "AP50", "AP", "Data", "Started", "Note")
@@ -66,6 +67,7 @@ class RunsTable(QTableWidget):
         self._beginning = ""
         self.setObjectName("train-runs")
         self.setAccessibleName("Runs")
+        SortHeader(self)
         for column, title in enumerate(COLUMNS):
             head = QTableWidgetItem(title)
             head.setTextAlignment(_side(column))

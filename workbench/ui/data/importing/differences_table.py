@@ -20,6 +20,7 @@ from workbench.exchange import ChangedSide
 from workbench.ui import theme
 from workbench.ui.data.importing.findings import KINDS, OUTCOMES, Differences
 from workbench.ui.widgets.popups import Combo
+from workbench.ui.widgets.sort_header import SortHeader
 
 _COLUMNS = ("Image", "Changed", "In the file", "What becomes of it")
 _WORDS = {
@@ -127,7 +128,7 @@ class DifferencesTable(QWidget):
         self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(24)
-        head = self.table.horizontalHeader()
+        head = SortHeader(self.table)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         head.setHighlightSections(False)
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

@@ -28,6 +28,7 @@ from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train.trainer_view import worker
 from workbench.ui.train.trainer_view.coverage_rows import COLUMNS, CoverageRow, coverage_row
+from workbench.ui.widgets.sort_header import SortHeader
 
 if TYPE_CHECKING:
     from workbench.training.box_coverage import Coverage
@@ -77,6 +78,7 @@ class WholeSet(QWidget):
         self.gallery = QPushButton("Show these images in the gallery", autoDefault=False)
         self.gallery.setObjectName("seen-gallery")
         self.tree = QTreeWidget()
+        SortHeader(self.tree)
         self.tree.setObjectName("seen-whole")
         self.tree.setAccessibleName("Boxes that are not learnt, by detector, label and size")
         self.tree.setProperty("role", "flat")
