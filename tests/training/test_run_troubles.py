@@ -195,6 +195,33 @@ def test_a_validation_split_that_cannot_be_read_is_named(request_of: MakeRequest
         list(train(request_of("a", snapshot)))
 
 
+def _in_folders(snapshot: Any, folders: list[Path]) -> Any:
+    """The images in these folders, one for each; only those of "here" have files."""
+    roots = {folder: number for number, folder in enumerate(dict.fromkeys(folders), 1)}
+    images = [dataclasses.replace(one, root=roots[f]) for one, f in zip(snapshot.images, folders, strict=True)]
+    files = [file if f.name == "here" else f / file.name for file, f in zip(snapshot.files, folders, strict=True)]
+    return _replaced(snapshot, images=tuple(images), files=tuple(files))
+
+
+def test_a_missing_folder_is_one_line_and_no_list_of_its_files(request_of: MakeRequest, tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path / "here")
+    here, away, far = tmp_path / "here", tmp_path / "away", tmp_path / "far"
+    moved = _in_folders(snapshot, [away, away, here, here, here, far, here, away])
+    events = list(train(request_of("a", moved)))
+    told = [event.sentence for event in only(events, Message) if "left out" in event.sentence]
+    assert [line.partition(". If")[0] for line in told] == [
+        f"3 images (1 of them to validate on) are left out because their folder is not there: {away}",
+        f"1 image is left out because its folder is not there: {far}",
+    ]
+    assert "workbench find-images" in told[0]
+    started = only(events, Started)[0]
+    assert (started.images, started.validation_images) == (3, 1)
+    with pytest.raises(
+        WorkbenchError, match=r"^6 images are left out because their folder is not there: .*find-images"
+    ):
+        list(train(request_of("b", _in_folders(snapshot, [away] * 6 + [here] * 2))))
+
+
 def test_a_project_of_test_images_alone_is_told_to_move_some(request_of: MakeRequest, tmp_path: Path) -> None:
     snapshot = make_snapshot(tmp_path / "images")
     images = tuple(dataclasses.replace(image, split=Split.TEST) for image in snapshot.images)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
+from pathlib import Path
 
 from workbench import detectors
+from workbench.core import lost_folders
+from workbench.core.formatting import count
 from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
@@ -37,10 +41,18 @@ def load_datasets(
 
     train, validation, notes = prepare.select_images(request.snapshot, settings)
     yield from notes
+    (there, lost), (judges, lost_judges) = _apart(train), _apart(validation)
+    lost_judges = lost_judges if validation.files != train.files else Counter()
+    told = [_sentence(folder, lost[folder], lost_judges[folder]) for folder in dict.fromkeys([*lost, *lost_judges])]
+    if not len(there):
+        raise WorkbenchError(f"{' '.join(told)} {ADVICE}")
+    yield from (Message("warning", f"{sentence} {ADVICE}") for sentence in told)
     largest = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
-    data = yield from loaded(train, largest, pictures=True)
+    data = yield from loaded(there, largest, pictures=True)
     try:
-        return data, (yield from loaded(validation, own.input_px))
+        if not len(judges):
+            raise WorkbenchError(" ".join(told))
+        return data, (yield from loaded(judges, own.input_px))
     except WorkbenchError as error:
         if any(image.split is Split.VALIDATION for image in validation.images):
             sentence = f"None of the {len(validation):,} validation images could be read."
@@ -50,3 +62,19 @@ def load_datasets(
         "None of the images held out could be read: AP is computed on the training images, so it says little.",
     )
     return data, (yield from loaded(data.snapshot, own.input_px))
+
+
+def _apart(part: Snapshot) -> tuple[Snapshot, Counter[Path]]:
+    """The images whose folder is there, and how many are missing of each folder that is not."""
+    lost = lost_folders.of_snapshot(part)
+    gone = {row for rows in lost.values() for row in rows}
+    there = part.take([row for row in range(len(part)) if row not in gone]) if gone else part
+    return there, Counter({folder: len(rows) for folder, rows in lost.items()})
+
+
+def _sentence(folder: Path, learnt: int, judged: int) -> str:
+    """About a missing folder with so many images to learn from and to evaluate on."""
+    number = count(learnt + judged, "image")
+    which = f"{number} ({judged:,} of them to validate on)" if learnt and judged else number
+    are, their = ("is", "its") if learnt + judged == 1 else ("are", "their")
+    return f"{which} {are} left out because {their} folder is not there: {folder}."
