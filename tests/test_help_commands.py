@@ -40,10 +40,11 @@ MORE = {
     "seen": "--set width=0.05",
     "evaluate": "--device cpu --run yolov4-tiny-1",
     "point": "--run yolov4-tiny-1",
-    "predict": "--device cpu --run yolov4-tiny-1 --tiles 64 --overlap 0.3 --coco-ids ids.json",
+    "predict": "--device cpu --run yolov4-tiny-1 --tiles 64 --overlap 0.3",
     "compare": "--device cpu --draws 5",
     "import-weights": "--set input_px=64 --set width=0.05",
 }
+IDS = "--coco-ids ids.json"  # with the format that takes them
 STORY = (  # in an order in which they can be run; what is missing here must be in RUN_BY
     "--help", "new", "add-images", "add-video", "import", "check", "split", "anchors", "estimate", "train", "seen",
     "runs", "evaluate", "point", "predict", "compare", "import-weights", "weights", "restore", "find-images",
@@ -126,7 +127,8 @@ def test_every_command_does_what_it_is_shown_for(
     for command in HERE:
         words = [FOLDERS.get(word, os.path.expandvars(os.path.expanduser(word))) for word in shlex.split(command)]
         prepare(words, tmp_path)
-        code = main([*words, *shlex.split(MORE.get(words[0], ""))])
+        more = f"{MORE.get(words[0], '')} {IDS if 'coco' in words else ''}"
+        code = main([*words, *shlex.split(more)])
         problems = (console.PROBLEMS,) if words[0] == "check" else ()  # finding some is its purpose
         assert code in (console.DONE, *problems), f"workbench {command}\n{capsys.readouterr().err}"
 
@@ -201,7 +203,7 @@ def test_every_flag_that_is_named_is_one_and_some_test_gives_it() -> None:
         for flag, both in ways.items()
         if f'"{both[0]}"' in tests or re.search(rf"\b{both[1]}=|\"{both[1]}\"", tests)
     }
-    here = {flag for command in (*HERE, *MORE.values()) for flag in flags(command)}
+    here = {flag for command in (*HERE, *MORE.values(), IDS) for flag in flags(command)}
     assert named - OTHERS - given - here == set()
 
 

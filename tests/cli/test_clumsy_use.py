@@ -71,7 +71,10 @@ def test_a_project_without_boxes_is_refused_before_pytorch_is_loaded(
         (["train", "--resume", "nope"], "There is no run called 'nope'"),
         (["train", "--resume", "../.."], "There is no run called '../..'"),
         (["evaluate", "--run", "nope"], "There is no run called 'nope'"),
-        (["evaluate", "--split", "banana"], "--split must be one of none, train, validation, test, all, not 'banana'"),
+        (
+            ["evaluate", "--split", "banana"],
+            "none, train, validation, test, all, held-out, not 'banana'",
+        ),
         (
             ["evaluate", "--nms", "iou"],
             "--nms must be one of published, per label, across labels, diou, darknet diou, soft",

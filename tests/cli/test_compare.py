@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from workbench.inference import evaluate, operating_point, predict, scoring
 from workbench.inference.events import EvaluationDone
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.scoring import ScoringRules
+from workbench.training import data_leakage
 
 Capture = pytest.CaptureFixture[str]
 # each image has a cat at 10, 10; the first finds a's at 0.9, and a dog where nothing is; the second b's alone at 0.4
@@ -60,7 +62,7 @@ def fake_evaluation(
     predictor: Any, snapshot: Snapshot, split: Split | None, folder: Path, _: ScoringRules | None = None
 ) -> Iterator[EvaluationDone]:
     truth, rules = snapshot.only(splits={split}) if split else snapshot, ScoringRules()
-    found = tuple(Candidates.of_arrays(*map(np.array, one)) for one in SEEN[folder.name])
+    found = tuple(Candidates.of_arrays(*map(np.array, one)) for one in SEEN[folder.name][: len(truth)])
     trained_on = 1 if folder.name == "old" else None
     yield EvaluationDone(scoring.score(truth, found, rules), truth, found, rules, 0, None, trained_on)
 
@@ -150,3 +152,28 @@ def test_test_images_are_judged_at_the_confidence_that_validation_images_chose(p
     (project / "runs" / "old" / "evaluation.json").write_text(json.dumps(point), "utf-8")
     assert evaluated("test") == (0.3, 0.5, 0.5)
     assert told(capsys, project, "--split", "test")["first"]["confidence"] == {"cat": 0.3, "dog": 0.3}
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_the_images_that_a_run_held_out_can_be_chosen_as_in_the_window(
+    command: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Of a project without a validation split the command knew only all images, most of which the run has learnt."""
+    asked: list[Path] = []
+
+    def held_out(folder: Path, snapshot: Snapshot) -> Snapshot:
+        asked.append(folder)
+        splits = (Split.VALIDATION, Split.TRAIN)
+        images = (replace(one, split=split) for one, split in zip(snapshot.images, splits, strict=True))
+        return replace(snapshot, images=tuple(images))
+
+    monkeypatch.setattr(data_leakage, "held_out", held_out)
+    with Document.open(project) as document:
+        document.do(edits.SetSplit(tuple(document.images().ids.tolist()), Split.NONE))
+    given = ["--run", "old"] if command == "evaluate" else ["old", "new", "--draws", "5"]
+    assert main([command, str(project), *given]) == console.FAILED
+    assert "Use those that the run held out with --split held-out, all images" in capsys.readouterr().err
+    assert main([command, str(project), *given, "--split", "held-out", "--json"]) == console.DONE
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["split"], shown["images"], shown["boxes"]) == ("held-out", 1, 1)
+    assert asked == [project / "runs" / "old"]

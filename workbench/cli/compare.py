@@ -19,9 +19,9 @@ from workbench.cli.options import (
     OldProject,
     SplitName,
     app,
+    check_split,
     checkpoint_of,
-    labelled_images,
-    parse_split,
+    images_to_evaluate,
     project_of,
 )
 from workbench.console import print_result, print_table, progress_bar, say
@@ -91,13 +91,14 @@ def compare(
     from workbench.core.run_comparison import compare as compared
     from workbench.inference.pairing import pair
 
-    part = parse_split(split)
+    split = check_split(split)
     with project_of(project) as document:
         chosen = [(name, *checkpoint_of(document.runs_folder, name, checkpoint)) for name in (first, second)]
         snapshot = document.snapshot()
     for _, file, _ in chosen:
         check_checkpoint(file)
-    snapshot = labelled_images(snapshot, part)
+    _, file, folder = chosen[0]
+    snapshot, part = images_to_evaluate(snapshot, split, folder or file.parent)
     one, other = (
         _evaluate_run(name, file, folder or file.parent, snapshot, part, device, confidence, quiet=as_json)
         for name, file, folder in chosen
@@ -119,7 +120,7 @@ def compare(
     names = [label.name for label in both.truth.labels]
     print_result(
         {
-            "split": str(part or "all"), "images": len(both.truth), "boxes": len(runs.boxes), "draws": draws,
+            "split": split, "images": len(both.truth), "boxes": len(runs.boxes), "draws": draws,
             "first": one.settings(), "second": other.settings(), "notes": list(both.notes),
             "counts": _parted([(name, dict(zip(_kinds(), row, strict=True))) for name, row in _counts(runs, names)]),
             "differences": {

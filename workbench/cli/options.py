@@ -97,7 +97,15 @@ Project = Annotated[Path, typer.Argument(help="The project's folder.")]
 OldProject = Annotated[Path, typer.Argument(help="The project's folder.", callback=check_project_folder)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Run = Annotated[str, typer.Option("--run", help="A run's name, or the path of a checkpoint; default: the newest run.")]
-SplitName = Annotated[str, typer.Option("--split", help="train, validation (or val), test, none, or all.")]
+HELD_OUT = "held-out"
+SplitName = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help=f"train, validation (or val), test, none, all, or {HELD_OUT}: those that the run (of two, the first) kept"
+        " aside to be evaluated on, by its own record.",
+    ),
+]
 CheckpointName = Annotated[str, typer.Option("--checkpoint", help="'best' or 'last'.")]
 PUBLISHED = "published"
 Nms = Annotated[
@@ -184,10 +192,11 @@ def labelled_images(snapshot: Snapshot, split: Split | None) -> Snapshot:
     if not len(some):
         raise WorkbenchError("No image is labelled yet. Draw boxes, or import labels: workbench import")
     if split is not None and not any(image.split is split for image in some.images):
+        advice = f"Use those that the run held out with --split {HELD_OUT}, " if split is Split.VALIDATION else "Use "
         if any(image.split is Split.NONE for image in some.images):
-            advice = "Use all images with --split all, or split them first: workbench split PROJECT"
+            advice += "all images with --split all, or split them first: workbench split PROJECT"
         else:  # that command would leave them where they are
-            advice = "Use all images with --split all, label some of it, or split anew: workbench split PROJECT --again"
+            advice += "all images with --split all, label some of it, or split anew: workbench split PROJECT --again"
         raise WorkbenchError(f"There is no labelled image in the split '{split}'. {advice}")
     return some
 
@@ -198,10 +207,24 @@ def parse_nms(nms: str) -> NmsKind | None:
     return None if chosen == PUBLISHED else cast(NmsKind, chosen)
 
 
-def parse_split(part: str) -> Split | None:
-    """The split of --split, also by other programs' folder names; None for all."""
-    part = {"val": "validation", "valid": "validation"}.get(part, part)
-    return None if check_choice("split", part, [*map(str, Split), "all"]) == "all" else Split(part)
+def check_split(part: str) -> str:
+    """--split, also by other programs' folder names."""
+    part = {"val": "validation", "valid": "validation", "held out": HELD_OUT}.get(part, part)
+    return check_choice("split", part, [*map(str, Split), "all", HELD_OUT])
+
+
+def images_to_evaluate(snapshot: Snapshot, part: str, run_folder: Path) -> tuple[Snapshot, Split | None]:
+    """The labelled images that are to be evaluated as this split (None: all), `part` being checked by check_split().
+
+    Those held out by the run in `run_folder` are its validation images. WorkbenchError if there are none.
+    """
+    if part == HELD_OUT:
+        labelled = labelled_images(snapshot, None)
+        from workbench.training import data_leakage
+
+        return data_leakage.held_out(run_folder, labelled), Split.VALIDATION
+    split = None if part == "all" else Split(part)
+    return labelled_images(snapshot, split), split
 
 
 def check_choice(what: str, value: str, choices: list[str]) -> str:

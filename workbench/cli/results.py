@@ -23,11 +23,11 @@ from workbench.cli.options import (
     Run,
     SplitName,
     app,
+    check_split,
     checkpoint_of,
-    labelled_images,
+    images_to_evaluate,
     named_values,
     parse_nms,
-    parse_split,
     project_of,
 )
 from workbench.console import print_result, print_table, say
@@ -56,12 +56,12 @@ def evaluate(
     of the validation images is used, if they were evaluated before.
     """
     kind = parse_nms(nms)
-    part = parse_split(split)
+    split = check_split(split)
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
     check_checkpoint(file)
-    snapshot = labelled_images(snapshot, part)
+    snapshot, part = images_to_evaluate(snapshot, split, folder or file.parent)
     from workbench.inference import saved_evaluation
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
@@ -76,7 +76,7 @@ def evaluate(
     if not as_json:
         per_label = values["per_label"].items()
         print_table(["label", "AP", "AP50"], [[name, n["ap"], n["ap50"]] for name, n in per_label])
-    print_result({"checkpoint": str(file), "split": str(part or "all"), **values}, as_json=as_json)
+    print_result({"checkpoint": str(file), "split": split, **values}, as_json=as_json)
     if folder is not None and done.file is None:
         say(f"The project can't be written to, so these numbers are not kept with the run: {folder}", quiet=as_json)
     if seen := data_leakage.run_warning(file.absolute().parent.name, done.trained_on, len(done.truth)):
