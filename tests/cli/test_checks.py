@@ -29,7 +29,7 @@ MISTAKES = {
     "predict P photos --run nope": "There is no run called 'nope'",
     "predict nope photos": "There is no project in nope",
     "predict nope.safetensors photos": "nope.safetensors: this checkpoint is not there any more",
-    "predict foreign.safetensors photos": "There is no detector called 'my-net'",
+    "predict foreign.safetensors photos": "this checkpoint needs the detector 'my-net', which neither this Workbench",
     "predict real.safetensors nope": "nope does not exist",
     "predict real.safetensors photos --nms nope": "--nms must be one of",
     "predict real.safetensors photos --shard 9/8": "--shard takes I/N",

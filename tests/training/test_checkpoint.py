@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from tests.training.toys import Toy
+from workbench import detectors
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Label
 from workbench.errors import Refused, WorkbenchError
@@ -96,6 +97,28 @@ def test_weights_that_do_not_fit_their_header_are_refused(tmp_path: Path, toy: t
     checkpoint.save_detector(tmp_path / "c.safetensors", {"conv.weight": torch.ones(3)}, HEADER)
     with pytest.raises(Refused, match="do not fit"):
         checkpoint.load_detector(tmp_path / "c.safetensors")
+
+
+def test_a_checkpoint_of_a_plugin_s_detector_names_the_plugin_where_that_is_not(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It listed the detectors that are there, and nobody could know where to get the other one."""
+    request = request_of()
+    with monkeypatch.context() as registered:
+        registered.setitem(detectors.detectors._owners, "toy", "toy.py")
+        list(train(request))
+    file = request.folder / "best.safetensors"
+    with monkeypatch.context() as without:  # ends before the toy is taken away
+        without.delitem(detectors.detectors._members, "toy")
+        with pytest.raises(Refused) as alone:
+            checkpoint.load_detector(file)
+        without.setattr(detectors.detectors, "elsewhere", lambda name: f"The plugin toy.py provides {name}: allow it.")
+        with pytest.raises(Refused, match="needs the detector 'toy'. The plugin toy.py provides toy: allow it."):
+            checkpoint.load_detector(file)
+    assert alone.value.reason == (
+        "this checkpoint needs the detector 'toy' of the plugin toy.py, which is not here. Put it into the folder that"
+        " `workbench plugins` shows, and allow it: workbench plugins --allow toy.py"
+    )
 
 
 def test_the_state_loads_with_weights_only(finished: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.errors import Refused, WorkbenchError
+from workbench.errors import WorkbenchError
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 """Kinds of devices; whether this machine has one is known only to PyTorch."""
@@ -27,25 +27,31 @@ def check_device(device: str) -> str:
 
 def check_detector(name: str) -> None:
     """WorkbenchError, with the nearest name, if neither this program nor a plugin that runs has such a detector."""
-    from workbench import detectors, plugins
+    from workbench import detectors
 
-    plugins.loaded()
-    announced, known = plugins.announced_names(), detectors.built_in_names()
-    names = dict.fromkeys([*known, *detectors.detectors.names(), *(one for one in announced if one is not None)])
-    if known and None not in announced and name not in names:
+    names = _detector_names(name)
+    if name not in names:
         raise detectors.detectors.unknown(name, names)
 
 
 def check_checkpoint(file: Path) -> Path:
     """The file. WorkbenchError if it is not a checkpoint, or of a detector that is not here. Only its head is read."""
-    from workbench.training.header import read_header
+    from workbench.training import header
 
-    header = read_header(file)
-    try:
-        check_detector(header.detector)
-    except WorkbenchError as error:
-        raise Refused(file, error.sentence) from error
+    head = header.read_header(file)
+    header.check_detector(head, file, _detector_names(head.detector))
     return file
+
+
+def _detector_names(asked: str) -> list[str]:
+    """The names of all detectors, from sources where they are not loaded; with `asked` if these don't say all names."""
+    from workbench import detectors, plugins
+
+    plugins.loaded()
+    announced, built_in = plugins.announced_names(), detectors.built_in_names()
+    unsaid = [asked] if None in announced or not built_in else []
+    there = [*built_in, *detectors.detectors.names(), *(name for name in announced if name is not None)]
+    return list(dict.fromkeys([*there, *unsaid]))
 
 
 def check_exporters(names: Iterable[str] | None) -> None:

@@ -23,7 +23,7 @@ from workbench import detectors, settings
 from workbench.core.files import apply_default_permissions, atomic_path
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import unpickling
-from workbench.training.header import KEY, CheckpointHeader, from_json, read_header
+from workbench.training.header import KEY, CheckpointHeader, check_detector, from_json, read_header
 
 if TYPE_CHECKING:
     import torch
@@ -155,6 +155,7 @@ def build(header: CheckpointHeader, file: object = "checkpoint") -> Detector:
     """A detector as the header describes it, with fresh weights."""
     if not 0 < header.input_px <= LARGEST_INPUT:
         raise Refused(file, f"it claims an input side of {header.input_px} pixels. Use another checkpoint.")
+    check_detector(header, file, detectors.load_all().names())
     try:
         kind = detectors.load_all().get(header.detector).settings_class
         own = settings.with_values(kind(), kind.renewed(header.detector_settings))

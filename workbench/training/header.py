@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench import detectors
 from workbench.core import intensity_window
 from workbench.core.former_names import FormerNames, of_labels
 from workbench.core.intensity_window import IntensityWindow
@@ -19,6 +21,7 @@ from workbench.errors import Refused, WorkbenchError
 KEY = "workbench"  # in the safetensors metadata
 VERSION = 1
 IMPORTED = "imported from"  # what the provenance of weights that were not trained here begins with
+PLUGIN = "plugin"  # key of the provenance: the plugin whose detector this is
 LARGEST_HEAD = (
     16_000_000  # bytes; ours have thousands. safetensors allows 100 MB, which become gigabytes as Python lists
 )
@@ -115,3 +118,22 @@ def read_header(file: Path) -> CheckpointHeader:
             file, "these weights were not made by Workbench: they do not say which network they are for.", cause=error
         ) from error
     return from_json(text, file)
+
+
+def check_detector(header: CheckpointHeader, file: object, known: Container[str]) -> None:
+    """Refused if its detector is not among the `known` ones: with the plugin that it needs, and what to do."""
+    if header.detector in known:
+        return
+    needed = f"this checkpoint needs the detector '{header.detector}'"
+    if where := detectors.detectors.elsewhere(header.detector):
+        raise Refused(file, f"{needed}. {where}")
+    if plugin := str(header.provenance.get(PLUGIN, "")):
+        is_file = plugin.endswith(".py")  # else a package
+        get = "Put it into the folder that `workbench plugins` shows" if is_file else f"Install the package {plugin}"
+        allow = f"{get}, and allow it: workbench plugins --allow {plugin}"
+        raise Refused(file, f"{needed} of the plugin {plugin}, which is not here. {allow}")
+    raise Refused(
+        file,
+        f"{needed}, which neither this Workbench nor a plugin here has. If it is a plugin's, put that into the folder"
+        " that Help > Plugins shows (or: workbench plugins), and allow it; else update Workbench.",
+    )

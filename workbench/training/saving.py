@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench import detectors
 from workbench.errors import WorkbenchError
+from workbench.registry import OWN
 from workbench.training import checkpoint, machine, recipes
 from workbench.training.checkpoint import LAST, STATE, CheckpointHeader, State
 from workbench.training.ema import Average
 from workbench.training.events import Message, Saved
+from workbench.training.header import PLUGIN
 from workbench.training.request import RunRequest
 from workbench.training.runs import EVENTS
 from workbench.training.settings import TrainingSettings
@@ -48,6 +51,7 @@ def header(
 ) -> CheckpointHeader:
     """A checkpoint's description of itself."""
     recipe, detector = recipes.to_dict(request.recipe), stepper.detector
+    owner = detectors.load_all().owner(request.recipe.detector)
     return CheckpointHeader(
         detector=request.recipe.detector, detector_settings=recipe["detector_settings"],
         labels=request.snapshot.labels, anchors=detector.anchors, input_px=request.recipe.detector_settings.input_px,
@@ -63,6 +67,7 @@ def header(
                 "recipe": recipe,
                 "seen": progress.done * stepper.settings.batch,
                 "begun from": begun_from(request.start),
+                **({} if owner == OWN else {PLUGIN: owner}),
                 "anchors from": request.anchors.source if request.anchors else "",
             }
         ),
