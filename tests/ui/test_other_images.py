@@ -34,7 +34,7 @@ from workbench.ui.inspect.other_images import results_job
 from workbench.ui.inspect.other_images.results_job import PredictionRequest, PredictionsWritten
 from workbench.ui.inspect.other_images.side_pane import FORMATS
 from workbench.ui.inspect.other_images.window import FIRST, OtherImagesWindow
-from workbench.ui.inspect.other_images.worker import DetectionWorker
+from workbench.ui.inspect.other_images.worker import DetectionRequest, DetectionWorker, PictureSource
 from workbench.ui.inspect.other_images.worker import OpenRequest as OpenSource
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
@@ -75,7 +75,7 @@ def session(qapp: QApplication, project: Path) -> Iterator[Session]:
 def window(qtbot: QtBot, session: Session, network: Stub) -> Iterator[OtherImagesWindow]:
     run = make_run(session)
     owner = QWidget()
-    made = OtherImagesWindow(session, owner, DetectionWorker(lambda _: network), Writer())  # type: ignore[arg-type, return-value]
+    made = OtherImagesWindow(session, owner, DetectionWorker(lambda *_: network), Writer())  # type: ignore[arg-type, return-value]
     (info,) = runs.runs(run.parent)
     made.set_run(info, run / "best.safetensors")
     made.show()
@@ -411,3 +411,22 @@ def test_every_control_has_a_name(qtbot: QtBot, window: OtherImagesWindow, folde
         if not (widget.accessibleName() or getattr(widget, "text", str)()) and widget.objectName() != "looking-picture"
     ]
     assert nameless == []
+
+
+def test_pictures_are_computed_as_they_are_written_and_films_as_fast_as_they_can(
+    session: Session, network: Stub, folder: Path, clip: Path
+) -> None:
+    asked = []
+
+    def opened(_: Path, precision: str) -> Stub:
+        asked.append(precision)
+        return network
+
+    worker = DetectionWorker(opened)  # type: ignore[arg-type]
+    checkpoint = make_run(session) / "best.safetensors"
+    for path in (folder, folder / "1.png", clip, folder):
+        source = worker.do(OpenSource(path))
+        assert isinstance(source, PictureSource)
+        worker.do(DetectionRequest(source, 0, checkpoint))
+    worker.close()
+    assert asked == ["exact", "fast", "exact"]

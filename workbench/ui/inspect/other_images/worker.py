@@ -25,7 +25,7 @@ from workbench.ui import pictures
 from workbench.ui.pictures import Picture
 
 if TYPE_CHECKING:
-    from workbench.inference.predict import Predictor
+    from workbench.inference.predict import Precision, Predictor
     from workbench.inference.tiles import TiledCandidates
     from workbench.inference.video_reader import VideoReader
     from workbench.inference.webcam import Webcam
@@ -59,6 +59,13 @@ class PictureSource:
     @property
     def is_video(self) -> bool:
         return self.rate > 0 and not self.is_live
+
+    @property
+    def precision(self) -> Precision:
+        """Of pictures, all confidences are those that files get. A film that plays needs the quicker arithmetic more:
+        it is twice as fast on processors with bfloat16, and shifts confidences (see `Predictor`).
+        """
+        return "fast" if self.is_video or self.is_live else "exact"
 
     @property
     def count(self) -> int:
@@ -104,8 +111,8 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 class DetectionWorker:
     """For one thread at a time. `open_predictor` is Predictor.open, or a fake in tests."""
 
-    def __init__(self, open_predictor: Callable[[Path], Predictor] | None = None) -> None:
-        self._open_predictor = open_predictor
+    def __init__(self, open_predictor: Callable[[Path, Precision], Predictor] | None = None) -> None:
+        self._open_predictor = open_predictor or _open_predictor
         self._predictor: tuple[object, Predictor] | None = None
         self._reader: tuple[PictureSource, VideoReader] | None = None
         self._camera: tuple[PictureSource, Webcam] | None = None
@@ -128,7 +135,7 @@ class DetectionWorker:
         from workbench.inference import tiles
         from workbench.inference.predict_files import predictor_labels
 
-        predictor = self._predictor_of(request.checkpoint, request.former)
+        predictor = self._predictor_of(request.checkpoint, request.former, request.source.precision)
         name, pixels, seconds = self._read(request, predictor.window)
         try:
             tiling = tiles.tiling(request.tiles, request.overlap)
@@ -141,13 +148,13 @@ class DetectionWorker:
         labels = predictor_labels(predictor)
         return DetectionResult(request, name, pictures.picture(pixels), found, labels, kind, iou, seconds, took)
 
-    def _predictor_of(self, checkpoint: Path, former: FormerNames) -> Predictor:
+    def _predictor_of(self, checkpoint: Path, former: FormerNames, precision: Precision) -> Predictor:
         try:
-            key = checkpoint, stamp(checkpoint), former
+            key = checkpoint, stamp(checkpoint), former, precision
         except OSError as error:
             raise WorkbenchError(f"{checkpoint} no longer exists. Choose another run.", error) from error
         if self._predictor is None or self._predictor[0] != key:
-            predictor = (self._open_predictor or _open_predictor)(checkpoint)
+            predictor = self._open_predictor(checkpoint, precision)
             predictor.rename_labels(former)
             self._predictor = key, predictor
         return self._predictor[1]
@@ -204,10 +211,9 @@ def _open_source(request: OpenRequest) -> PictureSource:
     return PictureSource(request, title, (title,))
 
 
-def _open_predictor(checkpoint: Path) -> Predictor:
+def _open_predictor(checkpoint: Path, precision: Precision) -> Predictor:
     from workbench import plugins
     from workbench.inference.predict import Predictor
 
     plugins.loaded()
-    # precise enough for viewing; files are written exactly
-    return Predictor.open(checkpoint, precision="fast", cpu_fallback=True)
+    return Predictor.open(checkpoint, precision=precision, cpu_fallback=True)
