@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import shiboken6
+import torch
 from pytestqt.qtbot import QtBot
 
 import workbench.ui
 from workbench.errors import WorkbenchError
+from workbench.training import gpu
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 
@@ -104,6 +107,51 @@ def test_what_a_job_that_steps_back_has_freed_is_the_systems_again(qtbot: QtBot,
         qtbot.waitUntil(lambda: not session.jobs)
         grown.append(own_memory() - before)
     assert grown[0] < 40 < grown[1], "MB, of 120"
+
+
+@pytest.mark.parametrize(("low_priority", "expected"), [(True, 1), (False, 0)])
+def test_and_so_is_what_torch_kept_of_a_graphics_card(
+    low_priority: bool, expected: int, qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emptied: list[str] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(threading.current_thread().name))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    session.start(Job("Training", three, session, low_priority=low_priority))
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert len(emptied) == expected
+
+
+class Network:
+    """Something large."""
+
+
+def test_a_job_that_failed_keeps_nothing_of_what_it_worked_with(qtbot: QtBot, session: Session) -> None:
+    """It would stay in a card's memory, where the next training, with a smaller network, needs the room."""
+    seen: list[weakref.ref[Network]] = []
+
+    def train(_job: Job) -> Iterator[int]:
+        network = Network()
+        seen.append(weakref.ref(network))
+        try:
+            raise RuntimeError("CUDA out of memory.")
+        except RuntimeError as error:
+            refusal = WorkbenchError("The memory of cuda is too small.", error)
+            raise refusal from error
+        yield 0
+
+    job = session.start(Job("Training", train, session))
+    qtbot.waitUntil(lambda: not session.jobs)
+    assert job.error is not None
+    assert job.error.sentence == "The memory of cuda is too small."
+    assert seen[0]() is None
+
+
+def test_a_card_that_failed_has_nothing_to_give_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing() -> None:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", failing)
+    gpu.give_back_memory()
 
 
 def own_memory() -> float:

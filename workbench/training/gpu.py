@@ -5,6 +5,7 @@ torch reports these as texts that differ between libraries. Here they become sen
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import threading
@@ -45,6 +46,14 @@ def empty_cache(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+def give_back_memory() -> None:
+    """Free the memory that torch caches on any graphics card, so that other programs can use it."""
+    with contextlib.suppress(RuntimeError):  # of a card that failed, whose error every later call repeats
+        torch.cuda.empty_cache()  # nothing where no card is in use
+        if torch.backends.mps.is_available():
+            torch.mps.empty_cache()
 
 
 def memory_full_message(device: torch.device) -> str:

@@ -102,7 +102,9 @@ class Job(QThread):
             self.setPriority(QThread.Priority.LowPriority)
 
     def _fail(self, error: WorkbenchError) -> None:
-        self.error = error
+        """Without what it was raised in: these frames would keep a network in a graphics card's memory."""
+        self.error = error.with_traceback(None)
+        error.__cause__ = error.__context__ = None
         self.failed.emit(error)
 
     def end(self, seconds: float = 10.0) -> bool:
@@ -115,8 +117,13 @@ class Job(QThread):
 def _give_back_memory() -> None:
     """Return free memory to the system: else glibc keeps what a training or an evaluation used, 100 MB more each time.
 
-    A training even asks for that (machine.keep_freed_memory), and these settings hold for the whole process.
+    A training even asks for that (machine.keep_freed_memory), and these settings hold for the whole process. Of a
+    graphics card torch keeps all that was ever used, which no other program could use while the window is open.
     """
+    if "torch" in sys.modules:
+        from workbench.training import gpu
+
+        gpu.give_back_memory()
     if sys.platform == "linux":
         import ctypes  # not before the window is painted
 
