@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -171,6 +173,31 @@ def test_a_compiled_network_that_fails_later_is_told_and_called_as_it_is(monkeyp
     assert remark.sentence == "The compiled network failed: division by zero. The training goes on without it."
 
 
+def test_its_error_keeps_no_tensor_of_the_step_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a graphics card that would be the activations of a whole batch, until the training ends."""
+    seen: list[weakref.ref[Tensor]] = []
+
+    def compile_(forward: Any, **given: Any) -> Any:
+        def fast(images: Tensor) -> Raw:
+            activations = images * 2
+            seen.append(weakref.ref(activations))
+            raise RuntimeError("an illegal size")
+
+        return fast
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    monkeypatch.setattr(logging.getLogger(compiling.__name__), "disabled", True)  # pytest keeps what is logged
+    call = CompiledNetwork(nn.Identity())
+    call.shapes.add((1, 3, 2, 2))
+    call(torch.ones(1, 3, 2, 2))
+    assert call.failed == "an illegal size."
+    assert seen[0]() is None
+    made = compiled()
+    made.try_compiling(batch(), 101)
+    assert len(seen) > 1
+    assert all(one() is None for one in seen)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [({"threads": 2}, "Each core computes a part"), ({"cross_norm": True, "mini_batch": 2}, "cross_norm keeps")],
@@ -233,5 +260,5 @@ def test_torchs_own_compiler_is_tried_and_its_network_trains() -> None:
     plain = stepper(Normed, weight_decay=0.0)
     for number in range(101, 104):
         assert made.step(batch(), 0.01, number) == pytest.approx(plain.step(batch(), 0.01, number), rel=1e-4)
-    assert made.compiler.call.failed is None
+    assert made.compiler.call.failed == ""
     assert made.detector.state_dict().keys() == plain.detector.state_dict().keys()

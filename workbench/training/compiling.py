@@ -49,7 +49,7 @@ class CompiledNetwork:
         self._fast: Callable[[Tensor], Raw] = torch.compile(
             network.forward, dynamic=False, backend=BACKEND, options=options
         )
-        self.failed: Exception | None = None  # error of a call, after which the compiled network is not used any more
+        self.failed = ""  # a sentence about a call's error, after which the compiled network is not used any more
 
     def __call__(self, images: Tensor) -> Raw:
         if tuple(images.shape) in self.shapes:
@@ -59,7 +59,7 @@ class CompiledNetwork:
                 if gpu.is_out_of_memory(error):
                     raise
                 logging.getLogger(__name__).exception("the compiled network failed")  # raises once more below
-                self.failed, self.shapes = error, set()
+                self.failed, self.shapes = _why(error), set()  # the error itself would keep the step's tensors
         raw: Raw = self._network(images)
         return raw
 
@@ -89,12 +89,10 @@ class Compiler:
         if self._unable:
             self._over = True
             return [Message("warning", f"{self._unable} The network is not compiled.")]
-        if self.call.failed is not None:
+        if self.call.failed:
             self._over = True
             return [
-                Message(
-                    "warning", f"The compiled network failed: {_why(self.call.failed)} The training goes on without it."
-                )
+                Message("warning", f"The compiled network failed: {self.call.failed} The training goes on without it.")
             ]
         shape = _shape(stepper, batch)
         if shape in self._tried or len(self._tried) >= SIZES:
@@ -134,9 +132,9 @@ class Compiler:
             plain.append(_round(stepper, batch))
             self.call.shapes.add(shape)
             fast.append(_round(stepper, batch))
-            if self.call.failed is not None:
-                failed, self.call.failed = self.call.failed, None
-                raise failed
+            if self.call.failed:
+                failed, self.call.failed = self.call.failed, ""
+                raise RuntimeError(failed)
         return plain, fast
 
 
