@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from tests.training.test_device_augment import noise
+from tests.training.test_pixel_snapping import WILD
 from workbench.errors import WorkbenchError
-from workbench.training import gpu, machine
+from workbench.training import augment, gpu, machine
+from workbench.training.device_augment import StreamedPixels
 
 CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
 OLD_DRIVER = "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver"
@@ -142,6 +146,33 @@ def test_the_random_numbers_of_one_card_alone_are_kept(monkeypatch: pytest.Monke
     for device in (CPU, CUDA, MPS):
         gpu.forked_rng(device)
     assert seen == [[], [CUDA], []]
+
+
+def test_who_waits_for_a_card_lets_its_core_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sent batches are waited for in every step; torch's own events would keep a core busy for the whole training."""
+    queued: list[tuple[str, bool]] = []
+
+    class Event:
+        def __init__(self, enable_timing: bool = False, blocking: bool = False) -> None:
+            self.blocking = blocking
+
+        def record(self, stream: str) -> None:
+            queued.append((stream, self.blocking))
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"of {device}")
+    data, zeros = noise(), torch.zeros
+    monkeypatch.setattr(torch, "empty", lambda shape, dtype, pin_memory: zeros(shape, dtype=dtype).as_subclass(Sent))
+    layout = augment.draw_layout(data, np.arange(8), WILD, 0, 96, calm=False)
+    StreamedPixels(data, torch.device("cuda", 1)).table(layout)
+    assert queued == [("of cuda:1", True)]
+
+
+class Sent(torch.Tensor):
+    """Stays where it is."""
+
+    def to(self, *given: Any, **more: Any) -> torch.Tensor:
+        return self
 
 
 def test_float32_is_whole_within_for_all_that_are_in_it_and_afterwards_as_before() -> None:

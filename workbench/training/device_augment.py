@@ -78,7 +78,7 @@ class StreamedPixels:
         _gather(self.pixels, self.rows[layout.pieces.source[pieces]], first, last, block.numpy())
         there = block.to(self.device, non_blocking=cuda)
         if cuda:
-            self._under_way.append(torch.cuda.current_stream(self.device).record_event())
+            self._under_way.append(gpu.mark(self.device))
         return PixelTable(there.view(-1, 3), side, ends - last)
 
 
