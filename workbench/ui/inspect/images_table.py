@@ -29,7 +29,7 @@ BOXES, MISSED, FRAMED = 1, 2, 4
 MOST = "0,000"  # the longest number that a column has room for
 SETTLED = 600
 """Milliseconds after the last change of the numbers until the rows are sorted again: none moves under a slider."""
-ARROW, PADDING = 16, 8  # px, the sort indicator; px between a cell's text and its left and right edges together
+ARROW, PADDING = 12, 8  # px, the sort indicator; px between a cell's text and its left and right edges together
 
 
 class ImagesModel(TableModel):

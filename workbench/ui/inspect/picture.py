@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from workbench.ui import theme
 from workbench.ui.colours import DARK
-from workbench.ui.widgets.boxes_painter import draw_rects, elided_name, name_plate
+from workbench.ui.inspect.box_names import NAMELESS, BoxGroup, Floats, NamePlate, boxes_at, name_plates, pointer_plates
+from workbench.ui.widgets.boxes_painter import draw_rects, name_plate
 from workbench.ui.widgets.picture_view import PictureView
-
-Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +43,18 @@ TWO_RUNS = (
 DASHED = ("hit", "false_alarm", "second", "second_wrong")
 OPEN = ("second", "second_wrong")  # drawn with gaps: the older run's box may be in the same place
 DASH = 8.0  # px of the dashes and the gaps
-NAMED_BELOW = ("miss", "second", "second_wrong")  # in the lower corner, so that other boxes there keep their names
-NAMELESS = ("label", "truth")
-UNSCORED = ("miss",)  # the names of all other kinds end in a score
 RUNS = {"first": "#e3c552", "second": "#c9a6ff"}  # as bright as the other colours, and different from them
-CROWDED = 100  # names, beyond which they may overlap: each is compared with all before it
+LINES, THIN, WIDE = (4, 2), (2, 2), (6, 3)  # px of a box's dark line and of the coloured one on it
+CROWDED = 60  # boxes, beyond which lines are thin: they would hide what they surround
 SAMPLE = QSize(16, 10)  # px, a box in the legend
 MARGIN = 5  # px between a box and the frame that marks it
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BoxGroup:
-    """Boxes of one kind with their names: (n, 4) xyxy image pixels."""
-
-    kind: str
-    boxes: Floats
-    names: tuple[str, ...]
-
-
 class InspectPicture(PictureView):
-    """A PictureView with groups of boxes on top. Drag moves, the wheel zooms, a double click fits."""
+    """A PictureView with groups of boxes on top. Drag moves, the wheel zooms, a double click fits.
+
+    The boxes under the pointer are named beside it: not all names find a place on the picture.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,6 +63,7 @@ class InspectPicture(PictureView):
         self._groups: tuple[BoxGroup, ...] = ()
         self._marked: Floats = np.zeros((0, 4))
         self._hidden: frozenset[str] = frozenset()
+        self._pointer: QPointF | None = None  # in widget pixels, while it is over the picture and moves nothing
 
     @property
     def marked(self) -> Floats:
@@ -100,16 +90,32 @@ class InspectPicture(PictureView):
     def paint_backdrop(self, painter: QPainter) -> None:
         if self.sentence:
             return
-        painter.setFont(theme.font(theme.SMALL))
-        visible = [group for group in self._groups if len(group.boxes) and group.kind not in self._hidden]
+        visible = self._visible()
+        crowded = sum(len(group.boxes) for group in visible) > CROWDED
         for group in visible:
-            self._paint_group(painter, group)
-        taken: list[QRectF] = []
-        for group in reversed(visible):  # the last group's names get their places, others give way
-            if group.kind not in NAMELESS:
-                self._paint_names(painter, group, taken)
+            self._paint_boxes(painter, group.kind, group.boxes, *(THIN if crowded else LINES))
+        painter.setFont(theme.font(theme.SMALL))
+        photograph = self.view.rect((0.0, 0.0, self.image_size.width(), self.image_size.height()))
+        sight = photograph.intersected(QRectF(self.rect()))
+        for plate in name_plates(visible, self.view, QFontMetricsF(painter.font()), sight):
+            _paint_plate(painter, plate)  # on top of all lines, which would strike it out
         if len(self._marked):
             self._paint_marks(painter)
+
+    def _visible(self) -> list[BoxGroup]:
+        return [group for group in self._groups if len(group.boxes) and group.kind not in self._hidden]
+
+    def paint_overlay(self, painter: QPainter) -> None:
+        """The smallest box under the pointer with wider lines, and the names of all that lie there."""
+        if self._pointer is None or self.sentence:
+            return
+        found = boxes_at(self._visible(), self.view.to_image(self._pointer))
+        if found:
+            group, row = found[0]
+            self._paint_boxes(painter, group.kind, group.boxes[row : row + 1], *WIDE)
+            painter.setFont(theme.font(theme.SMALL))
+            for plate in pointer_plates(found, self._pointer, QFontMetricsF(painter.font()), QRectF(self.rect())):
+                _paint_plate(painter, plate)
 
     def _paint_marks(self, painter: QPainter) -> None:
         rects = self.view.rects(np.asarray(self._marked, np.float64))  # (n, 4) x, y, width, height
@@ -119,12 +125,12 @@ class InspectPicture(PictureView):
             painter.setPen(QPen(ink, width))
             draw_rects(painter, rects)
 
-    def _paint_group(self, painter: QPainter, group: BoxGroup) -> None:
-        rects = self.view.rects(np.asarray(group.boxes, np.float64))
-        ink = colour(group.kind)
-        style = Qt.PenStyle.DashLine if group.kind in DASHED else Qt.PenStyle.SolidLine
-        under, over = QPen(QColor(0, 0, 0, 150), 4), QPen(ink, 2, style)
-        if group.kind in OPEN:
+    def _paint_boxes(self, painter: QPainter, kind: str, boxes: Floats, below: float, above: float) -> None:
+        """`below`, `above`: px of the dark line and of the coloured one on it."""
+        rects = self.view.rects(np.asarray(boxes, np.float64))
+        style = Qt.PenStyle.DashLine if kind in DASHED else Qt.PenStyle.SolidLine
+        under, over = QPen(QColor(0, 0, 0, 150), below), QPen(colour(kind), above, style)
+        if kind in OPEN:
             for pen in (under, over):
                 pen.setDashPattern([DASH / pen.widthF()] * 2)
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -132,39 +138,31 @@ class InspectPicture(PictureView):
             painter.setPen(pen)
             draw_rects(painter, rects)
 
-    def _paint_names(self, painter: QPainter, group: BoxGroup, taken: list[QRectF]) -> None:
-        """Each in a corner of its box, or moved off other names; on top of all lines, which would strike it out."""
-        rects, ink = self.view.rects(np.asarray(group.boxes, np.float64)), colour(group.kind)
-        metrics = QFontMetricsF(painter.font())
-        height = metrics.height() + 2
-        text = QColor(theme.text_on(ink.name()))
-        for (x, y, width, tall), name in zip(rects.tolist(), group.names, strict=True):
-            words = name
-            if width < metrics.horizontalAdvance(name) + 8:
-                label, space, score = (name, "", "") if group.kind in UNSCORED else name.rpartition(" ")
-                words = elided_name(label, space + score, metrics, width - 8)
-            if words and tall >= height:
-                wide = metrics.horizontalAdvance(words) + 8
-                below = group.kind in NAMED_BELOW
-                plate = QRectF(x, y + tall - height if below else y, wide, height)
-                plate = free_place(plate, -height if below else height, QRectF(x, y, width, tall), taken)
-                name_plate(painter, plate, words, ink, text)
-                taken.append(plate)
+    # --- the pointer ---
+
+    def _point(self, at: QPointF | None) -> None:
+        self._pointer = at
+        self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        self._point(None if event.buttons() else event.position())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        self._point(None)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._point(None)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.fit()
 
 
-def free_place(plate: QRectF, step: float, box: QRectF, taken: Sequence[QRectF]) -> QRectF:
-    """Where a name covers no other: its place, or in steps further into its box; its place if there is none."""
-    if len(taken) > CROWDED:
-        return plate
-    moved = QRectF(plate)
-    while box.contains(moved):
-        if not any(moved.intersects(other) for other in taken):
-            return moved
-        moved.translate(0, step)
-    return plate
+def _paint_plate(painter: QPainter, plate: NamePlate) -> None:
+    ink = colour(plate.kind)
+    name_plate(painter, plate.area, plate.words, ink, QColor(theme.text_on(ink.name())))
 
 
 class BoxLegend(QWidget):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,11 @@ from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
 from workbench.ui import pictures, theme
 from workbench.ui.background import Background
+from workbench.ui.inspect.box_names import BoxGroup
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.compare.comparer import Comparison
 from workbench.ui.inspect.evaluation_job import EvaluationResult, Nms
-from workbench.ui.inspect.picture import ONE_RUN, TWO_RUNS, WRONG, BoxGroup, BoxLegend, InspectPicture
+from workbench.ui.inspect.picture import ONE_RUN, TWO_RUNS, WRONG, BoxLegend, InspectPicture
 from workbench.ui.inspect.state import OVERLAP
 from workbench.ui.pictures import Picture
 from workbench.ui.widgets.file_names import NamedLine
@@ -113,16 +114,18 @@ class PicturePane(QWidget):
         if self._evaluation is None or row < 0:
             return False
         evaluation, counted = self._evaluation, both.first.matching.counted
-        rows = slice(*np.searchsorted(both.first.matching.truth.images, [row, row + 1]))
-        groups = [BoxGroup("truth", both.first.matching.truth.boxes[rows][counted[rows]], ())]
+        truth = both.first.matching.truth
+        rows = slice(*np.searchsorted(truth.images, [row, row + 1]))
+        labelled = tuple(evaluation.names[label] for label in truth.labels[rows][counted[rows]].tolist())
+        groups = [BoxGroup("truth", truth.boxes[rows][counted[rows]], labelled)]
         places = both.request.oldest_first(self.image, int(both.pair.second_rows[row]))
         counts = []
         for kind, state, place in zip(("first", "second"), (both.first, both.second), places, strict=True):
             match = state.matching.of_image(row, state.confidences, OVERLAP)
             candidates = state.evaluation.candidates[place]
-            names = _named(evaluation.names, candidates, _scores(state.matching, row, len(candidates)))
-            groups.append(BoxGroup(kind, candidates.boxes[match.right], names(match.right)))
-            groups.append(BoxGroup(f"{kind}_wrong", candidates.boxes[match.wrong], names(match.wrong, f"{WRONG} ")))
+            scores = _scores(state.matching, row, len(candidates))
+            groups.append(_detected(kind, candidates, match.right, evaluation.names, scores))
+            groups.append(_detected(f"{kind}_wrong", candidates, match.wrong, evaluation.names, scores, f"{WRONG} "))
             counts.append((len(match.right), len(match.wrong), len(match.missed)))
         words = ", ".join(
             f"{before:,} → {after:,} {what}"
@@ -147,12 +150,12 @@ class PicturePane(QWidget):
         match = matching.of_image(row, confidence, OVERLAP)
         candidates, truth = evaluation.candidates[self.image], evaluation.truth.boxes[evaluation.truth.rows(self.image)]
         truth_labels = evaluation.truth.label_index[evaluation.truth.rows(self.image)]
-        words = _named(names, candidates, _scores(matching, row, len(candidates)))
-        groups = [BoxGroup("label", truth[match.partner], ())]
+        scores = _scores(matching, row, len(candidates))
+        labelled = tuple(names[label] for label in truth_labels.tolist())
+        groups = [BoxGroup("label", truth[match.partner], tuple(labelled[box] for box in match.partner.tolist()))]
         for kind, rows in (("hit", match.right), ("false_alarm", match.wrong)):
-            groups.append(BoxGroup(kind, candidates.boxes[rows], words(rows)))
-        missed = tuple(names[label] for label in truth_labels[match.missed])
-        groups.append(BoxGroup("miss", truth[match.missed], missed))
+            groups.append(_detected(kind, candidates, rows, names, scores))
+        groups.append(BoxGroup("miss", truth[match.missed], tuple(labelled[box] for box in match.missed.tolist())))
         self.picture.set_groups(tuple(groups))
         self._caption.set_named(
             evaluation.truth.images[self.image].path,
@@ -167,14 +170,13 @@ class PicturePane(QWidget):
             self._reader = None
 
 
-def _named(names: Sequence[str], candidates: Candidates, scores: np.ndarray) -> Callable[..., tuple[str, ...]]:
-    """(rows, before="") -> each candidate's label and score."""
-
-    def words(rows: np.ndarray, before: str = "") -> tuple[str, ...]:
-        some = zip(candidates.labels[rows].tolist(), scores[rows].tolist(), strict=True)
-        return tuple(f"{before}{names[label]} {score:.2f}" for label, score in some)
-
-    return words
+def _detected(
+    kind: str, candidates: Candidates, rows: np.ndarray, names: Sequence[str], scores: np.ndarray, before: str = ""
+) -> BoxGroup:
+    """These candidates, each called `before`, its label and its score; `scores` (n,) of all candidates."""
+    some = zip(candidates.labels[rows].tolist(), scores[rows].tolist(), strict=True)
+    words = tuple(f"{before}{names[label]} {score:.2f}" for label, score in some)
+    return BoxGroup(kind, candidates.boxes[rows], words, scores[rows])
 
 
 def _scores(matching: Matching, row: int, count: int) -> np.ndarray:
