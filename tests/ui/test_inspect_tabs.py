@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableView, QTableWidget, QTabWidget
 from pytestqt.qtbot import QtBot
@@ -20,12 +21,15 @@ from tests.ui.inspect_page_driver import (
 )
 from tests.ui.inspect_tabs_driver import cells, click, drawing, evaluated_page, listed, marked, mistakes, tab
 from workbench.core import edits
+from workbench.ui import theme
 from workbench.ui.inspect.labels_table import AP, BOXES, LABEL, PRECISION, RECALL, LabelsTable
+from workbench.ui.inspect.numbers import NumbersTab
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.review.gallery import ReviewGallery
 from workbench.ui.inspect.state import InspectState
 from workbench.ui.inspect.tab import InspectTab
 from workbench.ui.session import Session
+from workbench.ui.style_sheet import style_sheet
 
 __all__ = ["evaluate_fixture", "evaluated_page", "page_fixture", "session_fixture"]  # fixtures
 
@@ -135,6 +139,19 @@ def test_a_narrow_table_of_labels_leaves_room_for_their_names_and_says_the_rest_
         table.setFixedWidth(width)
         qtbot.waitUntil(lambda hidden=hidden: (table.isColumnHidden(AP), table.isColumnHidden(BOXES)) == hidden)
         assert table.columnWidth(LABEL) >= table.fontMetrics().horizontalAdvance("nucleus") or width == 250
+
+
+@pytest.mark.parametrize("width", [254, 280, 400])
+def test_no_count_is_cut_in_a_narrow_pane(qtbot: QtBot, width: int) -> None:
+    tab = NumbersTab()
+    tab.setStyleSheet(style_sheet(theme.colours()))
+    qtbot.addWidget(tab)
+    tab.show()
+    tab.resize(width, 400)
+    buttons = tab.findChildren(QPushButton)
+    qtbot.waitUntil(lambda: all(button.width() >= button.sizeHint().width() for button in buttons))
+    assert tab.width() == width
+    assert [" ".join(button.text().split()) for button in buttons] == ["– right", "– false alarms", "– missed"]
 
 
 # --- nothing to show ---

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout
 
 from workbench.core.average_precision import average_precision
@@ -66,6 +67,8 @@ class NumbersTab(InspectTab):
             button.clicked.connect(lambda _=False, which=name: self._open(which))
             counts.addWidget(button, 0, column)
             self._buttons[name] = button
+        self._words = {name: button.text() for name, button in self._buttons.items()}
+        self._counts = counts
         self.table = LabelsTable()
         self.table.labels.own_wanted.connect(self.own_wanted)
         self.table.clicked.connect(self._open_label)
@@ -82,10 +85,24 @@ class NumbersTab(InspectTab):
         for value in self._values.values():
             value.setText("–")
         for name, button in self._buttons.items():
-            button.setText(f"– {COUNTS[name][0]}")
+            self._words[name] = f"– {COUNTS[name][0]}"
             button.setEnabled(False)
+        self._fit()
         self._all.setText("")
         self.table.labels.show_state(None)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """The counts on one line each, or the words below the numbers where there is no room for that."""
+        for name, button in self._buttons.items():
+            button.setText(self._words[name])
+        needed = sum(button.sizeHint().width() for button in self._buttons.values())
+        if needed + (len(self._buttons) - 1) * self._counts.horizontalSpacing() > self.width():
+            for name, button in self._buttons.items():
+                button.setText(self._words[name].replace(" ", "\n", 1))
 
     def draw(self, state: InspectState, result: object) -> None:
         per_label = state.tally
@@ -105,8 +122,9 @@ class NumbersTab(InspectTab):
         self._all.setText("" if math.isnan(ap) else f"At any confidence: AP {share(ap)}, AP50 {share(ap50)}")
         for name, button in self._buttons.items():
             number = int(getattr(counts, name))
-            button.setText(count(number, "false alarm") if name == "wrong" else f"{number:,} {COUNTS[name][0]}")
+            self._words[name] = count(number, "false alarm") if name == "wrong" else f"{number:,} {COUNTS[name][0]}"
             button.setEnabled(number > 0)
+        self._fit()
         self.table.labels.show_state(state, per_label, here[at], here.mean(axis=0))
 
     def _open(self, which: str) -> None:
