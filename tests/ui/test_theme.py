@@ -258,6 +258,20 @@ def test_the_digits_of_a_spin_box_stand_off_its_frame(qtbot: QtBot, mode: str) -
     assert box.lineEdit().cursorRect().left() >= ROOM - 4  # a cursor's rectangle begins before it
 
 
+def test_counts_below_each_other_end_at_the_same_place(qtbot: QtBot, mode: str) -> None:
+    def last_column(words: str) -> int:
+        button = QPushButton(words, flat=True)
+        button.setProperty("role", "count")
+        qtbot.addWidget(button)
+        button.setFixedWidth(72)
+        button.show()
+        drawn = button.grab().toImage()
+        rows = range(drawn.height())
+        return max(x for x in range(2, 70) if any(drawn.pixel(x, y) != drawn.pixel(4, 4) for y in rows))
+
+    assert last_column("0") == last_column("1,240")
+
+
 def test_a_font_that_was_changed_on_the_screen_outlives_another_theme(qtbot: QtBot, mode: str) -> None:
     number = QLabel("86.6 %")
     qtbot.addWidget(number)

@@ -51,6 +51,7 @@ def _buttons(c: Colours) -> str:
     QPushButton:flat {{ border-color: transparent; background: transparent; padding: 3px 8px; }}
     QPushButton:flat:hover {{ background: {c.border}; }}
     QPushButton:flat:focus {{ border-color: {c.accent}; }}
+    QPushButton[role="count"] {{ text-align: right; padding: 3px 4px; }}
     QPushButton[role="count"]:disabled, QToolButton[role="count"]:disabled {{ color: {c.muted}; }}
     QPushButton[role="choice"] {{ background: {c.surface}; padding: 3px 10px; }}
     QPushButton[role="choice"]:hover {{ background: {c.hover}; }}
