@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from tests.training.toys import Toy
 from workbench import detectors
@@ -186,6 +187,18 @@ def test_a_full_disk_is_told_in_a_sentence_and_keeps_the_checkpoint(
         checkpoint.save_state(finished / "last.state.pt", state)
     monkeypatch.undo()
     assert (finished / "last.state.pt").read_bytes() == before
+
+
+def test_weights_that_find_no_room_are_told_in_a_sentence_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """safetensors raises an error of its own, which ended the training in a traceback."""
+
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(WorkbenchError, match=r"a.safetensors could not be written: is the disk full\? Make room"):
+        checkpoint.save_detector(tmp_path / "a.safetensors", {"w": torch.ones(3)}, HEADER)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

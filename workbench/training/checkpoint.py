@@ -81,14 +81,23 @@ class State:
 
 
 def save_detector(file: Path, weights: Mapping[str, Tensor], header: CheckpointHeader) -> None:
-    """Write a checkpoint to detect with. Raises NotFinite and writes nothing if a weight is NaN or infinite."""
+    """Write a checkpoint to detect with. Raises NotFinite and writes nothing if a weight is NaN or infinite.
+
+    WorkbenchError if it can't be written; the file keeps its earlier content.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     _check_finite(weights, file)
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    with atomic_path(file) as temporary:
-        save_file(plain, temporary, metadata={KEY: header.to_json()})
-        apply_default_permissions(temporary)
+    try:
+        with atomic_path(file) as temporary:
+            save_file(plain, temporary, metadata={KEY: header.to_json()})
+            apply_default_permissions(temporary)
+    except SafetensorError as error:  # its own, whatever the system said
+        raise WorkbenchError(
+            f"{file} could not be written: is the disk full? Make room and try again.", error
+        ) from error
 
 
 def save_state(file: Path, state: State) -> None:
