@@ -130,7 +130,16 @@ class Document(Contents):
         self.close()
 
     def snapshot(self, ids: Collection[int] | None = None) -> Snapshot:
-        """A frozen copy of everything, images in natural order; or of the images `ids`, in their order."""
+        """A frozen copy of everything, images in natural order; or of the images `ids`, in their order.
+
+        If it is open for reading only, another process may be editing it: then it is read anew, at one moment.
+        """
+        if not self.read_only:
+            return self._taken(ids)
+        with self.store.one_state():
+            return Document(self.folder, self.store, None)._taken(ids)
+
+    def _taken(self, ids: Collection[int] | None) -> Snapshot:
         self._measure_labelled()
         labels, images, former = self.labels(), self.images(), current_names(self)
         if ids is None:

@@ -226,6 +226,17 @@ class Store:
         with _sentences(self.file):
             return what(self.connection)
 
+    @contextlib.contextmanager
+    def one_state(self) -> Iterator[None]:
+        """What is read within it is the file at one moment: another process's edits wait, or come after it."""
+        with _sentences(self.file):
+            self.connection.execute("BEGIN")
+            try:
+                self.connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()  # from here on
+                yield
+            finally:
+                self.connection.execute("ROLLBACK")
+
     def meta(self, key: str, default: Any = None) -> Any:
         found = self.rows("SELECT value FROM meta WHERE key = ?", key)
         return json.loads(found[0]["value"]) if found else default
