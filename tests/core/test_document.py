@@ -198,6 +198,19 @@ def test_the_lock_of_a_closed_project_is_free_for_a_hundred_restarts(document: D
             assert not again.read_only
 
 
+@pytest.mark.parametrize(("name", "title"), [("", "bees"), ("Bees 2026", "Bees 2026")])
+def test_a_project_in_another_folder_than_it_was_made_in_has_its_name_in_the_title(
+    tmp_path: Path, name: str, title: str
+) -> None:
+    with Document.create(tmp_path / "bees", name=name) as document:
+        assert document.title == title
+    (tmp_path / "bees").rename(tmp_path / "wasps")
+    with Document.open(tmp_path / "wasps") as document:
+        assert document.title == f"{title} (wasps)"
+        document.do(edits.ChangeSetting("folder's name", None))  # as in one of an earlier version
+        assert document.title == f"{title} (wasps)"
+
+
 def test_a_project_is_not_made_over_another(document: Document) -> None:
     with pytest.raises(WorkbenchError, match="already a project in"):
         Document.create(document.folder)

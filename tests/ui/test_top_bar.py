@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,14 @@ def test_a_long_project_name_is_cut_before_menus_fold(qtbot: QtBot, open_window:
     assert all(menus.actionGeometry(action).width() > 0 for action in menus.actions())
     name = find(window, ElidedLabel, "project-name")
     assert name.fontMetrics().horizontalAdvance(name.text()) > name.width() > 0
+
+
+def test_a_copy_of_a_project_is_told_from_it_by_its_folder(open_window: Open, project: Path) -> None:
+    """Two windows had one title, and nothing that is always seen said which of the two was edited."""
+    copy = shutil.copytree(project, project.with_name("a copy"))
+    window = open_window(copy)
+    assert find(window, ElidedLabel, "project-name").text() == f"{project.name} (a copy)"
+    assert window.windowTitle() == f"{project.name} (a copy) – Workbench"
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

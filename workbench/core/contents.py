@@ -19,6 +19,8 @@ from workbench.core.tables import Tables
 from workbench.errors import WorkbenchError
 
 CACHE = "cache"
+MADE_IN = "folder's name"
+"""The setting that holds the name of the project's folder when it was made; older projects have none."""
 
 
 class Contents:
@@ -36,6 +38,16 @@ class Contents:
     @property
     def name(self) -> str:
         return str(self.store.meta("name", self.folder.name))
+
+    @property
+    def title(self) -> str:
+        """The name, followed by that of its folder if it is another than when the project was made.
+
+        A copy has the name of the project that it was copied from; and a folder that was renamed is looked for by its
+        new name.
+        """
+        now = self.folder.name
+        return self.name if now in (self.name, self.store.meta(MADE_IN)) else f"{self.name} ({now})"
 
     @property
     def read_only(self) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workbench.core import edits, file_checksum, journal, roots
 from workbench.core.applied_edit import AppliedEdit
-from workbench.core.contents import Contents
+from workbench.core.contents import MADE_IN, Contents
 from workbench.core.edits import Edit
 from workbench.core.files import absolute, check_name
 from workbench.core.former_names import current_names, undone_names, with_former_names
@@ -67,7 +67,8 @@ class Document(Contents):
             document = cls(folder, store, Lock(folder))
             undo.callback(document.close)
             with store.transaction() as connection:
-                for key, value in (("name", name or folder.name), ("created", time.strftime("%Y-%m-%dT%H:%M:%S"))):
+                made = time.strftime("%Y-%m-%dT%H:%M:%S")
+                for key, value in (("name", name or folder.name), (MADE_IN, folder.name), ("created", made)):
                     edits.ChangeSetting(key, value).apply(connection)
             if images is not None:
                 document.add_folder(Path(images))

@@ -31,7 +31,10 @@ class RecentMenu(Menu):
         for one in recent.projects():
             if document is not None and document.folder == one.folder:
                 continue
-            action = self.addAction(f"{one.name.replace('&', '&&')}    {one.folder.parent.name}")
+            place = one.folder.parent.name
+            if one.folder.name != one.name:  # a copy has the name of the first
+                place += f"/{one.folder.name}"
+            action = self.addAction(f"{one.name}    {place}".replace("&", "&&"))
             action.setToolTip(str(one.folder))
             action.triggered.connect(partial(self._chosen, one.folder))
         if self.isEmpty():

@@ -118,7 +118,7 @@ class TopBar(QFrame):
             widget.setVisible(document is not None)
         if document is None:
             return
-        self._name.setText(document.name)
+        self._name.setText(document.title)
         self._name.setToolTip(str(document.folder))
         images, boxes = len(document.images()), document.counts().total
         self._images.setText(_many(images, "image"))
