@@ -65,6 +65,40 @@ def test_names_that_are_taken_or_not_portable_are_refused(folder: Path, wanted: 
     assert names(folder) == ["first", "second"]
 
 
+def test_a_run_does_not_get_a_name_by_which_others_know_theirs(folder: Path) -> None:
+    """Runs that began from the one of before would be taken to have begun from it, with its images learnt."""
+    moved = run_actions.rename(folder, "older")
+    second = leave(folder.parent / "second", STARTED)
+    with pytest.raises(WorkbenchError, match="Runs began from another one that was called 'First'"):
+        run_actions.rename(second, "First")
+    assert names(second) == ["older", "second"]
+    assert run_actions.rename(moved, "first").name == "first", "its own"
+
+
+def test_a_run_that_can_not_keep_its_former_name_stays_as_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk was full: it had the new name, and an error said that it had not."""
+
+    def full(file: Path, _data: str) -> None:
+        raise WorkbenchError(f"{file} could not be written: the disk is full.")
+
+    monkeypatch.setattr(run_actions, "atomic_write", full)
+    with pytest.raises(WorkbenchError, match="disk is full"):
+        run_actions.rename(folder, "older")
+    assert names(folder) == ["first"]
+
+
+def test_a_rename_that_is_killed_has_kept_the_former_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_from: Path, _to: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_actions, "_move", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_actions.rename(folder, "older")
+    assert runs.former_names(folder) == ["first"]
+    monkeypatch.undo()
+    assert runs.former_names(run_actions.rename(folder, "older")) == ["first"]
+
+
 def test_the_case_of_letters_may_change(folder: Path) -> None:
     assert run_actions.rename(folder, "First").name == "First"
     assert names(folder) == ["First"]

@@ -21,7 +21,7 @@ from workbench.core.lock import Lock
 from workbench.core.windows_files import retry_while_in_use
 from workbench.errors import WorkbenchError
 from workbench.training import record
-from workbench.training.runs import EVENTS, FORMER, NOTE, RECIPE, former_names
+from workbench.training.runs import EVENTS, FORMER, NOTE, RECIPE, former_names, known_by
 
 if TYPE_CHECKING:
     from workbench.core.project import AnchorSet
@@ -37,7 +37,8 @@ KEPT_DAYS = 30
 def rename(folder: Path, wanted: str) -> Path:
     """Rename the run in `folder`, and thus its folder; returns the new folder.
 
-    WorkbenchError while it is being trained, if the name is taken (ignoring case), or if some system refuses it.
+    WorkbenchError while it is being trained, if the name is taken (ignoring case), or another run's former one by which
+    runs that began from it know it, or if some system refuses it; and if the disk is full. Nothing has changed then.
     """
     name = unicodedata.normalize("NFC", wanted.strip())
     if name == folder.name:
@@ -48,10 +49,11 @@ def rename(folder: Path, wanted: str) -> Path:
         raise WorkbenchError(f"'{name}' is not a valid folder name on every system. '{safe_name(name)}' is.")
     if name.casefold() in {entry.name.casefold() for entry in existing(folder).parent.iterdir() if entry != folder}:
         raise WorkbenchError(f"There is a run called '{name}' already. Choose another name.")
-    moved = _move(folder, folder.with_name(name))
-    with contextlib.suppress(OSError):  # it has its name; runs that began from it only lose track of it
-        atomic_write(moved / FORMER, "\n".join([*former_names(moved), folder.name]) + "\n")
-    return moved
+    former = list(dict.fromkeys([*former_names(folder), folder.name]))
+    if name.casefold() in known_by(folder.parent) - {own.casefold() for own in former}:
+        raise WorkbenchError(f"Runs began from another one that was called '{name}'. Choose another name.")
+    atomic_write(folder / FORMER, "\n".join(former) + "\n")  # first: its present name among them does no harm
+    return _move(folder, folder.with_name(name))
 
 
 def write_note(folder: Path, text: str) -> None:

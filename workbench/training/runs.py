@@ -194,7 +194,7 @@ def _parsed(line: bytes) -> Iterator[Event]:
 
 def new_folder(folder: Path, detector: str) -> Path:
     """Make a folder with a free name, such as `yolov4-tiny-3`, for a run in a project's folder `runs`."""
-    taken = {entry.name.casefold() for entry in _entries(folder)} | _known_by(folder)
+    taken = {entry.name.casefold() for entry in _entries(folder)} | known_by(folder)
     base = safe_name(detector, "run")
     number = 1
     while f"{base}-{number}".casefold() in taken:
@@ -218,7 +218,7 @@ def _called(folder: Path, name: str) -> list[Path]:
     return [entry for entry in _entries(folder) if entry.name.casefold() == name.casefold()]
 
 
-def _known_by(folder: Path) -> set[str]:
+def known_by(folder: Path) -> set[str]:
     """Names by which runs know those that they began from, though these may be renamed or deleted: another run of that
     name would be taken for them.
     """
