@@ -232,3 +232,14 @@ def test_an_annotated_video_of_the_earlier_job_goes_and_that_of_this_one_stays(t
     (out / "videos" / "a.mp4.unfinished.mkv").write_text("of a webcam, it would be")
     predict(tmp_path / "b.mp4", out, "video", fresh=True)
     assert names_in(out) == {"videos/b.mp4", "videos/in/c.mp4"}
+
+
+def test_what_an_earlier_prediction_has_drawn_below_the_source_is_no_picture_to_predict(tmp_path: Path) -> None:
+    source = write_pictures(tmp_path / "in", ["a.png", "pictures/b.png"])
+    first = source / "predictions of in"
+    assert predict(source, first).images == 2
+    second = tmp_path / "second"
+    assert predict(source, second, "json").images == 2
+    assert {row["file"] for row in json.loads((second / "predictions.json").read_text())} == {"a.png", "pictures/b.png"}
+    assert predict(first / "pictures", tmp_path / "third", "json").images == 2, "named: these are meant"
+    assert predict(first / "pictures" / "pictures", tmp_path / "fourth", "json").images == 1

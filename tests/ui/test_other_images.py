@@ -430,3 +430,15 @@ def test_pictures_are_computed_as_they_are_written_and_films_as_fast_as_they_can
         worker.do(DetectionRequest(source, 0, checkpoint))
     worker.close()
     assert asked == ["exact", "fast", "exact"]
+
+
+def test_pictures_that_were_written_into_the_folder_itself_are_not_among_its_images(folder: Path) -> None:
+    parts, drawn = folder / "predictions of in" / "parts", folder / "predictions of in" / "pictures"
+    parts.mkdir(parents=True)
+    (parts / "folders.json").write_text('["pictures", "predictions.json"]')
+    write_pictures(drawn, ["1.jpg"])
+    worker = DetectionWorker()
+    for path, names in ((folder, ("1.png", "2.png", "3.png", "broken.png")), (drawn, ("1.jpg",))):
+        source = worker.do(OpenSource(path))
+        assert isinstance(source, PictureSource)
+        assert source.names == names

@@ -7,7 +7,7 @@ import heapq
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -181,7 +181,7 @@ def _remove(file: Path, output: Path) -> None:
 
 
 def without_own(items: Iterable[SourceItem], output: Path) -> Iterator[SourceItem]:
-    """The items without pictures that an earlier prediction drew, whose folder may lie among the sources."""
+    """The items without pictures that an earlier prediction drew into `output`, which may lie among the sources."""
     pictures = output / FOLDERS["pictures"]
 
     @lru_cache(maxsize=1024)
@@ -189,6 +189,26 @@ def without_own(items: Iterable[SourceItem], output: Path) -> Iterator[SourceIte
         return _lies_in(Path(folder), pictures)
 
     return (item for item in items if not is_own(os.path.dirname(item.file)))
+
+
+def drawn_below(paths: Iterable[Path]) -> Callable[[str], bool]:
+    """Whether a folder, by its path, holds pictures that some prediction drew, and its results lie below a folder of
+    `paths`. Not if one of these folders is the results' own, or lies in it: then its pictures are meant.
+    """
+    tops = {path.resolve() for path in paths if path.is_dir()}
+
+    @lru_cache(maxsize=1024)
+    def is_drawn(folder: str) -> bool:
+        real = Path(folder).resolve()
+        for place in (real, *real.parents):
+            if place in tops:
+                return False
+            if place.name == FOLDERS["pictures"] and FOLDERS["pictures"] in _kept(place.parent):
+                results = place.parent
+                return not tops.isdisjoint(results.parents) and not any(results in (top, *top.parents) for top in tops)
+        return False
+
+    return is_drawn
 
 
 def without_drawn(files: Iterable[Path], output: Path) -> set[Path]:
