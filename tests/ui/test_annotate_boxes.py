@@ -191,6 +191,16 @@ def test_delete_duplicate_and_nudge_by_keys(qtbot: QtBot, open_window: Open, lab
     assert len(corners(labelled)) == 2
 
 
+def test_commands_for_selected_boxes_say_that_none_is_selected(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    window = open_window(labelled)
+    hand, said = WindowDriver(qtbot, window), find(window, QLabel, "message-text")
+    for key, held in ((Qt.Key.Key_D, CTRL), (Qt.Key.Key_C, CTRL), (Qt.Key.Key_Delete, Qt.KeyboardModifier.NoModifier)):
+        said.setText("")
+        hand.key(key, held)
+        assert said.text() == "Select a box first."
+    assert corners(labelled) == [(20, 20, 80, 60)]
+
+
 def test_a_nudge_at_the_border_stops_there(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     hand = WindowDriver(qtbot, open_window(labelled))
     hand.click(50, 40)

@@ -86,15 +86,22 @@ class BoxCommands(QObject):
 
     def delete(self, instead: Callable[[], bool] = lambda: False, _checked: bool = False) -> None:
         """Delete the selected boxes; if none is selected, `instead` may act, and then returns True."""
-        if not instead() and self._canvas.affected:
+        if not instead() and self._has_selected():
             self._session.do(edits.RemoveBoxes(self._canvas.affected))
 
     def duplicate(self) -> None:
-        self._add_copies(self._canvas.affected_boxes, aside=True)
+        if self._has_selected():
+            self._add_copies(self._canvas.affected_boxes, aside=True)
+
+    def _has_selected(self) -> bool:
+        """Whether there is a box to act on; says so if not: keys and menus work everywhere."""
+        if not self._canvas.affected:
+            self._session.inform("Select a box first.")
+        return bool(self._canvas.affected)
 
     def copy(self) -> None:
-        self._copied = self._canvas.affected_boxes
-        if self._copied:
+        if self._has_selected():
+            self._copied = self._canvas.affected_boxes
             count = len(self._copied)
             self._session.inform(
                 native_keys(
