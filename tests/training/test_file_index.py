@@ -106,8 +106,9 @@ def test_an_image_that_training_leaves_out_says_why(snapshot: Snapshot, toy: typ
     assert said[DAMAGED].startswith("its file can't be read: ")
     alone = replace(snapshot, images=tuple(replace(one, split=split.NONE) for one in changed))
     held_out = make_input_sequence(alone, recipe(hold_out=0.3), all_looked_at(snapshot))
-    said = {image.id: held_out.exclusion_reason(image)[:14] for image in alone.images}
-    assert set(said.values()) == {"", "it is in work,", "it is held out", "its file can't"}
+    reasons = {held_out.exclusion_reason(image) for image in alone.images}
+    assert {reason[:14] for reason in reasons} == {"", "it is in work,", "it is held out", "its file can't"}
+    assert "it is held out to validate on, as no image is in the validation split" in reasons, "the end of a sentence"
 
 
 def test_a_look_that_is_refused_has_the_sentence_of_the_file_alone(snapshot: Snapshot, toy: type[Toy]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 import workbench.ui
@@ -98,6 +98,9 @@ def test_the_list_of_labels_opens_wholly_on_the_screen(qtbot: QtBot, labels: tup
     room = below.screen().availableGeometry()
     popup.open_at(room.bottomRight())
     assert room.adjusted(0, 0, 4, 4).contains(popup.frameGeometry())  # "offscreen" moves windows by 2 px
+    field = popup.findChild(QLineEdit)
+    margins = 8  # of Qt's own, within the frame
+    assert field.fontMetrics().horizontalAdvance(field.placeholderText()) <= field.width() - margins
     popup.close()
 
 

@@ -40,7 +40,11 @@ def test_a_copy_of_a_project_is_told_from_it_by_its_folder(open_window: Open, pr
     copy = shutil.copytree(project, project.with_name("a copy"))
     window = open_window(copy)
     assert find(window, ElidedLabel, "project-name").text() == f"{project.name} (a copy)"
-    assert window.windowTitle() == f"{project.name} (a copy) – Workbench"
+    assert window.windowTitle() == f"{project.name} (a copy) \N{EM DASH} Workbench"
+
+
+def test_the_window_is_titled_like_those_whose_title_qt_completes(open_window: Open, project: Path) -> None:
+    assert open_window(project).windowTitle() == f"{project.name} \N{EM DASH} Workbench"
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

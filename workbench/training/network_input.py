@@ -133,7 +133,7 @@ class InputSequence:
             return f"it is in the {image.split} split"
         if image.state not in self.settings.used_states():
             return f"it is {image.state}, and the recipe uses images that are {TAKEN[self.settings.states]}"
-        return "it is held out to validate on: no image is in the validation split"
+        return "it is held out to validate on, as no image is in the validation split"
 
     def next_trained(self, image: int, all_images: Sequence[int]) -> int:
         """The id of the next image that is trained on, after this one in the project's order or from its start."""

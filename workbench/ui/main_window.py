@@ -205,7 +205,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _document_changed(self) -> None:
         document = self.session.document
-        self.setWindowTitle(f"{document.title} – Workbench" if document else "Workbench")
+        self.setWindowTitle(f"{document.title} — Workbench" if document else "Workbench")
         on_project = (self._close, self._weights, self._trainer_view, self._history, *self._page_actions.values())
         for action in on_project:
             action.setEnabled(document is not None)

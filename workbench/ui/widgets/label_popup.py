@@ -35,8 +35,8 @@ class LabelPopup(QFrame):
         self._may_make = may_make
         self._answered = False
         self.is_shifted = False
-        words = "Label: type to find one or make a new one" if labels else "Name of the first label, such as cell"
-        words = words if may_make else "Label: type to find one"
+        words = "Find a label, or make a new one" if labels else "Name of the first label, such as cell"
+        words = words if may_make else "Find a label"
         self._field = QLineEdit(placeholderText=words)
         self._field.setObjectName("label-popup-field")
         self._field.setAccessibleName("Label")
