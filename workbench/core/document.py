@@ -148,6 +148,17 @@ class Document(Contents):
         chosen = ImageTable.of([self.image(id) for id in sorted(ids) if images.has(id)])
         return self.store.read(lambda c: take(c, labels, chosen, self.file, self.window(), former, some=True))
 
+    def others_edits(self) -> int:
+        """A number that changes with each edit that another process has made."""
+        return self.store.data_version()
+
+    def is_free(self) -> bool:
+        """Whether this project, which is open for reading only, could now be opened for editing."""
+        lock = Lock(self.folder)
+        is_free = lock.held
+        lock.release()
+        return is_free
+
     # --- editing ---
 
     def do(self, edit: Edit) -> AppliedEdit:

@@ -237,6 +237,10 @@ class Store:
             finally:
                 self.connection.execute("ROLLBACK")
 
+    def data_version(self) -> int:
+        """A number that changes with each transaction of another connection."""
+        return int(self.rows("PRAGMA data_version")[0][0])
+
     def meta(self, key: str, default: Any = None) -> Any:
         found = self.rows("SELECT value FROM meta WHERE key = ?", key)
         return json.loads(found[0]["value"]) if found else default

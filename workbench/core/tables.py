@@ -79,19 +79,15 @@ class Tables:
         if self._images is None:
             self._take_kept()
         if self._images is None:
-            self._read_at.add(self._others_wrote())
+            self._read_at.add(self._store.data_version())
             self._images = self._store.read(ImageTable.read)
         return self._images
 
     def counts(self) -> BoxCounts:
         if self._counts is None:
-            self._read_at.add(self._others_wrote())
+            self._read_at.add(self._store.data_version())
             self._counts = self._store.read(BoxCounts.read)
         return self._counts
-
-    def _others_wrote(self) -> int:
-        """A number that changes with each transaction of another connection."""
-        return int(self._store.read(lambda c: c.execute("PRAGMA data_version").fetchone()[0]))
 
     def follow(self, edit: Edit, inverse: Edit) -> None:
         """Take over an edit: states and splits change in the table; added or removed images make it be read anew."""
@@ -125,7 +121,7 @@ class Tables:
 
     def _take_kept(self) -> None:
         """Take over what was cached at the last closing, if nothing has changed since."""
-        self._read_at.add(self._others_wrote())
+        self._read_at.add(self._store.data_version())
         kept = None if self._asked_cache else table_cache.load(self._store.file, self._cache_folder)
         self._asked_cache = True
         if kept is not None:
@@ -145,7 +141,7 @@ class Tables:
         images, counts, file = self._images, self._counts, self._store.file
         if images is None or counts is None or len(images) < table_cache.FROM or self._store.read_only:
             return
-        if self._read_at != {self._others_wrote()}:
+        if self._read_at != {self._store.data_version()}:
             return  # what is held here may be older than the file
         if not table_cache.is_kept(file, self._cache_folder):
             table_cache.save(file, self._cache_folder, images, counts)

@@ -21,6 +21,7 @@ from workbench.ui.session import Session, project_of
 from workbench.ui.start import label_search, recent
 from workbench.ui.start.auto_backup import AutoBackup, ask_to_restore
 from workbench.ui.start.label_file_sync import LabelFileSync
+from workbench.ui.start.read_only_notice import ReadOnlyNotice
 
 if TYPE_CHECKING:  # later: the window is painted before NumPy is imported
     from workbench.core.document import Document
@@ -54,6 +55,7 @@ class ProjectOpener(QObject):
         self._begun_at: tuple[Document, int] | None = None  # a new project and the image shown when it was opened
         self._auto_backup = AutoBackup(session, self)
         self._label_file_sync = LabelFileSync(session, self)
+        self._read_only_notice = ReadOnlyNotice(session, self)
         self._moved: dict[Path, recent.RecentProject] = {}  # by their folder now, according to the user
         self._sampling: Job | None = None
         self._waiting: list[tuple[Job, object]] = []  # events of jobs, until they are handled
@@ -322,9 +324,7 @@ class ProjectOpener(QObject):
         self._begun_at = (document, self._session.image_id) if filling else None
         if not filling and (len(images.unmeasured) or document.unlisted is not None):
             self._measure("Reading sizes", dates=False)
-        if document.read_only:
-            self._session.message.emit("warning", document.why_read_only)
-            self._session.offer_reopening()
+        self._read_only_notice.begin()
         self.opened.emit()
 
 
