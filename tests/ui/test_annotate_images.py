@@ -297,9 +297,12 @@ def test_a_read_only_project_is_shown_and_says_why_it_keeps_nothing(
         window.session.select_image(2)
         find(window, QPushButton, "message-button").click()
         assert find(window, QLabel, "saved-state").text() == "read only"
+    with Document.open(labelled) as other, other.store.transaction() as connection:
+        edits.ChangeSetting("window.page", "data").apply(connection)
     hand.draw((100, 30), (150, 90))
     find(window, QPushButton, "message-button").click()
     assert find(window, QLabel, "saved-state").text() == "saved"
+    assert window.session.page == "label", "not the page that the other window has shown last"
     assert window.session.image_id == 2
 
 

@@ -92,6 +92,7 @@ class Session(QObject):
         self.inspected: RunInfo | None = None  # the run that the Inspect page evaluated last
         self.to_import: Path | None = None  # what the import window is to read when next opened
         self.last_images: dict[Path, int] = {}  # by project: the images shown when a window crashed
+        self._last_pages: dict[Path, str] = {}  # by project: the page shown when it was opened again
         self._unlisten: Callable[[], None] = lambda: None
         self._messages = 0
         self.message.connect(self._count_message)
@@ -107,7 +108,7 @@ class Session(QObject):
         last = self.last_images.pop(document.folder, 0) or int(document.setting("window.image", 0) or 0)
         self.image_id = last if images.has(last) else (images[0].id if images else 0)
         self.label_id = labels[0].id if labels else 0
-        self.page = str(document.setting("window.page", "") or "")
+        self.page = self._last_pages.pop(document.folder, "") or str(document.setting("window.page", "") or "")
         self.document_changed.emit()
         self.image_changed.emit(self.image_id)
         self.label_changed.emit(self.label_id)
@@ -265,13 +266,13 @@ class Session(QObject):
         self.message.emit("info", sentence)
 
     def offer_reopening(self) -> None:
-        """A button beside the last message: open the project again, at the same image, as it may be free by now."""
+        """A button beside the last message: open the project again, at the same image and page, as it may be free."""
         document = self.document
         if document is not None:
             self.offered.emit("Open again", lambda: self._reopen(document.folder))
 
     def _reopen(self, folder: Path) -> None:
-        self.last_images[folder] = self.image_id
+        self.last_images[folder], self._last_pages[folder] = self.image_id, self.page
         self.reopen_requested.emit(folder)
 
     def offer_import(self, word: str) -> None:
