@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from workbench.core import macos_privacy
+from workbench.core.drawn_pictures import is_drawn
 from workbench.core.formatting import visible
 from workbench.core.windows_files import is_in_use, is_too_long, retry_while_in_use
 from workbench.errors import WorkbenchError
@@ -319,7 +320,8 @@ def gather_images(paths: Iterable[Path], skipped: SkippedFiles) -> tuple[dict[Pa
 def walk_images(folder: Path, skipped: SkippedFiles | None = None) -> Iterator[str]:
     """What `scan_images` finds, one by one in the disk's order: the first of 100,000 comes at once.
 
-    Everything else is reported to `skipped`.
+    Everything else is reported to `skipped`. Pictures that predictions drew are passed over, unless `folder` is that
+    of their results, or lies in it.
     """
     try:
         os.scandir(folder).close()
@@ -348,7 +350,8 @@ def _image_names(folder: Path | str, before: str, skipped: SkippedFiles) -> Iter
                     if is_image and not entry.is_dir():
                         yield before + name
                     elif entry.is_dir(follow_symlinks=False):
-                        below.append(name)
+                        if not (before and is_drawn(folder, name)):
+                            below.append(name)
                     else:
                         skipped.other(before + name)
                 except OSError:  # a circular link: listed as an image, it is shown with its problem

@@ -7,11 +7,12 @@ import heapq
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
+from workbench.core.drawn_pictures import CLAIMED, PICTURES
 from workbench.core.files import atomic_write, check_name
 from workbench.core.video import printable
 from workbench.errors import WorkbenchError
@@ -23,11 +24,10 @@ from workbench.inference.results_files import CLASSES, WHOSE
 from workbench.inference.results_video import UNFINISHED
 from workbench.inference.sources import SourceItem
 
-FOLDERS = {"pictures": "pictures", "video": "videos", "yolo": "yolo", "voc": "voc"}
+FOLDERS = {"pictures": PICTURES, "video": "videos", "yolo": "yolo", "voc": "voc"}
 """The folders of formats that write one file per picture or video, under its name."""
 ALONE = {"json": ("predictions.json",), "csv": ("predictions.csv",), "coco": (RESULTS, IMAGES)}
 """The files of formats that write one for all."""
-_CLAIMED = "folders.json"
 _PERHAPS = "?"  # after a folder that predictions may have written into: before November 2026 this was not recorded
 
 
@@ -58,7 +58,7 @@ def claim(output: Path, formats: Iterable[str]) -> None:
     """Note that the folders and files of these formats belong to predictions. Call it after
     check(), once `parts` exists.
     """
-    kept = output / prediction_job.FOLDER / _CLAIMED
+    kept = output / prediction_job.FOLDER / CLAIMED
     before = _kept(output) if kept.is_file() or prediction_job.shards(output) else None
     now = (before or frozenset()) | {name for format in formats for name in ALONE.get(format) or (FOLDERS[format],)}
     if now != before or not kept.is_file():
@@ -77,7 +77,7 @@ def _kept(output: Path) -> frozenset[str]:
     if not (output / prediction_job.FOLDER).is_dir():
         return frozenset()
     try:
-        return frozenset(json.loads((output / prediction_job.FOLDER / _CLAIMED).read_text("utf-8")))
+        return frozenset(json.loads((output / prediction_job.FOLDER / CLAIMED).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return frozenset(name + _PERHAPS for name in FOLDERS.values())
 
@@ -95,7 +95,7 @@ def clear(
     A trainer would otherwise take the label file of an image that was predicted last week for one of this job. Files
     that are only perhaps of predictions stay, and so do folders that hold what is predicted now.
     """
-    earlier, kept = output / prediction_job.FOLDER / prediction_job.EARLIER, output / prediction_job.FOLDER / _CLAIMED
+    earlier, kept = output / prediction_job.FOLDER / prediction_job.EARLIER, output / prediction_job.FOLDER / CLAIMED
     if not earlier.is_dir() or not kept.is_file():
         return
     ours = _kept(output)
@@ -189,26 +189,6 @@ def without_own(items: Iterable[SourceItem], output: Path) -> Iterator[SourceIte
         return _lies_in(Path(folder), pictures)
 
     return (item for item in items if not is_own(os.path.dirname(item.file)))
-
-
-def drawn_below(paths: Iterable[Path]) -> Callable[[str], bool]:
-    """Whether a folder, by its path, holds pictures that some prediction drew, and its results lie below a folder of
-    `paths`. Not if one of these folders is the results' own, or lies in it: then its pictures are meant.
-    """
-    tops = {path.resolve() for path in paths if path.is_dir()}
-
-    @lru_cache(maxsize=1024)
-    def is_drawn(folder: str) -> bool:
-        real = Path(folder).resolve()
-        for place in (real, *real.parents):
-            if place in tops:
-                return False
-            if place.name == FOLDERS["pictures"] and FOLDERS["pictures"] in _kept(place.parent):
-                results = place.parent
-                return not tops.isdisjoint(results.parents) and not any(results in (top, *top.parents) for top in tops)
-        return False
-
-    return is_drawn
 
 
 def without_drawn(files: Iterable[Path], output: Path) -> set[Path]:

@@ -178,13 +178,8 @@ def _list(
     file: Path, paths: Sequence[Path], shard: Shard, drawn_into: Path | None,
     pass_by: Callable[[Path], object] = lambda _: None,
 ) -> Generator[PredictEvent, None, ListingSummary]:  # fmt: skip
-    """`drawn_into`: the output, if pictures are drawn there. `pass_by`: as in sources.find_items.
-
-    Pictures that predictions drew below the folders of `paths` are left out.
-    """
-    is_drawn = out_folder.drawn_below(paths)
+    """`drawn_into`: the output, if pictures are drawn there. `pass_by`: as in sources.find_items."""
     items = sources.find_items([path.absolute() for path in paths], pass_by)
-    items = (item for item in items if not is_drawn(os.path.dirname(item.file)))
     if drawn_into is not None:
         items = out_folder.without_own(items, drawn_into)
     for progress in listing.write(file, items, shard):

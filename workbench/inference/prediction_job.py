@@ -17,6 +17,7 @@ from typing import cast
 
 from workbench.core import video as videos
 from workbench.core.detections import NmsKind
+from workbench.core.drawn_pictures import PARTS
 from workbench.core.files import atomic_write
 from workbench.core.lock import Lock
 from workbench.core.project import Label
@@ -25,7 +26,7 @@ from workbench.inference import result_parts
 from workbench.inference.listing import ListingSummary, Shard
 from workbench.inference.operating_point import OperatingPoint
 
-FOLDER, FILE, LISTING = "parts", "job.json", "listing.jsonl"
+FOLDER, FILE, LISTING = PARTS, "job.json", "listing.jsonl"
 EARLIER = "earlier"  # in FOLDER: parts of jobs that were started over, until the new results exist
 _VERSION = 1
 _NAMED = re.compile(r"^([0-9]+)-of-([0-9]+)$")

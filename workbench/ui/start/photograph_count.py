@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.core import formatting
+from workbench.core.drawn_pictures import is_drawn
 from workbench.core.files import IMAGE_SUFFIXES
 from workbench.errors import WorkbenchError
 
@@ -68,8 +69,11 @@ def count_photographs(request: CountRequest) -> PhotographCount | None:
     return PhotographCount(photographs, others)
 
 
-def photograph_flags(folder: Path | str) -> Iterator[bool]:
-    """For each file below, whether its name is a photograph's; a folder that can't be read has none."""
+def photograph_flags(folder: Path | str, *, is_top: bool = True) -> Iterator[bool]:
+    """For each file below, whether its name is a photograph's; a folder that can't be read has none.
+
+    As in files.walk_images, pictures that predictions drew below the top are left out.
+    """
     below = []
     try:
         with os.scandir(folder) as entries:
@@ -77,10 +81,11 @@ def photograph_flags(folder: Path | str) -> Iterator[bool]:
                 if entry.name[0] == ".":
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    below.append(entry.path)
+                    if is_top or not is_drawn(folder, entry.name):
+                        below.append(entry.path)
                 elif not (entry.is_symlink() and entry.is_dir()):
                     yield os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
     except OSError:
         return
     for path in below:
-        yield from photograph_flags(path)
+        yield from photograph_flags(path, is_top=False)

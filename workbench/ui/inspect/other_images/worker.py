@@ -198,10 +198,7 @@ def _open_source(request: OpenRequest) -> PictureSource:
         return PictureSource(request, f"Webcam {request.camera}", rate=1.0)
     title = printable(path.name) or str(path)
     if path.is_dir():
-        from workbench.inference.out_folder import drawn_below
-
-        is_drawn = drawn_below([path])
-        names = tuple(name for name in scan_images(path) if not is_drawn(str((path / name).parent)))
+        names = tuple(scan_images(path))
         if not names:
             raise WorkbenchError(f"There is no image in {path}. Choose another folder.")
         return PictureSource(request, title, names)
