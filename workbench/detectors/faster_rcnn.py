@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -219,8 +220,8 @@ class FasterRcnn(Detector):
 
     def _match(self, targets: Targets, anchors: Tensor) -> Tensor:
         """(B, N) the box of each anchor of the first network, BACKGROUND or BETWEEN."""
-        found = anchor_matching.all_overlaps(targets, anchors)
-        return torch.stack([anchor_matching.match(iou, HIGH, LOW, keep_best=True) for iou in found])
+        rule = partial(anchor_matching.match, high=HIGH, low=LOW, keep_best=True)
+        return anchor_matching.matches(targets.boxes, matching.real(targets), anchors, rule)
 
     def _drawn(self, roles: Roles) -> Roles:
         """The roles of a random sample: at most 256 per image, at most half of them positive."""
@@ -361,8 +362,8 @@ class FasterRcnn(Detector):
         there, places = torch.cat([there, real], dim=1), torch.cat([proposals, truth], dim=1)
         unit = (torch.arange(4, device=truth.device) > 1).float()  # in place of padding, which may have no area
         places = torch.where(there[..., None], places, unit)
-        ious = [anchor_matching.overlaps(*image) for image in zip(truth, real, places, strict=True)]
-        matches = torch.stack([anchor_matching.match(one, SAME, SAME, keep_best=False) for one in ious])
+        rule = partial(anchor_matching.match, high=SAME, low=SAME, keep_best=False)
+        matches = anchor_matching.matches(truth, real, places, rule)
         rows, positive, negative = fixed_samples.draw(there & (matches >= 0), there & (matches < 0), *_quota(heads))
         chosen, counted = _rows(places, rows), positive | negative
         learnt = make_prior_targets(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -28,7 +29,7 @@ from torchvision.models.detection import (
 )
 
 from workbench.detectors import DetectorSettings, register
-from workbench.detectors.parts import anchor_matching, foreign, priors
+from workbench.detectors.parts import anchor_matching, foreign, matching, priors
 from workbench.detectors.parts.default_boxes import decode, encode, make_prior_targets
 from workbench.detectors.parts.detector import Assignment, Candidates, Detector, LabelRows, Pretrained, Raw, Targets
 from workbench.detectors.parts.explained import Explained, laid
@@ -171,8 +172,8 @@ class RetinaNet(Detector):
         """(B, N) the box of each anchor, BACKGROUND or BETWEEN."""
         assert isinstance(self.settings, RetinaNetSettings)
         high, low = self.settings.positive_iou, self.settings.negative_iou
-        found = anchor_matching.all_overlaps(targets, anchors)
-        return torch.stack([anchor_matching.match(iou, high, low, keep_best=True) for iou in found])
+        rule = partial(anchor_matching.match, high=high, low=low, keep_best=True)
+        return anchor_matching.matches(targets.boxes, matching.real(targets), anchors, rule)
 
     def loss(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Per image, divided by its positives, then averaged over images."""

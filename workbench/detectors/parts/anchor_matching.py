@@ -1,10 +1,12 @@
 """Which anchor answers for which box, decided by overlap: for SSD, RetinaNet and the first stage of Faster R-CNN.
 
-M = most boxes of an image, N = anchors. Functions take one image, and every shape is fixed. The rules are torchvision's
-(Matcher and SSDMatcher in its detection/_utils.py), which works on lists of boxes of any length.
+B = images, M = most boxes of an image, N = anchors. Every shape is fixed. The rules are torchvision's (Matcher and
+SSDMatcher in its detection/_utils.py), which works on lists of boxes of any length, one image after the other.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -15,17 +17,23 @@ from workbench.detectors.parts.detector import Targets
 from workbench.detectors.parts.explained import Roles
 
 BACKGROUND, BETWEEN = -1, -2
+AT_ONCE = 2**24  # overlaps, each of which takes some 30 bytes; image by image a card would be called 50 times each
+
+
+def matches(boxes: Tensor, real: Tensor, anchors: Tensor, rule: Callable[[Tensor], Tensor]) -> Tensor:
+    """(B, N) what `rule`, such as match(), makes of the overlaps of boxes (B, M, 4) and anchors (N, 4) or (B, N, 4).
+
+    `real` (B, M): the boxes to be found. As many images at a time as AT_ONCE allows.
+    """
+    anchors = anchors.expand(len(boxes), -1, 4)
+    some = max(AT_ONCE // max(boxes.shape[1] * anchors.shape[1], 1), 1)
+    parts = zip(*(torch.split(one, some) for one in (boxes, real, anchors)), strict=True)
+    return torch.cat([rule(overlaps(*part)) for part in parts])
 
 
 def overlaps(boxes: Tensor, real: Tensor, anchors: Tensor) -> Tensor:
-    """IoU (M, N) of boxes and anchors; -1 for boxes that are not to be found (`real` (M,) False)."""
-    return torch.where(real[:, None], box_iou(boxes.float(), anchors), -1.0)
-
-
-def all_overlaps(targets: Targets, anchors: Tensor) -> list[Tensor]:
-    """overlaps() for every image."""
-    real = matching.real(targets)
-    return [overlaps(boxes, one, anchors) for boxes, one in zip(targets.boxes, real, strict=True)]
+    """IoU (B, M, N) of boxes (B, M, 4) and anchors (B, N, 4); -1 for boxes that are not `real` (B, M)."""
+    return torch.where(real[..., None], matching.pairwise_iou(boxes.float(), anchors), -1.0)
 
 
 @torch.no_grad()
@@ -40,20 +48,20 @@ def roles(targets: Targets, matches: Tensor, anchors: Tensor) -> Roles:
 
 
 def match(iou: Tensor, high: float, low: float, *, keep_best: bool) -> Tensor:
-    """(N,) the box of each anchor: the one it overlaps most if by more than `high`, BACKGROUND if by less than `low`,
-    else BETWEEN.
+    """(B, N) the box of each anchor: the one it overlaps most if by more than `high`, BACKGROUND if by less than `low`,
+    else BETWEEN. iou: (B, M, N).
 
     keep_best: the anchors that overlap some box most of all answer too, however small the overlap, for the box that
     *they* overlap most.
     """
-    if not iou.shape[0]:
-        return torch.full((iou.shape[1],), BACKGROUND, dtype=torch.int64, device=iou.device)
-    value, best = iou.max(dim=0)
+    if not iou.shape[1]:
+        return torch.full((len(iou), iou.shape[2]), BACKGROUND, dtype=torch.int64, device=iou.device)
+    value, best = iou.max(dim=1)
     found = torch.where(value < low, BACKGROUND, torch.where(value < high, BETWEEN, best))
     if not keep_best:
         return found
-    most = iou.max(dim=1, keepdim=True).values
-    return torch.where(((iou == most) & (most > 0)).any(dim=0), best, found)
+    most = iou.max(dim=2, keepdim=True).values
+    return torch.where(((iou == most) & (most > 0)).any(dim=1), best, found)
 
 
 def match_defaults(iou: Tensor, threshold: float) -> Tensor:
@@ -61,13 +69,13 @@ def match_defaults(iou: Tensor, threshold: float) -> Tensor:
     most. If two boxes want the same one, the last wins.
     """
     found = match(iou, threshold, threshold, keep_best=False)
-    boxes, anchors = iou.shape
+    images, boxes, anchors = iou.shape
     if not boxes:
         return found
-    value, best = iou.max(dim=1)
+    value, best = iou.max(dim=2)
     slots = torch.where(value > 0, best, anchors)
-    order = torch.arange(boxes, device=iou.device, dtype=matching.ORDER)
-    forced = order.new_full((anchors + 1,), -1).scatter_reduce_(0, slots, order, "amax")[:-1]
+    order = torch.arange(boxes, device=iou.device, dtype=matching.ORDER).expand(images, -1)
+    forced = order.new_full((images, anchors + 1), -1).scatter_reduce_(1, slots, order, "amax")[:, :-1]
     return torch.where(forced >= 0, forced.long(), found)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -78,8 +79,8 @@ class DefaultBoxHead(nn.Module):
 
     def _match(self, targets: Targets) -> Tensor:
         """(B, N) the box of each default box, or a negative number."""
-        found = anchor_matching.all_overlaps(targets, self.defaults)
-        return torch.stack([anchor_matching.match_defaults(iou, self.iou) for iou in found])
+        rule = partial(anchor_matching.match_defaults, threshold=self.iou)
+        return anchor_matching.matches(targets.boxes, matching.real(targets), self.defaults, rule)
 
     def _label_loss(self, logits: Tensor, targets: Targets, matches: Tensor) -> Tensor:
         """(B, N) cross-entropy of each default box, for the background where it has no box."""

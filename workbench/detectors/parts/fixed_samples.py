@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torchvision.ops import roi_align
 
+from workbench.detectors.parts import matching
+
 BLOCK, ROUNDS = 256, 31  # of suppress()
 FINEST_LEVEL, CANONICAL_LEVEL, CANONICAL_PX = 2, 4, 224.0  # which map a box belongs to: Lin et al. 2017, equation 1
 EPS = 1e-6  # torchvision's, added to the level before rounding down
@@ -29,7 +31,7 @@ def suppress(boxes: Tensor, there: Tensor, most_iou: float) -> Tensor:
     """
     left, rest = [], there.float()
     for start in range(0, boxes.shape[1], BLOCK):
-        over = (_iou(boxes[:, start : start + BLOCK], boxes[:, start:]) > most_iou).float()
+        over = (matching.pairwise_iou(boxes[:, start : start + BLOCK], boxes[:, start:]) > most_iou).float()
         size = over.shape[1]
         within, real = over[..., :size].triu(diagonal=1), rest[:, None, :size]
         kept = real  # 1 or 0, as is what is real less the number of better boxes that are left, but not below 0
@@ -38,19 +40,6 @@ def suppress(boxes: Tensor, there: Tensor, most_iou: float) -> Tensor:
         left.append(kept)
         rest = torch.baddbmm(rest[:, None, size:], kept, over[..., size:], alpha=-1).clamp_(min=0)[:, 0]
     return torch.cat(left, dim=2)[:, 0] > 0
-
-
-def _iou(some: Tensor, others: Tensor) -> Tensor:
-    """(B, n, 4), (B, m, 4) -> (B, n, m). NaN, which is above nothing, for two boxes without area."""
-    (x0, y0, x1, y1), (u0, v0, u1, v1) = some.unbind(-1), others.unbind(-1)
-    common = _shared(x0, x1, u0, u1).mul_(_shared(y0, y1, v0, v1))
-    return common / (((x1 - x0) * (y1 - y0))[..., None] + ((u1 - u0) * (v1 - v0))[:, None] - common)
-
-
-def _shared(low: Tensor, high: Tensor, other_low: Tensor, other_high: Tensor) -> Tensor:
-    """What each of some intervals, (B, n) ends, has in common with each of others, (B, m): (B, n, m)."""
-    first, last = torch.maximum(low[..., None], other_low[:, None]), torch.minimum(high[..., None], other_high[:, None])
-    return last.sub_(first).clamp_(min=0)
 
 
 def draw(positive: Tensor, negative: Tensor, count: int, share: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -99,6 +99,12 @@ def best_overlap(boxes: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     return iou, share
 
 
+def pairwise_iou(boxes: Tensor, others: Tensor) -> Tensor:
+    """IoU (B, N, m) of boxes (B, N, 4) and others (B, m, 4), either B may be 1; NaN for two without area."""
+    common = _common(boxes, others)
+    return common / (_area(boxes)[..., None] + _area(others)[:, None] - common)
+
+
 def _area(boxes: Tensor) -> Tensor:
     x0, y0, x1, y1 = boxes.unbind(-1)
     return (x1 - x0) * (y1 - y0)
