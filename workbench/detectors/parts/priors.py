@@ -69,17 +69,24 @@ def spread(
         sizes = torch.stack([anchors[a] for a in mask]).expand(rows, columns, count, 2).reshape(-1, 2)
         fixed = cells.new_full((cells.shape[0], 1), float(stride)), cells.new_full((cells.shape[0], 1), scale)
         parts.append((cells, fixed[0], sizes, fixed[1], torch.full((cells.shape[0],), level, device=device)))
-        for place, anchor in enumerate(mask):
-            table.append((anchor, stride, rows, columns, first, count, place, level))
+        alike = [
+            torch.full((count,), one, device=device, dtype=torch.int64)
+            for one in (stride, rows, columns, first, count, level)
+        ]
+        table.append((_indices(mask, device), *alike[:-1], torch.arange(count, device=device), alike[-1]))
         first += rows * columns * count
     cells, stride_column, sizes, scale_column, levels = (torch.cat(column) for column in zip(*parts, strict=True))
-    pairs = Pairs(*(_filled(column, device) for column in zip(*table, strict=True)))
+    pairs = Pairs(*(torch.cat(column) for column in zip(*table, strict=True)))
     height, width = grids[0][0] * strides[0], grids[0][1] * strides[0]
     return Priors(cells, stride_column, sizes.float(), scale_column, levels, pairs, height, width)
 
 
-def _filled(values: Sequence[int], device: torch.device) -> Tensor:
-    return torch.cat([torch.full((1,), value, device=device, dtype=torch.int64) for value in values])
+def _indices(mask: Sequence[int], device: torch.device) -> Tensor:
+    """(n,) int64, in one call to the device if the anchors are in order, as they mostly are."""
+    first, count = mask[0], len(mask)
+    if tuple(mask) == tuple(range(first, first + count)):
+        return torch.arange(first, first + count, device=device)
+    return torch.cat([torch.full((1,), anchor, device=device, dtype=torch.int64) for anchor in mask])
 
 
 def by_level(values: Sequence[float], levels: Tensor) -> Tensor:
