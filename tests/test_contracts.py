@@ -100,5 +100,5 @@ def _writes(call: ast.Call) -> bool:
     if name in ("write_text", "write_bytes", "imwrite"):
         return True
     arguments = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-    arguments += [k.value.value for k in call.keywords if k.arg == "mode" and isinstance(k.value, ast.Constant)]
+    arguments += [str(k.value.value) for k in call.keywords if k.arg == "mode" and isinstance(k.value, ast.Constant)]
     return name == "open" and any(set(mode) <= set("rwaxbt+") and set(mode) & set("wax+") for mode in arguments)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.generators import close
 from workbench import health
 from workbench.core import edits, images
 from workbench.core.document import Document
@@ -224,7 +225,7 @@ def test_closing_it_early_ends_its_threads(folder: Path) -> None:
     with sound(folder) as document:
         looking = health.examine(document.snapshot())
         next(looking)
-        looking.close()  # type: ignore[attr-defined]
+        close(looking)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("health")]
 
 

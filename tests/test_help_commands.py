@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image as Picture
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from tests.core.test_video import write_clip
@@ -187,9 +188,11 @@ def test_a_command_that_is_run_elsewhere_is_understood_and_named_there(command: 
 
 def test_every_flag_that_is_named_is_one_and_some_test_gives_it() -> None:
     """As a flag, or as a setting or an argument of its name."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
     known = {
         flag
-        for command in get_command(app).commands.values()  # type: ignore[attr-defined]
+        for command in group.commands.values()
         for option in command.params
         for flag in (*option.opts, *option.secondary_opts)
     }

@@ -54,7 +54,7 @@ def loop(
     sizes: Doubles, k: int, seed: int, middle: str, nearest_of: Nearest = quick_nearest, most: int = 1000
 ) -> tuple[Doubles, int]:
     """(k, 2) centres when no box changes its own, and how many assignments that took. middle: median or mean."""
-    centres, before = drawn(sizes, k, seed), np.zeros(0)
+    centres, before = drawn(sizes, k, seed), np.zeros(0, np.int64)
     for turn in range(1, most + 1):
         nearest = nearest_of(sizes, centres)
         if np.array_equal(nearest, before):

@@ -113,7 +113,8 @@ def learn(row: Row, snapshot: Any, folder: Path, **changes: Any) -> dict[str, An
     """Train as the table says, with these changes, and evaluate on the official test split."""
     from workbench import anchors, detectors
     from workbench.core.project import Split
-    from workbench.inference.evaluate import EvaluationDone, evaluate_run
+    from workbench.inference.evaluate import evaluate_run
+    from workbench.inference.events import EvaluationDone
     from workbench.inference.predict import Predictor
     from workbench.training import recipes
     from workbench.training.events import Evaluated, Failed
@@ -173,7 +174,7 @@ def count_all() -> None:
         with torch.device("meta"):
             empty = build(row)
         torch.manual_seed(0)
-        detector = build(row).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        detector = build(row).eval().to(memory_format=torch.channels_last)
         px = detector.settings.input_px
         images = torch.rand(1, 3, px, px).contiguous(memory_format=torch.channels_last)
         times = []

@@ -24,7 +24,7 @@ def _heap_of_its_own() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def snapshot(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """Blood cells with their labels and official splits; `test_data` skips where they are absent."""
-    return choosing.blood_cells(tmp_path_factory.mktemp("bccd"))  # type: ignore[no-any-return]
+    return choosing.blood_cells(tmp_path_factory.mktemp("bccd"))
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,6 @@ def mosaic(
     zoom = random.uniform(0.5, 1.5)
     move = side / 2 - zoom * side + random.uniform(-0.1, 0.1, 2) * side
     matrix = np.array([[zoom, 0, move[0]], [0, zoom, move[1]]])
-    made = cv2.warpAffine(canvas, matrix, (side, side), borderValue=GREY)
+    made = np.asarray(cv2.warpAffine(canvas, matrix, (side, side), borderValue=GREY), np.uint8)
     colour_jitter.recolour(made, colour_jitter.ColourJitter(0.01, 1.3, 0.8, 1.0, 0.0))
-    return np.asarray(made, np.uint8), tiles, matrix
+    return made, tiles, matrix

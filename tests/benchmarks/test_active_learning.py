@@ -36,7 +36,8 @@ from workbench.core import image_queue
 from workbench.core.image_queue import QueueOrder
 from workbench.core.project import AnchorSet, Snapshot, Split, State
 from workbench.inference import features
-from workbench.inference.evaluate import EvaluationDone, evaluate_run
+from workbench.inference.evaluate import evaluate_run
+from workbench.inference.events import EvaluationDone
 from workbench.inference.image_queue import LabellingQueue, RankingRequest, build_queue
 from workbench.inference.predict import Predictor
 from workbench.scenes.composition import compose
@@ -90,11 +91,11 @@ def test_fifty_of_the_queue_beside_fifty_at_random(snapshot: Snapshot, tmp_path:
         first, drawn = order[:LABELLED], order[LABELLED : LABELLED + CHOSEN]
         data, folder = with_labelled(pool, first), tmp_path / str(seed)
         priors = anchors.anchor_set(data.only(states=(State.DONE,)), 6, 224)
-        base = learn(folder / "base", data, priors, FIRST | {"seed": seed}, None)
+        base = learn(folder / "base", data, priors, {**FIRST, "seed": seed}, None)
         numbers = [ap50(base, test)]
         for name, rows in (("queue", asked_for(folder / "base", base, data)), ("random", drawn)):
             more = with_labelled(pool, np.concatenate([first, rows]))
-            checkpoint = learn(folder / name, more, priors, THEN | {"seed": seed}, base)
+            checkpoint = learn(folder / name, more, priors, {**THEN, "seed": seed}, base)
             numbers.append(ap50(checkpoint, test))
             boxes = len(more.only(states=(State.DONE,)).boxes)
             print(f"seed {seed}, {name}: {boxes:,} boxes, AP50 {numbers[-1]:.3f}, {time.monotonic() - start:.0f} s")

@@ -113,7 +113,7 @@ def test_a1_ten_thousand_boxes_are_painted_faster_than_by_qts_items_and_by_pyqtg
     canvas = our_canvas(qtbot)
     handed: list[int] = []
     paint = canvas.layer.paint
-    canvas.layer.paint = lambda *given: handed.append(paint(*given)) or handed[-1]  # type: ignore[method-assign, func-returns-value]
+    canvas.layer.paint = lambda *given: handed.append(paint(*given)) or handed[-1]  # type: ignore[method-assign]
 
     def repaint() -> None:
         canvas.renew()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,12 +16,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from tests.ui.window_driver import WindowDriver
+from tests.ui.window_driver import WindowDriver, find
 from workbench.core import image_records, images
 from workbench.core.document import Document
 from workbench.core.files import natural_keys
 from workbench.ui import theme, thumbnails
 from workbench.ui.annotate.image_list import ImageTable
+from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.images_model import Filter, ImagesModel
 from workbench.ui.main_window import MainWindow
 from workbench.ui.session import Session
@@ -182,7 +184,7 @@ def test_the_next_image_that_was_read_beforehand_is_there_at_once(tmp_path: Path
     window.open(tmp_path / "project")
     window.show_page("label")
     hand = WindowDriver(qtbot, window)
-    loader = hand.window._pages["label"]._loader  # type: ignore[attr-defined]
+    loader = find(hand.window, AnnotatePage, "page-label")._loader
     times, whole = [], []
     for _ in range(5):
         qtbot.waitUntil(loader.is_idle)
@@ -192,7 +194,7 @@ def test_the_next_image_that_was_read_beforehand_is_there_at_once(tmp_path: Path
         hand.canvas.repaint()
         times.append(1000 * (time.perf_counter() - begin))
         file = folder / "0.jpg"
-        whole.append(milliseconds(lambda file=file: QImage(str(file)), 1))
+        whole.append(milliseconds(partial(QImage, str(file)), 1))
     window.close()
     print(f"next image: {np.median(times):.1f} ms, at most {max(times):.1f}; QImage reads it in {min(whole):.0f} ms")
     assert np.median(times) <= min(whole) / 2

@@ -32,7 +32,8 @@ from workbench.core.label_errors import REASONS
 from workbench.core.matching import DetectionSet, GroundTruth
 from workbench.core.project import Snapshot, Split
 from workbench.inference import scoring
-from workbench.inference.evaluate import EvaluationDone, evaluate_run
+from workbench.inference.evaluate import evaluate_run
+from workbench.inference.events import EvaluationDone
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules
 from workbench.training import recipes

@@ -45,7 +45,8 @@ def test_h1_the_window_is_painted_long_before_torch_could_be_imported(tmp_path: 
 def test_h1_and_h2_beside_labelme_and_x_anylabeling(tmp_path: Path) -> None:
     names = ("labelme", "x-anylabeling-cvhub")
     versions = {peer: peers.prepare(peer) for peer in names}
-    ours, theirs = [], {peer: [] for peer in names}
+    ours: list[tuple[float, float]] = []
+    theirs: dict[str, list[tuple[float, float]]] = {peer: [] for peer in names}
     for _ in range(ROUNDS):
         ours.append(started(tmp_path))
         for peer in names:
@@ -54,8 +55,8 @@ def test_h1_and_h2_beside_labelme_and_x_anylabeling(tmp_path: Path) -> None:
     paint, memory = (min(values) for values in zip(*ours, strict=True))
     print(f"H1, H2: Workbench {paint:.0f} ms, {memory:.0f} MB")
     ratios = {}
-    for peer, found in theirs.items():
-        their_paint, their_memory = (min(values) for values in zip(*found, strict=True))
+    for peer, times in theirs.items():
+        their_paint, their_memory = (min(values) for values in zip(*times, strict=True))
         ratios[peer] = paint / their_paint, memory / their_memory
         print(f"  {peer} {versions[peer]} {their_paint:.0f} ms, {their_memory:.0f} MB: {ratios[peer]}")
     # the goal is a quarter of version 7's time; 6, which is what Python 3.11 gets, starts faster

@@ -22,6 +22,7 @@ from workbench.detectors.parts import losses
 from workbench.training import augment, device_augment, device_paint, machine, prepare, recipes, run
 from workbench.training.augment import Batch
 from workbench.training.data import Dataset
+from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
 from workbench.training.machine import Precision
 from workbench.training.runtime import Runtime
@@ -48,7 +49,7 @@ def stepper(precision: str, layout: torch.memory_format) -> Stepper:
     made = Stepper(
         prepare.build(recipe, 3, None), replace(recipe.training, batch=IMAGES), Runtime(CPU, Precision(precision, ""))
     )
-    made.detector.to(memory_format=layout)  # type: ignore[call-overload]
+    made.detector.to(memory_format=layout)
     return made
 
 
@@ -72,13 +73,16 @@ def test_bf16_in_channels_last_is_much_faster_than_fp32() -> None:
     assert ratio >= 1.5  # of a whole step with its loss in fp32; 1.7 to 1.8 were measured
 
 
+BOX = np.array([20, 20, 90, 90], np.float32)
+
+
 def kept(pixels: np.ndarray) -> Dataset:
     """Pixels (n, side, side, 3) with a box each."""
     count = len(pixels)
     return Dataset(
-        snapshot=None,  # type: ignore[arg-type]  # not looked at
+        snapshot=None,  # not looked at
         pixels=pixels, rows=np.arange(count), fits=(Fit(1, 1),) * count,
-        boxes=np.tile(np.float32([20, 20, 90, 90]), (count, 1)), labels=np.zeros(count, np.int64),
+        boxes=np.tile(BOX, (count, 1)), labels=np.zeros(count, np.int64),
         ignore=np.zeros(count, bool), offsets=np.arange(count + 1),
     )  # fmt: skip
 
@@ -129,7 +133,7 @@ def of_many(pixels: np.ndarray, boxes: int) -> Dataset:
     """Pixels (n, side, side, 3) with some boxes each."""
     count = len(pixels) * boxes
     return replace(
-        kept(pixels), boxes=np.tile(np.float32([20, 20, 90, 90]), (count, 1)), labels=np.zeros(count, np.int64),
+        kept(pixels), boxes=np.tile(BOX, (count, 1)), labels=np.zeros(count, np.int64),
         ignore=np.zeros(count, bool), offsets=np.arange(len(pixels) + 1) * boxes,
     )  # fmt: skip
 
@@ -206,18 +210,19 @@ def test_e1_a_training_costs_what_its_steps_cost(
     They take turns in one training: of two trainings, one after the other, the machine's mood decides.
     """
     real = run._Training._batch
-    made: list[Batch] = []
+    made: list[AnyBatch] = []
 
     def is_real(step: int) -> bool:
         return step // TURN % 2 == 0
 
-    def batch_of(self: run._Training, step: int) -> Batch:
+    def batch_of(self: run._Training, step: int) -> AnyBatch:
         if is_real(step) or not made:
             made[:] = [real(self, step)]
         return made[0]
 
     monkeypatch.setattr(run._Training, "_batch", batch_of)
-    whole, alone = [], []
+    whole: list[float] = []
+    alone: list[float] = []
     for step, seconds in enumerate(step_times(snapshot, tmp_path / "run", monkeypatch, 8 if FULL else 4)):
         if step and is_real(step) is is_real(step + 1):  # the first one and those between two turns are neither
             (whole if is_real(step) else alone).append(seconds)
@@ -238,7 +243,7 @@ def test_f3_no_step_waits_for_a_graphics_card(name: str, monkeypatch: pytest.Mon
     recipe = recipes.preset("quick-cpu").with_detector(name).changed({"input_px": 128, "width": 0.1})
     made = Stepper(prepare.build(recipe, 3, None), replace(recipe.training, batch=2), SlowRuntime(1000))
     some = batch()
-    small = Batch(some.images[:2, :128, :128], some.boxes[:2] / 2, some.labels[:2], some.ignore[:2])
+    small = Batch(some.images[:2, :128, :128], some.boxes[:2] / np.float32(2), some.labels[:2], some.ignore[:2])
     average = Average(made.detector, 0.9)
     with machine.one_thread_each():
         made.queue(small, 1e-4, 0)

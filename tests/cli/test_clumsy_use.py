@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Picture
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from workbench import console, plugins
-from workbench.cli import ELSEWHERE, app, main
+from workbench.cli import ELSEWHERE, main
+from workbench.cli.options import app
 from workbench.cli.training import print_events
 from workbench.core import edits
 from workbench.core.document import Document
@@ -305,7 +307,9 @@ def test_a_flag_of_another_program_is_told_as_what_it_is_here(arguments: list[st
 
 
 def test_the_names_that_are_told_are_flags() -> None:
-    flags = {flag for command in get_command(app).commands.values() for one in command.params for flag in one.opts}
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    flags = {flag for command in group.commands.values() for one in command.params for flag in one.opts}
     assert {flag for known in ELSEWHERE.values() for flag in known} <= flags
 
 

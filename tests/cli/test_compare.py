@@ -69,7 +69,7 @@ def fake_evaluation(
 
 def told(capsys: Capture, project: Path, *more: str) -> dict[str, Any]:
     assert main(["compare", str(project), "old", "new", "--draws", "20", *more, "--json"]) == console.DONE
-    return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+    return json.loads(capsys.readouterr().out)
 
 
 def test_fates_and_differences_are_told_as_json(project: Path, capsys: Capture) -> None:
@@ -144,7 +144,8 @@ def test_test_images_are_judged_at_the_confidence_that_validation_images_chose(p
         return values["confidence"], values["precision"], values["f1"]
 
     best = evaluated("validation")
-    assert best == (pytest.approx(0.85, abs=0.06), 1.0, pytest.approx(2 / 3, abs=1e-6))
+    assert best[0] == pytest.approx(0.85, abs=0.06)
+    assert best[1:] == (1.0, pytest.approx(2 / 3, abs=1e-6))
     with Document.open(project) as document:
         document.do(edits.SetSplit(tuple(image.id for image in document.images()), Split.TEST))
     assert evaluated("test") == best

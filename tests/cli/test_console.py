@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.raising import interrupt
 from workbench import __main__, console, report
 from workbench.inference.events import (
     EvaluationDone,
@@ -50,7 +51,8 @@ def test_a_table_in_a_pipe_is_whole(capsys: pytest.CaptureFixture[str], monkeypa
 
 
 def test_an_evaluation_of_what_was_kept_has_no_speed(capsys: pytest.CaptureFixture[str]) -> None:
-    done: Any = EvaluationDone(*[None] * 4, 0, None)  # type: ignore[arg-type]
+    nothing: Any = None
+    done = EvaluationDone(nothing, nothing, nothing, nothing, 0, None)
     report.show_evaluation([EvaluationProgress(32, 32, 32, 0.0, math.nan), done])
     told = capsys.readouterr().err
     assert "kept from before" in told
@@ -61,7 +63,7 @@ def test_an_evaluation_of_what_was_kept_has_no_speed(capsys: pytest.CaptureFixtu
 
 def test_a_bar_leaves_nothing_where_nothing_was_begun_and_names_its_times(capsys: pytest.CaptureFixture[str]) -> None:
     with contextlib.suppress(ValueError), console.progress_bar("Predicting"):
-        raise ValueError
+        interrupt(ValueError)
     assert capsys.readouterr().err == ""
     with console.progress_bar("Predicting") as progress:
         progress.to(3, 3)

@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> Path:
 
 def did(capsys: Capture, run: Path, *arguments: object) -> dict[str, Any]:
     assert main(["point", str(run.parents[1]), *map(str, arguments), "--json"]) == console.DONE
-    return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+    return json.loads(capsys.readouterr().out)
 
 
 def test_what_is_used_is_shown_and_nothing_is_kept_by_that(run: Path, capsys: Capture) -> None:

@@ -143,7 +143,6 @@ def test_ctrl_c_keeps_what_was_done_and_the_same_command_goes_on(
     predict: Callable[..., object], checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One Ctrl-C while the first of three batches is written."""
-    from workbench.inference import streaming
     from workbench.inference.result_parts import ResultParts, progress_of
 
     appended = ResultParts.append
@@ -154,7 +153,7 @@ def test_ctrl_c_keeps_what_was_done_and_the_same_command_goes_on(
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(streaming.ResultParts, "append", interrupted)
+        patched.setattr(ResultParts, "append", interrupted)
         told = predict("--format", "csv", expected=console.INTERRUPTED)
     assert progress_of(tmp_path / "out" / "parts" / "1-of-1").pictures == 4
     assert not (tmp_path / "out" / "predictions.csv").exists()

@@ -33,7 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def did(capsys: Capture, *arguments: object) -> dict[str, Any]:
     assert main(["runs", *map(str, arguments), "--json"]) == console.DONE
-    return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+    return json.loads(capsys.readouterr().out)
 
 
 def names(project: Path) -> list[str]:

@@ -42,7 +42,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def told(capsys: Capture, project: Path, *arguments: str) -> dict[str, Any]:
     assert main(["seen", str(project), *SMALL, *arguments, "--json"]) == console.DONE
-    return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+    return json.loads(capsys.readouterr().out)
 
 
 def test_it_tells_what_a_training_computes(project: Path, capsys: Capture) -> None:

@@ -311,7 +311,7 @@ class Pipe(io.RawIOBase):
 
 def test_zips_of_all_common_writers_are_read(tmp_path: Path) -> None:
     pipe, forced = Pipe(), io.BytesIO()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as made:  # type: ignore[arg-type]
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as made:
         for name, data in LABELS.items():
             made.writestr(name, data)
     with zipfile.ZipFile(forced, "w") as made:

@@ -63,7 +63,7 @@ def test_a_draw_is_the_ap_of_the_images_with_copies(split: tuple[GroundTruth, li
 def test_long_runs_of_false_alarms_are_counted_whole() -> None:
     """Of 300 detections of an image the last is right; the image is drawn once and twice."""
     ranked = bootstrap._Ranked(np.zeros(300, np.int64), np.array([299]))
-    times = np.array([[1, 2]], np.uint8)
+    times = np.array([[1, 2]], np.uint16)
     np.testing.assert_allclose(bootstrap._ap(ranked, times, np.array([1, 2])), [1 / 300, 2 / 600], atol=1e-12)
 
 

@@ -92,7 +92,11 @@ def test_moving_the_confidence_runs_no_nms(monkeypatch: pytest.MonkeyPatch) -> N
     assert calls == {"overlaps": 1, "greedy_nms": 4}
 
 
-THREE = Candidates.of_arrays([[0, 0, 10, 10], [0, 0, 10, 5], [50, 50, 60, 60]], [0.9, 0.8, 0.3], [0, 0, 0])
+def of_lists(boxes: list[list[float]], scores: list[float], labels: list[int]) -> Candidates:
+    return Candidates.of_arrays(np.array(boxes), np.array(scores), np.array(labels))
+
+
+THREE = of_lists([[0, 0, 10, 10], [0, 0, 10, 5], [50, 50, 60, 60]], [0.9, 0.8, 0.3], [0, 0, 0])
 
 
 def test_the_lower_of_two_overlapping_boxes_goes() -> None:
@@ -109,7 +113,7 @@ def test_a_threshold_that_no_float32_is_equal_to_is_compared_as_torchvision_does
     """Boxes that share n of 10 units, at n tenths: some n/10 lie above their double in float32 and some below."""
     torch, ops = pytest.importorskip("torch"), pytest.importorskip("torchvision.ops")
     for tenths in range(1, 10):
-        found = Candidates.of_arrays([[0, 0, 10, 1], [0, 0, tenths, 1]], [0.9, 0.8], [0, 0])
+        found = of_lists([[0, 0, 10, 1], [0, 0, tenths, 1]], [0.9, 0.8], [0, 0])
         arrays = torch.from_numpy(found.boxes), torch.from_numpy(found.scores)
         expected = ops.nms(*arrays, tenths / 10).tolist()
         assert found.select(0, tenths / 10).tolist() == expected
@@ -117,18 +121,18 @@ def test_a_threshold_that_no_float32_is_equal_to_is_compared_as_torchvision_does
 
 def test_a_box_removed_by_nobody_left_stays() -> None:
     # the second removes nothing because the first removes it: the third stays
-    chain = Candidates.of_arrays([[0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10]], [0.9, 0.8, 0.7], [0, 0, 0])
+    chain = of_lists([[0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10]], [0.9, 0.8, 0.7], [0, 0, 0])
     assert chain.select(0, 0.4).tolist() == [0, 2]
 
 
 def test_other_labels_are_left_alone_unless_asked() -> None:
-    two = Candidates.of_arrays([[0, 0, 10, 10], [0, 0, 10, 9]], [0.9, 0.8], [0, 1])
+    two = of_lists([[0, 0, 10, 10], [0, 0, 10, 9]], [0.9, 0.8], [0, 1])
     assert two.select(0, 0.5).tolist() == [0, 1]
     assert two.select(0, 0.5, "across labels").tolist() == [0]
 
 
 def test_of_arrays_sorts_cuts_and_drops_what_is_no_number() -> None:
-    found = Candidates.of_arrays(
+    found = of_lists(
         [[0, 0, 1, 1], [0, 0, 2, 2], [0, 0, np.nan, 3], [0, 0, 4, 4]], [0.2, 0.9, 0.8, np.inf], [1, 2, 3, 4]
     )
     assert found.labels.tolist() == [2, 1]
@@ -183,7 +187,7 @@ def test_soft_nms_lowers_scores_as_a_plain_loop_does() -> None:
 
 def test_soft_nms_keeps_a_neighbour_that_hard_nms_removes() -> None:
     """Two boxes of IoU 1/3: hard NMS at 0.3 leaves one; soft the second at two thirds of its score."""
-    found = Candidates.of_arrays([[0, 0, 20, 10], [10, 0, 30, 10]], [0.9, 0.6], [0, 0])
+    found = of_lists([[0, 0, 20, 10], [10, 0, 30, 10]], [0.9, 0.6], [0, 0])
     assert found.detections(0.1, 0.3).scores.tolist() == pytest.approx([0.9])
     assert found.detections(0.1, 0.3, "soft").scores.tolist() == pytest.approx([0.9, 0.4])
     assert found.detections(0.1, 0.4, "soft").scores.tolist() == pytest.approx([0.9, 0.6])
@@ -193,7 +197,7 @@ def test_soft_nms_keeps_a_neighbour_that_hard_nms_removes() -> None:
 def test_moving_the_confidence_runs_no_soft_nms_either(monkeypatch: pytest.MonkeyPatch) -> None:
     found, calls = scene(1), []
     plain = nms.soft_nms
-    monkeypatch.setattr(nms, "soft_nms", lambda *given: calls.append(1) or plain(*given))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(nms, "soft_nms", lambda *given: calls.append(1) or plain(*given))
     for confidence in (0.1, 0.3, 0.5):
         found.select(confidence, 0.5, "soft")
     assert len(calls) == 1

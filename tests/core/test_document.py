@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -287,7 +287,7 @@ class EditsAndUndo(RuleBasedStateMachine):
         if not images:
             return
         ids = tuple(i.id for i in data.draw(st.lists(st.sampled_from(images), unique=True, min_size=1, max_size=3)))
-        make = (
+        make: tuple[Callable[[], edits.Edit], ...] = (
             lambda: edits.SetState(ids, data.draw(st.sampled_from(list(State)))),
             lambda: edits.SetSplit(ids, data.draw(st.sampled_from(list(Split)))),
             lambda: edits.RemoveImages(ids[:1]),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.raising import interrupt
 from workbench.core import files, refusals
 from workbench.errors import WorkbenchError
 
@@ -168,7 +169,7 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -
 def test_the_name_that_is_written_to_is_one_of_those(tmp_path: Path) -> None:
     with pytest.raises(KeyError), files.atomic_path(tmp_path / "a.txt") as temporary:
         other = temporary.with_name(temporary.name)
-        raise KeyError
+        interrupt(KeyError)
     other.write_text("as if killed")
     files.remove_unfinished(tmp_path)
     assert not other.exists()

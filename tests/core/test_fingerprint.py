@@ -65,7 +65,7 @@ def test_groups_are_all_that_lie_within_the_distance() -> None:
     wanted = {
         (a, b)
         for a in range(len(prints)) for b in range(a + 1, len(prints))
-        if (prints[a] ^ prints[b]).bit_count() <= NEAR  # type: ignore[operator]
+        if (prints[a] ^ prints[b]).bit_count() <= NEAR
     }  # fmt: skip
     grouped = {frozenset(rows) for rows in near_groups(prints)}
     assert len(wanted) >= 60

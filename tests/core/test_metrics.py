@@ -209,8 +209,8 @@ def coco_sample(folder: Path) -> tuple[GroundTruth, list[Detections]]:
         box = np.array([row["bbox"] for row in mine], float).reshape(-1, 4)
         detections.append(
             Detections(
-                np.concatenate([box[:, :2], box[:, :2] + box[:, 2:]], 1),  # type: ignore[arg-type]
-                np.array([row["score"] for row in mine]),  # type: ignore[arg-type]
+                np.concatenate([box[:, :2], box[:, :2] + box[:, 2:]], 1),
+                np.array([row["score"] for row in mine]),
                 np.array([label[row["category_id"]] for row in mine], np.int32),
             )
         )
@@ -241,7 +241,7 @@ def test_a_dense_scene_with_more_than_a_hundred_detections_equals_pycocotools() 
 
     def boxes(count: int) -> list[list[float]]:
         corner, size = rng.integers(0, 300, (count, 2)), rng.integers(8, 140, (count, 2))
-        return np.concatenate([corner, corner + size], 1).astype(float).tolist()  # type: ignore[no-any-return]
+        return np.concatenate([corner, corner + size], 1).astype(float).tolist()
 
     truth = truth_of([(i % 4, i % 2, b, i % 17 == 0) for i, b in enumerate(boxes(120))], 4, 2)
     scores = rng.uniform(0, 1, 1200).tolist()

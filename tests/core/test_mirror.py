@@ -17,7 +17,7 @@ from tests.ui.window_driver import write_photographs
 from workbench.core import edits, mirror, mirror_reader
 from workbench.core.document import Document
 from workbench.core.formatting import one_line
-from workbench.core.project import Box, Label, Split, State
+from workbench.core.project import FLAGS, Box, Label, Split, State
 from workbench.core.store import FILE
 from workbench.errors import Refused
 
@@ -175,9 +175,9 @@ def test_any_project_is_the_same_when_made_of_its_text(
         document.do(edits.AddLabels(tuple(Label(0, name) for name in names)))
         for _ in range(data.draw(st.integers(0, 4))):
             x0, y0, x1, y1 = data.draw(st.tuples(numbers, numbers, numbers, numbers))
-            flags = [data.draw(st.booleans()) for _ in range(4)]
+            flags: dict[str, Any] = {name: data.draw(st.booleans()) for name in FLAGS}
             image, label = data.draw(st.integers(1, 2)), data.draw(st.integers(1, len(names)))
-            document.draw((Box(0, image, label, (x0, y0, x1, y1), *flags, note=data.draw(words)),))
+            document.draw((Box(0, image, label, (x0, y0, x1, y1), **flags, note=data.draw(words)),))
         mirror.write(document.folder)
         assert rebuilt(document.folder, base / "new.sqlite") == contents(document.folder / FILE)
     shutil.rmtree(base)

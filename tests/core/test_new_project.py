@@ -12,6 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from tests.core.new_projects import photographs, small_steps
+from tests.generators import close
 from workbench.core import edits, folder_reader, image_records, new_project
 from workbench.core.document import Document
 from workbench.core.files import natural_key
@@ -67,7 +68,7 @@ def test_a_reading_that_was_broken_off_goes_on_at_the_next_opening(photographs: 
     opened, _listed, first = next(events), next(events), next(events)
     assert isinstance(opened, ProjectOpened)
     assert isinstance(first, HeadersRead)
-    events.close()  # type: ignore[attr-defined]
+    close(events)
     opened.document.close()
     with Document.open(tmp_path / "p") as again:
         left = len(again.images().unmeasured)
@@ -87,7 +88,7 @@ def test_an_image_is_measured_when_it_is_needed_and_labelled_ones_before_a_snaps
     events = new_project.new_project(tmp_path / "p", photographs)
     opened = next(events)
     assert isinstance(opened, ProjectOpened)
-    events.close()  # type: ignore[attr-defined]
+    close(events)
     document = opened.document
     first, second, third, _ = document.images()
     assert first.width == 0

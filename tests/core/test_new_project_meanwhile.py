@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.core.new_projects import child, photographs, small_steps
+from tests.generators import close
 from workbench.core import edits, folder_reader, image_records, new_project
 from workbench.core.document import Document
 from workbench.core.folder_reader import FolderReader, NamesListed
@@ -26,7 +27,7 @@ def test_names_that_were_not_listed_come_at_the_next_opening(photographs: Path, 
     events = new_project.new_project(tmp_path / "p", photographs)
     opened = next(events)
     assert isinstance(opened, ProjectOpened)
-    events.close()  # type: ignore[attr-defined]
+    close(events)
     opened.document.close()
     with Document.open(tmp_path / "p") as document:
         assert len(document.images()) == 4

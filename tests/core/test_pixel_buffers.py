@@ -16,9 +16,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is
 
 
 def is_apart(picture: np.ndarray) -> bool:
-    while isinstance(picture.base, np.ndarray):
-        picture = picture.base
-    return isinstance(getattr(picture.base, "obj", picture.base), mmap.mmap)
+    base: object = picture
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return isinstance(getattr(base, "obj", base), mmap.mmap)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,7 +187,8 @@ def test_ap_over_all_overlaps_tells_how_far_it_is(
 ) -> None:
     first, second, *_ = generated
     levels = first.matching.thresholds.tolist()
-    *shares, last = bootstrap.ap_differences(first.matching, second.matching, levels, draws=10)
+    told: list[Any] = list(bootstrap.ap_differences(first.matching, second.matching, levels, draws=10))
+    *shares, last = told
     assert isinstance(last, bootstrap.MetricDifference)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0

@@ -13,6 +13,7 @@ from workbench.core import average_precision, metrics, nms
 from workbench.core import sliders as module
 from workbench.core.confusion import confusion
 from workbench.core.detections import Candidates
+from workbench.core.evaluation_data import pairs
 from workbench.core.matching import DetectionSet, GroundTruth, Matching, match
 from workbench.core.metrics import THRESHOLDS
 from workbench.core.nms import NmsKind
@@ -164,7 +165,7 @@ def test_only_images_whose_boxes_changed_are_compared_again(
     split: tuple[GroundTruth, list[Candidates]], sliders: Sliders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     truth, looked_at = split[0], []
-    real = module.pairs
+    real = pairs
     monkeypatch.setattr(module, "pairs", lambda t, f, floor: (looked_at.append(set(f.images)), real(t, f, floor))[1])
     monkeypatch.setattr(nms, "overlaps", lambda *_args, **_more: pytest.fail("NMS was prepared again"))
     boxes = truth.boxes.copy()

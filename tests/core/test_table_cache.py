@@ -9,7 +9,7 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
-from workbench.core import edits, table_cache, tables
+from workbench.core import edits, table_cache
 from workbench.core.document import Document
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Box, Image, Label, Split, State
@@ -41,7 +41,7 @@ class Reads:
             self.number += 1
             return read(connection)
 
-        monkeypatch.setattr(tables.ImageTable, "read", counted)
+        monkeypatch.setattr(ImageTable, "read", counted)
 
 
 @pytest.fixture

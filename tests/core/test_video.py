@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.generators import close
 from workbench.core import images, video
 from workbench.errors import Refused, WorkbenchError
 
@@ -20,7 +21,7 @@ FRAMES, RATE = 12, 4
 
 def write_clip(file: Path, frames: int = FRAMES) -> Path:
     """Each frame of its own grey, four a second."""
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"MJPG"), RATE, (64, 48))
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), RATE, (64, 48))
     for shade in range(frames):
         writer.write(np.full((48, 64, 3), shade * 20 % 256, np.uint8))
     writer.release()
@@ -49,7 +50,7 @@ def test_frames_that_are_there_are_not_written_again(clip: Path, tmp_path: Path)
     half = video.extract(clip, folder, 1)
     for _ in range(5):
         next(half)
-    half.close()  # type: ignore[attr-defined]
+    close(half)
     times = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
     assert len(times) == 5
     list(video.extract(clip, folder, 1))
@@ -93,7 +94,7 @@ for name in ("damaged.avi", "none.mp4"):
 def test_damaged_frames_are_passed_over_and_those_behind_them_keep_their_numbers(tmp_path: Path) -> None:
     """cv2 ends there, as if that were the video's end: a third was all that was seen."""
     file, noise = tmp_path / "a.mp4", np.random.default_rng(0)
-    writer = cv2.VideoWriter(str(file), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48))
+    writer = cv2.VideoWriter(str(file), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
     for _ in range(60):
         writer.write(noise.integers(0, 256, (48, 64, 3), np.uint8))
     writer.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """On Windows, where waiting takes no time: for how long one would have."""
     seconds: list[float] = []
     monkeypatch.setattr(windows_files, "REFUSES", True)
-    monkeypatch.setattr(windows_files.time, "sleep", seconds.append)
+    monkeypatch.setattr(time, "sleep", seconds.append)
     return seconds
 
 

@@ -42,7 +42,7 @@ def moving(detector: Detector, raw: Raw, term: Tensor) -> tuple[Tensor, Tensor]:
     if detector.name == "faster-rcnn":  # its candidates are the second network's
         scores, boxes = (part.view(len(raw[0]), -1, part.shape[-1]) for part in detector._first(slopes))  # type: ignore[operator]
     else:
-        _, (boxes, scores) = torch.func.jvp(decoded, tuple(level.detach() for level in raw), slopes)
+        boxes, scores = torch.func.jvp(decoded, tuple(level.detach() for level in raw), slopes)[1]
     return (boxes != 0).any(-1), (scores != 0).any(-1)
 
 
@@ -129,4 +129,5 @@ def test_cells_lie_row_by_row_and_are_made_without_values_and_in_exported_files(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that this is torch's old way: the one that has the fewest operations
-        torch.onnx.export(Moved(), (torch.zeros(1, 3, 4),), io.BytesIO(), dynamo=False, opset_version=17)
+        file: Any = io.BytesIO()  # which torch allows here, and does not say
+        torch.onnx.export(Moved(), (torch.zeros(1, 3, 4),), file, dynamo=False, opset_version=17)

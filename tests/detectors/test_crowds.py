@@ -36,7 +36,7 @@ def found_of(objects: Tensor, boxes: Tensor) -> int:
 def test_as_many_objects_of_a_crowd_are_found_as_by_the_published_cut(name: str, count: int, side: int) -> None:
     """Every prior that the loss teaches answers with its object, one object a little surer than the next."""
     kind, room = detectors.load_all().get(name), 512
-    detector = detectors.build(name, kind.settings_class(input_px=room, width=0.1), 1).eval()  # type: ignore[call-arg]
+    detector = detectors.build(name, kind.settings_class(input_px=room, width=0.1), 1).eval()
     objects = crowd(count, side, room)
     nothing = torch.zeros(1, count)
     taught = detector.assignment(Targets(objects[None], nothing.long(), nothing.bool()), (room, room))

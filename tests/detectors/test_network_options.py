@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -139,9 +140,9 @@ SOURCED = {
 
 def test_the_help_of_every_freebie_names_its_source() -> None:
     found = set()
-    for kind in (TrainingSettings, *(kind.settings_class for _, kind in detectors.load_all())):
-        for row in rows(kind):
-            if row.name in SOURCED:
-                found.add(row.name)
-                assert any(word in row.help for word in ("arXiv", "Darknet", "adversarial_lr")), row
+    of_detectors = [kind.settings_class for _, kind in detectors.load_all()]
+    for row in (*rows(TrainingSettings), *itertools.chain.from_iterable(map(rows, of_detectors))):
+        if row.name in SOURCED:
+            found.add(row.name)
+            assert any(word in row.help for word in ("arXiv", "Darknet", "adversarial_lr")), row
     assert found == SOURCED

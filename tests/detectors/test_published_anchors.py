@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,8 @@ def build(
     name: str, masks: str = "fixed", px: int = 416, anchors: tuple[tuple[float, float], ...] | None = None
 ) -> Detector:
     kind = detectors.load_all().get(name)
-    settings = dataclasses.replace(kind.settings_class(input_px=px, width=0.05), masks=masks, match_iou=1.0)
+    plain: Any = kind.settings_class(input_px=px, width=0.05)
+    settings = dataclasses.replace(plain, masks=masks, match_iou=1.0)
     return detectors.build(name, settings, 1, anchors)
 
 

@@ -209,9 +209,12 @@ def test_a_file_of_two_images_is_not_written_where_only_one_is_left_of_it(tmp_pa
 @pytest.mark.parametrize("edited", [True, False])
 def test_voc_files_that_count_from_0_are_not_mixed_with_others(tmp_path: Path, edited: bool) -> None:
     """One box at 0 proves it for all files; where that one is edited, the others would be read as counting from 1."""
-    for name, box in (("a", (0, 5, 20, 20)), ("b", (5, 5, 20, 20))):
+    for name, xyxy in (("a", (0, 5, 20, 20)), ("b", (5, 5, 20, 20))):
         picture(tmp_path / "set" / "JPEGImages" / f"{name}.jpg", grey=ord(name))
-        text(tmp_path / "set" / "Annotations" / f"{name}.xml", voc_file(voc_object("cat", box), filename=f"{name}.jpg"))
+        text(
+            tmp_path / "set" / "Annotations" / f"{name}.xml",
+            voc_file(voc_object("cat", xyxy), filename=f"{name}.jpg"),
+        )
     with Document.create(tmp_path / "p") as document:
         come_in(document, tmp_path / "set")
         if edited:

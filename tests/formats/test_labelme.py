@@ -71,7 +71,7 @@ def written(folder: Path, boxes: list[ReadBox], image: Image) -> dict[str, Any]:
         Box(0, 0, 0, b.xyxy, b.difficult, b.truncated, b.occluded, b.crowd, note=b.note, extra=b.extra) for b in boxes
     ]
     files = labelme.write(snapshot(["cat"], [image], made), folder)
-    return json.loads(files[-1].read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    return json.loads(files[-1].read_text(encoding="utf-8"))
 
 
 def test_what_labelme_wrote_is_read_and_written_again_as_it_was(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_it_is_said_how_the_pixels_were_counted_and_what_speaks_for_either(tmp_p
 def test_numbers_that_look_like_fractions_are_taken_as_pixels_with_a_remark(tmp_path: Path) -> None:
     text(tmp_path / "x.csv", HEAD + "a.jpg,40,30,cat,0.1,0.2,0.5,1\n")
     reading = tfcsv.read(tmp_path)
-    assert reading.images[0].boxes[0].xyxy == (0.1, 0.2, 0.5, 1)
+    assert reading.images[0].boxes[0].xyxy == (0.1, 0.2, 0.5, 1.0)
     assert any("fractions" in r.sentence for r in reading.remarks)
 
 

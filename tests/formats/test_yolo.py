@@ -91,14 +91,14 @@ def test_a_sixth_number_is_kept_with_a_remark_that_it_is_ambiguous(tmp_path: Pat
 @pytest.mark.parametrize("line", ["0 0.25 0.5 0.75 0.5 0.5 0.9", "0 0.25 0.5 0.75 0.5 0.75 0.9 0.25 0.9"])
 def test_an_outline_becomes_its_box_with_a_remark(tmp_path: Path, line: str) -> None:
     reading = yolo.read(data_set(tmp_path, line))
-    assert reading.images[0].boxes[0].xyxy == (10, 15, 30, 27)
+    assert reading.images[0].boxes[0].xyxy == (10.0, 15.0, 30.0, 27.0)
     assert [(r.level, r.line) for r in reading.remarks] == [("repaired", 1)]
 
 
 def test_key_points_are_not_taken_for_an_outline(tmp_path: Path) -> None:
     yaml = "train: train/images\nnames: [cat]\nkpt_shape: [2, 3]\n"
     reading = yolo.read(data_set(tmp_path, "0 0.5 0.5 0.5 0.5 0.1 0.1 2 0.9 0.9 2\n", yaml))
-    assert reading.images[0].boxes[0].xyxy == (10, 7.5, 30, 22.5)
+    assert reading.images[0].boxes[0].xyxy == (10.0, 7.5, 30.0, 22.5)
 
 
 def test_edges_that_rounding_moved_over_the_border_are_put_back() -> None:
@@ -305,7 +305,7 @@ def test_a_split_that_came_without_its_images_finds_them_in_the_folders_given(tm
     text(source / "data.yaml", "train: images/train\nnames: [cat]\n")
     reading = yolo.read(source, [photographs])
     found = {image.name.rsplit("/", 1)[-1]: image for image in reading.images}
-    assert found["a.jpg"].boxes[0].xyxy == (10, 7.5, 30, 22.5)
+    assert found["a.jpg"].boxes[0].xyxy == (10.0, 7.5, 30.0, 22.5)
     assert found["a.jpg"].split is Split.TRAIN
     assert found["gone"].file is None
 

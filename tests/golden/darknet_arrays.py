@@ -78,8 +78,10 @@ class Case:
         assert spec.loader is not None
         recipe = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(recipe)
-        recipe.np = SimpleNamespace(random=SimpleNamespace(default_rng=_Draw), prod=np.prod, sqrt=np.sqrt)
-        shapes = [(tuple(conv.weight.shape), norm is not None) for conv, norm in darknet.layers(detector)]
+        vars(recipe)["np"] = SimpleNamespace(random=SimpleNamespace(default_rng=_Draw), prod=np.prod, sqrt=np.sqrt)
+        shapes = [
+            (tuple(conv.get_parameter("weight").shape), norm is not None) for conv, norm in darknet.layers(detector)
+        ]
         drawn: Iterator[dict[str, np.ndarray]] = recipe.draw_layers(
             shapes, self.meta["weights_seed"], self.meta["bn_scale_gain"]
         )
@@ -91,7 +93,7 @@ class Case:
 
 
 class _Single(np.ndarray):
-    def astype(self, *_: Any, **__: Any) -> _Single:  # type: ignore[override]
+    def astype(self, *_: Any, **__: Any) -> _Single:
         return self
 
 
@@ -119,6 +121,7 @@ class _Draw:
 @torch.no_grad()
 def _fill(detector: nn.Module, drawn: Iterator[dict[str, np.ndarray]]) -> None:
     for (conv, norm), values in zip(darknet.layers(detector), drawn, strict=True):
+        assert isinstance(conv, nn.Conv2d | nn.Linear)
         layer = {name: torch.from_numpy(value) for name, value in values.items()}
         assert conv.weight.shape == layer["weight"].shape
         conv.weight.data = layer["weight"]  # a gigabyte for YOLOv1: not copied
@@ -138,7 +141,7 @@ Loss = Callable[[Raw, Targets], dict[str, Tensor]]
 def worst_delta(case: Case, loss: Loss, targets: Targets | None = None) -> float:
     """The largest difference between Darknet's deltas and minus our gradients. Darknet sums over images; we average."""
     raw = tuple(level.requires_grad_() for level in case.raw("train"))
-    (sum(loss(raw, targets or case.targets).values()) * len(raw[0])).backward()
+    (torch.stack(list(loss(raw, targets or case.targets).values())).sum() * len(raw[0])).backward()
     return max(float((-level.grad.flatten() - case.deltas(k).flatten()).abs().max()) for k, level in enumerate(raw))
 
 

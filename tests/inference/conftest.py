@@ -81,7 +81,7 @@ def exported(
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven frames, each of its own grey."""
     file = tmp_path_factory.mktemp("video") / "clip.avi"
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     for shade in range(7):
         writer.write(np.full((48, 64, 3), shade * 30, np.uint8))
     writer.release()

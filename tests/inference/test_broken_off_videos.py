@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.generators import close
 from tests.inference.stub import stub
 from workbench.core import video as videos
 from workbench.inference.events import PredictionsSaved, Skipped
@@ -93,7 +94,7 @@ def test_damaged_frames_are_told_once_by_number_and_the_rest_is_written(
     out, asked = tmp_path / "one", PredictionSettings(formats=FORMATS, every=every)
     working = predict_files(stub(), [scratched], out, asked)
     next(event for event in working if isinstance(event, Skipped))
-    working.close()
+    close(working)
     *_, last = predict_files(stub(), [scratched], out, asked)
     assert isinstance(last, PredictionsSaved)
     assert (last.images, last.skipped) == (len(there), 1)

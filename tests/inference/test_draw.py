@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from workbench.core.detections import Detections
-from workbench.core.project import Label
-from workbench.inference.draw import DrawStyle, draw_detections, rgb
+from workbench.core.project import Label, rgb
+from workbench.inference.draw import DrawStyle, draw_detections
 
 
 def one(box: list[float], score: float = 0.5) -> Detections:

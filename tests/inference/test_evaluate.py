@@ -6,18 +6,22 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from tests.generators import close
 from tests.inference.labelled import snapshot_of
 from workbench.core import images
 from workbench.core.detections import Candidates
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lost_folders import ADVICE
+from workbench.core.nms import NmsKind
 from workbench.core.project import FormerName, Label, Snapshot, Split, State
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache, saved_evaluation, scoring
@@ -45,8 +49,8 @@ def truth(photographs: list[Path], tmp_path: Path) -> Snapshot:
     return snapshot_of(files, [[("cat", [50.0, 50, 200, 200], False)] for _ in files], ["鳥", "cat", "Hündin"])
 
 
-def finish(events: object) -> tuple[EvaluationDone, list[object]]:
-    seen = list(events)  # type: ignore[call-overload]
+def finish(events: Iterable[object]) -> tuple[EvaluationDone, list[Any]]:
+    seen = list(events)
     assert isinstance(seen[-1], EvaluationDone)
     return seen[-1], seen
 
@@ -182,7 +186,7 @@ def test_labels_are_matched_by_name_and_not_by_place(run: tuple[Predictor, Path]
 
 
 def test_a_label_that_the_project_lacks_is_left_out() -> None:
-    two = Candidates.of_arrays(np.zeros((2, 4)), [0.9, 0.8], [0, 1])
+    two = Candidates.of_arrays(np.zeros((2, 4)), np.array([0.9, 0.8]), np.array([0, 1]))
     assert scoring.with_project_labels(two, np.array([-1, 5])).labels.tolist() == [5]
 
 
@@ -273,7 +277,7 @@ def test_stopping_early_keeps_what_was_predicted(run: tuple[Predictor, Path], tr
     job = evaluate_run(predictor, truth, None, folder)
     while next(job).done < 2:  # type: ignore[union-attr]
         pass
-    job.close()  # type: ignore[attr-defined]
+    close(job)
     assert len(kept(folder, folder / "best.safetensors", truth)) == 2
     assert not (folder / "evaluation.json").exists()
 
@@ -337,12 +341,13 @@ def test_candidates_that_can_not_be_kept_cost_no_evaluation(run: tuple[Predictor
     early = evaluate_run(predictor, truth, Split.VALIDATION, folder)
     assert isinstance(next(early), EvaluationProgress)
     next(early)
-    early.close()
+    close(early)
 
 
 def test_boxes_are_thinned_out_as_published_unless_told_otherwise(run: tuple[Predictor, Path], truth: Snapshot) -> None:
     default, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
-    for kind, same in (("darknet diou", True), ("per label", False)):
+    kinds: dict[NmsKind, bool] = {"darknet diou": True, "per label": False}
+    for kind, same in kinds.items():
         told, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1], ScoringRules(kind=kind)))
         assert told.rules.kind == kind
         counts = [done.evaluation.matching.counts(0.001).total for done in (default, told)]

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +90,8 @@ def test_nms_by_label_inside_the_file_is_exact_whatever_the_number_of_labels(lab
     """
     different = 0
     rng = np.random.default_rng(label)
-    own = graph.EndToEnd(SimpleNamespace(settings=SimpleNamespace(input_px=416), label_count=label + 1), 0.45)
+    detector: Any = SimpleNamespace(settings=SimpleNamespace(input_px=416), label_count=label + 1)
+    own = graph.EndToEnd(detector, 0.45)
     for _ in range(20):
         middle, size = rng.uniform(100, 130, (60, 2)), rng.uniform(8, 16, (60, 2))
         boxes = np.concatenate([middle - size / 2, middle + size / 2], axis=1).astype(np.float32)
@@ -97,8 +99,8 @@ def test_nms_by_label_inside_the_file_is_exact_whatever_the_number_of_labels(lab
         labels = np.full(60, label, np.int32)
         labels[1::2] = max(label - 1, 0)
         ours = Candidates.of_arrays(boxes, scores, labels).detections(0.001, 0.45, "per label", 300)
-        arrays = (torch.from_numpy(one)[None] for one in (boxes, scores, labels))
-        theirs = own.after_nms(*arrays, 832)[1]
+        there, confidences, kinds = (torch.from_numpy(one)[None] for one in (boxes, scores, labels))
+        theirs = own.after_nms(there, confidences, kinds, 832)[1]
         different += len(set(theirs.tolist()) ^ set(ours.scores.tolist()))
     assert different == 0
 

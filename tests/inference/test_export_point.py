@@ -156,6 +156,6 @@ def test_across_labels_what_is_below_its_own_confidence_removes_nothing(output: 
     for batch in (1, 2):
         network = graph.build_graph(torch.nn.Identity(), dataclasses.replace(card, batch=batch))  # type: ignore[arg-type]
         assert isinstance(network, graph.EndToEnd)
-        pool = (torch.from_numpy(one)[None] for one in (boxes, scores, labels))
-        found = tuple(one.numpy() for one in network.after_nms(*pool, 200))
+        there, confidences, kinds = (torch.from_numpy(one)[None] for one in (boxes, scores, labels))
+        found = tuple(one.numpy() for one in network.after_nms(there, confidences, kinds, 200))
         assert printed(dataclasses.replace(card, batch=batch), found) == ["Hündin 0.5"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,8 +40,8 @@ num=1
 def test_features_are_the_mean_of_the_backbones_last_map_and_doubt_is_of_what_nms_leaves(predictor: Predictor) -> None:
     seen = extract_features(predictor, PICTURES)
     squares = np.stack([fit(one, 160, "stretch")[0] for one in PICTURES])
-    maps: list[torch.Tensor] = []
-    hook = predictor.detector.block3.register_forward_hook(lambda _, __, out: maps.append(out))  # type: ignore[union-attr, operator]
+    maps: list[Any] = []
+    hook = predictor.detector.block3.register_forward_hook(lambda _, __, out: maps.append(out))  # type: ignore[union-attr]
     with torch.no_grad():
         predictor.detector(torch.from_numpy(squares).permute(0, 3, 1, 2) / 255)
     hook.remove()
@@ -65,7 +66,8 @@ def test_where_memory_does_not_suffice_every_image_still_has_its_own(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first try ends after the network has run."""
-    expected, best, failed = extract_features(predictor, PICTURES), predictor.best, []
+    expected, best = extract_features(predictor, PICTURES), predictor.best
+    failed: list[int] = []
 
     def fails_once(squares: np.ndarray) -> tuple[torch.Tensor, ...]:
         answer = best(squares)
@@ -83,7 +85,8 @@ def test_where_memory_does_not_suffice_every_image_still_has_its_own(
 
 def test_a_network_of_a_cfg_has_the_features_before_its_first_head() -> None:
     plugins.loaded()
-    settings = replace(detectors.load_all().get("darknet-cfg").settings_class(), cfg=CFG).resolved(("a",))
+    chosen: Any = detectors.load_all().get("darknet-cfg").settings_class()
+    settings = replace(chosen, cfg=CFG).resolved(("a",))
     detector = detectors.build("darknet-cfg", settings, 1, None)
     small = Predictor(detector, ("a",), settings.input_px, "stretch", device="cpu")
     assert [one.features.shape for one in extract_features(small, PICTURES[:2])] == [(6,), (6,)]
@@ -93,7 +96,7 @@ def test_of_a_plugin_that_names_its_backbone_the_last_module_that_is_called_coun
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As torchvision's ssdlite does, it walks through what it never calls as a whole."""
-    running = predictor.running
+    running: Any = predictor.running
     whole = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Sequential(running.block3))
     running.walked = whole
     monkeypatch.setattr(type(running), "backbone_parts", ("walked",))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.generators import close
 from workbench.core.document import Document
 from workbench.core.edits import SetState
 from workbench.core.image_queue import QueueOrder
@@ -125,7 +126,7 @@ def test_it_tells_how_far_it_is_and_goes_on_after_it_was_broken_off(
     going = build_queue(queue_request, opened)  # type: ignore[arg-type]
     while len(looks) < 4:
         next(going)
-    going.close()  # type: ignore[attr-defined]
+    close(going)
     assert len(looks) == 4
     done(queue_request)
     assert sorted(looks) == sorted(SHADES), "none twice"

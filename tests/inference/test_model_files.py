@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -41,7 +42,8 @@ def labels_of(model: Path) -> list[str]:
 def weights(tmp_path: Path) -> Path:
     """A network of a cfg with one label, and its weights, without names."""
     plugins.loaded()
-    settings = replace(detectors.load_all().get("darknet-cfg").settings_class(), cfg=CFG).resolved(("a",))
+    chosen: Any = detectors.load_all().get("darknet-cfg").settings_class()
+    settings = replace(chosen, cfg=CFG).resolved(("a",))
     torch.manual_seed(0)
     detector = detectors.build("darknet-cfg", settings, 1, None)
     (tmp_path / "tiny.cfg").write_text(CFG, "utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.generators import close
 from tests.inference.stub import stub, write_pictures
 from workbench.errors import WorkbenchError
 from workbench.inference.events import Predicted, PredictionsSaved
@@ -184,7 +185,7 @@ def test_what_a_job_that_was_broken_off_drew_goes_too_and_the_same_job_goes_on_w
     write_pictures(tmp_path / "new", ["x.png"])
     working = predict_files(stub(), [tmp_path / "old"], tmp_path / "out")
     next(event for event in working if isinstance(event, Predicted))
-    working.close()
+    close(working)
     assert "pictures/0.jpg" in names_in(tmp_path / "out")
     with open(next((tmp_path / "out" / "parts" / "1-of-1").glob("part-*")), "ab") as part:
         part.write(b"half a line")

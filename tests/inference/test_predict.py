@@ -17,6 +17,7 @@ from workbench.detectors.parts.detector import Candidates, Detector, Raw
 from workbench.errors import WorkbenchError
 from workbench.inference import predict
 from workbench.inference.predict import Predictor, has_fast_bfloat16
+from workbench.training import machine
 
 
 class Fixed(Detector):
@@ -29,7 +30,8 @@ class Fixed(Detector):
     def __init__(self, boxes: list[list[float]], scores: list[list[float]], memory: int = 1000) -> None:
         super().__init__(DetectorSettings(input_px=64), len(scores[0]))
         self.boxes, self.scores = torch.tensor(boxes), torch.tensor(scores)
-        self.memory, self.batches = memory, []
+        self.memory = memory
+        self.batches: list[int] = []
 
     def __deepcopy__(self, _: object) -> Fixed:
         return self
@@ -118,7 +120,7 @@ def test_where_nobody_chooses_a_device_a_full_card_gives_way_to_the_processor(
         fixed.memory = 0 if device.type != "cpu" else 1000
         return before(detector, device)
 
-    monkeypatch.setattr(predict.machine, "choose_device", chosen)
+    monkeypatch.setattr(machine, "choose_device", chosen)
     monkeypatch.setattr(predict, "fold_batch_norms", folded)
     predictor = Predictor(fixed, "a", 64, "stretch", cpu_fallback=True)
     assert len(predictor.candidates([blank(64, 64)] * 3)) == 3
@@ -205,5 +207,5 @@ def test_bfloat16_is_used_where_the_cpu_has_it(monkeypatch: pytest.MonkeyPatch) 
         seen: list[bool] = []
         fixed = Fixed([[0, 0, 64, 64]], [[0.5]])
         fixed.register_forward_pre_hook(lambda *_, seen=seen: seen.append(torch.is_autocast_enabled("cpu")))
-        Predictor(fixed, "a", 64, "stretch", device="cpu", precision=precision).candidates([blank(64, 64)])  # type: ignore[arg-type]
+        Predictor(fixed, "a", 64, "stretch", device="cpu", precision=precision).candidates([blank(64, 64)])
         assert seen == [precision == "fast"]

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.generators import close
 from tests.inference.stub import stub, write_pictures
 from workbench.core import images
 from workbench.core import video as videos
@@ -120,7 +121,7 @@ def test_stopping_early_keeps_what_was_done_for_the_next_call(folder: Path, tmp_
     job = predict_files(stub(), [folder], tmp_path / "out")
     assert isinstance(next(job), ListingProgress)
     assert isinstance(next(job), Predicted)
-    job.close()  # type: ignore[attr-defined]
+    close(job)
     events = list(predict_files(stub(), [folder], tmp_path / "out"))
     assert events[0] == Resumed(3, 3), "all three were of one batch"
     rows = json.loads((tmp_path / "out" / "predictions.json").read_text(encoding="utf-8"))
@@ -164,7 +165,7 @@ def test_frames_of_a_video_are_dealt_out_and_gone_on_with(clip: Path, tmp_path: 
     for event in job:
         if isinstance(event, Predicted) and event.done == 4:
             break
-    job.close()  # type: ignore[attr-defined]
+    close(job)
     again = stub()
     list(predict_files(again, [clip], tmp_path / "again", settings))
     assert again.pictures == 3
@@ -261,7 +262,7 @@ def test_a_video_whose_name_is_not_utf8_is_refused_and_does_not_end_the_process(
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_a_picture_whose_name_is_no_text_is_left_out_and_told(tmp_path: Path) -> None:
     write_pictures(tmp_path / "in", ["a.png"])
-    shutil.copy(tmp_path / "in" / "a.png", os.fsencode(tmp_path) + b"/in/bad\xff.png")
+    shutil.copy(tmp_path / "in" / "a.png", tmp_path / "in" / os.fsdecode(b"bad\xff.png"))
     events = list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out"))
     (skipped,) = [event for event in events if isinstance(event, Skipped)]
     assert "rename it" in skipped.sentence

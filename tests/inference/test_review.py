@@ -125,7 +125,7 @@ def test_losses_are_those_of_the_images() -> None:
 
 # boxes of the two images, and what a network sees there
 BOXES = ((0, SQUARE), (0, [40.0, 10, 50, 20]), (1, [40.0, 40, 50, 50]))
-SEEN = [
+SEEN: list[tuple[int, int, list[float], float]] = [
     (0, 0, THIRD, 0.9), (0, 1, [40.0, 10, 50, 20.5], 0.8), (0, 0, FAR, 0.7), (1, 0, [90, 90, 104, 104], 0.6)
 ]  # fmt: skip
 
@@ -135,7 +135,7 @@ class Desk:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.detections = found_of([(i, label, box, score) for i, label, box, score in SEEN], 2)
+        self.detections = found_of(SEEN, 2)
         self.truth = document.snapshot()
 
     def queue(self) -> list[ReviewItem]:

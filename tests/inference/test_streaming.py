@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.generators import close
 from tests.inference.stub import stub, write_pictures
 from workbench.core.files import natural_key
 from workbench.errors import WorkbenchError
@@ -82,7 +83,7 @@ def test_a_line_that_was_cut_off_anywhere_is_done_again(
     for event in job:
         if isinstance(event, Predicted) and event.done == 12:
             break
-    job.close()  # type: ignore[attr-defined]
+    close(job)
     (part,) = result_parts.files(tmp_path / "parts" / "1-of-1")
     data = part.read_bytes()
     part.write_bytes(data[: round(kept * len(data)) if isinstance(kept, float) else kept])
@@ -96,7 +97,7 @@ def test_a_line_whose_bytes_were_changed_is_no_line(folder: Path, whole: dict[st
     for event in job:
         if isinstance(event, Predicted) and event.done == 8:
             break
-    job.close()  # type: ignore[attr-defined]
+    close(job)
     (part,) = result_parts.files(tmp_path / "parts" / "1-of-1")
     first, second = part.read_bytes().splitlines(keepends=True)
     part.write_bytes(first + second.replace(b"[", b"\0", 1))
@@ -114,7 +115,7 @@ def test_parts_end_where_they_should_and_only_the_last_is_looked_through(
     for event in job:
         if isinstance(event, Predicted) and event.done == 12:
             break
-    job.close()  # type: ignore[attr-defined]
+    close(job)
     some = result_parts.files(tmp_path / "parts" / "1-of-1")
     assert [file.name for file in some] == ["part-000000.jsonl", "part-000001.jsonl", "part-000002.jsonl"]
     some[2].write_bytes(b"")  # killed when it was begun
@@ -144,7 +145,7 @@ def test_shards_that_are_not_finished_are_named_and_not_merged(folder: Path, tmp
     list(predict_files(stub(), [folder], tmp_path, PredictionSettings(shard=Shard(2, 3))))
     job = predict_files(stub(), [folder], tmp_path, PredictionSettings(shard=Shard(3, 3)))
     next(job)
-    job.close()  # type: ignore[attr-defined]
+    close(job)
     with pytest.raises(WorkbenchError, match="not finished: 1, 3"):
         list(merge(tmp_path, ("json",)))
     with pytest.raises(WorkbenchError, match="one of 3 shards, but this is one process"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ POINT = OperatingPoint(0.25, iou=0.5)
 TWO = [(0, 0, 100, 100), (80, 0, 180, 100)]  # of a picture of 180 x 100: they share 80 to 100
 
 
-def found(*rows: tuple[list[float], float, int]) -> Candidates:
+def found(*rows: tuple[Sequence[float], float, int]) -> Candidates:
     """Of (box, score, label)."""
     boxes, scores, labels = zip(*rows) if rows else ((), (), ())
     return Candidates.of_arrays(np.array(boxes), np.array(scores), np.array(labels))

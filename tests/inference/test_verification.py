@@ -274,7 +274,7 @@ def test_the_process_that_runs_a_file_knows_nothing_of_this_program(written: dic
         assert process.number is None
         with ExportedFile("safetensors", written["safetensors"], process=process) as opened:
             assert "fine_out.bias" in opened.weights()
-            assert process.number not in (None, first)
+            assert not {process.number} & {None, first}
     assert process.number is None
     text = Path(runtimes.__file__).with_name("runtime_child.py").read_text("utf-8")
     assert 'sys.modules["workbench"] = None' in text
@@ -295,7 +295,8 @@ def test_nms_of_a_batch_keeps_of_each_image_what_the_programs_keeps(kind: NmsKin
     scores = -np.sort(-rng.random((2, 80)).astype(np.float32))
     labels = rng.integers(0, 2, (2, 80))
     batched = graph.BatchedEndToEnd(torch.nn.Identity(), 0.45, kind, limit=30)  # type: ignore[arg-type]
-    found = batched.after_nms(*(torch.from_numpy(array) for array in (boxes, scores, labels)), 200)
+    there, confidences, kinds = (torch.from_numpy(array) for array in (boxes, scores, labels))
+    found = batched.after_nms(there, confidences, kinds, 200)
     for image in range(2):
         kept = np.flatnonzero(greedy_nms(overlaps(boxes[image], labels[image], kind, 0.45), 80, 0.45))[:30]
         there = found[2][image] >= 0

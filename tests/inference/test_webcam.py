@@ -206,6 +206,6 @@ def test_a_mac_is_asked_for_its_webcam_where_that_can_be(
     cameras: list[Camera], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A camera that it does not allow looks to OpenCV like none."""
-    monkeypatch.setattr(webcam.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(WorkbenchError, match="There is no webcam 0.* Or macOS does not allow it yet: run"):
         Webcam(0)

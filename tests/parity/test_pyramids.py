@@ -37,7 +37,7 @@ TERMS = {
 
 
 @pytest.fixture(scope="module", params=CASES)
-def pair(request: pytest.FixtureRequest) -> tuple[Detector, nn.Module]:
+def pair(request: pytest.FixtureRequest) -> tuple[Detector, Any]:
     """Batch norms as after a step, so that the features are of a trained network's size; then fixed on both sides."""
     make, first, _, louder = CASES[request.param]
     ours = both.build(request.param, PX)
@@ -60,7 +60,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[Detector, nn.Module]:
     return ours, theirs
 
 
-def test_the_losses_and_gradients_are_torchvisions(pair: tuple[Detector, nn.Module]) -> None:
+def test_the_losses_and_gradients_are_torchvisions(pair: tuple[Detector, Any]) -> None:
     ours, theirs = pair
     torch.manual_seed(1)
     expected = theirs([*both.pictures(PX)], both.as_lists(both.boxes(PX), CASES[ours.name][1]))
@@ -84,8 +84,8 @@ def test_the_losses_and_gradients_are_torchvisions(pair: tuple[Detector, nn.Modu
     theirs.zero_grad()
 
 
-def test_the_detections_are_torchvisions(pair: tuple[Detector, nn.Module]) -> None:
-    ours, theirs = (model.eval() for model in pair)
+def test_the_detections_are_torchvisions(pair: tuple[Detector, Any]) -> None:
+    ours, theirs = pair[0].eval(), pair[1].eval()
     with torch.no_grad():
         expected = theirs([*both.pictures(PX)])
     found = both.detections(ours, both.pictures(PX), **CASES[ours.name][2])
@@ -98,9 +98,9 @@ def test_the_detections_are_torchvisions(pair: tuple[Detector, nn.Module]) -> No
 SEEN = 20  # the best of each image: random weights answer with thousands of alike boxes, of which we keep 1,000
 
 
-def test_what_a_user_sees_is_what_torchvision_finds(pair: tuple[Detector, nn.Module]) -> None:
+def test_what_a_user_sees_is_what_torchvision_finds(pair: tuple[Detector, Any]) -> None:
     """The whole way: a picture in bytes, Predictor, the threshold and NMS of the sliders."""
-    ours, theirs = (model.eval() for model in pair)
+    ours, theirs = pair[0].eval(), pair[1].eval()
     pixels = [(image.permute(1, 2, 0) * 255).round().byte() for image in both.pictures(PX)]
     with torch.no_grad():
         expected = theirs([one.permute(2, 0, 1).float() / 255 for one in pixels])

@@ -262,7 +262,7 @@ def test_what_would_only_be_learnt_otherwise_is_said_when_a_training_begins() ->
         "'counters_per_class=5,7' of [yolo] in line 15 of the cfg" + UNKNOWN,
     )
     image = Dataset(
-        snapshot=None,  # type: ignore[arg-type]
+        snapshot=None,
         pixels=np.zeros((1, 32, 32, 3), np.uint8), rows=np.arange(1), fits=(),
         boxes=np.array([[0.0, 0, 9, 9]], np.float32), labels=np.zeros(1, np.int64), ignore=np.zeros(1, bool),
         offsets=np.array([0, 1]),
@@ -307,6 +307,10 @@ def test_the_weight_of_a_loss_whose_darknet_gradient_is_not_known_is_spoken_of()
     assert network("", "iou_loss=ciou\niou_normalizer=.5").remarks == ()
 
 
+def as_the_cfg(settings: Any) -> Any:
+    return replace(settings, nms="as the cfg")
+
+
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
@@ -320,7 +324,7 @@ def test_the_weight_of_a_loss_whose_darknet_gradient_is_not_known_is_spoken_of()
 def test_boxes_are_thinned_out_as_the_cfg_says_if_asked_to(options: str, kind: str) -> None:
     plain = network("", options)
     assert plain.published_nms == ("per label", 0.45)
-    as_told = detectors.build(NAME, replace(plain.settings, nms="as the cfg"), 1)
+    as_told = detectors.build(NAME, as_the_cfg(plain.settings), 1)
     assert as_told.published_nms == (kind, 0.45)
 
 
@@ -328,7 +332,7 @@ def test_boxes_are_thinned_out_as_the_cfg_says_if_asked_to(options: str, kind: s
 def test_a_way_to_thin_out_that_is_not_known_is_refused_if_asked_for(options: str) -> None:
     plain = network("", options)
     with pytest.raises(WorkbenchError, match="nms_kind=.* is not supported"):
-        detectors.build(NAME, replace(plain.settings, nms="as the cfg"), 1)
+        detectors.build(NAME, as_the_cfg(plain.settings), 1)
 
 
 def test_a_path_may_hold_brackets(tmp_path: Path) -> None:

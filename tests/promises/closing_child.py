@@ -90,7 +90,7 @@ class Acting(main_window.MainWindow):
             if any(field is None for field in fields.values()):
                 return False
             for name, text in texts.items():
-                fields[name].setText(text)  # type: ignore[union-attr]
+                fields[name].setText(text)
             return True
 
         return do

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,7 +65,8 @@ FAULTS: dict[str, Callable[[], None]] = {one.__name__: one for one in (memory, t
 class Soaked(main_window.MainWindow):
     """Begins when it is seen."""
 
-    plan, seconds, cycles, seed, faults, deeds = Plan(), 0.0, 1, 0, (), Path()
+    plan, seconds, cycles, seed, deeds = Plan(), 0.0, 1, 0, Path()
+    faults: tuple[str, ...] = ()
     failed = False
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -83,7 +85,8 @@ class Soaked(main_window.MainWindow):
     def _all(self) -> Iterator[Condition | None]:
         with open(self.deeds, "w", encoding="utf-8") as deeds:
             self._hand = Session(self, self.plan, self.seed, deeds)
-            cycle, kinds = 0, None
+            cycle = 0
+            kinds: Counter[str] = Counter()
             while cycle < self.cycles or time.monotonic() - self._begun < self.seconds:
                 cycle += 1
                 yield from self._hand.cycle()

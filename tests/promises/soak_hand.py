@@ -14,11 +14,12 @@ from typing import Any, TextIO
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QLineEdit, QTabWidget, QWidget
 
 from tests.promises.whole_session import CTRL, LEFT, NONE
-from tests.ui.window_driver import find
+from tests.ui.window_driver import find, key_of
 from workbench.core.document import Document
+from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.background import Background
 from workbench.ui.main_window import MainWindow
 
@@ -56,7 +57,7 @@ class SoakHand:
 
     @property
     def canvas(self) -> Any:
-        return find(self.window, QWidget, "canvas")
+        return find(self.window, Canvas, "canvas")
 
     def _tell(self, deed: str, **about: object) -> None:
         self.deeds += 1
@@ -70,7 +71,7 @@ class SoakHand:
         yield lambda: find(self.window, QWidget, f"page-{name}").isVisible()
 
     def _key(self, key: Qt.Key | str, held: Qt.KeyboardModifier = NONE, on: QWidget | None = None) -> Steps:
-        QTest.keyClick(on or self.canvas, key, held)
+        QTest.keyClick(on or self.canvas, key_of(key), held)
         yield None
 
     def _type(self, field: QLineEdit, text: str) -> Steps:
@@ -115,7 +116,7 @@ class SoakHand:
         return found if found is not None and found.isVisible() else None
 
     def _tabs(self, name: str) -> Steps:
-        tabs = find(self.window, QWidget, name)
+        tabs = find(self.window, QTabWidget, name)
         for number in (*range(tabs.count()), 0):
             tabs.setCurrentIndex(number)
             yield None

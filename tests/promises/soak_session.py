@@ -13,9 +13,11 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QComboBox,
+    QLabel,
     QLineEdit,
     QMenu,
     QSlider,
+    QTabWidget,
     QWidget,
 )
 
@@ -272,7 +274,7 @@ class Session(SoakHand):
 
     def _delete_the_oldest(self) -> Steps:
         table = find(self.window, QAbstractItemView, "train-runs")
-        find(self.window, QWidget, "train-tabs").setCurrentIndex(0)
+        find(self.window, QTabWidget, "train-tabs").setCurrentIndex(0)
         yield from self._calm()
         rows = table.model().rowCount()
         if rows > KEPT_RUNS:
@@ -295,7 +297,7 @@ class Session(SoakHand):
         jobs = self._jobs
         yield from self._press("inspect-look")
         yield self._after(jobs)
-        yield lambda: find(self.window, QWidget, "inspect-ap50").text() != "–"
+        yield lambda: find(self.window, QLabel, "inspect-ap50").text() != "–"
         for name in ("confidence", "iou"):
             slider = find(self.window, QSlider, f"inspect-{name}-slider")
             for key in 5 * (Qt.Key.Key_Right,) + 5 * (Qt.Key.Key_Left,):
@@ -316,7 +318,7 @@ class Session(SoakHand):
         jobs = self._jobs
         yield from self._press("export-start")
         yield self._after(jobs)
-        said = find(self.window, QWidget, "export-words").text()
+        said = find(self.window, QLabel, "export-words").text()
         assert "written and verified" in said, said
 
     def windows(self) -> Steps:
@@ -324,9 +326,12 @@ class Session(SoakHand):
         for action, name in (("keys", "keys-sheet"), ("log", "log-window"), ("history", "history-window"),
                              ("help-start-here", "help-window")):  # fmt: skip
             self._action(action)
-            yield lambda name=name: self._window(name) is not None
-            self._window(name).close()
-            yield lambda name=name: self._window(name) is None
+            yield from self._seen_and_closed(name)
+
+    def _seen_and_closed(self, name: str) -> Steps:
+        yield lambda: self._window(name) is not None
+        self._window(name).close()
+        yield lambda: self._window(name) is None
 
     def themes(self) -> Steps:
         for theme in ("dark", "light"):

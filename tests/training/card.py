@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 import torch
@@ -39,18 +39,20 @@ class There(Tensor):
     """A tensor on the card; `here` is what it holds."""
 
     here: Tensor
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]  # as torch documents it
 
     @staticmethod
     def __new__(cls, here: Tensor) -> There:
-        made: There = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        made: There = Tensor._make_wrapper_subclass(
             cls, here.shape, strides=here.stride(), storage_offset=here.storage_offset(), dtype=here.dtype, device=CARD
         )
         made.here = here
         return made
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]  # torch documents this signature
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         raise AssertionError(f"{func}: outside of Card()")
 
 
@@ -135,7 +137,7 @@ def _is_not_apples(name: str, given: list[Tensor], found: list[Tensor]) -> bool:
     return integers and (name == "scatter_reduce" or (name in EXTREMES and given[0].dtype == torch.int64))
 
 
-def _there(tensor: Tensor) -> bool:
+def _there(tensor: Tensor) -> TypeGuard[There]:
     return isinstance(tensor, There)
 
 

@@ -29,7 +29,7 @@ def squares(boxes: list[tuple[int, int, int, int]] | None = None, count: int = 8
         image[top:bottom, left:right] = 255
     m = len(boxes)
     return Dataset(
-        snapshot=None,  # type: ignore[arg-type]  # not looked at
+        snapshot=None,  # not looked at
         pixels=pixels,
         rows=np.arange(m),
         fits=(Fit(1, 1),) * m,
@@ -161,7 +161,8 @@ def test_images_without_boxes_make_a_batch() -> None:
 @pytest.mark.parametrize("name", ["jitter", "whole_jitter", "zoom_out", "overlap_crop"])
 @pytest.mark.parametrize("step", range(8))
 def test_boxes_follow_their_pixels_into_the_part_that_is_seen(name: str, step: int) -> None:
-    batch = make(replace(STILL, **{name: 0.4 if "jitter" in name else 1.0}, flip=0.5), step)
+    change: dict[str, Any] = {name: 0.4 if "jitter" in name else 1.0}
+    batch = make(replace(STILL, **change, flip=0.5), step)
     looked = 0
     for image, box, label, ignore in zip(batch.images, batch.boxes, batch.labels, batch.ignore, strict=True):
         if label[0] >= 0 and not ignore[0]:

@@ -73,7 +73,7 @@ def test_it_tells_how_far_it_is_and_stops_between_chunks(snapshot: Snapshot, mon
     control = Control()
     work = count_coverage(snapshot, wanted, None, ("yolov3", "yolov4"), None, control)
     assert next(work) == CoverageProgress("YOLOv3", 0.0)
-    assert next(work).share > 0  # type: ignore[union-attr]
+    assert next(work).share > 0
     control.stop.set()
     with pytest.raises(Stopped):
         next(work)

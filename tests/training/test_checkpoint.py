@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
+from tests.generators import close
 from tests.training.toys import Toy
 from workbench import detectors
 from workbench.core.intensity_window import IntensityWindow
@@ -155,7 +156,7 @@ def test_a_save_that_is_killed_leaves_the_checkpoint_before(
     events = train(request)
     for event in events:
         if isinstance(event, Saved):
-            events.close()  # type: ignore[attr-defined]  # a good checkpoint
+            close(events)  # a good checkpoint
             break
     before = {name: (request.folder / name).read_bytes() for name in ("last.state.pt", "last.safetensors")}
 

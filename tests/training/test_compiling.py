@@ -7,6 +7,7 @@ import os
 import shutil
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,9 +18,9 @@ from tests.training.run_results import MakeRequest, only, same, weights
 from tests.training.test_step import Normed, Plain, batch, stepper
 from tests.training.toys import Toy
 from workbench.detectors.parts.detector import Raw
-from workbench.training import compiling, machine, run, step
+from workbench.training import compiling, machine, record, step
 from workbench.training.compiling import CompiledNetwork
-from workbench.training.events import Finished, Message
+from workbench.training.events import Control, Evaluated, Finished, Message
 from workbench.training.run import resume, train
 from workbench.training.step import Stepper
 
@@ -165,7 +166,8 @@ def test_a_compiled_network_that_fails_later_is_told_and_called_as_it_is(monkeyp
     call = CompiledNetwork(nn.Identity())
     call.shapes.add((1, 3, 2, 2))
     images = torch.ones(1, 3, 2, 2)
-    assert call(images) is images
+    answer: object = call(images)
+    assert answer is images
     made = compiled()
     assert made.compiler is not None
     made.compiler.call.failed = call.failed
@@ -230,18 +232,18 @@ def test_a_compiled_training_is_resumed_plain_and_back(
     request = request_of("compiled", compile="auto")
     said: list[Message] = []
     for part, asked in enumerate(("auto", "off", "auto")):
-        control = run.Control()
-        changed = run.replace(request.recipe.training, compile=asked)
+        control = Control()
+        changed = replace(request.recipe.training, compile=asked)
         monkeypatch.setattr(
-            run.record, "read_request", lambda folder, now=changed: run.replace(
-                request, recipe=run.replace(request.recipe, training=now), resume=True
+            record, "read_request", lambda folder, now=changed: replace(
+                request, recipe=replace(request.recipe, training=now), resume=True
             ),
         )  # fmt: skip
         events = train(request, control) if part == 0 else resume(request.folder, control)
         for event in events:
             if isinstance(event, Message) and "compiled" in event.sentence:
                 said.append(event)
-            if part < 2 and isinstance(event, run.Evaluated):
+            if part < 2 and isinstance(event, Evaluated):
                 control.stop.set()
     assert only([event], Finished)[0].step == 6
     assert [message.sentence[:24] for message in said] == ["The network is compiled:"] * 2

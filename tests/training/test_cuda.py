@@ -111,7 +111,8 @@ def test_f3_a_hundred_steps_wait_for_the_card_once_at_most(
     detector = build(name, width=0.25)
     settings = dataclasses.replace(FEW, ema=0.99, **changes)
     stepper = Stepper(detector, settings, Runtime(CUDA, Precision(precision, "")))
-    average, batch, read = Average(detector, settings.ema), some_batch(0), []
+    average, batch = Average(detector, settings.ema), some_batch(0)
+    read: list[Any] = []
     for number in range(3):  # the optimiser's memory, the kernels
         stepper.queue(batch, 1e-4, number)
         average.update(number + 1, stepper.over)

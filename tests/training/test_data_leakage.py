@@ -53,7 +53,7 @@ def test_what_a_run_held_out_can_be_looked_at_alone_also_when_images_have_come_s
     request_of: MakeRequest, tmp_path: Path
 ) -> None:
     snapshot = make_snapshot(tmp_path / "images", train=10, validation=0)
-    then = snapshot.take(range(8))
+    then = snapshot.take(list(range(8)))
     request = request_of(snapshot=then, hold_out=0.25)
     judges = prepare.select_images(then, request.recipe.training)[1]
     seen = data_leakage.held_out(recorded(request), snapshot)
@@ -136,7 +136,7 @@ def test_weights_from_elsewhere_stay_those(request_of: MakeRequest, tmp_path: Pa
 def test_a_run_that_is_judged_by_what_it_began_with_has_learnt_says_so(request_of: MakeRequest, tmp_path: Path) -> None:
     """Another seed holds out other images."""
     all_of_them = make_snapshot(tmp_path / "images", train=10, validation=0)
-    few = all_of_them.take(range(5))
+    few = all_of_them.take(list(range(5)))
     first = request_of("first", snapshot=few, hold_out=0.2)
     list(train(first))
     start = first.folder / "last.safetensors"

@@ -27,7 +27,7 @@ from workbench.training.events import Control, Message, Progress, Saved
 __all__ = ["stepper"]  # a fixture
 CPU = torch.device("cpu")
 IPP = bool(cv2.ipp.useIPP())  # elsewhere OpenCV rounds in other ways: 2 levels, and 7 from HSV back to RGB
-TINTED = {"hue": 0.1, "saturation": 1.5, "exposure": 1.5}
+TINTED: dict[str, Any] = {"hue": 0.1, "saturation": 1.5, "exposure": 1.5}
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def test_of_the_colours_a_few_in_a_million_come_back_otherwise() -> None:
     rgb = np.stack(np.meshgrid(*[np.arange(0, 256, step) for step in (3, 5, 1)], indexing="ij"), -1)[None]
     levels = [torch.from_numpy(rgb[..., channel].reshape(1, -1)).to(torch.int32) for channel in range(3)]
     by = torch.from_numpy(device_paint.BY_VALUE), torch.from_numpy(device_paint.BY_RANGE)
-    there = torch.stack(device_paint._hsv(*levels, *by), dim=-1).numpy().astype(np.uint8)
+    there = torch.stack(device_paint._hsv(levels[0], levels[1], levels[2], *by), dim=-1).numpy().astype(np.uint8)
     flat = rgb.reshape(1, -1, 3).astype(np.uint8)
     assert np.array_equal(there, cv2.cvtColor(flat, cv2.COLOR_RGB2HSV_FULL))
     table = torch.from_numpy(device_paint._jitter_tables([colour_jitter.ColourJitter(0, 1, 1, 1, 0)])[0]).to(
@@ -154,9 +154,9 @@ def test_rows_that_are_sent_give_what_kept_images_give(part: slice) -> None:
 
 
 def test_one_copy_holds_arrays_of_all_kinds() -> None:
-    given = [
-        np.arange(3), np.array([True, False, True]), np.float32([[1.5, -2]]), np.zeros((0, 4), np.int64),
-        np.arange(7, dtype=np.uint8)[::-1], np.int32([5]),
+    given: list[np.ndarray] = [
+        np.arange(3), np.array([True, False, True]), np.array([[1.5, -2]], np.float32), np.zeros((0, 4), np.int64),
+        np.arange(7, dtype=np.uint8)[::-1], np.array([5], np.int32),
     ]  # fmt: skip
     for one, there in zip(given, device_paint.upload(given, CPU), strict=True):
         assert there.numpy().dtype == one.dtype

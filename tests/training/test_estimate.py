@@ -13,7 +13,7 @@ import torch
 
 from tests.training.toys import CALM, PX, ToySettings, make_snapshot
 from workbench.errors import WorkbenchError
-from workbench.training import cost_measurement, recipes, schedule
+from workbench.training import machine, recipes, schedule
 from workbench.training.cost_measurement import estimate
 from workbench.training.estimate import Estimate, Measurement, StepTiming, evaluations, make_estimate
 from workbench.training.events import Evaluated, Finished
@@ -21,6 +21,7 @@ from workbench.training.recipes import Recipe
 from workbench.training.run import RunRequest, train
 from workbench.training.schedule import Plan
 from workbench.training.settings import TrainingSettings
+from workbench.training.step import Stepper
 
 BASE = TrainingSettings(epochs=10, batch=8, evaluate_every=2, optimizer="sgd")
 TWO_SECONDS = StepTiming(100, 8, (1.9, 2.0, 2.2))
@@ -153,14 +154,14 @@ def test_a_batch_that_takes_too_long_is_measured_in_part(plain: Callable[..., Es
 def test_a_part_of_a_batch_is_dealt_out_to_all_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four images on two cores: two each, though a whole batch would give each eight."""
     at_once: list[tuple[int, int]] = []
-    step = cost_measurement.Stepper.step
+    step = Stepper.step
 
     def noted(self: Any, batch: Any, *rest: Any) -> Any:
         at_once.append((len(batch.images), self.micro))
         return step(self, batch, *rest)
 
-    monkeypatch.setattr(cost_measurement.Stepper, "step", noted)
-    monkeypatch.setattr(cost_measurement.machine, "usable_cores", lambda: 2)
+    monkeypatch.setattr(Stepper, "step", noted)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 2)
     recipe = recipes.preset("quick-cpu").changed({"input_px": 64, "width": 0.05, "batch": 16, "precision": "fp32"})
     estimate(make_snapshot(tmp_path), recipe, None, budget=1e-9)
     assert set(at_once) == {(4, 2)}
@@ -170,14 +171,14 @@ def test_the_largest_side_and_attacked_steps_are_measured_too(
     plain: Callable[..., Estimate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stepped: list[tuple[int, float]] = []
-    step = cost_measurement.Stepper.step
+    step = Stepper.step
 
     def noted(self: Any, batch: Any, rate: float, number: int, attack: float) -> Any:
         stepped.append((batch.images.shape[1], attack))
         assert rate == 0
         return step(self, batch, rate, number, attack)
 
-    monkeypatch.setattr(cost_measurement.Stepper, "step", noted)
+    monkeypatch.setattr(Stepper, "step", noted)
     assert plain(sizes=0.5, self_adversarial=1.0).px == 128
     assert {(64, 0.0), (128, 0.0), (128, 1.0)} == set(stepped)
 

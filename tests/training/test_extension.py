@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,8 +131,8 @@ def test_what_can_not_be_written_leaves_nothing(request_of: MakeRequest, monkeyp
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(extension.os, "link", full)
-    monkeypatch.setattr(extension.shutil, "copy2", full)
+    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(shutil, "copy2", full)
     with pytest.raises(WorkbenchError, match="could not be written: No space left"):
         extension.extend(request.folder, 1)
     assert sorted(entry.name for entry in request.folder.parent.iterdir()) == there
@@ -143,7 +145,7 @@ def test_a_disk_without_hard_links_gets_copies(request_of: MakeRequest, monkeypa
     def none(*_: object) -> None:
         raise OSError(1, "Operation not permitted")
 
-    monkeypatch.setattr(extension.os, "link", none)
+    monkeypatch.setattr(os, "link", none)
     longer = extension.extend(request.folder, 1)
     list(resume(longer))
     assert runs.info(longer).epoch == 2

@@ -45,7 +45,7 @@ def scored(monkeypatch: pytest.MonkeyPatch, *aps: float) -> None:
 
     def evaluate(*args: Any) -> Any:
         ap = next(left)
-        return replace(real(*args), ap=ap, ap50=ap, ap75=ap)  # type: ignore[type-var]
+        return replace(real(*args), ap=ap, ap50=ap, ap75=ap)
 
     monkeypatch.setattr(validate, "evaluate", evaluate)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from typing import Any
 
@@ -100,7 +101,7 @@ def test_a_card_that_this_pytorch_was_not_made_for_is_told_of(there: bool, monke
     refusing(monkeypatch, "Torch not compiled with CUDA enabled")
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(gpu.shutil, "which", lambda name: f"/driver/{name}" if there else None)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/driver/{name}" if there else None)
     assert machine.choose_device("auto") == CPU
     assert ("this PyTorch was built without CUDA" in gpu.unused_gpu_reason()) is there
     with pytest.raises(WorkbenchError, match="built without CUDA" if there else "There is no device 'cuda'"):

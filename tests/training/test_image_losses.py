@@ -141,7 +141,7 @@ def test_all_processes_look_at_training_images_also_where_one_can_not_write(
     """They wait for each other there: what fails in one alone must come later."""
     looked: list[int] = []
     losses = validate.losses
-    monkeypatch.setattr(validate, "losses", lambda *given: looked.append(1) or losses(*given))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(validate, "losses", lambda *given: looked.append(1) or losses(*given))
     monkeypatch.setattr(
         watched_images, "append_detections", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.raising import interrupt
 from workbench.training import keep_awake, run_folder
 from workbench.training.keep_awake import kept_awake
 from workbench.training.runtime import Runtime
@@ -44,14 +45,14 @@ def test_windows_is_told_at_the_beginning_and_at_the_end_also_of_a_failure(monke
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(ZeroDivisionError), kept_awake():
         assert told == [0x80000001]
-        raise ZeroDivisionError
+        interrupt()
     assert told == [0x80000001, 0x80000000]
 
 
 def test_macos_has_a_program_for_it_that_ends_with_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
     STARTED.clear()
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(keep_awake.subprocess, "Popen", Caffeinate)
+    monkeypatch.setattr(subprocess, "Popen", Caffeinate)
     with kept_awake():
         (one,) = STARTED
         assert one.command == ["/usr/bin/caffeinate", "-i", "-w", str(os.getpid())]

@@ -73,7 +73,7 @@ def test_depthwise_convolutions_stay_in_fp32_where_all_others_are_halved() -> No
 def test_a_graphics_card_keeps_its_own() -> None:
     layers = network()
     kernels.choose_kernels(layers, torch.device("cuda"))
-    assert all(type(layer) is nn.Conv2d and layer.dilation == (1, 1) for layer in layers)  # type: ignore[attr-defined]
+    assert all(type(layer) is nn.Conv2d and layer.dilation == (1, 1) for layer in layers)
 
 
 def test_a_training_has_them() -> None:

@@ -8,6 +8,7 @@ import time
 import pytest
 import torch
 
+from tests.raising import interrupt
 from workbench.errors import WorkbenchError
 from workbench.training import machine
 
@@ -90,7 +91,7 @@ def test_threads_are_given_back_after_a_failure() -> None:
     before = torch.get_num_threads()
     with pytest.raises(KeyError), machine.one_thread_each():
         assert torch.get_num_threads() == 1
-        raise KeyError
+        interrupt(KeyError)
     assert torch.get_num_threads() == before
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from workbench.training import meter
+from workbench.training import machine, meter
 from workbench.training.schedule import Plan
 
 
@@ -28,9 +28,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_a_report_averages_and_predicts(clock: Clock) -> None:
     counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
     counting.add({"box": 1.0, "label": 4.0}, 0.1)
-    assert not counting.due
+    before = counting.due
     clock.now += 2.0
-    assert counting.due
+    assert (before, counting.due) == (False, True)
     counting.add({"box": 3.0, "label": 0.0}, 0.2)
     report = counting.progress(2)
     assert report.terms == {"box": 2.0, "label": 2.0}
@@ -93,7 +93,7 @@ def test_a_report_holds_the_largest_gradient_and_forgets_it(clock: Clock) -> Non
 def test_the_use_of_the_processor_is_a_share_of_all_its_cores(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     worked = iter([10.0, 13.0, 13.0])
     monkeypatch.setattr(time, "process_time", lambda: next(worked))
-    monkeypatch.setattr(meter.machine, "usable_cores", lambda: 4)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 4)
     counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))
     counting.add({"box": 1.0}, 0.1)
     clock.now += 1.0

@@ -237,7 +237,7 @@ def test_an_assignment_is_that_of_the_detector_on_the_seen_boxes(snapshot: Snaps
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         again = assign_input(seen, build_detector(wanted, ("a", "b"), None, None))
-    assert torch.equal(again.explained.negative, found.explained.negative)  # type: ignore[arg-type]
+    assert torch.equal(again.explained.negative, found.explained.negative)
 
 
 def test_ignored_boxes_say_what_augmentation_made_of_them(snapshot: Snapshot) -> None:

@@ -129,7 +129,7 @@ def test_a_step_that_fp16_skips_does_not_spoil_the_statistics_of_batch_norms() -
     assert [taken.fine for taken in read] == [True, False, True]
     for detector in (made.detector, average.detector):
         assert all(tensor.isfinite().all() for tensor in detector.state_dict().values())
-    assert int(made.detector.norm.num_batches_tracked) == 3  # type: ignore[union-attr, arg-type]
+    assert int(made.detector.norm.num_batches_tracked) == 3
 
 
 def test_outputs_go_through_the_sigmoid_in_float32() -> None:
@@ -157,7 +157,7 @@ def test_a_run_of_another_device_goes_on_with_the_optimiser_of_this_one(
     saving.restore(state, made, Average(made.detector, 0.9))
     assert [group["fused"] for group in made.optimizer.param_groups] == [True, True]
     before = [p.detach().clone() for p in made.detector.parameters()]
-    made.detector.out.weight.register_hook(lambda gradient: gradient * float("nan"))  # type: ignore[union-attr, operator]
+    made.detector.out.weight.register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(Diverged):
         made.step(batch(), 0.1)
     assert all(torch.equal(p, b) for p, b in zip(made.detector.parameters(), before, strict=True))

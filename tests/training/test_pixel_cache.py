@@ -17,6 +17,7 @@ from tests.training.toys import make_snapshot
 from workbench.core import images
 from workbench.core.project import Snapshot
 from workbench.training import cache_policy, data, pixel_cache, run
+from workbench.training.events import Control
 from workbench.training.pixel_cache import PixelCache
 
 
@@ -185,9 +186,7 @@ def test_a_file_that_hangs_is_named(snapshot: Snapshot, tmp_path: Path, monkeypa
     monkeypatch.setattr(images, "read", hanging)
     monkeypatch.setattr(data, "LONGEST", 0.05)
     monkeypatch.setattr(data, "TELL_EVERY", 0.02)
-    reading = data.load(
-        snapshot, 32, "stretch", ignore_difficult=False, threads=2, scratch=tmp_path, control=data.Control()
-    )
+    reading = data.load(snapshot, 32, "stretch", ignore_difficult=False, threads=2, scratch=tmp_path, control=Control())
     told = next(message for message in reading if "has been read for" in message.sentence)
     release.set()
     assert str(snapshot.files[3]) in told.sentence

@@ -23,9 +23,10 @@ def smooth(count: int = 6) -> Dataset:
     random = np.random.default_rng(5)
     coarse = random.integers(0, 255, (count, 7, 7, 3)).astype(np.uint8)
     return Dataset(
-        snapshot=None,  # type: ignore[arg-type]  # not looked at
+        snapshot=None,  # not looked at
         pixels=np.stack([cv2.resize(one, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for one in coarse]),
-        rows=np.arange(count), fits=(Fit(1, 1),) * count, boxes=np.tile(np.float32([20, 30, 70, 80]), (count, 1)),
+        rows=np.arange(count), fits=(Fit(1, 1),) * count,
+        boxes=np.tile(np.array([20, 30, 70, 80], np.float32), (count, 1)),
         labels=np.zeros(count, np.int64), ignore=np.zeros(count, bool), offsets=np.arange(count + 1),
     )  # fmt: skip
 

@@ -189,7 +189,7 @@ def coloured(colour: tuple[int, int, int], settings: TrainingSettings, steps: in
     """(8 * steps, 3) what becomes of images of one colour."""
     count = 8
     data = Dataset(
-        snapshot=None,  # type: ignore[arg-type]  # not looked at
+        snapshot=None,  # not looked at
         pixels=np.full((count, 32, 32, 3), colour, np.uint8),
         rows=np.arange(count),
         fits=(Fit(1, 1),) * count,

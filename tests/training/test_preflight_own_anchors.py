@@ -48,10 +48,10 @@ def test_boxes_below_a_detector_s_own_anchors_are_told(snapshot: Snapshot, detec
         told = found(sized(snapshot, np.full(40, (least or 20) * factor)), detector)
         assert bool(told) == said
     if least:
-        (told,) = found(sized(snapshot, np.full(40, least * 0.95)), detector)
-        assert told.level == WARNING
-        assert told.count == len(told.boxes) == 40
-        assert f"smaller than {least:.0f} × {least:.0f} pixels at 320 px" in told.sentence
+        (finding,) = found(sized(snapshot, np.full(40, least * 0.95)), detector)
+        assert finding.level == WARNING
+        assert finding.count == len(finding.boxes) == 40
+        assert f"smaller than {least:.0f} × {least:.0f} pixels at 320 px" in finding.sentence
 
 
 def test_a_label_that_is_mostly_so_small_is_named_however_rare_it_is(snapshot: Snapshot) -> None:

@@ -131,7 +131,7 @@ def test_boxes_that_share_a_cell_of_yolov1s_grid_are_counted_before_the_start() 
 def many(images: int, matched: int) -> tuple[Detector, Dataset]:
     """A box in each image, of which `matched` can be learnt."""
     kind = detectors.load_all().get("retinanet")
-    detector = detectors.build("retinanet", kind.settings_class(width=0.1, input_px=64), 3)  # type: ignore[call-arg]
+    detector = detectors.build("retinanet", kind.settings_class(width=0.1, input_px=64), 3)
     boxes = np.tile(np.array([[8.0, 8, 56, 56]], np.float32), (images, 1))
     boxes[matched:] = (5, 5, 5, 5)
     one = dataset([(0, 0, 1, 1)], [0], 64)

@@ -55,7 +55,7 @@ class _Spoilt(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> Tensor:
         return gradient * math.inf
 
 
@@ -102,7 +102,7 @@ class Trained:
 )
 def test_steps_that_are_read_later_are_those_that_are_read_at_once(changes: dict[str, Any], lag: int) -> None:
     now, later = Trained(Runtime(CPU), **changes), Trained(SlowRuntime(lag), **changes)
-    read = [[], []]
+    read: list[list[Any]] = [[], []]
     for number in range(6):
         for trained, into in zip((now, later), read, strict=True):
             trained.step(number)
@@ -134,7 +134,7 @@ def test_behind_a_step_that_is_no_number_nothing_changes_until_it_is_read(
         good.step(number)
         trained.step(number)
     before, mean = good.everything(), good.mean()
-    read = []
+    read: list[Any] = []
     with pytest.raises(Diverged, match=what) as raised:
         for number in range(at, at + 8):
             trained.step(number)

@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.generators import close
 from tests.training.run_results import MakeRequest, logged, only, same, weights
 from tests.training.slow_device import SlowRuntime
 from tests.training.toys import Toy
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.training import checkpoint, machine, save_schedule
-from workbench.training.events import Control, Evaluated, Failed, Finished, Message, Paused, Progress, Saved
+from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Progress, Saved
 from workbench.training.run import resume, train
 from workbench.training.runtime import Runtime
 from workbench.training.step import Stepper
@@ -106,7 +107,9 @@ def test_a_loss_that_is_no_number_is_told_late_with_its_own_step_and_images(
         if name.startswith("mean"):
             torch.testing.assert_close(now[name], later[name], rtol=1e-6, atol=1e-7)
 
-    assert list(resume(request.folder))[-1].step == 6
+    (*_, end) = resume(request.folder)
+    assert isinstance(end, Finished)
+    assert end.step == 6
 
 
 def test_a_checkpoint_waits_for_what_is_unread(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +117,9 @@ def test_a_checkpoint_waits_for_what_is_unread(request_of: MakeRequest, monkeypa
     spoil(monkeypatch, 1)
     events = list(train(request_of(evaluate_every=0), runtime=SlowRuntime(1000)))
     assert [event.step for event in only(events, Saved)] == []  # the one at step 2 was not written
-    assert "It was at step 1" in events[-1].sentence
+    end = events[-1]
+    assert isinstance(end, Failed)
+    assert "It was at step 1" in end.sentence
 
 
 def test_a_pause_waits_for_what_is_unread(request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,8 +173,8 @@ def test_a_closed_training_leaves_a_complete_record(request_of: MakeRequest, mon
     for event in events:
         if isinstance(event, Progress):
             break
-    events.close()  # type: ignore[attr-defined]
-    record = [event for event in logged(request) if not isinstance(event, Message)]
+    close(events)
+    record: list[Event] = [event for event in logged(request) if not isinstance(event, Message)]
     assert isinstance(record[-1], Finished)
     assert [event.step for event in only(record, Progress)] == list(range(1, record[-1].step + 1))
     assert record[-1].step == 3
@@ -191,7 +196,7 @@ def test_within_a_long_epoch_it_is_saved_too_and_goes_on_from_there(
             break
     assert [event.step for event in only(events, Saved) if event.kind == "last"] == [1, 4]
     kept = (killed.folder / "last.state.pt").read_bytes()
-    training.close()
+    close(training)
     (killed.folder / "last.state.pt").write_bytes(kept)  # as it was at the kill
     list(resume(killed.folder))
     assert same(weights(straight.folder), weights(killed.folder))

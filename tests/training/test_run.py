@@ -15,7 +15,7 @@ from tests.training.toys import Toy, ToySettings, make_snapshot
 from workbench import detectors
 from workbench.core.project import AnchorSet
 from workbench.detectors.parts.detector import Raw
-from workbench.training import checkpoint, dataset_loading, prepare, record, validate
+from workbench.training import checkpoint, data, dataset_loading, prepare, record, validate
 from workbench.training.events import Evaluated, Finished, Message, Progress, Saved, Started
 from workbench.training.run import train
 from workbench.training.settings import FEW_JUDGES
@@ -62,7 +62,7 @@ def test_large_input_sides_show_more_of_the_images_and_evaluation_keeps_its_own(
     request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[int] = []
-    real = dataset_loading.load
+    real = data.load
 
     def load(part: Any, px: int, *args: Any, **more: Any) -> Any:
         kept.append(px)
@@ -108,7 +108,7 @@ def test_the_best_weights_are_those_of_the_highest_ap_but_the_newest_where_few_i
     real, aps = validate.evaluate, iter([0.1, 0.4, 0.2, 0.3])
 
     def evaluate(*given: Any) -> Any:
-        return dataclasses.replace(real(*given), ap=next(aps), ap50=0.5)  # type: ignore[type-var]
+        return dataclasses.replace(real(*given), ap=next(aps), ap50=0.5)
 
     monkeypatch.setattr(validate, "evaluate", evaluate)
     snapshot = make_snapshot(tmp_path / "images", train=8, validation=judges)

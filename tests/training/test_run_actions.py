@@ -12,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import pytest
 
+from tests.generators import close
 from tests.training.test_runs import STARTED, leave
 from workbench.core.detections import Candidates
 from workbench.core.lock import Lock
@@ -127,7 +128,7 @@ def test_several_runs_are_deleted_within_a_step_of_windows_clock(folder: Path, m
 
 def test_a_run_of_windows_names_its_images_so_that_it_goes_on_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "Path", PureWindowsPath)
-    monkeypatch.setattr(record.os, "path", ntpath)
+    monkeypatch.setattr(os, "path", ntpath)
     run = PureWindowsPath("C:\\work\\cells\\runs\\tiny")
     near = record._relative(PureWindowsPath("C:\\work\\photographs\\day 1\\a.jpg"), run)  # type: ignore[arg-type]
     assert near == "../../../photographs/day 1/a.jpg"
@@ -139,8 +140,8 @@ def test_what_is_in_a_renamed_run_still_reads_and_it_goes_on(request_of: MakeReq
     happening = train(request)
     step = next(event.step for event in happening if isinstance(event, Progress))
     assert step < 3
-    happening.close()  # type: ignore[attr-defined]
-    known = {"digest": Candidates(np.ones((1, 4)), np.ones(1), np.ones(1, np.int64))}
+    close(happening)
+    known = {"digest": Candidates.of_arrays(np.ones((1, 4)), np.ones(1), np.ones(1))}
     candidate_cache.save(candidate_cache.cache_file(request.folder, request.folder / "last.safetensors"), known)
     moved = run_actions.rename(request.folder, "other")
     assert candidate_cache.load(candidate_cache.cache_file(moved, moved / "last.safetensors")).keys() == known.keys()

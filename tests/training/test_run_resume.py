@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
+from tests.generators import close
 from tests.training.run_results import STEPS, MakeRequest, logged, only, same, weights
 from tests.training.toys import Toy, make_snapshot
 from workbench.core import lost_folders
@@ -95,7 +96,7 @@ def test_closing_the_generator_leaves_a_checkpoint_and_says_so_in_the_record(req
     for event in events:
         if isinstance(event, Evaluated):
             break
-    events.close()  # type: ignore[attr-defined]
+    close(events)
     end = logged(request)[-1]
     assert isinstance(end, Finished)
     assert end.stopped
@@ -137,7 +138,7 @@ def test_a_full_disk_at_the_end_is_told_and_keeps_the_last_checkpoint(
     closed = resume(request.folder)
     next(closed)
     with pytest.raises(WorkbenchError, match="disk is full"):
-        closed.close()  # type: ignore[attr-defined]
+        close(closed)
     monkeypatch.undo()
     assert only(list(resume(request.folder)), Started)[0].resumed_step == 1
 
@@ -165,7 +166,7 @@ def test_what_a_kill_cost_is_told_and_the_best_weights_stay(
     epoch = 0
 
     def evaluate(*given: Any) -> Any:
-        return dataclasses.replace(real(*given), ap=ap[epoch], ap50=ap[epoch] + 0.1)  # type: ignore[type-var]
+        return dataclasses.replace(real(*given), ap=ap[epoch], ap50=ap[epoch] + 0.1)
 
     monkeypatch.setattr(validate, "evaluate", evaluate)
     request = request_of(snapshot=make_snapshot(tmp_path / "images", train=8, validation=FEW_JUDGES))

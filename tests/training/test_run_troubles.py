@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.generators import close
 from tests.training.run_results import MakeRequest, only, weights
 from tests.training.toys import Toy, make_snapshot
 from workbench.core.project import Split
@@ -158,7 +159,7 @@ def test_two_trainings_do_not_share_a_folder(request_of: MakeRequest) -> None:
     next(first)
     with pytest.raises(WorkbenchError, match="in use"):
         next(train(request))
-    first.close()  # type: ignore[attr-defined]
+    close(first)
 
 
 def _replaced(snapshot: Any, **changes: Any) -> Any:

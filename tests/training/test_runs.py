@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.generators import close
 from tests.training.toys import make_snapshot
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import Lock
 from workbench.errors import Refused, WorkbenchError
-from workbench.training import runs
+from workbench.training import events, runs
 from workbench.training.events import (
     Evaluated,
     Failed,
@@ -71,7 +72,7 @@ def test_a_running_run_is_seen(request_of: MakeRequest) -> None:
         with open(request.folder / "events.jsonl", "a", encoding="utf-8") as file:
             file.write(to_json(Paused(paused, 0)) + "\n")
         assert (runs.info(request.folder).state, runs.info(request.folder).is_running) == (state, True)
-    events.close()  # type: ignore[attr-defined]
+    close(events)
     assert runs.info(request.folder).state == "stopped"
 
 
@@ -164,7 +165,7 @@ def test_the_data_of_a_run_is_known_from_its_beginning_and_of_old_runs_from_thei
     next(happening)
     info = runs.info(request.folder)
     assert (info.digest, info.images, info.validation_images) == (request.snapshot.digest, 6, 2)
-    happening.close()  # type: ignore[attr-defined]
+    close(happening)
     (request.folder / "data.json").unlink()
     assert runs.info(request.folder).digest == request.snapshot.digest
     (request.folder / "last.safetensors").write_bytes(b"torn")
@@ -176,7 +177,7 @@ def test_the_data_of_a_run_is_known_from_its_beginning_and_of_old_runs_from_thei
 def test_the_data_of_a_run_recorded_with_the_labels_names_in_its_digest_is_known_too(request_of: MakeRequest) -> None:
     request = request_of()
     next(happening := train(request))
-    happening.close()  # type: ignore[attr-defined]
+    close(happening)
     about = json.loads((request.folder / runs.ABOUT).read_bytes())
     assert about["version"] == runs.NAMELESS
     old = {**about, "version": 1, "digest": "ab" * 32, "judged_by": "cd" * 32}
@@ -235,7 +236,7 @@ def test_of_a_long_run_only_the_newest_progress_is_read(tmp_path: Path, monkeypa
     with open(folder / "events.jsonl", "ab") as file:
         file.write(b'{"event": "Progress", "step": 500, "ste\n')  # torn, and gone on with
     read: list[str] = []
-    monkeypatch.setattr(runs.events, "from_json", lambda line: read.append(line) or from_json(line))
+    monkeypatch.setattr(events, "from_json", lambda line: read.append(line) or from_json(line))
     info = runs.info(folder)
     assert (info.step, info.epoch, info.epochs, len(read)) == (499, 2, 4, 2)
 

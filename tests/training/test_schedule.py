@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ BASE = TrainingSettings(learning_rate=1.0, warm_up=10, final_rate=0.1)
         ({"schedule": "one-cycle", "warm_up": 1000}, 30, 0.52),  # it has no other warm-up
     ],
 )
-def test_the_learning_rate_of_a_step(changes: dict[str, object], step: int, rate: float) -> None:
+def test_the_learning_rate_of_a_step(changes: dict[str, Any], step: int, rate: float) -> None:
     assert learning_rate(replace(BASE, **changes), step, 200) == pytest.approx(rate)
 
 
@@ -67,7 +68,7 @@ def test_momentum_never_falls_below_zero() -> None:
 
 
 @pytest.mark.parametrize(("changes", "end"), [({}, 10), ({"warm_up": 90}, 20), ({"schedule": "one-cycle"}, 60)])
-def test_the_step_from_which_the_rate_rises_no_more(changes: dict[str, object], end: int) -> None:
+def test_the_step_from_which_the_rate_rises_no_more(changes: dict[str, Any], end: int) -> None:
     settings = replace(BASE, **changes)
     assert warm_up_steps(settings, 200) == end
     rates = [learning_rate(settings, step, 200) for step in range(end + 1)]

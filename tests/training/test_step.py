@@ -70,11 +70,11 @@ def test_a_step_in_parts_is_the_whole_step() -> None:
 
 def test_a_step_moves_by_the_learning_rate() -> None:
     one, two = stepper(weight_decay=0.0), stepper(weight_decay=0.0)
-    start = one.detector.out.bias.detach().clone()  # type: ignore[union-attr]
+    start = one.detector.out.bias.detach().clone()
     one.step(batch(), 0.1)
     two.step(batch(), 0.2)
-    moved = one.detector.out.bias - start  # type: ignore[union-attr, operator]
-    assert torch.allclose(2 * moved, two.detector.out.bias - start, atol=1e-6)  # type: ignore[union-attr, operator]
+    moved = one.detector.out.bias - start
+    assert torch.allclose(2 * moved, two.detector.out.bias - start, atol=1e-6)
 
 
 def test_the_gradient_is_shortened_when_asked() -> None:
@@ -91,7 +91,7 @@ def test_the_gradient_is_shortened_when_asked() -> None:
 def test_a_gradient_that_is_no_number_changes_no_weight() -> None:
     broken = stepper()
     before = [p.detach().clone() for p in broken.detector.parameters()]
-    broken.detector.out.weight.register_hook(lambda gradient: gradient * float("nan"))  # type: ignore[union-attr, operator]
+    broken.detector.out.weight.register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(Diverged, match="gradient"):
         broken.step(batch(), 0.1)
     assert all(torch.equal(p, b) for p, b in zip(broken.detector.parameters(), before, strict=True))
@@ -127,15 +127,17 @@ def test_a_matrix_of_many_inputs_is_moved_less_by_adamw(optimizer: str, share: f
 def test_the_average_follows_with_its_decay_and_copies_counters() -> None:
     detector = Toy(ToySettings(input_px=64), 1)
     average = Average(detector, 0.9)
+    averaged = average.detector
+    assert isinstance(averaged, Toy)
     with torch.no_grad():
         detector.out.bias.fill_(1.0)
-        average.detector.out.bias.fill_(0.0)  # type: ignore[union-attr, operator]
-    detector.norm.num_batches_tracked.fill_(7)  # type: ignore[union-attr]
+        averaged.out.bias.fill_(0.0)
+    detector.norm.num_batches_tracked.fill_(7)
     average.update(100)
-    assert float(average.detector.out.bias) == pytest.approx(0.1)  # type: ignore[arg-type]
-    assert int(average.detector.norm.num_batches_tracked) == 7  # type: ignore[union-attr, arg-type]
+    assert float(averaged.out.bias) == pytest.approx(0.1)
+    assert int(averaged.norm.num_batches_tracked) == 7
     average.update(0)  # decay 1 / 10 at the first step
-    assert float(average.detector.out.bias) == pytest.approx(0.91)  # type: ignore[arg-type]
+    assert float(averaged.out.bias) == pytest.approx(0.91)
 
 
 def test_without_an_average_the_weights_themselves_are_kept() -> None:
@@ -144,7 +146,8 @@ def test_without_an_average_the_weights_themselves_are_kept() -> None:
     with torch.no_grad():
         detector.out.bias.fill_(3.0)
     average.update(5)
-    assert float(average.detector.out.bias) == 3.0  # type: ignore[arg-type]
+    assert isinstance(average.detector, Toy)
+    assert float(average.detector.out.bias) == 3.0
 
 
 def test_a_crew_takes_the_same_step_as_one() -> None:
@@ -170,14 +173,14 @@ def test_a_crew_gives_the_same_numbers_each_time() -> None:
 
 def test_the_statistics_of_a_crew_are_the_mean_of_its_parts() -> None:
     parallel = stepper(Normed, threads=2)
-    before = parallel.detector.norm.running_mean.clone()  # type: ignore[union-attr, operator]
+    before = parallel.detector.norm.running_mean.clone()
     assert torch.equal(before, torch.zeros(8))
     images = torch.from_numpy(batch().images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
-        mean = parallel.detector.conv(images).mean(dim=(0, 2, 3))  # type: ignore[operator]
+        mean = parallel.detector.conv(images).mean(dim=(0, 2, 3))
     parallel.step(batch(), 0.0, 0)  # step 0 takes its statistics whole
     parallel.close()
-    assert torch.allclose(parallel.detector.norm.running_mean, mean, atol=1e-5)  # type: ignore[union-attr, arg-type]
+    assert torch.allclose(parallel.detector.norm.running_mean, mean, atol=1e-5)
 
 
 def test_members_without_a_part_do_not_count_in_the_statistics() -> None:
@@ -186,10 +189,10 @@ def test_members_without_a_part_do_not_count_in_the_statistics() -> None:
     assert len(parallel.replicas) == 4
     images = torch.from_numpy(batch(9).images).permute(0, 3, 1, 2) / 255
     with torch.no_grad():
-        mean = parallel.detector.conv(images).mean(dim=(0, 2, 3))  # type: ignore[operator]
+        mean = parallel.detector.conv(images).mean(dim=(0, 2, 3))
     parallel.step(batch(9), 0.0, 0)  # step 0 takes its statistics whole
     parallel.close()
-    assert torch.allclose(parallel.detector.norm.running_mean, mean, atol=1e-5)  # type: ignore[union-attr, arg-type]
+    assert torch.allclose(parallel.detector.norm.running_mean, mean, atol=1e-5)
 
 
 def test_networks_with_dropout_and_small_batches_have_no_crew() -> None:
@@ -216,7 +219,7 @@ def test_cross_norms_see_one_mini_batch_after_the_other() -> None:
     (norm,) = cross_norms(crossed.detector)
     images = torch.from_numpy(batch().images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
-        mean = crossed.detector.conv(images).mean(dim=(0, 2, 3))  # type: ignore[operator]
+        mean = crossed.detector.conv(images).mean(dim=(0, 2, 3))
     crossed.step(batch(), 0.0)
     plain.close()
     assert norm.taken == 2
@@ -232,8 +235,10 @@ def test_cross_norms_split_a_batch_as_darknets_subdivisions_do(images: int, mini
     stepped = stepper(Normed, cross_norm=True, mini_batch=mini_batch, batch=images)
     some = batch()
     times = images // 4
-    arrays = (np.concatenate([array] * times) for array in (some.images, some.boxes, some.labels, some.ignore))
-    stepped.step(Batch(*arrays), 0.0)
+    images_, boxes, labels, ignore = (
+        np.concatenate([array] * times) for array in (some.images, some.boxes, some.labels, some.ignore)
+    )
+    stepped.step(Batch(images_, boxes, labels, ignore), 0.0)
     assert [norm.taken for norm in cross_norms(stepped.detector)] == [taken]
     assert stepped.unused_settings() == []
 

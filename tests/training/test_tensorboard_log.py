@@ -9,7 +9,7 @@ import pytest
 
 from workbench.errors import WorkbenchError
 from workbench.training import tensorboard_log
-from workbench.training.events import Evaluated, Message, Progress, Started
+from workbench.training.events import Evaluated, Event, Message, Progress, Started
 
 STARTED = Started("tiny-1", "", "fcos", "cpu", "fp32", 8, 2, 4, 9, 99)
 
@@ -17,7 +17,7 @@ STARTED = Started("tiny-1", "", "fcos", "cpu", "fp32", 8, 2, 4, 9, 99)
 @pytest.mark.filterwarnings("ignore")  # of protobuf and numpy inside tensorboard
 def test_events_pass_through_and_can_be_read_back(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    events = [
+    events: list[Event] = [
         Progress(1, 2, 1, 1, {"box": 0.5}, 0.75, 0.01, 20.0, 3.0, 1_500_000_000, 2.5, 0.25),
         Message("info", "hello"),
         Progress(2, 2, 1, 1, {"box": 0.25}, 0.5, 0.01, 20.0, 0.0),  # whose gradient and machine are not known

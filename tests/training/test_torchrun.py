@@ -71,7 +71,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
 
 @pytest.fixture(scope="module")
 def of_two(two: Two) -> dict[str, dict[str, torch.Tensor]]:
-    return torch.load(two.folder / "steps.pt", weights_only=True)  # type: ignore[no-any-return]
+    return torch.load(two.folder / "steps.pt", weights_only=True)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -107,9 +107,9 @@ def test_losses_of_a_detector_that_draws_are_the_same_on_any_number_of_cores_and
     detector = detectors.build("faster-rcnn", settings, 2).eval()
     count = 12
     data = Dataset(
-        None,  # type: ignore[arg-type]  # not looked at
+        None,  # not looked at
         np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), np.uint8), np.arange(count), (Fit(1, 1),) * count,
-        np.tile(np.float32([[10, 10, 50, 50]]), (count, 1)), np.zeros(count, np.int64), np.zeros(count, bool),
+        np.tile(np.array([[10, 10, 50, 50]], np.float32), (count, 1)), np.zeros(count, np.int64), np.zeros(count, bool),
         np.arange(count + 1),
     )  # fmt: skip
     before = torch.get_rng_state()

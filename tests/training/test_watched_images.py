@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.training.toys import make_snapshot
 from workbench.core.detections import Detections
@@ -30,7 +31,7 @@ def test_what_was_found_comes_back_without_the_faint_ones(tmp_path: Path) -> Non
     first, second = look.pictures
     assert (look.epoch, look.step, first.image, first.name) == (1, 6, 1, "0.png")
     np.testing.assert_array_equal(first.boxes, np.array([[1, 2, 30, 40]], np.float32))
-    assert (first.labels, float(first.scores[0]), len(second.boxes)) == (("bottom",), np.float32(0.9), 0)
+    assert (first.labels, float(first.scores[0]), len(second.boxes)) == (("bottom",), pytest.approx(0.9), 0)
 
 
 def test_what_is_learnt_again_after_a_kill_goes_and_torn_lines_are_passed_over(tmp_path: Path) -> None:

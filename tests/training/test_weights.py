@@ -16,6 +16,7 @@ from torchvision.models import resnet50
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from tests import networks
+from tests.generators import close
 from tests.training.toys import make_snapshot
 from workbench import detectors
 from workbench.core import images
@@ -82,7 +83,7 @@ def test_batch_norms_made_without_eps_keep_what_they_compute(tmp_path: Path) -> 
     for name in variances:
         state[name] = torch.rand_like(state[name]) + 0.5
     torch.save(state, tmp_path / "old.pth")
-    published_one = dataclasses.replace(ours.pretrained, labels=("__background__", "a", "b")[1:])  # type: ignore[type-var]
+    published_one = dataclasses.replace(ours.pretrained, labels=("__background__", "a", "b")[1:])
     type(ours).pretrained, before = published_one, type(ours).pretrained
     try:
         weights.start(ours, tmp_path / "old.pth", ("a", "b"))
@@ -95,7 +96,7 @@ def test_batch_norms_made_without_eps_keep_what_they_compute(tmp_path: Path) -> 
 def test_variances_of_nothing_go_over_too(tmp_path: Path) -> None:
     """A channel that was always the same: its variance is below what is added, so the scale takes the rest."""
     ours = build("faster-rcnn", 2)
-    published_eps, name = ours.pretrained.norm_eps, "net.backbone.body.bn1"  # type: ignore[union-attr]
+    published_eps, name = ours.pretrained.norm_eps, "net.backbone.body.bn1"
     assert published_eps == 0.0
     tensors = {f"{name}.running_var": torch.tensor([1e-7, 1e-5, 0.5]), f"{name}.weight": torch.tensor([1.0, 2.0, 3.0])}
     expected = tensors[f"{name}.weight"] / tensors[f"{name}.running_var"].sqrt()
@@ -263,7 +264,7 @@ def test_a_download_that_is_given_up_leaves_nothing(server: str, tmp_path: Path)
     one = Pretrained(f"{server}/some-00000000.pth", 2.6, "here", "none", ("a",))
     going = published_weights.download(one)
     next(going)
-    going.close()  # type: ignore[attr-defined]
+    close(going)
     assert not list(published_weights.kept_file(one).parent.iterdir())
 
 

@@ -123,7 +123,7 @@ class Divided(Plain):
         return {name: term * len(targets.labels) / positives for name, term in super().loss(raw, targets).items()}
 
 
-LONG = {"epochs": 100, "evaluate_every": 0, "learning_rate": 0.002, "sync_norm": True}
+LONG: dict[str, Any] = {"epochs": 100, "evaluate_every": 0, "learning_rate": 0.002, "sync_norm": True}
 
 
 def main(folder: Path, tasks: list[str]) -> None:

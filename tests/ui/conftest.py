@@ -121,7 +121,9 @@ def _left_on(window: MainWindow, page: str) -> Iterator[None]:
 
 
 def _opened(qtbot: QtBot) -> Iterator[Open]:
-    if theme.theme().mode != "light" or not QApplication.instance().styleSheet():
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    if theme.theme().mode != "light" or not application.styleSheet():
         theme.apply("light")  # takes as long as to make a page
     _release_keys()
     opened: list[MainWindow] = []

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QWidget
 from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box, Image, Label
+from workbench.core.image_table import ImageTable
+from workbench.core.project import Box, Label
 from workbench.ui.main_window import MainWindow
 
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
@@ -27,7 +28,7 @@ def labelled(project: Path) -> Path:
     return project
 
 
-def on_disk(project: Path) -> tuple[Image, ...]:
+def on_disk(project: Path) -> ImageTable:
     with Document.open(project, read_only=True) as document:
         return document.images()
 

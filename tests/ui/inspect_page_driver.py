@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,9 @@ from workbench.ui.session import Session
 
 # image 0: its box is found at 0.9, with a false alarm at 0.4; image 1: its box is missed above 0.3
 # the second candidate of image 0 overlaps the first by 0.8 (of 20 x 20, shifted by 2.2)
-SEEN = (
+Seen = tuple[Sequence[tuple[float, ...]], Sequence[float], Sequence[int]]
+"""What a network sees in an image: boxes, scores, labels."""
+SEEN: tuple[Seen, ...] = (
     ([(10, 10, 30, 30), (12.2, 10, 32.2, 30), (40, 40, 60, 60)], [0.9, 0.6, 0.4], [0, 0, 0]),
     ([(10, 10, 30, 30)], [0.3], [0]),
 )

@@ -82,8 +82,8 @@ def drawing(qtbot: QtBot, page: InspectPage, chart: str, label: int = 0) -> Char
     before = curves.drawing
     place = [one.name for one in CHARTS].index(chart)
     combos = [page.findChild(QComboBox, name) for name in ("inspect-chart", "inspect-chart-label")]
-    combos[1].setCurrentIndex(label)  # type: ignore[union-attr]
-    combos[0].setCurrentIndex(place)  # type: ignore[union-attr]
+    combos[1].setCurrentIndex(label)
+    combos[0].setCurrentIndex(place)
     qtbot.waitUntil(lambda: curves.drawn == (place, label - 1) and curves.drawing is not before)
     assert curves.drawing is not None
     return curves.drawing

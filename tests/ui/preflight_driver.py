@@ -18,6 +18,7 @@ from workbench.training.estimate import Estimate
 from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.ui.session import Session
 from workbench.ui.train import page, preflight_panel
+from workbench.ui.train.checks import Checks
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.preflight_work import PreflightRequest
 
@@ -90,7 +91,7 @@ def show_findings(qtbot: QtBot, page: QWidget, fakes: Fakes, *findings: Finding)
     """Change a setting so that these are found."""
     fakes.findings = findings
     typed(page, "epochs", str(len(fakes.requests) + 50))
-    checks = page.findChild(QWidget, "train-checks")
+    checks = page.findChild(Checks, "train-checks")
     assert checks is not None
     qtbot.waitUntil(lambda: checks.found == findings)
 

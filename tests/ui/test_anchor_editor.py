@@ -27,6 +27,7 @@ from workbench.ui.anchors import computation
 from workbench.ui.anchors.cloud import BINS, POINTS, make_cloud
 from workbench.ui.anchors.computation import Boxes, PreparedBoxes, prepare
 from workbench.ui.anchors.sizes_plot import SizesPlot
+from workbench.ui.data.page import DataPage
 
 __all__ = ["cells", "hand"]  # fixtures
 LEFT = Qt.MouseButton.LeftButton
@@ -151,7 +152,7 @@ def test_the_worst_box_of_a_label_is_shown_on_its_image(hand: AnchorsPageDriver)
     hand.tab(3)
     hand.qtbot.waitUntil(lambda: len(hand.rows("anchors-labels")) == 2)
     assert {row[0]: row[1] for row in hand.rows("anchors-labels")} == {"small": "20", "large": "6"}
-    asked: list[object] = []
+    asked: list[tuple[int, ...]] = []
     hand.window.session.boxes_requested.connect(asked.append)
     row = [row[0] for row in hand.rows("anchors-labels")].index("large")
     find(hand.window, QTableWidget, "anchors-labels").cellClicked.emit(row, 3)
@@ -167,7 +168,7 @@ def test_boxes_of_a_region_are_shown_in_the_gallery(hand: AnchorsPageDriver) -> 
     plot._area.brushed.emit(QRectF(QPointF(90, 90), QPointF(200, 200)))
     assert hand.text("anchors-about") == "6 boxes of 1 image in the region."
     find(hand.window, QPushButton, "anchors-gallery").click()
-    data = hand.window._pages["data"]
+    data = find(hand.window, DataPage, "page-data")
     assert hand.window._stack.currentWidget() is data
     assert data._gallery.model.rowCount() == 1
     find(data, QPushButton, "filter-only").click()
@@ -219,7 +220,7 @@ def test_a_density_has_every_box_in_it(log: bool) -> None:
     assert [bars.sum() for bars in made.bars] == [len(sizes)] * 2
     mean = (made.middles * made.counts[:, None]).sum(axis=0) / len(sizes)
     assert mean == pytest.approx(sizes.mean(axis=0))
-    picture = made.picture(np.tile(np.uint8([10, 20, 30]), (len(made.cells), 1)))
+    picture = made.picture(np.tile(np.array([10, 20, 30], np.uint8), (len(made.cells), 1)))
     assert picture.shape == (BINS, BINS, 4)
     assert (picture[..., 3] > 0).sum() == len(made.cells)
     row, apart = made.nearest(tuple(made.places[7]), (1.0, 1.0))

@@ -13,6 +13,7 @@ from workbench import anchors
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split
+from workbench.core.resize import FitMode
 from workbench.ui.anchors import computation, details, rules
 
 
@@ -77,7 +78,9 @@ def test_sizes_of_one_box_do_not_share_its_cell() -> None:
     ("letterbox", "stretch", "Choose letterbox"), ("darknet letterbox", "letterbox", ""), ("stretch", "stretch", ""),
     ("stretch", "letterbox", "Choose stretch"),
 ])  # fmt: skip
-def test_boxes_that_training_resizes_otherwise_are_warned_of_with_a_link(wanted: str, made: str, says: str) -> None:
+def test_boxes_that_training_resizes_otherwise_are_warned_of_with_a_link(
+    wanted: FitMode, made: FitMode, says: str
+) -> None:
     detector = replace(need(), resize=wanted)
     request = details.DetailsRequest(SCALED, np.array([[10.0, 10], [42, 42]]), detector, 416, resize=made)
     told = [one for one in details.compute_details(request).sentences if one.resize]
@@ -100,12 +103,12 @@ def test_boxes_that_a_detector_loses_can_be_shown() -> None:
     found = details.compute_details(details.DetailsRequest(crowd, np.array([[10.0, 10], [40, 40]]), need(), 416))
     (lost,) = [sentence for sentence in found.sentences if "can't be learnt" in sentence.text]
     assert lost.text.startswith("1 box (33.3 %) can't be learnt: it wants the same anchor of the same cell as another")
-    assert (lost.link, lost.chosen.ids.tolist()) == ("1 box", [1, 2])  # type: ignore[union-attr]
+    assert (lost.link, lost.chosen.ids.tolist()) == ("1 box", [1, 2])
     (one,) = details.compute_details(
         details.DetailsRequest(crowd, np.array([[10.0, 10]]), need(cells=7), 416)
     ).sentences
     assert one.link == "2 of 3 boxes"
-    assert one.chosen.ids.tolist() == [1, 2]  # type: ignore[union-attr]
+    assert one.chosen.ids.tolist() == [1, 2]
 
 
 def test_another_number_of_anchors_is_dealt_as_training_deals_it() -> None:
@@ -142,7 +145,7 @@ def test_a_detector_with_points_shows_where_it_learns() -> None:
     fcos = rules.need_of("fcos")
     found = details.compute_details(details.DetailsRequest(some, np.zeros((0, 2)) + 1, fcos, 416, own, "letterbox"))
     assert found.sentences[1].text == "1 box (33.3 %) is learnt nowhere: none of its points answers for it."
-    assert found.sentences[1].chosen.ids.tolist() == [3]  # type: ignore[union-attr]
+    assert found.sentences[1].chosen.ids.tolist() == [3]
 
 
 def test_a_detector_that_needs_a_file_is_not_offered() -> None:
@@ -184,7 +187,7 @@ def test_boxes_that_share_an_anchor_which_learns_from_both_are_not_lost() -> Non
     assert not [sentence.text for sentence in found.sentences if "can't be learnt" in sentence.text]
     (shared,) = [sentence for sentence in found.sentences if "share an anchor" in sentence.text]
     assert shared.text.startswith("2 boxes (66.7 %) share an anchor of a cell with another: it learns from all of them")
-    assert shared.chosen.ids.tolist() == [1, 2]  # type: ignore[union-attr]
+    assert shared.chosen.ids.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(("name", "adds_up"), [("yolov2-tiny", False), ("yolov3-tiny", True), ("yolov4-csp", True)])

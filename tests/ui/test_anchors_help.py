@@ -67,13 +67,13 @@ def test_what_it_says_of_detectors_is_so(blood: Path) -> None:
         *_, step = anchors.kmeans(pool, need.count or 9)
         found = details.compute_details(details.DetailsRequest(taken.boxes, step.centres, need, 416))
         lost[name] = " ".join(sentence.text for sentence in found.sentences)
-    cells, share, least = re.search(r"(7 × 7) cells.*: (\d+) of .* at least (\d+)", lost["yolov1"]).groups()  # type: ignore[union-attr]
+    cells, share, least = re.search(r"(7 × 7) cells.*: (\d+) of .* at least (\d+)", lost["yolov1"]).groups()
     assert f"each of its {cells} cells learns a single box" in WORDS
     close = "have their middle in the same cell as another box, as when boxes touch or lie close"
     assert close in lost["yolov1"]
     assert f"{share} {close}: at least {least} can't be learnt" in WORDS
-    gone = re.search(r"(\d+) boxes \(\S+ %\) can't be learnt", lost["yolov2"]).group(1)  # type: ignore[union-attr]
-    shared = re.search(r"(\d+) boxes \(\S+ %\) share an anchor", lost["yolov3"]).group(1)  # type: ignore[union-attr]
+    gone = re.search(r"(\d+) boxes \(\S+ %\) can't be learnt", lost["yolov2"]).group(1)
+    shared = re.search(r"(\d+) boxes \(\S+ %\) share an anchor", lost["yolov3"]).group(1)
     assert f"YOLOv2, with its five anchors, loses {gone} to that rule" in WORDS, gone
     assert f"in YOLOv3 {shared} boxes share an anchor of a cell" in WORDS, shared
 

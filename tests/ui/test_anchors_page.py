@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QMainWindow, QPushButton, QSlider, QSpinBox, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import AnchorSet, Box, Label
@@ -47,12 +48,6 @@ def page(qtbot: QtBot, session: Session) -> Iterator[AnchorsPage]:
     yield page
     page.closing()
     assert session.end_jobs()
-
-
-def find(page: QWidget, kind: type, name: str) -> object:
-    found = page.findChild(kind, name)
-    assert found is not None, name
-    return found
 
 
 def text(page: QWidget, name: str) -> str:
@@ -219,5 +214,5 @@ def test_the_page_begins_with_as_many_anchors_for_the_side_that_the_project_uses
     session.do(edits.ChangeSetting("anchors", AnchorSet(((8.0, 8.0), (16.0, 16.0)), 256).to_setting()))
     page = AnchorsPage(session)
     qtbot.addWidget(page)
-    assert (find(page, QSpinBox, "anchors-k").value(), find(page, QSpinBox, "anchors-px").value()) == (2, 256)  # type: ignore[attr-defined]
+    assert (find(page, QSpinBox, "anchors-k").value(), find(page, QSpinBox, "anchors-px").value()) == (2, 256)
     page.closing()

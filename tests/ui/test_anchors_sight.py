@@ -63,7 +63,7 @@ def test_each_place_is_the_nearest_at_the_edge() -> None:
 def test_arrows_to_one_corner_lie_beside_each_other_and_the_farthest_keeps_it() -> None:
     size = np.array([200.0, 100.0])
     places = spread(np.array([(210.0, -10.0)] * 3 + [(400.0, -400.0)]), size)
-    assert places[3] == (190, 10)
+    assert places[3] == (190.0, 10.0)
     apart = [math.dist(one, other) for n, one in enumerate(places) for other in places[:n]]
     assert min(apart) >= APART - 1e-6
     assert all(x in (EDGE, 190) or y in (EDGE, 90) for x, y in places), "on the edge all the same"

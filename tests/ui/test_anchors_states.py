@@ -30,7 +30,7 @@ __all__ = ["cells", "hand"]  # fixtures
 
 
 def plot_of(hand: AnchorsPageDriver) -> SizesPlot:
-    return find(hand.window, SizesPlot, "anchors-plot")  # type: ignore[no-any-return]
+    return find(hand.window, SizesPlot, "anchors-plot")
 
 
 def boxes_of(hand: AnchorsPageDriver, label: str) -> tuple[int, ...]:

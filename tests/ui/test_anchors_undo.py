@@ -97,7 +97,7 @@ def test_moves_after_an_undone_edit_are_not_mixed_up_with_those_before(qtbot: Qt
     history = AnchorUndoStack()
     done = edit("do")
     history.edited(done)
-    history.add_move("first", None, None)  # type: ignore[arg-type]
+    history.add_move("first", None, None)
     history.edited(edit("undo"))
     assert history.undo_title == "", "it was made after the edit that is undone"
     history.edited(edit("redo"))

@@ -29,6 +29,7 @@ from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Split, State
+from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.images_model import LISTED_IMAGE
 from workbench.ui.main_window import MainWindow
 
@@ -165,7 +166,9 @@ def menu_of(window: MainWindow, gallery: QAbstractItemView, row: int) -> QMenu:
 
 def choose(menu: QMenu, *words: str) -> None:
     for word in words[:-1]:
-        menu = next(action.menu() for action in menu.actions() if word in action.text())  # type: ignore[misc]
+        below = next(action.menu() for action in menu.actions() if word in action.text())
+        assert isinstance(below, QMenu)
+        menu = below
     next(action for action in menu.actions() if words[-1] in action.text()).trigger()
 
 
@@ -276,7 +279,7 @@ def test_boxes_that_were_asked_for_are_marked_in_the_gallery_and_selected_image_
     assert sides == pytest.approx([10 / c.width, 10 / c.height, 40 / c.width, 50 / c.height])
     assert colour == document.labels()[0].colour
     gallery.activated.emit(gallery.model().index(0, 0))
-    canvas = window._pages["label"].canvas
+    canvas = find(window, AnnotatePage, "page-label").canvas
     assert canvas.isVisible()
     assert [box.id for box in canvas.selected_boxes] == [in_a[0].id]
     QTest.keyClick(canvas, Qt.Key.Key_Right)

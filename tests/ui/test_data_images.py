@@ -32,6 +32,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.image_records import ImageDescriber
 from workbench.core.project import Image, Split, State
+from workbench.ui.data.page import DataPage
 from workbench.ui.images_model import LISTED_IMAGE
 
 __all__ = ["labelled"]  # a fixture
@@ -98,7 +99,7 @@ def test_images_that_cannot_be_read_are_counted_and_a_click_shows_them(
     assert not broken.isVisible()
     write_photographs(tmp_path / "more", ["x.png"])
     (tmp_path / "more" / "notes.jpg").write_text("not a picture")
-    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "more")
+    find(window, DataPage, "page-data").image_adder.add_folder(tmp_path / "more")
     qtbot.waitUntil(broken.isVisible)
     assert broken.text() == "1"
     press(window, "count-unreadable")
@@ -106,7 +107,7 @@ def test_images_that_cannot_be_read_are_counted_and_a_click_shows_them(
     said: list[str] = []
     window.session.message.connect(lambda _level, sentence: said.append(sentence))
     write_photographs(tmp_path / "more", ["y.png"])
-    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "more")
+    find(window, DataPage, "page-data").image_adder.add_folder(tmp_path / "more")
     qtbot.waitUntil(lambda: bool(said))
     assert said == ["1 image added."], "of what was there already nothing is said"
 
@@ -164,7 +165,7 @@ def test_images_are_taken_out_and_come_back_with_their_boxes(open_window: Open, 
 def test_images_are_added_from_another_folder(qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path) -> None:
     write_photographs(tmp_path / "more", ["x.png", "y.png"])
     window = open_window(labelled, "data")
-    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "more")
+    find(window, DataPage, "page-data").image_adder.add_folder(tmp_path / "more")
     qtbot.waitUntil(lambda: listed(window) == ["a.png", "b.png", "c.png", "x.png", "y.png"])
 
 
@@ -175,7 +176,7 @@ def test_folders_that_can_not_be_read_are_told(qtbot: QtBot, open_window: Open, 
     make_shut(tmp_path / "more" / "shut")
     told: list[str] = []
     window.session.message.connect(lambda _, text: told.append(text))
-    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "more")
+    find(window, DataPage, "page-data").image_adder.add_folder(tmp_path / "more")
     qtbot.waitUntil(lambda: any("images are missing: fix that and add the folder again" in text for text in told))
 
 
@@ -264,7 +265,7 @@ def test_what_comes_when_another_project_is_open_is_not_added_to_it(
         return real(self, file, name, root)
 
     monkeypatch.setattr(ImageDescriber, "__call__", slow)
-    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "late")
+    find(window, DataPage, "page-data").image_adder.add_folder(tmp_path / "late")
     assert at_it.wait(10)
     threading.Timer(0.3, go_on.set).start()
     window.open(tmp_path / "other")
@@ -292,7 +293,7 @@ def test_frames_of_a_video_become_images_of_the_project(
     assert "could not be opened" in find(window, QLabel, "message-text").text()
     whole = write_clip(tmp_path / "long.avi", 80).read_bytes()
     (tmp_path / "half.avi").write_bytes(whole[: len(whole) // 2])
-    page = find(window, QWidget, "page-data")
+    page = find(window, DataPage, "page-data")
     page.image_adder.add_video(tmp_path / "half.avi", 4)
     qtbot.waitUntil(lambda: "of 20.0 seconds could be read" in find(window, QLabel, "message-text").text())
     assert "half_000000.jpg" in listed(window)
@@ -304,7 +305,7 @@ def test_frames_that_come_when_another_project_is_open_are_not_added_to_it(
     write_photographs(tmp_path / "others", ["z.png"])
     Document.create(tmp_path / "other", tmp_path / "others").close()
     window = open_window(labelled, "data")
-    page = find(window, QWidget, "page-data")
+    page = find(window, DataPage, "page-data")
     page.image_adder.add_video(write_clip(tmp_path / "ride.avi"), 1)
     assert window.open(tmp_path / "other")
     qtbot.waitUntil(lambda: not window.session.jobs)
@@ -318,7 +319,7 @@ def test_the_images_of_a_number_begin_at_the_first_and_the_note_says_which_they_
     write_photographs(tmp_path / "many", [f"{number:02}.png" for number in range(60)])
     Document.create(tmp_path / "long", tmp_path / "many").close()
     window = open_window(tmp_path / "long", "data")
-    ids = [image.id for image in window.session.document.images()]  # type: ignore[union-attr]
+    ids = [image.id for image in window.session.document.images()]
     window.session.select_image(ids[-1])
     bar, why = find(window, QAbstractItemView, "gallery").verticalScrollBar(), find(window, QLabel, "filter-why")
     qtbot.waitUntil(lambda: bar.value() == bar.maximum() > 0)
@@ -338,7 +339,7 @@ def test_the_images_of_a_number_begin_at_the_first_and_the_note_says_which_they_
 
 def test_which_images_are_listed_alone_is_forgotten_with_their_project(open_window: Open, labelled: Path) -> None:
     window = open_window(labelled, "data")
-    ids = [image.id for image in window.session.document.images()]  # type: ignore[union-attr]
+    ids = [image.id for image in window.session.document.images()]
     window.session.images_requested.emit(frozenset(ids[:1]), "with a box")
     assert listed(window) == ["a.png"]
     window.close_project()

@@ -26,6 +26,7 @@ from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
+from workbench.ui.data.labels_model import LabelsModel
 
 __all__ = ["labelled"]  # a fixture
 
@@ -114,7 +115,9 @@ def test_a_label_that_is_added_and_named_is_one_step_back_and_with_escape_there_
         assert label_names(project) == left
     assert not none.isHidden()
     assert window.session.undo_title == ""
-    table.model().begin_draft()
+    model = table.model()
+    assert isinstance(model, LabelsModel)
+    model.begin_draft()
     window.close_project()  # what is typed is of this project only
     assert table.model().rowCount() == 0
 

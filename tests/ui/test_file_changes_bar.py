@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def active(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Callable[[MainWindo
         bar = find(window, FileChangesBar, "file-changes")
         bar._state_changed(ACTIVE)
         qtbot.waitUntil(bar._background.is_idle)
-        return bar  # type: ignore[no-any-return]
+        return bar
 
     return again
 
@@ -71,9 +72,9 @@ def test_it_looks_by_itself_once_a_minute_at_most(
     bar = find(window, FileChangesBar, "file-changes")
     asked: list[object] = []
     monkeypatch.setattr(bar._background, "ask", asked.extend)
-    now = file_changes_bar.time.monotonic()
+    now = time.monotonic()
     for seconds, wanted in ((30, 0), (61, 1), (90, 1), (122, 2)):
-        monkeypatch.setattr(file_changes_bar.time, "monotonic", lambda at=now + seconds: at)
+        monkeypatch.setattr(time, "monotonic", lambda at=now + seconds: at)
         bar._state_changed(ACTIVE)
         assert len(asked) == wanted, f"after {seconds} s"
 

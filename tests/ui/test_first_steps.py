@@ -29,9 +29,11 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.ui.data.labels_model import NAME
+from workbench.ui.data.page import DataPage
 from workbench.ui.job import Job
 from workbench.ui.start import label_search
 from workbench.ui.widgets.help_window import HelpWindow
+from workbench.ui.widgets.rows import RowsView
 from workbench.ui.widgets.tile_view import TileView
 
 LONG = "Platelets, also the clumped and the giant ones that are larger than seven micrometres"
@@ -84,7 +86,7 @@ def test_labels_that_lie_with_the_photographs_of_a_new_project_are_told_and_prop
 
 def test_photographs_alone_are_not_searched_for_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_photographs(tmp_path / "images", ["a.png"])
-    job = Job("", lambda _: ())
+    job = Job("", lambda _: iter(()))
     monkeypatch.setattr(formats, "recognise", lambda path: pytest.fail(f"{path} was searched"))
     assert list(label_search.find_labels(tmp_path / "images", job)) == []
     (tmp_path / "images" / "notes.txt").write_text("none")
@@ -145,7 +147,7 @@ def test_images_that_came_are_counted_and_those_that_cannot_be_read(
     window = open_window(project, "data")
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "empty.jpg").touch()
-    find(window, QWidget, "page-data").image_adder.add_folder(tmp_path / "more")
+    find(window, DataPage, "page-data").image_adder.add_folder(tmp_path / "more")
     text = "1 image added. It can't be read: Check the data says why."
     qtbot.waitUntil(lambda: find(window, QLabel, "message-text").text() == text)
 
@@ -155,7 +157,7 @@ def test_the_finder_says_when_nothing_is_found_and_help_finds_the_help(open_wind
     window.show_finder()
     finder = find(window, QWidget, "finder")
     field, none = find(finder, QLineEdit, "finder-field"), find(finder, QLabel, "finder-none")
-    rows = find(finder, QWidget, "finder-list")
+    rows = find(finder, RowsView, "finder-list")
     assert not none.isVisible()
     field.setText("how do i begin")
     assert none.isVisible()

@@ -12,8 +12,7 @@ import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from workbench.ui.data.importing import work
-from workbench.ui.garbage_collector import GarbageCollector
+from workbench.ui.garbage_collector import GarbageCollector, collection_paused
 
 
 class Knot:
@@ -66,7 +65,7 @@ def test_old_garbage_goes_in_the_end(garbage: GarbageCollector) -> None:
 
 def test_nothing_is_collected_while_labels_are_read(garbage: GarbageCollector) -> None:
     ended_in: list[int] = []
-    with work.collection_paused:
+    with collection_paused:
         Knot(ended_in)
         kept = make_much()
         garbage.collect()

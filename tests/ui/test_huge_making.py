@@ -131,7 +131,7 @@ def test_without_the_extra_the_overview_is_shown_and_told_how_to_get_more(
     surface = theme.colour("surface")
 
     def on_plate() -> RGB:
-        x, y = bench.canvas.view.to_image(plate).toTuple()  # type: ignore[attr-defined]
+        x, y = bench.canvas.view.to_image(plate).toTuple()
         return bench.colour(x, y)
 
     assert bench.check(pixels, 0.1, WIDTH // 2, HEIGHT // 2, BLOCK) > 300

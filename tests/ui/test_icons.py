@@ -40,8 +40,8 @@ def test_they_are_qtawesomes_to_the_pixel(
         ours = icons.icon(name, "#123456", "#abcdef")
         theirs = qtawesome.icon(name, color="#123456", color_disabled="#abcdef")
         for mode in (QIcon.Mode.Normal, QIcon.Mode.Disabled):
-            pair = [pixels(one.pixmap(QSize(side, side), ratio, mode)) for one in (ours, theirs)]
-            assert np.array_equal(*pair), (name, mode)
+            mine, other = (pixels(one.pixmap(QSize(side, side), ratio, mode)) for one in (ours, theirs))
+            assert np.array_equal(mine, other), (name, mode)
 
 
 def test_an_icon_has_a_colour_of_its_own_in_a_selected_row(qtbot: QtBot) -> None:

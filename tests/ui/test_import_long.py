@@ -20,7 +20,7 @@ from tests.ui.window_driver import Open, boxes_on_disk
 from workbench import exchange
 from workbench.core.document import Document
 from workbench.formats.parts import reading_progress
-from workbench.ui.data.importing import work
+from workbench.ui.garbage_collector import collection_paused
 
 __all__ = ["folder", "importing"]  # fixtures
 
@@ -151,8 +151,8 @@ def test_a_fault_of_a_format_is_told_and_the_window_lives(
 
 def test_garbage_is_collected_again_after_the_last_of_several_readings() -> None:
     gc.enable()
-    with work.collection_paused:
-        with work.collection_paused:
+    with collection_paused:
+        with collection_paused:
             assert not gc.isenabled()
         assert not gc.isenabled(), "the other one reads on"
     assert gc.isenabled()

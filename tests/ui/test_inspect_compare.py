@@ -31,6 +31,7 @@ from workbench.ui.inspect.compare.tab import CompareTab
 from workbench.ui.inspect.compare.table import DIFFERENCE, FIXED, INTERVAL, LABEL, REGRESSED, ROW
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage
+from workbench.ui.inspect.picture import InspectPicture
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 
@@ -299,7 +300,7 @@ def test_the_picture_shows_both_runs_while_the_tab_is_in_sight(
     assert isinstance(switch, QCheckBox)
     assert switch.isVisible()
     switch.click()
-    picture = compared.findChild(QWidget, "inspect-picture")
+    picture = compared.findChild(InspectPicture, "inspect-picture")
     assert picture._hidden == {"second", "second_wrong"}
     tab(compared, "Numbers")
     assert set(drawn(compared)) == {"label", "hit", "false_alarm", "miss"}

@@ -174,5 +174,5 @@ def test_a_sample_in_the_legend_keeps_its_distance_from_the_words_on_a_fine_scre
         qtbot.addWidget(widget)
     for switch in legend.findChildren(QCheckBox):
         (size,) = switch.icon().availableSizes()
-        assert size == 2 * SAMPLE
+        assert size == SAMPLE * 2
         assert switch.iconSize() == SAMPLE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableView, QTableWidget, QTabWidget
@@ -9,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_page_driver import (
     FakeEvaluator,
+    Seen,
     evaluate_fixture,
     make_run,
     page_fixture,
@@ -33,7 +36,7 @@ from workbench.ui.style_sheet import style_sheet
 
 __all__ = ["evaluate_fixture", "evaluated_page", "page_fixture", "session_fixture"]  # fixtures
 
-NOTHING = (([], [], []), ([], [], []))
+NOTHING: tuple[Seen, ...] = (([], [], []), ([], [], []))
 
 
 def test_a_click_on_review_gives_its_keys_to_the_tiles(
@@ -137,7 +140,7 @@ def test_a_narrow_table_of_labels_leaves_room_for_their_names_and_says_the_rest_
     )
     for width, hidden in ((250, (True, True)), (320, (False, True)), (400, (False, False))):
         table.setFixedWidth(width)
-        qtbot.waitUntil(lambda hidden=hidden: (table.isColumnHidden(AP), table.isColumnHidden(BOXES)) == hidden)
+        qtbot.waitUntil(partial(lambda now: (table.isColumnHidden(AP), table.isColumnHidden(BOXES)) == now, hidden))
         assert table.columnWidth(LABEL) >= table.fontMetrics().horizontalAdvance("nucleus") or width == 250
 
 
@@ -247,14 +250,14 @@ def test_the_picture_frames_what_is_reviewed_while_that_tab_is_in_sight(
         item = review.current
         assert item is not None
         session.select_image(item.image)
-        boxes = [item.xyxy, item.prediction and item.prediction.xyxy]
+        boxes = [item.xyxy, item.prediction.xyxy if item.prediction else None]
         assert marked(evaluated_page) == [list(box) for box in boxes if box]
-        others = [image.id for image in evaluated_page._evaluation.truth.images if image.id != item.image]  # type: ignore[union-attr]
+        others = [image.id for image in evaluated_page._evaluation.truth.images if image.id != item.image]
         session.select_image(others[0])
         assert marked(evaluated_page) == []
     assert listed(evaluated_page) == ["a.png"]
     tab(evaluated_page, "Numbers")
-    a = next(image.id for image in evaluated_page._evaluation.truth.images if image.path == "a.png")  # type: ignore[union-attr]
+    a = next(image.id for image in evaluated_page._evaluation.truth.images if image.path == "a.png")
     session.select_image(a)
     assert marked(evaluated_page) == [[10, 10, 30, 30]]  # what the list is opened for
 
@@ -267,5 +270,5 @@ def test_narrow_sides_cut_the_words_of_the_tabs_and_hide_none(qtbot: QtBot, eval
         rects = [bar.tabRect(place) for place in range(bar.count())]
         assert len(rects) == 6
         assert rects[0].left() >= 0
-        qtbot.waitUntil(lambda wide=width: bar.tabRect(5).right() <= wide)
+        qtbot.waitUntil(partial(lambda wide: bar.tabRect(5).right() <= wide, width))
         assert all(rect.width() >= 30 for rect in rects)

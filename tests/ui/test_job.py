@@ -33,8 +33,8 @@ def three(_job: Job) -> Iterator[int]:
 
 
 def refused(_job: Job) -> Iterator[int]:
+    yield from ()
     raise WorkbenchError("It can't be read.")
-    yield 0
 
 
 def test_a_thread_has_a_name_before_it_starts(qtbot: QtBot) -> None:

@@ -125,8 +125,10 @@ def test_what_another_program_changes_is_told_when_one_comes_back(
     told: list[str] = []
     window.session.message.connect(lambda level, sentence: told.append(f"{level}: {sentence}"))
     (labelled.parent / "photographs" / "a.txt").write_text("0 0.1 0.1 0.1 0.1\n")
+    application = QGuiApplication.instance()
+    assert isinstance(application, QGuiApplication)
     for _ in range(2):
-        QGuiApplication.instance().applicationStateChanged.emit(Qt.ApplicationState.ApplicationActive)
+        application.applicationStateChanged.emit(Qt.ApplicationState.ApplicationActive)
         qtbot.waitUntil(worker._work.is_idle)
     assert len(told) == 1, "once"
     assert told[0].startswith("warning: 1 label file beside the images was changed by another program")

@@ -39,7 +39,7 @@ def asked_to_move(window: MainWindow) -> QDialog:
     where = table.visualRect(table.model().index(0, 2)).center()
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, where)
     find(window, QAbstractButton, "label-down").click()
-    return find(window, QDialog, "numbers-window")  # type: ignore[no-any-return]
+    return find(window, QDialog, "numbers-window")
 
 
 def names(window: MainWindow) -> list[str]:

@@ -16,6 +16,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QSlider, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.generators import close
 from tests.inference.stub import Stub, stub, write_pictures
 from tests.inference.test_webcam import WithCameras
 from tests.ui.inspect_page_driver import make_run
@@ -45,7 +46,7 @@ Key = Qt.Key
 
 @pytest.fixture
 def network() -> Stub:
-    return stub()  # type: ignore[no-any-return]
+    return stub()
 
 
 class Writer:
@@ -219,10 +220,10 @@ def test_a_tick_hides_the_boxes_of_a_label_and_counts_stay(
 ) -> None:
     opened(qtbot, window, folder)
     labels = window.side.labels
-    assert [labels.item(row, 1).text() for row in range(2)] == ["0", "1"], "red is 13: a dog"  # type: ignore[union-attr]
-    labels.item(1, 0).setCheckState(Qt.CheckState.Unchecked)  # type: ignore[union-attr]
+    assert [labels.item(row, 1).text() for row in range(2)] == ["0", "1"], "red is 13: a dog"
+    labels.item(1, 0).setCheckState(Qt.CheckState.Unchecked)
     assert boxes(window) == 0
-    assert labels.item(1, 1).text() == "1"  # type: ignore[union-attr]
+    assert labels.item(1, 1).text() == "1"
 
 
 def test_tiles_are_looked_at_with_the_network(
@@ -371,7 +372,7 @@ def test_results_go_into_a_folder_of_their_own_and_what_was_stopped_is_gone_on_w
     job = results_job.write_results(request)
     assert next(job) == JobProgress(0, 0, "4 images found")
     next(job)
-    job.close()  # type: ignore[attr-defined]
+    close(job)
     *events, last = results_job.write_results(request)
     assert events[0] == JobProgress(4, 4, "images")
     assert isinstance(last, PredictionsWritten)

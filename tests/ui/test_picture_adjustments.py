@@ -32,4 +32,4 @@ def test_an_image_of_any_width_is_changed_pixel_by_pixel() -> None:
     image = QImage(5, 3, QImage.Format.Format_RGB32)
     image.fill(QColor(10, 100, 200))
     PictureAdjustments(brightness=20).apply_to(image)
-    assert {image.pixelColor(x, y).getRgb()[:3] for x in range(5) for y in range(3)} == {(61, 151, 251)}
+    assert {image.pixelColor(x, y).getRgb() for x in range(5) for y in range(3)} == {(61, 151, 251, 255)}

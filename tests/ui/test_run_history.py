@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workbench.training.events import Evaluated, Finished, Message, Paused, Progress, Saved, Started
+from workbench.training.events import Evaluated, Event, Finished, Message, Paused, Progress, Saved, Started
 from workbench.training.saving import TrainingProgress
 from workbench.ui.train import series
 from workbench.ui.train.history import history_of, log_line
@@ -111,7 +111,13 @@ def test_steps_that_a_run_repeats_after_a_kill_are_drawn_once() -> None:
     def evaluated(epoch: int) -> Evaluated:
         return Evaluated(epoch, 10 * epoch, 0.1, 0.2, 0.1, {}, 2, 0.1, True)
 
-    before = [started(0), progress(10, {"box": 4.0}), evaluated(1), progress(20, {"box": 3.0}), evaluated(2)]
+    before: list[Event] = [
+        started(0),
+        progress(10, {"box": 4.0}),
+        evaluated(1),
+        progress(20, {"box": 3.0}),
+        evaluated(2),
+    ]
     history = history_of([*before, started(10), progress(15, {"box": 2.0})])
     assert history.step.tolist() == [10, 15]
     assert history.terms["box"].tolist() == [4.0, 2.0]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 
@@ -157,7 +157,7 @@ def test_a_note_that_is_given_up_leaves_no_column(bench: Bench) -> None:
 @pytest.mark.parametrize("by_key", [False, True])
 def test_deleted_runs_come_back_by_undo(bench: Bench, by_key: bool) -> None:
     undone: list[bool] = []
-    bench.window.addAction(undo := QAction("Undo", bench.window, shortcut="Ctrl+Z"))
+    bench.window.addAction(undo := QAction("Undo", bench.window, shortcut=QKeySequence("Ctrl+Z")))
     undo.triggered.connect(lambda: undone.append(True))
     bench.click("tiny-10")
     bench.click("tiny-2", Qt.KeyboardModifier.ControlModifier)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from workbench.ui.main_window import MainWindow
 from workbench.ui.page_specs import PAGE_SPECS
 from workbench.ui.start import photograph_count, recent, recent_cards
 from workbench.ui.start.auto_backup import AutoBackup
+from workbench.ui.start.new_project_form import NewProjectForm
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.page_overview import WORDS
 from workbench.ui.start.recent import RecentProject
@@ -204,7 +206,7 @@ def test_the_form_of_a_new_project_says_how_many_photographs_there_are(
     ):
         window.offer(folder)
         assert said.text() == "Counting the photographs …"
-        qtbot.waitUntil(lambda sentence=sentence: said.text() == sentence)
+        qtbot.waitUntil(partial(lambda wanted: said.text() == wanted, sentence))
 
 
 def test_the_form_of_a_new_project_tells_of_one_that_is_there(open_window: Open, tmp_path: Path) -> None:
@@ -272,7 +274,7 @@ def test_counting_a_slow_folder_is_stopped_by_cancel_and_its_number_is_not_said_
         return photograph_count.PhotographCount(99, 0)
 
     window = open_window()
-    form = find(window, QWidget, "new-project-form")
+    form = find(window, NewProjectForm, "new-project-form")
     monkeypatch.setattr(form._counting, "_work", slow)
     window.offer(tmp_path)
     qtbot.waitUntil(begun.is_set)

@@ -21,6 +21,7 @@ from workbench.core.project import FormerName, Label
 from workbench.errors import WorkbenchError
 from workbench.inference.model_files import PreparedModel
 from workbench.ui.annotate import suggest_bar, suggest_files
+from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.elided import ElidedLabel
 
@@ -135,7 +136,7 @@ def test_weights_of_darknet_suggest_labels_which_are_taken_by_key_and_on_disk(
     assert document is not None
     image = next(one for one in document.images() if one.name == "dog.jpg")
     session.select_image(image.id)
-    canvas = window._pages["label"].canvas
+    canvas = find(window, AnnotatePage, "page-label").canvas
     canvas.setFocus()
     QTest.keyClick(canvas, Qt.Key.Key_G)
     words = find(window, ElidedLabel, "suggest-words")

@@ -31,6 +31,7 @@ from workbench.training.request import RunRequest
 from workbench.ui import image_queues
 from workbench.ui.annotate import loop_bar, suggest_bar
 from workbench.ui.annotate.image_list import REORDERED
+from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.image_queues import QueueJobRequest
 from workbench.ui.main_window import MainWindow
 from workbench.ui.train.page import TrainPage
@@ -114,8 +115,8 @@ def window(training: Training, open_window: Open, project: Path) -> MainWindow:
 
 
 def shown(qtbot: QtBot, window: MainWindow) -> None:
-    window._pages["label"].canvas.setFocus()
-    QTest.keyClick(window._pages["label"].canvas, Qt.Key.Key_G)
+    find(window, AnnotatePage, "page-label").canvas.setFocus()
+    QTest.keyClick(find(window, AnnotatePage, "page-label").canvas, Qt.Key.Key_G)
     qtbot.waitUntil(lambda: find(window, QComboBox, "suggest-run").currentText() == "one")
 
 
@@ -134,9 +135,9 @@ def test_one_button_trains_on_what_is_labelled_and_its_suggestions_come(
     assert least.value() == 30
     shown(qtbot, window)
     assert least.value() == 55, "where a person keeps it with the run"
-    QTest.keyClick(window._pages["label"].canvas, Qt.Key.Key_Up)
+    QTest.keyClick(find(window, AnnotatePage, "page-label").canvas, Qt.Key.Key_Up)
     window.session.runs_changed.emit()
-    qtbot.waitUntil(window._pages["label"]._suggest_bar._runs_background.is_idle)
+    qtbot.waitUntil(find(window, AnnotatePage, "page-label")._suggest_bar._runs_background.is_idle)
     assert least.value() == 60, "a person's wish stays while the run does"
     session = window.session
     assert session.document is not None
@@ -196,7 +197,7 @@ def test_stop_ends_it_and_the_suggestions_stay(qtbot: QtBot, window: MainWindow,
     shown(qtbot, window)
     window.session.do(edits.SetState((2,), State.DONE))
     find(window, QAction, "loop-from-fresh").trigger()
-    QTest.keyClick(window._pages["label"].canvas, Qt.Key.Key_G, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(find(window, AnnotatePage, "page-label").canvas, Qt.Key.Key_G, Qt.KeyboardModifier.ControlModifier)
     stop = find(window, QPushButton, "loop-stop")
     qtbot.waitUntil(stop.isVisible)
     press(window)
@@ -229,7 +230,7 @@ def test_what_is_in_the_way_is_a_sentence(qtbot: QtBot, window: MainWindow, trai
     training.let_go = True
     qtbot.waitUntil(lambda: not window.session.jobs)
     assert len(training.plans) == 2, "while it trained no other was prepared"
-    bar = window._pages["label"]._suggest_bar.loop
+    bar = find(window, AnnotatePage, "page-label")._suggest_bar.loop
     bar.follow(None)
     bar.start()
     qtbot.waitUntil(lambda: words(window) == NO_RUN)
@@ -240,7 +241,7 @@ def test_what_is_in_the_way_is_a_sentence(qtbot: QtBot, window: MainWindow, trai
 
 
 def listed(window: MainWindow) -> list[int]:
-    model = window._pages["label"]._images.model
+    model = find(window, AnnotatePage, "page-label")._images.model
     return [model.image(row).id for row in range(model.rowCount())]
 
 
@@ -254,7 +255,7 @@ def test_the_next_image_is_the_next_of_the_order_that_was_chosen_until_another_p
     qtbot: QtBot, window: MainWindow, training: Training, project: Path
 ) -> None:
     shown(qtbot, window)
-    canvas = window._pages["label"].canvas
+    canvas = find(window, AnnotatePage, "page-label").canvas
     assert listed(window) == [1, 2, 3]
     choose(window, "Most uncertain first")
     qtbot.waitUntil(lambda: listed(window) == [3, 2, 1])
@@ -301,6 +302,6 @@ def test_without_a_run_the_lines_and_the_order_say_what_is_missing(
     choose(window, "Most uncertain first")
     qtbot.waitUntil(lambda: said == [image_queues.NO_RUN])
     assert listed(window) == [1, 2, 3]
-    QTest.keyClick(window._pages["label"].canvas, Qt.Key.Key_G)
+    QTest.keyClick(find(window, AnnotatePage, "page-label").canvas, Qt.Key.Key_G)
     told = find(window, ElidedLabel, "suggest-words")
     qtbot.waitUntil(lambda: told.text() == "No run yet: train one or choose a file.")

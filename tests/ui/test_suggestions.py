@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.suggest import Suggestion, SuggestionRequest, SuggestionResult
 from workbench.ui.annotate import suggest_bar, suggestion_painter
+from workbench.ui.annotate.page import AnnotatePage
+from workbench.ui.annotate.suggest_runs import SuggestRun, list_suggest_runs
 from workbench.ui.annotate.suggestion_answers import SuggestionAnswers
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.elided import ElidedLabel
@@ -61,7 +64,7 @@ def window(
 class Hand:
     def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
         self.qtbot, self.window = qtbot, window
-        self.page = window._pages["label"]
+        self.page = find(window, AnnotatePage, "page-label")
         self.canvas = self.page.canvas
         self.canvas.setFocus()
         self.key(Qt.Key.Key_G)
@@ -126,7 +129,7 @@ def test_enter_takes_one_after_a_click_into_the_list_of_images_but_not_in_a_fiel
 def test_delete_refuses_the_marked_one_for_good_and_a_selected_box_goes_before(hand: Hand) -> None:
     hand.key(Qt.Key.Key_Delete)
     hand.wait(1)
-    assert hand.canvas.suggestions[0].xyxy == (60, 10, 90, 40)
+    assert hand.canvas.suggestions[0].xyxy == (60.0, 10.0, 90.0, 40.0)
     assert hand.boxes == []
     hand.key(Qt.Key.Key_Return)
     hand.wait(0)
@@ -186,10 +189,10 @@ def test_what_is_looked_at_stays_while_its_network_learns_and_comes_anew_at_the_
 ) -> None:
     document, bar = hand.window.session.document, find(hand.window, suggest_bar.SuggestBar, "suggest-bar")
     assert document is not None
-    state, real = ["running"], suggest_bar.list_suggest_runs
+    state, real = ["running"], list_suggest_runs
     asked: list[SuggestionRequest] = []
 
-    def listed(folder: Path) -> tuple[suggest_bar.SuggestRun, ...]:
+    def listed(folder: Path) -> tuple[SuggestRun, ...]:
         return tuple(replace(one, run=replace(one.run, state=state[0])) for one in real(folder))
 
     def finder(ask: SuggestionRequest) -> SuggestionResult:
@@ -248,7 +251,7 @@ def test_what_is_marked_follows_the_pointer_and_what_is_hidden_is_not_taken(
     )
     for x, number in ((30, 0), (75, 1)):
         QTest.mouseMove(hand.canvas, hand.canvas.view.to_widget(QPointF(x, 25)).toPoint())
-        hand.qtbot.waitUntil(lambda number=number: bool(painted) and painted[-1] is hand.canvas.suggestions[number])
+        hand.qtbot.waitUntil(partial(lambda one: bool(painted) and painted[-1] is hand.canvas.suggestions[one], number))
     find(hand.window, QAction, "action-hide-boxes").trigger()
     hand.key(Qt.Key.Key_Return)
     hand.key(Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
@@ -278,15 +281,15 @@ def test_a_number_key_takes_the_suggestion_below_the_pointer_with_its_label(hand
     assert session.document is not None
     plate = session.document.labels()[1].id
     hand.canvas.pointer = None
-    QTest.keyClick(hand.canvas, "2")
+    QTest.keyClick(hand.canvas, Qt.Key.Key_2)
     assert hand.boxes == [], "it is for the next box"
     QTest.mouseMove(hand.canvas, hand.canvas.view.to_widget(QPointF(75, 25)).toPoint())
-    QTest.keyClick(hand.canvas, "2")
+    QTest.keyClick(hand.canvas, Qt.Key.Key_2)
     hand.wait(1)
     assert [(box.xyxy, box.label) for box in session.document.boxes(session.image_id)] == [((60, 10, 90, 40), plate)]
     hand.canvas.set_drawing(True)
     QTest.mouseMove(hand.canvas, hand.canvas.view.to_widget(QPointF(30, 30)).toPoint())
-    QTest.keyClick(hand.canvas, "1")
+    QTest.keyClick(hand.canvas, Qt.Key.Key_1)
     hand.wait(1)
 
 

@@ -90,7 +90,8 @@ def test_a_disabled_icon_is_seen_but_less_than_an_enabled_one(qtbot: QtBot, mode
 
 
 def test_a_disabled_icon_changes_with_the_theme(qtbot: QtBot, mode: str) -> None:
-    button = QPushButton(enabled=False)
+    button = QPushButton()
+    button.setEnabled(False)
     qtbot.addWidget(button)
     theme.set_icon(button, "mdi6.pause")
     button.resize(48, 32)
@@ -134,6 +135,13 @@ def tabs() -> QTabBar:
     return bar
 
 
+def tool(flat: bool) -> QToolButton:
+    button = QToolButton(autoRaise=flat)
+    button.setText("Plots")
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button
+
+
 def tiles() -> TileView:
     view = TileView(QSize(40, 40))
     view.setProperty("role", "flat")
@@ -144,8 +152,8 @@ KINDS = {
     "primary": primary,
     "flat": lambda: QPushButton("Forget", flat=True, autoDefault=False),
     "button": lambda: QPushButton("Estimate", autoDefault=False),
-    "raised tool": lambda: QToolButton(text="Plots", focusPolicy=Qt.FocusPolicy.TabFocus),
-    "flat tool": lambda: QToolButton(text="Plots", autoRaise=True, focusPolicy=Qt.FocusPolicy.TabFocus),
+    "raised tool": lambda: tool(flat=False),
+    "flat tool": lambda: tool(flat=True),
     "combo box": lambda: QComboBox(),
     "spin box": spin_box,
     "slider": lambda: QSlider(Qt.Orientation.Horizontal),
@@ -189,13 +197,15 @@ def test_the_chosen_one_of_a_list_of_a_combo_box_is_on_the_accent(qtbot: QtBot, 
     inks = Counter(QColor(image.pixel(x, y)).name() for x in range(image.width()) for y in range(image.height()))
     box.hidePopup()
     most, accent = QColor(inks.most_common(1)[0][0]), QColor(theme.colours().accent)
-    for one, other in zip(most.getRgb(), accent.getRgb(), strict=True):
-        assert abs(one - other) <= 12  # Qt shades it a little from above to below
+    for part in (QColor.red, QColor.green, QColor.blue):
+        assert abs(part(most) - part(accent)) <= 12  # Qt shades it a little from above to below
     assert max(theme.contrast(ink, theme.colours().accent) for ink in inks) >= 4.5
 
 
 def test_a_choice_that_is_made_and_can_not_be_changed_is_no_accent(qtbot: QtBot, mode: str) -> None:
-    button = QPushButton("Done", checkable=True, checked=True)
+    button = QPushButton("Done")
+    button.setCheckable(True)
+    button.setChecked(True)
     button.setProperty("role", "choice")
     qtbot.addWidget(button)
     button.show()
@@ -229,7 +239,8 @@ def test_buttons_of_a_dialog_have_no_pictures_of_another_set(qtbot: QtBot, mode:
 
 def test_the_hint_in_a_disabled_field_is_as_strong_as_its_text(qtbot: QtBot, mode: str) -> None:
     """Qt paints it half as strong: it could hardly be seen."""
-    field = QLineEdit(enabled=False, placeholderText="up to the last number")
+    field = QLineEdit(placeholderText="up to the last number")
+    field.setEnabled(False)
     qtbot.addWidget(field)
     field.resize(240, 28)
     hint = seen(field)

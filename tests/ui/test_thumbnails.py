@@ -43,9 +43,9 @@ def test_a_thumbnail_that_is_asked_for_again_while_it_is_made_counts_once(
     qtbot.waitUntil(begun.is_set)
     for image in others:
         kept.get(image)
-    qtbot.waitUntil(lambda: not kept.findChild(QTimer).isActive())  # type: ignore[union-attr]
+    qtbot.waitUntil(lambda: not kept.findChild(QTimer).isActive())
     go.set()
-    qtbot.waitUntil(kept.findChild(Background).is_idle)  # type: ignore[union-attr]
+    qtbot.waitUntil(kept.findChild(Background).is_idle)
     assert [kept.get(image) is not None for image in (first, *others)] == [True, True, True]
     session.close()
     kept.close()

@@ -16,12 +16,11 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QHoverEvent
+from PySide6.QtGui import QCursor, QHoverEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication
 from pytestqt.qtbot import QtBot
 
-from workbench.ui.widgets import tile_view
 from workbench.ui.widgets.tile_view import TileView
 
 NONE, SHIFT, CTRL = (
@@ -221,7 +220,7 @@ def test_a_rubber_band_held_below_the_tiles_scrolls_on(
     view.resize(460, 175)
     surface = view.viewport()
     below = QPoint(20, surface.height() + 30)
-    monkeypatch.setattr(tile_view.QCursor, "pos", lambda: surface.mapToGlobal(below))
+    monkeypatch.setattr(QCursor, "pos", lambda: surface.mapToGlobal(below))
     QTest.mousePress(surface, LEFT, NONE, QPoint(surface.width() - 3, 20))
     QTest.mouseMove(surface, QPoint(390, 60))
     QTest.mouseMove(surface, below)
@@ -251,7 +250,7 @@ def test_hovering_paints_the_two_tiles_whose_mark_changes(view: TileView, monkey
     def hover(row: int, kind: QEvent.Type = QEvent.Type.HoverMove) -> set[int]:
         """The rows that are painted when the pointer comes to a tile."""
         at = view.visualRect(model.index(row, 0)).center()
-        monkeypatch.setattr(tile_view.QCursor, "pos", lambda: view.viewport().mapToGlobal(at))
+        monkeypatch.setattr(QCursor, "pos", lambda: view.viewport().mapToGlobal(at))
         QApplication.processEvents()
         model.asked.clear()
         QApplication.sendEvent(view.viewport(), QHoverEvent(kind, QPointF(at), QPointF(at), QPointF(at)))

@@ -28,7 +28,7 @@ def test_an_estimate_is_shown_until_something_is_changed(qtbot: QtBot, shown: Tr
     assert cost.isHidden(), "no line of the form is taken before"
     press(qtbot, shown, "train-estimate")
     assert fakes.estimate is not None
-    qtbot.waitUntil(lambda: text(shown, "train-cost") == fakes.estimate.words)  # type: ignore[union-attr]
+    qtbot.waitUntil(lambda: text(shown, "train-cost") == fakes.estimate.words)
     assert "made of noise" in cost.toolTip()
     assert cost.isVisible()
     typed(shown, "batch", "3")

@@ -15,6 +15,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.generators import close
 from tests.ui.window_driver import find
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Paused, Progress, Saved, Started
 from workbench.training.request import RunRequest
@@ -88,7 +89,7 @@ def test_a_training_whose_events_are_not_taken_any_more_is_closed_in_order() -> 
     own = training.events(control)  # held, so that it is not Python that closes it
     events = training_end.stop_after_evaluation(own, control, threading.Event())
     next(events)
-    events.close()  # type: ignore[attr-defined]
+    close(events)
     assert training.closed
 
 
@@ -111,13 +112,18 @@ def test_what_ended_is_told_with_its_best_and_its_time() -> None:
     finished = Finished(400, 40, False, 0.6, 3_725.0, "runs/tiny-1")
     stopped = Finished(30, 3, True, 0.4, 190.0, "runs/tiny-1")
     failed = Failed("The disk is full. Make room and resume.", "ENOSPC")
-    best = [STARTED, evaluated(2), evaluated(3, best=False)]
-    assert [training_end.end_sentence("tiny-1", history_of(events)) for events in (
-        [*best, finished], [*best, stopped], [STARTED, stopped], [*best, failed], best,
+    best: list[Event] = [STARTED, evaluated(2), evaluated(3, best=False)]
+    stories: list[list[Event]] = [
+        [*best, finished],
+        [*best, stopped],
+        [STARTED, stopped],
+        [*best, failed],
+        best,
         [STARTED, evaluated(2, images=1), finished],
         [STARTED, replace(evaluated(2), epoch=0, step=0), evaluated(3, best=False), finished],
         [STARTED, replace(evaluated(2, images=1), epoch=0, step=0, ap50=0.9), evaluated(2, images=1), finished],
-    )] == [
+    ]
+    assert [training_end.end_sentence("tiny-1", history_of(events)) for events in stories] == [
         "The training of tiny-1 has finished after 1:02:05. Best: AP50 0.400, AP 0.200 in epoch 2.",
         "The training of tiny-1 was stopped in epoch 3 after 3:10. Best: AP50 0.400, AP 0.200 in epoch 2.",
         "The training of tiny-1 was stopped in epoch 3 after 3:10. It was not evaluated.",
@@ -191,7 +197,7 @@ def test_a_failure_is_told_as_one_and_not_twice(owner: QWidget) -> None:
 
 def test_the_best_weights_that_a_kill_left_are_told_as_the_best() -> None:
     """The evaluations behind the last save are learnt again: the best of those before it was told instead."""
-    events = [STARTED, evaluated(1), evaluated(2, False), evaluated(3), replace(STARTED, resumed_step=15)]
+    events: list[Event] = [STARTED, evaluated(1), evaluated(2, False), evaluated(3), replace(STARTED, resumed_step=15)]
     history = history_of([*events, evaluated(2, False), Finished(30, 2, True, 0.6, 60.0, "")])
     assert [event.epoch for event in history.evaluations] == [1, 2]
     assert training_end.end_sentence("tiny-1", history).endswith("Best: AP50 0.600, AP 0.300 in epoch 3.")
@@ -220,7 +226,7 @@ def test_the_time_of_the_clock_is_told_when_it_takes_long(
     panel: ProgressPanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noon = time.mktime((2026, 3, 4, 12, 0, 0, 0, 0, -1))
-    monkeypatch.setattr(progress.time, "time", lambda: noon)
+    monkeypatch.setattr(time, "time", lambda: noon)
     assert running(panel, seen(599.0)) == "tiny-1: training, 9:59 left"
     assert running(panel, seen(9_120.0)) == "tiny-1: training, 2:32:00 left, until 14:32"
     assert running(panel, seen(float("nan"))) == "tiny-1: training, ? left"

@@ -234,7 +234,7 @@ def test_a_past_run_shows_its_curves_again_and_can_be_resumed(
     assert session.document is not None
     folder = session.document.runs_folder / "earlier"
     folder.mkdir(parents=True)
-    story = [
+    story: list[events.Event] = [
         Started("earlier", str(folder), "yolov4-tiny", "cpu", "fp32", 8, 2, 4, 40, 1234, time=1.0),
         *(progress(step) for step in range(1, 6)),
         Evaluated(1, 5, 0.25, 0.5, 0.2, {}, 2, 0.1, True),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from PySide6.QtCore import Qt
@@ -174,7 +176,7 @@ def test_the_slider_smooths_the_noisy_curves_and_is_kept(make: Make) -> None:
 
 def test_a_redraw_that_nobody_would_see_is_left_out(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     curves, now = make(), [100.0]
-    monkeypatch.setattr(curves_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     told_so_far = history_of(progress(step) for step in range(1, 1_001))
     curves.show_history(told_so_far)
     told_so_far.add(progress(1_001))
@@ -336,10 +338,10 @@ def saved(qtbot: QtBot, curves: Curves, file: Path) -> None:
     qtbot.waitUntil(lambda: curves.findChild(QFileDialog, "train-save") is None)
 
 
-def files(curves: Curves) -> dict[str, QMenu | None]:
+def files(curves: Curves) -> dict[str, QMenu]:
     menu = find(curves, QMenu, "train-plots-save-menu")
     menu.aboutToShow.emit()
-    return {action.text(): action.menu() for action in menu.actions() if action.text()}
+    return {action.text(): cast(QMenu, action.menu()) for action in menu.actions() if action.text()}
 
 
 def test_the_numbers_of_a_plot_are_saved_with_their_units(qtbot: QtBot, make: Make, tmp_path: Path) -> None:
@@ -384,19 +386,23 @@ def test_a_file_that_can_not_be_written_is_told(qtbot: QtBot, make: Make, tmp_pa
     assert "could not be written" in failed.args[0].sentence
 
 
+def writes_for_tensorboard(curves: Curves) -> bool:
+    return curves.bar.for_tensorboard
+
+
 def test_trainings_can_write_for_tensorboard_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     curves = make()
-    assert not curves.bar.for_tensorboard
+    assert not writes_for_tensorboard(curves)
     if not tensorboard_log.is_installed():
         monkeypatch.setattr(tensorboard_log, "is_installed", lambda: True)
     files(curves)
     menu = find(curves, QMenu, "train-plots-save-menu")
     menu.actions()[-1].trigger()
-    assert curves.bar.for_tensorboard
+    assert writes_for_tensorboard(curves)
     files(curves)
     assert menu.actions()[-1].isChecked(), "kept for the next start"
     monkeypatch.setattr(tensorboard_log, "is_installed", lambda: False)
-    assert not curves.bar.for_tensorboard
+    assert not writes_for_tensorboard(curves)
     files(curves)
     assert not menu.actions()[-1].isEnabled()
     assert "not installed" in menu.actions()[-1].text()

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QApplication,
     QComboBox,
     QLabel,
@@ -21,11 +22,12 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.trainer_view_driver import FakeWorker, labelled, settle
+from tests.ui.trainer_view_driver import FakeWorker, labelled, settle, weights_of
 from tests.ui.window_driver import Open, find
 from workbench.training import recipes
 from workbench.ui.commands import BY_NAME
 from workbench.ui.main_window import MainWindow
+from workbench.ui.train.start_from import StartFrom
 from workbench.ui.train.trainer_view import window as window_module
 from workbench.ui.train.trainer_view.picture import AssignmentPicture
 from workbench.ui.train.trainer_view.requests import FRESH, StartWeights
@@ -76,6 +78,7 @@ def test_it_is_in_the_menus_of_images(
     main = open_window(labelled, page)
     where, owner = find(main, QWidget, place), find(main, QWidget, f"page-{page}")
     if page == "data":
+        assert isinstance(where, QAbstractItemView)
         where.selectAll()
     keys: list[str] = []
 
@@ -125,13 +128,13 @@ def test_it_follows_the_form_of_the_train_page(
     detector.activated.emit(detector.currentIndex())
     settle(qtbot, window, worker, 4)
     assert worker.requests[-1].detector == "yolov3"
-    start = find(main, QComboBox, "train-start-from")
+    start = find(main, StartFrom, "train-start-from")
     start.begin_from(tmp_path / "mine.safetensors")
     settle(qtbot, window, worker, 5)
-    assert worker.requests[-1].weights == StartWeights(tmp_path / "mine.safetensors")
+    assert weights_of(worker) == StartWeights(tmp_path / "mine.safetensors")
     start.setCurrentIndex(0)
     settle(qtbot, window, worker, 6)
-    assert worker.requests[-1].weights == FRESH
+    assert weights_of(worker) == FRESH
     window._show_missed("yolov3", (main.session.image_id,), "images with boxes that it does not learn")
     settle(qtbot, window, worker, 7)
     assert window.controls.among.isVisible()

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QLabel, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from tests.ui.trainer_view_driver import Opened, boxes, ink, labelled, made_assignment, open_view, settle
+from tests.ui.trainer_view_driver import FakeWorker, Opened, boxes, ink, labelled, made_assignment, open_view, settle
 from tests.ui.window_driver import find
 from workbench.errors import WorkbenchError
 from workbench.ui.train.trainer_view.picture import AssignmentPicture
@@ -74,7 +74,7 @@ def test_an_assignment_that_is_not_needed_any_more_is_cancelled(qtbot: QtBot, op
             given_up.set()
         return made_assignment(request)
 
-    workers: list = []
+    workers: list[FakeWorker] = []
     _, window, worker = open_view(endless)
     workers.append(worker)
     epoch = find(window, QSpinBox, "seen-epoch")
@@ -96,7 +96,7 @@ def test_closing_the_project_does_not_wait_for_an_assignment(qtbot: QtBot, open_
             stopped.set()
         return made_assignment(request)
 
-    workers: list = []
+    workers: list[FakeWorker] = []
     session, window, worker = open_view(endless)
     workers.append(worker)
     find(window, QSpinBox, "seen-epoch").setValue(5)
@@ -159,7 +159,7 @@ def test_an_image_that_is_not_trained_on_can_only_be_seen_as_it_is(qtbot: QtBot,
 
 def test_who_asks_for_what_the_trainer_sees_is_shown_an_image_that_it_sees(qtbot: QtBot, open_view: Opened) -> None:
     session, window, worker = open_view(wait=False)
-    first, second, third = (image.id for image in session.document.images())  # type: ignore[union-attr]
+    first, second, third = (image.id for image in session.document.images())
     worker.answer = lambda request: replace(
         made_assignment(request),
         exclusion_reason="" if request.image == third else "it is of the test split",

@@ -56,7 +56,7 @@ def counted(
     qtbot: QtBot, open_view: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Session, TrainerViewWindow, FakeWorker]:
     session, window, worker = open_view()
-    ids = tuple(image.id for image in session.document.images())  # type: ignore[union-attr]
+    ids = tuple(image.id for image in session.document.images())
 
     def count(_folder: object, wanted: object, names: tuple[str, ...], files: object, _job: object) -> Iterator[Any]:
         assert wanted == recipe()
@@ -145,7 +145,7 @@ def test_a_number_leads_to_its_images_and_the_arrows_step_through_them(
     qtbot: QtBot, counted: tuple[Session, TrainerViewWindow, FakeWorker]
 ) -> None:
     session, window, worker = counted
-    tree, ids = shown(window), tuple(image.id for image in session.document.images())  # type: ignore[union-attr]
+    tree, ids = shown(window), tuple(image.id for image in session.document.images())
     row = tree.topLevelItem(0)
     tree.itemActivated.emit(row.child(1), MISSED)  # the second label's: those of the second and third image
     settle(qtbot, window, worker, 2)
@@ -177,7 +177,7 @@ def test_the_images_of_a_number_are_shown_in_the_gallery(
     assert not button.isEnabled()  # nothing could be counted
     tree.setCurrentItem(tree.topLevelItem(0).child(1), 5)
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    ids = tuple(image.id for image in session.document.images())  # type: ignore[union-attr]
+    ids = tuple(image.id for image in session.document.images())
     words = "with small boxes of a label with a very long name, as some have that YOLOv1 does not learn"
     assert asked == ["data", (frozenset(ids[1:]), words)]
 

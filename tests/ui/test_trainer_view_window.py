@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.training.test_runs import STARTED, leave
 from tests.ui.test_accessible import nameless, unreachable
-from tests.ui.trainer_view_driver import Opened, boxes, labelled, made_assignment, open_view, recipe, settle
+from tests.ui.trainer_view_driver import Opened, boxes, labelled, made_assignment, open_view, recipe, settle, weights_of
 from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import State
@@ -132,8 +132,8 @@ def test_every_step_has_a_key_that_its_tooltip_names(qtbot: QtBot, open_view: Op
         QTest.keyClick(window, key)
         settle(qtbot, window, worker, count)
         assert done(worker.requests[-1]), key
-    for widget, key in ((controls.next, "D"), (controls.epoch, "E"), (controls.roll, "R"), (controls.beside, "C")):
-        assert widget.toolTip().endswith(f"({key})")
+    for widget, letter in ((controls.next, "D"), (controls.epoch, "E"), (controls.roll, "R"), (controls.beside, "C")):
+        assert widget.toolTip().endswith(f"({letter})")
     keys.use("CVAT", {})  # where D goes back
     try:
         window.hide()
@@ -172,13 +172,13 @@ def test_runs_that_come_and_go_are_followed_and_the_chosen_one_stays(qtbot: QtBo
     weights.setCurrentIndex(2)
     weights.activated.emit(2)
     settle(qtbot, window, worker, 2)
-    assert worker.requests[-1].weights == folder / "one" / "last.safetensors"
+    assert weights_of(worker) == folder / "one" / "last.safetensors"
     left_run(folder / "two", 200.0)
     (folder / "one" / "best.safetensors").touch()
     follow("two", "one")
     assert weights.currentText() == "Run one"
     settle(qtbot, window, worker, 3)
-    assert worker.requests[-1].weights == folder / "one" / "best.safetensors"
+    assert weights_of(worker) == folder / "one" / "best.safetensors"
     run_actions.rename(folder / "one", "better")
     follow("two", "better")
     assert weights.currentText() == "Run better"
@@ -187,7 +187,7 @@ def test_runs_that_come_and_go_are_followed_and_the_chosen_one_stays(qtbot: QtBo
     follow("two")
     assert weights.currentText() == "Fresh weights"
     settle(qtbot, window, worker, 5)
-    assert worker.requests[-1].weights == FRESH
+    assert weights_of(worker) == FRESH
     window.hide()
     run_actions.delete(folder / "two")
     session.runs_changed.emit()
@@ -253,22 +253,22 @@ def test_a_form_that_is_not_valid_is_told_and_no_other_recipe_shown(qtbot: QtBot
 def test_what_the_training_starts_from_answers(qtbot: QtBot, open_view: Opened) -> None:
     file, set_to = Path("darknet53.conv.74"), [TrainingPlan(recipe(), Path("darknet53.conv.74"))]
     _, window, worker = open_view(plan=lambda: set_to[0])
-    assert worker.requests[-1].weights == StartWeights(file)
+    assert weights_of(worker) == StartWeights(file)
     combo = find(window, QComboBox, "seen-weights")
     assert combo.currentText() == "Start from darknet53.conv.74"
     pane = window.panes[0]
     pane.choose("yolov3")  # which the file is not for
     pane.changed.emit()
     settle(qtbot, window, worker, 2)
-    assert worker.requests[-1].weights == FRESH
+    assert weights_of(worker) == FRESH
     pane.choose("yolov1")
     pane.changed.emit()
     settle(qtbot, window, worker, 3)
-    assert worker.requests[-1].weights == StartWeights(file)
+    assert weights_of(worker) == StartWeights(file)
     set_to[0] = TrainingPlan(recipe())
     window.adopt_settings(again=False)
     settle(qtbot, window, worker, 4)
-    assert worker.requests[-1].weights == FRESH
+    assert weights_of(worker) == FRESH
 
 
 # --- two detectors ---
@@ -351,7 +351,7 @@ def test_closed_it_rests_and_opened_again_it_looks_anew(qtbot: QtBot, open_view:
     session, window, worker = open_view()
     QTest.keyClick(window, Qt.Key.Key_Escape)
     assert not window.isVisible()
-    session.select_image(session.document.images()[1].id)  # type: ignore[union-attr]
+    session.select_image(session.document.images()[1].id)
     assert len(worker.requests) == 1
     window.show()
     settle(qtbot, window, worker, 2)

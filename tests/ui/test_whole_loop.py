@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,7 @@ def test_from_photographs_to_exported_weights(qtbot: QtBot, open_window: Open, c
     window.show_page("export")
     wait(qtbot, lambda: window.findChild(QPushButton, "export-start") is not None)
     for name in ("onnx", "safetensors"):
-        wait(qtbot, lambda name=name: window.findChild(QAbstractButton, f"export-format-{name}") is not None)
+        wait(qtbot, partial(lambda one: window.findChild(QAbstractButton, f"export-format-{one}") is not None, name))
         find(window, QAbstractButton, f"export-format-{name}").setChecked(True)
     press(qtbot, window, "export-start")
     wait(qtbot, lambda: "written" in find(window, QLabel, "export-words").text())

@@ -31,6 +31,7 @@ from workbench.ui.train.trainer_view.requests import (
     LoadRequest,
     LoadResult,
     TrainingPlan,
+    Weights,
 )
 from workbench.ui.train.trainer_view.window import TrainerViewWindow
 from workbench.ui.train.trainer_view.worker import TrainerViewWorker
@@ -90,6 +91,10 @@ def made_assignment(request: AssignmentRequest) -> AssignmentResult:
         negative=negative,
         about=f"step {request.epoch + 1}",
     )
+
+
+def weights_of(worker: FakeWorker) -> Weights:
+    return worker.requests[-1].weights
 
 
 class FakeWorker(TrainerViewWorker):

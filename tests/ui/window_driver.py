@@ -6,11 +6,11 @@ import functools
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image as PillowImage
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
@@ -18,11 +18,13 @@ from pytestqt.qtbot import QtBot
 
 from workbench.core.document import Document
 from workbench.core.project import Box
+from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.main_window import MainWindow
 
 WIDTH, HEIGHT = 200, 100
 Open = Callable[..., MainWindow]
 Asking = TypeVar("Asking", bound=QDialog)
+Found = TypeVar("Found", bound=QObject)
 
 
 def write_photographs(folder: Path, names: list[str]) -> None:
@@ -40,11 +42,16 @@ def _photograph(number: int, suffix: str) -> bytes:
     return written.getvalue()
 
 
-def find(window: QWidget, kind: type, name: str) -> Any:
-    """The widget of this object name; fails the test if there is none."""
+def find(window: QWidget, kind: type[Found], name: str) -> Found:
+    """The widget or action of this object name; fails the test if there is none."""
     found = window.findChild(kind, name)
     assert found is not None, f"no {kind.__name__} called {name}"
     return found
+
+
+def key_of(key: Qt.Key | str) -> Qt.Key:
+    """The key with this letter, digit or sign: Qt numbers them as ASCII numbers capitals."""
+    return key if isinstance(key, Qt.Key) else Qt.Key(ord(key.upper()))
 
 
 def when_asked(kind: type[Asking], act: Callable[[Asking], object]) -> None:
@@ -68,7 +75,7 @@ class WindowDriver:
     def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
         self.qtbot = qtbot
         self.window = window
-        self.canvas = find(window, QWidget, "canvas")
+        self.canvas = find(window, Canvas, "canvas")
         self.settle()
         self.canvas.setFocus()
 
@@ -102,7 +109,7 @@ class WindowDriver:
         QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, modifier, self.at(x, y))
 
     def key(self, key: Qt.Key | str, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        QTest.keyClick(self.canvas, key, modifier)
+        QTest.keyClick(self.canvas, key_of(key), modifier)
 
     def draw(
         self,

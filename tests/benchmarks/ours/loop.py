@@ -50,7 +50,9 @@ class Photographs(torch.utils.data.Dataset[Sample]):
         return len(self.snapshot)
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        image = cv2.cvtColor(cv2.imread(str(self.snapshot.files[row])), cv2.COLOR_BGR2RGB)
+        read = cv2.imread(str(self.snapshot.files[row]))
+        assert read is not None
+        image = cv2.cvtColor(read, cv2.COLOR_BGR2RGB)
         share = self.px / image.shape[1], self.px / image.shape[0]
         image = cv2.resize(image, (self.px, self.px))
         rows = self.snapshot.rows(row)
@@ -106,7 +108,7 @@ def plain(snapshot: Snapshot, recipe: Recipe, steps: int, *, again: bool) -> lis
     times, begin = [], time.perf_counter()
     for batch in [first] * steps if again else loader:
         images, targets = batch
-        loss = sum(detector.loss(detector(images), targets).values())
+        loss: Any = sum(detector.loss(detector(images), targets).values())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -142,7 +144,7 @@ def amp(
         pixels = images.to(device, non_blocking=True).float() / 255
         with torch.autocast(device.type, half):
             raw = detector(pixels)
-        loss = sum(detector.loss(raw, targets.to(device)).values())
+        loss: Any = sum(detector.loss(raw, targets.to(device)).values())
         optimizer.zero_grad()
         scaler.scale(loss).backward()
         scaler.step(optimizer)
@@ -172,7 +174,7 @@ def ours(snapshot: Snapshot, recipe: Recipe, steps: int, folder: Path) -> list[f
     if recipe.training.device == "cuda":  # steps are ordered ahead, so only all of them together can be timed
         _wait(torch.device("cuda"))
         return [(time.perf_counter() - begun[WARM]) / (len(begun) - WARM)] * len(begun)
-    return np.diff(begun).tolist()  # type: ignore[no-any-return]
+    return np.diff(begun).tolist()
 
 
 def main() -> None:

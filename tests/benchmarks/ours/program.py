@@ -73,6 +73,6 @@ def run(then: Callable[[], object], project: Path | None = None) -> None:
         FirstPaint(next(w for w in QApplication.topLevelWidgets() if w.objectName() == "main-window"), then)
         return real()
 
-    QApplication.exec = watched  # type: ignore[method-assign, assignment]
+    QApplication.exec = watched  # type: ignore[method-assign]
     sys.argv[1:] = [str(project)] if project is not None else []
     sys.exit(main())

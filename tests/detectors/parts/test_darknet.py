@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from workbench import detectors
 from workbench.detectors.parts import darknet
@@ -50,6 +51,7 @@ def test_numbers_stand_in_darknets_order(tmp_path: Path) -> None:
     darknet.read(detector, file)
     layers = list(darknet.layers(detector))
     conv, norm = layers[0]
+    assert isinstance(conv, nn.Conv2d)
     assert norm is not None
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -57,6 +59,7 @@ def test_numbers_stand_in_darknets_order(tmp_path: Path) -> None:
     assert [slot.flatten()[0].item() for slot in starts] == [0, 8, 16, 24, 32]
     last, none = layers[-1]
     assert none is None
+    assert isinstance(last, nn.Conv2d)
     assert last.bias is not None
     assert last.weight.flatten()[-1].item() == len(numbers) - 1
     assert last.bias[0].item() == len(numbers) - last.weight.numel() - last.bias.numel()
@@ -68,7 +71,7 @@ def test_the_header_before_version_0_2_is_four_bytes_shorter(tmp_path: Path) -> 
     numbers = np.arange(darknet.count(detector), dtype="<f4")
     file.write_bytes(struct.pack("<iiiI", 0, 1, 0, 77) + numbers.tobytes())
     assert darknet.read(detector, file).seen == 77
-    assert next(darknet.layers(detector))[1].bias[0].item() == 0.0  # type: ignore[union-attr]
+    assert next(darknet.layers(detector))[1].bias[0].item() == 0.0
 
 
 @pytest.mark.parametrize("change", [-4, 4, 1, -1])

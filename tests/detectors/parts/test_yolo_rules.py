@@ -279,7 +279,7 @@ def test_rare_labels_weigh_more_at_their_boxes_and_nowhere_else() -> None:
     moved = []
     for one in (plain, heavy):
         leaf = raw.clone().requires_grad_()
-        sum(one.loss((leaf,), truth((40, 48, 32, 32, 1), (112, 112, 64, 64, 0))).values()).backward()  # type: ignore
+        sum(one.loss((leaf,), truth((40, 48, 32, 32, 1), (112, 112, 64, 64, 0))).values()).backward()  # type: ignore[union-attr]
         assert leaf.grad is not None
         moved.append(-leaf.grad[0].view(2, 7, 4, 4).permute(2, 3, 0, 1))
     ratio = moved[1][1, 1, 0] / moved[0][1, 1, 0]
