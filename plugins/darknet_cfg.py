@@ -19,7 +19,7 @@ from workbench.api import DetectorSettings, Refused, WorkbenchError, detector, d
 
 API = 1
 blocks, cfgs, base = parts("blocks"), parts("darknet_cfg"), detector()
-Section = cfgs.Section
+Section = Any  # cfgs.Section: what parts() gives has no types
 Work = Callable[..., Tensor] | nn.Module  # from some maps to one
 NMS_IOU, NMS_POWER = 0.45, 0.6  # Darknet's threshold of `test`, and its power of the distance in DIoU
 NORMALIZATIONS = ("none", "relu", "softmax")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,10 +17,10 @@ API = 1
 class NumpyArchive:
     """One array per weight under its name in the network, and model.json as text under "model.json"."""
 
-    title = "NumPy archive"
-    summary = "Only the weights, as NumPy arrays, for code without PyTorch."
-    file = "model.npz"
-    needs = ()  # packages beyond those that Workbench itself needs
+    title: ClassVar[str] = "NumPy archive"
+    summary: ClassVar[str] = "Only the weights, as NumPy arrays, for code without PyTorch."
+    file: ClassVar[str] = "model.npz"
+    needs: ClassVar[tuple[str, ...]] = ()  # packages beyond those that Workbench itself needs
 
     def write(self, source: exporters.Source, file: Path) -> str:
         """Returns an empty remark: there is nothing to tell the user."""
