@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -18,8 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.document import Document
-from workbench.core.former_names import SAID, current_label_names, former_names, of_labels, other_names
-from workbench.core.project import Box, FormerName, Image, Label, Split, State
+from workbench.core.project import Box, Image, Label, Split, State
 from workbench.errors import ReadOnly, WorkbenchError
 
 
@@ -326,9 +322,13 @@ class EditsAndUndo(RuleBasedStateMachine):
 
 
 TestEditsAndUndo = EditsAndUndo.TestCase
+
+
 TestEditsAndUndo.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
 TestEditsAndUndo = pytest.mark.slow(TestEditsAndUndo)
 
 
@@ -348,135 +348,3 @@ def test_states_and_splits_read_after_an_edit_are_those_on_disk(tmp_path: Path) 
         ]
     with Document.open(tmp_path / "p", read_only=True) as document:
         assert document.images() == seen
-
-
-def test_former_names_follow_their_label_until_another_label_has_them(document: Document) -> None:
-    document.do(edits.AddLabels((Label(0, "RBC"), Label(0, "WBC"))))
-    red, white = document.labels()[-2:]
-    document.do(edits.ChangeLabel(dataclasses.replace(red, name="Erythrozyt")))
-    assert former_names(document) == {"RBC": red.id}
-    document.do(edits.MergeLabels(red.id, white.id))
-    assert former_names(document) == {"RBC": white.id, "Erythrozyt": white.id}
-    assert document.snapshot().former_names == (FormerName("RBC", "WBC"), FormerName("Erythrozyt", "WBC"))
-    assert current_label_names(["RBC", "other"], document.snapshot().former_names) == ("WBC", "other")
-    assert current_label_names(["RBC", "WBC"], document.snapshot().former_names) == ("RBC", "WBC"), (
-        "it has a row of its own"
-    )
-    document.undo()
-    document.do(edits.AddLabels((Label(0, "RBC"),)))
-    assert former_names(document) == {}, "a network that was trained since means the new one"
-    said = document.snapshot().former_names
-    assert said == (FormerName("RBC", "Erythrozyt", red.id),)
-    assert current_label_names(["RBC"], said) == ("RBC",)
-    new = document.labels()[-1]
-    for label, now in ((replace(red, name="RBC"), "Erythrozyt"), (new, "RBC")):
-        assert current_label_names([label.name], of_labels([label], said)) == (now,), "their ids tell them apart"
-
-
-def test_labels_that_swapped_their_names_are_told_apart_by_their_ids(document: Document) -> None:
-    cat, dog = before = document.labels()
-    for label, name in ((cat, "for now"), (dog, "cat"), (cat, "dog")):
-        document.do(edits.ChangeLabel(replace(label, name=name)))
-    said = document.snapshot().former_names
-    assert current_label_names(["cat", "dog"], of_labels(before, said)) == ("dog", "cat")
-    assert current_label_names(["cat", "dog"], of_labels(document.labels(), said)) == ("cat", "dog"), "trained since"
-    assert current_label_names(["cat", "dog"], said) == ("cat", "dog"), "weights from elsewhere"
-
-
-def test_a_name_that_several_labels_had_leads_each_network_to_its_own(document: Document) -> None:
-    """The name alone means the last that gave it up."""
-    cat, dog = document.labels()
-    for label, name in ((cat, "Katze"), (dog, "cat"), (dog, "Hund")):
-        document.do(edits.ChangeLabel(replace(label, name=name)))
-    said = document.snapshot().former_names
-    assert current_label_names(["cat"], said) == ("Hund",)
-    assert current_label_names(["cat"], of_labels([cat], said)) == ("Katze",)
-    assert current_label_names(["cat"], of_labels([replace(dog, name="cat")], said)) == ("Hund",)
-    assert former_names(document) == {"cat": dog.id, "dog": dog.id}
-    document.do(edits.RemoveLabel(cat.id))
-    said = document.snapshot().former_names
-    assert current_label_names(["cat"], of_labels([cat], said)) == ("cat",), "deleted, and no other label"
-    assert other_names(document, [cat]) == {"dog": dog.id}
-    document.undo()
-    assert other_names(document, [cat]) == {"cat": cat.id, "dog": dog.id}
-
-
-def test_a_merged_label_is_what_it_became_although_a_new_one_has_its_name(document: Document) -> None:
-    cat, dog = document.labels()
-    document.do(edits.MergeLabels(cat.id, dog.id))
-    document.do(edits.AddLabels((Label(0, "cat"),)))
-    assert other_names(document, [cat]) == {"cat": dog.id}
-    assert other_names(document) == {}
-    document.do(edits.AddLabels((Label(0, "bird"),)))
-    document.do(edits.MergeLabels(dog.id, document.labels()[-1].id))
-    assert other_names(document, [cat, dog]) == dict.fromkeys(("cat", "dog"), document.labels()[-1].id)
-    document.undo()
-    assert other_names(document, [cat, dog]) == {"cat": dog.id}
-
-
-def test_names_of_a_project_of_an_earlier_version_are_read(document: Document) -> None:
-    """There a name had one id, and that of a merged label was the one that it became."""
-    cat, dog = document.labels()
-    document.do(edits.ChangeSetting("labels.former names", {"Katze": cat.id, "Hund": dog.id}))
-    document.do(edits.ChangeLabel(replace(cat, name="Hund")))
-    document.do(edits.ChangeLabel(replace(cat, name="cat")))
-    assert former_names(document) == {"Katze": cat.id, "Hund": cat.id}
-    assert other_names(document, [replace(dog, name="Hund")]) == {"Katze": cat.id, "Hund": dog.id}
-
-
-@pytest.mark.parametrize(
-    ("names", "former", "called"),
-    [
-        (["a", "b", "c"], [("a", "b"), ("b", "c"), ("c", "a")], ("b", "c", "a")),
-        (["a", "b"], [("a", "x"), ("b", "x")], ("x", "b")),
-        (["a", "b", "c"], [("a", "c"), ("b", "a")], ("a", "b", "c")),
-        (["a", "b"], [("a", "b", 1), ("b", "a", 2)], ("a", "b")),
-    ],
-)
-def test_present_names_of_a_run_s_labels_are_never_the_same(
-    names: list[str], former: list[Any], called: tuple[str, ...]
-) -> None:
-    assert current_label_names(names, itertools.starmap(FormerName, former)) == called
-
-
-def test_a_name_that_undo_takes_from_a_label_is_one_of_its_former_names(document: Document) -> None:
-    """A network may have been trained meanwhile."""
-    document.do(edits.AddLabels((Label(0, "RBC"),)))
-    red = document.labels()[-1]
-    document.do(edits.ChangeLabel(dataclasses.replace(red, name="Erythrozyt")))
-    document.undo()
-    assert document.snapshot().former_names == (FormerName("Erythrozyt", "RBC"),)
-    document.redo()
-    assert document.snapshot().former_names == (FormerName("RBC", "Erythrozyt"),)
-    document.undo()
-    document.do(edits.ChangeLabel(dataclasses.replace(red, name="red")))
-    assert former_names(document) == {"Erythrozyt": red.id, "RBC": red.id}
-
-
-def test_what_a_person_says_of_a_networks_labels_is_another_name_and_follows_a_merge(document: Document) -> None:
-    document.do(edits.AddLabels((Label(0, "worker"), Label(0, "staff"))))
-    worker, staff = document.labels()[-2:]
-    document.do(edits.ChangeSetting(SAID, {"person": worker.id, "gone": 99}))
-    assert document.snapshot().former_names == (FormerName("person", "worker"),)
-    assert former_names(document) == {}, "an imported file's labels are its own"
-    document.do(edits.MergeLabels(worker.id, staff.id))
-    assert other_names(document)["person"] == staff.id
-    assert document.snapshot().former_names == (FormerName("worker", "staff"), FormerName("person", "staff"))
-    document.undo()
-    assert other_names(document)["person"] == worker.id
-    document.do(edits.AddLabels((Label(0, "person"),)))
-    assert document.snapshot().former_names == (), "a network that was trained since means the new one"
-
-
-def test_names_that_undo_took_outlast_the_undo_of_earlier_edits(document: Document) -> None:
-    document.do(edits.AddLabels((Label(0, "RBC"),)))
-    red = document.labels()[-1]
-    for name in ("Erythrozyt", "red"):
-        document.do(edits.ChangeLabel(dataclasses.replace(red, name=name)))
-    document.undo()
-    document.undo()
-    assert former_names(document) == {"Erythrozyt": red.id, "red": red.id}
-    document.do(edits.MergeLabels(red.id, 1))
-    assert former_names(document) == {"Erythrozyt": 1, "red": 1, "RBC": 1}
-    document.undo()
-    assert former_names(document) == {"Erythrozyt": red.id, "red": red.id}
