@@ -1,9 +1,8 @@
-"""The window "Other images": what a run finds in folders, videos and webcams; scrubbed, played and written."""
+"""The window "Other images": what a run finds in folders of pictures, its sliders, and what is written of it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,22 +12,20 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QPushButton, QSlider, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.generators import close
-from tests.inference.stub import Stub, stub, write_pictures
-from tests.inference.test_webcam import WithCameras
+from tests.inference.stub import Stub, stub
 from tests.ui.inspect_page_driver import make_run
+from tests.ui.other_images_driver import Writer, boxes, clip, folder, network, opened, session, window, words
 from tests.ui.test_accessible import controls, described
 from tests.ui.window_driver import Open, find
 from workbench import plugins
 from workbench.core.detections import NmsKind
-from workbench.core.document import Document
 from workbench.core.edits import AddLabels, ChangeLabel
 from workbench.core.project import FormerName, Label
-from workbench.errors import WorkbenchError
-from workbench.inference import operating_point, webcam
+from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training import runs
 from workbench.ui.inspect.other_images import results_job
@@ -43,84 +40,7 @@ from workbench.ui.widgets.elided import ElidedCombo
 
 Key = Qt.Key
 
-
-@pytest.fixture
-def network() -> Stub:
-    return stub()
-
-
-class Writer:
-    """Writes nothing, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.requests: list[PredictionRequest] = []
-        self.fails_with = ""
-
-    def __call__(self, request: PredictionRequest) -> Iterator[JobProgress | PredictionsWritten]:
-        self.requests.append(request)
-        yield JobProgress(1, 2, "images")
-        if self.fails_with:
-            raise WorkbenchError(self.fails_with)
-        yield PredictionsWritten(request.into / "results", "3 objects found in 2 images.")
-
-
-@pytest.fixture
-def session(qapp: QApplication, project: Path) -> Iterator[Session]:
-    session = Session()
-    session.open(Document.open(project))
-    yield session
-    session.close()
-
-
-@pytest.fixture
-def window(qtbot: QtBot, session: Session, network: Stub) -> Iterator[OtherImagesWindow]:
-    run = make_run(session)
-    owner = QWidget()
-    made = OtherImagesWindow(session, owner, DetectionWorker(lambda *_: network), Writer())  # type: ignore[arg-type, return-value]
-    (info,) = runs.runs(run.parent)
-    made.set_run(info, run / "best.safetensors")
-    made.show()
-    yield made
-    session.close()  # as the main window does before it goes
-    owner.deleteLater()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Blue says how many: 1.png has one box, 2.png two, 3.png three; broken.png can't be read."""
-    made = write_pictures(tmp_path / "in", ["1.png", "2.png", "3.png"], first=1)
-    (made / "broken.png").write_bytes(b"no picture")
-    return made
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight frames at 20 a second, of eight greys."""
-    file = tmp_path_factory.mktemp("video") / "clip.avi"
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 20, (64, 48))
-    for shade in range(8):
-        writer.write(np.full((48, 64, 3), shade * 30, np.uint8))
-    writer.release()
-    return file
-
-
-def words(window: OtherImagesWindow, name: str) -> str:
-    return str(find(window, QLabel, f"looking-{name}").text())
-
-
-def boxes(window: OtherImagesWindow) -> int:
-    return len(window.picture.detections)
-
-
-def grey(window: OtherImagesWindow) -> int:
-    """Of the picture's middle, in steps of 30."""
-    assert window.picture.picture is not None
-    return round(window.picture.picture.levels[0].pixelColor(30, 20).red() / 30)
-
-
-def opened(qtbot: QtBot, window: OtherImagesWindow, path: Path) -> None:
-    window.open_source(OpenSource(path))
-    qtbot.waitUntil(lambda: window.picture.picture is not None)
+__all__ = ["clip", "folder", "network", "session", "window"]  # fixtures
 
 
 def test_it_says_first_what_to_do(window: OtherImagesWindow) -> None:
@@ -238,37 +158,6 @@ def test_tiles_are_looked_at_with_the_network(
     qtbot.waitUntil(lambda: network.pictures == 8)  # 3 x 2 tiles, and the whole
 
 
-def test_any_frame_of_a_video_is_shown_and_it_plays_to_its_end(
-    qtbot: QtBot, window: OtherImagesWindow, clip: Path
-) -> None:
-    opened(qtbot, window, clip)
-    assert window.transport.slider.maximum() == 7
-    for index in (5, 1, 6, 2):
-        window.transport.slider.setValue(index)
-        qtbot.waitUntil(lambda: f"frame {index + 1}" in words(window, "place"))  # noqa: B023 - waited for here
-        assert grey(window) == index
-    assert words(window, "place") == "0:00.1 of 0:00.4, frame 3"
-    qtbot.keyClick(window, Key.Key_P)
-    assert window.player.on
-    qtbot.waitUntil(lambda: not window.player.on)
-    qtbot.waitUntil(lambda: grey(window) == 7)
-    qtbot.keyClick(window, Key.Key_P)
-    qtbot.waitUntil(lambda: grey(window) in (0, 1, 2))
-    qtbot.keyClick(window, Key.Key_P)
-    assert not window.player.on
-
-
-def test_of_a_video_a_video_is_written_unless_told_otherwise(
-    qtbot: QtBot, window: OtherImagesWindow, clip: Path, folder: Path
-) -> None:
-    opened(qtbot, window, folder)
-    assert window.side.formats == ("json", "pictures")
-    opened(qtbot, window, clip)
-    assert window.side.formats == ("json", "video")
-    opened(qtbot, window, folder)
-    assert window.side.formats == ("json", "pictures")
-
-
 def test_what_can_not_be_opened_is_a_sentence(qtbot: QtBot, window: OtherImagesWindow, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     window.open_source(OpenSource(tmp_path / "empty"))
@@ -289,34 +178,6 @@ def test_where_nothing_can_be_shown_no_label_has_a_count(
     window._open_path(tmp_path / "empty")
     qtbot.waitUntil(lambda: "There is no image in" in window.picture.sentence)
     assert [window.side.labels.item(row, 1).text() for row in rows] == [""] * len(rows)
-
-
-def test_a_webcam_is_watched_until_it_is_paused_and_let_go_then(
-    qtbot: QtBot, window: OtherImagesWindow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cameras = WithCameras()
-    monkeypatch.setattr(webcam, "cv2", cameras)
-    find(window, QToolButton, "looking-webcam").click()
-    qtbot.waitUntil(lambda: "There is no webcam 0" in window.picture.sentence)
-    window.open_source(OpenSource(None, 1))
-    qtbot.waitUntil(lambda: len(cameras.made) == 2 and cameras.made[1].left < 7)
-    assert boxes(window) == 3
-    assert not window.transport.slider.isEnabled()
-    if window.player.on:
-        qtbot.keyClick(window, Key.Key_P)
-    qtbot.waitUntil(lambda: all(camera.released for camera in cameras.made))
-
-
-def test_a_closed_window_lets_the_webcam_go(
-    qtbot: QtBot, window: OtherImagesWindow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cameras = WithCameras()
-    cameras.endless = True
-    monkeypatch.setattr(webcam, "cv2", cameras)
-    window.open_source(OpenSource(None, 1))
-    qtbot.waitUntil(lambda: bool(cameras.made) and window.picture.picture is not None)
-    window.close()
-    qtbot.waitUntil(lambda: cameras.made[0].released)
 
 
 def test_everything_opened_is_written_in_the_formats_ticked(

@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QFileDialog, QMenu, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
-from tests.ui.test_suggestions import Hand, fake
+from tests.ui.suggestions_driver import Hand, fake
 from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document

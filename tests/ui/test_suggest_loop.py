@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
-from tests.ui.test_suggestions import fake
+from tests.ui.suggestions_driver import fake
 from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document

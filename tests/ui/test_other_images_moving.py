@@ -1,0 +1,78 @@
+"""Videos and webcams in the window "Other images": scrubbed, played, written and let go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QToolButton
+from pytestqt.qtbot import QtBot
+
+from tests.inference.test_webcam import WithCameras
+from tests.ui.other_images_driver import boxes, clip, folder, grey, network, opened, session, window, words
+from tests.ui.window_driver import find
+from workbench.inference import webcam
+from workbench.ui.inspect.other_images.window import OtherImagesWindow
+from workbench.ui.inspect.other_images.worker import OpenRequest as OpenSource
+
+__all__ = ["clip", "folder", "network", "session", "window"]  # fixtures
+
+
+def test_any_frame_of_a_video_is_shown_and_it_plays_to_its_end(
+    qtbot: QtBot, window: OtherImagesWindow, clip: Path
+) -> None:
+    opened(qtbot, window, clip)
+    assert window.transport.slider.maximum() == 7
+    for index in (5, 1, 6, 2):
+        window.transport.slider.setValue(index)
+        qtbot.waitUntil(lambda: f"frame {index + 1}" in words(window, "place"))  # noqa: B023 - waited for here
+        assert grey(window) == index
+    assert words(window, "place") == "0:00.1 of 0:00.4, frame 3"
+    qtbot.keyClick(window, Qt.Key.Key_P)
+    assert window.player.on
+    qtbot.waitUntil(lambda: not window.player.on)
+    qtbot.waitUntil(lambda: grey(window) == 7)
+    qtbot.keyClick(window, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: grey(window) in (0, 1, 2))
+    qtbot.keyClick(window, Qt.Key.Key_P)
+    assert not window.player.on
+
+
+def test_of_a_video_a_video_is_written_unless_told_otherwise(
+    qtbot: QtBot, window: OtherImagesWindow, clip: Path, folder: Path
+) -> None:
+    opened(qtbot, window, folder)
+    assert window.side.formats == ("json", "pictures")
+    opened(qtbot, window, clip)
+    assert window.side.formats == ("json", "video")
+    opened(qtbot, window, folder)
+    assert window.side.formats == ("json", "pictures")
+
+
+def test_a_webcam_is_watched_until_it_is_paused_and_let_go_then(
+    qtbot: QtBot, window: OtherImagesWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras = WithCameras()
+    monkeypatch.setattr(webcam, "cv2", cameras)
+    find(window, QToolButton, "looking-webcam").click()
+    qtbot.waitUntil(lambda: "There is no webcam 0" in window.picture.sentence)
+    window.open_source(OpenSource(None, 1))
+    qtbot.waitUntil(lambda: len(cameras.made) == 2 and cameras.made[1].left < 7)
+    assert boxes(window) == 3
+    assert not window.transport.slider.isEnabled()
+    if window.player.on:
+        qtbot.keyClick(window, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: all(camera.released for camera in cameras.made))
+
+
+def test_a_closed_window_lets_the_webcam_go(
+    qtbot: QtBot, window: OtherImagesWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras = WithCameras()
+    cameras.endless = True
+    monkeypatch.setattr(webcam, "cv2", cameras)
+    window.open_source(OpenSource(None, 1))
+    qtbot.waitUntil(lambda: bool(cameras.made) and window.picture.picture is not None)
+    window.close()
+    qtbot.waitUntil(lambda: cameras.made[0].released)
