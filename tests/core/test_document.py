@@ -322,13 +322,9 @@ class EditsAndUndo(RuleBasedStateMachine):
 
 
 TestEditsAndUndo = EditsAndUndo.TestCase
-
-
 TestEditsAndUndo.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
-
-
 TestEditsAndUndo = pytest.mark.slow(TestEditsAndUndo)
 
 

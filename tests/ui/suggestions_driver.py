@@ -24,11 +24,7 @@ from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.elided import ElidedLabel
 
 BOXES = np.array([(10, 10, 50, 50), (60, 10, 90, 40), (20, 60, 40, 80), (70, 60, 95, 90)], float)
-
-
 SCORES = np.array([0.9, 0.6, 0.4, 0.2])
-
-
 TRAINED: tuple[Label, ...] = ()  # the run's labels with their ids
 
 

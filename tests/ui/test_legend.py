@@ -67,6 +67,8 @@ def test_in_a_low_plot_the_legend_is_broad_where_that_covers_less(qtbot: QtBot) 
 
 
 # --- the legend's names ---
+
+
 def click_name(plot: Plot, number: int) -> None:
     """A click on the words of a legend's line."""
     label = plot.getPlotItem().legend.items[number][1]

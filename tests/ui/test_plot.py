@@ -98,6 +98,8 @@ def test_the_axis_of_things_that_are_counted_begins_at_nothing(qtbot: QtBot) -> 
 
 
 # --- the logarithmic axis ---
+
+
 def drawn(plot: Plot, name: str) -> list[float]:
     """The y of a curve's points in the plot's own places."""
     items = [item for item in plot.getPlotItem().listDataItems() if item.opts.get("name") == name]
@@ -164,6 +166,8 @@ def test_a_logarithmic_axis_names_plain_numbers_at_every_range(low: float, high:
 
 
 # --- many points, and smoothed ones ---
+
+
 def test_of_many_points_those_are_drawn_that_can_be_told_apart_with_every_peak(qtbot: QtBot) -> None:
     plot = shown(qtbot, Plot("step", "loss", dense=True))
     y = np.zeros(8_000)

@@ -22,6 +22,8 @@ __all__ = ["make"]  # fixtures
 
 
 # --- what is drawn ---
+
+
 def test_each_term_and_their_sum_are_drawn_and_all_that_the_machine_did(make: Make) -> None:
     curves = make(1500, 700)
     curves.show_history(history(evaluated(1, {})))
@@ -146,6 +148,8 @@ def test_the_logarithmic_scale_is_a_button_and_a_line_of_the_menu_and_is_kept(ma
 
 
 # --- AP per label ---
+
+
 def test_ap_can_be_seen_per_label_in_the_colours_of_the_project(make: Make) -> None:
     curves = make()
     curves.set_label_colours({"cat": "#0072b2"})
