@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,6 @@ def test_a_full_disk_is_found_though_an_empty_file_fits(tmp_path: Path, monkeypa
         def write(self, data: bytes) -> None:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.tempfile, "TemporaryFile", lambda dir: Full())
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: Full())
     with pytest.raises(WorkbenchError, match="can't be written to: the disk is full. Make room"):
         files.check_writable(tmp_path / "runs" / "new")

@@ -94,9 +94,9 @@ def write(folder: str) -> None:
             elif luck < 0.8 and len(labels) > 3:
                 document.do(edits.RemoveLabel(chance.choice(labels[3:]).id))
             else:
-                label = chance.choice(labels)
-                of_it = [image.id for image in images if image.path == label.name]
-                document.do(with_a_box(image=of_it[0], label=label.id) if of_it else edits.ChangeSetting("a", luck))
+                chosen = chance.choice(labels)
+                of_it = [image.id for image in images if image.path == chosen.name]
+                document.do(with_a_box(image=of_it[0], label=chosen.id) if of_it else edits.ChangeSetting("a", luck))
 
 
 @pytest.mark.slow

@@ -132,12 +132,12 @@ def test_a_job_that_failed_keeps_nothing_of_what_it_worked_with(qtbot: QtBot, se
     def train(_job: Job) -> Iterator[int]:
         network = Network()
         seen.append(weakref.ref(network))
+        yield 0
         try:
             raise RuntimeError("CUDA out of memory.")
         except RuntimeError as error:
             refusal = WorkbenchError("The memory of cuda is too small.", error)
             raise refusal from error
-        yield 0
 
     job = session.start(Job("Training", train, session))
     qtbot.waitUntil(lambda: not session.jobs)

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QPushButton, QSlider, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.generators import close
-from tests.inference.stub import Stub, stub
+from tests.inference.stub import Stub, stub, write_pictures
 from tests.ui.inspect_page_driver import make_run
 from tests.ui.other_images_driver import Writer, boxes, clip, folder, network, opened, session, window, words
 from tests.ui.test_accessible import controls, described

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -209,6 +210,10 @@ def test_the_button_says_that_a_prediction_on_another_object_is_added(bench: Ben
         assert bench.button("take").text().startswith(word)
 
 
+def _is_whole(button: QPushButton) -> bool:
+    return button.width() >= button.sizeHint().width() - TIGHT
+
+
 @pytest.mark.parametrize("width", [260, 300, 364, 660, 700, 900])
 def test_no_decision_is_cut_however_narrow_the_pane_is(bench: Bench, width: int) -> None:
     bench.shown()
@@ -221,7 +226,7 @@ def test_no_decision_is_cut_however_narrow_the_pane_is(bench: Bench, width: int)
             button = bench.button(name)
             assert button.text().endswith(f"  ({key})")
             assert width < 364 or button.text() == f"{button.accessibleName()}  ({key})"
-            bench.qtbot.waitUntil(lambda button=button: button.width() >= button.sizeHint().width() - TIGHT)
+            bench.qtbot.waitUntil(partial(_is_whole, button))
             assert bar.rect().contains(button.geometry())
         bench.press(Qt.Key.Key_N)
 

@@ -100,7 +100,8 @@ def test_heads_begin_with_a_capital_and_stand_over_their_columns(open_window: Op
     for name in ("check-data", "split", "seen", "history", "plugins"):
         find(window, QAction, f"action-{name}").trigger()
     heads, at_right, across = list(SUMMARY), set(), Qt.Orientation.Horizontal
-    for table in (*window.findChildren(QTableView), *window.findChildren(QTreeView)):
+    tables: list[QTableView | QTreeView] = [*window.findChildren(QTableView), *window.findChildren(QTreeView)]
+    for table in tables:
         header = table.horizontalHeader() if isinstance(table, QTableView) else table.header()
         for column in range(header.count() if not header.isHidden() else 0):
             head = str(table.model().headerData(column, across) or "")
