@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyqtgraph as pg
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 from safetensors.numpy import save_file
@@ -294,6 +295,10 @@ def test_curves_lie_on_one_another_and_tables_beside(window: CompareWindow) -> N
     assert second[-1] == "another rate ↵ for more epochs"
     assert table(window, "compare-settings") == [["Data", "abababa", "cdcdcdc"], ["Epochs", "4", "30"]]
     assert heads(window, "compare-labels") == ["Label", "first", "second"]
+    head = find(window, QTableWidget, "compare-labels").horizontalHeaderItem(1)
+    assert head.textAlignment() & Qt.AlignmentFlag.AlignLeft, "beside its colour"
+    beside = find(window, QTableWidget, "compare-labels").x()
+    assert beside == 8, "off the line between the panes"
     labels = [["all labels", "0.600", "0.400"], ["cell", "0.800", "–"], ["spot", "0.400", "0.500"]]
     assert table(window, "compare-labels") == [*labels, ["dust", "–", "0.100"]]
     find(window, QComboBox, "compare-which").setCurrentText("AP")

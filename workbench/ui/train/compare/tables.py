@@ -134,12 +134,15 @@ def show_settings(table: Table, found: Sequence[RunDifference], compared: Sequen
 def show_labels(
     table: Table, found: Sequence[LabelScores], compared: Sequence[ComparedRun], colours: Mapping[str, str], what: str
 ) -> None:
-    """`what`: one of WHICH. The best of a row is bold."""
+    """`what`: one of WHICH. The best of a row is bold.
+
+    Numbers are at the left, below the colours of their runs: all have three decimals.
+    """
     table.setColumnCount(1 + len(compared))
     table.head(0, "Label")
     for column, run in enumerate(compared, start=1):
         tip = f"{what} of {run.info.name}, in its best epoch"
-        table.head(column, run.info.name, tip=tip, icon=swatch(theme.series_colour(column - 1)), right=True)
+        table.head(column, run.info.name, tip=tip, icon=swatch(theme.series_colour(column - 1)))
     with deferred_column_sizing(table):
         table.setRowCount(len(found))
         for row, one in enumerate(found):
@@ -149,7 +152,7 @@ def show_labels(
             best = best_of(values)
             for place, value in enumerate(values):
                 both = f"AP50 {share(one.ap50[place])}, AP {share(one.ap[place])}"
-                table.put(row, 1 + place, share(value), tip=both, right=True, bold=place in best)
+                table.put(row, 1 + place, share(value), tip=both, bold=place in best)
     table.say("" if found else "None of these runs has been evaluated yet.")
     _stretch(table)
 

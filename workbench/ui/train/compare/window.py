@@ -80,8 +80,8 @@ class CompareWindow(QDialog):
         for plot in (self.ap50, self.ap, self.loss):
             row.addWidget(plot, 1)
         beside = QSplitter(childrenCollapsible=False)
-        beside.addWidget(_titled("Settings that differ", self.settings))
-        beside.addWidget(_titled("Of each label in the best epoch", self.labels, self.which))
+        beside.addWidget(_titled("Settings that differ", self.settings, right=theme.GRID))
+        beside.addWidget(_titled("Of each label in the best epoch", self.labels, self.which, left=theme.GRID))
         split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
         split.addWidget(curves)
         split.addWidget(beside)
@@ -177,7 +177,8 @@ def _plot(name: str, x: str, y: str, corner: Place) -> Plot:
     return plot
 
 
-def _titled(title: str, table: Table, choice: QWidget | None = None) -> QWidget:
+def _titled(title: str, table: Table, choice: QWidget | None = None, *, left: int = 0, right: int = 0) -> QWidget:
+    """`left`, `right`: px to the edges of its pane."""
     made = QWidget()
     words = QLabel(title)
     words.setProperty("role", "muted")
@@ -186,7 +187,7 @@ def _titled(title: str, table: Table, choice: QWidget | None = None) -> QWidget:
     if choice is not None:
         head.addWidget(choice)
     column = QVBoxLayout(made)
-    column.setContentsMargins(0, theme.GRID, 0, 0)
+    column.setContentsMargins(left, theme.GRID, right, 0)
     column.setSpacing(theme.GRID // 2)
     column.addLayout(head)
     column.addWidget(table, 1)
