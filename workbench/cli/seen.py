@@ -101,6 +101,7 @@ def _in_training(
     snapshot: Snapshot, image: Image, recipe: Recipe, epoch: int, seed: int | None, quiet: bool
 ) -> NetworkInput:  # fmt: skip
     """Reads all training images first: those that can't be read are left out, which shifts the others."""
+    from workbench.training import prepare
     from workbench.training.file_index import FileIndex
     from workbench.training.network_input import make_input_sequence
 
@@ -108,7 +109,9 @@ def _in_training(
     if epoch > epochs:
         raise WorkbenchError(f"The training has {epochs:,} epochs. Choose an --epoch from 1 to {epochs:,}.")
     files = FileIndex()
-    _read_all(snapshot, recipe, files, quiet)
+    train = prepare.select_images(snapshot, recipe.training)[0]
+    if any(one.id == image.id for one in train.images):  # else it is refused below
+        _read_all(train, files, quiet)
     plan = make_input_sequence(snapshot, recipe, files)
     outside = plan.exclusion_reason(image)
     if outside:
@@ -116,10 +119,7 @@ def _in_training(
     return plan.in_epoch(plan.index(image.id), epoch - 1, seed)
 
 
-def _read_all(snapshot: Snapshot, recipe: Recipe, files: FileIndex, quiet: bool) -> None:
-    from workbench.training import prepare
-
-    train = prepare.select_images(snapshot, recipe.training)[0]
+def _read_all(train: Snapshot, files: FileIndex, quiet: bool) -> None:
     with progress_bar("Reading images", len(train), quiet=quiet) as shown:
         for done, file in enumerate(train.files, 1):
             files.read(file, train.window)
