@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from workbench.core.project import Split
 from workbench.detectors.parts.detector import Raw, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import checkpoint, runs
-from workbench.training.events import Evaluated, Failed, Finished, Message, Started
+from workbench.training.events import Evaluated, Event, Failed, Finished, Message, Started
 from workbench.training.prepare import select_images
 from workbench.training.run import train
 from workbench.training.schedule import Plan
@@ -194,6 +196,17 @@ def test_a_validation_split_that_cannot_be_read_is_named(request_of: MakeRequest
         file.unlink()
     with pytest.raises(WorkbenchError, match=r"None of the 2 validation images could be read\..*find-images"):
         list(train(request_of("a", snapshot)))
+
+
+def test_a_disk_without_room_for_the_checkpoints_is_found_before_the_first_step(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was found at the first save, after up to five minutes, and a short training was lost."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    events: list[Event] = []
+    with pytest.raises(WorkbenchError, match=r"take 492 kB, and the disk of .* has room for 1\.0 kB\. Make room"):
+        events += train(request_of())
+    assert not only(events, Started)
 
 
 def _in_folders(snapshot: Any, folders: list[Path]) -> Any:

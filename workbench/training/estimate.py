@@ -143,7 +143,7 @@ def make_estimate(
         evaluations=number, seconds=seconds, low=seconds * quick, high=seconds * slow, step_seconds=step,
         evaluation_seconds=evaluation, reading_seconds=reading,
         memory=int(measured.standing + growing) + _images_beside(measured, images, cache, on_disk),
-        cache=cache, cache_on_disk=on_disk, checkpoints=_checkpoints(measured.parameters, settings),
+        cache=cache, cache_on_disk=on_disk, checkpoints=checkpoint_bytes(measured.parameters, settings),
         device=measured.device, precision=measured.precision, batch=settings.batch, measured_batch=largest.images,
         px=largest.px, at_most=settings.patience > 0 and validation_images >= FEW_JUDGES, took=measured.took,
     )  # fmt: skip
@@ -201,7 +201,7 @@ def _spread(measured: Measurement, batch: int) -> tuple[float, float]:
     return min(quick, 1 - least), max(slow, 1 + least)
 
 
-def _checkpoints(parameters: int, settings: TrainingSettings) -> int:
+def checkpoint_bytes(parameters: int, settings: TrainingSettings) -> int:
     """Bytes of last and best, and of the state: the weights, their average and what the optimiser keeps of each."""
     kept = 2 if settings.optimizer == "adamw" else 1
     return parameters * NUMBER * (2 + 2 + kept)

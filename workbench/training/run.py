@@ -161,6 +161,8 @@ class _Training:
         self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)
         self.stepper.norms_known = self.request.goes_on
         self.notes += [Message("warning", sentence) for sentence in self.stepper.unused_settings()]
+        if state is None:
+            self.runtime.broadcast(lambda: saving.check_room(self.request.folder, self.stepper))
         self.average = Average(self.stepper.detector, self.settings.ema)
         self.batch_maker = device_augment.make_batch_maker(self.data, self.runtime.device)
         self.notes += self.batch_maker.notes()

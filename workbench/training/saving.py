@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import detectors
+from workbench.core.formatting import size
 from workbench.errors import WorkbenchError
 from workbench.registry import OWN
 from workbench.training import checkpoint, machine, recipes
 from workbench.training.checkpoint import LAST, STATE, CheckpointHeader, State
 from workbench.training.ema import Average
+from workbench.training.estimate import checkpoint_bytes
 from workbench.training.events import Message, Saved
 from workbench.training.header import PLUGIN
 from workbench.training.request import RunRequest
@@ -97,6 +100,17 @@ def state(
         header=about.to_json(), loss_scale=scale.value, scaled_for=scale.good,
         batch=stepper.settings.batch, epochs=stepper.settings.epochs,
     )  # fmt: skip
+
+
+def check_room(folder: Path, stepper: Stepper) -> None:
+    """WorkbenchError, before the first step, if the disk of `folder` has no room for the run's checkpoints."""
+    needed = checkpoint_bytes(sum(p.numel() for p in stepper.detector.parameters()), stepper.settings)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise WorkbenchError(
+            f"The checkpoints of this run take {size(needed)}, and the disk of {folder} has room for {size(free)}."
+            " Make room, or choose a smaller width."
+        )
 
 
 def save_last(
