@@ -12,6 +12,7 @@ import pytest
 from workbench import __main__, cli, console, detectors, formats, plugins
 from workbench.errors import WorkbenchError
 from workbench.exchange import recognise
+from workbench.ui.data.importing import work
 
 SHIPPED = plugins.shipped_folder()
 GOOD = '''"""A good one."""
@@ -90,6 +91,18 @@ def test_a_plugin_that_stumbles_over_a_file_is_not_in_the_way_of_its_own_format(
         formats.formats.get("mine").sniff(tmp_path)
     assert [name for name, _ in formats.recognise(tmp_path)] == ["tfcsv"]
     assert "The format mine of stranger.py could not look at" in caplog.text
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WorkbenchError, match="The plugin stranger.py could not look at it: ZeroDivisionError"):
+        recognise(tmp_path / "empty")
+    in_the_window = work.unclear_format(tmp_path / "empty").sentence
+    assert "The plugin stranger.py could not look at it: ZeroDivisionError: division by zero." in in_the_window
+
+
+def test_a_plugin_that_gives_no_number_for_a_file_is_not_in_the_way_either(folder: Path, tmp_path: Path) -> None:
+    (folder / "stranger.py").write_text(GOOD.replace("*given: 0", "*given: None"))
+    plugins.allow(plugins.load_all()[0])
+    plugins.load_all()
+    assert formats.recognise(tmp_path) == []
 
 
 @pytest.mark.parametrize("command", ["import", "export-labels"])

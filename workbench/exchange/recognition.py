@@ -27,13 +27,14 @@ def recognise(path: Path) -> str:
     path = Path(path)
     if not path.exists():
         raise WorkbenchError(f"There is no file or folder {path}.")
-    found = formats.recognise(path)
+    failed: list[str] = []
+    found = formats.recognise(path, failed)
     if not found:
         names = ", ".join(formats.load_all().names())
         raise WorkbenchError(
             f"{what_is_there(path)} Known formats are {names};"
             f" give the folder that holds the annotation files, or name the format with --format."
-            f" {plugin_hint()}".rstrip()
+            f" {' '.join([*failed, plugin_hint()])}".rstrip()
         )
     if len(found) > 1 and found[1][1] > found[0][1] - 0.5:
         seen = " and ".join(name for name, _ in found)

@@ -264,20 +264,25 @@ def _load() -> None:
             importlib.import_module(f"{__name__}.{module.name}")
 
 
-def recognise(path: Path) -> list[tuple[str, float]]:
-    """The formats that `path` may be, with their scores above 0, the most certain first."""
-    found: Iterable[tuple[str, float]] = ((name, _score(name, member, path)) for name, member in load_all())
+def recognise(path: Path, failed: list[str] | None = None) -> list[tuple[str, float]]:
+    """The formats that `path` may be, with their scores above 0, the most certain first.
+
+    A sentence about each plugin that could not look at it is appended to `failed`.
+    """
+    told = [] if failed is None else failed
+    found: Iterable[tuple[str, float]] = ((name, _score(name, member, path, told)) for name, member in load_all())
     return sorted(((n, s) for n, s in found if s > 0), key=lambda pair: -pair[1])
 
 
-def _score(name: str, member: Format, path: Path) -> float:
+def _score(name: str, member: Format, path: Path, failed: list[str]) -> float:
     """What its sniff() says; 0 if a plugin's raises, which would be in the way of every import of another format."""
     try:
-        return member.sniff(path)
-    except Exception:
+        return float(member.sniff(path))
+    except Exception as error:
         if formats.owner(name) == OWN:
             raise
         log.warning("The format %s of %s could not look at %s", name, formats.owner(name), path, exc_info=True)
+        failed.append(f"The plugin {formats.owner(name)} could not look at it: {type(error).__name__}: {error}.")
         return 0.0
 
 

@@ -109,11 +109,12 @@ def _plan(request: ImportRequest, source: Path, format: str, watcher: _Watcher) 
 
 def unclear_format(source: Path) -> FormatUnclear:
     """Words for a window, which has a list of formats to choose from."""
-    found = tuple(name for name, _ in formats.recognise(source))
+    failed: list[str] = []
+    found = tuple(name for name, _ in formats.recognise(source, failed))
     if not found:
         return FormatUnclear(
             f"{what_is_there(source)} Choose the folder or file with the labels, or say above which format it is."
-            f" {plugin_hint()}".rstrip(),
+            f" {' '.join([*failed, plugin_hint()])}".rstrip(),
             (),
         )
     seen = " and ".join(formats.formats.get(name).title for name in found)
