@@ -134,6 +134,27 @@ def test_what_can_not_be_told_apart_is_not_taken_for_a_renamed_file(document: Do
     assert file_changes.find_changes(document, lambda _: seen).renamed == ()
 
 
+def test_another_frame_of_the_same_time_and_size_is_another_image(document: Document, photographs: Path) -> None:
+    """As those of one archive without compression: its boxes would have gone to another picture."""
+    files = [photographs / f"{number}.bmp" for number in range(4)]
+    for number, file in enumerate(files):
+        Picture.new("RGB", (20, 10), (number, 0, 0)).save(file)
+        os.utime(file, (1e9 + 9, 1e9 + 9))
+    kept = files.pop()
+    data, now = kept.read_bytes(), stamp(kept)
+    kept.unlink()
+    document.add_folder(photographs)
+    files[1].unlink()
+    kept.write_bytes(data)
+    os.utime(kept, ns=(now[0], now[0]))
+    found = file_changes.find_changes(document, lambda asked: dict.fromkeys(asked, now))
+    assert found.new == {photographs: ("3.bmp",)}
+    assert found.renamed == ()
+    for file in (files[0], files[2]):
+        os.utime(file, (1e9 + 20, 1e9 + 20))  # then it is the only one
+    assert [one.name for one in file_changes.find_changes(document, lambda _: {files[1]: now}).renamed] == ["3.bmp"]
+
+
 def test_another_picture_of_the_same_date_is_another_image(document: Document, photographs: Path) -> None:
     (photographs / "a.png").unlink()
     Picture.new("RGB", (30, 20)).save(photographs / "x.png")

@@ -1,9 +1,11 @@
 """Which files appeared, disappeared and were renamed in the folders of a project's images since they were added.
 
 A missing file and a new one are taken to be the same if their modification times and sizes are identical, which
-renaming and moving preserve. Those of the missing one are known from its thumbnail. Without one, the date in the
-project must be the new file's time to the millisecond, no other image may have it, and the pictures must have the same
-dimensions. Hashes were rejected: each file would have to be read completely when added, hours for 100,000.
+renaming and moving preserve, and no other image's file has both: an archive may give all its files one time, and
+pictures without compression have one size. Those of the missing one are known from its thumbnail. Without one, the
+date in the project must be the new file's time to the millisecond, no other image may have it, and the pictures must
+have the same dimensions. Hashes were rejected: each file would have to be read completely when added, hours for
+100,000.
 """
 
 from __future__ import annotations
@@ -99,7 +101,8 @@ def find_changes_in(
             new[folder] = tuple(fresh)
         # files that the listing leaves out, such as hidden ones, may exist all the same
         gone |= {known[name]: folder / name for name in known.keys() - listed if not os.path.exists(folder / name)}
-    renamed = tuple(_renamed(images, gone, new, last_seen)) if gone and new else ()
+    there = _FilesOfDate(images, folders, paths, gone)
+    renamed = tuple(_renamed(images, gone, new, last_seen, there)) if gone and new else ()
     theirs = {one.folder / one.name for one in renamed}
     left = {folder: tuple(name for name in names if folder / name not in theirs) for folder, names in new.items()}
     new = {folder: names for folder, names in left.items() if names}
@@ -120,8 +123,33 @@ def _copied_by_exports(root: Path, folder: str) -> Collection[str]:
         return frozenset()
 
 
+class _FilesOfDate:
+    """The stamps of the files that are there of the images with a date, which is that of the file or of its header."""
+
+    def __init__(
+        self, images: ImageTable, folders: Mapping[int, Path], paths: Sequence[str], gone: Collection[int]
+    ) -> None:
+        self._images, self._folders, self._paths, self._gone = images, folders, paths, gone
+        self._known: dict[float, frozenset[Stamp]] = {}
+
+    def stamps(self, date: float) -> frozenset[Stamp]:
+        if date not in self._known:
+            found = set[Stamp]()
+            for row in np.flatnonzero(self._images.dates == date).tolist():
+                if row not in self._gone:
+                    with contextlib.suppress(OSError):
+                        about = os.stat(self._folders[int(self._images.roots[row])] / self._paths[row])
+                        found.add((about.st_mtime_ns, about.st_size))
+            self._known[date] = frozenset(found)
+        return self._known[date]
+
+
 def _renamed(
-    images: ImageTable, gone: Mapping[int, Path], new: Mapping[Path, Sequence[str]], last_seen: LastSeen
+    images: ImageTable,
+    gone: Mapping[int, Path],
+    new: Mapping[Path, Sequence[str]],
+    last_seen: LastSeen,
+    there: _FilesOfDate,
 ) -> Iterator[Renamed]:
     """Pair missing files with new ones. `gone`: by row of the table, where the file was."""
     seen = last_seen(list(gone.values()))
@@ -138,7 +166,10 @@ def _renamed(
         for name in names:
             with contextlib.suppress(OSError):
                 about = os.stat(folder / name)
-                row = by_stamp.get((about.st_mtime_ns, about.st_size))
+                now = about.st_mtime_ns, about.st_size
+                row = by_stamp.get(now)
+                if row is not None and now in there.stamps(round(about.st_mtime, 3)):
+                    continue
                 if row is None:
                     row = by_date.get(round(about.st_mtime, 3))
                     if row is None or not _has_size(images, row, folder, name):
