@@ -172,6 +172,27 @@ def test_keys_are_for_the_box_just_drawn_while_drawing_goes_on(qtbot: QtBot, ope
     assert len(corners(labelled)) == 1
 
 
+def test_a_label_chosen_by_name_for_the_next_boxes_says_how_the_box_just_drawn_gets_it(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    window = open_window(labelled)
+    hand, said = WindowDriver(qtbot, window), find(window, QLabel, "message-text")
+    hand.key(Qt.Key.Key_W)
+    hand.drag((100, 10), (120, 40))
+    for typed, words in (("cell", ""), ("pla", "The next boxes are 'plate'. 2: the box just drawn, too.")):
+        hand.key(Qt.Key.Key_E)
+        popup = QApplication.activePopupWidget()
+        assert popup is not None
+        field = find(popup, QLineEdit, "label-popup-field")
+        said.setText("")
+        QTest.keyClicks(field, typed)
+        QTest.keyClick(field, Qt.Key.Key_Return)
+        assert said.text() == words
+    assert names(labelled) == ["cell", "cell"]
+    hand.key("2")
+    assert names(labelled) == ["cell", "plate"]
+
+
 def test_arrows_are_for_the_suggestions_while_these_are_asked_for(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:

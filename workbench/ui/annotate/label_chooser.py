@@ -34,13 +34,13 @@ class LabelChooser(QObject):
     def ask(self) -> None:
         """E: choose another label for the selected boxes, or the label for new ones."""
         if self._has_fresh:
-            self._prompt.ask(self._use, shifted=self._use_for_fresh, hint=_HINT)
+            self._prompt.ask(self._use_for_next, shifted=self._use_for_fresh, hint=_HINT)
         else:
             self._prompt.ask(self._use)
 
     @Slot(int)
     def clicked(self, id: int) -> None:
-        self._use(id)
+        self._use_for_next(id)
         self._canvas.setFocus()
 
     def label_of_digit(self, digit: str) -> Label | None:
@@ -56,10 +56,7 @@ class LabelChooser(QObject):
         if label.id == self._session.label_id:
             self._use_for_fresh(label.id)
             return
-        self._use(label.id)
-        if self._has_fresh and not self._hint_was_shown:
-            self._hint_was_shown = True  # only once: at each change of labels it would cover the picture
-            self._session.inform(f"The next boxes are '{label.name}'. {digit} again: the box just drawn, too.")
+        self._use_for_next(label.id, f"{digit} again")
 
     @property
     def _has_fresh(self) -> bool:
@@ -70,6 +67,19 @@ class LabelChooser(QObject):
         self._hidden.show((id,))
         self._session.select_label(id)
         self._commands.relabel(id, fresh)
+
+    def _use_for_next(self, id: int, key: str = "") -> None:
+        """The same, and say which key gives it to the box just drawn; once, as it covers the picture."""
+        self._use(id)
+        label, document = self._session.label, self._session.document
+        if document is None or label is None or not self._has_fresh or self._hint_was_shown:
+            return
+        if all(box.label == id for box in self._canvas.affected_boxes):
+            return
+        self._hint_was_shown = True
+        digits = (digit for digit, one in label_keys(document.labels()).items() if one.id == id)
+        key = key or next(digits, "E, Shift+Enter")
+        self._session.inform(f"The next boxes are '{label.name}'. {key}: the box just drawn, too.")
 
     def _use_for_fresh(self, id: int) -> None:
         self._use(id, fresh=True)
