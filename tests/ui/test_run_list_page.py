@@ -57,6 +57,22 @@ def test_the_page_follows_a_run_that_is_renamed_deleted_and_taken_back(
     qtbot.waitUntil(lambda: marked.selected is not None and marked.selected.name == "better")
 
 
+def test_ctrl_z_takes_a_deletion_back_before_the_edits_that_were_made_before_it(
+    qtbot: QtBot, page: TrainPage, session: Session
+) -> None:
+    assert session.document is not None
+    folder = leave(session.document.runs_folder / "first", STARTED, ENDED)
+    page.shown()
+    qtbot.waitUntil(title_is(page, "first: finished"))
+    before = session.document.undo_title
+    find(page, RunActions, "").delete([runs.info(folder)])
+    assert session.undo_title == "Delete run 'first'"
+    assert not folder.exists()
+    session.undo_last()
+    assert folder.exists()
+    assert (session.undo_title, session.redo_title) == (before, "")
+
+
 def test_a_fork_fills_the_form_and_brings_the_anchors_back(
     qtbot: QtBot, page: TrainPage, session: Session, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from workbench.training.run_actions import KEPT_DAYS, DeletedRun, Fork
 from workbench.training.runs import EVENTS, RunInfo
 from workbench.ui.actions import native_keys
 from workbench.ui.background import Background
+from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session
 from workbench.ui.train import run_work, work
 from workbench.ui.train.compare.window import CompareWindow
@@ -57,6 +58,7 @@ class RunActions(QObject):
         self._list_requests = 0  # numbers the requests to list the runs
         self._version, self._known = 0, -1  # of the project's data; the version whose digest is known
         self._last: tuple[DeletedRun, ...] = ()  # what Undo takes back
+        self._undo = WidgetUndoStack(session, runs)  # Ctrl+Z, wherever the focus is while the list is visible
         self._list.done.connect(self._have_listed)
         self._history.done.connect(self._have_read)
         self._data.done.connect(self._have_digest)
@@ -188,6 +190,8 @@ class RunActions(QObject):
             self._last = tuple(done)
             what = f"run '{done[0].name}'" if len(done) == 1 else count(len(done), "run")
             self._runs.offer_undo_delete(f"Deleted {what}. In the trash for {KEPT_DAYS} days.")
+            self._undo.forget()
+            self._undo.add(f"Delete {what}", self.undo_delete, self._forget)  # forgotten once undone: never redone
         self._changed()
 
     @Slot()
@@ -214,6 +218,7 @@ class RunActions(QObject):
 
     def _forget(self) -> None:
         self._last = ()
+        self._undo.forget()
         self._runs.offer_undo_delete("")
 
     @Slot()
