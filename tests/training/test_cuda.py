@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from tests.contract.test_every_detector import NAMES, TWO, build, images
+from tests.detectors.parts.test_fixed_samples import boxes_around
 from tests.training.run_results import MakeRequest, only
 from tests.training.test_device_augment import noise
 from tests.training.test_pixel_snapping import WILD
+from workbench.detectors.parts import fixed_samples
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector
 from workbench.training import augment, device_augment, machine, run
@@ -80,6 +82,19 @@ def test_candidates_are_those_of_the_processor(name: str) -> None:
         return
     torch.testing.assert_close(cuda_found.scores.cpu(), found.scores, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(cuda_found.boxes.cpu(), found.boxes, rtol=1e-3, atol=0.05)
+
+
+def test_nms_and_pooling_in_fixed_shapes_are_those_of_the_processor() -> None:
+    draw = torch.Generator().manual_seed(0)
+    centres = (torch.rand(2, 12, 1, 2, generator=draw) * 400).expand(-1, -1, 60, -1).reshape(2, -1, 2)
+    boxes = boxes_around(centres, 4, draw)
+    there = torch.rand(boxes.shape[:2], generator=draw) < 0.9
+    left = fixed_samples.suppress(boxes.to(CUDA), there.to(CUDA), 0.7).cpu()
+    assert float((left == fixed_samples.suppress(boxes, there, 0.7)).float().mean()) > 0.99  # one may lie at the limit
+    maps = [torch.randn(2, 8, 128 >> level, 128 >> level, generator=draw) for level in range(4)]
+    regions = boxes[:, :100].clamp(0, 512)
+    pooled = fixed_samples.pool([one.to(CUDA) for one in maps], regions.to(CUDA), 4, (7, 7))
+    torch.testing.assert_close(pooled.cpu(), fixed_samples.pool(maps, regions, 4, (7, 7)), rtol=1e-4, atol=1e-4)
 
 
 def some_batch(number: int, side: int = 64, count: int = 4) -> Batch:

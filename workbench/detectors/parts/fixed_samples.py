@@ -57,7 +57,7 @@ def draw(positive: Tensor, negative: Tensor, count: int, share: float) -> tuple[
     wanted = (then.values >= 0) & (place < count - drawn.sum(1, keepdim=True))
     rows = torch.cat([first.indices, then.indices], dim=1)
     role = torch.cat([drawn.int(), wanted.int() * 2], dim=1)
-    kept = (role > 0).int().topk(whole, dim=1).indices
+    kept = (role > 0).float().topk(whole, dim=1).indices
     role = role.gather(1, kept)
     return rows.gather(1, kept), role == 1, role == 2
 
