@@ -172,6 +172,30 @@ def test_nothing_waits_for_the_device() -> None:
     assert waits.found == {}
 
 
+def test_a_processor_that_paints_for_a_card_does_not_run_ahead_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After memory ran out: steps are queued a hundred ahead, and each would keep its batch in pinned memory."""
+    said: list[str] = []
+
+    class Mark:
+        def __init__(self, device: torch.device) -> None:
+            self.number = sum("marked" in one for one in said)
+            said.append(f"marked {self.number}")
+
+        def synchronize(self) -> None:
+            said.append(f"waited for {self.number}")
+
+    monkeypatch.setattr(device_augment.gpu, "mark", Mark)
+    for device, expected in [
+        ("cuda", ["marked 0", "marked 1", "waited for 0", "marked 2", "waited for 1", "marked 3"]),
+        ("cpu", []),
+    ]:
+        said.clear()
+        made = BatchMaker(noise(), torch.device(device), None)
+        for step in range(4):
+            assert isinstance(made.batch(np.arange(4), WILD, step, 64, calm=False), Batch)
+        assert said == expected
+
+
 # --- who paints ---
 
 

@@ -60,25 +60,43 @@ class ResidentPixels:
         return PixelTable(self.pixels.view(-1, 3), self.side, self.at[layout.pieces.source[pieces]] * self.side)
 
 
+class Brake:
+    """Holds back who sends batches to an NVIDIA card, which copies them from pinned memory: a processor a hundred steps
+    ahead would pin that of a hundred batches, which is never returned. Elsewhere nobody gets ahead.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._under_way: deque[torch.cuda.Event] = deque()
+
+    def wait(self) -> None:
+        """Call before a batch is made."""
+        if len(self._under_way) == UNDER_WAY:
+            self._under_way.popleft().synchronize()
+
+    def mark(self) -> None:
+        """Call after it is made, or sent."""
+        if self.device.type == "cuda":
+            self._under_way.append(gpu.mark(self.device))
+
+
 class StreamedPixels:
     """Each batch's visible rows of pixels, copied to the device."""
 
     def __init__(self, data: Dataset, device: torch.device) -> None:
         self.pixels, self.rows, self.device = np.asarray(data.pixels), data.rows, device
-        self._under_way: deque[torch.cuda.Event] = deque()
+        self._brake = Brake(device)
 
     def table(self, layout: BatchLayout) -> PixelTable:
         pieces, cuda = device_paint.needed_pieces(layout), self.device.type == "cuda"
-        if len(self._under_way) == UNDER_WAY:  # else a processor far ahead would pin ever more memory
-            self._under_way.popleft().synchronize()
+        self._brake.wait()
         first, last = layout.pieces.seen[pieces, 1], layout.pieces.seen[pieces, 3]
         ends = np.cumsum(last - first)
         side = self.pixels.shape[1]
         block = torch.empty((int(ends[-1]), side, 3), dtype=torch.uint8, pin_memory=cuda)
         _gather(self.pixels, self.rows[layout.pieces.source[pieces]], first, last, block.numpy())
         there = block.to(self.device, non_blocking=cuda)
-        if cuda:
-            self._under_way.append(gpu.mark(self.device))
+        self._brake.mark()
         return PixelTable(there.view(-1, 3), side, ends - last)
 
 
@@ -104,7 +122,7 @@ class BatchMaker:
         notes: Sequence[Message] = (),
     ) -> None:
         self.data, self.device, self.pixel_source = data, device, pixel_source
-        self._notes = list(notes)
+        self._brake, self._notes = Brake(device), list(notes)
 
     @property
     def paints(self) -> bool:
@@ -117,12 +135,15 @@ class BatchMaker:
     ) -> Batch | DeviceBatch:  # fmt: skip
         """What augment.augmented() gives; on the device if that paints."""
         if self.pixel_source is None:
-            return augment.augmented(self.data, indices, settings, step, side, calm=calm, part=part)
+            self._brake.wait()
+            made = augment.augmented(self.data, indices, settings, step, side, calm=calm, part=part)
+            self._brake.mark()
+            return made
         layout = augment.draw_layout(self.data, indices, settings, step, side, calm=calm, part=part)
         while self.pixel_source is not None and len(layout.here):
-            made = self._painted(self.pixel_source, layout)
-            if made is not None:
-                return made
+            painted = self._painted(self.pixel_source, layout)
+            if painted is not None:
+                return painted
             self._fall_back()  # after the except block, whose traceback would keep the tensors alive
         return augment.paint_on_cpu(self.data, layout)
 
