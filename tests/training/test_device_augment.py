@@ -17,7 +17,7 @@ from tests.training.test_estimate import MEASURED, made
 from tests.training.test_memory_probe import MB, Card, stepper
 from tests.training.test_pixel_snapping import WILD, smooth
 from tests.training.waits import Waits
-from workbench.training import augment, colour_jitter, device_augment, device_paint, machine, memory_probe, run
+from workbench.training import augment, colour_jitter, device_augment, device_paint, gpu, machine, memory_probe, run
 from workbench.training.augment import Batch
 from workbench.training.data import Dataset
 from workbench.training.device_augment import BatchMaker, ResidentPixels, StreamedPixels
@@ -184,7 +184,7 @@ def test_a_processor_that_paints_for_a_card_does_not_run_ahead_of_it(monkeypatch
         def synchronize(self) -> None:
             said.append(f"waited for {self.number}")
 
-    monkeypatch.setattr(device_augment.gpu, "mark", Mark)
+    monkeypatch.setattr(gpu, "mark", Mark)
     for device, expected in [
         ("cuda", ["marked 0", "marked 1", "waited for 0", "marked 2", "waited for 1", "marked 3"]),
         ("cpu", []),
