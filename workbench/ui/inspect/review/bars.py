@@ -181,7 +181,7 @@ class DecisionBar(QFrame):
     def _place(self) -> None:
         """The buttons in a row if there is room, else in two; with short names if not even that is enough."""
         needs, gap = [self._needed(decision) for decision in self._buttons], self._grid.spacing()
-        is_wide = sum(needs) + len(needs) * gap <= self.width()
+        is_wide = sum(needs) + len(needs) * (gap + TIGHT) <= self.width()
         is_short = not is_wide and 2 * max(needs) + gap > self.width()
         direction = QBoxLayout.Direction
         self._head.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
