@@ -1,0 +1,53 @@
+"""The squares of photographs that the review's tiles show, and where boxes lie on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QImage
+from pytestqt.qtbot import QtBot
+
+from workbench.ui.inspect.review.crops import Crop, CropRequest, Crops, part_around
+from workbench.ui.inspect.review.tile import fitted, on_tile
+
+
+@pytest.mark.parametrize(
+    ("box", "part"),
+    [
+        ((40, 40, 60, 60), (26, 26, 74, 74)),  # the least
+        ((40, 40, 43, 43), (17, 17, 65, 65)),
+        ((0, 80, 12, 100), (0, 52, 48, 100)),  # moved in at two edges
+        ((0, 0, 100, 100), (0, 0, 100, 100)),
+        ((20, 20, 70, 40), (5, 0, 85, 80)),
+    ],
+)
+def test_what_is_cut_out_is_a_square_that_lies_in_the_image(
+    box: tuple[float, float, float, float], part: tuple[int, int, int, int]
+) -> None:
+    assert part_around(box, 100, 100) == part
+
+
+def test_a_crop_of_an_image_whose_size_was_not_known_ends_where_the_image_does(qtbot: QtBot, tmp_path: Path) -> None:
+    rows = np.arange(100, dtype=np.uint8)
+    PIL.Image.fromarray(np.stack([np.tile(rows, (80, 1))] * 3, axis=2)).save(tmp_path / "a.png")  # 100 x 80
+    crops = Crops()
+    request = CropRequest(tmp_path / "a.png", None, part_around((80, 60, 100, 80), 0, 0))
+    with qtbot.waitSignal(crops.made):
+        assert crops.get(request) is None
+    found = crops.get(request)
+    crops.close()
+    assert found is not None
+    assert found.part == (66.0, 46.0, 100.0, 80.0)
+    assert (found.picture.width(), found.picture.height()) == (34, 34)
+    assert found.picture.pixelColor(0, 0).red() == 66
+
+
+def test_boxes_lie_where_the_crop_shows_them() -> None:
+    crop = Crop(QImage(10, 10, QImage.Format.Format_RGB32), (20, 40, 60, 60))
+    place = fitted(QRectF(0, 0, 100, 100), crop)
+    assert place == QRectF(0, 25, 100, 50)
+    assert on_tile((30, 40, 50, 50), place, crop) == QRectF(25, 25, 50, 25)
