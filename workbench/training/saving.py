@@ -103,9 +103,15 @@ def state(
 
 
 def check_room(folder: Path, stepper: Stepper) -> None:
-    """WorkbenchError, before the first step, if the disk of `folder` has no room for the run's checkpoints."""
+    """WorkbenchError, before the first step, if the disk of `folder` has no room for the run's checkpoints.
+
+    Of a disk that does not tell its room, or on which another process is still to make the folder, nothing is said.
+    """
     needed = checkpoint_bytes(sum(p.numel() for p in stepper.detector.parameters()), stepper.settings)
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return
     if free < needed:
         raise WorkbenchError(
             f"The checkpoints of this run take {size(needed)}, and the disk of {folder} has room for {size(free)}."
