@@ -13,6 +13,7 @@ from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
+from workbench.errors import WorkbenchError
 from workbench.ui import window_closing
 from workbench.ui.main_window import MainWindow
 from workbench.ui.start.read_only_notice import CHANGED, FREE
@@ -75,3 +76,15 @@ def test_a_project_that_can_not_be_written_is_not_offered_for_editing(
     assert window.session.document is not None
     assert window.session.document.read_only
     assert come_back(window, qapp) == ""
+
+
+def test_a_project_whose_disk_is_away_when_the_window_comes_back_is_no_crash(
+    qapp: QApplication, open_window: Open, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: Document) -> int:
+        raise WorkbenchError("The project can't be read: its disk is away.")
+
+    with Document.open(project):
+        window = open_window(project)
+        monkeypatch.setattr(Document, "others_edits", away)
+        assert come_back(window, qapp) == ""

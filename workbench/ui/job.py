@@ -94,8 +94,8 @@ class Job(QThread):
         """Lower the priority of this thread, and so of those it starts.
 
         A little: of two cores the window's thread is in time with it (worst 31 ms, 58 without). Beside three busy
-        programs it trains at 60 % of the normal rate. With 10, at 15 %, and where such a thread held Python's lock the
-        window waited up to 0.3 s for it to be given a core.
+        programs it trains at 60 % of its rate at their priority. With 10, at 15 %, and where such a thread held
+        Python's lock the window waited up to 0.3 s for it to be given a core.
         """
         if sys.platform == "linux":  # where Qt's priorities have no effect
             here = threading.get_native_id()

@@ -5,11 +5,15 @@ What is shown stays as it was when the project was opened: pages are only told o
 
 from __future__ import annotations
 
+import logging
+
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 
+from workbench.errors import WorkbenchError
 from workbench.ui.session import Session
 
+log = logging.getLogger(__name__)
 CHANGED = "This project has been changed elsewhere since it was opened here."
 FREE = "This project is no longer being edited elsewhere."
 
@@ -38,7 +42,11 @@ class ReadOnlyNotice(QObject):
         document = self._session.document
         if state is not Qt.ApplicationState.ApplicationActive or document is None or not document.read_only:
             return
-        now = document.others_edits(), document.is_free()
+        try:
+            now = document.others_edits(), document.is_free()
+        except WorkbenchError as error:
+            log.warning("%s (%s)", error.sentence, error.cause)  # its disk is away: whoever reads a page is told
+            return
         if self._seen is None or now == self._seen:
             return
         changed, self._seen = now[0] != self._seen[0], now
