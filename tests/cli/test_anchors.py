@@ -146,3 +146,13 @@ def test_few_and_many_boxes_and_anchors_are_drawn(count: int, k: int, tmp_path: 
 def test_what_does_not_exist_is_said(arguments: list[str], sentence: str, cells: Path, capsys: Capture) -> None:
     assert main(["anchors", str(cells), *arguments]) == console.FAILED
     assert sentence in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_in_tiles_boxes_keep_their_pixels(cells: Path, capsys: Capture) -> None:
+    """The photographs are 640 x 480: as a whole they shrink to 416, in tiles of 416 nothing does."""
+    whole, tiled = (
+        json.loads(out([str(cells), "--k", "1", "--size", "416", "--resize", "letterbox", *more, "--json"], capsys))
+        for more in ([], ["--tiles", "416"])
+    )
+    assert tiled["anchors"][0][0] == pytest.approx(whole["anchors"][0][0] * 640 / 416, rel=0.05)
+    assert tiled["source"].endswith(", tiles of 416 px")

@@ -190,3 +190,14 @@ def test_nothing_found_and_nothing_labelled() -> None:
     result = Sliders.of(truth, [Candidates.none(), Candidates.none()]).evaluation(("a",), 0.5)
     assert np.isnan(result.ap)
     assert result.matching.counts(0.5).total == (0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", get_args(NmsKind))
+def test_an_image_seen_in_tiles_has_as_many_detections_as_its_views_may_show(
+    split: tuple[GroundTruth, list[Candidates]], kind: NmsKind
+) -> None:
+    truth, plain = split
+    tiled = [replace(one, views=1 + 2 * (number % 3)) for number, one in enumerate(plain)]
+    ours = Sliders.of(truth, tiled).evaluation(NAMES, 0.6, kind, 10)
+    assert ours.numbers() == one_by_one((truth, tiled), 0.6, kind, 10).numbers()
+    assert ours.numbers() != one_by_one((truth, plain), 0.6, kind, 10).numbers()

@@ -18,6 +18,7 @@ import numpy as np
 
 from workbench.core.detections import Candidates
 from workbench.core.former_names import FormerNames, current_label_names
+from workbench.core.tiling import Tiling, candidates_in_tiles
 from workbench.training.header import KEY, CheckpointHeader
 
 
@@ -30,6 +31,7 @@ class Stub:
 
     detector, labels, header, window, checkpoint, batch = _Detector(), ("cat", "dog"), None, None, None, 4
     precision = "exact"
+    tiling: Tiling | None = None
 
     def __init__(self, dies_in: int = 0) -> None:
         self.calls = self.pictures = 0
@@ -39,6 +41,9 @@ class Stub:
         self.labels = cast(tuple[str, str], current_label_names(self.labels, former))
 
     def candidates(self, images: Sequence[np.ndarray], floor: float = 0.001) -> list[Candidates]:
+        return candidates_in_tiles(self._look, images, self.tiling)
+
+    def _look(self, images: Sequence[np.ndarray]) -> list[Candidates]:
         self.calls += 1
         self.pictures += len(images)
         if self.calls == self._dies_in:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +43,14 @@ def test_a_file_with_wide_labels_of_an_earlier_version_is_read(tmp_path: Path) -
     np.savez(tmp_path / "x.npz", images=np.array(["a"], "U64"), offsets=[0, 5], boxes=one.boxes, scores=one.scores,
              labels=one.labels)  # fmt: skip
     assert candidate_cache.load(tmp_path / "x.npz")["a"].labels.tolist() == one.labels.tolist()
+
+
+def test_of_how_many_views_candidates_are_is_kept_and_one_for_earlier_files(tmp_path: Path) -> None:
+    file = tmp_path / "run" / "candidates" / "x.npz"
+    file.parent.mkdir(parents=True)
+    candidate_cache.save(file, {"a": candidates(5, [1]), "b": replace(candidates(7, [1]), views=9)})
+    assert [one.views for one in candidate_cache.load(file).values()] == [1, 9]
+    with np.load(file) as data:
+        earlier = {name: data[name] for name in data.files if name != "views"}
+    np.savez(file, **earlier)
+    assert [one.views for one in candidate_cache.load(file).values()] == [1, 1]

@@ -174,3 +174,10 @@ def test_an_evaluation_of_another_checkpoint_or_a_damaged_one_is_not_quoted(tmp_
         file.write_text(text, "utf-8")
         assert saved_evaluation.best_point(tmp_path) is None
         assert model_card.suggested_settings(tmp_path) == {}
+
+
+def test_that_it_was_trained_in_tiles_is_said(opened: Predictor, card: Card) -> None:
+    assert "tiles" not in made(card, opened)
+    text = made(dataclasses.replace(card, tiles=1024, tile_overlap=0.25), opened)
+    assert "photographs larger than 1,024 px in tiles" in text
+    assert "overlap by at least 25%" in text

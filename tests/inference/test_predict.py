@@ -12,6 +12,7 @@ from torch import Tensor
 
 from workbench.core import images
 from workbench.core.resize import fit
+from workbench.core.tiling import Tiling
 from workbench.detectors import DetectorSettings
 from workbench.detectors.parts.detector import Candidates, Detector, Raw
 from workbench.errors import WorkbenchError
@@ -209,3 +210,16 @@ def test_bfloat16_is_used_where_the_cpu_has_it(monkeypatch: pytest.MonkeyPatch) 
         fixed.register_forward_pre_hook(lambda *_, seen=seen: seen.append(torch.is_autocast_enabled("cpu")))
         Predictor(fixed, "a", 64, "stretch", device="cpu", precision=precision).candidates([blank(64, 64)])
         assert seen == [precision == "fast"]
+
+
+def test_large_pictures_are_seen_in_the_tiles_of_the_training_or_in_those_chosen_later() -> None:
+    detector = Fixed([[16, 16, 32, 32]], [[0.5, 0.0]])
+    predictor = Predictor(detector, "ab", 64, "stretch", device="cpu")
+    assert predictor.tiling is None
+    predictor.candidates([blank(64, 160)])
+    predictor.tiling = Tiling(64, 0.0)
+    large, small = predictor.candidates([blank(64, 160), blank(64, 64)])
+    assert detector.batches == [1, 5]
+    assert (large.views, small.views) == (4, 1)
+    assert large.boxes.tolist() == [[40, 16, 80, 32], [16, 16, 32, 32], [64, 16, 80, 32], [112, 16, 128, 32]]
+    assert len(predictor.candidates_of_views([blank(64, 160)])[0]) == 1

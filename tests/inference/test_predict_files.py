@@ -19,6 +19,7 @@ from tests.inference.stub import stub, write_pictures
 from workbench.core import images
 from workbench.core import video as videos
 from workbench.core.detections import KINDS, NmsKind
+from workbench.core.tiling import Tiling
 from workbench.errors import WorkbenchError
 from workbench.inference import prediction_job, sources
 from workbench.inference.events import ListingProgress, Predicted, PredictionsSaved, Resumed, Skipped
@@ -321,3 +322,31 @@ def test_a_table_says_which_image_each_yolo_file_is_of(tmp_path: Path, clip: Pat
     list(predict_files(stub(), [clip], tmp_path / "out", PredictionSettings(formats=("yolo",), every=6), fresh=True))
     table = (tmp_path / "out" / "yolo" / "images.csv").read_text(encoding="utf-8").splitlines()
     assert table[1:] == ["clip.avi/000000.txt,clip.avi,0", "clip.avi/000006.txt,clip.avi,6"]
+
+
+@pytest.mark.parametrize(
+    ("trained", "side", "overlap", "seen"),
+    [
+        (None, None, None, None),
+        (Tiling(128, 0.3), None, None, Tiling(128, 0.3)),
+        (Tiling(128, 0.3), 0, None, None),
+        (Tiling(128, 0.3), 256, None, Tiling(256, 0.3)),
+        (Tiling(128, 0.3), None, 0.5, Tiling(128, 0.5)),
+        (None, 256, None, Tiling(256, 0.2)),
+    ],
+)
+def test_tiles_are_those_of_the_training_unless_others_are_chosen(
+    tmp_path: Path, trained: Tiling | None, side: int | None, overlap: float | None, seen: Tiling | None
+) -> None:
+    write_pictures(tmp_path / "in", ["a.png"])
+    predictor = stub()
+    predictor.tiling = trained
+    settings = PredictionSettings(tiles=side, overlap=overlap, formats=("json",))
+    list(predict_files(predictor, [tmp_path / "in"], tmp_path / "out", settings))
+    assert predictor.tiling == seen
+
+
+def test_tiles_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "in", ["a.png"])
+    with pytest.raises(WorkbenchError, match="at least 64 pixels, found 10"):
+        list(predict_files(stub(), [tmp_path / "in"], tmp_path / "out", PredictionSettings(tiles=10)))

@@ -18,7 +18,7 @@ from workbench.core import images
 from workbench.core.project import Snapshot
 from workbench.training import cache_policy, data, pixel_cache, run
 from workbench.training.events import Control
-from workbench.training.pixel_cache import PixelCache
+from workbench.training.pixel_cache import PixelCache, SourceFile
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_rows_of_a_training_that_was_killed_while_reading_are_read_again(
     folder = pixel_cache.folder_of(tmp_path / "cache", 32, "stretch", None)
     cache = PixelCache(folder, 32)
     cache.make_room(3)
-    cache.read(snapshot.files[0], "stretch", None)
+    cache.read(SourceFile(snapshot.files[0], None), None, "stretch")
     cache.pixels[0] = 99  # and the kill came in the middle of a row
     cache._lock.release()
     dataset, _ = kept(snapshot, tmp_path)

@@ -194,3 +194,17 @@ def test_boxes_that_share_an_anchor_which_learns_from_both_are_not_lost() -> Non
 def test_whether_an_anchor_learns_from_several_boxes_is_what_the_loss_does(name: str, adds_up: bool) -> None:
     """Darknet's region layer writes over what it wrote; its yolo layer adds."""
     assert rules.need_of(name).adds_up is adds_up
+
+
+def test_in_tiles_each_box_counts_once_at_the_size_that_a_tile_shows(tmp_path: Path) -> None:
+    (tmp_path / "photographs").mkdir()
+    PillowImage.new("RGB", (832, 416)).save(tmp_path / "photographs" / "a.png")
+    with Document.create(tmp_path / "p", tmp_path / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+        (image,) = document.images()
+        document.do(edits.AddBoxes((Box(0, image.id, document.labels()[0].id, (400, 0, 410, 20)),)))
+        snapshot = document.snapshot()
+    choices = computation.AnchorChoices(1, 416, "stretch", "all", 0.0, "median", False, 0)
+    whole, tiled = (computation.boxes_of(snapshot, replace(choices, tiles=side)) for side in (0, 416))
+    assert (whole.sizes.tolist(), tiled.sizes.tolist()) == ([[5, 20]], [[10, 20]])
+    assert whole.ids.tolist() == tiled.ids.tolist()

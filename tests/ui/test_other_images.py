@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import torch
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton, QSlider, QToolButton, QWidget
@@ -28,6 +29,7 @@ from workbench.core.project import FormerName, Label
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training import runs
+from workbench.training.checkpoint import CheckpointHeader, save_detector
 from workbench.ui.inspect.other_images import results_job
 from workbench.ui.inspect.other_images.results_job import PredictionRequest, PredictionsWritten
 from workbench.ui.inspect.other_images.side_pane import FORMATS
@@ -304,3 +306,18 @@ def test_pictures_that_were_written_into_the_folder_itself_are_not_among_its_ima
         source = worker.do(OpenSource(path))
         assert isinstance(source, PictureSource)
         assert source.names == names
+
+
+def test_tiles_begin_as_the_run_was_trained(
+    qtbot: QtBot, session: Session, window: OtherImagesWindow, tmp_path: Path, network: Stub
+) -> None:
+    _, data = cv2.imencode(".png", np.zeros((100, 150, 3), np.uint8))
+    (tmp_path / "large.png").write_bytes(data.tobytes())
+    run = make_run(session, "second")
+    header = CheckpointHeader("toy", {}, (Label(1, "cat"),), (), 64, "stretch", tiles=64)
+    save_detector(run / "best.safetensors", {"w": torch.zeros(1)}, header)
+    info = next(one for one in runs.runs(run.parent) if one.name == "second")
+    window.set_run(info, run / "best.safetensors")
+    assert window.side.tiles.value() == 64
+    opened(qtbot, window, tmp_path / "large.png")
+    assert network.pictures == 7

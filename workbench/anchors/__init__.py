@@ -28,6 +28,7 @@ from workbench.anchors.size_pool import SizePool
 from workbench.anchors.sizes import (
     QUANTILES,
     anchor_set,
+    in_tiles,
     sizes_and_rows,
     sizes_of,
     training_images,
@@ -64,6 +65,7 @@ __all__ = [
     "cell_numbers",
     "centres_of",
     "curve",
+    "in_tiles",
     "ious",
     "kmeans",
     "level_shares",

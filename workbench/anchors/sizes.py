@@ -9,6 +9,8 @@ from workbench.anchors.clustering import best
 from workbench.anchors.overlap import Doubles, Numbers, is_usable
 from workbench.core.project import AnchorSet, Snapshot, Split
 from workbench.core.resize import scales_and_offsets
+from workbench.core.snapshot_views import cut_into_views
+from workbench.core.tiling import Tiling
 
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # the middles of five equal parts of the distribution augmentation draws from
 LEAST_VISIBLE = 0.25  # of a box's area: if less is visible, training treats it as neither object nor background
@@ -57,6 +59,11 @@ def _seen(sizes: Doubles, middles: Doubles, zoom: float, px: int) -> Doubles:
     return np.where(enough[:, None], cut, 0.0)
 
 
+def in_tiles(snapshot: Snapshot, tiling: Tiling | None) -> Snapshot:
+    """The images as a training with these tiles sees them, each box in the one view that shows most of it."""
+    return cut_into_views(snapshot, tiling, LEAST_VISIBLE, once=True)
+
+
 def training_images(snapshot: Snapshot) -> Snapshot:
     """What training sees: the images in the splits train and none, or all images if those have no boxes."""
     return training_images_or_all(snapshot)[0]
@@ -77,16 +84,21 @@ def anchor_set(
     seed: int = 0,
     update: Update = "median",
     scale: float = 0.0,
+    tiling: Tiling | None = None,
 ) -> AnchorSet:
-    """The best `k` anchors for the boxes of `training_images`, over all scales of training if `scale` is given."""
-    sizes, rows = sizes_and_rows(training_images(snapshot), px, resize, scale)
+    """The best `k` anchors for the boxes of `training_images`, over all scales of training if `scale` is given.
+
+    `tiling`: the tiles in which that training sees large images.
+    """
+    sizes, rows = sizes_and_rows(in_tiles(training_images(snapshot), tiling), px, resize, scale)
     step = best(sizes, k, seed, update=update)
     scales = f", scale {scale:g}" if scale else ""
+    tiles = f", tiles of {tiling.side} px" if tiling else ""
     return AnchorSet(
         sizes=tuple((float(w), float(h)) for w, h in step.centres),
         input_px=px,
         resize=resize,
         mean_iou=step.mean_iou,
         recall=step.recall,
-        source=f"IoU k-means, k {k}, {update}, seed {seed}, {len(np.unique(rows))} boxes{scales}",
+        source=f"IoU k-means, k {k}, {update}, seed {seed}, {len(np.unique(rows))} boxes{scales}{tiles}",
     )

@@ -13,7 +13,9 @@ from workbench.cli.options import Json, Project, app, check_choice, check_png, p
 from workbench.console import print_result, print_table, say
 from workbench.core.project import AnchorSet
 from workbench.core.resize import FIT_MODES
+from workbench.core.tiling import OVERLAP
 from workbench.errors import WorkbenchError
+from workbench.training.settings import TrainingSettings
 
 PRINTED_FORMATS = ("text", "cfg", "json", "python")
 CURVE = 15
@@ -29,6 +31,12 @@ def anchors(
         float,
         typer.Option("--scale", help="The training's setting of that name: adds its range of sizes.", min=0.0, max=0.9),
     ] = 0.0,
+    tiles: Annotated[
+        int, typer.Option("--tiles", metavar="PX", help="The training's setting of that name; 0: none.", min=0)
+    ] = 0,
+    overlap: Annotated[
+        float, typer.Option("--tile-overlap", help="The training's setting of that name.", min=0.0, max=0.75)
+    ] = OVERLAP,
     update: Annotated[Update, typer.Option("--update", help="median (better) or mean (the paper's).")] = "median",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the clustering's starts.", min=0)] = 0,
     use: Annotated[bool, typer.Option("--use", help="Use them in training: keeps them in the project.")] = False,
@@ -53,11 +61,13 @@ def anchors(
     check_png("plot", plot)
     if published and format != "text" and not as_json:
         raise WorkbenchError("--published compares sets in a table, which --format has no place for. Leave out one.")
+    seen = TrainingSettings(tiles=tiles, tile_overlap=overlap).tiling
     names = [check_choice("published", name, list(PUBLISHED)) for name in published or ()]
     with project_of(project, write=use) as document:
         snapshot = document.snapshot()
-        found = engine.anchor_set(snapshot, k, size, resize=resize, update=update, seed=seed, scale=scale)
-        sizes, rows = engine.sizes_and_rows(engine.training_images(snapshot), size, resize, scale)
+        found = engine.anchor_set(snapshot, k, size, resize=resize, update=update, seed=seed, scale=scale, tiling=seen)
+        views = engine.in_tiles(engine.training_images(snapshot), seen)
+        sizes, rows = engine.sizes_and_rows(views, size, resize, scale)
         boxes = len(set(rows.tolist()))
         if use:
             document.do(edits.ChangeSetting("anchors", found.to_setting()))

@@ -32,6 +32,7 @@ from workbench.console import print_result, say
 from workbench.core import formatting
 from workbench.core.detections import KINDS
 from workbench.core.former_names import FormerNames, current_names
+from workbench.core.tiling import OVERLAP
 from workbench.errors import WorkbenchError
 from workbench.stop_signals import stop_signals
 
@@ -100,15 +101,23 @@ def predict(
     ] = "",
     every: Annotated[int, typer.Option("--every", help="For videos and webcams: every n-th frame.", min=1)] = 1,
     tiles: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--tiles", metavar="PX", help="Also predict larger images in tiles of this side; 0: only as a whole.", min=0
+            "--tiles",
+            metavar="PX",
+            help="Also predict larger images in tiles of this side; 0: only as a whole; default: as it was trained.",
+            min=0,
         ),
-    ] = 0,
+    ] = None,
     overlap: Annotated[
-        float,
-        typer.Option("--overlap", help="Of tiles, as a share of their side; objects should fit in it.", min=0, max=0.9),
-    ] = 0.2,
+        float | None,
+        typer.Option(
+            "--overlap",
+            help=f"Of tiles, as a share of their side; objects should fit; default: as trained, else {OVERLAP:g}.",
+            min=0,
+            max=0.9,
+        ),
+    ] = None,
     webcam: Annotated[
         int | None,
         typer.Option("--webcam", metavar="N", help="Watch this camera (0 is the first) until Ctrl-C.", min=0),

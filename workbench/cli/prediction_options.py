@@ -27,8 +27,8 @@ class Options:
     iou: float | None
     nms: str
     every: int
-    tiles: int
-    overlap: float
+    tiles: int | None
+    overlap: float | None
     formats: tuple[str, ...]
     ids: Path | None
     shard: str

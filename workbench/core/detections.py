@@ -26,7 +26,7 @@ TAIL, SURE = 1_000, 0.05
 """Beyond the best TAIL only those of at least SURE: the many that an untrained network makes are useless."""
 FLOOR = 0.001  # the lowest score worth keeping; darknet's `valid` uses the same
 OVERLAP = 0.6  # of NMS, for numbers comparable with those of others: that of darknet's `valid`
-LIMIT = 300  # detections per image
+LIMIT = 300  # detections per image, or per view of it
 
 
 def best_pairs(boxes: NDArray[Any], scores: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
@@ -54,6 +54,7 @@ class Candidates:
     boxes: NDArray[np.float32]  # (n, 4) xyxy pixels of the upright original
     scores: NDArray[np.float32]  # (n,)
     labels: NDArray[np.int32]  # (n,) indices of labels
+    views: int = 1  # of the image that were looked at; more than one: it and its tiles, see tiling.py
     _pairs: dict[NmsKind, Overlaps] = field(default_factory=dict, init=False, repr=False)
     _kept: dict[NmsKind, tuple[float, Rows, NDArray[np.float32]]] = field(default_factory=dict, init=False, repr=False)
 
@@ -89,7 +90,7 @@ class Candidates:
         return len(self.scores)
 
     def select(self, score: float, iou: float, kind: NmsKind = "per label", limit: int = LIMIT) -> Rows:
-        """Rows that remain, highest first: scores of at least `score`, NMS at `iou`, at most `limit` of them.
+        """Rows that remain, highest first: scores of at least `score`, NMS at `iou`, at most `limit` of each view.
 
         The rows are those of torchvision.ops.batched_nms ("per label") on the candidates above `score`. With "soft",
         which lowers scores instead of removing boxes, the lowered scores count.
@@ -104,7 +105,8 @@ class Candidates:
     def _selected(self, score: float, iou: float, kind: NmsKind, limit: int) -> tuple[Rows, NDArray[np.float32]]:
         kept, scores = self._survivors(iou, kind)
         above = int(np.searchsorted(-scores.astype(np.float64), -score, side="right"))
-        return kept[: min(above, limit)], scores[: min(above, limit)]
+        most = min(above, limit * self.views)
+        return kept[:most], scores[:most]
 
     def _survivors(self, iou: float, kind: NmsKind) -> tuple[Rows, NDArray[np.float32]]:
         """Rows that NMS at `iou` keeps of all candidates, and their descending scores.

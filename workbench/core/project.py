@@ -153,9 +153,15 @@ class Snapshot:
     notes: tuple[tuple[str, str], ...] = ()  # (m,) of (note, extra), or empty when no box has any
     window: IntensityWindow | None = None  # how images of more than 8 bits are read
     former_names: tuple[FormerName, ...] = ()
+    places: tuple[tuple[int, int, int, int] | None, ...] = ()  # (n,) the part of its file that each image is, xyxy
+    # (None: all of it), or empty if no file was cut; see snapshot_views.py
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def place(self, index: int) -> tuple[int, int, int, int] | None:
+        """The part of its file that image `index` is; None: all of it."""
+        return self.places[index] if self.places else None
 
     def rows(self, index: int) -> slice:
         """The rows of image `index` in boxes, label_index, flags and box_ids."""
@@ -186,18 +192,17 @@ class Snapshot:
         spans = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in indices]
         rows = np.concatenate(spans) if spans else np.zeros(0, np.int64)
         counts = np.array([len(span) for span in spans], np.int64)
-        return Snapshot(
-            labels=self.labels,
+        return dataclasses.replace(
+            self,
             images=tuple(self.images[i] for i in indices),
             files=tuple(self.files[i] for i in indices),
+            places=tuple(self.places[i] for i in indices) if self.places else (),
             offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
             boxes=self.boxes[rows],
             label_index=self.label_index[rows],
             flags=self.flags[rows],
             box_ids=self.box_ids[rows],
             notes=tuple(self.notes[int(r)] for r in rows) if self.notes else (),
-            window=self.window,
-            former_names=self.former_names,
         )
 
     @property
@@ -213,6 +218,8 @@ class Snapshot:
             digest.update(array.tobytes())  # in row order, whatever its memory layout
         if self.window is not None:
             digest.update(repr(self.window).encode())
+        if self.places:
+            digest.update(repr(self.places).encode())
         return digest.hexdigest()
 
 

@@ -49,6 +49,7 @@ class Sliders:
     truth: GroundTruth
     found: DetectionSet  # every candidate; `source` is its row in its image's candidates
     first: Rows  # (I + 1,) where each image's candidates begin
+    views: Rows  # (I,) of each image that were looked at, see Candidates
     _near: OverlapPairs
     _tables: dict[NmsKind, NmsTable] = field(default_factory=dict, repr=False)
     _pairs: list[Overlaps] = field(default_factory=list, repr=False)  # of soft NMS
@@ -64,7 +65,8 @@ class Sliders:
         found = DetectionSet.of(candidates, most=EVERYTHING)
         found.by_label(truth.label_count)
         first = np.concatenate([[0], np.cumsum([len(one.scores) for one in candidates])]).astype(np.int64)
-        return Sliders(truth, found, first, pairs(truth, found, float(THRESHOLDS[0])))
+        views = np.array([getattr(one, "views", 1) for one in candidates], np.int64)
+        return Sliders(truth, found, first, views, pairs(truth, found, float(THRESHOLDS[0])))
 
     def with_truth(self, truth: GroundTruth) -> Sliders:
         """The same as `of` with this truth and the same candidates; only images whose boxes differ are compared again.
@@ -73,7 +75,7 @@ class Sliders:
         """
         if (truth.image_count, truth.label_count) != (self.truth.image_count, self.truth.label_count):
             raise ValueError("other images or labels: build new sliders")
-        return Sliders(truth, self.found, self.first, self._near_of(truth), self._tables, self._pairs)
+        return Sliders(truth, self.found, self.first, self.views, self._near_of(truth), self._tables, self._pairs)
 
     def _near_of(self, truth: GroundTruth) -> OverlapPairs:
         """The pairs of `truth`: those of unchanged images, moved to their new rows, and new ones."""
@@ -121,7 +123,7 @@ class Sliders:
         return rows
 
     def kept(self, iou: float, kind: NmsKind = "per label", limit: int = 300, least: Sequence[float] = ()) -> Bools:
-        """(K,) the candidates kept by NMS at `iou`, at most the `limit` highest of each image.
+        """(K,) the candidates kept by NMS at `iou`, at most the `limit` highest of each view of an image.
 
         `iou` from 0.05 to 1; hundredths are looked up in the table, others walk the pairs, which is slower.
         ValueError for "soft", which removes nothing. `least` (C,), if given: the confidences of the labels. NMS is then
@@ -150,15 +152,16 @@ class Sliders:
         return np.asarray(known & (self.found.scores >= np.asarray(least, np.float64)[np.where(known, labels, 0)]))
 
     def _limited(self, kept: Bools, limit: int) -> Bools:
-        """At most the `limit` highest of each image; modifies `kept`."""
-        if np.diff(self.first).max(initial=0) <= limit:
+        """At most the `limit` highest of each view of an image; modifies `kept`."""
+        most = self.views * limit  # (I,)
+        if (np.diff(self.first) <= most).all():
             return kept
-        many = np.flatnonzero(self._per_image(kept) > limit)
+        many = np.flatnonzero(self._per_image(kept) > most)
         if len(many):
             by_score = self._by_score()
             for image in many.tolist():
                 rows = by_score[self.first[image] : self.first[image + 1]]
-                kept[rows[np.flatnonzero(kept[rows])[limit:]]] = False
+                kept[rows[np.flatnonzero(kept[rows])[most[image] :]]] = False
         return kept
 
     def _per_image(self, kept: Bools) -> Rows:
@@ -184,7 +187,7 @@ class Sliders:
         pairs = self._pairs[0] if iou >= nms_table.FLOOR else self._overlaps("soft", iou)
         old, scores = self.found, nms.soft_nms(pairs, self.found.scores, iou).astype(np.float64)
         rows = np.lexsort((old.source, -scores, old.images))
-        rows = rows[ranks(old.images[rows]) < limit]
+        rows = rows[ranks(old.images[rows]) < (self.views * limit)[old.images[rows]]]
         rows = rows[np.lexsort((old.labels[rows], old.images[rows]))]  # stable: scores descend within a label
         rank = ranks(old.images[rows], old.labels[rows])
         rows, rank = rows[rank < MOST[-1]], rank[rank < MOST[-1]]

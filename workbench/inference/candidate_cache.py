@@ -57,10 +57,19 @@ def load(file: Path) -> dict[str, Candidates]:
     try:
         names, offsets, boxes, scores, labels = npz.read(file, "images", "offsets", "boxes", "scores", "labels")
         spans, labels = [slice(*pair) for pair in pairwise(offsets.tolist())], labels.astype(np.int32)
-        found = [Candidates(boxes[span], scores[span], labels[span]) for span in spans]
+        views = _views(file, len(spans))
+        found = [Candidates(boxes[span], scores[span], labels[span], n) for span, n in zip(spans, views, strict=True)]
         return dict(zip(names.tolist(), found, strict=True))
     except (OSError, ValueError):
         return {}
+
+
+def _views(file: Path, count: int) -> list[int]:
+    """Of how many views each image's candidates are; one for files from before December 2026."""
+    try:
+        return [int(number) for number in npz.read(file, "views")[0]]
+    except ValueError:
+        return [1] * count
 
 
 def sizes(file: Path) -> dict[str, tuple[int, int]]:
@@ -89,6 +98,7 @@ def save(
         "offsets": np.cumsum([0, *(len(found) for found in known.values())]),
         "boxes": np.concatenate([found.boxes for found in entries]),
         "scores": np.concatenate([found.scores for found in entries]),
+        "views": np.array([found.views for found in known.values()], np.int32),
         "sizes": np.array([sizes.get(name, (0, 0)) for name in known], np.int32).reshape(-1, 2),
         "labels": _small(np.concatenate([found.labels for found in entries])),
     }

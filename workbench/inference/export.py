@@ -23,6 +23,7 @@ from workbench.core import formatting
 from workbench.core.extras import install_command
 from workbench.core.files import atomic_path, atomic_write
 from workbench.core.project import Snapshot, Split
+from workbench.core.tiling import OVERLAP
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters, model_card, operating_point
 from workbench.inference.events import ExportDone, Exported, ExportEvent, ExportProgress, NotExported
@@ -305,6 +306,8 @@ def card_of(predictor: Predictor, settings: ExportSettings, point: OperatingPoin
         multiple=detector.multiple,
         anchors=tuple((float(w), float(h)) for w, h in detector.anchors),
         window=(predictor.window.low, predictor.window.high) if predictor.window else None,
+        tiles=predictor.tiling.side if predictor.tiling else 0,
+        tile_overlap=predictor.tiling.overlap if predictor.tiling else OVERLAP,
         licence=settings.licence.strip() or model_card.licence_of(detector, header),
         data=header.data_digest if header else "",
         version=workbench.__version__,

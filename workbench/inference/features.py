@@ -37,13 +37,13 @@ class ImageFeatures:
 
 
 def extract_features(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) -> list[ImageFeatures]:
-    """For each upright (H, W, 3) uint8 RGB image; the network runs once."""
+    """For each upright (H, W, 3) uint8 RGB image, seen as a whole; the network runs once."""
     found: list[ImageFeatures] = []
     kind, iou = predictor.detector.published_nms
     while len(found) < len(images):
         part = images[len(found) : len(found) + predictor.batch]
         with _pooled(predictor.running) as rows:
-            candidates = predictor.candidates(part)
+            candidates = predictor.candidates_of_views(part)
         features = np.concatenate([row.numpy() for row in rows])
         if len(features) != len(part):
             continue  # memory ran out, and the predictor takes fewer at a time from now on

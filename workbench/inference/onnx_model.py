@@ -19,6 +19,7 @@ from workbench.core.detections import FLOOR, Candidates, best_pairs
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.nms import KINDS, NmsKind
 from workbench.core.resize import FIT_MODES, FitMode, fit
+from workbench.core.tiling import OVERLAP, candidates_in_tiles, tiling
 from workbench.errors import Refused, WorkbenchError
 from workbench.inference.exporters import DECODED, DETECTIONS, Arrays
 from workbench.inference.runtimes import ExportedFile, NotRunnable
@@ -46,6 +47,7 @@ class OnnxModel:
             self.labels = tuple(str(name) for name in card["labels"])
             self.window = IntensityWindow(*card["window"]) if card.get("window") else None
             self._px, self._resize = int(card["input_px"]), cast(FitMode, card["resize"])
+            self.tiling = tiling(int(card.get("tiles", 0)), float(card.get("tile_overlap", OVERLAP)))
             self._output, self._batch = str(card["output"]), int(card.get("batch", 1))
             self.published_nms = cast(NmsKind, card.get("nms_kind", "per label")), float(card.get("iou", 0.45))
             if self._resize not in FIT_MODES or self.published_nms[0] not in KINDS or self._px < 1:
@@ -63,7 +65,7 @@ class OnnxModel:
 
     def candidates(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
         """For each upright (H, W, 3) uint8 RGB image, with boxes in its pixels; after NMS if the file has it."""
-        return [self._of_image(image, floor) for image in images]
+        return candidates_in_tiles(lambda views: [self._of_image(view, floor) for view in views], images, self.tiling)
 
     def _of_image(self, image: NDArray[np.uint8], floor: float) -> Candidates:
         square, way = fit(image, self._px, self._resize)

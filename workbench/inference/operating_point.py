@@ -60,7 +60,7 @@ class OperatingPoint:
         least = self.confidences(names)
         if self.kind == "across labels" and self.own:
             rows = np.flatnonzero(found.scores >= least[found.labels])
-            found = Candidates(found.boxes[rows], found.scores[rows], found.labels[rows])
+            found = Candidates(found.boxes[rows], found.scores[rows], found.labels[rows], found.views)
         kept = found.detections(FLOOR, self.iou, self.kind, self.limit)
         enough = kept.scores >= least[kept.labels]
         return Detections(kept.boxes[enough], kept.scores[enough], kept.labels[enough])

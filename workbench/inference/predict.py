@@ -23,6 +23,7 @@ from workbench.core import boxes as geometry
 from workbench.core.detections import FLOOR, MOST, Candidates
 from workbench.core.former_names import FormerNames, current_label_names
 from workbench.core.resize import Fit, FitMode, fit
+from workbench.core.tiling import Tiling, candidates_in_tiles
 from workbench.detectors.parts.blocks import ConvUnit
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
@@ -66,6 +67,7 @@ class Predictor:
         self.resize: FitMode = resize
         self.header = header
         self.window = header.window if header else None  # how to read files with more than 8 bits
+        self.tiling: Tiling | None = header.tiling if header else None  # may be changed at any time
         self.checkpoint = checkpoint
         self._asked, self._cpu_fallback = precision, cpu_fallback
         try:
@@ -114,9 +116,14 @@ class Predictor:
     def candidates(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
         """For each upright (H, W, 3) uint8 RGB image its candidates with scores of at least `floor`.
 
-        As many as Candidates.of_arrays keeps. Boxes are pixels of that image, clipped to it. Any number of images;
-        `batch` of them run at a time, fewer if the device's memory is too small.
+        Images larger than a tile of `tiling`, by default that of the training, are also seen in tiles. As many as
+        Candidates.of_arrays keeps of each view. Boxes are pixels of that image, clipped to it. Any number of images;
+        `batch` views run at a time, fewer if the device's memory is too small.
         """
+        return candidates_in_tiles(lambda views: self.candidates_of_views(views, floor), images, self.tiling)
+
+    def candidates_of_views(self, images: Sequence[NDArray[np.uint8]], floor: float = FLOOR) -> list[Candidates]:
+        """The same without tiles: each picture is given to the network as it is."""
         result: list[Candidates] = []
         while len(result) < len(images):
             some = images[len(result) : len(result) + self.batch]

@@ -19,8 +19,9 @@ from workbench.core import formatting
 from workbench.core import video as videos
 from workbench.core.files import remove_unfinished
 from workbench.core.project import Label
+from workbench.core.tiling import OVERLAP, Tiling, tiling
 from workbench.errors import WorkbenchError
-from workbench.inference import listing, out_folder, prediction_job, result_parts, results, sources, streaming, tiles
+from workbench.inference import listing, out_folder, prediction_job, result_parts, results, sources, streaming
 from workbench.inference.candidate_cache import digest
 from workbench.inference.events import ListingProgress, PredictEvent, PredictionsSaved, Resumed, WritingProgress
 from workbench.inference.listing import ListingSummary, Shard
@@ -44,14 +45,14 @@ _AHEAD = 2  # pictures read ahead of tiles: they are large
 class PredictionSettings:
     """The settings of a prediction. `point` None: confidence 0.25 and NMS as published by the detector's authors.
 
-    `every`: take every n-th frame of videos. `tiles`: the side of tiles in pixels, 0 for none; see tiles.py. `ids`: see
-    results_coco.py.
+    `every`: take every n-th frame of videos. `tiles`: the side of tiles in pixels, 0 for none; see core/tiling.py.
+    `overlap`: their share. None for either: as in the training. `ids`: see results_coco.py.
     """
 
     point: OperatingPoint | None = None
     every: int = 1
-    tiles: int = 0
-    overlap: float = 0.2
+    tiles: int | None = None
+    overlap: float | None = None
     formats: tuple[str, ...] = ("json", "pictures")
     shard: Shard = field(default_factory=Shard)
     ids: Path | None = None
@@ -101,17 +102,28 @@ def spec_of(predictor: Predictor, paths: Sequence[Path], settings: PredictionSet
     """All that decides about the results, see prediction_job.JobSpec. WorkbenchError if such tiles can't be made."""
     kind, iou = predictor.detector.published_nms
     point = settings.point or OperatingPoint(0.25, (), iou, kind)
-    try:
-        tiles.tiling(settings.tiles, settings.overlap)
-    except ValueError as error:
-        raise WorkbenchError(f"Such tiles are not possible: {error}.") from error
+    seen = chosen_tiling(predictor, settings.tiles, settings.overlap)
     checkpoint = predictor.checkpoint
     return JobSpec(
         checkpoint.name if checkpoint else "", digest(checkpoint) if checkpoint else "", predictor.labels,
         tuple(videos.printable(str(path.absolute())) for path in paths),
         point.confidence, point.own, point.iou, point.kind, point.limit,
-        settings.every, settings.tiles, settings.overlap if settings.tiles else 0.0, predictor.precision,
+        settings.every, seen.side if seen else 0, seen.overlap if seen else 0.0, predictor.precision,
     )  # fmt: skip
+
+
+def chosen_tiling(predictor: Predictor, side: int | None, overlap: float | None) -> Tiling | None:
+    """The tiles to see large images in: of this side (0: none), or None as in the training; the overlap likewise.
+
+    WorkbenchError if such tiles can't be made.
+    """
+    trained = predictor.tiling
+    if overlap is None:
+        overlap = trained.overlap if trained else OVERLAP
+    try:
+        return tiling((trained.side if trained else 0) if side is None else side, overlap)
+    except ValueError as error:
+        raise WorkbenchError(f"Such tiles are not possible: {error}.") from error
 
 
 def check_sources(paths: Sequence[Path]) -> None:
@@ -208,7 +220,7 @@ def _work(predictor: Predictor, job: PredictionJob, output: Path) -> Generator[P
     if job.finished:
         return 0
     spec = job.spec
-    rules = streaming.PredictionRules(spec.point, tiles.tiling(spec.tiles, spec.overlap))
+    predictor.tiling = tiling(spec.tiles, spec.overlap)
     total = job.listed.pictures + sum(_frames(file, spec.every, job.shard) for _, file in job.listed.videos)
     sinks = [PictureWriter(output / "pictures", job.labels, alone=job.shard.of == 1)] if job.pictures else []
     with contextlib.closing(ResultParts(job.folder, has_sinks=bool(sinks))) as written:
@@ -219,7 +231,7 @@ def _work(predictor: Predictor, job: PredictionJob, output: Path) -> Generator[P
         ahead = _AHEAD if spec.tiles else predictor.batch
         read = sources.read(entries, spec.every, predictor.window, ahead, start.frame, job.shard.part)
         with contextlib.closing(read):
-            yield from streaming.stream(predictor, read, written, rules, sinks, total)
+            yield from streaming.stream(predictor, read, written, spec.point, sinks, total)
         new = written.done.images - before.images
     job.finish()
     return new

@@ -84,7 +84,7 @@ def with_project_labels(found: Candidates, columns: np.ndarray) -> Candidates:
     """The candidates with the project's labels; those of labels that the project lacks are left out."""
     labels = columns[found.labels]
     known = labels >= 0
-    return Candidates(found.boxes[known], found.scores[known], labels[known])
+    return Candidates(found.boxes[known], found.scores[known], labels[known], found.views)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from workbench.core.detections import Detections
-from workbench.inference import tiles
 from workbench.inference.events import Predicted, Skipped
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.result_parts import ResultParts, ResultRow
 from workbench.inference.sources import Frame, NumberedPicture
-from workbench.inference.tiles import Tiling
 
 if TYPE_CHECKING:  # the caller has loaded torch
     from workbench.inference.predict import Predictor
@@ -27,24 +24,17 @@ class PictureSink(Protocol):
     def save(self, row: ResultRow, frame: Frame, found: Detections) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionRules:
-    """How a picture is predicted and which detections are kept."""
-
-    point: OperatingPoint
-    tiling: Tiling | None = None
-
-
 def stream(
     predictor: Predictor,
     pictures: Iterable[NumberedPicture],
     parts: ResultParts,
-    rules: PredictionRules,
+    point: OperatingPoint,
     sinks: Sequence[PictureSink],
     total: int = 0,
     batch: int = 0,
 ) -> Iterator[Predicted | Skipped]:
     """Predict `pictures`, `batch` at a time (0: as many as the device likes). `total`: their number, 0 if unknown.
+    `point` decides which detections are kept, `predictor.tiling` in which tiles large pictures are also seen.
 
     When a batch's events come, the batch is written, so closing the generator early loses nothing. Where batches begin
     depends on the pictures alone, so that a job that was interrupted gives the same bytes as one that was not.
@@ -52,14 +42,14 @@ def stream(
     begun, before = time.perf_counter(), parts.done.images
     for some in batches(pictures, batch or predictor.batch):
         frames = [one.read for one in some if isinstance(one.read, Frame)]
-        found = iter(tiles.find_candidates(predictor, [frame.image for frame in frames], rules.tiling))
+        found = iter(predictor.candidates([frame.image for frame in frames]))
         rows = []
         for one in some:
             if isinstance(one.read, Skipped):
                 frame = one.read.index if one.item.is_video and one.read.index else -1  # where it ends early
                 rows.append(ResultRow(one.item.name, one.item.place, frame=frame, skipped=one.read.sentence))
                 continue
-            kept = tiles.select_detections(next(found), rules.point, predictor.labels)
+            kept = point.detections(next(found), predictor.labels)
             rows.append(ResultRow.of(one.read, kept))
             for each in sinks:
                 each.save(rows[-1], one.read, kept)

@@ -21,9 +21,10 @@ import numpy as np
 
 from workbench.core.detections import Detections
 from workbench.core.project import Label
+from workbench.core.tiling import tiling
 from workbench.core.video import VideoFrame, silence_cv2
 from workbench.errors import WorkbenchError
-from workbench.inference import out_folder, prediction_job, results, streaming, tiles
+from workbench.inference import out_folder, prediction_job, results, streaming
 from workbench.inference.draw import draw_detections
 from workbench.inference.events import PredictEvent, PredictionsSaved
 from workbench.inference.listing import ListingSummary, Shard
@@ -151,9 +152,9 @@ def predict_webcam(
             recorder = stack.enter_context(Recorder(video_file, camera.rate / settings.every, aside))
             sinks.append(Recording(recorder, labels))
         written = stack.enter_context(contextlib.closing(ResultParts(job.folder, has_sinks=job.pictures)))
-        rules = streaming.PredictionRules(spec.point, tiles.tiling(spec.tiles, spec.overlap))
+        predictor.tiling = tiling(spec.tiles, spec.overlap)
         pictures = _frames(camera, first, name, settings.every, frames, stop)
-        yield from streaming.stream(predictor, pictures, written, rules, sinks, frames, batch=1)
+        yield from streaming.stream(predictor, pictures, written, spec.point, sinks, frames, batch=1)
         is_cut = not stop.is_set() and (frames == 0 or written.done.images < frames)
     for event in merge(
         output, [name for name in formats if name != "video"], recorded=video_file if recorder else None

@@ -19,7 +19,7 @@ from workbench.core.metrics import AREAS, SIZES
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.detectors.parts.detector import Detector, Targets
 from workbench.errors import WorkbenchError
-from workbench.training import augment, machine, prepare
+from workbench.training import augment, image_views, machine, prepare
 from workbench.training.data import Dataset
 from workbench.training.events import Control
 from workbench.training.file_index import FileIndex
@@ -88,7 +88,7 @@ def count_coverage(
     Images are not augmented; those that `files` knows to be unreadable are left out. Yields progress in between. Raises
     Stopped within a fraction of a second after `control` asks. WorkbenchError if there is nothing to train on.
     """
-    train, _, _ = prepare.select_images(snapshot, recipe.training)
+    train = image_views.examined_views(prepare.select_images(snapshot, recipe.training)[0], recipe.training)
     kept: dict[tuple[int, str], Dataset] = {}
     with machine.threads_each(1):  # small operations: next to other work, two threads take three times as long as one
         for name in names:

@@ -60,7 +60,7 @@ def _opened(
             return None, ""
     kept = PixelCache(folder, px)
     try:
-        known = kept.known(snapshot.files)
+        known = kept.known(snapshot.files, snapshot.places)
         if kept.may_add and len(kept) > SPARE * len(snapshot) + TRIED and known < len(snapshot):
             kept.close()
             pixel_cache.clear(folder)
@@ -83,9 +83,10 @@ def _opened(
 
 
 def _seconds(snapshot: Snapshot, px: int, mode: FitMode) -> float:
-    """How long reading takes on one core, from a few evenly spread images."""
-    some = snapshot.files[:: max(len(snapshot) // TRIED, 1)][:TRIED]
-    return _read(some, snapshot, px, mode) / max(len(some), 1) * len(snapshot)
+    """How long reading takes on one core, from a few evenly spread files: each is decoded once."""
+    files = tuple(dict.fromkeys(snapshot.files))
+    some = files[:: max(len(files) // TRIED, 1)][:TRIED]
+    return _read(some, snapshot, px, mode) / max(len(some), 1) * len(files)
 
 
 def _read(files: Sequence[Path], snapshot: Snapshot, px: int, mode: FitMode) -> float:

@@ -21,7 +21,7 @@ import torch
 from workbench import detectors
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.core.resize import FitMode
-from workbench.training import cache_policy, device_augment, machine, prepare, schedule, validate
+from workbench.training import cache_policy, device_augment, image_views, machine, prepare, schedule, validate
 from workbench.training.data import Dataset, PixelStore
 from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
@@ -48,6 +48,8 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
     kind, settings = detectors.load_all().get(recipe.detector), recipe.training
     settings = replace(settings, sizes=0.0) if kind.fixed_size else settings
     train, validation, _ = prepare.select_images(snapshot, settings)
+    train = image_views.learnt_views(train, settings)
+    validation = image_views.evaluated_views(validation, settings)
     settings = schedule.lengthen(settings, len(train), settings.processes)
     side, mode = schedule.largest_side(settings, own.input_px), kind.chosen_resize(own)
     data = _noise(load_without_pixels(train, side, mode, settings, own.pictures()))
@@ -155,12 +157,14 @@ def _first(data: Dataset, number: int) -> Dataset:
 
 
 def _reading(train: Snapshot, side: int, mode: FitMode, threads: int) -> float:
-    """Seconds per image file, over evenly spread ones; those that can't be read take no longer."""
-    some = train.take(np.unique(np.linspace(0, len(train) - 1, min(READ, len(train))).astype(int)).tolist())
+    """Seconds per image, over evenly spread files with all their views; those that can't be read take no longer."""
+    files = PixelStore(train, side, mode, np.empty(0, np.uint8)).groups()
+    spread = np.unique(np.linspace(0, len(files) - 1, min(READ, len(files))).astype(int))
+    some = train.take([index for number in spread for index in files[number]])
     store = PixelStore(some, side, mode, np.empty((len(some), side, side, 3), np.uint8))
     start = time.perf_counter()
     with ThreadPoolExecutor(threads, "read") as pool:
-        list(pool.map(store.read, range(len(some))))
+        list(pool.map(store.read, store.groups()))
     return (time.perf_counter() - start) / len(some)
 
 

@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import boxes as geometry
-from workbench.core import images
 from workbench.core.files import check_free_space
 from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Image, Snapshot, State
 from workbench.core.resize import Fit, FitMode, fit, scales_and_offsets
+from workbench.core.tiling import cut_out
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import cache_policy
 from workbench.training.events import Control, Message
-from workbench.training.pixel_cache import PixelCache
+from workbench.training.pixel_cache import PixelCache, SourceFile
 
 TELL_EVERY = 5.0  # seconds between two messages while images are read
 NAMED = 5  # unreadable images named in the message; the others are counted
@@ -48,6 +48,12 @@ class Dataset:
     ignore: NDArray[np.bool_]  # (m,) neither object nor background
     offsets: NDArray[np.int64]  # (n + 1,)
     pictures: NDArray[np.int64] | None = None  # (n,) what the last ones, which have no boxes, show; -1 for the others
+    originals: Snapshot | None = None  # the images that those of `snapshot` are views of, if it has any
+
+    @property
+    def whole(self) -> Snapshot:
+        """The images that could be read, not cut into views."""
+        return self.snapshot if self.originals is None else self.originals
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -96,7 +102,7 @@ def _read_all(store: PixelStore, threads: int, control: Control) -> Iterator[Mes
     count, reported, slow = len(store.snapshot), time.monotonic(), set[int]()
     with ThreadPoolExecutor(threads, "read") as pool:
         for start in range(0, count, READ_AHEAD):
-            waiting = {pool.submit(store.read, index) for index in range(start, min(start + READ_AHEAD, count))}
+            waiting = {pool.submit(store.read, group) for group in store.groups(start, start + READ_AHEAD)}
             while waiting:
                 done, waiting = wait(waiting, LOOK_EVERY, FIRST_COMPLETED)
                 for one in done:
@@ -126,6 +132,7 @@ def with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
         snapshot,
         images=snapshot.images + extra,
         files=snapshot.files + tuple(files),
+        places=snapshot.places + (None,) * len(files) if snapshot.places else (),
         offsets=np.concatenate([snapshot.offsets, ends]),
     )
 
@@ -139,24 +146,32 @@ class PixelStore:
         self.problems: dict[int, str] = {}
         self._since: dict[int, float] = {}  # start of reading, by image
 
-    def read(self, index: int) -> None:
-        self._since[index] = time.monotonic()
-        try:
-            self._take(index)
-        except Refused as error:
-            self.problems[index] = error.sentence
-        finally:
-            del self._since[index]
+    def groups(self, first: int = 0, end: int | None = None) -> list[range]:
+        """Indices from `first` to before `end`, those of one file together: it is decoded once for all its views."""
+        end = len(self.snapshot) if end is None else min(end, len(self.snapshot))
+        files = self.snapshot.files
+        starts = [i for i in range(first, end) if i == first or files[i] != files[i - 1]]
+        return [range(start, after) for start, after in zip(starts, [*starts[1:], end], strict=True)]
+
+    def read(self, indices: Sequence[int]) -> None:
+        """Read images of one file."""
+        file = SourceFile(self.snapshot.files[indices[0]], self.snapshot.window)
+        for index in indices:
+            self._since[index] = time.monotonic()
+            try:
+                self._take(index, file)
+            except Refused as error:
+                self.problems[index] = error.sentence
+            finally:
+                del self._since[index]
 
     def hanging(self, seconds: float) -> set[int]:
         """Indices of the images whose reading has taken longer than this, in seconds."""
         now = time.monotonic()
         return {index for index, since in self._since.copy().items() if now - since > seconds}
 
-    def _take(self, index: int) -> None:
-        square, self.fits[index] = fit(
-            images.read(self.snapshot.files[index], self.snapshot.window), self.px, self.mode
-        )
+    def _take(self, index: int, file: SourceFile) -> None:
+        square, self.fits[index] = fit(cut_out(file.pixels, self.snapshot.place(index)), self.px, self.mode)
         self.pixels[index] = np.rint(square)  # Darknet's ways of resizing give fractions; kept are bytes
 
     def _row(self, index: int) -> int:
@@ -189,10 +204,8 @@ class CachedPixelStore(PixelStore):
         self.kept = kept
         self._rows: dict[int, int] = {}
 
-    def _take(self, index: int) -> None:
-        self._rows[index], self.fits[index] = self.kept.read(
-            self.snapshot.files[index], self.mode, self.snapshot.window
-        )
+    def _take(self, index: int, file: SourceFile) -> None:
+        self._rows[index], self.fits[index] = self.kept.read(file, self.snapshot.place(index), self.mode)
 
     def _row(self, index: int) -> int:
         return self._rows[index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 from workbench import detectors
@@ -12,7 +13,7 @@ from workbench.core.formatting import count
 from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.training import prepare, schedule
+from workbench.training import image_views, prepare, schedule
 from workbench.training.data import Dataset, load
 from workbench.training.events import Control, Event, Message
 from workbench.training.request import RunRequest
@@ -39,6 +40,10 @@ def load_datasets(
                 cache=request.cache, keep=keep,
             ))  # fmt: skip
 
+    def evaluated(part: Snapshot) -> Generator[Event, None, Dataset]:
+        views = image_views.evaluated_views(part, settings)
+        return _with_originals((yield from loaded(views, own.input_px)), part)
+
     train, validation, notes = prepare.select_images(request.snapshot, settings)
     yield from notes
     (there, lost), (judges, lost_judges) = _apart(train), _apart(validation)
@@ -48,11 +53,14 @@ def load_datasets(
         raise WorkbenchError(f"{' '.join(told)} {ADVICE}")
     yield from (Message("warning", f"{sentence} {ADVICE}") for sentence in told)
     largest = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
-    data = yield from loaded(there, largest, pictures=True)
+    views = image_views.learnt_views(there, settings)
+    if note := image_views.tiles_note(there, views, settings):
+        yield Message("info", note)
+    data = _with_originals((yield from loaded(views, largest, pictures=True)), there)
     try:
         if not len(judges):
             raise WorkbenchError(" ".join(told))
-        return data, (yield from loaded(judges, own.input_px))
+        return data, (yield from evaluated(judges))
     except WorkbenchError as error:
         if any(image.split is Split.VALIDATION for image in validation.images):
             sentence = f"None of the {len(validation):,} validation images could be read."
@@ -61,7 +69,15 @@ def load_datasets(
         "warning",
         "None of the images held out could be read: AP is computed on the training images, so it says little.",
     )
-    return data, (yield from loaded(data.snapshot, own.input_px))
+    return data, (yield from evaluated(data.whole))
+
+
+def _with_originals(data: Dataset, images: Snapshot) -> Dataset:
+    """With those of the images that `data` has views of, if it has any."""
+    if not data.snapshot.places:
+        return data
+    read = {image.id for image in data.snapshot.images}
+    return replace(data, originals=images.take([row for row, one in enumerate(images.images) if one.id in read]))
 
 
 def _apart(part: Snapshot) -> tuple[Snapshot, Counter[Path]]:

@@ -19,7 +19,10 @@ NAN = float("nan")  # one object, so that events that lack the same numbers are 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The first event. `parameters`: the number of trainable values; `resumed_step`: 0 for a fresh run."""
+    """The first event. `parameters`: the number of trainable values; `resumed_step`: 0 for a fresh run.
+
+    `views`: what an epoch goes through, if images are seen in tiles; 0: the images.
+    """
 
     run: str
     folder: str
@@ -33,6 +36,12 @@ class Started:
     parameters: int
     resumed_step: int = 0
     time: float = 0.0
+    views: int = 0
+
+    @property
+    def an_epoch(self) -> int:
+        """Images, or views of them, that an epoch goes through."""
+        return self.views or self.images
 
 
 @dataclass(frozen=True, slots=True)

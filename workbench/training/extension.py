@@ -81,14 +81,14 @@ def read_finished_run(folder: Path) -> FinishedRun:
     ended = [event for event in runs.outline(folder) if isinstance(event, Finished)][-1]
     training = settings.with_values(TrainingSettings(), dict(_recipe(folder).get("training", {})))
     for processes in (1, 2):  # with several, the batch stays
-        asked = schedule.lengthen(training, started.images, processes)
-        steps = schedule.Plan(started.images, asked.batch, asked.epochs).steps
+        asked = schedule.lengthen(training, started.an_epoch, processes)
+        steps = schedule.Plan(started.an_epoch, asked.batch, asked.epochs).steps
         if (asked.epochs, steps) == (started.epochs, started.steps):
             training = asked
             break
     training = fine_tuning.fine_tuning_settings(training) if runs.goes_on(folder) else training
     return FinishedRun(
-        folder, training, started.images, ended.step, ended.epoch, started.steps, ended.step < started.steps
+        folder, training, started.an_epoch, ended.step, ended.epoch, started.steps, ended.step < started.steps
     )
 
 

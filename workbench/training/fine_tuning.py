@@ -69,7 +69,7 @@ def sentence(settings: TrainingSettings, start: Path) -> str:
 
 def leakage_warnings(start: Path, train: Dataset, judges: Dataset) -> list[Message]:
     """For the run's log: whether its validation images were learnt before."""
-    warning = data_leakage.start_warning(start, train.snapshot, judges.snapshot)
+    warning = data_leakage.start_warning(start, train.whole, judges.whole)
     return [Message("warning", f"{warning} {data_leakage.ADVICE}")] if warning else []
 
 

@@ -16,6 +16,7 @@ from workbench.core.former_names import FormerNames, of_labels
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Label
 from workbench.core.resize import FIT_MODES
+from workbench.core.tiling import OVERLAP, Tiling, tiling
 from workbench.errors import Refused, WorkbenchError
 
 KEY = "workbench"  # in the safetensors metadata
@@ -42,8 +43,15 @@ class CheckpointHeader:
     metrics: dict[str, float] = field(default_factory=dict)  # from the last evaluation: ap, ap50, ap75
     data_digest: str = ""
     window: IntensityWindow | None = None  # how images of more than 8 bits were read
+    tiles: int = 0  # side of the tiles in which large images were seen, in their pixels; 0: none
+    tile_overlap: float = OVERLAP
     provenance: dict[str, Any] = field(default_factory=dict)  # versions, time, recipe, run: for people
     version: int = VERSION
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """The tiles in which it was trained to see large images."""
+        return tiling(self.tiles, self.tile_overlap)
 
     def to_json(self) -> str:
         values = dataclasses.asdict(self)
@@ -68,6 +76,7 @@ def from_json(text: str, file: object = "checkpoint") -> CheckpointHeader:
         values["anchors"] = tuple((float(w), float(h)) for w, h in values["anchors"])
         values["input_px"] = int(values["input_px"])
         values["window"] = intensity_window.from_setting(values.get("window"))
+        tiling(int(values.get("tiles", 0)), float(values.get("tile_overlap", OVERLAP)))  # checks them
         if values["resize"] not in FIT_MODES:
             raise ValueError(values["resize"])
         return CheckpointHeader(**values)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
@@ -62,7 +63,7 @@ class TrainingMonitor:
         warm_up = schedule.warm_up_steps(self._settings, steps)
         rate, optimizer = self._settings.learning_rate, self._settings.optimizer
         learning = why_zero.Learning(step, steps, warm_up, self._step_losses, rate, optimizer)
-        truth = self.validation.snapshot
+        truth = self.validation.whole
         for sentence in why_zero.remarks(truth, scores.found, learnt, scores.ap50, scores.per_label, learning):
             yield Message("warning", sentence)
 
@@ -76,7 +77,7 @@ class TrainingMonitor:
             return
         self._take(detector, self.validation, np.arange(len(self.validation)), scores.losses, epoch)
         try:
-            watched_images.append_detections(self.folder, epoch, step, self.validation.snapshot, scores.found)
+            watched_images.append_detections(self.folder, epoch, step, self.validation.whole, scores.found)
             image_losses.write(self.folder, self._losses)
         except (OSError, WorkbenchError) as error:
             yield Message("warning", f"What was found after epoch {epoch} could not be kept: {error}")
@@ -106,4 +107,11 @@ class TrainingMonitor:
         if not detector.loss_per_positive:  # else images with many boxes would come first
             learnt = np.concatenate([[0], np.cumsum(~data.ignore)])[data.offsets]
             boxes = np.maximum(np.diff(learnt)[at], 1)
-        self._losses = self._losses.with_new(ids, (losses / boxes).astype(np.float32), epoch)
+        self._losses = self._losses.with_new(*_worst_views(ids, (losses / boxes).astype(np.float32)), epoch)
+
+
+def _worst_views(ids: NDArray[np.int64], losses: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Each image once, with the highest loss of its views: that of the tile in which a box is wrong."""
+    order = np.lexsort((-losses, ids))  # NaN last
+    first = np.unique(ids[order], return_index=True)[1]
+    return ids[order][first], losses[order][first]

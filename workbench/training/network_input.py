@@ -20,7 +20,7 @@ from workbench import detectors
 from workbench.core.project import XYXY, Image, Snapshot, Split
 from workbench.core.resize import FitMode
 from workbench.errors import WorkbenchError
-from workbench.training import augment, data, prepare, schedule
+from workbench.training import augment, data, image_views, prepare, schedule
 from workbench.training.augment import Floats
 from workbench.training.data import Dataset
 from workbench.training.file_index import FileIndex
@@ -114,10 +114,14 @@ class InputSequence:
         return self.settings if seed is None else replace(self.settings, seed=seed)
 
     def index(self, image: int) -> int:
-        """The index of the image with this id among the training images. WorkbenchError if it is not one of them."""
-        for index, one in enumerate(self.snapshot.images):
-            if one.id == image:
-                return index
+        """The index of the image with this id among the training images; of one in tiles, the tile with most boxes.
+
+        WorkbenchError if it is not one of them.
+        """
+        views = [index for index, one in enumerate(self.snapshot.images) if one.id == image]
+        if views:
+            counts = np.diff(np.concatenate([[0], np.cumsum(~self.data.ignore)])[self.data.offsets])  # (n,)
+            return max(views[1:] or views, key=lambda index: counts[index])
         raise WorkbenchError(
             "This image is not trained on: it is held out, in another split, or not in a state that the recipe uses."
             " It can be viewed as it is."
@@ -204,7 +208,7 @@ def make_input_sequence(snapshot: Snapshot, recipe: Recipe, files: FileIndex | N
     own = recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
     recipe = replace(recipe, detector_settings=own)
     settings, kind = recipe.training, detectors.load_all().get(recipe.detector)
-    train, _, _ = prepare.select_images(snapshot, settings)
+    train = image_views.learnt_views(prepare.select_images(snapshot, settings)[0], settings)
     px = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
     if kind.fixed_size:
         settings = replace(settings, sizes=0.0)
@@ -258,6 +262,6 @@ def _numbered(read: Dataset) -> Dataset:
 def _read(snapshot: Snapshot, px: int, mode: FitMode) -> data.PixelStore:
     """Read by the training's own code."""
     store = data.PixelStore(snapshot, px, mode, np.zeros((len(snapshot), px, px, 3), np.uint8))
-    for index in range(len(snapshot)):
-        store.read(index)
+    for group in store.groups():
+        store.read(group)
     return store

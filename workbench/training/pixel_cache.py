@@ -17,6 +17,7 @@ import io
 import threading
 from collections.abc import Sequence
 from dataclasses import astuple
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from workbench.core.files import atomic_write, check_free_space, stamp
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lock import Lock
 from workbench.core.resize import Fit, FitMode
+from workbench.core.tiling import Place, cut_out
 
 PIXELS, ROWS, LOCK = "pixels.u8", "rows.npz", "adding.lock"
 VERSION = 1
@@ -38,6 +40,34 @@ def folder_of(cache: Path, px: int, mode: FitMode, window: IntensityWindow | Non
     """Where images of this side, resized in this way, are kept; with more than 8 bits, read with this window."""
     read = "" if window is None else "-" + hashlib.blake2b(repr(window).encode(), digest_size=4).hexdigest()
     return cache / "training" / f"{px}-{mode}{read}"
+
+
+class SourceFile:
+    """An image file, read and decoded once for all its views. For one thread."""
+
+    def __init__(self, path: Path, window: IntensityWindow | None) -> None:
+        self.path, self.window = path, window
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """(H, W, 3) upright. Refused if it is not a complete image."""
+        return images.read(self.path, self.window)
+
+    @cached_property
+    def seen(self) -> tuple[int, int]:
+        """The file's stamp, taken before it was read: one that changes meanwhile is read again next time."""
+        return _stamp(self.path)
+
+    @cached_property
+    def _digest(self) -> bytes:
+        return images.digest(self.path)
+
+    def digest_of(self, place: Place | None) -> bytes:
+        """Of the file's bytes, or of them and the part that is meant."""
+        _ = self.seen
+        if place is None:
+            return self._digest
+        return hashlib.blake2b(self._digest + repr(place).encode(), digest_size=DIGEST).digest()
 
 
 class PixelCache:
@@ -67,13 +97,16 @@ class PixelCache:
     def row_bytes(self) -> int:
         return self.px * self.px * 3
 
-    def known(self, files: Sequence[Path]) -> int:
-        """How many of the files are kept and unchanged."""
-        return sum(self.row(file) is not None for file in files)
+    def known(self, files: Sequence[Path], places: Sequence[Place | None] = ()) -> int:
+        """How many of the files, or of these parts of them, are kept and unchanged."""
+        of_each = places or (None,) * len(files)
+        return sum(self.row(file, place) is not None for file, place in zip(files, of_each, strict=True))
 
-    def row(self, file: Path) -> int | None:
-        """Where the file's image is, without reading the file; None if it is not kept or has changed."""
-        kept = self._files.get(str(file))
+    def row(self, file: Path, place: Place | None = None) -> int | None:
+        """Where this part of the file's image is (None: all of it), without reading the file; None if it is not
+        kept or the file has changed.
+        """
+        kept = self._files.get(_name(file, place))
         return kept[0] if kept is not None and kept[1] == _stamp(file) else None
 
     def make_room(self, count: int) -> None:
@@ -88,18 +121,19 @@ class PixelCache:
             path, np.uint8, "r+" if self.may_add else "r", shape=(max(rows, 1), self.px, self.px, 3)
         )
 
-    def read(self, file: Path, mode: FitMode, window: IntensityWindow | None) -> tuple[int, Fit]:
-        """The row of an image and where it lies in its square; it is read and kept if it is not yet. Thread-safe.
+    def read(self, file: SourceFile, place: Place | None, mode: FitMode) -> tuple[int, Fit]:
+        """The row of an image, or of a part of it, and where that lies in its square; kept if it is not yet.
+        Thread-safe.
 
         Refused if the file is not a complete image.
         """
-        row = self.row(file)
+        row = self.row(file.path, place)
         if row is not None:
             return row, self._fits[row]
-        seen, digest = _stamp(file), images.digest(file)  # in this order: a file that changes meanwhile is read again
+        digest = file.digest_of(place)
         square = fit = None
         if digest not in self._row_of:
-            square, fit = resize.fit(images.read(file, window), self.px, mode)
+            square, fit = resize.fit(cut_out(file.pixels, place), self.px, mode)
         with self._guard:
             row = self._row_of.get(digest)
             if row is None:
@@ -109,7 +143,7 @@ class PixelCache:
                 self._digests.append(digest)
                 self._fits.append(fit)
                 self.pixels[row] = np.rint(square)  # Darknet's ways of resizing give fractions
-            self._files[str(file)] = (row, seen)
+            self._files[_name(file.path, place)] = (row, file.seen)
             self._added += 1
             return row, self._fits[row]
 
@@ -154,6 +188,11 @@ def clear(folder: Path) -> None:
     for name in (ROWS, PIXELS):
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
+
+
+def _name(file: Path, place: Place | None) -> str:
+    """Of a row: the file's path, followed by the part that it is, if it is not all."""
+    return str(file) if place is None else f"{file}\t{','.join(map(str, place))}"
 
 
 def _stamp(file: Path) -> tuple[int, int]:

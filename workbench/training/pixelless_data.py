@@ -42,11 +42,13 @@ def load_without_pixels(
 
 
 def _size(snapshot: Snapshot, index: int, files: FileIndex | None) -> tuple[int, int] | None:
-    """Width and height of the upright image; None if it can't be read."""
+    """Width and height of the upright image, or of its view; None if it can't be read."""
     image = snapshot.images[index]
     known = files.known(snapshot.files[index], snapshot.window) if files is not None else None
-    if known is not None:
-        return None if known.problem else (known.width, known.height)
+    if known is not None and known.problem:
+        return None
+    if known is not None and snapshot.place(index) is None:
+        return known.width, known.height
     if image.width and image.height:
         return image.width, image.height
     try:

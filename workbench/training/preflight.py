@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from workbench.core.formatting import count
 from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, State
 from workbench.errors import WorkbenchError
-from workbench.training import prepare
+from workbench.training import image_views, prepare
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named, sort_by_level
 from workbench.training.preflight_boxes import MOST_IMAGES, of_boxes
 from workbench.training.preflight_copies import of_files
@@ -52,8 +52,9 @@ def preflight(
     found += of_files(snapshot, train, validation)
     found += of_weights(start, recipe, [label.name for label in snapshot.labels], snapshot.former_names)
     found += of_judges(start, train, validation)
-    found += of_settings(recipe, len(train), start)
-    found += of_length(recipe, len(train))
+    views = len(image_views.learnt_views(train, recipe.training))
+    found += of_settings(recipe, views, start)
+    found += of_length(recipe, views)
     return sort_by_level(found)
 
 

@@ -20,7 +20,7 @@ from workbench.core.formatting import count, percent
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
-from workbench.training import prepare, weights
+from workbench.training import image_views, prepare, weights
 from workbench.training.box_coverage import NARROWEST, find_learnt_boxes
 from workbench.training.data import Dataset
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
@@ -34,6 +34,9 @@ FEW = 0.01
 MOST_OF_A_LABEL = 0.5
 LARGER = 2.0  # times the input side: what is advised
 STEP = 32  # px of an input side
+FAINT = 12.0  # px, side of a square of a box's area, of the network's input: below, detectors lose most
+SHRUNK = 2.0  # times smaller than in the photograph: from there on tiles help
+MANY_FAINT = 0.25  # share of the boxes from which this is said
 
 
 def of_boxes(
@@ -48,7 +51,9 @@ def of_boxes(
     try:
         own = recipe.detector_settings.resolved(tuple(label.name for label in train.labels))
         part = _sample(train, most_images)
-        data = load_without_pixels(part, own.input_px, kind.chosen_resize(own), recipe.training)
+        data = load_without_pixels(
+            image_views.examined_views(part, recipe.training), own.input_px, kind.chosen_resize(own), recipe.training
+        )
         narrow = replace(recipe, detector_settings=replace(own, width=NARROWEST))
         begun = anchors
         with contextlib.suppress(WorkbenchError):  # faults of a file are reported by the check of the weights
@@ -63,6 +68,8 @@ def of_boxes(
     small = wanted & (sides < LEAST_SIDE).any(axis=1)
     if small.any():
         yield _small(data, small, own.input_px, where)
+    if not recipe.training.tiles:
+        yield from _tiles(data, part, wanted, own.input_px, where)
     if not (wanted & ~small).any():
         yield Finding(STOPS, "small", "No box is large enough to be learnt.", "Choose a larger input side.")
         return
@@ -93,6 +100,26 @@ def _small(data: Dataset, small: NDArray[np.bool_], px: int, where: str) -> Find
     if not within.all():
         advice.append("Such a small box is usually drawn by mistake: look at it and delete it.")
     return Finding(WARNING, "small", sentence, " ".join(advice), number, *_where(data, small))
+
+
+def _tiles(
+    data: Dataset, originals: Snapshot, wanted: NDArray[np.bool_], px: int, where: str
+) -> Iterator[Finding]:  # fmt: skip
+    """Objects that get lost in large photographs, and would not in tiles."""
+    here, there = (np.sqrt((box[:, 2:] - box[:, :2]).clip(0).prod(axis=1)) for box in (data.boxes, originals.boxes))
+    if len(here) != len(there):  # some images can't be read
+        return
+    lost = wanted & (here < FAINT) & (there >= SHRUNK * here) & (there >= FAINT)
+    number, all_ = int(lost.sum()), int(wanted.sum())
+    if number < MANY_FAINT * all_ or not number:
+        return
+    share = f"{number:,} of {all_:,} boxes ({percent(number / all_)})"
+    typical = (
+        f"{float(np.median(there[lost])):.0f} px in the photograph, {float(np.median(here[lost])):.0f} px of {px:,}"
+    )
+    sentence = f"{share} are small in large photographs: typically {typical} for the network.{where}"
+    advice = f"Train in tiles, in which they stay larger (Tiles, --tiles {px}), or at a larger input side."
+    yield Finding(WARNING, "tiles", sentence, advice, number, *_where(data, lost))
 
 
 def _missed(detector: Detector, data: Dataset, wanted: NDArray[np.bool_], where: str) -> Iterator[Finding]:
@@ -171,7 +198,7 @@ def _where(data: Dataset, boxes: NDArray[np.bool_]) -> tuple[tuple[int, ...], tu
     counts = np.bincount(owners[boxes], minlength=len(data))
     order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
     ids = data.snapshot.box_ids[boxes].tolist()
-    return tuple(data.snapshot.images[index].id for index in order.tolist()), tuple(ids)
+    return tuple(dict.fromkeys(data.snapshot.images[index].id for index in order.tolist())), tuple(ids)
 
 
 # --- once the images are read ---

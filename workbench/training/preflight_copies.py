@@ -85,14 +85,21 @@ def of_pictures(train: Dataset, validation: Dataset) -> tuple[Finding, ...]:
     ids = {image.id for image in train.snapshot.images}
     if any(image.id in ids for image in validation.snapshot.images):
         return ()
-    images = [*train.snapshot.images, *validation.snapshot.images]
-    prints = [fingerprint(data.pixels[row]) for data in (train, validation) for row in data.rows]
-    groups = [rows for rows in near_groups(prints) if min(rows) < len(train) <= max(rows)]
+    learnt, judged = _whole(train), _whole(validation)  # tiles are often alike: sky, grass
+    pictures = [(data, index) for data, some in ((train, learnt), (validation, judged)) for index in some]
+    images = [data.snapshot.images[index] for data, index in pictures]
+    prints = [fingerprint(data.pixels[data.rows[index]]) for data, index in pictures]
+    groups = [rows for rows in near_groups(prints) if min(rows) < len(learnt) <= max(rows)]
     if not groups:
         return ()
     first = groups[0]
-    names = f"{images[first[0]].path} is {images[next(r for r in first if r >= len(train))].path}"
+    names = f"{images[first[0]].path} is {images[next(r for r in first if r >= len(learnt))].path}"
     sentence = f"Nearly the same picture is in training and validation, {count(len(groups), 'time')}: {names}."
     advice = "AP will be too good. Data > Check the data puts such images into one split."
     found = tuple(images[row].id for rows in groups for row in rows)
     return (Finding(WARNING, "leak", sentence, advice, len(groups), found),)
+
+
+def _whole(data: Dataset) -> list[int]:
+    """Indices of the images that are not tiles of one."""
+    return [index for index in range(len(data)) if data.snapshot.place(index) is None]

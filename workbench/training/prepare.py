@@ -135,7 +135,7 @@ def check(detector: Detector, data: Dataset, stop: Callable[[], bool] = lambda: 
             f" are larger than {LEAST_SIDE:g} pixels at the input side of {side} px."
         )
     sides = data.boxes[:, 2:] - data.boxes[:, :2]
-    small = (sides < LEAST_SIDE).any(axis=1)
+    small = (sides < LEAST_SIDE).any(axis=1) & ~data.ignore
     notes = [Message("warning", remark) for remark in detector.remarks]
     if small.any():
         count, sizes = int(small.sum()), f"smaller than {LEAST_SIDE:g} pixels at {side} px"

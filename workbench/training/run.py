@@ -40,6 +40,7 @@ from workbench.training.data import Dataset
 from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Saved, Started
+from workbench.training.image_views import examined
 from workbench.training.launch import train_together
 from workbench.training.meter import Meter
 from workbench.training.monitor import TrainingMonitor
@@ -147,14 +148,15 @@ class _Training:
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
         self.notes += prepare.anchors_from(detector, self.request.anchors)
         if state is None:
-            self.notes += prepare.check(detector, self.data, self.control.stop.is_set)
+            looked_at = examined(self.data, self.settings, detector.resize)
+            self.notes += prepare.check(detector, looked_at, self.control.stop.is_set)
         if self.runtime.is_main:
             leaks = preflight_copies.of_pictures(self.data, self.validation)
             self.notes += [Message(found.level, found.text) for found in leaks]
         if state is None and self.request.start is not None:
             self._begin_from(detector, self.request.start)
         detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
-        settings, images = saving.as_resumed(self.settings, state), (len(self.data), len(self.validation))
+        settings, images = saving.as_resumed(self.settings, state), (len(self.data), len(self.validation.whole))
         self.settings, notes = prepare.adapt_settings(settings, detector, *images, self.runtime.world)
         self.settings = fine_tuning.fine_tuning_settings(self.settings) if self.request.goes_on else self.settings
         self.notes += notes + self.runtime.notes()
@@ -175,7 +177,7 @@ class _Training:
         parts = self.data, self.validation
         self.monitor = TrainingMonitor(self.request, self.settings, *parts, self.runtime, self.threads, self.control)
         if state is None:
-            self.runtime.broadcast(lambda: record.write_request(self.request, self.validation.snapshot.digest))
+            self.runtime.broadcast(lambda: record.write_request(self.request, self.validation.whole.digest))
         else:
             self._restore(state)
         self.started = True
@@ -196,10 +198,10 @@ class _Training:
         detector = self.stepper.detector
         yield Started(
             run=self.request.name, folder=str(self.request.folder), detector=self.recipe.detector,
-            device=self.runtime.device_name, precision=self.runtime.precision.name, images=len(self.data),
-            validation_images=len(self.validation), epochs=self.settings.epochs, steps=self.plan.steps,
+            device=self.runtime.device_name, precision=self.runtime.precision.name, images=len(self.data.whole),
+            validation_images=len(self.validation.whole), epochs=self.settings.epochs, steps=self.plan.steps,
             parameters=sum(p.numel() for p in detector.parameters() if p.requires_grad),
-            resumed_step=self.progress.done,
+            resumed_step=self.progress.done, views=len(self.data) if self.data.originals is not None else 0,
         )  # fmt: skip
         yield from self.notes
 
@@ -331,7 +333,8 @@ class _Training:
         self.progress.evaluated = self.progress.done
         self.progress.metrics = scores.numbers()
         value = self.progress.metrics[self.settings.best_by]
-        better = value > (self.progress.best if len(self.validation) >= FEW_JUDGES else -1.0)  # never if it is NaN
+        few = len(self.validation.whole) < FEW_JUDGES
+        better = value > (-1.0 if few else self.progress.best)  # never if it is NaN
         self.progress.stale = 0 if better else self.progress.stale + 1
         epoch = self.plan.epoch(self.progress.done)
         saved = None
@@ -388,7 +391,7 @@ class _Training:
 
     def _header(self) -> CheckpointHeader:
         epoch = self.plan.epoch(self.progress.done)
-        return saving.header(self.request, self.stepper, self.progress, epoch, len(self.data), self._seconds())
+        return saving.header(self.request, self.stepper, self.progress, epoch, len(self.data.whole), self._seconds())
 
     def _restore(self, state: State) -> None:
         self.progress = saving.restore(state, self.stepper, self.average)

@@ -59,7 +59,8 @@ def header(
         detector=request.recipe.detector, detector_settings=recipe["detector_settings"],
         labels=request.snapshot.labels, anchors=detector.anchors, input_px=request.recipe.detector_settings.input_px,
         resize=detector.resize, window=request.snapshot.window, epoch=epoch, step=progress.done,
-        metrics=progress.metrics, data_digest=request.snapshot.digest,
+        metrics=progress.metrics, data_digest=request.snapshot.digest, tiles=request.recipe.training.tiles,
+        tile_overlap=request.recipe.training.tile_overlap,
         provenance=checkpoint.provenance(
             {
                 "run": request.name,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workbench.core.project import FINISHED, Snapshot, Split, State
+from workbench.core.tiling import OVERLAP, Tiling, tiling
+from workbench.errors import WorkbenchError
 from workbench.settings import setting
 
 USED_STATES = {
@@ -225,6 +227,16 @@ class TrainingSettings:
         "train", "Whether boxes marked difficult are trained on or left out of the loss.",
         choices=("train", "ignore"), group="Data",
     )  # fmt: skip
+    tiles: int = setting(
+        0, "Side of the tiles in which larger images are seen too, in pixels of the photograph; 0: only as a whole. For"
+            " objects that are small in large photographs: they keep their pixels. Everything that uses the run later"
+            " sees its images in the same tiles.",
+        low=0, high=16_384, group="Data",
+    )  # fmt: skip
+    tile_overlap: float = setting(
+        OVERLAP, "How much neighbouring tiles overlap, as a share of their side: objects should fit into it.",
+        low=0.0, high=0.75, group="Data",
+    )  # fmt: skip
     hold_out: float = setting(
         0.1, "About which share of the training images is held out to evaluate on if none is in the validation split.",
         low=0.0, high=0.9, group="Data",
@@ -259,6 +271,14 @@ class TrainingSettings:
         None, "Processor cores to compute on; auto: all, as far as the batch can be divided.",
         low=1, high=1024, group="Machine",
     )  # fmt: skip
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """WorkbenchError if there can't be such tiles."""
+        try:
+            return tiling(self.tiles, self.tile_overlap)
+        except ValueError as error:
+            raise WorkbenchError(f"Such tiles are not possible: {error}. 0 means no tiles.") from error
 
     def used_states(self) -> tuple[State, ...]:
         return USED_STATES[self.states]

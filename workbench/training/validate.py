@@ -20,6 +20,7 @@ from torch.nn import functional
 from workbench.core import boxes as geometry
 from workbench.core import metrics
 from workbench.core.detections import FLOOR, LIMIT, MOST, OVERLAP, Candidates, Detections, NmsKind
+from workbench.core.tiling import Place, merge
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import augment, gpu
@@ -30,11 +31,15 @@ from workbench.training.runtime import Runtime
 
 T = TypeVar("T")
 _ONE_DRAWS = threading.Lock()
+Seen = Candidates | Detections
+"""Of a view of an image its candidates, of an image that is not cut its detections."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The results of an evaluation; NaN if no box counts. `found` and `losses`: by image, in the main process only."""
+    """The results of an evaluation; NaN if no box counts. In the main process only, `found` by image (of `data.whole`)
+    and `losses` by view of one.
+    """
 
     ap: float
     ap50: float
@@ -66,8 +71,9 @@ def evaluate(
     if runtime.agree(control.stop.is_set()):
         return None
     rows = _dealt_back(runtime.gather(found), len(parts))
-    scores = runtime.broadcast(lambda: _scores(data, [detections for detections, _ in rows], time.monotonic() - start))
-    return replace(scores, found=tuple(one for one, _ in rows), losses=np.array([loss for _, loss in rows], np.float32))
+    detections = _of_originals(data, [seen for seen, _ in rows], detector.published_nms[0])
+    scores = runtime.broadcast(lambda: _scores(data, detections, time.monotonic() - start))
+    return replace(scores, found=tuple(detections), losses=np.array([loss for _, loss in rows], np.float32))
 
 
 def losses(
@@ -153,11 +159,11 @@ def _dealt_back(everyones: Sequence[list[list[T]]], parts: int) -> list[T]:
 
 
 def _scores(data: Dataset, found: list[Detections], seconds: float) -> Scores:
-    result = metrics.evaluate(data.snapshot, found)
+    result = metrics.evaluate(data.whole, found)
     return Scores(
         ap=result.ap, ap50=result.ap50, ap75=result.ap75,
         per_label=_known(result.labels, result.per_label_ap50), per_label_ap=_known(result.labels, result.per_label_ap),
-        images=len(data), seconds=seconds,
+        images=len(data.whole), seconds=seconds,
     )  # fmt: skip
 
 
@@ -167,8 +173,8 @@ def _known(labels: Sequence[str], values: Iterable[float]) -> dict[str, float]:
 
 def _found(
     detector: Detector, data: Dataset, indices: NDArray[np.int64], device: torch.device, control: Control
-) -> list[tuple[Detections, float]]:
-    """Detections and losses of the images at `indices`; nothing once asked to stop."""
+) -> list[tuple[Seen, float]]:
+    """What is found in the images at `indices`, and their losses; nothing once asked to stop."""
     if control.stop.is_set():
         return []
     images, targets = on_device(augment.unaugmented(data, indices), slice(None), device)
@@ -177,15 +183,42 @@ def _found(
         boxes, scores, labels = (tensor.cpu() for tensor in detector.candidates(raw).best(MOST))
         each = _each_loss(detector, raw, targets)
     rows = zip(boxes.float(), scores.float(), labels, strict=True)
+    found = [_candidates(data, int(i), *row) for i, row in zip(indices, rows, strict=True)]
+    if data.originals is not None:  # NMS comes once the views are merged
+        return list(zip(found, each, strict=True))
     kind = detector.published_nms[0]
-    found = [_detections(data, int(i), kind, *row) for i, row in zip(indices, rows, strict=True)]
-    return list(zip(found, each, strict=True))
+    return [(_detections(seen, kind), loss) for seen, loss in zip(found, each, strict=True)]
 
 
-def _detections(data: Dataset, index: int, kind: NmsKind, boxes: Tensor, scores: Tensor, labels: Tensor) -> Detections:
-    """Detections of image `index` in its own pixels, from its best pairs: boxes (k, 4) in network pixels."""
+def _candidates(data: Dataset, index: int, boxes: Tensor, scores: Tensor, labels: Tensor) -> Candidates:
+    """Candidates of image `index` in its own pixels, from its best pairs: boxes (k, 4) in network pixels."""
     image = data.snapshot.images[index]
     original = geometry.clip(data.fits[index].back(boxes.numpy()), image.width, image.height)
     real = geometry.areas(original) > 0
-    candidates = Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=FLOOR)
+    return Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=FLOOR)
+
+
+def _detections(candidates: Candidates, kind: NmsKind) -> Detections:
     return candidates.detections(FLOOR, OVERLAP, kind, LIMIT)
+
+
+def _of_originals(data: Dataset, seen: Sequence[Seen], kind: NmsKind) -> list[Detections]:
+    """The detections of each image, those of its views merged. Empty where nothing was gathered."""
+    if data.originals is None or not seen:
+        return list(seen)  # type: ignore[arg-type]
+    whole: dict[int, Candidates] = {}  # by image
+    tiles: dict[int, list[tuple[Candidates, Place]]] = {image.id: [] for image in data.originals.images}
+    for image, place, one in zip(data.snapshot.images, data.snapshot.places, seen, strict=True):
+        assert isinstance(one, Candidates)
+        if place is None:
+            whole[image.id] = one
+        else:
+            tiles[image.id].append((one, place))
+    found = []
+    for image in data.originals.images:
+        candidates = whole.get(image.id, Candidates.none())
+        if parts := tiles[image.id]:
+            seen_there, places = zip(*parts, strict=True)
+            candidates = merge(candidates, seen_there, places, image.width, image.height)
+        found.append(_detections(candidates, kind))
+    return found

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.nms import DIOU_POWERS, TITLES
+from workbench.core.tiling import OVERLAP
 from workbench.errors import WorkbenchError
 from workbench.registry import Registry, class_text, missing_attributes
 from workbench.settings import setting
@@ -113,6 +114,8 @@ class Card:
     multiple: int = 32  # in pixels, for a dynamic height and width
     anchors: tuple[tuple[float, float], ...] = ()
     window: tuple[float, float] | None = None  # the values of black and white in images with more than 8 bits
+    tiles: int = 0  # side in pixels of the photograph of the tiles in which larger ones are seen too; 0: none
+    tile_overlap: float = OVERLAP  # their share of that side, at least
     licence: str = ""  # of the weights
     data: str = ""  # hash of the snapshot of labels, images and boxes that it was trained on
     version: str = ""  # of the program that wrote it

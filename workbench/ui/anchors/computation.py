@@ -16,6 +16,7 @@ from workbench import anchors
 from workbench.anchors import AnchorFit, SizePool, Step, Update
 from workbench.core.document import Document
 from workbench.core.project import Label, Snapshot, Split
+from workbench.core.tiling import tiling
 from workbench.errors import WorkbenchError
 from workbench.ui.anchors.cloud import Cloud, make_cloud
 
@@ -36,6 +37,7 @@ class AnchorChoices:
     refines: bool
     seed: int
     starts: int = anchors.RESTARTS  # of which the best is taken
+    tiles: int = 0  # side of the tiles in which the training sees large images, in their pixels; 0: none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +120,7 @@ def chosen_images(snapshot: Snapshot, part: str) -> tuple[Snapshot, bool]:
 
 def boxes_of(snapshot: Snapshot, choices: AnchorChoices) -> Boxes:
     """All boxes of these images."""
+    snapshot = anchors.in_tiles(snapshot, tiling(choices.tiles))
     sizes, rows = anchors.sizes_and_rows(snapshot, choices.px, choices.resize, choices.scale)
     owner = np.repeat(np.arange(len(snapshot.images)), np.diff(snapshot.offsets))[rows]
     ids = np.array([image.id for image in snapshot.images], np.int64)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from workbench import anchors
 from workbench.core.project import AnchorSet
+from workbench.core.tiling import SMALLEST
 from workbench.ui import theme
 from workbench.ui.actions import tooltip
 from workbench.ui.anchors.computation import MOST_ANCHORS, AnchorChoices
@@ -27,6 +28,7 @@ from workbench.ui.widgets.spin_boxes import spin_box
 
 PARTS = {"train": "training", "all": "all images"}
 MOST_STARTS = 300
+MOST_TILES = 16_384  # px, as the training's setting
 
 
 class ChoicesForm(QWidget):
@@ -54,6 +56,14 @@ class ChoicesForm(QWidget):
             "By how much training makes images larger or smaller (the recipe's 'scale'). Each box then counts at all "
             "the sizes it can get, without the parts that fall outside the image.",
         )  # fmt: skip
+        self.tiles = _spin(
+            "anchors-tiles", 0, MOST_TILES, 0,
+            "Side of the tiles in which the training sees larger photographs (the recipe's 'tiles'). Each box then "
+            "counts in the tile that shows most of it.",
+        )  # fmt: skip
+        self.tiles.setSpecialValueText("none")
+        self.tiles.setSingleStep(64)
+        self.tiles.setSuffix(" px")
         self.scale.setSuffix(" %")
         self.scale.setSingleStep(10)
         self.update_rule = make_combo(
@@ -81,7 +91,8 @@ class ChoicesForm(QWidget):
             (("Anchors", self.k), ("Starts", self.starts)),
             (("Input side", self.px), ("Images", self.resize_how)),
             (("Boxes of", self.part), ("Scale ±", self.scale)),
-            (("Centre", self.update_rule), ("Seed", self.seed)),
+            (("Tiles", self.tiles), ("Seed", self.seed)),
+            (("Centre", self.update_rule),),
         )
         for row, pairs in enumerate(rows):
             for place, (title, editor) in enumerate(pairs):
@@ -90,9 +101,10 @@ class ChoicesForm(QWidget):
                 name.setToolTip(editor.toolTip())
                 grid.addWidget(name, row, 2 * place)
                 grid.addWidget(editor, row, 2 * place + 1)
+        grid.addWidget(self.refines, len(rows) - 1, 2, 1, 2)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(3, 1)
-        for spin in (self.k, self.px, self.seed, self.scale, self.starts):
+        for spin in (self.k, self.px, self.seed, self.scale, self.tiles, self.starts):
             spin.valueChanged.connect(self.changed)
         for combo in (self.resize_how, self.part, self.update_rule):
             combo.currentIndexChanged.connect(self.changed)
@@ -113,7 +125,7 @@ class ChoicesForm(QWidget):
         return AnchorChoices(
             self.k.value(), self.px.value(), self.resize_how.currentData(), self.part.currentData(),
             self.scale.value() / 100, self.update_rule.currentData(), self.refines.isChecked(), self.seed.value(),
-            self.starts.value(),
+            self.starts.value(), 0 if self.tiles.value() < SMALLEST else self.tiles.value(),
         )  # fmt: skip
 
 

@@ -54,7 +54,6 @@ class SidePanel(QWidget):
         help.setToolTip("Reading the anchors page")
         help.clicked.connect(self._ask_help)
         row = QHBoxLayout()
-        row.addWidget(self.form.refines)
         row.addWidget(self.again, 1)
         row.addWidget(help)
         return row

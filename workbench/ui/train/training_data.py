@@ -45,7 +45,7 @@ def _held_out(images: int) -> str:
 def _length(training: TrainingSettings, images: int) -> str:
     """How the form's epochs and batch work out with so few images."""
     longer = schedule.lengthen(training, max(images, 1), training.processes)
-    if longer == training:
+    if longer == training or training.tiles:  # with tiles an epoch goes through more than the images
         return ""
     return f" Because they are few: {longer.epochs:,} epochs in batches of {longer.batch} (Least steps)."
 

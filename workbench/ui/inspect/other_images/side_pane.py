@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
@@ -54,7 +54,10 @@ class SidePane(QWidget):
         self.tiles.setObjectName("looking-tiles")
         self.tiles.setAccessibleName("Tiles")
         self.tiles.setKeyboardTracking(False)
-        help = "Also look at larger images in tiles of this side, for small objects. Each takes as long as an image."
+        help = (
+            "Also look at larger images in tiles of this side, for small objects. Each takes as long as an image. At"
+            " first as the run was trained."
+        )
         self.tiles.setToolTip(help)
         tiles_label = QLabel("Tiles")
         tiles_label.setToolTip(help)
@@ -146,6 +149,11 @@ class SidePane(QWidget):
             nms = Nms(iou, kind, 300) if kept is None else Nms(kept.iou, kept.kind, kept.limit)
             self.controls.show_nms(nms, kind_too=True)
         self._has_initial_values = True
+
+    def set_tiles(self, side: int) -> None:
+        """In pixels, 0: none; without running the network again."""
+        with QSignalBlocker(self.tiles):
+            self.tiles.setValue(side)
 
     def offer_formats(self, is_video: bool) -> None:
         """A video's frames are written as a video instead of single pictures, unless a person checks otherwise."""

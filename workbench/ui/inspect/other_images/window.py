@@ -20,6 +20,7 @@ from workbench.core.video import VIDEO_SUFFIXES
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point, saved_evaluation
 from workbench.inference.operating_point import OperatingPoint
+from workbench.training.header import read_header
 from workbench.training.runs import RunInfo
 from workbench.ui import preferences, theme
 from workbench.ui.actions import make_action
@@ -178,6 +179,7 @@ class OtherImagesWindow(QDialog):
             return
         self._checkpoint, self._point = checkpoint, point
         self.side.set_point(point, is_kept=kept is not None)
+        self.side.set_tiles(_trained_tiles(checkpoint))
         self._result = None
         self.picture.clear()
         self._request_picture()
@@ -318,13 +320,11 @@ class OtherImagesWindow(QDialog):
     @Slot()
     def _show_boxes(self) -> None:
         """At the controls' values, from the candidates: the network does not run."""
-        from workbench.inference import tiles
-
         result = self._result
         if result is None:
             return
         names = [label.name for label in result.labels]
-        found = tiles.select_detections(result.found, self.side.point, names)
+        found = self.side.point.detections(result.found, names)
         self.side.labels.show_counts(found)
         self.picture.set_detections(self.side.labels.shown_of(found), self._coloured(result.labels))
         self._caption.setText(
@@ -398,3 +398,11 @@ class OtherImagesWindow(QDialog):
         self._worker.close()
         self.close()
         self.deleteLater()
+
+
+def _trained_tiles(checkpoint: Path) -> int:
+    """Side of the tiles in which it was trained to see large images; 0: none, or the file can't be read."""
+    try:
+        return read_header(checkpoint).tiles
+    except WorkbenchError:  # said when it is asked to detect
+        return 0

@@ -26,7 +26,6 @@ from workbench.ui.pictures import Picture
 
 if TYPE_CHECKING:
     from workbench.inference.predict import Precision, Predictor
-    from workbench.inference.tiles import TiledCandidates
     from workbench.inference.video_reader import VideoReader
     from workbench.inference.webcam import Webcam
 
@@ -75,13 +74,15 @@ class PictureSource:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionRequest:
-    """A request for picture `index` of `source`, detected by `checkpoint`, in tiles of `tiles` pixels (0: none)."""
+    """A request for picture `index` of `source`, detected by `checkpoint`.
+
+    In tiles of `tiles` pixels; 0: none, None: as it was trained.
+    """
 
     source: PictureSource
     index: int
     checkpoint: Path
-    tiles: int = 0
-    overlap: float = 0.2
+    tiles: int | None = None
     former: FormerNames = ()  # former names of the project's labels
 
 
@@ -92,7 +93,7 @@ class DetectionResult:
     request: DetectionRequest
     name: str
     picture: Picture
-    found: Candidates | TiledCandidates
+    found: Candidates
     labels: tuple[Label, ...]
     kind: NmsKind  # of NMS, by the detector's authors, and its overlap
     iou: float
@@ -132,17 +133,17 @@ class DetectionWorker:
         self._reader = self._camera = None
 
     def _detect(self, request: DetectionRequest) -> DetectionResult:
-        from workbench.inference import tiles
-        from workbench.inference.predict_files import predictor_labels
+        from workbench.inference.predict_files import chosen_tiling, predictor_labels
 
         predictor = self._predictor_of(request.checkpoint, request.former, request.source.precision)
         name, pixels, seconds = self._read(request, predictor.window)
-        try:
-            tiling = tiles.tiling(request.tiles, request.overlap)
-        except ValueError as error:
-            raise WorkbenchError(f"These tiles can't be: {error}.") from error
+        trained = predictor.tiling
+        predictor.tiling = chosen_tiling(predictor, request.tiles, None)
         begun = time.perf_counter()
-        (found,) = tiles.find_candidates(predictor, [pixels], tiling)
+        try:
+            (found,) = predictor.candidates([pixels])
+        finally:
+            predictor.tiling = trained
         took = time.perf_counter() - begun
         kind, iou = predictor.detector.published_nms
         labels = predictor_labels(predictor)

@@ -101,7 +101,7 @@ class BatchWindow(QDialog):
         self._say("Reading what the run was asked to do …")
         self._request_count += 1
         self._work.ask(
-            [BatchPlanRequest(folder, history.started.images if history.started else 0, self._request_count)]
+            [BatchPlanRequest(folder, history.started.an_epoch if history.started else 0, self._request_count)]
         )
 
     @Slot()

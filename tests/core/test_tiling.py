@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
 
-from workbench.core.detections import Candidates
+from workbench.core.detections import MOST, Candidates
+from workbench.core.tiling import Tiling, candidates_in_tiles, cut_out, merge, tiling
 from workbench.inference.operating_point import OperatingPoint
-from workbench.inference.tiles import TiledCandidates, Tiling, find_candidates, select_detections
 
 POINT = OperatingPoint(0.25, iou=0.5)
 TWO = [(0, 0, 100, 100), (80, 0, 180, 100)]  # of a picture of 180 x 100: they share 80 to 100
@@ -23,8 +22,7 @@ def found(*rows: tuple[Sequence[float], float, int]) -> Candidates:
 
 
 def merged(whole: Candidates, left: Candidates, right: Candidates, point: OperatingPoint = POINT) -> list[list[float]]:
-    views = TiledCandidates.of(whole, [left, right], TWO, 180, 100)
-    return select_detections(views, point, ("cat", "dog")).boxes.tolist()
+    return point.detections(merge(whole, [left, right], TWO, 180, 100), ("cat", "dog")).boxes.tolist()
 
 
 @pytest.mark.parametrize(
@@ -67,10 +65,19 @@ def test_a_half_stays_if_nothing_sees_more_of_it() -> None:
     assert merged(found(), left, found()) == [[85, 20, 100, 40]]
 
 
-def test_a_half_stays_beside_a_whole_of_another_label_or_below_the_confidence() -> None:
+def test_a_half_stays_beside_a_whole_of_another_label_or_one_of_less_than_half_its_score() -> None:
     left = found(([85, 20, 100, 40], 0.9, 0))
     assert len(merged(found(), left, found(([5, 20, 25, 40], 0.6, 1)))) == 2
-    assert merged(found(), left, found(([5, 20, 25, 40], 0.2, 0))) == [[85, 20, 100, 40]]
+    assert merged(found(), left, found(([5, 20, 25, 40], 0.44, 0)))[0] == [85, 20, 100, 40]
+    assert merged(found(), left, found(([5, 20, 25, 40], 0.46, 0))) == [[85, 20, 105, 40]]
+
+
+def test_which_halves_go_does_not_depend_on_the_confidence() -> None:
+    """So the sliders need not look again: what is left at a confidence is the beginning of what is left below it."""
+    left, right = found(([85, 20, 100, 40], 0.9, 0), ([85, 60, 100, 80], 0.3, 0)), found(([5, 20, 25, 40], 0.6, 0))
+    low, high = (merged(found(), left, right, OperatingPoint(least, iou=0.5)) for least in (0.1, 0.5))
+    assert low == [[85, 20, 105, 40], [85, 60, 100, 80]]
+    assert high == low[:1]
 
 
 def test_a_half_stays_if_less_than_half_of_it_lies_in_the_other() -> None:
@@ -128,13 +135,28 @@ def test_a_label_of_its_own_confidence_keeps_it() -> None:
     assert merged(found(), left, found(), point) == [[10, 20, 30, 40]]
 
 
+def test_of_many_candidates_the_sure_ones_of_all_views_stay_and_few_of_the_rest() -> None:
+    some = (
+        [([n, 0.0, n + 0.5, 0.5], 0.06, 0) for n in range(1500)],
+        [([n, 4.0, n + 0.5, 4.5], 0.04, 0) for n in range(90)],
+    )
+    sure, unsure = (found(*rows) for rows in some)
+    two = [(0, 0, 1600, 60), (0, 40, 1600, 100)]
+    assert len(merge(sure, [sure, unsure], two, 1600, 100)) == 3000
+    assert len(merge(found(), [unsure, unsure], two, 1600, 100)) == 180
+    crowd = found(*(([n % 1000, n // 1000, n % 1000 + 0.5, n // 1000 + 0.5], 0.5, 0) for n in range(3000)))
+    every = merge(crowd, [crowd] * 3, [(0, 0, 4000, 9), (4000, 0, 8000, 9), (8000, 0, 12000, 9)], 12_000, 9)
+    assert len(every) == 4 * MOST
+    assert every.views == 4
+
+
 class Eye:
     """Finds white where it is: one box around all of it."""
 
     def __init__(self) -> None:
         self.sizes: list[tuple[int, ...]] = []
 
-    def candidates(self, images: list[np.ndarray]) -> list[Candidates]:
+    def candidates(self, images: Sequence[np.ndarray]) -> list[Candidates]:
         self.sizes += [image.shape[:2] for image in images]
         return [self._of(image) for image in images]
 
@@ -149,13 +171,27 @@ def test_pictures_are_looked_at_as_a_whole_and_in_tiles_and_small_ones_as_a_whol
     large, small = np.zeros((100, 180, 3), np.uint8), np.zeros((50, 60, 3), np.uint8)
     large[20:40, 85:105] = 255
     small[5:10, 5:10] = 255
-    eye: Any = Eye()
-    one, two = find_candidates(eye, [large, small], Tiling(100, 0.2))
+    eye = Eye()
+    one, two = candidates_in_tiles(eye.candidates, [large, small], Tiling(100, 0.2))
     assert eye.sizes == [(100, 180), (100, 100), (100, 100), (50, 60)]
-    assert isinstance(one, TiledCandidates)
-    assert select_detections(one, POINT, ("cat",)).boxes.tolist() == [[85, 20, 105, 40]]
-    assert isinstance(two, Candidates)
-    assert select_detections(two, POINT, ("cat",)).boxes.tolist() == [[5, 5, 10, 10]]
+    assert POINT.detections(one, ("cat",)).boxes.tolist() == [[85, 20, 105, 40]]
+    assert POINT.detections(two, ("cat",)).boxes.tolist() == [[5, 5, 10, 10]]
+    assert (one.views, two.views) == (3, 1)
+
+
+def test_without_tiles_every_picture_is_looked_at_as_a_whole() -> None:
+    eye = Eye()
+    assert tiling(0) is None
+    candidates_in_tiles(eye.candidates, [np.zeros((100, 180, 3), np.uint8)], None)
+    assert eye.sizes == [(100, 180)]
+
+
+def test_a_part_that_a_picture_does_not_have_any_more_is_all_of_it() -> None:
+    """The file was replaced by a smaller one: that is told elsewhere."""
+    picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    assert cut_out(picture, (2, 1, 5, 3)).tolist() == picture[1:3, 2:5].tolist()
+    assert cut_out(picture, (8, 0, 9, 4)) is picture
+    assert cut_out(picture, None) is picture
 
 
 def test_a_label_with_its_own_confidence_comes_out_the_same_with_and_without_tiles() -> None:
@@ -163,6 +199,6 @@ def test_a_label_with_its_own_confidence_comes_out_the_same_with_and_without_til
     place = [10.0, 20.0, 60.0, 70.0]
     point = OperatingPoint(0.25, (("cat", 0.9),), 0.5, "across labels")
     seen_there = found((place, 0.6, 0), (place, 0.5, 1))
-    alone = select_detections(seen_there, point, ("cat", "dog"))
-    tiled = select_detections(TiledCandidates.of(seen_there, [found(), found()], TWO, 180, 100), point, ("cat", "dog"))
+    alone = point.detections(seen_there, ("cat", "dog"))
+    tiled = point.detections(merge(seen_there, [found(), found()], TWO, 180, 100), ("cat", "dog"))
     assert alone.labels.tolist() == tiled.labels.tolist() == [1]

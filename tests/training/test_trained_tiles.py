@@ -1,0 +1,234 @@
+"""Trainings that see large images in tiles: what is read, learnt, evaluated, kept and said, and that they resume."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from torch import Tensor
+
+from tests.training.run_results import MakeRequest, only, same, weights
+from tests.training.test_validate import Knowing
+from tests.training.toys import CALM, Toy, ToySettings, make_snapshot
+from workbench import detectors
+from workbench.core import images
+from workbench.core.project import Image, Label, Snapshot, Split, State
+from workbench.detectors.parts.detector import Raw
+from workbench.errors import WorkbenchError
+from workbench.inference.evaluate import evaluate_run
+from workbench.inference.events import EvaluationDone
+from workbench.inference.predict import Predictor
+from workbench.training import checkpoint, image_losses, run, watched_images
+from workbench.training.box_coverage import Coverage, count_coverage
+from workbench.training.cost_measurement import estimate
+from workbench.training.events import Control, Evaluated, Finished, Message, Started
+from workbench.training.network_input import make_input_sequence
+from workbench.training.preflight import preflight
+from workbench.training.recipes import UNTOUCHED, Recipe
+
+WIDE = 256, 64
+TILES: dict[str, Any] = {"tiles": 64, "tile_overlap": 0.5}
+"""Of a wide image: seven, at 0, 32 ... 192."""
+
+
+def wide_photographs(folder: Path, train: int = 2, validation: int = 1) -> Snapshot:
+    """Dark images of 256 x 64, each with two bright squares of 32 in different tiles, one at the top, one below."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shown, files, boxes = [], [], []
+    for number in range(train + validation):
+        pixels = np.full((*WIDE[::-1], 3), 10, np.uint8)
+        for x, y in ((32 * (number % 3), 0), (160 + 32 * (number % 3), 32)):
+            pixels[y : y + 32, x : x + 32] = 230
+            boxes.append((x, y, x + 32, y + 32))
+        file = folder / f"wide-{number}.png"
+        file.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+        split = Split.TRAIN if number < train else Split.VALIDATION
+        shown.append(Image(number + 1, file.name, *WIDE, State.DONE, split))
+        files.append(file)
+    return Snapshot(
+        labels=(Label(1, "top", position=0), Label(2, "bottom", position=1)), images=tuple(shown), files=tuple(files),
+        offsets=np.arange(len(shown) + 1) * 2, boxes=np.array(boxes, np.float64),
+        label_index=np.tile([0, 1], len(shown)), flags=np.zeros((len(boxes), 4), bool),
+        box_ids=np.arange(1, len(boxes) + 1),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> Snapshot:
+    return wide_photographs(tmp_path / "wide")
+
+
+class Seeing(Knowing):
+    """Finds squares of 32 px exactly, if they are seen at that size, whatever it learns."""
+
+    def forward(self, images: Tensor) -> Raw:
+        return (super().forward(images)[0] + 0 * Toy.forward(self, images)[0],)
+
+
+@pytest.fixture
+def seeing(toy: type[Toy]) -> None:
+    """In place of the toy."""
+    registry = detectors.load_all()
+    registry.unregister_owner("tests")
+    owner, registry.current_owner = registry.current_owner, "tests"
+    registry.register("toy")(Seeing)
+    registry.current_owner = owner
+
+
+def recipe(**changes: Any) -> Recipe:
+    return Recipe("test", "Test", "", "toy", ToySettings(input_px=64), replace(CALM, **changes))
+
+
+def test_a_training_goes_through_tiles_and_counts_images(request_of: MakeRequest, wide: Snapshot) -> None:
+    request = request_of(snapshot=wide, epochs=2, **TILES)
+    events = list(run.train(request))
+    started = only(events, Started)[0]
+    sentences = [event.sentence for event in only(events, Message)]
+    assert "Images larger than 64 px are seen as a whole and in tiles: 2 images and 14 tiles." in sentences
+    assert (started.images, started.views, started.validation_images) == (2, 16, 1)
+    assert started.steps == 2 * 16 // 4
+    assert only(events, Evaluated)[-1].images == 1
+    header = checkpoint.read_header(request.folder / "last.safetensors")
+    assert (header.tiles, header.tile_overlap) == (64, 0.5)
+    assert header.provenance["images"] == 2
+    assert header.data_digest == wide.digest
+
+
+def test_images_that_fit_into_a_tile_are_seen_as_without_tiles(request_of: MakeRequest, tmp_path: Path) -> None:
+    small = make_snapshot(tmp_path / "images")
+    plain, tiled = request_of("plain", small), request_of("tiled", small, **TILES)
+    events = list(run.train(tiled))
+    list(run.train(plain))
+    assert "No training image is larger than a tile of 64 px: all are seen only as a whole." in [
+        event.sentence for event in only(events, Message)
+    ]
+    assert same(weights(plain.folder), weights(tiled.folder))
+
+
+@pytest.mark.usefixtures("seeing")
+def test_ap_is_that_of_whole_images_with_what_their_tiles_show_merged(request_of: MakeRequest, wide: Snapshot) -> None:
+    """As a whole the squares are 8 px wide, which this network can't see."""
+    tiled, plain = (
+        only(list(run.train(request_of(name, wide, epochs=1, **more))), Evaluated)[-1]
+        for name, more in (("tiled", TILES), ("plain", {}))
+    )
+    assert (tiled.ap, tiled.ap50) == pytest.approx((1.0, 1.0))
+    assert plain.ap50 < 0.1
+
+
+@pytest.mark.parametrize("tiles", [TILES, {}])
+def test_an_evaluation_later_gives_the_same_ap_without_being_told_of_the_tiles(
+    request_of: MakeRequest, tmp_path: Path, tiles: dict[str, Any]
+) -> None:
+    wide = wide_photographs(tmp_path / "wide", 4, 4)
+    request = request_of(snapshot=wide, epochs=12, **tiles)
+    ap = only(list(run.train(request)), Evaluated)[-1].ap
+    predictor = Predictor.open(request.folder / checkpoint.LAST, "cpu")
+    assert predictor.tiling == request.recipe.training.tiling
+    done = [one for one in evaluate_run(predictor, wide, Split.VALIDATION) if isinstance(one, EvaluationDone)]
+    assert done[0].evaluation.ap == pytest.approx(ap, abs=1e-6)
+    if tiles:
+        assert ap > 0
+        assert {candidates.views for candidates in done[0].candidates} == {8}
+
+
+def test_a_resumed_training_in_tiles_is_bit_identical(request_of: MakeRequest, wide: Snapshot) -> None:
+    whole, cut = (request_of(name, wide, **TILES) for name in ("whole", "cut"))
+    list(run.train(whole))
+    control = Control()
+    for event in run.train(cut, control):
+        if isinstance(event, Evaluated):
+            control.stop.set()
+    finished = only(list(run.resume(cut.folder)), Finished)[0]
+    assert not finished.stopped
+    assert same(weights(whole.folder), weights(cut.folder))
+
+
+def test_each_file_is_decoded_once_for_all_its_tiles_and_kept_for_the_next_training(
+    request_of: MakeRequest, wide: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+    read = images.read
+
+    def counted(file: Path, *rest: Any) -> np.ndarray:
+        decoded.append(file.name)
+        return read(file, *rest)
+
+    monkeypatch.setattr(images, "read", counted)
+    found = []
+    for name, keep in (("memory", "memory"), ("first", "disk"), ("second", "disk")):
+        request = replace(request_of(name, wide, keep_images=keep, **TILES), folder=tmp_path / "p" / "runs" / name)
+        decoded.clear()
+        list(run.train(request))
+        found.append((sorted(decoded), weights(request.folder)))
+    each = ["wide-0.png", "wide-1.png", "wide-2.png"]
+    assert [names for names, _ in found] == [each, each, []]
+    assert same(found[0][1], found[1][1])
+    assert same(found[0][1], found[2][1])
+
+
+def test_a_file_that_cannot_be_read_takes_all_its_tiles_with_it(request_of: MakeRequest, wide: Snapshot) -> None:
+    wide.files[0].write_bytes(b"no image")
+    events = list(run.train(request_of(snapshot=wide, **TILES)))
+    started = only(events, Started)[0]
+    assert (started.images, started.views) == (1, 8)
+    assert any(str(wide.files[0].name) in event.sentence for event in only(events, Message))
+
+
+@pytest.mark.usefixtures("seeing")
+def test_what_is_kept_of_images_is_kept_by_image(request_of: MakeRequest, wide: Snapshot) -> None:
+    request = request_of(snapshot=wide, epochs=8, **TILES)
+    list(run.train(request))
+    losses = image_losses.read(request.folder)
+    assert sorted(losses.images.tolist()) == [1, 2, 3]
+    (picture,) = watched_images.read(request.folder)[-1].pictures
+    assert picture.image == 3
+    wanted = wide.boxes[wide.rows(2)].tolist()
+    assert sorted(picture.boxes[picture.scores > 0.5].tolist()) == sorted(wanted)
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_the_trainer_sees_of_a_large_image_is_the_tile_with_most_boxes(wide: Snapshot) -> None:
+    sequence = make_input_sequence(wide, recipe(**UNTOUCHED, mosaic=0.0, flip=0.0, **TILES))
+    assert len(sequence.data) == 16
+    index = sequence.index(1)
+    assert wide.place(0) is None
+    assert sequence.snapshot.places[index] == (0, 0, 64, 64)
+    seen = sequence.in_epoch(index, 0)
+    assert (seen.pixels[:32, :32] > 200).all()
+    assert (seen.pixels[32:] < 50).all()
+    assert sequence.snapshot.box_ids[seen.rows].tolist() == [1]
+
+
+@pytest.mark.usefixtures("toy")
+def test_each_box_is_counted_once_before_a_training(wide: Snapshot) -> None:
+    (counted,) = (one for one in count_coverage(wide, recipe(**TILES), None, ["toy"]) if isinstance(one, Coverage))
+    assert counted.total.sum() == 4
+    assert counted.missed.sum() == 0
+
+
+@pytest.mark.usefixtures("toy")
+def test_objects_that_get_lost_in_large_photographs_are_told_of_and_tiles_are_the_advice(wide: Snapshot) -> None:
+    large = replace(wide, images=tuple(replace(one, width=2048, height=512) for one in wide.images))
+    found = {one.kind: one for one in preflight(large, recipe(), None)}
+    words = "4 of 4 boxes (100.0 %) are small in large photographs: typically 32 px in the photograph, 2 px of 64"
+    assert words in found["tiles"].text
+    assert "--tiles 64" in found["tiles"].advice
+    assert "tiles" not in {one.kind for one in preflight(large, recipe(tiles=128), None)}
+    assert "tiles" not in {one.kind for one in preflight(wide, recipe(), None)}
+
+
+@pytest.mark.usefixtures("toy")
+def test_an_estimate_counts_the_tiles(wide: Snapshot) -> None:
+    plain, tiled = (estimate(wide, recipe(**more), None, budget=0.2) for more in ({}, TILES))
+    assert (plain.steps, tiled.steps) == (2, 16)
+    assert (plain.cache, tiled.cache) == (3 * 64 * 64 * 3, 24 * 64 * 64 * 3)
+
+
+def test_tiles_that_cannot_be_are_refused_in_a_sentence(request_of: MakeRequest, wide: Snapshot) -> None:
+    with pytest.raises(WorkbenchError, match="at least 64 pixels, found 10. 0 means no tiles"):
+        list(run.train(request_of(snapshot=wide, tiles=10)))
