@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableView, QTableWidget, QTabWidget
 from pytestqt.qtbot import QtBot
 
@@ -37,6 +38,22 @@ from workbench.ui.style_sheet import style_sheet
 __all__ = ["evaluate_fixture", "evaluated_page", "page_fixture", "session_fixture"]  # fixtures
 
 NOTHING: tuple[Seen, ...] = (([], [], []), ([], [], []))
+
+
+def test_a_command_of_the_review_brings_its_tab_to_the_front_and_decides_nothing(
+    qtbot: QtBot, evaluated_page: InspectPage, session: Session
+) -> None:
+    tabs = tab(evaluated_page, "Review")
+    review = evaluated_page.findChild(ReviewGallery)
+    assert isinstance(review, ReviewGallery)
+    qtbot.waitUntil(lambda: review.current is not None)
+    tab(evaluated_page, "Numbers")
+    before = session.undo_title
+    action = review.view.findChild(QAction, "action-review-keep")
+    assert isinstance(action, QAction)
+    action.trigger()
+    assert tabs.tabText(tabs.currentIndex()) == "Review"
+    assert session.undo_title == before
 
 
 def test_a_click_on_review_gives_its_keys_to_the_tiles(

@@ -11,7 +11,7 @@ from typing import Any
 import PIL.Image
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QComboBox, QLabel, QMainWindow, QPushButton, QTabWidget
 from pytestqt.qtbot import QtBot
 
@@ -196,6 +196,36 @@ def test_only_decisions_that_mean_something_here_can_be_made(bench: Bench) -> No
     bench.press(Qt.Key.Key_T)  # nothing was predicted here: there is nothing to take, and the box stays
     assert bench.kind() is ReviewKind.MISS
     assert not bench.button("take").isEnabled()
+
+
+def test_a_decision_that_can_not_be_made_says_why_on_its_button(bench: Bench) -> None:
+    bench.shown()
+    bench.press(Qt.Key.Key_N)
+    assert bench.kind() is ReviewKind.FALSE_ALARM
+    assert bench.button("wrong").toolTip() == "There is no label of yours here that could be wrong."
+    bench.press(Qt.Key.Key_N, Qt.Key.Key_N)
+    assert bench.kind() is ReviewKind.MISS
+    assert bench.button("take").toolTip() == "Nothing was found here, so there is no prediction to take."
+
+
+def test_a_decision_of_ctrl_k_shows_the_mistake_before_it_decides_it(qtbot: QtBot, bench: Bench) -> None:
+    bench.shown()
+    asked: list[bool] = []
+    said: list[str] = []
+    bench.review.show_requested.connect(lambda: asked.append(True))
+    bench.session.message.connect(lambda _kind, words: said.append(words))
+    take = bench.review.view.findChild(QAction, "action-review-take")
+    assert isinstance(take, QAction)
+    bench.review.hide()
+    take.trigger()
+    bench.review.show()
+    take.trigger()  # nobody has seen it yet
+    assert len(asked) == 2
+    assert bench.count == "4 left of 4"
+    assert said[-1] == "This is the mistake to decide. Look at it, then press T."
+    qtbot.waitUntil(lambda: bench.review._is_seen)
+    take.trigger()
+    assert bench.count == "3 left of 4"
 
 
 def test_the_button_says_that_a_prediction_on_another_object_is_added(bench: Bench) -> None:

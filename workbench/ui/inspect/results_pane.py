@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
@@ -79,6 +80,7 @@ class ResultsPane(QWidget):
         self.tabs.setTabToolTip(self.tabs.indexOf(tab), help)
         tab.opened.connect(self.opened)
         tab.marked.connect(self.marked)
+        tab.show_requested.connect(partial(self.tabs.setCurrentWidget, tab))
         tab.set_state(self.state)
 
     @property

@@ -16,11 +16,12 @@ class InspectTab(QWidget):
     """Subclasses override `draw`; those that take longer than a frame to compute pass `work`, which runs in a thread.
 
     `opened(BoxSelection)` when a person clicked what stands for images; `marked(BoxSelection)` to frame boxes in
-    picture without listing their images, None for none.
+    picture without listing their images, None for none; `show_requested` to become the tab in front.
     """
 
     opened = Signal(object)
     marked = Signal(object)
+    show_requested = Signal()
     main_widget: QWidget | None = None  # it gets the keyboard when the tab is shown
 
     def __init__(self, title: str, work: Callable[[InspectState], object] | None = None) -> None:

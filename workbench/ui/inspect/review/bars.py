@@ -211,8 +211,10 @@ class DecisionBar(QFrame):
         for decision, button in self._buttons.items():
             self._words[decision] = WORDS[decision][int(_is_special(decision, item))]
             button.setAccessibleName(self._words[decision][0])
-            button.setToolTip(review_decisions.words(item, decision) if item else self._actions[decision].toolTip())
-            there = item is not None and _means_something(decision, item)
+            refusal = _refusal(decision, item) if item else ""
+            words = refusal or review_decisions.words(item, decision) if item else self._actions[decision].toolTip()
+            button.setToolTip(words)
+            there = item is not None and not refusal
             button.setEnabled(there)
             self._actions[decision].setEnabled(there or item is None)
         self._place()
@@ -232,12 +234,14 @@ def _is_special(decision: Decision, item: ReviewItem | None) -> bool:
     return review_decisions.removes(item) if decision is Decision.WRONG else bool(item.box)
 
 
-def _means_something(decision: Decision, item: ReviewItem) -> bool:
-    """Without a box "wrong" would be as taking; without a prediction there is nothing to take: it would remove the box,
-    as "wrong" does, under words that promise the opposite."""
-    if decision is Decision.TAKE:
-        return item.prediction is not None
-    return decision is not Decision.WRONG or bool(item.box)
+def _refusal(decision: Decision, item: ReviewItem) -> str:
+    """Why the decision means nothing for this item, or "". Without a box "wrong" would be as taking; without a
+    prediction, taking would remove the box, as "wrong" does, under words that promise the opposite."""
+    if decision is Decision.TAKE and item.prediction is None:
+        return "Nothing was found here, so there is no prediction to take."
+    if decision is Decision.WRONG and not item.box:
+        return "There is no label of yours here that could be wrong."
+    return ""
 
 
 def _sample(of: str, word: str) -> QWidget:

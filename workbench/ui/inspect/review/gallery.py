@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QVBoxLayout, QWidget
 
 from workbench.core.applied_edit import AppliedEdit
@@ -16,8 +16,8 @@ from workbench.errors import WorkbenchError
 from workbench.inference import review, review_decisions
 from workbench.inference.review import ReviewItem
 from workbench.inference.review_decisions import Decision, Memory
-from workbench.ui import image_losses
-from workbench.ui.actions import make_action
+from workbench.ui import image_losses, keys
+from workbench.ui.actions import key_text, make_action
 from workbench.ui.background import Background
 from workbench.ui.inspect.review.bars import DecisionBar, ReviewHeader
 from workbench.ui.inspect.review.crops import Crops
@@ -52,6 +52,7 @@ class ReviewGallery(QWidget):
 
     decided = Signal(object)
     current_changed = Signal(object)  # ReviewItem, or None
+    show_requested = Signal()  # it is to be seen
     wide_requested = Signal(bool)  # it needs the space of its neighbours, or no longer
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -64,6 +65,9 @@ class ReviewGallery(QWidget):
         self._hidden: dict[Key, ReviewItem] = {}  # those of them that the items don't include yet
         self._crops = Crops(self)
         self._lister: Background | None = None
+        self._is_seen = False
+        self._seen_soon = QTimer(self, singleShot=True, interval=0)
+        self._seen_soon.timeout.connect(self._seen)
         self.queue = ReviewQueueModel(self._crops, self)
         self.view = _tiles(self.queue)
         self._header = ReviewHeader()
@@ -83,7 +87,7 @@ class ReviewGallery(QWidget):
         only = Qt.ShortcutContext.WidgetShortcut
         return {
             decision: make_action(
-                self.view, f"review-{decision}", lambda _=False, decision=decision: self.decide(decision), context=only
+                self.view, f"review-{decision}", lambda _=False, one=decision: self._requested(one), context=only
             )
             for decision in Decision
         }
@@ -234,6 +238,30 @@ class ReviewGallery(QWidget):
         """Show the current item's image, for a person who is looking at the list."""
         if self.current is not None and self.isVisible():
             self._session.select_image(self.current.image)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._seen_soon.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._seen_soon.stop()
+        self._is_seen = False
+        super().hideEvent(event)
+
+    @Slot()
+    def _seen(self) -> None:
+        self._is_seen = True
+
+    def _requested(self, decision: Decision) -> None:
+        """Decide the current item, or show it first: Ctrl+K has these commands while the tiles are out of sight."""
+        if self._is_seen:
+            self.decide(decision)
+            return
+        self.show_requested.emit()
+        if self.current is not None:
+            own = keys.of(f"review-{decision}")
+            again = f"press {key_text(own[0])}" if own else "choose it again"
+            self._session.inform(f"This is the mistake to decide. Look at it, then {again}.")
 
     def decide(self, decision: Decision) -> None:
         """Apply it to the current item, as one edit; the next one becomes current."""

@@ -29,6 +29,7 @@ class ReviewTab(InspectTab):
         self.main_widget = self.review.view
         self.review.wide_requested.connect(self.wide_requested)
         self.review.current_changed.connect(self._mark)
+        self.review.show_requested.connect(self.show_requested)
 
     def draw(self, state: InspectState, result: object) -> None:
         self.review.show_found(state.evaluation.truth, state.matching, state.confidences)
