@@ -9,7 +9,15 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QKeySequenceEdit, QLabel, QPushButton, QScrollArea, QTextBrowser
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QKeySequenceEdit,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QTextBrowser,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, WindowDriver, find, key_of
@@ -17,6 +25,7 @@ from workbench.core.document import Document
 from workbench.core.project import State
 from workbench.ui import keys
 from workbench.ui.actions import native_keys
+from workbench.ui.commands import BY_NAME
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.keys_sheet import KeyDialog, KeysSheet
 
@@ -108,6 +117,45 @@ def test_a_key_of_ones_own(qtbot: QtBot, open_window: Open, project: Path) -> No
     assert words(opened, "draw") == "Ctrl+J"  # own ones go along
     QTest.mouseClick(find(opened, QPushButton, "keys-reset"), Qt.MouseButton.LeftButton)
     assert words(opened, "draw") == "Ctrl+R"
+
+
+@pytest.mark.parametrize(
+    ("page", "button", "command"),
+    [
+        ("label", "rail-train", "page-train"),
+        ("label", "find-button", "find"),
+        ("label", "show-keys", "keys"),
+        ("label", "job-stop", "stop-job"),
+        ("label", "verify-button", "verify"),
+        ("label", "loop-train", "train-and-suggest"),
+        ("anchors", "anchors-run", "anchors-compute"),
+        ("anchors", "anchors-log", "anchors-log"),
+        ("anchors", "anchors-use", "anchors-use"),
+        ("inspect", "inspect-look", "look"),
+        ("inspect", "inspect-elsewhere", "look-elsewhere"),
+        ("inspect", "review-take", "review-take"),
+        ("export", "export-start", "export"),
+    ],
+)
+def test_a_button_tells_the_key_that_is_in_force(
+    open_window: Open, project: Path, page: str, button: str, command: str
+) -> None:
+    window = open_window(project, page)
+    opened = sheet(window)
+    press(ask(opened, command, "j"), "ask-key-use")
+    shown = find(window, QAbstractButton, button)
+    assert "Ctrl+J" in f"{shown.toolTip()} {shown.text()}"
+    assert not any(f"({key})" in f"{shown.toolTip()} {shown.text()}" for key in BY_NAME[command].keys)
+
+
+def test_what_is_written_on_a_button_follows_the_keys_too(open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    opened, button = sheet(window), find(window, QAbstractButton, "find-button")
+    assert button.text() == native_keys("Find anything   Ctrl+K")
+    press(ask(opened, "find", "j"), "ask-key-use")
+    assert button.text() == native_keys("Find anything   Ctrl+J")
+    press(ask(opened, "find", "u"), "ask-key-none")
+    assert button.text() == "Find anything"
 
 
 def test_a_key_that_is_taken_is_refused_with_its_owner(qtbot: QtBot, open_window: Open, project: Path) -> None:

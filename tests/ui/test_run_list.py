@@ -315,6 +315,32 @@ def test_names_have_the_room_first_and_a_cut_one_is_told_whole(bench: Bench) -> 
     assert not table.horizontalScrollBar().isVisible()  # of nothing
 
 
+def test_a_button_that_is_off_says_why(bench: Bench) -> None:
+    buttons = {name: find(bench.runs, QPushButton, f"train-{name}") for name in ("resume", "inspect")}
+
+    def told() -> list[str]:
+        assert not any(button.isEnabled() for button in buttons.values())
+        return [button.toolTip().splitlines()[0] for button in buttons.values()]
+
+    bench.runs.clear_selection()
+    assert told() == ["Choose one run first."] * 2
+    bench.click("other")
+    assert told() == ["This run is finished.", "This run has no checkpoint: it ended before one."]
+    bench.runs.allow_resume(False, "other")
+    assert told()[0] == "A training is running: wait until it ends, or stop it."
+    bench.runs.allow_resume(True)
+    for name in ("last.state.pt", "data.npz", "last.safetensors"):
+        (bench.folder / "other" / name).touch()
+    bench.run_actions.list_runs()
+    bench.qtbot.waitUntil(buttons["inspect"].isEnabled)
+    assert buttons["inspect"].toolTip() == "See what this run finds in the images."
+    assert buttons["resume"].toolTip().startswith("This run is finished. More > Extend goes on from its end.\n")
+    bench.runs.menu.popup(QPoint(0, 0))
+    entries = {entry.text(): entry.toolTip() for entry in bench.runs.menu.actions() if entry.text()}
+    bench.runs.menu.close()
+    assert entries["Resume the run"] == buttons["resume"].toolTip()
+
+
 def test_the_menu_explains_what_it_offers(bench: Bench) -> None:
     bench.runs.menu.popup(QPoint(0, 0))
     entries = {entry.text(): entry.toolTip() for entry in bench.runs.menu.actions() if entry.text()}

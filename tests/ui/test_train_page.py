@@ -69,6 +69,7 @@ def test_images_that_are_not_done_are_not_trained_on_and_the_page_says_so(
     ready(qtbot, page)
     assert "No image to train on" in text(page, "train-data")
     assert not button(page, "train-start").isEnabled()
+    assert button(page, "train-start").toolTip() == text(page, "train-data")
     states = page.findChild(QComboBox, "train-form-states")
     assert isinstance(states, QComboBox)
     states.setCurrentText("in work")
@@ -137,8 +138,10 @@ def test_a_value_that_is_not_valid_is_explained_and_nothing_starts(
     epochs.setText("many")
     assert text(page, "train-form-epochs-problem") == "Epochs must be a whole number from 1 to 100000, not 'many'."
     assert not button(page, "train-start").isEnabled()
+    assert button(page, "train-start").toolTip() == text(page, "train-data")
     epochs.setText("7")
     assert button(page, "train-start").isEnabled()
+    assert button(page, "train-start").toolTip() == "Start training  (Ctrl+Return)"
 
 
 def test_settings_reach_the_training(qtbot: QtBot, page: TrainPage, session: Session, training: FakeTraining) -> None:
@@ -165,7 +168,9 @@ def test_curves_grow_while_it_trains_and_stop_ends_it(qtbot: QtBot, page: TrainP
     qtbot.waitUntil(lambda: points(page, "rate", "learning rate") >= 12)  # one plot is drawn after the other
     assert "images/s" in text(page, "train-numbers")
     assert "yolov4-tiny on cpu" in log(page)
-    assert not button(page, "train-start").isEnabled()
+    for name in ("train-start", "train-estimate"):
+        assert not button(page, name).isEnabled()
+        assert button(page, name).toolTip() == "A training is running: wait until it ends, or stop it."
     press(qtbot, page, "train-stop")
     qtbot.waitUntil(lambda: not session.jobs)
     assert "Stopped in epoch" in log(page)

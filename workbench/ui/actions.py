@@ -7,13 +7,15 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from workbench.ui import keys, theme
 from workbench.ui.commands import BY_NAME, Command
 
 CANVAS_KEY = "Space"
 """The key that the canvas handles itself: a tap verifies, holding it moves the picture."""
+_TOOLTIP, _TEXT = "key-told", "key-written"
+"""Properties of widgets that tell the key of a command: its name, and the words around it."""
 
 
 def make_action(
@@ -46,10 +48,27 @@ def _give_keys(action: QAction, command: Command) -> None:
     action.setToolTip(tooltip(command))
 
 
+def tell_key(widget: QWidget, name: str, words: str = "{}") -> None:
+    """Give `widget` the tooltip `words`, with command `name` and its first key for {}: now, and when keys change."""
+    widget.setProperty(_TOOLTIP, [name, words])
+    widget.setToolTip(words.replace("{}", tooltip(BY_NAME[name])))
+
+
+def write_key(button: QAbstractButton, name: str, words: str, which: int = 0) -> None:
+    """Write `words` on `button`, with a key of command `name` for {}: now, and when keys change."""
+    button.setProperty(_TEXT, [name, words, which])
+    own = keys.of(name)
+    button.setText(native_keys(words.replace("{}", key_text(own[which]) if own else "")).rstrip())
+
+
 def renew_keys() -> None:
-    """Give every action of the program the shortcuts in force now."""
+    """Give every action of the program, and what tells their keys, the shortcuts in force now."""
     app = QApplication.instance()
     for widget in app.allWidgets() if isinstance(app, QApplication) else ():
+        if told := widget.property(_TOOLTIP):
+            tell_key(widget, *told)
+        if isinstance(widget, QAbstractButton) and (written := widget.property(_TEXT)):
+            write_key(widget, *written)
         for action in widget.actions():
             command = BY_NAME.get(action.objectName().removeprefix("action-"))
             if command is not None and action.objectName().startswith("action-"):

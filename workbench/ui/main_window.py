@@ -127,7 +127,7 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         self._top = TopBar(self.session, self._menus(), self._find)
         self.setMenuWidget(self._top)
-        self._rail = Rail([(p.name, p.title, p.icon, self._page_actions[p.name]) for p in PAGE_SPECS])
+        self._rail = Rail([(p.name, p.title, p.icon) for p in PAGE_SPECS])
         self._rail.chosen.connect(self.show_page)
         self._stack = QStackedWidget()
         self._stack.setObjectName("pages")

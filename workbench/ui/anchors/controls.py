@@ -19,10 +19,9 @@ from workbench import anchors
 from workbench.core.project import AnchorSet
 from workbench.core.tiling import SMALLEST
 from workbench.ui import theme
-from workbench.ui.actions import tooltip
+from workbench.ui.actions import tell_key
 from workbench.ui.anchors.computation import MOST_ANCHORS, AnchorChoices
 from workbench.ui.anchors.playback import AT_ONCE, Playback
-from workbench.ui.commands import BY_NAME
 from workbench.ui.widgets.popups import Combo
 from workbench.ui.widgets.spin_boxes import spin_box
 
@@ -137,10 +136,10 @@ class PlaybackBar(QWidget):
         self._playback = playback
         self.play = QPushButton("Pause")
         self.play.setObjectName("anchors-pause")
-        self.play.setToolTip(f"{tooltip(BY_NAME['anchors-play'])}; at its end, play it again from the start.")
+        tell_key(self.play, "anchors-play", "{}; at its end, play it again from the start.")
         self.step = QPushButton("Step")
         self.step.setObjectName("anchors-step")
-        self.step.setToolTip(f"{tooltip(BY_NAME['anchors-step'])}, and pause.")
+        tell_key(self.step, "anchors-step", "{}, and pause.")
         theme.set_icon(self.step, "mdi6.skip-next-outline")
         self.speed = QSlider(Qt.Orientation.Horizontal)
         self.speed.setRange(1, AT_ONCE)

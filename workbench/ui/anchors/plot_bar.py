@@ -7,10 +7,9 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
 
 from workbench.ui import theme
-from workbench.ui.actions import tooltip
+from workbench.ui.actions import tell_key
 from workbench.ui.anchors.controls import make_combo
 from workbench.ui.anchors.fitting_label import FittingLabel
-from workbench.ui.commands import BY_NAME
 
 NARROW = 640  # px of width below which full words on the buttons would leave no room for the sentence
 
@@ -38,14 +37,15 @@ class PlotBar(QWidget):
         self.colours.setAccessibleName("Colours")
         self.log = QCheckBox("Logarithmic")
         self.log.setObjectName("anchors-log")
-        self.log.setToolTip(
-            f"{tooltip(BY_NAME['anchors-log'])}: equal factors look equally far apart, which is better when boxes are"
-            " of very different sizes."
+        tell_key(
+            self.log,
+            "anchors-log",
+            "{}: equal factors look equally far apart, which is better when boxes are of very different sizes.",
         )
         self.choose = QPushButton("Choose a region")
         self.choose.setCheckable(True)
         self.choose.setObjectName("anchors-region")
-        self.choose.setToolTip(f"{tooltip(BY_NAME['anchors-region'])}; Shift and drag does the same at any time.")
+        tell_key(self.choose, "anchors-region", "{}; Shift and drag does the same at any time.")
         theme.set_icon(self.choose, "mdi6.selection-drag")
         self.gallery = QPushButton("Show in the gallery")
         self.gallery.setObjectName("anchors-gallery")
@@ -55,7 +55,7 @@ class PlotBar(QWidget):
         self.drop.setToolTip("Clear the region.")
         self.whole = QPushButton("Show all")
         self.whole.setObjectName("anchors-show-all")
-        self.whole.setToolTip(f"{tooltip(BY_NAME['anchors-show-all'])}. The wheel zooms, a drag moves the picture.")
+        tell_key(self.whole, "anchors-show-all", "{}. The wheel zooms, a drag moves the picture.")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.about, 1)

@@ -19,7 +19,7 @@ from workbench.core.project import AnchorSet
 from workbench.core.resize import base_mode
 from workbench.errors import WorkbenchError
 from workbench.ui import preferences, theme
-from workbench.ui.actions import tooltip
+from workbench.ui.actions import tell_key
 from workbench.ui.anchors.computation import AnchorChoices, Boxes, ResizeRequest, read_resized
 from workbench.ui.anchors.details import Details, DetailsRequest, compute_details
 from workbench.ui.anchors.result import AnchorsTable, FitNumbers
@@ -27,7 +27,6 @@ from workbench.ui.anchors.rules import Need, OwnLevels, OwnLevelsRequest, detect
 from workbench.ui.anchors.sets import SetEntry, SetsTable
 from workbench.ui.anchors.tables import LabelsView, ScalesView
 from workbench.ui.background import Background
-from workbench.ui.commands import BY_NAME
 from workbench.ui.widgets.elided import ElidedLabel
 
 _ANCHORS, _SCALES, _LABELS = 0, 2, 3
@@ -90,7 +89,7 @@ class ResultPanel(QWidget):
         self.use = QPushButton("Use in training")
         self.use.setObjectName("anchors-use")
         self.use.setProperty("role", "primary")
-        self.use.setToolTip(f"{tooltip(BY_NAME['anchors-use'])}. Can be undone.")
+        tell_key(self.use, "anchors-use", "{}. Can be undone.")
         self.in_use = ElidedLabel()
         self.in_use.setObjectName("anchors-in-use")
         self.published = QPushButton()

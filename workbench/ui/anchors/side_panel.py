@@ -7,11 +7,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVB
 
 from workbench.anchors import Step
 from workbench.ui import theme
-from workbench.ui.actions import tooltip
+from workbench.ui.actions import tell_key
 from workbench.ui.anchors.controls import ChoicesForm, PlaybackBar
 from workbench.ui.anchors.playback import Playback
 from workbench.ui.anchors.result_panel import ResultPanel
-from workbench.ui.commands import BY_NAME
 
 WIDTH = 344  # px
 HELP = "reading-the-anchors-page"
@@ -32,7 +31,7 @@ class SidePanel(QWidget):
         self.progress.setFixedHeight(2 * self.progress.fontMetrics().lineSpacing() + 2)  # keeps what is below in place
         self.again = QPushButton("Compute again")
         self.again.setObjectName("anchors-run")
-        self.again.setToolTip(f"{tooltip(BY_NAME['anchors-compute'])}: goes back from what you moved to the fit.")
+        tell_key(self.again, "anchors-compute", "{}: goes back from what you moved to the fit.")
         theme.set_icon(self.again, "mdi6.refresh")
         self.panel.refused.connect(self.progress.setText)
         self.panel.copied.connect(self.progress.setText)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, Q
 from workbench.core.formatting import count
 from workbench.core.project import Image
 from workbench.ui import theme
+from workbench.ui.actions import tell_key
 from workbench.ui.widgets.file_names import NamedLine
 from workbench.ui.widgets.image_delegates import STATE_ICONS
 from workbench.ui.widgets.popups import Menu
@@ -169,16 +170,15 @@ def _more_button(actions: Sequence[QAction], menus: Mapping[str, QMenu]) -> QToo
 
 
 def _wide_button(action: QAction) -> QPushButton:
-    """Shows the command's name; its tooltip follows the action's, whose key may change."""
+    """Shows the command's name, and its key in the tooltip."""
     name = action.objectName().removeprefix("action-")
     button = QPushButton(name.capitalize())
     button.setObjectName(f"{name}-button")
     button.setProperty("command", name)
-    button.setToolTip(action.toolTip())
+    tell_key(button, name)
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     button.setFixedWidth(72)
     button.clicked.connect(action.trigger)
-    action.changed.connect(lambda: button.setToolTip(action.toolTip()))
     return button
 
 

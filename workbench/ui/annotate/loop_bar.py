@@ -17,9 +17,8 @@ from workbench.training.events import Evaluated, Failed, Finished, Progress
 from workbench.training.next_training import NextTraining, NextTrainingRequest
 from workbench.training.runs import RunInfo
 from workbench.ui import image_queues, theme
-from workbench.ui.actions import tooltip
+from workbench.ui.actions import tell_key
 from workbench.ui.background import Background
-from workbench.ui.commands import BY_NAME
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedLabel
@@ -87,7 +86,12 @@ class LoopBar(QFrame):
         self.train.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.train.clicked.connect(self.start)
         self._fresh = self._made_menu()
-        self.name_key()
+        tell_key(
+            self.train,
+            COMMAND,
+            "{}.\nTrains with the settings of the run that suggests, then shows the new suggestions"
+            "\nand lists the images that would teach it most first",
+        )
         self.row = QHBoxLayout(self)
         self.row.setContentsMargins(0, 0, 0, 0)
         self.row.setSpacing(theme.GRID)
@@ -113,14 +117,6 @@ class LoopBar(QFrame):
         group.actions()[0].setChecked(True)
         self.train.setMenu(menu)
         return group
-
-    def name_key(self) -> None:
-        """The key may have changed."""
-        self.train.setToolTip(
-            f"{tooltip(BY_NAME[COMMAND])}.\nTrains with the settings of the run that suggests, then shows the new "
-            f"suggestions"
-            "\nand lists the images that would teach it most first"
-        )
 
     def follow(self, run: RunInfo | None) -> None:
         """`run` makes the suggestions; the button trains it further."""

@@ -28,7 +28,7 @@ from workbench.inference.exporters import ExportSettings
 from workbench.inference.model_card import suggested_settings
 from workbench.training.runs import RunInfo
 from workbench.ui import tab_order, theme
-from workbench.ui.actions import make_action
+from workbench.ui.actions import make_action, tell_key
 from workbench.ui.export import work
 from workbench.ui.export.formats_list import FormatsList
 from workbench.ui.export.results_table import ResultsTable
@@ -122,8 +122,8 @@ class ExportPage(Page):
         scroll.setWidget(inner)
         self._export_button = QPushButton("Export")
         self._export_button.setObjectName("export-start")
-        key = make_action(self, "export", self._export_button.click, context=Qt.ShortcutContext.WindowShortcut)
-        self._export_button.setToolTip(key.toolTip())
+        make_action(self, "export", self._export_button.click, context=Qt.ShortcutContext.WindowShortcut)
+        tell_key(self._export_button, "export")
         self._export_button.setProperty("role", "primary")
         panel = QWidget()
         panel.setFixedWidth(PANEL)

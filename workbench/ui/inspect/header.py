@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from workbench.ui import theme
-from workbench.ui.actions import make_action
+from workbench.ui.actions import make_action, tell_key
 from workbench.ui.inspect.run_picker import RunPicker
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.widgets.elided import ElidedLabel
@@ -22,8 +22,8 @@ class InspectHeader(QWidget):
         self._go = QPushButton("Look")
         self._go.setObjectName("inspect-look")
         self._go.setProperty("role", "primary")
-        key = make_action(self, "look", self._go.click, context=Qt.ShortcutContext.WindowShortcut).toolTip()
-        self._go.setToolTip(f"{key}\nRun the detector over these images. What it finds is kept beside the run.")
+        make_action(self, "look", self._go.click, context=Qt.ShortcutContext.WindowShortcut)
+        tell_key(self._go, "look", "{}\nRun the detector over these images. What it finds is kept beside the run.")
         self._stop = QPushButton("Stop")
         self._stop.setObjectName("inspect-stop")
         self._bar = QProgressBar(textVisible=False)

@@ -9,8 +9,7 @@ from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.ui import tab_order, theme
-from workbench.ui.actions import tooltip
-from workbench.ui.commands import BY_NAME
+from workbench.ui.actions import tell_key
 from workbench.ui.start import recent
 from workbench.ui.start.new_project_form import NewProjectForm
 from workbench.ui.start.page_overview import PageOverview
@@ -95,7 +94,7 @@ class StartPage(QWidget):
             ("start-open", "Open…", "mdi6.folder-open-outline", self.open_requested, "open-project"),
         ):
             button = QPushButton(word)
-            button.setToolTip(tooltip(BY_NAME[command]))
+            tell_key(button, command)
             button.setObjectName(name)
             button.setMinimumHeight(theme.GRID * 5)
             button.setIconSize(QSize(20, 20))

@@ -29,6 +29,7 @@ from workbench.ui.train.live.pictures_tab import PicturesTab
 from workbench.ui.train.live.tab_height import TabHeight
 from workbench.ui.train.preflight_panel import PreflightPanel
 from workbench.ui.train.progress import ProgressPanel
+from workbench.ui.train.refusals import ANOTHER_TRAINS
 from workbench.ui.train.run_actions import RunActions
 from workbench.ui.train.run_follower import PageState, RunFollower
 from workbench.ui.train.run_list import RunList
@@ -204,12 +205,10 @@ class TrainPage(Page):
         self._curves.set_label_colours(colours(document))
         self._setup.measure(labels := tuple(label.name for label in document.labels()))
         train, words = count_training_images(document, training, self._setup.choice, self._setup.detector_settings)
-        self._setup.data.setText(words + self._setup.learning_rate_note(labels, document))
         self.session.anchorless = "" if (one := self._setup.choice) is None or one.takes_anchors else one.title
-        wrong = self._setup.form.problems()
-        if wrong:
-            self._setup.data.setText(next(iter(wrong.values())))
-        self._setup.start.setEnabled(self._setup.loaded and bool(train) and not wrong and self._job is None)
+        wrong = next(iter(self._setup.form.problems().values()), "")
+        self._setup.data.setText(wrong or words + self._setup.learning_rate_note(labels, document))
+        self._setup.offer_start(ANOTHER_TRAINS if self._job is not None else wrong or ("" if train else words))
 
     @Slot(object)
     def _fetch(self, weights: PublishedWeights) -> None:

@@ -25,10 +25,12 @@ from workbench.ui.train import preflight_work
 from workbench.ui.train.checks import Checks
 from workbench.ui.train.mark_done import MarkDoneButton
 from workbench.ui.train.preflight_work import PreflightRequest
+from workbench.ui.train.refusals import ANOTHER_TRAINS
 from workbench.ui.train.setup_panel import SetupPanel
 
 CHECK_DELAY = 500  # ms after the last change, so that not every keystroke starts a check
 ESTIMATE = "Estimate time"
+ESTIMATE_HELP = "Estimate how long this training takes and how much memory it needs, by trying a few steps: 10 to 20 s"
 TRYING = "Trying a few steps …"
 Checker = Callable[[PreflightRequest], tuple[Finding, ...]]
 Estimator = Callable[[PreflightRequest, Callable[[], bool]], Estimate | None]
@@ -55,9 +57,7 @@ class PreflightPanel(QWidget):
         self._cost.hide()
         self._button = QPushButton(ESTIMATE)
         self._button.setObjectName("train-estimate")
-        self._button.setToolTip(
-            "Estimate how long this training takes and how much memory it needs, by trying a few steps: 10 to 20 s"
-        )
+        self._button.setToolTip(ESTIMATE_HELP)
         self._checker = Background("Looking at the training", check, self)
         self._timer = QTimer(self, interval=CHECK_DELAY, singleShot=True)
         self._lay_out()
@@ -123,7 +123,7 @@ class PreflightPanel(QWidget):
         if self._cost.text() != TRYING:
             self._say("")
         ready = self._request() is not None and not self._session.is_training
-        self._button.setEnabled(ready)
+        self._offer(ready)
         if not ready:
             self._setup.cancel_start()
         self._timer.start()
@@ -220,13 +220,17 @@ class PreflightPanel(QWidget):
     def _failed(self, error: object) -> None:
         self._say(getattr(error, "sentence", str(error)))
 
+    def _offer(self, on: bool) -> None:
+        self._button.setEnabled(on)
+        self._button.setToolTip(ANOTHER_TRAINS if self._session.is_training else ESTIMATE_HELP)
+
     # --- beside a training ---
 
     @Slot(object)
     def _job_started(self, job: object) -> None:
         """A training needs the machine for itself."""
         if isinstance(job, Job) and job.pauses:
-            self._button.setEnabled(False)
+            self._offer(False)
             if self._job is not None:
                 self._job.stop.set()
 
@@ -237,7 +241,7 @@ class PreflightPanel(QWidget):
             self._button.setText(ESTIMATE)
             if self._cost.text() == TRYING:
                 self._say("")
-            self._button.setEnabled(self._request() is not None and not self._session.is_training)
+            self._offer(self._request() is not None and not self._session.is_training)
         elif isinstance(job, Job) and job.pauses:
             self._changed()
 

@@ -14,6 +14,7 @@ from workbench.core import formatting
 from workbench.training.run_actions import KEPT_DAYS, DeletedRun
 from workbench.training.runs import RunInfo, format_time
 from workbench.ui import actions, theme
+from workbench.ui.train import refusals
 from workbench.ui.train.runs_table import NAME, NOTE, RunsTable
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import ElidedLabel
@@ -195,11 +196,12 @@ class RunList(QWidget):
     def _enable(self) -> None:
         run, chosen = self.selected, self.table.chosen
         at_rest = not any(one.is_running or one.name == self._live for one in chosen)
-        may_resume = self._may_resume and run is not None and run.resumable
-        may_inspect = run is not None and run.checkpoint is not None
+        no_resume, no_inspect = refusals.why_not_resume(run, self._may_resume), refusals.why_not_inspect(run)
+        self.resume.setToolTip(f"{no_resume}\n{RESUME_HELP}".lstrip())
+        self.inspect.setToolTip(f"{no_inspect}\n{INSPECT_HELP}".lstrip())
         for button, action, on in (
-            (self.resume, self._do_resume, may_resume),
-            (self.inspect, self._do_inspect, may_inspect),
+            (self.resume, self._do_resume, not no_resume),
+            (self.inspect, self._do_inspect, not no_inspect),
             (self.compare, self._do_compare, len(chosen) > 1),
         ):
             button.setEnabled(on)
@@ -207,7 +209,7 @@ class RunList(QWidget):
         self._do_rename.setEnabled(run is not None and at_rest)
         self._do_note.setEnabled(run is not None)
         self._do_delete.setEnabled(bool(chosen) and at_rest)
-        self._do_extend.setEnabled(self._may_resume and run is not None and run.extendable)
+        self._do_extend.setEnabled(not refusals.why_not_extend(run, self._may_resume))
         self._do_fork.setEnabled(self._may_fork and run is not None)
 
     # --- what is asked for ---
@@ -216,10 +218,10 @@ class RunList(QWidget):
     def _explain(self) -> None:
         """Tooltips say more than the buttons' text; a change of shortcuts resets them."""
         for action, help in (
-            (self._do_resume, RESUME_HELP),
-            (self._do_extend, EXTEND_HELP),
+            (self._do_resume, self.resume.toolTip()),
+            (self._do_extend, f"{refusals.why_not_extend(self.selected, self._may_resume)}\n{EXTEND_HELP}".lstrip()),
             (self._do_fork, FORK_HELP),
-            (self._do_inspect, INSPECT_HELP),
+            (self._do_inspect, self.inspect.toolTip()),
             (self._do_compare, COMPARE_HELP),
             (self._do_delete, DELETE_HELP),
         ):

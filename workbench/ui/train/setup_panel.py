@@ -32,7 +32,7 @@ from workbench.training.differences import Difference, differences, form_text
 from workbench.training.recipes import LENGTH, Recipe
 from workbench.training.settings import TrainingSettings
 from workbench.ui import tab_order, theme
-from workbench.ui.actions import make_action
+from workbench.ui.actions import make_action, tell_key
 from workbench.ui.forms import Form
 from workbench.ui.train.network_size import NetworkSizeLabel
 from workbench.ui.train.recipe_about import RecipeAbout
@@ -109,7 +109,8 @@ class SetupPanel(QWidget):
         self.changed.connect(self._compare)
         self.changes.reset_requested.connect(self._reset_settings)
         self.start.clicked.connect(self._start_requested)
-        self.start.setToolTip(make_action(self, "start-training", self.start.click, context=_PAGE).toolTip())
+        make_action(self, "start-training", self.start.click, context=_PAGE)
+        tell_key(self.start, "start-training")
         self.start_from.activated.connect(self._fit_width)
         self.start_from.activated.connect(self.changed)
         self._enable(False)
@@ -336,6 +337,12 @@ class SetupPanel(QWidget):
     def takes_anchors(self) -> bool:
         """Whether the chosen detector can use the project's anchors."""
         return self.choice is None or self.choice.takes_anchors
+
+    def offer_start(self, refusal: str) -> None:
+        """Offer Start, or say on it why it can't be pressed."""
+        refusal = refusal if self.loaded else "PyTorch is still being loaded."
+        self.start.setEnabled(not refusal)
+        tell_key(self.start, "start-training", refusal or "{}")
 
     def measure(self, labels: tuple[str, ...]) -> None:
         """Show how large the network is for these labels; nothing if a value is not valid."""

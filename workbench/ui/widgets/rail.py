@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QIcon, QPainter, QPaintEvent
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFrame, QVBoxLayout, QWidget
 
 from workbench.ui import theme
+from workbench.ui.actions import tell_key
 
 WIDTH, HEIGHT, ICON = 72, 64, 24
 
@@ -18,8 +19,8 @@ class Rail(QFrame):
 
     chosen = Signal(str)
 
-    def __init__(self, pages: Sequence[tuple[str, str, str, QAction]], parent: QWidget | None = None) -> None:
-        """`pages`: name, title, icon and the action that has the key of each."""
+    def __init__(self, pages: Sequence[tuple[str, str, str]], parent: QWidget | None = None) -> None:
+        """`pages`: name, title and icon of each."""
         super().__init__(parent)
         self.setObjectName("rail")
         self.setProperty("role", "bar")
@@ -29,11 +30,11 @@ class Rail(QFrame):
         layout.setSpacing(0)
         self._group = QButtonGroup(self)
         self._buttons: dict[str, RailButton] = {}
-        for name, title, icon, action in pages:
+        for name, title, icon in pages:
             button = RailButton(title, icon)
             button.setObjectName(f"rail-{name}")
             button.setAccessibleName(title)
-            button.setToolTip(action.toolTip())
+            tell_key(button, f"page-{name}")
             button.clicked.connect(lambda _=False, name=name: self.chosen.emit(name))
             self._group.addButton(button)
             self._buttons[name] = button

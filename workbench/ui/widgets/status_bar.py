@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolBu
 
 from workbench.core.formatting import duration, share, size
 from workbench.ui import theme
-from workbench.ui.actions import make_action
+from workbench.ui.actions import make_action, tell_key, write_key
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedLabel
@@ -50,8 +50,8 @@ class StatusBar(QFrame):
         everywhere = Qt.ShortcutContext.WindowShortcut
         self._pausing = make_action(self, "pause-job", self._pause.click, context=everywhere)
         self._stopping = make_action(self, "stop-job", self._stop.click, context=everywhere)
-        self._pause.setToolTip(self._pausing.toolTip())
-        self._stop.setToolTip(self._stopping.toolTip())
+        tell_key(self._pause, "pause-job")
+        tell_key(self._stop, "stop-job")
         self._device = QLabel()
         self._device.setObjectName("device")
         self._device.setProperty("role", "muted")
@@ -60,8 +60,9 @@ class StatusBar(QFrame):
         self._memory.setProperty("role", "muted")
         self._memory.setToolTip("What this program has taken of the computer's memory")
         self._memory.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        sheet = self._button("show-keys", "Keys  ?", "mdi6.keyboard-outline", keys.trigger)
-        sheet.setToolTip(keys.toolTip())
+        sheet = self._button("show-keys", "", "mdi6.keyboard-outline", keys.trigger)
+        write_key(sheet, "keys", "Keys  {}", which=-1)  # ? is shorter than F1
+        tell_key(sheet, "keys")
         sheet.setAccessibleName("Keys")
         layout.addWidget(self._title, 1)
         for widget in (self._bar, self._pause, self._stop, self._device, self._memory, sheet):

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenuBar, QPushButton
 
 from workbench.core.project import State
 from workbench.ui import theme
-from workbench.ui.actions import native_keys
+from workbench.ui.actions import tell_key, write_key
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedLabel
 
@@ -46,9 +46,10 @@ class TopBar(QFrame):
         self._done = self._number("project-done", "", self._ask_not_done)
         self._saved = QLabel()
         self._saved.setObjectName("saved-state")
-        self._find = QPushButton(native_keys("Find anything   Ctrl+K"))
+        self._find = QPushButton()
+        write_key(self._find, "find", "Find anything   {}")
         self._find.setObjectName("find-button")
-        self._find.setToolTip(find.toolTip())
+        tell_key(self._find, "find")
         self._find.setMinimumWidth(220)
         theme.set_icon(self._find, "mdi6.magnify")
         self._find.clicked.connect(find.trigger)

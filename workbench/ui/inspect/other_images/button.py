@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from workbench.ui.actions import make_action
+from workbench.ui.actions import make_action, tell_key
 from workbench.ui.inspect.run_picker import RunPicker
 from workbench.ui.session import Session
 
@@ -25,7 +25,7 @@ class OtherImagesButton(QPushButton):
         self._action = make_action(
             page, "look-elsewhere", self.open, context=Qt.ShortcutContext.WidgetWithChildrenShortcut
         )
-        self.setToolTip(self._action.toolTip())
+        tell_key(self, "look-elsewhere")
         self.clicked.connect(self.open)
         head = picker.parentWidget()
         row = head.layout() if head is not None else None

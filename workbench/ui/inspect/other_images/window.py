@@ -23,7 +23,7 @@ from workbench.inference.operating_point import OperatingPoint
 from workbench.training.header import read_header
 from workbench.training.runs import RunInfo
 from workbench.ui import preferences, theme
-from workbench.ui.actions import make_action
+from workbench.ui.actions import make_action, tell_key
 from workbench.ui.background import Background
 from workbench.ui.file_dialogs import ask_for_file, ask_for_folder
 from workbench.ui.inspect.other_images import results_job
@@ -158,9 +158,9 @@ class OtherImagesWindow(QDialog):
             ("looking-on", lambda: self.transport.step(1)),
             ("looking-back", lambda: self.transport.step(-1)),
         ):
-            action = make_action(self, name, slot, context=window)
+            make_action(self, name, slot, context=window)
             button = {"looking-play": self.transport.play, "looking-on": self.transport.on}.get(name)
-            (button or self.transport.back).setToolTip(action.toolTip())
+            tell_key(button or self.transport.back, name)
 
     # --- whose detector ---
 

@@ -171,6 +171,8 @@ class DecisionBar(QFrame):
         for one in self._samples:
             row.addWidget(one)
         self._place()
+        for action in actions.values():
+            action.changed.connect(self._place)  # its key, which the button names
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, super().minimumSizeHint().height())
@@ -178,6 +180,7 @@ class DecisionBar(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._place()
 
+    @Slot()
     def _place(self) -> None:
         """The buttons in a row if there is room, else in two; with short names if not even that is enough."""
         needs, gap = [self._needed(decision) for decision in self._buttons], self._grid.spacing()
@@ -212,7 +215,7 @@ class DecisionBar(QFrame):
             self._words[decision] = WORDS[decision][int(_is_special(decision, item))]
             button.setAccessibleName(self._words[decision][0])
             refusal = _refusal(decision, item) if item else ""
-            words = refusal or review_decisions.words(item, decision) if item else self._actions[decision].toolTip()
+            words = refusal or review_decisions.words(item, decision) if item else self._actions[decision].text()
             button.setToolTip(words)
             there = item is not None and not refusal
             button.setEnabled(there)
