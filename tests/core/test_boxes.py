@@ -71,6 +71,8 @@ def test_centre_penalty_is_squared_distance_over_squared_diagonal() -> None:
     # centres (5, 5) and (8, 9): 9 + 16; hull 0..13 by 0..14
     penalty = boxes.centre_penalty(A, np.array([[3.0, 4, 13, 14]]))
     assert penalty.item() == pytest.approx(25 / (13**2 + 14**2))
+    away = np.array([100.0, 50, 100, 50])  # wherever in the image they are
+    assert boxes.centre_penalty(A + away, np.array([[3.0, 4, 13, 14]]) + away).item() == pytest.approx(penalty.item())
 
 
 def test_a_box_is_beyond_its_image_when_no_pixel_of_it_is_inside() -> None:

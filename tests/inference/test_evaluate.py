@@ -292,6 +292,7 @@ def test_the_record_says_every_number_with_its_rules(run: tuple[Predictor, Path]
     assert [label["name"] for label in record["labels"]] == ["鳥", "cat", "Hündin"]
     assert [label["id"] for label in record["labels"]] == [label.id for label in truth.labels]
     assert record["labels"][0]["ap"] is None  # no bird is labelled
+    assert [label["boxes"] for label in record["labels"]] == [0, 5, 0]
     assert record["images_trained_on"] is done.trained_on is None  # this run has no record of its data
 
 

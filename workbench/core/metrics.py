@@ -1,4 +1,4 @@
-"""Detection metrics: average precision and recall exactly as COCO defines them, and the curves behind them.
+"""Detection metrics: average precision and recall exactly as COCO defines them.
 
 Equal to pycocotools (tests compare to 1e-12 per label), with two differences: a number that is undefined because no
 labelled box counts is NaN instead of -1, and the area of a labelled box is that of the box, not of a mask.
@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.average_precision import MOST, RECALLS, Doubles, accumulate, average_precision, boxes_per_label
+from workbench.core.greedy_matching import Rows
 from workbench.core.matching import (
     ANY_AREA,
     DetectionArrays,
@@ -29,22 +29,11 @@ from workbench.core.matching import (
 )
 from workbench.core.project import Snapshot
 
-__all__ = ["MOST", "NUMBERS", "RECALLS", "THRESHOLDS", "Curve", "Doubles", "Evaluation", "accumulate",
-           "average_precision", "curves", "evaluate", "evaluate_arrays", "evaluation_of"]  # fmt: skip
+__all__ = ["MOST", "NUMBERS", "RECALLS", "THRESHOLDS", "Doubles", "Evaluation", "accumulate", "average_precision",
+           "evaluate", "evaluate_arrays", "evaluation_of"]  # fmt: skip
 THRESHOLDS: Doubles = np.linspace(0.5, 0.95, 10)
 SIZES = ("small", "medium", "large")
 AREAS = {"all": ANY_AREA, "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """Precision against recall of one label at IoU 0.5: a point for each detection, by descending score."""
-
-    label: int
-    boxes: int  # labelled boxes that count
-    scores: Doubles  # (n,)
-    recall: Doubles  # (n,)
-    precision: Doubles  # (n,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +58,7 @@ class Evaluation:
     per_label_ap: Doubles  # (C,)
     per_label_ap50: Doubles  # (C,)
     precision: Doubles  # (T, R, C) interpolated, all areas, 100 detections
-    curves: tuple[Curve, ...]  # one per label
+    per_label_boxes: Rows  # (C,) labelled boxes that count
     matching: Matching  # all areas; .counts(confidence, iou) for the sliders
 
     def numbers(self) -> dict[str, float]:
@@ -122,31 +111,9 @@ def evaluation_of(names: tuple[str, ...], by_area: Mapping[str, Matching]) -> Ev
         per_label_ap=np.array([_mean(precision[:, :, c]) for c in range(truth.label_count)]),
         per_label_ap50=np.array([_mean(precision[0, :, c]) for c in range(truth.label_count)]),
         precision=precision,
-        curves=curves(matching),
+        per_label_boxes=boxes_per_label(matching),
         matching=matching,
     )
-
-
-def curves(matching: Matching) -> tuple[Curve, ...]:
-    """The curve of each label at the lowest threshold."""
-    boxes, links = boxes_per_label(matching), matching.links
-    first = np.flatnonzero(links.levels & np.uint64(1))
-    took, counts = links.detection[first], matching.counted[links.box[first]]
-    judged, right = matching.judged, np.zeros(len(matching.found), bool)
-    judged[took], right[took] = counts, counts
-    allowed = matching.among(MOST[-1])
-    if allowed is not None:
-        judged &= allowed
-    ranking = matching.found.by_label(matching.truth.label_count)
-    result = []
-    for label, (begin, end) in enumerate(pairwise(ranking.ends.tolist())):
-        rows = ranking.rows[begin:end]
-        rows = rows[judged[rows]]
-        reached = np.cumsum(right[rows], dtype=np.float64)
-        recall, precision = reached / max(int(boxes[label]), 1), reached / np.arange(1, len(rows) + 1)
-        scores = matching.found.scores[rows]
-        result.append(Curve(label, int(boxes[label]), scores, recall, precision))
-    return tuple(result)
 
 
 def _mean(values: NDArray[Any]) -> float:

@@ -179,9 +179,13 @@ def _write(
         "rules": {name: getattr(rules, name) for name in ScoringRules.__slots__},
         **{name: _or_null(value) for name, value in result.numbers().items()},
         "labels": [
-            {"name": name, "id": ids[name], "ap": _or_null(ap), "ap50": _or_null(ap50), "boxes": curve.boxes}
-            for name, ap, ap50, curve in zip(
-                result.labels, result.per_label_ap, result.per_label_ap50, result.curves, strict=True
+            {"name": name, "id": ids[name], "ap": _or_null(ap), "ap50": _or_null(ap50), "boxes": boxes}
+            for name, ap, ap50, boxes in zip(
+                result.labels,
+                result.per_label_ap,
+                result.per_label_ap50,
+                result.per_label_boxes.tolist(),
+                strict=True,
             )
         ],
         "best_confidence": best,
