@@ -36,6 +36,7 @@ def test_images_of_unknown_size_are_not_judged_by_it() -> None:
         [False] * 3,
         [True, False, False],
     ]
+    assert not faults(np.array([(0.0, 0, 5, 5)]), np.array([832.0, 0])).any()
     assert faults(np.zeros((0, 4)), np.zeros((0, 2))).shape == (0, 3)
 
 

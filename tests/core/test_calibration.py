@@ -36,6 +36,13 @@ def test_bins_and_error_by_hand() -> None:
 def test_a_score_at_an_edge_is_in_the_upper_bin_and_one_in_the_last() -> None:
     result = calibration(matching([(0, 0.5, True), (0, 1.0, True), (0, 0.25, True)]), bins=4)
     assert result.count.tolist() == [0, 1, 1, 1]
+    assert result.error == pytest.approx((0.75 + 0.5 + 0) / 3), "a bin without a detection has no gap"
+
+
+def test_detections_of_unknown_labels_are_left_out() -> None:
+    truth = truth_of([(0, 0, SQUARE, False)], 1, 2)
+    found = found_of([(0, 0, SQUARE, 0.75), (0, 2, FAR, 0.75), (0, -1, FAR, 0.75)], 1)
+    assert calibration(metrics.evaluate(truth, found).matching, bins=1).count.tolist() == [1]
 
 
 def test_the_rows_of_a_bin_are_its_detections() -> None:

@@ -36,7 +36,9 @@ def test_the_best_confidence_is_above_the_false_alarms_and_at_or_below_the_right
     curves = confidence_curves(metrics.evaluate(truth, found).matching)
     assert curves.best.tolist() == [0.61, 0.01, USUAL]
     assert curves.best_overall == 0.01  # 2 right, 2 wrong, 1 missed: 4/7; at .41 1, 2, 2: 2/5
-    assert curves.overall.right[[0, 39, 79]].tolist() == [2, 2, 1]  # at .01, .40, .80
+    assert curves.confidences[[0, 39, 79]].tolist() == [0.01, 0.4, 0.8]
+    assert curves.overall.right[[0, 39, 79]].tolist() == [2, 2, 1]
+    assert curves.labels.right[[0, 39, 79]].tolist() == [[1, 1, 0], [1, 1, 0], [1, 0, 0]]
 
 
 def test_tallies_are_the_counts_of_the_matching_with_one_confidence_or_one_per_label() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from workbench.core import nms
 from workbench.core.boxes import centre_penalty, iou
-from workbench.core.detections import MOST, SURE, TAIL, Candidates, NmsKind
+from workbench.core.detections import MOST, SURE, TAIL, Candidates, NmsKind, best_pairs
 
 
 def scene(seed: int, count: int = 1000, labels: int = 5, grid: bool = False) -> Candidates:
@@ -159,9 +159,22 @@ def test_no_candidates_select_nothing() -> None:
     assert Candidates.none().select(0.5, 0.5).tolist() == []
 
 
-def test_unsorted_scores_are_an_error_of_the_programmer() -> None:
-    with pytest.raises(ValueError, match="descend"):
-        Candidates(np.zeros((2, 4), np.float32), np.array([0.1, 0.2], np.float32), np.zeros(2, np.int32))
+def test_unsorted_scores_and_columns_of_other_lengths_are_errors_of_the_programmer() -> None:
+    for scores in ([0.1, 0.2], [0.9, 0.5, 0.7]):
+        count = len(scores)
+        with pytest.raises(ValueError, match="descend"):
+            Candidates(np.zeros((count, 4), np.float32), np.array(scores, np.float32), np.zeros(count, np.int32))
+    for boxes, labels in ((2, 3), (3, 2)):
+        with pytest.raises(ValueError, match="shapes do not fit"):
+            Candidates(np.zeros((boxes, 4), np.float32), np.zeros(3, np.float32), np.zeros(labels, np.int32))
+
+
+def test_the_best_pairs_of_box_and_label_come_first() -> None:
+    boxes, scores, labels = best_pairs(np.eye(2, 4), np.array([[0.1, 0.9, 0.5], [0.7, 0.2, 0.3]]))
+    assert boxes[:3].tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0]]
+    assert scores.tolist() == [0.9, 0.7, 0.5, 0.3, 0.2, 0.1]
+    assert labels.tolist() == [1, 0, 2, 2, 1, 0]
+    assert len(best_pairs(np.zeros((MOST, 4)), np.zeros((MOST, 2)))[1]) == MOST
 
 
 def test_soft_nms_lowers_scores_as_a_plain_loop_does() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +121,18 @@ def test_a_box_whose_label_was_merged_away_comes_back_with_the_one_it_has_now(do
     assert (found.id, found.label, found.xyxy) == (drawn.id, cell, (0, 0, 9, 9))
 
 
+def test_a_label_that_came_later_takes_no_box_along_into_the_past(document: Document) -> None:
+    image, label = document.images()[0].id, document.labels()[0].id
+    document.draw((Box(0, image, label, (0, 0, 9, 9)),))
+    drawn = state_of(document, image)
+    document.do(edits.AddLabels((Label(0, f"label {image}"),)))
+    document.do(edits.SetState((image,), State.DONE))
+    assert [entry.past for entry in history.of_image(document, image)][1:] == [
+        drawn,
+        history.PastImage((), State.UNLABELLED),
+    ]
+
+
 def test_an_image_that_came_later_ends_there(document: Document, tmp_path: Path) -> None:
     write_photographs(tmp_path / "photographs", ["c.png"])
     document.add_folder(tmp_path / "photographs")
@@ -151,7 +164,7 @@ def test_an_edit_that_is_too_long_to_look_into_ends_it(document: Document, monke
 
 def test_the_project_goes_to_any_step_and_back(document: Document) -> None:
     image, label = document.images()[0].id, document.labels()[0].id
-    steps = []
+    steps, begun = [], time.time()
     for number in range(5):
         document.draw((Box(0, image, label, (0, 0, 10 + number, 10)),))
         steps.append(newest(document))
@@ -159,6 +172,8 @@ def test_the_project_goes_to_any_step_and_back(document: Document) -> None:
     assert len(document.boxes(image)) == 2
     entries = history.of_project(document)
     assert [entry.undone for entry in entries] == [True] * 3 + [False] * 3
+    assert [entry.seq for entry in entries[:5]] == steps[::-1]
+    assert begun <= entries[4].time <= entries[0].time <= time.time()
     assert history.go_to(document, steps[4]) == 3
     assert len(document.boxes(image)) == 5
     assert history.go_to(document, 0) == 6

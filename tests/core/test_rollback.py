@@ -122,6 +122,39 @@ def test_no_room_for_the_copy_is_told(folder: Path, monkeypatch: pytest.MonkeyPa
         Store(folder / FILE, read_only=True)
 
 
+def test_a_file_that_changes_while_it_is_copied_is_copied_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
+    real = shutil.copyfile
+
+    def copying(source: Path, to: Path) -> None:
+        real(source, to)
+        copied.append(source.name)
+        if len(copied) == 2:  # both parts are there: another program writes
+            os.utime(source, ns=(1, 1))
+
+    monkeypatch.setattr(shutil, "copyfile", copying)
+    Store(folder / FILE, read_only=True).close()
+    assert copied == [FILE, f"{FILE}-journal"] * 2
+
+
+def test_it_is_read_if_another_program_rolls_it_back_while_it_is_copied(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+    real = shutil.copyfile
+
+    def copying(source: Path, to: Path) -> None:
+        real(source, to)
+        copied.append(source.name)
+        if len(copied) == 1:
+            Document.open(folder).close()
+
+    monkeypatch.setattr(shutil, "copyfile", copying)
+    with Document.open(folder, read_only=True) as document:
+        assert notes(document) == {"whole"}
+    assert copied == [FILE, FILE]
+
+
 def test_a_file_that_never_keeps_still_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     states = iter(range(100))
     monkeypatch.setattr(rollback, "_state", lambda file: next(states))

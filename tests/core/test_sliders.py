@@ -53,7 +53,7 @@ def assert_same_counts(a: Matching, b: Matching, confidence: float | np.ndarray)
 
 
 @pytest.mark.parametrize("kind", get_args(NmsKind))
-@pytest.mark.parametrize(("iou", "limit"), [(0.6, 300), (0.3, 20), (0.4567, 60)])
+@pytest.mark.parametrize(("iou", "limit"), [(0.6, 300), (0.3, 20), (0.4567, 60), (0.02, 300)])
 def test_a_move_equals_scoring_every_image_anew(
     split: tuple[GroundTruth, list[Candidates]], sliders: Sliders, kind: NmsKind, iou: float, limit: int
 ) -> None:
