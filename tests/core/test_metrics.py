@@ -156,14 +156,33 @@ def test_difficult_boxes_count_or_are_ignored_by_choice() -> None:
     assert metrics.evaluate(truth, on_difficult, difficult="ignore").matching.counts(0).total == (1, 0, 0)
 
 
+def test_f1_where_as_many_are_missed_as_are_found() -> None:
+    truth = truth_of([(0, 0, SQUARE, False), (0, 0, [50, 50, 60, 60], False)], 1, 1)
+    counts = metrics.evaluate(truth, found_of([(0, 0, SQUARE, 0.9)], 1)).matching.counts(0.1)
+    assert (counts.total, counts.f1) == ((1, 0, 1), 2 / 3)
+    nothing = metrics.evaluate(truth_of([], 1, 1), found_of([], 1)).matching.counts(0.1)
+    assert np.isnan([nothing.precision, nothing.recall, nothing.f1]).all()
+
+
+def test_a_detection_of_another_size_that_takes_no_box_is_neither_right_nor_wrong() -> None:
+    truth = GroundTruth.of(truth_of([(0, 0, SQUARE, False)], 1, 1))
+    small, large = [50.0, 50, 60, 60], [0.0, 0, 90, 90]
+    found = DetectionSet.of(found_of([(0, 0, large, 0.9), (0, 0, SQUARE, 0.8), (0, 0, small, 0.7)], 1))
+    matching = match(truth, found, [0.5], metrics.AREAS["small"])
+    assert matching.counts(0.1).total == (1, 1, 0)
+    assert matching.ignored.tolist() == [[True, False, False]]
+
+
 def test_counts_are_by_image_and_label_and_follow_the_confidence() -> None:
     truth = truth_of([(0, 0, SQUARE, False), (1, 1, SQUARE, False), (1, 0, [40, 40, 50, 50], False)], 2, 2)
-    found = found_of([(0, 0, SQUARE, 0.9), (1, 1, SQUARE, 0.4), (1, 1, [70, 70, 80, 80], 0.6)], 2)
+    found = found_of([(0, 0, SQUARE, 0.5), (1, 1, SQUARE, 0.25), (1, 1, [70, 70, 80, 80], 0.625)], 2)
     matching = metrics.evaluate(truth, found).matching
-    assert matching.counts(0.3).per_image.tolist() == [[1, 0, 0], [1, 1, 1]]
+    assert matching.counts(0.25).per_image.tolist() == [[1, 0, 0], [1, 1, 1]]
     assert matching.counts(0.5).per_image.tolist() == [[1, 0, 0], [0, 1, 2]]
-    assert matching.counts(0.3).per_label.tolist() == [[1, 0, 1], [1, 1, 0]]
-    here = matching.of_image(1, 0.3)
+    assert matching.counts(0.25).per_label.tolist() == [[1, 0, 1], [1, 1, 0]]
+    assert matching.counts(np.array([0.75, 0.5])).total == (0, 1, 3)
+    assert matching.counts(np.array([0.5, 0.25])).total == (2, 1, 1)
+    here = matching.of_image(1, 0.25)
     assert (here.right.tolist(), here.partner.tolist()) == ([0], [0])
     assert (here.wrong.tolist(), here.missed.tolist()) == ([1], [1])
 

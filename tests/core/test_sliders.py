@@ -65,10 +65,11 @@ def test_a_move_equals_scoring_every_image_anew(
         assert_same_counts(ours.matching, theirs.matching, confidence)
 
 
-def test_more_than_a_hundred_of_a_label_are_looked_at_by_coco_only_up_to_there() -> None:
+@pytest.mark.parametrize("kind", ["per label", "soft"])
+def test_more_than_a_hundred_of_a_label_are_looked_at_by_coco_only_up_to_there(kind: NmsKind) -> None:
     split = split_scene(images=3, candidates=400, labels=1, seed=5)
-    ours = Sliders.of(*split).evaluation(("a",), 0.9)
-    found = DetectionSet.of([one.detections(0.0, 0.9) for one in split[1]])
+    ours = Sliders.of(*split).evaluation(("a",), 0.9, kind)
+    found = DetectionSet.of([one.detections(0.0, 0.9, kind) for one in split[1]])
     assert ours.numbers() == metrics.evaluate_arrays(split[0], found, ("a",)).numbers()
     assert ours.matching.counts(0.0).total == metrics.evaluate_arrays(split[0], found, ("a",)).matching.counts(0).total
 
@@ -83,12 +84,12 @@ def test_moving_either_slider_lists_no_pairs_again(sliders: Sliders, monkeypatch
             average_precision.average_precision(matching, confidence)
 
 
+@pytest.mark.parametrize("least", [(0.2, 0.6, 0.35, 0.5, 0.1), (0.2, 0.6, 0.6, 0.2, 0.2)])
 @pytest.mark.parametrize(("iou", "limit"), [(0.6, 300), (0.3, 6), (0.4567, 20)])
 def test_across_labels_what_is_below_its_own_confidence_removes_nothing(
-    split: tuple[GroundTruth, list[Candidates]], sliders: Sliders, iou: float, limit: int
+    split: tuple[GroundTruth, list[Candidates]], sliders: Sliders, iou: float, limit: int, least: tuple[float, ...]
 ) -> None:
     """What is shown is what an operating point leaves of every image."""
-    least = (0.2, 0.6, 0.35, 0.5, 0.1)
     point = OperatingPoint(0.3, tuple(zip(NAMES, least, strict=True)), iou, "across labels", limit)
     alone = DetectionSet.of([point.detections(one, NAMES) for one in split[1]])
     moved = sliders.matching_at(iou, "across labels", limit, least=least)
