@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
+import torchvision  # noqa: F401  (whole before its parts: tests/test_import_order.py)
 from torch import Tensor, nn
 from torchvision.ops import DropBlock2d, drop_block2d
 

@@ -179,6 +179,7 @@ def _names(file: Path, labels: int) -> tuple[str, ...]:
 
 def _cocos(file: Path, labels: int) -> tuple[str, ...]:
     """COCO's 80 labels, or its 90 or 91 ids including unused ones; else Refused."""
+    import torchvision  # noqa: F401  (whole before its parts: tests/test_import_order.py)
     from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
     places: Sequence[str] = FasterRCNN_ResNet50_FPN_Weights.COCO_V1.meta["categories"]

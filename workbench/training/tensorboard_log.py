@@ -30,6 +30,7 @@ def log_events(events: Iterable[Event], folder: Path) -> Iterator[Event]:
     Of a run that goes on, the steps that it learns again replace those that a kill left behind its last save.
     """
     require()
+    import torch  # noqa: F401  (whole before its parts: tests/test_import_order.py)
     from torch.utils.tensorboard import SummaryWriter
 
     writer, purged = None, None

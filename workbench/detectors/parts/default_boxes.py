@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torchvision  # noqa: F401  (whole before its parts: tests/test_import_order.py)
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator

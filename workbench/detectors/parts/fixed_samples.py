@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torchvision  # noqa: F401  (whole before its parts: tests/test_import_order.py)
 from torch import Tensor
 from torchvision.ops import roi_align
 

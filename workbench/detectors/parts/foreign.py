@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import torchvision  # noqa: F401  (whole before its parts: tests/test_import_order.py)
 from torch import Tensor, nn
 from torch.func import functional_call
 from torchvision.models.detection.anchor_utils import AnchorGenerator

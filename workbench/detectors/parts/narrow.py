@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection
 
 import torch
+import torchvision  # noqa: F401  (whole before its parts: tests/test_import_order.py)
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torchvision.ops import FrozenBatchNorm2d
