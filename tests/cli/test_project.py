@@ -80,6 +80,20 @@ def test_an_import_that_fails_changes_nothing_and_names_file_and_line(
     assert (cells / "project.sqlite").read_bytes() == before
 
 
+def test_a_label_of_the_files_comes_in_as_another_one_of_the_project(
+    cells: Path, capsys: Capture, tmp_path: Path
+) -> None:
+    picture(tmp_path / "new" / "x.jpg", grey=77)
+    text(tmp_path / "new" / "x.xml", voc_file(voc_object("rbc", (2, 3, 20, 25)), filename="x.jpg"))
+    command = ["import", str(cells), str(tmp_path / "new"), "--dry-run"]
+    assert main(command) == console.DONE
+    assert "1 new label" in capsys.readouterr().err
+    assert main([*command, "--label", "rbc=RBC"]) == console.DONE
+    assert "1 new label" not in capsys.readouterr().err
+    assert main([*command, "--label", "rbc"]) == console.FAILED
+    assert "--label rbc: write it as THEIRS=OURS, such as" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("format", ["voc", "coco", "yolo", "csv"])
 def test_labels_that_were_exported_come_back_when_imported(
     cells: Path, tmp_path: Path, format: str, capsys: Capture, test_data: Path

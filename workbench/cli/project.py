@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,6 +101,12 @@ def import_(
     voc_base: Annotated[
         str, typer.Option("--voc-base", help="Number of the first pixel in VOC files: auto, 0 or 1.")
     ] = "auto",
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label", help="THEIRS=OURS: what the files call THEIRS is the label OURS here. May be repeated."
+        ),
+    ] = None,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out damaged entries, with a remark.")
     ] = False,
@@ -120,7 +126,7 @@ def import_(
         project_of(project, write=not dry_run) as document,
         _unpacked(document.folder, path, quiet=as_json) as (source, keep),
     ):
-        plan = exchange.plan_import(document, source, format, images, chosen)
+        plan = exchange.plan_import(document, source, format, images, chosen, _matches(label or ()))
         if dry_run:
             done: exchange.ImportPlan | exchange.ImportReport = plan
         else:
@@ -138,6 +144,16 @@ def import_(
         return
     _remarks(done.remarks, everything=verbose)
     say(("Would import " if dry_run else "") + done.sentence)
+
+
+def _matches(given: Sequence[str]) -> dict[str, str]:
+    matches: dict[str, str] = {}
+    for text in given:
+        theirs, equals, ours = text.partition("=")
+        if not (theirs.strip() and equals and ours.strip()):
+            raise WorkbenchError(f"--label {text}: write it as THEIRS=OURS, such as --label 'rbc=red cell'.")
+        matches[theirs.strip()] = ours.strip()
+    return matches
 
 
 @contextlib.contextmanager

@@ -162,6 +162,16 @@ def with_former_names(edit: Edit, project: Contents) -> Edit:
     return Batch((edit, *changed), edit.title) if changed else edit
 
 
+def with_foreign_names(project: Contents, names: Mapping[str, int]) -> ChangeSetting | None:
+    """What keeps that files call these labels (by their ids) so, as if those had been their former names.
+
+    A name that a label has now is not kept. None: nothing is new.
+    """
+    now, before = {label.name for label in project.labels()}, _names(project.setting(SETTING))
+    after = before | {name: _with(before.get(name, ()), (id,)) for name, id in names.items() if name not in now}
+    return ChangeSetting(SETTING, _plain(after)) if after != before else None
+
+
 def undone_names(inverse: Edit, project: Contents) -> ChangeSetting | None:
     """What keeps the names that `inverse`, an undo, takes from the project's labels; None: it takes none."""
     names = {label.id: label.name for label in project.labels()}

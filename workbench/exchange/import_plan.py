@@ -42,7 +42,8 @@ class ImportPlan:
     """What an import would do. `images` pairs what was read with the project's image (id 0: to be added).
 
     `differences` covers the images that both sides describe, including identical ones; `stamps` identify the state of
-    the files that were read; `compared` and `found` are what `replan` starts from.
+    the files that were read; `compared` and `found` are what `replan` starts from. `names`: the project's labels by
+    those of the files that a person says they are; `images` has the former, `reading` and `compared` the latter.
     """
 
     reading: Reading
@@ -63,6 +64,7 @@ class ImportPlan:
     found: tuple[Remark, ...] = ()  # remarks from matching, also part of `remarks`
     finished: int = 0  # images that would become done (or verified)
     new_splits: int = 0  # images of the project that would get a split
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:

@@ -16,13 +16,20 @@ from workbench.core import edits, formatting, similar_names
 from workbench.core.document import Document
 from workbench.core.files import absolute
 from workbench.core.formatting import one_line
+from workbench.core.former_names import with_foreign_names
 from workbench.core.project import FINISHED, FLAGS, Box, Image, Label, Split, State, colour_for
 from workbench.errors import ReadOnly, WorkbenchError
 from workbench.exchange import origins
 from workbench.exchange.autosync import SidecarFiles
 from workbench.exchange.comparison import ChangedSide, Comparison, ImageDifference
 from workbench.exchange.import_plan import ImportPlan, ImportSettings, gets_split, higher, state_after
-from workbench.exchange.label_names import clean_names, renamed_labels
+from workbench.exchange.label_names import (
+    check_matches,
+    clean_names,
+    matched_boxes,
+    matched_reading,
+    renamed_labels,
+)
 from workbench.exchange.matching import MatchedImage, match
 from workbench.exchange.origins import Stamp
 from workbench.exchange.recognition import recognise
@@ -31,6 +38,10 @@ from workbench.formats import Reading, Remark
 from workbench.formats.parts.report import Report
 
 _USUAL = ImportSettings()
+_NO_NAMES: Mapping[str, str] = {}
+_ONE_LABEL = (
+    "Then say so before the import (in the window under Labels, in a command by --label), or merge them afterwards."
+)
 
 
 @dataclass(frozen=True)
@@ -64,11 +75,13 @@ def plan_import(
     format: str | None = None,
     images: Path | None = None,
     settings: ImportSettings = _USUAL,
+    names: Mapping[str, str] = _NO_NAMES,
 ) -> ImportPlan:
     """Read `path` and compare it with the project, without changing anything.
 
-    `images`: a folder to search for image files, besides `path` and the project's own folders. Raises Refused with all
-    damage in the files, or WorkbenchError when the format is not clear.
+    `images`: a folder to search for image files, besides `path` and the project's own folders. `names`: labels of the
+    project by those of the files that they are, if these are called otherwise. Raises Refused with all damage in the
+    files, or WorkbenchError when the format is not clear, or a label of `names` does not exist.
     """
     path = absolute(path)
     format = format or recognise(path)
@@ -78,23 +91,29 @@ def plan_import(
         raise WorkbenchError(f"There is no file or folder {folders[0] if path.exists() else path}.")
     roots = [root for root in document.roots().values() if root.is_dir()]
     since = origins.now()
-    by, by_boxes, renamed = settings, Report(), renamed_labels(document)
+    by, by_boxes = settings, Report()
+    renamed = {name: now for name, now in renamed_labels(document).items() if name not in names}
     for _ in range(2):  # again, if the project's boxes show that the files must be read differently
         reading = formats.read(format, path, [*folders, *roots], by)
         is_renamed = any(one_line(name) in renamed for name in reading.labels)
         read_at = {} if is_renamed else origins.stamps(reading, since)  # else an export would write the old names
         report = Report(settings.skip_broken)
         reading = clean_names(reading, report, renamed)
+        check_matches(document, reading, names)
         matched = match(document, reading, report, scale=by.on_size == "scale", folders=folders)
         before, by = by, settings_of(document, reading, matched, by, by_boxes)
         if by == before:
             break
     report.settle()
-    return _plan(document, reading, settings, matched, (*by_boxes.remarks, *report.remarks), read_at)
+    return _plan(document, reading, settings, names, matched, (*by_boxes.remarks, *report.remarks), read_at)
 
 
-def replan(document: Document, plan: ImportPlan, settings: ImportSettings) -> ImportPlan:
+def replan(
+    document: Document, plan: ImportPlan, settings: ImportSettings, names: Mapping[str, str] | None = None
+) -> ImportPlan:
     """The plan under other settings and for the project as it is now; the files are not read again.
+
+    `names` as in plan_import(); None: those of `plan`. Those of labels that the project lost meanwhile don't count.
 
     Settings that decide how files are read (`skip_broken`, `voc_base`, `on_size`) must be those of `plan`. Images added
     to the project since are not seen. WorkbenchError if images that the plan relies on are gone.
@@ -104,18 +123,23 @@ def replan(document: Document, plan: ImportPlan, settings: ImportSettings) -> Im
     now = [
         dataclasses.replace(one, image=document.measured(one.image)) if one.image.id else one for one in plan.compared
     ]
-    return _plan(document, plan.reading, settings, now, plan.found, plan.stamps)
+    names = plan.names if names is None else names
+    return _plan(document, plan.reading, settings, names, now, plan.found, plan.stamps)
 
 
 def _plan(
     document: Document,
-    reading: Reading,
+    read: Reading,
     settings: ImportSettings,
+    names: Mapping[str, str],
     matched: Sequence[MatchedImage],
     found: tuple[Remark, ...],
     read_at: Mapping[Path, Stamp],
 ) -> ImportPlan:
     report = Report()
+    known = {label.name for label in document.labels()}
+    names = {theirs: ours for theirs, ours in names.items() if ours in known}
+    reading = matched_reading(read, names)
     taken, differences, left = [], list[ImageDifference](), 0
     own = [" ".join(label.name.split()) for label in document.labels()]
     beside = SidecarFiles(document, reading.format, (own, reading.labels))
@@ -124,7 +148,7 @@ def _plan(
     compared = Comparison(
         document.snapshot(), document.store.read(origins.read), reading.format, beside, damaged, before
     )
-    for one in matched:
+    for one in (matched_boxes(one, names) for one in matched):
         difference = compared.of(one) if one.image.id else None
         if difference is None:
             taken.append(one)
@@ -141,18 +165,15 @@ def _plan(
         for one in taken
         if state_after(one, counts) in FINISHED and not (one.image.id and one.image.state in FINISHED)
     )
-    known = {label.name for label in document.labels()}
-    names = _labels_to_import(reading, taken, len(differences))
-    for group in similar_names.group_similar([*known, *(name for name in names if name not in known)]):
+    labels = _labels_to_import(reading, taken, len(differences))
+    for group in similar_names.group_similar([*known, *(name for name in labels if name not in known)]):
         if not known.issuperset(group):
-            report.say(
-                "read", "", f"{similar_names.sentence(group)} They can be merged afterwards, in the list of labels."
-            )
+            report.say("read", "", f"{similar_names.sentence(group)} {_ONE_LABEL}")
     return ImportPlan(
-        reading=reading,
+        reading=read,
         settings=settings,
         images=tuple(taken),
-        new_labels=tuple(name for name in names if name not in known),
+        new_labels=tuple(name for name in labels if name not in known),
         remarks=(*reading.remarks, *found, *report.remarks),
         matched=sum(
             1 for one in taken if one.image.id and not one.same and (one.labelled or gets_split(one, settings))
@@ -169,6 +190,7 @@ def _plan(
         found=found,
         finished=finished,
         new_splits=sum(1 for one in taken if gets_split(one, settings)),
+        names=names,
     )
 
 
@@ -263,7 +285,9 @@ def apply_import(document: Document, plan: ImportPlan) -> ImportReport:
 
 def keep_files(project: Path, plan: ImportPlan, report: ImportReport) -> None:
     """Keep the files of a finished import, and what they said (origins.py). Any thread."""
-    origins.keep(project, plan.reading, plan.stamps, zip(report.ids, plan.images, strict=True), report.step)
+    reading, images = matched_reading(plan.reading, plan.names), zip(report.ids, plan.images, strict=True)
+    stamps = {} if plan.names else plan.stamps  # else an export would write the names that the files have
+    origins.keep(project, reading, stamps, images, report.step)
 
 
 def labels_to_add(document: Document, names: Sequence[str]) -> tuple[Label, ...]:
@@ -310,7 +334,9 @@ class _Batch:
         )
         if boxes:
             made.append(edits.AddBoxes(boxes))
-        return made
+        said = {theirs: ids[ours] for theirs, ours in self.plan.names.items()}
+        kept = with_foreign_names(self.document, said) if made else None
+        return [*made, kept] if kept is not None else made
 
     def _changed(self, one: MatchedImage, ids: Mapping[str, int]) -> Iterator[Box]:
         """The project's boxes as the file has them; what the format can't hold stays as it is."""

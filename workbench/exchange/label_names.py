@@ -1,17 +1,21 @@
 """Cleans the names of imported labels: no spaces at the ends, no characters that don't fit on a line of text, and the
-present name of a label that was renamed here.
+present name of a label that was renamed here. Or the label of the project that a person says it is.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from workbench.core.document import Document
 from workbench.core.formatting import one_line, visible
 from workbench.core.former_names import former_names
+from workbench.errors import WorkbenchError
+from workbench.exchange.matching import MatchedImage
 from workbench.formats import Reading
 from workbench.formats.parts.report import Report
+
+_NAMED = 12  # labels listed in a sentence
 
 
 def clean_names(reading: Reading, report: Report, renamed: Mapping[str, str]) -> Reading:
@@ -44,6 +48,35 @@ def renamed_labels(document: Document) -> dict[str, str]:
     """The present name of each label by its former names that no label has now."""
     now = {label.id: label.name for label in document.labels()}
     return {name: now[id] for name, id in former_names(document).items() if id in now}
+
+
+def check_matches(document: Document, reading: Reading, names: Mapping[str, str]) -> None:
+    """WorkbenchError if the files lack a label of `names`, or the project lacks the one that it is said to be."""
+    theirs = dict.fromkeys([*reading.labels, *(box.label for image in reading.images for box in image.boxes)])
+    ours = dict.fromkeys(label.name for label in document.labels())
+    for name, label in names.items():
+        if name not in theirs:
+            raise WorkbenchError(f"The files have no label '{name}', so it can't be '{label}'. {_listed(theirs)}")
+        if label not in ours:
+            raise WorkbenchError(f"The project has no label '{label}' that '{name}' could be. {_listed(ours)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    named = [f"'{visible(name)}'" for name in names]
+    more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
+    return f"There are {', '.join(named[:_NAMED])}{more}." if named else "There are none."
+
+
+def matched_reading(reading: Reading, names: Mapping[str, str]) -> Reading:
+    """`reading` with the project's labels for those of `names` in its list of labels; its boxes are MatchedImage's."""
+    return dataclasses.replace(reading, labels=tuple(names.get(name, name) for name in reading.labels))
+
+
+def matched_boxes(one: MatchedImage, names: Mapping[str, str]) -> MatchedImage:
+    """`one` with the project's labels for those of `names`."""
+    if not any(name in names for name, _ in one.boxes):
+        return one
+    return dataclasses.replace(one, boxes=tuple((names.get(name, name), box) for name, box in one.boxes))
 
 
 def _sentence(name: str, clean: str, is_former: bool) -> str:

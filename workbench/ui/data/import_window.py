@@ -87,6 +87,7 @@ class ImportWindow(QDialog):
         self._choices.others_chosen.connect(self._reset_consent)
         self._choices.splits_changed.connect(self._compare)
         self._existing.activated.connect(self._compare)
+        self._view.labels.matched.connect(self._compare)
         session.edited.connect(self._edited)
         session.document_changed.connect(self.reject)  # close() does nothing if the start page has hidden it
         self.setMinimumSize(640, 440)
@@ -156,8 +157,9 @@ class ImportWindow(QDialog):
 
     @Slot()
     def _reset_consent(self) -> None:
-        """Other files were chosen: overwriting edits needs consent again."""
+        """Other files were chosen: overwriting edits needs consent again, and nothing is known of their labels."""
         self._existing.setCurrentIndex(0)
+        self._view.labels.forget()
 
     def propose(self, path: Path) -> None:
         """Read this file or folder, if the window is not in use yet."""
@@ -176,7 +178,7 @@ class ImportWindow(QDialog):
             self._discard()
         request = work.ImportRequest(
             document.folder, source, self._choices.format, self._choices.images,
-            self._choices.settings(str(self._existing.currentData())),
+            self._choices.settings(str(self._existing.currentData())), self._view.labels.names,
         )  # fmt: skip
         self._found, self._format, self._images_version = None, "", document.images_version
         self._is_reading, self._is_new_source, self._is_stale = True, True, False
@@ -197,7 +199,8 @@ class ImportWindow(QDialog):
             return
         self._is_reading = self._is_stale = False
         folder, settings = document.folder, self._choices.settings(str(self._existing.currentData()))
-        self._begin(Job("Comparing labels", lambda _: work.compare(folder, found.plan, settings), self._session))
+        plan, names = found.plan, self._view.labels.names
+        self._begin(Job("Comparing labels", lambda _: work.compare(folder, plan, settings, names), self._session))
 
     def _begin(self, job: Job) -> None:
         self._abandon()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.core import formatting
+from workbench.core import formatting, similar_names
 from workbench.core.document import Document
 from workbench.core.files import natural_key
 from workbench.core.project import Label, Split
@@ -42,6 +42,7 @@ OUTCOMES = ("stays as it is here", "the file's boxes are taken", "both are kept"
 class LabelRow:
     """A label of the files, its boxes there, and the project's label that they get (to be added where `is_new`)."""
 
+    name: str
     label: Label
     boxes: int
     is_new: bool
@@ -61,10 +62,21 @@ class ImportFindings:
     is_sized_otherwise: bool  # some images have another size than was annotated
     has_splits: bool
     project_images: int  # how many the project had when it was compared
+    project_labels: tuple[str, ...]
 
     @property
     def label_of(self) -> Mapping[str, Label]:
-        return {row.label.name: row.label for row in self.labels}
+        """The project's label for each of the files'."""
+        return {row.name: row.label for row in self.labels}
+
+    @property
+    def are_labels_alike(self) -> bool:
+        """Whether a label that would be new is called nearly as one of the project's."""
+        new = [row.label.name for row in self.labels if row.is_new]
+        return any(
+            not set(group).issubset(new) and not set(group).isdisjoint(new)
+            for group in similar_names.group_similar([*self.project_labels, *new])
+        )
 
 
 def make_findings(document: Document, plan: ImportPlan) -> ImportFindings:
@@ -84,6 +96,7 @@ def make_findings(document: Document, plan: ImportPlan) -> ImportFindings:
         is_sized_otherwise=bool(sized.any()),
         has_splits=bool(splits),
         project_images=len(document.images()),
+        project_labels=tuple(label.name for label in document.labels()),
     )
 
 
@@ -135,11 +148,13 @@ def _is_sized_otherwise(width: int, height: int, image: object) -> bool:
 def _labels(document: Document, plan: ImportPlan) -> tuple[LabelRow, ...]:
     counts = Counter(name for one in plan.compared for name, _ in one.boxes)
     known = {label.name: label for label in document.labels()}
-    names = list(dict.fromkeys([*plan.reading.labels, *counts]))
-    gone = [name for name in names if name not in known and name not in plan.new_labels]  # such as renamed ones
-    others = {label.name: label for label in labels_to_add(document, [*plan.new_labels, *gone])}
+    names = {name: plan.names.get(name, name) for name in [*plan.reading.labels, *counts]}
     new = set(plan.new_labels)
-    return tuple(LabelRow(known.get(name) or others[name], counts[name], name in new) for name in names)
+    gone = [name for name in names.values() if name not in known and name not in new]  # such as renamed ones
+    others = {label.name: label for label in labels_to_add(document, [*plan.new_labels, *gone])}
+    return tuple(
+        LabelRow(name, known.get(ours) or others[ours], counts[name], ours in new) for name, ours in names.items()
+    )
 
 
 def _differences(plan: ImportPlan) -> Differences:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from workbench.core import formatting
 from workbench.core.document import Document
 from workbench.ui.data.importing import remark_groups
 from workbench.ui.data.importing.choices import button
 from workbench.ui.data.importing.differences_table import DifferencesTable
-from workbench.ui.data.importing.findings import ImportFindings, LabelRow
+from workbench.ui.data.importing.findings import ImportFindings
+from workbench.ui.data.importing.labels_view import LabelsView
 from workbench.ui.data.importing.remarks_view import RemarksView
 from workbench.ui.data.importing.samples import SHOWN, Samples
 from workbench.ui.data.importing.sampling import make_sample
 from workbench.ui.widgets import window_geometry
-from workbench.ui.widgets.rows import ListRow, RowsView
 
 _TABS = ("Recognised", "Repaired", "Left out", "Differences", "Labels")
 _RECOGNISED, _REPAIRED, _LEFT, _DIFFERENCES, _LABELS = range(len(_TABS))
@@ -33,7 +32,7 @@ class FindingsView(QWidget):
         self.repaired = RemarksView("import-repaired", "What is repaired")
         self.left = RemarksView("import-left", "What is left out", opened=True)
         self.differences = DifferencesTable()
-        self.labels = RowsView("import-labels-list", "Labels of the files")
+        self.labels = LabelsView()
         self.samples = Samples()
         self.tabs = QTabWidget()
         self.tabs.setObjectName("import-tabs")
@@ -65,7 +64,7 @@ class FindingsView(QWidget):
         self.repaired.show_groups(found.repaired)
         self.left.show_groups(found.left)
         self.differences.show_differences(found.differences)
-        self.labels.rows.set_rows([_row(number, row) for number, row in enumerate(found.labels)])
+        self.labels.show_labels(found.labels, document.labels())
         for place, count in (
             (_REPAIRED, remark_groups.count(found.repaired)),
             (_LEFT, remark_groups.count(found.left)),
@@ -76,7 +75,8 @@ class FindingsView(QWidget):
             self.tabs.setTabEnabled(place, count > 0)
         if is_new_source:
             self._at = 0
-            self.tabs.setCurrentIndex(_DIFFERENCES if found.differences.items else _RECOGNISED)
+            first = _DIFFERENCES if found.differences.items else _RECOGNISED
+            self.tabs.setCurrentIndex(_LABELS if found.are_labels_alike else first)
         self._show_samples(found.samples[self._at : self._at + SHOWN])
 
     @Slot(int)
@@ -116,9 +116,3 @@ class FindingsView(QWidget):
     def close_down(self) -> None:
         self.samples.close_down()
         self._document = self._found = None
-
-
-def _row(number: int, row: LabelRow) -> ListRow:
-    count = formatting.count(row.boxes, "box")
-    words = f"new to the project, {count}" if row.is_new else count
-    return ListRow(number, row.label.name, words, row.label.colour)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench import exchange, formats
@@ -34,6 +34,7 @@ class ImportRequest:
     format: str
     images: Path | None
     settings: ImportSettings
+    names: Mapping[str, str] = field(default_factory=dict)  # the project's labels by the files'
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def _plan(request: ImportRequest, source: Path, format: str, watcher: _Watcher) 
         Document.open(request.project, read_only=True, check=False) as document,
     ):
         plan = exchange.plan_import(document, source, format, request.images, request.settings)
-        return make_findings(document, plan)
+        return make_findings(document, replan(document, plan, request.settings, request.names))
 
 
 def unclear_format(source: Path) -> FormatUnclear:
@@ -123,11 +124,11 @@ def unclear_format(source: Path) -> FormatUnclear:
     )
 
 
-def compare(project: Path, plan: ImportPlan, settings: ImportSettings) -> Iterator[Event]:
+def compare(project: Path, plan: ImportPlan, settings: ImportSettings, names: Mapping[str, str]) -> Iterator[Event]:
     """What was read, under other settings or beside a project that was edited since."""
     try:
         with collection_paused, Document.open(project, read_only=True, check=False) as document:
-            found = make_findings(document, replan(document, plan, settings))
+            found = make_findings(document, replan(document, plan, settings, names))
     except WorkbenchError as error:
         yield error
         return
