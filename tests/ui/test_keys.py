@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QTextBrowser,
+    QWidget,
 )
 from pytestqt.qtbot import QtBot
 
@@ -27,6 +28,7 @@ from workbench.ui import keys
 from workbench.ui.actions import native_keys
 from workbench.ui.commands import BY_NAME
 from workbench.ui.main_window import MainWindow
+from workbench.ui.widgets.help_window import HelpWindow
 from workbench.ui.widgets.keys_sheet import KeyDialog, KeysSheet
 
 CTRL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
@@ -272,3 +274,21 @@ def test_the_window_and_its_help_speak_of_a_macs_keys(
     page = find(window, QTextBrowser, "help-text").toPlainText()
     assert "⌘B" in page
     assert "Ctrl+" not in page
+
+
+def test_the_keys_of_pages_also_work_in_the_programs_other_windows(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    window = open_window(project)
+    window.show_help("start-here")
+    beside = find(window, HelpWindow, "help-window")
+    with qtbot.waitActive(beside):
+        beside.activateWindow()
+    QTest.keyClick(beside, Qt.Key.Key_1, CTRL)
+    assert find(window, QWidget, "page-data").isVisible()
+    qtbot.waitUntil(window.isActiveWindow)
+    assert beside.isVisible()
+    window.show_keys()
+    question = ask(find(window, KeysSheet, "keys-sheet"), "draw", Qt.Key.Key_2)  # here it is the key that is asked for
+    assert not find(window, QWidget, "page-label").isVisible()
+    question.reject()

@@ -43,7 +43,7 @@ from workbench.ui.widgets.status_bar import StatusBar
 from workbench.ui.widgets.top_bar import TopBar
 from workbench.ui.window_closing import WindowCloser
 
-_WINDOW = Qt.ShortcutContext.WindowShortcut
+_WINDOW, _APP = Qt.ShortcutContext.WindowShortcut, Qt.ShortcutContext.ApplicationShortcut
 
 
 class MainWindow(QMainWindow):
@@ -81,14 +81,14 @@ class MainWindow(QMainWindow):
     # --- building ---
 
     def _make_actions(self) -> None:
-        def action(name: str, slot: object, *, checkable: bool = False) -> QAction:
-            return make_action(self, name, slot, context=_WINDOW, checkable=checkable)  # type: ignore[arg-type]
+        def action(name: str, slot: object, where: Qt.ShortcutContext = _WINDOW, *, checkable: bool = False) -> QAction:
+            return make_action(self, name, slot, context=where, checkable=checkable)  # type: ignore[arg-type]
 
         self._new = action("new-project", self.choose_photographs)
         self._open = action("open-project", self.choose_project)
         self._again = RecentMenu(self.session, self.open, self).menuAction()
         self._close = action("close-project", self.closing.close_project)
-        self._quit = make_action(self, "quit", self.close, context=Qt.ShortcutContext.ApplicationShortcut)
+        self._quit = action("quit", self.close, _APP)
         self._weights = action("import-weights", self.import_weights)
         self._trainer_view = action("seen", partial(open_trainer_view, self.session, self))
         self._undo = action("undo", self.session.undo_last)
@@ -101,7 +101,7 @@ class MainWindow(QMainWindow):
         self._plugins = action("plugins", self.show_plugins)
         self._tour = action("tour", self.show_tour)
         self._about = action("about", self.show_about)
-        self._page_actions = {p.name: action(f"page-{p.name}", partial(self.show_page, p.name)) for p in PAGE_SPECS}
+        self._page_actions = {p.name: action(f"page-{p.name}", partial(self._go_to, p.name), _APP) for p in PAGE_SPECS}
         group = QActionGroup(self)
         self._themes = {}
         for mode in theme.MODES:
@@ -116,11 +116,7 @@ class MainWindow(QMainWindow):
                 "&Project": [[self._new, self._open, self._again, self._close], [self._weights], [self._quit]],
                 "&Edit": [[self._undo, self._redo, self._history], [self._find]],
                 "&View": [[*self._page_actions.values(), self._trainer_view], [*self._themes.values()]],
-                "&Help": [
-                    [self._tour, *self._help_pages],
-                    [self._keys, self._log, self._plugins],
-                    [self._about],
-                ],
+                "&Help": [[self._tour, *self._help_pages], [self._keys, self._log, self._plugins], [self._about]],
             }
         )
 
@@ -226,7 +222,7 @@ class MainWindow(QMainWindow):
     # --- pages ---
 
     @Slot(str)
-    def show_page(self, name: str, _checked: bool = False) -> None:
+    def show_page(self, name: str) -> None:
         """Show a page by name; does nothing without a project."""
         if name not in self._page_actions or self.session.document is None:
             return
@@ -240,6 +236,11 @@ class MainWindow(QMainWindow):
         page.shown()
         page.take_keyboard()
         self._page_dialogs.restore()
+
+    def _go_to(self, name: str, _checked: bool = False) -> None:
+        """On a page's key, which also works in the program's other windows: the page gets the keyboard."""
+        self.show_page(name)
+        self.activateWindow()
 
     def _page(self, name: str) -> Page:
         if name not in self._pages:  # created when first needed
@@ -323,13 +324,9 @@ class MainWindow(QMainWindow):
         if self.session.document is None:
             self._projects.sample(then=self.show_tour)
             return
-        from workbench.ui.widgets.tour import Tour
+        from workbench.ui.widgets.tour import begin_tour
 
-        for open_one in self.findChildren(Tour):
-            open_one.close()
-        tour = Tour(self, self.show_page, self._shown)
-        self.session.closing.connect(tour.close)
-        tour.begin()
+        begin_tour(self, self.session.closing, self.show_page, self._shown)
 
     @Slot()
     def show_log(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, QTimer, Signal, SignalInstance, Slot
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -229,6 +229,15 @@ class Tour(QFrame):
         self._ring.hide()
         self._ring.deleteLater()
         self.ended.emit()
+
+
+def begin_tour(window: QWidget, closing: SignalInstance, show_page: Callable[[str], object], home: str) -> None:
+    """Begin a tour of `window` in place of one under way; `closing` ends it. The rest is as for Tour."""
+    for open_one in window.findChildren(Tour):
+        open_one.close()
+    tour = Tour(window, show_page, home)
+    closing.connect(tour.close)
+    tour.begin()
 
 
 class Ring(QWidget):
