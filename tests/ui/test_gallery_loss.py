@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find, write_photographs
 from workbench.core.document import Document
-from workbench.training import events, image_losses
+from workbench.training import events, image_losses, recipes, record
 from workbench.training.events import Evaluated
 from workbench.training.image_losses import NONE, ImageLosses
+from workbench.training.request import RunRequest
 from workbench.ui.image_losses import Losses, of_run
 from workbench.ui.image_losses import of as image_losses_of
 from workbench.ui.images_model import LISTED_IMAGE
@@ -177,6 +179,21 @@ def test_losses_of_a_project_that_was_closed_are_gone(qtbot: QtBot, open_window:
     window.open(project)
     window.show_page("data")
     qtbot.waitUntil(lambda: find(window, QFrame, "loss-bar").isVisible())
+
+
+def test_losses_stay_with_their_images_when_ids_mean_others_after_a_restored_copy(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    evaluated(project, "tiny-1", 3, THREE, time=100)
+    with Document.open(project) as document:
+        then = document.snapshot()
+    ids = {"a": 2, "b": 1, "c": 8, "d": 4, "e": 5}  # at that time; what was image 8 is image 3 now
+    then = replace(then, images=tuple(replace(image, id=ids[image.path[0]]) for image in then.images))
+    record.write_request(RunRequest(project / "runs" / "tiny-1", then, recipes.preset("quick-cpu")))
+    window = open_window(project, "data")
+    qtbot.waitUntil(lambda: about(window) == "Loss of 2 images, measured in tiny-1 up to epoch 3")
+    highest_first(window)
+    assert listed(window)[:2] == ["a", "e"]
 
 
 def test_what_a_training_tells_while_its_project_closes_begins_no_thread(

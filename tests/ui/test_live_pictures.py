@@ -34,7 +34,9 @@ from tests.ui.train_page_driver import FakeTraining, shown_page
 from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import Box
+from workbench.training import recipes, record
 from workbench.training.events import Evaluated, Finished
+from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.history import RunHistory, history_of
@@ -173,6 +175,22 @@ def test_an_image_that_was_taken_out_or_can_not_be_read_is_told(
     qtbot.waitUntil(lambda: len(pictures(pane)) == 3 and "e.png" in pictures(pane)[1].sentence)
     assert pictures(pane)[0].sentence == "d.png is not in the project any more."
     qtbot.waitUntil(lambda: pictures(pane)[2].picture is not None)
+
+
+def test_what_was_found_in_an_image_is_not_shown_over_another_of_its_id(
+    qtbot: QtBot, session: Session, pane: PicturesTab
+) -> None:
+    """As after an older copy of the project was restored and other images were added."""
+    keep(session, "tiny-1", 1, 0.9)
+    assert session.document is not None
+    then = session.document.snapshot()
+    images = [replace(image, path="gone.png", date=1.0) if image.name == "d.png" else image for image in then.images]
+    images = [replace(image, id=80) if image.name == "e.png" else image for image in images]
+    recipe = recipes.preset("quick-cpu")
+    record.write_request(RunRequest(folder_of(session, "tiny-1"), replace(then, images=tuple(images)), recipe))
+    pane.show_run("tiny-1", RunHistory())
+    qtbot.waitUntil(lambda: len(pictures(pane)) == 3 and pictures(pane)[2].picture is not None)
+    assert [bool(picture.sentence) for picture in pictures(pane)] == [True, True, False]
 
 
 def test_what_is_missing_is_said(qtbot: QtBot, session: Session, pane: PicturesTab) -> None:

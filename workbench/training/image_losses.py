@@ -23,7 +23,7 @@ FILE = "image_losses.npz"
 class ImageLosses:
     """Rows in no order; `epochs` says after which epoch the loss was measured."""
 
-    images: NDArray[np.int64]  # (n,) ids in the project
+    images: NDArray[np.int64]  # (n,) ids in the project when the run was started
     losses: NDArray[np.float32]  # (n,)
     epochs: NDArray[np.int32]  # (n,)
 
@@ -39,6 +39,11 @@ class ImageLosses:
             np.concatenate([self.losses[old], losses[real]]),
             np.concatenate([self.epochs[old], np.full(int(real.sum()), epoch, np.int32)]),
         )
+
+    def with_ids(self, images: NDArray[np.int64]) -> ImageLosses:
+        """These with other ids (n,), without those whose id is 0."""
+        kept = images > 0
+        return ImageLosses(images[kept], self.losses[kept], self.epochs[kept])
 
 
 NONE = ImageLosses(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int32))

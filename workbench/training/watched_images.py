@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +84,12 @@ def read(folder: Path) -> tuple[WatchedDetections, ...]:
             kept.pop()
         kept.append(record)
     return tuple(kept)
+
+
+def with_ids(found: WatchedDetections, present: Mapping[int, int]) -> WatchedDetections:
+    """With the images' present ids by those of before, 0 for those that are gone."""
+    pictures = tuple(replace(one, image=present.get(one.image, 0)) for one in found.pictures)
+    return replace(found, pictures=pictures)
 
 
 def _records(folder: Path) -> Iterator[WatchedDetections]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.formatting import count
-from workbench.training import image_losses
+from workbench.core.image_table import ImageTable
+from workbench.training import image_losses, present_images
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 
@@ -80,6 +81,15 @@ def of_run(name: str, kept: image_losses.ImageLosses) -> Losses:
 NONE = of_run("", image_losses.NONE)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Request:
+    """`runs`: the project's folder of runs; `images`: those of the project. `number`: of the request."""
+
+    runs: Path
+    images: ImageTable
+    number: int
+
+
 class LossWatch(QObject):
     """`losses` of the run that was evaluated last; `changed` when they change."""
 
@@ -108,7 +118,7 @@ class LossWatch(QObject):
             self._background = Background("Reading the losses of images", _read, self)
             self._background.done.connect(self._loaded)
         self._request_number += 1
-        self._background.ask([(document.runs_folder, self._request_number)])
+        self._background.ask([_Request(document.runs_folder, document.images(), self._request_number)])
 
     @Slot(object, object)
     def _job_event(self, _job: object, event: object) -> None:
@@ -118,9 +128,9 @@ class LossWatch(QObject):
             self.read()
 
     @Slot(object, object)
-    def _loaded(self, request: tuple[Path, int], found: object) -> None:
+    def _loaded(self, request: _Request, found: object) -> None:
         document = self._session.document
-        if document is None or request[0] != document.runs_folder or not isinstance(found, Losses):
+        if document is None or request.runs != document.runs_folder or not isinstance(found, Losses):
             return
         if not _same(found, self.losses):
             self.losses = found
@@ -150,10 +160,14 @@ def of(session: Session) -> LossWatch:
     return found if isinstance(found, LossWatch) else LossWatch(session)
 
 
-def _read(request: tuple[Path, int]) -> Losses:
+def _read(request: _Request) -> Losses:
     """Of the newest run in a project's folder of runs. Runs in the background's thread."""
-    folder = _newest(request[0])
-    return NONE if folder is None else of_run(folder.name, image_losses.read(folder))
+    folder = _newest(request.runs)
+    if folder is None:
+        return NONE
+    kept = image_losses.read(folder)
+    present = present_images.present_ids(folder, request.images)
+    return of_run(folder.name, kept.with_ids(present_images.renumbered(kept.images, present)))
 
 
 def _newest(folder: Path) -> Path | None:

@@ -145,10 +145,11 @@ class PicturesTab(QWidget):
     def reload(self, _what: object = None) -> None:
         """Read what the run has kept, now or once visible."""
         self._stale = self._folder is not None
-        if self._folder is not None and self.isVisible():
+        document = self._session.document
+        if self._folder is not None and document is not None and self.isVisible():
             self._stale = False
             self._request_count += 1
-            self._reading.ask([DetectionsRequest(self._folder, self._request_count)])
+            self._reading.ask([DetectionsRequest(self._folder, self._request_count, document.images())])
 
     @Slot(object, object)
     def _job_event(self, _job: object, event: object) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from workbench.core.image_table import ImageTable
 from workbench.core.intensity_window import IntensityWindow
 from workbench.errors import WorkbenchError
-from workbench.training import watched_images
+from workbench.training import present_images, watched_images
 from workbench.training.watched_images import WatchedDetections
 from workbench.ui import pictures
 from workbench.ui.pictures import Picture
@@ -18,10 +19,14 @@ SIDE = 768
 
 @dataclass(frozen=True, slots=True)
 class DetectionsRequest:
-    """A request for the detections after each evaluation of the run in `folder`. `number`: of the request."""
+    """A request for the detections after each evaluation of the run in `folder`. `number`: of the request.
+
+    `images`: those of the project.
+    """
 
     folder: Path
     number: int
+    images: ImageTable = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,10 @@ class PictureRequest:
 
 
 def read_detections(request: DetectionsRequest) -> tuple[WatchedDetections, ...]:
-    return watched_images.read(request.folder)
+    """With the present ids of the images, 0 for those that are gone."""
+    present = present_images.present_ids(request.folder, request.images)
+    found = watched_images.read(request.folder)
+    return found if present is None else tuple(watched_images.with_ids(one, present) for one in found)
 
 
 def load_picture(request: PictureRequest) -> Picture:
