@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QCheckBox
 from pytestqt.qtbot import QtBot
 
 from workbench.ui import pictures, theme
-from workbench.ui.inspect.box_names import COVERED, LISTED, BoxGroup, free_place
 from workbench.ui.inspect.picture import ONE_RUN, SAMPLE, BoxLegend, InspectPicture
+from workbench.ui.widgets.box_names import COVERED, LISTED, BoxGroup, free_place
 from workbench.ui.widgets.boxes_painter import name_plate
 
 FIRST = BoxGroup("hit", np.array([[40.0, 40, 240, 240]]), ("cell 0.76",))

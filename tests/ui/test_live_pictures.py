@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QDoubleSpinBox, QLabel, QPushButton, QSlider, QTabWidget
 from pytestqt.qtbot import QtBot
@@ -37,13 +39,16 @@ from workbench.core.project import Box
 from workbench.training import recipes, record
 from workbench.training.events import Evaluated, Finished
 from workbench.training.request import RunRequest
+from workbench.ui.pictures import Picture
 from workbench.ui.session import Session
 from workbench.ui.train import work
 from workbench.ui.train.history import RunHistory, history_of
 from workbench.ui.train.live.batch_window import BatchWindow
 from workbench.ui.train.live.grid import best_columns
+from workbench.ui.train.live.picture import LivePicture, PictureContent
 from workbench.ui.train.live.pictures_tab import PicturesTab
 from workbench.ui.train.page import TrainPage
+from workbench.ui.widgets.box_names import COVERED
 
 __all__ = ["batch_worker", "pane", "session", "window"]  # fixtures
 
@@ -115,6 +120,24 @@ def test_labelled_boxes_are_thin_found_ones_have_their_labels_colour(
     assert 0 < has(picture, CELL) < both
     find(pane, QDoubleSpinBox, "live-score").setValue(0.95)
     assert has(picture, CELL) == has(picture, PLATE) == 0
+
+
+def test_names_in_a_small_tile_cover_neither_each_other_nor_most_of_the_picture(qtbot: QtBot) -> None:
+    tile = LivePicture(0)
+    qtbot.addWidget(tile)
+    tile.resize(320, 240)
+    corners = np.array([[10 + 16 * row, 10 + 11 * row] for row in range(16)], np.float64)
+    boxes, scores = np.hstack([corners, np.add(corners, (140, 90))]), np.linspace(0.99, 0.3, 16)
+    names = tuple(("miss", "thrombocyte")[row % 2] for row in range(16))  # the first is also a kind of Inspect's boxes
+    none = np.zeros((0, 4))
+    tile.put(Picture((QImage(400, 300, QImage.Format.Format_RGB32),), (400, 300)))
+    tile.show_found(PictureContent(1, "a.png", boxes, scores, names, none, ()), {"miss": CELL}, 0.25, True)
+    areas = [plate.area for plate in tile.plates]
+    assert not any(one.intersects(other) for one, other in itertools.combinations(areas, 2))
+    assert sum(area.width() * area.height() for area in areas) < 1.2 * COVERED * 320 * 240
+    assert 3 <= len(areas) < 16
+    assert tile.plates[0].words == "miss 0.99"
+    assert has(tile, CELL)
 
 
 def test_a_box_that_is_drawn_meanwhile_and_another_colour_of_a_label_are_seen(

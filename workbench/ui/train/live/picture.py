@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.formatting import count
 from workbench.ui import theme
 from workbench.ui.pictures import Picture
+from workbench.ui.widgets.box_names import BoxGroup, NamePlate, name_plates
 from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, mitred_pen, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 from workbench.ui.widgets.view_transform import ViewTransform, fitted
@@ -22,6 +23,8 @@ UNKNOWN = "#b3b3b3"
 """The colour of a label that the project no longer has."""
 DASHES = (3.0, 2.0)
 """In line widths: longer gaps than Qt's, which can't be seen on a box of 30 pixels."""
+_FOUND = "found: "
+"""Before a label in the kind of its boxes: a label may have the name of a kind that is drawn in another way."""
 MARGIN = 2.0
 """Widget pixels around a fitted picture: there is little room."""
 
@@ -92,8 +95,8 @@ class LivePicture(PictureView):
             self._paint(painter, self.shown.truth, self.shown.truth_labels, 1)
         count = self.count
         boxes, labels = self.shown.found[:count], self.shown.found_labels[:count]
-        rects = self._paint(painter, boxes, labels, 2, DASHES)
-        self._paint_words(painter, rects, labels, self.shown.scores[:count].tolist())
+        self._paint(painter, boxes, labels, 2, DASHES)
+        self._paint_plates(painter)
         if not count:
             self._paint_remark(painter)
 
@@ -105,8 +108,7 @@ class LivePicture(PictureView):
     def _paint(
         self, painter: QPainter, boxes: NDArray[np.floating], labels: Sequence[str], width: int,
         dashes: Sequence[float] = (),
-    ) -> NDArray[np.float64]:  # fmt: skip
-        """The painted rectangles, (n, 4) x, y, width, height in the widget."""
+    ) -> None:  # fmt: skip
         rects = self.view.rects(boxes)
         painter.setPen(mitred_pen(UNDER, width + 1))
         draw_rects(painter, rects)
@@ -116,24 +118,28 @@ class LivePicture(PictureView):
                 pen.setDashPattern(dashes)
             painter.setPen(pen)
             draw_rects(painter, rects[[one == label for one in labels]])
-        return rects
 
-    def _paint_words(
-        self, painter: QPainter, rects: NDArray[np.float64], labels: Sequence[str], scores: Sequence[float]
-    ) -> None:
-        """Label and score if they fit, else the score, else nothing; the highest scores last, on top."""
+    @property
+    def plates(self) -> tuple[NamePlate, ...]:
+        """The names that have room, by the rule of the Inspect page; a plate's kind ends in its label."""
+        if self.shown is None:
+            return ()
+        boxes, scores = self.shown.found[: self.count], self.shown.scores[: self.count]
+        labels = self.shown.found_labels[: self.count]
+        groups = []
+        for label in dict.fromkeys(labels):
+            rows = [row for row, one in enumerate(labels) if one == label]
+            names = tuple(f"{label} {scores[row]:.2f}" for row in rows)
+            groups.append(BoxGroup(f"{_FOUND}{label}", boxes[rows], names, scores[rows]))
+        sight = self.view.rect((0.0, 0.0, self.image_size.width(), self.image_size.height()))
+        metrics = QFontMetricsF(theme.font(theme.SMALL))
+        return name_plates(groups, self.view, metrics, sight.intersected(QRectF(self.rect())))
+
+    def _paint_plates(self, painter: QPainter) -> None:
         painter.setFont(theme.font(theme.SMALL))
-        metrics = QFontMetricsF(painter.font())
-        height = metrics.height()
-        rows = list(zip(rects.tolist(), labels, scores, strict=True))
-        for (x, y, wide, high), label, score in reversed(rows):
-            for words in (f"{label} {score:.2f}", f"{score:.2f}".removeprefix("0")):
-                needed = metrics.horizontalAdvance(words) + 8
-                if wide >= needed and high >= 2 * height:  # else there would be only scores
-                    ink = self._colour(label)
-                    text = QColor(theme.text_on(ink.name()))
-                    name_plate(painter, QRectF(x, y, needed, height), words, ink, text)
-                    break
+        for plate in self.plates:
+            ink = self._colour(plate.kind.removeprefix(_FOUND))
+            name_plate(painter, plate.area, plate.words, ink, QColor(theme.text_on(ink.name())))
 
     @property
     def remark(self) -> str:

@@ -1,7 +1,7 @@
-"""Which names of boxes stand on the Inspect page's picture, and where: the surest first, none over another.
+"""Which names of boxes stand on a picture of detections, and where: the surest first, none over another.
 
 A low confidence leaves hundreds of detections, whose names together would hide the photograph: it keeps most of its
-area. The names of the other boxes are told at the pointer.
+area. On the Inspect page the names of the other boxes are told at the pointer.
 """
 
 from __future__ import annotations
