@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
@@ -140,21 +142,62 @@ def print_result(values: dict[str, Any], *, as_json: bool) -> None:
 
 
 WHOLE = 48
-"""Names of up to this many characters are never cut in a table."""
+"""Names of up to this many characters are never broken in a table."""
+READABLE = 24
+"""Width, in characters, below which words in a column are no longer read with ease."""
 
 
 def print_table(titles: list[str], rows: list[list[Any]]) -> None:
-    """A table on stdout, numbers right-aligned. In a file or a pipe nothing is cut, unless COLUMNS says how wide."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    """A table on stdout, numbers right-aligned; where the terminal is too narrow for one, some lines for each row.
+
+    Nothing is cut: only sentences wrap. A file or a pipe has room for all, unless COLUMNS says how wide.
+    """
+    shown = [[_shown(value) for value in row] for row in rows]
+    widths = [max(cell_len(one) for one in column) for column in zip(titles, *shown, strict=True)]
+    wraps = [any(" " in row[column] for row in shown) for column in range(len(titles))]
+    least = [min(width, READABLE) if wrap else width for width, wrap in zip(widths, wraps, strict=True)]
+    least[0] = min(widths[0], WHOLE)  # names, which are typed into other commands
+    wraps[0] = widths[0] > WHOLE
+    is_whole = not out.is_terminal and "COLUMNS" not in os.environ
+    console = Console(highlight=False, width=PIPED) if is_whole else out
+    if sum(least) + _APART * (len(least) - 1) > console.width:
+        _print_records(console, titles, shown)
+        return
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _APART, 0, 0))
     for column, title in enumerate(titles):
         numeric = bool(rows) and all(row[column] is None or _is_number(row[column]) for row in rows)
-        # names in the first column are typed into other commands, so they are not cut
-        least = max((len(str(row[0])) for row in rows), default=0) if column == 0 else None
-        made.add_column(title, justify="right" if numeric else "left", min_width=least and min(least, WHOLE))
-    for row in rows:
-        made.add_row(*map(_shown, row))
-    is_whole = not out.is_terminal and "COLUMNS" not in os.environ
-    (Console(highlight=False, width=PIPED) if is_whole else out).print(made)
+        made.add_column(
+            title, justify="right" if numeric else "left", min_width=least[column], no_wrap=not wraps[column],
+            overflow="fold",
+        )  # fmt: skip
+    for row in shown:
+        made.add_row(*row)
+    console.print(made)
+
+
+_APART = 2
+"""Characters between two columns."""
+
+
+def _print_records(console: Console, titles: list[str], shown: list[list[str]]) -> None:
+    """Each row as its first value, and below it the others with their titles, as many in a line as there is room for.
+
+    Empty ones are left out, sentences begin a line of their own.
+    """
+    for name, *values in shown:
+        lines = [""]
+        for title, value in zip(titles[1:], values, strict=True):
+            is_sentence = " " in value and len(value) > READABLE
+            words = f"{title}{':' if is_sentence else ''} {value}"
+            if lines[-1] and (is_sentence or cell_len(lines[-1] + words) > console.width - 2 * _APART - 1):
+                lines.append("")
+            if value:
+                lines[-1] += ("   " if lines[-1] else "") + words
+            if value and is_sentence:
+                lines.append("")
+        console.print(f"[bold]{name}[/bold]")
+        for line in filter(None, lines):
+            console.print(Padding(line, (0, 0, 0, _APART), expand=False), soft_wrap=False)
 
 
 def _is_number(value: Any) -> bool:

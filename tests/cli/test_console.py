@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tests.raising import interrupt
 from workbench import __main__, console, report
@@ -40,6 +41,36 @@ def test_names_in_the_first_column_are_not_cut(
     console.print_table(["run", "detector", "state", "epochs", "AP50", "AP", "data", "started"], rows)
     printed = capsys.readouterr().out
     assert all(name in printed for name in names)
+
+
+@pytest.mark.parametrize("columns", [30, 40, 60, 80])
+def test_where_a_table_has_no_room_its_rows_are_lines_and_nothing_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    note = "learnt on the second plate only, see the protocol"
+    rows = [
+        ["yolov4-tiny-3", "yolov4-tiny", "interrupted", "60/60", "0.812", "0.512", "a1b2c3d", "2026-11-28", note],
+        ["new", "ssd", "failed", "0/30", None, None, None, "2026-11-29", ""],
+    ]
+    console.print_table(["run", "detector", "state", "epochs", "AP50", "AP", "data", "started", "note"], rows)
+    printed = capsys.readouterr().out
+    assert max(len(line.rstrip()) for line in printed.splitlines()) <= columns
+    assert all(value in printed.split() for row in rows for value in row[:-1] if value)
+    assert note in " ".join(printed.split())
+    assert printed.count("note") == 1  # the second run has none
+
+
+def test_only_sentences_wrap_in_a_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "44")
+    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    console.print_table(["name", "detector", "use"], [["tiny", "YOLOv4-tiny", "Small and fast: for CPUs and boards."]])
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "name  detector     use",
+        "tiny  YOLOv4-tiny  Small and fast: for CPUs",
+        "                   and boards.",
+    ]
 
 
 def test_a_table_in_a_pipe_is_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_runs_are_listed_newest_first(project: Path, capsys: Capture) -> None:
     head, first, second = capsys.readouterr().out.splitlines()
     assert head.split() == ["run", "detector", "state", "epochs", "AP50", "AP", "data", "started"]
     assert first.split()[:7] == ["new", "toy", "interrupted", "0/4", "-", "-", "-"]
-    assert second.split() == ["old", "toy", "stopped", "2/4", "0.5000", "0.2500", "0123456", day]
+    assert second.split() == ["old", "toy", "stopped", "2/4", "0.500", "0.250", "0123456", day]
 
 
 def test_a_project_without_runs_says_so(tmp_path: Path, capsys: Capture) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from workbench.cli.options import Json, Project, app, project_of, run_of
 from workbench.console import print_result, print_table, say
-from workbench.core.formatting import count, one_line
+from workbench.core.formatting import count, one_line, share
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _values(run: RunInfo) -> dict[str, Any]:
 def _row(run: RunInfo) -> list[Any]:
     from workbench.training import runs
 
-    numbers = (None if math.isnan(value) else value for value in (run.best_ap50, run.best_ap))
+    numbers = (None if math.isnan(value) else share(value) for value in (run.best_ap50, run.best_ap))
     return [
         run.name, run.detector, run.state, f"{run.epoch}/{run.epochs}", *numbers, run.digest[:7] or None,
         runs.format_time(run.started)[:10] or None, one_line(run.note),
