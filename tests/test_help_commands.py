@@ -60,6 +60,7 @@ RUN_BY = {  # by the start of the command
     "train PROJECT --processes": "tests/training/test_launch.py",
     "train PROJECT --detector yolov4 --weights": "tests/cli/test_weights.py",
     "predict PROJECT --webcam": "tests/cli/test_predict.py",
+    "predict PROJECT - ": "tests/cli/test_predict.py",
     "predict PROJECT photographs/ --out found --shard": "tests/cli/test_predict.py",
     "predict --merge": "tests/cli/test_predict.py",
     "export": "tests/inference/test_export.py",

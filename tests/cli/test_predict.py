@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from workbench.cli import predict as command
 from workbench.core.document import Document
 from workbench.core.edits import AddLabels, ChangeLabel
 from workbench.core.project import Label
+from workbench.errors import WorkbenchError
 from workbench.inference import operating_point
 from workbench.inference.events import PredictionsSaved
 from workbench.inference.operating_point import OperatingPoint
@@ -182,6 +185,46 @@ def test_what_was_found_fast_is_not_gone_on_with_exactly(predict: Callable[..., 
 )
 def test_what_cannot_be_is_refused_in_words(predict: Callable[..., object], options: list[str], sentence: str) -> None:
     assert sentence in str(predict(*options, expected=console.FAILED))
+
+
+def typed_in(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
+
+
+@pytest.mark.parametrize("text", [b"0.png\r\n\n3.png\n./gone.png\n", b"./0.png\0003.png\0gone.png\0"])
+def test_paths_are_read_from_standard_input(
+    text: bytes, checkpoint: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(pictures)
+    typed_in(monkeypatch, text)
+    words = ["predict", str(checkpoint), "-", "--out", str(tmp_path / "out"), "--format", "json", "--json"]
+    assert main(words) == console.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert (told["images"], told["left_out"]) == (2, 1)
+    assert [row["file"] for row in json.loads((tmp_path / "out" / "predictions.json").read_text())] == [
+        "0.png",
+        "3.png",
+    ]
+    typed_in(monkeypatch, text)
+    assert main(words) == console.DONE, "the same command goes on, or has nothing left to do"
+    capsys.readouterr()
+    typed_in(monkeypatch, b"5.png\n")
+    assert main(words) == console.FAILED
+    assert "the sources" in capsys.readouterr().err
+
+
+def test_a_standard_input_without_paths_is_a_sentence(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    words = ["predict", str(checkpoint), "-", "--out", str(tmp_path / "out")]
+    typed_in(monkeypatch, b"\n")
+    assert main(words) == console.FAILED
+    assert "Standard input named no image or video." in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(words) == console.FAILED
+    assert "There is no standard input to read paths from." in capsys.readouterr().err
+    with pytest.raises(WorkbenchError, match="can't all read standard input"):
+        command._check_shared((Path("a.png"), Path("-")))
 
 
 def test_without_sources_it_says_how(checkpoint: Path, capsys: Capture) -> None:

@@ -56,8 +56,8 @@ def predict(
     sources: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Images, folders (with subfolders; images only), videos, text files with a path on each line, or"
-            " patterns such as 'photos/**/*.jpg' or 'clips/*.mp4'."
+            help="Images, folders (with subfolders; images only), videos, text files with a path on each line,"
+            " patterns such as 'photos/**/*.jpg' or 'clips/*.mp4', or - for a list of paths on standard input."
         ),
     ] = None,
     out_folder: Annotated[Path, typer.Option("--out", "-o", help="Where to write.")] = OUT,
@@ -193,6 +193,7 @@ def _predict(
 
     with torchrun.join_processes() as runtime:
         if runtime.world > 1 and options.webcam is None:
+            _check_shared(options.sources)
             check_sources(options.sources)
         shard = _shard(options.shard, runtime)
         quiet = as_json or not runtime.is_main
@@ -226,6 +227,14 @@ def _checkpoint(project: Path, run: str, which: str) -> tuple[Path, Path | None,
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, which)
         return file, folder, () if folder is None else current_names(document)
+
+
+def _check_shared(sources: tuple[Path, ...]) -> None:
+    """WorkbenchError for what only one of torchrun's processes could read."""
+    from workbench.inference.standard_input import STANDARD_INPUT
+
+    if STANDARD_INPUT in sources:
+        raise WorkbenchError("torchrun's processes can't all read standard input. Write the paths into a list.txt.")
 
 
 def _name(file: Path) -> str:

@@ -21,7 +21,16 @@ from workbench.core.files import remove_unfinished
 from workbench.core.project import Label
 from workbench.core.tiling import OVERLAP, Tiling, tiling
 from workbench.errors import WorkbenchError
-from workbench.inference import listing, out_folder, prediction_job, result_parts, results, sources, streaming
+from workbench.inference import (
+    listing,
+    out_folder,
+    prediction_job,
+    result_parts,
+    results,
+    sources,
+    standard_input,
+    streaming,
+)
 from workbench.inference.candidate_cache import digest
 from workbench.inference.events import ListingProgress, PredictEvent, PredictionsSaved, Resumed, WritingProgress
 from workbench.inference.listing import ListingSummary, Shard
@@ -31,6 +40,7 @@ from workbench.inference.result_parts import ResultParts, ResultRow
 from workbench.inference.results import ResultsInfo, Written
 from workbench.inference.results_pictures import PictureWriter
 from workbench.inference.results_video import UNFINISHED
+from workbench.inference.standard_input import STANDARD_INPUT
 
 if TYPE_CHECKING:  # the caller has loaded torch
     from workbench.inference.predict import Predictor
@@ -106,7 +116,7 @@ def spec_of(predictor: Predictor, paths: Sequence[Path], settings: PredictionSet
     checkpoint = predictor.checkpoint
     return JobSpec(
         checkpoint.name if checkpoint else "", digest(checkpoint) if checkpoint else "", predictor.labels,
-        tuple(videos.printable(str(path.absolute())) for path in paths),
+        tuple(map(_source, paths)),
         point.confidence, point.own, point.iou, point.kind, point.limit,
         settings.every, seen.side if seen else 0, seen.overlap if seen else 0.0, predictor.precision,
     )  # fmt: skip
@@ -126,6 +136,13 @@ def chosen_tiling(predictor: Predictor, side: int | None, overlap: float | None)
         raise WorkbenchError(f"Such tiles are not possible: {error}.") from error
 
 
+def _source(path: Path) -> str:
+    """How a job knows a source; what came on standard input by its content."""
+    if path == STANDARD_INPUT:
+        return f"{path} {standard_input.digest()}"
+    return videos.printable(str(path.absolute()))
+
+
 def check_sources(paths: Sequence[Path]) -> None:
     """Call it before anything is written. WorkbenchError if there is nothing to predict, or a video can't be read."""
     if next(sources.find_items(paths), None) is None:
@@ -138,6 +155,8 @@ def check_sources(paths: Sequence[Path]) -> None:
 
 
 def _nothing(paths: Sequence[Path]) -> WorkbenchError:
+    if STANDARD_INPUT in paths:
+        return WorkbenchError("Standard input named no image or video. Write a path on each line.")
     for folder in (path for path in paths if path.is_dir()):
         if any(videos.is_video(file) for file in folder.rglob("*")):
             return WorkbenchError(
@@ -191,7 +210,7 @@ def _list(
     pass_by: Callable[[Path], object] = lambda _: None,
 ) -> Generator[PredictEvent, None, ListingSummary]:  # fmt: skip
     """`drawn_into`: the output, if pictures are drawn there. `pass_by`: as in sources.find_items."""
-    items = sources.find_items([path.absolute() for path in paths], pass_by)
+    items = sources.find_items([path if path == STANDARD_INPUT else path.absolute() for path in paths], pass_by)
     if drawn_into is not None:
         items = out_folder.without_own(items, drawn_into)
     for progress in listing.write(file, items, shard):

@@ -24,7 +24,9 @@ from workbench.core.files import IMAGE_SUFFIXES, SkippedFiles, walk_images
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.video import is_video, printable
 from workbench.errors import WorkbenchError
+from workbench.inference import standard_input
 from workbench.inference.events import Skipped
+from workbench.inference.standard_input import STANDARD_INPUT
 
 __all__ = [
     "Frame",
@@ -101,14 +103,17 @@ class NumberedPicture:
 
 
 def find_items(paths: Sequence[Path], pass_by: Callable[[Path], object] = lambda _: None) -> Iterator[SourceItem]:
-    """All that `paths` name, in no particular order: images, folders (with folders within), videos, lists, patterns.
+    """All that `paths` name, in no particular order: images, folders (with folders within), videos, lists, patterns,
+    and STANDARD_INPUT for a list there.
 
     Videos in folders are handed to `pass_by` and not opened, as a million photographs are not to wait for one; lists
     and patterns name videos. WorkbenchError if a path does not exist or is none of these by its name.
     """
     folders = names_of_folders(paths)
     for path in paths:
-        if path.is_dir():
+        if path == STANDARD_INPUT:
+            yield from (_named(name, Path(name).absolute(), name) for name in standard_input.names())
+        elif path.is_dir():
             yield from _of_folder(path, folders[path] + "/" if len(paths) > 1 else "", pass_by)
         elif _PATTERN.search(str(path)) and not path.exists():
             yield from _of_pattern(path)
