@@ -114,6 +114,11 @@ class Registry(Generic[Member]):
         """Who registered `name`: "built in" or the plugin's file name."""
         return self._owners[name]
 
+    def plugin(self, name: str) -> str:
+        """The plugin that registered `name`; "" if the program itself or nobody did."""
+        owner = self._owners.get(name, OWN)
+        return "" if owner == OWN else owner
+
     def unregister_owner(self, owner: str) -> None:
         """Forget all members that `owner` registered (a plugin that failed halfway)."""
         for name in [n for n, o in self._owners.items() if o == owner]:

@@ -16,10 +16,11 @@ from safetensors import SafetensorError
 from tests.generators import close
 from tests.training.toys import Toy
 from workbench import detectors
+from workbench.cli.checks import check_run
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Label
 from workbench.errors import Refused, WorkbenchError
-from workbench.training import checkpoint
+from workbench.training import checkpoint, record
 from workbench.training.events import Finished, Saved
 from workbench.training.header import CheckpointHeader, from_json, read_header
 from workbench.training.run import RunRequest, resume, train
@@ -121,6 +122,31 @@ def test_a_checkpoint_of_a_plugin_s_detector_names_the_plugin_where_that_is_not(
         "this checkpoint needs the detector 'toy' of the plugin toy.py, which is not here. Put it into the folder that"
         " `workbench plugins` shows, and allow it: workbench plugins --allow toy.py"
     )
+
+
+@pytest.mark.parametrize("has_saved", [True, False])
+def test_a_run_of_a_plugin_s_detector_is_resumed_only_where_that_is_and_else_names_the_plugin(
+    request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch, has_saved: bool
+) -> None:
+    request = request_of()
+    with monkeypatch.context() as registered:
+        registered.setitem(detectors.detectors._owners, "toy", "toy.py")
+        list(train(request))
+    if has_saved:
+        (request.folder / "data.json").unlink()  # as runs of before
+    else:
+        for file in request.folder.glob("*.safetensors"):
+            file.unlink()
+    assert record.read_request(request.folder).recipe.detector == "toy"
+    with monkeypatch.context() as without:
+        without.delitem(detectors.detectors._members, "toy")
+        for refused in (record.read_request, check_run):
+            with pytest.raises(Refused) as alone:
+                refused(request.folder)
+            assert alone.value.reason == (
+                "this run needs the detector 'toy' of the plugin toy.py, which is not here. Put it into the folder that"
+                " `workbench plugins` shows, and allow it: workbench plugins --allow toy.py"
+            )
 
 
 def test_the_state_loads_with_weights_only(finished: Path) -> None:

@@ -43,6 +43,13 @@ def check_checkpoint(file: Path) -> Path:
     return file
 
 
+def check_run(folder: Path) -> None:
+    """WorkbenchError if the detector of the run in `folder` is not here: with the plugin that it needs."""
+    from workbench.training import recipes, record, runs
+
+    record.check_detector(folder, _detector_names(recipes.detector_in(folder / runs.RECIPE)))
+
+
 def _detector_names(asked: str) -> list[str]:
     """The names of all detectors, from sources where they are not loaded; with `asked` if these don't say all names."""
     from workbench import detectors, plugins

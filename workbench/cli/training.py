@@ -13,7 +13,7 @@ import typer
 import typer.core
 
 from workbench import console, settings
-from workbench.cli.checks import check_detector, check_device, check_weights, is_reporting
+from workbench.cli.checks import check_detector, check_device, check_run, check_weights, is_reporting
 from workbench.cli.options import (
     app,
     check_choice,
@@ -73,6 +73,7 @@ def _refuse_early(given: dict[str, Any]) -> None:
         run_folder = run_of(folder, given["resume"] or newest_run(folder))
         _refuse_changes(given)
         _refuse_finished(runs.info(run_folder))
+        check_run(run_folder)
         check_writable(run_folder)
         return
     if not boxes:

@@ -131,12 +131,17 @@ def read_header(file: Path) -> CheckpointHeader:
 
 def check_detector(header: CheckpointHeader, file: object, known: Container[str]) -> None:
     """Refused if its detector is not among the `known` ones: with the plugin that it needs, and what to do."""
-    if header.detector in known:
+    refuse_unknown(header.detector, str(header.provenance.get(PLUGIN, "")), file, known, "checkpoint")
+
+
+def refuse_unknown(detector: str, plugin: str, file: object, known: Container[str], what: str) -> None:
+    """Refused if `detector` is not among the `known` ones. `plugin`: whose it was, "" if not known; `what` needs it."""
+    if detector in known:
         return
-    needed = f"this checkpoint needs the detector '{header.detector}'"
-    if where := detectors.detectors.elsewhere(header.detector):
+    needed = f"this {what} needs the detector '{detector}'"
+    if where := detectors.detectors.elsewhere(detector):
         raise Refused(file, f"{needed}. {where}")
-    if plugin := str(header.provenance.get(PLUGIN, "")):
+    if plugin:
         is_file = plugin.endswith(".py")  # else a package
         get = "Put it into the folder that `workbench plugins` shows" if is_file else f"Install the package {plugin}"
         allow = f"{get}, and allow it: workbench plugins --allow {plugin}"

@@ -178,6 +178,14 @@ def read(file: Path) -> Recipe:
     return _recipe(Path(file), Path(file).stem)
 
 
+def detector_in(file: Path) -> str:
+    """The name of the detector in a run's recipe, which need not be registered; "" if it names none, or is damaged."""
+    try:
+        return str(_table(file).get("detector", ""))
+    except WorkbenchError:
+        return ""
+
+
 def default_recipe(detector: str) -> Recipe:
     """A recipe of the detector's defaults and no particular training, for imported weights."""
     kind = detectors.load_all().get(detector).settings_class

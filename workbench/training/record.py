@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import itertools
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from workbench import detectors
 from workbench.core import intensity_window, lost_folders, npz
 from workbench.core.document import Document
 from workbench.core.files import atomic_write
 from workbench.core.project import AnchorSet, FormerName, Image, Label, Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
-from workbench.training import events, hold_out, recipes
+from workbench.training import events, header, hold_out, recipes
 from workbench.training.events import Event
 from workbench.training.request import RunRequest
-from workbench.training.runs import ABOUT, EVENTS, NAMELESS, RECIPE, start_of
+from workbench.training.runs import ABOUT, EVENTS, NAMELESS, RECIPE, owner, start_of
 
 DATA = "data.npz"
 BY_IDS = 2
@@ -101,6 +103,7 @@ def write_request(request: RunRequest, judged_by: str = "") -> None:
     np.savez_compressed(buffer, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
     atomic_write(request.folder / DATA, buffer.getvalue())
     about = {"version": NAMELESS, "digest": head["digest"], "images": len(request.snapshot), "start": head["start"]}
+    about |= {header.PLUGIN: detectors.detectors.plugin(request.recipe.detector)}
     about |= {"start_near": head["start_near"], "goes_on": request.goes_on, "judged_by": judged_by}
     atomic_write(request.folder / ABOUT, json.dumps(about))
 
@@ -125,11 +128,23 @@ def read_request(folder: Path) -> RunRequest:
         raise Refused(
             file, "the run's data is damaged, so it can't be resumed. Start a new run.", cause=error
         ) from error
+    check_detector(folder, detectors.load_all().names())
     recipe = recipes.read(folder / RECIPE)
     snapshot = _refound(snapshot, folder.parent.parent)
     if head.get("version", 1) < BY_IDS:
         snapshot = hold_out.as_before(snapshot, recipe.training)
     return RunRequest(folder, snapshot, recipe, anchors, resume=True, start=start, goes_on=goes_on)
+
+
+def check_detector(folder: Path, known: Container[str]) -> None:
+    """Refused if the detector of the run in `folder` is not among the `known` ones: with the plugin that it needs."""
+    detector = recipes.detector_in(folder / RECIPE)
+    if detector and detector not in known:
+        plugin = owner(folder)
+        for name in ("last.safetensors", "best.safetensors"):  # of runs from before owner()
+            with contextlib.suppress(WorkbenchError):
+                plugin = plugin or str(header.read_header(folder / name).provenance.get(header.PLUGIN, ""))
+        header.refuse_unknown(detector, plugin, folder, known, "run")
 
 
 def digest(folder: Path) -> str:

@@ -332,6 +332,11 @@ def goes_on(folder: Path) -> bool:
     return _about(folder, "goes_on") == str(True)
 
 
+def owner(folder: Path) -> str:
+    """The plugin whose detector the run in `folder` trains; "" if it is a built-in one, or not known."""
+    return _about(folder, header.PLUGIN)
+
+
 def _about(folder: Path, what: str) -> str:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads((folder / ABOUT).read_bytes())[what])

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from workbench import detectors
 from workbench.core.formatting import size
 from workbench.errors import WorkbenchError
-from workbench.registry import OWN
 from workbench.training import checkpoint, machine, recipes
 from workbench.training.checkpoint import LAST, STATE, CheckpointHeader, State
 from workbench.training.ema import Average
@@ -54,7 +53,7 @@ def header(
 ) -> CheckpointHeader:
     """A checkpoint's description of itself."""
     recipe, detector = recipes.to_dict(request.recipe), stepper.detector
-    owner = detectors.load_all().owner(request.recipe.detector)
+    plugin = detectors.load_all().plugin(request.recipe.detector)
     return CheckpointHeader(
         detector=request.recipe.detector, detector_settings=recipe["detector_settings"],
         labels=request.snapshot.labels, anchors=detector.anchors, input_px=request.recipe.detector_settings.input_px,
@@ -71,7 +70,7 @@ def header(
                 "recipe": recipe,
                 "seen": progress.done * stepper.settings.batch,
                 "begun from": begun_from(request.start),
-                **({} if owner == OWN else {PLUGIN: owner}),
+                **({PLUGIN: plugin} if plugin else {}),
                 "anchors from": request.anchors.source if request.anchors else "",
             }
         ),
