@@ -12,7 +12,7 @@ import pytest
 from tests.core.test_document import document
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.former_names import SAID, current_label_names, former_names, of_labels, other_names
+from workbench.core.former_names import SAID, current_label_names, former_names, network_names, of_labels, other_names
 from workbench.core.project import FormerName, Label
 
 __all__ = ["document"]  # a fixture
@@ -80,6 +80,20 @@ def test_a_merged_label_is_what_it_became_although_a_new_one_has_its_name(docume
     assert other_names(document, [cat, dog]) == dict.fromkeys(("cat", "dog"), document.labels()[-1].id)
     document.undo()
     assert other_names(document, [cat, dog]) == {"cat": dog.id}
+
+
+def test_a_merged_label_is_not_called_like_a_new_one_where_the_network_knows_both(document: Document) -> None:
+    """What it finds would be taken for the new one's in every file that is written."""
+    cat, dog = trained = document.labels()
+    document.do(edits.MergeLabels(cat.id, dog.id))
+    said = document.snapshot().former_names
+    assert network_names(["cat", "dog"], trained, said) == ("cat", "dog"), "nobody else is called so"
+    document.do(edits.AddLabels((Label(0, "cat"),)))
+    said = document.snapshot().former_names
+    assert network_names(["cat", "dog"], trained, said) == ("cat (now dog)", "dog")
+    assert network_names(["cat"], [cat], said) == ("dog",)
+    assert network_names(["cat", "dog"], document.labels(), said) == ("cat", "dog"), "trained since"
+    assert network_names(["cat", "dog"], (), said) == ("cat", "dog"), "weights from elsewhere"
 
 
 def test_names_of_a_project_of_an_earlier_version_are_read(document: Document) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from workbench.core.detections import Candidates
 from workbench.core.former_names import FormerNames, current_label_names
+from workbench.core.project import Label
 from workbench.core.tiling import Tiling, candidates_in_tiles
 from workbench.training.header import KEY, CheckpointHeader
 
@@ -72,9 +73,9 @@ def write_pictures(folder: Path, names: Sequence[str], first: int = 0) -> Path:
     return folder
 
 
-def write_head(file: Path, detector: str = "yolov4-tiny") -> None:
+def write_head(file: Path, detector: str = "yolov4-tiny", labels: tuple[Label, ...] = ()) -> None:
     """A checkpoint without weights: only its head is read before PyTorch is loaded."""
-    about = CheckpointHeader(detector, {}, (), (), 96, "stretch").to_json()
+    about = CheckpointHeader(detector, {}, labels, (), 96, "stretch").to_json()
     head = json.dumps({"__metadata__": {KEY: about}}).encode()
     file.write_bytes(len(head).to_bytes(8, "little") + head)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.inference.stub import write_head
 from workbench.core.detections import Candidates
-from workbench.core.project import FormerName
+from workbench.core.project import FormerName, Label
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
@@ -82,6 +83,22 @@ def test_confidences_stay_with_their_labels_when_these_swap_names(tmp_path: Path
     read = operating_point.read(tmp_path, former=swapped)
     assert read is not None
     assert read.confidences(("cat", "dog")).tolist() == [0.3, 0.9], "kept since"
+
+
+def test_the_confidence_of_a_merged_label_is_the_other_s_unless_the_network_knows_both(tmp_path: Path) -> None:
+    """Else what the network finds as the other label gets a confidence that was chosen for the merged one."""
+    merged = (FormerName("car", "vehicle"),)
+    operating_point.write(tmp_path, OperatingPoint(0.5, (("car", 0.2),), ids=(("car", 1),)))
+    for trained, expected in (("car", "bike"), {"vehicle": 0.2}), (("vehicle", "car"), {"car": 0.2}):
+        labels = tuple(Label(1 if name == "car" else 5, name) for name in trained)
+        write_head(tmp_path / "best.safetensors", labels=labels)
+        read = operating_point.read(tmp_path, former=merged)
+        assert read is not None
+        assert dict(read.own) == expected
+    operating_point.write(tmp_path, OperatingPoint(0.5, (("car", 0.2), ("vehicle", 0.7))))
+    read = operating_point.read(tmp_path, former=merged)
+    assert read is not None
+    assert read.confidences(("vehicle", "car")).tolist() == [0.7, 0.2]
 
 
 def test_a_point_of_an_earlier_version_is_read_by_names(tmp_path: Path) -> None:

@@ -136,6 +136,20 @@ def current_label_names(names: Sequence[str], former: FormerNames) -> tuple[str,
     return tuple(called)
 
 
+def network_names(names: Sequence[str], labels: Iterable[Label], former: FormerNames) -> tuple[str, ...]:
+    """What a network's labels `names` are called in the project and in what is written, without duplicates.
+
+    `labels`: those that it was trained with here, if it was. One that was merged into another of them keeps its own
+    name, which may mean a third label by now: then it is called "cat (now dog)".
+    """
+    trained, former = tuple(labels), tuple(former)
+    third, called = by_id(trained, former), current_label_names(names, of_labels(trained, former))
+    return tuple(
+        f"{name} (now {third[name]})" if now == name and third.get(name, name) != name else now
+        for name, now in zip(names, called, strict=True)
+    )
+
+
 def colours(project: Contents) -> dict[str, str]:
     """The labels' colours by every name they have or had."""
     own = {label.name: label.colour for label in project.labels()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench import settings
 from workbench.core import formatting
-from workbench.core.former_names import current_label_names, of_labels
+from workbench.core.former_names import network_names
 from workbench.core.nms import TITLES
 from workbench.core.project import Label, Snapshot, Split, State
 from workbench.inference.exporters import DECODED, DETECTIONS, Card, Exporter, ExportSettings, is_runnable
@@ -209,7 +209,7 @@ def _called_now(evaluation: dict[str, Any] | None, snapshot: Snapshot | None) ->
     if not all(isinstance(one, dict) and "name" in one and type(one.get("id", 0)) is int for one in labels):
         return evaluation
     then = [Label(int(one.get("id", 0)), str(one["name"])) for one in labels]  # files of earlier versions have no ids
-    names = current_label_names([label.name for label in then], of_labels(then, snapshot.former_names))
+    names = network_names([label.name for label in then], then, snapshot.former_names)
     return {**evaluation, "labels": [{**one, "name": name} for one, name in zip(labels, names, strict=True)]}
 
 

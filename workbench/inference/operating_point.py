@@ -6,6 +6,7 @@ predicting and exporting read it from here. No torch here, so that the window ca
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Sequence
@@ -19,9 +20,10 @@ from numpy.typing import NDArray
 from workbench.core import strict_json
 from workbench.core.detections import FLOOR, KINDS, MOST, Candidates, Detections, NmsKind
 from workbench.core.files import atomic_write
-from workbench.core.former_names import FormerNames, current_label_names, of_labels
+from workbench.core.former_names import FormerNames, network_names
 from workbench.core.project import Label
 from workbench.errors import Refused, WorkbenchError
+from workbench.training.header import read_header
 
 FILE = "operating_point.json"
 
@@ -96,8 +98,9 @@ def forget(run_folder: Path) -> None:
 def read(run_folder: Path, checkpoint: str = "", former: FormerNames = ()) -> OperatingPoint | None:
     """The kept point; None if there is none, or for another checkpoint than this file's name ("": any).
 
-    `former`: earlier names of labels, which are renamed in it. Files of earlier versions have no ids: in them
-    a name that a label has now is that label's.
+    `former`: earlier names of labels, which are renamed in it: the confidence of a label that was merged into another
+    becomes that one's, unless the network knows both: each is for what the network finds as it. Files of earlier
+    versions have no ids: in them a name that a label has now is that label's.
     If it is damaged, a WorkbenchError names the file and what is wrong in it.
     """
     file = run_folder / FILE
@@ -115,14 +118,23 @@ def read(run_folder: Path, checkpoint: str = "", former: FormerNames = ()) -> Op
             file, f"{reason}. Keep the operating point again on the Inspect page, or delete the file", line
         ) from error
     names = [name for name, _ in point.own]
-    meant = of_labels([Label(id, name) for name, id in point.ids], former)
-    now = dict(zip(names, current_label_names(names, meant), strict=True))
+    others = [label for label in _trained(run_folder, point.checkpoint or checkpoint) if label.name not in names]
+    names += [label.name for label in others]
+    labels = [*(Label(id, name) for name, id in point.ids), *others]
+    now = dict(zip(names, network_names(names, labels, former), strict=True))
     point = replace(
         point,
         own=tuple((now[name], value) for name, value in point.own),
         ids=tuple((now[name], id) for name, id in point.ids),
     )
     return None if checkpoint and point.checkpoint not in ("", checkpoint) else point
+
+
+def _trained(run_folder: Path, checkpoint: str) -> tuple[Label, ...]:
+    """The labels of the run's network, of which one that was merged into another of them keeps its own name."""
+    with contextlib.suppress(WorkbenchError):
+        return read_header(run_folder / (checkpoint or "best.safetensors")).labels
+    return ()
 
 
 def _point(record: Any) -> OperatingPoint:

@@ -21,14 +21,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from workbench.core import boxes as geometry
 from workbench.core.detections import FLOOR, MOST, Candidates
-from workbench.core.former_names import FormerNames, current_label_names
+from workbench.core.former_names import FormerNames, network_names
 from workbench.core.resize import Fit, FitMode, fit
 from workbench.core.tiling import Tiling, candidates_in_tiles
 from workbench.detectors.parts.blocks import ConvUnit
 from workbench.detectors.parts.detector import Detector
 from workbench.errors import WorkbenchError
 from workbench.training import gpu, machine
-from workbench.training.header import former_of
+from workbench.training.header import trained_labels
 
 if TYPE_CHECKING:
     from workbench.training.checkpoint import CheckpointHeader
@@ -107,7 +107,7 @@ class Predictor:
 
     def rename_labels(self, former: FormerNames) -> None:
         """Use the current names of labels that were renamed since the training, also in everything written."""
-        called = current_label_names(self.labels, former if self.header is None else former_of(self.header, former))
+        called = network_names(self.labels, () if self.header is None else trained_labels(self.header), former)
         if called != self.labels and self.header is not None:
             labels = tuple(replace(x, name=name) for x, name in zip(self.header.labels, called, strict=True))
             self.header = replace(self.header, labels=labels)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.core.formatting import percent, share
-from workbench.core.former_names import FormerNames, current_label_names
+from workbench.core.former_names import FormerNames, network_names
 from workbench.errors import WorkbenchError
 from workbench.training import data_leakage, runs
 from workbench.training.events import Evaluated, Message
-from workbench.training.header import former_of, read_header
+from workbench.training.header import read_header, trained_labels
 from workbench.training.recipes import Recipe
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
@@ -44,7 +44,7 @@ def knows_all(start: Path | None, recipe: Recipe, labels: Sequence[str], former:
     theirs, ours = header.detector_settings.get("width", 1.0), recipe.detector_settings.width
     known = {
         name.casefold()
-        for name in current_label_names([label.name for label in header.labels], former_of(header, former))
+        for name in network_names([label.name for label in header.labels], trained_labels(header), former)
     }
     same = header.detector == recipe.detector and abs(float(theirs) - ours) < 1e-9
     return same and {name.casefold() for name in labels} <= known

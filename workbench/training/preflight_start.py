@@ -10,12 +10,12 @@ from pathlib import Path
 
 from workbench import detectors
 from workbench.core.formatting import count
-from workbench.core.former_names import FormerNames, current_label_names
+from workbench.core.former_names import FormerNames, network_names
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
 from workbench.training import data_leakage, fine_tuning, schedule
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
-from workbench.training.header import CheckpointHeader, former_of, read_header
+from workbench.training.header import CheckpointHeader, read_header, trained_labels
 from workbench.training.recipes import Recipe
 
 FEW_STEPS = 100  # fewer do not settle batch norms (see step.py)
@@ -37,7 +37,7 @@ def of_weights(
             yield Finding(STOPS, "weights", error.sentence)
             return
         yield from _of_network(start, header, recipe)
-        theirs = current_label_names([label.name for label in header.labels], former_of(header, former))
+        theirs = network_names([label.name for label in header.labels], trained_labels(header), former)
         yield from _of_labels(start, theirs, labels)
         goes_on = fine_tuning.knows_all(start, recipe, labels, former)
         slow = fine_tuning.sentence(recipe.training, start) if goes_on else ""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
 from workbench import detectors
-from workbench.core.former_names import FormerNames, current_label_names
+from workbench.core.former_names import FormerNames, network_names
 from workbench.core.project import AnchorSet, Label, colour_for
 from workbench.detectors.parts import darknet
 from workbench.detectors.parts.detector import Detector
@@ -25,7 +25,7 @@ from workbench.errors import Refused, WorkbenchError
 from workbench.training import checkpoint, events, recipes, record, runs, unpickling
 from workbench.training.checkpoint import BEST, CheckpointHeader
 from workbench.training.events import Message
-from workbench.training.header import IMPORTED, former_of
+from workbench.training.header import IMPORTED, trained_labels
 from workbench.training.recipes import Recipe
 from workbench.training.request import RunRequest
 
@@ -49,8 +49,8 @@ def start(detector: Detector, file: Path, labels: Sequence[str], former: FormerN
     `former`: earlier names of the labels, which the file may use.
     """
     content = _read(detector, file)
-    meant = former if content.header is None else former_of(content.header, former)
-    theirs = None if content.labels is None else current_label_names(content.labels, meant)
+    trained = () if content.header is None else trained_labels(content.header)
+    theirs = None if content.labels is None else network_names(content.labels, trained, former)
     done = transfer(detector, content.tensors, theirs, labels)
     if not done.taken:
         raise Refused(file, f"nothing in it fits {detector.title}. Choose a file of the same network and width.")
