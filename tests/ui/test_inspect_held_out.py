@@ -69,6 +69,26 @@ def test_where_no_image_of_the_split_validation_is_done_that_is_said_and_those_h
     qtbot.waitUntil(lambda: text(page, "inspect-words") == words)
 
 
+def test_those_held_out_can_also_be_chosen_beside_the_split_validation_and_stay_as_they_were(
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
+) -> None:
+    """As after a new split, when the run's own judges may be anywhere."""
+    assert session.document is not None
+    folder = make_run(session)
+    page.shown()
+    combo = page.findChild(QComboBox, "inspect-split")
+    assert isinstance(combo, QComboBox)
+    assert combo.currentText() == "validation (2)"
+    qtbot.waitUntil(page.findChild(QPushButton, "inspect-look").isEnabled)
+    combo.setCurrentIndex(combo.findText("held out"))
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
+    assert (evaluate.requests[-1].split, evaluate.requests[-1].held_out_of) == (Split.VALIDATION, folder)
+    session.do(edits.SetSplit(tuple(session.document.images().ids.tolist()), Split.TRAIN))
+    assert combo.currentText() == "held out"
+    assert not page._has_others, "its judges are the same ones"
+
+
 def test_a_look_at_those_held_out_is_at_the_images_that_judged_the_run(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

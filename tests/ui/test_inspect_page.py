@@ -259,4 +259,4 @@ def test_counting_the_images_of_each_split_makes_none_of_them(
     assert session.document is not None
     choice.list_splits(session.document.images())
     combo = choice.findChild(QComboBox, "inspect-split")
-    assert [combo.itemText(row) for row in range(combo.count())] == ["validation (2)", "all images (2)"]
+    assert [combo.itemText(row) for row in range(combo.count())] == ["validation (2)", "all images (2)", "held out"]

@@ -73,7 +73,7 @@ class RunPicker(QWidget):
 
     @property
     def held_out_of(self) -> Path | None:
-        """The run whose held-out images, by its own record, are chosen; for projects without the split validation."""
+        """The run whose held-out images, by its own record, are chosen: they may have other splits now, or none."""
         return self.run.folder if self.run is not None and self._split.currentData() == _HELD_OUT else None
 
     @property
@@ -82,6 +82,8 @@ class RunPicker(QWidget):
 
     def ids(self, images: ImageTable) -> NDArray[np.int64]:
         """Of the images that would be evaluated, ascending; held-out ones are not among them, as they never change."""
+        if self.held_out_of is not None:
+            return np.zeros(0, np.int64)
         split = self.split
         chosen = np.ones(len(images), bool) if split is None else images.in_split(split)
         return np.sort(images.ids[chosen & _done(images)] if self.done_only else images.ids[chosen])
@@ -125,7 +127,7 @@ class RunPicker(QWidget):
             if count or split is None:
                 self._split.addItem(f"{word} ({count:,})", split)
         can_judge = bool((_done(images) & images.in_split(Split.VALIDATION)).any())  # as trainings see it
-        if len(images) and not can_judge:
+        if len(images):
             self._split.addItem("held out", _HELD_OUT)
             about = "The images that the run kept aside to be evaluated on, by its own record."
             self._split.setItemData(self._split.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
