@@ -24,7 +24,9 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.trainer_view_driver import FakeWorker, labelled, settle, weights_of
 from tests.ui.window_driver import Open, find
-from workbench.training import recipes
+from workbench.core.document import Document
+from workbench.training import recipes, record, runs
+from workbench.training.request import RunRequest
 from workbench.ui.commands import BY_NAME
 from workbench.ui.main_window import MainWindow
 from workbench.ui.train.start_from import StartFrom
@@ -95,6 +97,26 @@ def test_it_is_in_the_menus_of_images(
     owner.contextMenuEvent(QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, owner.mapToGlobal(at)))
     qtbot.waitUntil(lambda: len(opened(main)) == 1)
     assert keys == ["Ctrl+T"]
+
+
+def test_before_the_train_page_was_shown_it_has_all_settings_of_the_newest_run(
+    qtbot: QtBot, open_window: Open, labelled: Path, worker: FakeWorker
+) -> None:
+    """As the Train page will have them; it had the plain recipe of that name."""
+    folder, start = labelled / "runs" / "first", labelled / "mine.safetensors"
+    folder.mkdir(parents=True)
+    start.write_bytes(b"weights")
+    own = recipes.preset("quick-cpu").with_detector("yolov3").changed({"input_px": 96, "epochs": 7})
+    with Document.open(labelled) as document:
+        record.write_request(RunRequest(folder, document.snapshot(), own, start=start))
+    worker.runs = (runs.info(folder),)
+    main = open_window(labelled, "data")
+    QTest.keyClick(main, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    settle(qtbot, opened(main)[0], worker, 1)
+    asked = worker.requests[-1]
+    assert (asked.detector, asked.recipe.training.epochs) == ("yolov3", 7)
+    assert asked.recipe.detector_settings.input_px == 96
+    assert weights_of(worker) == StartWeights(start)
 
 
 @pytest.mark.slow

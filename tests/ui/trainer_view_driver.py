@@ -17,6 +17,7 @@ from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.training import recipes
 from workbench.training.recipes import Recipe
+from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.pictures import picture
 from workbench.ui.session import Session
@@ -105,6 +106,7 @@ class FakeWorker(TrainerViewWorker):
         self.requests: list[AssignmentRequest] = []
         self.answer: Callable[[AssignmentRequest], object] = made_assignment
         self.recipes: tuple[Recipe, ...] = (recipe(),)
+        self.runs: tuple[RunInfo, ...] = ()
         self.files_are: list[FileCheckResult] = []
         self.checks = 0
 
@@ -113,7 +115,7 @@ class FakeWorker(TrainerViewWorker):
             choices = tuple(
                 DetectorChoice(n, n.upper(), "It finds things.", "2016") for n in ("yolov1", "yolov3", "ssd300")
             )
-            return LoadResult(Loaded(choices, self.recipes), ())
+            return LoadResult(Loaded(choices, self.recipes), self.runs)
         if isinstance(request, AssignmentRequest):
             self.requests.append(request)
             return self.answer(request)

@@ -41,6 +41,17 @@ def suggested_recipe_of(
     return suggested_recipe(count_training_images(document, training)[0], past, names)
 
 
+def last_settings(past: Sequence[RunInfo], names: Collection[str]) -> tuple[Recipe, Path | None] | None:
+    """All settings of the newest run whose recipe is one of `names`, and the weights file that it started from."""
+    for run in past:
+        if run.recipe in names:
+            try:
+                return recipes.read(run.folder / RECIPE), began_from(run.folder)
+            except WorkbenchError:  # for example a detector whose plugin is gone: the recipe's name must do
+                return None
+    return None
+
+
 class FirstRecipe(QObject):
     """Chooses in `setup`, again for each project, until a person settles it."""
 
@@ -84,21 +95,11 @@ class FirstRecipe(QObject):
         self._chooses = True  # the form signals this change too
         try:
             setup.suggest(self._suggested())
-            if (last := self._last()) is not None:
+            if (last := last_settings(self._past, setup.recipe_names)) is not None:
                 setup.suggest_settings(*last)
             setup.settled = setup.settled or bool(self._past)
         finally:
             self._chooses = False
-
-    def _last(self) -> tuple[Recipe, Path | None] | None:
-        """All settings of the newest run with a known recipe, and the weights file that it started from."""
-        for run in self._past:
-            if run.recipe in self._setup.recipe_names:
-                try:
-                    return recipes.read(run.folder / RECIPE), began_from(run.folder)
-                except WorkbenchError:  # for example a detector whose plugin is gone: the recipe's name must do
-                    return None
-        return None
 
     def _suggested(self) -> str:
         document, setup = self._session.document, self._setup

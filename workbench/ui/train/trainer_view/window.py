@@ -212,10 +212,12 @@ class TrainerViewWindow(QDialog):
         scheduler.request_later()
 
     def _first_preset(self, load_result: LoadResult) -> TrainingPlan | None:
-        """What the Train page will choose when it is first shown."""
+        """What the Train page will choose when it is first shown: all that the newest run was trained with."""
         recipes, document = {recipe.name: recipe for recipe in load_result.loaded.recipes}, self._session.document
         if document is None or not recipes:
             return None
+        if (last := first_recipe.last_settings(load_result.runs, recipes)) is not None:
+            return TrainingPlan(*last)
         training = next(iter(recipes.values())).training
         name = first_recipe.suggested_recipe_of(document, load_result.runs, tuple(recipes), training)
         return TrainingPlan(recipes.get(name) or next(iter(recipes.values())))
