@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Iterator
@@ -103,6 +104,28 @@ def test_a_plugin_that_gives_no_number_for_a_file_is_not_in_the_way_either(folde
     plugins.allow(plugins.load_all()[0])
     plugins.load_all()
     assert formats.recognise(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [("ENOSPC", "the disk is full. Make room"), ("EDQUOT", "quota is used up"), ("EROFS", "the disk is read-only")],
+)
+def test_a_disk_that_a_plugins_plain_open_finds_full_is_not_its_authors_fault(
+    number: str, reason: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(plugins, "_loaded", None)
+    failing = f"(_ for _ in ()).throw(OSError({getattr(errno, number)}, 'as the system says'))"
+    (folder / "stranger.py").write_text(GOOD.replace("*given: 0", f"*given: {failing}"))
+    plugins.allow(plugins.find("stranger"))
+    assert cli.main(["new", str(tmp_path / "p")]) == console.DONE
+    capsys.readouterr()
+    assert cli.main(["export-labels", str(tmp_path / "p"), str(tmp_path / "out"), "--format", "mine"]) == console.FAILED
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{tmp_path / 'out'} could not be written: " in said
+    assert reason in said
+    assert "author" not in said
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("command", ["import", "export-labels"])

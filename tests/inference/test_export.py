@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -227,16 +228,24 @@ def test_either_of_two_nearly_equal_candidates_may_be_kept() -> None:
     assert not agreement(ours, ours, theirs, 0.25).holds
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "the disk is full"),
+        (OSError(errno.ENOSPC, "in another language"), "the disk is full. Make room and try again"),
+        (OSError(errno.EDQUOT, "as the system says"), "your disk quota is used up. Make room and try again"),
+    ],
+)
 def test_a_full_disk_is_said_to_be_full_and_not_the_format_s_fault(
-    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: Exception, reason: str, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> str:
-        raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+        raise error
 
     monkeypatch.setattr(exporters.load_all().get("safetensors"), "write", full)
     *_, done = export_predictor(predictor, tmp_path / "out", ["safetensors"])
     assert isinstance(done, ExportDone)
-    assert "is full. Make room and export again" in done.failed[0].sentence
+    assert done.failed[0].sentence.startswith(f"{tmp_path / 'out'} can't be written to: {reason}")
     assert not (tmp_path / "out").exists()
 
 

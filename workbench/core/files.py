@@ -134,6 +134,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+
+
+def disk_problem(error: BaseException) -> str:
+    """Why `error`, of whatever code that was writing, is the disk's or the folder's fault, and what to do; else ""."""
+    if isinstance(error, OSError) and error.errno in _OF_DISKS:
+        return _reason(error)
+    is_full = "No space left" in str(error)  # safetensors and others have errors of their own
+    return _reason(OSError(errno.ENOSPC, str(error))) if is_full else ""
+
+
 def _reason(error: OSError) -> str:
     if macos_privacy.is_privacy_error(error):
         return f"{macos_privacy.ALLOW}."

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from workbench.core.files import disk_problem
 from workbench.core.project import XYXY, Snapshot, Split, State
 from workbench.errors import WorkbenchError
 from workbench.registry import OWN, Registry, class_text, missing_attributes
@@ -311,6 +312,8 @@ def naming_plugin(name: str, what: str, path: Path) -> Iterator[None]:
         if owner == OWN:
             raise
         log.warning("The format %s of %s could not %s %s", name, owner, what, path, exc_info=True)
+        if what == "write" and (problem := disk_problem(error)):
+            raise WorkbenchError(f"{path} could not be written: {problem}", error) from error
         lines = [
             frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == owner
         ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib.util
 import json
 import logging
@@ -21,7 +20,7 @@ import torch
 import workbench
 from workbench.core import formatting
 from workbench.core.extras import install_command
-from workbench.core.files import atomic_path, atomic_write
+from workbench.core.files import atomic_path, atomic_write, disk_problem
 from workbench.core.project import Snapshot, Split
 from workbench.core.tiling import OVERLAP
 from workbench.errors import WorkbenchError
@@ -248,8 +247,8 @@ def _written(member: Exporter, source: Source, file: Path) -> str:
     except WorkbenchError:
         raise
     except Exception as error:  # exporters raise dozens of kinds
-        if "No space left" in str(error) or getattr(error, "errno", 0) == errno.ENOSPC:  # safetensors has its own type
-            raise WorkbenchError(f"{file.parent.parent} is full. Make room and export again.", error) from error
+        if problem := disk_problem(error):
+            raise WorkbenchError(f"{file.parent.parent} can't be written to: {problem}", error) from error
         first = (str(error).strip().splitlines() or [""])[0][:200]
         raise WorkbenchError(
             f"The export as {member.title} failed: {first or type(error).__name__}. Try another format.", error
