@@ -111,8 +111,10 @@ def test_candidates_have_a_box_and_a_score_per_label(name: str) -> None:
     found = detector.candidates(detector(images()))
     assert found.scores.shape == (2, found.boxes.shape[1], 3)
     assert [*found.boxes.shape] in ([2, len(found.scores[0]), 4], [2, len(found.scores[0]), 3, 4])
-    assert (found.boxes[..., 2:] >= found.boxes[..., :2]).all()
-    assert ((found.scores >= 0) & (found.scores <= 1)).all()
+    assert (found.boxes[..., 2:] >= found.boxes[..., :2]).all(), (
+        "candidates() gives boxes whose sides are below 0: clamp them, or decode them by exp(), sigmoid() or relu()."
+    )
+    assert ((found.scores >= 0) & (found.scores <= 1)).all(), "candidates() gives scores outside 0..1."
 
 
 def test_gradients_reach_every_parameter(name: str) -> None:
@@ -295,7 +297,10 @@ def test_on_a_card_its_tensors_are_made_there_and_none_is_waited_for(name: str) 
         best = detector.candidates(raw).best(100)
         in_all, not_apples = card.found.copy(), card.not_apples.copy()
         answers = detector.assignment(wanted, (PX, PX))
-    advice = "Compute with masks, not with nonzero(), item() or indices of true places, also in positives()."
+    advice = (
+        "Compute with masks, not with nonzero(), item() or indices of true places, also in positives(). What is made on"
+        " the way is made on the card (device=raw[0].device); what stays the same is kept in a buffer."
+    )
     assert waits == {}, f"The processor would wait for the card: {waits}. {advice}"
     assert detector.later_multiply_adds or in_all == {}
     assert not_apples == {}, "Apple's cards have no float64, nor all operations."

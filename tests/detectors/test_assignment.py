@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from tests.contract.test_every_detector import NAMES, build, targets
 from tests.contract.test_every_explanation import PX, SOME, shown, some_raw
+from tests.training.card import CARD, Card, There
 from workbench.detectors.parts.default_boxes import DefaultBoxHead
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.detectors.parts.explained import Explained, cells
@@ -131,3 +132,11 @@ def test_cells_lie_row_by_row_and_are_made_without_values_and_in_exported_files(
         warnings.simplefilter("ignore")  # that this is torch's old way: the one that has the fewest operations
         file: Any = io.BytesIO()  # which torch allows here, and does not say
         torch.onnx.export(Moved(), (torch.zeros(1, 3, 4),), file, dynamo=False, opset_version=17)
+
+
+def test_cells_are_made_where_the_outputs_lie() -> None:
+    with Card() as card:
+        made = cells(((2, 1),), [3], (64, 32), CARD)
+    assert card.found == {}
+    assert isinstance(made, There)
+    assert torch.equal(made.here, cells(((2, 1),), [3], (64, 32)))

@@ -51,7 +51,7 @@ class Targets:
 class Candidates:
     """Decoded predictions before NMS: every (box, label) pair has a score in 0..1."""
 
-    boxes: Tensor  # (B, N, 4) xyxy pixels of the network input; (B, N, C, 4) where each label has a box of its own
+    boxes: Tensor  # (B, N, 4) xyxy pixels of the network input, x0 <= x1 and y0 <= y1; (B, N, C, 4): a box per label
     scores: Tensor  # (B, N, C)
 
     def best(self, most: int) -> tuple[Tensor, Tensor, Tensor]:

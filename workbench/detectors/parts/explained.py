@@ -114,8 +114,10 @@ def laid(kind: str, boxes: Tensor, grids: Grids, per_cell: Sequence[int]) -> Lay
     return Layout(kind, boxes.cpu(), level_, row, column, anchor, grids)
 
 
-def cells(grids: Grids, per_cell: Sequence[int], size: tuple[int, int]) -> Tensor:
-    """(N, 4) xyxy pixels of an input of `size` (H, W): the cell of each prior.
+def cells(
+    grids: Grids, per_cell: Sequence[int], size: tuple[int, int], device: torch.device | None = None
+) -> Tensor:  # fmt: skip
+    """(N, 4) xyxy pixels of an input of `size` (H, W): the cell of each prior, made on `device`.
 
     Uses only operations that every exported format has and that work on "meta", so that __init__() and candidates()
     may call it.
@@ -123,8 +125,8 @@ def cells(grids: Grids, per_cell: Sequence[int], size: tuple[int, int]) -> Tenso
     parts = []
     for (rows, columns), each in zip(grids, per_cell, strict=True):
         high, wide = size[0] / rows, size[1] / columns
-        left = (torch.arange(columns) * wide).repeat(rows)  # (rows * columns,)
-        top = (torch.arange(rows) * high)[:, None].repeat(1, columns).flatten()
+        left = (torch.arange(columns, device=device) * wide).repeat(rows)  # (rows * columns,)
+        top = (torch.arange(rows, device=device) * high)[:, None].repeat(1, columns).flatten()
         cell = torch.stack([left, top, left + wide, top + high], dim=1)
         parts.append(cell[:, None].repeat(1, each, 1).flatten(0, 1))
     return torch.cat(parts)
