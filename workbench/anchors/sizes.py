@@ -93,12 +93,12 @@ def anchor_set(
     sizes, rows = sizes_and_rows(in_tiles(training_images(snapshot), tiling), px, resize, scale)
     step = best(sizes, k, seed, update=update)
     scales = f", scale {scale:g}" if scale else ""
-    tiles = f", tiles of {tiling.side} px" if tiling else ""
     return AnchorSet(
         sizes=tuple((float(w), float(h)) for w, h in step.centres),
         input_px=px,
         resize=resize,
         mean_iou=step.mean_iou,
         recall=step.recall,
-        source=f"IoU k-means, k {k}, {update}, seed {seed}, {len(np.unique(rows))} boxes{scales}{tiles}",
+        source=f"IoU k-means, k {k}, {update}, seed {seed}, {len(np.unique(rows))} boxes{scales}",
+        tiles=tiling.side if tiling else 0,
     )

@@ -107,7 +107,7 @@ def _rounded(step: Step) -> dict[str, float]:
 def _to_json(found: AnchorSet, step: Step, rated: dict[str, Step], plot: Path | None, *, used: bool) -> dict[str, Any]:
     values: dict[str, Any] = {
         "anchors": [[round(side, 3) for side in pair] for pair in found.sizes], "input_px": found.input_px,
-        **_rounded(step), "source": found.source, "used": used,
+        "tiles": found.tiles, **_rounded(step), "source": found.source, "used": used,
     }  # fmt: skip
     if rated:
         values["published"] = {name: _rounded(one) for name, one in rated.items()}

@@ -233,11 +233,13 @@ class AnchorSet:
     mean_iou: float = 0.0
     recall: float = 0.0
     source: str = ""  # how they came about, for the run's record
+    tiles: int = 0  # side of the tiles in which large images were seen, in their pixels; 0: none
 
     def made_for(self, px: int = 0) -> str:
         """How many, and for which input side; and whether scaled to `px`, that of a training (0: not known)."""
         scaled = f", scaled to {px:,}" if px and px != self.input_px else ""
-        return f"{len(self.sizes):,}, made for {self.input_px:,} px{scaled}"
+        tiles = f" in tiles of {self.tiles:,} px" if self.tiles else ""
+        return f"{len(self.sizes):,}, made for {self.input_px:,} px{tiles}{scaled}"
 
     def to_setting(self) -> dict[str, Any]:
         """The form that edits.ChangeSetting("anchors", ...) stores and Document.anchors() reads."""

@@ -114,9 +114,9 @@ class ChoicesForm(QWidget):
         self.resize_how.setCurrentIndex(self.resize_how.findData(how))
 
     def begin_with(self, used: AnchorSet | None) -> None:
-        """Start with the number and input side that the project already uses, without emitting a signal."""
+        """Start with the number, input side and tiles that the project already uses, without emitting a signal."""
         if used is not None:
-            for spin, value in ((self.k, len(used.sizes)), (self.px, used.input_px)):
+            for spin, value in ((self.k, len(used.sizes)), (self.px, used.input_px), (self.tiles, used.tiles)):
                 with QSignalBlocker(spin):
                     spin.setValue(value)
 

@@ -15,7 +15,6 @@ def of_fit(choices: AnchorChoices, prepared: PreparedBoxes | None) -> str:
     """For what k-means found in these boxes."""
     boxes, fell_back = (prepared.count, prepared.fell_back) if prepared is not None else (0, False)
     more = f", scaled by {choices.scale:g}" if choices.scale else ""
-    more += f", in tiles of {choices.tiles} px" if choices.tiles else ""
     refined = ", then refined" if choices.refines else ""
     part = "all images, as no training image has a box" if fell_back else f"{choices.part} images"
     return (
@@ -45,4 +44,5 @@ def as_set(step: Step, choices: AnchorChoices, source: str) -> AnchorSet:
         mean_iou=round(step.mean_iou, 6),
         recall=round(step.recall, 6),
         source=source,
+        tiles=choices.tiles,
     )
