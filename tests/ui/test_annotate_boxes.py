@@ -219,6 +219,23 @@ def test_boxes_are_copied_into_another_image(qtbot: QtBot, open_window: Open, la
     assert corners(labelled, "b.png") == [(20, 20, 80, 60)]
 
 
+def test_a_command_with_nothing_to_act_on_says_what_to_do(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    window = open_window(project)
+    said: list[str] = []
+    window.session.message.connect(lambda _kind, words: said.append(words))
+    hand = WindowDriver(qtbot, window)
+    hand.key(Qt.Key.Key_V, CTRL)
+    hand.key(Qt.Key.Key_F2)
+    hand.key(Qt.Key.Key_Return)
+    hand.key(Qt.Key.Key_Return, SHIFT)
+    assert said == [
+        "No box was copied yet: Ctrl+C copies the selected ones.",
+        "There is no label yet. Your first box asks for the name of one.",
+        "There is no suggestion here. G shows those of a trained run.",
+        "There is no suggestion here. G shows those of a trained run.",
+    ]
+
+
 def test_several_boxes_are_selected_by_shift_and_by_a_rubber_band(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:

@@ -22,14 +22,16 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, WindowDriver, find, key_of
+from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import State
+from workbench.core.project import Box, Label, State
 from workbench.ui import keys
 from workbench.ui.actions import native_keys
 from workbench.ui.commands import BY_NAME
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.help_window import HelpWindow
 from workbench.ui.widgets.keys_sheet import KeyDialog, KeysSheet
+from workbench.ui.widgets.rows import RowsView
 
 CTRL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
 
@@ -148,6 +150,34 @@ def test_a_button_tells_the_key_that_is_in_force(
     shown = find(window, QAbstractButton, button)
     assert "Ctrl+J" in f"{shown.toolTip()} {shown.text()}"
     assert not any(f"({key})" in f"{shown.toolTip()} {shown.text()}" for key in BY_NAME[command].keys)
+
+
+def test_hints_and_messages_tell_the_key_that_is_in_force(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    with Document.open(project) as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+        document.draw((Box(0, document.images()[0].id, document.labels()[0].id, (20, 20, 80, 60)),))
+    window = open_window(project)
+    said: list[str] = []
+    window.session.message.connect(lambda _kind, words: said.append(words))
+    hand = WindowDriver(qtbot, window)
+    hint = find(window, RowsView, "box-list").hint
+    assert hint == "None here. Drag on the picture (W), or let a trained run suggest some (G)."
+    opened = sheet(window)
+    for command, key in (("draw", "j"), ("paste-boxes", "u"), ("change-label", "y")):
+        press(ask(opened, command, key, ALT), "ask-key-use")
+        qtbot.waitUntil(lambda: opened.findChild(KeyDialog) is None)
+    opened.close()
+    assert find(window, RowsView, "box-list").hint == hint.replace("(W)", "(Alt+J)")
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    hand.canvas.setFocus()
+    hand.click(50, 40)
+    hand.key(Qt.Key.Key_C, CTRL)
+    hand.key(Qt.Key.Key_7)
+    assert said == [
+        "1 box copied. Alt+U puts it in any image.",
+        "No label has the key 7. Add labels at the right, or press Alt+Y.",
+    ]
 
 
 def test_what_is_written_on_a_button_follows_the_keys_too(open_window: Open, project: Path) -> None:

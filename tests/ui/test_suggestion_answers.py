@@ -144,9 +144,12 @@ def test_what_is_marked_follows_the_pointer_and_what_is_hidden_is_not_taken(
         QTest.mouseMove(hand.canvas, hand.canvas.view.to_widget(QPointF(x, 25)).toPoint())
         hand.qtbot.waitUntil(partial(lambda one: bool(painted) and painted[-1] is hand.canvas.suggestions[one], number))
     find(hand.window, QAction, "action-hide-boxes").trigger()
+    said: list[str] = []
+    hand.window.session.message.connect(lambda _kind, words: said.append(words))
     hand.key(Qt.Key.Key_Return)
     hand.key(Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     assert hand.boxes == []
+    assert said == ["The suggestions are hidden, as the boxes are: Ctrl+H shows them."] * 2
 
 
 def test_a_suggestion_is_taken_by_dragging_its_corner_and_does_not_come_back(hand: Hand) -> None:

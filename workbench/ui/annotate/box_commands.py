@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Slot
 from workbench.core import box_faults, boxes, edits, formatting, interpolation
 from workbench.core.box_faults import FAULTS
 from workbench.core.project import XYXY, Box, Image, State
-from workbench.ui.actions import native_keys
+from workbench.ui.actions import with_keys
 from workbench.ui.annotate import geometry
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.session import Session
@@ -103,17 +103,16 @@ class BoxCommands(QObject):
         if self._has_selected():
             self._copied = self._canvas.affected_boxes
             count = len(self._copied)
-            self._session.inform(
-                native_keys(
-                    f"{formatting.count(count, 'box')} copied."
-                    f" Ctrl+V puts {'it' if count == 1 else 'them'} in any image."
-                )
-            )
+            puts = with_keys(f"{{paste-boxes}} puts {'it' if count == 1 else 'them'} in any image.")
+            self._session.inform(f"{formatting.count(count, 'box')} copied. {puts}")
 
     def paste(self) -> None:
         """Paste at the same place in this image, clipped to its border; boxes wholly outside are left out."""
         document = self._session.document
-        if document is None or not self._copied:
+        if document is None:
+            return
+        if not self._copied:
+            self._session.inform(with_keys("No box was copied yet: {copy-boxes} copies the selected ones."))
             return
         alive = {label.id for label in document.labels()}
         known = tuple(box for box in self._copied if box.label in alive)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Slot
 
 from workbench.core.project import Label
+from workbench.ui.actions import with_keys
 from workbench.ui.annotate.box_commands import BoxCommands
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.hidden_labels import HiddenLabels
@@ -48,7 +49,8 @@ class LabelChooser(QObject):
         document = self._session.document
         label = label_keys(document.labels()).get(digit) if document else None
         if label is None:
-            self._session.inform(f"No label has the key {digit}. Add labels at the right, or press E.")
+            add = with_keys("Add labels at the right, or press {change-label}.")
+            self._session.inform(f"No label has the key {digit}. {add}")
         return label
 
     def press(self, digit: str, label: Label) -> None:
@@ -78,7 +80,7 @@ class LabelChooser(QObject):
             return
         self._hint_was_shown = True
         digits = (digit for digit, one in label_keys(document.labels()).items() if one.id == id)
-        key = key or next(digits, "E, Shift+Enter")
+        key = key or next(digits, with_keys("{change-label}, Shift+Enter"))
         self._session.inform(f"The next boxes are '{label.name}'. {key}: the box just drawn, too.")
 
     def _use_for_fresh(self, id: int) -> None:

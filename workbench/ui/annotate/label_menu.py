@@ -56,6 +56,11 @@ class LabelMenu(QObject):
         row, document = self._view.currentIndex().data(ROW), self._session.document
         label = next((one for one in document.labels() if row and one.id == row.id), None) if document else None
         if label is None:
+            self._session.inform(
+                "Choose a label in the list first."
+                if document and document.labels()
+                else "There is no label yet. Your first box asks for the name of one."
+            )
             return
         words = "Another name; it stays the same label in all its boxes."  # as wide as the title needs
         name, agreed = QInputDialog.getText(self._view, "Rename the label", words, text=label.name)

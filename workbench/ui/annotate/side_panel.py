@@ -133,7 +133,7 @@ class BoxesPanel(QWidget):
         self._view = RowsView(
             "box-list",
             "Boxes of this image",
-            "None here. Drag on the picture (W), or let a trained run suggest some (G).",
+            "None here. Drag on the picture ({draw}), or let a trained run suggest some ({suggest}).",
         )
         self._view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._following = False

@@ -19,6 +19,7 @@ from workbench.inference import suggest
 from workbench.inference.model_files import PreparedModel
 from workbench.inference.suggest import Suggestion, SuggestionRequest, SuggestionResult, SuggestionWorker
 from workbench.ui import image_queues, preferences, theme
+from workbench.ui.actions import tell_key
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.loop_bar import LoopBar
 from workbench.ui.annotate.suggest_files import SuggestFiles
@@ -96,7 +97,7 @@ class SuggestBar(QFrame):
         self._labels = SuggestLabels(self._session)
         self.all = QPushButton("Take all")
         self.all.setObjectName("suggest-all")
-        self.all.setToolTip("Make boxes of all suggestions in this image  (Shift+Enter)")
+        tell_key(self.all, "take-suggestions")
         self.all.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.all.clicked.connect(self.commands.take_all)
         row = QHBoxLayout()

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from workbench.core.name_forms import short
 from workbench.core.project import XYXY, Box
 from workbench.inference.suggest import Suggestion
+from workbench.ui.actions import with_keys
 from workbench.ui.annotate import suggestion_painter
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.annotate.suggestion_answers import SuggestionAnswers
@@ -32,8 +33,7 @@ class SuggestionCommands(QObject):
     def take_marked(self) -> None:
         """Enter: take the marked one."""
         one = suggestion_painter.marked_suggestion(self._canvas)
-        if one is not None:
-            self._take((one,))
+        self._take(() if one is None else (one,))
 
     @Slot()
     def take_all(self) -> None:
@@ -89,6 +89,10 @@ class SuggestionCommands(QObject):
         self._canvas.select(self._canvas.selected)
 
     def _take(self, some: tuple[Suggestion, ...]) -> None:
+        if not some:
+            self._session.inform(with_keys("There is no suggestion here. {suggest} shows those of a trained run."))
+        elif self._canvas.hidden:
+            self._session.inform(with_keys("The suggestions are hidden, as the boxes are: {hide-boxes} shows them."))
         self._draw(some, tuple(Box(0, self.image, one.label, one.xyxy) for one in some))
 
     def _draw(self, some: tuple[Suggestion, ...], boxes: tuple[Box, ...]) -> None:

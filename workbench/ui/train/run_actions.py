@@ -14,7 +14,7 @@ from workbench.training import run_actions
 from workbench.training.extension import FinishedRun
 from workbench.training.run_actions import KEPT_DAYS, DeletedRun, Fork
 from workbench.training.runs import EVENTS, RunInfo
-from workbench.ui.actions import native_keys
+from workbench.ui.actions import with_keys
 from workbench.ui.background import Background
 from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session
@@ -282,7 +282,7 @@ class RunActions(QObject):
             setting = fork.anchors.to_setting() if fork.anchors else None
             if self._session.do(edits.ChangeSetting("anchors", setting)) is not None:
                 words.append(
-                    native_keys("The project's anchors are those of that run now; Undo (Ctrl+Z) takes this back.")
+                    with_keys("The project's anchors are those of that run now; Undo ({undo}) takes this back.")
                 )
         self._session.inform(" ".join(words))
 

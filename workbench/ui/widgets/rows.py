@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from workbench.ui import theme
+from workbench.ui.actions import with_keys
 
 ROW = Qt.ItemDataRole.UserRole
 HEIGHT = 28
@@ -135,7 +136,7 @@ class NavigationListView(QListView):
 
 
 class RowsView(NavigationListView):
-    """The list view. `hint` is shown while it is empty."""
+    """The list view. `hint` is shown while it is empty; {name} in it stands for a command's key."""
 
     def __init__(self, name: str, accessible: str, hint: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -157,8 +158,13 @@ class RowsView(NavigationListView):
             painter = QPainter(self.viewport())
             painter.setPen(theme.colour("muted"))
             room = QRectF(self.viewport().rect()).adjusted(8, 8, -8, -8)
-            painter.drawText(room, int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap), self._hint)
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap), self.hint)
             painter.end()
+
+    @property
+    def hint(self) -> str:
+        """What is shown while it is empty."""
+        return with_keys(self._hint)
 
     def chosen(self) -> list[int]:
         """Ids of the selected rows."""
