@@ -27,7 +27,7 @@ from workbench.core import bootstrap, edits
 from workbench.core.project import Label
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
-from workbench.ui.inspect.compare.tab import CompareTab
+from workbench.ui.inspect.compare.tab import OWN, SAME, CompareTab
 from workbench.ui.inspect.compare.table import DIFFERENCE, FIXED, INTERVAL, LABEL, REGRESSED, ROW
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage
@@ -86,10 +86,17 @@ def compared(qtbot: QtBot, page: InspectPage, session: Session) -> InspectPage:
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
     begin(qtbot, page, session, "first", "second")
     slide(page, "confidence", 50)
+    settings(page).setCurrentText(SAME)
     choose_other(page, "first")
     press(qtbot, page, "inspect-compare-look")
     qtbot.waitUntil(lambda: count(page, "fixed") == "1 fixed")
     return page
+
+
+def settings(page: InspectPage) -> QComboBox:
+    combo = page.findChild(QComboBox, "inspect-compare-settings")
+    assert isinstance(combo, QComboBox)
+    return combo
 
 
 def begin(qtbot: QtBot, page: InspectPage, session: Session, *names: str) -> None:
@@ -234,24 +241,28 @@ def test_the_sliders_move_both_runs_and_the_interval_of_ap_comes_from_a_job(
     assert numbers(compared)[1][4] == "known"  # remembered
 
 
-def test_each_run_may_have_its_own_operating_point(qtbot: QtBot, compared: InspectPage, session: Session) -> None:
+def test_each_run_is_at_its_own_point_until_a_slider_moves_both(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    session.do(edits.AddLabels((Label(0, "nucleus"),)))
+    begin(qtbot, page, session, "first", "second")
     assert session.document is not None
     operating_point.write(session.document.runs_folder / "first", OperatingPoint(0.7, iou=0.5))
-    press(qtbot, compared, "inspect-look")  # both look anew, the other as soon as it is chosen
-    qtbot.waitUntil(lambda: count(compared, "fixed") == "– fixed")
-    qtbot.waitUntil(lambda: not session.jobs)
-    press(qtbot, compared, "inspect-compare-look")
-    qtbot.waitUntil(lambda: count(compared, "in-both") == "1 in both")
-    settings = compared.findChild(QComboBox, "inspect-compare-settings")
-    assert isinstance(settings, QComboBox)
-    settings.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: count(compared, "new") == "1 new")  # the first's, beside it, scores 0.6
-    assert "first: confidence from 0.70" in text(compared, "inspect-compare-words")
-    assert "second: confidence from 0.50" in text(compared, "inspect-compare-words")
-    slide(compared, "confidence", 95)
-    press(qtbot, compared, "inspect-keep")  # the page's run's own is another now: nothing of it is found
-    qtbot.waitUntil(lambda: "second: confidence from 0.95" in text(compared, "inspect-compare-words"))
-    assert counts(compared)["fixed"] == "0 fixed"
+    choose_other(page, "first")
+    press(qtbot, page, "inspect-compare-look")
+    qtbot.waitUntil(lambda: count(page, "new") == "1 new")  # the first's, beside it, scores 0.6
+    assert "first: confidence from 0.70" in text(page, "inspect-compare-words")
+    assert "second: confidence from 0.50" in text(page, "inspect-compare-words")
+    tab(page, "Numbers")
+    slide(page, "confidence", 95)
+    tab(page, "Compare")
+    assert settings(page).currentText() == OWN, "the slider was not moved here"
+    press(qtbot, page, "inspect-keep")  # the page's run's own is another now: nothing of it is found
+    qtbot.waitUntil(lambda: "second: confidence from 0.95" in text(page, "inspect-compare-words"))
+    assert counts(page)["fixed"] == "0 fixed"
+    slide(page, "confidence", 60)
+    qtbot.waitUntil(lambda: "Both: Confidence from 0.60" in text(page, "inspect-compare-words"))
+    assert settings(page).currentText() == SAME
 
 
 def test_a_change_is_told_from_the_older_run_to_the_newer_whichever_is_above(
@@ -280,9 +291,7 @@ def test_a_change_is_told_from_the_older_run_to_the_newer_whichever_is_above(
     assert text(page, "inspect-caption") == "a.png: 1 → 0 right, 1 → 1 false, 0 → 1 missed"
     slide(page, "confidence", 95)
     press(qtbot, page, "inspect-keep")  # of the older run, which is above
-    settings = page.findChild(QComboBox, "inspect-compare-settings")
-    assert isinstance(settings, QComboBox)
-    settings.setCurrentIndex(1)
+    settings(page).setCurrentText(OWN)
     qtbot.waitUntil(lambda: "first: confidence from 0.95" in text(page, "inspect-compare-words"))
 
 

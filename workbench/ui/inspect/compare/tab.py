@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
@@ -27,6 +28,7 @@ from workbench.ui.widgets.next_step import NextStep
 
 TITLES: dict[Measure, str] = {"ap50": "AP50", "ap": "AP", "f1": "F1", "precision": "Precision", "recall": "Recall"}
 SAME, OWN = "sliders, for both", "each its own point"
+_SAME, _OWN = range(2)
 MEASURE_HELP = "The number whose change is shown. AP counts all detections, at any confidence."
 OWN_HELP = "Each run at the operating point kept with it, else at its highest F1 and with its published NMS."
 
@@ -73,6 +75,7 @@ class CompareTab(InspectTab):
         for words, help in ((SAME, "Confidences and NMS as above, for both runs."), (OWN, OWN_HELP)):
             self._own.addItem(words)
             self._own.setItemData(self._own.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
+        self._own.setCurrentIndex(_OWN)  # at the newer run's best confidence an older one may find nothing at all
         self._measure = ElidedCombo("inspect-compare-measure", "Number", MEASURE_HELP, 6)
         for measure, title in TITLES.items():
             self._measure.addItem(title, measure)
@@ -144,7 +147,7 @@ class CompareTab(InspectTab):
     @Slot()
     def _ask(self) -> None:
         """Another second run, or other settings."""
-        own = self._own.currentIndex() == 1
+        own = self._own.currentIndex() == _OWN
         self._inputs = self.second.evaluation, self.second.name, own, self._point, self._page_is_newer()
         if self.second.evaluation is None:
             self._show(None)
@@ -154,8 +157,11 @@ class CompareTab(InspectTab):
             self.set_state(self.state)
 
     def set_state(self, state: InspectState | None) -> None:
+        before = self.state
         super().set_state(state)
         self._show_stack()
+        if before is not None and state is not None and self.isVisible() and _are_sliders_moved(before, state):
+            self._own.setCurrentIndex(_SAME)  # else they would move nothing here
 
     def _work_out(self, state: InspectState) -> Comparison | None:
         """Runs in the thread."""
@@ -256,6 +262,13 @@ class CompareTab(InspectTab):
         self._intervals.stop()
         self.second.close_down()
         super().close_down()
+
+
+def _are_sliders_moved(before: InspectState, now: InspectState) -> bool:
+    if before.evaluation is not now.evaluation:
+        return False
+    same = (before.nms, before.confidence) == (now.nms, now.confidence)
+    return not (same and np.array_equal(before.own, now.own, equal_nan=True))
 
 
 def _rules(comparison: Comparison) -> str:
