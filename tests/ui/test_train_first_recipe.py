@@ -21,6 +21,7 @@ from workbench.core.document import Document
 from workbench.core.project import FIRST_RECIPE, State
 from workbench.training import recipes, record, runs
 from workbench.training.request import RunRequest
+from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train import first_recipe
 from workbench.ui.train.page import TrainPage
@@ -142,6 +143,21 @@ def test_the_newest_runs_settings_stand_there_too(qtbot: QtBot, page: TrainPage,
         "96",
         "8",
     )
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_training_resumed_before_the_form_is_there_settles_nothing(
+    qtbot: QtBot, page: TrainPage, session: Session, is_loaded: bool
+) -> None:
+    assert session.document is not None
+    if is_loaded:
+        with listed(qtbot, page):
+            ready(qtbot, page)
+    session.job_started.emit(Job("Training first", lambda _: iter(()), page, pauses=True))
+    run(session.document.runs_folder / "first", "fine-tune")
+    with listed(qtbot, page):
+        page.shown() if is_loaded else ready(qtbot, page)
+    assert recipe(page) == ("quick-cpu" if is_loaded else "fine-tune")
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -84,7 +84,8 @@ class FirstRecipe(QObject):
 
     @Slot(object)
     def _job_started(self, job: object) -> None:
-        if isinstance(job, Job) and job.pauses:  # a training
+        is_training = isinstance(job, Job) and job.pauses
+        if is_training and self._setup.loaded:  # else nothing was chosen: one resumed while PyTorch is loaded
             self._setup.settled = True
 
     @Slot()
