@@ -254,3 +254,10 @@ def test_the_window_of_images_with_more_than_8_bits_is_part_of_the_record(reques
     back = read_request(request.folder)
     assert back.snapshot.window == IntensityWindow(100.0, 3000.0)
     assert back.snapshot.digest == request.snapshot.digest
+
+
+def test_a_checkpoint_of_a_run_is_named_with_its_run(tmp_path: Path) -> None:
+    (tmp_path / "tiny-1").mkdir()
+    (tmp_path / "tiny-1" / "events.jsonl").touch()
+    assert runs.weights_name(tmp_path / "tiny-1" / "best.safetensors") == "tiny-1/best.safetensors"
+    assert runs.weights_name(tmp_path / "yolov4-tiny.weights") == "yolov4-tiny.weights"

@@ -17,6 +17,7 @@ from workbench.training import data_leakage, fine_tuning, schedule
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
 from workbench.training.header import CheckpointHeader, read_header, trained_labels
 from workbench.training.recipes import Recipe
+from workbench.training.runs import weights_name
 
 FEW_STEPS = 100  # fewer do not settle batch norms (see step.py)
 PARTIAL = ".conv."  # of Darknet's files that end before the outputs: yolov4.conv.137
@@ -70,32 +71,32 @@ def of_judges(start: Path | None, train: Snapshot, judges: Snapshot) -> Iterator
 
 
 def _of_network(start: Path, header: CheckpointHeader, recipe: Recipe) -> Iterator[Finding]:
+    name = weights_name(start)
     if header.detector != recipe.detector:
-        sentence = f"{start.name} is for {header.detector}, not for {recipe.detector}: little or nothing will fit."
+        sentence = f"{name} is for {header.detector}, not for {recipe.detector}: little or nothing will fit."
         yield Finding(WARNING, "weights", sentence, f"Choose the detector {header.detector}, or other weights.")
         return
     theirs, ours = header.detector_settings.get("width", 1.0), recipe.detector_settings.width
     if abs(float(theirs) - ours) > 1e-9:
-        sentence = f"{start.name} is for a network of width {theirs:g}, the recipe's is {ours:g}: hardly anything fits."
+        sentence = f"{name} is for a network of width {theirs:g}, the recipe's is {ours:g}: hardly anything fits."
         yield Finding(WARNING, "weights", sentence, f"Set the width to {theirs:g}.")
 
 
 def _of_labels(start: Path, theirs: Sequence[str], ours: Sequence[str]) -> Iterator[Finding]:
     """They are matched by name, so another order does no harm; but the user should know which are new."""
-    known = {name.casefold(): place for place, name in enumerate(theirs)}
-    fresh = [name for name in ours if name.casefold() not in known]
+    name = weights_name(start)
+    known = {label.casefold(): place for place, label in enumerate(theirs)}
+    fresh = [label for label in ours if label.casefold() not in known]
     if len(fresh) == len(ours):
-        sentence = f"{start.name} knows none of the project's labels: what belongs to labels starts fresh."
+        sentence = f"{name} knows none of the project's labels: what belongs to labels starts fresh."
         yield Finding(INFO, "class ids", sentence)
         return
     if fresh:
-        sentence = (
-            f"{start.name} does not know {named(fresh)}: {'it starts' if len(fresh) == 1 else 'they start'} fresh."
-        )
+        sentence = f"{name} does not know {named(fresh)}: {'it starts' if len(fresh) == 1 else 'they start'} fresh."
         yield Finding(INFO, "class ids", sentence, count=len(fresh))
-    places = [known[name.casefold()] for name in ours if name.casefold() in known]
+    places = [known[label.casefold()] for label in ours if label.casefold() in known]
     if places != sorted(places):
-        sentence = f"{start.name} has its labels in another order ({named(list(theirs))}): they are matched by name."
+        sentence = f"{name} has its labels in another order ({named(list(theirs))}): they are matched by name."
         yield Finding(INFO, "class ids", sentence)
 
 

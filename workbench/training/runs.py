@@ -296,6 +296,11 @@ def began_from(folder: Path) -> Path | None:
     return start_of(_about(folder, "start"), _about(folder, "start_near"), folder)
 
 
+def weights_name(file: Path) -> str:
+    """The name of a file of weights; for a checkpoint of a run with the run's name, as all are called alike."""
+    return f"{file.parent.name}/{file.name}" if (file.parent / EVENTS).is_file() else file.name
+
+
 def start_of(start: str, near: str, folder: Path) -> Path | None:
     """The file that the run in `folder` started from: `start`, or `near`, its path from there, after a move.
 

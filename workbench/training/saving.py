@@ -18,7 +18,7 @@ from workbench.training.estimate import checkpoint_bytes
 from workbench.training.events import Message, Saved
 from workbench.training.header import PLUGIN
 from workbench.training.request import RunRequest
-from workbench.training.runs import EVENTS
+from workbench.training.runs import weights_name
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Stepper
 
@@ -69,21 +69,12 @@ def header(
                 "seconds": round(seconds, 1),
                 "recipe": recipe,
                 "seen": progress.done * stepper.settings.batch,
-                "begun from": begun_from(request.start),
+                "begun from": "" if request.start is None else weights_name(request.start),
                 **({PLUGIN: plugin} if plugin else {}),
                 "anchors from": request.anchors.source if request.anchors else "",
             }
         ),
     )  # fmt: skip
-
-
-def begun_from(start: Path | None) -> str:
-    """The name of the file that a run began from; for a checkpoint of a run with the run's name, as
-    all are called alike.
-    """
-    if start is None:
-        return ""
-    return f"{start.parent.name}/{start.name}" if (start.parent / EVENTS).is_file() else start.name
 
 
 def state(

@@ -61,7 +61,7 @@ def start(detector: Detector, file: Path, labels: Sequence[str], former: FormerN
     other = content.anchors is not None and not _alike(detector, content.anchors)
     other |= content.header is not None and _has_other_scale(detector, content.header)
     sizes = " It was trained with other anchors, so boxes start at other sizes than it learnt." if other else ""
-    return Message("info", f"Begun from {Path(file).name}: {done.sentence}{norms}{sizes}")
+    return Message("info", f"Begun from {runs.weights_name(Path(file))}: {done.sentence}{norms}{sizes}")
 
 
 def _alike(detector: Detector, theirs: AnchorSet) -> bool:
