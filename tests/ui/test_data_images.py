@@ -18,8 +18,10 @@ from PySide6.QtWidgets import (
     QFrame,
     QInputDialog,
     QLabel,
+    QLineEdit,
     QMessageBox,
     QPushButton,
+    QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -34,8 +36,31 @@ from workbench.core.image_records import ImageDescriber
 from workbench.core.project import Image, Split, State
 from workbench.ui.data.page import DataPage
 from workbench.ui.images_model import LISTED_IMAGE
+from workbench.ui.widgets.tool_row import ToolRow
 
 __all__ = ["labelled"]  # a fixture
+
+
+@pytest.mark.parametrize(("width", "icons"), [(960, {"labels-beside", "add-video"}), (1600, set())])
+def test_a_button_of_the_toolbar_has_its_whole_word_or_is_an_icon(
+    qtbot: QtBot, open_window: Open, labelled: Path, width: int, icons: set[str]
+) -> None:
+    window = open_window(labelled, "data")
+    window.resize(width, 600)
+    qtbot.waitUntil(lambda: window.width() == width)
+    QApplication.processEvents()
+    row = next(iter(window.findChildren(ToolRow)))
+    buttons = {button.objectName().removeprefix("button-"): button for button in row.findChildren(QToolButton)}
+    assert len(buttons) == 8
+    for name, button in buttons.items():
+        assert button.width() >= button.sizeHint().width(), name
+        assert row.rect().contains(button.geometry()), name
+        assert button.text(), "for a screen reader"
+        assert button.toolTip(), name
+    bare = {name for name, one in buttons.items() if one.toolButtonStyle() == Qt.ToolButtonStyle.ToolButtonIconOnly}
+    assert bare == icons
+    field = find(window, QLineEdit, "filter-text")
+    assert field.width() >= field.fontMetrics().horizontalAdvance(field.placeholderText()) + 16
 
 
 @pytest.mark.parametrize("agreed", [True, False])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import QHelpEvent
-from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QSplitter, QWidget
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QSplitter, QTabWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_page_driver import make_run
@@ -17,6 +17,7 @@ from workbench.ui import preferences
 from workbench.ui.inspect.header import InspectHeader
 from workbench.ui.inspect.images_table import ImagesTable
 from workbench.ui.inspect.picture import ONE_RUN
+from workbench.ui.inspect.tab_bar import ICON, TabBar
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.elided import ElidedCombo
@@ -43,6 +44,26 @@ def test_the_words_of_the_legend_are_whole(qtbot: QtBot, window: MainWindow, wid
         assert page.rect().contains(switch.mapTo(page, area.topLeft()))
         assert page.rect().contains(switch.mapTo(page, area.bottomRight()))
     assert len({switch.y() for switch in switches}) == (1 if width == 1600 else 2)
+
+
+@pytest.mark.parametrize(("width", "all_words"), [(960, False), (1600, True)])
+def test_a_tab_has_its_whole_word_or_an_icon(qtbot: QtBot, window: MainWindow, width: int, all_words: bool) -> None:
+    window.resize(width, 600)
+    tabs = find(window, QTabWidget, "inspect-tabs")
+    heads = tabs.tabBar()
+    assert isinstance(heads, TabBar)
+    qtbot.waitUntil(lambda: window.width() == width)
+    for current in range(tabs.count()):
+        tabs.setCurrentIndex(current)
+        QApplication.processEvents()
+        shown = [heads.shows_text(index) for index in range(heads.count())]
+        assert shown == [all_words or index == current for index in range(heads.count())]
+        for index in range(heads.count()):
+            area, word = heads.tabRect(index), heads.tabText(index)
+            assert heads.rect().contains(area)
+            assert area.width() >= (heads.fontMetrics().horizontalAdvance(word) if shown[index] else ICON)
+            assert heads.tabToolTip(index).splitlines()[0] == word
+            assert heads.tabData(index)
 
 
 def test_names_have_the_room_that_numbers_leave(qtbot: QtBot, window: MainWindow) -> None:

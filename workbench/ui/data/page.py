@@ -9,8 +9,6 @@ import numpy as np
 from PySide6.QtCore import QFile, Qt, Slot
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
     QInputDialog,
     QMessageBox,
     QSplitter,
@@ -24,7 +22,7 @@ from workbench.core import edits, formatting
 from workbench.core.project import Box, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import WorkbenchError
-from workbench.ui import theme, unread_images
+from workbench.ui import unread_images
 from workbench.ui.actions import escape_mnemonics, make_action
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.image_adder import ImageAdder
@@ -38,12 +36,14 @@ from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.empty_state import EmptyState
 from workbench.ui.widgets.image_filter import split_word
 from workbench.ui.widgets.popups import Menu
+from workbench.ui.widgets.tool_row import ToolRow
 
 _SHORT = (
     "Add images", "Add video", "Import labels", "Export labels", "Label files", "Split at random",
     "Split by rules", "Check the data",
 )  # fmt: skip
-_BESIDE = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+_GIVE_WAY = {"action-labels-beside": 3, "action-add-video": 2, "action-split": 1}
+"""Buttons without their word in a narrow window, the rarest first."""
 SEED = 0
 """Seed of the random split. Images keep their split, so splitting again divides only images added since."""
 
@@ -91,22 +91,16 @@ class DataPage(Page):
         self._gallery.show_only(Filter(only=ids, why=why, boxes=boxes))
 
     def _build(self) -> None:
-        tools = QFrame()
-        tools.setProperty("role", "bar")
-        row = QHBoxLayout(tools)
-        row.setContentsMargins(theme.GRID, 4, theme.GRID, 0)
-        row.setSpacing(theme.GRID // 2)
+        tools = ToolRow()
         for action, text in zip(self._actions, _SHORT, strict=True):
             action.setIconText(text)
             button = QToolButton(autoRaise=True)
             button.setDefaultAction(action)
-            button.setToolButtonStyle(_BESIDE)
             button.setObjectName(f"button-{action.objectName().removeprefix('action-')}")
-            row.addWidget(button)
+            tools.add(button, _GIVE_WAY.get(action.objectName(), 0))
             if action.objectName() == "action-add-images":
                 button.addActions([self._files, self._check_files])
                 button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        row.addStretch(1)
         side = QWidget()
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)

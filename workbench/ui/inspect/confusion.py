@@ -139,6 +139,8 @@ class ConfusionModel(QAbstractTableModel):
 
 
 class ConfusionTab(TableTab):
+    icon = "mdi6.grid"
+
     def __init__(self) -> None:
         table = QTableView()
         super().__init__("Confusion matrix", _work, "confusion", table)

@@ -23,6 +23,7 @@ class CurvesTab(InspectTab):
     """`confidence_wanted(label, confidence)` for "Use"; label -1 means the slider."""
 
     confidence_wanted = Signal(int, float)
+    icon = "mdi6.chart-line"
 
     def __init__(self) -> None:
         super().__init__("Curves", self._work_out)

@@ -51,6 +51,8 @@ class BarDelegate(QStyledItemDelegate):
 
 
 class ErrorsTab(TableTab):
+    icon = "mdi6.alert-circle-outline"
+
     def __init__(self) -> None:
         table = QTableWidget(len(ERROR_KINDS), len(COLUMNS))
         super().__init__("Kinds of mistakes", _work, "mistakes", table)

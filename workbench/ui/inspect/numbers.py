@@ -35,6 +35,7 @@ class NumbersTab(InspectTab):
     """`own_wanted(label, confidence)` when a person edited a label's confidence; NaN removes it."""
 
     own_wanted = Signal(int, float)
+    icon = "mdi6.counter"
 
     def __init__(self) -> None:
         super().__init__("Numbers")

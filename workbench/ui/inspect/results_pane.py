@@ -76,8 +76,9 @@ class ResultsPane(QWidget):
     def add_tab(self, tab: InspectTab, title: str, help: str = "") -> None:
         """Add a tab. It gets every state, None if there is none, and draws it while visible."""
         self._tabs.append(tab)
-        self.tabs.addTab(tab, title)
-        self.tabs.setTabToolTip(self.tabs.indexOf(tab), help)
+        place = self.tabs.addTab(tab, title)
+        self.tabs.tabBar().setTabData(place, tab.icon)
+        self.tabs.setTabToolTip(place, f"{title}\n{help}")
         tab.opened.connect(self.opened)
         tab.marked.connect(self.marked)
         tab.show_requested.connect(partial(self.tabs.setCurrentWidget, tab))

@@ -22,6 +22,7 @@ class InspectTab(QWidget):
     opened = Signal(object)
     marked = Signal(object)
     show_requested = Signal()
+    icon = "mdi6.dots-horizontal"  # in place of the title, where there is no room for all titles
     main_widget: QWidget | None = None  # it gets the keyboard when the tab is shown
 
     def __init__(self, title: str, work: Callable[[InspectState], object] | None = None) -> None:

@@ -31,6 +31,7 @@ from workbench.ui.widgets.popups import Combo, Menu
 from workbench.ui.widgets.spin_boxes import spin_box
 
 _EMPTY = "empty"
+_BESIDE = 20  # px of a field beside its words
 _LETTERS = 14
 """Letters of a label that must fit, however long its name is."""
 ORDERS = {
@@ -87,6 +88,8 @@ class ImageFilter(QFrame):
         return self._text
 
     def _lay_out(self, narrow: bool) -> None:
+        words = self._text.fontMetrics().horizontalAdvance(self._text.placeholderText())
+        self._text.setMinimumWidth(words + _BESIDE)
         down = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
         layout = QBoxLayout(down, self)
         layout.setContentsMargins(*(theme.GRID,) * 4)

@@ -37,6 +37,7 @@ class CompareTab(InspectTab):
     """The page calls `list_runs` and `begin`. `pair_changed` when `visible_comparison` changes, for the picture."""
 
     pair_changed = Signal()
+    icon = "mdi6.compare-horizontal"
 
     def __init__(self, session: Session, evaluate: Evaluator) -> None:
         super().__init__("Comparing two runs", self._work_out)

@@ -19,6 +19,7 @@ class ReviewTab(InspectTab):
     """`wide_requested(bool)`: whether the gallery should take the space of the images and the picture now."""
 
     wide_requested = Signal(bool)
+    icon = "mdi6.clipboard-check-outline"
 
     def __init__(self, session: Session) -> None:
         super().__init__("Review")
