@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QFontMetrics
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QInputDialog, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
@@ -101,6 +101,24 @@ def test_what_would_stop_a_training_asks_once_and_goes_on_by_itself(
     assert len(words) == 2
     qtbot.waitUntil(lambda: window.session.document is None and not window.session.is_training)
     assert window.isVisible() == (way == "close-project")
+
+
+def test_the_title_of_the_question_has_room_beside_the_buttons_of_a_windows_frame(
+    running: tuple[MainWindow, Job, threading.Event],
+) -> None:
+    window, _, over = running
+    wide: list[int] = []
+
+    def look(asked: QMessageBox) -> None:
+        bold = asked.font()
+        bold.setBold(True)
+        wide.append(asked.width() - QFontMetrics(bold).horizontalAdvance(asked.windowTitle()))
+        asked.reject()
+
+    when_asked(QMessageBox, look)
+    window.close()
+    over.set()
+    assert wide[0] > 200
 
 
 @pytest.mark.parametrize("way", ["log", "history", "seen"])

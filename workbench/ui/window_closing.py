@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QGridLayout, QMessageBox, QSpacerItem, QWidget
 
 from workbench.ui import thumbnails
 from workbench.ui.session import Session
@@ -15,6 +15,8 @@ from workbench.ui.widgets import window_geometry
 
 AT_ONCE = 5.0
 """Seconds that the window waits without a message."""
+_WIDE = 400
+"""Pixels of the question: Qt leaves 50 of its title's line for the buttons there, which take more in most systems."""
 WORDS = "The training finishes its step and is saved, then the window closes."
 
 
@@ -39,6 +41,10 @@ def ask(session: Session, training: str) -> bool:
     go_on = question.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
     question.setDefaultButton(go_on)
     question.setEscapeButton(go_on)
+
+    rows = question.layout()
+    assert isinstance(rows, QGridLayout)
+    rows.addItem(QSpacerItem(_WIDE, 0), rows.rowCount(), 0, 1, rows.columnCount())
 
     def ended(_job: object) -> None:
         if not session.is_training:
