@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,23 @@ def test_the_csv_table_of_another_program_is_read_with_empty_lines_and_corners_i
     reading = formats.load_all().get("csv").read(tmp_path)
     assert [box.xyxy for box in reading.images[0].boxes] == [(2, 3, 7, 6)]
     assert [(remark.level, remark.line) for remark in reading.remarks] == [("repaired", 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('"""One line."""', "One line."),
+        (
+            '# SPDX-License-Identifier: MIT\nr"""Boxes of a paper\n(Nobody 2026).\n\nMore."""',
+            "Boxes of a paper (Nobody 2026).",
+        ),
+        ("import this", ""),
+        ("this is not python", ""),
+    ],
+)
+def test_what_a_plugin_is_about_is_the_first_paragraph_of_its_docstring(folder: Path, text: str, said: str) -> None:
+    (folder / "mine.py").write_text(text)
+    assert [plugin.about for plugin in plugins.load_all()] == [said]
 
 
 def test_a_strangers_plugin_runs_only_after_a_yes_and_asks_again_when_changed(folder: Path) -> None:
@@ -233,6 +251,19 @@ def test_a_bad_plugin_is_named_and_leaves_nothing_behind(folder: Path, text: str
     assert (bad.state, good.state) == ("failed", "loaded")
     assert bad.problem
     assert "mine" not in formats.formats
+
+
+def test_a_plugin_that_asks_for_the_programs_formats_first_and_fails_takes_none_away(folder: Path) -> None:
+    (folder / "first.py").write_text("from workbench.api import formats\nformats.load_all()\nraise RuntimeError")
+    code = (
+        "import pathlib; from workbench import formats, plugins\n"
+        f"(first,) = plugins.load_trusted(pathlib.Path({str(folder)!r}))\n"
+        "print(first.state, *sorted({formats.formats.owner(name) for name in formats.load_all().names()}))\n"
+        "print(*formats.formats.names())"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert told[0] == "failed built in csv_boxes.py"
+    assert {"coco", "voc", "yolo"} <= set(told[1].split())
 
 
 @pytest.mark.parametrize("how", ["asked", "started", "by the command line"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -23,13 +24,23 @@ def test_a_member_is_found_by_its_name_and_keeps_the_order() -> None:
 
 def test_the_programs_own_come_before_a_plugins_whichever_was_there_first() -> None:
     family: Registry[type] = Registry("detector")
-    family.current_owner = "mine.py"
-    family.register("a")(int)
-    family.current_owner = "built in"
+    with family.owned_by("mine.py"):
+        family.register("a")(int)
     family.register("c")(str)
     family.register("b")(bytes)
     assert family.names() == ("c", "b", "a")
     assert list(family) == [("c", str), ("b", bytes), ("a", int)]
+
+
+def test_what_another_thread_registers_meanwhile_does_not_belong_to_the_plugin() -> None:
+    family: Registry[type] = Registry("detector")
+    with family.owned_by("mine.py"):
+        other = threading.Thread(target=lambda: family.register("a")(int))
+        other.start()
+        other.join()
+        family.register("b")(str)
+    family.register("c")(bytes)
+    assert {name: family.owner(name) for name in family.names()} == {"a": "built in", "b": "mine.py", "c": "built in"}
 
 
 def test_an_unknown_name_gets_the_nearest_suggested() -> None:
@@ -44,8 +55,7 @@ def test_an_unknown_name_gets_the_nearest_suggested() -> None:
 def test_a_second_member_of_a_name_is_refused_and_names_both_owners() -> None:
     family: Registry[type] = Registry("format")
     family.register("csv")(int)
-    family.current_owner = "mine.py"
-    with pytest.raises(WorkbenchError, match="one from built in, one from mine.py"):
+    with family.owned_by("mine.py"), pytest.raises(WorkbenchError, match="one from built in, one from mine.py"):
         family.register("csv")(str)
 
 
@@ -110,16 +120,15 @@ def test_a_detector_that_lacks_a_part_is_refused_when_registered_and_a_whole_one
 
 def refuse_or_take(family: Any, kind: type, said: str) -> None:
     registry = getattr(family, family.__name__.rpartition(".")[2])
-    registry.current_owner = "mine.py"
     try:
         if not said:
-            assert family.register("mine")(kind) is kind
+            with registry.owned_by("mine.py"):
+                assert family.register("mine")(kind) is kind
             return
-        with pytest.raises(WorkbenchError) as refused:
+        with registry.owned_by("mine.py"), pytest.raises(WorkbenchError) as refused:
             family.register("mine")(kind)
         assert f"The {registry.family} 'mine' (mine.py) can't be used: " in refused.value.sentence
         assert said in refused.value.sentence
         assert "mine" not in registry
     finally:
-        registry.current_owner = "built in"
         registry.unregister_owner("mine.py")

@@ -30,7 +30,7 @@ from workbench import detectors, formats
 from workbench.core.files import atomic_write
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters
-from workbench.registry import OWN, Registry, registered_in
+from workbench.registry import Registry, registered_in
 
 log = logging.getLogger(__name__)
 API = 1
@@ -55,7 +55,7 @@ class Plugin:
 
     file: Path
     state: str
-    about: str  # first line of its docstring
+    about: str  # first paragraph of its docstring
     problem: str = ""
     members: tuple[str, ...] = ()
     package: str = ""
@@ -297,14 +297,11 @@ def _load(plugin: Plugin) -> Plugin:
 @contextlib.contextmanager
 def _owned(owner: str) -> Iterator[None]:
     """Members registered inside belong to `owner`; those that it registered before are forgotten."""
-    for family in FAMILIES:
-        family.unregister_owner(owner)
-        family.current_owner = owner
-    try:
-        yield
-    finally:
+    with contextlib.ExitStack() as owners:
         for family in FAMILIES:
-            family.current_owner = OWN
+            family.unregister_owner(owner)
+            owners.enter_context(family.owned_by(owner))
+        yield
 
 
 def _imports_torch(file: Path) -> bool:
@@ -335,11 +332,8 @@ def _waiting(plugin: Plugin) -> Plugin:
 
 
 def _about(file: Path) -> str:
-    try:
-        first = file.read_text(encoding="utf-8").lstrip().splitlines()[0]
-    except (OSError, UnicodeDecodeError, IndexError):
-        return ""
-    return "".join(one for one in first.strip("\"' ") if one.isprintable())
+    paragraph = (ast.get_docstring(_parsed(file)) or "").partition("\n\n")[0]
+    return "".join(one for one in " ".join(paragraph.split()) if one.isprintable())
 
 
 def _known_as(plugin: Plugin) -> str:

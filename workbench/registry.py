@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -56,11 +58,17 @@ def _last_name(function: ast.expr) -> str:
     return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
+class _Owner(threading.local):
+    """Each thread's own: while one loads a plugin, another may be the first to ask for the program's members."""
+
+    name = OWN
+
+
 class Registry(Generic[Member]):
     """The members of one family, the program's own first, in order of registration.
 
     `family` is the singular noun used in messages ("detector"). `owner` of a member is OWN
-    unless a plugin registered it (see plugins.py, which sets `current_owner` while it imports).
+    unless a plugin registered it (see plugins.py, which says so by `owned_by` while it imports).
     `settle(name, member)` prepares a member and returns what is wrong with it, or "".
     `elsewhere(name)` says where an unknown name may come from, `elsewhere("")` who has not been loaded (plugins.py),
     or "".
@@ -68,11 +76,20 @@ class Registry(Generic[Member]):
 
     def __init__(self, family: str, settle: Callable[[str, Member], str] = lambda name, member: "") -> None:
         self.family = family
-        self.current_owner = OWN
+        self._owner = _Owner()
         self.elsewhere: Callable[[str], str] = lambda name: ""
         self._settle = settle
         self._members: dict[str, Member] = {}
         self._owners: dict[str, str] = {}
+
+    @contextlib.contextmanager
+    def owned_by(self, owner: str) -> Iterator[None]:
+        """What this thread registers inside belongs to `owner`."""
+        before, self._owner.name = self._owner.name, owner
+        try:
+            yield
+        finally:
+            self._owner.name = before
 
     def register(self, name: str) -> Callable[[Member], Member]:
         """Decorator: register a member as `name`. A duplicate name, or a member that lacks a part, is an error."""
@@ -81,15 +98,15 @@ class Registry(Generic[Member]):
             if name in self._members:
                 raise WorkbenchError(
                     f"Two {self.family}s are called '{name}': one from {self._owners[name]},"
-                    f" one from {self.current_owner}. Rename one of them."
+                    f" one from {self._owner.name}. Rename one of them."
                 )
             if fault := self._settle(name, member):
                 raise WorkbenchError(
-                    f"The {self.family} '{name}' ({self.current_owner}) can't be used: {fault}. CONTRIBUTING.md says"
+                    f"The {self.family} '{name}' ({self._owner.name}) can't be used: {fault}. CONTRIBUTING.md says"
                     " what it must have."
                 )
             self._members[name] = member
-            self._owners[name] = self.current_owner
+            self._owners[name] = self._owner.name
             return member
 
         return file

@@ -23,9 +23,8 @@ def reader(name: str) -> Read:
         spec = importlib.util.spec_from_file_location("csv_boxes", file)
         assert spec is not None
         assert spec.loader is not None
-        formats.formats.current_owner = _PLUGIN
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-        formats.formats.current_owner = "built in"
+        with formats.formats.owned_by(_PLUGIN):
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
     member = formats.formats.get(name)
 
     def read(folder: Path, settings: ReadSettings) -> Reading:

@@ -18,11 +18,10 @@ from workbench.training.run import RunRequest
 def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Toy]]:
     """The toy, registered as a detector as long as the test runs. Tests may subclass and register others."""
     registry = detectors.load_all()
-    owner, registry.current_owner = registry.current_owner, "tests"
-    registry.register("toy")(Toy)
-    yield Toy
+    with registry.owned_by("tests"):
+        registry.register("toy")(Toy)
+        yield Toy
     registry.unregister_owner("tests")
-    registry.current_owner = owner
 
 
 @pytest.fixture

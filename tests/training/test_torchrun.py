@@ -99,13 +99,12 @@ def test_without_the_sum_of_gradients_the_weights_would_differ(of_two: dict[str,
 
 def test_a_stop_of_one_stops_both_and_one_goes_on_and_two_again(two: Two) -> None:
     registry = detectors.load_all()
-    registry.current_owner = "tests"
-    registry.register("toy")(Still)
+    with registry.owned_by("tests"):
+        registry.register("toy")(Still)
     try:
         _stopped_and_gone_on(two)
     finally:
         registry.unregister_owner("tests")
-        registry.current_owner = ""
 
 
 def _stopped_and_gone_on(two: Two) -> None:

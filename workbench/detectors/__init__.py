@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from workbench.core.resize import FIT_MODES
 from workbench.errors import WorkbenchError
-from workbench.registry import Registry, class_text, missing_attributes, registered_in
+from workbench.registry import OWN, Registry, class_text, missing_attributes, registered_in
 from workbench.settings import setting
 
 if TYPE_CHECKING:
@@ -104,9 +104,10 @@ def load_all() -> Registry[type[Detector]]:
     """Import every module of this package (and with it torch) and return the registry."""
     global _loaded
     if not _loaded:  # listing the folder takes half a millisecond, and this is called dozens of times
-        for module in pkgutil.iter_modules(__path__):
-            if module.name != "parts":
-                importlib.import_module(f"{__name__}.{module.name}")
+        with detectors.owned_by(OWN):  # also if it is a plugin that asks for them first
+            for module in pkgutil.iter_modules(__path__):
+                if module.name != "parts":
+                    importlib.import_module(f"{__name__}.{module.name}")
     if not _loaded:  # another thread may have done it meanwhile
         _loaded = True
         for action in _waiting:

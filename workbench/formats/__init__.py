@@ -260,9 +260,10 @@ def load_all() -> Registry[Format]:
 
 @functools.cache  # called for each image
 def _load() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        if module.name != "parts":  # shared code
-            importlib.import_module(f"{__name__}.{module.name}")
+    with formats.owned_by(OWN):  # also if it is a plugin that asks for them first
+        for module in pkgutil.iter_modules(__path__):
+            if module.name != "parts":  # shared code
+                importlib.import_module(f"{__name__}.{module.name}")
 
 
 def recognise(path: Path, failed: list[str] | None = None) -> list[tuple[str, float]]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from workbench.core.nms import DIOU_POWERS, TITLES
 from workbench.core.tiling import OVERLAP
 from workbench.errors import WorkbenchError
-from workbench.registry import Registry, class_text, missing_attributes
+from workbench.registry import OWN, Registry, class_text, missing_attributes
 from workbench.settings import setting
 
 if TYPE_CHECKING:
@@ -244,8 +244,9 @@ register = exporters.register
 
 def load_all() -> Registry[type[Exporter]]:
     """Import every module of this package and return the registry."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    with exporters.owned_by(OWN):  # also if it is a plugin that asks for them first
+        for module in pkgutil.iter_modules(__path__):
+            importlib.import_module(f"{__name__}.{module.name}")
     return exporters
 
 
