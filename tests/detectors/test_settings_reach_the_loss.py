@@ -231,7 +231,10 @@ def test_a_labels_weight_multiplies_its_boxes_and_another_labels_does_nothing(na
     detector.weigh_labels(torch.tensor([7.0, 1.0, 5.0]))
     others = terms(detector, outputs(name), alone)
     assert after["box"].item() == pytest.approx(3 * before["box"].item(), rel=1e-4)
-    assert after["label"] > before["label"] * 1.01
+    assert after["label"] > before["label"] * 1.01, (
+        f"label_weights of 3 make the loss of labels {after['label']:.4g} of {before['label']:.4g}: all that teaches a"
+        " box's label is to be multiplied, and Label balance would do nothing where the background outweighs it so"
+    )
     for term, value in others.items():
         assert value.item() == pytest.approx(before[term].item(), rel=1e-5), term
 
