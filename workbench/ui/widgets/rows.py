@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 
 from workbench.ui import theme
 from workbench.ui.actions import with_keys
+from workbench.ui.widgets.empty_state import paint_hint
 
 ROW = Qt.ItemDataRole.UserRole
 HEIGHT = 28
@@ -155,11 +156,7 @@ class RowsView(NavigationListView):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if self._hint and not self.rows.rows:
-            painter = QPainter(self.viewport())
-            painter.setPen(theme.colour("muted"))
-            room = QRectF(self.viewport().rect()).adjusted(8, 8, -8, -8)
-            painter.drawText(room, int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap), self.hint)
-            painter.end()
+            paint_hint(self, self.hint)
 
     @property
     def hint(self) -> str:

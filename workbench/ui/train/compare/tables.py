@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QIcon, QPainter, QPaintEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from workbench.core.formatting import duration, share
@@ -16,6 +16,7 @@ from workbench.ui.icons import swatch
 from workbench.ui.train.compare.differences import NONE, LabelScores, RunDifference, best_of
 from workbench.ui.train.compare.run_reader import ComparedRun
 from workbench.ui.train.titles import detector_title
+from workbench.ui.widgets.empty_state import paint_hint
 from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable
 
 ROW = 24  # px
@@ -75,11 +76,7 @@ class Table(QTableWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         if self.words and not self.rowCount():
-            painter = QPainter(self.viewport())
-            painter.setPen(theme.colour("muted"))
-            room = QRectF(self.viewport().rect()).adjusted(8, 8, -8, -8)
-            painter.drawText(room, int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap), self.words)
-            painter.end()
+            paint_hint(self, self.words)
 
 
 def show_runs(table: Table, compared: Sequence[ComparedRun]) -> None:
