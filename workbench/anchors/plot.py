@@ -44,6 +44,7 @@ class _Axes:
 
     def frame(
         self,
+        image: Image.Image,
         draw: ImageDraw.ImageDraw,
         x_ticks: Sequence[float],
         y_ticks: Sequence[float],
@@ -64,7 +65,7 @@ class _Axes:
             words = Image.new("RGBA", (self.bottom - self.top, 22), (0, 0, 0, 0))
             ImageDraw.Draw(words).text((words.width / 2, 11), titles[2], _INK, _font(15), "mm")
             turned = words.rotate(90, expand=True)
-            draw._image.paste(turned, (self.left - 62, self.top), turned)  # type: ignore[attr-defined]
+            image.paste(turned, (self.left - 62, self.top), turned)
 
 
 def draw_plot(
@@ -90,7 +91,7 @@ def draw_plot(
     draw.text((24, 52), numbers, _MUTED, _font(18), "lt")
     rows = rows_of(sizes)
     _scatter(image, draw, rows, step.centres, {name: rows_of(one) for name, one in (others or {}).items()}, what)
-    _elbow(draw, curve, len(step.centres))
+    _elbow(image, draw, curve, len(step.centres))
     _rectangles(draw, step.centres)
     with atomic_path(file) as part:
         image.save(part, "PNG")
@@ -110,7 +111,8 @@ def _scatter(
     inside = ((sizes > low) & (sizes < high)).all(axis=1)
     axes = _Axes((88, 124, 860, HEIGHT - 70), (low[0], high[0]), (low[1], high[1]), log=True)
     several = f"{len(sizes):,} {what} in the colour of their anchor{_beyond(sizes[~inside])}"
-    axes.frame(draw, _log_ticks(low[0], high[0]), _log_ticks(low[1], high[1]), (several, "width (px)", "height (px)"))
+    ticks = (_log_ticks(low[0], high[0]), _log_ticks(low[1], high[1]))
+    axes.frame(image, draw, *ticks, (several, "width (px)", "height (px)"))
     sizes = sizes[inside]
     across, down = axes.at(sizes[:, 0], sizes[:, 1])
     _paint(image, across, down, assign(sizes, centres), dots=len(sizes) <= DENSE)
@@ -183,7 +185,7 @@ def _paint(image: Image.Image, across: Doubles, down: Doubles, nearest: NDArray[
     image.paste(Image.fromarray(np.rint(pixels).clip(0, 255).astype(np.uint8)))
 
 
-def _elbow(draw: ImageDraw.ImageDraw, curve: Sequence[Step], k: int) -> None:
+def _elbow(image: Image.Image, draw: ImageDraw.ImageDraw, curve: Sequence[Step], k: int) -> None:
     """Mean IoU and both recalls against the number of anchors."""
     lines = (
         ("mean IoU", "#0072b2", [step.mean_iou for step in curve]),
@@ -195,7 +197,7 @@ def _elbow(draw: ImageDraw.ImageDraw, curve: Sequence[Step], k: int) -> None:
     axes = _Axes((970, 124, WIDTH - 40, 400), (0.5, last + 0.5), (100 * floor, 101), log=False)
     ticks = [tick for tick in range(0, 101, 10 if floor >= 0.4 else 20) if tick >= 100 * floor]
     counts = range(1, last + 1) if last <= 20 else range(5, last + 1, 5)
-    axes.frame(draw, list(counts), ticks, ("Each number of anchors", "anchors", "%"))
+    axes.frame(image, draw, list(counts), ticks, ("Each number of anchors", "anchors", "%"))
     if k <= last:
         across = float(axes.at(k, 0)[0])
         draw.line((across, axes.top, across, axes.bottom), _MUTED, 1)

@@ -201,7 +201,7 @@ def _predict(
         predictor.rename_labels(former)
         point = _point(options, file, run_folder, former, predictor, quiet=quiet)
         say(f"Predicting with {_name(file)}, at a confidence of at least {point.confidence:g}.", quiet=quiet)
-        settings = _settings(options, shard, predictor, point)
+        settings = _settings(options, shard, point)
         if options.webcam is not None:
             return _watch(predictor, options, settings, as_json=as_json)
         saved = _part(predictor, options, settings, quiet=quiet, patient=runtime.world > 1)
@@ -296,7 +296,7 @@ def _point(
     )
 
 
-def _settings(options: Options, shard: Shard, predictor: Predictor, point: OperatingPoint) -> PredictionSettings:
+def _settings(options: Options, shard: Shard, point: OperatingPoint) -> PredictionSettings:
     from workbench.inference.predict_files import PredictionSettings
 
     return PredictionSettings(point, options.every, options.tiles, options.overlap, options.formats, shard, options.ids)

@@ -301,7 +301,7 @@ def _make_result(
         box=explained.box.numpy(),
         ignored=None if explained.ignored is None else explained.ignored[0].numpy(),
         negative=None if explained.negative is None else explained.negative[0].numpy(),
-        about=_about(recipe, sample),
+        about=_about(sample),
         note=_notes(request, sample, found, exclusion_reason),
         exclusion_reason=exclusion_reason,
         epochs=sample.epochs,
@@ -323,7 +323,7 @@ def _label(sample: NetworkInput, row: int) -> str:
     return sample.snapshot.labels[int(sample.snapshot.label_index[row])].name
 
 
-def _about(recipe: Recipe, sample: NetworkInput) -> str:
+def _about(sample: NetworkInput) -> str:
     size = f"{sample.side} × {sample.side} px"
     if sample.step < 0:
         return f"{size}, not augmented"
