@@ -21,7 +21,6 @@ from workbench.detectors import DetectorSettings
 from workbench.detectors.parts import counting
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector, Raw, Targets
-from workbench.errors import WorkbenchError
 from workbench.settings import rows
 from workbench.training import validate
 from workbench.training.machine import Precision
@@ -355,41 +354,6 @@ def test_perfect_training_finds_the_box(name: str) -> None:
         if labels[0, 0] == 2 and (boxes[0, 0] - wanted.boxes[0, 0]).abs().max() <= 4:
             return
     pytest.fail(f"after 240 steps the best candidate is {boxes[0, 0].tolist()} with label {labels[0, 0]}")
-
-
-def test_an_input_side_that_is_no_multiple_of_32_is_refused_with_the_nearest(name: str) -> None:
-    if detectors.load_all().get(name).multiple == 1:
-        assert build(name, px=101)
-        return
-    with pytest.raises(WorkbenchError, match="Try 96"):
-        build(name, px=100)
-
-
-def test_anchors_that_are_no_sizes_are_refused(name: str) -> None:
-    if name == FROM_CFG:
-        pytest.skip("its anchors are the cfg's")
-    kind = detectors.load_all().get(name)
-    for wrong in (((10.0, 0.0),) * 6, ((10.0, float("nan")),) * 6):
-        with pytest.raises(WorkbenchError, match="positive"):
-            detectors.build(name, kind.settings_class(width=0.1), 3, wrong)
-
-
-def test_any_number_of_anchors_serves_all_levels(name: str) -> None:
-    if name == FROM_CFG:
-        pytest.skip("its anchors are the cfg's")
-    kind, anchorless = detectors.load_all().get(name), build(name).anchor_need is None
-    for count in (3, 5, 10):
-        sizes = tuple((4.0 * (count - i), 6.0) for i in range(count))
-        settings = kind.settings_class(input_px=PX, width=0.1)
-        if anchorless:  # it takes them, and has no use for them
-            with networks.unfilled():
-                assert detectors.build(name, settings, 3, sizes).anchor_need is None
-            continue
-        detector = detectors.build(name, settings, 3, sizes)
-        need = detector.anchor_need
-        assert need is not None
-        assert sorted(anchor for mask in need.masks for anchor in mask) == list(range(count))
-        assert detector.loss(detector(images()), TWO)
 
 
 def test_the_losses_of_single_images_average_to_that_of_the_batch(name: str) -> None:

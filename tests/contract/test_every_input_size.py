@@ -1,0 +1,47 @@
+"""The sizes that every detector takes or refuses: of its input, and of its anchors."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import networks
+from tests.contract.test_every_detector import FROM_CFG, PX, TWO, build, images
+from workbench import detectors
+from workbench.errors import WorkbenchError
+
+FAMILY = "detectors"  # see conftest.py: `name` is each of them
+
+
+def test_an_input_side_that_is_no_multiple_of_32_is_refused_with_the_nearest(name: str) -> None:
+    if detectors.load_all().get(name).multiple == 1:
+        assert build(name, px=101)
+        return
+    with pytest.raises(WorkbenchError, match="Try 96"):
+        build(name, px=100)
+
+
+def test_anchors_that_are_no_sizes_are_refused(name: str) -> None:
+    if name == FROM_CFG:
+        pytest.skip("its anchors are the cfg's")
+    kind = detectors.load_all().get(name)
+    for wrong in (((10.0, 0.0),) * 6, ((10.0, float("nan")),) * 6):
+        with pytest.raises(WorkbenchError, match="positive"):
+            detectors.build(name, kind.settings_class(width=0.1), 3, wrong)
+
+
+def test_any_number_of_anchors_serves_all_levels(name: str) -> None:
+    if name == FROM_CFG:
+        pytest.skip("its anchors are the cfg's")
+    kind, anchorless = detectors.load_all().get(name), build(name).anchor_need is None
+    for count in (3, 5, 10):
+        sizes = tuple((4.0 * (count - i), 6.0) for i in range(count))
+        settings = kind.settings_class(input_px=PX, width=0.1)
+        if anchorless:  # it takes them, and has no use for them
+            with networks.unfilled():
+                assert detectors.build(name, settings, 3, sizes).anchor_need is None
+            continue
+        detector = detectors.build(name, settings, 3, sizes)
+        need = detector.anchor_need
+        assert need is not None
+        assert sorted(anchor for mask in need.masks for anchor in mask) == list(range(count))
+        assert detector.loss(detector(images()), TWO)
