@@ -74,9 +74,8 @@ def seeing(toy: type[Toy]) -> None:
     """In place of the toy."""
     registry = detectors.load_all()
     registry.unregister_owner("tests")
-    owner, registry.current_owner = registry.current_owner, "tests"
-    registry.register("toy")(Seeing)
-    registry.current_owner = owner
+    with registry.owned_by("tests"):
+        registry.register("toy")(Seeing)
 
 
 def recipe(**changes: Any) -> Recipe:
