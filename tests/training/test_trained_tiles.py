@@ -225,6 +225,7 @@ def test_objects_that_get_lost_in_large_photographs_are_told_of_and_tiles_are_th
 def test_an_estimate_counts_the_tiles(wide: Snapshot) -> None:
     plain, tiled = (estimate(wide, recipe(**more), None, budget=0.2) for more in ({}, TILES))
     assert (plain.steps, tiled.steps) == (2, 16)
+    assert tiled.rows()["steps"].endswith("4 epochs of 16 images and tiles, 4 at a time")
     assert (plain.cache, tiled.cache) == (3 * 64 * 64 * 3, 24 * 64 * 64 * 3)
 
 

@@ -78,6 +78,7 @@ class Estimate:
     px: int  # the largest input side
     at_most: bool
     took: float
+    tiled: bool = False  # images are also seen in tiles, which are counted as images
 
     @property
     def words(self) -> str:
@@ -107,16 +108,19 @@ class Estimate:
 
     def rows(self) -> dict[str, str]:
         """Rows of a table for the user."""
-        epochs = f"{count(self.epochs, 'epoch')} of {count(self.images, 'image')}"
+        epochs = f"{count(self.epochs, 'epoch')} of {self._counted(self.images)}"
         return {
             "time": self._time,
             "steps": f"{self.steps:,} of {_short(self.step_seconds)}: {epochs}, {self.batch} at a time",
             "evaluations": f"{self.evaluations:,} of {_short(self.evaluation_seconds)}:"
-            f" {count(self.validation_images, 'image')}",
+            f" {self._counted(self.validation_images)}",
             "memory": size(self.memory),
             "images kept": f"{size(self.cache)} {'on disk' if self.cache_on_disk else 'in memory'}, at {self.px} px",
             "checkpoints": f"{size(self.checkpoints)} on disk",
         }
+
+    def _counted(self, images: int) -> str:
+        return f"{images:,} images and tiles" if self.tiled else count(images, "image")
 
     def values(self) -> dict[str, Any]:
         """For JSON."""
@@ -146,6 +150,7 @@ def make_estimate(
         cache=cache, cache_on_disk=on_disk, checkpoints=checkpoint_bytes(measured.parameters, settings),
         device=measured.device, precision=measured.precision, batch=settings.batch, measured_batch=largest.images,
         px=largest.px, at_most=settings.patience > 0 and validation_images >= FEW_JUDGES, took=measured.took,
+        tiled=settings.tiles > 0,
     )  # fmt: skip
 
 
