@@ -253,3 +253,15 @@ def test_an_assignment_is_cancelled_when_it_is_not_needed_any_more(
     worker.shut_down()
     with pytest.raises(RequestCancelled):
         worker.handle(request)
+
+
+def test_of_a_large_image_the_tile_with_most_boxes_is_shown_and_where_it_lies_is_said(labelled: Path) -> None:
+    """Two of three boxes of the first image lie in its upper left corner."""
+    tiled = narrow("yolov1", tiles=64, tile_overlap=0.0)
+    request = AssignmentRequest(labelled, 0, tiled, ids_of(labelled)[0], FRESH, True, 0, None)
+    shown = assignment_of(TrainerViewWorker(), request)
+    assert ", the tile at 0, 0" in shown.about
+    with Document.open(labelled, read_only=True) as document:
+        first, second, _ = document.boxes(ids_of(labelled)[0])
+    assert sorted(shown.ids.tolist()) == [first.id, second.id]
+    assert "tile" not in assignment_of(TrainerViewWorker(), replace(request, recipe=narrow("yolov1"))).about

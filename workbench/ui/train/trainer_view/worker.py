@@ -330,7 +330,9 @@ def _about(sample: NetworkInput) -> str:
     parts = len(sample.parts)
     made = "" if parts == 1 else f", combined with {parts - 1} other{'s' if parts > 2 else ''}"
     place = f"image {sample.place + 1} of {sample.places}"
-    return f"{size}, step {sample.step + 1:,} of {sample.steps:,}, {place}{made}"
+    cut = sample.snapshot.place(sample.parts[0])
+    tile = f", the tile at {cut[0]:,}, {cut[1]:,}" if cut is not None else ""
+    return f"{size}, step {sample.step + 1:,} of {sample.steps:,}, {place}{tile}{made}"
 
 
 def count_coverage(
