@@ -147,6 +147,17 @@ def test_notes_are_typed_in_a_column_that_is_there_when_it_is_needed(bench: Benc
     assert table.isColumnHidden(NOTE)
 
 
+def test_a_name_is_typed_after_a_note_that_was_not_ended(bench: Bench) -> None:
+    bench.click("other")
+    find(bench.runs, QAction, "action-note-run").trigger()
+    bench.editor.insert("half a note")
+    find(bench.runs, QAction, "action-rename-run").trigger()
+    assert bench.editor.text() == "other"
+    bench.type("another")
+    bench.wait_for("another", "tiny-2", "tiny-10")
+    assert runs.note(bench.folder / "another") == "half a note"
+
+
 def test_a_note_that_is_given_up_leaves_no_column(bench: Bench) -> None:
     bench.click("other")
     find(bench.runs, QAction, "action-note-run").trigger()

@@ -217,11 +217,14 @@ class RunsTable(QTableWidget):
         return self.state() == QAbstractItemView.State.EditingState
 
     def type_in(self, run: RunInfo, column: int) -> None:
-        """Let a person edit the name or the note of a run."""
+        """Let a person edit the name or the note of a run; what is being typed in another cell is taken first."""
+        self.setFocus()  # that ends the typing, and the rows are made anew
+        row = self._row_of(run.name)
+        if row < 0:
+            return
         self.setColumnHidden(NOTE, column != NOTE and self.isColumnHidden(NOTE))
         self._share_room()
-        item = self._cell_at(self._row_of(run.name), column)
-        self.setFocus()
+        item = self._cell_at(row, column)
         self.setCurrentItem(item)
         self.editItem(item)
 
