@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QTableWidget
 
 from tests.ui.window_driver import Open, find
 from workbench import plugins
+from workbench.ui.widgets import plugins_window
 from workbench.ui.widgets.plugins_window import PluginsWindow
 
 
@@ -41,6 +42,28 @@ def test_a_new_plugin_asks_and_is_allowed_for_the_next_start(
     forget.click()
     assert (table.item(0, 1).text(), allow.isEnabled(), forget.isEnabled()) == ("asks to run", True, False)
     assert [plugin.state for plugin in plugins.load_all()] == ["asks"]
+
+
+def test_its_buttons_say_why_they_are_off_and_where_the_folder_is(
+    open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window()
+    window.show_plugins()
+    dialog = find(window, PluginsWindow, "plugins-window")
+    table, allow = find(dialog, QTableWidget, "plugins-table"), find(dialog, QPushButton, "plugins-allow")
+    table.clearSelection()
+    assert (allow.isEnabled(), allow.toolTip()) == (False, "Choose a plugin in the list first.")
+    table.selectRow(0)
+    assert (allow.isEnabled(), allow.toolTip()) == (False, "It came with the program, and needs no consent.")
+    said = find(dialog, QLabel, "plugins-said")
+    monkeypatch.setattr(plugins_window, "open_folder", lambda _: False)
+    monkeypatch.setattr(plugins, "user_folder", lambda: tmp_path / "mine")
+    find(dialog, QPushButton, "plugins-open").click()
+    assert said.text() == f"Nothing on this computer shows folders. Open {tmp_path / 'mine'} by hand."
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(plugins, "user_folder", lambda: tmp_path / "file" / "mine")
+    find(dialog, QPushButton, "plugins-open").click()
+    assert "can't be made (" in said.text()
 
 
 def test_a_plugin_that_came_or_was_changed_since_the_start_asks_without_a_restart(

@@ -63,6 +63,7 @@ class PluginsWindow(QDialog):
         self._forget = QPushButton("Do not allow it", autoDefault=False)
         self._forget.setObjectName("plugins-forget")
         self._open = QPushButton("Open the folder", autoDefault=False)
+        self._open.setObjectName("plugins-open")
         buttons.addButton(self._allow, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.addButton(self._forget, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.addButton(self._open, QDialogButtonBox.ButtonRole.ActionRole)
@@ -100,10 +101,18 @@ class PluginsWindow(QDialog):
     @Slot()
     def _chosen(self) -> None:
         plugin = self._current()
-        strange = plugin is not None and not plugins.is_shipped(plugin)
+        why = (
+            "Choose a plugin in the list first."
+            if plugin is None
+            else "It came with the program, and needs no consent."
+            if plugins.is_shipped(plugin)
+            else ""
+        )
         allowed = plugin is not None and plugins.is_allowed(plugin)
-        self._allow.setEnabled(strange and not allowed)
-        self._forget.setEnabled(strange and allowed)
+        self._allow.setEnabled(not why and not allowed)
+        self._forget.setEnabled(not why and allowed)
+        self._allow.setToolTip(why or ("It is allowed already." if allowed else "It runs from the next start on."))
+        self._forget.setToolTip(why or ("It asks again at the next start." if allowed else "It is not allowed now."))
         self._state_text.setText("" if plugin is None else _sentence(plugin))
 
     @Slot()
@@ -123,8 +132,15 @@ class PluginsWindow(QDialog):
     @Slot()
     def _open_folder(self) -> None:
         folder = plugins.user_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        open_folder(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._state_text.setText(
+                f"{folder} can't be made ({error.strerror or error}). Make it, or allow writing there."
+            )
+            return
+        if not open_folder(folder):
+            self._state_text.setText(f"Nothing on this computer shows folders. Open {folder} by hand.")
 
 
 def _sentence(plugin: plugins.Plugin) -> str:
