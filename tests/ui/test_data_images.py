@@ -99,6 +99,17 @@ def test_files_go_to_the_trash_only_after_a_yes(
         assert len(on_disk(labelled)) == 3
 
 
+def test_a_read_only_project_says_why_no_file_goes_to_the_trash(open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled):
+        window = open_window(labelled, "data")
+        said: list[str] = []
+        window.session.message.connect(lambda _kind, words: said.append(words))
+        click_row(find(window, QAbstractItemView, "gallery"), 0)
+        find(window, QAction, "action-trash-images").trigger()
+        assert len(said) == 1
+        assert "open for reading only" in said[0]
+
+
 def test_the_random_split_divides_what_has_none_and_keeps_what_has_one(open_window: Open, labelled: Path) -> None:
     with Document.open(labelled) as document:
         document.do(edits.SetSplit((document.images()[0].id,), Split.TEST))

@@ -79,6 +79,8 @@ def test_a_loss_is_told_with_how_many_are_lower() -> None:
     assert losses.words(101) == "loss 100, the highest of 101 images, run tiny-2 after epoch 12"
     assert losses.words(1) == "loss 0, the lowest of 101 images, run tiny-2 after epoch 12"
     assert losses.words(400) == ""
+    first = of_run("tiny-2", NONE.with_new(np.arange(1, 102), np.arange(101, dtype=np.float32), 0))
+    assert first.words(101) == "loss 100, the highest of 101 images, run tiny-2 before its first epoch"
     assert three().words(3).startswith("loss 12.3, ")
 
 

@@ -18,6 +18,9 @@ from workbench.training import image_losses, present_images
 from workbench.ui.background import Background
 from workbench.ui.session import Session
 
+BEFORE = "before its first epoch"
+"""When a run that goes on from trained weights is evaluated first."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Losses:
@@ -53,7 +56,8 @@ class Losses:
         if row < 0:
             return ""
         loss = _number(float(self.values[row]))
-        return f"loss {loss}, {self._rank(row)}, run {self.run} after epoch {self.epochs[row]:,}"
+        epoch = int(self.epochs[row])
+        return f"loss {loss}, {self._rank(row)}, run {self.run} {f'after epoch {epoch:,}' if epoch else BEFORE}"
 
     def _rank(self, row: int) -> str:
         others = len(self) - 1

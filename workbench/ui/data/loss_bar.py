@@ -50,4 +50,5 @@ class LossBar(QFrame):
         losses = self._watch.losses
         self.setVisible(len(losses) > 0)
         some = count(len(losses), "image")
-        self._about.setText(f"Loss of {some}, measured in {losses.run} up to epoch {losses.epoch:,}")
+        when = f"up to epoch {losses.epoch:,}" if losses.epoch else image_losses.BEFORE
+        self._about.setText(f"Loss of {some}, measured in {losses.run} {when}")
