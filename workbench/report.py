@@ -28,6 +28,7 @@ from workbench.inference.events import (
     Skipped,
     WritingProgress,
 )
+from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.scoring import best_confidence
 from workbench.training import events as training
 
@@ -168,13 +169,14 @@ def show_health(events: Iterable[health.FilesExamined | health.Health], *, quiet
     return found
 
 
-def numbers(done: EvaluationDone, confidence: float | None = None) -> dict[str, Any]:
+def numbers(done: EvaluationDone, point: OperatingPoint | None = None) -> dict[str, Any]:
     """An evaluation as plain values: its NMS, the twelve COCO numbers, and AP and AP50 of each label.
 
-    Precision, recall and F1 of all labels together are taken at this confidence; None: where F1 is highest.
+    Precision, recall and F1 of all labels together are taken at the confidences of `point`; None: where F1 is highest.
     """
     evaluation = done.evaluation
-    at = best_confidence(evaluation) if confidence is None else confidence
+    best = best_confidence(evaluation) if point is None else point.confidence
+    at = best if point is None else point.confidences(evaluation.labels)
     counts = tally(evaluation.matching, at).overall
     used = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
     per_label = {
@@ -184,7 +186,8 @@ def numbers(done: EvaluationDone, confidence: float | None = None) -> dict[str, 
     plain = {name: _number(value) for name, value in evaluation.numbers().items()}
     nms = {"nms": done.rules.kind, "iou": done.rules.iou}
     about = {"images": evaluation.images, "images_trained_on": done.trained_on, "boxes": evaluation.boxes}
-    here = {"confidence": at, **{name: _number(float(value)) for name, value in used.items()}}
+    own = {"confidence_of_labels": dict(point.own)} if point is not None and point.own else {}
+    here = {"confidence": best, **own, **{name: _number(float(value)) for name, value in used.items()}}
     return {**about, **nms, **plain, **here, "per_label": per_label}
 
 

@@ -155,6 +155,20 @@ def test_test_images_are_judged_at_the_confidence_that_validation_images_chose(p
     assert told(capsys, project, "--split", "test")["first"]["confidence"] == {"cat": 0.3, "dog": 0.3}
 
 
+def test_test_images_are_judged_at_the_operating_point_that_was_kept(project: Path, capsys: Capture) -> None:
+    with Document.open(project) as document:
+        document.do(edits.SetSplit(tuple(image.id for image in document.images()), Split.TEST))
+    operating_point.write(project / "runs" / "old", OperatingPoint(0.3, (("dog", 0.85),)))
+    command = ["evaluate", str(project), "--run", "old", "--split", "test"]
+    assert main([*command, "--json"]) == console.DONE
+    values = json.loads(capsys.readouterr().out)
+    assert (values["confidence"], values["confidence_of_labels"]) == (0.3, {"dog": 0.85})
+    assert (values["precision"], values["recall"]) == (1.0, 0.5), "the dog at 0.8 does not count"
+    assert main(command) == console.DONE
+    told = " ".join(capsys.readouterr().err.split())
+    assert "are at the confidence 0.3 (dog 0.85): the operating point kept with the run." in told
+
+
 @pytest.mark.parametrize("command", ["evaluate", "compare"])
 def test_the_images_that_a_run_held_out_can_be_chosen_as_in_the_window(
     command: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture

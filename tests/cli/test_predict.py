@@ -74,7 +74,9 @@ def order(out: Path) -> dict[str, object]:
     return dict(json.loads(job.read_text())["order"])
 
 
-def test_labels_of_a_project_that_were_renamed_since_are_called_as_they_are_now(pictures: Path, tmp_path: Path) -> None:
+def test_labels_of_a_project_that_were_renamed_since_are_called_as_they_are_now(
+    pictures: Path, tmp_path: Path, capsys: Capture
+) -> None:
     with Document.create(tmp_path / "p", pictures) as document:
         document.do(AddLabels((Label(0, "dog"),)))
         document.do(ChangeLabel(replace(document.labels()[0], name="Hund")))
@@ -88,6 +90,7 @@ def test_labels_of_a_project_that_were_renamed_since_are_called_as_they_are_now(
     assert {found["label"] for one in json.loads((out / "predictions.json").read_text("utf-8"))
             for found in one["detections"]} == {"cat", "Hund"}  # fmt: skip
     assert order(out)["own"] == [["Hund", 0.6]]
+    assert "Confidence 0.4 (Hund 0.6): the operating point kept" in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_operating_point_of_the_run_is_taken_unless_another_is_asked(

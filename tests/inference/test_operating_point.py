@@ -119,6 +119,13 @@ def test_what_is_no_json_or_no_object_is_refused(tmp_path: Path) -> None:
             operating_point.read(tmp_path)
 
 
+def test_a_sentence_names_the_labels_with_confidences_of_their_own() -> None:
+    assert OperatingPoint(0.25).words == "0.25"
+    assert OperatingPoint(0.2, (("RBC", 0.12),)).words == "0.2 (RBC 0.12)"
+    many = tuple((name, 0.5) for name in "abcdefg")
+    assert OperatingPoint(0.2, many).words == "0.2 (a 0.5, b 0.5, c 0.5, d 0.5, e 0.5 and 2 more)"
+
+
 def test_nothing_is_kept_with_a_run_that_has_gone(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="is gone"):
         operating_point.write(tmp_path / "gone", POINT)

@@ -200,7 +200,7 @@ def _predict(
         predictor = _open(file, *place, runtime)
         predictor.rename_labels(former)
         point = _point(options, file, run_folder, former, predictor, quiet=quiet)
-        say(f"Predicting with {_name(file)}, at a confidence of at least {point.confidence:g}.", quiet=quiet)
+        say(f"Predicting with {_name(file)}, at a confidence of at least {point.words}.", quiet=quiet)
         settings = _settings(options, shard, point)
         if options.webcam is not None:
             return _watch(predictor, options, settings, as_json=as_json)
@@ -280,7 +280,7 @@ def _point(
     point = kept or best or OperatingPoint(0.25, (), iou, kind)
     if (kept or best) and options.confidence is None:
         why = "the operating point kept with the run" if kept else "where its F1 on validation images is best"
-        say(f"Confidence {point.confidence:g}: {why}.", quiet=quiet)
+        say(f"Confidence {point.words}: {why}.", quiet=quiet)
     elif options.confidence is None and run_folder is not None and (run_folder / EVENTS).is_file():
         say(f"Confidence {point.confidence:g}: this run was not evaluated on its validation images yet.", quiet=quiet)
     own = point.own if options.confidence is None else ()

@@ -62,7 +62,7 @@ def evaluate(
         snapshot = document.snapshot()
     check_checkpoint(file)
     snapshot, part = images_to_evaluate(snapshot, split, folder or file.parent)
-    from workbench.inference import saved_evaluation
+    from workbench.inference import operating_point, saved_evaluation
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
     from workbench.inference.scoring import ScoringRules
@@ -71,12 +71,17 @@ def evaluate(
 
     rules = None if kind is None else ScoringRules(kind=kind)
     done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
-    point = saved_evaluation.validation_point(folder or file.parent, file.name, part)
-    values = numbers(done, point.confidence if point else None)
+    home = folder or file.parent
+    kept = operating_point.read(home, file.name, snapshot.former_names) if part is Split.TEST else None
+    point = kept or saved_evaluation.validation_point(home, file.name, part)
+    values = numbers(done, point)
     if not as_json:
         per_label = values["per_label"].items()
         print_table(["label", "AP", "AP50"], [[name, n["ap"], n["ap50"]] for name, n in per_label])
     print_result({"checkpoint": str(file), "split": split, **values}, as_json=as_json)
+    if point is not None:
+        why = "the operating point kept with the run" if kept else "where its F1 on validation images is best"
+        say(f"Precision, recall and F1 are at the confidence {point.words}: {why}.", quiet=as_json)
     if folder is not None and done.file is None:
         say(f"The project can't be written to, so these numbers are not kept with the run: {folder}", quiet=as_json)
     if seen := data_leakage.run_warning(file.absolute().parent.name, done.trained_on, len(done.truth)):

@@ -26,6 +26,7 @@ from workbench.errors import Refused, WorkbenchError
 from workbench.training.header import read_header
 
 FILE = "operating_point.json"
+_NAMED = 5  # labels named in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ class OperatingPoint:
             raise ValueError(f"kind: expected one of {', '.join(KINDS)}, found {self.kind}")
         if not 1 <= self.limit <= MOST:
             raise ValueError(f"limit: expected a whole number from 1 to {MOST}, found {self.limit}")
+
+    @property
+    def words(self) -> str:
+        """Its confidences in a sentence: "0.25", or "0.25 (cell 0.1, platelet 0.4 and 2 more)"."""
+        named = ", ".join(f"{name} {value:g}" for name, value in self.own[:_NAMED])
+        more = f" and {len(self.own) - _NAMED:,} more" if len(self.own) > _NAMED else ""
+        return f"{self.confidence:g} ({named}{more})" if self.own else f"{self.confidence:g}"
 
     def confidences(self, names: Sequence[str]) -> NDArray[np.float64]:
         """(C,) the confidence of each of these labels; names that are not among them are ignored."""
