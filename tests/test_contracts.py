@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -36,6 +37,18 @@ def test_every_member_of_a_family_is_in_its_contract(family: str) -> None:
     named = {name for one in told if one["type"] == "independence" for name in one["modules"]}
     members = {f"workbench.{family}.{file.stem}" for file in (PACKAGE / family).glob("[!_]*.py")}
     assert members - named == set(), "add it to the contract of its family in pyproject.toml"
+
+
+def test_all_but_the_window_is_in_the_contract_on_qt() -> None:
+    told = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    named = next(set(one["source_modules"]) for one in told if "PySide6" in one.get("forbidden_modules", ()))
+    parts = {f"workbench.{entry.stem}" for entry in PACKAGE.iterdir() if entry.stem[0] not in "_."}
+    assert parts - named == {"workbench.ui"}, "add it to the contract 'Qt only in the window' in pyproject.toml"
+
+
+def test_no_file_of_tests_is_without_a_test() -> None:
+    files = (REPOSITORY / "tests").rglob("test_*.py")
+    assert [file.name for file in files if not re.search(r"def test_|\.TestCase", file.read_text("utf-8"))] == []
 
 
 def test_the_core_loads_neither_qt_nor_torch() -> None:

@@ -16,12 +16,10 @@ from tests.ui.train_page_driver import label_all, press, ready, session, shown_p
 from workbench import settings
 from workbench.core import edits
 from workbench.core.project import AnchorSet
-from workbench.errors import WorkbenchError
 from workbench.training import recipes
 from workbench.training.checkpoint import CheckpointHeader, save_detector
 from workbench.training.runs import RunInfo
 from workbench.training.settings import TrainingSettings
-from workbench.ui.background import Background
 from workbench.ui.session import Session
 from workbench.ui.train import recipe_about
 from workbench.ui.train.page import TrainPage
@@ -206,19 +204,6 @@ def test_the_size_line_says_what_is_wrong_with_a_cfg_and_counts_a_good_one(
         page._setup.form.set_values({"cfg": cfg})
         page._setup.changed.emit()
         qtbot.waitUntil(lambda words=words: words in size.text(), timeout=30_000)  # type: ignore[misc]
-
-
-def test_work_that_breaks_in_the_background_is_answered_with_a_sentence(qtbot: QtBot) -> None:
-    def work(wish: object) -> object:
-        raise ZeroDivisionError(wish)
-
-    background = Background("Counting stars", work)
-    with qtbot.waitSignal(background.done) as done:
-        background.ask([1])
-    assert done.args is not None
-    assert isinstance(done.args[1], WorkbenchError)
-    assert done.args[1].sentence == "Counting stars failed. See Help > Log."
-    background.close()
 
 
 def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(page: TrainPage) -> None:

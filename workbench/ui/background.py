@@ -20,7 +20,7 @@ class Background(QObject):
     """Runs `work(request)` in a thread for the requests of the latest `ask`.
 
     `done(request, result)` is emitted in the window's thread; the result is a WorkbenchError if `work` raised one.
-    Call `close` before the owner is destroyed.
+    Call `close` before the owner is destroyed or its project is closed: nothing is done or emitted after that.
     """
 
     done = Signal(object, object)
@@ -36,12 +36,16 @@ class Background(QObject):
 
     def ask(self, requests: Sequence[Hashable]) -> None:
         """Do these in order; earlier requests that have not been started are dropped."""
+        if self._closed:
+            return
         with self._lock:
             self._requests = list(dict.fromkeys(requests))
         self._begin()
 
     def add(self, request: Hashable) -> None:
         """Do this after what was asked before."""
+        if self._closed:
+            return
         with self._lock:
             if request not in self._requests:
                 self._requests.append(request)
@@ -73,7 +77,8 @@ class Background(QObject):
     @Slot(object)
     def _reported(self, event: object) -> None:
         assert isinstance(event, tuple)
-        self.done.emit(event[0], event[1])
+        if not self._closed:  # else it was on its way when the owner's project was closed
+            self.done.emit(event[0], event[1])
 
     @Slot()
     def _finished(self) -> None:
