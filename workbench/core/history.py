@@ -52,7 +52,7 @@ def of_image(document: Document, image: int, most: int = MOST) -> list[HistoryEn
     """The edits that touched one image, newest first, each with the image as it was after it.
 
     If the journal reaches back far enough, a last entry (seq 0) has the image before the first of them. The list stops
-    at the edit that added the image, and at an edit that is too long to be looked into.
+    at the edit that added the image, and at an edit that is too long to be looked into or that can't be read.
     """
     return list(_walk(document, image, most))
 
@@ -106,7 +106,7 @@ def _walk(document: Document, image: int, most: int) -> Iterator[HistoryEntry]:
     for row in _done(document):
         if row["edit"] is not None and str(image) not in row["edit"] + row["inverse"]:
             continue  # searching the text is a hundred times faster than parsing it
-        edit, inverse = (journal.from_json(row[name]) if row[name] else None for name in ("edit", "inverse"))
+        edit, inverse = _read(row["edit"]), _read(row["inverse"])
         if edit is None or inverse is None or image in edit.touches() | inverse.touches():
             count += 1
             yield HistoryEntry(row["seq"], row["time"], row["title"], undone=False, past=_past(boxes, state))
@@ -136,6 +136,14 @@ def _done(document: Document) -> Iterator[Any]:
             return
         yield from rows
         seq = rows[-1]["seq"]
+
+
+def _read(text: str | None) -> Edit | None:
+    """None for an edit that is too long, or that this version can't read."""
+    try:
+        return None if text is None else journal.from_json(text)
+    except WorkbenchError:
+        return None
 
 
 def _past(boxes: dict[int, Box], state: State) -> PastImage:

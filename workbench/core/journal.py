@@ -1,4 +1,8 @@
-"""Edits as stored in the journal: one line of JSON each, which later versions can read, too."""
+"""Edits as stored in the journal: one line of JSON each, which later versions can read, too.
+
+So the names of the edits' classes and fields, and the order of the fields of boxes, labels and images, are those of a
+file format: a new field goes to the end and has a default, and what is renamed is still read by its former name.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import Any
 from workbench.core import edits
 from workbench.core.edits import Edit
 from workbench.core.project import Box, Image, Label, Split, State
+from workbench.errors import WorkbenchError
 
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in edits.Edit.__args__}
 _NESTED: dict[str, Any] = {"boxes": Box, "labels": Label, "label": Label, "images": Image}
@@ -44,7 +49,15 @@ def _astuple(item: Any) -> tuple[Any, ...]:
 
 
 def from_json(text: str) -> Edit:
-    return _edit(json.loads(text))
+    """The inverse of to_json(). WorkbenchError for an edit that only a newer version knows, or that is damaged."""
+    try:
+        return _edit(json.loads(text))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise WorkbenchError(
+            "This step was made by a newer Workbench, or its record is damaged, so it can't be undone or done again"
+            " here. Update Workbench, or change what it changed by hand.",
+            error,
+        ) from error
 
 
 def _edit(values: dict[str, Any]) -> Edit:

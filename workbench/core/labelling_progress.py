@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from workbench.core import edits, journal
 from workbench.core.contents import Contents
 from workbench.core.formatting import count
 from workbench.core.project import State
+from workbench.errors import WorkbenchError
 
 MOST = 2_000
 """How many of the newest edits are searched: reading them takes 20 ms."""
@@ -48,8 +50,9 @@ def _changed(document: Contents, since: float) -> set[int]:
     found = set[int]()
     for row in rows:
         for text in (row["edit"], row["inverse"]):  # the inverse of a removal knows the images of its boxes
-            for part in edits.walk(journal.from_json(text)):
-                if isinstance(part, _WORK):
-                    found |= part.touches()
+            with contextlib.suppress(WorkbenchError):  # of a newer version, or damaged
+                for part in edits.walk(journal.from_json(text)):
+                    if isinstance(part, _WORK):
+                        found |= part.touches()
     alive = document.images()
     return {id for id in found if alive.has(id)}
