@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md names only files that are there, and only what the code has: names change, and a page stays behind."""
+"""CONTRIBUTING.md names only files that are there and what the code has: names change, and a page stays behind."""
 
 from __future__ import annotations
 
