@@ -10,7 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVB
 
 from workbench.core import formatting
 from workbench.core.detections import NmsKind
+from workbench.errors import WorkbenchError
 from workbench.inference.operating_point import OperatingPoint
+from workbench.training.header import read_header
 from workbench.ui import theme
 from workbench.ui.inspect.detection_controls import DetectionControls
 from workbench.ui.inspect.evaluation_job import Nms
@@ -150,8 +152,12 @@ class SidePane(QWidget):
             self.controls.show_nms(nms, kind_too=True)
         self._has_initial_values = True
 
-    def set_tiles(self, side: int) -> None:
-        """In pixels, 0: none; without running the network again."""
+    def set_tiles_of(self, checkpoint: Path) -> None:
+        """Those in which it was trained to see large images, without running the network again."""
+        try:
+            side = read_header(checkpoint).tiles
+        except WorkbenchError:  # said when it is asked to detect
+            side = 0
         with QSignalBlocker(self.tiles):
             self.tiles.setValue(side)
 

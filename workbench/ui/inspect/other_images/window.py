@@ -20,7 +20,6 @@ from workbench.core.video import VIDEO_SUFFIXES
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point, saved_evaluation
 from workbench.inference.operating_point import OperatingPoint
-from workbench.training.header import read_header
 from workbench.training.runs import RunInfo
 from workbench.ui import preferences, theme
 from workbench.ui.actions import make_action, tell_key
@@ -179,7 +178,7 @@ class OtherImagesWindow(QDialog):
             return
         self._checkpoint, self._point = checkpoint, point
         self.side.set_point(point, is_kept=kept is not None)
-        self.side.set_tiles(_trained_tiles(checkpoint))
+        self.side.set_tiles_of(checkpoint)
         self._result = None
         self.picture.clear()
         self._request_picture()
@@ -398,11 +397,3 @@ class OtherImagesWindow(QDialog):
         self._worker.close()
         self.close()
         self.deleteLater()
-
-
-def _trained_tiles(checkpoint: Path) -> int:
-    """Side of the tiles in which it was trained to see large images; 0: none, or the file can't be read."""
-    try:
-        return read_header(checkpoint).tiles
-    except WorkbenchError:  # said when it is asked to detect
-        return 0
