@@ -66,43 +66,37 @@ def test_a_drag_draws_without_w_where_there_is_no_box_yet(qtbot: QtBot, open_win
     assert near(second, (100, 30, 150, 90))
 
 
-def test_a_corner_is_corrected_while_drawing_and_a_side_begins_a_new_box(
+def test_while_drawing_a_drag_on_another_box_s_corner_or_side_draws_and_spoils_no_label(
     qtbot: QtBot, open_window: Open, labelled: Path
 ) -> None:
+    """Over things that overlap many a box begins there: of 2,476 random ones 17 changed an older box unseen."""
     hand = WindowDriver(qtbot, open_window(labelled))
     hand.key(Qt.Key.Key_W)
-    hand.drag((80, 60), (90, 70))
-    assert len(corners(labelled)) == 1
-    assert near(corners(labelled)[0], (20, 20, 90, 70))
-    hand.drag((20, 20), (25, 30))  # and the other one of the same box
-    assert near(corners(labelled)[0], (25, 30, 90, 70))
-    hand.canvas.select(())
-    hand.drag((90, 50), (110, 60))
-    hand.drag((25, 70), (45, 90), held=CTRL)
-    assert len(corners(labelled)) == 3
-    assert near(corners(labelled)[0], (25, 30, 90, 70))
-
-
-def test_a_drag_on_a_corner_of_any_box_drawn_in_the_same_go_draws_until_that_go_is_over(
-    qtbot: QtBot, open_window: Open, labelled: Path
-) -> None:
-    """Who draws box after box over things that overlap begins one there by chance; only the newest was spared."""
-    hand = WindowDriver(qtbot, open_window(labelled))
-    hand.key(Qt.Key.Key_W)
-    hand.drag((100, 20), (130, 50))
-    hand.drag((140, 60), (170, 90))
-    hand.drag((130, 50), (150, 80))  # the first one's corner
+    hand.drag((80, 60), (110, 90))  # its corner
+    hand.drag((80, 40), (120, 50))  # its side
+    hand.drag((110, 90), (150, 95))  # the corner of the box just drawn
     assert len(corners(labelled)) == 4
-    assert near(corners(labelled)[1], (100, 20, 130, 50))
-    assert near(corners(labelled)[3], (130, 50, 150, 80))
+    assert near(corners(labelled)[0], (20, 20, 80, 60))
+    assert near(corners(labelled)[1], (80, 60, 110, 90))
     hand.key(Qt.Key.Key_D)
     hand.settle()
     hand.key(Qt.Key.Key_A)
     hand.settle()
     assert hand.canvas.is_drawing
-    hand.drag((100, 20), (90, 10))  # seen again, it is corrected
-    assert len(corners(labelled)) == 4
-    assert near(corners(labelled)[1], (90, 10, 130, 50))
+    hand.drag((110, 90), (100, 70))  # seen again
+    assert len(corners(labelled)) == 5
+    assert near(corners(labelled)[1], (80, 60, 110, 90))
+
+
+def test_a_box_selected_while_drawing_is_corrected_by_its_corner(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    hand = WindowDriver(qtbot, open_window(labelled))
+    hand.key(Qt.Key.Key_W)
+    hand.key(Qt.Key.Key_Tab)
+    hand.drag((80, 60), (90, 70))
+    assert len(corners(labelled)) == 1
+    assert near(corners(labelled)[0], (20, 20, 90, 70))
 
 
 def test_a_drag_in_an_empty_image_says_that_it_draws_on_and_draws_nothing_once_that_was_ended(

@@ -1,7 +1,7 @@
 """The canvas: draw, select, move and resize boxes on the picture. It asks for edits and changes nothing itself.
 
 Two modes. *Select*: click a box, drag it or its corners and sides, drag on the picture to select several. *Draw* (W):
-a drag anywhere makes a box, also inside another one; only corners and the selected box's handles take precedence.
+a drag anywhere makes a box, also on another one; only the selected box's handles and suggestions' corners go first.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ class Canvas(PictureView):
         self.new_label: Label | None = None
         self._selected: tuple[int, ...] = ()
         self._fresh = 0  # the box that was just drawn, in draw mode
-        self.drawn_here: set[int] = set()  # all boxes drawn on this image since W
         self.suggests = False  # arrows and Delete act on suggestions
         self.ratio: float | None = None  # width to height of new boxes; None: any
         self._pressed = QPointF()
@@ -81,7 +80,6 @@ class Canvas(PictureView):
         if on != self.is_drawing:
             self.is_drawing, self._knows_drawing = on, True
             self.gesture = None
-            self.drawn_here.clear()
             self.select(self._selected)
             self._show_cursor()
             self.update()
@@ -114,7 +112,6 @@ class Canvas(PictureView):
     def cancel_gesture(self) -> None:
         """Drop the gesture in progress, as another image is coming."""
         self.gesture = self.draft = None
-        self.drawn_here.clear()
 
     # --- selection ---
 
@@ -141,7 +138,6 @@ class Canvas(PictureView):
         new, fresh = tuple(id for id in ids if id in self.layer.row), fresh if fresh in self.layer.row else 0
         if (new, fresh) != (self._selected, self._fresh):
             self._selected, self._fresh = new, fresh
-            self.drawn_here |= {fresh} if fresh else set()
             self.renew()
             self.selection_changed.emit()
 

@@ -57,9 +57,9 @@ def fills_view(canvas: Canvas) -> bool:
 def grip_at(canvas: Canvas, position: QPointF) -> Grip | None:
     """The handle at a widget position: the one selected box's, else the nearest of all boxes, else of suggestions.
 
-    While drawing, when a drag elsewhere begins a new box, only corners count, and none of a box drawn in the same go:
-    the next one may begin there. This lets users correct others, above all suggestions. Inside the selection only its
-    own handles count: it is moved.
+    While drawing, a drag draws wherever it begins: in a crowd many boxes begin at others' corners, and one that took
+    such a corner would spoil a label unseen. Only the selected box's handles and suggestions' corners count, by which
+    these are corrected and taken. Inside the selection only its own handles count: it is moved.
     """
     if canvas.hidden:
         return None
@@ -73,18 +73,17 @@ def grip_at(canvas: Canvas, position: QPointF) -> Grip | None:
             return Grip(box, handle)
     if set(boxes_under(canvas, position)) & set(canvas.selected):
         return None
-    held = _unselected(canvas, at)
-    if held is not None and canvas.is_drawing:
-        is_corner = bool(held.handle.x and held.handle.y)
-        return held if is_corner and held.box.id not in canvas.drawn_here else None
-    return held
-
-
-def _unselected(canvas: Canvas, at: tuple[float, float]) -> Grip | None:
-    reach = _EDGE / canvas.view.scale
+    reach = _EDGE / scale
+    if canvas.is_drawing:
+        held = _suggested(canvas, at, reach)
+        return held if held is not None and held.handle.x and held.handle.y else None
     found = geometry.nearest_handle(canvas.layer.xyxy, *at, reach)
     if found is not None:
         return Grip(canvas.layer.boxes[found[0]], found[1])
+    return _suggested(canvas, at, reach)
+
+
+def _suggested(canvas: Canvas, at: tuple[float, float], reach: float) -> Grip | None:
     suggested = np.array([one.xyxy for one in canvas.suggestions], float).reshape(-1, 4)
     found = geometry.nearest_handle(suggested, *at, reach)
     if found is None:
