@@ -379,4 +379,4 @@ def _cut(document: Document, boxes: Sequence[Box]) -> Edit | None:
     parts: list[Edit] = [edits.ReplaceBoxes(tuple(cut))] if cut else []
     if gone:
         parts.append(edits.RemoveBoxes(tuple(gone)))
-    return edits.Batch(tuple(parts), f"Cut {len(boxes):,} boxes at the border") if parts else None
+    return edits.Batch(tuple(parts), f"Cut {formatting.count(len(boxes), 'box')} at the border") if parts else None

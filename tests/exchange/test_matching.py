@@ -40,7 +40,7 @@ def test_the_labels_of_a_missing_image_do_not_go_to_one_of_another_split(tmp_pat
     with Document.create(tmp_path / "p", images=tmp_path / "train") as document:
         counts, plan = brought(document, coco(tmp_path / "ann" / "val.json", "val/a.jpg"))
         assert counts == {"a.jpg": 0}
-        assert refused(plan) == ["There is no image file for it; its 1 boxes were left out."]
+        assert refused(plan) == ["There is no image file for it; its 1 box was left out."]
         assert plan.sentence.endswith(
             "1 image without a file left out (choose the folder of the images, or add them to the project first)."
         )
@@ -76,7 +76,7 @@ def test_labels_in_a_folder_of_a_split_may_mean_two_images(tmp_path: Path) -> No
         counts, plan = brought(document, file)
         assert counts == {"a.jpg": 0, "b.jpg": 1, "train/a.jpg": 0}
         (remark,) = [remark for remark in plan.remarks if remark.level == "refused"]
-        assert remark.sentence == "'a.jpg' may be 'a.jpg' or 'train/a.jpg'; its 1 boxes were left out."
+        assert remark.sentence == "'a.jpg' may be 'a.jpg' or 'train/a.jpg'; its 1 box was left out."
         assert remark.file == "instances_train.json"
 
 

@@ -128,8 +128,8 @@ def test_without_a_size_in_the_file_the_size_of_the_image_counts(tmp_path: Path)
     assert [[b.xyxy for b in i.boxes] for i in reading.images] == [[(20, 12, 60, 18)], [], []]
     assert [i.state for i in reading.images] == [State.DONE, State.UNLABELLED, State.UNLABELLED]
     assert [r.sentence.split(", because ")[0] for r in reading.remarks] == [
-        "'b.jpg': 1 boxes were left out",
-        "'c.jpg': 1 boxes were left out",
+        "'b.jpg': 1 box was left out",
+        "'c.jpg': 1 box was left out",
     ]
 
 

@@ -111,7 +111,7 @@ def test_rows_of_images_that_are_not_there_are_counted_and_not_looked_at(tmp_pat
     dataset(tmp_path, row(), row("b"), row("b"), row("c", edges="x,y,z,w"))
     reading = openimages.read(tmp_path)
     assert [(i.name, len(i.boxes)) for i in reading.images] == [("images/train/a.jpg", 1)]
-    assert said(reading) == [("refused", "3 boxes of 2 images were left out: their image files are missing.")]
+    assert said(reading) == [("refused", "Left out, as the image files are missing: 3 boxes of 2 images.")]
 
 
 def test_of_a_long_list_of_names_those_are_taken_that_have_boxes(tmp_path: Path) -> None:

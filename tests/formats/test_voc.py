@@ -31,7 +31,7 @@ def test_corners_are_one_based_and_inclusive_when_nothing_proves_otherwise(tmp_p
     reading = voc.read(data_set(tmp_path, a=voc_file(voc_object("cat", (1, 2, 40, 30)))))
     assert boxes(reading) == [(0, 1, 40, 30)]
     assert "counted from 1" in reading.remarks[0].sentence
-    assert "of 1 boxes 0 begin at 0" in reading.remarks[0].sentence
+    assert "of 1 box 0 begin at 0" in reading.remarks[0].sentence
     assert "1 end exactly at the border" in reading.remarks[0].sentence
 
 

@@ -78,6 +78,9 @@ def test_images_that_the_states_leave_out_are_counted_by_their_state_and_listed(
     found = findings(with_images(well, lambda n: {"state": states.get(n, State.DONE)}))
     assert found["state"].sentence == "3 images with 3 boxes are left out: 1 unlabelled, 2 in work."
     assert (found["state"].level, found["state"].count, found["state"].images) == (WARNING, 3, (1, 2, 3))
+    assert found["state"].advice.startswith("Mark them as done if they are, ")
+    one = findings(with_images(well, lambda n: {"state": State.DONE if n else State.IN_WORK}))["state"]
+    assert one.text.startswith("1 image with 1 box is left out: in work. Mark it as done if it is, or choose other")
     assert "state" not in findings(
         with_images(well, lambda n: {"state": State.IN_WORK if n < 2 else State.DONE}), states="in work"
     )

@@ -241,3 +241,5 @@ def test_a_project_of_test_images_alone_is_told_to_move_some(request_of: MakeReq
     images = tuple(dataclasses.replace(image, split=Split.TEST) for image in snapshot.images)
     with pytest.raises(WorkbenchError, match="All 8 images are in the test split"):
         list(train(request_of("a", dataclasses.replace(snapshot, images=images))))
+    with pytest.raises(WorkbenchError, match="The only image is in the test split"):
+        list(train(request_of("a", dataclasses.replace(snapshot, images=images).take([0]))))

@@ -66,6 +66,7 @@ def test_the_images_between_are_filled_with_boxes_on_the_way(qtbot: QtBot, open_
     hand.draw((40, 30), (100, 70))
     hand.key(Qt.Key.Key_I, CTRL)
     assert "1 box in the 1 image between" in message.text()
+    assert window.session.undo_title == "Fill 1 image between"
     with Document.open(labelled, read_only=True) as document:
         assert document.images()[1].state is State.IN_WORK  # nobody has looked at it since
     (between,) = corners(labelled, "b.png")

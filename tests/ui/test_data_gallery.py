@@ -214,16 +214,19 @@ def test_boxes_of_some_images_are_split_off_as_a_label_in_one_step(
     gallery = find(window, QAbstractItemView, "gallery")
     click_row(gallery, 2)
     names = iter([("plate", True), ("", True), ("young cell", False), ("young cell", True)])
-    monkeypatch.setattr(QInputDialog, "getText", lambda *_: next(names))
+    asked: list[str] = []
+    monkeypatch.setattr(QInputDialog, "getText", lambda *words: (asked.append(words[2]), next(names))[1])
     for _ in range(4):
         menu = menu_of(window, gallery, 2)
         choose(menu, "Label of their boxes (1)", "A new label")
         menu.close()
         qtbot.waitUntil(lambda: window.findChild(QMenu, "gallery-menu") is None)
+    assert set(asked) == {"A new label for this box:"}
     assert label_names(labelled) == ["cell", "plate", "young cell"]
     with Document.open(labelled, read_only=True) as document:
         found = [[document.label(box.label).name for box in document.boxes(i.id)] for i in document.images()]
     assert found == [["cell"], [], ["young cell"]]
+    assert window.session.undo_title == "Split 'young cell' off, 1 box"
     window.session.undo()
     assert label_names(labelled) == ["cell", "plate"]
     window.session.redo()

@@ -17,6 +17,7 @@ from workbench.core.applied_edit import AppliedEdit
 from workbench.core.contents import MADE_IN, Contents
 from workbench.core.edits import Edit
 from workbench.core.files import absolute, check_name
+from workbench.core.formatting import count
 from workbench.core.former_names import current_names, undone_names, with_former_names
 from workbench.core.image_table import ImageTable
 from workbench.core.lock import FILE as LOCK
@@ -271,7 +272,7 @@ class Document(Contents):
         last = max((label.position for label in self.labels()), default=-1)
         label = Label(id, name, colour_for(id), position=last + 1)
         changed = tuple(replace(box, label=id) for box in boxes)
-        title = f"Split '{name}' off, {len(boxes):,} boxes"
+        title = f"Split '{name}' off, {count(len(boxes), 'box')}"
         return self.do(edits.Batch((edits.AddLabels((label,)), edits.ReplaceBoxes(changed)), title))
 
     # --- headers: facts, not decisions of a person, so they are not edits ---

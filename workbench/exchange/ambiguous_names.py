@@ -22,6 +22,7 @@ import numpy as np
 from workbench import formats
 from workbench.core.document import Document
 from workbench.core.files import resolve_inside
+from workbench.core.formatting import count_were
 from workbench.core.image_lookup import is_portable, to_posix
 from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.errors import WorkbenchError
@@ -80,7 +81,8 @@ class AmbiguousNames:
     def tell(self, read: ReadImage, doubt: str, report: Report) -> None:
         assert read.source is not None
         line = next((box.line for box in read.boxes), 0)
-        sentence = f"'{(read.source.name or read.name)[:80]}' {doubt}; its {len(read.boxes)} boxes were left out."
+        name = (read.source.name or read.name)[:80]
+        sentence = f"'{name}' {doubt}; its {count_were(len(read.boxes), 'box')} left out."
         kind = "names that may mean several images, left out"
         report.say("refused", display_name(read.source.file, self._set), sentence, line, kind=kind)
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from workbench.core import images as image_files
 from workbench.core import strict_xml
 from workbench.core.files import atomic_write
+from workbench.core.formatting import count_were
 from workbench.core.image_lookup import MatchKind, is_portable, leads_out, to_nfc, upload_name
 from workbench.core.project import Snapshot, State
 from workbench.errors import Refused, WorkbenchError
@@ -145,7 +146,7 @@ class _Reader(DataSetReader):
             except WorkbenchError as error:
                 info, reason = None, f"the image can't be read: {getattr(error, 'reason', error.sentence)}"
             if info is None:
-                sentence = f"'{image.url[:80]}': {len(image.regions)} boxes were left out, because {reason}."
+                sentence = f"'{image.url[:80]}': {count_were(len(image.regions), 'box')} left out, because {reason}."
                 kind = "images whose boxes were left out, because their size is not known"
                 self.report.say("refused", name, sentence, kind=kind)
                 return (), (0, 0)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from workbench.core.files import IMAGE_SUFFIXES, atomic_write
+from workbench.core.formatting import count
 from workbench.core.image_lookup import FileMatch, MatchKind, is_portable
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused
@@ -164,8 +165,8 @@ class _Reader(DataSetReader):
             self.report.say(
                 "read",
                 self.path.name,
-                f"Pixels are counted from {base}, {why}: of {len(boxes):,} boxes {zeros:,} begin at 0 (proof of 0)"
-                f" and {borders:,} end exactly at the border (likely 1).",
+                f"Pixels are counted from {base}, {why}: of {count(len(boxes), 'box')} {zeros:,} begin at 0"
+                f" (proof of 0) and {borders:,} end exactly at the border (likely 1).",
             )
         return base
 

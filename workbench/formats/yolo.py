@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from workbench.core import boxes
 from workbench.core import images as image_files
 from workbench.core.files import atomic_write
+from workbench.core.formatting import count_were
 from workbench.core.image_lookup import ImageLookup
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
@@ -224,9 +225,8 @@ class _Reader:
             info = image_files.info(image)
         except WorkbenchError as error:
             reason = getattr(error, "reason", error.sentence)
-            self.report.say(
-                "refused", name, f"Its {len(parsed.rows)} boxes were left out: the image can't be read: {reason}"
-            )
+            lost = count_were(len(parsed.rows), "box")
+            self.report.say("refused", name, f"Its {lost} left out: the image can't be read: {reason}")
             return ReadImage(name, image, 0, 0, (), split, State.UNLABELLED)
         boxes = self.boxes(parsed, layout, info.width, info.height, display_name(file, self.root))
         state = State.IN_WORK if parsed.broken else State.DONE

@@ -75,7 +75,8 @@ def _of_states(snapshot: Snapshot, settings: TrainingSettings) -> Iterator[Findi
         subject = f"{count(len(boxed), 'image')} with {count(boxes, 'box')}"
         yield Finding(
             WARNING, "state", f"{subject} {_are(boxed)} left out: {_by_state(boxed)}.",
-            "Mark them as done if they are, or choose other states in the recipe.", len(boxed), _ids(boxed),
+            f"Mark {'it as done if it is' if len(boxed) == 1 else 'them as done if they are'}, or choose other states"
+            " in the recipe.", len(boxed), _ids(boxed),
         )  # fmt: skip
     empty = [image for image, boxes in out if not boxes]
     if empty:

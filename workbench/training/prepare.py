@@ -60,7 +60,8 @@ def _nothing(snapshot: Snapshot, settings: TrainingSettings) -> str:
     if not len(snapshot):
         return "The project has no images. Add a folder of photographs first."
     if all(image.split is Split.TEST for image in snapshot.images):
-        return f"All {len(snapshot):,} images are in the test split. Move some of them to the split train first."
+        all_ = "The only image is" if len(snapshot) == 1 else f"All {len(snapshot):,} images are"
+        return f"{all_} in the test split. Training needs images in the split train."
     return (
         f"None of the {len(snapshot):,} images outside the test split is {words[settings.states]}."
         " Mark labelled images as done, or choose other states in the recipe."

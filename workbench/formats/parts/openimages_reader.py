@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from workbench.core import images as image_files
+from workbench.core.formatting import count, count_were
 from workbench.core.image_lookup import MatchKind, is_portable, leads_out, to_posix
 from workbench.core.images import ImageInfo
 from workbench.core.project import XYXY, Split, State
@@ -142,9 +143,8 @@ class OpenImagesReader(DataSetReader):
                 if first is not one:
                     self.compare(id, first, one, name)
         if left:
-            sentence = (
-                f"{sum(left.values()):,} boxes of {len(left):,} images were left out: their image files are missing."
-            )
+            lost = f"{count(sum(left.values()), 'box')} of {count(len(left), 'image')}"
+            sentence = f"Left out, as the image files are missing: {lost}."
             self.report.say("refused", self.path.name, sentence)
         return entries
 
@@ -185,7 +185,7 @@ class OpenImagesReader(DataSetReader):
             info = image_files.info(file)
         except WorkbenchError as error:
             reason = getattr(error, "reason", error.sentence)
-            sentence = f"Its {len(one.boxes)} boxes were left out: the image can't be read: {reason}"
+            sentence = f"Its {count_were(len(one.boxes), 'box')} left out: the image can't be read: {reason}"
             self.report.say("refused", display_name(file, self.root), sentence)
             return ReadImage(name, file, 0, 0, (), split, State.UNLABELLED)
         width, height, turn = self.as_boxed(id, info)

@@ -183,7 +183,7 @@ class BoxCommands(QObject):
                     made.append(dataclasses.replace(box, image=image.id, xyxy=cut))
         filled = {box.image for box in made}
         reopened = tuple(image.id for image in between if image.id in filled and image.state is not State.IN_WORK)
-        title = f"Fill {len(filled):,} images between"
+        title = f"Fill {formatting.count(len(filled), 'image')} between"
         parts: list[edits.Edit] = [edits.AddBoxes(tuple(made))]
         if reopened:
             parts.append(edits.SetState(reopened, State.IN_WORK))

@@ -206,7 +206,7 @@ class DataPage(Page):
     def _split_off(self, images: tuple[int, ...]) -> None:
         """Give the boxes of these images a label of their own; the same label's boxes in other images stay."""
         boxes = self._boxes_of(images)
-        name, agreed = QInputDialog.getText(self, "Split off a label", f"A new label for these {len(boxes):,} boxes:")
+        name, agreed = QInputDialog.getText(self, "Split off a label", _split_off_words(len(boxes)))
         if agreed and name.strip():
             self.session.split_off(boxes, name.strip())
 
@@ -312,6 +312,10 @@ class DataPage(Page):
         window.renew()
         window.show()
         window.raise_()
+
+
+def _split_off_words(boxes: int) -> str:
+    return "A new label for this box:" if boxes == 1 else f"A new label for these {boxes:,} boxes:"
 
 
 def _trash_words(files: list[Path], boxes: int) -> str:

@@ -68,7 +68,7 @@ def write_results(request: PredictionRequest) -> Iterator[JobProgress | Predicti
     folder = folder_for(request, is_free)
     for event in predict_files(predictor, [request.source], folder, settings):
         if isinstance(event, ListingProgress):
-            yield JobProgress(0, 0, f"{event.found:,} images found")
+            yield JobProgress(0, 0, f"{formatting.count(event.found, 'image')} found")
         elif isinstance(event, Resumed | Predicted):
             yield JobProgress(event.done, event.total, "images")
         elif isinstance(event, WritingProgress):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTreeWidgetItem
 
-from workbench.core.formatting import percent
+from workbench.core.formatting import count, percent
 from workbench.core.metrics import SIZES
 from workbench.ui import theme
 from workbench.ui.anchors.rules import NEEDS_A_FILE
@@ -99,8 +99,8 @@ def coverage_row(found: Coverage, labels: Sequence[str]) -> CoverageRow:
 
 def _filled(row: CoverageRow, missed: Sequence[int], total: Sequence[int]) -> CoverageRow:
     some, all_ = sum(missed), sum(total)
-    help = f"{row.text(0)}: {some:,} of {all_:,} boxes are not learnt"
-    row.put(BOXES, f"{all_:,}", all_, f"{row.text(0)}: {all_:,} boxes to be learnt")
+    help = f"{row.text(0)}: {some:,} of {count(all_, 'box')} not learnt"
+    row.put(BOXES, f"{all_:,}", all_, f"{row.text(0)}: {count(all_, 'box')} to be learnt")
     row.put(MISSED, f"{some:,}", some, help, red=some > 0)
     share = some / max(all_, 1)
     row.put(SHARE, percent(share, 2 if 0 < share < FINE else 1) if all_ else "", share, help, red=some > 0)

@@ -16,6 +16,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import QBrush, QColor, QMouseEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
+from workbench.core.formatting import count
 from workbench.ui import theme
 from workbench.ui.train.trainer_view.colours import INKS, colour_indices, colour_of
 from workbench.ui.train.trainer_view.marks import Marks, marks
@@ -66,7 +67,7 @@ class AssignmentPicture(PictureView):
         size = QSizeF(assignment.side, assignment.side)
         self.show_picture(assignment.picture, size, keep_view=True)
         self.setAccessibleDescription(
-            f"{assignment.about}. {len(assignment.boxes)} boxes, {assignment.positives} positives."
+            f"{assignment.about}. {count(len(assignment.boxes), 'box')}, {count(assignment.positives, 'positive')}."
         )
 
     def wait(self) -> None:
