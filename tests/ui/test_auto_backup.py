@@ -149,6 +149,24 @@ def test_a_damaged_project_is_made_of_its_text(
     assert len(window.session.document.boxes(1)) == 200
 
 
+def test_each_choice_can_be_read_whole(open_window: Open, project: Path) -> None:
+    backups.back_up(project)
+    mirror.write(project)
+    file = project / FILE
+    file.write_bytes(file.read_bytes()[:8000] + b"\xff" * 12_000)
+    widths: dict[str, tuple[int, int]] = {}
+
+    def look(asked: QMessageBox) -> None:
+        for button in asked.buttons():
+            widths[button.text()[:8]] = (button.width(), button.sizeHint().width())
+        asked.reject()
+
+    when_asked(QMessageBox, look)
+    assert not open_window().open(project)
+    assert sorted(widths) == ["Close", "Rebuild ", "Take the"]
+    assert all(width >= wanted for width, wanted in widths.values()), widths
+
+
 def test_the_window_is_alive_while_a_project_is_made_of_its_text(
     open_window: Open, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QGridLayout, QMessageBox, QSpacerIte
 from workbench.ui import thumbnails
 from workbench.ui.session import Session
 from workbench.ui.widgets import window_geometry
+from workbench.ui.widgets.buttons import show_whole_words
 
 AT_ONCE = 5.0
 """Seconds that the window waits without a message."""
@@ -41,6 +42,7 @@ def ask(session: Session, training: str) -> bool:
     go_on = question.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
     question.setDefaultButton(go_on)
     question.setEscapeButton(go_on)
+    show_whole_words(question)
 
     rows = question.layout()
     assert isinstance(rows, QGridLayout)

@@ -33,6 +33,7 @@ from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.train.trainer_view.launcher import add_menu_action
 from workbench.ui.widgets import window_geometry
+from workbench.ui.widgets.buttons import show_whole_words
 from workbench.ui.widgets.empty_state import EmptyState
 from workbench.ui.widgets.image_filter import split_word
 from workbench.ui.widgets.popups import Menu
@@ -231,6 +232,7 @@ class DataPage(Page):
         yes = question.addButton("Move to the trash", QMessageBox.ButtonRole.DestructiveRole)
         yes.setObjectName("trash-yes")
         question.setDefaultButton(question.addButton(QMessageBox.StandardButton.Cancel))
+        show_whole_words(question)
         question.exec()
         if question.clickedButton() is not yes:
             return

@@ -16,6 +16,7 @@ from workbench.errors import Damaged, WorkbenchError
 from workbench.ui.background import Background
 from workbench.ui.job import Job
 from workbench.ui.session import Session
+from workbench.ui.widgets.buttons import show_whole_words
 
 if TYPE_CHECKING:
     from workbench.core import backups, mirror
@@ -162,6 +163,7 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
         question.setInformativeText(
             "The damaged file is kept beside it. A project rebuilt from the text has no edits to undo."
         )
+    show_whole_words(question)
     clicked: list[object] = []
     question.buttonClicked.connect(clicked.append)
     question.exec()

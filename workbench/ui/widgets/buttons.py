@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QToolButton
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QToolButton
 
 from workbench.ui import theme
 
@@ -48,6 +48,16 @@ def dialog_buttons(
     for button in (*others, close, blue):
         button.setAutoDefault(False)
     return row
+
+
+def show_whole_words(question: QMessageBox) -> None:
+    """Make no button of `question`, which has all of them, narrower than its words.
+
+    The style sheet's least width for a dialog's buttons would else be all that Qt keeps for them.
+    """
+    for button in question.buttons():
+        button.ensurePolished()
+        button.setMinimumWidth(button.sizeHint().width())
 
 
 def icon_button(name: str, icon: str, help: str) -> QToolButton:
