@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRectF, QSizeF, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton, QSlider, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -23,14 +23,15 @@ from tests.ui.other_images_driver import Writer, boxes, clip, folder, network, o
 from tests.ui.test_accessible import controls, described
 from tests.ui.window_driver import Open, find
 from workbench import plugins
-from workbench.core.detections import NmsKind
+from workbench.core.detections import Detections, NmsKind
 from workbench.core.edits import AddLabels, ChangeLabel
 from workbench.core.project import FormerName, Label
 from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training import runs
 from workbench.training.checkpoint import CheckpointHeader, save_detector
-from workbench.ui.inspect.other_images import results_job
+from workbench.ui import pictures
+from workbench.ui.inspect.other_images import picture, results_job
 from workbench.ui.inspect.other_images.results_job import PredictionRequest, PredictionsWritten
 from workbench.ui.inspect.other_images.side_pane import FORMATS
 from workbench.ui.inspect.other_images.window import FIRST, OtherImagesWindow
@@ -321,3 +322,20 @@ def test_tiles_begin_as_the_run_was_trained(
     assert window.side.tiles.value() == 64
     opened(qtbot, window, tmp_path / "large.png")
     assert network.pictures == 7
+
+
+def test_two_detections_of_one_object_have_both_their_names_and_none_covers_another(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plates: dict[str, QRectF] = {}
+    monkeypatch.setattr(picture, "name_plate", lambda _painter, area, name, *_: plates.update({name: QRectF(area)}))
+    shown = picture.DetectionPicture()
+    qtbot.addWidget(shown)
+    shown.resize(300, 300)
+    shown.show_picture(pictures.picture(np.full((300, 300, 3), 200, np.uint8)), QSizeF(300, 300))
+    places = np.array([(20, 20, 200, 200), (20, 22, 200, 200), (20, 20, 200, 50)], np.float32)
+    found = Detections(places, np.array([0.9, 0.5, 0.4], np.float32), np.array([0, 1, 1], np.int32))
+    shown.set_detections(found, (Label(1, "ball", "#d55e00"), Label(2, "star", "#cc79a7")))
+    shown.grab()
+    assert list(plates) == ["ball 0.90", "star 0.50"], "in the third box there is no room beside theirs"
+    assert not plates["ball 0.90"].intersects(plates["star 0.50"])

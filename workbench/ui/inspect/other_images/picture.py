@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.detections import Detections
 from workbench.core.project import Label
 from workbench.ui import theme
+from workbench.ui.inspect.box_names import free_place
 from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, elided_name, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 
@@ -49,11 +50,11 @@ class DetectionPicture(PictureView):
         self._paint_names(painter, rects)
 
     def _paint_names(self, painter: QPainter, rects: np.ndarray) -> None:
-        """Those with lower scores below."""
+        """Those with higher scores first, none over another: of two detections of one object each has its name."""
         metrics = QFontMetricsF(painter.font())
-        height = metrics.height() + 2
+        height, taken = metrics.height() + 2, np.zeros((0, 4))
         found = self.detections
-        for row in range(len(found) - 1, -1, -1):
+        for row in range(len(found)):
             x, y, width, tall = rects[row].tolist()
             label = self._labels[int(found.labels[row])]
             score = f" {found.scores[row]:.2f}"
@@ -62,8 +63,12 @@ class DetectionPicture(PictureView):
                 name = elided_name(label.name, score, metrics, width - 8)
             if name and tall >= height:
                 wide = metrics.horizontalAdvance(name) + 8
-                ink = QColor(label.colour)
-                name_plate(painter, QRectF(x, y, wide, height), name, ink, QColor(theme.text_on(ink.name())))
+                place = free_place(QRectF(x, y, wide, height), height, QRectF(x, y, width, tall), taken)
+                if place is None:
+                    continue
+                taken = np.vstack([taken, [place.left(), place.top(), place.right(), place.bottom()]])
+                ground = QColor(label.colour)
+                name_plate(painter, place, name, ground, QColor(theme.text_on(ground.name())))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.fit()
