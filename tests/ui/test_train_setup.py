@@ -22,8 +22,9 @@ from workbench.training.runs import RunInfo
 from workbench.training.settings import TrainingSettings
 from workbench.ui.session import Session
 from workbench.ui.train import recipe_about
+from workbench.ui.train.form_order import FIRST_GROUP, rows_of
 from workbench.ui.train.page import TrainPage
-from workbench.ui.train.setup_panel import FIRST_GROUP, SetupPanel, _in_order
+from workbench.ui.train.setup_panel import SetupPanel
 from workbench.ui.train.start_from import FRESH, PUBLISHED, StartFrom
 from workbench.ui.train.work import PublishedWeights
 
@@ -227,7 +228,7 @@ def test_tab_leads_from_the_name_of_the_run_into_the_form_and_on_to_the_start(pa
 @pytest.mark.parametrize("detector", ["yolov1", "yolov4-csp", "ssd300", "faster-rcnn"])
 def test_what_is_changed_most_stands_first_in_the_form_and_nothing_is_lost(detector: str) -> None:
     recipe = recipes.default_recipe(detector)
-    rows = _in_order(recipe)
+    rows = rows_of(recipe)
     for row, name in zip(rows, ("epochs", "batch", "input_px", "learning_rate"), strict=False):
         assert (row.name, row.group) == (name, FIRST_GROUP)
     known = [*settings.rows(type(recipe.detector_settings)), *settings.rows(TrainingSettings)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from workbench.training.settings import TrainingSettings
 from workbench.ui import tab_order, theme
 from workbench.ui.actions import make_action, tell_key
 from workbench.ui.forms import Form
+from workbench.ui.train import form_order
 from workbench.ui.train.network_size import NetworkSizeLabel
 from workbench.ui.train.recipe_about import RecipeAbout
 from workbench.ui.train.recipe_changes import RecipeChanges
@@ -46,9 +46,6 @@ START = "Start training"
 WIDTH = 320  # px
 _PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the focus is, while the page is visible
 FIRST_DETECTOR = "yolov4-tiny"  # as the help page on choosing one says
-FIRST_GROUP = "Changed most"
-FIRST = ("epochs", "batch", "input_px", "learning_rate")
-"""Its rows, taken out of their own groups: a low window shows these and the other groups' titles."""
 
 
 class SetupPanel(QWidget):
@@ -224,7 +221,7 @@ class SetupPanel(QWidget):
         self._recipe, self._is_own_length = recipe, False
         self.detector.setCurrentIndex(self.detector.findData(recipe.detector))
         self.preset.setCurrentIndex(self.preset.findData(recipe.name))
-        self.form.set_rows(_in_order(recipe), (FIRST_GROUP,))
+        self.form.set_rows(form_order.rows_of(recipe), (form_order.FIRST_GROUP,))
         self.form.set_values(settings.to_dict(recipe.detector_settings))
         self.form.set_values(settings.to_dict(recipe.training))
         detector = self._choices.get(recipe.detector)
@@ -382,15 +379,3 @@ class SetupPanel(QWidget):
         if recipe.for_all and self.detector.currentData() is not None:
             recipe = recipe.with_detector(self.detector.currentData())
         self.show_recipe(recipe)
-
-
-def _in_order(recipe: Recipe) -> list[settings.SettingRow]:
-    """The form's rows: what is changed most, the network's, the others."""
-    network = [row if row.group else _in_group(row, "Network") for row in settings.rows(type(recipe.detector_settings))]
-    rows = [*network, *settings.rows(TrainingSettings)]
-    first = sorted((row for row in rows if row.name in FIRST), key=lambda row: FIRST.index(row.name))
-    return [*(_in_group(row, FIRST_GROUP) for row in first), *(row for row in rows if row.name not in FIRST)]
-
-
-def _in_group(row: settings.SettingRow, group: str) -> settings.SettingRow:
-    return dataclasses.replace(row, group=group)
