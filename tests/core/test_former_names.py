@@ -96,6 +96,15 @@ def test_a_merged_label_is_not_called_like_a_new_one_where_the_network_knows_bot
     assert network_names(["cat", "dog"], (), said) == ("cat", "dog"), "weights from elsewhere"
 
 
+def test_what_a_label_became_goes_before_what_was_said_of_a_name_that_another_has_now(document: Document) -> None:
+    cat, dog = document.labels()
+    document.do(edits.ChangeSetting(SAID, {"cat": dog.id}))
+    document.do(edits.ChangeLabel(replace(cat, name="Katze")))
+    assert other_names(document, [cat]) == {"cat": dog.id}
+    document.do(edits.AddLabels((Label(0, "cat"),)))
+    assert other_names(document, [cat]) == {"cat": cat.id}
+
+
 def test_names_of_a_project_of_an_earlier_version_are_read(document: Document) -> None:
     """There a name had one id, and that of a merged label was the one that it became."""
     cat, dog = document.labels()

@@ -46,6 +46,13 @@ def test_damage_of_any_kind_is_a_value_error(file: Path, case: str) -> None:
         npz.read(file, "numbers")
 
 
+def test_objects_are_not_unpickled(tmp_path: Path) -> None:
+    """Unpickling runs what its writer likes."""
+    np.savez(tmp_path / "b.npz", numbers=np.array([{1}], object))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        npz.read(tmp_path / "b.npz", "numbers")
+
+
 def test_what_is_not_there_is_told_apart(file: Path) -> None:
     with pytest.raises(ValueError, match="others"):
         npz.read(file, "others")

@@ -172,6 +172,12 @@ def test_a_split_is_kept_unless_all_are_divided_again() -> None:
     assert divide(data, 0) is None
     parts = parted(data, again=True)
     assert [parts.count(split) for split in PARTS] == [80, 10, 10]
+    divided = snapshot([[0]] * 100, splits=dict(enumerate(parts)))
+    assert divide(divided, 0, again=True) is None
+    divided = snapshot([[0]] * 100, splits=dict(enumerate(parts)) | {parts.index(Split.TEST): Split.NONE})
+    again = divide(divided, 0, again=True)
+    assert again is not None
+    assert again.title == "Split 1 image by rules"
 
 
 @pytest.mark.parametrize(("images", "wanted"), [(1, [1, 0, 0]), (2, [1, 1, 0]), (3, [2, 1, 0]), (10, [8, 1, 1])])

@@ -135,6 +135,56 @@ def test_an_older_project_is_migrated_after_a_copy_is_kept(
     old.close()
 
 
+def schema(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    """Name, type, "not null" and key of each table's columns; the columns of an index."""
+    names = connection.execute("SELECT name, type FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name")
+    return {
+        name: sorted((*row[1:4], *row[5:]) for row in map(tuple, connection.execute(f"PRAGMA {kind}_info({name})")))
+        for name, kind in names.fetchall()
+    }
+
+
+BACK = {  # from version n + 1 to n
+    1: "DROP INDEX image_sort; ALTER TABLE image DROP COLUMN sort; ALTER TABLE image DROP COLUMN date",
+    2: "DROP TABLE imported; DROP TABLE origin; DROP TABLE written",
+    3: "ALTER TABLE origin DROP COLUMN step; ALTER TABLE origin DROP COLUMN base;"
+    "ALTER TABLE imported DROP COLUMN left;"
+    "ALTER TABLE written DROP COLUMN image; ALTER TABLE written DROP COLUMN ours",
+}
+
+
+@pytest.mark.parametrize("version", BACK)
+def test_a_project_of_every_older_version_gets_the_tables_of_a_new_one(document: Document, version: int) -> None:
+    wanted = schema(document.store.connection)
+    document.close()
+    with contextlib.closing(sqlite3.connect(document.folder / store.FILE)) as old:
+        for step in range(store.VERSION - 1, version - 1, -1):
+            old.executescript(BACK[step])
+        old.execute(f"PRAGMA user_version = {version}")
+        assert schema(old) != wanted
+    with Document.open(document.folder) as migrated:
+        assert not migrated.read_only
+        assert schema(migrated.store.connection) == wanted
+
+
+def test_an_edit_is_on_the_disk_when_it_is_done(document: Document) -> None:
+    """EXTRA: https://sqlite.org/pragma.html#pragma_synchronous; power cuts: tests/promises."""
+    assert document.store.connection.execute("PRAGMA synchronous").fetchone()[0] == 3
+
+
+def test_a_folder_without_a_project_and_one_that_another_program_writes_to_are_told(
+    document: Document, tmp_path: Path
+) -> None:
+    with pytest.raises(WorkbenchError, match="There is no project in"):
+        store.Store(tmp_path / store.FILE)
+    document.store.connection.execute("PRAGMA busy_timeout = 0")
+    with contextlib.closing(sqlite3.connect(document.folder / store.FILE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(WorkbenchError, match="Another program is writing to"):
+            document.draw((Box(0, 1, 1, (0, 0, 5, 5)),))
+    document.draw((Box(0, 1, 1, (0, 0, 5, 5)),))
+
+
 def test_the_copy_of_an_older_project_is_whole_or_not_there(
     document: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:

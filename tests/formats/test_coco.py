@@ -70,6 +70,29 @@ def test_a_box_without_area_is_kept_with_a_remark() -> None:
     assert any("zero size" in sentence for _, sentence in read.remarks)
 
 
+def test_outlines_and_numbers_that_are_used_twice_are_told() -> None:
+    outline = [[1, 2, 4, 2, 4, 6]]
+    read = parse(annotations=[annotation(id=8, segmentation=outline), annotation(segmentation=outline), annotation()])
+    assert [sentence for _, sentence in read.remarks[1:]] == [
+        "annotations[2].id: 9 is used twice; both boxes were kept.",
+        "2 outlines (segmentation) were ignored, only their boxes were read.",
+    ]
+
+
+def test_a_state_that_nobody_knows_is_done() -> None:
+    states: tuple[Any, ...] = ("new", 7, ["done"], {}, None)
+    for state in states:
+        entry = {"id": 70, "file_name": "a.jpg", "state": state}
+        assert parse(images=[entry]).images[0].state is State.DONE
+
+
+def test_of_what_others_keep_with_a_box_what_is_small_is_kept() -> None:
+    keep = {"score": 0.5, "keypoints": [1, 2, 2], "who": "x"}
+    large = {"mesh": [[1, 2]], "body": [0] * 257, "about": "x" * 1001}
+    own = json.loads(parse(annotations=[annotation(**keep, **large, attributes=keep | large)]).images[0].boxes[0].extra)
+    assert own["coco"]["more"] == own["coco"]["attributes"] == keep
+
+
 def test_a_missing_box_is_made_from_the_outline_with_a_remark() -> None:
     read = parse(annotations=[annotation(bbox=None, segmentation=[[1, 2, 5, 2, 5, 9]])])
     assert read.images[0].boxes[0].xyxy == (1, 2, 5, 9)

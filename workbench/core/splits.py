@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
+from workbench.core import formatting
 from workbench.core.edits import Batch, Edit, SetSplit
 from workbench.core.fingerprint import near_groups
 from workbench.core.project import FINISHED, Image, Snapshot, Split
@@ -48,7 +49,7 @@ def random_split(images: Iterable[Image], seed: int) -> Edit | None:
         Split.TEST: done[done_validation:][:done_test] + rest[validation:][:test],
         Split.TRAIN: done[done_validation + done_test :] + rest[validation + test :],
     }
-    return _edit(parts, f"Split {len(free):,} images at random")
+    return _edit(parts, f"Split {formatting.count(len(free), 'image')} at random")
 
 
 def _for_later(images: Sequence[Image], free: int) -> tuple[int, int]:
@@ -164,7 +165,7 @@ def divide(
     before = {image.id: image.split for image in snapshot.images}
     parts = {split: [id for id in ids if before[id] is not split] for split, ids in parts.items()}
     count = sum(map(len, parts.values()))
-    return _edit(parts, f"Split {count:,} images by rules") if count else None
+    return _edit(parts, f"Split {formatting.count(count, 'image')} by rules") if count else None
 
 
 def _amounts(snapshot: Snapshot, stratify: bool) -> np.ndarray:

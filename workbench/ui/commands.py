@@ -116,7 +116,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("square", "Draw a square; at a corner: keep the box's shape", ("Shift+drag",), "", "Label", by_hand=True),
     Command(
         "off-border",
-        "Draw at the border, or from a suggestion's corner",
+        "Draw at the border, or on a suggestion",
         ("Ctrl+drag", "Alt+drag"),
         "",
         "Label",
