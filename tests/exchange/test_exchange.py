@@ -189,7 +189,9 @@ def test_annotations_of_another_size_are_refused_or_scaled_when_boxes_lie_outsid
     with Document.create(tmp_path / "p") as document:
         with pytest.raises(Refused, match="80 x 60, the upright image is 40 x 30"):
             plan_import(document, folder)
-        apply_import(document, plan_import(document, folder, settings=ImportSettings(on_size="scale")))
+        plan = plan_import(document, folder, settings=ImportSettings(on_size="scale"))
+        assert any("were scaled: the annotation says 80 x 60" in remark.sentence for remark in plan.remarks)
+        apply_import(document, plan)
         assert [box.xyxy for box in document.boxes(document.images()[0].id)] == [(0, 0, 40, 30)]
 
 

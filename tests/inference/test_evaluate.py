@@ -18,6 +18,7 @@ import pytest
 from tests.generators import close
 from tests.inference.labelled import snapshot_of
 from workbench.core import images
+from workbench.core.confidence import confidence_curves
 from workbench.core.detections import Candidates
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lost_folders import ADVICE
@@ -208,6 +209,8 @@ def test_a_run_knows_labels_by_the_names_that_they_had_when_it_was_trained(photo
     )
     assert scoring.label_columns(["human", "van", "car", "dog", "cat"], truth).tolist() == [0, 1, 1, 2, -1]
     assert truth.take([0]).former_names == truth.former_names
+    truth = replace(truth, former_names=(FormerName("bus", "gone"), FormerName("tram", "gone", 9)))
+    assert scoring.label_columns(["bus", "tram", "dog"], truth, [Label(9, "tram")]).tolist() == [-1, -1, 2]
 
 
 def test_labels_that_the_detector_does_not_know_are_told(run: tuple[Predictor, Path], photographs: list[Path]) -> None:
@@ -292,6 +295,7 @@ def test_the_record_says_every_number_with_its_rules(run: tuple[Predictor, Path]
     assert [label["name"] for label in record["labels"]] == ["鳥", "cat", "Hündin"]
     assert [label["id"] for label in record["labels"]] == [label.id for label in truth.labels]
     assert record["labels"][0]["ap"] is None  # no bird is labelled
+    assert record["best_confidence"] == confidence_curves(done.evaluation.matching).best_overall
     assert [label["boxes"] for label in record["labels"]] == [0, 5, 0]
     assert record["images_trained_on"] is done.trained_on is None  # this run has no record of its data
 

@@ -12,7 +12,7 @@ from tests.inference.stub import write_head
 from workbench.core.detections import Candidates
 from workbench.core.project import FormerName, Label
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point
+from workbench.inference import operating_point, saved_evaluation
 from workbench.inference.operating_point import OperatingPoint
 
 POINT = OperatingPoint(0.3, (("cell", 0.6), ("Blutplättchen", 0.1)), 0.45, "diou", 50, "best.safetensors")
@@ -31,6 +31,18 @@ def test_it_belongs_to_the_checkpoint_that_it_was_chosen_for(tmp_path: Path) -> 
     assert operating_point.read(tmp_path, "last.safetensors") is None
     operating_point.write(tmp_path, OperatingPoint(0.5))
     assert operating_point.read(tmp_path, "last.safetensors") == OperatingPoint(0.5)
+
+
+def test_without_a_kept_point_that_with_the_best_f1_is_in_use(tmp_path: Path) -> None:
+    rules = {"score": 0.001, "iou": 0.45, "kind": "diou", "limit": 50, "difficult": "count"}
+    judged = {"split": "validation", "checkpoint": "best.safetensors", "best_confidence": 0.4, "rules": rules}
+    (tmp_path / "evaluation.json").write_text(json.dumps(judged), "utf-8")
+    best = OperatingPoint(0.4, iou=0.45, kind="diou", limit=50)
+    assert saved_evaluation.point_in_use(tmp_path) == best
+    assert saved_evaluation.point_in_use(tmp_path, "best.safetensors") == best
+    assert saved_evaluation.point_in_use(tmp_path, "last.safetensors") is None
+    operating_point.write(tmp_path, POINT)
+    assert saved_evaluation.point_in_use(tmp_path, "best.safetensors") == POINT
 
 
 def test_labels_without_a_confidence_of_their_own_have_that_of_all() -> None:

@@ -292,6 +292,19 @@ def test_every_deed_is_said_before_it_is_done() -> None:
     assert "Not an object" in said[3][3]
 
 
+def test_a_box_that_was_left_as_it_is_comes_again_when_it_is_moved_or_called_otherwise() -> None:
+    item = ReviewItem(ReviewKind.POOR_BOX, 1, 5, 2, (0, 0, 10, 10))
+    known = {1: [[2, 5, 0, 0, 10, 10]]}
+    assert review_decisions.is_settled(item, known)
+    for other in (
+        replace(item, label=3),
+        replace(item, box=6),
+        replace(item, xyxy=(0, 0, 10, 14)),
+        replace(item, image=2),
+    ):
+        assert not review_decisions.is_settled(other, known)
+
+
 # --- the labels after an edit ---
 
 

@@ -1,0 +1,37 @@
+"""YOLO's lists of images: Darknet's obj.data, and images without a split, which no list names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.formats.making import picture, snapshot, text
+from workbench import formats
+from workbench.core.project import Box, Image, Split, State
+
+yolo = formats.load_all().get("yolo")
+
+
+def test_lines_of_an_obj_data_that_are_no_settings_are_told(tmp_path: Path) -> None:
+    picture(tmp_path / "data" / "a.jpg")
+    text(tmp_path / "data" / "a.txt", "0 0.5 0.5 0.5 0.5\n")
+    text(tmp_path / "obj.names", "cat\n")
+    text(tmp_path / "train.txt", "data/a.jpg\n")
+    text(tmp_path / "obj.data", "# ours\nclasses = 1\n\ntrain = train.txt\nvalid\nnames = obj.names\n")
+    reading = yolo.read(tmp_path / "obj.data")
+    assert [(image.split, [box.label for box in image.boxes]) for image in reading.images] == [(Split.TRAIN, ["cat"])]
+    assert [(remark.sentence, remark.line) for remark in reading.remarks if remark.level == "refused"] == [
+        ("'valid' is not of the form 'key = value'; it was left out.", 5)
+    ]
+
+
+def test_images_without_a_split_that_were_not_copied_get_their_boxes_back(tmp_path: Path) -> None:
+    images = [Image(1, "a.jpg", 40, 30, State.DONE, Split.TRAIN), Image(2, "b.jpg", 40, 30, State.DONE)]
+    boxes = [Box(0, 0, 0, (0, 0, 4, 3)), Box(0, 1, 0, (10, 7.5, 30, 22.5))]
+    yolo.write(snapshot(["cat"], images, boxes), tmp_path / "out")
+    for image in images:
+        picture(tmp_path / "photographs" / image.path)
+    read = yolo.read(tmp_path / "out", [tmp_path / "photographs"]).images
+    assert {Path(image.name).stem: (image.split, [box.xyxy for box in image.boxes]) for image in read} == {
+        "a": (Split.TRAIN, [(0, 0, 4, 3)]),
+        "b": (None, [(10, 7.5, 30, 22.5)]),
+    }
