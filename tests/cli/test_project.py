@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -279,9 +280,13 @@ def test_a_damaged_project_is_made_of_its_text_or_its_newest_copy(cells: Path, c
     assert main(["restore", str(cells), "--list", "--json"]) == console.DONE
     (copy,) = said(capsys)["copies"]
     assert main(["restore", str(cells), "--copy", copy["name"]]) == console.DONE
-    capsys.readouterr()
+    told = " ".join(capsys.readouterr().err.split())
     assert main(["restore", str(cells / "project.sqlite"), "--list", "--json"]) == console.DONE
-    assert said(capsys)["copies"] == [copy], "the file's path is as good as the folder's"
+    first, before_it = said(capsys)["copies"]
+    assert first == copy, "the file's path is as good as the folder's"
+    assert before_it["made"].startswith("replaced on ")
+    assert f"as it was before: workbench restore {shlex.quote(str(cells))} --copy '{before_it['name']}'" in told
+    assert main(["restore", str(cells), "--copy", before_it["name"]]) == console.DONE
     assert main(["restore", str(cells), "--copy", "another"]) == console.FAILED
 
 

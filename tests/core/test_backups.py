@@ -133,6 +133,25 @@ def test_a_damaged_project_says_which_copy_is_good_and_comes_back_from_it(
     assert old.read_bytes() == left
 
 
+def test_what_a_restored_copy_took_the_place_of_can_be_taken_back(document: Document) -> None:
+    folder = document.folder
+    draw(document, 2)
+    backup = backups.back_up(folder, NOON)
+    draw(document, 3)
+    document.close()
+    old = backups.restore(folder, backup)
+    assert boxes_in(folder) == 2
+    (kept,) = backups.replaced(folder)
+    assert (kept.file, kept.is_replaced) == (old, True)
+    assert kept.words.startswith("replaced on ")
+    assert kept not in backups.backups(folder), "it is never thrown away by itself"
+    backups.restore(folder, kept)
+    assert boxes_in(folder) == 5
+    assert len(backups.replaced(folder)) == 2
+    old.with_name(f"{old.name}-journal").touch()
+    assert old not in [one.file for one in backups.replaced(folder)], "not whole without its journal"
+
+
 def test_a_damaged_project_without_a_good_copy_says_so(document: Document) -> None:
     for _ in range(20):
         draw(document, 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,12 +61,12 @@ def restore(
 ) -> None:
     """Go back to a copy of the project's file (made in every hour with changes), or to its text.
 
-    The text is newer than the copies, but has no history of edits.
+    The text is newer than the copies, but has no history of edits. What is replaced is kept and listed as a copy.
     """
     from workbench.core import backups, mirror
 
     project = project.parent if project.name == FILE else project  # the file's path, accepted as in every other command
-    made = backups.backups(project)
+    made = [*backups.backups(project), *backups.replaced(project)]
     if show:
         if as_json:
             print_result({"copies": [{"name": b.file.name, "made": b.words} for b in made]}, as_json=True)
@@ -76,6 +77,7 @@ def restore(
         info = mirror.read_info(project)
         old = backups.restore(project, info)
         print_result({"restored": "text", "images": info.images, "boxes": info.boxes, "old": str(old)}, as_json=as_json)
+        _say_way_back(project, old, quiet=as_json)
         return
     chosen = next((b for b in made if b.file.name == copy), None) if copy else backups.newest_good(project)
     if chosen is None:
@@ -83,6 +85,15 @@ def restore(
         raise WorkbenchError(f"There is {what} in {project / backups.FOLDER}. See --list.")
     old = backups.restore(project, chosen)
     print_result({"restored": chosen.file.name, "made": chosen.words, "old": str(old)}, as_json=as_json)
+    _say_way_back(project, old, quiet=as_json)
+
+
+def _say_way_back(project: Path, old: Path, *, quiet: bool) -> None:
+    from workbench.core import backups
+
+    if old.name in {copy.file.name for copy in backups.replaced(project)}:
+        command = f"workbench restore {shlex.quote(str(project))} --copy {shlex.quote(old.name)}"
+        say(f"To have it as it was before: {command}", quiet=quiet)
 
 
 @app.command(name="import")

@@ -27,12 +27,16 @@ HOURS, DAYS = 10, 7
 _NAME = re.compile(r"project (\d{4}-\d\d-\d\d) (\d\d)h\.sqlite", re.ASCII)
 
 
+_REPLACED = re.compile(r"project\.replaced (\d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d)( \d+)?\.sqlite", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """One copy of a project's file, made in this hour."""
+    """One copy of a project's file, made in this hour. `is_replaced`: what a restored copy took the place of then."""
 
     file: Path
     hour: datetime
+    is_replaced: bool = False
 
     @property
     def made(self) -> datetime:
@@ -44,7 +48,7 @@ class Backup:
 
     @property
     def words(self) -> str:
-        return time_text(self.made)
+        return f"replaced on {time_text(self.hour)}" if self.is_replaced else time_text(self.made)
 
 
 def time_text(time: datetime) -> str:
@@ -62,6 +66,21 @@ def backups(folder: Path, now: datetime | None = None) -> list[Backup]:
                 with contextlib.suppress(ValueError):
                     found.append(Backup(file, datetime.strptime(f"{name[1]} {name[2]}", "%Y-%m-%d %H")))
     return sorted(found, key=lambda backup: (backup.hour <= now, backup.hour), reverse=True)
+
+
+def replaced(folder: Path) -> list[Backup]:
+    """What restore() has set aside in `folder` and can be taken back, newest first.
+
+    Not the damaged ones, nor those with a rollback journal: their program was killed, and without it they aren't whole.
+    """
+    found = []
+    with contextlib.suppress(OSError):
+        for file in folder.iterdir():
+            name = _REPLACED.fullmatch(file.name)
+            if name and not file.with_name(f"{file.name}-journal").exists():
+                with contextlib.suppress(ValueError, WorkbenchError), Store(file, read_only=True):
+                    found.append(Backup(file, datetime.strptime(name[1], "%Y-%m-%d %H.%M.%S"), is_replaced=True))
+    return sorted(found, key=lambda backup: (backup.hour, backup.file.name), reverse=True)
 
 
 def is_due(folder: Path, now: datetime | None = None) -> bool:
