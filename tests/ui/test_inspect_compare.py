@@ -247,11 +247,11 @@ def test_each_run_is_at_its_own_point_until_a_slider_moves_both(
     session.do(edits.AddLabels((Label(0, "nucleus"),)))
     begin(qtbot, page, session, "first", "second")
     assert session.document is not None
-    operating_point.write(session.document.runs_folder / "first", OperatingPoint(0.7, iou=0.5))
+    operating_point.write(session.document.runs_folder / "first", OperatingPoint(0.7, (("nucleus", 0.8),), iou=0.5))
     choose_other(page, "first")
     press(qtbot, page, "inspect-compare-look")
     qtbot.waitUntil(lambda: count(page, "new") == "1 new")  # the first's, beside it, scores 0.6
-    assert "first: confidence from 0.70" in text(page, "inspect-compare-words")
+    assert "first: confidence from 0.70 (nucleus 0.80), NMS" in text(page, "inspect-compare-words")
     assert "second: confidence from 0.50" in text(page, "inspect-compare-words")
     tab(page, "Numbers")
     slide(page, "confidence", 95)

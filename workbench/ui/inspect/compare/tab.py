@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +30,7 @@ from workbench.ui.widgets.next_step import NextStep
 TITLES: dict[Measure, str] = {"ap50": "AP50", "ap": "AP", "f1": "F1", "precision": "Precision", "recall": "Recall"}
 SAME, OWN = "sliders, for both", "each its own point"
 _SAME, _OWN = range(2)
+_NAMED = 3  # labels with a confidence of their own, named in a line
 MEASURE_HELP = "The number whose change is shown. AP counts all detections, at any confidence."
 OWN_HELP = "Each run at the operating point kept with it, else at its highest F1 and with its published NMS."
 
@@ -278,10 +280,17 @@ def _rules(comparison: Comparison) -> str:
     if both[0].rule == both[1].rule:
         return f"Both: {both[0].rule}."
     each = (
-        f"{name}: confidence from {state.confidence:.2f}, NMS {NMS_KINDS[state.nms.kind][0]} at {state.nms.iou:.2f}."
+        f"{name}: confidence from {_confidences(state)}, NMS {NMS_KINDS[state.nms.kind][0]} at {state.nms.iou:.2f}."
         for name, state in zip(comparison.names, both, strict=True)
     )
     return f"Right at an overlap of at least {OVERLAP}. {' '.join(each)}"
+
+
+def _confidences(state: InspectState) -> str:
+    each = zip(state.evaluation.names, state.own.tolist(), strict=True)
+    own = [f"{name} {value:.2f}" for name, value in each if not math.isnan(value)]
+    more = f" and {len(own) - _NAMED:,} more" if len(own) > _NAMED else ""
+    return f"{state.confidence:.2f} ({', '.join(own[:_NAMED])}{more})" if own else f"{state.confidence:.2f}"
 
 
 def _small(name: str) -> QLabel:
