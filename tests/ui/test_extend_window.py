@@ -44,6 +44,7 @@ def test_a_run_is_extended_after_it_was_told_what_that_means(bench: Bench, whole
     # 6 of 6 steps, then 6 of 12: a cosine of 0.1 to 0.001
     rates = "ended at 0.00763; in a run of this length it goes on at 0.0505 and ends at 0.00269. As it is higher"
     assert rates in text(window, "extend-words")
+    assert "choose 'Run tiny-2' under Start from" in text(window, "extend-words")
     with bench.qtbot.waitSignal(bench.run_actions.continue_requested) as asked:
         press(bench.qtbot, window, "extend-go")
     assert asked.args == [bench.folder / "tiny-2-to-8"]

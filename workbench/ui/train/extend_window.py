@@ -86,7 +86,8 @@ def sentences(basis: FinishedRun, longer: Extension) -> str:
     words = [
         f"Another run begins where '{name}' ended, after {count(basis.epoch, 'epoch')}, and ends after"
         f" {longer.training.epochs:,}: with its weights, its momentum and the project's data as it was then. '{name}'"
-        " stays as it is.",
+        f" stays as it is. What was labelled since then is not learnt: for that, choose 'Run {name}' under Start from,"
+        " and start a training.",
         _about_rates(longer),
     ]
     if basis.early:

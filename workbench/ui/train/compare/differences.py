@@ -153,7 +153,7 @@ def warning(compared: Sequence[ComparedRun]) -> str:
     if len(digests) > 1:
         return (
             "These runs began with different data, so their AP may be of different images or labels. To compare them on"
-            " the same ones, look with each on the Inspect page."
+            " the same ones, choose Compare on the Inspect page."
         )
     judges = {run.info.judged_by for run in compared if run.info.judged_by}
     if len(judges) > 1 or len({run.info.validation_images for run in compared if run.info.validation_images}) > 1:
