@@ -170,3 +170,17 @@ def test_a_run_that_was_lengthened_is_extended_from_where_it_ended(
     after = extension.read_finished_run(longer)
     batch = 4 if processes == 1 else 8
     assert (after.epoch, after.step) == (before.epoch + 2, -(-6 * (before.epoch + 2) // batch))
+
+
+def test_a_longer_run_has_learnt_nothing_later_than_the_one_before(request_of: MakeRequest) -> None:
+    request = request_of(epochs=2)
+    list(train(request))
+    before = runs.info(request.folder)
+    assert 0 < before.data_time <= before.started
+    first = runs.info(extension.extend(request.folder, 2))
+    assert first.started > before.started
+    assert first.data_time == before.data_time
+    about = json.loads((request.folder / "data.json").read_bytes())
+    del about["time"]  # as runs of before have it
+    (request.folder / "data.json").write_text(json.dumps(about), "utf-8")
+    assert runs.info(extension.extend(request.folder, 2)).data_time == before.started

@@ -10,6 +10,7 @@ links) and no space is lost.
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -28,10 +29,10 @@ from workbench.errors import Refused, WorkbenchError
 from workbench.training import events, fine_tuning, image_losses, runs, schedule, watched_images
 from workbench.training.events import Finished, Message, Started
 from workbench.training.run_actions import existing, free_folder
-from workbench.training.runs import EVENTS, RECIPE
+from workbench.training.runs import ABOUT, EVENTS, RECIPE
 from workbench.training.settings import TrainingSettings
 
-_SHARED = ("data.npz", "data.json", "last.state.pt", "last.safetensors", "best.safetensors")
+_SHARED = ("data.npz", "last.state.pt", "last.safetensors", "best.safetensors")
 """What the longer run takes over unchanged; events and settings are rewritten, a note belongs to one run."""
 
 
@@ -111,6 +112,9 @@ def extend(folder: Path, more: int) -> Path:
         ):  # these grow: with a link the finished run's would grow too
             if (folder / name).exists():
                 atomic_write(target / name, (folder / name).read_bytes())
+        about = _about_data(folder)
+        if about:
+            atomic_write(target / ABOUT, json.dumps(about))
         recipe = _recipe(folder)
         changed = {name: getattr(longer, name) for name in ("epochs", "patience", "batch", "least_steps")}
         recipe["training"] = {**recipe["training"], **changed}
@@ -145,6 +149,15 @@ def _history(finished: FinishedRun, target: Path, longer: TrainingSettings) -> b
         note += " It had ended early, so early stopping is switched off."
     lines.append((events.to_json(Message("info", note, time=now)) + "\n").encode())
     return b"".join(lines)
+
+
+def _about_data(folder: Path) -> dict[str, Any]:
+    """What is noted of the run's data, with the time of which it is: the longer run has learnt nothing later."""
+    try:
+        about = json.loads((folder / ABOUT).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {**about, "time": runs.info(folder).data_time} if isinstance(about, dict) else {}
 
 
 def _share(file: Path, target: Path) -> None:

@@ -105,6 +105,7 @@ def write_request(request: RunRequest, judged_by: str = "") -> None:
     about = {"version": NAMELESS, "digest": head["digest"], "images": len(request.snapshot), "start": head["start"]}
     about |= {header.PLUGIN: detectors.detectors.plugin(request.recipe.detector)}
     about |= {"start_near": head["start_near"], "goes_on": request.goes_on, "judged_by": judged_by}
+    about["time"] = time.time()
     atomic_write(request.folder / ABOUT, json.dumps(about))
 
 

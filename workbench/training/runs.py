@@ -49,6 +49,7 @@ class RunInfo:
     digest: str = ""  # of its data, empty if not known
     note: str = ""  # what the user wrote about it
     judged_by: str = ""  # digest of the images that it is evaluated on, empty if not known
+    data_time: float = 0.0  # since 1970: it has learnt nothing of what was edited later; 0 if not known
 
     @property
     def order(self) -> tuple[float, str]:
@@ -120,6 +121,7 @@ def info(folder: Path) -> RunInfo:
         step=progress.step if progress else 0, best_ap=best_ap, best_ap50=best_ap50, sentence=failed,
         images=started.images if started else 0, validation_images=started.validation_images if started else 0,
         digest=_digest(folder), note=note(folder), judged_by=_judged_by(folder),
+        data_time=data_time(folder) or (started.time if started else 0.0),
     )  # fmt: skip
 
 
@@ -346,6 +348,14 @@ def _about(folder: Path, what: str) -> str:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads((folder / ABOUT).read_bytes())[what])
     return ""
+
+
+def data_time(folder: Path) -> float:
+    """When the run's data was taken, in seconds since 1970; 0 if that is not known."""
+    try:
+        return float(_about(folder, "time") or 0)
+    except ValueError:
+        return 0.0
 
 
 def _digest(folder: Path) -> str:

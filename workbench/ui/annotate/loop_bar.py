@@ -292,7 +292,8 @@ class LoopBar(QFrame):
         if self._queues.job is not None:
             how_far = f": {self._counted[0]:,} of {self._counted[1]:,}" if self._counted else " …"
             return f"Looking through the images{how_far}"
-        since = self._run.started if self._run is not None and self._run.started and self._run.epochs else None
+        is_trained = self._run is not None and self._run.started and self._run.epochs
+        since = self._run.data_time if self._run is not None and is_trained else None
         return labelling_progress(document, since).sentence
 
     def _training(self) -> str:
