@@ -138,6 +138,15 @@ def test_names_in_a_small_tile_cover_neither_each_other_nor_most_of_the_picture(
     assert 3 <= len(areas) < 16
     assert tile.plates[0].words == "miss 0.99"
     assert has(tile, CELL)
+    tile.show()
+    for at, expected in ((QPoint(20, 20), ["miss 0.99"]), (QPoint(2, 2), [])):
+        QTest.mouseMove(tile, at)
+        qtbot.waitUntil(lambda expected=expected: [plate.words for plate in tile.pointed] == expected)  # type: ignore[misc]
+    QTest.mouseMove(tile, QPoint(30, 24))
+    qtbot.waitUntil(lambda: [plate.words for plate in tile.pointed] == ["miss 0.99", "thrombocyte 0.94"])
+    QTest.mousePress(tile, Qt.MouseButton.LeftButton, pos=QPoint(30, 24))
+    assert tile.pointed == ()
+    QTest.mouseRelease(tile, Qt.MouseButton.LeftButton, pos=QPoint(30, 24))
 
 
 def test_a_box_that_is_drawn_meanwhile_and_another_colour_of_a_label_are_seen(

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, QSizeF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from workbench.core.formatting import count
 from workbench.ui import theme
 from workbench.ui.pictures import Picture
-from workbench.ui.widgets.box_names import BoxGroup, NamePlate, name_plates
+from workbench.ui.widgets.box_names import BoxGroup, NamePlate, boxes_at, name_plates, pointer_plates
 from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, mitred_pen, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 from workbench.ui.widgets.view_transform import ViewTransform, fitted
@@ -43,7 +43,10 @@ class PictureContent:
 
 
 class LivePicture(PictureView):
-    """Drag moves, the wheel zooms, the view is kept between epochs; `opened(image)` for a double click or Enter."""
+    """Drag moves, the wheel zooms, the view is kept between epochs; `opened(image)` for a double click or Enter.
+
+    The detections under the pointer are named beside it: few names have room in a small tile.
+    """
 
     opened = Signal(int)
 
@@ -54,6 +57,7 @@ class LivePicture(PictureView):
         self.shown: PictureContent | None = None
         self._colours: Mapping[str, str] = {}
         self._least, self._shows_truth = 0.0, True
+        self._pointer: QPointF | None = None  # in widget pixels, while it is over the picture and moves nothing
 
     def show_found(self, shown: PictureContent, colours: Mapping[str, str], least: float, shows_truth: bool) -> None:
         """Colours by label; detections with scores below `least` are hidden."""
@@ -96,7 +100,7 @@ class LivePicture(PictureView):
         count = self.count
         boxes, labels = self.shown.found[:count], self.shown.found_labels[:count]
         self._paint(painter, boxes, labels, 2, DASHES)
-        self._paint_plates(painter)
+        self._paint_plates(painter, self.plates)
         if not count:
             self._paint_remark(painter)
 
@@ -104,6 +108,7 @@ class LivePicture(PictureView):
         if self.hasFocus():
             painter.setPen(theme.colour("accent"))
             painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
+        self._paint_plates(painter, self.pointed)
 
     def _paint(
         self, painter: QPainter, boxes: NDArray[np.floating], labels: Sequence[str], width: int,
@@ -122,8 +127,21 @@ class LivePicture(PictureView):
     @property
     def plates(self) -> tuple[NamePlate, ...]:
         """The names that have room, by the rule of the Inspect page; a plate's kind ends in its label."""
-        if self.shown is None:
+        sight = self.view.rect((0.0, 0.0, self.image_size.width(), self.image_size.height()))
+        return name_plates(self._groups(), self.view, _metrics(), sight.intersected(QRectF(self.rect())))
+
+    @property
+    def pointed(self) -> tuple[NamePlate, ...]:
+        """The names and scores of the detections under the pointer, the smallest box first."""
+        if self._pointer is None or self.sentence:
             return ()
+        found = boxes_at(self._groups(), self.view.to_image(self._pointer))
+        return pointer_plates(found, self._pointer, _metrics(), QRectF(self.rect())) if found else ()
+
+    def _groups(self) -> list[BoxGroup]:
+        """The visible detections, those of each label together."""
+        if self.shown is None:
+            return []
         boxes, scores = self.shown.found[: self.count], self.shown.scores[: self.count]
         labels = self.shown.found_labels[: self.count]
         groups = []
@@ -131,13 +149,11 @@ class LivePicture(PictureView):
             rows = [row for row, one in enumerate(labels) if one == label]
             names = tuple(f"{label} {scores[row]:.2f}" for row in rows)
             groups.append(BoxGroup(f"{_FOUND}{label}", boxes[rows], names, scores[rows]))
-        sight = self.view.rect((0.0, 0.0, self.image_size.width(), self.image_size.height()))
-        metrics = QFontMetricsF(theme.font(theme.SMALL))
-        return name_plates(groups, self.view, metrics, sight.intersected(QRectF(self.rect())))
+        return groups
 
-    def _paint_plates(self, painter: QPainter) -> None:
+    def _paint_plates(self, painter: QPainter, plates: Sequence[NamePlate]) -> None:
         painter.setFont(theme.font(theme.SMALL))
-        for plate in self.plates:
+        for plate in plates:
             ink = self._colour(plate.kind.removeprefix(_FOUND))
             name_plate(painter, plate.area, plate.words, ink, QColor(theme.text_on(ink.name())))
 
@@ -160,6 +176,29 @@ class LivePicture(PictureView):
 
     # --- mouse and keys ---
 
+    def _point(self, at: QPointF | None) -> None:
+        self._pointer = at
+        self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        self._point(None if event.buttons() else event.position())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        self._point(None)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._point(None)
+
+    def event(self, event: QEvent) -> bool:
+        """No tooltip over the names at the pointer."""
+        if event.type() == QEvent.Type.ToolTip and self.pointed:
+            QToolTip.hideText()
+            return True
+        return super().event(event)
+
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self._open()
 
@@ -172,3 +211,7 @@ class LivePicture(PictureView):
     def _open(self) -> None:
         if self.shown is not None:
             self.opened.emit(self.shown.image)
+
+
+def _metrics() -> QFontMetricsF:
+    return QFontMetricsF(theme.font(theme.SMALL))
