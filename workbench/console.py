@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,7 +20,6 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
@@ -196,8 +196,10 @@ def _print_records(console: Console, titles: list[str], shown: list[list[str]]) 
             if value and is_sentence:
                 lines.append("")
         console.print(f"[bold]{name}[/bold]")
-        for line in filter(None, lines):
-            console.print(Padding(line, (0, 0, 0, _APART), expand=False), soft_wrap=False)
+        room = max(console.width - _APART, READABLE)
+        for line in filter(None, lines):  # a long name of a file is left to the terminal, which copies it whole
+            for part in textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False):
+                console.print(" " * _APART + part)
 
 
 def _is_number(value: Any) -> bool:

@@ -62,6 +62,16 @@ def test_where_a_table_has_no_room_its_rows_are_lines_and_nothing_is_cut(
     assert printed.count("note") == 1  # the second run has none
 
 
+def test_a_files_name_is_whole_where_it_is_wider_than_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    file = "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth"
+    console.print_table(["detector", "MB", "file"], [["faster-rcnn", 160, file]])
+    assert capsys.readouterr().out.splitlines() == ["faster-rcnn", "  MB 160", "  file", f"  {file}"]
+
+
 def test_only_sentences_wrap_in_a_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "44")
     monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
