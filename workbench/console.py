@@ -33,6 +33,8 @@ DONE, FAILED, MISUSED, PROBLEMS, INTERRUPTED = 0, 1, 2, 3, 130
 
 PIPED = 2000
 """Width, in characters, of a line that another program reads."""
+BARRED = 60
+"""Width, in characters, below which a progress bar has only its words and numbers, which would be cut."""
 ROOMY = 116
 """Width, in characters, that a training's full progress bar needs for a hundred thousand steps."""
 
@@ -87,12 +89,10 @@ def progress_bar(title: str, total: float | None = None, *, quiet: bool = False)
     is_whole = not err.is_terminal and "COLUMNS" not in os.environ  # as in print_table()
     console = Console(stderr=True, highlight=False, width=PIPED) if is_whole else err
     is_roomy, whole = console.width >= ROOMY, Column(no_wrap=True)
-    columns = (
-        TextColumn("{task.description:<18}", table_column=whole),
-        BarColumn(bar_width=24 if is_roomy else 10, table_column=whole),
-        MofNCompleteColumn(table_column=whole), _Times(is_roomy, whole), _Detail(),
-    )  # fmt: skip
-    progress = Progress(*columns, console=console)
+    words = TextColumn("{task.description:<18}", table_column=whole)
+    bar = [BarColumn(bar_width=24 if is_roomy else 10, table_column=whole)] if console.width >= BARRED else []
+    numbers = MofNCompleteColumn(table_column=whole), _Times(is_roomy, whole)
+    progress = Progress(words, *bar, *numbers, *([_Detail()] if bar else []), console=console)
     shown = ProgressBar(progress, title, total)
     if err.is_terminal:
         progress.start()

@@ -128,6 +128,17 @@ def test_the_bar_of_a_training_is_one_line_however_narrow_the_terminal(
     assert re.search(r"19/240000 .* more that is worth a line in a file", capsys.readouterr().err)
 
 
+def test_a_bar_in_a_terminal_of_40_columns_has_its_numbers_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    with console.progress_bar("Looking at files") as progress:
+        progress.to(240, 240, "of which nobody has room to tell")
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == 1
+    assert re.fullmatch(r"Looking at files   240/240 in 0:00:0\d *", shown[0])
+
+
 def test_predictions_that_were_there_already_end_a_full_bar(capsys: pytest.CaptureFixture[str]) -> None:
     report.show_predictions([ListingProgress(40), PredictionsSaved(Path("p.json"), 38, 5, 2, new=0)])
     assert " 40/40 in " in capsys.readouterr().err
