@@ -118,6 +118,33 @@ def test_a_detector_that_lacks_a_part_is_refused_when_registered_and_a_whole_one
         refuse_or_take(detectors, type("Mine", (Detector,), still), "its class Mine has no `forward()`")
 
 
+def test_a_detector_without_a_head_is_refused_with_the_methods_that_it_lacks_when_it_is_built() -> None:
+    """Else a training ends in "'Mine' object has no attribute 'head'"."""
+    from tests.training.toys import Toy
+    from workbench.detectors.parts.detector import Detector
+
+    whole = {name: getattr(Toy, name) for name in ("title", "paper", "summary", "settings_class", "outs", "forward")}
+    own = {"loss": Toy.loss, "anchor_need": None}
+    with detectors.detectors.owned_by("mine.py"):
+        for name, changes in (("bare", {}), ("half", own), ("headed", {"head": object()})):
+            detectors.register(name)(type(name.title(), (Detector,), whole | changes))
+    settings = Toy.settings_class()
+    try:
+        for name, lacking in (
+            ("bare", "`loss()`, `candidates()`, `assignment()`, `label_rows()`, `anchor_need`"),
+            ("half", "`candidates()`, `assignment()`, `label_rows()`"),
+        ):
+            with pytest.raises(WorkbenchError) as refused:
+                detectors.build(name, settings, 2)
+            assert refused.value.sentence == (
+                f"The detector '{name}' (mine.py) can't be used: its class {name.title()} sets no `head`, and has no"
+                f" {lacking} of its own. CONTRIBUTING.md says what it must have."
+            )
+        assert detectors.build("headed", settings, 2).label_count == 2
+    finally:
+        detectors.detectors.unregister_owner("mine.py")
+
+
 def refuse_or_take(family: Any, kind: type, said: str) -> None:
     registry = getattr(family, family.__name__.rpartition(".")[2])
     try:

@@ -143,6 +143,7 @@ def test_every_term_is_a_scalar_and_averaged_over_images(name: str) -> None:
     twice = Targets(*(torch.cat([getattr(TWO, f)] * 2) for f in ("boxes", "labels", "ignore")))
     once_terms = detector.loss(detector(images()), TWO)
     twice_terms = detector.loss(detector(torch.cat([images()] * 2)), twice)
+    assert once_terms.keys() >= {"box", "label"}, f"loss() gives {', '.join(once_terms)}; box and label are among them"
     for term, value in once_terms.items():
         assert value.shape == ()
         torch.testing.assert_close(value, twice_terms[term], rtol=1e-4, atol=1e-5)

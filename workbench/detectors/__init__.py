@@ -139,4 +139,21 @@ def build(
     """A detector with fresh weights for `labels` labels. `anchors`: (w, h) in network pixels; None = published."""
     if labels < 1:
         raise WorkbenchError("A detector needs at least one label. Add a label and draw some boxes first.")
-    return load_all().get(name)(settings, labels, anchors)
+    made = load_all().get(name)(settings, labels, anchors)
+    if lacking := _lacking(made):
+        raise WorkbenchError(
+            f"The detector '{name}' ({detectors.owner(name)}) can't be used: {class_text(made)} sets no `head`, and has"
+            f" no {', '.join(lacking)} of its own. CONTRIBUTING.md says what it must have."
+        )
+    return made
+
+
+def _lacking(made: Detector) -> list[str]:
+    """What it neither defines nor leaves to a head; `explained()` it may lack."""
+    from workbench.detectors.parts.detector import Detector
+
+    if hasattr(made, "head"):
+        return []
+    parts = {name: f"`{name}()`" for name in ("loss", "candidates", "assignment", "label_rows")}
+    parts["anchor_need"] = "`anchor_need`"
+    return [text for name, text in parts.items() if getattr(type(made), name) is getattr(Detector, name)]

@@ -129,7 +129,7 @@ def _skeleton(detector: str) -> dict[str, tuple[tuple[int, ...], LabelRows | Non
 
     with torch.device("meta"):
         own = recipes.default_recipe(detector).detector_settings.resolved(("a",))
-        made = detectors.load_all().get(detector)(own, 1)
+        made = detectors.build(detector, own, 1)
     rows = made.label_rows()
     shapes = {name: tuple(tensor.shape) for name, tensor in made.state_dict().items()}
     return {name: (shape, rows.get(name.rpartition(".")[0])) for name, shape in shapes.items()}

@@ -143,7 +143,7 @@ def network_cost(request: tuple[str, DetectorSettings, tuple[str, ...]]) -> Netw
 
     name, own, labels = request
     with torch.device("meta"):
-        detector = detectors.load_all().get(name)(own.resolved(labels), max(len(labels), 1))
+        detector = detectors.build(name, own.resolved(labels), max(len(labels), 1))
     return NetworkCost(counting.parameters(detector), counting.multiply_adds(detector))
 
 
