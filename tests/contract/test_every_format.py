@@ -139,22 +139,24 @@ def test_what_is_written_is_read_again(name: str, tmp_path_factory: pytest.TempP
         reading = member.read(folder)
         assert not [remark for remark in reading.remarks if remark.level != "read"]  # nothing had to be mended
         if not {"label order", "unused labels"} & member.cannot_store:
-            assert reading.labels == tuple(label.name for label in snapshot.labels)
+            assert reading.labels == tuple(label.name for label in snapshot.labels), (
+                "labels, or their order, are lost: cannot_store has neither 'unused labels' nor 'label order'"
+            )
         found = {image.file: image for image in reading.images}
         for index, (image, place) in enumerate(zip(snapshot.images, places, strict=True)):
             read = found.get(folder / place)
             if image.state is State.UNLABELLED and (read is None or "unlabelled images" in member.cannot_store):
                 assert read is None or (read.state is State.UNLABELLED and not read.boxes)
                 continue
-            assert read is not None
-            assert (read.state, read.split or Split.NONE) == (image.state, image.split)
+            assert read is not None, f"{place}, which lies there, is the `file` of none of the images read"
+            assert (read.state, read.split or Split.NONE) == (image.state, image.split), f"state or split of {place}"
             rows = snapshot.rows(index)
             xyxy = np.array([box.xyxy for box in read.boxes]).reshape(-1, 4)
             np.testing.assert_allclose(xyxy, snapshot.boxes[rows], atol=1e-5, rtol=0)
             assert [b.label for b in read.boxes] == [snapshot.labels[i].name for i in snapshot.label_index[rows]]
             told = [[b.difficult, b.truncated, b.occluded, b.crowd] for b in read.boxes]
-            assert told == snapshot.flags[rows].tolist()
-            assert [b.note for b in read.boxes] == [note for note, _ in snapshot.notes[rows]]
+            assert told == snapshot.flags[rows].tolist(), "difficult, truncated, occluded and crowd of each box"
+            assert [b.note for b in read.boxes] == [note for note, _ in snapshot.notes[rows]], "the boxes' notes"
 
     check()
 
