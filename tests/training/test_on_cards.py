@@ -73,7 +73,7 @@ def test_and_an_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("MPS backend out of memory")
         return list(indices)
 
-    assert validate._fitting(look, CPU)(torch.arange(4).numpy()) == [0, 1, 2, 3]
+    assert validate._fitting(look, CPU, torch.arange(4).numpy()) == [0, 1, 2, 3]
     assert tried == [4, 2, 2]
 
 

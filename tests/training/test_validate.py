@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,8 @@ from workbench.core.resize import Fit
 from workbench.detectors.parts.detector import Raw
 from workbench.training import data, validate
 from workbench.training.data import Dataset
-from workbench.training.events import Control
+from workbench.training.events import Control, Finished
+from workbench.training.run import train
 from workbench.training.runtime import Runtime
 
 
@@ -117,3 +120,16 @@ def test_losses_of_a_detector_that_draws_are_the_same_on_any_number_of_cores_and
     assert torch.equal(torch.get_rng_state(), before)
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])
+
+
+def test_a_training_leaves_no_network_and_no_images_to_the_garbage_collector(request_of: Any) -> None:
+    """A window collects what is in cycles late, or never: until then its network would fill a graphics card."""
+    gc.collect()
+    gc.disable()
+    try:
+        events = list(train(request_of()))
+        left = [type(one).__name__ for one in gc.get_objects() if type(one) in (Toy, Dataset)]
+    finally:
+        gc.enable()
+    assert isinstance(events[-1], Finished)
+    assert left == []

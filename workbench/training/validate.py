@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -67,7 +68,8 @@ def evaluate(
     parts = [np.arange(first, min(first + batch, len(data))) for first in range(0, len(data), batch)]
     own = parts[runtime.rank :: runtime.world]
     with gpu.exact_float32(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "evaluate") as pool:
-        found = list(pool.map(_fitting(lambda part: _found(detector, data, part, device, control), device), own))
+        look = partial(_found, detector, data, device, control)
+        found = list(pool.map(partial(_fitting, look, device), own))
     if runtime.agree(control.stop.is_set()):
         return None
     rows = _dealt_back(runtime.gather(found), len(parts))
@@ -86,38 +88,38 @@ def losses(
     parts = [indices[first : first + batch] for first in range(0, len(indices), batch)]
     own, device = parts[runtime.rank :: runtime.world], runtime.device
     with gpu.exact_float32(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "judge") as pool:
-        found = list(pool.map(_fitting(lambda part: _judged(detector, data, part, device, control), device), own))
+        look = partial(_judged, detector, data, device, control)
+        found = list(pool.map(partial(_fitting, look, device), own))
     if runtime.agree(control.stop.is_set()):
         return None
     return np.array(_dealt_back(runtime.gather(found), len(parts)), np.float32)
 
 
 def _fitting(
-    look: Callable[[NDArray[np.int64]], list[T]], device: torch.device
-) -> Callable[[NDArray[np.int64]], list[T]]:
-    """`look`, which is given the two halves one after the other where memory does not hold all images."""
+    look: Callable[[NDArray[np.int64]], list[T]], device: torch.device, indices: NDArray[np.int64]
+) -> list[T]:
+    """The results of `look`, which is given the two halves one after the other where memory does not hold all images.
 
-    def looked(indices: NDArray[np.int64]) -> list[T]:
-        try:
-            return look(indices)
-        except RuntimeError as error:
-            if not gpu.is_out_of_memory(error):
-                raise
-            if len(indices) < 2:
-                raise WorkbenchError(
-                    "The memory is too small for evaluating a single image."
-                    " Choose a smaller input side, a smaller width or another detector.",
-                    error,
-                ) from error
-        gpu.empty_cache(device)  # outside the except block, whose traceback would keep the tensors alive
-        middle = len(indices) // 2
-        return looked(indices[:middle]) + looked(indices[middle:])
-
-    return looked
+    No function inside another: one that calls itself is a cycle, which would hold the detector until it is collected.
+    """
+    try:
+        return look(indices)
+    except RuntimeError as error:
+        if not gpu.is_out_of_memory(error):
+            raise
+        if len(indices) < 2:
+            raise WorkbenchError(
+                "The memory is too small for evaluating a single image."
+                " Choose a smaller input side, a smaller width or another detector.",
+                error,
+            ) from error
+    gpu.empty_cache(device)  # outside the except block, whose traceback would keep the tensors alive
+    middle = len(indices) // 2
+    return _fitting(look, device, indices[:middle]) + _fitting(look, device, indices[middle:])
 
 
 def _judged(
-    detector: Detector, data: Dataset, indices: NDArray[np.int64], device: torch.device, control: Control
+    detector: Detector, data: Dataset, device: torch.device, control: Control, indices: NDArray[np.int64]
 ) -> list[float]:
     if control.stop.is_set():
         return []
@@ -172,7 +174,7 @@ def _known(labels: Sequence[str], values: Iterable[float]) -> dict[str, float]:
 
 
 def _found(
-    detector: Detector, data: Dataset, indices: NDArray[np.int64], device: torch.device, control: Control
+    detector: Detector, data: Dataset, device: torch.device, control: Control, indices: NDArray[np.int64]
 ) -> list[tuple[Seen, float]]:
     """What is found in the images at `indices`, and their losses; nothing once asked to stop."""
     if control.stop.is_set():
