@@ -95,9 +95,7 @@ def losses(
     return np.array(_dealt_back(runtime.gather(found), len(parts)), np.float32)
 
 
-def _fitting(
-    look: Callable[[NDArray[np.int64]], list[T]], device: torch.device, indices: NDArray[np.int64]
-) -> list[T]:
+def _fitting(look: Callable[[NDArray[np.int64]], list[T]], device: torch.device, indices: NDArray[np.int64]) -> list[T]:
     """The results of `look`, which is given the two halves one after the other where memory does not hold all images.
 
     No function inside another: one that calls itself is a cycle, which would hold the detector until it is collected.
