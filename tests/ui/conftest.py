@@ -89,6 +89,7 @@ def _garbage_in_this_thread() -> Iterator[None]:
     GarbageCollector().collect_all()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(garbage_collector, "LONG", math.inf)
+        patch.setattr(garbage_collector, "MANY", math.inf)  # else all of PyTorch is gone through again and again
         one = GarbageCollector()
         yield
         # What was to be deleted later would be so in the next test's first loop, after a new theme for each widget.

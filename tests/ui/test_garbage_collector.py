@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
+from workbench.ui import garbage_collector
 from workbench.ui.garbage_collector import GarbageCollector, collection_paused
 
 
@@ -61,6 +62,42 @@ def test_old_garbage_goes_in_the_end(garbage: GarbageCollector) -> None:
         garbage.collect()
         del kept
     assert ended_in, "of the oldest generation"
+
+
+@pytest.fixture
+def each_is_long(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each collection counts as a long one, as they are beside other programs; what is frozen is thawed in the end."""
+    monkeypatch.setattr(garbage_collector, "LONG", -1.0)
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("each_is_long")
+@pytest.mark.parametrize("many", [1_000, 1_000_000])
+def test_old_garbage_is_not_frozen_because_the_young_took_long(
+    many: int, garbage: GarbageCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network in a cycle would stay in a card's memory for as long as its project is open."""
+    monkeypatch.setattr(garbage_collector, "MANY", many)
+    ended_in: list[int] = []
+    knot = Knot(ended_in)
+    gc.collect()
+    del knot
+    for _ in range(150):
+        kept = make_much()
+        garbage.collect()
+        del kept
+    assert ended_in
+
+
+@pytest.mark.usefixtures("each_is_long")
+def test_what_survives_a_long_collection_of_all_is_not_examined_again(
+    garbage: GarbageCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garbage_collector, "MANY", 1_000)
+    kept = make_much()
+    garbage.collect()
+    assert gc.get_freeze_count() >= len(kept)
 
 
 def test_nothing_is_collected_while_labels_are_read(garbage: GarbageCollector) -> None:
