@@ -120,11 +120,11 @@ def test_the_half_of_an_object_at_a_seam_below_or_above_loses_too() -> None:
     """An object from y = 85 to 105, of which the upper tile sees 85 to 100; one from 75 to 95, the lower 80 to 95."""
     tiles = [(0, 0, 100, 100), (0, 80, 100, 180)]
     upper, lower = found(([20, 85, 40, 100], 0.9, 0)), found(([20, 5, 40, 25], 0.6, 0))
-    views = TiledCandidates.of(found(), [upper, lower], tiles, 100, 180)
-    assert select_detections(views, POINT, ("cat",)).boxes.tolist() == [[20, 85, 40, 105]]
+    both = merge(found(), [upper, lower], tiles, 100, 180)
+    assert POINT.detections(both, ("cat",)).boxes.tolist() == [[20, 85, 40, 105]]
     upper, lower = found(([20, 75, 40, 95], 0.6, 0)), found(([20, 0, 40, 15], 0.9, 0))
-    views = TiledCandidates.of(found(), [upper, lower], tiles, 100, 180)
-    assert select_detections(views, POINT, ("cat",)).boxes.tolist() == [[20, 75, 40, 95]]
+    both = merge(found(), [upper, lower], tiles, 100, 180)
+    assert POINT.detections(both, ("cat",)).boxes.tolist() == [[20, 75, 40, 95]]
 
 
 def test_an_object_that_two_tiles_see_whole_is_found_once() -> None:
