@@ -16,12 +16,11 @@ from workbench.core.project import FLAGS, AnchorSet, Label, Snapshot, Split, Sta
 from workbench.core.resize import Fit
 from workbench.training import preflight as module
 from workbench.training import recipes
-from workbench.training.checkpoint import CheckpointHeader, save_detector
 from workbench.training.data import Dataset
 from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.training.preflight import preflight
 from workbench.training.preflight_copies import of_pictures
-from workbench.training.preflight_start import of_length, of_settings, of_weights
+from workbench.training.preflight_start import of_length, of_settings
 from workbench.training.recipes import Recipe
 
 pytestmark = pytest.mark.usefixtures("toy")
@@ -301,64 +300,7 @@ def test_pictures_that_are_nearly_the_same_are_found_once_they_are_read(well: Sn
     assert of_pictures(train, train) == ()  # which are evaluated themselves
 
 
-# --- weights and settings ---
-
-
-def checkpoint(file: Path, labels: Sequence[str], detector: str = "toy", width: float = 1.0) -> Path:
-    made = tuple(Label(n, name) for n, name in enumerate(labels, 1))
-    save_detector(file, {}, CheckpointHeader(detector, {"width": width}, made, (), 64, "stretch"))
-    return file
-
-
-@pytest.mark.parametrize(
-    ("labels", "said"),
-    [
-        (("top", "bottom"), []),
-        (("Top", "BOTTOM", "more"), []),
-        (("bottom", "top"), ["w.safetensors has its labels in another order (bottom, top): they are matched by name."]),
-        (("top", "other"), ["w.safetensors does not know bottom: it starts fresh."]),
-        (("other",), ["w.safetensors knows none of the project's labels: what belongs to labels starts fresh."]),
-    ],
-)
-def test_labels_of_a_checkpoint_are_compared_by_name(tmp_path: Path, labels: Sequence[str], said: list[str]) -> None:
-    file = checkpoint(tmp_path / "w.safetensors", labels)
-    found = list(of_weights(file, recipe(going_on_rate=1.0), ["top", "bottom"]))
-    assert [one.sentence for one in found] == said
-    assert all((one.level, one.kind) == (INFO, "class ids") for one in found)
-
-
-def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
-    other = checkpoint(tmp_path / "a.safetensors", ["top"], "yolov3")
-    assert "is for yolov3, not for toy" in next(of_weights(other, recipe(), ["top"])).sentence
-    narrow = checkpoint(tmp_path / "b.safetensors", ["top"], width=0.5)
-    found = next(of_weights(narrow, recipe(), ["top"]))
-    assert (found.level, found.advice) == (WARNING, "Set the width to 0.5.")
-
-
-def test_darknets_files_do_not_name_their_labels(tmp_path: Path) -> None:
-    for name, said in (("yolov4.weights", True), ("yolov4.conv.137", False)):
-        file = tmp_path / name
-        file.write_bytes(b"")
-        found = list(of_weights(file, recipe(), ["cat", "dog"]))
-        assert bool(found) == said
-    (tmp_path / "a.weights").touch()
-    assert "0 cat, 1 dog" in next(of_weights(tmp_path / "a.weights", recipe(), ["cat", "dog"])).sentence
-
-
-def test_weights_that_are_not_there_or_damaged_stop(tmp_path: Path) -> None:
-    (tmp_path / "b.safetensors").write_bytes(b"no")
-    for name in ("a.safetensors", "b.safetensors"):
-        (found,) = of_weights(tmp_path / name, recipe(), ["top"])
-        assert (found.level, found.kind) == (STOPS, "weights")
-
-
-def test_published_weights_need_the_whole_width(tmp_path: Path) -> None:
-    file = tmp_path / "ssd300_vgg16_coco-b556d3b4.pth"
-    file.touch()
-    found = list(of_weights(file, recipes.preset("quick-cpu").with_detector("ssd300"), ["person", "cell"]))
-    assert [one.kind for one in found] == ["weights", "class ids"]
-    assert "the recipe's network has width 0.25" in found[0].sentence
-    assert found[1].sentence.endswith("does not know cell: it starts fresh.")
+# --- settings ---
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.detections import Detections
 from workbench.core.project import Label
 from workbench.ui import theme
-from workbench.ui.inspect.box_names import free_place
+from workbench.ui.widgets.box_names import free_place
 from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, elided_name, name_plate
 from workbench.ui.widgets.picture_view import PictureView
 
