@@ -124,14 +124,14 @@ def test_a_detector_without_a_head_is_refused_with_the_methods_that_it_lacks_whe
     from workbench.detectors.parts.detector import Detector
 
     whole = {name: getattr(Toy, name) for name in ("title", "paper", "summary", "settings_class", "outs", "forward")}
-    own = {"loss": Toy.loss, "anchor_need": None}
+    own = {"loss": Toy.loss}
     with detectors.detectors.owned_by("mine.py"):
         for name, changes in (("bare", {}), ("half", own), ("headed", {"head": object()})):
             detectors.register(name)(type(name.title(), (Detector,), whole | changes))
     settings = Toy.settings_class()
     try:
         for name, lacking in (
-            ("bare", "`loss()`, `candidates()`, `assignment()`, `label_rows()`, `anchor_need`"),
+            ("bare", "`loss()`, `candidates()`, `assignment()`, `label_rows()`"),
             ("half", "`candidates()`, `assignment()`, `label_rows()`"),
         ):
             with pytest.raises(WorkbenchError) as refused:

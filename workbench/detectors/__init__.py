@@ -154,6 +154,5 @@ def _lacking(made: Detector) -> list[str]:
 
     if hasattr(made, "head"):
         return []
-    parts = {name: f"`{name}()`" for name in ("loss", "candidates", "assignment", "label_rows")}
-    parts["anchor_need"] = "`anchor_need`"
-    return [text for name, text in parts.items() if getattr(type(made), name) is getattr(Detector, name)]
+    methods = ("loss", "candidates", "assignment", "label_rows")
+    return [f"`{name}()`" for name in methods if getattr(type(made), name) is getattr(Detector, name)]

@@ -241,8 +241,10 @@ class Detector(nn.Module):
 
     @property
     def anchor_need(self) -> AnchorNeed | None:
-        """How many anchors it takes and which level uses which; None for detectors without anchors."""
-        return self.head.need
+        """How many anchors it takes and which level uses which; None for detectors without anchors, or without a head
+        and this property of their own.
+        """
+        return self.head.need if hasattr(self, "head") else None
 
     def label_rows(self) -> dict[str, LabelRows]:
         """Which rows of the output layers (by name) belong to which label, for loading weights with other labels."""
