@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.training.test_runs import STARTED, leave
 from tests.ui.run_list_driver import ENDED
 from tests.ui.train_page_driver import FakeTraining, label_all, press, ready, session, shown_page, text
-from tests.ui.window_driver import find
+from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.project import AnchorSet
 from workbench.training import recipes, record, runs
@@ -112,3 +113,12 @@ def test_a_fork_fills_the_form_and_brings_the_anchors_back(
     qtbot.waitUntil(lambda: len(told) == 2)
     assert told[1].endswith("which no longer exists: fresh weights are chosen.")  # and nothing about anchors
     assert setup.start_from.currentData() == FRESH
+
+
+def test_a_command_on_a_run_says_so_where_none_is_chosen_yet(open_window: Open, project: Path) -> None:
+    window = open_window(project, "data")
+    said: list[str] = []
+    window.session.message.connect(lambda _kind, words: said.append(words))
+    window.session.command_requested.emit("train", "resume-run")  # as Ctrl+K does before the page was shown
+    assert find(window, QWidget, "page-train").isVisible()
+    assert said == ["“Resume the run” is not possible yet: choose on this page what it is for."]

@@ -168,6 +168,10 @@ def test_curves_grow_while_it_trains_and_stop_ends_it(qtbot: QtBot, page: TrainP
     qtbot.waitUntil(lambda: points(page, "rate", "learning rate") >= 12)  # one plot is drawn after the other
     assert "images/s" in text(page, "train-numbers")
     assert "yolov4-tiny on cpu" in log(page)
+    said: list[str] = []
+    session.message.connect(lambda _kind, words: said.append(words))
+    qtbot.keyClick(page, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert said == ["A training is running: wait until it ends, or stop it."]
     for name in ("train-start", "train-estimate"):
         assert not button(page, name).isEnabled()
         assert button(page, name).toolTip() == "A training is running: wait until it ends, or stop it."

@@ -48,6 +48,14 @@ def _give_keys(action: QAction, command: Command) -> None:
     action.setToolTip(tooltip(command))
 
 
+def run_or_say(action: QAction | None, say: Callable[[str], object]) -> None:
+    """Run a command of a page that has just been shown, or say why nothing happens; None: the page has none."""
+    if action is not None and action.isEnabled():
+        action.trigger()
+    elif action is not None:
+        say(f"“{action.text().rstrip('…')}” is not possible yet: choose on this page what it is for.")
+
+
 def tell_key(widget: QWidget, name: str, words: str = "{}") -> None:
     """Give `widget` the tooltip `words`, with command `name` and its first key for {}: now, and when keys change."""
     widget.setProperty(_TOOLTIP, [name, words])

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.ui import preferences, theme
-from workbench.ui.actions import escape_mnemonics, make_action
+from workbench.ui.actions import escape_mnemonics, make_action, run_or_say
 from workbench.ui.commands import HELP
 from workbench.ui.file_dialogs import ask_for_folder
 from workbench.ui.menus import menu_bar
@@ -279,9 +279,7 @@ class MainWindow(QMainWindow):
     def _run_there(self, page: str, command: str) -> None:
         """Run a command of a page that may not be shown."""
         self.show_page(page)
-        action = self._pages[page].findChild(QAction, f"action-{command}")
-        if isinstance(action, QAction):
-            action.trigger()
+        run_or_say(self._pages[page].findChild(QAction, f"action-{command}"), self.session.inform)
 
     def _show_image(self, id: int) -> None:
         self.session.select_image(id)

@@ -53,7 +53,7 @@ class SetupPanel(QWidget):
 
     start_requested = Signal()
     help_requested = Signal(str)  # a help page
-    message = Signal(str)  # what was set along with a choice
+    message = Signal(str)  # what was set along with a choice, or why nothing starts
     changed = Signal()
     resized = Signal(int)  # its height, in px
 
@@ -106,7 +106,7 @@ class SetupPanel(QWidget):
         self.changed.connect(self._compare)
         self.changes.reset_requested.connect(self._reset_settings)
         self.start.clicked.connect(self._start_requested)
-        make_action(self, "start-training", self.start.click, context=_PAGE)
+        make_action(self, "start-training", self.start_by_key, context=_PAGE)
         tell_key(self.start, "start-training")
         self.start_from.activated.connect(self._fit_width)
         self.start_from.activated.connect(self.changed)
@@ -334,6 +334,14 @@ class SetupPanel(QWidget):
     def takes_anchors(self) -> bool:
         """Whether the chosen detector can use the project's anchors."""
         return self.choice is None or self.choice.takes_anchors
+
+    @Slot()
+    def start_by_key(self) -> None:
+        """Press Start, or say why it can't be pressed."""
+        if self.start.isEnabled():
+            self.start.click()
+        else:
+            self.message.emit(self.start.toolTip())
 
     def offer_start(self, refusal: str) -> None:
         """Offer Start, or say on it why it can't be pressed."""
