@@ -67,7 +67,9 @@ def test_labels_are_exported_and_the_losses_are_told_before(
     exporting.wait()
     assert "not marked done" in exporting.losses
     exporting.folder.setText(str(tmp_path / "out"))
-    exporting.write()
+    exporting.button.click()
+    assert exporting.sentence.startswith("Writing …")
+    qtbot.waitUntil(lambda: exporting.sentence.startswith("Written."))
     assert list((tmp_path / "out").rglob("*.json"))
 
 

@@ -116,6 +116,9 @@ def test_the_boxes_are_shown_as_bars(qtbot: QtBot, open_window: Open, ailing: Pa
     assert sum(heights("sides")) == sum(heights("shapes")) == 2
     assert find(health, Plot, "statistics-labels").to_csv().splitlines() == ["curve,label,boxes", "bars,1.0,3.0"]
     assert not health.grab().isNull()
+    (left, right), _ = find(health, Plot, "statistics-images").getPlotItem().vb.viewRange()
+    assert left <= -0.45, "the bar of the images without a box is half as wide else"
+    assert right >= 3.45
 
 
 def test_another_project_is_checked_anew(qtbot: QtBot, open_window: Open, ailing: Path, tmp_path: Path) -> None:

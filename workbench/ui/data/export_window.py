@@ -235,6 +235,7 @@ class ExportWindow(QDialog):
         job.failed.connect(self._failed)
         job.finished.connect(self._ended)
         self._writing = job
+        self._sentence.setText("Writing …")
         self._enable()
         self._session.start(job)
 

@@ -22,6 +22,7 @@ class StatisticsView(QWidget):
         super().__init__(parent)
         self._labels = Plot("label", "boxes", legend=False, integer_x=True)
         self._images = Plot("boxes in an image", "images", legend=False, integer_x=True)
+        self._images.getPlotItem().vb.setLimits(xMin=-0.5)  # where the bar of the images without a box begins
         self._sides = Plot("side (px, in an image of 416 px)", "boxes", legend=False)
         self._shapes = Plot("width : height", "boxes", legend=False)
         self._shapes.getPlotItem().getAxis("bottom").setTicks(
