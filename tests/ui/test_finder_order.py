@@ -8,6 +8,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication
 
 from workbench.ui import finder_entries
+from workbench.ui.actions import escape_mnemonics
 from workbench.ui.commands import BY_NAME, COMMANDS
 from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, FinderEntry, _matching
 
@@ -63,3 +64,10 @@ def test_to_stop_means_what_runs_while_something_runs(qapp: QApplication, runs: 
     found = list(finder_entries.commands(keep.findChildren(QAction), lambda action: action))
     for text, name in (("stop", "stop-job"), ("pause", "pause-job")):
         assert (_matching(found, text)[0].words == BY_NAME[name].text) == runs
+
+
+def test_a_name_with_an_ampersand_is_listed_as_it_is(qapp: QApplication) -> None:
+    keep = QObject()
+    action = QAction(escape_mnemonics("Undo: Add label R&D"), keep)
+    action.setObjectName("action-undo")
+    assert [one.words for one in finder_entries.commands([action], lambda action: action)] == ["Undo: Add label R&D"]

@@ -52,7 +52,8 @@ def commands(actions: Iterable[QAction], run: Callable[[QAction], object]) -> It
         name = action.objectName()
         if name.startswith("action-") and name != "action-find" and action.isEnabled():
             key = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
-            yield FinderEntry(action.text(), key or (HELP if name.startswith(_HELP) else ""), partial(run, action))
+            words = action.text().replace("&&", "&")  # doubled for the menu, where one marks a mnemonic
+            yield FinderEntry(words, key or (HELP if name.startswith(_HELP) else ""), partial(run, action))
 
 
 def commands_of_uncreated_pages(created: Iterable[str], run: Callable[[str, str], object]) -> Iterator[FinderEntry]:
