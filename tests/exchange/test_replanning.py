@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from tests.formats.making import picture, text, voc_file, voc_object
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import Box
+from workbench.core.project import Box, Split
 from workbench.errors import WorkbenchError
 from workbench.exchange import ChangedSide, ImportPlan, ImportSettings, apply_import, keep_files, plan_import
 from workbench.exchange.importing import replan
@@ -74,3 +75,30 @@ def test_settings_of_reading_take_another_reading(document: Document, tmp_path: 
     plan = plan_import(document, tmp_path / "set", "voc")
     with pytest.raises(AssertionError):
         replan(document, plan, dataclasses.replace(plan.settings, voc_base="0"))
+
+
+def test_the_sentence_tells_other_splits_new_labels_and_what_is_left(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        picture(tmp_path / "set" / name, 40, 30)
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
+    listed = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}]
+    content = {"images": listed, "annotations": [box], "categories": [{"id": 1, "name": "cat"}]}
+    text(tmp_path / "set" / "instances_train.json", json.dumps(content))
+    with Document.create(tmp_path / "p", images=tmp_path / "set") as document:
+        first = document.images()[0].id
+        document.do(edits.SetSplit((first,), Split.TEST))
+        plan = plan_import(document, tmp_path / "set")
+        assert plan.sentence == (
+            "COCO JSON: 1 box in 2 images (0 new to the project); 2 images marked done; 1 new label; "
+            "official splits taken: 1 train; 1 image in another split here (kept)."
+        )
+        without = plan_import(document, tmp_path / "set", settings=ImportSettings(splits=False))
+        assert without.sentence.endswith("2 images marked done; 1 new label.")
+        assert not dataclasses.replace(plan, boxes=0, matched=0, added=0, new_splits=0).is_empty, "a label is new"
+        apply_import(document, plan)
+        (drawn,) = document.boxes(first)
+        document.do(edits.ReplaceBoxes((dataclasses.replace(drawn, xyxy=(5, 5, 20, 20)),)))
+        assert plan_import(document, tmp_path / "set").sentence == (
+            "COCO JSON: there is nothing to import; 1 image the same already; "
+            "1 labelled differently here, left as they are."
+        )

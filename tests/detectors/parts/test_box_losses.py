@@ -70,6 +70,24 @@ def test_darknets_pull_multiplies_sides_by_their_factors_and_leaves_the_centre_a
     torch.testing.assert_close(raised, plain * torch.tensor([1.0, 1.0, 7.389056, 7.389056]))
 
 
+def test_darknets_pull_towards_a_box_that_is_not_met_by_hand() -> None:
+    """Two unit squares, 2 apart: S = 4, hull 3 x 1 with C = 10, and only the box's left edge is the hull's.
+
+    x: (2 * 2 * 10 + 2 * 3 * 4) / 100, the second part with Darknet's sign; w: 2 * 3 / 2 * 4 / 100.
+    """
+    delta = losses.darknet_ciou_delta(torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([[2.0, 0, 3, 1]]))
+    torch.testing.assert_close(delta, torch.tensor([[0.64, 0.0, 0.12, 0.0]]))
+
+
+def test_darknets_pull_of_the_aspect_by_hand() -> None:
+    """0.5 x 0.25 in the middle of a unit square: IoU 1/8, whose part is 2 h and 2 w; the aspect's lacks a divisor."""
+    delta = losses.darknet_ciou_delta(torch.tensor([[0.25, 0.375, 0.75, 0.625]]), torch.tensor([[0.0, 0, 1, 1]]))
+    apart = math.atan(1) - math.atan(2)
+    aspect = 4 / math.pi**2 * apart**2
+    slope = aspect / (1 - 1 / 8 + aspect) * 8 / math.pi**2 * apart
+    torch.testing.assert_close(delta, torch.tensor([[0.0, 0.0, 2 * 0.25 + slope * 0.25, 2 * 0.5 - slope * 0.5]]))
+
+
 def test_darknets_pull_is_finite_for_boxes_without_size() -> None:
     nowhere = torch.zeros(1, 4)
     assert losses.darknet_ciou_delta(nowhere, nowhere).isfinite().all()
