@@ -305,3 +305,12 @@ def test_contrast_comes_before_or_after_the_tint(order: colour_jitter.Order, exp
     image = np.full((1, 1, 3), (200, 60, 60), np.uint8)
     colour_jitter.recolour(image, colour_jitter.ColourJitter(0, 0.5, 1, 1.5, -20 / 255, order))
     assert image.ravel().tolist() == pytest.approx(list(expected), abs=2)
+
+
+def test_a_hue_turns_around_the_whole_circle_and_other_lights_stop_at_its_ends() -> None:
+    jitters = [colour_jitter.ColourJitter(turn, 2.0, 0.5, 1.0, 0.0) for turn in (0.25, -0.25)]
+    tables = colour_jitter.tables(jitters).tolist()
+    assert [table[1][level] for table in tables for level in (0, 100, 192, 255)] == [64, 164, 0, 63, 192, 36, 128, 191]
+    assert [tables[0][2][level] for level in (0, 100, 127, 200)] == [0, 200, 254, 255]
+    assert [tables[0][3][level] for level in (0, 100, 255)] == [0, 50, 127]
+    assert tables[0][0] == tables[0][4] == list(range(256))
