@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +99,25 @@ def test_an_nms_overlap_that_is_kept_thins_out_what_is_suggested_on_coming_back(
     operating_point.write(folder, OperatingPoint(0.3, iou=0.3))
     hand.window.show_page("label")
     hand.wait(1)
+
+
+def test_another_run_begins_at_its_own_confidence_that_kept_with_it_or_its_best(hand: Hand) -> None:
+    """It went on at that of the run before: of the better of two runs everything above 0.2 was suggested."""
+    least, run = find(hand.window, QSlider, "suggest-confidence"), find(hand.window, QComboBox, "suggest-run")
+    assert hand.window.session.document is not None
+    folder = hand.window.session.document.runs_folder
+    operating_point.write(folder / "one", OperatingPoint(0.2))
+    rules = {"iou": 0.6, "kind": "per label", "limit": 300}
+    evaluated = {"best_confidence": 0.52, "rules": rules, "split": "validation"}
+    (folder / "two" / "evaluation.json").write_text(json.dumps(evaluated), "utf-8")
+    (folder / "two" / "best.safetensors").write_bytes(b"weights")
+    hand.window.show_page("data")
+    hand.window.show_page("label")
+    hand.qtbot.waitUntil(hand.page._suggest_bar._runs_background.is_idle)
+    for name, confidence in (("two", 52), ("one", 20), ("two", 52)):
+        run.setCurrentIndex(run.findText(name))
+        run.activated.emit(run.currentIndex())
+        assert least.value() == confidence
 
 
 def test_what_is_labelled_is_not_suggested_and_a_strange_label_never(hand: Hand) -> None:

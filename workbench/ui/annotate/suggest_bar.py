@@ -205,11 +205,11 @@ class SuggestBar(QFrame):
         return any(one.run.checkpoint == checkpoint and one.run.is_running for one in self._runs)
 
     def _begin_with(self, checkpoint: Path | None) -> None:
-        """If another network makes the suggestions now, start at the confidence that was kept for it."""
+        """If another network makes the suggestions now, start at the confidence kept for it, or at its best."""
         self._suggesting = checkpoint
         chosen = next((one for one in self._runs if one.run.checkpoint == checkpoint), None)
-        if chosen is not None and chosen.point is not None:
-            self._least.setValue(round(100 * chosen.point.confidence))
+        if chosen is not None and chosen.confidence is not None:
+            self._least.setValue(round(100 * chosen.confidence))
         self.loop.follow(chosen.run if chosen is not None else None)
         image_queues.of(self._session).choose(checkpoint if chosen is not None else None)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import WorkbenchError
-from workbench.inference import operating_point
+from workbench.inference import operating_point, saved_evaluation
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training import runs
 from workbench.training.runs import RunInfo
@@ -14,16 +14,23 @@ from workbench.training.runs import RunInfo
 
 @dataclass(frozen=True, slots=True)
 class SuggestRun:
-    """A run, and its operating point if one has been kept."""
+    """A run, its operating point if one has been kept, and the confidence at which it is used: that, or its best."""
 
     run: RunInfo
     point: OperatingPoint | None
+    confidence: float | None
 
 
 def list_suggest_runs(folder: Path) -> tuple[SuggestRun, ...]:
     """The runs with weights in a project's runs folder, newest first. Runs in a thread."""
     found = ((run, run.checkpoint) for run in runs.runs(folder))
-    return tuple(SuggestRun(run, _point(checkpoint)) for run, checkpoint in found if checkpoint is not None)
+    return tuple(_suggest_run(run, checkpoint) for run, checkpoint in found if checkpoint is not None)
+
+
+def _suggest_run(run: RunInfo, checkpoint: Path) -> SuggestRun:
+    kept = _point(checkpoint)
+    used = kept or saved_evaluation.best_point(checkpoint.parent, checkpoint.name)
+    return SuggestRun(run, kept, None if used is None else used.confidence)
 
 
 def _point(checkpoint: Path) -> OperatingPoint | None:
