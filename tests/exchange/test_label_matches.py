@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.errors import WorkbenchError
-from workbench.exchange import apply_import, export_labels, keep_files, plan_import
+from workbench.exchange import ChangedSide, apply_import, export_labels, keep_files, plan_import
 from workbench.exchange.importing import replan
 
 BOXES = ("rbc", (2, 3, 20, 25)), ("Platelet", (22, 3, 30, 12))
@@ -97,3 +98,17 @@ def test_a_mistyped_name_is_refused(document: Document, tmp_path: Path, names: d
     with pytest.raises(WorkbenchError) as refused:
         plan_import(document, tmp_path / "set", names=names)
     assert str(refused.value) == words
+
+
+def test_a_label_of_several_former_names_is_that_of_each_of_them(document: Document, tmp_path: Path) -> None:
+    come_in(document, tmp_path / "set")
+    rbc = next(label for label in document.labels() if label.name == "rbc")
+    document.do(edits.ChangeLabel(dataclasses.replace(rbc, name="red cell")))
+    picture(tmp_path / "other" / "z.jpg", grey=99)
+    text(tmp_path / "other" / "z.xml", voc_file(voc_object("Erythrocyte", (2, 3, 20, 25)), filename="z.jpg"))
+    plan = plan_import(document, tmp_path / "other", names={"Erythrocyte": "red cell"})
+    keep_files(document.folder, plan, apply_import(document, plan))
+    file = tmp_path / "set" / "Annotations" / "a.xml"
+    file.write_text(file.read_text().replace("<xmax>20<", "<xmax>19<"))
+    (difference,) = plan_import(document, tmp_path / "set").differences
+    assert difference.changed is ChangedSide.FILE, "nobody has touched it here"

@@ -97,8 +97,8 @@ class ImageDifference:
 class Comparison:
     """Compares a project's images with those of a reading, one at a time.
 
-    `damaged`: files as in Reading; what they lack must not be removed here. `before`: what labels were called when the
-    files were imported before.
+    `damaged`: files as in Reading; what they lack must not be removed here. `before`: what labels may have been called
+    when the files were imported before.
     """
 
     def __init__(
@@ -108,10 +108,10 @@ class Comparison:
         format: str,
         beside: SidecarFiles,
         damaged: Collection[str] = (),
-        before: Mapping[str, str] | None = None,
+        before: Sequence[Mapping[str, str]] = (),
     ) -> None:
         self._snapshot, self._origins, self._format = snapshot, origins, format
-        self._beside, self._damaged, self._before = beside, damaged, before or {}
+        self._beside, self._damaged, self._before = beside, damaged, ({}, *before)
         self._index = {image.id: index for index, image in enumerate(snapshot.images)}
         member = formats.load_all().get(format)
         self._cannot = member.cannot_store
@@ -180,7 +180,7 @@ class Comparison:
         if not valid:
             return ChangedSide.UNKNOWN
         before = next((origin for origin in valid if origin.format == self._format), None)
-        contents = {content_hash.of_read(one, self._cannot, names) for names in ({}, self._before)}
+        contents = {content_hash.of_read(one, self._cannot, names) for names in self._before}
         if before is not None and before.content in contents:
             return ChangedSide.HERE
         return ChangedSide.FILE if self._is_untouched(index, valid[0]) else ChangedSide.BOTH
@@ -194,9 +194,7 @@ class Comparison:
         is_marked = self._snapshot.images[index].state is State.VERIFIED and "verified" in cannot  # so by a person
         if is_marked:
             return False
-        return any(
-            origin.is_of(content_hash.of_image(self._snapshot, index, cannot, names)) for names in ({}, self._before)
-        )
+        return any(origin.is_of(content_hash.of_image(self._snapshot, index, cannot, names)) for names in self._before)
 
     def _boxes(
         self, index: int, one: MatchedImage

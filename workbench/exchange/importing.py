@@ -28,6 +28,7 @@ from workbench.exchange.label_names import (
     clean_names,
     matched_boxes,
     matched_reading,
+    names_before,
     renamed_labels,
 )
 from workbench.exchange.matching import MatchedImage, match
@@ -144,7 +145,7 @@ def _plan(
     own = [" ".join(label.name.split()) for label in document.labels()]
     beside = SidecarFiles(document, reading.format, (own, reading.labels))
     damaged = reading.damaged if settings.on_existing != "replace" else frozenset()
-    before = {now: name for name, now in renamed_labels(document).items()}
+    before = names_before(document)
     compared = Comparison(
         document.snapshot(), document.store.read(origins.read), reading.format, beside, damaged, before
     )

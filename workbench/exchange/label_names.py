@@ -50,6 +50,15 @@ def renamed_labels(document: Document) -> dict[str, str]:
     return {name: now[id] for name, id in former_names(document).items() if id in now}
 
 
+def names_before(document: Document) -> tuple[dict[str, str], ...]:
+    """What the labels may have been called before, by their present names: the first names of all, the second ones …"""
+    former: dict[str, list[str]] = {}
+    for name, now in renamed_labels(document).items():
+        former.setdefault(now, []).append(name)
+    most = max(map(len, former.values()), default=0)
+    return tuple({now: names[min(place, len(names) - 1)] for now, names in former.items()} for place in range(most))
+
+
 def check_matches(document: Document, reading: Reading, names: Mapping[str, str]) -> None:
     """WorkbenchError if the files lack a label of `names`, or the project lacks the one that it is said to be."""
     theirs = dict.fromkeys([*reading.labels, *(box.label for image in reading.images for box in image.boxes)])
