@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.train_plots_driver import Make, evaluated, history, make, note, progress
 from tests.ui.window_driver import find
-from workbench.training.events import Evaluated
+from workbench.training.events import Evaluated, Started
 from workbench.ui import theme
 from workbench.ui.train import curves as curves_module
 from workbench.ui.train.history import RunHistory, history_of
@@ -65,7 +65,11 @@ def test_the_plot_of_ap_says_when_there_is_none_yet(make: Make) -> None:
     assert note(curves.ap) == "not evaluated yet"
     growing.add(evaluated(1, {}))
     curves.show_history(growing)
-    assert note(curves.ap) == ""
+    assert (note(curves.ap), curves.ap.names()) == ("", ("AP50", "AP"))
+    growing.add(Started("a", "a", "fcos", "cpu", "fp32", 8, 2, 4, 40, 99, resumed_step=0))  # killed before it saved
+    growing.add(progress(1))
+    curves.show_history(growing)
+    assert (note(curves.ap), curves.ap.names()) == ("not evaluated yet", ())
 
 
 def test_an_ap_of_nothing_is_drawn_at_the_foot_of_the_plot(make: Make) -> None:

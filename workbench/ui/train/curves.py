@@ -165,7 +165,7 @@ class Curves(QWidget):
         few = few_images_note(found[-1].images) if found else ""
         self.ap.name_y("AP50" if self.bar.what == label_curves.AP50 else "AP")
         if self.bar.what == label_curves.ALL:
-            self.ap.forget(set(self.ap.names()) - {"AP50", "AP"})
+            self.ap.forget(set(self.ap.names()) - ({"AP50", "AP"} if found else set()))
             if found:
                 self.ap.curve("AP50", epochs, [event.ap50 for event in found], 0)
                 self.ap.curve("AP", epochs, [event.ap for event in found], 1)
