@@ -11,7 +11,7 @@ from tests.training.toys import make_snapshot
 from workbench.core.image_table import ImageTable
 from workbench.core.project import Image, Snapshot
 from workbench.training import recipes, record
-from workbench.training.present_images import present_ids, renumbered
+from workbench.training.present_images import _recorded, present_ids, renumbered
 from workbench.training.request import RunRequest
 
 THEN = (Image(1, "a.png", date=10.0), Image(2, "b.png", date=20.0), Image(3, "c.png", date=30.0))
@@ -48,6 +48,16 @@ def test_a_renamed_image_is_known_by_its_id_and_date(tmp_path: Path) -> None:
 def test_a_path_in_another_folder_of_the_project_is_another_image(tmp_path: Path) -> None:
     there = (Image(1, "a.png", root=2, date=11.0), *THEN[1:])
     assert present_ids(recorded(tmp_path), ImageTable.of(there)) == {2: 2, 3: 3}
+
+
+def test_a_record_of_before_is_read_too(tmp_path: Path) -> None:
+    folder = recorded(tmp_path)
+    new = _recorded(folder / record.DATA, (0, 0))
+    with np.load(folder / record.DATA) as arrays:
+        old = {name: arrays[name] for name in arrays.files if name not in record.IMAGE_ARRAYS}
+    np.savez(folder / record.DATA, **old)
+    assert _recorded(folder / record.DATA, (0, 1)) == new
+    assert len(new) == len(THEN)
 
 
 def test_without_a_record_ids_are_what_they_were(tmp_path: Path) -> None:

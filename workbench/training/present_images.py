@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from workbench.core import npz
 from workbench.core.files import stamp
 from workbench.core.image_table import ImageTable
-from workbench.training.record import DATA
+from workbench.training.record import DATA, IMAGE_ARRAYS
 
 
 def present_ids(folder: Path, images: ImageTable) -> Mapping[int, int] | None:
@@ -49,7 +49,12 @@ def present_ids(folder: Path, images: ImageTable) -> Mapping[int, int] | None:
 @functools.lru_cache(maxsize=1)  # it is asked for at each evaluation of one training
 def _recorded(file: Path, _stamp: tuple[int, int]) -> tuple[tuple[int, tuple[int, str], float], ...]:
     """Id, root with path, and date of each image of a record, which is read again only if it has changed."""
-    (encoded,) = npz.read(file, "head")
+    try:
+        ids, roots, dates, paths = npz.read(file, *IMAGE_ARRAYS)
+        places = zip(roots.tolist(), paths.tobytes().decode().split("\0"), strict=True)
+        return tuple(zip(ids.tolist(), places, dates.tolist(), strict=True)) if len(ids) else ()
+    except ValueError:  # a record of before
+        (encoded,) = npz.read(file, "head")
     return tuple(
         (int(image["id"]), (int(image.get("root", 1)), str(image["path"])), float(image.get("date", 0)))
         for image in json.loads(encoded.tobytes())["images"]
