@@ -236,6 +236,19 @@ def test_either_of_two_nearly_equal_candidates_may_be_kept() -> None:
         (OSError(errno.EDQUOT, "as the system says"), "your disk quota is used up. Make room and try again"),
     ],
 )
+def test_a_plugin_s_format_that_returns_no_remark_has_none(
+    predictor: Predictor, photographs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member: Any = exporters.load_all().get("safetensors")
+    plain = member.write
+    monkeypatch.setattr(member, "write", lambda *given: None if plain(*given) == "" else 1)
+    *_, done = export_predictor(predictor, tmp_path, ["safetensors"], photographs[:1])
+    assert isinstance(done, ExportDone)
+    assert [result.remark for result in done.results] == [
+        "It was checked on 1 image only, as there were no more; 8 would tell more."
+    ]
+
+
 def test_a_full_disk_is_said_to_be_full_and_not_the_format_s_fault(
     error: Exception, reason: str, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

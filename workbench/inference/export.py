@@ -243,7 +243,7 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 def _written(member: Exporter, source: Source, file: Path) -> str:
     try:
-        return member.write(source, file)
+        return member.write(source, file) or ""  # a plugin's may return nothing
     except WorkbenchError:
         raise
     except Exception as error:  # exporters raise dozens of kinds
