@@ -70,7 +70,7 @@ def train(document: Document, kept: AnchorSet, epochs: int = 0) -> Path:
     request = RunRequest(folder, document.snapshot(), recipe, kept)
     finished = show_training(training(request, control))
     best = f"best AP50 on the validation images {formatting.share(finished.best_ap50)}"
-    say(f"3  Trained {finished.epoch} epochs; {best} ({elapsed(begun)}).")
+    say(f"3  Trained {formatting.count(finished.epoch, 'epoch')}; {best} ({elapsed(begun)}).")
     return folder
 
 

@@ -17,6 +17,11 @@ def test_a_count_has_its_noun_in_the_right_number(number: int, noun: str, said: 
     assert formatting.count_were(number, noun) == f"{said} {'was' if number == 1 else 'were'}"
 
 
+def test_a_count_takes_its_verb_along() -> None:
+    said = [formatting.count(number, "box", verb) for verb in ("is", "was", "has") for number in (1, 1200)]
+    assert said == ["1 box is", "1,200 boxes are", "1 box was", "1,200 boxes were", "1 box has", "1,200 boxes have"]
+
+
 @pytest.mark.parametrize(
     ("share", "digits", "said"),
     [(0.886, 1, "88.6 %"), (0.886, 0, "89 %"), (0, 1, "0.0 %"), (1, 0, "100 %"), (0.9999, 1, "99.9 %"),

@@ -228,14 +228,6 @@ def test_either_of_two_nearly_equal_candidates_may_be_kept() -> None:
     assert not agreement(ours, ours, theirs, 0.25).holds
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "the disk is full"),
-        (OSError(errno.ENOSPC, "in another language"), "the disk is full. Make room and try again"),
-        (OSError(errno.EDQUOT, "as the system says"), "your disk quota is used up. Make room and try again"),
-    ],
-)
 def test_a_plugin_s_format_that_returns_no_remark_has_none(
     predictor: Predictor, photographs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +241,14 @@ def test_a_plugin_s_format_that_returns_no_remark_has_none(
     ]
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "the disk is full"),
+        (OSError(errno.ENOSPC, "in another language"), "the disk is full. Make room and try again"),
+        (OSError(errno.EDQUOT, "as the system says"), "your disk quota is used up. Make room and try again"),
+    ],
+)
 def test_a_full_disk_is_said_to_be_full_and_not_the_format_s_fault(
     error: Exception, reason: str, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

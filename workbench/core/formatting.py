@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import unicodedata
 
+PLURALS = {"is": "are", "was": "were", "has": "have"}
 
-def count(number: int, noun: str) -> str:
-    """ "1 box", "2,000 boxes", "3 images"."""
+
+def count(number: int, noun: str, verb: str = "") -> str:
+    """ "1 box", "2,000 boxes", "3 images"; with a verb, one of PLURALS in the singular, "1 box was", "3 boxes were"."""
     if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun}{'es' if noun.endswith('x') else 's'}"
+        return f"1 {noun} {verb}".rstrip()
+    return f"{number:,} {noun}{'es' if noun.endswith('x') else 's'} {PLURALS.get(verb, '')}".rstrip()
 
 
 def count_were(number: int, noun: str) -> str:
