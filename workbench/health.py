@@ -218,7 +218,7 @@ def _boxes(snapshot: Snapshot) -> Iterator[HealthFinding]:
     for level, kind, rows, sentence in checks:
         if rows.any():
             found = np.unique(owners[rows])
-            subject = f"{int(rows.sum()):,} boxes have" if rows.sum() > 1 else "1 box has"
+            subject = formatting.count(int(rows.sum()), "box", "has")
             yield HealthFinding(
                 level,
                 kind,

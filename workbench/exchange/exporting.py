@@ -161,7 +161,7 @@ def export_labels(
         report.say("read", "", f"{formatting.count(unedited, 'file')} not edited: written byte for byte as imported.")
     turned = sum(1 for i in rows if snapshot.images[i].orientation != 1)
     if turned:
-        these = "1 image is" if turned == 1 else f"{turned:,} images are"
+        these = formatting.count(turned, "image", "is")
         report.say("read", "", f"{these} turned by EXIF; sizes and boxes are of the upright images.")
     dropped = int(_dropped(snapshot, member.cannot_store).sum())
     return ExportReport(

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from workbench.core import formatting
 from workbench.core.files import atomic_write
 from workbench.core.image_lookup import MatchKind, is_portable, leads_out
 from workbench.core.project import FLAGS, Snapshot, Split, State
@@ -177,7 +178,7 @@ class _Reader(DataSetReader):
             dots += one.dots
         fours = sum(one.fours for one in files)
         if fours:
-            what = "1 rectangle has" if fours == 1 else f"{fours:,} rectangles have"
+            what = formatting.count(fours, "rectangle", "has")
             self.report.say("read", self.path.name, f"{what} four points, as X-AnyLabeling writes them.")
         for kind, count in sorted(outlines.items()):
             self.report.say("repaired", self.path.name, f"{count:,} {kind} were read as their bounding boxes.")

@@ -276,8 +276,8 @@ class _Reader:
             like = "all whole, as track ids are"
         else:
             like = "some like confidences, some not"
-        count = "1 line has" if len(self.sixths) == 1 else f"{len(self.sixths):,} lines have"
-        sentence = f"{count} a sixth number ({like}): it may be a confidence or a track id; it was kept, but not used."
+        lines = formatting.count(len(self.sixths), "line", "has")
+        sentence = f"{lines} a sixth number ({like}): it may be a confidence or a track id; it was kept, but not used."
         self.report.say("read", self.path.name, sentence)
 
     def orphans(self, files: set[Path]) -> list[ReadImage]:

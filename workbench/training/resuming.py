@@ -38,7 +38,7 @@ def notes(
     messages = []
     before = checkpoint.header_of(state, STATE).provenance.get("images")
     if before != len(data):
-        sentence = f"{len(data):,} images can be read now, {before:,} when the run was saved."
+        sentence = f"{count(len(data), 'image')} can be read now, {before:,} when the run was saved."
         messages.append(Message("warning", f"{sentence} The run continues, but not exactly as it would have."))
     newest = max((event.step for event in runs.outline(request.folder) if isinstance(event, Progress)), default=0)
     if newest > state.step:
