@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from workbench.core import boxes as geometry
 from workbench.core.detections import MOST, Candidates
 from workbench.core.tiling import Tiling, candidates_in_tiles, cut_out, merge, tiling
 from workbench.inference.operating_point import OperatingPoint
@@ -213,3 +214,74 @@ def test_a_label_with_its_own_confidence_comes_out_the_same_with_and_without_til
     alone = point.detections(seen_there, ("cat", "dog"))
     tiled = point.detections(merge(seen_there, [found(), found()], TWO, 180, 100), ("cat", "dog"))
     assert alone.labels.tolist() == tiled.labels.tolist() == [1]
+
+
+def seen_in(view: tuple[int, int, int, int], count: int, random: np.random.Generator) -> Candidates:
+    """Random boxes of two labels in the pixels of a view, a third of them at its right border."""
+    wide, tall = view[2] - view[0], view[3] - view[1]
+    low = random.uniform(0, (0.9 * wide, 0.9 * tall), (count, 2))
+    boxes = np.hstack([low, np.minimum(low + random.uniform(4, 40, (count, 2)), (wide, tall))])
+    boxes[::3, 2] = wide
+    return Candidates.of_arrays(boxes, random.uniform(0.1, 1, count), random.integers(0, 2, count))
+
+
+def slowly_merged(views: Sequence[Candidates], places: Sequence[tuple[int, int, int, int]]) -> set[tuple[float, ...]]:
+    """The rule of the first lines of tiling.py, one pair of boxes after the other. The first view is the whole."""
+    width, height = places[0][2:]
+    rows: list[tuple[int, list[float], float, int]] = [
+        (number, np.array([x0 + left, y0 + top, x1 + left, y1 + top], np.float32).tolist(), float(score), int(label))
+        for number, ((left, top, _, _), view) in enumerate(zip(places, views, strict=True))
+        for (x0, y0, x1, y1), score, label in zip(view.boxes.tolist(), view.scores, view.labels, strict=True)
+    ]
+
+    def area(box: Sequence[float]) -> float:
+        return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+    def is_cut(number: int, box: Sequence[float]) -> bool:
+        x0, y0, x1, y1 = places[number]
+        near = max(1.0, 0.02 * max(x1 - x0, y1 - y0))
+        return number > 0 and (
+            (x0 > 0 and box[0] <= x0 + near) or (y0 > 0 and box[1] <= y0 + near)
+            or (x1 < width and box[2] >= x1 - near) or (y1 < height and box[3] >= y1 - near)
+        )  # fmt: skip
+
+    def is_half(number: int, box: Sequence[float], score: float, label: int) -> bool:
+        for other, its, its_score, its_label in rows:
+            if other == number or its_label != label or its_score < score / 2:
+                continue
+            shared = [max(box[0], its[0]), max(box[1], its[1]), min(box[2], its[2]), min(box[3], its[3])]
+            better = not is_cut(other, its) or area(its) > area(box)
+            if better and area(shared) >= area(box) / 2:
+                return True
+        return False
+
+    kept = [row for row in rows if not (is_cut(row[0], row[1]) and is_half(*row))]
+    return {(*box, score, label) for _, box, score, label in kept}
+
+
+@pytest.mark.parametrize("tiles", [Tiling(100, 0.2), Tiling(64, 0.75), Tiling(100, 0.0)])
+@pytest.mark.parametrize("size", [(181, 100), (101, 101), (230, 170), (1, 300)])
+def test_merging_follows_its_rule_pair_by_pair(tiles: Tiling, size: tuple[int, int]) -> None:
+    random = np.random.default_rng(sum(size))
+    places = [(0, 0, *size), *tiles.places(*size)]
+    views = [seen_in(place, 12, random) for place in places]
+    fast = merge(views[0], views[1:], places[1:], *size)
+    rows = np.column_stack([fast.boxes, fast.scores, fast.labels]).tolist()
+    wanted = slowly_merged(views, places)
+    assert set(map(tuple, rows)) == wanted
+
+
+def test_boxes_are_compared_with_those_of_neighbouring_tiles_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 20 x 100 boxes, a third cut: all against all would be some 1,300,000 pairs."""
+    compared, intersections = [], geometry.intersections
+
+    def counted(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        compared.append(len(first) * second.shape[1])
+        return intersections(first, second)
+
+    monkeypatch.setattr(geometry, "intersections", counted)
+    random = np.random.default_rng(0)
+    places = Tiling(100, 0.2).places(1620, 100)
+    assert len(places) == 20
+    merge(found(), [seen_in(place, 100, random) for place in places], places, 1620, 100)
+    assert sum(compared) < 200_000

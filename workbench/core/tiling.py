@@ -124,12 +124,17 @@ def _halves(
 ) -> NDArray[np.bool_]:  # fmt: skip
     """(N,) which are halves of what another view sees better."""
     area, halves = geometry.areas(boxes), np.zeros(len(boxes), bool)
-    for some in np.array_split(np.flatnonzero(cut), max(1, -(-int(cut.sum()) * len(boxes) // _AT_ONCE))):
-        shared = geometry.intersections(boxes[some][:, None], boxes[None])  # (s, N)
-        better = ~cut[None] | (area[None] > area[some][:, None])
-        better &= scores[None] >= TRUSTED * scores[some][:, None]
-        other = (labels[None] == labels[some][:, None]) & (view[None] != view[some][:, None])
-        halves[some] = (better & other & (shared >= HALF * area[some][:, None])).any(axis=1)
+    for number in np.unique(view[cut]):
+        own = np.flatnonzero(cut & (view == number))
+        low, high = boxes[own, :2].min(axis=0), boxes[own, 2:].max(axis=0)
+        others = (view != number) & (boxes[:, :2] < high).all(axis=1) & (boxes[:, 2:] > low).all(axis=1)
+        near = np.flatnonzero(others)  # all that can overlap this view's: few of an image's many
+        for some in np.array_split(own, max(1, -(-len(own) * len(near) // _AT_ONCE))):
+            shared = geometry.intersections(boxes[some][:, None], boxes[near][None])  # (s, n)
+            better = ~cut[near][None] | (area[near][None] > area[some][:, None])
+            better &= scores[near][None] >= TRUSTED * scores[some][:, None]
+            better &= labels[near][None] == labels[some][:, None]
+            halves[some] = (better & (shared >= HALF * area[some][:, None])).any(axis=1)
     return halves
 
 
