@@ -14,7 +14,7 @@ from workbench.core import formatting
 )
 def test_a_count_has_its_noun_in_the_right_number(number: int, noun: str, said: str) -> None:
     assert formatting.count(number, noun) == said
-    assert formatting.count_were(number, noun) == f"{said} {'was' if number == 1 else 'were'}"
+    assert formatting.count(number, noun, "was") == f"{said} {'was' if number == 1 else 'were'}"
 
 
 def test_a_count_takes_its_verb_along() -> None:

@@ -15,11 +15,6 @@ def count(number: int, noun: str, verb: str = "") -> str:
     return f"{number:,} {noun}{'es' if noun.endswith('x') else 's'} {PLURALS.get(verb, '')}".rstrip()
 
 
-def count_were(number: int, noun: str) -> str:
-    """ "1 box was", "2,000 boxes were": the subject of a sentence about what was done with them."""
-    return f"{count(number, noun)} {'was' if number == 1 else 'were'}"
-
-
 def percent(share: float, digits: int = 1) -> str:
     """ "88.6 %"; less than all is never rounded to 100 %, and more than nothing never to 0 %."""
     scale = 10**digits

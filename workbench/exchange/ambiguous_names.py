@@ -22,7 +22,7 @@ import numpy as np
 from workbench import formats
 from workbench.core.document import Document
 from workbench.core.files import resolve_inside
-from workbench.core.formatting import count_were
+from workbench.core.formatting import count
 from workbench.core.image_lookup import is_portable, to_posix
 from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.errors import WorkbenchError
@@ -82,7 +82,7 @@ class AmbiguousNames:
         assert read.source is not None
         line = next((box.line for box in read.boxes), 0)
         name = (read.source.name or read.name)[:80]
-        sentence = f"'{name}' {doubt}; its {count_were(len(read.boxes), 'box')} left out."
+        sentence = f"'{name}' {doubt}; its {count(len(read.boxes), 'box', 'was')} left out."
         kind = "names that may mean several images, left out"
         report.say("refused", display_name(read.source.file, self._set), sentence, line, kind=kind)
 

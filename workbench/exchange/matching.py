@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core.document import Document
-from workbench.core.formatting import count, count_were
+from workbench.core.formatting import count
 from workbench.core.image_lookup import to_nfc, to_posix
 from workbench.core.image_records import ImageDescriber
 from workbench.core.project import XYXY, Box, Image, Split, State
@@ -77,7 +77,7 @@ def match(
             image, file = project.find(read), read.file
             if image is None and file is None:
                 if _is_labelled(read):
-                    sentence = f"There is no image file for it; its {count_were(len(read.boxes), 'box')} left out."
+                    sentence = f"There is no image file for it; its {count(len(read.boxes), 'box', 'was')} left out."
                     report.say("refused", read.name, sentence, kind="annotated images without a file, left out")
                 continue
             if doubt := names.doubt(read, image):

@@ -25,7 +25,7 @@ from pathlib import Path
 from workbench.core import images as image_files
 from workbench.core import strict_xml
 from workbench.core.files import atomic_write
-from workbench.core.formatting import count_were
+from workbench.core.formatting import count
 from workbench.core.image_lookup import MatchKind, is_portable, leads_out, to_nfc, upload_name
 from workbench.core.project import Snapshot, State
 from workbench.errors import Refused, WorkbenchError
@@ -104,8 +104,8 @@ class _Reader(DataSetReader):
             others = files_below(self.path, ".json")
             raise none_found(sentence, self.path, others, self.root, parse_labelstudio)
         images = [self.image(image, file) for file, one in files for image in one.images]
-        for (level, what), count in sorted(sum((one.counts for _, one in files), Counter[tuple[str, str]]()).items()):
-            self.report.say(level, self.path.name, f"{count:,} {what}.")
+        for (level, what), number in sorted(sum((one.counts for _, one in files), Counter[tuple[str, str]]()).items()):
+            self.report.say(level, self.path.name, f"{number:,} {what}.")
         images += self.bare_images(images)
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
         labels = dict.fromkeys([*self.listed(used, [file for file, _ in files]), *used])
@@ -146,7 +146,7 @@ class _Reader(DataSetReader):
             except WorkbenchError as error:
                 info, reason = None, f"the image can't be read: {getattr(error, 'reason', error.sentence)}"
             if info is None:
-                sentence = f"'{image.url[:80]}': {count_were(len(image.regions), 'box')} left out, because {reason}."
+                sentence = f"'{image.url[:80]}': {count(len(image.regions), 'box', 'was')} left out, because {reason}."
                 kind = "images whose boxes were left out, because their size is not known"
                 self.report.say("refused", name, sentence, kind=kind)
                 return (), (0, 0)

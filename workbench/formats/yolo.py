@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from workbench.core import boxes
 from workbench.core import images as image_files
 from workbench.core.files import atomic_write
-from workbench.core.formatting import count_were
+from workbench.core.formatting import count
 from workbench.core.image_lookup import ImageLookup
 from workbench.core.project import Snapshot, Split, State
 from workbench.errors import Refused, WorkbenchError
@@ -225,7 +225,7 @@ class _Reader:
             info = image_files.info(image)
         except WorkbenchError as error:
             reason = getattr(error, "reason", error.sentence)
-            lost = count_were(len(parsed.rows), "box")
+            lost = count(len(parsed.rows), "box", "was")
             self.report.say("refused", name, f"Its {lost} left out: the image can't be read: {reason}")
             return ReadImage(name, image, 0, 0, (), split, State.UNLABELLED)
         boxes = self.boxes(parsed, layout, info.width, info.height, display_name(file, self.root))
@@ -276,7 +276,7 @@ class _Reader:
             like = "all whole, as track ids are"
         else:
             like = "some like confidences, some not"
-        lines = formatting.count(len(self.sixths), "line", "has")
+        lines = count(len(self.sixths), "line", "has")
         sentence = f"{lines} a sixth number ({like}): it may be a confidence or a track id; it was kept, but not used."
         self.report.say("read", self.path.name, sentence)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from workbench.core import images as image_files
-from workbench.core.formatting import count, count_were
+from workbench.core.formatting import count
 from workbench.core.image_lookup import MatchKind, is_portable, leads_out, to_posix
 from workbench.core.images import ImageInfo
 from workbench.core.project import XYXY, Split, State
@@ -185,7 +185,7 @@ class OpenImagesReader(DataSetReader):
             info = image_files.info(file)
         except WorkbenchError as error:
             reason = getattr(error, "reason", error.sentence)
-            sentence = f"Its {count_were(len(one.boxes), 'box')} left out: the image can't be read: {reason}"
+            sentence = f"Its {count(len(one.boxes), 'box', 'was')} left out: the image can't be read: {reason}"
             self.report.say("refused", display_name(file, self.root), sentence)
             return ReadImage(name, file, 0, 0, (), split, State.UNLABELLED)
         width, height, turn = self.as_boxed(id, info)
