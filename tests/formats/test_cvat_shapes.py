@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.formats.cvat_documents import PLAIN, VIDEO, at, extra, only_box, parse, track, video
+from tests.formats.cvat_documents import PLAIN, VIDEO, at, extra, image, only_box, parse, task, track, video
 from workbench.core.project import State
+from workbench.errors import Refused
 from workbench.formats.parts.cvat_xml import parse_cvat
 
 # elements as CVAT 2.x writes them; the boxes are worked out by hand
@@ -179,3 +180,18 @@ def test_tracks_of_a_task_of_images_ask_for_the_other_export() -> None:
     document = VIDEO.format(tracks=track(at(0))).replace("interpolation", "annotation")
     read = parse_cvat(document.encode(), "x.xml")
     assert any("CVAT for images" in sentence for _, sentence, *_ in read.remarks)
+
+
+def test_images_have_the_size_that_is_told_and_none_that_is_not() -> None:
+    bare = image(name="b.jpg").replace(' width="40" height="30"', "")
+    read = parse_cvat(task(image(), bare).encode(), "x.xml")
+    assert [(one.name, one.width, one.height) for one in read.images] == [("a.jpg", 40, 30), ("b.jpg", 0, 0)]
+
+
+@pytest.mark.parametrize("number", ["", "-1", "1.5", "²", "٣", "9" * 11])
+def test_a_frame_without_a_number_is_refused(number: str) -> None:
+    try:
+        broken = video(track(at(0).replace('frame="0"', f'frame="{number}"'))).broken
+    except Refused as error:
+        broken = (error,)
+    assert [(one.line, "needs the number of its frame" in one.sentence) for one in broken] == [(16, True)]

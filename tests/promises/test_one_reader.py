@@ -57,7 +57,7 @@ def test_users_images_are_decoded_in_one_place() -> None:
     for file in sorted(PACKAGE.rglob("*.py")):
         place = file.relative_to(PACKAGE).as_posix()
         found = set(decoding(file.read_text(encoding="utf-8")))
-        assert found <= ALLOWED.get(place, set()), f"{place} decodes by {found}"
+        assert found == ALLOWED.get(place, set()), f"{place} decodes by {found}"
 
 
 def test_each_way_to_decode_a_file_is_noticed() -> None:
