@@ -95,9 +95,23 @@ def test_what_survives_a_long_collection_of_all_is_not_examined_again(
     garbage: GarbageCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(garbage_collector, "MANY", 1_000)
+    gc.unfreeze()  # what came before
     kept = make_much()
     garbage.collect()
     assert gc.get_freeze_count() >= len(kept)
+
+
+@pytest.mark.usefixtures("each_is_long")
+def test_new_objects_do_not_pile_up_over_many_rounds_until_a_collection_takes_a_second(
+    garbage: GarbageCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garbage_collector, "MANY", 20_000)
+    gc.unfreeze()  # what came before
+    kept = []
+    for _ in range(6):
+        kept.append(make_much())
+        garbage.collect()
+    assert gc.get_freeze_count() >= 4 * 5_000
 
 
 def test_nothing_is_collected_while_labels_are_read(garbage: GarbageCollector) -> None:

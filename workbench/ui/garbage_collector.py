@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 EVERY = 500  # ms
 LONG = 0.015  # seconds of this thread; what survives a longer collection of all is not examined again
 MANY = 20_000
-"""Young objects of which a collection is likely to be long: 0.3 to 0.7 us each."""
+"""New objects that make the next collection of all long: 0.3 to 0.7 us each."""
 
 
 class GarbageCollector(QObject):
@@ -29,34 +29,32 @@ class GarbageCollector(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         gc.disable()
+        self._new = 0  # objects that were young since all was examined
         self._timer = QTimer(self, interval=EVERY)
         self._timer.timeout.connect(self.collect)
         self._timer.start()
 
     @Slot()
     def collect(self) -> None:
-        """The youngest generation if it has grown; the older ones after ten such rounds, and all after ten of those.
+        """The youngest generation if it has grown; the older one after ten such rounds, and all after ten of those.
 
-        All as well if there are many young objects. These will be frozen, and so will the older ones, as Python can
-        only freeze all at once: their garbage would stay, unexamined, for as long as the project is open.
+        All as well once much is new. It will be frozen, and with it all that is older, as Python freezes all at once:
+        garbage there would stay, unexamined, for as long as the project is open.
         """
-        if collection_paused.is_held:
-            return
         counts, thresholds = gc.get_count(), gc.get_threshold()
-        if counts[0] > max(MANY, thresholds[0]):
-            self.collect_all()
+        if collection_paused.is_held or counts[0] <= thresholds[0]:
             return
-        for generation in range(3):
-            if gc.get_count()[generation] <= thresholds[generation]:
-                return
-            if generation == 2:
-                self.collect_all()
-            else:
-                with _errors_silenced():
-                    gc.collect(generation)
+        self._new += counts[0]
+        is_due = [count > threshold for count, threshold in zip(counts, thresholds, strict=True)]
+        if self._new > MANY or all(is_due):
+            self.collect_all()
+        else:
+            with _errors_silenced():
+                gc.collect(int(is_due[1]))
 
     def collect_all(self) -> None:
         """Everything at once. If that took long, what survives is not examined again."""
+        self._new = 0
         begun = time.thread_time()  # not the clock's: beside other programs a short one looks long
         with _errors_silenced():
             gc.collect()
