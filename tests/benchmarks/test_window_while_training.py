@@ -34,7 +34,7 @@ FULL = os.environ.get("WORKBENCH_FULL_BENCHMARKS") == "1"
 SECONDS = 120 if FULL else 12
 TICK = 5  # ms
 FRAME = 16.7  # ms
-LONG = garbage_collector.LONG
+LONG, MANY = garbage_collector.LONG, garbage_collector.MANY
 
 
 @pytest.fixture
@@ -43,6 +43,7 @@ def as_the_program_does(open_window: Open, monkeypatch: pytest.MonkeyPatch) -> I
     sys.setswitchinterval(0.001)
     # Other tests freeze nothing (see open_window): to look through all of PyTorch again took 155 ms, once.
     monkeypatch.setattr(garbage_collector, "LONG", LONG)
+    monkeypatch.setattr(garbage_collector, "MANY", MANY)
     gc.freeze()
     yield
     gc.unfreeze()
