@@ -15,7 +15,7 @@ from tests.training.run_results import MakeRequest, same, weights
 from tests.training.test_data import load
 from tests.training.toys import make_snapshot
 from workbench.core import images
-from workbench.core.project import Snapshot
+from workbench.core.project import Snapshot, Split
 from workbench.training import cache_policy, data, pixel_cache, run
 from workbench.training.events import Control
 from workbench.training.pixel_cache import PixelCache, SourceFile
@@ -136,6 +136,32 @@ def test_a_cache_of_many_other_images_begins_anew(
     kept(snapshot.take([0, 1, 2, 3, 4, 5, 6]), tmp_path)
     dataset, _ = kept(snapshot.take([6, 7]), tmp_path)
     assert dataset.pixels.shape[0] == 2
+
+
+def test_a_few_validation_images_do_not_drive_out_the_training_images(
+    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_policy, "TRIED", 0)
+    learnt, judged = snapshot.take([0, 1, 2, 3, 4, 5, 6]), snapshot.take([7])
+    kept(learnt, tmp_path, beside=1)
+    kept(judged, tmp_path, beside=7)
+    assert "All 7 images were read before" in kept(learnt, tmp_path, beside=1)[1]
+
+
+def test_a_training_finds_all_its_images_again(
+    request_of: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: list[str]
+) -> None:
+    """Of eight images one is to validate on."""
+    monkeypatch.setattr(cache_policy, "TRIED", 0)
+    snapshot = make_snapshot(tmp_path / "images")
+    splits = [Split.VALIDATION if row == 0 else Split.TRAIN for row in range(len(snapshot))]
+    divided = [dataclasses.replace(one, split=split) for one, split in zip(snapshot.images, splits, strict=True)]
+    snapshot = dataclasses.replace(snapshot, images=tuple(divided))
+    for name in ("first", "second"):
+        reads.clear()
+        request = request_of(name, snapshot, keep_images="disk", epochs=1)
+        list(run.train(dataclasses.replace(request, folder=tmp_path / "p" / "runs" / name)))
+    assert reads == []
 
 
 def test_another_side_or_way_of_resizing_is_kept_apart(snapshot: Snapshot, tmp_path: Path) -> None:

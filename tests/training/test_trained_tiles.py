@@ -22,7 +22,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone
 from workbench.inference.predict import Predictor
-from workbench.training import checkpoint, image_losses, run, watched_images
+from workbench.training import checkpoint, data, image_losses, run, watched_images
 from workbench.training.box_coverage import Coverage, count_coverage
 from workbench.training.cost_measurement import estimate
 from workbench.training.events import Control, Evaluated, Finished, Message, Started
@@ -176,6 +176,30 @@ def test_a_file_that_cannot_be_read_takes_all_its_tiles_with_it(request_of: Make
     started = only(events, Started)[0]
     assert (started.images, started.views) == (1, 8)
     assert any(str(wide.files[0].name) in event.sentence for event in only(events, Message))
+
+
+def test_files_are_counted_and_decoded_once_whatever_their_tiles(
+    request_of: MakeRequest, wide: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where many tiles come together, and where a file can't be read or has another size by now."""
+    decoded: list[str] = []
+    read = images.read
+
+    def counted(file: Path, *rest: Any) -> np.ndarray:
+        decoded.append(file.name)
+        return read(file, *rest)
+
+    monkeypatch.setattr(images, "read", counted)
+    monkeypatch.setattr(data, "READ_AHEAD", 2)
+    monkeypatch.setattr(data, "TELL_EVERY", -1.0)
+    wide.files[0].write_bytes(b"no image")
+    wide.files[2].write_bytes(cv2.imencode(".png", np.zeros((64, 300, 3), np.uint8))[1].tobytes())
+    events = list(run.train(request_of(snapshot=wide, keep_images="memory", **TILES)))
+    told = " ".join(event.sentence for event in only(events, Message))
+    assert sorted(decoded) == ["wide-0.png", "wide-1.png", "wide-2.png"]
+    assert "Read 2 of 2 images." in told
+    assert "1 image is left out because it could not be read. " in told
+    assert "1 image has a different size" in told
 
 
 @pytest.mark.usefixtures("seeing")

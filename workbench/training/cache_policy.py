@@ -22,7 +22,7 @@ MEMORY_SHARE = 0.4  # of the memory free now: more goes to a mapped file
 DISK_SHARE = 0.5  # of the space free there
 LONG = 20.0  # seconds of reading that make it worth while
 TRIED = 8  # images read to measure that
-SPARE = 3  # with this many times as many rows as images, the cache starts anew
+SPARE = 3  # with this many times as many rows as a training has images, it starts anew
 
 
 def size(images: int, px: int) -> int:
@@ -35,9 +35,11 @@ def fits_memory(images: int, px: int) -> bool:
 
 
 def open_cache(
-    cache: Path | None, keep: str, snapshot: Snapshot, px: int, mode: FitMode, threads: int
+    cache: Path | None, keep: str, snapshot: Snapshot, px: int, mode: FitMode, threads: int, beside: int = 0
 ) -> tuple[PixelCache | None, str]:
     """The cache to use, if any, with room for these images; and a sentence for the user, or nothing.
+
+    `beside`: how many others of the same training are kept there.
 
     The caller closes it. Also None if the disk is full or another training is adding to it.
     """
@@ -45,13 +47,13 @@ def open_cache(
         return None, ""
     folder = pixel_cache.folder_of(cache, px, mode, snapshot.window)
     try:
-        return _opened(folder, keep, snapshot, px, mode, threads)
+        return _opened(folder, keep, snapshot, px, mode, threads, beside)
     except OSError as error:
         return None, f"Images are not kept for the next training: {folder} could not be written ({error.strerror})."
 
 
 def _opened(
-    folder: Path, keep: str, snapshot: Snapshot, px: int, mode: FitMode, threads: int
+    folder: Path, keep: str, snapshot: Snapshot, px: int, mode: FitMode, threads: int, beside: int
 ) -> tuple[PixelCache | None, str]:
     there = (folder / pixel_cache.ROWS).exists()
     if keep == "auto" and not there and fits_memory(len(snapshot), px):
@@ -61,7 +63,8 @@ def _opened(
     kept = PixelCache(folder, px)
     try:
         known = kept.known(snapshot.files, snapshot.places)
-        if kept.may_add and len(kept) > SPARE * len(snapshot) + TRIED and known < len(snapshot):
+        most = SPARE * (len(snapshot) + beside) + TRIED
+        if kept.may_add and len(kept) > most and known < len(snapshot):
             kept.close()
             pixel_cache.clear(folder)
             kept, known = PixelCache(folder, px), 0
@@ -74,10 +77,13 @@ def _opened(
     except BaseException:
         kept.close()
         raise
+    tiled = any(place is not None for place in snapshot.places)
     if not new:
-        return kept, f"All {count(len(snapshot), 'image')} were read before and are taken from {folder}."
+        every = f"{len(snapshot):,} images and tiles" if tiled else count(len(snapshot), "image")
+        return kept, f"All {every} were read before and are taken from {folder}."
+    some = f"{new:,} of {len(snapshot):,} images and tiles" if tiled else f"{count(new, 'image')} of {len(snapshot):,}"
     return kept, (
-        f"{count(new, 'image')} of {len(snapshot):,} are read and kept at {px} px for the next training:"
+        f"{some} are read and kept at {px} px for the next training:"
         f" {in_words(size(len(snapshot), px))} in {folder}, which can be deleted at any time."
     )
 

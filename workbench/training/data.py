@@ -32,7 +32,7 @@ TELL_EVERY = 5.0  # seconds between two messages while images are read
 NAMED = 5  # unreadable images named in the message; the others are counted
 LOOK_EVERY = 0.2  # seconds between two checks whether to stop
 LONGEST = 60.0  # seconds of reading one image before it is named: a sleeping disk needs ten
-READ_AHEAD = 64  # images passed to the threads at a time, so that Stop need not wait for all
+READ_AHEAD = 64  # files passed to the threads at a time, so that Stop need not wait for all
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +66,14 @@ class Dataset:
 def load(
     snapshot: Snapshot, px: int, mode: FitMode, *, ignore_difficult: bool, threads: int, scratch: Path,
     control: Control, pictures: Sequence[tuple[Path, int]] = (), cache: Path | None = None, keep: str = "auto",
+    beside: int = 0,
 ) -> Generator[Message, None, Dataset]:  # fmt: skip
     """Read the images of `snapshot` and return a Dataset; yields messages about progress and unreadable files.
 
     `pictures`: further images without boxes, each with the number of what it shows. `scratch`: a folder for a mapped
     file. `cache`: a folder for images that are kept for later trainings. It is used always if `keep` is "disk", never
-    if it is "memory", otherwise if reading takes long or the images don't fit into memory.
+    if it is "memory", otherwise if reading takes long or the images don't fit into memory. `beside`: how many others
+    the same training reads, which must not be driven out of it.
 
     A file that takes long is named. So is one whose size differs from the project's; its boxes are taken as they are.
     When asked to stop it returns early with what was read. WorkbenchError if not a single image can be read.
@@ -79,7 +81,7 @@ def load(
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
     snapshot = with_pictures(snapshot, [file for file, _ in pictures])
     with contextlib.ExitStack() as closing:
-        kept, words = cache_policy.open_cache(cache, keep, snapshot, px, mode, threads)
+        kept, words = cache_policy.open_cache(cache, keep, snapshot, px, mode, threads, beside)
         if words:
             yield Message("info", words)
         if kept is None:
@@ -89,7 +91,7 @@ def load(
             store = CachedPixelStore(snapshot, px, mode, kept)
         yield from _read_all(store, threads, control)
     if store.problems:
-        yield Message("warning", _told(store.problems))
+        yield Message("warning", _told(store))
     if changed := _changed(store):
         yield Message("warning", changed)
     if not store.fits:
@@ -99,14 +101,15 @@ def load(
 
 
 def _read_all(store: PixelStore, threads: int, control: Control) -> Iterator[Message]:
-    count, reported, slow = len(store.snapshot), time.monotonic(), set[int]()
+    files, read, reported, slow = store.groups(), 0, time.monotonic(), set[int]()
     with ThreadPoolExecutor(threads, "read") as pool:
-        for start in range(0, count, READ_AHEAD):
-            waiting = {pool.submit(store.read, group) for group in store.groups(start, start + READ_AHEAD)}
+        for start in range(0, len(files), READ_AHEAD):
+            waiting = {pool.submit(store.read, group) for group in files[start : start + READ_AHEAD]}
             while waiting:
                 done, waiting = wait(waiting, LOOK_EVERY, FIRST_COMPLETED)
                 for one in done:
                     one.result()
+                read += len(done)
                 if control.stop.is_set():
                     pool.shutdown(cancel_futures=True)
                     return
@@ -117,9 +120,9 @@ def _read_all(store: PixelStore, threads: int, control: Control) -> Iterator[Mes
                     yield Message(
                         "warning", f"{file} has been read for {LONGEST:.0f} seconds. Is its disk still there?"
                     )
-            if time.monotonic() - reported > TELL_EVERY:
-                reported = time.monotonic()
-                yield Message("info", f"Read {min(start + READ_AHEAD, count):,} of {count:,} images.")
+                if time.monotonic() - reported > TELL_EVERY:
+                    reported = time.monotonic()
+                    yield Message("info", f"Read {read:,} of {len(files):,} images.")
 
 
 def with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
@@ -146,22 +149,22 @@ class PixelStore:
         self.problems: dict[int, str] = {}
         self._since: dict[int, float] = {}  # start of reading, by image
 
-    def groups(self, first: int = 0, end: int | None = None) -> list[range]:
-        """Indices from `first` to before `end`, those of one file together: it is decoded once for all its views."""
-        end = len(self.snapshot) if end is None else min(end, len(self.snapshot))
-        files = self.snapshot.files
-        starts = [i for i in range(first, end) if i == first or files[i] != files[i - 1]]
+    def groups(self) -> list[range]:
+        """The indices of all images, those of one file together: it is decoded once for all its views."""
+        files, end = self.snapshot.files, len(self.snapshot)
+        starts = [i for i in range(end) if i == 0 or files[i] != files[i - 1]]
         return [range(start, after) for start, after in zip(starts, [*starts[1:], end], strict=True)]
 
     def read(self, indices: Sequence[int]) -> None:
-        """Read images of one file."""
+        """Read images of one file; none of the rest once it proves unreadable."""
         file = SourceFile(self.snapshot.files[indices[0]], self.snapshot.window)
-        for index in indices:
+        for number, index in enumerate(indices):
             self._since[index] = time.monotonic()
             try:
                 self._take(index, file)
             except Refused as error:
-                self.problems[index] = error.sentence
+                self.problems |= dict.fromkeys(indices[number:], error.sentence)
+                return
             finally:
                 del self._since[index]
 
@@ -228,8 +231,10 @@ def _room(count: int, px: int, scratch: Path) -> NDArray[np.uint8]:
         ) from error
 
 
-def _told(problems: dict[int, str]) -> str:
-    some = " ".join(f"{problems[i].rstrip('.')}." for i in sorted(problems)[:NAMED])
+def _told(store: PixelStore) -> str:
+    """A sentence about the files that could not be read, each named once whatever the number of its views."""
+    problems = list({store.snapshot.files[i]: store.problems[i] for i in sorted(store.problems)}.values())
+    some = " ".join(f"{problem.rstrip('.')}." for problem in problems[:NAMED])
     more = f" And {len(problems) - NAMED:,} more." if len(problems) > NAMED else ""
     noun, it = ("1 image is", "it") if len(problems) == 1 else (f"{len(problems):,} images are", "they")
     return f"{noun} left out because {it} could not be read. {some}{more}"
@@ -245,8 +250,9 @@ def _changed(store: PixelStore) -> str:
     fits = (store.fits[i] for i in rows)
     got = np.array([(one.scale_x, one.scale_y, one.pad_x, one.pad_y) for one in fits]).reshape(-1, 4)
     known = (sizes > 0).all(axis=1)
-    other = [store.snapshot.images[rows[i]].path for i in np.flatnonzero(known & (wanted != got).any(axis=1))]
-    return other_sizes(other) if other else ""
+    views = np.flatnonzero(known & (wanted != got).any(axis=1))
+    other = dict.fromkeys(store.snapshot.images[rows[i]].path for i in views)
+    return other_sizes(list(other)) if other else ""
 
 
 def other_sizes(paths: Sequence[str], named: int = NAMED) -> str:

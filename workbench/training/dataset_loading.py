@@ -32,17 +32,16 @@ def load_datasets(
     kind = detectors.load_all().get(request.recipe.detector)
     keep = "disk" if runtime.local_world_size > 1 else settings.keep_images  # processes on one machine share its files
 
-    def loaded(part: Snapshot, px: int, pictures: bool = False) -> Generator[Event, None, Dataset]:
+    def loaded(part: Snapshot, px: int, beside: int, pictures: bool = False) -> Generator[Event, None, Dataset]:
         with runtime.local_main_first(control):
             return (yield from load(
                 part, px, kind.chosen_resize(own), ignore_difficult=settings.difficult == "ignore", threads=threads,
                 scratch=request.folder, control=control, pictures=own.pictures() if pictures else (),
-                cache=request.cache, keep=keep,
+                cache=request.cache, keep=keep, beside=beside,
             ))  # fmt: skip
 
-    def evaluated(part: Snapshot) -> Generator[Event, None, Dataset]:
-        views = image_views.evaluated_views(part, settings)
-        return _with_originals((yield from loaded(views, own.input_px)), part)
+    def evaluated(part: Snapshot, views: Snapshot) -> Generator[Event, None, Dataset]:
+        return _with_originals((yield from loaded(views, own.input_px, len(data))), part)
 
     train, validation, notes = prepare.select_images(request.snapshot, settings)
     yield from notes
@@ -53,14 +52,14 @@ def load_datasets(
         raise WorkbenchError(f"{' '.join(told)} {ADVICE}")
     yield from (Message("warning", f"{sentence} {ADVICE}") for sentence in told)
     largest = own.input_px if kind.fixed_size else schedule.largest_side(settings, own.input_px)
-    views = image_views.learnt_views(there, settings)
+    views, judged = image_views.learnt_views(there, settings), image_views.evaluated_views(judges, settings)
     if note := image_views.tiles_note(there, views, settings):
         yield Message("info", note)
-    data = _with_originals((yield from loaded(views, largest, pictures=True)), there)
+    data = _with_originals((yield from loaded(views, largest, len(judged), pictures=True)), there)
     try:
         if not len(judges):
             raise WorkbenchError(" ".join(told))
-        return data, (yield from evaluated(judges))
+        return data, (yield from evaluated(judges, judged))
     except WorkbenchError as error:
         if any(image.split is Split.VALIDATION for image in validation.images):
             sentence = f"None of the {len(validation):,} validation images could be read."
@@ -69,7 +68,7 @@ def load_datasets(
         "warning",
         "None of the images held out could be read: AP is computed on the training images, so it says little.",
     )
-    return data, (yield from evaluated(data.whole))
+    return data, (yield from evaluated(data.whole, image_views.evaluated_views(data.whole, settings)))
 
 
 def _with_originals(data: Dataset, images: Snapshot) -> Dataset:
