@@ -302,3 +302,23 @@ def test_an_import_that_was_undone_leaves_the_files_of_the_one_before(tmp_path: 
     assert (tmp_path / "newer" / "Annotations" / changed.name).read_bytes() == changed.read_bytes()
     written = {file.name: file.read_bytes() for file in (tmp_path / "older" / "Annotations").iterdir()}
     assert written == came
+
+
+def test_voc_files_that_count_from_0_go_out_as_they_came_unless_one_of_them_was_edited(tmp_path: Path) -> None:
+    """All files of a folder must count the same way: what is written anew counts from 1."""
+    folder = photographs(tmp_path / "set")
+    for number in range(3):
+        drawn = voc_object("cat", (0 if number == 0 else 3, 2, 12 + number, 20))
+        (folder / f"p{number}.xml").write_text(voc_file(drawn, filename=f"p{number}.jpg"))
+    came = {file.name: file.read_bytes() for file in folder.glob("*.xml")}
+    with Document.create(tmp_path / "project") as document:
+        come_in(document, folder, "voc")
+        (image, *_) = (image for image in document.images() if image.name == "p0.jpg")
+        (box,) = document.boxes(image.id)
+        assert box.xyxy == (0, 2, 12, 20)
+        go_out(document, tmp_path / "out", "voc", copied=True)
+        document.do(edits.RemoveBoxes((box.id,)))
+        go_out(document, tmp_path / "edited", "voc", copied=True)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").rglob("*.xml") if file.name in came} == came
+    anew = [file.read_bytes() for file in (tmp_path / "edited").rglob("*.xml")]
+    assert not [data for data in anew if data in came.values()]

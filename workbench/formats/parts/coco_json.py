@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from workbench.core import strict_json
+from workbench.core.formatting import count
 from workbench.core.project import XYXY, State
 from workbench.errors import Refused
 from workbench.formats import Id, ReadBox
@@ -98,7 +99,10 @@ class _Document:
                 boxes[image].append(box)
         if self.outlines:
             self.remarks.append(
-                ("read", f"{self.outlines:,} outlines (segmentation) were ignored, only their boxes were read.")
+                (
+                    "read",
+                    f"{count(self.outlines, 'outline', 'was')} ignored (segmentation): only their boxes were read.",
+                )
             )
         if self.turned:
             self.remarks.append(("repaired", f"{self.turned:,} turned boxes were read as the boxes around them."))
