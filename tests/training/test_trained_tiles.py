@@ -15,16 +15,18 @@ from tests.training.run_results import MakeRequest, only, same, weights
 from tests.training.test_validate import Knowing
 from tests.training.toys import CALM, Toy, ToySettings, make_snapshot
 from workbench import detectors
-from workbench.core import images
+from workbench.core import images, tiling
+from workbench.core.detections import Candidates
 from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.detectors.parts.detector import Raw
 from workbench.errors import WorkbenchError
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone
 from workbench.inference.predict import Predictor
-from workbench.training import checkpoint, data, image_losses, run, watched_images
+from workbench.training import checkpoint, data, image_losses, run, validate, watched_images
 from workbench.training.box_coverage import Coverage, count_coverage
 from workbench.training.cost_measurement import estimate
+from workbench.training.data import Dataset
 from workbench.training.events import Control, Evaluated, Finished, Message, Started
 from workbench.training.network_input import make_input_sequence
 from workbench.training.preflight import preflight
@@ -200,6 +202,28 @@ def test_files_are_counted_and_decoded_once_whatever_their_tiles(
     assert "Read 2 of 2 images." in told
     assert "1 image is left out because it could not be read. " in told
     assert "1 image has a different size" in told
+
+
+def test_the_tiles_of_an_image_are_merged_before_the_next_image_is_evaluated(
+    request_of: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept until the end, the candidates of 2,000 images in 25 tiles took gigabytes."""
+    order: list[str] = []
+    found = validate._candidates
+
+    def seen(data: Dataset, index: int, *rest: Any) -> Candidates:
+        order.append(data.snapshot.images[index].name)
+        return found(data, index, *rest)
+
+    def merged(*parts: Any) -> Candidates:
+        order.append("merged")
+        return tiling.merge(*parts)
+
+    monkeypatch.setattr(validate, "_candidates", seen)
+    monkeypatch.setattr(validate, "merge", merged)
+    wide = wide_photographs(tmp_path / "wide", 2, 3)
+    list(run.train(request_of(snapshot=wide, epochs=1, threads=1, **TILES)))
+    assert order == [one for n in (2, 3, 4) for one in [*[f"wide-{n}.png"] * 8, "merged"]]
 
 
 @pytest.mark.usefixtures("seeing")

@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from workbench.core import boxes as geometry
 from workbench.core import metrics
-from workbench.core.detections import FLOOR, LIMIT, MOST, OVERLAP, Candidates, Detections, NmsKind
-from workbench.core.tiling import Place, merge
+from workbench.core.detections import FLOOR, LIMIT, MOST, OVERLAP, Candidates, Detections
+from workbench.core.tiling import merge
 from workbench.detectors.parts.detector import Detector, Raw, Targets
 from workbench.errors import WorkbenchError
 from workbench.training import augment, gpu
@@ -32,8 +32,6 @@ from workbench.training.runtime import Runtime
 
 T = TypeVar("T")
 _ONE_DRAWS = threading.Lock()
-Seen = Candidates | Detections
-"""Of a view of an image its candidates, of an image that is not cut its detections."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +63,17 @@ def evaluate(
     processor `threads` batches go through in parallel; with several processes each takes some.
     """
     start, device = time.monotonic(), runtime.device
-    parts = [np.arange(first, min(first + batch, len(data))) for first in range(0, len(data), batch)]
+    parts = _parts(data, batch)
     own = parts[runtime.rank :: runtime.world]
     with gpu.exact_float32(), ThreadPoolExecutor(threads if device.type == "cpu" else 1, "evaluate") as pool:
-        look = partial(_found, detector, data, device, control)
-        found = list(pool.map(partial(_fitting, look, device), own))
+        found = list(pool.map(lambda part: _found(detector, data, part, batch, device, control), own))
     if runtime.agree(control.stop.is_set()):
         return None
     rows = _dealt_back(runtime.gather(found), len(parts))
-    detections = _of_originals(data, [seen for seen, _ in rows], detector.published_nms[0])
+    detections = [one for one, _ in rows]
     scores = runtime.broadcast(lambda: _scores(data, detections, time.monotonic() - start))
-    return replace(scores, found=tuple(detections), losses=np.array([loss for _, loss in rows], np.float32))
+    each = np.array([loss for _, some in rows for loss in some], np.float32)
+    return replace(scores, found=tuple(detections), losses=each)
 
 
 def losses(
@@ -171,10 +169,52 @@ def _known(labels: Sequence[str], values: Iterable[float]) -> dict[str, float]:
     return {label: float(value) for label, value in zip(labels, values, strict=True) if math.isfinite(value)}
 
 
+def _parts(data: Dataset, batch: int) -> list[NDArray[np.int64]]:
+    """The indices in parts of at least `batch`, those of an image's views together: so they are merged, and the
+    candidates of all images need not be kept.
+    """
+    ids = range(len(data)) if data.originals is None else [image.id for image in data.snapshot.images]
+    parts, first = [], 0
+    for end in range(1, len(data) + 1):
+        if end == len(data) or (end - first >= batch and ids[end] != ids[end - 1]):
+            parts.append(np.arange(first, end))
+            first = end
+    return parts
+
+
 def _found(
+    detector: Detector, data: Dataset, indices: NDArray[np.int64], batch: int, device: torch.device, control: Control
+) -> list[tuple[Detections, list[float]]]:
+    """Of each image that is seen at `indices` what is found in it, and the losses of its views; nothing once asked to
+    stop. `batch` at a time.
+    """
+    look = partial(_seen, detector, data, device, control)
+    parts = [indices[first : first + batch] for first in range(0, len(indices), batch)]
+    seen = [one for part in parts for one in _fitting(look, device, part)]
+    if len(seen) < len(indices):
+        return []
+    at = [data.snapshot.images[int(i)].id for i in indices] if data.originals is not None else range(len(indices))
+    starts = [n for n in range(len(indices)) if n == 0 or at[n] != at[n - 1]]
+    found = []
+    for start, end in zip(starts, [*starts[1:], len(indices)], strict=True):
+        candidates = _merged(data, indices[start:end], [one for one, _ in seen[start:end]])
+        detections = candidates.detections(FLOOR, OVERLAP, detector.published_nms[0], LIMIT)
+        found.append((detections, [loss for _, loss in seen[start:end]]))
+    return found
+
+
+def _merged(data: Dataset, views: NDArray[np.int64], seen: Sequence[Candidates]) -> Candidates:
+    """The candidates of an image from those of its views, of which the first is the whole."""
+    image, places = data.snapshot.images[int(views[0])], [data.snapshot.place(int(index)) for index in views[1:]]
+    if not places:
+        return seen[0]
+    return merge(seen[0], seen[1:], [place for place in places if place is not None], image.width, image.height)
+
+
+def _seen(
     detector: Detector, data: Dataset, device: torch.device, control: Control, indices: NDArray[np.int64]
-) -> list[tuple[Seen, float]]:
-    """What is found in the images at `indices`, and their losses; nothing once asked to stop."""
+) -> list[tuple[Candidates, float]]:
+    """The candidates in the views at `indices`, and their losses; nothing once asked to stop."""
     if control.stop.is_set():
         return []
     images, targets = on_device(augment.unaugmented(data, indices), slice(None), device)
@@ -184,10 +224,7 @@ def _found(
         each = _each_loss(detector, raw, targets)
     rows = zip(boxes.float(), scores.float(), labels, strict=True)
     found = [_candidates(data, int(i), *row) for i, row in zip(indices, rows, strict=True)]
-    if data.originals is not None:  # NMS comes once the views are merged
-        return list(zip(found, each, strict=True))
-    kind = detector.published_nms[0]
-    return [(_detections(seen, kind), loss) for seen, loss in zip(found, each, strict=True)]
+    return list(zip(found, each, strict=True))
 
 
 def _candidates(data: Dataset, index: int, boxes: Tensor, scores: Tensor, labels: Tensor) -> Candidates:
@@ -196,29 +233,3 @@ def _candidates(data: Dataset, index: int, boxes: Tensor, scores: Tensor, labels
     original = geometry.clip(data.fits[index].back(boxes.numpy()), image.width, image.height)
     real = geometry.areas(original) > 0
     return Candidates.of_arrays(original[real], scores.numpy()[real], labels.numpy()[real], floor=FLOOR)
-
-
-def _detections(candidates: Candidates, kind: NmsKind) -> Detections:
-    return candidates.detections(FLOOR, OVERLAP, kind, LIMIT)
-
-
-def _of_originals(data: Dataset, seen: Sequence[Seen], kind: NmsKind) -> list[Detections]:
-    """The detections of each image, those of its views merged. Empty where nothing was gathered."""
-    if data.originals is None or not seen:
-        return list(seen)  # type: ignore[arg-type]
-    whole: dict[int, Candidates] = {}  # by image
-    tiles: dict[int, list[tuple[Candidates, Place]]] = {image.id: [] for image in data.originals.images}
-    for image, place, one in zip(data.snapshot.images, data.snapshot.places, seen, strict=True):
-        assert isinstance(one, Candidates)
-        if place is None:
-            whole[image.id] = one
-        else:
-            tiles[image.id].append((one, place))
-    found = []
-    for image in data.originals.images:
-        candidates = whole.get(image.id, Candidates.none())
-        if parts := tiles[image.id]:
-            seen_there, places = zip(*parts, strict=True)
-            candidates = merge(candidates, seen_there, places, image.width, image.height)
-        found.append(_detections(candidates, kind))
-    return found
