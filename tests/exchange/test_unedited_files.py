@@ -313,9 +313,9 @@ def test_voc_files_that_count_from_0_go_out_as_they_came_unless_one_of_them_was_
     came = {file.name: file.read_bytes() for file in folder.glob("*.xml")}
     with Document.create(tmp_path / "project") as document:
         come_in(document, folder, "voc")
-        (image, *_) = (image for image in document.images() if image.name == "p0.jpg")
+        image = next(image for image in document.images() if image.name == "p0.jpg")
         (box,) = document.boxes(image.id)
-        assert box.xyxy == (0, 2, 12, 20)
+        assert list(box.xyxy) == [0, 2, 12, 20]
         go_out(document, tmp_path / "out", "voc", copied=True)
         document.do(edits.RemoveBoxes((box.id,)))
         go_out(document, tmp_path / "edited", "voc", copied=True)
