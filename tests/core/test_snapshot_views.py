@@ -105,3 +105,25 @@ def test_without_tiles_and_without_images_nothing_changes() -> None:
     assert len(cut_into_views(snapshot_of(), TILING, 0.25)) == 0
     unknown = cut_into_views(snapshot_of((Image(1, "a.jpg"), [(1, 2, 3, 4)])), TILING, 0.25)
     assert view(unknown, 0) == [(100, [1, 2, 3, 4], False)]
+
+
+def test_views_show_what_lies_in_them_box_by_box() -> None:
+    """Random boxes, some outside the image or without area, at seams of a quarter and of three quarters."""
+    random = np.random.default_rng(3)
+    low = random.uniform(-40, 260, (60, 2))
+    boxes = np.hstack([low, low + random.uniform(0, 90, (60, 2)) * random.integers(0, 6, (60, 1)).clip(0, 1)])
+    image = Image(1, "a.jpg", 250, 130)
+    whole = snapshot_of((image, [tuple(box) for box in boxes.tolist()]), crowd=(3, 7))
+    for tiling in (TILING, Tiling(64, 0.75), Tiling(100, 0)):
+        cut = cut_into_views(whole, tiling, 0.25)
+        for index, place in enumerate(cut.places[1:], start=1):
+            assert place is not None
+            wanted = []
+            for number, (x0, y0, x1, y1) in enumerate(boxes.clip(0, [250, 130, 250, 130]).tolist()):
+                left, top, right, bottom = max(x0, place[0]), max(y0, place[1]), min(x1, place[2]), min(y1, place[3])
+                if left < right and top < bottom:
+                    little = (right - left) * (bottom - top) < 0.25 * (x1 - x0) * (y1 - y0)
+                    moved = [left - place[0], top - place[1], right - place[0], bottom - place[1]]
+                    wanted.append((100 + number, moved, little or number in (3, 7)))
+            assert view(cut, index) == wanted
+        assert len({id(one) for one in cut.images[1:]}) == 1  # of many tiles not as many equal values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -43,7 +44,7 @@ def cut_into_views(
         flags[:, _CROWD] = np.concatenate([crowd for *_, crowd in views])
     return replace(
         snapshot,
-        images=tuple(_named(snapshot.images[index], place) for index, place, *_ in views),
+        images=_sized(snapshot.images, [(index, place) for index, place, *_ in views]),
         files=tuple(snapshot.files[index] for index, *_ in views),
         places=tuple(place for _, place, *_ in views),
         offsets=np.cumsum([0, *(len(rows) for _, _, rows, _, _ in views)]).astype(np.int64),
@@ -52,8 +53,15 @@ def cut_into_views(
     )  # fmt: skip
 
 
-def _named(image: Image, place: Place | None) -> Image:
-    return image if place is None else replace(image, width=place[2] - place[0], height=place[3] - place[1])
+def _sized(images: Sequence[Image], views: Sequence[tuple[int, Place | None]]) -> tuple[Image, ...]:
+    """The image of each view, of the view's size. All tiles of an image have the same, so they share a value."""
+    found, known, tile = [], -1, None
+    for index, place in views:
+        image = images[index]
+        if place is not None and known != index:
+            known, tile = index, replace(image, width=place[2] - place[0], height=place[3] - place[1])
+        found.append(image if place is None or tile is None else tile)
+    return tuple(found)
 
 
 def _views_of(
@@ -71,11 +79,14 @@ def _views_of(
     sides = (high - low).clip(0)  # (p, b, 2)
     share = sides.prod(axis=2) / np.maximum(geometry.areas(inside), 1e-12)  # (p, b)
     best = np.argmax(np.concatenate([share, np.ones((1, len(rows)))]), axis=0) if once else None
-    views = []
-    for number, place in enumerate(places):
-        there = np.flatnonzero((sides[number] > 0).all(axis=1))
-        apart = np.concatenate([low[number], high[number]], axis=1)[there] - np.array(place[:2] * 2)
-        unclear = crowd[there] | (share[number, there] < least_visible)
-        views.append((place, rows[there], apart, unclear if best is None else unclear | (best[there] != number)))
+    seen = (sides > 0).all(axis=2)  # (p, b)
+    tile, there = np.nonzero(seen)  # (v,) tile by tile
+    apart = np.concatenate([low[seen], high[seen]], axis=1) - windows[tile, 0][:, [0, 1, 0, 1]]  # (v, 4)
+    unclear = crowd[there] | (share[seen] < least_visible)
+    if best is not None:
+        unclear |= best[there] != tile
+    ends = np.cumsum(np.bincount(tile, minlength=len(places))).tolist()
+    parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
     whole = crowd if best is None else crowd | (best != len(places))
-    return [(None, rows, boxes, whole), *views]
+    tiles = zip(places, parts, strict=True)
+    return [(None, rows, boxes, whole), *((place, rows[there[one]], apart[one], unclear[one]) for place, one in tiles)]
