@@ -23,7 +23,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone
 from workbench.inference.predict import Predictor
-from workbench.training import checkpoint, data, image_losses, run, validate, watched_images
+from workbench.training import checkpoint, data, image_losses, monitor, run, validate, watched_images
 from workbench.training.box_coverage import Coverage, count_coverage
 from workbench.training.cost_measurement import estimate
 from workbench.training.data import Dataset
@@ -224,6 +224,25 @@ def test_the_tiles_of_an_image_are_merged_before_the_next_image_is_evaluated(
     wide = wide_photographs(tmp_path / "wide", 2, 3)
     list(run.train(request_of(snapshot=wide, epochs=1, threads=1, **TILES)))
     assert order == [one for n in (2, 3, 4) for one in [*[f"wide-{n}.png"] * 8, "merged"]]
+
+
+def test_an_image_is_judged_in_all_its_tiles_at_once(
+    request_of: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept is the highest loss of its views: the others of an image begun before were forgotten."""
+    judged: list[list[int]] = []
+    losses = validate.losses
+
+    def noted(detector: Any, data: Dataset, at: np.ndarray, *rest: Any) -> np.ndarray | None:
+        judged.append([data.snapshot.images[int(index)].id for index in at])
+        return losses(detector, data, at, *rest)
+
+    monkeypatch.setattr(validate, "losses", noted)
+    monkeypatch.setattr(monitor, "JUDGED", 0.1)
+    wide = wide_photographs(tmp_path / "wide", 5, 1)
+    list(run.train(request_of(snapshot=wide, epochs=4, **TILES)))
+    assert len([ids for ids in judged if ids]) > 1
+    assert all(ids.count(one) == 8 for ids in judged for one in ids)
 
 
 @pytest.mark.usefixtures("seeing")

@@ -84,7 +84,7 @@ class TrainingMonitor:
 
     def _judge(self, detector: Detector, epoch: int, step: int) -> None:
         count = min(int((step - self._judged_at) * self.batch * JUDGED), len(self.data), self._most())
-        count, begun = self.runtime.agree(count), time.monotonic()
+        count, begun = self._with_all_views(self.runtime.agree(count)), time.monotonic()
         at = (np.arange(count) + self._next) % len(self.data)
         found = validate.losses(detector, self.data, at, self.runtime, self.batch, self.control, self.threads)
         if found is None or not count:
@@ -94,6 +94,15 @@ class TrainingMonitor:
         self._each = (self._judged - begun) / count
         if self.runtime.is_main:
             self._take(detector, self.data, at, found, epoch)
+
+    def _with_all_views(self, count: int) -> int:
+        """As many, and the rest of the last one's image, if it has several views: the worst of them all is kept."""
+        images, total = self.data.snapshot.images, len(self.data)
+        while 0 < count < total and self.data.originals is not None:
+            if images[(self._next + count) % total].id != images[(self._next + count - 1) % total].id:
+                break
+            count += 1
+        return count
 
     def _most(self) -> int:
         """Training images that there is time for."""
