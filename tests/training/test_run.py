@@ -161,6 +161,13 @@ def test_a_run_says_and_keeps_where_its_anchors_came_from(request_of: MakeReques
     boxed = prepare.anchors_from(with_anchors, dataclasses.replace(chosen, resize="letterbox"))
     assert [message.level for message in boxed] == ["info", "warning"]
     assert "--resize stretch --use" in boxed[1].sentence
+    tiled = dataclasses.replace(chosen, tiles=416)
+    assert all(len(prepare.anchors_from(with_anchors, one, 416)) == 1 for one in (tiled, chosen))
+    for tiles, seen in ((832, "in tiles of 832 px"), (0, "only as a whole")):
+        warning = prepare.anchors_from(with_anchors, tiled, tiles)[1].sentence
+        start = "Anchors: they were made for tiles of 416 px, but this training sees photographs"
+        assert warning.startswith(f"{start} {seen}. ")
+        assert f"workbench anchors --tiles {tiles} --use" in warning
     (said,) = prepare.anchors_from(with_anchors, None)
     assert said.sentence == "Anchors: the 6 published ones."
     assert prepare.anchors_from(Toy(ToySettings(), 1), chosen) == [], "it has none"

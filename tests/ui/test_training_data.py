@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,12 @@ def test_epochs_and_batch_that_few_images_change_are_said(document: Document) ->
     told = count_training_images(document, few, choice(9))[1]
     assert " Because they are few: 1,600 epochs in batches of 4 (Least steps). Anchors" in told
     assert "Least steps" not in count_training_images(document, TrainingSettings(epochs=300, batch=8), choice(9))[1]
+
+
+@pytest.mark.parametrize(("tiles", "seen"), [(416, ""), (832, "in tiles of 832 px"), (0, "only as a whole")])
+def test_anchors_made_for_other_tiles_are_told(document: Document, tiles: int, seen: str) -> None:
+    document.do(edits.ChangeSetting("anchors", replace(NINE, tiles=416).to_setting()))
+    told = count_training_images(document, TrainingSettings(tiles=tiles), choice(9))[1].partition("Anchors: ")[2]
+    other = f" They were made for tiles of 416 px, but this training sees photographs {seen}: compute them again"
+    end = f"{other} with these Tiles on the Anchors page." if seen else ""
+    assert told == f"the project's 9, made for 416 px in tiles of 416 px.{end}"

@@ -241,6 +241,15 @@ class AnchorSet:
         tiles = f" in tiles of {self.tiles:,} px" if self.tiles else ""
         return f"{len(self.sizes):,}, made for {self.input_px:,} px{tiles}{scaled}"
 
+    def other_tiles(self, tiles: int) -> str:
+        """For a training in tiles of that side (0: none), unless these were made for it; "" also if they were for no
+        tiles, as sizes of any origin say that. No full stop.
+        """
+        if self.tiles in (0, tiles):
+            return ""
+        seen = f"in tiles of {tiles:,} px" if tiles else "only as a whole"
+        return f"They were made for tiles of {self.tiles:,} px, but this training sees photographs {seen}"
+
     def to_setting(self) -> dict[str, Any]:
         """The form that edits.ChangeSetting("anchors", ...) stores and Document.anchors() reads."""
         return {**dataclasses.asdict(self), "sizes": [list(pair) for pair in self.sizes]}

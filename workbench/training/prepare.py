@@ -99,8 +99,8 @@ def label_weights(data: Dataset, power: float) -> torch.Tensor:
     return torch.from_numpy(weights.clip(max=HEAVIEST).astype(np.float32))
 
 
-def anchors_from(detector: Detector, chosen: AnchorSet | None) -> list[Message]:
-    """Which anchors are used, and where they came from."""
+def anchors_from(detector: Detector, chosen: AnchorSet | None, tiles: int = 0) -> list[Message]:
+    """Which anchors are used, and where they came from; `tiles`: the training's setting."""
     if not detector.anchors:
         return []
     if chosen is None:
@@ -116,6 +116,9 @@ def anchors_from(detector: Detector, chosen: AnchorSet | None) -> list[Message]:
                 f" page, or with workbench anchors --resize {base_mode(detector.resize)} --use.",
             )
         )
+    if other := chosen.other_tiles(tiles):
+        advice = f"Compute them again for that on the Anchors page, or with workbench anchors --tiles {tiles} --use."
+        notes.append(Message("warning", f"Anchors: {other[0].lower()}{other[1:]}. {advice}"))
     return notes
 
 

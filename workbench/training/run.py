@@ -146,7 +146,7 @@ class _Training:
         self.runtime.begin(self.settings.seed)
         self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
         detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
-        self.notes += prepare.anchors_from(detector, self.request.anchors)
+        self.notes += prepare.anchors_from(detector, self.request.anchors, self.settings.tiles)
         if state is None:
             looked_at = examined(self.data, self.settings, detector.resize)
             self.notes += prepare.check(detector, looked_at, self.control.stop.is_set)

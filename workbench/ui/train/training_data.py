@@ -33,7 +33,7 @@ def count_training_images(
         )
     out = 0 if validation else int(held_out(images.ids[trained], training).sum())
     held = f"{validation:,} to validate" if validation else _held_out(out)
-    anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, choice, own)}"
+    anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, training, choice, own)}"
     return train, f"{count(train, 'image')} to train on, {held}.{_length(training, train - out)}{anchors}"
 
 
@@ -50,13 +50,17 @@ def _length(training: TrainingSettings, images: int) -> str:
     return f" Because they are few: {longer.epochs:,} epochs in batches of {longer.batch} (Least steps)."
 
 
-def _anchors(document: Document, choice: DetectorChoice | None, own: DetectorSettings | None) -> str:
+def _anchors(
+    document: Document, training: TrainingSettings, choice: DetectorChoice | None, own: DetectorSettings | None
+) -> str:  # fmt: skip
     kept = document.anchors()
     if kept is None:
         return "Anchors: published."
     sentences = [f"Anchors: the project's {kept.made_for(own.input_px if own else 0)}."]
+    if other := kept.other_tiles(training.tiles):
+        sentences.append(f"{other}: compute them again with these Tiles on the Anchors page.")
     if choice is None:
-        return sentences[0]
+        return " ".join(sentences)
     number = len(kept.sizes)
     if choice.published_anchors not in (0, number):
         sentences.append(f"{anchor_words.other_number(choice.title, choice.published_anchors, number)}.")
