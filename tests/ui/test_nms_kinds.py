@@ -53,3 +53,8 @@ def test_which_one_is_published_is_read_whole_in_a_window_of_1024_pixels(qtbot: 
     controls.resize(326, controls.sizeHint().height())  # what it has there
     controls.show()
     assert find(controls, ElidedCombo, "inspect-kind").shown_text() == "published: Darknet DIoU"
+
+
+def test_the_limit_says_that_it_is_one_of_each_view(controls: DetectionControls) -> None:
+    """In tiles more detections than it stay: an image in 13 views had 499 beside "max 300"."""
+    assert controls.limit.toolTip().endswith("With tiles: so many for the whole and for each tile.")

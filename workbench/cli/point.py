@@ -51,7 +51,7 @@ def point(
         ),
     ] = "",
     limit: Annotated[
-        int | None, typer.Option("--limit", help="The most detections per image.", min=1, max=MOST)
+        int | None, typer.Option("--limit", help="The most detections per image, with tiles per view.", min=1, max=MOST)
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -51,7 +51,10 @@ class DetectionControls(QWidget):
         self.limit.setObjectName("inspect-limit")
         self.limit.setMaximumWidth(96)  # "max 1000" needs 90; the name of the NMS beside it must not be cut
         self.limit.setAccessibleName("Maximum per image")
-        self.limit.setToolTip("How many detections per image stay after NMS at most, the highest scores first.")
+        self.limit.setToolTip(
+            "How many detections per image stay after NMS at most, the highest scores first. With tiles: so many for"
+            " the whole and for each tile."
+        )
         self.keep = QPushButton("Keep as operating point")
         self.keep.setObjectName("inspect-keep")
         self.keep.setToolTip("Saves these confidences and this NMS with the run. This page then opens with them.")
