@@ -23,8 +23,8 @@ def evaluated_views(validation: Snapshot, settings: TrainingSettings) -> Snapsho
 
 
 def examined_views(train: Snapshot, settings: TrainingSettings) -> Snapshot:
-    """Views in which each box counts once, to say how many of the boxes are learnt. Tiles whose boxes all count elsewhere
-    are thinned out with the empty ones, so there may be fewer than of `learnt_views`.
+    """Views in which each box counts once, to say how many of the boxes are learnt. Tiles whose boxes all count
+    elsewhere are thinned out with the empty ones, so there may be fewer than of `learnt_views`.
     """
     return cut_into_views(train, settings.tiling, LEAST_VISIBLE, once=True, thin=True)
 
