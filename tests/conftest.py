@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes that share the cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("COLUMNS", None)  # xdist gives its workers one, which the program's consoles would keep for good
 # keep compiled bytecode, as for a user: workbench's six hundred files cost each process half a second at its start
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 MEMORY = Path("/dev/shm")  # a disk that syncs each of 10,000 files and changes takes minutes

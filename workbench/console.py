@@ -100,8 +100,11 @@ def progress_bar(title: str, total: float | None = None, *, quiet: bool = False)
         yield shown
     finally:
         progress.live.transient = not shown.begun
-        if err.is_terminal or shown.begun:  # in a pipe, a bar that never began would leave an empty line
-            progress.stop()
+        try:
+            if err.is_terminal or shown.begun:  # in a pipe, a bar that never began would leave an empty line
+                progress.stop()
+        finally:
+            err.quiet |= console.quiet  # rich silences the one whose reader has left: main() asks `err`
 
 
 def drop_output() -> None:

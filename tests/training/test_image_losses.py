@@ -76,6 +76,15 @@ def test_of_faster_rcnn_the_second_stage_judges_an_image() -> None:
     assert detector.loss_per_positive
 
 
+class WholeImages:
+    """10,000 images, none of them in tiles."""
+
+    originals = None
+
+    def __len__(self) -> int:
+        return 10_000
+
+
 @pytest.mark.parametrize(("device", "expected"), [("cpu", [1500, 1500, 750]), ("cuda", [64, 640, 750])])
 def test_looking_at_training_images_takes_a_card_a_twentieth_of_the_time(
     device: str, expected: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -93,7 +102,7 @@ def test_looking_at_training_images_takes_a_card_a_twentieth_of_the_time(
     monkeypatch.setattr(TrainingMonitor, "_take", lambda *_: None)
     runtime: Any = Runtime(torch.device(device))
     request: Any = SimpleNamespace(folder=tmp_path, resume=False)
-    data: Any = range(10_000)
+    data: Any = WholeImages()
     detector: Any = None
     monitor = TrainingMonitor(request, TrainingSettings(batch=100), data, data, runtime, 1, Control())
     for seconds, step in ((10.0, 100), (100.0, 200), (1000.0, 250)):

@@ -72,8 +72,9 @@ def steps(name: str, runtime: Runtime) -> dict[str, Tensor]:
 def _steps(name: str, runtime: Runtime) -> dict[str, Tensor]:
     own, changes = CASES[name]
     if "plain" not in dict(detectors.load_all()):
-        detectors.load_all().register("plain")(Plain)
-        detectors.load_all().register("divided")(Divided)
+        with detectors.load_all().owned_by("tests"):
+            detectors.load_all().register("plain")(Plain)
+            detectors.load_all().register("divided")(Divided)
     training = {"batch": IMAGES, "learning_rate": 1e-3, "precision": "fp32", "device": "cpu", "seed": 1}
     recipe = recipes.default_recipe(name).changed({**own, **training, **changes})
     runtime.begin(1)

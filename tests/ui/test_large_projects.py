@@ -241,13 +241,14 @@ def test_a_new_project_that_fails_leaves_the_open_one(
 def test_stopping_to_read_a_folder_is_told_and_the_next_opening_goes_on(
     many: Path, open_window: Open, qtbot: QtBot, tmp_path: Path
 ) -> None:
+    write_photographs(many, [f"more {number}.png" for number in range(800)])  # else it is done before it is stopped
     window = open_window()
     window._projects.create(tmp_path / "p", many)
     qtbot.waitUntil(lambda: window.session.document is not None)
     (job,) = window.session.jobs
     job.stop.set()
-    qtbot.waitUntil(lambda: not window.session.jobs)
-    assert "Reading was stopped: " in find(window, QLabel, "message-text").text()
+    qtbot.waitUntil(lambda: "Reading was stopped: " in find(window, QLabel, "message-text").text())
+    assert not window.session.jobs
     document = window.session.document
     with Store(document.store.file, read_only=True) as store:
         shown, on_disk = tuple(document.images()), tuple(store.read(ImageTable.read))
@@ -261,7 +262,7 @@ def test_stopping_to_read_a_folder_is_told_and_the_next_opening_goes_on(
     window.close_project()
     window.open(tmp_path / "p")
     qtbot.waitUntil(lambda: is_open(window))
-    assert len(window.session.document.images()) == 40
+    assert len(window.session.document.images()) == 840
     assert window.session.document.images().unmeasured.tolist() == []
 
 

@@ -97,8 +97,10 @@ class TrainingMonitor:
 
     def _with_all_views(self, count: int) -> int:
         """As many, and the rest of the last one's image, if it has several views: the worst of them all is kept."""
+        if self.data.originals is None:
+            return count
         images, total = self.data.snapshot.images, len(self.data)
-        while 0 < count < total and self.data.originals is not None:
+        while 0 < count < total:
             if images[(self._next + count) % total].id != images[(self._next + count - 1) % total].id:
                 break
             count += 1
