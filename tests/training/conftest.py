@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.training.toys import Toy, make_request, make_snapshot
 from workbench import detectors
+from workbench.core import images
 from workbench.core.project import Snapshot
 from workbench.training.run import RunRequest
 
@@ -34,3 +36,17 @@ def request_of(tmp_path: Path, toy: type[Toy]) -> Any:
         )
 
     return make
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that were decoded."""
+    found: list[str] = []
+    read = images.read
+
+    def counted(file: Path, *rest: Any) -> np.ndarray:
+        found.append(file.name)
+        return read(file, *rest)
+
+    monkeypatch.setattr(images, "read", counted)
+    return found

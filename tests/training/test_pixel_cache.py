@@ -26,20 +26,6 @@ def snapshot(tmp_path: Path) -> Snapshot:
     return make_snapshot(tmp_path / "images")
 
 
-@pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that were decoded."""
-    found: list[str] = []
-    read = images.read
-
-    def counted(file: Path, *rest: Any) -> np.ndarray:
-        found.append(file.name)
-        return read(file, *rest)
-
-    monkeypatch.setattr(images, "read", counted)
-    return found
-
-
 def kept(snapshot: Snapshot, folder: Path, **changes: Any) -> tuple[data.Dataset, str]:
     dataset, messages = load(snapshot, folder, cache=folder / "cache", keep="disk", threads=1, **changes)
     return dataset, " ".join(message.sentence for message in messages)

@@ -15,7 +15,7 @@ from tests.training.run_results import MakeRequest, only, same, weights
 from tests.training.test_validate import Knowing
 from tests.training.toys import CALM, Toy, ToySettings, make_snapshot
 from workbench import detectors
-from workbench.core import images, tiling
+from workbench.core import tiling
 from workbench.core.detections import Candidates
 from workbench.core.project import Image, Label, Snapshot, Split, State
 from workbench.detectors.parts.detector import Raw
@@ -150,22 +150,14 @@ def test_a_resumed_training_in_tiles_is_bit_identical(request_of: MakeRequest, w
 
 
 def test_each_file_is_decoded_once_for_all_its_tiles_and_kept_for_the_next_training(
-    request_of: MakeRequest, wide: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request_of: MakeRequest, wide: Snapshot, tmp_path: Path, reads: list[str]
 ) -> None:
-    decoded: list[str] = []
-    read = images.read
-
-    def counted(file: Path, *rest: Any) -> np.ndarray:
-        decoded.append(file.name)
-        return read(file, *rest)
-
-    monkeypatch.setattr(images, "read", counted)
     found = []
     for name, keep in (("memory", "memory"), ("first", "disk"), ("second", "disk")):
         request = replace(request_of(name, wide, keep_images=keep, **TILES), folder=tmp_path / "p" / "runs" / name)
-        decoded.clear()
+        reads.clear()
         list(run.train(request))
-        found.append((sorted(decoded), weights(request.folder)))
+        found.append((sorted(reads), weights(request.folder)))
     each = ["wide-0.png", "wide-1.png", "wide-2.png"]
     assert [names for names, _ in found] == [each, each, []]
     assert same(found[0][1], found[1][1])
@@ -181,24 +173,16 @@ def test_a_file_that_cannot_be_read_takes_all_its_tiles_with_it(request_of: Make
 
 
 def test_files_are_counted_and_decoded_once_whatever_their_tiles(
-    request_of: MakeRequest, wide: Snapshot, monkeypatch: pytest.MonkeyPatch
+    request_of: MakeRequest, wide: Snapshot, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where many tiles come together, and where a file can't be read or has another size by now."""
-    decoded: list[str] = []
-    read = images.read
-
-    def counted(file: Path, *rest: Any) -> np.ndarray:
-        decoded.append(file.name)
-        return read(file, *rest)
-
-    monkeypatch.setattr(images, "read", counted)
     monkeypatch.setattr(data, "READ_AHEAD", 2)
     monkeypatch.setattr(data, "TELL_EVERY", -1.0)
     wide.files[0].write_bytes(b"no image")
     wide.files[2].write_bytes(cv2.imencode(".png", np.zeros((64, 300, 3), np.uint8))[1].tobytes())
     events = list(run.train(request_of(snapshot=wide, keep_images="memory", **TILES)))
     told = " ".join(event.sentence for event in only(events, Message))
-    assert sorted(decoded) == ["wide-0.png", "wide-1.png", "wide-2.png"]
+    assert sorted(reads) == ["wide-0.png", "wide-1.png", "wide-2.png"]
     assert "Read 2 of 2 images." in told
     assert "1 image is left out because it could not be read. " in told
     assert "1 image has a different size" in told

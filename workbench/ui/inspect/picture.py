@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
@@ -13,7 +13,7 @@ from workbench.ui import theme
 from workbench.ui.colours import DARK
 from workbench.ui.widgets.box_names import NAMELESS, BoxGroup, Floats, NamePlate, boxes_at, name_plates, pointer_plates
 from workbench.ui.widgets.boxes_painter import draw_rects, name_plate
-from workbench.ui.widgets.picture_view import PictureView
+from workbench.ui.widgets.pointed_view import PointedView
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ SAMPLE = QSize(16, 10)  # px, a box in the legend
 MARGIN = 5  # px between a box and the frame that marks it
 
 
-class InspectPicture(PictureView):
+class InspectPicture(PointedView):
     """A PictureView with groups of boxes on top. Drag moves, the wheel zooms, a double click fits.
 
     The boxes under the pointer are named beside it: not all names find a place on the picture.
@@ -63,7 +63,6 @@ class InspectPicture(PictureView):
         self._groups: tuple[BoxGroup, ...] = ()
         self._marked: Floats = np.zeros((0, 4))
         self._hidden: frozenset[str] = frozenset()
-        self._pointer: QPointF | None = None  # in widget pixels, while it is over the picture and moves nothing
 
     @property
     def marked(self) -> Floats:
@@ -107,14 +106,14 @@ class InspectPicture(PictureView):
 
     def paint_overlay(self, painter: QPainter) -> None:
         """The smallest box under the pointer with wider lines, and the names of all that lie there."""
-        if self._pointer is None or self.sentence:
+        if self.pointer is None or self.sentence:
             return
-        found = boxes_at(self._visible(), self.view.to_image(self._pointer))
+        found = boxes_at(self._visible(), self.view.to_image(self.pointer))
         if found:
             group, row = found[0]
             self._paint_boxes(painter, group.kind, group.boxes[row : row + 1], *WIDE)
             painter.setFont(theme.font(theme.SMALL))
-            for plate in pointer_plates(found, self._pointer, QFontMetricsF(painter.font()), QRectF(self.rect())):
+            for plate in pointer_plates(found, self.pointer, QFontMetricsF(painter.font()), QRectF(self.rect())):
                 _paint_plate(painter, plate)
 
     def _paint_marks(self, painter: QPainter) -> None:
@@ -139,22 +138,6 @@ class InspectPicture(PictureView):
             draw_rects(painter, rects)
 
     # --- the pointer ---
-
-    def _point(self, at: QPointF | None) -> None:
-        self._pointer = at
-        self.update()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        super().mouseMoveEvent(event)
-        self._point(None if event.buttons() else event.position())
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        super().mousePressEvent(event)
-        self._point(None)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self._point(None)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.fit()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
@@ -16,7 +16,7 @@ from workbench.ui import theme
 from workbench.ui.pictures import Picture
 from workbench.ui.widgets.box_names import BoxGroup, NamePlate, boxes_at, name_plates, pointer_plates
 from workbench.ui.widgets.boxes_painter import UNDER, draw_rects, mitred_pen, name_plate
-from workbench.ui.widgets.picture_view import PictureView
+from workbench.ui.widgets.pointed_view import PointedView
 from workbench.ui.widgets.view_transform import ViewTransform, fitted
 
 UNKNOWN = "#b3b3b3"
@@ -42,7 +42,7 @@ class PictureContent:
     truth_labels: tuple[str, ...]
 
 
-class LivePicture(PictureView):
+class LivePicture(PointedView):
     """Drag moves, the wheel zooms, the view is kept between epochs; `opened(image)` for a double click or Enter.
 
     The detections under the pointer are named beside it: few names have room in a small tile.
@@ -57,7 +57,6 @@ class LivePicture(PictureView):
         self.shown: PictureContent | None = None
         self._colours: Mapping[str, str] = {}
         self._least, self._shows_truth = 0.0, True
-        self._pointer: QPointF | None = None  # in widget pixels, while it is over the picture and moves nothing
 
     def show_found(self, shown: PictureContent, colours: Mapping[str, str], least: float, shows_truth: bool) -> None:
         """Colours by label; detections with scores below `least` are hidden."""
@@ -133,10 +132,10 @@ class LivePicture(PictureView):
     @property
     def pointed(self) -> tuple[NamePlate, ...]:
         """The names and scores of the detections under the pointer, the smallest box first."""
-        if self._pointer is None or self.sentence:
+        if self.pointer is None or self.sentence:
             return ()
-        found = boxes_at(self._groups(), self.view.to_image(self._pointer))
-        return pointer_plates(found, self._pointer, _metrics(), QRectF(self.rect())) if found else ()
+        found = boxes_at(self._groups(), self.view.to_image(self.pointer))
+        return pointer_plates(found, self.pointer, _metrics(), QRectF(self.rect())) if found else ()
 
     def _groups(self) -> list[BoxGroup]:
         """The visible detections, those of each label together."""
@@ -175,22 +174,6 @@ class LivePicture(PictureView):
         return QColor(self._colours.get(label, UNKNOWN))
 
     # --- mouse and keys ---
-
-    def _point(self, at: QPointF | None) -> None:
-        self._pointer = at
-        self.update()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        super().mouseMoveEvent(event)
-        self._point(None if event.buttons() else event.position())
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        super().mousePressEvent(event)
-        self._point(None)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self._point(None)
 
     def event(self, event: QEvent) -> bool:
         """No tooltip over the names at the pointer."""
