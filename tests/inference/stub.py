@@ -42,9 +42,9 @@ class Stub:
         self.labels = cast(tuple[str, str], current_label_names(self.labels, former))
 
     def candidates(self, images: Sequence[np.ndarray], floor: float = 0.001) -> list[Candidates]:
-        return candidates_in_tiles(self._look, images, self.tiling)
+        return candidates_in_tiles(self.candidates_of_views, images, self.tiling)
 
-    def _look(self, images: Sequence[np.ndarray]) -> list[Candidates]:
+    def candidates_of_views(self, images: Sequence[np.ndarray]) -> list[Candidates]:
         self.calls += 1
         self.pictures += len(images)
         if self.calls == self._dies_in:

@@ -25,8 +25,6 @@ from workbench.errors import Damaged, WorkbenchError
 FOLDER = "backups"
 HOURS, DAYS = 10, 7
 _NAME = re.compile(r"project (\d{4}-\d\d-\d\d) (\d\d)h\.sqlite", re.ASCII)
-
-
 _REPLACED = re.compile(r"project\.replaced (\d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d)( \d+)?\.sqlite", re.ASCII)
 
 

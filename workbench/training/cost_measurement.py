@@ -22,7 +22,7 @@ from workbench import detectors
 from workbench.core.project import AnchorSet, Snapshot
 from workbench.core.resize import FitMode
 from workbench.training import cache_policy, device_augment, image_views, machine, prepare, schedule, validate
-from workbench.training.data import Dataset, PixelStore
+from workbench.training.data import Dataset, PixelStore, files_of
 from workbench.training.device_paint import AnyBatch
 from workbench.training.ema import Average
 from workbench.training.estimate import NUMBER, Estimate, Measurement, StepTiming, make_estimate
@@ -158,13 +158,13 @@ def _first(data: Dataset, number: int) -> Dataset:
 
 def _reading(train: Snapshot, side: int, mode: FitMode, threads: int) -> float:
     """Seconds per image, over evenly spread files with all their views; those that can't be read take no longer."""
-    files = PixelStore(train, side, mode, np.empty(0, np.uint8)).groups()
+    files = files_of(train)
     spread = np.unique(np.linspace(0, len(files) - 1, min(READ, len(files))).astype(int))
     some = train.take([index for number in spread for index in files[number]])
     store = PixelStore(some, side, mode, np.empty((len(some), side, side, 3), np.uint8))
     start = time.perf_counter()
     with ThreadPoolExecutor(threads, "read") as pool:
-        list(pool.map(store.read, store.groups()))
+        list(pool.map(store.read, files_of(some)))
     return (time.perf_counter() - start) / len(some)
 
 

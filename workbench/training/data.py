@@ -101,7 +101,7 @@ def load(
 
 
 def _read_all(store: PixelStore, threads: int, control: Control) -> Iterator[Message]:
-    files, read, reported, slow = store.groups(), 0, time.monotonic(), set[int]()
+    files, read, reported, slow = files_of(store.snapshot), 0, time.monotonic(), set[int]()
     with ThreadPoolExecutor(threads, "read") as pool:
         for start in range(0, len(files), READ_AHEAD):
             waiting = {pool.submit(store.read, group) for group in files[start : start + READ_AHEAD]}
@@ -140,6 +140,13 @@ def with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:
     )
 
 
+def files_of(snapshot: Snapshot) -> list[range]:
+    """The indices of all images, those of one file together: it is decoded once for all its views."""
+    files, end = snapshot.files, len(snapshot)
+    starts = [i for i in range(end) if i == 0 or files[i] != files[i - 1]]
+    return [range(start, after) for start, after in zip(starts, [*starts[1:], end], strict=True)]
+
+
 class PixelStore:
     """Where threads store what they read."""
 
@@ -148,12 +155,6 @@ class PixelStore:
         self.fits: dict[int, Fit] = {}
         self.problems: dict[int, str] = {}
         self._since: dict[int, float] = {}  # start of reading, by image
-
-    def groups(self) -> list[range]:
-        """The indices of all images, those of one file together: it is decoded once for all its views."""
-        files, end = self.snapshot.files, len(self.snapshot)
-        starts = [i for i in range(end) if i == 0 or files[i] != files[i - 1]]
-        return [range(start, after) for start, after in zip(starts, [*starts[1:], end], strict=True)]
 
     def read(self, indices: Sequence[int]) -> None:
         """Read images of one file; none of the rest once it proves unreadable."""

@@ -262,6 +262,6 @@ def _numbered(read: Dataset) -> Dataset:
 def _read(snapshot: Snapshot, px: int, mode: FitMode) -> data.PixelStore:
     """Read by the training's own code."""
     store = data.PixelStore(snapshot, px, mode, np.zeros((len(snapshot), px, px, 3), np.uint8))
-    for group in store.groups():
-        store.read(group)
+    for file in data.files_of(snapshot):
+        store.read(file)
     return store

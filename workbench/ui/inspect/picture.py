@@ -137,8 +137,6 @@ class InspectPicture(PointedView):
             painter.setPen(pen)
             draw_rects(painter, rects)
 
-    # --- the pointer ---
-
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.fit()
 

@@ -19,6 +19,7 @@ from workbench.core.files import scan_images, stamp
 from workbench.core.former_names import FormerNames
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Label
+from workbench.core.tiling import candidates_in_tiles
 from workbench.core.video import is_video, printable
 from workbench.errors import WorkbenchError
 from workbench.ui import pictures
@@ -137,13 +138,9 @@ class DetectionWorker:
 
         predictor = self._predictor_of(request.checkpoint, request.former, request.source.precision)
         name, pixels, seconds = self._read(request, predictor.window)
-        trained = predictor.tiling
-        predictor.tiling = chosen_tiling(predictor, request.tiles, None)
+        tiling = chosen_tiling(predictor, request.tiles, None)
         begun = time.perf_counter()
-        try:
-            (found,) = predictor.candidates([pixels])
-        finally:
-            predictor.tiling = trained
+        (found,) = candidates_in_tiles(predictor.candidates_of_views, [pixels], tiling)
         took = time.perf_counter() - begun
         kind, iou = predictor.detector.published_nms
         labels = predictor_labels(predictor)
