@@ -280,6 +280,13 @@ def test_an_estimate_counts_the_tiles(wide: Snapshot) -> None:
     assert (plain.cache, tiled.cache) == (3 * 64 * 64 * 3, 24 * 64 * 64 * 3)
 
 
+@pytest.mark.usefixtures("toy")
+def test_tiles_do_not_make_images_enough_to_end_early_by(tmp_path: Path) -> None:
+    few = wide_photographs(tmp_path, 2, 2)  # 16 views to validate on
+    assert not estimate(few, recipe(patience=1, **TILES), None, budget=0.2).at_most
+    assert estimate(wide_photographs(tmp_path, 2, 10), recipe(patience=1, **TILES), None, budget=0.2).at_most
+
+
 def test_tiles_that_cannot_be_are_refused_in_a_sentence(request_of: MakeRequest, wide: Snapshot) -> None:
     with pytest.raises(WorkbenchError, match="at least 64 pixels, found 10. 0 means no tiles"):
         list(run.train(request_of(snapshot=wide, tiles=10)))

@@ -128,9 +128,14 @@ class Estimate:
 
 
 def make_estimate(
-    measured: Measurement, settings: TrainingSettings, input_px: int, images: int, validation_images: int
-) -> Estimate:
-    """The estimate for the whole run of `images` training images at `input_px`."""
+    measured: Measurement, settings: TrainingSettings, input_px: int, images: int, validation_images: int,
+    judges: int | None = None,
+) -> Estimate:  # fmt: skip
+    """The estimate for the whole run of `images` training images at `input_px`.
+
+    Tiles count as images; `judges` are the images to validate on without them (None: there are no tiles).
+    """
+    judges = validation_images if judges is None else judges
     plan = schedule.Plan(images, settings.batch, settings.epochs, settings.seed)
     largest = measured.timings[-1]
     share = _attacked_share(settings, plan.steps)
@@ -149,7 +154,7 @@ def make_estimate(
         memory=int(measured.standing + growing) + _images_beside(measured, images, cache, on_disk),
         cache=cache, cache_on_disk=on_disk, checkpoints=checkpoint_bytes(measured.parameters, settings),
         device=measured.device, precision=measured.precision, batch=settings.batch, measured_batch=largest.images,
-        px=largest.px, at_most=settings.patience > 0 and validation_images >= FEW_JUDGES, took=measured.took,
+        px=largest.px, at_most=settings.patience > 0 and judges >= FEW_JUDGES, took=measured.took,
         tiled=settings.tiles > 0,
     )  # fmt: skip
 
