@@ -207,10 +207,10 @@ def parse_nms(nms: str) -> NmsKind | None:
     return None if chosen == PUBLISHED else cast(NmsKind, chosen)
 
 
-def check_split(part: str) -> str:
-    """--split, also by other programs' folder names."""
+def check_split(part: str, *more: str) -> str:
+    """--split, also by other programs' folder names; `more`: what else a command takes."""
     part = {"val": "validation", "valid": "validation", "held out": HELD_OUT}.get(part, part)
-    return check_choice("split", part, [*map(str, Split), "all", HELD_OUT])
+    return check_choice("split", part, [*map(str, Split), "all", HELD_OUT, *more])
 
 
 def images_to_evaluate(snapshot: Snapshot, part: str, run_folder: Path) -> tuple[Snapshot, Split | None]:

@@ -14,6 +14,7 @@ import typer
 from workbench import settings
 from workbench.cli.checks import check_checkpoint, check_detector, check_exporters
 from workbench.cli.options import (
+    HELD_OUT,
     PUBLISHED,
     CheckpointName,
     Device,
@@ -21,7 +22,6 @@ from workbench.cli.options import (
     Nms,
     OldProject,
     Run,
-    SplitName,
     app,
     check_split,
     checkpoint_of,
@@ -40,12 +40,23 @@ if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
 
 
+FOLDS = "folds"
+
+
 @app.command()
 def evaluate(
     project: OldProject,
     run: Run = "",
     checkpoint: CheckpointName = "best",
-    split: SplitName = "validation",
+    split: Annotated[
+        str,
+        typer.Option(
+            "--split",
+            help=f"train, validation (or val), test, none, all, {HELD_OUT}: those that the run kept aside to be"
+            f" evaluated on, by its own record, or {FOLDS}: every image, by the run of a cross-validation that has not"
+            " learnt from it.",
+        ),
+    ] = "validation",
     nms: Nms = PUBLISHED,
     device: Device = "auto",
     as_json: Json = False,
@@ -56,21 +67,26 @@ def evaluate(
     of the validation images is used, if they were evaluated before.
     """
     kind = parse_nms(nms)
-    split = check_split(split)
+    split = check_split(split, FOLDS)
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
     check_checkpoint(file)
-    snapshot, part = images_to_evaluate(snapshot, split, folder or file.parent)
+    snapshot, part = images_to_evaluate(snapshot, "all" if split == FOLDS else split, folder or file.parent)
     from workbench.inference import operating_point, saved_evaluation
     from workbench.inference.evaluate import evaluate_run
+    from workbench.inference.evaluate_folds import evaluate_folds
     from workbench.inference.predict import Predictor
     from workbench.inference.scoring import ScoringRules
     from workbench.report import numbers, show_evaluation
     from workbench.training import data_leakage
 
     rules = None if kind is None else ScoringRules(kind=kind)
-    done = show_evaluation(evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules), quiet=as_json)
+    if split == FOLDS:
+        looking = evaluate_folds(folder or file.parent, snapshot, rules, device, file.name)
+    else:
+        looking = evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules)
+    done = show_evaluation(looking, quiet=as_json)
     home = folder or file.parent
     kept = operating_point.read(home, file.name, snapshot.former_names) if part is Split.TEST else None
     point = kept or saved_evaluation.validation_point(home, file.name, part)
@@ -82,7 +98,7 @@ def evaluate(
     if point is not None:
         why = "the operating point kept with the run" if kept else "where its F1 on validation images is best"
         say(f"Precision, recall and F1 are at the confidence {point.words}: {why}.", quiet=as_json)
-    if folder is not None and done.file is None:
+    if folder is not None and done.file is None and split != FOLDS:
         say(f"The project can't be written to, so these numbers are not kept with the run: {folder}", quiet=as_json)
     if seen := data_leakage.run_warning(file.absolute().parent.name, done.trained_on, len(done.truth)):
         say(seen)  # also beside --json

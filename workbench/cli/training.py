@@ -13,6 +13,7 @@ import typer
 import typer.core
 
 from workbench import console, settings
+from workbench.cli import cross_validation
 from workbench.cli.checks import check_detector, check_device, check_run, check_weights, is_reporting
 from workbench.cli.options import (
     app,
@@ -53,9 +54,11 @@ def train(**given: Any) -> int | None:
     if given["tensorboard"]:
         tensorboard_log.require()
     plugins.loaded()
+    quiet = given["as_json"] or given["json_events"]
     with torchrun.join_processes() as runtime:
         try:
-            return _train(given, runtime)
+            wanted = runtime.broadcast(lambda: cross_validation.of_each(given, _recipe))
+            return cross_validation.run_each(wanted, lambda one: _train(one, runtime), quiet or not runtime.is_main)
         except torchrun.AlreadyReported:
             return console.FAILED
 
@@ -205,7 +208,8 @@ def estimate(**given: Any) -> None:
         changes = [{"name": one.name, "preset": one.before, "now": one.now} for one in apart]
         print_result({**made.values(), "differences": changes, "findings": odd}, as_json=True)
         return
-    for sentence in (differences.sentence(recipe, apart), *map(_line, found), made.how):
+    one_of = cross_validation.one_of(recipe)
+    for sentence in (differences.sentence(recipe, apart), *map(_line, found), made.how, one_of):
         if sentence:
             say(sentence)
     print_result(made.rows(), as_json=False)

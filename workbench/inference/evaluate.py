@@ -6,8 +6,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,36 @@ def evaluate_run(
     if not len(truth):
         which = "the project" if split is None else f"the split '{split}'"
         raise WorkbenchError(f"There is no image in {which} to evaluate on. Choose another split, or put some into it.")
+    found = yield from find(predictor, truth, run_folder)
+    evaluation = score(found.truth, found.candidates, rules)
+    home = run_folder or (predictor.checkpoint.parent if predictor.checkpoint else None)
+    known = data_leakage.count_learnt_images(home, found.truth) if home else None
+    file = None
+    if run_folder is not None and os.access(run_folder, os.W_OK):
+        file = _write(run_folder, predictor, evaluation, found.truth, rules, split, found.skipped, known)
+    yield EvaluationDone(evaluation, found.truth, found.candidates, rules, found.skipped, file, known, found.remark)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a checkpoint finds in the images that could be read: `candidates[i]` in image i of `truth`, its labels
+    those of `truth`. `rows`: the images' rows in what was asked for.
+    """
+
+    truth: Snapshot
+    candidates: tuple[Candidates, ...]
+    rows: tuple[int, ...]
+    skipped: int
+    remark: str
+
+
+def find(
+    predictor: Predictor, truth: Snapshot, run_folder: Path | None
+) -> Generator[EvaluationProgress | Skipped, None, Found]:
+    """Predict the images of `truth`, or read what is kept in `run_folder`; returns what was found.
+
+    WorkbenchError if no image can be read or if the detector's labels are not those of the snapshot, by name.
+    """
     trained = trained_labels(predictor.header) if predictor.header is not None else ()
     columns = label_columns(predictor.labels, truth, trained)
     predictor.rename_labels(truth.former_names)
@@ -78,17 +108,11 @@ def evaluate_run(
     if not predicted:
         raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
     rows = sorted(predicted)
-    truth, found = truth.take(rows), tuple(predicted[row] for row in rows)
-    changed = [image.path for row, image in zip(rows, truth.images, strict=True) if _is_other(image, sizes[row])]
+    readable = truth.take(rows)
+    changed = [image.path for row, image in zip(rows, readable.images, strict=True) if _is_other(image, sizes[row])]
     remark = data.other_sizes(changed, named=2) if changed else ""
-    remark = " ".join(filter(None, (_unknown(columns, truth), remark)))
-    evaluation = score(truth, found, rules)
-    home = run_folder or (predictor.checkpoint.parent if predictor.checkpoint else None)
-    known = data_leakage.count_learnt_images(home, truth) if home else None
-    file = None
-    if run_folder is not None and os.access(run_folder, os.W_OK):
-        file = _write(run_folder, predictor, evaluation, truth, rules, split, skipped, known)
-    yield EvaluationDone(evaluation, truth, found, rules, skipped, file, known, remark)
+    remark = " ".join(filter(None, (_unknown(columns, readable), remark)))
+    return Found(readable, tuple(predicted[row] for row in rows), tuple(rows), skipped, remark)
 
 
 def _unknown(columns: np.ndarray, truth: Snapshot) -> str:

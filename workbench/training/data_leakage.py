@@ -38,6 +38,23 @@ def held_out(folder: Path, snapshot: Snapshot) -> Snapshot:
 
     WorkbenchError if all of them were learnt from, or if they are not known. Call it in a job.
     """
+    among = judged(folder, snapshot)
+    if not any(among):
+        raise WorkbenchError(
+            f"No image was held out from {folder.name}: they are no longer among these. Choose other images."
+        )
+    images = tuple(
+        replace(image, split=Split.VALIDATION if judged else Split.TRAIN)
+        for image, judged in zip(snapshot.images, among, strict=True)
+    )
+    return replace(snapshot, images=images)
+
+
+def judged(folder: Path, snapshot: Snapshot) -> list[bool]:
+    """For each image of `snapshot` whether the run in `folder` was judged by it.
+
+    WorkbenchError if all of them were learnt from, or if they are not known. Call it in a job.
+    """
     from workbench.training import prepare
 
     try:
@@ -47,15 +64,9 @@ def held_out(folder: Path, snapshot: Snapshot) -> Snapshot:
             f"There is no record of the images that {folder.name} held out. Choose other images.", error
         ) from error
     train, judges, _ = prepare.select_images(request.snapshot, request.recipe.training)
-    among = _are_among(snapshot, [judges])
-    if judges.files == train.files or not any(among):
-        what = "are too few" if judges.files == train.files else "are no longer among these"
-        raise WorkbenchError(f"No image was held out from {folder.name}: they {what}. Choose other images.")
-    images = tuple(
-        replace(image, split=Split.VALIDATION if judged else Split.TRAIN)
-        for image, judged in zip(snapshot.images, among, strict=True)
-    )
-    return replace(snapshot, images=images)
+    if judges.files == train.files:
+        raise WorkbenchError(f"No image was held out from {folder.name}: they are too few. Choose other images.")
+    return _are_among(snapshot, [judges])
 
 
 def _are_among(snapshot: Snapshot, parts: Sequence[Snapshot]) -> list[bool]:

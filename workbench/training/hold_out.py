@@ -1,4 +1,4 @@
-"""Which training images are held out to evaluate on where no image is in the validation split.
+"""Which training images are held out to evaluate on: where no image is in the validation split, or in cross-validation.
 
 An image's own id decides, not its place among the others: however many images are labelled later, what one training
 learnt from is not what the next one, which begins with its weights, is judged by.
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.core.project import Snapshot, Split
-from workbench.training.settings import TrainingSettings
+from workbench.errors import WorkbenchError
+from workbench.training.settings import MOST_FOLDS, TrainingSettings
 
 STEP = 2_654_435_769
 """2**32 / the golden ratio: its multiples modulo 2**32 lie evenly, whichever ids follow each other (Knuth, The Art of
@@ -25,11 +26,29 @@ def held_out(ids: ArrayLike, settings: TrainingSettings) -> NDArray[np.bool_]:
     numbers = np.asarray(ids, np.uint64)
     if round(len(numbers) * settings.hold_out) < 1:
         return np.zeros(len(numbers), bool)
-    start = np.random.default_rng((settings.seed, 3)).integers(2**32, dtype=np.uint64)
-    places = (numbers * np.uint64(STEP) + start) % np.uint64(2**32)
+    places = _places(numbers, settings.seed)
     chosen: NDArray[np.bool_] = places < settings.hold_out * 2**32
     chosen[places.argmin()] = True  # if none is below
     return chosen
+
+
+def in_fold(ids: ArrayLike, settings: TrainingSettings) -> NDArray[np.bool_]:
+    """(n,) which of the images with these ids (n,) judge the training of fold `settings.fold`, from 1 to
+    `settings.folds`; 0, each in turn, begins with the first. Each image is in one fold (Stone 1974, J. R. Stat. Soc. B
+    36). WorkbenchError if there is no such fold.
+    """
+    folds, fold = settings.folds, settings.fold or 1
+    if not 1 <= fold <= folds or folds < 2:
+        raise WorkbenchError(f"There is no fold {fold} of {folds}. Folds are 2 to {MOST_FOLDS}, counted from 1.")
+    places = _places(np.asarray(ids, np.uint64), settings.seed)
+    chosen: NDArray[np.bool_] = places * np.uint64(folds) // np.uint64(2**32) == fold - 1
+    return chosen
+
+
+def _places(numbers: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
+    """(n,) from 0 to 2**32"""
+    start = np.random.default_rng((seed, 3)).integers(2**32, dtype=np.uint64)
+    return (numbers * np.uint64(STEP) + start) % np.uint64(2**32)
 
 
 def as_before(snapshot: Snapshot, settings: TrainingSettings) -> Snapshot:

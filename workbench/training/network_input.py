@@ -133,10 +133,12 @@ class InputSequence:
             return f"its file can't be read: {self.left_out[image.id]}"
         if any(one.id == image.id for one in self.snapshot.images):
             return ""
-        if image.split in (Split.TEST, Split.VALIDATION):
+        if image.split is Split.TEST or (image.split is Split.VALIDATION and not self.settings.folds):
             return f"it is in the {image.split} split"
         if image.state not in self.settings.used_states():
             return f"it is {image.state}, and the recipe uses images that are {TAKEN[self.settings.states]}"
+        if self.settings.folds:
+            return f"it judges, in fold {self.settings.fold or 1} of {self.settings.folds}"
         return "it is held out to validate on, as no image is in the validation split"
 
     def next_trained(self, image: int, all_images: Sequence[int]) -> int:

@@ -19,7 +19,7 @@ from workbench.errors import WorkbenchError
 from workbench.training import augment, schedule
 from workbench.training.data import Dataset
 from workbench.training.events import Message
-from workbench.training.hold_out import held_out
+from workbench.training.hold_out import held_out, in_fold
 from workbench.training.recipes import Recipe
 from workbench.training.settings import FEW_JUDGES, TrainingSettings
 
@@ -33,13 +33,16 @@ def select_images(snapshot: Snapshot, settings: TrainingSettings) -> tuple[Snaps
     """Training images, validation images, and what a person should know about the choice.
 
     Without a validation split some training images are held out (hold_out.py). If there are too few for that, the
-    training images are evaluated. WorkbenchError if there is nothing to learn from.
+    training images are evaluated. In cross-validation a fold judges. WorkbenchError if there is nothing to learn from.
     """
     if not snapshot.labels:
         raise WorkbenchError("The project has no labels. Add a label and draw some boxes first.")
     usable = settings.usable(snapshot)
     if not len(usable):
         raise WorkbenchError(_nothing(snapshot, settings))
+    if settings.folds:
+        train, validation, notes = _fold(usable, settings)
+        return train, validation, notes + _boxless(validation)
     train = usable.only(splits=(Split.NONE, Split.TRAIN))
     validation = usable.only(splits=(Split.VALIDATION,))
     notes = []
@@ -50,9 +53,13 @@ def select_images(snapshot: Snapshot, settings: TrainingSettings) -> tuple[Snaps
     if not len(validation):
         train, validation, note = _held_out(train, settings)
         notes.append(note)
-    if not len(validation.boxes):
-        notes.append(Message("warning", "The validation images have no boxes, so AP can't be computed."))
-    return train, validation, notes
+    return train, validation, notes + _boxless(validation)
+
+
+def _boxless(validation: Snapshot) -> list[Message]:
+    if len(validation.boxes):
+        return []
+    return [Message("warning", "The validation images have no boxes, so AP can't be computed.")]
 
 
 def _nothing(snapshot: Snapshot, settings: TrainingSettings) -> str:
@@ -79,6 +86,18 @@ def _held_out(train: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Sn
         " seed, are held out to evaluate on."
     )
     return rest, train.take(np.flatnonzero(judges).tolist()), Message("info", note)
+
+
+def _fold(usable: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snapshot, list[Message]]:
+    judges = in_fold([image.id for image in usable.images], settings)
+    train, validation = (usable.take(np.flatnonzero(some).tolist()) for some in (~judges, judges))
+    what = f"fold {settings.fold or 1} of {settings.folds}"
+    if not len(validation):
+        raise WorkbenchError(f"There is no image in {what}, as there are only {len(usable):,}. Choose fewer folds.")
+    if not len(train.boxes):
+        raise WorkbenchError(f"There is not a single box outside {what}. Draw some boxes first, or choose fewer folds.")
+    note = f"Cross-validation: {what}, {counted(len(validation), 'image')}, judges; splits but test are not looked at."
+    return train, validation, [Message("info", note)]
 
 
 def build(recipe: Recipe, labels: int, anchors: AnchorSet | None) -> Detector:

@@ -1,0 +1,183 @@
+"""Cross-validation: each image judges one run, which has not learnt from it; together they are evaluated on all."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.toys import Toy, make_request, make_snapshot
+from workbench.core.project import Snapshot, Split
+from workbench.errors import WorkbenchError
+from workbench.inference import scoring
+from workbench.inference.evaluate import evaluate_run
+from workbench.inference.evaluate_folds import evaluate_folds
+from workbench.inference.events import EvaluationDone, EvaluationProgress
+from workbench.inference.predict import Predictor
+from workbench.training import data_leakage, folds, prepare, recipes
+from workbench.training.hold_out import in_fold
+from workbench.training.request import RunRequest
+from workbench.training.run import train
+from workbench.training.settings import TrainingSettings
+
+MakeRequest = Callable[..., RunRequest]
+FOLDS = 3
+
+
+def test_each_image_is_in_one_fold_and_stays_there_when_others_come() -> None:
+    for seed, number in itertools.product(range(5), (2, 5, 20)):
+        ids = np.random.default_rng(seed).permutation(200) + 1
+        each = [in_fold(ids, TrainingSettings(seed=seed, folds=number, fold=1 + k)) for k in range(number)]
+        assert np.array_equal(np.sum(each, axis=0), np.ones(200))
+        assert all(abs(one.sum() - 200 / number) <= 3 for one in each)
+        some = in_fold(ids[:50], TrainingSettings(seed=seed, folds=number, fold=1))
+        assert np.array_equal(some, each[0][:50])
+
+
+def test_other_seeds_divide_otherwise() -> None:
+    assert not np.array_equal(
+        in_fold(range(100), TrainingSettings(seed=1, folds=4, fold=2)),
+        in_fold(range(100), TrainingSettings(seed=2, folds=4, fold=2)),
+    )
+
+
+@pytest.mark.parametrize(("number", "fold"), [(5, 6), (1, 1)])
+def test_folds_that_do_not_exist_are_refused(number: int, fold: int) -> None:
+    with pytest.raises(WorkbenchError, match=rf"There is no fold {fold} of {number}\. Folds are 2 to 20"):
+        in_fold(range(100), TrainingSettings(folds=number, fold=fold))
+
+
+def test_all_splits_but_test_are_divided(tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path, 9, 3)
+    tested = {1, 10}
+    images = tuple(replace(one, split=Split.TEST) if one.id in tested else one for one in snapshot.images)
+    judges: list[int] = []
+    for fold in range(1, FOLDS + 1):
+        settings = TrainingSettings(folds=FOLDS, fold=fold)
+        learnt, judging, notes = prepare.select_images(replace(snapshot, images=images), settings)
+        own = {image.id for image in judging.images}
+        assert own | {image.id for image in learnt.images} == {image.id for image in images} - tested
+        assert not own & {image.id for image in learnt.images}
+        assert notes[0].sentence.startswith(f"Cross-validation: fold {fold} of 3, {len(own)} images, judges;")
+        judges += own
+    assert sorted(judges) == [2, 3, 4, 5, 6, 7, 8, 9, 11, 12]
+
+
+def test_more_folds_than_images_are_refused(tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path, 4, 1)
+    refused = []
+    for fold in range(1, 21):
+        try:
+            prepare.select_images(snapshot, TrainingSettings(folds=20, fold=fold))
+        except WorkbenchError as error:
+            refused.append(error.sentence)
+    assert refused[0].endswith("of 20, as there are only 5. Choose fewer folds.")
+    assert len(refused) == 15
+
+
+def test_a_recipe_without_a_fold_is_of_each_in_turn() -> None:
+    recipe = recipes.default_recipe("yolov4-tiny").changed({"folds": 3})
+    assert [one.training.fold for one in folds.of_each(recipe)] == [1, 2, 3]
+    assert [folds.name_of("cells", one) for one in folds.of_each(recipe)] == [f"cells-fold-{n}" for n in (1, 2, 3)]
+    assert folds.of_each(recipe.changed({"fold": 2})) == (recipe.changed({"fold": 2}),)
+    assert folds.of_each(recipe.changed({"folds": 0})) == (recipe.changed({"folds": 0}),)
+    assert folds.base_name("my-fold-runs-fold-12") == "my-fold-runs"
+
+
+def test_a_free_name_is_of_no_cross_validation(tmp_path: Path) -> None:
+    assert folds.free_name(tmp_path / "runs", "ssd300") == "ssd300-1"
+    for name in ("ssd300-1", "SSD300-2-fold-4"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    assert folds.free_name(tmp_path / "runs", "ssd300") == "ssd300-3"
+
+
+@pytest.fixture
+def trained(tmp_path: Path, toy: type[Toy]) -> tuple[Snapshot, list[Path]]:
+    """Twelve images, and the runs of each fold."""
+    snapshot = make_snapshot(tmp_path / "images", 9, 3)
+    return snapshot, [_train(tmp_path, snapshot, f"a-fold-{n}", fold=n) for n in range(1, FOLDS + 1)]
+
+
+def _train(folder: Path, snapshot: Snapshot, name: str, **changes: Any) -> Path:
+    settings = {"folds": FOLDS, "epochs": 1, "mosaic": 0.0, **changes}
+    request = replace(make_request(folder, snapshot, **settings), folder=folder / "runs" / name)
+    for _ in train(request):
+        pass
+    return request.folder
+
+
+def _evaluated(events: Iterable[object]) -> EvaluationDone:
+    *before, done = events
+    progress = [event for event in before if isinstance(event, EvaluationProgress)]
+    assert [event.done for event in progress] == sorted(event.done for event in progress)
+    assert isinstance(done, EvaluationDone)
+    assert {event.total for event in progress} == {len(done.truth) + done.skipped}
+    return done
+
+
+def test_each_image_is_judged_by_the_run_that_has_not_learnt_from_it(trained: tuple[Snapshot, list[Path]]) -> None:
+    snapshot, runs = trained
+    done = _evaluated(evaluate_folds(runs[1], snapshot, device="cpu"))
+    assert [image.id for image in done.truth.images] == [image.id for image in snapshot.images]
+    assert (done.trained_on, done.skipped, done.remark) == (0, 0, "")
+    judged = 0
+    for run in runs:
+        predictor = Predictor.open(run / "best.safetensors", "cpu")
+        seen = data_leakage.held_out(run, snapshot)
+        alone = list(evaluate_run(predictor, seen, Split.VALIDATION))[-1]
+        assert isinstance(alone, EvaluationDone)
+        assert data_leakage.count_learnt_images(run, alone.truth) == 0
+        for image, found in zip(alone.truth.images, alone.candidates, strict=True):
+            ours = done.candidates[image.id - 1]
+            assert np.array_equal(ours.scores, found.scores)
+            assert np.array_equal(ours.boxes, found.boxes)
+            judged += 1
+    assert judged == 12
+    scored = scoring.score(snapshot, done.candidates, done.rules)
+    assert done.evaluation.numbers() == pytest.approx(scored.numbers(), nan_ok=True)
+
+
+def test_runs_of_another_recipe_are_of_another_cross_validation(
+    trained: tuple[Snapshot, list[Path]], tmp_path: Path
+) -> None:
+    snapshot, runs = trained
+    _train(tmp_path, snapshot, "b-fold-2", fold=2, learning_rate=0.04)
+    longer = _train(tmp_path, snapshot, "a-fold-3-longer", fold=3, epochs=2)
+    _train(tmp_path, snapshot, "c", folds=0)
+    assert {fold: run.folder for fold, run in folds.siblings(runs[0]).items()} == {1: runs[0], 2: runs[1], 3: longer}
+    with pytest.raises(WorkbenchError, match="c is not one of a cross-validation"):
+        folds.siblings(tmp_path / "runs" / "c")
+
+
+def test_folds_that_are_not_trained_yet_are_told_and_their_images_left_out(
+    trained: tuple[Snapshot, list[Path]],
+) -> None:
+    snapshot, runs = trained
+    shutil.rmtree(runs[1])
+    done = _evaluated(evaluate_folds(runs[0], snapshot, device="cpu"))
+    out = in_fold([image.id for image in snapshot.images], TrainingSettings(folds=FOLDS, fold=2))
+    assert [image.id for image in done.truth.images] == (np.flatnonzero(~out) + 1).tolist()
+    assert done.remark == "Not trained yet: fold 2 of 3, so their images are not among these."
+
+
+def test_an_image_that_cannot_be_read_is_left_out_and_named(trained: tuple[Snapshot, list[Path]]) -> None:
+    snapshot, runs = trained
+    snapshot.files[7].write_bytes(b"nothing")
+    events = list(evaluate_folds(runs[0], snapshot, device="cpu"))
+    skipped = [event for event in events if hasattr(event, "sentence")]
+    assert [event.index for event in skipped] == [7]
+    done = _evaluated(event for event in events if event not in skipped)
+    assert done.skipped == 1
+    assert [image.id for image in done.truth.images] == [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12]
+
+
+def test_images_of_another_project_are_refused(trained: tuple[Snapshot, list[Path]], tmp_path: Path) -> None:
+    others = make_snapshot(tmp_path / "others", 4, 0)
+    with pytest.raises(WorkbenchError, match="None of these images judged a-fold-1"):
+        list(evaluate_folds(trained[1][0], others, device="cpu"))
