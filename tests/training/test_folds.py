@@ -18,7 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference import scoring
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.evaluate_folds import evaluate_folds
-from workbench.inference.events import EvaluationDone, EvaluationProgress
+from workbench.inference.events import EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.training import data_leakage, folds, prepare, recipes
 from workbench.training.hold_out import in_fold
@@ -170,7 +170,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_named(trained: tuple[Snaps
     snapshot, runs = trained
     snapshot.files[7].write_bytes(b"nothing")
     events = list(evaluate_folds(runs[0], snapshot, device="cpu"))
-    skipped = [event for event in events if hasattr(event, "sentence")]
+    skipped = [event for event in events if isinstance(event, Skipped)]
     assert [event.index for event in skipped] == [7]
     done = _evaluated(event for event in events if event not in skipped)
     assert done.skipped == 1

@@ -10,7 +10,7 @@ import pytest
 
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.project import AnchorSet, State
+from workbench.core.project import AnchorSet, Split, State
 from workbench.detectors import DetectorSettings
 from workbench.training.settings import TrainingSettings
 from workbench.ui.train.training_data import count_training_images
@@ -51,6 +51,28 @@ def anchors(document: Document, detector: DetectorChoice | None, px: int = 0, re
 def test_of_three_images_a_tenth_is_none(document: Document, share: float, words: str) -> None:
     training = TrainingSettings(hold_out=share)
     assert count_training_images(document, training)[1].startswith(f"3 images to train on, {words}")
+
+
+@pytest.mark.parametrize(
+    ("fold", "words"),
+    [
+        (0, "3 images in 2 folds, each of which judges a training on the others."),
+        (1, "1 image to train on, 2 to validate: fold 1 of 2."),
+        (2, "2 images to train on, 1 to validate: fold 2 of 2."),
+    ],
+)
+def test_of_a_cross_validation_it_is_said_what_judges(document: Document, fold: int, words: str) -> None:
+    ids = document.images().ids
+    document.do(edits.SetSplit((int(ids[0]),), Split.VALIDATION))
+    number, said = count_training_images(document, TrainingSettings(folds=2, fold=fold))
+    assert said.startswith(words)
+    assert number == (2 if fold == 2 else 1)
+
+
+def test_a_fold_that_does_not_exist_is_told(document: Document) -> None:
+    assert count_training_images(document, TrainingSettings(folds=2, fold=3)) == (
+        0, "There is no fold 3 of 2. Folds are 2 to 20, counted from 1.",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from workbench.inference.evaluate import Found, find
 from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules, score
-from workbench.training import data_leakage, folds
+from workbench.training import data_leakage, folds, runs
 from workbench.training.findings import named
 
 
@@ -39,7 +39,7 @@ def evaluate_folds(
         raise WorkbenchError(f"None of these images judged {run_folder.name} or another run of its cross-validation.")
     found: dict[int, Candidates] = {}
     done, skipped, learnt = 0, 0, 0
-    remarks = [_untrained(folds.fold_of(run_folder)[1], list(all_of_them))]
+    remarks = [_untrained(runs.info(run_folder).folds, list(all_of_them))]
     for fold, rows in parts.items():
         if not len(rows):
             continue

@@ -7,15 +7,13 @@ that has not learnt from it: its AP is measured on all images, and its mistakes 
 from __future__ import annotations
 
 import itertools
-import tomllib
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from workbench.core.files import safe_name
 from workbench.errors import WorkbenchError
-from workbench.training import runs
+from workbench.training import run_recipe, runs
 from workbench.training.recipes import Recipe
 from workbench.training.runs import RECIPE, RunInfo
 
@@ -59,47 +57,28 @@ def free_name(folder: Path, detector: str) -> str:
     return f"{base}-{number}"
 
 
-def fold_of(folder: Path) -> tuple[int, int]:
-    """The fold that judged the run in `folder`, and of how many; (0, 0) if it is not of a cross-validation."""
-    training = _tables(folder).get("training", {})
-    try:
-        fold, folds = int(training.get("fold", 0)), int(training.get("folds", 0))
-    except (TypeError, ValueError):
-        return 0, 0
-    return (fold or 1, folds) if folds > 1 else (0, 0)
-
-
 def siblings(folder: Path) -> dict[int, RunInfo]:
     """The runs of the cross-validation to which the run in `folder` belongs, by fold: the newest that has weights.
 
     WorkbenchError if it is not of one. They are known by their recipe: all but APART is the same, and the weights that
     they started from.
     """
-    own = _series(folder)
-    if own is None:
+    run = runs.info(folder)
+    if not run.folds:
         raise WorkbenchError(
             f"{folder.name} is not one of a cross-validation. Train one for each part of the images, with the setting"
             " Folds (workbench train PROJECT --folds 5)."
         )
+    own = _series(run)
     found: dict[int, RunInfo] = {}
-    for run in runs.runs(folder.parent):  # newest first
-        if run.checkpoint is not None and not run.is_running and _series(run.folder) == own:
-            found.setdefault(fold_of(run.folder)[0], run)
+    for other in runs.runs(folder.parent):  # newest first
+        if other.checkpoint is not None and not other.is_running and other.folds == run.folds and _series(other) == own:
+            found.setdefault(other.fold, other)
     return dict(sorted(found.items()))
 
 
-def _series(folder: Path) -> Any:
-    """What the runs of a cross-validation have in common; None if it is none."""
-    if fold_of(folder)[1] < 2:
-        return None
-    tables = _tables(folder)
+def _series(run: RunInfo) -> Any:
+    """What the runs of a cross-validation have in common."""
+    tables = run_recipe.tables(run.folder / RECIPE)
     training = {name: value for name, value in tables["training"].items() if name not in APART}
-    return tables.get("detector"), tables.get("detector_settings"), training, runs.began_from(folder)
-
-
-def _tables(folder: Path) -> Mapping[str, Any]:
-    """The run's settings.toml; empty if it can't be read."""
-    try:
-        return tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    return tables.get("detector"), tables.get("detector_settings"), training, runs.began_from(run.folder)

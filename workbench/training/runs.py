@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import time
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from workbench.core.files import natural_key, remove_unfinished, safe_name, stam
 from workbench.core.lock import FILE as LOCK
 from workbench.core.lock import is_held
 from workbench.errors import WorkbenchError
-from workbench.training import events, header
+from workbench.training import events, header, run_recipe
 from workbench.training.events import Evaluated, Event, Failed, Finished, Paused, Progress, Started
 
 EVENTS, RECIPE, NOTE = "events.jsonl", "settings.toml", "note.txt"
@@ -50,6 +49,8 @@ class RunInfo:
     note: str = ""  # what the user wrote about it
     judged_by: str = ""  # digest of the images that it is evaluated on, empty if not known
     data_time: float = 0.0  # since 1970: it has learnt nothing of what was edited later; 0 if not known
+    fold: int = 0  # that judged it, from 1; 0 if it is not of a cross-validation
+    folds: int = 0  # of how many
 
     @property
     def order(self) -> tuple[float, str]:
@@ -114,14 +115,17 @@ def info(folder: Path) -> RunInfo:
             ended = event
     if isinstance(ended, Failed):
         failed = ended.sentence
+    recipe = run_recipe.tables(folder / RECIPE)
+    fold, folds = run_recipe.fold(recipe)
     return RunInfo(
-        name=folder.name, folder=folder, detector=started.detector if started else "", recipe=_recipe(folder),
+        name=folder.name, folder=folder, detector=started.detector if started else "",
+        recipe=str(recipe.get("name", "")),
         state=_state(folder, ended, paused), started=started.time if started else 0.0,
         epoch=progress.epoch if progress else 0, epochs=epochs if started else 0,
         step=progress.step if progress else 0, best_ap=best_ap, best_ap50=best_ap50, sentence=failed,
         images=started.images if started else 0, validation_images=started.validation_images if started else 0,
         digest=_digest(folder), note=note(folder), judged_by=_judged_by(folder),
-        data_time=data_time(folder) or (started.time if started else 0.0),
+        data_time=data_time(folder) or (started.time if started else 0.0), fold=fold, folds=folds,
     )  # fmt: skip
 
 
@@ -276,13 +280,6 @@ def is_running(folder: Path) -> bool:
 
 def _existing(file: Path) -> Path | None:
     return file if file.exists() else None
-
-
-def _recipe(folder: Path) -> str:
-    try:
-        return str(tomllib.loads((folder / RECIPE).read_text(encoding="utf-8")).get("name", ""))
-    except (OSError, ValueError):
-        return ""
 
 
 def note(folder: Path) -> str:

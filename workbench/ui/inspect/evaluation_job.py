@@ -27,7 +27,8 @@ from workbench.ui.job_progress import JobProgress
 class EvaluationRequest:
     """Evaluate `checkpoint` of the run in `run_folder` on the images of `split` (None: all) of `snapshot`.
 
-    `held_out_of`: instead on those on which the run in this folder was evaluated.
+    `held_out_of`: instead on those on which the run in this folder was evaluated. `folds`: instead each image by the
+    run of the same cross-validation that has not learnt from it.
     """
 
     run_folder: Path
@@ -35,6 +36,7 @@ class EvaluationRequest:
     snapshot: Snapshot
     split: Split | None
     held_out_of: Path | None = None
+    folds: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +52,7 @@ class PendingRequest:
     split: Split | None
     held_out_of: Path | None
     done_only: bool
+    folds: bool = False
 
     def request(self) -> EvaluationRequest:
         """WorkbenchError if there are images, but `done_only` leaves none."""
@@ -58,7 +61,7 @@ class PendingRequest:
             everything, snapshot = snapshot, snapshot.only(states=FINISHED)
             if self.held_out_of is None:
                 self._check(everything, snapshot)
-        return EvaluationRequest(self.run_folder, self.checkpoint, snapshot, self.split, self.held_out_of)
+        return EvaluationRequest(self.run_folder, self.checkpoint, snapshot, self.split, self.held_out_of, self.folds)
 
     def _check(self, everything: Snapshot, done: Snapshot) -> None:
         there, left = (sum(self.split in (None, image.split) for image in one.images) for one in (everything, done))
@@ -154,14 +157,19 @@ def evaluate_pending(
 def evaluate_split(request: EvaluationRequest) -> Iterator[JobProgress | EvaluationResult]:
     """Yields progress, then EvaluationResult. Closing early keeps the candidates found so far beside the run."""
     from workbench import plugins
-    from workbench.inference import evaluate
+    from workbench.inference.evaluate import evaluate_run
+    from workbench.inference.evaluate_folds import evaluate_folds
     from workbench.inference.predict import Predictor
     from workbench.training import data_leakage
 
     plugins.loaded()
     snapshot = data_leakage.held_out(request.held_out_of, request.snapshot) if request.held_out_of else request.snapshot
     predictor = Predictor.open(request.checkpoint, cpu_fallback=True)
-    for event in evaluate.evaluate_run(predictor, snapshot, request.split, request.run_folder):
+    if request.folds:
+        events = evaluate_folds(request.run_folder, snapshot, checkpoint=request.checkpoint.name, cpu_fallback=True)
+    else:
+        events = evaluate_run(predictor, snapshot, request.split, request.run_folder)
+    for event in events:
         if isinstance(event, EvaluationProgress):
             yield JobProgress(event.done, event.total, "images")
         elif isinstance(event, Skipped):

@@ -229,7 +229,7 @@ class InspectPage(Page):
         self._stop_evaluation()
         if document is None or run is None or checkpoint is None:
             return
-        chosen = self._picker.split, self._picker.held_out_of, self._picker.done_only
+        chosen = self._picker.split, self._picker.held_out_of, self._picker.done_only, self._picker.folds
         pending = evaluation_job.PendingRequest(document.folder, run.folder, checkpoint, *chosen)
         self._evaluated_ids = self._picker.ids(document.images())
         job = Job(f"Looking with {run.name}", lambda _: evaluate_pending(pending, self._evaluate), low_priority=True)

@@ -17,7 +17,7 @@ from workbench.ui import theme
 from workbench.ui.trained_runs import list_checkpoints, list_runs, place_of
 from workbench.ui.widgets.elided import ElidedCombo
 
-_HELD_OUT = "held out"
+_HELD_OUT, _FOLDS = "held out", "folds"
 _ENTRIES = ((Split.VALIDATION, "validation"), (None, "all images"), (Split.TEST, "test"), (Split.TRAIN, "train"))
 
 
@@ -69,7 +69,7 @@ class RunPicker(QWidget):
         split = self._split.currentData()  # Qt keeps only the text of a StrEnum
         if split == _HELD_OUT:
             return Split.VALIDATION  # what they are for the run
-        return Split(split) if split else None
+        return Split(split) if split and split != _FOLDS else None
 
     @property
     def held_out_of(self) -> Path | None:
@@ -77,12 +77,17 @@ class RunPicker(QWidget):
         return self.run.folder if self.run is not None and self._split.currentData() == _HELD_OUT else None
 
     @property
+    def folds(self) -> bool:
+        """Every image, by the run of the cross-validation that has not learnt from it, is chosen."""
+        return bool(self._split.currentData() == _FOLDS)
+
+    @property
     def done_only(self) -> bool:
         return self._done_only.isChecked()
 
     def ids(self, images: ImageTable) -> NDArray[np.int64]:
-        """Of the images that would be evaluated, ascending; held-out ones are not among them, as they never change."""
-        if self.held_out_of is not None:
+        """Of the images that would be evaluated, ascending; what judged runs is not among them, as it never changes."""
+        if self.held_out_of is not None or self.folds:
             return np.zeros(0, np.int64)
         split = self.split
         chosen = np.ones(len(images), bool) if split is None else images.in_split(split)
@@ -131,6 +136,7 @@ class RunPicker(QWidget):
             self._split.addItem("held out", _HELD_OUT)
             about = "The images that the run kept aside to be evaluated on, by its own record."
             self._split.setItemData(self._split.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
+        self._offer_folds()
         wanted = (Split.VALIDATION if can_judge else None) if first else chosen
         self._split.setCurrentIndex(max(self._split.findData(wanted), 0))
         self._split.blockSignals(False)
@@ -140,7 +146,22 @@ class RunPicker(QWidget):
     @Slot()
     def _run_changed(self) -> None:
         list_checkpoints(self._checkpoint, self.run)
+        self._split.blockSignals(True)
+        self._offer_folds()
+        self._split.blockSignals(False)
         self.changed.emit()
+
+    def _offer_folds(self) -> None:
+        """All folds together, of a run that is of a cross-validation."""
+        row, number = self._split.findData(_FOLDS), self.run.folds if self.run is not None else 0
+        text = f"all {number} folds"
+        if row >= 0 and self._split.itemText(row) != text:
+            self._split.removeItem(row)  # the first is chosen, if this was
+            row = -1
+        if number and row < 0 and self._split.count():
+            self._split.addItem(text, _FOLDS)
+            about = "Every image, by the run of this cross-validation that has not learnt from it."
+            self._split.setItemData(self._split.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
 
 
 def _done(images: ImageTable) -> NDArray[np.bool_]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.core.document import Document
 from workbench.core.formatting import count
 from workbench.core.project import Split
 from workbench.core.resize import base_mode
 from workbench.detectors import DetectorSettings
+from workbench.errors import WorkbenchError
 from workbench.training import schedule
-from workbench.training.hold_out import held_out
+from workbench.training.hold_out import held_out, in_fold
 from workbench.training.settings import TrainingSettings
 from workbench.ui import anchor_words
 from workbench.ui.train.work import DetectorChoice
@@ -23,7 +25,9 @@ def count_training_images(
     """How many images are trained on, and a sentence on what will be used; `own`: the detector's settings, if known."""
     images = document.images()
     used = np.any([images.in_state(state) for state in training.used_states()], axis=0)
-    trained = used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))
+    if training.folds:
+        used &= ~images.in_split(Split.TEST)
+    trained = used if training.folds else used & (images.in_split(Split.NONE) | images.in_split(Split.TRAIN))
     train = int(trained.sum())
     validation = int((used & images.in_split(Split.VALIDATION)).sum())
     if not train:
@@ -31,10 +35,28 @@ def count_training_images(
             f"No image to train on: none is {training.states}. Mark images whose boxes are complete as done,"
             " or choose other states in the settings above."
         )
+    anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, training, choice, own)}"
+    if training.folds:
+        return _in_folds(images.ids[used], training, anchors)
     out = 0 if validation else int(held_out(images.ids[trained], training).sum())
     held = f"{validation:,} to validate" if validation else _held_out(out)
-    anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, training, choice, own)}"
     return train, f"{count(train, 'image')} to train on, {held}.{_length(training, train - out)}{anchors}"
+
+
+def _in_folds(ids: NDArray[np.int64], training: TrainingSettings, anchors: str) -> tuple[int, str]:
+    """As prepare.select_images() does in cross-validation."""
+    try:
+        judges = int(in_fold(ids, training).sum())
+    except WorkbenchError as error:
+        return 0, error.sentence
+    learnt = len(ids) - judges
+    if training.fold:
+        words = (
+            f"{count(learnt, 'image')} to train on, {judges:,} to validate: fold {training.fold} of {training.folds}"
+        )
+    else:
+        words = f"{count(len(ids), 'image')} in {training.folds} folds, each of which judges a training on the others"
+    return learnt, f"{words}.{_length(training, learnt)}{anchors}"
 
 
 def _held_out(images: int) -> str:

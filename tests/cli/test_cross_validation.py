@@ -1,0 +1,109 @@
+"""`train --folds` trains one run after the other; `evaluate --split folds` judges every image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ui.window_driver import write_photographs
+from workbench import console
+from workbench.cli import cross_validation, main
+from workbench.core import edits
+from workbench.core.document import Document
+from workbench.core.project import Box, Label, Split, State
+from workbench.training import runs
+
+Capture = pytest.CaptureFixture[str]
+SMALL = ["--set", "input_px=64", "--set", "width=0.05", "--batch", "4", "--precision", "fp32", "--device", "cpu"]
+IN_TWO = ["--folds", "2", "--epochs", "1"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Eight images of which one is in the test split, each with a box."""
+    write_photographs(tmp_path / "photographs", [f"{number}.png" for number in range(8)])
+    with Document.create(tmp_path / "project", tmp_path / "photographs") as document:
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+        ids = [image.id for image in document.images()]
+        label = document.labels()[0].id
+        document.do(edits.AddBoxes(tuple(Box(0, image, label, (4, 4, 40, 40 + image)) for image in ids)))
+        document.do(edits.SetState(tuple(ids), State.DONE))
+        document.do(edits.SetSplit(tuple(ids[6:7]), Split.VALIDATION))
+        document.do(edits.SetSplit(tuple(ids[7:]), Split.TEST))
+    return tmp_path / "project"
+
+
+@pytest.mark.slow
+def test_folds_are_trained_one_after_the_other_and_judge_every_image(project: Path, capsys: Capture) -> None:
+    assert main(["train", str(project), *SMALL, *IN_TWO]) == console.DONE
+    said = capsys.readouterr().err
+    assert f"Judge all images: workbench evaluate {project} --run yolov4-tiny-1-fold-1 --split folds" in said
+    found = {run.name: (run.fold, run.folds) for run in runs.runs(project / "runs")}
+    assert found == {"yolov4-tiny-1-fold-1": (1, 2), "yolov4-tiny-1-fold-2": (2, 2)}
+    assert main(["evaluate", str(project), "--run", min(found), "--split", "folds", "--json"]) == console.DONE
+    told = capsys.readouterr()
+    numbers = json.loads(told.out)
+    assert (numbers["images"], numbers["images_trained_on"], numbers["split"]) == (7, 0, "folds")
+    assert "can't be written" not in told.err
+    assert not list((project / "runs").glob("*/evaluation*.json"))
+
+    more = [*SMALL, *IN_TWO, "--name", "näher", "--fold", "2", "--json"]
+    assert main(["train", str(project), *more]) == console.DONE
+    assert json.loads(capsys.readouterr().out)["run"] == "näher-fold-2"
+    assert main(["evaluate", str(project), "--split", "folds"]) == console.DONE, "the same recipe: of the same one"
+
+
+def test_a_fold_of_nothing_is_refused(project: Path, capsys: Capture) -> None:
+    assert main(["train", str(project), *SMALL, "--fold", "2"]) == console.FAILED
+    assert "A fold is one of several. Say of how many, such as --folds 5." in capsys.readouterr().err
+    assert main(["train", str(project), *SMALL, "--folds", "2", "--fold", "3"]) == console.FAILED
+    assert "There is no fold 3 of 2." in capsys.readouterr().err
+    assert not runs.runs(project / "runs")
+
+
+def test_an_estimate_is_of_one_fold(project: Path, capsys: Capture) -> None:
+    assert main(["estimate", str(project), *SMALL, *IN_TWO]) == console.DONE
+    assert "This is for one of 2 folds, which are trained one after the other." in capsys.readouterr().err
+
+
+def test_a_run_of_no_cross_validation_has_no_folds(project: Path, capsys: Capture) -> None:
+    assert main(["train", str(project), *SMALL, "--epochs", "1", "--name", "plain"]) == console.DONE
+    assert main(["evaluate", str(project), "--split", "folds"]) == console.FAILED
+    assert "plain is not one of a cross-validation." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ends", "trained", "said"),
+    [
+        (4, [1, 2, 3, 4], "evaluate P --run 'c d-fold-1' --split folds"),
+        (2, [1, 2, 3], "Fold 4 is not trained yet: the same command does that with --name 'c d' --fold 4, and so on."),
+        (1, [1, 2], "Folds 3, 4 are not trained yet: the same command does that with --name 'c d' --fold 3, and so on"),
+    ],
+)
+def test_a_training_that_is_stopped_ends_the_others_and_says_how_to_go_on(
+    ends: int, trained: list[int], said: str, capsys: Capture
+) -> None:
+    wanted: list[dict[str, Any]] = [
+        {"project": Path("P"), "fold": fold, "name": f"c d-fold-{fold}"} for fold in range(1, 5)
+    ]
+    done: list[int] = []
+
+    def train(given: dict[str, Any]) -> int | None:
+        done.append(given["fold"])
+        return console.INTERRUPTED if len(done) > ends else None
+
+    code = cross_validation.run_each(wanted, train, quiet=False)
+    assert (code, done) == (None if ends == 4 else console.INTERRUPTED, trained)
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_single_training_has_nothing_to_add(capsys: Capture) -> None:
+    def stopped(_: Iterable[Any]) -> int:
+        return console.INTERRUPTED
+
+    assert cross_validation.run_each([{"fold": None}], stopped, quiet=False) == console.INTERRUPTED
+    assert not capsys.readouterr().err

@@ -1,0 +1,81 @@
+"""Inspect looks at every image with the run of a cross-validation that has not learnt from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QComboBox, QPushButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.inspect_page_driver import (
+    FakeEvaluator,
+    evaluate_fixture,
+    make_run,
+    page_fixture,
+    press,
+    session_fixture,
+    text,
+)
+from workbench.core import edits
+from workbench.core.project import Split
+from workbench.inference.events import EvaluationDone
+from workbench.training.runs import RECIPE
+from workbench.ui.inspect import evaluation_job
+from workbench.ui.inspect.evaluation_job import EvaluationRequest
+from workbench.ui.inspect.page import InspectPage
+from workbench.ui.session import Session
+
+__all__ = ["evaluate_fixture", "page_fixture", "session_fixture"]
+
+
+def entries(combo: QComboBox) -> list[str]:
+    return [combo.itemText(row) for row in range(combo.count())]
+
+
+def test_all_folds_are_offered_for_a_run_of_a_cross_validation_alone(
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
+) -> None:
+    assert session.document is not None
+    make_run(session, "plain", 1.0)
+    folder = make_run(session, "cells-fold-1", 2.0)
+    (folder / RECIPE).write_text("[training]\nfolds = 3\nfold = 1\n")
+    page.shown()
+    run, split = (page.findChild(QComboBox, f"inspect-{name}") for name in ("run", "split"))
+    assert isinstance(run, QComboBox)
+    assert isinstance(split, QComboBox)
+    qtbot.waitUntil(page.findChild(QPushButton, "inspect-look").isEnabled)
+    images = ["validation (2)", "all images (2)", "held out"]
+    assert (run.currentText(), entries(split)) == ("cells-fold-1 (finished)", [*images, "all 3 folds"])
+    split.setCurrentIndex(3)
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–")
+    request = evaluate.requests[-1]
+    assert (request.run_folder, request.split, request.held_out_of, request.folds) == (folder, None, None, True)
+    session.do(edits.SetSplit(tuple(session.document.images().ids.tolist()), Split.TRAIN))
+    assert split.currentText() == "all 3 folds"
+    assert not page._has_others, "each image still judges the same run"
+    run.setCurrentIndex(1)
+    assert entries(split)[-1] == "held out"
+    assert not page._picker.folds
+    run.setCurrentIndex(0)
+    assert entries(split)[-1] == "all 3 folds"
+
+
+def test_a_look_at_all_folds_is_with_each_of_its_runs(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert session.document is not None
+    folder, snapshot = make_run(session), session.document.snapshot()
+    asked: list[Any] = []
+
+    def evaluated(*given: object, **named: object) -> Iterator[EvaluationDone]:
+        asked.append((given, named))
+        yield from ()
+
+    predictor = SimpleNamespace(labels=("cell",))
+    monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file, **_: predictor)
+    monkeypatch.setattr("workbench.inference.evaluate_folds.evaluate_folds", evaluated)
+    request = EvaluationRequest(folder, folder / "last.safetensors", snapshot, None, folds=True)
+    list(evaluation_job.evaluate_split(request))
+    assert asked == [((folder, snapshot), {"checkpoint": "last.safetensors", "cpu_fallback": True})]
