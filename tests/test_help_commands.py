@@ -56,6 +56,8 @@ RUN_BY = {  # by the start of the command
     "--safe-mode": "tests/test_plugins.py",
     "anchors PROJECT --k 9 --size 416 --plot": "tests/cli/test_anchors.py",
     "train PROJECT --name": "tests/cli/test_clumsy_use.py",
+    "train PROJECT --folds": "tests/cli/test_cross_validation.py",
+    "evaluate PROJECT --split folds": "tests/cli/test_cross_validation.py",
     "compare PROJECT ssd300-1": "tests/cli/test_compare.py",
     "train PROJECT --processes": "tests/training/test_launch.py",
     "train PROJECT --detector yolov4 --weights": "tests/cli/test_weights.py",
