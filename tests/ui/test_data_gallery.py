@@ -307,6 +307,56 @@ def test_boxes_that_were_asked_for_are_marked_in_the_gallery_and_selected_image_
     assert window.session.image_id == c.id
 
 
+def test_the_filter_goes_along_to_the_label_page_until_it_is_dropped_there(open_window: Open, labelled: Path) -> None:
+    with Document.open(labelled) as document:
+        cell = document.labels()[0].id
+        c = document.images()[2].id
+        document.draw((Box(0, c, cell, (0, 0, 9, 9)), Box(0, c, cell, (20, 0, 29, 9))))
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+
+    def open_row(row: int) -> None:
+        gallery.activated.emit(gallery.model().index(row, 0))
+
+    def beside() -> list[str]:
+        model = find(window, AnnotatePage, "page-label")._images.model
+        return [model.index(row, 0).data() for row in range(model.rowCount())]
+
+    def chosen(name: str) -> str:
+        return str(find(window, QComboBox, name).currentText())
+
+    combo = find(window, QComboBox, "filter-label")
+    combo.setCurrentIndex(combo.findData(cell))
+    order = find(window, QComboBox, "filter-order")
+    order.setCurrentIndex(order.findText("Most boxes first"))
+    open_row(0)
+    assert beside() == ["c.png", "a.png"]
+    assert chosen("image-filter-label") == "cell"
+    assert chosen("image-order") == "Most boxes first"
+    note, drop = find(window, QLabel, "image-filter-why"), find(window, QPushButton, "image-filter-only")
+    assert note.isVisible()
+    assert note.text() == "As filtered on the Data page"
+    press(window, "image-filter-only")
+    assert beside() == ["c.png", "a.png", "b.png"], "the order stays"
+    assert chosen("image-filter-label") == "Any label"
+    assert not drop.isVisible()
+
+    own = find(window, QComboBox, "image-filter-state")
+    own.setCurrentIndex(own.findText("Unlabelled"))
+    assert beside() == ["b.png"]
+    assert not drop.isVisible(), "the fields say what was chosen here"
+    window.show_page("data")
+    open_row(1)
+    assert beside() == ["c.png", "a.png"]
+    assert chosen("image-filter-state") == "Any state"
+    own.setCurrentIndex(own.findText("In work"))
+    assert not drop.isVisible(), "it is no longer that of the Data page"
+    window.show_page("data")
+    combo.setCurrentIndex(0)
+    open_row(0)
+    assert beside() == ["c.png", "a.png"], "a filter that was chosen here stays"
+
+
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
 def test_from_the_filter_a_key_leads_to_what_it_found(open_window: Open, labelled: Path, key: Qt.Key) -> None:
     window = open_window(labelled, "data")

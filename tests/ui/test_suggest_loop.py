@@ -33,9 +33,11 @@ from workbench.ui.annotate import loop_bar, suggest_bar
 from workbench.ui.annotate.image_list import REORDERED
 from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.image_queues import QueueJobRequest
+from workbench.ui.images_model import Filter
 from workbench.ui.main_window import MainWindow
 from workbench.ui.train.page import TrainPage
 from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.widgets.lost_folders_bar import LostFoldersBar
 
 
 class Training:
@@ -291,6 +293,26 @@ def test_the_next_image_is_the_next_of_the_order_that_was_chosen_until_another_p
     assert window.open(project.parent / "second")
     assert find(window, QComboBox, "image-order").currentText() == "By name"
     assert image_queues.of(window.session).queue is None
+
+
+def test_the_order_stays_when_photographs_were_found_again_and_when_an_image_is_opened_from_the_gallery(
+    qtbot: QtBot, window: MainWindow, training: Training, project: Path
+) -> None:
+    shown(qtbot, window)
+    choose(window, "Most uncertain first")
+    qtbot.waitUntil(lambda: listed(window) == [3, 2, 1])
+    window.session.filter_requested.emit(Filter(only=frozenset({1, 2}), why="with 2 boxes"))
+    assert find(window, QComboBox, "image-order").currentText() == "Most uncertain first"
+    assert listed(window) == [2, 1]
+    window.session.filter_requested.emit(Filter())
+    assert listed(window) == [3, 2, 1]
+    new = (project.parent / "photographs").rename(project.parent / "elsewhere")
+    lost = find(window, LostFoldersBar, "lost-folders")
+    lost._check_again()
+    qtbot.waitUntil(lost.isVisible)
+    lost.relocate(new)
+    assert find(window, QComboBox, "image-order").currentText() == "Most uncertain first"
+    qtbot.waitUntil(lambda: len(training.queued) == 2 and listed(window) == [3, 2, 1])
 
 
 def test_without_a_run_the_lines_and_the_order_say_what_is_missing(

@@ -97,10 +97,7 @@ class ImageList(QWidget):
     @Slot(object)
     def _filter_requested(self, wanted: Filter) -> None:
         """List the same images as the gallery that one of them was opened from."""
-        if wanted.only is None:
-            self._filter.drop_only()
-        else:
-            self._filter.set_filter(wanted)
+        self._filter.take_over(wanted)
 
     # --- in which order ---
 

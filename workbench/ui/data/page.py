@@ -145,7 +145,7 @@ class DataPage(Page):
         listed = self._gallery.model.filter
         self.session.select_image(id)
         self.session.page_requested.emit("label")
-        self.session.filter_requested.emit(Filter(only=listed.only, why=listed.why, boxes=listed.boxes))
+        self.session.filter_requested.emit(listed)
         if listed.boxes:
             self.session.boxes_requested.emit(listed.boxes)
 

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.project import FLAGS, Split, State
-from workbench.ui import theme
+from workbench.ui import image_queues, theme
 from workbench.ui.images_model import ANY_MARK, QUEUED, Filter, Order
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo, ElidedLabel
@@ -45,8 +45,8 @@ ORDERS = {
 class ImageFilter(QFrame):
     """Emits the whole Filter. `prefix` starts the object names; `narrow`: in rows, for a list beside something.
 
-    `note` says to which images the list is restricted, and can show all again. Unless `narrow`, the owner
-    places it: it needs a line of its own.
+    `note` says to which images the list is restricted, or that another page's filter was taken over, and can show all
+    again. Unless `narrow`, the owner places it: it needs a line of its own.
     """
 
     changed = Signal(object)
@@ -67,12 +67,14 @@ class ImageFilter(QFrame):
         self._text.setAccessibleName("Part of a name or note")
         self.more = MoreFilter(prefix)
         self._alone = Filter()  # with only `only` set, or nothing
+        self._taken: Filter | None = None  # from another page, by name, as long as nothing is changed here
+        self._folder = session.document.folder if session.document else None
         self._why = ElidedLabel()
         self._why.setObjectName(f"{prefix}-why")
         self._drop = QPushButton("All again")
         self._drop.setObjectName(f"{prefix}-only")
         self._drop.setToolTip("List the other images, too")
-        self._drop.clicked.connect(self.drop_only)
+        self._drop.clicked.connect(self.list_all)
         self.note = self._made_note(narrow)
         self._lay_out(narrow)
         for box in (self._state, self._split, self._label):
@@ -128,28 +130,58 @@ class ImageFilter(QFrame):
         self._text.setText(wanted.text)
         self.more.set_filter(wanted)
         self._alone = Filter(only=wanted.only, why=wanted.why, boxes=wanted.boxes)
-        self._why.setText(f"Only those {wanted.why}")
-        self._why.setToolTip(self._why.text())
-        self.note.setVisible(wanted.only is not None)
         self._quiet = False
         self._emit()
 
+    def take_over(self, wanted: Filter) -> None:
+        """List what another page lists, in its order; by name is no order that replaces one chosen here.
+
+        If that page lists everything, what was taken over before is dropped, and a filter chosen here stays.
+        """
+        order = self.more.filter().order if wanted.order is Order.NAME else wanted.order
+        by_name = dataclasses.replace(wanted, order=Order.NAME)
+        if by_name == Filter():
+            self.list_all()
+            self.more.set_order(order)
+        else:
+            self._taken = by_name
+            self.set_filter(dataclasses.replace(wanted, order=order))
+
     @Slot()
-    def drop_only(self) -> None:
-        """List the other images again, too."""
-        if self._alone.only is None:
-            return
-        self._alone = Filter()
-        self.note.hide()
-        self._emit()
+    def list_all(self) -> None:
+        """List the images again that `only`, or the filter that was taken over, leaves out."""
+        if self._taken is not None:
+            self.set_filter(Filter(order=self.more.filter().order))
+        elif self._alone.only is not None:
+            self._alone = Filter()
+            self._emit()
+
+    def _show_note(self, wanted: Filter) -> None:
+        if self._taken != dataclasses.replace(wanted, order=Order.NAME):
+            self._taken = None
+        words = "As filtered on the Data page" if wanted.only is None else f"Only those {wanted.why}"
+        self._why.setText(words)
+        self._why.setToolTip(words)
+        self.note.setVisible(wanted.only is not None or self._taken is not None)
 
     @Slot()
     def _document_changed(self) -> None:
-        """Ids mean nothing in another project, nor does the order that a run gave this one's images."""
+        """Ids mean nothing in another project, nor does the order that a run gave this one's images.
+
+        A project that is opened again, for instance at the new place of its photographs, is the same one.
+        """
+        document = self._session.document
+        if document is None:
+            return
+        is_other, self._folder = document.folder != self._folder, document.folder
+        if is_other:
+            self.list_all()
         self.renew_labels()
-        self.drop_only()
         if self.more.filter().order in QUEUED:
-            self.more.set_order(Order.NAME)
+            if is_other:
+                self.more.set_order(Order.NAME)
+            else:
+                image_queues.of(self._session).renew()
 
     @Slot()
     def renew_labels(self, applied: object = None) -> None:
@@ -173,19 +205,19 @@ class ImageFilter(QFrame):
         if self._quiet:
             return
         state, split, label = self._state.currentData(), self._split.currentData(), self._label.currentData()
-        self.changed.emit(
-            dataclasses.replace(
-                self.more.filter(),
-                state=State(state) if state else None,
-                split=Split(split) if split else None,
-                label=label if isinstance(label, int) else None,
-                text=self._text.text().strip(),
-                empty=label == _EMPTY,
-                only=self._alone.only,
-                why=self._alone.why,
-                boxes=self._alone.boxes,
-            )
+        wanted = dataclasses.replace(
+            self.more.filter(),
+            state=State(state) if state else None,
+            split=Split(split) if split else None,
+            label=label if isinstance(label, int) else None,
+            text=self._text.text().strip(),
+            empty=label == _EMPTY,
+            only=self._alone.only,
+            why=self._alone.why,
+            boxes=self._alone.boxes,
         )
+        self._show_note(wanted)
+        self.changed.emit(wanted)
 
 
 class MoreFilter(QToolButton):
