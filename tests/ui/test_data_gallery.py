@@ -205,6 +205,56 @@ def test_the_menu_of_the_gallery_acts_on_all_selected_images(qtbot: QtBot, open_
     assert labels_of() == ["cell"] * 3
 
 
+def test_only_the_boxes_that_the_filter_asks_for_are_outlined_and_get_another_label(
+    qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Document.open(labelled) as document:  # a.png has one cell of 60 x 40
+        cell, plate = (label.id for label in document.labels())
+        c = document.images()[2].id
+        document.draw(tuple(Box(0, c, label, (x, 0, x + side, side)) for x, side, label in (
+            (0, 9, cell), (50, 30, cell), (90, 40, plate)
+        )))  # fmt: skip
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+
+    def numbers() -> list[int]:
+        rows = range(gallery.model().rowCount())
+        return [len(gallery.model().index(row, 0).data(LISTED_IMAGE).marked) for row in rows]
+
+    def labels_of() -> list[str]:
+        with Document.open(labelled, read_only=True) as document:
+            return [document.label(box.label).name for image in document.images() for box in document.boxes(image.id)]
+
+    def choose_in_menu(*words: str) -> None:
+        gallery.selectAll()
+        menu = menu_of(window, gallery, 0)
+        choose(menu, *words)
+        menu.close()
+        qtbot.waitUntil(lambda: window.findChild(QMenu, "gallery-menu") is None)
+
+    assert numbers() == [0, 0, 0], "no boxes are asked for"
+    combo = find(window, QComboBox, "filter-label")
+    combo.setCurrentIndex(combo.findData(cell))
+    assert numbers() == [1, 2]
+    find(window, QSpinBox, "filter-side-from").setValue(30)
+    assert numbers() == [1, 1], "both must hold of one box"
+    choose_in_menu("Label of their outlined boxes (2)", "plate")
+    assert labels_of() == ["plate", "cell", "plate", "plate"]
+    assert find(window, QLabel, "message-text").text() == "2 boxes are 'plate' now. Undo takes it back."
+    assert window.session.undo_title == "Change 2 boxes to 'plate'"
+    window.session.undo()
+    assert labels_of() == ["cell", "cell", "cell", "plate"]
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("white", True))
+    choose_in_menu("Label of their outlined boxes (2)", "A new label")
+    assert labels_of() == ["white", "cell", "white", "plate"]
+    press(window, "filter-clear")
+    choose_in_menu("Label of all their boxes (3)", "plate")
+    assert labels_of() == ["white", "plate", "plate", "plate"]
+    window.session.undo()
+    choose_in_menu("Delete their outlined boxes (1)")
+    assert labels_of() == ["white", "white", "plate"]
+
+
 def test_boxes_of_some_images_are_split_off_as_a_label_in_one_step(
     qtbot: QtBot, open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

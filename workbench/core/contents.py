@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from workbench.core import intensity_window
 from workbench.core.box_counts import BoxCounts
+from workbench.core.box_criteria import ANY_BOX, BoxCriteria
 from workbench.core.image_table import ImageTable
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import FLAGS, AnchorSet, Box, Image, Label
-from workbench.core.rows import box_of, label_of
+from workbench.core.rows import GIVEN, box_of, boxes_with, given, label_of
 from workbench.core.store import Store
 from workbench.core.tables import Tables
 from workbench.errors import WorkbenchError
@@ -108,6 +110,18 @@ class Contents:
     def boxes(self, image: int) -> tuple[Box, ...]:
         """The boxes of one image, oldest first."""
         return tuple(box_of(r) for r in self.store.rows("SELECT * FROM box WHERE image = ? ORDER BY id", image))
+
+    def box_ids(self, images: Collection[int], asked: BoxCriteria = ANY_BOX) -> tuple[int, ...]:
+        """Ids of the boxes of these images that fit, oldest first."""
+        condition, values = asked.condition
+        rows = self.store.rows(
+            f"SELECT id FROM box WHERE image IN {GIVEN} AND {condition} ORDER BY id", given(tuple(images)), *values
+        )
+        return tuple(row[0] for row in rows)
+
+    def boxes_with(self, ids: Sequence[int]) -> tuple[Box, ...]:
+        """The boxes with these ids, in their order; WorkbenchError if one is gone."""
+        return self.store.read(lambda connection: boxes_with(connection, ids))
 
     def counts(self) -> BoxCounts:
         """How many boxes images and labels have; updated with edits."""

@@ -14,11 +14,12 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from PySide6.QtGui import QImage
 
 from workbench.core.applied_edit import AppliedEdit
+from workbench.core.box_criteria import ANY_BOX, BoxCriteria
 from workbench.core.document import Document
 from workbench.core.edits import AddImages, RemoveImages, walk
 from workbench.core.image_queue import QueueOrder
 from workbench.core.image_table import IdRows
-from workbench.core.project import Image, Split, State
+from workbench.core.project import FLAGS, Image, Split, State
 from workbench.inference.image_queue import LabellingQueue
 from workbench.ui import image_losses, image_queues, unread_images
 from workbench.ui.image_losses import Losses
@@ -79,6 +80,13 @@ class Filter:
     order: Order = Order.NAME
 
     @property
+    def asked_boxes(self) -> BoxCriteria | None:
+        """Which boxes it is about, of a label, size or mark, or `boxes`; None if it is about images only."""
+        flags = FLAGS if self.mark == ANY_MARK else (self.mark,) if self.mark else ()
+        asked = BoxCriteria(self.label, self.side_from, self.side_to, flags, self.boxes or None)
+        return None if asked == ANY_BOX else asked
+
+    @property
     def by_boxes(self) -> bool:
         """Whether adding or removing a box may change what is listed, or in what order."""
         ranges = (self.label, self.fewest, self.most, self.side_from, self.side_to)
@@ -94,7 +102,7 @@ class ListedImage:
     """What a list shows of an image: its number of boxes, why it can't be read, its thumbnail once available.
 
     `loss`: the share of the other images with a lower one, 0 to 1; NaN without a loss. `marked`: boxes that the filter
-    is about, each as xyxy relative to the image's sides, and the colour of its label.
+    asks for, each as xyxy relative to the image's sides, and the colour of its label.
     """
 
     image: Image
@@ -231,7 +239,7 @@ class ImagesModel(QAbstractListModel):
         if role == LISTED_IMAGE:
             problem = self._unread.problem(image)
             loss = self._losses.losses.share(image.id)
-            marked = self._marks(image) if self._filter.boxes else ()
+            marked = self._marks(image)
             return ListedImage(image, self._count(image.id), problem, self._thumbnails.get(image), loss, marked)
         if role == Qt.ItemDataRole.DisplayRole:
             return image.name
@@ -258,8 +266,8 @@ class ImagesModel(QAbstractListModel):
         return document.counts().of_image(id) if document else 0
 
     def _marks(self, image: Image) -> tuple[MarkedBox, ...]:
-        document = self._session.document
-        if document is None or not image.width or not image.height:
+        document, asked = self._session.document, self._filter.asked_boxes
+        if document is None or asked is None or not image.width or not image.height:
             return ()
         if image.id not in self._marked:
             colours = {label.id: label.colour for label in document.labels()}
@@ -267,7 +275,7 @@ class ImagesModel(QAbstractListModel):
             self._marked[image.id] = tuple(
                 (x / w, y / h, right / w, bottom / h, colours[box.label])
                 for box in document.boxes(image.id)
-                if box.id in self._filter.boxes
+                if asked.fits(box)
                 for x, y, right, bottom in [box.xyxy]
             )
         return self._marked[image.id]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
-import numpy as np
-from PySide6.QtCore import QFile, Qt, Slot
+from PySide6.QtCore import QFile, Slot
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import (
-    QInputDialog,
     QMessageBox,
     QSplitter,
     QStackedWidget,
@@ -19,24 +16,20 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core import edits, formatting
-from workbench.core.project import Box, Split, State
 from workbench.core.splits import random_split
 from workbench.errors import ReadOnly, WorkbenchError
-from workbench.ui import unread_images
-from workbench.ui.actions import escape_mnemonics, make_action
+from workbench.ui.actions import make_action
 from workbench.ui.data.gallery import Gallery
+from workbench.ui.data.gallery_menu import GalleryMenu
 from workbench.ui.data.image_adder import ImageAdder
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
 from workbench.ui.images_model import Filter
 from workbench.ui.page import Page
 from workbench.ui.session import Session
-from workbench.ui.train.trainer_view.launcher import add_menu_action
 from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.buttons import show_whole_words
 from workbench.ui.widgets.empty_state import EmptyState
-from workbench.ui.widgets.image_filter import split_word
-from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.tool_row import ToolRow
 
 _SHORT = (
@@ -165,54 +158,9 @@ class DataPage(Page):
         document, selected = self.session.document, self._gallery.selected()
         if document is None or not selected or not self._gallery.under(event.globalPos()):
             return
-        menu = Menu(self)
-        menu.setObjectName("gallery-menu")
-        states, splits = menu.below("State"), menu.below("Split")
-        for state in State:
-            choice = states.addAction(state.value.capitalize())
-            choice.triggered.connect(lambda _=False, to=state: unread_images.set_state(self.session, selected, to))
-        for split in Split:
-            choice = splits.addAction(split_word(split))
-            choice.triggered.connect(lambda _=False, to=split: self.session.do(edits.SetSplit(selected, to)))
-        count = int(document.counts().of(np.array(selected)).sum())
-        labels = menu.below(f"Label of their boxes ({count:,})")
-        for label in document.labels():
-            choice = labels.addAction(escape_mnemonics(label.name))
-            choice.triggered.connect(lambda _=False, id=label.id: self._relabel(selected, id))
-        labels.addSeparator()
-        labels.addAction("A new label…").triggered.connect(lambda: self._split_off(selected))
-        delete = menu.addAction(f"Delete their boxes ({count:,})")
-        delete.triggered.connect(lambda: self._delete_boxes(selected))
-        for entry in (labels.menuAction(), delete):
-            entry.setEnabled(count > 0)
-        menu.addSeparator()
-        add_menu_action(menu, self.session, self)
-        menu.addSeparator()
+        menu = GalleryMenu(self.session, document, selected, self._gallery.model.filter, self)
         menu.addActions([self._remove, self._trash])
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(event.globalPos())
-
-    def _boxes_of(self, images: tuple[int, ...]) -> tuple[Box, ...]:
-        document = self.session.document
-        return tuple(box for id in images for box in document.boxes(id)) if document is not None else ()
-
-    def _relabel(self, images: tuple[int, ...], label: int) -> None:
-        boxes = self._boxes_of(images)
-        changed = tuple(dataclasses.replace(box, label=label) for box in boxes if box.label != label)
-        if changed:
-            self.session.do(edits.ReplaceBoxes(changed))
-        else:
-            self.session.inform("These boxes have that label already.")
-
-    def _split_off(self, images: tuple[int, ...]) -> None:
-        """Give the boxes of these images a label of their own; the same label's boxes in other images stay."""
-        boxes = self._boxes_of(images)
-        name, agreed = QInputDialog.getText(self, "Split off a label", _split_off_words(len(boxes)))
-        if agreed and name.strip():
-            self.session.split_off(boxes, name.strip())
-
-    def _delete_boxes(self, images: tuple[int, ...]) -> None:
-        self.session.do(edits.RemoveBoxes(tuple(box.id for box in self._boxes_of(images))))
 
     @Slot()
     def trash_images(self) -> None:
@@ -314,10 +262,6 @@ class DataPage(Page):
         window.renew()
         window.show()
         window.raise_()
-
-
-def _split_off_words(boxes: int) -> str:
-    return "A new label for this box:" if boxes == 1 else f"A new label for these {boxes:,} boxes:"
 
 
 def _trash_words(files: list[Path], boxes: int) -> str:

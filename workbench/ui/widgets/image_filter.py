@@ -174,7 +174,7 @@ class ImageFilter(QFrame):
         if document is None:
             return
         is_other, self._folder = document.folder != self._folder, document.folder
-        if is_other:
+        if is_other or self._alone.only is not None:
             self.list_all()
         self.renew_labels()
         if self.more.filter().order in QUEUED:
