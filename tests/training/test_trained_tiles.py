@@ -144,9 +144,31 @@ def test_a_resumed_training_in_tiles_is_bit_identical(request_of: MakeRequest, w
     for event in run.train(cut, control):
         if isinstance(event, Evaluated):
             control.stop.set()
-    finished = only(list(run.resume(cut.folder)), Finished)[0]
-    assert not finished.stopped
+    events = list(run.resume(cut.folder))
+    assert not only(events, Finished)[0].stopped
     assert same(weights(whole.folder), weights(cut.folder))
+    assert not [event for event in only(events, Message) if "can be read now" in event.sentence], "tiles are no images"
+
+
+def test_tiles_do_not_make_images_enough_for_the_best_weights_to_stay(
+    request_of: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two images to validate on, in 16 views: the newest weights count as the best, also after a kill."""
+    real, aps = validate.evaluate, iter((0.1, 0.4, 0.3, 0.2))
+    monkeypatch.setattr(validate, "evaluate", lambda *given: replace(real(*given), ap=(ap := next(aps)), ap50=ap))
+    request, control = request_of(snapshot=wide_photographs(tmp_path / "wide", 2, 2), epochs=3, **TILES), Control()
+    for event in run.train(request, control):
+        if isinstance(event, Evaluated):
+            control.stop.set()
+    saved = (request.folder / checkpoint.STATE).read_bytes()
+    control = Control()
+    for event in run.resume(request.folder, control):
+        if isinstance(event, Evaluated):
+            control.stop.set()
+    (request.folder / checkpoint.STATE).write_bytes(saved)  # as if it had been killed
+    events = list(run.resume(request.folder))
+    assert not [event for event in only(events, Message) if "best weights are those" in event.sentence]
+    assert [event.best for event in only(events, Evaluated)] == [True, True]
 
 
 def test_each_file_is_decoded_once_for_all_its_tiles_and_kept_for_the_next_training(

@@ -37,15 +37,17 @@ def notes(
     """
     messages = []
     before = checkpoint.header_of(state, STATE).provenance.get("images")
-    if before != len(data):
-        sentence = f"{count(len(data), 'image')} can be read now, {before:,} when the run was saved."
+    now = len(data.whole)
+    if before != now:
+        sentence = f"{count(now, 'image')} can be read now, {before:,} when the run was saved."
         messages.append(Message("warning", f"{sentence} The run continues, but not exactly as it would have."))
     newest = max((event.step for event in runs.outline(request.folder) if isinstance(event, Progress)), default=0)
     if newest > state.step:
         again = count(newest - state.step, "step")
         sentence = f"The run was last saved after step {state.step:,}: {again} after it had not been saved, and"
         messages.append(Message("warning", f"{sentence} {'is' if newest == state.step + 1 else 'are'} trained again."))
-    best = _best(request.folder) if len(validation) >= FEW_JUDGES else None  # with fewer, the newest count as the best
+    few = len(validation.whole) < FEW_JUDGES  # then the newest count as the best
+    best = None if few else _best(request.folder)
     if best is not None and best.metrics.get(settings.best_by, -1.0) > progress.best:
         progress.kept, progress.kept_ap50 = best.metrics[settings.best_by], best.metrics.get("ap50", 0.0)
         sentence = f"The best weights are those of epoch {best.epoch:,}, and they stay until others are as good."
