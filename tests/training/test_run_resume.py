@@ -209,6 +209,18 @@ def test_images_that_went_missing_before_a_resume_are_told(request_of: MakeReque
     assert any("5 images can be read now, 6 when" in sentence for sentence in messages)
 
 
+@pytest.mark.parametrize("begins", [train, lambda request: resume(request.folder)])
+def test_what_was_edited_while_images_were_read_or_before_a_run_began_again_is_not_learnt(
+    request_of: MakeRequest, begins: Callable[[RunRequest], Iterator[Event]]
+) -> None:
+    """The second run was killed before it had saved anything."""
+    request = dataclasses.replace(request_of(), data_time=1_700_000_000.0)
+    request.folder.mkdir(parents=True)
+    record.write_request(request)
+    list(begins(request))
+    assert runs.info(request.folder).data_time == request.data_time
+
+
 def test_pause_waits_and_goes_on(request_of: MakeRequest) -> None:
     control = Control()
     control.pause.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import shlex
+import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -132,6 +133,7 @@ def _request(given: dict[str, Any]) -> RunRequest:
     from workbench.training import record, runs
     from workbench.training.request import RunRequest
 
+    begun = time.time()
     with project_of(given["project"]) as document:
         folder, snapshot, kept = document.runs_folder, document.snapshot(), document.anchors()
     if given["resume"] is not None:
@@ -146,7 +148,7 @@ def _request(given: dict[str, Any]) -> RunRequest:
     if given["name"] and run_folder.name != given["name"]:
         sentence = f"The run is called '{run_folder.name}', as '{given['name']}' can't be a folder's name."
         say(sentence, quiet=given["as_json"] or given["json_events"])
-    return RunRequest(run_folder, snapshot, recipe, anchors, start=start)
+    return RunRequest(run_folder, snapshot, recipe, anchors, start=start, data_time=begun)
 
 
 def _recipe(given: dict[str, Any]) -> tuple[Recipe, Path | None]:

@@ -24,7 +24,7 @@ from workbench.errors import Refused, WorkbenchError
 from workbench.training import events, header, hold_out, recipes
 from workbench.training.events import Event
 from workbench.training.request import RunRequest
-from workbench.training.runs import ABOUT, EVENTS, NAMELESS, RECIPE, owner, start_of
+from workbench.training.runs import ABOUT, EVENTS, NAMELESS, RECIPE, data_time, owner, start_of
 
 DATA = "data.npz"
 BY_IDS = 2
@@ -107,7 +107,7 @@ def write_request(request: RunRequest, judged_by: str = "") -> None:
     about = {"version": NAMELESS, "digest": head["digest"], "images": len(request.snapshot), "start": head["start"]}
     about |= {header.PLUGIN: detectors.detectors.plugin(request.recipe.detector)}
     about |= {"start_near": head["start_near"], "goes_on": request.goes_on, "judged_by": judged_by}
-    about["time"] = time.time()
+    about["time"] = request.data_time
     atomic_write(request.folder / ABOUT, json.dumps(about))
 
 
@@ -146,7 +146,9 @@ def read_request(folder: Path) -> RunRequest:
     snapshot = _refound(snapshot, folder.parent.parent)
     if head.get("version", 1) < BY_IDS:
         snapshot = hold_out.as_before(snapshot, recipe.training)
-    return RunRequest(folder, snapshot, recipe, anchors, resume=True, start=start, goes_on=goes_on)
+    return RunRequest(
+        folder, snapshot, recipe, anchors, resume=True, start=start, goes_on=goes_on, data_time=data_time(folder)
+    )
 
 
 def check_detector(folder: Path, known: Container[str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workbench import detectors
@@ -19,6 +20,7 @@ class RunRequest:
     `resume` the run continues from the folder's last checkpoint; `snapshot` and `recipe` must then be those that it was
     started with, which `run.resume(folder, control)` reads from the folder. `start`: a file of weights to start from,
     see weights.start; `goes_on` once they are known to be of a run with the same labels, see fine_tuning.py.
+    `data_time`: seconds since 1970, before which every edit is in `snapshot`; 0: not known.
     """
 
     folder: Path
@@ -28,6 +30,7 @@ class RunRequest:
     resume: bool = False
     start: Path | None = None
     goes_on: bool = False
+    data_time: float = field(default_factory=time.time, compare=False)
 
     @property
     def cache(self) -> Path:
@@ -64,4 +67,6 @@ class DeferredRunRequest:
 
     def request(self) -> RunRequest:
         """Call it in the job. WorkbenchError if the project can't be read."""
-        return RunRequest(self.folder, snapshot_of(self.project), self.recipe, self.anchors, start=self.start)
+        begun = time.time()
+        snapshot = snapshot_of(self.project)
+        return RunRequest(self.folder, snapshot, self.recipe, self.anchors, start=self.start, data_time=begun)
