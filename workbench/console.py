@@ -26,8 +26,14 @@ from rich.text import Text
 
 from workbench.stop_signals import hangup_signal, stop_signals
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+def plain_console(**options: Any) -> Console:
+    """One that prints names as they are: for rich, brackets are markup and ":x:" is a picture. `options`: Console's."""
+    return Console(highlight=False, markup=False, emoji=False, **options)
+
+
+out = plain_console(soft_wrap=True)
+err = plain_console(stderr=True, soft_wrap=True)
 
 DONE, FAILED, MISUSED, PROBLEMS, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -87,9 +93,9 @@ def progress_bar(title: str, total: float | None = None, *, quiet: bool = False)
         yield ProgressBar(None, title, total)
         return
     is_whole = not err.is_terminal and "COLUMNS" not in os.environ  # as in print_table()
-    console = Console(stderr=True, highlight=False, width=PIPED) if is_whole else err
+    console = plain_console(stderr=True, width=PIPED) if is_whole else err
     is_roomy, whole = console.width >= ROOMY, Column(no_wrap=True)
-    words = TextColumn("{task.description:<18}", table_column=whole)
+    words = TextColumn("{task.description:<18}", markup=False, table_column=whole)
     bar = [BarColumn(bar_width=24 if is_roomy else 10, table_column=whole)] if console.width >= BARRED else []
     numbers = MofNCompleteColumn(table_column=whole), _Times(is_roomy, whole)
     progress = Progress(words, *bar, *numbers, *([_Detail()] if bar else []), console=console)
@@ -121,7 +127,7 @@ def printable(text: str) -> str:
 def say(sentence: str, *, quiet: bool = False) -> None:
     """A line for a person, on stderr."""
     if not quiet:
-        err.print(printable(sentence), markup=False)
+        err.print(printable(sentence))
 
 
 def print_json_line(text: str) -> None:
@@ -162,7 +168,7 @@ def print_table(titles: list[str], rows: list[list[Any]]) -> None:
     least[0] = min(widths[0], WHOLE)  # names, which are typed into other commands
     wraps[0] = widths[0] > WHOLE
     is_whole = not out.is_terminal and "COLUMNS" not in os.environ
-    console = Console(highlight=False, width=PIPED) if is_whole else out
+    console = plain_console(width=PIPED) if is_whole else out
     if sum(least) + _APART * (len(least) - 1) > console.width:
         _print_records(console, titles, shown)
         return
@@ -198,7 +204,7 @@ def _print_records(console: Console, titles: list[str], shown: list[list[str]]) 
                 lines[-1] += ("   " if lines[-1] else "") + words
             if value and is_sentence:
                 lines.append("")
-        console.print(f"[bold]{name}[/bold]")
+        console.print(name, style="bold")
         room = max(console.width - _APART, READABLE)
         for line in filter(None, lines):  # a long name of a file is left to the terminal, which copies it whole
             for part in textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False):
@@ -214,7 +220,7 @@ def _shown(value: Any) -> str:
         return f"{value:,.0f}" if abs(value) >= 1000 or value == 0 else f"{value:.4f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return "-" if value is None else printable(str(value)).replace("[", "\\[")
+    return "-" if value is None else printable(str(value))
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from tests.raising import interrupt
 from workbench import __main__, console, report
@@ -48,7 +47,7 @@ def test_where_a_table_has_no_room_its_rows_are_lines_and_nothing_is_cut(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    monkeypatch.setattr(console, "out", console.plain_console(soft_wrap=True))
     note = "learnt on the second plate only, see the protocol"
     rows = [
         ["yolov4-tiny-3", "yolov4-tiny", "interrupted", "60/60", "0.812", "0.512", "a1b2c3d", "2026-11-28", note],
@@ -66,15 +65,33 @@ def test_a_files_name_is_whole_where_it_is_wider_than_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "30")
-    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    monkeypatch.setattr(console, "out", console.plain_console(soft_wrap=True))
     file = "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth"
     console.print_table(["detector", "MB", "file"], [["faster-rcnn", 160, file]])
     assert capsys.readouterr().out.splitlines() == ["faster-rcnn", "  MB 160", "  file", f"  {file}"]
 
 
+@pytest.mark.parametrize("columns", [20, 80])
+def test_names_are_printed_as_they_are_whatever_rich_makes_of_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """In a table, in its rows as lines, and in what a command says and results in."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for name, is_error in (("out", False), ("err", True)):
+        monkeypatch.setattr(console, name, console.plain_console(stderr=is_error, soft_wrap=True))
+    names = [":x:", "day_12:100:30", "C:\\photos\\[red]", "a\\", "[bold]"]
+    console.print_table(["label", "file", "AP"], [[name, name, 0.5] for name in names])
+    console.print_result({str(number): name for number, name in enumerate(names)}, as_json=False)
+    for name in names:
+        console.say(name)
+    printed = capsys.readouterr()
+    assert [printed.out.count(name) for name in names] == [3] * len(names)
+    assert printed.err.splitlines() == names
+
+
 def test_only_sentences_wrap_in_a_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "44")
-    monkeypatch.setattr(console, "out", Console(highlight=False, soft_wrap=True))
+    monkeypatch.setattr(console, "out", console.plain_console(soft_wrap=True))
     console.print_table(["name", "detector", "use"], [["tiny", "YOLOv4-tiny", "Small and fast: for CPUs and boards."]])
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         "name  detector     use",

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             console.err.print("Stopped.")
         return code if isinstance(code, int) else console.DONE
     except WorkbenchError as error:
-        console.err.print(f"workbench: {console.printable(error.sentence)}", markup=False, style="red")
+        console.err.print(f"workbench: {console.printable(error.sentence)}", style="red")
         return console.FAILED
     except KeyboardInterrupt:
         console.err.print("Stopped.")
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         sentence = f"workbench: {where}{error.strerror or error}. Nothing that was saved before is lost."
         with contextlib.suppress(OSError):  # the terminal itself may be gone
-            console.err.print(console.printable(sentence), markup=False, style="red")
+            console.err.print(console.printable(sentence), style="red")
         return console.FAILED
     except Exception as error:
         show = getattr(error, "show", None)  # typer's own: a command that it could not parse

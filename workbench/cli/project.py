@@ -317,8 +317,8 @@ def check(
             more = f" and {len(finding.images) - NAMED:,} more" if len(finding.images) > NAMED else ""
             where = f" In {', '.join(names)}{more}." if names else ""
             line = console.printable(f"{finding.level:>8}  {finding.sentence}{where}")
-            console.out.print(line, markup=False)
+            console.out.print(line)
         looked = "" if files else " The image files were not opened, so damaged ones and copies were not looked for."
         line = f"{count(found.problems, 'problem')}." if found.problems else "No problems."
-        console.out.print(f"{line}{looked}", markup=False)
+        console.out.print(f"{line}{looked}")
     return console.PROBLEMS if found.problems else None
