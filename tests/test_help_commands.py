@@ -59,6 +59,7 @@ RUN_BY = {  # by the start of the command
     "train PROJECT --folds": "tests/cli/test_cross_validation.py",
     "evaluate PROJECT --split folds": "tests/cli/test_cross_validation.py",
     "compare PROJECT ssd300-1": "tests/cli/test_compare.py",
+    "compare PROJECT yolov4-tiny-1-fold-1": "tests/cli/test_cross_validation.py",
     "train PROJECT --processes": "tests/training/test_launch.py",
     "train PROJECT --detector yolov4 --weights": "tests/cli/test_weights.py",
     "predict PROJECT --webcam": "tests/cli/test_predict.py",

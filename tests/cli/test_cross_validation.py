@@ -51,6 +51,14 @@ def test_folds_are_trained_one_after_the_other_and_judge_every_image(project: Pa
     assert "can't be written" not in told.err
     assert not list((project / "runs").glob("*/evaluation*.json"))
 
+    assert main(["train", str(project), *SMALL, *IN_TWO, "--learning-rate", "0.001", "--json"]) == console.DONE
+    others = [json.loads(line)["run"] for line in capsys.readouterr().out.splitlines()]
+    assert others == ["yolov4-tiny-2-fold-1", "yolov4-tiny-2-fold-2"]
+    both = ["compare", str(project), min(found), others[0], "--split", "folds", "--draws", "5", "--json"]
+    assert main(both) == console.DONE
+    compared = json.loads(capsys.readouterr().out)
+    assert (compared["images"], compared["split"], compared["notes"]) == (7, "folds", [])
+
     more = [*SMALL, *IN_TWO, "--name", "näher", "--fold", "2", "--json"]
     assert main(["train", str(project), *more]) == console.DONE
     assert json.loads(capsys.readouterr().out)["run"] == "näher-fold-2"

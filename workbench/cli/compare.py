@@ -22,6 +22,7 @@ from workbench.cli.options import (
     check_split,
     checkpoint_of,
     images_to_evaluate,
+    look,
     project_of,
 )
 from workbench.console import print_result, print_table, progress_bar, say
@@ -98,9 +99,9 @@ def compare(
     for _, file, _ in chosen:
         check_checkpoint(file)
     _, file, folder = chosen[0]
-    snapshot, part = images_to_evaluate(snapshot, split, folder or file.parent)
+    images = images_to_evaluate(snapshot, split, folder or file.parent)
     one, other = (
-        _evaluate_run(name, file, folder or file.parent, snapshot, part, device, confidence, quiet=as_json)
+        _evaluate_run(name, file, folder or file.parent, images, split, device, confidence, quiet=as_json)
         for name, file, folder in chosen
     )
     both = pair(one, other, (first, second))
@@ -133,20 +134,19 @@ def compare(
 
 
 def _evaluate_run(
-    name: str, file: Path, folder: Path, snapshot: Snapshot, split: Split | None, device: str,
+    name: str, file: Path, folder: Path, images: tuple[Snapshot, Split | None], part: str, device: str,
     confidence: float | None, *, quiet: bool,
 ) -> ComparedRun:  # fmt: skip
     from workbench.inference import operating_point, saved_evaluation, scoring
-    from workbench.inference.evaluate import evaluate_run
     from workbench.inference.predict import Predictor
     from workbench.report import show_evaluation
 
     say(f"{name}:", quiet=quiet)
     predictor = Predictor.open(file, device)
-    done = show_evaluation(evaluate_run(predictor, snapshot, split, folder), quiet=quiet)
+    done = show_evaluation(look(predictor, folder, images, part, device), quiet=quiet)
     names = [label.name for label in done.truth.labels]
-    point = operating_point.read(folder, file.name, snapshot.former_names)
-    best = saved_evaluation.validation_point(folder, file.name, split)
+    point = operating_point.read(folder, file.name, images[0].former_names)
+    best = saved_evaluation.validation_point(folder, file.name, images[1])
     at = best.confidence if best else scoring.best_confidence(done.evaluation)
     wanted = np.full(len(names), at if confidence is None else confidence)
     if point is not None and confidence is None:

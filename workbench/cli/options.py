@@ -22,6 +22,9 @@ from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.inference.events import EvaluateEvent
+    from workbench.inference.predict import Predictor
+    from workbench.inference.scoring import ScoringRules
     from workbench.training.recipes import Recipe
 
 ORDER = [
@@ -97,13 +100,14 @@ Project = Annotated[Path, typer.Argument(help="The project's folder.")]
 OldProject = Annotated[Path, typer.Argument(help="The project's folder.", callback=check_project_folder)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Run = Annotated[str, typer.Option("--run", help="A run's name, or the path of a checkpoint; default: the newest run.")]
-HELD_OUT = "held-out"
+HELD_OUT, FOLDS = "held-out", "folds"
 SplitName = Annotated[
     str,
     typer.Option(
         "--split",
-        help=f"train, validation (or val), test, none, all, or {HELD_OUT}: those that the run (of two, the first) kept"
-        " aside to be evaluated on, by its own record.",
+        help=f"train, validation (or val), test, none, all, {HELD_OUT}: those that the run (of two, the first) kept"
+        f" aside to be evaluated on, by its own record, or {FOLDS}: every image, by the run of a cross-validation that"
+        " has not learnt from it.",
     ),
 ]
 CheckpointName = Annotated[str, typer.Option("--checkpoint", help="'best' or 'last'.")]
@@ -207,10 +211,10 @@ def parse_nms(nms: str) -> NmsKind | None:
     return None if chosen == PUBLISHED else cast(NmsKind, chosen)
 
 
-def check_split(part: str, *more: str) -> str:
-    """--split, also by other programs' folder names; `more`: what else a command takes."""
+def check_split(part: str) -> str:
+    """--split, also by other programs' folder names."""
     part = {"val": "validation", "valid": "validation", "held out": HELD_OUT}.get(part, part)
-    return check_choice("split", part, [*map(str, Split), "all", HELD_OUT, *more])
+    return check_choice("split", part, [*map(str, Split), "all", HELD_OUT, FOLDS])
 
 
 def images_to_evaluate(snapshot: Snapshot, part: str, run_folder: Path) -> tuple[Snapshot, Split | None]:
@@ -223,8 +227,26 @@ def images_to_evaluate(snapshot: Snapshot, part: str, run_folder: Path) -> tuple
         from workbench.training import data_leakage
 
         return data_leakage.held_out(run_folder, labelled), Split.VALIDATION
-    split = None if part == "all" else Split(part)
+    split = None if part in ("all", FOLDS) else Split(part)
     return labelled_images(snapshot, split), split
+
+
+def look(
+    predictor: Predictor, folder: Path | None, images: tuple[Snapshot, Split | None], part: str, device: str,
+    rules: ScoringRules | None = None,
+) -> Iterator[EvaluateEvent]:  # fmt: skip
+    """Evaluate on `images`, those of images_to_evaluate(`part`); of FOLDS with all runs of the cross-validation.
+
+    `folder`: the run's; None if `predictor` is of another file.
+    """
+    from workbench.inference.evaluate import evaluate_run
+    from workbench.inference.evaluate_folds import evaluate_folds
+
+    if part != FOLDS:
+        return evaluate_run(predictor, *images, folder, rules)
+    file = predictor.checkpoint
+    assert file is not None, "a run's"
+    return evaluate_folds(folder or file.parent, images[0], rules, device, file.name)
 
 
 def check_choice(what: str, value: str, choices: list[str]) -> str:

@@ -14,7 +14,7 @@ import typer
 from workbench import settings
 from workbench.cli.checks import check_checkpoint, check_detector, check_exporters
 from workbench.cli.options import (
-    HELD_OUT,
+    FOLDS,
     PUBLISHED,
     CheckpointName,
     Device,
@@ -22,10 +22,12 @@ from workbench.cli.options import (
     Nms,
     OldProject,
     Run,
+    SplitName,
     app,
     check_split,
     checkpoint_of,
     images_to_evaluate,
+    look,
     named_values,
     parse_nms,
     project_of,
@@ -40,23 +42,12 @@ if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
 
 
-FOLDS = "folds"
-
-
 @app.command()
 def evaluate(
     project: OldProject,
     run: Run = "",
     checkpoint: CheckpointName = "best",
-    split: Annotated[
-        str,
-        typer.Option(
-            "--split",
-            help=f"train, validation (or val), test, none, all, {HELD_OUT}: those that the run kept aside to be"
-            f" evaluated on, by its own record, or {FOLDS}: every image, by the run of a cross-validation that has not"
-            " learnt from it.",
-        ),
-    ] = "validation",
+    split: SplitName = "validation",
     nms: Nms = PUBLISHED,
     device: Device = "auto",
     as_json: Json = False,
@@ -67,29 +58,23 @@ def evaluate(
     of the validation images is used, if they were evaluated before.
     """
     kind = parse_nms(nms)
-    split = check_split(split, FOLDS)
+    split = check_split(split)
     with project_of(project) as document:
         file, folder = checkpoint_of(document.runs_folder, run, checkpoint)
         snapshot = document.snapshot()
     check_checkpoint(file)
-    snapshot, part = images_to_evaluate(snapshot, "all" if split == FOLDS else split, folder or file.parent)
+    images = images_to_evaluate(snapshot, split, folder or file.parent)
     from workbench.inference import operating_point, saved_evaluation
-    from workbench.inference.evaluate import evaluate_run
-    from workbench.inference.evaluate_folds import evaluate_folds
     from workbench.inference.predict import Predictor
     from workbench.inference.scoring import ScoringRules
     from workbench.report import numbers, show_evaluation
     from workbench.training import data_leakage
 
     rules = None if kind is None else ScoringRules(kind=kind)
-    if split == FOLDS:
-        looking = evaluate_folds(folder or file.parent, snapshot, rules, device, file.name)
-    else:
-        looking = evaluate_run(Predictor.open(file, device), snapshot, part, folder, rules)
-    done = show_evaluation(looking, quiet=as_json)
+    done = show_evaluation(look(Predictor.open(file, device), folder, images, split, device, rules), quiet=as_json)
     home = folder or file.parent
-    kept = operating_point.read(home, file.name, snapshot.former_names) if part is Split.TEST else None
-    point = kept or saved_evaluation.validation_point(home, file.name, part)
+    kept = operating_point.read(home, file.name, snapshot.former_names) if images[1] is Split.TEST else None
+    point = kept or saved_evaluation.validation_point(home, file.name, images[1])
     values = numbers(done, point)
     if not as_json:
         per_label = values["per_label"].items()
