@@ -12,6 +12,7 @@ import torch
 from workbench import detectors, plugins
 from workbench.core import image_queue
 from workbench.core.resize import fit
+from workbench.core.tiling import Tiling
 from workbench.inference.features import extract_features
 from workbench.inference.predict import Predictor
 
@@ -51,6 +52,23 @@ def test_features_are_the_mean_of_the_backbones_last_map_and_doubt_is_of_what_nm
     left = predictor.candidates(PICTURES[:1])[0].detections(0.001, iou, kind, 300)
     assert seen[0].uncertain == pytest.approx(image_queue.uncertainty(left.scores))
     assert seen[0].uncertain > 0
+
+
+def test_a_network_that_learnt_from_tiles_doubts_what_it_finds_in_them_too(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small objects in large photographs are found in tiles alone; the photograph as a whole says what it is like."""
+    wide = np.random.default_rng(5).integers(0, 255, (64, 256, 3), np.uint8)
+    pictures = [PICTURES[0], wide, PICTURES[1], wide[:, ::-1].copy()]
+    whole = extract_features(predictor, pictures)
+    monkeypatch.setattr(predictor, "tiling", Tiling(64, 0.5))
+    monkeypatch.setattr(predictor, "batch", 3)
+    seen, (kind, iou) = extract_features(predictor, pictures), predictor.detector.published_nms
+    for one, other in zip(whole, seen, strict=True):
+        assert one.features == pytest.approx(other.features, abs=1e-4)
+    left = [one.detections(0.001, iou, kind, 300) for one in predictor.candidates(pictures)]
+    assert [one.uncertain for one in seen] == pytest.approx([image_queue.uncertainty(one.scores) for one in left])
+    assert seen[1].uncertain > 2 * whole[1].uncertain
 
 
 def test_it_does_not_matter_how_many_are_looked_at_together(

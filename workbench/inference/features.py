@@ -1,4 +1,4 @@
-"""What a trained network sees in an image as a whole: its backbone's features, and how uncertain its detections are.
+"""What a trained network sees in an image: its backbone's features of the whole, and how uncertain its detections are.
 
 The features are the last map of the detector's own backbone, averaged over its cells (global average pooling, Lin et
 al. 2013, arXiv 1312.4400). The detector's class attribute `backbone_parts` names the backbone. If it is empty, as for a
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
     from workbench.inference.predict import Predictor
 
-DETECTIONS = 300  # of an image that may be uncertain
+DETECTIONS = 300  # of a view of an image that may be uncertain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,17 +37,20 @@ class ImageFeatures:
 
 
 def extract_features(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) -> list[ImageFeatures]:
-    """For each upright (H, W, 3) uint8 RGB image, seen as a whole; the network runs once."""
+    """For each upright (H, W, 3) uint8 RGB image: features of it as a whole, doubts also of its tiles, see
+    Predictor.candidates(). The network runs once for each view.
+    """
     found: list[ImageFeatures] = []
     kind, iou = predictor.detector.published_nms
     while len(found) < len(images):
         part = images[len(found) : len(found) + predictor.batch]
         with _pooled(predictor.running) as rows:
-            candidates = predictor.candidates_of_views(part)
+            candidates = predictor.candidates(part)
         features = np.concatenate([row.numpy() for row in rows])
-        if len(features) != len(part):
+        ends = np.cumsum([0, *(of_one.views for of_one in candidates)])
+        if len(features) != ends[-1]:
             continue  # memory ran out, and the predictor takes fewer at a time from now on
-        for of_one, seen in zip(candidates, features, strict=True):
+        for of_one, seen in zip(candidates, features[ends[:-1]], strict=True):  # the whole is the first view
             left = of_one.detections(FLOOR, iou, kind, DETECTIONS)
             found.append(ImageFeatures(image_queue.uncertainty(left.scores), seen))
     return found
