@@ -20,11 +20,11 @@ def areas(boxes: Floats) -> Floats:
     return np.asarray(np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0))
 
 
-def clip(boxes: Floats, width: float, height: float) -> Floats:
-    """The part of each box inside an image of `width` x `height` pixels; area 0 if nothing is left."""
+def clip(boxes: Floats, width: ArrayLike, height: ArrayLike) -> Floats:
+    """The part of each box inside its image of `width` x `height` pixels, one for all or (N,); area 0 if nothing is."""
     inside = np.empty_like(boxes)
-    inside[:, 0::2] = np.clip(boxes[:, 0::2], 0, width)
-    inside[:, 1::2] = np.clip(boxes[:, 1::2], 0, height)
+    for axis, side in enumerate((width, height)):
+        inside[:, axis::2] = np.clip(boxes[:, axis::2], 0, np.asarray(side, boxes.dtype)[..., None])
     return inside
 
 

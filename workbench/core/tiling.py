@@ -57,12 +57,12 @@ class Tiling:
         """The tiles of an image, row by row; none if it fits in one."""
         if width <= self.side and height <= self.side:
             return []
-        across, down = self._starts(width), self._starts(height)
+        across, down = self.starts(width), self.starts(height)
         wide, tall = min(self.side, width), min(self.side, height)
         return [(x, y, x + wide, y + tall) for y in down for x in across]
 
-    def _starts(self, length: int) -> list[int]:
-        """The starts of the fewest tiles with this overlap, evenly spaced."""
+    def starts(self, length: int) -> list[int]:
+        """Where tiles start along a side of an image, in pixels: the fewest with this overlap, evenly spaced."""
         if length <= self.side:
             return [0]
         step = self.side * (1 - self.overlap)
