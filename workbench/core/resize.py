@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -43,6 +44,11 @@ class Fit:
 
     def _pads(self, boxes: np.ndarray) -> np.ndarray:
         return np.array([self.pad_x, self.pad_y] * 2, _floats(boxes).dtype)
+
+
+def as_array(fits: Iterable[Fit]) -> np.ndarray:
+    """(n, 4) float64: both scales and both pads of each."""
+    return np.array([(one.scale_x, one.scale_y, one.pad_x, one.pad_y) for one in fits], np.float64).reshape(-1, 4)
 
 
 def fit(image: np.ndarray, px: int, mode: FitMode) -> tuple[np.ndarray, Fit]:

@@ -21,7 +21,7 @@ from workbench.core import boxes as geometry
 from workbench.core.files import check_free_space
 from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Image, Snapshot, State
-from workbench.core.resize import Fit, FitMode, fit, scales_and_offsets
+from workbench.core.resize import Fit, FitMode, as_array, fit, scales_and_offsets
 from workbench.core.tiling import cut_out
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import cache_policy
@@ -185,19 +185,22 @@ class PixelStore:
     def dataset(self, ignore_difficult: bool) -> Dataset:
         rows = sorted(self.fits)
         usable = self.snapshot.take(rows)
-        boxes = [self._moved(usable, i, self.fits[row]) for i, row in enumerate(rows)]
+        fits = tuple(self.fits[row] for row in rows)
         ignore = usable.crowd | usable.difficult if ignore_difficult else usable.crowd
         return Dataset(
             snapshot=usable, pixels=self.pixels, rows=np.array([self._row(row) for row in rows], np.int64),
-            fits=tuple(self.fits[row] for row in rows),
-            boxes=np.concatenate(boxes).astype(np.float32), labels=usable.label_index.astype(np.int64),
+            fits=fits, boxes=_moved(usable, fits).astype(np.float32), labels=usable.label_index.astype(np.int64),
             ignore=ignore.astype(bool), offsets=usable.offsets.astype(np.int64),
         )  # fmt: skip
 
-    def _moved(self, snapshot: Snapshot, index: int, fitted: Fit) -> NDArray[np.float64]:
-        """The image's boxes, clipped to it, in network pixels."""
-        image, boxes = snapshot.images[index], snapshot.boxes[snapshot.rows(index)]
-        return fitted.forward(geometry.clip(boxes, image.width, image.height))
+
+def _moved(snapshot: Snapshot, fits: Sequence[Fit]) -> NDArray[np.float64]:
+    """(m, 4) the boxes, clipped to their images, in network pixels: of all at once, as there may be a million tiles."""
+    numbers = np.diff(snapshot.offsets)
+    sizes = np.repeat(np.array([(one.width, one.height) for one in snapshot.images]).reshape(-1, 2), numbers, axis=0)
+    scales_and_pads = np.repeat(as_array(fits), numbers, axis=0)
+    inside = geometry.clip(snapshot.boxes, sizes[:, 0], sizes[:, 1])
+    return np.asarray(inside * scales_and_pads[:, [0, 1, 0, 1]] + scales_and_pads[:, [2, 3, 2, 3]])
 
 
 class CachedPixelStore(PixelStore):
@@ -248,8 +251,7 @@ def _changed(store: PixelStore) -> str:
     rows = sorted(store.fits)
     sizes = np.array([(store.snapshot.images[i].width, store.snapshot.images[i].height) for i in rows]).reshape(-1, 2)
     wanted = np.hstack(scales_and_offsets(sizes, store.px, store.mode))
-    fits = (store.fits[i] for i in rows)
-    got = np.array([(one.scale_x, one.scale_y, one.pad_x, one.pad_y) for one in fits]).reshape(-1, 4)
+    got = as_array(store.fits[i] for i in rows)
     known = (sizes > 0).all(axis=1)
     views = np.flatnonzero(known & (wanted != got).any(axis=1))
     other = dict.fromkeys(store.snapshot.images[rows[i]].path for i in views)

@@ -16,7 +16,6 @@ import hashlib
 import io
 import threading
 from collections.abc import Sequence
-from dataclasses import astuple
 from functools import cached_property
 from pathlib import Path
 
@@ -99,15 +98,15 @@ class PixelCache:
 
     def known(self, files: Sequence[Path], places: Sequence[Place | None] = ()) -> int:
         """How many of the files, or of these parts of them, are kept and unchanged."""
-        of_each = places or (None,) * len(files)
-        return sum(self.row(file, place) is not None for file, place in zip(files, of_each, strict=True))
+        of_each, seen = places or (None,) * len(files), {file: _stamp(file) for file in dict.fromkeys(files)}
+        return sum(self._row(file, place, seen[file]) is not None for file, place in zip(files, of_each, strict=True))
 
-    def row(self, file: Path, place: Place | None = None) -> int | None:
-        """Where this part of the file's image is (None: all of it), without reading the file; None if it is not
-        kept or the file has changed.
+    def _row(self, file: Path, place: Place | None, seen: tuple[int, int]) -> int | None:
+        """Where this part of the image is (None: all of it) of the file with the stamp `seen`; None if it is not kept
+        or the file has changed.
         """
         kept = self._files.get(_name(file, place))
-        return kept[0] if kept is not None and kept[1] == _stamp(file) else None
+        return kept[0] if kept is not None and kept[1] == seen else None
 
     def make_room(self, count: int) -> None:
         """Map the file, with room for this many more rows if this process may add some; OSError if the disk is full."""
@@ -127,7 +126,7 @@ class PixelCache:
 
         Refused if the file is not a complete image.
         """
-        row = self.row(file.path, place)
+        row = self._row(file.path, place, file.seen)
         if row is not None:
             return row, self._fits[row]
         digest = file.digest_of(place)
@@ -177,7 +176,7 @@ class PixelCache:
         rows = np.array([row for row, _ in self._files.values()], np.int64)
         stamps = np.array([seen for _, seen in self._files.values()], np.int64).reshape(-1, 2)
         digests = np.frombuffer(b"".join(self._digests), np.uint8).reshape(-1, DIGEST)
-        fits = np.array([astuple(fit) for fit in self._fits], np.float64).reshape(-1, 4)
+        fits = resize.as_array(self._fits)
         names = np.frombuffer("\0".join(self._files).encode(errors="surrogateescape"), np.uint8)
         np.savez(buffer, version=VERSION, digests=digests, fits=fits, rows=rows, stamps=stamps, names=names)
         atomic_write(self.folder / ROWS, buffer.getvalue())
