@@ -170,7 +170,7 @@ def show_health(events: Iterable[health.FilesExamined | health.Health], *, quiet
 
 
 def numbers(done: EvaluationDone, point: OperatingPoint | None = None) -> dict[str, Any]:
-    """An evaluation as plain values: its NMS, the twelve COCO numbers, and AP and AP50 of each label.
+    """An evaluation as plain values: its NMS, the twelve COCO numbers, and AP and AP50 of each label and fold.
 
     Precision, recall and F1 of all labels together are taken at the confidences of `point`; None: where F1 is highest.
     """
@@ -188,7 +188,11 @@ def numbers(done: EvaluationDone, point: OperatingPoint | None = None) -> dict[s
     about = {"images": evaluation.images, "images_trained_on": done.trained_on, "boxes": evaluation.boxes}
     own = {"confidence_of_labels": dict(point.own)} if point is not None and point.own else {}
     here = {"confidence": best, **own, **{name: _number(float(value)) for name, value in used.items()}}
-    return {**about, **nms, **plain, **here, "per_label": per_label}
+    folds = [
+        {"fold": one.fold, "run": one.run, "images": one.images, "ap": _number(one.ap), "ap50": _number(one.ap50)}
+        for one in done.folds
+    ]
+    return {**about, **nms, **plain, **here, "per_label": per_label, **({"folds": folds} if folds else {})}
 
 
 def _number(value: float) -> float | None:

@@ -48,6 +48,8 @@ def test_folds_are_trained_one_after_the_other_and_judge_every_image(project: Pa
     told = capsys.readouterr()
     numbers = json.loads(told.out)
     assert (numbers["images"], numbers["images_trained_on"], numbers["split"]) == (7, 0, "folds")
+    assert [(one["fold"], one["run"]) for one in numbers["folds"]] == [(1, min(found)), (2, max(found))]
+    assert sum(one["images"] for one in numbers["folds"]) == 7
     assert "can't be written" not in told.err
     assert not list((project / "runs").glob("*/evaluation*.json"))
 

@@ -18,7 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference import scoring
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.evaluate_folds import evaluate_folds
-from workbench.inference.events import EvaluationDone, EvaluationProgress, Skipped
+from workbench.inference.events import EvaluationDone, EvaluationProgress, FoldScore, Skipped
 from workbench.inference.predict import Predictor
 from workbench.training import data_leakage, folds, prepare, recipes
 from workbench.training.hold_out import in_fold
@@ -127,12 +127,13 @@ def test_each_image_is_judged_by_the_run_that_has_not_learnt_from_it(trained: tu
     assert [image.id for image in done.truth.images] == [image.id for image in snapshot.images]
     assert (done.trained_on, done.skipped, done.remark) == (0, 0, "")
     judged = 0
-    for run in runs:
+    for run, own in zip(runs, done.folds, strict=True):
         predictor = Predictor.open(run / "best.safetensors", "cpu")
         seen = data_leakage.held_out(run, snapshot)
         alone = list(evaluate_run(predictor, seen, Split.VALIDATION))[-1]
         assert isinstance(alone, EvaluationDone)
         assert data_leakage.count_learnt_images(run, alone.truth) == 0
+        assert own == FoldScore(own.fold, run.name, len(alone.truth), alone.evaluation.ap, alone.evaluation.ap50)
         for image, found in zip(alone.truth.images, alone.candidates, strict=True):
             ours = done.candidates[image.id - 1]
             assert np.array_equal(ours.scores, found.scores)

@@ -79,6 +79,9 @@ def evaluate(
     if not as_json:
         per_label = values["per_label"].items()
         print_table(["label", "AP", "AP50"], [[name, n["ap"], n["ap50"]] for name, n in per_label])
+        if done.folds:
+            rows = [[one.fold, one.run, one.images, *map(formatting.share, (one.ap, one.ap50))] for one in done.folds]
+            print_table(["fold", "run", "images", "AP", "AP50"], rows)
     print_result({"checkpoint": str(file), "split": split, **values}, as_json=as_json)
     if point is not None:
         why = "the operating point kept with the run" if kept else "where its F1 on validation images is best"

@@ -14,7 +14,7 @@ from workbench.core.detections import Candidates
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
 from workbench.inference.evaluate import Found, find
-from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
+from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, FoldScore, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules, score
 from workbench.training import data_leakage, folds, runs
@@ -39,6 +39,7 @@ def evaluate_folds(
         raise WorkbenchError(f"None of these images judged {run_folder.name} or another run of its cross-validation.")
     found: dict[int, Candidates] = {}
     done, skipped, learnt = 0, 0, 0
+    scores: list[FoldScore] = []
     remarks = [_untrained(runs.info(run_folder).folds, list(all_of_them))]
     for fold, rows in parts.items():
         if not len(rows):
@@ -53,11 +54,14 @@ def evaluate_folds(
         done, skipped = done + len(rows), skipped + got.skipped
         learnt += data_leakage.count_learnt_images(run.folder, got.truth) or 0
         remarks.append(got.remark)
+        alone = score(got.truth, got.candidates, rules)
+        scores.append(FoldScore(fold, run.name, len(got.truth), alone.ap, alone.ap50))
     assert rules is not None, "some fold has images"
     order = sorted(found)
     truth, candidates = snapshot.take(order), tuple(found[row] for row in order)
     remark = " ".join(dict.fromkeys(filter(None, remarks)))
-    yield EvaluationDone(score(truth, candidates, rules), truth, candidates, rules, skipped, None, learnt, remark)
+    together = score(truth, candidates, rules)
+    yield EvaluationDone(together, truth, candidates, rules, skipped, None, learnt, remark, tuple(scores))
 
 
 def _shifted(

@@ -88,6 +88,17 @@ class EvaluationProgress:
     seconds_left: float
 
 
+@dataclass(frozen=True, slots=True)
+class FoldScore:
+    """What one run of a cross-validation has on its own fold, of so many images. NaN where there is no AP."""
+
+    fold: int
+    run: str
+    images: int
+    ap: float
+    ap50: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluationDone:
     """The last event. `candidates[i]` belong to image i of `truth`, which lacks the images that could not be read."""
@@ -100,6 +111,7 @@ class EvaluationDone:
     file: Path | None
     trained_on: int | None = None  # how many of these images the run has learnt from; None: not known
     remark: str = ""  # what the user should know about the numbers: files changed since they were labelled
+    folds: tuple[FoldScore, ...] = ()  # of a cross-validation
 
 
 @dataclass(frozen=True, slots=True)
