@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,14 @@ import numpy as np
 import pytest
 
 from tests.training.toys import Toy, make_request, make_snapshot
-from workbench.core.project import Snapshot, Split
+from workbench.core.project import Image, Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.inference import scoring
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.evaluate_folds import evaluate_folds
 from workbench.inference.events import EvaluationDone, EvaluationProgress, FoldScore, Skipped
 from workbench.inference.predict import Predictor
-from workbench.training import data_leakage, folds, prepare, recipes
-from workbench.training.hold_out import in_fold
+from workbench.training import data_leakage, folds, hold_out, prepare, recipes
 from workbench.training.request import RunRequest
 from workbench.training.run import train
 from workbench.training.settings import TrainingSettings
@@ -30,27 +29,50 @@ MakeRequest = Callable[..., RunRequest]
 FOLDS = 3
 
 
+def images_of(names: Sequence[str]) -> tuple[Image, ...]:
+    return tuple(Image(number + 1, name, 64, 64) for number, name in enumerate(names))
+
+
+def in_fold(images: Sequence[Image], settings: TrainingSettings) -> np.ndarray:
+    return hold_out.in_fold([image.id for image in images], lambda: images, settings)
+
+
 def test_each_image_is_in_one_fold_and_stays_there_when_others_come() -> None:
     for seed, number in itertools.product(range(5), (2, 5, 20)):
-        ids = np.random.default_rng(seed).permutation(200) + 1
-        each = [in_fold(ids, TrainingSettings(seed=seed, folds=number, fold=1 + k)) for k in range(number)]
+        images = images_of([""] * 200)
+        images = tuple(images[i] for i in np.random.default_rng(seed).permutation(200))
+        each = [in_fold(images, TrainingSettings(seed=seed, folds=number, fold=1 + k)) for k in range(number)]
         assert np.array_equal(np.sum(each, axis=0), np.ones(200))
         assert all(abs(one.sum() - 200 / number) <= 3 for one in each)
-        some = in_fold(ids[:50], TrainingSettings(seed=seed, folds=number, fold=1))
+        some = in_fold(images[:50], TrainingSettings(seed=seed, folds=number, fold=1))
         assert np.array_equal(some, each[0][:50])
 
 
 def test_other_seeds_divide_otherwise() -> None:
-    assert not np.array_equal(
-        in_fold(range(100), TrainingSettings(seed=1, folds=4, fold=2)),
-        in_fold(range(100), TrainingSettings(seed=2, folds=4, fold=2)),
-    )
+    images = images_of([f"{n}/a.jpg" for n in range(100)])
+    for by in ("image", "folder"):
+        settings = TrainingSettings(folds=4, fold=2, fold_by=by)
+        one, other = (in_fold(images, replace(settings, seed=seed)) for seed in (1, 2))
+        assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("by", ["name", "folder"])
+def test_what_belongs_together_is_in_one_fold(by: str) -> None:
+    names = [f"{group}/{n}.jpg" if by == "folder" else f"{group}_{n:04}.jpg" for group in "abcdefg" for n in range(30)]
+    names += ["z/0.jpg" if by == "folder" else "z_0.jpg"] * 60
+    images = images_of(names)
+    each = [in_fold(images, TrainingSettings(folds=4, fold=1 + k, fold_by=by)) for k in range(4)]
+    assert np.array_equal(np.sum(each, axis=0), np.ones(len(names)))
+    assert sorted(one.sum() for one in each) == [60, 60, 60, 90], "as even as eight groups can be"
+    for one in each:
+        inside = {names[i][0] for i in np.flatnonzero(one)}
+        assert not inside & {names[i][0] for i in np.flatnonzero(~one)}
 
 
 @pytest.mark.parametrize(("number", "fold"), [(5, 6), (1, 1)])
 def test_folds_that_do_not_exist_are_refused(number: int, fold: int) -> None:
     with pytest.raises(WorkbenchError, match=rf"There is no fold {fold} of {number}\. Folds are 2 to 20"):
-        in_fold(range(100), TrainingSettings(folds=number, fold=fold))
+        in_fold(images_of([""] * 100), TrainingSettings(folds=number, fold=fold))
 
 
 def test_all_splits_but_test_are_divided(tmp_path: Path) -> None:
@@ -162,7 +184,7 @@ def test_folds_that_are_not_trained_yet_are_told_and_their_images_left_out(
     snapshot, runs = trained
     shutil.rmtree(runs[1])
     done = _evaluated(evaluate_folds(runs[0], snapshot, device="cpu"))
-    out = in_fold([image.id for image in snapshot.images], TrainingSettings(folds=FOLDS, fold=2))
+    out = in_fold(snapshot.images, TrainingSettings(folds=FOLDS, fold=2))
     assert [image.id for image in done.truth.images] == (np.flatnonzero(~out) + 1).tolist()
     assert done.remark == "Not trained yet: fold 2 of 3, so their images are not among these."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules, score
 from workbench.training import data_leakage, folds, runs
 from workbench.training.findings import named
+from workbench.training.runs import RunInfo
 
 
 def evaluate_folds(
@@ -33,7 +34,7 @@ def evaluate_folds(
     is of no cross-validation, or if none of its images is among these.
     """
     all_of_them = folds.siblings(run_folder)
-    parts = {fold: np.flatnonzero(data_leakage.judged(run.folder, snapshot)) for fold, run in all_of_them.items()}
+    parts = _parts(all_of_them, snapshot)
     total = sum(map(len, parts.values()))
     if not total:
         raise WorkbenchError(f"None of these images judged {run_folder.name} or another run of its cross-validation.")
@@ -62,6 +63,16 @@ def evaluate_folds(
     remark = " ".join(dict.fromkeys(filter(None, remarks)))
     together = score(truth, candidates, rules)
     yield EvaluationDone(together, truth, candidates, rules, skipped, None, learnt, remark, tuple(scores))
+
+
+def _parts(trained: Mapping[int, RunInfo], snapshot: Snapshot) -> dict[int, NDArray[np.int64]]:
+    """The rows that each run judges; the first, if images or folders have come since and several were judged by one."""
+    parts, free = {}, np.ones(len(snapshot), bool)
+    for fold, run in trained.items():
+        judged = free & np.array(data_leakage.judged(run.folder, snapshot), bool)
+        free &= ~judged
+        parts[fold] = np.flatnonzero(judged)
+    return parts
 
 
 def _shifted(

@@ -6,12 +6,15 @@ learnt from is not what the next one, which begins with its weights, is judged b
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.core.project import Snapshot, Split
+from workbench.core.project import Image, Snapshot, Split
+from workbench.core.splits import by_folder, by_name
 from workbench.errors import WorkbenchError
 from workbench.training.settings import MOST_FOLDS, TrainingSettings
 
@@ -32,17 +35,34 @@ def held_out(ids: ArrayLike, settings: TrainingSettings) -> NDArray[np.bool_]:
     return chosen
 
 
-def in_fold(ids: ArrayLike, settings: TrainingSettings) -> NDArray[np.bool_]:
-    """(n,) which of the images with these ids (n,) judge the training of fold `settings.fold`, from 1 to
-    `settings.folds`; 0, each in turn, begins with the first. Each image is in one fold (Stone 1974, J. R. Stat. Soc. B
-    36). WorkbenchError if there is no such fold.
+def in_fold(ids: ArrayLike, images: Callable[[], Sequence[Image]], settings: TrainingSettings) -> NDArray[np.bool_]:
+    """(n,) which images judge the training of fold `settings.fold`, from 1 to `settings.folds`; 0, each in turn, begins
+    with the first. Each image is in one fold (Stone 1974, J. R. Stat. Soc. B 36). WorkbenchError if there is no such
+    fold.
+
+    `images()` are those with these ids (n,); they are asked for only where `settings.fold_by` groups them. Single
+    images keep their fold when others come, groups need not.
     """
     folds, fold = settings.folds, settings.fold or 1
     if not 1 <= fold <= folds or folds < 2:
         raise WorkbenchError(f"There is no fold {fold} of {folds}. Folds are 2 to {MOST_FOLDS}, counted from 1.")
-    places = _places(np.asarray(ids, np.uint64), settings.seed)
-    chosen: NDArray[np.bool_] = places * np.uint64(folds) // np.uint64(2**32) == fold - 1
-    return chosen
+    if settings.fold_by == "image":
+        places = _places(np.asarray(ids, np.uint64), settings.seed)
+        return np.asarray(places * np.uint64(folds) // np.uint64(2**32) == fold - 1)
+    keys = by_folder(images()) if settings.fold_by == "folder" else by_name(images())
+    dealt = _deal(Counter(keys), folds, settings.seed)
+    return np.array([dealt[key] == fold - 1 for key in keys], bool)
+
+
+def _deal(groups: Mapping[Hashable, int], folds: int, seed: int) -> dict[Hashable, int]:
+    """The fold of each group, from 0: the largest first, each to the fold with the fewest images."""
+    names = sorted(groups, key=str)
+    order = [names[i] for i in np.random.default_rng((seed, 3)).permutation(len(names))]
+    sizes, dealt = [0] * folds, {}
+    for name in sorted(order, key=lambda one: -groups[one]):
+        dealt[name] = sizes.index(min(sizes))
+        sizes[dealt[name]] += groups[name]
+    return dealt
 
 
 def _places(numbers: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:

@@ -89,11 +89,12 @@ def _held_out(train: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Sn
 
 
 def _fold(usable: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snapshot, list[Message]]:
-    judges = in_fold([image.id for image in usable.images], settings)
+    judges = in_fold([image.id for image in usable.images], lambda: usable.images, settings)
     train, validation = (usable.take(np.flatnonzero(some).tolist()) for some in (~judges, judges))
     what = f"fold {settings.fold or 1} of {settings.folds}"
     if not len(validation):
-        raise WorkbenchError(f"There is no image in {what}, as there are only {len(usable):,}. Choose fewer folds.")
+        few = f"only {len(usable):,}" if settings.fold_by == "image" else "fewer groups"
+        raise WorkbenchError(f"There is no image in {what}, as there are {few}. Choose fewer folds.")
     if not len(train.boxes):
         raise WorkbenchError(f"There is not a single box outside {what}. Draw some boxes first, or choose fewer folds.")
     note = f"Cross-validation: {what}, {counted(len(validation), 'image')}, judges; splits but test are not looked at."

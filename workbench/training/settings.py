@@ -253,6 +253,12 @@ class TrainingSettings:
         low=0, high=MOST_FOLDS, group="Data",
     )  # fmt: skip
 
+    fold_by: str = setting(
+        "image", "What goes into a fold together: single images; those whose names are alike up to the last number, as"
+            " frames of a video; or those of a folder. Pictures that are nearly the same must not judge each other.",
+        choices=("image", "name", "folder"), group="Data",
+    )  # fmt: skip
+
     # the machine
     seed: int = setting(
         1, "Same seed, data and machine: the same run (exactly so on the CPU).",

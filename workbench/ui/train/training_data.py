@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from workbench.core.document import Document
 from workbench.core.formatting import count
+from workbench.core.image_table import ImageTable
 from workbench.core.project import Split
 from workbench.core.resize import base_mode
 from workbench.detectors import DetectorSettings
@@ -37,25 +38,27 @@ def count_training_images(
         )
     anchors = "" if choice is not None and not choice.takes_anchors else f" {_anchors(document, training, choice, own)}"
     if training.folds:
-        return _in_folds(images.ids[used], training, anchors)
+        return _in_folds(images, used, training, anchors)
     out = 0 if validation else int(held_out(images.ids[trained], training).sum())
     held = f"{validation:,} to validate" if validation else _held_out(out)
     return train, f"{count(train, 'image')} to train on, {held}.{_length(training, train - out)}{anchors}"
 
 
-def _in_folds(ids: NDArray[np.int64], training: TrainingSettings, anchors: str) -> tuple[int, str]:
-    """As prepare.select_images() does in cross-validation."""
+def _in_folds(
+    images: ImageTable, used: NDArray[np.bool_], training: TrainingSettings, anchors: str
+) -> tuple[int, str]:  # fmt: skip
+    """As prepare.select_images() does in cross-validation; `used` (n,): the images that it divides."""
     try:
-        judges = int(in_fold(ids, training).sum())
+        judging = in_fold(images.ids[used], lambda: [images[row] for row in np.flatnonzero(used).tolist()], training)
     except WorkbenchError as error:
         return 0, error.sentence
-    learnt = len(ids) - judges
+    judges, learnt = int(judging.sum()), int((~judging).sum())
     if training.fold:
-        words = (
-            f"{count(learnt, 'image')} to train on, {judges:,} to validate: fold {training.fold} of {training.folds}"
-        )
+        which = f"fold {training.fold} of {training.folds}"
+        words = f"{count(learnt, 'image')} to train on, {judges:,} to validate: {which}"
     else:
-        words = f"{count(len(ids), 'image')} in {training.folds} folds, each of which judges a training on the others"
+        parts = f"{training.folds} folds, each of which judges a training on the others"
+        words = f"{count(len(judging), 'image')} in {parts}"
     return learnt, f"{words}.{_length(training, learnt)}{anchors}"
 
 
