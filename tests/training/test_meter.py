@@ -43,6 +43,14 @@ def test_a_report_averages_and_predicts(clock: Clock) -> None:
     assert not counting.due
 
 
+def test_an_image_in_tiles_is_one_image(clock: Clock) -> None:
+    """As in an evaluation and in predictions: of 10 views of 2 photographs, 5 in a second are one of those."""
+    counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"), images=2)
+    clock.now += 1.0
+    counting.add({"box": 1.0}, 0.1)
+    assert counting.progress(1).images_per_second == 1.0
+
+
 def test_a_report_at_once_after_another_does_not_make_it_fast(clock: Clock) -> None:
     """Of a graphics card many steps are read at the same moment."""
     counting = meter.Meter(Plan(images=10, batch=5, epochs=10), torch.device("cpu"))

@@ -85,7 +85,7 @@ def test_without_anchors_the_published_ones_are_used() -> None:
 
 def dataset(boxes: list[tuple[float, float, float, float]], labels: list[int], side: int = 448) -> Dataset:
     """One image with these boxes."""
-    snapshot = SimpleNamespace(labels=(1, 2, 3))
+    snapshot = SimpleNamespace(places=(), labels=(1, 2, 3))
     return Dataset(
         snapshot=snapshot,  # type: ignore[arg-type]  # only its labels are counted
         pixels=np.zeros((1, side, side, 3), np.uint8), rows=np.arange(1), fits=(Fit(1, 1),),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,22 +20,34 @@ from workbench import detectors
 from workbench.core import files, tiling
 from workbench.core.detections import Candidates
 from workbench.core.project import Image, Label, Snapshot, Split, State
-from workbench.detectors.parts.detector import Raw
+from workbench.detectors.parts.detector import Assignment, Raw, Targets
 from workbench.errors import WorkbenchError
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone
 from workbench.inference.predict import Predictor
-from workbench.training import checkpoint, data, image_losses, monitor, pixel_cache, run, validate, watched_images
+from workbench.training import (
+    checkpoint,
+    data,
+    image_losses,
+    monitor,
+    pixel_cache,
+    prepare,
+    run,
+    validate,
+    watched_images,
+)
 from workbench.training.box_coverage import Coverage, count_coverage
 from workbench.training.cost_measurement import estimate
 from workbench.training.data import Dataset
 from workbench.training.events import Control, Evaluated, Finished, Message, Started
 from workbench.training.image_views import learnt_views
+from workbench.training.meter import Meter
 from workbench.training.network_input import make_input_sequence
 from workbench.training.pixelless_data import load_without_pixels
 from workbench.training.preflight import preflight
 from workbench.training.recipes import UNTOUCHED, Recipe
 from workbench.training.request import RunRequest
+from workbench.training.schedule import Plan
 
 WIDE = 256, 64
 TILES: dict[str, Any] = {"tiles": 64, "tile_overlap": 0.5}
@@ -101,6 +114,31 @@ def test_a_training_goes_through_tiles_and_counts_images(request_of: MakeRequest
     assert (header.tiles, header.tile_overlap) == (64, 0.5)
     assert header.provenance["images"] == 2
     assert header.data_digest == wide.digest
+
+
+def test_what_is_told_before_and_during_a_training_says_whether_tiles_are_counted(
+    request_of: MakeRequest, wide: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images per second are whole ones, as in evaluations; steps are of images and tiles."""
+    counted: list[tuple[int, int]] = []
+
+    def metered(plan: Plan, device: Any, images: int) -> Meter:
+        counted.append((plan.images, images))
+        return Meter(plan, device, images)
+
+    def learnt(detector: Toy, targets: Targets, size: tuple[int, int]) -> Assignment:
+        every = assignment(detector, targets, size)
+        return Assignment(*(one[:1] for one in dataclasses.astuple(every)))
+
+    assignment = Toy.assignment
+    monkeypatch.setattr(run, "Meter", metered)
+    monkeypatch.setattr(Toy, "assignment", learnt)
+    monkeypatch.setattr(prepare, "LOOKED_AT", 9)  # of 10 in which each box counts once
+    request = request_of(snapshot=wide, epochs=1, least_steps=6, batch=4, **TILES)
+    sentences = " ".join(event.sentence for event in only(list(run.train(request)), Message))
+    assert counted == [(16, 2)]
+    assert "16 images and tiles would make 4 steps" in sentences
+    assert "boxes of 9 images and tiles that were looked at" in sentences
 
 
 def test_images_that_fit_into_a_tile_are_seen_as_without_tiles(request_of: MakeRequest, tmp_path: Path) -> None:
@@ -329,7 +367,11 @@ def test_objects_that_get_lost_in_large_photographs_are_told_of_and_tiles_are_th
 def test_an_estimate_counts_the_tiles(wide: Snapshot) -> None:
     plain, tiled = (estimate(wide, recipe(**more), None, budget=0.2) for more in ({}, TILES))
     assert (plain.steps, tiled.steps) == (2, 16)
-    assert tiled.rows()["steps"].endswith("4 epochs of 16 images and tiles, 4 at a time")
+    assert tiled.rows()["steps"].endswith("4 epochs of 2 images and 14 tiles, 4 at a time")
+    assert tiled.rows()["evaluations"].endswith(" 1 image and 7 tiles")
+    assert (tiled.images, tiled.views, tiled.validation_images, tiled.validation_views) == (2, 16, 1, 8)
+    assert "steps of 4 images and tiles" in tiled.how
+    assert plain.rows()["steps"].endswith("4 epochs of 2 images, 4 at a time")
     assert (plain.cache, tiled.cache) == (3 * 64 * 64 * 3, 24 * 64 * 64 * 3)
 
 

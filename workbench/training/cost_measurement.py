@@ -48,8 +48,7 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
     kind, settings = detectors.load_all().get(recipe.detector), recipe.training
     settings = replace(settings, sizes=0.0) if kind.fixed_size else settings
     train, validation, _ = prepare.select_images(snapshot, settings)
-    judges, train = len(validation), image_views.learnt_views(train, settings)
-    validation = image_views.evaluated_views(validation, settings)
+    train, validation = image_views.learnt_views(train, settings), image_views.evaluated_views(validation, settings)
     settings = schedule.lengthen(settings, len(train), settings.processes)
     side, mode = schedule.largest_side(settings, own.input_px), kind.chosen_resize(own)
     data = _noise(load_without_pixels(train, side, mode, settings, own.pictures()))
@@ -77,7 +76,8 @@ def estimate(snapshot: Snapshot, recipe: Recipe, anchors: AnchorSet | None, budg
         evaluation=evaluation, reading=_reading(train, side, mode, threads), starting=starting, memory=memory.most,
         standing=standing, parameters=bench.parameters, room=room, took=time.monotonic() - begun, card=card,
     )  # fmt: skip
-    return make_estimate(measured, settings, own.input_px, len(data), len(validation), judges)
+    views = (len(data), len(judged)) if settings.tiling else (0, 0)
+    return make_estimate(measured, settings, own.input_px, data.image_count, judged.image_count, *views)
 
 
 class _Bench:

@@ -59,6 +59,12 @@ class Dataset:
         return len(self.rows)
 
     @property
+    def image_count(self) -> int:
+        """How many images it has, each counted once whatever the number of its views."""
+        places = self.snapshot.places
+        return sum(place is None for place in places) if places else len(self)
+
+    @property
     def side(self) -> int:
         return int(self.pixels.shape[1])
 

@@ -41,8 +41,8 @@ class Measurement:
     precision: str
     timings: tuple[StepTiming, ...]  # at the input side first, at the largest last
     attacked: float  # how many times as long a self-adversarial step takes
-    evaluation: float  # seconds per image
-    reading: float  # seconds per image
+    evaluation: float  # seconds per image, or view of one
+    reading: float  # likewise
     starting: float  # seconds before the first step: to examine the device, to make the network
     memory: int  # most bytes, with as many images at once as in the last timing
     standing: int  # the bytes of it that do not grow with the images
@@ -54,7 +54,10 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """For a whole run. Times in seconds, sizes in bytes. `at_most`: it may end early."""
+    """For a whole run. Times in seconds, sizes in bytes. `at_most`: it may end early.
+
+    `views` and `validation_views`: of the images, as wholes and in tiles; 0 without tiles.
+    """
 
     steps: int
     epochs: int
@@ -78,7 +81,8 @@ class Estimate:
     px: int  # the largest input side
     at_most: bool
     took: float
-    tiled: bool = False  # images are also seen in tiles, which are counted as images
+    views: int = 0
+    validation_views: int = 0
 
     @property
     def words(self) -> str:
@@ -95,10 +99,11 @@ class Estimate:
     @property
     def how(self) -> str:
         """How it was measured, and what it leaves out."""
+        noun = "images and tiles" if self.views > self.images else "images"
         of = (
-            f"steps of {self.measured_batch} images, not of {self.batch}, which would have taken too long"
+            f"steps of {self.measured_batch} {noun}, not of {self.batch}, which would have taken too long"
             if self.measured_batch < self.batch
-            else f"steps of {self.batch} images"
+            else f"steps of {self.batch} {noun}"
         )
         return (
             f"Measured in {rough_duration(self.took)}: {of}, made of noise and the project's boxes, of up to {self.px}"
@@ -108,19 +113,16 @@ class Estimate:
 
     def rows(self) -> dict[str, str]:
         """Rows of a table for the user."""
-        epochs = f"{count(self.epochs, 'epoch')} of {self._counted(self.images)}"
+        epochs = f"{count(self.epochs, 'epoch')} of {_counted(self.images, self.views)}"
         return {
             "time": self._time,
             "steps": f"{self.steps:,} of {_short(self.step_seconds)}: {epochs}, {self.batch} at a time",
             "evaluations": f"{self.evaluations:,} of {_short(self.evaluation_seconds)}:"
-            f" {self._counted(self.validation_images)}",
+            f" {_counted(self.validation_images, self.validation_views)}",
             "memory": size(self.memory),
             "images kept": f"{size(self.cache)} {'on disk' if self.cache_on_disk else 'in memory'}, at {self.px} px",
             "checkpoints": f"{size(self.checkpoints)} on disk",
         }
-
-    def _counted(self, images: int) -> str:
-        return f"{images:,} images and tiles" if self.tiled else count(images, "image")
 
     def values(self) -> dict[str, Any]:
         """For JSON."""
@@ -129,33 +131,30 @@ class Estimate:
 
 def make_estimate(
     measured: Measurement, settings: TrainingSettings, input_px: int, images: int, validation_images: int,
-    judges: int | None = None,
+    views: int = 0, validation_views: int = 0,
 ) -> Estimate:  # fmt: skip
-    """The estimate for the whole run of `images` training images at `input_px`.
-
-    Tiles count as images; `judges` are the images to validate on without them (None: there are no tiles).
-    """
-    judges = validation_images if judges is None else judges
-    plan = schedule.Plan(images, settings.batch, settings.epochs, settings.seed)
+    """The estimate for the whole run of `images` training images at `input_px`; `views`: see Estimate."""
+    learnt, judged = views or images, validation_views or validation_images
+    plan = schedule.Plan(learnt, settings.batch, settings.epochs, settings.seed)
     largest = measured.timings[-1]
     share = _attacked_share(settings, plan.steps)
     step = _mean_step(measured, settings, input_px, plan.steps) * (1 + share * (measured.attacked - 1))
     number = evaluations(settings, plan)
-    evaluation, reading = measured.evaluation * validation_images, measured.reading * (images + validation_images)
+    evaluation, reading = measured.evaluation * judged, measured.reading * (learnt + judged)
     seconds = measured.starting + reading + plan.steps * step + number * evaluation
     quick, slow = _spread(measured, settings.batch)
-    cache = cache_policy.size(images, largest.px) + cache_policy.size(validation_images, input_px)
-    on_disk = _on_disk(settings.keep_images, cache_policy.size(images, largest.px) < measured.room, reading)
+    cache = cache_policy.size(learnt, largest.px) + cache_policy.size(judged, input_px)
+    on_disk = _on_disk(settings.keep_images, cache_policy.size(learnt, largest.px) < measured.room, reading)
     growing = (measured.memory - measured.standing) * settings.batch / largest.images
     return Estimate(
         steps=plan.steps, epochs=settings.epochs, images=images, validation_images=validation_images,
         evaluations=number, seconds=seconds, low=seconds * quick, high=seconds * slow, step_seconds=step,
         evaluation_seconds=evaluation, reading_seconds=reading,
-        memory=int(measured.standing + growing) + _images_beside(measured, images, cache, on_disk),
+        memory=int(measured.standing + growing) + _images_beside(measured, learnt, cache, on_disk),
         cache=cache, cache_on_disk=on_disk, checkpoints=checkpoint_bytes(measured.parameters, settings),
         device=measured.device, precision=measured.precision, batch=settings.batch, measured_batch=largest.images,
-        px=largest.px, at_most=settings.patience > 0 and judges >= FEW_JUDGES, took=measured.took,
-        tiled=settings.tiles > 0,
+        px=largest.px, at_most=settings.patience > 0 and validation_images >= FEW_JUDGES, took=measured.took,
+        views=views, validation_views=validation_views,
     )  # fmt: skip
 
 
@@ -218,6 +217,11 @@ def checkpoint_bytes(parameters: int, settings: TrainingSettings) -> int:
 
 
 # --- words ---
+
+
+def _counted(images: int, views: int) -> str:
+    tiles = f" and {count(views - images, 'tile')}" if views > images else ""
+    return f"{count(images, 'image')}{tiles}"
 
 
 def _short(seconds: float) -> str:

@@ -49,7 +49,8 @@ class Progress:
     """At most 20 a second. `terms` are the loss terms by name, averaged since the last Progress.
 
     `gradient_norm` is the largest since then, before clipping; `device_use` the share of the device's time in use
-    (all cores of the processor, or the graphics card), 0 to 1; both NaN if not known.
+    (all cores of the processor, or the graphics card), 0 to 1; both NaN if not known. Images per second are whole ones
+    also where they are seen in tiles.
     """
 
     step: int

@@ -18,17 +18,21 @@ SMOOTHING = 0.9  # of the speed, per report
 
 
 class Meter:
-    """Collects steps; `progress` reports them. Waiting and evaluating don't count as training (`rest`)."""
+    """Collects steps; `progress` reports them. Waiting and evaluating don't count as training (`rest`).
 
-    def __init__(self, plan: Plan, device: torch.device) -> None:
+    `images`: of an epoch, if its plan goes through several views of each; 0: as many as in the plan.
+    """
+
+    def __init__(self, plan: Plan, device: torch.device, images: int = 0) -> None:
         self.plan, self.device = plan, device
+        self._share = (images or plan.images) / plan.images  # of an image, that is one view
         self._began = time.perf_counter()
         self._first_step = 0
         self._process = psutil.Process()
         self._cores = machine.usable_cores()
         self._rate, self._norm = 0.0, math.nan  # learning rate of the last step; largest norm since the last report
         self._speed = 0.0  # images per second
-        self._images, self._seconds = 0, 0.0  # not yet included in it
+        self._images, self._seconds = 0.0, 0.0  # not yet included in it
         self._clear()
 
     def begin(self, step: int) -> None:
@@ -74,12 +78,15 @@ class Meter:
         """Only over at least REPORT_EVERY: a graphics card's steps are read many at a time, so the report at the end
         of an epoch may come microseconds after the one before.
         """
-        self._images, self._seconds = self._images + self._steps * self.plan.batch, self._seconds + seconds
+        self._images, self._seconds = (
+            self._images + self._steps * self.plan.batch * self._share,
+            self._seconds + seconds,
+        )
         if self._speed and self._seconds < REPORT_EVERY:
             return
         speed = self._images / max(self._seconds, 1e-6)
         self._speed = SMOOTHING * self._speed + (1 - SMOOTHING) * speed if self._speed else speed
-        self._images, self._seconds = 0, 0.0
+        self._images, self._seconds = 0.0, 0.0
 
     def _clear(self) -> None:
         self._sums: defaultdict[str, float] = defaultdict(float)

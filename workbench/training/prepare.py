@@ -171,7 +171,8 @@ def check(detector: Detector, data: Dataset, stop: Callable[[], bool] = lambda: 
         why = (
             "lie in a cell with another one" if detector.one_per_cell else "have no cell, anchor or point of their own"
         )
-        where = f" of {len(some):,} images that were looked at" if len(some) < len(data) else ""
+        noun = "images and tiles" if data.snapshot.places else "images"
+        where = f" of {len(some):,} {noun} that were looked at" if len(some) < len(data) else ""
         notes.append(Message("warning", f"Not learnt: {wanted - learnt:,} of {wanted:,} boxes{where}, which {why}."))
     return notes
 

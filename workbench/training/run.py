@@ -173,7 +173,7 @@ class _Training:
                 self.stepper, self.data, memory_probe.gpu_memory(self.runtime.device), self.batch_maker
             )
         self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
-        self.meter = Meter(self.plan, self.runtime.device)
+        self.meter = Meter(self.plan, self.runtime.device, self.data.image_count)
         parts = self.data, self.validation
         self.monitor = TrainingMonitor(self.request, self.settings, *parts, self.runtime, self.threads, self.control)
         if state is None:

@@ -82,11 +82,12 @@ def lengthen(settings: TrainingSettings, images: int, processes: int = 1) -> Tra
 
 
 def lengthening_note(before: TrainingSettings, after: TrainingSettings, images: int) -> str:
-    """What lengthen() changed and why, for the user."""
+    """What lengthen() changed and why, for the user. `images`: as in lengthen()."""
     was, steps = (Plan(images, one.batch, one.epochs).steps for one in (before, after))
     what = [f"batches of {after.batch} instead of {before.batch}"] if after.batch != before.batch else []
     what += [f"{after.epochs:,} epochs instead of {before.epochs:,}"] if after.epochs != before.epochs else []
-    few = f"{count(images, 'image')} would make {count(was, 'step')}, too few to learn much"
+    all_ = f"{images:,} images and tiles" if before.tiles else count(images, "image")
+    few = f"{all_} would make {count(was, 'step')}, too few to learn much"
     return f"{few}: {' and '.join(what)} make {steps:,}."
 
 
