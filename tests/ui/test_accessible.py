@@ -134,13 +134,16 @@ def command(window: MainWindow, name: str) -> None:
 WINDOWS: dict[str, Callable[[MainWindow], object]] = {
     "history": MainWindow.show_history,
     "keys": MainWindow.show_keys,
-    "weights": MainWindow.import_weights,
+    "weights": lambda window: window.session.weights_import_requested.emit(),
     "plugins": MainWindow.show_plugins,
     "log": MainWindow.show_log,
     "about": MainWindow.show_about,
     "help": lambda window: window.show_help("choosing-a-detector"),
     "finder": MainWindow.show_finder,
-    **{name: partial(command, name=name) for name in ("import-labels", "export-labels", "split", "check-data")},
+    **{
+        name: partial(command, name=name)
+        for name in ("import-labels", "export-labels", "split", "check-data", "older-copies")
+    },
 }
 
 

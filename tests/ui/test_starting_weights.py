@@ -175,7 +175,7 @@ def test_cancel_ends_a_download(qtbot: QtBot, session: Session, published: Publi
 
 
 def weights_window(qtbot: QtBot, window: MainWindow) -> WeightsWindow:
-    window.import_weights()
+    window.session.weights_import_requested.emit()
     opened: WeightsWindow = find(window, WeightsWindow, "weights-window")
     qtbot.waitUntil(find(opened, QPushButton, "weights-apply").isEnabled, timeout=60_000)
     return opened

@@ -28,7 +28,7 @@ def main_window(open_window: Open, project: Path) -> MainWindow:
 
 @pytest.fixture
 def window(qtbot: QtBot, main_window: MainWindow) -> WeightsWindow:
-    main_window.import_weights()
+    main_window.session.weights_import_requested.emit()
     opened: WeightsWindow = find(main_window, WeightsWindow, "weights-window")
     qtbot.waitUntil(find(opened, QPushButton, "weights-apply").isEnabled, timeout=60_000)
     return opened

@@ -19,6 +19,7 @@ from workbench.core import mirror, mirror_reader
 from workbench.core.files import atomic_path
 from workbench.core.lock import Lock
 from workbench.core.mirror import MirrorInfo
+from workbench.core.project import FINISHED
 from workbench.core.store import FILE, Store
 from workbench.errors import Damaged, WorkbenchError
 
@@ -117,6 +118,30 @@ def _wanted(made: list[Backup]) -> list[Backup]:
     for backup in made:
         days.setdefault(backup.hour.date(), backup)
     return [*made[:HOURS], *list(days.values())[:DAYS]]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyContents:
+    """How much a project's file holds, and the title of the newest edit in it, "" for none."""
+
+    images: int
+    done: int  # or verified
+    boxes: int
+    labels: int
+    last_edit: str
+
+
+def contents_of(file: Path) -> CopyContents:
+    """What is in a copy of a project's file. WorkbenchError if it can't be read, or is of an older version."""
+    done = ", ".join(f"'{state}'" for state in FINISHED)
+    with Store(file, read_only=True, check=False) as store:
+        (row,) = store.rows(
+            f"SELECT (SELECT count(*) FROM image), (SELECT count(*) FROM image WHERE state IN ({done})),"
+            " (SELECT count(*) FROM box), (SELECT count(*) FROM label),"
+            " (SELECT title FROM journal WHERE undone = 0 ORDER BY seq DESC LIMIT 1)"
+        )
+    images, done, boxes, labels, last_edit = row
+    return CopyContents(images, done, boxes, labels, last_edit or "")
 
 
 def newest_good(folder: Path) -> Backup | None:

@@ -22,7 +22,7 @@ from workbench.errors import WorkbenchError
 
 CACHE = "cache"
 MADE_IN = "folder's name"
-"""The setting that holds the name of the project's folder when it was made; older projects have none."""
+"""The setting that holds the name of the project's folder when it was made or renamed; older projects have none."""
 
 
 class Contents:
@@ -43,7 +43,7 @@ class Contents:
 
     @property
     def title(self) -> str:
-        """The name, followed by that of its folder if it is another than when the project was made.
+        """The name, followed by that of its folder if it is another than when the project was named.
 
         A copy has the name of the project that it was copied from; and a folder that was renamed is looked for by its
         new name.

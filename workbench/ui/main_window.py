@@ -27,6 +27,7 @@ from workbench.ui.file_dialogs import ask_for_folder
 from workbench.ui.menus import menu_bar
 from workbench.ui.page import Page
 from workbench.ui.page_specs import PAGE_SPECS
+from workbench.ui.project_commands import ProjectCommands
 from workbench.ui.session import Session, project_of
 from workbench.ui.start.page import StartPage
 from workbench.ui.start.project_opener import ProjectOpener
@@ -68,7 +69,6 @@ class MainWindow(QMainWindow):
         self.session.undo_changed.connect(self._renew_undo)
         self.session.page_requested.connect(self.show_page)
         self.session.command_requested.connect(self._run_there)
-        self.session.weights_import_requested.connect(self.import_weights)
         self.session.training_requested.connect(self._train)
         self.session.help_requested.connect(self.show_help)
         self.session.message.connect(self._messages.say)
@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
         self._again = RecentMenu(self.session, self.open, self).menuAction()
         self._close = action("close-project", self.closing.close_project)
         self._quit = action("quit", self.close, _APP)
-        self._weights = action("import-weights", self.import_weights)
+        self._project = ProjectCommands(self.session, self)
         self._trainer_view = action("seen", partial(open_trainer_view, self.session, self))
         self._undo = action("undo", self.session.undo_last)
         self._redo = action("redo", self.session.redo_last)
@@ -113,7 +113,11 @@ class MainWindow(QMainWindow):
     def _menus(self) -> QMenuBar:
         return menu_bar(
             {
-                "&Project": [[self._new, self._open, self._again, self._close], [self._weights], [self._quit]],
+                "&Project": [
+                    [self._new, self._open, self._again, self._close],
+                    [*self._project.actions],
+                    [self._quit],
+                ],
                 "&Edit": [[self._undo, self._redo, self._history], [self._find]],
                 "&View": [[*self._page_actions.values(), self._trainer_view], [*self._themes.values()]],
                 "&Help": [[self._tour, *self._help_pages], [self._keys, self._log, self._plugins], [self._about]],
@@ -201,8 +205,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _document_changed(self) -> None:
         document = self.session.document
-        self.setWindowTitle(f"{document.title} — Workbench" if document else "Workbench")
-        on_project = (self._close, self._weights, self._trainer_view, self._history, *self._page_actions.values())
+        on_project = (self._close, self._trainer_view, self._history, *self._page_actions.values())
         for action in on_project:
             action.setEnabled(document is not None)
         self._rail.set_pages_enabled(document is not None)
@@ -301,13 +304,6 @@ class MainWindow(QMainWindow):
         from workbench.ui.widgets.help_window import HelpWindow
 
         show_once(self, HelpWindow, lambda: HelpWindow(name, self))
-
-    @Slot()
-    def import_weights(self) -> None:
-        from workbench.ui.train.weights_window import WeightsWindow
-
-        if self.session.document is not None:
-            show_once(self, WeightsWindow, lambda: WeightsWindow(self.session, self))
 
     @Slot()
     def show_history(self) -> None:

@@ -272,8 +272,14 @@ class Session(QObject):
             self.offered.emit("Open again", lambda: self._reopen(document.folder))
 
     def _reopen(self, folder: Path) -> None:
-        self.last_images[folder], self._last_pages[folder] = self.image_id, self.page
+        self.keep_view()
         self.reopen_requested.emit(folder)
+
+    def keep_view(self) -> None:
+        """Show the same image and page when this project is opened again."""
+        if self.document is not None:
+            folder = self.document.folder
+            self.last_images[folder], self._last_pages[folder] = self.image_id, self.page
 
     def offer_import(self, word: str) -> None:
         """Beside the last message, a button that opens the import window with `to_import`."""

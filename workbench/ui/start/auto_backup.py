@@ -143,7 +143,7 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
     from workbench.core import backups
 
     owner = QApplication.activeWindow()  # found before the waiting dialog is active, which takes its children along
-    good, text = _run_waiting(
+    good, text = run_waiting(
         "Looking for good copies of the project", lambda: (backups.newest_good(folder), backups.text_of(folder))
     )
     question = QMessageBox(QMessageBox.Icon.Warning, "The project is damaged", damage.sentence)
@@ -169,7 +169,7 @@ def ask_to_restore(folder: Path, damage: Damaged) -> bool:
     question.exec()
     chosen = next((choice for button, choice in choices.items() if button in clicked), None)
     if chosen is not None:
-        _run_waiting("Going back to what the project was", lambda: backups.restore(folder, chosen))
+        run_waiting("Going back to what the project was", lambda: backups.restore(folder, chosen))
     return chosen is not None
 
 
@@ -197,8 +197,11 @@ class _WaitingDialog(QDialog):
         """Ignore Esc and the close button."""
 
 
-def _run_waiting(title: str, work: Callable[[], T]) -> T:
-    """What `work` returns or raises (WorkbenchError). It may take seconds: a job, so that the window is painted."""
+def run_waiting(title: str, work: Callable[[], T]) -> T:
+    """What `work` returns or raises (WorkbenchError). It may take seconds: a job, so that the window is painted.
+
+    `title` says what is going on, in a dialog that can't be closed meanwhile.
+    """
     found: list[T] = []
 
     def once(_: Job) -> Iterator[None]:

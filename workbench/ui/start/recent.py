@@ -47,6 +47,11 @@ def remember(one: RecentProject) -> None:
     _save((one, *(other for other in projects() if other.folder != one.folder))[:RECENT])
 
 
+def rename(folder: Path, name: str) -> None:
+    """The project in `folder` has another name now; its place in the list stays."""
+    _save(tuple(replace(one, name=name) if one.folder == folder else one for one in projects()))
+
+
 def forget(folder: Path) -> None:
     """Take a project off the list; its files stay where they are."""
     _save(tuple(one for one in projects() if one.folder != folder))
