@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,11 @@ from PySide6.QtWidgets import QAbstractButton, QCheckBox, QLabel, QPushButton, Q
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, boxes_on_disk, find, write_photographs
+from workbench import health as health_module
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
-from workbench.health import Health
+from workbench.health import FilesExamined, Health
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.data.health_window import CHANGED, HealthWindow
 from workbench.ui.main_window import MainWindow
@@ -201,3 +204,29 @@ def test_without_opening_files_damaged_ones_are_not_seen(qtbot: QtBot, open_wind
     press(health, "health-check")
     settle(qtbot, health, window)
     assert not any("c.png" in line for line in findings(health))
+
+
+def test_a_check_ends_when_its_window_is_closed_and_begins_anew_when_it_is_opened(
+    qtbot: QtBot, open_window: Open, ailing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+
+    def examine(*_: object, **__: object) -> Iterator[FilesExamined]:
+        done = 0
+        while not let_go.wait(0.005):
+            done += 1
+            yield FilesExamined(done, 100_000)
+
+    window = open_window(ailing, "data")
+    with monkeypatch.context() as patch:
+        patch.setattr(health_module, "examine", examine)
+        QTest.mouseClick(find(window, QToolButton, "button-check-data"), Qt.MouseButton.LeftButton)
+        health = find(window, HealthWindow, "health-window")
+        qtbot.waitUntil(lambda: words(health).endswith("images opened"))
+        health.reject()
+        qtbot.waitUntil(lambda: not window.session.jobs)
+    assert checked(qtbot, window) is health
+    assert words(health).startswith("3 images, 3 boxes")
+    health.reject()
+    assert checked(qtbot, window) is health
+    assert words(health).startswith("3 images, 3 boxes"), "what was found stays"

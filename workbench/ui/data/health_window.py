@@ -105,12 +105,29 @@ class HealthWindow(QDialog):
     @Slot()
     def _forget(self) -> None:
         """Another project is open: the findings don't apply to it."""
-        if self._job is not None:
-            self._job.stop.set()
-        self._job, self._is_shown = None, False
+        self._end()
+        self._is_shown = False
         self._tree.clear()
         self._words.setText("")
         self.close()
+
+    def _end(self) -> None:
+        """End a running check without a result; the next opening of the window begins another."""
+        if self._job is not None:
+            self._job.stop.set()
+            self._job = None
+            self._words.setText("")
+            self._reset_bar()
+
+    def _reset_bar(self) -> None:
+        self._bar.setRange(0, 1)
+        self._bar.reset()
+        self._enable()
+
+    def done(self, result: int) -> None:
+        """However the window is closed, a running check ends: nothing else would show what it finds."""
+        self._end()
+        super().done(result)
 
     @property
     def is_due(self) -> bool:
@@ -163,11 +180,9 @@ class HealthWindow(QDialog):
         if self.sender() is not self._job:
             return
         self._job = None
-        self._bar.setRange(0, 1)
-        self._bar.reset()
         if self._words.text().endswith("opened"):
             self._words.setText("Stopped.")
-        self._enable()
+        self._reset_bar()
 
     def show_health(self, found: Health) -> None:
         """List the findings, problems first."""
