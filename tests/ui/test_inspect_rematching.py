@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
+import pytest
 from PySide6.QtWidgets import QComboBox, QSlider
 from pytestqt.qtbot import QtBot
 
@@ -10,13 +14,16 @@ from tests.ui.inspect_page_driver import (
     evaluate_fixture,
     make_run,
     page_fixture,
+    press,
     run_evaluation,
     session_fixture,
     text,
 )
 from workbench.core import edits
-from workbench.core.project import Split, State
+from workbench.core.project import Label, Split, State
+from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 
 __all__ = ["evaluate_fixture", "page_fixture", "session_fixture"]  # fixtures
@@ -89,3 +96,54 @@ def test_an_edit_of_boxes_is_followed_and_the_sliders_stay(qtbot: QtBot, page: I
     assert page.findChild(QSlider, "inspect-confidence-slider").value() == 35
     session.undo()
     qtbot.waitUntil(lambda: text(page, "inspect-recall") == "0.500")
+
+
+class SlowLook:
+    """Begins with the labels as they are, and ends once it may."""
+
+    def __init__(self, evaluate: FakeEvaluator) -> None:
+        self.began, self.may_end = threading.Event(), threading.Event()
+        self._evaluate = evaluate
+
+    def __call__(self, request: EvaluationRequest) -> Iterator[JobProgress | EvaluationResult]:
+        self.began.set()
+        assert self.may_end.wait(30)
+        yield from self._evaluate(request)
+
+
+@pytest.fixture
+def slow_look(
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SlowLook]:
+    """A look that is under way."""
+    look = SlowLook(evaluate)
+    monkeypatch.setattr(page, "_evaluate", look)
+    make_run(session)
+    page.shown()
+    press(qtbot, page, "inspect-look")
+    assert look.began.wait(30)
+    yield look
+    look.may_end.set()
+
+
+def test_boxes_that_are_edited_during_a_look_count_as_they_are_when_it_ends(
+    qtbot: QtBot, page: InspectPage, session: Session, slow_look: SlowLook
+) -> None:
+    """It takes minutes, in which a person labels on; the box that is removed would be a mistake to review."""
+    assert session.document is not None
+    session.do(edits.RemoveBoxes((session.document.boxes(session.document.images()[1].id)[0].id,)))
+    slow_look.may_end.set()
+    qtbot.waitUntil(lambda: text(page, "inspect-words") == "2 images, 1 labelled box.")
+    page.findChild(QSlider, "inspect-confidence-slider").setValue(35)
+    qtbot.waitUntil(lambda: text(page, "inspect-recall") == "1.000")
+
+
+def test_labels_that_are_edited_during_a_look_ask_for_another_one(
+    qtbot: QtBot, page: InspectPage, session: Session, slow_look: SlowLook
+) -> None:
+    session.do(edits.AddLabels((Label(0, "nucleus"),)))
+    slow_look.may_end.set()
+    qtbot.waitUntil(lambda: text(page, "inspect-words").startswith("Labels have changed since."))
+    qtbot.waitUntil(lambda: not session.jobs)
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-words") == "2 images, 2 labelled boxes.")

@@ -154,10 +154,10 @@ class InspectPage(Page):
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
         """The numbers follow edited boxes at once; other images or labels need a new evaluation."""
+        is_followed = self._rematcher.update(self.session.document, applied, self._right.nms)
         if self._evaluation is None:
             return
-        if not self._rematcher.update(self.session.document, applied, self._right.nms):
-            self._is_stale = True
+        self._is_stale |= not is_followed
         if applied.images_changed:
             self._has_others = self._chooses_others()
         if self._is_stale or applied.images_changed:
@@ -215,10 +215,8 @@ class InspectPage(Page):
 
     def _say_nothing_yet(self) -> None:
         """Say what to do, in the place of the pictures."""
-        self._middle.picture.say(
-            "Press Look to run this detector on the images and compare what it finds with their labels.",
-            "text",
-        )
+        words = "Press Look to run this detector on the images and compare what it finds with their labels."
+        self._middle.picture.say(words, "text")
 
     # --- evaluating ---
 
@@ -229,6 +227,7 @@ class InspectPage(Page):
         self._stop_evaluation()
         if document is None or run is None or checkpoint is None:
             return
+        self._rematcher.watch()
         chosen = self._picker.split, self._picker.held_out_of, self._picker.done_only, self._picker.folds
         pending = evaluation_job.PendingRequest(document.folder, run.folder, checkpoint, *chosen)
         self._evaluated_ids = self._picker.ids(document.images())
@@ -294,7 +293,7 @@ class InspectPage(Page):
     # --- what was found ---
 
     def _show_evaluation(self, evaluation: EvaluationResult) -> None:
-        self._evaluation, self._is_stale, self._has_others = evaluation, False, self._chooses_others()
+        self._evaluation, self._has_others = evaluation, self._chooses_others()
         self.session.inspected = self._picker.run
         self._rematcher.begin(evaluation)
         table = self._left.table
@@ -302,6 +301,7 @@ class InspectPage(Page):
         table.images.set_images(evaluation.truth.images)
         self._middle.clear()
         self._right.set_evaluation(evaluation)
+        self._is_stale = not self._rematcher.catch_up(self.session.document, self._right.nms)
         self._compare.begin(self._request, evaluation.point)
         table.images.resort()
         ids = [image.id for image in evaluation.truth.images]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -38,7 +39,14 @@ class Rematcher(QObject):
         self._evaluation: EvaluationResult | None = None  # as evaluated
         self._ids: frozenset[int] = frozenset()
         self._touched: set[int] = set()  # ids of images edited since then
+        self._meanwhile: set[int] = set()  # ids of images edited since an evaluation began that is not here yet
+        self._has_other_labels = False  # since then
         self._background: Background | None = None
+
+    def watch(self) -> None:
+        """An evaluation begins, of the labels as they are now: see `catch_up`."""
+        self._meanwhile.clear()
+        self._has_other_labels = False
 
     def begin(self, evaluation: EvaluationResult | None) -> None:
         """Edits from now on concern these images; None: none."""
@@ -50,9 +58,20 @@ class Rematcher(QObject):
         """Match again if the edit's images were evaluated. False: a new evaluation is needed for all that it changed,
         as the labels no longer correspond to the detector's.
         """
-        if document is None or self._evaluation is None or applied.labels_changed or applied.changes(SAID):
+        self._meanwhile |= applied.images
+        if applied.labels_changed or applied.changes(SAID):
+            self._has_other_labels = True
             return False
-        touched = self._ids.intersection(applied.images)
+        return self._match(document, applied.images, nms)
+
+    def catch_up(self, document: Document | None, nms: Nms) -> bool:
+        """Match the evaluation that has come with what was edited since `watch`; False as of `update`."""
+        return not self._has_other_labels and self._match(document, self._meanwhile, nms)
+
+    def _match(self, document: Document | None, images: Collection[int], nms: Nms) -> bool:
+        if document is None or self._evaluation is None:
+            return False
+        touched = self._ids.intersection(images)
         if touched:
             self._touched |= touched
             self._ask(_RematchRequest(self._evaluation, nms, document.snapshot(self._touched)))
