@@ -325,6 +325,8 @@ def test_what_the_least_steps_change_is_said_before(well: Snapshot) -> None:
         "8 images would make 300 steps, too few to learn much: batches of 4 instead of 8 and 600 epochs instead of"
         " 300 make 1,200."
     ]
+    (tiled,) = of_length(few.changed({"tiles": 640}), 8)
+    assert tiled.sentence.startswith("8 images and tiles would make 300 steps")
     assert list(of_length(few, 80)) == []
     assert "length" in findings(well, least_steps=2_000)
 

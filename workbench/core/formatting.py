@@ -15,6 +15,11 @@ def count(number: int, noun: str, verb: str = "") -> str:
     return f"{number:,} {noun}{'es' if noun.endswith('x') else 's'} {PLURALS.get(verb, '')}".rstrip()
 
 
+def count_views(number: int, tiled: bool) -> str:
+    """ "1 image", "2,000 images"; if large images are seen in tiles, too, "2,000 images and tiles"."""
+    return f"{number:,} images and tiles" if tiled else count(number, "image")
+
+
 def percent(share: float, digits: int = 1) -> str:
     """ "88.6 %"; less than all is never rounded to 100 %, and more than nothing never to 0 %."""
     scale = 10**digits

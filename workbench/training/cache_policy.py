@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from workbench.core import images
-from workbench.core.formatting import count
+from workbench.core.formatting import count, count_views
 from workbench.core.formatting import size as in_words
 from workbench.core.project import Snapshot
 from workbench.core.resize import FitMode, fit
@@ -79,9 +79,8 @@ def _opened(
         raise
     tiled = any(place is not None for place in snapshot.places)
     if not new:
-        every = f"{len(snapshot):,} images and tiles" if tiled else count(len(snapshot), "image")
-        return kept, f"All {every} were read before and are taken from {folder}."
-    some = f"{new:,} of {len(snapshot):,} images and tiles" if tiled else f"{count(new, 'image')} of {len(snapshot):,}"
+        return kept, f"All {count_views(len(snapshot), tiled)} were read before and are taken from {folder}."
+    some = f"{new:,} of {count_views(len(snapshot), tiled)}" if tiled else f"{count(new, 'image')} of {len(snapshot):,}"
     return kept, (
         f"{some} are read and kept at {px} px for the next training:"
         f" {in_words(size(len(snapshot), px))} in {folder}, which can be deleted at any time."

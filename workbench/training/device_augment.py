@@ -185,7 +185,8 @@ def choose_pixel_source(
     if not paints_well(device):
         return None, f"The processor makes the batches, because {device} did not paint a test batch correctly."
     size = cache_policy.size(len(data), data.side)
-    images = f"{formatting.count(len(data), 'image')} ({formatting.size(size)} at {data.side} px)"
+    number = formatting.count_views(len(data), data.originals is not None)
+    images = f"{number} ({formatting.size(size)} at {data.side} px)"
     why = "take more than a quarter of its free memory"
     if fits_card(size, free(device)):
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from workbench.core.formatting import count
+from workbench.core.formatting import count, count_views
 from workbench.training.settings import TrainingSettings
 
 SMALLEST_BATCH = 4  # no smaller batch replaces the one asked for: batch norms need several images
@@ -86,8 +86,7 @@ def lengthening_note(before: TrainingSettings, after: TrainingSettings, images: 
     was, steps = (Plan(images, one.batch, one.epochs).steps for one in (before, after))
     what = [f"batches of {after.batch} instead of {before.batch}"] if after.batch != before.batch else []
     what += [f"{after.epochs:,} epochs instead of {before.epochs:,}"] if after.epochs != before.epochs else []
-    all_ = f"{images:,} images and tiles" if before.tiles else count(images, "image")
-    few = f"{all_} would make {count(was, 'step')}, too few to learn much"
+    few = f"{count_views(images, before.tiles > 0)} would make {count(was, 'step')}, too few to learn much"
     return f"{few}: {' and '.join(what)} make {steps:,}."
 
 
