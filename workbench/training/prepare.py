@@ -97,7 +97,7 @@ def _fold(usable: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snaps
         raise WorkbenchError(f"There is no image in {what}, as there are {few}. Choose fewer folds.")
     if not len(train.boxes):
         raise WorkbenchError(f"There is not a single box outside {what}. Draw some boxes first, or choose fewer folds.")
-    note = f"Cross-validation: {what}, {counted(len(validation), 'image')}, judges; splits but test are not looked at."
+    note = f"Cross-validation: {what}, {counted(len(validation), 'image')} of any split but test, judges this training."
     return train, validation, [Message("info", note)]
 
 
