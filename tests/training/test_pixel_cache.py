@@ -13,6 +13,7 @@ import pytest
 
 from tests.training.run_results import MakeRequest, same, weights
 from tests.training.test_data import load
+from tests.training.test_trained_tiles import wide_photographs
 from tests.training.toys import make_snapshot
 from workbench.core import images
 from workbench.core.project import Snapshot, Split
@@ -157,6 +158,31 @@ def test_another_side_or_way_of_resizing_is_kept_apart(snapshot: Snapshot, tmp_p
     assert sorted(file.name for file in (tmp_path / "cache" / "training").iterdir()) == [
         "32-letterbox", "32-stretch", "64-stretch",
     ]  # fmt: skip
+
+
+def test_trainings_in_other_tiles_do_not_drive_each_other_out(
+    request_of: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: list[str]
+) -> None:
+    """Of 3 images in 24 tiles and more only the images are known to a training without tiles, once one was added."""
+    monkeypatch.setattr(cache_policy, "TRIED", 0)
+    few, more = wide_photographs(tmp_path / "wide"), wide_photographs(tmp_path / "wide", 3)
+    of_each: dict[str, list[str]] = {}
+    for name, snapshot, tiles in (("a", few, 64), ("b", few, 80), ("c", few, 0), ("d", more, 0), ("e", few, 64)):
+        reads.clear()
+        request = request_of(name, snapshot, keep_images="disk", epochs=1, tiles=tiles, tile_overlap=0.5)
+        list(run.train(dataclasses.replace(request, folder=tmp_path / "p" / "runs" / name)))
+        of_each[name] = sorted(reads)
+    assert of_each["e"] == []
+    assert sorted(file.name for file in (tmp_path / "p" / "cache" / "training").iterdir()) == [
+        "64-stretch", "64-stretch-tiles-64-0.5", "64-stretch-tiles-80-0.5",
+    ]  # fmt: skip
+
+
+def test_what_is_added_and_what_a_folder_then_has_is_told(snapshot: Snapshot, tmp_path: Path) -> None:
+    """32 * 32 * 3 bytes each."""
+    assert ": 22 kB in " in kept(snapshot.take([0, 1, 2, 3, 4, 5, 6]), tmp_path)[1]
+    words = kept(snapshot, tmp_path)[1]
+    assert "1 image of 8 is read and kept at 32 px for the next training: 3.1 kB, 25 kB in all, in " in words
 
 
 @pytest.mark.parametrize(("long", "on_disk"), [(1e9, False), (0.0, True)])

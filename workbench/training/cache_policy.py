@@ -14,6 +14,7 @@ from workbench.core.formatting import count, count_views
 from workbench.core.formatting import size as in_words
 from workbench.core.project import Snapshot
 from workbench.core.resize import FitMode, fit
+from workbench.core.tiling import Tiling
 from workbench.errors import Refused
 from workbench.training import pixel_cache
 from workbench.training.pixel_cache import PixelCache
@@ -35,17 +36,18 @@ def fits_memory(images: int, px: int) -> bool:
 
 
 def open_cache(
-    cache: Path | None, keep: str, snapshot: Snapshot, px: int, mode: FitMode, threads: int, beside: int = 0
-) -> tuple[PixelCache | None, str]:
+    cache: Path | None, keep: str, snapshot: Snapshot, px: int, mode: FitMode, threads: int, beside: int = 0,
+    tiling: Tiling | None = None,
+) -> tuple[PixelCache | None, str]:  # fmt: skip
     """The cache to use, if any, with room for these images; and a sentence for the user, or nothing.
 
-    `beside`: how many others of the same training are kept there.
+    `beside`: how many others of the same training are kept there. `tiling`: the tiles that are among the images.
 
     The caller closes it. Also None if the disk is full or another training is adding to it.
     """
     if cache is None or keep == "memory":
         return None, ""
-    folder = pixel_cache.folder_of(cache, px, mode, snapshot.window)
+    folder = pixel_cache.folder_of(cache, px, mode, snapshot.window, tiling)
     try:
         return _opened(folder, keep, snapshot, px, mode, threads, beside)
     except OSError as error:
@@ -81,9 +83,11 @@ def _opened(
     if not new:
         return kept, f"All {count_views(len(snapshot), tiled)} were read before and are taken from {folder}."
     some = f"{new:,} of {count_views(len(snapshot), tiled)}" if tiled else f"{count(new, 'image')} of {len(snapshot):,}"
+    total = "" if len(kept) == 0 else f", {in_words(size(len(kept) + new, px))} in all,"
+    are = "is" if new == 1 else "are"
     return kept, (
-        f"{some} are read and kept at {px} px for the next training:"
-        f" {in_words(size(len(snapshot), px))} in {folder}, which can be deleted at any time."
+        f"{some} {are} read and kept at {px} px for the next training:"
+        f" {in_words(size(new, px))}{total} in {folder}, which can be deleted at any time."
     )
 
 

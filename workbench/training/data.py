@@ -22,7 +22,7 @@ from workbench.core.files import check_free_space
 from workbench.core.lost_folders import ADVICE
 from workbench.core.project import Image, Snapshot, State
 from workbench.core.resize import Fit, FitMode, as_array, fit, scales_and_offsets
-from workbench.core.tiling import cut_out
+from workbench.core.tiling import Tiling, cut_out
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import cache_policy
 from workbench.training.events import Control, Message
@@ -72,14 +72,14 @@ class Dataset:
 def load(
     snapshot: Snapshot, px: int, mode: FitMode, *, ignore_difficult: bool, threads: int, scratch: Path,
     control: Control, pictures: Sequence[tuple[Path, int]] = (), cache: Path | None = None, keep: str = "auto",
-    beside: int = 0,
+    beside: int = 0, tiling: Tiling | None = None,
 ) -> Generator[Message, None, Dataset]:  # fmt: skip
     """Read the images of `snapshot` and return a Dataset; yields messages about progress and unreadable files.
 
     `pictures`: further images without boxes, each with the number of what it shows. `scratch`: a folder for a mapped
     file. `cache`: a folder for images that are kept for later trainings. It is used always if `keep` is "disk", never
     if it is "memory", otherwise if reading takes long or the images don't fit into memory. `beside`: how many others
-    the same training reads, which must not be driven out of it.
+    the same training reads, which must not be driven out of it. `tiling`: the tiles that `snapshot` has views in.
 
     A file that takes long is named. So is one whose size differs from the project's; its boxes are taken as they are.
     When asked to stop it returns early with what was read. WorkbenchError if not a single image can be read.
@@ -87,7 +87,7 @@ def load(
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
     snapshot = with_pictures(snapshot, [file for file, _ in pictures])
     with contextlib.ExitStack() as closing:
-        kept, words = cache_policy.open_cache(cache, keep, snapshot, px, mode, threads, beside)
+        kept, words = cache_policy.open_cache(cache, keep, snapshot, px, mode, threads, beside, tiling)
         if words:
             yield Message("info", words)
         if kept is None:

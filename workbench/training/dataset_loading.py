@@ -37,7 +37,7 @@ def load_datasets(
             return (yield from load(
                 part, px, kind.chosen_resize(own), ignore_difficult=settings.difficult == "ignore", threads=threads,
                 scratch=request.folder, control=control, pictures=own.pictures() if pictures else (),
-                cache=request.cache, keep=keep, beside=beside,
+                cache=request.cache, keep=keep, beside=beside, tiling=settings.tiling,
             ))  # fmt: skip
 
     def evaluated(part: Snapshot, views: Snapshot) -> Generator[Event, None, Dataset]:

@@ -1,8 +1,9 @@
 """Images that were read for an earlier training, at its input side, so that the next one starts at once.
 
-A folder for each side and way of resizing (cache/training/416-stretch in the project): pixels.u8 has rows of
-px * px * 3 bytes, rows.npz says what each row is: the digest of the file's bytes, and where the image lies in its
-square. A file with the same path, size and date is not read again; one that was moved is read but not decoded.
+A folder for each side and way of resizing (cache/training/416-stretch in the project), and for each kind of tiles: these
+are many more than the images and would drive them out. pixels.u8 has rows of px * px * 3 bytes, rows.npz says what each
+row is: the digest of the file's bytes, and where the image lies in its square. A file with the same path, size and date
+is not read again; one that was moved is read but not decoded.
 The folder can be deleted at any time. One process adds rows, any number may use them.
 
 Refused: a file for each image, which can mean a hundred thousand of them; and a file for each set of images, which
@@ -27,7 +28,7 @@ from workbench.core.files import atomic_write, check_free_space, stamp
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lock import Lock
 from workbench.core.resize import Fit, FitMode
-from workbench.core.tiling import Place, cut_out
+from workbench.core.tiling import Place, Tiling, cut_out
 
 PIXELS, ROWS, LOCK = "pixels.u8", "rows.npz", "adding.lock"
 VERSION = 1
@@ -35,10 +36,15 @@ _ARRAYS = ("version", "digests", "fits", "names", "rows", "stamps")
 DIGEST = images.DIGEST  # bytes
 
 
-def folder_of(cache: Path, px: int, mode: FitMode, window: IntensityWindow | None) -> Path:
-    """Where images of this side, resized in this way, are kept; with more than 8 bits, read with this window."""
+def folder_of(
+    cache: Path, px: int, mode: FitMode, window: IntensityWindow | None, tiling: Tiling | None = None
+) -> Path:
+    """Where images of this side, resized in this way and seen in these tiles, are kept; with more than 8 bits, read
+    with this window.
+    """
     read = "" if window is None else "-" + hashlib.blake2b(repr(window).encode(), digest_size=4).hexdigest()
-    return cache / "training" / f"{px}-{mode}{read}"
+    tiles = "" if tiling is None else f"-tiles-{tiling.side}-{tiling.overlap:g}"
+    return cache / "training" / f"{px}-{mode}{read}{tiles}"
 
 
 class SourceFile:
