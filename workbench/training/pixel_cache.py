@@ -1,9 +1,9 @@
 """Images that were read for an earlier training, at its input side, so that the next one starts at once.
 
-A folder for each side and way of resizing (cache/training/416-stretch in the project), and for each kind of tiles: these
-are many more than the images and would drive them out. pixels.u8 has rows of px * px * 3 bytes, rows.npz says what each
-row is: the digest of the file's bytes, and where the image lies in its square. A file with the same path, size and date
-is not read again; one that was moved is read but not decoded.
+A folder for each side and way of resizing (cache/training/416-stretch in the project), and for each kind of tiles:
+these are many more than the images and would drive them out. pixels.u8 has rows of px * px * 3 bytes, rows.npz says
+what each of them is: the digest of the file's bytes, and where the image lies in its square. A file with the same
+path, size and date is not read again; one that was moved is read but not decoded.
 The folder can be deleted at any time. One process adds rows, any number may use them.
 
 Refused: a file for each image, which can mean a hundred thousand of them; and a file for each set of images, which
