@@ -275,6 +275,20 @@ def test_keeping_an_operating_point_is_taken_back_before_an_edit_made_earlier(
     assert session.undo_title == edit, "on another page Ctrl+Z is about what is seen there"
 
 
+def test_a_window_that_may_only_read_keeps_no_operating_point(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    run_evaluation(qtbot, page, session)
+    document, told = session.document, list[str]()
+    assert document is not None
+    document.store.read_only, document.store.why_read_only = True, "It is being edited elsewhere."
+    session.message.connect(lambda _level, sentence: told.append(sentence))
+    press(qtbot, page, "inspect-keep")
+    assert told == ["It is being edited elsewhere."]
+    assert not (document.runs_folder / "first" / "operating_point.json").exists()
+    document.store.read_only = False
+
+
 def test_nothing_below_moves_when_a_point_is_kept(qtbot: QtBot, page: InspectPage, session: Session) -> None:
     run_evaluation(qtbot, page, session)
     keep = page.findChild(QPushButton, "inspect-keep")

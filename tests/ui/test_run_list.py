@@ -204,6 +204,26 @@ def test_a_run_that_is_trained_is_neither_renamed_nor_deleted(bench: Bench) -> N
     assert bench.is_on("delete-runs")
 
 
+def test_a_window_that_may_only_read_neither_renames_notes_nor_deletes_runs(bench: Bench) -> None:
+    bench.run_actions.delete([runs.info(bench.folder / "tiny-2")])
+    bench.wait_for("other", "tiny-10")
+    document, why = bench.session.document, "It is being edited elsewhere."
+    assert document is not None
+    document.store.read_only, document.store.why_read_only = True, why
+    bench.click("other")
+    bench.key(Qt.Key.Key_Delete)
+    for name in ("rename-run", "note-run"):
+        find(bench.runs, QAction, f"action-{name}").trigger()
+        assert not bench.runs.table.is_editing
+    press(bench.qtbot, bench.runs, "train-runs-undo")
+    bench.runs.trash.actions()[0].trigger()
+    find(bench.runs.menu, type(bench.runs.menu), "train-runs-empty").actions()[0].trigger()
+    assert bench.told == [why] * 6
+    assert bench.on_disk() == ["other", "tiny-10"]
+    assert [one.name for one in run_actions.deleted_runs(bench.folder)] == ["tiny-2"]
+    document.store.read_only = False
+
+
 def test_a_run_that_another_program_trains_is_read_as_such_and_its_row_with_it(bench: Bench) -> None:
     read: list[tuple[str, bool]] = []
     bench.run_actions.history_read.connect(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QInputDialog, QMainWindow
 
-from workbench.errors import ReadOnly
 from workbench.ui.actions import make_action
 from workbench.ui.session import Session
 from workbench.ui.start import recent
@@ -56,10 +55,7 @@ class ProjectCommands(QObject):
         from workbench.core import contents, edits, formatting
 
         document = self._session.document
-        if document is None:
-            return
-        if document.read_only:
-            self._session.report_error(ReadOnly(document.why_read_only))
+        if document is None or not self._session.may_change():
             return
         words = f"Another name for it. Its folder stays '{document.folder.name}'."
         typed, agreed = QInputDialog.getText(self._window, "Rename the project", words, text=document.name)

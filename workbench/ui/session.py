@@ -172,6 +172,13 @@ class Session(QObject):
 
     # --- edits: failures become messages ---
 
+    def may_change(self) -> bool:
+        """Whether a project is open that this window may change; if it may only read it, says why."""
+        document = self.document
+        if document is not None and document.read_only:
+            self.report_error(ReadOnly(document.why_read_only))
+        return document is not None and not document.read_only
+
     def do(self, edit: Edit) -> AppliedEdit | None:
         return self._try(lambda document: document.do(edit))
 

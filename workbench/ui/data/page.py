@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core import edits, formatting
 from workbench.core.splits import random_split
-from workbench.errors import ReadOnly, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.ui.actions import make_action
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.gallery_menu import GalleryMenu
@@ -166,10 +166,7 @@ class DataPage(Page):
     def trash_images(self) -> None:
         """Confirm first: Undo restores images and boxes, but files must be restored from the trash by hand."""
         document, selected = self.session.document, self._gallery.selected()
-        if document is None or not selected:
-            return
-        if document.read_only:
-            self.session.report_error(ReadOnly(document.why_read_only))
+        if document is None or not selected or not self.session.may_change():
             return
         files = [document.file(document.image(id)) for id in selected]
         boxes = sum(len(document.boxes(id)) for id in selected)

@@ -26,6 +26,8 @@ class PointKeeper:
 
     def keep(self, run_folder: Path, point: OperatingPoint | None) -> None:
         """Keep it with this run; None removes it. Can be undone while the page is visible."""
+        if not self._session.may_change():
+            return
         try:
             before = operating_point.read(run_folder)
         except WorkbenchError:  # a damaged file can't be restored

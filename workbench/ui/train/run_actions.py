@@ -39,6 +39,9 @@ from workbench.ui.train.start_from import FRESH
 class RunActions(QObject):
     """`listed(tuple of RunInfo)`; `history_read(folder, RunHistory)`; `continue_requested(folder)` of a run to resume;
     `renamed(old, new)` folders; `deleted(folder)`, the run's former folder.
+
+    In a window that may only read the project, runs are not changed either: the other window, which may, is not told of
+    it, and could not take it back.
     """
 
     listed = Signal(object)
@@ -63,6 +66,7 @@ class RunActions(QObject):
         self._history.done.connect(self._have_read)
         self._data.done.connect(self._have_digest)
         self._changes.done.connect(self._have_done)
+        runs.table.may_type = session.may_change
         runs.rename_requested.connect(self.rename)
         runs.note_requested.connect(self.note)
         runs.delete_requested.connect(self.delete)
@@ -179,6 +183,8 @@ class RunActions(QObject):
 
     @Slot(object)
     def delete(self, chosen: Sequence[RunInfo]) -> None:
+        if not self._session.may_change():
+            return
         done = []
         for run in chosen:
             try:
@@ -202,6 +208,8 @@ class RunActions(QObject):
 
     @Slot(object)
     def restore(self, deleted: DeletedRun) -> None:
+        if not self._session.may_change():
+            return
         try:
             back = run_actions.restore(deleted)
         except WorkbenchError as error:
@@ -224,7 +232,7 @@ class RunActions(QObject):
     @Slot()
     def _empty(self) -> None:
         document = self._session.document
-        if document is not None:
+        if document is not None and self._session.may_change():
             self._forget()
             self._changes.add(EmptyTrashRequest(document.runs_folder))
 

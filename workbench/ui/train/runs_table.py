@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QKeySequence, QPaintEvent, QResizeEvent
@@ -50,7 +50,8 @@ _BREAK = " ↵ "  # how a line break is shown and typed in a note
 class RunsTable(QTableWidget):
     """`renamed(RunInfo, str)` and `noted(RunInfo, str)` after editing; it does not show the new text by itself.
 
-    `undo_delete_requested` for Ctrl+Z while `can_undo_delete`: the window's own undo is for labels.
+    `undo_delete_requested` for Ctrl+Z while `can_undo_delete`: the window's own undo is for labels. `may_type` is asked
+    before each editing, and says why if not.
     """
 
     renamed = Signal(object, str)
@@ -63,6 +64,7 @@ class RunsTable(QTableWidget):
         self._data_digest = ""
         self._waiting: Sequence[RunInfo] | None = None  # arrived while somebody was editing
         self.can_undo_delete = False
+        self.may_type: Callable[[], bool] = lambda: True
         self._is_known = False
         self._beginning = ""
         self.setObjectName("train-runs")
@@ -218,6 +220,8 @@ class RunsTable(QTableWidget):
 
     def type_in(self, run: RunInfo, column: int) -> None:
         """Let a person edit the name or the note of a run; what is being typed in another cell is taken first."""
+        if not self.may_type():
+            return
         self.setFocus()  # that ends the typing, and the rows are made anew
         row = self._row_of(run.name)
         if row < 0:
