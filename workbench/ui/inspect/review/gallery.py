@@ -19,8 +19,8 @@ from workbench.inference.review_decisions import Decision, Memory
 from workbench.ui import image_losses, keys
 from workbench.ui.actions import key_text, make_action
 from workbench.ui.background import Background
+from workbench.ui.crops import Crops
 from workbench.ui.inspect.review.bars import DecisionBar, ReviewHeader
-from workbench.ui.inspect.review.crops import Crops
 from workbench.ui.inspect.review.queue_model import Key, ReviewFilter, ReviewQueueModel
 from workbench.ui.inspect.review.tile import TILE, ReviewTileDelegate
 from workbench.ui.session import Session

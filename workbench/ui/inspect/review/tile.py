@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.core.name_forms import forms
-from workbench.core.project import XYXY
 from workbench.inference.review import ReviewItem
 from workbench.ui import theme
 from workbench.ui.colours import DARK
-from workbench.ui.inspect.review.crops import Crop
+from workbench.ui.crop_painter import on_tile, paint_crop
+from workbench.ui.crops import Crop
 from workbench.ui.inspect.review.queue_model import ARROW, TILE_DATA, TileData
 from workbench.ui.widgets.image_delegates import paint_background
 
@@ -61,40 +61,14 @@ def _ink(of: str) -> QColor:
 
 def _picture(painter: QPainter, room: QRectF, data: TileData) -> None:
     crop = data.crop
+    place = paint_crop(painter, room, crop, data.problem)
     if crop is None:
-        painter.fillRect(room, theme.colour("hover"))
-        if data.problem:
-            ratio = float(painter.device().devicePixelRatio())
-            sign = theme.glyph("mdi6.image-broken-variant", theme.colours().error, 24, ratio)
-            painter.drawPixmap(QPointF(room.center().x() - 12, room.center().y() - 24), sign)
-            painter.setPen(theme.colour("text"))
-            painter.drawText(room.adjusted(0, 24, 0, 0), int(Qt.AlignmentFlag.AlignCenter), "can't be read")
         return
-    place = fitted(room, crop)
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-    painter.drawImage(place, crop.picture)
     painter.setClipRect(place.adjusted(-2, -2, 2, 2))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     _others(painter, place, data)
     _own(painter, place, crop, data.item)
     painter.setClipping(False)
-
-
-def fitted(room: QRectF, crop: Crop) -> QRectF:
-    """The crop centred in `room`, with its own aspect ratio."""
-    wide, high = crop.part[2] - crop.part[0], crop.part[3] - crop.part[1]
-    scale = min(room.width() / wide, room.height() / high)
-    width, height = wide * scale, high * scale
-    return QRectF(room.center().x() - width / 2, room.center().y() - height / 2, width, height)
-
-
-def on_tile(box: XYXY, place: QRectF, crop: Crop) -> QRectF:
-    """A box of the photograph, mapped to the crop painted in `place`."""
-    x0, y0, x1, y1 = crop.part
-    x, y = place.width() / (x1 - x0), place.height() / (y1 - y0)
-    return QRectF(
-        place.x() + (box[0] - x0) * x, place.y() + (box[1] - y0) * y, (box[2] - box[0]) * x, (box[3] - box[1]) * y
-    )
 
 
 def _others(painter: QPainter, place: QRectF, data: TileData) -> None:
