@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.training.toys import CALM, PX, Toy, ToySettings, make_snapshot
 from workbench.core.project import FLAGS, AnchorSet, Label, Snapshot, Split, State
@@ -345,3 +346,12 @@ def test_what_a_run_tells_itself_is_known_by_its_kind(well: Snapshot) -> None:
     assert set(module.TOLD_BY_RUN) == {"split", "small", "no positive", "length", "goes on", "learnt"}
     order = preflight(well, recipe(learning_rate=0.0, epochs=1), None)
     assert [one.level for one in order] == [STOPS, WARNING]
+
+
+@pytest.mark.parametrize("name", ["yolov1-tiny", "yolov3-tiny", "ssdlite", "faster-rcnn", "fcos", "retinanet"])
+def test_a_check_draws_no_random_numbers_for_a_training_beside_it_would_be_another(well: Snapshot, name: str) -> None:
+    """What is queued during a training is checked in its process, which has one generator."""
+    before = torch.get_rng_state()
+    found = preflight(well, recipes.default_recipe(name), None)
+    assert not [one for one in found if one.kind == "detector"], "it was built"
+    assert torch.equal(torch.get_rng_state(), before)

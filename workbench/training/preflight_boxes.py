@@ -26,6 +26,7 @@ from workbench.training.data import Dataset
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named
 from workbench.training.pixelless_data import load_without_pixels
 from workbench.training.recipes import Recipe
+from workbench.training.stop_mode import StopMode
 
 MOST_IMAGES = 4_000  # images checked: takes a second or two
 FAR = 0.25  # IoU below which a box is unlike an anchor: that of a box with twice its width and height
@@ -58,7 +59,10 @@ def of_boxes(
         begun = anchors
         with contextlib.suppress(WorkbenchError):  # faults of a file are reported by the check of the weights
             begun = weights.initial_anchors(recipe, anchors, start)
-        detector = prepare.build(narrow, len(train.labels), begun)
+        with StopMode(
+            weights=False
+        ):  # they are not asked for, and a training beside this draws from the same generator
+            detector = prepare.build(narrow, len(train.labels), begun)
     except WorkbenchError as error:
         yield Finding(STOPS, "detector", error.sentence)
         return
