@@ -15,6 +15,7 @@ from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import AnchorSet, Box, Label
+from workbench.ui.anchors.controls import ChoicesForm
 from workbench.ui.anchors.page import AnchorsPage
 from workbench.ui.anchors.playback import AT_ONCE
 from workbench.ui.session import Session
@@ -216,3 +217,14 @@ def test_the_page_begins_with_as_many_anchors_for_the_side_that_the_project_uses
     qtbot.addWidget(page)
     assert (find(page, QSpinBox, "anchors-k").value(), find(page, QSpinBox, "anchors-px").value()) == (2, 256)
     page.closing()
+
+
+def test_tiles_smaller_than_there_can_be_are_shown_as_they_are_counted(qtbot: QtBot) -> None:
+    """'32 px' stood there, and the boxes were counted in whole photographs."""
+    form = ChoicesForm()
+    qtbot.addWidget(form)
+    changed: list[int] = []
+    form.changed.connect(lambda: changed.append(form.choices().tiles))
+    for side in (32, 640, 0):
+        form.tiles.setValue(side)
+    assert changed == [64, 640, 0]

@@ -103,8 +103,9 @@ class ChoicesForm(QWidget):
         grid.addWidget(self.refines, len(rows) - 1, 2, 1, 2)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(3, 1)
-        for spin in (self.k, self.px, self.seed, self.scale, self.tiles, self.starts):
+        for spin in (self.k, self.px, self.seed, self.scale, self.starts):
             spin.valueChanged.connect(self.changed)
+        self.tiles.valueChanged.connect(self._tiles_changed)
         for combo in (self.resize_how, self.part, self.update_rule):
             combo.currentIndexChanged.connect(self.changed)
         self.refines.toggled.connect(self.changed)
@@ -112,6 +113,13 @@ class ChoicesForm(QWidget):
     @Slot(str)
     def choose_resize(self, how: str) -> None:
         self.resize_how.setCurrentIndex(self.resize_how.findData(how))
+
+    @Slot(int)
+    def _tiles_changed(self, value: int) -> None:
+        if 0 < value < SMALLEST:
+            self.tiles.setValue(SMALLEST)  # which comes here again
+        else:
+            self.changed.emit()
 
     def begin_with(self, used: AnchorSet | None) -> None:
         """Start with the number, input side and tiles that the project already uses, without emitting a signal."""
@@ -124,7 +132,7 @@ class ChoicesForm(QWidget):
         return AnchorChoices(
             self.k.value(), self.px.value(), self.resize_how.currentData(), self.part.currentData(),
             self.scale.value() / 100, self.update_rule.currentData(), self.refines.isChecked(), self.seed.value(),
-            self.starts.value(), 0 if self.tiles.value() < SMALLEST else self.tiles.value(),
+            self.starts.value(), self.tiles.value(),
         )  # fmt: skip
 
 
