@@ -79,6 +79,18 @@ def test_it_can_be_said_and_taken_back_without_reading_again(document: Document,
     assert replan(document, said, plan.settings).new_labels == ("rbc", "Platelet")
 
 
+def test_a_name_that_the_project_has_itself_is_said_to_be_matched_this_once(document: Document, tmp_path: Path) -> None:
+    """Else the next import relabelled the boxes, as "changed in the file"."""
+    document.do(edits.AddLabels((Label(0, "rbc"),)))
+    plan = plan_import(document, tmp_path / "set", names=NAMES)
+    words = "'rbc' is 'RBC' this time only, as the project has a label of that name, too. Say so again"
+    assert [remark for remark in plan.remarks if remark.sentence.startswith(words)]
+    apply_import(document, plan)
+    assert labelled(document) == [["RBC", "Platelet"]]
+    same = plan_import(document, tmp_path / "set", names={"rbc": "rbc"})
+    assert not [remark for remark in same.remarks if "this time only" in remark.sentence]
+
+
 def test_images_labelled_here_are_compared_under_the_projects_names(document: Document, tmp_path: Path) -> None:
     plan = plan_import(document, tmp_path / "set", names={"rbc": "RBC", "Platelet": "WBC"})
     apply_import(document, plan)

@@ -30,6 +30,7 @@ from workbench.exchange.label_names import (
     matched_reading,
     names_before,
     renamed_labels,
+    tell_of_own,
 )
 from workbench.exchange.matching import MatchedImage, match
 from workbench.exchange.origins import Stamp
@@ -140,6 +141,7 @@ def _plan(
     report = Report()
     known = {label.name for label in document.labels()}
     names = {theirs: ours for theirs, ours in names.items() if ours in known}
+    tell_of_own(names, known, report)
     reading = matched_reading(read, names)
     taken, differences, left = [], list[ImageDifference](), 0
     own = [" ".join(label.name.split()) for label in document.labels()]

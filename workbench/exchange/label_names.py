@@ -5,7 +5,7 @@ present name of a label that was renamed here. Or the label of the project that 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from workbench.core.document import Document
 from workbench.core.formatting import one_line, visible
@@ -74,6 +74,17 @@ def _listed(names: Iterable[str]) -> str:
     named = [f"'{visible(name)}'" for name in names]
     more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
     return f"There are {', '.join(named[:_NAMED])}{more}." if named else "There are none."
+
+
+def tell_of_own(names: Mapping[str, str], own: Container[str], report: Report) -> None:
+    """Say which of `names` are also labels of the project, its `own`: a later import can't know that they are not."""
+    for name, label in names.items():
+        if name in own and name != label:
+            sentence = (
+                f"'{visible(name)}' is '{visible(label)}' this time only, as the project has a label of that name, too."
+                f" Say so again when these files are imported again, or the boxes become '{visible(name)}'."
+            )
+            report.say("read", "", sentence)
 
 
 def matched_reading(reading: Reading, names: Mapping[str, str]) -> Reading:
