@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from PIL import Image as PillowImage
 
 from tests.core.new_projects import photographs, small_steps
 from tests.generators import close
-from workbench.core import edits, folder_reader, image_records, new_project
+from workbench.core import edits, folder_reader, image_records, images, new_project
 from workbench.core.document import Document
 from workbench.core.files import natural_key
+from workbench.core.image_files import crash_sentence
 from workbench.core.new_project import HeadersRead, ImagesListed, ProjectOpened
 from workbench.core.project import Box, Label, State
 from workbench.errors import WorkbenchError
@@ -101,6 +103,29 @@ def test_an_image_is_measured_when_it_is_needed_and_labelled_ones_before_a_snaps
     with Document.open(tmp_path / "p", read_only=True) as reader:
         assert [image.width for image in reader.images()] == [20, 20, 0, 0]
         assert reader.measured(third).width == 20  # known here, not written
+
+
+def test_a_damaged_file_that_was_mended_is_measured_before_a_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an image of 0 x 0 all boxes lie outside: a training took the mended picture for background."""
+    file = tmp_path / "photographs" / "a.png"
+    file.parent.mkdir()
+    file.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with Document.create(tmp_path / "p") as document:
+        document.add_folder(file.parent)
+        document.do(edits.SetState((1,), State.DONE))
+        (before,) = document.snapshot().images
+        PillowImage.new("RGB", (20, 10)).save(file)
+        (after,) = document.snapshot().images
+    assert (before.width, after.width, after.height, after.problem) == (0, 20, 10, "")
+    assert before.problem
+    with Document.open(tmp_path / "p", read_only=True) as document:
+        assert document.image(1) == after
+        crashed = replace(after, width=0, problem=crash_sentence(file))
+        document.update_headers([crashed])
+        monkeypatch.setattr(images, "info", lambda file: pytest.fail("a file that ended a process is read again"))
+        assert document.measured(after) == crashed
 
 
 def test_a_folder_without_images_makes_no_project(tmp_path: Path) -> None:

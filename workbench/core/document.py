@@ -278,16 +278,15 @@ class Document(Contents):
     # --- headers: facts, not decisions of a person, so they are not edits ---
 
     def measure(self, ids: Sequence[int]) -> None:
-        """Read the headers of those of these images whose size is not known yet."""
-        images = [self.image(id) for id in ids]
-        unknown = [image for image in images if not image.width and not image.problem]
+        """Read the headers of those of these images whose size is not known: damaged files may have been mended."""
+        unknown = [image for image in map(self.image, ids) if not image.width]
         if unknown:
             from workbench.core import image_records
 
-            found = [
-                image_records.with_header(image, self.file(image)) for image in unknown if self.file(image).exists()
-            ]
-            self.update_headers(found)
+            there = [image for image in unknown if self.file(image).exists()]
+            found = [image_records.with_header(one, self.file(one), prove=bool(one.problem)) for one in there]
+            if changed := [new for new, old in zip(found, there, strict=True) if new != old]:
+                self.update_headers(changed)
 
     def adopt(self, images: ImageTable, images_version: int, writing: PendingWrite | None = None) -> None:
         """Take over a table that another connection read at this `images_version`; keep states set since then.
@@ -328,10 +327,10 @@ class Document(Contents):
         self._tables.set_headers(images)
 
     def _measure_labelled(self) -> None:
-        """Read the sizes of images that were worked on before the reading of their folder reached them."""
+        """Read the sizes of images that were worked on before their header was read."""
         images = self.images()
-        ids = images.ids[images.unmeasured]
-        worked_on = (images.states[images.unmeasured] > 0) | (self.counts().of(ids) > 0)
+        ids = images.ids[images.unsized]
+        worked_on = (images.states[images.unsized] > 0) | (self.counts().of(ids) > 0)
         self.measure(ids[worked_on].tolist())
 
     # --- where images are ---

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from workbench.core import roots
 from workbench.core.files import scan_images
+from workbench.core.image_files import crash_sentence
 from workbench.core.project import Image
 from workbench.core.rows import IMAGE_COLUMNS
 from workbench.errors import WorkbenchError
@@ -68,15 +69,17 @@ def describe_one(file: Path, name: str, root: int) -> Image:
 
 
 def with_header(image: Image, file: Path, prove: bool = False) -> Image:
-    """`image` with what its header says; never raises for a bad file.
+    """`image` with what its header says; never raises for a bad file. One that ended a process is not read again.
 
     `prove`: also decode files other than JPEG and PNG, so that the process that shows them is not the first to do so.
     """
     from workbench.core import images  # loads cv2, for which the window should not wait
 
+    if image.problem and image.problem == crash_sentence(file):
+        return image
     try:
         info = images.info(file)
-        image = _with(image, file, info)
+        image = replace(_with(image, file, info), problem="")
         if prove and info.format not in ("JPEG", "PNG") and not info.is_huge:
             images.read(file)
     except WorkbenchError as error:

@@ -238,6 +238,11 @@ class ImageTable(Sequence[Image]):
         return self._sound(np.flatnonzero(self.widths == 0))
 
     @property
+    def unsized(self) -> np.ndarray:
+        """Rows of the images whose size is not known: these, and those whose header could not be read."""
+        return np.flatnonzero(self.widths == 0)
+
+    @property
     def undated(self) -> np.ndarray:
         """Rows of the images whose date is not known: they were added by a version that did not store it."""
         return self._sound(np.flatnonzero(self.dates == 0))
