@@ -1,4 +1,4 @@
-"""The gallery: all images as tiles, with a filter above and actions for the selected ones below."""
+"""The gallery: all images as tiles, or their boxes; with a filter above and actions for the selected ones below."""
 
 from __future__ import annotations
 
@@ -22,15 +22,20 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
+from workbench.core.box_criteria import ANY_BOX, BoxCriteria
 from workbench.core.formatting import count
 from workbench.core.project import Split, State
 from workbench.ui import theme, thumbnails, unread_images
+from workbench.ui.actions import make_action
+from workbench.ui.data.box_gallery import BoxGallery
 from workbench.ui.data.loss_bar import LossBar
 from workbench.ui.images_model import IMAGE, Filter, ImagesModel, Order
 from workbench.ui.session import Session
@@ -41,13 +46,19 @@ from workbench.ui.widgets.popups import Menu
 from workbench.ui.widgets.rows import ranges
 from workbench.ui.widgets.tile_view import TileView
 
+WITH_WORD = 640  # px in which the filter's words fit beside those of the button for boxes
 MARK_AFTER = 50  # ms from the last change of a selection, which may have a million images
 
 
 class Gallery(QWidget):
-    """Follows and chooses the session's image; `opened` when an image is double-clicked or Enter is pressed."""
+    """Follows and chooses the session's image; `opened` when an image is double-clicked or Enter is pressed.
+
+    `switched(widget)` from images to boxes or back: the widget that now shows tiles. Call `close_down` before it is
+    destroyed.
+    """
 
     opened = Signal(int)
+    switched = Signal(object)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -60,9 +71,17 @@ class Gallery(QWidget):
         self._count.setObjectName("gallery-count")
         self._count.setProperty("role", "muted")
         self._count.setContentsMargins(0, 0, theme.GRID, 0)
+        self.boxes = BoxGallery(session, self._asked_boxes)
+        self._as_boxes = make_action(self, "box-tiles", self._switch, checkable=True)
+        self._as_boxes.setIconText("Boxes")
+        self._as_boxes_button = QToolButton(autoRaise=True)
+        self._as_boxes_button.setObjectName("button-box-tiles")
+        self._as_boxes_button.setDefaultAction(self._as_boxes)
         head = QHBoxLayout()
         head.setSpacing(0)
         head.addWidget(self._bar, 1)
+        head.addWidget(self._as_boxes_button)
+        head.addSpacing(theme.GRID)
         head.addWidget(self._count)
         self._bar.note.setContentsMargins(theme.GRID, 0, theme.GRID, theme.GRID)
         self._selection = SelectionBar()
@@ -72,11 +91,20 @@ class Gallery(QWidget):
         layout.addLayout(head)
         layout.addWidget(self._bar.note)
         layout.addWidget(self._losses)
-        layout.addWidget(self.view, 1)
-        layout.addWidget(self._selection)
+        self._images = QWidget()
+        of_images = QVBoxLayout(self._images)
+        of_images.setContentsMargins(0, 0, 0, 0)
+        of_images.setSpacing(0)
+        of_images.addWidget(self.view, 1)
+        of_images.addWidget(self._selection)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._images)
+        self._stack.addWidget(self.boxes)
+        layout.addWidget(self._stack, 1)
         self._bar.changed.connect(self._filter)
-        self._bar.text.returnPressed.connect(self.view.setFocus)
-        EscapeFilter(self._bar.text).pressed.connect(self.view.setFocus)
+        self._bar.text.returnPressed.connect(self._focus_tiles)
+        EscapeFilter(self._bar.text).pressed.connect(self._focus_tiles)
+        self.boxes.counted.connect(self._show_count)
         self._losses.highest_first.connect(self._highest_loss_first)
         self.view.activated.connect(self._activated)
         self.view.selectionModel().currentChanged.connect(self._current_changed)
@@ -92,14 +120,45 @@ class Gallery(QWidget):
         self._kept: tuple[int, ...] = ()
         self._listed()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        style = Qt.ToolButtonStyle
+        fits = self.width() >= WITH_WORD
+        self._as_boxes_button.setToolButtonStyle(style.ToolButtonTextBesideIcon if fits else style.ToolButtonIconOnly)
+
     def selected(self) -> tuple[int, ...]:
-        """Ids of the selected images."""
-        return tuple(sorted(self.model.ids(self.view.chosen_rows())))
+        """Ids of the selected images; none while boxes are shown instead."""
+        return () if self._as_boxes.isChecked() else tuple(sorted(self.model.ids(self.view.chosen_rows())))
 
     def under(self, position: QPoint) -> bool:
         """Whether a global position is over the tiles."""
         view = self.view.viewport()
         return view.rect().contains(view.mapFromGlobal(position))
+
+    @Slot(bool)
+    def _switch(self, as_boxes: bool) -> None:
+        """Show the boxes of the listed images instead of these, or the images again."""
+        self._stack.setCurrentWidget(self.boxes if as_boxes else self._images)
+        self.switched.emit(self.boxes.view if as_boxes else self.view)
+        self._focus_tiles()
+        self._listed()
+
+    @Slot()
+    def _focus_tiles(self) -> None:
+        (self.boxes.view if self._as_boxes.isChecked() else self.view).setFocus()
+
+    def _asked_boxes(self) -> tuple[tuple[int, ...], BoxCriteria]:
+        asked = self.model.filter.asked_boxes
+        return tuple(self.model.ids([range(self.model.rowCount())])), ANY_BOX if asked is None else asked
+
+    @Slot(int)
+    def _show_count(self, boxes: int) -> None:
+        if self._as_boxes.isChecked():
+            self._count.setText(count(boxes, "box"))
+
+    def close_down(self) -> None:
+        """Wait for the threads."""
+        self.boxes.close_down()
 
     def show_only(self, wanted: Filter) -> None:
         """A number was clicked: set the filter, also in its bar, and go to the first image."""
@@ -154,7 +213,10 @@ class Gallery(QWidget):
         self._mark_again()
         document = self._session.document
         shown, total = self.model.rowCount(), len(document.images()) if document else 0
-        self._count.setText(count(total, "image") if shown == total else f"{shown:,} of {total:,}")
+        if self._as_boxes.isChecked():
+            self.boxes.list_boxes()
+        else:
+            self._count.setText(count(total, "image") if shown == total else f"{shown:,} of {total:,}")
         self._selection_changed()
 
     @Slot(QModelIndex)

@@ -71,6 +71,8 @@ class DataPage(Page):
         self._trash = make_action(self, "trash-images", self.trash_images)
         self._build()
         self._gallery.opened.connect(self._open)
+        self._gallery.switched.connect(self._switched)
+        self._gallery.boxes.opened.connect(self._open_boxes)
         self._labels.show_requested.connect(lambda id: self._gallery.show_only(Filter(label=id)))
         self._summary.filter_requested.connect(self._gallery.show_only)
         session.images_requested.connect(self._show_images)
@@ -125,6 +127,13 @@ class DataPage(Page):
     def shown(self) -> None:
         self._gallery.follow()
 
+    def closing(self) -> None:
+        self._gallery.close_down()
+
+    @Slot(object)
+    def _switched(self, tiles: QWidget) -> None:
+        self.main_widget = tiles
+
     @Slot()
     def _show_what_there_is(self, _applied: object = None) -> None:
         document = self.session.document
@@ -141,6 +150,11 @@ class DataPage(Page):
         self.session.filter_requested.emit(listed)
         if listed.boxes:
             self.session.boxes_requested.emit(listed.boxes)
+
+    @Slot(int, object)
+    def _open_boxes(self, image: int, ids: tuple[int, ...]) -> None:
+        self._open(image)
+        self.session.boxes_requested.emit(ids)
 
     # --- images ---
 

@@ -33,7 +33,7 @@ from workbench.ui.widgets.tables import AT_RIGHT, align_heads, deferred_column_s
 
 ABOUT = (
     "The project's file is copied in every hour with changes; the copies of the last ten hours and the last seven days"
-    " are kept. Photographs and runs are not part of it."
+    " are kept. Photographs and runs are not copied."
 )
 GO_BACK = "The project as it is now is kept as another copy, so you can take this back."
 CHOOSE = "Choose a copy in the list first."
