@@ -10,8 +10,8 @@ PARTS = ("workbench", "plugins", "resources", "tests", ".ci")
 PAGE = (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8")
 SPOKEN = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL))
 FILES = [file.relative_to(REPOSITORY).as_posix() for part in PARTS for file in sorted((REPOSITORY / part).rglob("*"))]
-YOURS = {"NAME.py", "example.py", ".py", "settings.toml"}
-"""Files that a contributor, an export or a run makes."""
+YOURS = {"NAME.py", "example.py", ".py", "settings.toml", "training-queue.json"}
+"""Files that a contributor, an export, a run or a project makes."""
 
 
 def test_each_file_that_it_names_is_there() -> None:

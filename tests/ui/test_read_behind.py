@@ -58,7 +58,7 @@ def test_for_a_training(qtbot: QtBot, session: Session, read: list[bool]) -> Non
     page.show()
     page.shown()
     session.do(edits.SetSplit(tuple(session.document.images().ids.tolist()), Split.NONE))
-    qtbot.waitUntil(page._setup.start.isEnabled, timeout=60_000)
+    qtbot.waitUntil(page._setup.buttons.start.isEnabled, timeout=60_000)
     read.clear()  # the checks before it read, too
     page.start()
     qtbot.waitUntil(lambda: len(training.requests) == 1)

@@ -68,7 +68,7 @@ def test_what_was_found_of_other_settings_than_now_is_not_shown(qtbot: QtBot, sh
     before_it = shown.findChild(preflight_panel.PreflightPanel)
     qtbot.waitUntil(before_it._checker.is_idle)
     assert before_it.checks.found == ()
-    assert shown._setup.blocking_reason == ""
+    assert shown._setup.buttons.blocking_reason == ""
 
 
 def test_findings_are_counted_and_listed_and_what_stops_is_named_first(

@@ -37,6 +37,7 @@ from workbench.training.events import Evaluated, Event, Finished, Started
 from workbench.training.request import RunRequest
 from workbench.ui import preferences
 from workbench.ui.session import Session
+from workbench.ui.train import refusals
 from workbench.ui.train.page import TrainPage
 from workbench.ui.widgets.two_line_delegate import REMARK_ROLE, SENTENCE_ROLE
 
@@ -171,10 +172,11 @@ def test_curves_grow_while_it_trains_and_stop_ends_it(qtbot: QtBot, page: TrainP
     said: list[str] = []
     session.message.connect(lambda _kind, words: said.append(words))
     qtbot.keyClick(page, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    assert said == ["A training is running: wait until it ends, or stop it."]
-    for name in ("train-start", "train-estimate"):
+    assert said == ["A training is running: Train next puts this one into the queue."]
+    for name, why in (("train-start", said[0]), ("train-estimate", refusals.ANOTHER_TRAINS)):
         assert not button(page, name).isEnabled()
-        assert button(page, name).toolTip() == "A training is running: wait until it ends, or stop it."
+        assert button(page, name).toolTip() == why
+    assert button(page, "train-next").isEnabled()
     press(qtbot, page, "train-stop")
     qtbot.waitUntil(lambda: not session.jobs)
     assert "Stopped in epoch" in log(page)

@@ -218,7 +218,7 @@ def test_every_control_of_the_filled_page_has_a_name_and_is_reached_by_tab(page:
 def test_tab_leads_from_the_name_of_the_run_into_the_form_and_on_to_the_start(page: TrainPage) -> None:
     setup = page._setup
     chain: list[QWidget] = [setup.run_name]
-    while chain[-1] is not setup.start:
+    while chain[-1] is not setup.buttons.start:
         chain.append(chain[-1].nextInFocusChain())
         assert len(chain) < 500
     names = [widget.objectName() for widget in chain]

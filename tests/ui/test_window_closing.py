@@ -147,6 +147,24 @@ def test_ctrl_q_does_not_quit_while_something_is_asked(open_window: Open, projec
     assert window.isVisible()
 
 
+@pytest.mark.parametrize(("place", "waits"), [((1, 1), False), ((2, 4), True), ((4, 4), False)])
+def test_the_question_tells_what_becomes_of_trainings_that_wait(
+    running: tuple[MainWindow, Job, threading.Event], place: tuple[int, int], waits: bool
+) -> None:
+    window, job, over = running
+    job.place = place
+    told: list[str] = []
+
+    def look(asked: QMessageBox) -> None:
+        told.append(asked.informativeText())
+        asked.reject()
+
+    when_asked(QMessageBox, look)
+    window.close()
+    over.set()
+    assert told[0].endswith(window_closing.QUEUED) is waits
+
+
 def test_ctrl_c_in_the_terminal_asks_nothing(running: tuple[MainWindow, Job, threading.Event]) -> None:
     window, job, _ = running
     window.closing.close_at_once()

@@ -52,6 +52,7 @@ class Job(QThread):
         self.pauses = pauses  # whether the work reads `pause`: a training does
         self.low_priority = low_priority
         self.carries = carries
+        self.place = 1, 1  # of a training in a queue: its number, and how many there are
         self.muted = False  # its project is closed: further events are not delivered
         self.error: WorkbenchError | None = None
         self._work = work

@@ -10,6 +10,7 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QGridLayout, QMessageBox, QSpacerItem, QWidget
 
 from workbench.ui import thumbnails
+from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.buttons import show_whole_words
@@ -18,25 +19,26 @@ AT_ONCE = 5.0
 """Seconds that the window waits without a message."""
 _WIDE = 400
 """Pixels of the question: Qt leaves 50 of its title's line for the buttons there, which take more in most systems."""
+QUEUED = "The trainings that wait in the queue stay there, held."
 WORDS = "The training finishes its step and is saved, then the window closes."
 
 
 def may_stop(session: Session) -> bool:
     """Whether the running training may be stopped: asked once, and not if it was told to stop already."""
-    running = next((job.title for job in session.jobs if job.pauses and not job.stop.is_set()), "")
-    return not running or ask(session, running) or not session.is_training
+    running = next((job for job in session.jobs if job.pauses and not job.stop.is_set()), None)
+    return running is None or ask(session, running) or not session.is_training
 
 
-def ask(session: Session, training: str) -> bool:
+def ask(session: Session, training: Job) -> bool:
     """True to stop this training. The question closes by itself when the training ends meanwhile."""
     question = QMessageBox(
-        QMessageBox.Icon.Question, "A training is running", f"{training} is not finished.",
+        QMessageBox.Icon.Question, "A training is running", f"{training.title} is not finished.",
         parent=QApplication.activeWindow(),
     )  # fmt: skip
     question.setObjectName("training-question")
-    question.setInformativeText(
-        "Closing the project stops it and keeps what it has learned: Resume on the Train page goes on from there."
-    )
+    words = "Closing the project stops it and keeps what it has learned: Resume on the Train page goes on from there."
+    number, all_ = training.place
+    question.setInformativeText(f"{words} {QUEUED}" if number < all_ else words)
     stop = question.addButton("Stop and close", QMessageBox.ButtonRole.DestructiveRole)
     stop.setObjectName("training-stop")
     go_on = question.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)

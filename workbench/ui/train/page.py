@@ -21,6 +21,7 @@ from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.train import training_end, work
 from workbench.ui.train.curves import Curves
+from workbench.ui.train.detector_loading import DetectorLoading
 from workbench.ui.train.empty_state import show_empty_state
 from workbench.ui.train.fetch_window import FetchWindow
 from workbench.ui.train.first_recipe import FirstRecipe
@@ -29,7 +30,8 @@ from workbench.ui.train.live.pictures_tab import PicturesTab
 from workbench.ui.train.live.tab_height import TabHeight
 from workbench.ui.train.preflight_panel import PreflightPanel
 from workbench.ui.train.progress import ProgressPanel
-from workbench.ui.train.refusals import ANOTHER_TRAINS
+from workbench.ui.train.queue_control import QueueControl
+from workbench.ui.train.refusals import QUEUE_INSTEAD
 from workbench.ui.train.run_actions import RunActions
 from workbench.ui.train.run_follower import PageState, RunFollower
 from workbench.ui.train.run_list import RunList
@@ -37,7 +39,7 @@ from workbench.ui.train.run_log import RunLog
 from workbench.ui.train.setup_panel import SetupPanel
 from workbench.ui.train.trainer_view.launcher import TrainerViewButton
 from workbench.ui.train.training_data import count_training_images
-from workbench.ui.train.work import Loaded, PublishedWeights, Train
+from workbench.ui.train.work import PublishedWeights, Train
 from workbench.ui.widgets.next_step import NextStep
 
 REDRAW = 100  # ms: redrawing at every event slowed a training from 1,505 steps to 244 in two seconds
@@ -52,7 +54,7 @@ class TrainPage(Page):
         super().__init__(session, parent)
         self._train = train
         self._job: Job | None = None  # of the training
-        self._loading: Job | None = None
+        self._is_queued = False  # it comes from the queue: the form is about another one
         self._live: RunHistory | None = None  # of the training, while it runs and until the next one starts
         self._live_name = ""
         self._shown = RunHistory()  # what the curves show: the live history, or a past one
@@ -75,6 +77,7 @@ class TrainPage(Page):
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._full)
         self._setup = SetupPanel()
+        self._detectors = DetectorLoading(self.session, self._setup)
         TrainerViewButton(self.session, self._setup)
         self._preflight = PreflightPanel(self.session, self._setup)
         self._progress = ProgressPanel()
@@ -84,11 +87,13 @@ class TrainPage(Page):
         self._run_actions = RunActions(self.session, self._runs, self._setup)
         self._follower = RunFollower(self.session, self._run_actions, self, self._state)
         FirstRecipe(self.session, self._setup, self._run_actions)
+        self._queue = QueueControl(self.session, self._setup, self._run_actions, self._progress, self._notice)
         self._pictures = PicturesTab(self.session)
         tabs = self._tabs = QTabWidget(documentMode=True)
         tabs.setObjectName("train-tabs")
         for widget, word in ((self._runs, "Runs"), (self._pictures, "Pictures"), (self._log, "Log")):
             tabs.addTab(widget, word)
+        self._queue.add_tab(tabs)
         split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
         split.addWidget(self._curves)
         split.addWidget(tabs)
@@ -98,6 +103,7 @@ class TrainPage(Page):
         right = QVBoxLayout()
         right.setSpacing(theme.GRID)
         right.addWidget(self._progress)
+        right.addWidget(self._queue.bar)
         right.addWidget(split, 1)
         row = QHBoxLayout(self._full)
         row.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
@@ -108,7 +114,9 @@ class TrainPage(Page):
     def _connect(self) -> None:
         self._empty.page_requested.connect(self.session.page_requested)
         self._empty.other_requested.connect(lambda: self.session.command_requested.emit("data", "import-labels"))
-        self._setup.start_requested.connect(self.start)
+        self._setup.buttons.start_requested.connect(self.start)
+        self._queue.begin_requested.connect(self.begin_queued)
+        self._detectors.loaded.connect(self._loaded)
         self._setup.changed.connect(self._describe_data)
         self._setup.help_requested.connect(self.session.help_requested)
         self._setup.message.connect(self.session.inform)
@@ -140,7 +148,7 @@ class TrainPage(Page):
             self._stack.setCurrentWidget(self._empty)
             return
         self._stack.setCurrentWidget(self._full)
-        self._load()
+        self._detectors.load()
         self._describe_data()
         self._run_actions.list_runs()
         self._follower.poll()
@@ -170,30 +178,12 @@ class TrainPage(Page):
             else:
                 self._describe_data()
 
-    # --- loading PyTorch, once ---
-
-    def _load(self) -> None:
-        if self._setup.loaded or self._loading is not None:
-            return
-        job = Job("Loading PyTorch", lambda _: work.load())
-        job.reported.connect(self._loaded)
-        job.failed.connect(self._load_failed)
-        self._loading = job
-        self.session.start(job)
-
-    @Slot(object)
-    def _loaded(self, event: object) -> None:
-        if isinstance(event, Loaded):
-            self._setup.fill(event)
-            self._describe_data()
-            self._run_actions.list_runs()  # now with the detectors' titles
-
-    @Slot(object)
-    def _load_failed(self, error: object) -> None:
-        if isinstance(error, WorkbenchError):
-            self._setup.loading.setText(error.sentence)
-
     # --- what will be trained on ---
+
+    @Slot()
+    def _loaded(self) -> None:
+        self._describe_data()
+        self._run_actions.list_runs()  # now with the detectors' titles
 
     @Slot()
     def _describe_data(self) -> None:
@@ -208,7 +198,8 @@ class TrainPage(Page):
         self.session.anchorless = "" if (one := self._setup.choice) is None or one.takes_anchors else one.title
         wrong = next(iter(self._setup.form.problems().values()), "")
         self._setup.data.setText(wrong or words + self._setup.learning_rate_note(labels, document))
-        self._setup.offer_start(ANOTHER_TRAINS if self._job is not None else wrong or ("" if train else words))
+        wrong = wrong or ("" if train else words)
+        self._setup.offer_start(QUEUE_INSTEAD if self._job is not None else wrong, self._queue.refusal or wrong)
 
     @Slot(object)
     def _fetch(self, weights: PublishedWeights) -> None:
@@ -247,20 +238,28 @@ class TrainPage(Page):
         if self._job is None:
             self._begin(request.name, request)
 
-    def _begin(self, name: str, request: DeferredRunRequest | RunRequest | Path) -> None:
+    @Slot(object, bool)
+    def begin_queued(self, request: DeferredRunRequest, asked: bool) -> None:
+        """Begin a training of the queue. Unless a person `asked` for it, curves of another run that is shown stay."""
+        if self._job is None:
+            self._begin(request.name, request, shows=asked or self._shown is self._live or not self._shown_name)
+            self._is_queued = True
+
+    def _begin(self, name: str, request: DeferredRunRequest | RunRequest | Path, shows: bool = True) -> None:
         after = self._stop_after = threading.Event()
         job = training_end.training_job(name, self._train, request, after, self._curves.bar.for_tensorboard)
         job.reported.connect(self._trained)
         job.failed.connect(self._failed)
-        self._job = job
+        self._job, self._is_queued = job, False
         self._live, self._live_name = RunHistory(), name
-        self._run_actions.read(None)
         self._progress.begin(training_end.evaluates(request))
-        self._runs.clear_selection()
-        if self._setup.start.hasFocus():
+        if self._setup.buttons.start.hasFocus():
             self._tabs.setFocus()  # else Qt moves the focus to Stop as Start is disabled: the next Space would press it
         self._runs.allow_resume(False, name)
-        self._show_history(name, self._live)
+        if shows:
+            self._run_actions.read(None)
+            self._runs.clear_selection()
+            self._show_history(name, self._live)
         self._describe_data()
         self._timer.start()
         self.session.start(job)
@@ -306,8 +305,6 @@ class TrainPage(Page):
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:
-        if job is self._loading:
-            self._loading = None
         if self._job is None or job is not self._job:
             return
         refused = training_end.refusal(self.session, self._job, self._live)
@@ -321,7 +318,7 @@ class TrainPage(Page):
         self._runs.prefer(self._live_name)
         self._redraw(always=True)
         self._describe_data()
-        if refused:
+        if refused and not self._is_queued:
             self._setup.data.setText(refused)
         self._run_actions.list_runs()
         self.session.runs_changed.emit()

@@ -2,8 +2,9 @@
 
 It adds itself above the form's buttons, with its own button among them. One line in the page makes it, one closes it.
 
-A start waits until its settings have been checked. That tells whether there is anything to learn, and no two threads
-build networks at once: both would draw initial weights from torch's global generator, and runs would not be repeatable.
+A start waits until its settings have been checked, which tells whether there is anything to learn. During a training
+only what is to be queued is checked: it needs the machine for itself. (The check draws no random numbers, which would
+make the run another one: its network has no weights.)
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class PreflightPanel(QWidget):
         self._checker = Background("Looking at the training", check, self)
         self._timer = QTimer(self, interval=CHECK_DELAY, singleShot=True)
         self._lay_out()
-        setup.check_first = self.check_first
+        setup.buttons.check_first = self.check_first
         self._timer.timeout.connect(self._check)
         self._checker.done.connect(self._checked)
         self._button.clicked.connect(self._pressed)
@@ -111,7 +112,7 @@ class PreflightPanel(QWidget):
 
     @Slot()
     def _outdated(self) -> None:
-        """During a training nothing is checked: the findings shown stay those of before."""
+        """During a training the findings shown stay those of before."""
         self.checks.mark_old(self._session.is_training)
         self._changed()
 
@@ -119,13 +120,12 @@ class PreflightPanel(QWidget):
     def _changed(self) -> None:
         """The findings shown are out of date; check again once the user pauses."""
         self._turn += 1
-        self._setup.blocking_reason = ""
+        self._setup.buttons.blocking_reason = ""
         if self._cost.text() != TRYING:
             self._say("")
-        ready = self._request() is not None and not self._session.is_training
-        self._offer(ready)
-        if not ready:
-            self._setup.cancel_start()
+        self._offer(self._request() is not None and not self._session.is_training)
+        if self._request() is None or not self._may_check:
+            self._setup.buttons.cancel()
         self._timer.start()
 
     @Slot()
@@ -134,9 +134,13 @@ class PreflightPanel(QWidget):
         if self._session.document is None:
             self.checks.show_findings(())
             self._mark_done.offer(())
-        is_due = self.isVisible() or self._setup.start_pending
-        if request is not None and request != self._checked_request and is_due and not self._session.is_training:
+        is_due = self.isVisible() or self._setup.buttons.is_pending
+        if request is not None and request != self._checked_request and is_due and self._may_check:
             self._checker.ask([request])
+
+    @property
+    def _may_check(self) -> bool:
+        return self._setup.buttons.is_queueing or not self._session.is_training
 
     def check_first(self) -> bool:
         """Check the settings now, without waiting for the user to pause; False if that has already been done."""
@@ -160,8 +164,8 @@ class PreflightPanel(QWidget):
         self.checks.show_findings(findings)
         self.checks.mark_old(False)
         self._mark_done.offer(findings)
-        self._setup.blocking_reason = next((one.text for one in findings if one.level == STOPS), "")
-        self._setup.checks_done()
+        self._setup.buttons.blocking_reason = next((one.text for one in findings if one.level == STOPS), "")
+        self._setup.buttons.checks_done()
 
     @Slot(object)
     def _show_images(self, finding: Finding) -> None:
@@ -231,6 +235,8 @@ class PreflightPanel(QWidget):
         """A training needs the machine for itself."""
         if isinstance(job, Job) and job.pauses:
             self._offer(False)
+            if not self._setup.buttons.is_queueing:
+                self._setup.buttons.cancel()  # a start would come too late
             if self._job is not None:
                 self._job.stop.set()
 

@@ -22,11 +22,13 @@ DAY = 86_400  # seconds
 STOP = (
     "End the training now: after the step that is being computed, even in the middle of an epoch or an evaluation.\n"
     "Its weights are saved as the last checkpoint, and Resume goes on from there.\n"
-    "The best checkpoint, which Inspect and Export use, stays as it is."
+    "The best checkpoint, which Inspect and Export use, stays as it is.\n"
+    "Trainings that wait in the queue are then held."
 )
 AFTER = (
     "Go on to the next evaluation, so that what was learnt since the last one counts:\n"
-    "if it is the best so far, its weights become the best checkpoint. Then stop. Choose it again to cancel."
+    "if it is the best so far, its weights become the best checkpoint. Then stop; a queue goes on. Choose it again to"
+    " cancel."
 )
 RESUMED = "; Resume goes on with it"
 NEVER = "This run evaluates only at its end, so there is nothing to wait for."

@@ -272,12 +272,15 @@ class RunActions(QObject):
             self.continue_requested.emit(outcome)
             self._changed()
 
-    def fill_in(self, fork: Fork) -> None:
-        """Put a run's settings into the form; its anchors go into the project, as an edit that can be undone."""
+    def fill_in(self, fork: Fork, told: str = "") -> None:
+        """Put a run's settings into the form; its anchors go into the project, as an edit that can be undone.
+
+        `told`: what is said instead of where they are from.
+        """
         document = self._session.document
         if document is None or not self._setup.loaded:
             return
-        words = [f"The settings of '{fork.name}' are now in the form: change what you like and start."]
+        words = [told or f"The settings of '{fork.name}' are now in the form: change what you like and start."]
         self._setup.show_recipe(fork.recipe)
         start = self._setup.start_from
         if fork.start is not None and fork.start.is_file():

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
@@ -31,27 +30,24 @@ from workbench.training.differences import Difference, differences, form_text
 from workbench.training.recipes import LENGTH, Recipe
 from workbench.training.settings import TrainingSettings
 from workbench.ui import tab_order, theme
-from workbench.ui.actions import make_action, tell_key
 from workbench.ui.forms import Form
 from workbench.ui.train import form_order
 from workbench.ui.train.network_size import NetworkSizeLabel
 from workbench.ui.train.recipe_about import RecipeAbout
 from workbench.ui.train.recipe_changes import RecipeChanges
+from workbench.ui.train.start_buttons import StartButtons
 from workbench.ui.train.start_from import PUBLISHED, StartFrom
 from workbench.ui.train.work import DetectorChoice, Loaded
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.two_line_delegate import REMARK_ROLE, SENTENCE_ROLE, TwoLineDelegate
 
-START = "Start training"
 WIDTH = 320  # px
-_PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the focus is, while the page is visible
 FIRST_DETECTOR = "yolov4-tiny"  # as the help page on choosing one says
 
 
 class SetupPanel(QWidget):
-    """`start_requested` by the button; `changed` after a change; `help_requested` for a help page."""
+    """`changed` after a change; `help_requested` for a help page. Its `buttons` start the training."""
 
-    start_requested = Signal()
     help_requested = Signal(str)  # a help page
     message = Signal(str)  # what was set along with a choice, or why nothing starts
     changed = Signal()
@@ -63,9 +59,6 @@ class SetupPanel(QWidget):
         self._choices: dict[str, DetectorChoice] = {}
         self._recipe: Recipe | None = None
         self._is_own_length = False  # a person set the length
-        self.blocking_reason = ""  # why nothing could be learnt, as far as known
-        self.check_first: Callable[[], bool] = lambda: False  # whether a start must wait for a check, which it begins
-        self.start_pending = False
         self.first_recipe: Callable[[], str] = lambda: ""  # the name of the recipe shown before a person chose one
         self.settled = False  # a person has chosen something or trained: the form must not change by itself
         self.loading = QLabel("Loading PyTorch …")
@@ -90,9 +83,7 @@ class SetupPanel(QWidget):
         self.data = QLabel(wordWrap=True)
         self.data.setObjectName("train-data")
         self.data.setProperty("role", "muted")
-        self.start = QPushButton(START)
-        self.start.setObjectName("train-start")
-        self.start.setProperty("role", "primary")
+        self.buttons = StartButtons()
         self.check_buttons = QHBoxLayout()  # buttons that check the training before it starts
         self.check_buttons.setSpacing(theme.GRID)
         self.setFixedWidth(WIDTH)
@@ -105,9 +96,8 @@ class SetupPanel(QWidget):
         self.form.changed.connect(self.changed)
         self.changed.connect(self._compare)
         self.changes.reset_requested.connect(self._reset_settings)
-        self.start.clicked.connect(self._start_requested)
-        make_action(self, "start-training", self.start_by_key, context=_PAGE)
-        tell_key(self.start, "start-training")
+        self.buttons.message.connect(self.message)
+        self.buttons.refused.connect(self._refuse)
         self.start_from.activated.connect(self._fit_width)
         self.start_from.activated.connect(self.changed)
         self._enable(False)
@@ -135,7 +125,7 @@ class SetupPanel(QWidget):
         column.addWidget(scroll, 1)
         column.addWidget(self.data)
         column.addLayout(self.check_buttons)
-        column.addWidget(self.start)
+        column.addWidget(self.buttons)
 
     def _scrolled(self) -> QWidget:
         """The explanations, the differences from the recipe, and the form: they may be taller than the window."""
@@ -280,34 +270,10 @@ class SetupPanel(QWidget):
         self._is_own_length = self._is_own_length and not LENGTH & {one.name for one in found}
         self.changed.emit()
 
-    @Slot()
-    def _start_requested(self) -> None:
-        """Start once the settings are checked; if nothing can be learnt, say why instead."""
-        if self.start_pending:
-            return
-        self.start_pending = self.check_first()
-        if self.start_pending:
-            self.start.setText("Checking it first …")
-        else:
-            self._start_now()
-
-    def checks_done(self) -> None:
-        """The settings in the form were checked: a start that waited for this goes ahead."""
-        if self.start_pending:
-            self.cancel_start()
-            self._start_now()
-
-    def cancel_start(self) -> None:
-        """Cancel a waiting start."""
-        self.start_pending = False
-        self.start.setText(START)
-
-    def _start_now(self) -> None:
-        if self.blocking_reason:
-            self.data.setText(self.blocking_reason)
-            self.message.emit(self.blocking_reason)
-        else:
-            self.start_requested.emit()
+    @Slot(str)
+    def _refuse(self, why: str) -> None:
+        self.data.setText(why)
+        self.message.emit(why)
 
     def training_settings(self) -> TrainingSettings:
         """The form's training settings if valid, else the defaults: for counting images."""
@@ -335,19 +301,10 @@ class SetupPanel(QWidget):
         """Whether the chosen detector can use the project's anchors."""
         return self.choice is None or self.choice.takes_anchors
 
-    @Slot()
-    def start_by_key(self) -> None:
-        """Press Start, or say why it can't be pressed."""
-        if self.start.isEnabled():
-            self.start.click()
-        else:
-            self.message.emit(self.start.toolTip())
-
-    def offer_start(self, refusal: str) -> None:
-        """Offer Start, or say on it why it can't be pressed."""
-        refusal = refusal if self.loaded else "PyTorch is still being loaded."
-        self.start.setEnabled(not refusal)
-        tell_key(self.start, "start-training", refusal or "{}")
+    def offer_start(self, no_start: str, no_next: str) -> None:
+        """Offer to start and to queue the training, or say why that is not possible."""
+        loading = "" if self.loaded else "PyTorch is still being loaded."
+        self.buttons.offer(loading or no_start, loading or no_next)
 
     def measure(self, labels: tuple[str, ...]) -> None:
         """Show how large the network is for these labels; nothing if a value is not valid."""

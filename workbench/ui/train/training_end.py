@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import threading
 import tomllib
@@ -26,6 +27,7 @@ from workbench.ui.train.history import RunHistory
 from workbench.ui.train.work import Train
 
 AnyEvent = TypeVar("AnyEvent")
+log = logging.getLogger(__name__)
 
 
 def stop_after_evaluation(events: Iterator[AnyEvent], control: Control, after: threading.Event) -> Iterator[AnyEvent]:
@@ -131,14 +133,19 @@ class EndNotice(QObject):
         words = end_sentence(name, history)
         if not words:
             return
-        failed = isinstance(history.ended, Failed)
-        if isinstance(history.ended, Failed) and not already_shown:
-            self._session.report_error(WorkbenchError(words, history.ended.cause))
-        elif not failed:
-            self._session.message.emit("hint", words)
+        level = "hint"
+        if isinstance(history.ended, Failed):
+            level = "error"
+            log.warning("%s (%s)", words, history.ended.cause)
+        self.say(level, words, already_shown and level == "error")
+
+    def say(self, level: str, words: str, already_shown: bool = False) -> None:
+        """Show this in the corner, with the level of a message, and again once the person is back."""
+        if not already_shown:
+            self._session.message.emit(level, words)
         window = self._owner.window()
         if not window.isActiveWindow():
-            self._waiting = ("error" if failed else "hint", words)
+            self._waiting = (level, words)
             self._watch(window)
             QApplication.alert(window)
 

@@ -51,7 +51,7 @@ class KeysSheet(QDialog):
         columns = QHBoxLayout(content)
         columns.setContentsMargins(theme.GRID * 2, theme.GRID, theme.GRID * 2, theme.GRID)
         columns.setSpacing(theme.GRID * 3)
-        for headings in (("Label",), ("Window", "Data", "Anchors", "Train", "Inspect", "Export")):
+        for headings in (("Label",), ("Window", "Data", "Anchors", "Train", "Queue", "Inspect", "Export")):
             column = QVBoxLayout()
             column.setSpacing(theme.GRID // 2)
             for heading in headings:

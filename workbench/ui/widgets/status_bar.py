@@ -167,7 +167,8 @@ class StatusBar(QFrame):
         job = self._job
         assert job is not None
         values = self._values.get(job, {})
-        parts = []
+        number, all_ = job.place
+        parts = [f"run {number:,} of {all_:,}"] if all_ > 1 else []
         if values.get("epochs"):
             parts.append(f"epoch {values.get('epoch', 0)}/{values['epochs']}")
         elif values.get("total"):

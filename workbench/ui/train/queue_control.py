@@ -1,0 +1,351 @@
+"""Runs the queue of trainings: puts the form's into it, and begins the next one when a training has ended.
+
+It follows the trainings of the window by the session's jobs, however they were begun: on this page, from the Label page
+or by Resume.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtWidgets import QTabWidget
+
+from workbench.core.document import Document
+from workbench.core.formatting import share
+from workbench.errors import WorkbenchError
+from workbench.training import queue_file, recipes, runs
+from workbench.training.events import Evaluated, Failed, Finished, Started
+from workbench.training.queue_file import QueuedTraining
+from workbench.training.request import DeferredRunRequest
+from workbench.training.run_actions import Fork
+from workbench.training.training_queue import Hold, TrainingQueue
+from workbench.ui.job import Job
+from workbench.ui.page_undo import WidgetUndoStack
+from workbench.ui.session import Session
+from workbench.ui.train.progress import ProgressPanel
+from workbench.ui.train.queue_bar import QueueBar
+from workbench.ui.train.queue_list import QueueList
+from workbench.ui.train.run_actions import RunActions
+from workbench.ui.train.setup_panel import SetupPanel
+from workbench.ui.train.training_end import EndNotice
+
+TITLE = "Queue"
+
+
+class QueueControl(QObject):
+    """`begin_requested(DeferredRunRequest, bool)` when a waiting training's turn has come; True: by a person's wish.
+
+    It shows the queue in `bar` and `list`, the latter in a tab that is there while anything waits.
+    """
+
+    begin_requested = Signal(object, bool)
+
+    def __init__(
+        self, session: Session, setup: SetupPanel, run_actions: RunActions, progress: ProgressPanel, notice: EndNotice
+    ) -> None:
+        super().__init__(setup)
+        self._session, self._setup, self._run_actions, self._notice = session, setup, run_actions, notice
+        self.bar, self.list = QueueBar(), QueueList()
+        self._tabs: QTabWidget | None = None
+        self._queue: TrainingQueue | None = None  # None: no project is open, or only for reading
+        self._job: Job | None = None  # the training that runs
+        self._begins: int | None = None  # the key of the one that is asked to begin
+        self._follow = _Training()
+        self._ended: list[str] = []  # what became of the trainings in a row
+        self._undo = WidgetUndoStack(session, self.list)
+        self._next = QTimer(self, interval=0, singleShot=True)  # when all others know that a training has ended
+        self._next.timeout.connect(self._after_end)
+        setup.buttons.queue_requested.connect(self.add)
+        setup.changed.connect(self._show_bar)  # what is needed to begin has been loaded
+        progress.stop_after_requested.connect(self._stop_after)
+        self.bar.go_on_requested.connect(self.go_on)
+        self.bar.hold_requested.connect(self._hold)
+        self.list.move_requested.connect(self._move)
+        self.list.edit_requested.connect(self._edit)
+        self.list.remove_requested.connect(self._remove)
+        session.document_changed.connect(self._document_changed)
+        session.closing.connect(self._hold)
+        session.job_started.connect(self._job_started)
+        session.job_event.connect(self._job_event)
+        session.job_ended.connect(self._job_ended)
+        self._document_changed()
+
+    def add_tab(self, tabs: QTabWidget) -> None:
+        """Show the list there, behind the first tab, while anything waits."""
+        self._tabs = tabs
+        tabs.insertTab(1, self.list, TITLE)
+        self._show()
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing can be queued, "" if it can."""
+        document = self._session.document
+        return document.why_read_only if document is not None and document.read_only else ""
+
+    # --- the project ---
+
+    @Slot()
+    def _document_changed(self) -> None:
+        document = self._session.document
+        self._queue, self._ended = None, []
+        if document is not None and not document.read_only:
+            self._queue = TrainingQueue(document.folder)
+            if self._queue.unread:
+                self._session.message.emit("warning", self._queue.unread)
+        self._show()
+
+    @Slot()
+    def _show(self) -> None:
+        document, queue = self._session.document, self._queue
+        self._show_bar()
+        self.list.show_queue(queue, document.runs_folder if document is not None else Path())
+        if self._job is not None:
+            self._job.place = queue.place if queue is not None else (1, 1)
+        if self._tabs is not None:
+            number, waits = self._tabs.indexOf(self.list), len(queue.waiting) if queue is not None else 0
+            self._tabs.setTabText(number, f"{TITLE} ({waits:,})")
+            self._tabs.setTabVisible(number, bool(waits))
+
+    @Slot()
+    def _show_bar(self) -> None:
+        self.bar.show_queue(self._queue, can_begin=self._setup.loaded)
+
+    def _try(self, change: Callable[[TrainingQueue], object]) -> bool:
+        """Change the queue and show it; False, and a message, if that failed."""
+        if self._queue is None:
+            return False
+        try:
+            change(self._queue)
+        except WorkbenchError as error:
+            self._session.report_error(error)
+            return False
+        finally:
+            self._show()
+        return True
+
+    # --- what a person asks for ---
+
+    @Slot()
+    def add(self) -> None:
+        """Put the training in the form at the end of the queue; its settings have been checked."""
+        document, queue = self._session.document, self._queue
+        if document is None or queue is None:
+            return
+        try:
+            training = self._from_form(document, queue)
+        except WorkbenchError as error:
+            self._session.report_error(error)
+            return
+        if training is None or not self._try(lambda queue: queue.add(training)):
+            return
+        self._setup.run_name.clear()
+        self._setup.settled = True
+        self._session.inform(_told(training, queue))
+
+    def _from_form(self, document: Document, queue: TrainingQueue) -> QueuedTraining | None:
+        """None while nothing is loaded. WorkbenchError if a value is not valid or the name is taken."""
+        recipe, start, name = self._setup.recipe(), self._setup.start_from.file, self._setup.run_name.text().strip()
+        if recipe is None:
+            return None
+        if name and queue.is_taken(name):
+            raise WorkbenchError(f"A training that waits is called '{name}' already. Choose another name.")
+        if name:
+            runs.folder_for(document.runs_folder, name, recipe.detector)
+        near = queue_file.near(start, document.runs_folder) if start is not None else ""
+        table = recipes.to_dict(recipe)
+        return QueuedTraining(name, table, document.anchors(), str(start) if start is not None else "", near)
+
+    @Slot()
+    def go_on(self) -> None:
+        """Begin the next one, or let it begin when the training that runs has ended."""
+        if self._try(TrainingQueue.go_on):
+            self._begin_next(asked=True)
+
+    @Slot()
+    def _hold(self) -> None:
+        if self._queue is not None:
+            self._queue.hold_back()
+            self._show()
+
+    @Slot(int, int)
+    def _move(self, key: int, by: int) -> None:
+        self._try(lambda queue: queue.move(key, by))
+
+    @Slot(int)
+    def _remove(self, key: int) -> None:
+        queue = self._queue
+        if queue is None:
+            return
+        place = queue.place_of(key)
+        removed = queue.waiting[place]
+        if self._try(lambda queue: queue.remove(key)):
+            self._undo.add(
+                f"Remove {removed.called} from the queue",
+                lambda: self._put_back(removed, place),
+                lambda: self._take_out(key),
+            )
+
+    def _put_back(self, removed: QueuedTraining, place: int) -> None:
+        self._try(lambda queue: queue.put_back(removed, place))
+
+    def _take_out(self, key: int) -> None:
+        self._try(lambda queue: queue.remove(key))
+
+    @Slot(int)
+    def _edit(self, key: int) -> None:
+        """Take a training out of the queue and put it into the form."""
+        document, queue = self._session.document, self._queue
+        if document is None or queue is None or not self._setup.loaded:
+            return
+        training = queue.waiting[queue.place_of(key)]
+        try:
+            recipe = recipes.from_dict(training.recipe)
+        except WorkbenchError as error:
+            self._session.report_error(error)
+            return
+        if not self._try(lambda queue: queue.remove(key)):
+            return
+        start = training.start_file(document.runs_folder)
+        told = f"'{training.called}' is out of the queue and in the form: change what you like, then press Train next."
+        self._run_actions.fill_in(Fork(training.called, recipe, training.anchors, start, recorded=True), told)
+        self._setup.run_name.setText(training.name)
+
+    # --- what the trainings do ---
+
+    @Slot(bool)
+    def _stop_after(self, on: bool) -> None:
+        self._follow.stops_after = on
+
+    @Slot(object)
+    def _job_started(self, job: object) -> None:
+        if not isinstance(job, Job) or not job.pauses or self._queue is None:
+            return
+        self._job, self._follow = job, _Training(job.title)
+        self._queue.begin(self._begins)
+        self._show()
+
+    @Slot(object, object)
+    def _job_event(self, job: object, event: object) -> None:
+        if job is not self._job:
+            return
+        self._follow.add(event)
+        if isinstance(event, Started):
+            self._try(TrainingQueue.started)
+
+    @Slot(object)
+    def _job_ended(self, job: object) -> None:
+        if job is not self._job or not isinstance(job, Job) or self._queue is None:
+            return
+        follow, self._job = self._follow, None
+        refused = "" if follow.began else job.error.sentence if job.error is not None else follow.failure
+        stopped = job.stop.is_set() and not follow.stopped_as_asked
+        training = self._of_current()
+        self._ended.append(follow.outcome)
+        if refused and training is not None:
+            self._ended[-1] = f"{training.called} could not begin"
+        self._try(lambda queue: queue.end(stopped=stopped, refused=refused))
+        self._next.start()
+
+    def _of_current(self) -> QueuedTraining | None:
+        queue = self._queue
+        return next((one for one in queue.waiting if one.key == queue.current), None) if queue is not None else None
+
+    @Slot()
+    def _after_end(self) -> None:
+        if self._queue is not None and not self._queue.is_training:
+            self._begin_next()
+
+    def _begin_next(self, *, asked: bool = False) -> None:
+        """Begin the training that is due; one that can't stays with the reason, and the next one is tried.
+
+        If none is due, tell how the queue ended, or that it is held.
+        """
+        document, queue = self._session.document, self._queue
+        while document is not None and queue is not None and (training := queue.due) is not None:
+            try:
+                request = _request(document, training)
+            except WorkbenchError as error:
+                self._refuse(training, error)
+                continue
+            self._begins = training.key
+            self.begin_requested.emit(request, asked)
+            self._begins = None
+            return
+        self._tell_end()
+
+    def _refuse(self, training: QueuedTraining, error: WorkbenchError) -> None:
+        self._ended.append(f"{training.called} could not begin")
+        self._try(lambda queue: queue.refuse(training.key, error.sentence))
+        words = f"'{training.called}' of the queue could not begin: {error.sentence}"
+        self._session.report_error(WorkbenchError(words, error.cause))
+
+    def _tell_end(self) -> None:
+        queue = self._queue
+        if queue is None or queue.is_training:
+            return
+        ended, self._ended = self._ended, []
+        if queue.hold is Hold.STOPPED:
+            self._session.message.emit("hint", queue.sentence)
+            self._session.offered.emit("Go on", self.go_on)
+        elif len(ended) > 1 and queue.hold is Hold.NONE:
+            self._notice.say("hint", f"The queue has ended: {'; '.join(ended)}.")
+
+
+class _Training:
+    """What is known of the training that runs."""
+
+    def __init__(self, title: str = "") -> None:
+        self._name = title.removeprefix("Training ")
+        self.began = False
+        self.stops_after = False
+        self._evaluated = -1  # the step of the last evaluation
+        self._ended: Finished | Failed | None = None
+
+    def add(self, event: object) -> None:
+        if isinstance(event, Started):
+            self.began = True
+        elif isinstance(event, Evaluated):
+            self._evaluated = event.step
+        elif isinstance(event, Finished | Failed):
+            self._ended = event
+
+    @property
+    def failure(self) -> str:
+        return self._ended.sentence if isinstance(self._ended, Failed) else ""
+
+    @property
+    def stopped_as_asked(self) -> bool:
+        """Whether it stopped with an evaluation, as "Stop after the next evaluation" says."""
+        return self.stops_after and isinstance(self._ended, Finished) and self._ended.step == self._evaluated
+
+    @property
+    def outcome(self) -> str:
+        if isinstance(self._ended, Finished) and self.began:
+            best = "" if math.isnan(self._ended.best_ap50) else f", AP50 {share(self._ended.best_ap50)}"
+            return f"{self._name} {'stopped' if self._ended.stopped else 'finished'}{best}"
+        return f"{self._name} failed"
+
+
+def _request(document: Document, training: QueuedTraining) -> DeferredRunRequest:
+    """WorkbenchError if the recipe can't be read any more, its weights have gone, or its name is taken by now."""
+    recipe, start = recipes.from_dict(training.recipe), training.start_file(document.runs_folder)
+    if start is not None and not start.is_file():
+        raise WorkbenchError(f"{start}: there is no such file. Choose other weights to start from.")
+    folder = runs.folder_for(document.runs_folder, training.name, recipe.detector)
+    return DeferredRunRequest(document.folder, folder, recipe, training.anchors, start)
+
+
+def _told(training: QueuedTraining, queue: TrainingQueue) -> str:
+    """What is said of a training that was queued."""
+    words = [f"'{training.called}' waits in the queue, in place {len(queue.ready):,}."]
+    if queue.hold is Hold.NONE:
+        words.append("It learns from the project as it is when its turn comes.")
+    else:
+        words.append(queue.sentence)
+    if queue.put_aside is not None:
+        words.append(f"What could not be read is kept as {queue.put_aside.name}.")
+        queue.put_aside = None
+    return " ".join(words)

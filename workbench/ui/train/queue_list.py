@@ -1,0 +1,193 @@
+"""The trainings that wait for their turn: a table in their order, and buttons to move, edit and remove them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.training.queue_file import QueuedTraining
+from workbench.training.runs import weights_name
+from workbench.training.training_queue import TrainingQueue
+from workbench.ui import theme
+from workbench.ui.actions import make_action, tell_key
+from workbench.ui.train.titles import detector_title
+from workbench.ui.widgets.buttons import push_button
+from workbench.ui.widgets.elided import ElidedLabel
+from workbench.ui.widgets.empty_state import paint_hint
+from workbench.ui.widgets.tables import align_heads, make_copyable, style_table
+
+COLUMNS = ("Turn", "Run", "State", "Detector", "Recipe", "Starts from", "Epochs")
+TURN, NAME, STATE, DETECTOR, RECIPE, START, EPOCHS = range(len(COLUMNS))
+EMPTY = "No training waits. Train next puts the one in the form here."
+AUTOMATIC = "automatic"
+NAMES = (NAME, STATE)  # which share what the other columns leave
+NOTE = "Each learns from the project as it is when its turn comes."
+_KEY = Qt.ItemDataRole.UserRole
+
+
+class QueueList(QWidget):
+    """`edit_requested(int)`, `remove_requested(int)`, `move_requested(int, int)` with the key of a training; the last
+    by how many places.
+    """
+
+    edit_requested = Signal(int)
+    remove_requested = Signal(int)
+    move_requested = Signal(int, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._current: int | None = None
+        self.table = _Table()
+        self._note = ElidedLabel(NOTE)
+        self._note.setProperty("role", "muted")
+        self._earlier = push_button("train-queue-earlier", "Earlier")
+        self._later = push_button("train-queue-later", "Later")
+        self._edit = push_button("train-queue-edit", "Edit")
+        self._remove = push_button("train-queue-remove", "Remove")
+        foot = QHBoxLayout()
+        foot.setSpacing(theme.GRID)
+        foot.addWidget(self._note, 1)
+        self._actions = []
+        for button, command, slot in (
+            (self._earlier, "queue-earlier", lambda: self._move(-1)),
+            (self._later, "queue-later", lambda: self._move(1)),
+            (self._edit, "queue-edit", self._ask_edit),
+            (self._remove, "queue-remove", self._ask_remove),
+        ):
+            foot.addWidget(button)
+            button.clicked.connect(slot)
+            tell_key(button, command)
+            self._actions.append(make_action(self, command, slot))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, theme.GRID, 0, 0)
+        column.addWidget(self.table, 1)
+        column.addLayout(foot)
+        self.table.itemSelectionChanged.connect(self._enable)
+        self.show_queue(None, Path())
+
+    def show_queue(self, queue: TrainingQueue | None, runs_folder: Path) -> None:
+        """Show what waits; the selected one stays selected, or the one that is now in its place."""
+        waiting = queue.waiting if queue is not None else ()
+        self._current = queue.current if queue is not None else None
+        self.table.fill(waiting, self._current, runs_folder)
+        self._enable()
+
+    @property
+    def selected(self) -> int | None:
+        """The key of the selected training."""
+        return self.table.selected
+
+    @Slot()
+    def _enable(self) -> None:
+        rows, key = self.table.rowCount(), self.selected
+        free = key is not None and key != self._current
+        row = self.table.currentRow()
+        for number, on in enumerate((free and row > 0, free and row < rows - 1, free, free)):
+            (self._earlier, self._later, self._edit, self._remove)[number].setEnabled(on)
+            self._actions[number].setEnabled(on)
+
+    def _move(self, by: int) -> None:
+        if self.selected is not None:
+            self.move_requested.emit(self.selected, by)
+
+    @Slot()
+    def _ask_edit(self) -> None:
+        if self.selected is not None:
+            self.edit_requested.emit(self.selected)
+
+    @Slot()
+    def _ask_remove(self) -> None:
+        if self.selected is not None:
+            self.remove_requested.emit(self.selected)
+
+
+class _Table(QTableWidget):
+    """One row for each."""
+
+    def __init__(self) -> None:
+        super().__init__(0, len(COLUMNS))
+        self.setObjectName("train-queue")
+        self.setAccessibleName("Queue of trainings")
+        self.setHorizontalHeaderLabels(COLUMNS)
+        style_table(self)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        make_copyable(self)
+        align_heads(self.horizontalHeader(), (TURN, EPOCHS))
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        for column in NAMES:
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+
+    @property
+    def selected(self) -> int | None:
+        rows = self.selectionModel().selectedRows()
+        return rows[0].data(_KEY) if rows else None
+
+    def fill(self, waiting: Sequence[QueuedTraining], current: int | None, runs_folder: Path) -> None:
+        key, row = self.selected, self.currentRow()
+        self.blockSignals(True)
+        self.setRowCount(len(waiting))
+        turn = 0
+        for place, one in enumerate(waiting):
+            turn += not one.problem
+            words = _words(one, turn, one.key == current, runs_folder)
+            for column, text in enumerate(words):
+                cell = QTableWidgetItem(text)
+                cell.setData(_KEY, one.key)
+                cell.setToolTip(_about(one, column, text, runs_folder))
+                if column in (TURN, EPOCHS):
+                    cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.setItem(place, column, cell)
+        keys = [one.key for one in waiting]
+        if waiting and row >= 0:
+            self.selectRow(keys.index(key) if key in keys else min(row, len(keys) - 1))
+        self.blockSignals(False)
+        self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.rowCount():
+            paint_hint(self, EMPTY)
+
+
+def _words(one: QueuedTraining, turn: int, begins: bool, runs_folder: Path) -> tuple[str, ...]:
+    """The cells of a row. `turn`: counts those that can begin."""
+    state = one.problem or ("being started" if begins else "next" if turn == 1 else "waiting")
+    start = one.start_file(runs_folder)
+    return (
+        "–" if one.problem else str(turn),
+        one.name or AUTOMATIC,
+        f"could not begin: {state}" if one.problem else state,
+        detector_title(one.detector),
+        str(one.recipe.get("title", "")),
+        weights_name(start) if start is not None else "fresh weights",
+        _epochs(one),
+    )
+
+
+def _epochs(one: QueuedTraining) -> str:
+    training = one.recipe.get("training")
+    epochs = training.get("epochs") if isinstance(training, dict) else None
+    return f"{epochs:,}" if isinstance(epochs, int) else "–"
+
+
+def _about(one: QueuedTraining, column: int, text: str, runs_folder: Path) -> str:
+    """A cell's tooltip: it may be elided."""
+    if column == START and (start := one.start_file(runs_folder)) is not None:
+        return str(start)
+    if column == NAME and not one.name:
+        return "Its name will be the detector's with a number."
+    return text
