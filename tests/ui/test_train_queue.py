@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QFrame, QLineEdit, QTableWidget, QTabWidget, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.test_accessible import nameless, unreachable
 from tests.ui.train_page_driver import (
     FakeTraining,
     button,
@@ -314,6 +316,11 @@ def test_waiting_trainings_are_moved_by_keys_and_buttons(qtbot: QtBot, in_list: 
     assert rows(in_list, STATE) == ["next", "waiting", "waiting"]
 
 
+def test_every_control_of_the_queue_has_a_name_and_is_reached_by_tab(in_list: TrainPage) -> None:
+    assert nameless(in_list) == []
+    assert unreachable(in_list) == []
+
+
 def test_a_removed_one_comes_back_by_undo(qtbot: QtBot, in_list: TrainPage, session: Session) -> None:
     key(in_list, Qt.Key.Key_Down)
     key(in_list, Qt.Key.Key_Delete)
@@ -371,6 +378,39 @@ def test_what_waits_is_held_when_the_project_is_opened_again(
     qtbot.waitUntil(lambda: is_training(session, "first"))
     qtbot.waitUntil(lambda: trained(training)[-1] == "first")
     assert text(two_wait, "train-title").startswith("first: training")
+
+
+def test_one_that_starts_while_the_project_is_closed_does_not_wait_any_more(
+    qtbot: QtBot, page: TrainPage, session: Session
+) -> None:
+    """The window hears of its start only once the training has ended: it would be trained twice."""
+    label_all(session)
+    ready(qtbot, page)
+    put(qtbot, page, "a")
+    assert session.document is not None
+    folder = session.document.folder
+    button(page, "train-queue-hold").click()
+    events = folder / "runs" / "a" / "events.jsonl"
+    while not events.is_file() or b"Started" not in events.read_bytes():
+        time.sleep(0.01)
+    session.close()
+    assert queue_file.read(folder / queue_file.FILE) == ()
+
+
+def test_one_whose_plugin_has_gone_says_so_and_stays(qtbot: QtBot, two_wait: TrainPage, session: Session) -> None:
+    assert session.document is not None
+    folder, said = session.document.folder, heard(session)
+    session.close()
+    file = folder / queue_file.FILE
+    file.write_text(file.read_text("utf-8").replace('"yolov4-tiny"', '"mine"'), "utf-8")
+    session.open(Document.open(folder))
+    table(two_wait).selectRow(0)
+    button(two_wait, "train-queue-edit").click()
+    assert "mine" in said[-1]
+    press(qtbot, two_wait, "train-queue-hold")
+    assert rows(two_wait) == on_disk(session) == ["first", "second"]
+    assert all("mine" in state for state in rows(two_wait, STATE))
+    assert not session.is_training
 
 
 def test_a_project_that_is_open_for_reading_only_has_no_queue(

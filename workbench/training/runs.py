@@ -251,9 +251,14 @@ def folder_for(folder: Path, wanted: str, detector: str) -> Path:
     return named
 
 
+def has_started(folder: Path) -> bool:
+    """Whether a training has begun in this folder, so that there is a run."""
+    return any(isinstance(event, Started) for event in outline(folder))
+
+
 def remove_unstarted(folder: Path) -> None:
     """Remove the folder of a run that was refused or killed before it started: it contains at most the refusal."""
-    if not folder.is_dir() or is_held(folder) or any(isinstance(event, Started) for event in outline(folder)):
+    if not folder.is_dir() or is_held(folder) or has_started(folder):
         return
     remove_unfinished(folder)
     try:

@@ -53,6 +53,7 @@ class QueueControl(QObject):
         self._queue: TrainingQueue | None = None  # None: no project is open, or only for reading
         self._job: Job | None = None  # the training that runs
         self._begins: int | None = None  # the key of the one that is asked to begin
+        self._folder: Path | None = None  # of its run
         self._follow = _Training()
         self._ended: list[str] = []  # what became of the trainings in a row
         self._undo = WidgetUndoStack(session, self.list)
@@ -240,6 +241,9 @@ class QueueControl(QObject):
         if job is not self._job or not isinstance(job, Job) or self._queue is None:
             return
         follow, self._job = self._follow, None
+        if self._queue.current is not None and self._folder is not None and runs.has_started(self._folder):
+            follow.began = True  # it was told to stop before this thread could hear of it
+            self._try(TrainingQueue.started)
         refused = "" if follow.began else job.error.sentence if job.error is not None else follow.failure
         stopped = job.stop.is_set() and not follow.stopped_as_asked
         training = self._of_current()
@@ -270,7 +274,7 @@ class QueueControl(QObject):
             except WorkbenchError as error:
                 self._refuse(training, error)
                 continue
-            self._begins = training.key
+            self._begins, self._folder = training.key, request.folder
             self.begin_requested.emit(request, asked)
             self._begins = None
             return
