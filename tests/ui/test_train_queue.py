@@ -199,6 +199,10 @@ def test_one_that_can_not_begin_stays_with_the_reason_and_the_next_one_begins(
     qtbot.waitUntil(lambda: is_training(session, "second") and len(rows(two_wait)) == 1)
     assert rows(two_wait, STATE)[0].startswith("could not begin: There is a run called 'first' already.")
     assert [words for words in said if words.startswith("'first' of the queue could not begin")]
+    find(two_wait, QTabWidget, "train-tabs").setCurrentIndex(1)
+    assert text(two_wait, "train-queue-note") == "Each learns from the project as it is when its turn comes."
+    table(two_wait).selectRow(0)
+    assert text(two_wait, "train-queue-note").startswith("There is a run called 'first' already.")
     end_with_evaluation(qtbot, two_wait, session)
     qtbot.waitUntil(lambda: said[-1].startswith("The queue has ended: "))
     assert "first could not begin" in said[-1]
@@ -314,6 +318,16 @@ def test_waiting_trainings_are_moved_by_keys_and_buttons(qtbot: QtBot, in_list: 
     key(in_list, Qt.Key.Key_Up, ALT)
     assert rows(in_list) == ["second", "first", "third"]
     assert rows(in_list, STATE) == ["next", "waiting", "waiting"]
+
+
+def test_space_on_later_at_the_end_does_not_press_the_next_button(qtbot: QtBot, in_list: TrainPage) -> None:
+    """Qt moves the focus from a button that can't be pressed any more."""
+    later = button(in_list, "train-queue-later")
+    later.setFocus()
+    for _ in range(3):
+        QTest.keyClick(in_list.window().focusWidget(), Qt.Key.Key_Space)
+    assert rows(in_list) == ["second", "third", "first"]
+    assert table(in_list).hasFocus()
 
 
 def test_every_control_of_the_queue_has_a_name_and_is_reached_by_tab(in_list: TrainPage) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -25,16 +25,14 @@ from workbench.ui.actions import make_action, tell_key
 from workbench.ui.train.titles import detector_title
 from workbench.ui.widgets.buttons import push_button
 from workbench.ui.widgets.elided import ElidedLabel
-from workbench.ui.widgets.empty_state import paint_hint
 from workbench.ui.widgets.tables import align_heads, make_copyable, style_table
 
 COLUMNS = ("Turn", "Run", "State", "Detector", "Recipe", "Starts from", "Epochs")
 TURN, NAME, STATE, DETECTOR, RECIPE, START, EPOCHS = range(len(COLUMNS))
-EMPTY = "No training waits. Train next puts the one in the form here."
 AUTOMATIC = "automatic"
-NAMES = (NAME, STATE)  # which share what the other columns leave
+LONG = (NAME, STATE, START)  # which share what the other columns leave
 NOTE = "Each learns from the project as it is when its turn comes."
-_KEY = Qt.ItemDataRole.UserRole
+_KEY, _PROBLEM = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 
 
 class QueueList(QWidget):
@@ -51,29 +49,19 @@ class QueueList(QWidget):
         self._current: int | None = None
         self.table = _Table()
         self._note = ElidedLabel(NOTE)
+        self._note.setObjectName("train-queue-note")
         self._note.setProperty("role", "muted")
-        self._earlier = push_button("train-queue-earlier", "Earlier")
-        self._later = push_button("train-queue-later", "Later")
-        self._edit = push_button("train-queue-edit", "Edit")
-        self._remove = push_button("train-queue-remove", "Remove")
-        foot = QHBoxLayout()
-        foot.setSpacing(theme.GRID)
-        foot.addWidget(self._note, 1)
-        self._actions = []
-        for button, command, slot in (
-            (self._earlier, "queue-earlier", lambda: self._move(-1)),
-            (self._later, "queue-later", lambda: self._move(1)),
-            (self._edit, "queue-edit", self._ask_edit),
-            (self._remove, "queue-remove", self._ask_remove),
-        ):
-            foot.addWidget(button)
-            button.clicked.connect(slot)
-            tell_key(button, command)
-            self._actions.append(make_action(self, command, slot))
+        self._foot = QHBoxLayout()
+        self._foot.setSpacing(theme.GRID)
+        self._foot.addWidget(self._note, 1)
+        self._earlier = self._command("queue-earlier", "Earlier", lambda key: self.move_requested.emit(key, -1))
+        self._later = self._command("queue-later", "Later", lambda key: self.move_requested.emit(key, 1))
+        self._edit = self._command("queue-edit", "Edit", self.edit_requested.emit)
+        self._remove = self._command("queue-remove", "Remove", self.remove_requested.emit)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, theme.GRID, 0, 0)
         column.addWidget(self.table, 1)
-        column.addLayout(foot)
+        column.addLayout(self._foot)
         self.table.itemSelectionChanged.connect(self._enable)
         self.show_queue(None, Path())
 
@@ -94,23 +82,30 @@ class QueueList(QWidget):
         rows, key = self.table.rowCount(), self.selected
         free = key is not None and key != self._current
         row = self.table.currentRow()
-        for number, on in enumerate((free and row > 0, free and row < rows - 1, free, free)):
-            (self._earlier, self._later, self._edit, self._remove)[number].setEnabled(on)
-            self._actions[number].setEnabled(on)
+        self._note.setText(self.table.problem or NOTE)
+        self._earlier.setEnabled(free and row > 0)
+        self._later.setEnabled(free and row < rows - 1)
+        self._edit.setEnabled(free)
+        self._remove.setEnabled(free)
 
-    def _move(self, by: int) -> None:
-        if self.selected is not None:
-            self.move_requested.emit(self.selected, by)
+    def _command(self, command: str, word: str, ask: Callable[[int], object]) -> QAction:
+        """A button and a key that `ask` for the selected training, while the action is enabled."""
 
-    @Slot()
-    def _ask_edit(self) -> None:
-        if self.selected is not None:
-            self.edit_requested.emit(self.selected)
+        def act() -> None:
+            if self.selected is not None:
+                ask(self.selected)
 
-    @Slot()
-    def _ask_remove(self) -> None:
-        if self.selected is not None:
-            self.remove_requested.emit(self.selected)
+        def enable(on: bool) -> None:
+            if not on and button.hasFocus():
+                self.table.setFocus()  # else Qt moves it to the next button, which the next Space would press
+            button.setEnabled(on)
+
+        action, button = make_action(self, command, act), push_button(f"train-{command}", word)
+        button.clicked.connect(action.trigger)
+        action.enabledChanged.connect(enable)
+        tell_key(button, command)
+        self._foot.addWidget(button)
+        return action
 
 
 class _Table(QTableWidget):
@@ -128,13 +123,19 @@ class _Table(QTableWidget):
         align_heads(self.horizontalHeader(), (TURN, EPOCHS))
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        for column in NAMES:
+        for column in LONG:
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
 
     @property
     def selected(self) -> int | None:
         rows = self.selectionModel().selectedRows()
         return rows[0].data(_KEY) if rows else None
+
+    @property
+    def problem(self) -> str:
+        """Why the selected training could not begin, "" if it has not been tried."""
+        rows = self.selectionModel().selectedRows()
+        return str(rows[0].data(_PROBLEM)) if rows else ""
 
     def fill(self, waiting: Sequence[QueuedTraining], current: int | None, runs_folder: Path) -> None:
         key, row = self.selected, self.currentRow()
@@ -147,6 +148,7 @@ class _Table(QTableWidget):
             for column, text in enumerate(words):
                 cell = QTableWidgetItem(text)
                 cell.setData(_KEY, one.key)
+                cell.setData(_PROBLEM, one.problem)
                 cell.setToolTip(_about(one, column, text, runs_folder))
                 if column in (TURN, EPOCHS):
                     cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -157,20 +159,15 @@ class _Table(QTableWidget):
         self.blockSignals(False)
         self.viewport().update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        if not self.rowCount():
-            paint_hint(self, EMPTY)
-
 
 def _words(one: QueuedTraining, turn: int, begins: bool, runs_folder: Path) -> tuple[str, ...]:
     """The cells of a row. `turn`: counts those that can begin."""
-    state = one.problem or ("being started" if begins else "next" if turn == 1 else "waiting")
+    state = "being started" if begins else "next" if turn == 1 else "waiting"
     start = one.start_file(runs_folder)
     return (
         "–" if one.problem else str(turn),
         one.name or AUTOMATIC,
-        f"could not begin: {state}" if one.problem else state,
+        f"could not begin: {one.problem}" if one.problem else state,
         detector_title(one.detector),
         str(one.recipe.get("title", "")),
         weights_name(start) if start is not None else "fresh weights",
