@@ -86,6 +86,26 @@ def test_a_run_of_no_cross_validation_has_no_folds(project: Path, capsys: Captur
     assert "plain is not one of a cross-validation." in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_events_are_those_of_every_fold(project: Path, capsys: Capture) -> None:
+    assert main(["train", str(project), *SMALL, *IN_TWO, "--json-events"]) == console.DONE
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    names = [Path(one["folder"]).name for one in told if one["event"] == "Finished"]
+    assert names == ["yolov4-tiny-1-fold-1", "yolov4-tiny-1-fold-2"]
+
+
+@pytest.mark.parametrize("code", [None, console.DONE])
+def test_a_training_that_ends_well_is_followed_by_the_next(code: int | None) -> None:
+    wanted: list[dict[str, Any]] = [{"project": Path("P"), "fold": n, "name": f"c-fold-{n}"} for n in (1, 2)]
+    done: list[int] = []
+
+    def train(given: dict[str, Any]) -> int | None:
+        done.append(given["fold"])
+        return code  # of a process that prints events, or follows the main one
+
+    assert (cross_validation.run_each(wanted, train, quiet=True), done) == (code, [1, 2])
+
+
 @pytest.mark.parametrize(
     ("ends", "trained", "said"),
     [

@@ -37,9 +37,9 @@ def run_each(
     code = None
     for index, one in enumerate(wanted):
         code = train(one)
-        if len(wanted) > 1 and (code is not None or one is wanted[-1]):
+        if len(wanted) > 1 and (code or one is wanted[-1]):
             _say_what_next(wanted[0], [other["fold"] for other in wanted[index + 1 :]], quiet=quiet)
-        if code is not None:
+        if code:
             break
     return code
 
