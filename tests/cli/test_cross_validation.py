@@ -69,7 +69,7 @@ def test_folds_are_trained_one_after_the_other_and_judge_every_image(project: Pa
 
 def test_a_fold_of_nothing_is_refused(project: Path, capsys: Capture) -> None:
     assert main(["train", str(project), *SMALL, "--fold", "2"]) == console.FAILED
-    assert "A fold is one of several. Say of how many, such as --folds 5." in capsys.readouterr().err
+    assert "A fold is one of several. Say of how many, such as Folds 5 (--folds 5)." in capsys.readouterr().err
     assert main(["train", str(project), *SMALL, "--folds", "2", "--fold", "3"]) == console.FAILED
     assert "There is no fold 3 of 2." in capsys.readouterr().err
     assert not runs.runs(project / "runs")

@@ -103,20 +103,31 @@ def test_more_folds_than_images_are_refused(tmp_path: Path) -> None:
     assert len(refused) == 15
 
 
-def test_a_recipe_without_a_fold_is_of_each_in_turn() -> None:
+def test_a_recipe_without_a_fold_is_of_each_in_turn(tmp_path: Path) -> None:
     recipe = recipes.default_recipe("yolov4-tiny").changed({"folds": 3})
-    assert [one.training.fold for one in folds.of_each(recipe)] == [1, 2, 3]
-    assert [folds.name_of("cells", one) for one in folds.of_each(recipe)] == [f"cells-fold-{n}" for n in (1, 2, 3)]
-    assert folds.of_each(recipe.changed({"fold": 2})) == (recipe.changed({"fold": 2}),)
-    assert folds.of_each(recipe.changed({"folds": 0})) == (recipe.changed({"folds": 0}),)
+    each = folds.of_each(recipe, "cells", tmp_path)
+    assert [name for name, _ in each] == ["cells-fold-1", "cells-fold-2", "cells-fold-3"]
+    assert [one.training.fold for _, one in each] == [1, 2, 3]
+    second = recipe.changed({"fold": 2})
+    for name in ("cells", "cells-fold-2"):
+        assert folds.of_each(second, name, tmp_path) == [("cells-fold-2", second)]
+    plain = recipe.changed({"folds": 0})
+    assert folds.of_each(plain, "", tmp_path) == [("", plain)]
     assert folds.base_name("my-fold-runs-fold-12") == "my-fold-runs"
+    assert folds.base_name("mine") == "mine"
 
 
 def test_a_free_name_is_of_no_cross_validation(tmp_path: Path) -> None:
-    assert folds.free_name(tmp_path / "runs", "ssd300") == "ssd300-1"
-    for name in ("ssd300-1", "SSD300-2-fold-4"):
-        (tmp_path / "runs" / name).mkdir(parents=True)
-    assert folds.free_name(tmp_path / "runs", "ssd300") == "ssd300-3"
+    recipe = recipes.default_recipe("yolov4-tiny").changed({"folds": 3, "fold": 1})
+
+    def name(*taken: str) -> str:
+        return folds.of_each(recipe, "", tmp_path / "runs", taken)[0][0]
+
+    assert name() == "yolov4-tiny-1-fold-1"
+    for taken in ("yolov4-tiny-1", "YOLOv4-tiny-2-fold-4"):
+        (tmp_path / "runs" / taken).mkdir(parents=True)
+    assert name() == "yolov4-tiny-3-fold-1"
+    assert name("yolov4-tiny-3-fold-2", "other") == "yolov4-tiny-4-fold-1"
 
 
 @pytest.fixture

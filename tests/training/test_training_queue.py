@@ -37,7 +37,7 @@ def queue(tmp_path: Path) -> TrainingQueue:
     made = TrainingQueue(tmp_path)
     made.begin(None)
     for name in "abc":
-        made.add(wanted(name))
+        made.add([wanted(name)])
     return made
 
 
@@ -152,7 +152,7 @@ def test_who_holds_the_queue_lets_the_training_go_on(queue: TrainingQueue) -> No
 
 def test_what_is_queued_before_any_training_waits_for_one_or_for_a_word(tmp_path: Path) -> None:
     queue = TrainingQueue(tmp_path)
-    queue.add(wanted("a"))
+    queue.add([wanted("a")])
     assert (queue.due, queue.hold) == (None, Hold.UNBEGUN)
     assert queue.sentence == "1 training waits. Start the queue, or a training, which it then follows."
     queue.begin(None)
@@ -167,7 +167,7 @@ def test_what_waited_when_the_project_was_closed_is_held(queue: TrainingQueue, t
     again.begin(None)
     again.end(stopped=False)
     assert again.due is None
-    again.add(wanted("d"))
+    again.add([wanted("d")])
     assert len({one.key for one in again.waiting}) == 4
     again.go_on()
     assert begin_due(again) == "a"
@@ -178,7 +178,7 @@ def test_a_queue_that_was_emptied_is_not_held_any_more(queue: TrainingQueue) -> 
     for one in queue.waiting:
         queue.remove(one.key)
     assert queue.hold is Hold.NONE
-    queue.add(wanted("d"))
+    queue.add([wanted("d")])
     assert queue.hold is Hold.UNBEGUN
 
 
@@ -202,8 +202,8 @@ def test_trainings_change_places_go_and_come_back(queue: TrainingQueue, tmp_path
 
 
 def test_a_name_is_taken_as_a_folder_would_be(queue: TrainingQueue) -> None:
-    queue.add(wanted("Cells: large"))
-    queue.add(wanted(""))
+    queue.add([wanted("Cells: large")])
+    queue.add([wanted("")])
     assert queue.is_taken("cells- LARGE")
     assert not queue.is_taken("cells")
 
@@ -215,7 +215,7 @@ def test_everything_of_a_training_is_kept(tmp_path: Path) -> None:
     runs_folder = tmp_path / "runs"
     start = runs_folder / "fcos-1" / "best.safetensors"
     training = wanted("ü", anchors=ANCHORS, start=str(start), start_near=queue_file.near(start, runs_folder))
-    TrainingQueue(tmp_path).add(training)
+    TrainingQueue(tmp_path).add([training])
     (kept,) = TrainingQueue(tmp_path).waiting
     assert (kept.name, kept.recipe, kept.anchors, kept.start) == ("ü", training.recipe, ANCHORS, str(start))
 
@@ -226,7 +226,7 @@ def test_weights_are_found_after_a_move_of_the_project_and_a_new_name_of_their_r
     start.parent.mkdir(parents=True)
     start.touch()
     near = queue_file.near(start, before / "runs")
-    TrainingQueue(before).add(wanted("a", start=str(start), start_near=near))
+    TrainingQueue(before).add([wanted("a", start=str(start), start_near=near)])
     shutil.move(before, after)
     (kept,) = TrainingQueue(after).waiting
     assert kept.start_file(after / "runs") == after / "runs" / "fcos-1" / "best.safetensors"
@@ -254,7 +254,7 @@ def test_a_file_that_can_not_be_read_is_told_and_put_aside(tmp_path: Path, text:
     assert why in queue.sentence
     assert queue.sentence.startswith(str(file))
     assert file.read_text() == text
-    queue.add(wanted("a"))
+    queue.add([wanted("a")])
     assert queue.put_aside == tmp_path / "training-queue-2.json"
     assert queue.put_aside.read_text() == text
     assert (tmp_path / "training-queue-1.json").read_text() == "an earlier one"
@@ -265,7 +265,7 @@ def test_a_file_that_can_not_be_read_is_told_and_put_aside(tmp_path: Path, text:
 @pytest.mark.parametrize("field", ["name", "recipe", "anchors", "start", "start_near", "problem"])
 def test_a_training_of_another_form_is_damage(tmp_path: Path, field: str) -> None:
     queue = TrainingQueue(tmp_path)
-    queue.add(wanted("a", anchors=ANCHORS))
+    queue.add([wanted("a", anchors=ANCHORS)])
     table = json.loads(queue.file.read_text("utf-8"))
     table["trainings"][0][field] = 7
     queue.file.write_text(json.dumps(table), "utf-8")
@@ -280,7 +280,7 @@ def test_what_can_not_be_written_changes_nothing_but_what_has_begun_does_not_beg
 
     monkeypatch.setattr(queue_file, "write", full)
     with pytest.raises(WorkbenchError):
-        queue.add(wanted("d"))
+        queue.add([wanted("d")])
     with pytest.raises(WorkbenchError):
         queue.remove(queue.waiting[0].key)
     assert names(queue) == ["a", "b", "c"]

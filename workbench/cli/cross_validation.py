@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.cli.options import project_of
 from workbench.console import say
-from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.training.recipes import Recipe
@@ -20,14 +19,9 @@ def of_each(given: dict[str, Any], recipe_of: Callable[[dict[str, Any]], tuple[R
 
     if given["resume"] is not None:
         return [given]
-    recipe, _ = recipe_of(given)
-    if not recipe.training.folds:
-        if recipe.training.fold:
-            raise WorkbenchError("A fold is one of several. Say of how many, such as --folds 5.")
-        return [given]
     with project_of(given["project"]) as document:
-        name = given["name"] or folds.free_name(document.runs_folder, recipe.detector)
-    return [{**given, "fold": one.training.fold, "name": folds.name_of(name, one)} for one in folds.of_each(recipe)]
+        each = folds.of_each(recipe_of(given)[0], given["name"] or "", document.runs_folder)
+    return [{**given, "fold": one.training.fold or None, "name": name or None} for name, one in each]
 
 
 def run_each(

@@ -7,6 +7,7 @@ that has not learnt from it: its AP is measured on all images, and its mistakes 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,36 +24,43 @@ APART = (
 """Settings in which the runs of a cross-validation may differ: their fold, those that extending a run changes, and the
 machine's.
 """
-
-
 _FOLD = "-fold-"
 
 
-def of_each(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipes to be trained one after the other: of each fold if `fold` is 0, else the recipe alone."""
+def of_each(recipe: Recipe, name: str, runs_folder: Path, taken: Collection[str] = ()) -> list[tuple[str, Recipe]]:
+    """The trainings to be made one after the other, with their runs' names: each fold if `fold` is 0, else this alone.
+
+    `name` "" is a free one; `taken` are names of trainings to come. WorkbenchError for a fold of nothing.
+    """
     training = recipe.training
-    if not training.folds or training.fold:
-        return (recipe,)
-    return tuple(replace(recipe, training=replace(training, fold=1 + k)) for k in range(training.folds))
+    if not training.folds:
+        if training.fold:
+            raise WorkbenchError("A fold is one of several. Say of how many, such as Folds 5 (--folds 5).")
+        return [(name, recipe)]
+    numbers = [training.fold] if training.fold else range(1, training.folds + 1)
+    each = [replace(recipe, training=replace(training, fold=number)) for number in numbers]
+    name = name or _free_name(runs_folder, recipe.detector, taken)
+    return [(_name_of(name, one), one) for one in each]
 
 
-def name_of(name: str, recipe: Recipe) -> str:
-    """The name of the fold's run in the cross-validation called `name`."""
-    return safe_name(f"{name}{_FOLD}{recipe.training.fold or 1}")
+def _name_of(name: str, recipe: Recipe) -> str:
+    suffix = f"{_FOLD}{recipe.training.fold}"
+    return safe_name(name if name.endswith(suffix) else f"{name}{suffix}")
 
 
 def base_name(run: str) -> str:
-    """The inverse of name_of()."""
+    """What the names of a cross-validation's runs have in common."""
     return run.rpartition(_FOLD)[0] or run
 
 
-def free_name(folder: Path, detector: str) -> str:
-    """A name for a cross-validation that no run in a project's folder `runs` has, such as yolov4-tiny-3."""
-    taken = [entry.name.casefold() for entry in folder.iterdir()] if folder.is_dir() else []
+def _free_name(runs_folder: Path, detector: str, taken: Collection[str]) -> str:
+    """A name for a cross-validation that nothing has, such as yolov4-tiny-3."""
+    there = [entry.name for entry in runs_folder.iterdir()] if runs_folder.is_dir() else []
+    known = [name.casefold() for name in (*there, *taken)]
     base = safe_name(detector, "run")
     for number in itertools.count(1):
         name = f"{base}-{number}".casefold()
-        if not any(one == name or one.startswith(f"{name}{_FOLD}") for one in taken):
+        if not any(one == name or one.startswith(f"{name}{_FOLD}") for one in known):
             break
     return f"{base}-{number}"
 

@@ -8,6 +8,7 @@ snapshot when it is queued, as people go on labelling while they wait, and the r
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,12 +77,15 @@ class TrainingQueue:
         """Whether a waiting training has this name, as a folder's name."""
         return safe_name(name).casefold() in {safe_name(one.name).casefold() for one in self.waiting if one.name}
 
-    def add(self, training: QueuedTraining) -> QueuedTraining:
-        """Put it at the end; returns it with its key. If nothing is being trained, the queue waits to be begun."""
-        added = replace(training, key=self._next_key)
+    def add(self, trainings: Sequence[QueuedTraining], *, first: bool = False) -> tuple[QueuedTraining, ...]:
+        """Put them at the end, or before all others; returns them with their keys.
+
+        If nothing is being trained, the queue waits to be begun.
+        """
+        added = tuple(replace(one, key=key) for key, one in enumerate(trainings, self._next_key))
         begins = not self.is_training and self.due is None
-        self._write((*self.waiting, added))
-        self._next_key += 1
+        self._write((*added, *self.waiting) if first else (*self.waiting, *added))
+        self._next_key += len(added)
         if begins and self.hold is Hold.NONE:
             self.hold = Hold.UNBEGUN
         return added

@@ -211,7 +211,7 @@ class TrainPage(Page):
 
     @Slot()
     def start(self) -> None:
-        """Start training on the project as it is now."""
+        """Start training on the project as it is now; the other folds of a cross-validation follow from the queue."""
         document = self.session.document
         if document is None or self._job is not None:
             return
@@ -219,14 +219,16 @@ class TrainPage(Page):
             recipe = self._setup.recipe()
             if recipe is None:
                 return
-            start = self._setup.start_from.file
-            folder = runs.folder_for(document.runs_folder, self._setup.run_name.text(), recipe.detector)
+            start, name = self._setup.start_from.file, self._setup.run_name.text().strip()
+            (recipe, first), *others = self._queue.asked_for(recipe, name, start)
+            folder = runs.folder_for(document.runs_folder, first.name, recipe.detector)
             request = DeferredRunRequest(document.folder, folder, recipe, document.anchors(), start)
         except WorkbenchError as error:
             self.session.report_error(error)
             return
         self._setup.run_name.clear()
         self._begin(folder.name, request)
+        self._queue.follow([one for _, one in others])
 
     @Slot(object)
     def resume(self, run: RunInfo) -> None:

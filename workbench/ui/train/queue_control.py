@@ -7,7 +7,7 @@ or by Resume.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -16,9 +16,10 @@ from PySide6.QtWidgets import QTabWidget
 from workbench.core.document import Document
 from workbench.core.formatting import share
 from workbench.errors import WorkbenchError
-from workbench.training import queue_file, recipes, runs
+from workbench.training import folds, queue_file, recipes, runs
 from workbench.training.events import Evaluated, Failed, Finished, Started
 from workbench.training.queue_file import QueuedTraining
+from workbench.training.recipes import Recipe
 from workbench.training.request import DeferredRunRequest
 from workbench.training.run_actions import Fork
 from workbench.training.training_queue import Hold, TrainingQueue
@@ -135,29 +136,41 @@ class QueueControl(QObject):
         document, queue = self._session.document, self._queue
         if document is None or queue is None:
             return
+        name, start = self._setup.run_name.text().strip(), self._setup.start_from.file
         try:
-            training = self._from_form(document, queue)
+            recipe = self._setup.recipe()
+            waiting = [one for _, one in self.asked_for(recipe, name, start)] if recipe is not None else []
         except WorkbenchError as error:
             self._session.report_error(error)
             return
-        if training is None or not self._try(lambda queue: queue.add(training)):
+        if not waiting or not self._try(lambda queue: queue.add(waiting)):
             return
         self._setup.run_name.clear()
         self._setup.settled = True
-        self._session.inform(_told(training, queue))
+        self._session.inform(_told(waiting, queue))
 
-    def _from_form(self, document: Document, queue: TrainingQueue) -> QueuedTraining | None:
-        """None while nothing is loaded. WorkbenchError if a value is not valid or the name is taken."""
-        recipe, start, name = self._setup.recipe(), self._setup.start_from.file, self._setup.run_name.text().strip()
-        if recipe is None:
-            return None
-        if name and queue.is_taken(name):
-            raise WorkbenchError(f"A training that waits is called '{name}' already. Choose another name.")
-        if name:
-            runs.folder_for(document.runs_folder, name, recipe.detector)
-        near = queue_file.near(start, document.runs_folder) if start is not None else ""
-        table = recipes.to_dict(recipe)
-        return QueuedTraining(name, table, document.anchors(), str(start) if start is not None else "", near)
+    def follow(self, others: Sequence[QueuedTraining]) -> None:
+        """Put these before all others that wait: the training that they belong to has begun."""
+        queue = self._queue
+        if queue is not None and others and self._try(lambda queue: queue.add(others, first=True)):
+            self._session.inform(_told(others, queue))
+
+    def asked_for(self, recipe: Recipe, name: str, start: Path | None) -> list[tuple[Recipe, QueuedTraining]]:
+        """What `recipe` asks for: of a cross-validation a training for each fold. WorkbenchError if a name is taken."""
+        document, queue = self._session.document, self._queue
+        if document is None:
+            return []
+        folder, names = document.runs_folder, [one.name for one in queue.waiting] if queue is not None else []
+        near = queue_file.near(start, folder) if start is not None else ""
+        waiting = []
+        for called, one in folds.of_each(recipe, name, folder, names):
+            if called and queue is not None and queue.is_taken(called):
+                raise WorkbenchError(f"A training that waits is called '{called}' already. Choose another name.")
+            if called:
+                runs.folder_for(folder, called, one.detector)
+            table, weights = recipes.to_dict(one), str(start) if start is not None else ""
+            waiting.append((one, QueuedTraining(called, table, document.anchors(), weights, near)))
+        return waiting
 
     @Slot()
     def go_on(self) -> None:
@@ -342,11 +355,15 @@ def _request(document: Document, training: QueuedTraining) -> DeferredRunRequest
     return DeferredRunRequest(document.folder, folder, recipe, training.anchors, start)
 
 
-def _told(training: QueuedTraining, queue: TrainingQueue) -> str:
-    """What is said of a training that was queued."""
-    words = [f"'{training.called}' waits in the queue, in place {len(queue.ready):,}."]
+def _told(added: Sequence[QueuedTraining], queue: TrainingQueue) -> str:
+    """What is said of trainings that were queued."""
+    if len(added) == 1:
+        words = [f"'{added[0].called}' waits in the queue, in place {len(queue.ready):,}."]
+    else:
+        words = [f"{len(added):,} trainings wait in the queue: '{added[0].called}' to '{added[-1].called}'."]
     if queue.hold is Hold.NONE:
-        words.append("It learns from the project as it is when its turn comes.")
+        subject = "It learns" if len(added) == 1 else "Each learns"
+        words.append(f"{subject} from the project as it is when its turn comes.")
     else:
         words.append(queue.sentence)
     if queue.put_aside is not None:
