@@ -27,6 +27,7 @@ TITLES: dict[str, str] = {**{kind: kind for kind in KINDS}, "diou": "DIoU", "dar
 DIOU_POWERS: dict[NmsKind, float] = {"diou": 1.0, "darknet diou": 0.6}  # of the centre penalty: the paper's; box_diou's
 Rows = NDArray[np.int64]
 _PAIRS_AT_ONCE = 2_000_000  # 40 bytes each: bounds the working memory to about 100 MB
+_BANDS = 4_096  # at most: a box that is as high as the image is in all of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,17 +70,22 @@ def overlaps(boxes: NDArray[Any], labels: NDArray[Any], kind: NmsKind = "per lab
 
 
 def _touching(boxes: NDArray[np.float32], group: NDArray[np.int64]) -> Iterator[tuple[Rows, Rows]]:
-    """Pairs of rows of the same group whose x ranges touch: a sweep from left to right, group after group."""
+    """Pairs of rows of the same group whose x ranges touch and that lie in the same band of the image: a sweep from
+    left to right, group after group and band after band. Without bands, 100,000 boxes of a photograph in tiles made
+    100,000,000 pairs.
+    """
     if len(boxes) < 2:
         return
-    x0, x1 = boxes[:, 0].astype(np.float64), boxes[:, 2].astype(np.float64)
-    shift = np.unique(group, return_inverse=True)[1] * (max(x1.max(), x0.max()) - x0.min() + 1.0)
+    row, band, is_first = _in_bands(boxes[:, 1].astype(np.float64), boxes[:, 3].astype(np.float64))
+    part = np.unique(np.unique(group, return_inverse=True)[1][row] * (band.max() + 1) + band, return_inverse=True)[1]
+    x0, x1 = boxes[row, 0].astype(np.float64), boxes[row, 2].astype(np.float64)
+    shift = part * (max(x1.max(), x0.max()) - x0.min() + 1.0)
     order = np.argsort(x0 + shift, kind="stable")
     start = (x0 + shift)[order]
     # the slack covers the rounding of the shifted sums; surplus pairs are measured exactly later
     stop = np.searchsorted(start, (x1 + shift)[order] + 1e-3, side="right")
-    count = np.maximum(stop - np.arange(1, len(order) + 1), 0)  # (N,) later boxes that begin inside this one
-    ends = np.cumsum(count)
+    count = np.maximum(stop - np.arange(1, len(order) + 1), 0)  # later boxes that begin inside this one
+    ends, row, part, is_first = np.cumsum(count), row[order], part[order], is_first[order]
     first = 0
     while first < len(order):
         done = ends[first - 1] if first else 0
@@ -87,9 +93,22 @@ def _touching(boxes: NDArray[np.float32], group: NDArray[np.int64]) -> Iterator[
         some = count[first:last]
         a = np.repeat(np.arange(first, last), some)
         b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(some) - some, some)
-        same = group[order[a]] == group[order[b]]
-        yield order[a[same]], order[b[same]]
+        once = (part[a] == part[b]) & (is_first[a] | is_first[b])  # in the band in which the lower one begins
+        yield row[a[once]], row[b[once]]
         first = last
+
+
+def _in_bands(y0: NDArray[np.float64], y1: NDArray[np.float64]) -> tuple[Rows, Rows, NDArray[np.bool_]]:
+    """Horizontal bands as high as the average box: for each box and each band that it reaches into, the row of the
+    box, the band, and whether the box begins there.
+    """
+    top, low = y0.min(), max(y0.max(), y1.max())
+    height = max(float(np.maximum(y1 - y0, 0).mean()), (low - top) / _BANDS, np.finfo(np.float32).tiny)
+    first, last = (np.floor((edge - top) / height).astype(np.int64) for edge in (y0, np.maximum(y0, y1)))
+    count = last - first + 1
+    row = np.repeat(np.arange(len(y0)), count)
+    nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    return row, first[row] + nth, nth == 0
 
 
 def _measured(
