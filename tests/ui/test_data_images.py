@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QApplication,
+    QComboBox,
     QFileDialog,
     QFrame,
     QInputDialog,
@@ -33,7 +34,7 @@ from tests.ui.window_driver import Open, find, write_photographs
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.image_records import ImageDescriber
-from workbench.core.project import Image, Split, State
+from workbench.core.project import Image, Label, Split, State
 from workbench.ui.data.page import DataPage
 from workbench.ui.images_model import LISTED_IMAGE
 from workbench.ui.widgets.tool_row import ToolRow
@@ -371,6 +372,20 @@ def test_the_images_of_a_number_begin_at_the_first_and_the_note_says_which_they_
     assert why.width() > 500  # a line of its own, in place of some letters beside the filters
     press(window, "filter-only")
     assert (len(listed(window)), why.isVisible()) == (60, False)
+
+
+def test_a_label_that_was_filtered_by_is_none_of_another_project(
+    open_window: Open, labelled: Path, tmp_path: Path
+) -> None:
+    with Document.create(tmp_path / "other", labelled.parent / "photographs") as other:
+        other.do(edits.AddLabels((Label(0, "bee"),)))
+    window = open_window(labelled, "data")
+    label = find(window, QComboBox, "filter-label")
+    label.setCurrentIndex(label.findText("cell"))
+    assert listed(window) == ["a.png"]
+    assert window.open(tmp_path / "other")
+    assert label.currentText() == "Any label"
+    assert listed(window) == ["a.png", "b.png", "c.png"]
 
 
 def test_which_images_are_listed_alone_is_forgotten_with_their_project(open_window: Open, labelled: Path) -> None:

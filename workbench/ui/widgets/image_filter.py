@@ -176,6 +176,8 @@ class ImageFilter(QFrame):
         is_other, self._folder = document.folder != self._folder, document.folder
         if is_other or self._alone.only is not None:
             self.list_all()
+        if is_other:
+            self._label.setCurrentIndex(0)
         self.renew_labels()
         if self.more.filter().order in QUEUED:
             if is_other:
