@@ -161,6 +161,15 @@ def test_what_is_queued_before_any_training_waits_for_one_or_for_a_word(tmp_path
     assert begin_due(queue) == "a"
 
 
+def test_a_training_beside_the_queue_that_was_refused_begins_nothing(tmp_path: Path) -> None:
+    queue = TrainingQueue(tmp_path)
+    queue.add(wanted("a"))
+    queue.begin(None)
+    queue.end(stopped=False, refused="The name is taken.")
+    assert (queue.due, queue.hold) == (None, Hold.UNBEGUN)
+    assert queue.refused == ()
+
+
 def test_what_waited_when_the_project_was_closed_is_held(queue: TrainingQueue, tmp_path: Path) -> None:
     again = TrainingQueue(tmp_path)
     assert (names(again), again.hold, again.due) == (["a", "b", "c"], Hold.REOPENED, None)

@@ -83,7 +83,10 @@ def test_what_waits_outlives_the_window_and_is_trained_when_a_person_lets_it_go_
     window.close()
     assert states(labelled) == {"long": "stopped"}
     assert [one.name for one in queue_file.read(labelled / queue_file.FILE)] == ["two"]
-    window = open_window(labelled, "train")
+    window = open_window(labelled, "label")
+    left = find(window, QLabel, "message-text").text()
+    assert left.endswith("press Resume on the Train page. Trainings that wait in the queue are held there.")
+    window.show_page("train")
     told = find(window, QLabel, "train-queue-words").text()
     assert told == "The queue is held because the project was closed: 1 training waits."
     assert not window.session.is_training

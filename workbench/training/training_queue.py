@@ -162,10 +162,15 @@ class TrainingQueue:
         self._write(told, anyway=True)
 
     def end(self, *, stopped: bool, refused: str = "") -> None:
-        """The training has ended. `stopped`: by a person, so the queue is held. `refused`: why it did not begin."""
+        """The training has ended. `stopped`: by a person, so the queue is held. `refused`: why it did not begin.
+
+        If that one was not of the queue, nothing has begun yet.
+        """
         key, self.current, self.is_training = self.current, None, False
         if stopped and self.ready:
             self.hold = Hold.STOPPED
+        elif refused and key is None and self.ready and self.hold is Hold.NONE:
+            self.hold = Hold.UNBEGUN
         try:
             if key is not None and refused:
                 self.refuse(key, refused)

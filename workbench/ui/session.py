@@ -115,7 +115,11 @@ class Session(QObject):
         left = preferences.get(_LEFT, []) or []
         if len(left) == 2 and left[0] == str(document.folder) and not document.read_only:
             preferences.put(_LEFT, [])
+            from workbench.training import queue_file  # a cost only for who needs it
+
             words = f"{left[1]} was stopped when the project was closed. To go on, press Resume on the Train page."
+            if (document.folder / queue_file.FILE).exists():
+                words += " Trainings that wait in the queue are held there."
             self.message.emit("hint", words)
 
     def close(self, keep: Job | None = None, remember: bool = True) -> None:

@@ -237,7 +237,7 @@ class QueueControl(QObject):
     def _job_started(self, job: object) -> None:
         if not isinstance(job, Job) or not job.pauses or self._queue is None:
             return
-        self._job, self._follow = job, _Training(job.title)
+        self._job, self._follow = job, _Training()
         self._queue.begin(self._begins)
         self._show()
 
@@ -260,9 +260,10 @@ class QueueControl(QObject):
         refused = "" if follow.began else job.error.sentence if job.error is not None else follow.failure
         stopped = job.stop.is_set() and not follow.stopped_as_asked
         training = self._of_current()
-        self._ended.append(follow.outcome)
-        if refused and training is not None:
-            self._ended[-1] = f"{training.called} could not begin"
+        if follow.began:
+            self._ended.append(follow.outcome)
+        elif training is not None:
+            self._ended.append(f"{training.called} could not begin")
         self._try(lambda queue: queue.end(stopped=stopped, refused=refused))
         self._next.start()
 
@@ -314,8 +315,8 @@ class QueueControl(QObject):
 class _Training:
     """What is known of the training that runs."""
 
-    def __init__(self, title: str = "") -> None:
-        self._name = title.removeprefix("Training ")
+    def __init__(self) -> None:
+        self._name = ""
         self.began = False
         self.stops_after = False
         self._evaluated = -1  # the step of the last evaluation
@@ -323,7 +324,7 @@ class _Training:
 
     def add(self, event: object) -> None:
         if isinstance(event, Started):
-            self.began = True
+            self.began, self._name = True, event.run
         elif isinstance(event, Evaluated):
             self._evaluated = event.step
         elif isinstance(event, Finished | Failed):
@@ -340,10 +341,11 @@ class _Training:
 
     @property
     def outcome(self) -> str:
-        if isinstance(self._ended, Finished) and self.began:
-            best = "" if math.isnan(self._ended.best_ap50) else f", AP50 {share(self._ended.best_ap50)}"
-            return f"{self._name} {'stopped' if self._ended.stopped else 'finished'}{best}"
-        return f"{self._name} failed"
+        """What became of it, once it has begun."""
+        if not isinstance(self._ended, Finished):
+            return f"{self._name} failed"
+        best = "" if math.isnan(self._ended.best_ap50) else f", AP50 {share(self._ended.best_ap50)}"
+        return f"{self._name} {'stopped' if self._ended.stopped else 'finished'}{best}"
 
 
 def _request(document: Document, training: QueuedTraining) -> DeferredRunRequest:
