@@ -20,7 +20,7 @@ from workbench.inference.evaluate import evaluate_run
 from workbench.inference.evaluate_folds import evaluate_folds
 from workbench.inference.events import EvaluationDone, EvaluationProgress, FoldScore, Skipped
 from workbench.inference.predict import Predictor
-from workbench.training import data_leakage, folds, hold_out, prepare, recipes
+from workbench.training import data_leakage, folds, hold_out, prepare, recipes, run_actions
 from workbench.training.request import RunRequest
 from workbench.training.run import train
 from workbench.training.settings import TrainingSettings
@@ -115,6 +115,8 @@ def test_a_recipe_without_a_fold_is_of_each_in_turn(tmp_path: Path) -> None:
     assert folds.of_each(plain, "", tmp_path) == [("", plain)]
     assert folds.base_name("my-fold-runs-fold-12") == "my-fold-runs"
     assert folds.base_name("mine") == "mine"
+    assert [folds.base_name(f"a-fold-3{end}") for end in ("-to-40", "-2")] == ["a", "a"]
+    assert folds.base_name("my-fold-runs") == "my-fold-runs"
 
 
 def test_a_free_name_is_of_no_cross_validation(tmp_path: Path) -> None:
@@ -183,10 +185,28 @@ def test_runs_of_another_recipe_are_of_another_cross_validation(
     snapshot, runs = trained
     _train(tmp_path, snapshot, "b-fold-2", fold=2, learning_rate=0.04)
     longer = _train(tmp_path, snapshot, "a-fold-3-longer", fold=3, epochs=2)
+    again = _train(tmp_path, snapshot, "d-fold-2", fold=2)
     _train(tmp_path, snapshot, "c", folds=0)
     assert {fold: run.folder for fold, run in folds.siblings(runs[0]).items()} == {1: runs[0], 2: runs[1], 3: longer}
+    shutil.rmtree(runs[1])
+    both = {fold: run.folder for fold, run in folds.siblings(again).items()}
+    assert both == {1: runs[0], 2: again, 3: runs[2]}, "of the same data and length, whatever it is called"
     with pytest.raises(WorkbenchError, match="c is not one of a cross-validation"):
         folds.siblings(tmp_path / "runs" / "c")
+
+
+def test_what_is_trained_anew_after_corrections_is_another_cross_validation(
+    trained: tuple[Snapshot, list[Path]], tmp_path: Path
+) -> None:
+    """Each took the newest run of a fold for its own: compared with each other, both were the same runs."""
+    snapshot, before = trained
+    corrected = replace(snapshot, boxes=snapshot.boxes + np.float32(1))
+    after = [_train(tmp_path, corrected, f"b-fold-{n}", fold=n) for n in (1, 2)]
+    before[2] = run_actions.rename(before[2], "the third")
+    for run in before:
+        assert [one.folder for one in folds.siblings(run).values()] == before
+    for run in after:
+        assert [one.folder for one in folds.siblings(run).values()] == after
 
 
 def test_folds_that_are_not_trained_yet_are_told_and_their_images_left_out(

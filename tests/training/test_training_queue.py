@@ -163,7 +163,7 @@ def test_what_is_queued_before_any_training_waits_for_one_or_for_a_word(tmp_path
 
 def test_a_training_beside_the_queue_that_was_refused_begins_nothing(tmp_path: Path) -> None:
     queue = TrainingQueue(tmp_path)
-    queue.add(wanted("a"))
+    queue.add([wanted("a")])
     queue.begin(None)
     queue.end(stopped=False, refused="The name is taken.")
     assert (queue.due, queue.hold) == (None, Hold.UNBEGUN)

@@ -7,7 +7,8 @@ that has not learnt from it: its AP is measured on all images, and its mistakes 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,10 @@ from workbench.training import run_recipe, runs
 from workbench.training.recipes import Recipe
 from workbench.training.runs import RECIPE, RunInfo
 
-APART = (
-    "fold", "epochs", "least_steps", "patience", "device", "processes", "precision", "compile", "keep_images", "threads"
-)  # fmt: skip
-"""Settings in which the runs of a cross-validation may differ: their fold, those that extending a run changes, and the
-machine's.
-"""
+_MACHINE = ("fold", "device", "processes", "precision", "compile", "keep_images", "threads")
+"""Settings in which the runs of a cross-validation may differ."""
+_LENGTH = ("epochs", "least_steps", "patience")
+"""Also these, which extending a run changes, if they are called alike."""
 _FOLD = "-fold-"
 
 
@@ -49,8 +48,11 @@ def _name_of(name: str, recipe: Recipe) -> str:
 
 
 def base_name(run: str) -> str:
-    """What the names of a cross-validation's runs have in common."""
-    return run.rpartition(_FOLD)[0] or run
+    """What the names of a cross-validation's runs have in common, also of what extending one, or taking it back, puts
+    behind its name.
+    """
+    found = re.fullmatch(rf"(.+){_FOLD}[0-9]+(-.*)?", run)
+    return found[1] if found else run
 
 
 def _free_name(runs_folder: Path, detector: str, taken: Collection[str]) -> str:
@@ -68,8 +70,9 @@ def _free_name(runs_folder: Path, detector: str, taken: Collection[str]) -> str:
 def siblings(folder: Path) -> dict[int, RunInfo]:
     """The runs of the cross-validation to which the run in `folder` belongs, by fold: the newest that has weights.
 
-    WorkbenchError if it is not of one. They are known by their recipe: all but APART is the same, and the weights that
-    they started from.
+    WorkbenchError if it is not of one. They have the same recipe, but for their fold and the machine's settings, and
+    started from the same weights. What is trained anew after corrections has that, too: so their names (base_name(),
+    also former ones) are the same as well, or else their length and their data.
     """
     run = runs.info(folder)
     if not run.folds:
@@ -77,16 +80,27 @@ def siblings(folder: Path) -> dict[int, RunInfo]:
             f"{folder.name} is not one of a cross-validation. Train one for each part of the images, with the setting"
             " Folds (workbench train PROJECT --folds 5)."
         )
-    own = _series(run)
-    found: dict[int, RunInfo] = {}
+    called, own, exactly = _names(run), _recipe(run, _MACHINE + _LENGTH), _recipe(run, _MACHINE)
+    named: dict[int, RunInfo] = {}
+    others: dict[int, RunInfo] = {}
     for other in runs.runs(folder.parent):  # newest first
-        if other.checkpoint is not None and not other.is_running and other.folds == run.folds and _series(other) == own:
-            found.setdefault(other.fold, other)
-    return dict(sorted(found.items()))
+        if other.checkpoint is None or other.is_running or other.folds != run.folds:
+            continue
+        if not called.isdisjoint(_names(other)):
+            if _recipe(other, _MACHINE + _LENGTH) == own:
+                named.setdefault(other.fold, other)
+        elif other.digest == run.digest and _recipe(other, _MACHINE) == exactly:
+            others.setdefault(other.fold, other)
+    return dict(sorted((others | named).items()))
 
 
-def _series(run: RunInfo) -> Any:
-    """What the runs of a cross-validation have in common."""
+def _names(run: RunInfo) -> set[str]:
+    """What the run's cross-validation is or was called."""
+    return {base_name(name).casefold() for name in (run.name, *runs.former_names(run.folder))}
+
+
+def _recipe(run: RunInfo, without: Sequence[str]) -> Any:
+    """The run's recipe without these settings of the training, and what it started from."""
     tables = run_recipe.tables(run.folder / RECIPE)
-    training = {name: value for name, value in tables["training"].items() if name not in APART}
+    training = {name: value for name, value in tables["training"].items() if name not in without}
     return tables.get("detector"), tables.get("detector_settings"), training, runs.began_from(run.folder)
