@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.training.toys import Toy, make_request, make_snapshot
-from workbench.core.project import Image, Snapshot, Split
+from workbench.core.project import Image, Label, Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.inference import scoring
 from workbench.inference.evaluate import evaluate_run
@@ -23,6 +23,7 @@ from workbench.inference.predict import Predictor
 from workbench.training import data_leakage, folds, hold_out, prepare, recipes, run_actions
 from workbench.training.request import RunRequest
 from workbench.training.run import train
+from workbench.training.runs import EVENTS
 from workbench.training.settings import TrainingSettings
 
 MakeRequest = Callable[..., RunRequest]
@@ -235,3 +236,69 @@ def test_images_of_another_project_are_refused(trained: tuple[Snapshot, list[Pat
     others = make_snapshot(tmp_path / "others", 4, 0)
     with pytest.raises(WorkbenchError, match="None of these images judged a-fold-1"):
         list(evaluate_folds(trained[1][0], others, device="cpu"))
+
+
+def test_a_fold_whose_folder_is_away_is_left_out_and_named(trained: tuple[Snapshot, list[Path]]) -> None:
+    snapshot, runs = trained
+    away = np.flatnonzero(in_fold(snapshot.images, TrainingSettings(folds=FOLDS, fold=2)))
+    for row in away:
+        snapshot.files[row].write_bytes(b"nothing")
+    events = list(evaluate_folds(runs[0], snapshot, device="cpu"))
+    done = _evaluated(event for event in events if not isinstance(event, Skipped))
+    assert (done.skipped, len(done.truth), [one.fold for one in done.folds]) == (len(away), 12 - len(away), [1, 3])
+    assert done.remark.startswith("Fold 2: None of the images could be read.")
+    for file in snapshot.files:
+        file.write_bytes(b"nothing")
+    with pytest.raises(WorkbenchError, match="None of the images could be read"):
+        list(evaluate_folds(runs[0], snapshot, device="cpu"))
+
+
+def test_the_time_left_is_that_of_all_folds(
+    trained: tuple[Snapshot, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot, runs = trained
+    events = [one for one in evaluate_folds(runs[0], snapshot, device="cpu") if isinstance(one, EvaluationProgress)]
+    known = [one for one in events if one.images_per_second]
+    assert known
+    for one in known:
+        assert one.seconds_left == pytest.approx((12 - one.done) / one.images_per_second)
+
+
+@pytest.mark.usefixtures("toy")
+def test_images_that_no_run_had_are_counted(tmp_path: Path) -> None:
+    now = make_snapshot(tmp_path / "images", 15, 0)
+    now = replace(now, images=(*now.images[:14], replace(now.images[14], split=Split.TEST)))
+    then = now.take(list(range(12)))
+    runs = [_train(tmp_path, then, f"a-fold-{n}", fold=n) for n in range(1, FOLDS + 1)]
+    done = _evaluated(evaluate_folds(runs[0], now, device="cpu"))
+    assert len(done.truth) == 12
+    assert done.remark == "2 labelled images are left out: they were not among those of these trainings."
+    shutil.rmtree(runs[1])
+    remark = _evaluated(evaluate_folds(runs[0], now, device="cpu")).remark
+    assert "fold 2 of 3" in remark
+    assert "2 labelled images are left out" in remark, "those of the missing fold are known"
+
+
+def test_runs_that_are_not_alike_are_told(trained: tuple[Snapshot, list[Path]], tmp_path: Path) -> None:
+    snapshot, runs = trained
+    corrected = replace(snapshot, boxes=snapshot.boxes + np.float32(1))
+    longer = _train(tmp_path, corrected, "a-fold-3-to-4", fold=3, epochs=4)
+    stopped = _evaluated(evaluate_folds(runs[0], snapshot, device="cpu")).remark
+    assert stopped == (
+        "Not trained alike: a-fold-1 for 1 epoch, a-fold-2 for 1 epoch, a-fold-3-to-4 for 4 epochs."
+        " Images, splits or labels were changed between a-fold-1 and a-fold-3-to-4."
+    )
+    events = longer / EVENTS
+    lines = [line for line in events.read_text().splitlines(keepends=True) if '"Finished"' not in line]
+    events.write_text("".join(lines))
+    remark = _evaluated(evaluate_folds(runs[0], snapshot, device="cpu")).remark
+    assert remark.startswith("Not trained to the end: a-fold-3-to-4 (4 of 4 epochs). Resume it first.")
+
+
+def test_boxes_of_a_label_that_came_later_are_counted_once(trained: tuple[Snapshot, list[Path]]) -> None:
+    snapshot, runs = trained
+    labels = (*snapshot.labels, Label(9, "new"))
+    index = snapshot.label_index.copy()
+    index[:5] = len(labels) - 1
+    done = _evaluated(evaluate_folds(runs[0], replace(snapshot, labels=labels, label_index=index), device="cpu"))
+    assert done.remark == "The detector doesn't know new: all 5 boxes of it count as missed, which lowers AP."

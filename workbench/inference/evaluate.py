@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,7 +61,9 @@ def evaluate_run(
     file = None
     if run_folder is not None and os.access(run_folder, os.W_OK):
         file = _write(run_folder, predictor, evaluation, found.truth, rules, split, found.skipped, known)
-    yield EvaluationDone(evaluation, found.truth, found.candidates, rules, found.skipped, file, known, found.remark)
+    yield EvaluationDone(
+        evaluation, found.truth, found.candidates, rules, found.skipped, file, known, remark_on([found])
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +76,13 @@ class Found:
     candidates: tuple[Candidates, ...]
     rows: tuple[int, ...]
     skipped: int
-    remark: str
+    unknown: tuple[str, ...]  # labels with boxes that the detector lacks
+    missed: int  # boxes of these
+    changed: tuple[str, ...]  # paths of the images whose size is another than the project's
+
+
+class NoneReadable(WorkbenchError):
+    """None of the images could be read."""
 
 
 def find(
@@ -81,7 +90,7 @@ def find(
 ) -> Generator[EvaluationProgress | Skipped, None, Found]:
     """Predict the images of `truth`, or read what is kept in `run_folder`; returns what was found.
 
-    WorkbenchError if no image can be read or if the detector's labels are not those of the snapshot, by name.
+    NoneReadable if no image is, WorkbenchError if the detector's labels are not those of the snapshot, by name.
     """
     trained = trained_labels(predictor.header) if predictor.header is not None else ()
     columns = label_columns(predictor.labels, truth, trained)
@@ -92,7 +101,7 @@ def find(
     sentences = [lost_folders.sentence(folder, len(gone)) for folder, gone in lost.items()]
     away = {row for gone in lost.values() for row in gone}
     if len(away) == len(truth):
-        raise WorkbenchError(" ".join(sentences))
+        raise NoneReadable(" ".join(sentences))
     for (folder, gone), sentence in zip(lost.items(), sentences, strict=True):
         yield Skipped(folder.name, gone[0], sentence)
     there, skipped = [row for row in range(len(truth)) if row not in away], len(away)
@@ -106,24 +115,37 @@ def find(
             row = there[item[0]]
             predicted[row], sizes[row] = with_project_labels(item[1], columns), item[2]
     if not predicted:
-        raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
+        raise NoneReadable(f"None of the images could be read. Is their folder still there? {ADVICE}")
     rows = sorted(predicted)
     readable = truth.take(rows)
-    changed = [image.path for row, image in zip(rows, readable.images, strict=True) if _is_other(image, sizes[row])]
-    remark = data.other_sizes(changed, named=2) if changed else ""
-    remark = " ".join(filter(None, (_unknown(columns, readable), remark)))
-    return Found(readable, tuple(predicted[row] for row in rows), tuple(rows), skipped, remark)
+    changed = tuple(
+        image.path for row, image in zip(rows, readable.images, strict=True) if _is_other(image, sizes[row])
+    )
+    found = tuple(predicted[row] for row in rows)
+    return Found(readable, found, tuple(rows), skipped, *_unknown(columns, readable), changed)
 
 
-def _unknown(columns: np.ndarray, truth: Snapshot) -> str:
-    """The remark about labels with boxes that the detector (its `columns` of matched_labels) lacks."""
+def _unknown(columns: np.ndarray, truth: Snapshot) -> tuple[tuple[str, ...], int]:
+    """The labels with boxes that the detector (its `columns` of matched_labels) lacks, and how many boxes these are."""
     boxes = np.bincount(truth.label_index, minlength=len(truth.labels))
     boxes[columns[columns >= 0]] = 0
-    names = [label.name for label, some in zip(truth.labels, boxes, strict=True) if some]
-    if not names:
-        return ""
-    missed, of = count(int(boxes.sum()), "box"), "it" if len(names) == 1 else "them"
-    return f"The detector doesn't know {named(names)}: all {missed} of {of} count as missed, which lowers AP."
+    names = tuple(label.name for label, some in zip(truth.labels, boxes, strict=True) if some)
+    return names, int(boxes.sum())
+
+
+def remark_on(parts: Sequence[Found]) -> str:
+    """What to know about what was found, in several parts of the images by detectors of the same training settings."""
+    missed: Counter[tuple[str, ...]] = Counter()
+    for part in parts:
+        missed[part.unknown] += part.missed
+    sentences = [
+        f"The detector doesn't know {named(list(names))}: all {count(boxes, 'box')} of"
+        f" {'it' if len(names) == 1 else 'them'} count as missed, which lowers AP."
+        for names, boxes in missed.items()
+        if names
+    ]
+    changed = [path for part in parts for path in part.changed]
+    return " ".join([*sentences, *([data.other_sizes(changed, named=2)] if changed else [])])
 
 
 def _is_other(image: Image, size: tuple[int, int]) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import math
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 from workbench.core.detections import Candidates
 from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
-from workbench.inference.evaluate import Found, find
+from workbench.inference import fold_remarks
+from workbench.inference.evaluate import Found, NoneReadable, find, remark_on
 from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, FoldScore, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules, score
 from workbench.training import data_leakage, folds, runs
-from workbench.training.findings import named
 from workbench.training.runs import RunInfo
 
 
@@ -29,50 +30,67 @@ def evaluate_folds(
     """Evaluate the runs of the cross-validation to which the run in `run_folder` belongs, each on its own fold.
 
     The last event has all images of `snapshot` that judged one of them, in their order, with that one's candidates;
-    these are kept beside the runs. Confidences of different runs are taken as alike. Folds that are not trained yet are
-    left out, with a remark. Without `rules`, NMS is as published by the detector's authors. WorkbenchError if the run
-    is of no cross-validation, or if none of its images is among these.
+    these are kept beside the runs. Confidences of different runs are taken as alike. Folds that are not trained yet, or
+    none of whose images can be read, are left out, with a remark. Without `rules`, NMS is as published by the
+    detector's authors. WorkbenchError if the run is of no cross-validation, if none of its images is among these, or
+    none can be read.
     """
-    all_of_them = folds.siblings(run_folder)
-    parts = _parts(all_of_them, snapshot)
+    trained, number = folds.siblings(run_folder), runs.info(run_folder).folds
+    parts, remarks = _parts(trained, snapshot, number)
     total = sum(map(len, parts.values()))
     if not total:
         raise WorkbenchError(f"None of these images judged {run_folder.name} or another run of its cross-validation.")
+    every: list[Found] = []
     found: dict[int, Candidates] = {}
     done, skipped, learnt = 0, 0, 0
     scores: list[FoldScore] = []
-    remarks = [_untrained(runs.info(run_folder).folds, list(all_of_them))]
+    unread: list[NoneReadable] = []
     for fold, rows in parts.items():
         if not len(rows):
             continue
-        run = all_of_them[fold]
+        run = trained[fold]
         file = run.folder / checkpoint
         file = file if file.is_file() else run.checkpoint or file
         predictor = Predictor.open(file, device, cpu_fallback=cpu_fallback)
         rules = rules or ScoringRules(kind=predictor.detector.published_nms[0])
-        got = yield from _shifted(find(predictor, snapshot.take(rows.tolist()), run.folder), rows, done, total)
+        try:
+            got = yield from _shifted(find(predictor, snapshot.take(rows.tolist()), run.folder), rows, done, total)
+        except NoneReadable as error:
+            unread.append(error)
+            remarks.append(f"Fold {fold}: {error.sentence}")
+            done, skipped = done + len(rows), skipped + len(rows)
+            continue
+        every.append(got)
         found |= zip(rows[list(got.rows)].tolist(), got.candidates, strict=True)
         done, skipped = done + len(rows), skipped + got.skipped
         learnt += data_leakage.count_learnt_images(run.folder, got.truth) or 0
-        remarks.append(got.remark)
         alone = score(got.truth, got.candidates, rules)
         scores.append(FoldScore(fold, run.name, len(got.truth), alone.ap, alone.ap50))
+    if not found:
+        raise unread[0]
     assert rules is not None, "some fold has images"
     order = sorted(found)
     truth, candidates = snapshot.take(order), tuple(found[row] for row in order)
-    remark = " ".join(dict.fromkeys(filter(None, remarks)))
+    remark = " ".join(filter(None, [*remarks, remark_on(every)]))
     together = score(truth, candidates, rules)
     yield EvaluationDone(together, truth, candidates, rules, skipped, None, learnt, remark, tuple(scores))
 
 
-def _parts(trained: Mapping[int, RunInfo], snapshot: Snapshot) -> dict[int, NDArray[np.int64]]:
-    """The rows that each run judges; the first, if images or folders have come since and several were judged by one."""
-    parts, free = {}, np.ones(len(snapshot), bool)
+def _parts(
+    trained: Mapping[int, RunInfo], snapshot: Snapshot, number: int
+) -> tuple[dict[int, NDArray[np.int64]], list[str]]:
+    """The rows that each run judges; the first, if images or folders have come since and several were judged by one.
+
+    And remarks on runs and images of a cross-validation of `number` folds.
+    """
+    parts, judged, learnt = {}, np.zeros(len(snapshot), bool), np.zeros(len(snapshot), bool)
     for fold, run in trained.items():
-        judged = free & np.array(data_leakage.judged(run.folder, snapshot), bool)
-        free &= ~judged
-        parts[fold] = np.flatnonzero(judged)
-    return parts
+        theirs, own = (np.array(role, bool) for role in data_leakage.roles(run.folder, snapshot))
+        parts[fold] = np.flatnonzero(own & ~judged)
+        judged |= own
+        learnt |= theirs
+    others = fold_remarks.of_others(snapshot, learnt, judged, complete=len(trained) == number)
+    return parts, [*fold_remarks.of_runs(number, trained), *others]
 
 
 def _shifted(
@@ -89,12 +107,6 @@ def _shifted(
             if isinstance(event, Skipped):
                 yield replace(event, index=int(rows[event.index]))
             else:
-                yield replace(event, done=done + event.done, total=total)
-
-
-def _untrained(number: int, trained: Sequence[int]) -> str:
-    missing = [str(fold) for fold in range(1, number + 1) if fold not in trained]
-    if not missing:
-        return ""
-    which = "fold" if len(missing) == 1 else "folds"
-    return f"Not trained yet: {which} {named(missing)} of {number}, so their images are not among these."
+                speed, all_done = event.images_per_second, done + event.done
+                left = (total - all_done) / speed if speed else math.nan
+                yield replace(event, done=all_done, total=total, seconds_left=left)

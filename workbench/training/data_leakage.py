@@ -51,7 +51,12 @@ def held_out(folder: Path, snapshot: Snapshot) -> Snapshot:
 
 
 def judged(folder: Path, snapshot: Snapshot) -> list[bool]:
-    """For each image of `snapshot` whether the run in `folder` was judged by it.
+    """For each image of `snapshot` whether the run in `folder` was judged by it; errors as of roles()."""
+    return roles(folder, snapshot)[1]
+
+
+def roles(folder: Path, snapshot: Snapshot) -> tuple[list[bool], list[bool]]:
+    """For each image of `snapshot` whether the run in `folder` has learnt from it, and whether it was judged by it.
 
     WorkbenchError if all of them were learnt from, or if they are not known. Call it in a job.
     """
@@ -66,7 +71,7 @@ def judged(folder: Path, snapshot: Snapshot) -> list[bool]:
     train, judges, _ = prepare.select_images(request.snapshot, request.recipe.training)
     if judges.files == train.files:
         raise WorkbenchError(f"No image was held out from {folder.name}: they are too few. Choose other images.")
-    return _are_among(snapshot, [judges])
+    return _are_among(snapshot, [train]), _are_among(snapshot, [judges])
 
 
 def _are_among(snapshot: Snapshot, parts: Sequence[Snapshot]) -> list[bool]:

@@ -1,0 +1,69 @@
+"""What to know about the numbers of a cross-validation: what is not trained, not alike, or not among its images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.formatting import count
+from workbench.core.project import FINISHED, Snapshot, Split
+from workbench.training import run_recipe
+from workbench.training.findings import named
+from workbench.training.runs import RECIPE, RunInfo
+
+
+def of_runs(number: int, trained: Mapping[int, RunInfo]) -> list[str]:
+    """Sentences about the runs of `number` folds, of which these are trained."""
+    return [sentence for sentence in (_untrained(number, list(trained)), *_unlike(list(trained.values()))) if sentence]
+
+
+def _untrained(number: int, trained: Sequence[int]) -> str:
+    missing = [str(fold) for fold in range(1, number + 1) if fold not in trained]
+    if not missing:
+        return ""
+    which = "fold" if len(missing) == 1 else "folds"
+    return f"Not trained yet: {which} {named(missing)} of {number}, so their images are not among these."
+
+
+def _unlike(trained: Sequence[RunInfo]) -> list[str]:
+    """Differences between runs that should be alike but for their fold."""
+    sentences = []
+    if short := [
+        f"{run.name} ({run.epoch:,} of {count(run.epochs, 'epoch')})" for run in trained if run.state != "finished"
+    ]:
+        sentences.append(f"Not trained to the end: {named(short)}. Resume {'it' if len(short) == 1 else 'them'} first.")
+    if len({_length(run) for run in trained}) > 1:
+        each = [f"{run.name} for {count(run.epochs, 'epoch')}" for run in trained]
+        sentences.append(f"Not trained alike: {named(each)}.")
+    first = trained[0]
+    if others := [run.name for run in trained if run.digest != first.digest]:
+        sentences.append(f"Images, splits or labels were changed between {first.name} and {named(others)}.")
+    return sentences
+
+
+def _length(run: RunInfo) -> tuple[object, ...]:
+    """As it was asked for: with fewer images a run may have more epochs."""
+    training = run_recipe.tables(run.folder / RECIPE).get("training", {})
+    return training.get("epochs"), training.get("least_steps")
+
+
+def of_others(
+    snapshot: Snapshot, learnt: NDArray[np.bool_], judged: NDArray[np.bool_], *, complete: bool
+) -> list[str]:  # fmt: skip
+    """Sentences about labelled images that judged no run; `learnt`, `judged` (n,): whether any run did so by them.
+
+    `complete`: all folds are trained. Else those that were learnt from are of the others.
+    """
+    labelled = np.array([one.state in FINISHED and one.split is not Split.TEST for one in snapshot.images], bool)
+    new = int((labelled & ~learnt & ~judged).sum())
+    sentences = []
+    if new:
+        was = "it was" if new == 1 else "they were"
+        sentences.append(f"{count(new, 'labelled image', 'is')} left out: {was} not among those of these trainings.")
+    if complete and (moved := int((labelled & learnt & ~judged).sum())):
+        whom = "it" if moved == 1 else "them"
+        why = f"every run has learnt from {whom}, as what is in a fold changed in between"
+        sentences.append(f"{count(moved, 'labelled image', 'is')} left out: {why}.")
+    return sentences
