@@ -18,8 +18,8 @@ from typer.main import get_command
 
 from workbench import console, plugins
 from workbench.cli import ELSEWHERE, main
+from workbench.cli.event_streams import print_lines
 from workbench.cli.options import app
-from workbench.cli.training import print_events
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split
@@ -75,7 +75,7 @@ def test_a_project_without_boxes_is_refused_before_pytorch_is_loaded(
         (["evaluate", "--run", "nope"], "There is no run called 'nope'"),
         (
             ["evaluate", "--split", "banana"],
-            "none, train, validation, test, all, held-out, not 'banana'",
+            "none, train, validation, test, all, held-out, folds, not 'banana'",
         ),
         (
             ["evaluate", "--nms", "iou"],
@@ -189,7 +189,7 @@ def test_a_reader_of_events_that_leaves_early_stops_the_training_with_a_word(mon
     events = happening()
     monkeypatch.setattr(sys, "stdout", Gone())
     with pytest.raises(WorkbenchError, match="the training was stopped, with a checkpoint"):
-        print_events(events)
+        print_lines(events)
     assert ended
 
 

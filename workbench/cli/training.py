@@ -6,7 +6,7 @@ import inspect
 import math
 import shlex
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,7 @@ import typer
 import typer.core
 
 from workbench import console, settings
-from workbench.cli import cross_validation
+from workbench.cli import cross_validation, event_streams
 from workbench.cli.checks import check_detector, check_device, check_run, check_weights, is_reporting
 from workbench.cli.options import (
     app,
@@ -110,9 +110,9 @@ def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
     try:
         with console.stop_on_signal(control.stop, patient=runtime.world > 1):
             if not runtime.is_main:
-                return _follow(stream)
+                return event_streams.follow(stream)
             if given["json_events"]:
-                return print_events(stream)
+                return event_streams.print_lines(stream)
             finished = show_training(stream, quiet=as_json)
     finally:
         if runtime.is_main:
@@ -217,18 +217,6 @@ def estimate(**given: Any) -> None:
     print_result(made.rows(), as_json=False)
 
 
-def _follow(stream: Iterable[Any]) -> int:
-    """For a process that is not the main one: print nothing; returns the exit code."""
-    from workbench.training import events
-
-    last = None
-    for event in stream:
-        last = event
-    if isinstance(last, events.Failed):
-        return console.FAILED
-    return console.INTERRUPTED if isinstance(last, events.Finished) and last.stopped else console.DONE
-
-
 def _start(text: str | None, detector: str, project: Path) -> Path | None:
     """The file of weights to start from: a path, a run's, or the published one, which must have been downloaded."""
     if not text:
@@ -260,28 +248,6 @@ def _refuse_finished(run: RunInfo) -> None:
     weights = shlex.join(["--weights", str(run.checkpoint)])
     more = f" A new run can start from its weights: {weights}" if run.checkpoint else ""
     raise WorkbenchError(f"The run '{run.name}' is finished: there is nothing to resume.{more}")
-
-
-def print_events(stream: Iterable[Any]) -> int:
-    """Print every event as a line of JSON, for another program; returns the exit code."""
-    from workbench.training import events
-
-    code = console.DONE
-    for event in stream:
-        try:
-            console.print_json_line(events.to_json(event))
-        except BrokenPipeError as error:
-            stream.close()  # type: ignore[attr-defined]
-            console.drop_output()
-            raise WorkbenchError(
-                "The program reading the events has ended, so the training was stopped, with a checkpoint. Go on with "
-                "--resume."
-            ) from error
-        if isinstance(event, events.Failed):
-            code = console.FAILED
-        elif isinstance(event, events.Finished) and event.stopped:
-            code = console.INTERRUPTED
-    return code
 
 
 def _refuse_changes(given: dict[str, Any]) -> None:
