@@ -108,3 +108,37 @@ def test_a_damaged_file_is_left_out_as_in_training(project: Path, capsys: Captur
     after = told(capsys, project, "--image", "b.png", "--detector", "yolov3", "--set", "mosaic=0")
     assert (before["steps"], after["steps"]) == (150, 100)
     assert replace(recipes.preset("quick-cpu")).training.epochs == 100
+
+
+def test_a_large_image_is_seen_tile_by_tile(project: Path, capsys: Capture) -> None:
+    """Both boxes of a.png lie in the first of eight tiles, none in the last."""
+    tiled = ["--image", "a.png", "--tiles", "64", "--tile-overlap", "0", "--set", "mosaic=0"]
+    fullest, whole = told(capsys, project, *tiled), told(capsys, project, *tiled, "--tile", "0")
+    assert (fullest["tile"], fullest["tiles"], len(fullest["boxes"])) == (1, 8, 2)
+    assert (whole["tile"], whole["tiles"], len(whole["boxes"])) == (0, 8, 2)
+    assert fullest["boxes"][0]["box"] != whole["boxes"][0]["box"]
+    assert told(capsys, project, *tiled, "--as-it-is", "--tile", "8")["boxes"] == []
+    assert main(["seen", str(project), *SMALL, *tiled, "--as-it-is"]) == console.DONE
+    assert "some/a.png, tile 1 of 8 in YOLOv4-tiny, 64 × 64 px, not augmented" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--tile", "1"], "some/a.png has no tiles. Say how large they are with --tiles."),
+        (["--tile", "1", "--tiles", "500"], "some/a.png is not larger than a tile of 500 px. Leave out --tile."),
+        (
+            ["--tile", "9", "--tiles", "64", "--tile-overlap", "0"],
+            "some/a.png has 8 tiles. Choose a --tile from 1 to 8",
+        ),
+        (
+            ["--tile", "7", "--tiles", "64", "--tile-overlap", "0"],
+            "Tile 7 of some/a.png is not trained on: no box counts in this tile",
+        ),
+    ],
+)
+def test_a_tile_that_is_not_there_or_not_trained_on_is_told(
+    project: Path, capsys: Capture, arguments: list[str], sentence: str
+) -> None:
+    assert main(["seen", str(project), *SMALL, "--image", "a.png", *arguments]) == console.FAILED
+    assert sentence in " ".join(capsys.readouterr().err.split())

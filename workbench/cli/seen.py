@@ -33,6 +33,19 @@ def seen(
     seed: Annotated[
         int | None, typer.Option("--seed", help="Draw with another seed; default: the recipe's.", min=0)
     ] = None,
+    tiles: Annotated[
+        int | None,
+        typer.Option(
+            "--tiles", metavar="PX", help="The training's setting of that name; default: the recipe's.", min=0
+        ),
+    ] = None,
+    overlap: Annotated[
+        float | None, typer.Option("--tile-overlap", help="The training's setting of that name.", min=0.0, max=0.75)
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option("--tile", help="Which of its tiles, 0: the whole image; default: that with most boxes.", min=0),
+    ] = None,
     set: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE of the recipe or the detector; may be repeated.")
     ] = None,
@@ -45,7 +58,8 @@ def seen(
 
     check_png("out", picture)
     recipes.check_exists(preset)
-    values = named_values(set)
+    asked = {"tiles": tiles, "tile_overlap": overlap}
+    values = {**named_values(set), **{name: str(value) for name, value in asked.items() if value is not None}}
     if detector:
         check_detector(detector)
     with project_of(project) as document:
@@ -57,8 +71,11 @@ def seen(
     plugins.loaded()
     recipe = recipes.find(preset)
     recipe = with_set_values(recipe.with_detector(detector) if detector else recipe, values)
+    view = _view(found, recipe, tile)
     sample = (
-        _as_it_is(snapshot, found, recipe) if as_it_is else _in_training(snapshot, found, recipe, epoch, seed, as_json)
+        _as_it_is(snapshot, found, recipe, view)
+        if as_it_is
+        else _in_training(snapshot, found, recipe, view, epoch, seed, as_json)
     )
     labels = tuple(label.name for label in snapshot.labels)
     recipe = replace(recipe, detector_settings=recipe.detector_settings.resolved(labels))
@@ -91,14 +108,31 @@ def _image(snapshot: Snapshot, text: str) -> Image:
     return matching[0]
 
 
-def _as_it_is(snapshot: Snapshot, image: Image, recipe: Recipe) -> NetworkInput:
+def _view(image: Image, recipe: Recipe, tile: int | None) -> int:
+    """The number of the view that --tile names. WorkbenchError if the image has no such tile."""
+    from workbench.core.snapshot_views import FULLEST
+    from workbench.training.image_views import tiles_of
+
+    if tile is None:
+        return FULLEST
+    there = len(tiles_of(image, recipe.training))
+    if not there:
+        why = f"is not larger than a tile of {recipe.training.tiles:,} px" if recipe.training.tiles else "has no tiles"
+        advice = "Leave out --tile." if recipe.training.tiles else "Say how large they are with --tiles."
+        raise WorkbenchError(f"{image.path} {why}. {advice}")
+    if tile > there:
+        raise WorkbenchError(f"{image.path} has {there:,} tiles. Choose a --tile from 1 to {there:,}; 0 is the whole.")
+    return tile
+
+
+def _as_it_is(snapshot: Snapshot, image: Image, recipe: Recipe, view: int) -> NetworkInput:
     from workbench.training import network_input
 
-    return network_input.unaugmented_input(snapshot, image.id, recipe)
+    return network_input.unaugmented_input(snapshot, image.id, recipe, view)
 
 
 def _in_training(
-    snapshot: Snapshot, image: Image, recipe: Recipe, epoch: int, seed: int | None, quiet: bool
+    snapshot: Snapshot, image: Image, recipe: Recipe, view: int, epoch: int, seed: int | None, quiet: bool
 ) -> NetworkInput:  # fmt: skip
     """Reads all training images first: those that can't be read are left out, which shifts the others."""
     from workbench.training import prepare
@@ -113,10 +147,11 @@ def _in_training(
     if any(one.id == image.id for one in train.images):  # else it is refused below
         _read_all(train, files, quiet)
     plan = make_input_sequence(snapshot, recipe, files)
-    outside = plan.exclusion_reason(image)
+    outside = plan.exclusion_reason(image, view)
     if outside:
-        raise WorkbenchError(f"{image.path} is not trained on: {outside}. See it with --as-it-is.")
-    return plan.in_epoch(plan.index(image.id), epoch - 1, seed)
+        what = f"Tile {view:,} of {image.path}" if view > 0 and not plan.exclusion_reason(image) else image.path
+        raise WorkbenchError(f"{what} is not trained on: {outside}. See it with --as-it-is.")
+    return plan.in_epoch(plan.index(image.id, view), epoch - 1, seed)
 
 
 def _read_all(train: Snapshot, files: FileIndex, quiet: bool) -> None:
@@ -157,14 +192,16 @@ def _to_json(
         "image": image.path, "detector": title, "side": sample.side, "step": sample.step + 1, "steps": sample.steps,
         "place": sample.place + 1, "parts": [sample.snapshot.images[part].path for part in sample.parts],
         "levels": [list(grid) for grid in found.explained.layout.grids], "boxes": boxes, "gone": gone,
-        "note": found.note, "picture": None if picture is None else str(picture),
+        "tile": sample.view, "tiles": sample.tiles, "note": found.note,
+        "picture": None if picture is None else str(picture),
     }  # fmt: skip
 
 
 def _show(sample: NetworkInput, assignment: InputAssignment, image: Image, title: str) -> None:
     values = _to_json(sample, assignment, image, title, None)
     when = f"step {sample.step + 1:,} of {sample.steps:,}" if sample.step >= 0 else "not augmented"
-    say(f"{image.path} in {title}, {sample.side} × {sample.side} px, {when}")
+    tile = f", {sample.view_name}" if sample.tiles else ""
+    say(f"{image.path}{tile} in {title}, {sample.side} × {sample.side} px, {when}")
     others = values["parts"][1:]
     if others:
         say(f"With parts of {', '.join(others)}")

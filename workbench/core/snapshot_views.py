@@ -23,6 +23,11 @@ _Floats = NDArray[np.floating[Any]]
 _Numbers = NDArray[np.int64]
 _Marks = NDArray[np.bool_]
 
+FULLEST = -1
+"""A view's number: of the tile with most boxes, or of the whole image if it has no tiles. 0 is the whole image, and n
+the n-th of its tiles.
+"""
+
 
 def cut_into_views(
     snapshot: Snapshot, tiling: Tiling | None, least_visible: float, *, once: bool = False, thin: bool = False
@@ -61,6 +66,17 @@ def cut_into_views(
         boxes=np.concatenate([snapshot.boxes, parts.boxes])[order],
         label_index=snapshot.label_index[rows], flags=flags, box_ids=snapshot.box_ids[rows], notes=(),
     )  # fmt: skip
+
+
+def find_view(places: Sequence[Place | None], boxes: Sequence[int], tiles: Sequence[Place], number: int) -> int | None:
+    """Which of an image's views, at these `places` and with so many `boxes`, has this number; None if none of them.
+
+    The whole is the first of them. FULLEST also for a number that is larger than that of the last of all `tiles`.
+    """
+    if not 0 <= number <= len(tiles):
+        return max(range(1, len(places)) or [0], key=lambda index: boxes[index])
+    wanted = tiles[number - 1] if number else None
+    return places.index(wanted) if wanted in places else None
 
 
 def _sized(images: Sequence[Image], tiles: Sequence[Sequence[Place]]) -> list[list[Image]]:

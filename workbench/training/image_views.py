@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from workbench.anchors.sizes import LEAST_VISIBLE
 from workbench.core.formatting import count
-from workbench.core.project import Snapshot
+from workbench.core.project import Image, Snapshot
 from workbench.core.resize import FitMode
 from workbench.core.snapshot_views import cut_into_views
+from workbench.core.tiling import Place
 from workbench.training.data import Dataset
 from workbench.training.pixelless_data import load_without_pixels
 from workbench.training.settings import TrainingSettings
+
+
+def tiles_of(image: Image, settings: TrainingSettings) -> list[Place]:
+    """The tiles of an image of this size."""
+    return settings.tiling.places(image.width, image.height) if settings.tiling else []
 
 
 def learnt_views(train: Snapshot, settings: TrainingSettings) -> Snapshot:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from workbench import detectors
 from workbench.core.project import XYXY, Image, Snapshot, Split
 from workbench.core.resize import FitMode
+from workbench.core.snapshot_views import FULLEST, find_view
 from workbench.errors import WorkbenchError
 from workbench.training import augment, data, image_views, prepare, schedule
 from workbench.training.augment import Floats
@@ -40,6 +41,7 @@ __all__ = [
     "unaugmented_input",
 ]
 
+LEFT_OUT = "no box counts in this tile, and of such tiles only as many are learnt from as there are of the others"
 TAKEN = {"done": "done or verified", "verified": "verified", "in work": "in work, done or verified"}  # by `states`
 
 
@@ -66,10 +68,19 @@ class NetworkInput:
     attacked: bool = False  # whether the step is self-adversarial, which is not shown
     places: int = 0  # number of places in the step's batch
     epochs: int = 0  # of the training, possibly more than the recipe's (least_steps)
+    view: int = 0  # its number: see snapshot_views.FULLEST
+    tiles: int = 0  # how many the image has
 
     @property
     def side(self) -> int:
         return int(self.pixels.shape[0])
+
+    @property
+    def view_name(self) -> str:
+        """ "the whole image", "tile 3 of 12"; empty if the image has no tiles."""
+        if not self.tiles:
+            return ""
+        return f"tile {self.view:,} of {self.tiles:,}" if self.view else "the whole image"
 
     def batch(self) -> augment.Batch:
         """A batch of only this image."""
@@ -113,26 +124,40 @@ class InputSequence:
     def _seeded(self, seed: int | None) -> TrainingSettings:
         return self.settings if seed is None else replace(self.settings, seed=seed)
 
-    def index(self, image: int) -> int:
-        """The index of the image with this id among the training images; of one in tiles, the tile with most boxes.
+    def index(self, image: int, view: int = FULLEST) -> int:
+        """The index of the image with this id among the training images; of one in tiles, of the view with this number.
 
         WorkbenchError if it is not one of them.
         """
-        views = [index for index, one in enumerate(self.snapshot.images) if one.id == image]
+        views = self._views(image)
+        found = self._find(views, view) if views else None
+        if found is not None:
+            return found
         if views:
-            counts = np.diff(np.concatenate([[0], np.cumsum(~self.data.ignore)])[self.data.offsets])  # (n,)
-            return max(views[1:] or views, key=lambda index: counts[index])
+            raise WorkbenchError(f"Tile {view:,} is not trained on: {LEFT_OUT}. It can be viewed as it is.")
         raise WorkbenchError(
             "This image is not trained on: it is held out, in another split, or not in a state that the recipe uses."
             " It can be viewed as it is."
         )
 
-    def exclusion_reason(self, image: Image) -> str:
-        """Why an image of the project is not trained on, as the end of a sentence; empty if it is."""
+    def _views(self, image: int) -> list[int]:
+        """The indices of the image, or of its views that are trained on."""
+        return [index for index, one in enumerate(self.snapshot.images) if one.id == image]
+
+    def _find(self, views: Sequence[int], number: int) -> int | None:
+        """The index of the view with this number among these of one image; None if it is not trained on."""
+        places = [self.snapshot.place(index) for index in views]
+        counts = [int((~self.data.ignore[self.snapshot.rows(index)]).sum()) for index in views]
+        tiles = image_views.tiles_of(self.snapshot.images[views[0]], self.settings)
+        found = find_view(places, counts, tiles, number)
+        return None if found is None else views[found]
+
+    def exclusion_reason(self, image: Image, view: int = FULLEST) -> str:
+        """Why an image of the project, or this view of it, is not trained on, as the end of a sentence; else empty."""
         if image.id in self.left_out:
             return f"its file can't be read: {self.left_out[image.id]}"
-        if any(one.id == image.id for one in self.snapshot.images):
-            return ""
+        if views := self._views(image.id):
+            return LEFT_OUT if self._find(views, view) is None else ""
         if image.split is Split.TEST or (image.split is Split.VALIDATION and not self.settings.folds):
             return f"it is in the {image.split} split"
         if image.state not in self.settings.used_states():
@@ -180,11 +205,14 @@ class InputSequence:
         sources = np.searchsorted(self.data.offsets, rows, side="right") - 1
         first = int(indices[place])
         among = dict.fromkeys([first, *pieces.source[own].tolist(), *sources.tolist()])
+        views = self._views(self.snapshot.images[first].id)
+        tiles, cut = image_views.tiles_of(self.snapshot.images[views[0]], self.settings), self.snapshot.place(first)
         return NetworkInput(
             self.snapshot, batch.images[0], batch.boxes[0][there], self.data.labels[rows],
             batch.ignore[0][there], rows, sources, tuple(among),
             find_lost_boxes(self.data, pieces, np.flatnonzero(own), by_centre=settings.overlap_crop > 0), step,
             plan.steps, place, schedule.attack_strength(settings, step, plan.steps) > 0, plan.batch, plan.epochs,
+            tiles.index(cut) + 1 if cut else 0, len(tiles),
         )  # fmt: skip
 
     def _with_pixels(self, sources: NDArray[np.int64]) -> Dataset:
@@ -226,14 +254,23 @@ def _left_out(train: Snapshot, made: Dataset, files: FileIndex) -> dict[int, str
     return {id: files.read(file, train.window).problem for id, file in gone}
 
 
-def unaugmented_input(snapshot: Snapshot, image: int, recipe: Recipe) -> NetworkInput:
-    """The image with this id, any of the project's, only resized: as it is evaluated.
+def unaugmented_input(snapshot: Snapshot, image: int, recipe: Recipe, view: int = FULLEST) -> NetworkInput:
+    """The image with this id, any of the project's, only resized: as it is evaluated; in tiles, this view of it.
 
-    WorkbenchError if its file can't be read.
+    Rows and images are numbered as in `snapshot`, or as among all views if it has tiles. WorkbenchError if its file
+    can't be read.
     """
     index = next((i for i, one in enumerate(snapshot.images) if one.id == image), None)
     if index is None:
         raise WorkbenchError("This image is not in the project any more.")
+    tiles = image_views.tiles_of(snapshot.images[index], recipe.training)
+    if tiles:
+        snapshot = image_views.evaluated_views(snapshot.take([index]), recipe.training)
+        ignore = snapshot.crowd | snapshot.difficult if recipe.training.difficult == "ignore" else snapshot.crowd
+        counts = [int((~ignore[snapshot.rows(one)]).sum()) for one in range(len(snapshot))]
+        found = find_view(snapshot.places, counts, tiles, view)
+        assert found is not None, "all views are evaluated"
+        index = found
     own = recipe.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
     mode = detectors.load_all().get(recipe.detector).chosen_resize(own)
     store = _read(snapshot.take([index]), own.input_px, mode)
@@ -248,6 +285,7 @@ def unaugmented_input(snapshot: Snapshot, image: int, recipe: Recipe) -> Network
         snapshot, batch.images[0], batch.boxes[0][there], snapshot.label_index[rows].astype(np.int64),
         batch.ignore[0][there], rows, np.full(len(rows), index), (index,),
         tuple(replace(one, row=one.row + int(snapshot.offsets[index]), source=index) for one in gone),
+        view=index if tiles else 0, tiles=len(tiles),
     )  # fmt: skip
 
 

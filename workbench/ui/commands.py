@@ -179,6 +179,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("seen-augmented", "What the trainer sees: augmented or as it is", ("G",), "", "Train"),
     Command("seen-epoch", "What the trainer sees: next epoch", ("E",), "", "Train"),
     Command("seen-epoch-back", "What the trainer sees: previous epoch", ("Shift+E",), "", "Train"),
+    Command("seen-view", "What the trainer sees: next tile of a large image", ("T",), "", "Train"),
+    Command("seen-view-back", "What the trainer sees: previous tile, or the whole image", ("Shift+T",), "", "Train"),
     Command("seen-roll", "What the trainer sees: draw again with another seed", ("R",), "", "Train"),
     Command("seen-roll-back", "What the trainer sees: back to the recipe's seed", ("Shift+R",), "", "Train"),
     Command("seen-compare", "What the trainer sees: compare with a second detector", ("C",), "", "Train"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from workbench.core.snapshot_views import FULLEST
 from workbench.ui import keys, theme
 from workbench.ui.actions import key_text
 from workbench.ui.widgets.elided import ElidedLabel
@@ -32,6 +33,9 @@ class Controls(QWidget):
         self._roll = 0  # 0: the recipe's own seed
         self._wanted = True  # augmented, if possible
         self._exclusion_reason = ""
+        self._image = ""
+        self._view_wanted = FULLEST
+        self._view, self._tiles = 0, 0  # what is shown, and how many tiles the image has
         self.image = ElidedLabel()
         self.image.setObjectName("seen-image")
         self.image.setFont(theme.font(bold=True))
@@ -40,10 +44,17 @@ class Controls(QWidget):
         self.recipe.setProperty("role", "muted")
         self.previous = _arrow("seen-previous", "mdi6.chevron-left", "Previous image")
         self.next = _arrow("seen-next", "mdi6.chevron-right", "Next image")
+        self.view = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)  # of an image in tiles
+        self.view.setObjectName("seen-view")
+        self.view.setMinimumWidth(
+            self.view.fontMetrics().horizontalAdvance("The whole image ")
+        )  # so that nothing jumps
+        self.view_back = _arrow("seen-view-previous", "mdi6.menu-left", "Previous tile")
+        self.view_on = _arrow("seen-view-next", "mdi6.menu-right", "Next tile")
         self.among = ElidedLabel()  # which images are stepped through, if not all
         self.among.setObjectName("seen-among")
         self.all = _arrow("seen-all", "mdi6.close", "Step through all images again")
-        for part in (self.among, self.all):
+        for part in (self.among, self.all, self.view_back, self.view, self.view_on):
             part.hide()
         self.beside = _check("seen-beside", "Compare", "A second detector beside the first, on the same image")
         self.augmented = _check("seen-augmented", "Augmented", "")
@@ -68,6 +79,7 @@ class Controls(QWidget):
             box.setChecked(True)
         self._commands: dict[QWidget, str] = {
             self.previous: "previous-image", self.next: "next-image", self.beside: "seen-compare",
+            self.view_on: "seen-view", self.view_back: "seen-view-back",
             self.augmented: "seen-augmented", self.epoch: "seen-epoch", self.roll: "seen-roll",
             self.back: "seen-roll-back",
         }  # fmt: skip
@@ -81,7 +93,7 @@ class Controls(QWidget):
         rows.setSpacing(theme.GRID)
         for widgets in (
             (self.previous, self.next, self.image, self.among, self.all, self.recipe, self.beside),
-            (self.augmented, self.epoch, self.roll, self.back, self.seed),
+            (self.view_back, self.view, self.view_on, self.augmented, self.epoch, self.roll, self.back, self.seed),
         ):
             row = QHBoxLayout()
             row.setSpacing(theme.GRID)
@@ -93,6 +105,8 @@ class Controls(QWidget):
         self.previous.clicked.connect(lambda: self.stepped.emit(-1))
         self.next.clicked.connect(lambda: self.stepped.emit(1))
         self.all.clicked.connect(self.all_requested)
+        self.view_back.clicked.connect(lambda: self.step_view(-1))
+        self.view_on.clicked.connect(lambda: self.step_view(1))
         self.beside.toggled.connect(self.comparison_toggled)
         self.augmented.toggled.connect(self._augmented_toggled)
         self.epoch.valueChanged.connect(self.changed)
@@ -118,10 +132,23 @@ class Controls(QWidget):
 
     def show_image(self, path: str, why_not: str = "") -> None:
         """`why_not`: the image is not trained on, so it can only be shown without augmentation."""
+        if path != self._image:
+            self._image, self._view_wanted = path, FULLEST
+            self.show_view(0, 0, "")
         self.image.setText(path)
         self.image.setToolTip(path)
         self._exclusion_reason = why_not
         self._enable()
+
+    def show_view(self, view: int, tiles: int, name: str) -> None:
+        """Which view of an image in tiles is shown, by its number and its name, and how many tiles there are."""
+        self._view, self._tiles = view, tiles
+        for part in (self.view_back, self.view, self.view_on):
+            part.setVisible(tiles > 0)
+        self.view.setText(f"{name[:1].upper()}{name[1:]}")
+        self.view.setToolTip("A large image is seen as a whole and in tiles. First shown is the tile with most boxes.")
+        self.view_back.setEnabled(view > 0)
+        self.view_on.setEnabled(view < tiles)
 
     def show_among(self, ids: Sequence[int], image: int, words: str) -> None:
         """Say that the arrows step through these images, and the position among them."""
@@ -141,6 +168,8 @@ class Controls(QWidget):
         self._tell(self.previous, "Previous image")
         self._tell(self.next, "Next image")
         self._tell(self.beside, "A second detector beside the first, on the same image")
+        self._tell(self.view_back, "Previous tile")
+        self._tell(self.view_on, "Next tile")
         self._enable()
 
     # --- what is wanted ---
@@ -153,6 +182,21 @@ class Controls(QWidget):
         """Without a signal."""
         self._wanted = on
         self._enable()
+
+    @property
+    def view_wanted(self) -> int:
+        """Its number, see snapshot_views.FULLEST."""
+        return self._view_wanted
+
+    @Slot(int)
+    def step_view(self, by: int) -> None:
+        """Ask for the next (1) or previous (-1) view of the image: the whole, then its tiles."""
+        if 0 <= self._view + by <= self._tiles and self._tiles:
+            self._view += by
+            self._view_wanted = self._view
+            self.view_back.setEnabled(self._view > 0)
+            self.view_on.setEnabled(self._view < self._tiles)
+            self.changed.emit()
 
     @property
     def seed_wanted(self) -> int | None:

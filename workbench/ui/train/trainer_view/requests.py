@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.project import XYXY
+from workbench.core.snapshot_views import FULLEST
 from workbench.errors import WorkbenchError
 from workbench.training.recipes import Recipe
 from workbench.training.runs import RunInfo
@@ -102,7 +103,8 @@ class AssignmentRequest:
     """A request for an image's assignment. `version` counts the project's edits, so that outdated data is not used.
 
     `recipe`: of the shown detector. `epoch` from 0. `seed`: None for the recipe's. `changed_files`: as checked.
-    `borrowed`: title of the detector whose training augments the image, where that is another one's.
+    `borrowed`: title of the detector whose training augments the image, where that is another one's. `view`: its
+    number, if the image has tiles (snapshot_views.FULLEST).
     """
 
     folder: Path
@@ -115,6 +117,7 @@ class AssignmentRequest:
     seed: int | None
     changed_files: int = 0
     borrowed: str = ""
+    view: int = FULLEST
 
     @property
     def detector(self) -> str:
@@ -166,6 +169,9 @@ class AssignmentResult:
     exclusion_reason: str = ""  # why the image is not trained on, as the end of a sentence
     next_trained: int = 0  # if so, the id of the next one that is
     epochs: int = 0  # of the training, which may be more than the recipe's; 0: unknown
+    view: int = 0  # its number, as in the request
+    tiles: int = 0  # how many the image has
+    view_name: str = ""  # "tile 3 of 12"; empty without tiles
 
     @property
     def positives(self) -> int:

@@ -91,7 +91,7 @@ class RequestScheduler(QObject):
         return AssignmentRequest(
             document.folder, self._version, recipe, self._session.image_id, self._panes[number].weights_wanted,
             controls.wants_augmented, controls.epoch.value() - 1, controls.seed_wanted, self._checked.changed_files,
-            borrowed,
+            borrowed, controls.view_wanted,
         )  # fmt: skip
 
     def _requests(self) -> dict[int, AssignmentRequest | WorkbenchError]:

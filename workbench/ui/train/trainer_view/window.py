@@ -137,6 +137,8 @@ class TrainerViewWindow(QDialog):
                 ("seen-augmented", controls.augmented.click),
                 ("seen-epoch", lambda: controls.epoch.stepBy(int(controls.epoch.isEnabled()))),
                 ("seen-epoch-back", lambda: controls.epoch.stepBy(-int(controls.epoch.isEnabled()))),
+                ("seen-view", lambda: controls.step_view(1)),
+                ("seen-view-back", lambda: controls.step_view(-1)),
                 ("seen-roll", controls.roll.click),
                 ("seen-roll-back", controls.back.click),
                 ("seen-compare", controls.beside.click),
@@ -266,6 +268,8 @@ class TrainerViewWindow(QDialog):
             self._learn_length(result)
             self._go_to_trained(result)
             self._navigator.show(result.exclusion_reason if isinstance(result, AssignmentResult) else "")
+            if isinstance(result, AssignmentResult):
+                self.controls.show_view(result.view, result.tiles, result.view_name)
             if isinstance(result, AssignmentResult) and other.assignment is not None:
                 other.recolour(matching_colour_indices(other.assignment, result, pane.picture.colour_indices))
         self._draw()

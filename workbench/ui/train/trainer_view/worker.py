@@ -215,16 +215,17 @@ class TrainerViewWorker:
             if recipe not in self._sequences:
                 self._sequences[recipe] = make_input_sequence(snapshot, recipe, self.files)
             sequence = self._sequences[recipe]
-            exclusion_reason = sequence.exclusion_reason(image)
+            exclusion_reason = sequence.exclusion_reason(image, request.view)
             if exclusion_reason:
                 next_trained = sequence.next_trained(request.image, [one.id for one in snapshot.images])
             else:
                 try:
-                    return sequence.in_epoch(sequence.index(request.image), request.epoch, request.seed), "", 0
+                    index = sequence.index(request.image, request.view)
+                    return sequence.in_epoch(index, request.epoch, request.seed), "", 0
                 except FileChanged:  # which is now recorded
                     self._sequences.clear()
         try:
-            return unaugmented_input(snapshot, request.image, recipe), exclusion_reason, next_trained
+            return unaugmented_input(snapshot, request.image, recipe, request.view), exclusion_reason, next_trained
         except WorkbenchError as error:
             if not exclusion_reason:
                 raise
@@ -305,6 +306,9 @@ def _make_result(
         note=_notes(request, sample, found, exclusion_reason),
         exclusion_reason=exclusion_reason,
         epochs=sample.epochs,
+        view=sample.view,
+        tiles=sample.tiles,
+        view_name=sample.view_name,
     )
 
 
@@ -325,14 +329,14 @@ def _label(sample: NetworkInput, row: int) -> str:
 
 def _about(sample: NetworkInput) -> str:
     size = f"{sample.side} × {sample.side} px"
+    cut = sample.snapshot.place(sample.parts[0])
+    tile = f", the tile at {cut[0]:,}, {cut[1]:,}" if cut is not None else ""
     if sample.step < 0:
-        return f"{size}, not augmented"
+        return f"{size}{tile}, not augmented"
     parts = len(sample.parts)
     made = "" if parts == 1 else f", combined with {parts - 1} other{'s' if parts > 2 else ''}"
     place = f"image {sample.place + 1} of {sample.places}"
-    cut = sample.snapshot.place(sample.parts[0])
-    tile = f", the tile at {cut[0]:,}, {cut[1]:,}" if cut is not None else ""
-    return f"{size}, step {sample.step + 1:,} of {sample.steps:,}, {place}{tile}{made}"
+    return f"{size}{tile}, step {sample.step + 1:,} of {sample.steps:,}, {place}{made}"
 
 
 def count_coverage(
