@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.window_driver import write_photographs
-from workbench.core import backups, edits
+from workbench.core import backups, edits, mirror
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
 from workbench.core.store import FILE
@@ -150,6 +150,23 @@ def test_what_a_restored_copy_took_the_place_of_can_be_taken_back(document: Docu
     assert len(backups.replaced(folder)) == 2
     old.with_name(f"{old.name}-journal").touch()
     assert old not in [one.file for one in backups.replaced(folder)], "not whole without its journal"
+
+
+def test_the_text_is_not_taken_for_that_of_a_copy_with_as_many_edits(document: Document) -> None:
+    folder = document.folder
+    backup = backups.back_up(folder, NOON)
+    draw(document, 3)
+    mirror.write(folder)
+    assert document.store.read(lambda connection: mirror.is_current(folder, connection))
+    document.close()
+    backups.restore(folder, backup)
+    assert mirror.read_info(folder).boxes == 3, "it is still whole"
+    with Document.open(folder) as again:
+        draw(again, 2)
+        assert not again.store.read(lambda connection: mirror.is_current(folder, connection))
+        mirror.write(folder)
+        assert again.store.read(lambda connection: mirror.is_current(folder, connection))
+    assert mirror.read_info(folder).boxes == 2
 
 
 def test_a_damaged_project_without_a_good_copy_says_so(document: Document) -> None:

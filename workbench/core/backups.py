@@ -196,6 +196,7 @@ def restore(folder: Path, source: Backup | MirrorInfo) -> Path:
         with atomic_path(file) as temporary:
             if isinstance(source, Backup):
                 shutil.copyfile(source.file, temporary)
+                mirror.outdate(folder)
             else:
                 mirror_reader.rebuild(folder, temporary)
             old = _kept_aside(file)

@@ -201,6 +201,17 @@ def is_current(folder: Path, connection: sqlite3.Connection) -> bool:
     return False
 
 
+def outdate(folder: Path) -> None:
+    """Let the text no longer count as current: another file is about to be the project's, and may have as many edits.
+
+    It stays complete until it is written anew. WorkbenchError if the disk is full.
+    """
+    file = folder / FOLDER / HEAD
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        head = {**json.loads(file.read_bytes()), "edits": None}
+        atomic_write(file, json.dumps(head, ensure_ascii=False, indent=1) + "\n")
+
+
 def read_info(folder: Path) -> MirrorInfo:
     """When the text was written and how much is in it. Refused, with file and line, if it is damaged."""
     boxes = sum(seal.boxes for _, _, seal in blocks(folder))
