@@ -57,7 +57,7 @@ class ProjectCommands(QObject):
         document = self._session.document
         if document is None or not self._session.may_change():
             return
-        words = f"Another name for it. Its folder stays '{document.folder.name}'."
+        words = f"Another name, shown in the window. Its folder keeps its own: {document.folder.name}"
         typed, agreed = QInputDialog.getText(self._window, "Rename the project", words, text=document.name)
         name = formatting.one_line(typed)
         if not agreed or name in ("", document.name):

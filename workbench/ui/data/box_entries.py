@@ -45,9 +45,9 @@ def relabel(session: Session, ids: tuple[int, ...], label: int) -> None:
         session.inform("These boxes have that label already." if len(ids) > 1 else "This box has that label already.")
         return
     many, name = count(len(changed), "box"), document.label(label).name
-    if session.do(edits.Batch((edits.ReplaceBoxes(changed),), f"Change {many} to '{name}'")) is not None:
-        verb = "is" if len(changed) == 1 else "are"
-        session.inform(f"{many} {verb} '{name}' now. Undo takes it back.")
+    done = session.do(edits.Batch((edits.ReplaceBoxes(changed),), f"Change {many} to '{name}'"))
+    if done is not None and len(changed) > 1:  # a single one is seen, and the next may follow at once
+        session.inform(f"{many} are '{name}' now. Undo takes it back.")
 
 
 def split_off(session: Session, ids: tuple[int, ...], name: str) -> None:
