@@ -16,17 +16,19 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
+    QTableView,
     QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
 
-from tests.ui.data_page_driver import CTRL, click_row, label_names, labelled
+from tests.ui.data_page_driver import CTRL, click_row, label_names, labelled, listed, press
 from tests.ui.window_driver import Open, boxes_on_disk, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box
 from workbench.ui.annotate.canvas import Canvas
+from workbench.ui.data.box_gallery import NONE
 from workbench.ui.data.box_tiles import BOX_TILE
 from workbench.ui.main_window import MainWindow
 from workbench.ui.widgets.tile_view import TileView
@@ -192,6 +194,31 @@ def test_enter_opens_the_box_on_its_image_and_back_again_the_boxes_are_there(
     window.show_page("data")
     assert view.hasFocus()
     qtbot.waitUntil(lambda: len(shown(window)) == 3)
+
+
+def test_a_number_of_images_shows_images_and_one_of_boxes_stays_with_boxes(
+    qtbot: QtBot, open_window: Open, boxed: Path
+) -> None:
+    window = open_window(boxed, "data")
+    view = opened(qtbot, window)
+    table = find(window, QTableView, "labels-table")
+    click_row(table, 1, 3)
+    qtbot.waitUntil(lambda: shown(window) == ["plate 40 × 40"])
+    press(window, "count-state-in work")
+    assert not view.isVisible()
+    assert listed(window) == ["a.png", "b.png", "c.png"]
+    QTest.keyClick(find(window, QAbstractItemView, "gallery"), Qt.Key.Key_B)
+    qtbot.waitUntil(lambda: len(shown(window)) == 4)
+    window.session.images_requested.emit(frozenset({1}), "not done yet")
+    assert not view.isVisible()
+    assert listed(window) == ["a.png"]
+
+
+def test_where_no_box_passes_the_filter_a_sentence_says_so(qtbot: QtBot, open_window: Open, boxed: Path) -> None:
+    window = open_window(boxed, "data")
+    find(window, QLineEdit, "filter-text").setText("no such name")
+    view = opened(qtbot, window, 0)
+    qtbot.waitUntil(lambda: view.hint == NONE)
 
 
 def test_the_button_for_boxes_has_its_word_where_there_is_room(open_window: Open, boxed: Path) -> None:

@@ -33,7 +33,7 @@ from workbench.ui.widgets.tile_view import TileView
 
 READ_AFTER = 50
 """Milliseconds from the last edit until the boxes are read again: 0.3 s for 100,000, in a thread."""
-NONE = "No box passes the filter."
+NONE, READING = "No box passes the filter.", "Reading the boxes …"
 _Select = QItemSelectionModel.SelectionFlag
 
 
@@ -127,6 +127,9 @@ class BoxGallery(QWidget):
         if self._reader is None:
             self._reader = Background("Reading the boxes", _read, self)
             self._reader.done.connect(self._have_read)
+        if not len(self._boxes):
+            self.view.hint = READING
+            self.view.viewport().update()
         self._awaited = _ReadRequest(document.store.file, *self._images())
         self._reader.ask([self._awaited])
 

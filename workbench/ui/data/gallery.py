@@ -161,7 +161,12 @@ class Gallery(QWidget):
         self.boxes.close_down()
 
     def show_only(self, wanted: Filter) -> None:
-        """A number was clicked: set the filter, also in its bar, and go to the first image."""
+        """A number was clicked: set the filter, also in its bar, and go to the first image.
+
+        Images that are shown for themselves, as those without boxes, are not shown as boxes one by one.
+        """
+        if wanted.asked_boxes is None and self._as_boxes.isChecked():
+            self._as_boxes.trigger()
         self._bar.set_filter(wanted)
         self.view.scrollToTop()
 
