@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from workbench.core import edits, file_checksum, journal, roots
+from workbench.core import edit_rules, edits, file_checksum, journal, roots
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.contents import MADE_IN, Contents
 from workbench.core.edits import Edit
@@ -167,12 +167,12 @@ class Document(Contents):
 
         WorkbenchError if it would renumber labels on export while their order is locked.
         """
-        if self.labels_locked and edits.renumbers(edit, self.labels()):
+        if self.labels_locked and edit_rules.renumbers(edit, self.labels()):
             raise WorkbenchError(
                 "The order of the labels is locked so that their numbers in exported files don't change. Unlock it"
                 " first (the lock above the labels on the Data page)."
             )
-        edits.check_names(edit, {label.name for label in self.labels()})
+        edit_rules.check_names(edit, {label.name for label in self.labels()})
         edit = with_former_names(edit, self)
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)

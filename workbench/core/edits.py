@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -345,28 +345,6 @@ def walk(edit: Edit) -> Iterable[Edit]:
             yield from walk(part)
     else:
         yield edit
-
-
-def renumbers(edit: Edit, labels: Iterable[Label]) -> bool:
-    """Whether one of these labels would be removed, or get another position on export."""
-    places = {label.id: label.position for label in labels}
-    return any(
-        isinstance(part, RemoveLabel | MergeLabels)
-        or (isinstance(part, ChangeLabel) and part.label.position != places.get(part.label.id))
-        for part in walk(edit)
-    )
-
-
-def check_names(edit: Edit, known: Collection[str]) -> None:
-    """WorkbenchError for names that formats would change, except those already `known`: projects may be older."""
-    for part in walk(edit):
-        labels = part.labels if isinstance(part, AddLabels) else (part.label,) if isinstance(part, ChangeLabel) else ()
-        for name in (label.name for label in labels):
-            if name.strip() and name not in known and formatting.one_line(name) != name:
-                raise WorkbenchError(
-                    "A label's name is one line without spaces at its ends or invisible characters, not"
-                    f" '{formatting.visible(name)}'."
-                )
 
 
 def _check_name(connection: Connection, label: Label) -> None:
