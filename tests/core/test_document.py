@@ -286,6 +286,7 @@ class EditsAndUndo(RuleBasedStateMachine):
         make: tuple[Callable[[], edits.Edit], ...] = (
             lambda: edits.SetState(ids, data.draw(st.sampled_from(list(State)))),
             lambda: edits.SetSplit(ids, data.draw(st.sampled_from(list(Split)))),
+            lambda: edits.SetNote(ids, data.draw(st.sampled_from(["", "dark", "ask Anna"]))),
             lambda: edits.RemoveImages(ids[:1]),
             lambda: edits.ChangeSetting("anchors", {"k": len(ids)}),
         )

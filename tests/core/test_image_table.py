@@ -154,3 +154,11 @@ def test_a_project_of_the_first_version_gets_its_natural_order(document: Documen
         migrated.do(edits.AddImages((Image(0, "a/straße 3.jpg", root=1),)))
         assert [i.path for i in migrated.images()][1] == "a/straße 3.jpg"
     assert (document.folder / "project.version-1.sqlite").is_file()
+
+
+def test_a_table_that_was_read_meanwhile_takes_over_notes_and_that_one_was_removed() -> None:
+    used, read = ImageTable.of(IMAGES[:2]), ImageTable.of(IMAGES)
+    used.set_notes((7,), "")
+    used.set_notes((3,), "ask Anna")
+    read.take_over(used)
+    assert [image.note for image in read] == ["", "ask Anna", "", ""]

@@ -33,6 +33,7 @@ WRITTEN: dict[str, Edit] = {  # as it stands in people's projects: these texts n
     '{"edit": "MergeLabels", "source": 2, "target": 1}': edits.MergeLabels(2, 1),
     '{"edit": "SetState", "ids": [3], "state": "in work"}': edits.SetState((3,), State.IN_WORK),
     '{"edit": "SetSplit", "ids": [3], "split": "validation"}': edits.SetSplit((3,), Split.VALIDATION),
+    '{"edit": "SetNote", "ids": [3, 4], "note": "ask Anna, ä"}': edits.SetNote((3, 4), "ask Anna, ä"),
     f'{{"edit": "AddImages", "images": [{IMAGE_TEXT}]}}': edits.AddImages((IMAGE,)),
     '{"edit": "RemoveImages", "ids": [3]}': edits.RemoveImages((3,)),
     '{"edit": "ChangeSetting", "key": "labels locked", "value": true}': edits.ChangeSetting("labels locked", True),

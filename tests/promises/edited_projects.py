@@ -74,6 +74,7 @@ def some_edit(document: Document, chance: random.Random) -> Edit:
         edits.ChangeLabel(replace(label, name=f"{label.id} {chance.randrange(10**6)}")),
         edits.Batch((added, moved, state), "Add and move"),
         edits.SetSplit((image,), chance.choice(list(Split))),
+        edits.SetNote((image,), chance.choice(["", "dark", "ask Anna"])),
         edits.ChangeSetting("a setting", chance.random()),
     )  # fmt: skip
     return chance.choice(choices)

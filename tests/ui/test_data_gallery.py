@@ -417,3 +417,52 @@ def test_from_the_filter_a_key_leads_to_what_it_found(open_window: Open, labelle
     assert QApplication.focusWidget().objectName() == "gallery"
     assert find(window, QWidget, "page-data").isVisible()  # the same Enter opened nothing
     assert listed(window) == ["b.png"]
+
+
+def test_a_note_on_images_is_found_by_the_filter_and_added_to_those_that_differ(
+    open_window: Open, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    asked: list[tuple[str, str]] = []
+    answers = iter([("ask Anna ", True), ("no", False), ("night", True), ("night", True), ("night", True), ("", True)])
+
+    def answer(_owner: object, _title: str, words: str, text: str = "") -> tuple[str, bool]:
+        asked.append((words.partition("\n")[2], text))
+        return next(answers)
+
+    monkeypatch.setattr(QInputDialog, "getText", answer)
+    note = find(window, QAction, "action-note-images")
+
+    def notes() -> list[str]:
+        return [image.note for image in on_disk(labelled)]
+
+    click_row(gallery, 0)
+    note.trigger()
+    assert notes() == ["ask Anna", "", ""]
+    assert "ask Anna" in gallery.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole).splitlines()
+    assert not gallery.grab().isNull()
+    note.trigger()
+    assert asked == [("", ""), ("", "ask Anna")]
+    click_row(gallery, 1, modifier=CTRL)
+    note.trigger()
+    assert notes() == ["ask Anna; night", "night", ""]
+    assert asked[2] == ("Their notes differ, so it is added to each.", "")
+    before = window.session.undo_title
+    note.trigger()
+    assert (notes(), window.session.undo_title) == (["ask Anna; night", "night", ""], before), "they have it"
+    text = find(window, QLineEdit, "filter-text")
+    text.setText("night")
+    assert listed(window) == ["a.png", "b.png"]
+    window.session.undo()
+    assert listed(window) == []
+    assert notes() == ["ask Anna", "", ""]
+    window.session.redo()
+    assert listed(window) == ["a.png", "b.png"]
+    click_row(gallery, 1)
+    note.trigger()
+    assert window.session.undo_title == before, "unchanged"
+    note.trigger()
+    assert notes() == ["ask Anna; night", "", ""]
+    assert window.session.undo_title == "Remove the note on image"
+    assert listed(window) == ["a.png"]

@@ -12,7 +12,9 @@ from workbench.core.edits import Edit
 from workbench.core.image_table import numbers
 
 _PLAIN = (edits.AddBoxes, edits.ReplaceBoxes, edits.RemoveBoxes)
-_WITHOUT_BOXES = (edits.SetState, edits.SetSplit, edits.ChangeSetting, edits.AddLabels, edits.ChangeLabel)
+_WITHOUT_BOXES = (
+    edits.SetState, edits.SetSplit, edits.SetNote, edits.ChangeSetting, edits.AddLabels, edits.ChangeLabel,
+)  # fmt: skip
 
 
 class BoxCounts:

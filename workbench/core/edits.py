@@ -228,6 +228,26 @@ class SetSplit:
 
 
 @dataclass(frozen=True, slots=True)
+class SetNote:
+    """Images get this note, "" for none."""
+
+    ids: tuple[int, ...]
+    note: str
+
+    @property
+    def title(self) -> str:
+        return _count("Note on {}" if self.note else "Remove the note on {}", len(self.ids), "image")
+
+    def apply(self, connection: Connection) -> tuple[Edit, Edit]:
+        old = values_of(connection, "note", self.ids)
+        connection.execute(f"UPDATE image SET note = ? WHERE id IN {GIVEN}", (self.note, given(self.ids)))
+        return self, _one_or_batch([SetNote(ids, note) for note, ids in old.items()], self.title)
+
+    def touches(self) -> set[int]:
+        return set(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
 class AddImages:
     images: tuple[Image, ...]
 
@@ -334,7 +354,7 @@ class Batch:
 
 Edit = (
     AddBoxes | RemoveBoxes | ReplaceBoxes | AddLabels | ChangeLabel | RemoveLabel | MergeLabels
-    | SetState | SetSplit | AddImages | RemoveImages | ChangeSetting | Batch
+    | SetState | SetSplit | SetNote | AddImages | RemoveImages | ChangeSetting | Batch
 )  # fmt: skip
 
 

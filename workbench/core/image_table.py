@@ -211,12 +211,21 @@ class ImageTable(Sequence[Image]):
     def set_splits(self, ids: Sequence[int], split: Split) -> None:
         self.splits[self.rows_of(np.array(ids, np.int64))] = _SPLIT_CODES[str(split)]
 
+    def set_notes(self, ids: Sequence[int], note: str) -> None:
+        for id in ids:
+            if note:
+                self.notes[id] = note
+            else:
+                self.notes.pop(id, None)
+
     def take_over(self, before: ImageTable) -> None:
         """Copy states, splits, notes and headers from `before` for the images it has."""
         here = self.rows_of(before.ids)
         there = before.rows_of(self.ids[here])
         for name in ("states", "splits", "widths", "heights", "orientations", "dates"):
             getattr(self, name)[here] = getattr(before, name)[there]
+        for id in before.ids.tolist() if self.notes else ():
+            self.notes.pop(id, None)
         self.notes.update(before.notes)
         self.problems.update(before.problems)
 

@@ -90,7 +90,7 @@ class Tables:
         return self._counts
 
     def follow(self, edit: Edit, inverse: Edit) -> None:
-        """Take over an edit: states and splits change in the table; added or removed images make it be read anew."""
+        """Take over an edit: states, splits and notes change in the table; it is read anew if images come or go."""
         for part in edits.walk(edit):
             if isinstance(part, edits.AddImages | edits.RemoveImages):
                 self._images = None
@@ -99,6 +99,8 @@ class Tables:
                 self._images.set_states(part.ids, part.state)
             elif self._images is not None and isinstance(part, edits.SetSplit):
                 self._images.set_splits(part.ids, part.split)
+            elif self._images is not None and isinstance(part, edits.SetNote):
+                self._images.set_notes(part.ids, part.note)
         if self._counts is not None and not self._counts.follow(edit, inverse):
             self._counts = None
 

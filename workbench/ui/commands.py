@@ -147,6 +147,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("boxes-label", "Boxes one by one: another label…", ("E",), "", "Data"),
     Command("boxes-delete", "Boxes one by one: delete the selected", ("Del", "Backspace"), "", "Data"),
     Command("boxes-number", "Boxes one by one: label of the selected", ("1 … 9",), "", "Data", by_hand=True),
+    Command("note-images", "Note on the selected images…", ("Ctrl+Shift+N",), "mdi6.note-text-outline", "Data"),
     Command("remove-images", "Take the selected images out of the project", ("Ctrl+Del",), "", "Data"),
     Command("trash-images", "Move the files of the selected images to the trash…", ("Ctrl+Shift+Del",), "", "Data"),
     Command("anchors-play", "Play or pause the film", ("P",), "", "Anchors"),

@@ -16,7 +16,7 @@ from PySide6.QtGui import QImage
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.box_criteria import ANY_BOX, BoxCriteria
 from workbench.core.document import Document
-from workbench.core.edits import AddImages, RemoveImages, walk
+from workbench.core.edits import AddImages, RemoveImages, SetNote, walk
 from workbench.core.image_queue import QueueOrder
 from workbench.core.image_table import IdRows
 from workbench.core.project import FLAGS, Image, Split, State
@@ -251,9 +251,9 @@ class ImagesModel(QAbstractListModel):
 
     def _tooltip(self, image: Image) -> str:
         size = f"{image.width} × {image.height}" if image.width else "size unknown"
-        lines = [image.path, f"{size} · {image.state} · split: {image.split}", self._losses.losses.words(image.id)]
-        problem = self._unread.problem(image)
-        return "\n".join(line for line in (*lines, problem) if line)
+        about = f"{size} · {image.state} · split: {image.split}"
+        lines = (image.path, image.note, about, self._losses.losses.words(image.id), self._unread.problem(image))
+        return "\n".join(line for line in lines if line)
 
     # --- finding one's way ---
 
@@ -372,7 +372,8 @@ class ImagesModel(QAbstractListModel):
         wanted = self._filter
         came_or_went = any(isinstance(part, AddImages | RemoveImages) for part in walk(applied.edit))
         by_row = applied.images_changed and (wanted.state is not None or wanted.split is not None)
-        return came_or_went or by_row or wanted.by_boxes
+        by_note = wanted.text and any(isinstance(part, SetNote) for part in walk(applied.edit))
+        return came_or_went or by_row or wanted.by_boxes or bool(by_note)
 
     @Slot()
     def _losses_changed(self) -> None:

@@ -22,6 +22,7 @@ from workbench.ui.actions import make_action
 from workbench.ui.data.gallery import Gallery
 from workbench.ui.data.gallery_menu import GalleryMenu
 from workbench.ui.data.image_adder import ImageAdder
+from workbench.ui.data.image_notes import ask_for_note
 from workbench.ui.data.labels_table import LabelsTable
 from workbench.ui.data.summary import Summary
 from workbench.ui.images_model import Filter
@@ -67,6 +68,7 @@ class DataPage(Page):
             make_action(self, "split", self.show_split),
             make_action(self, "check-data", self.show_health),
         )
+        self._note = make_action(self, "note-images", self.note_images)
         self._remove = make_action(self, "remove-images", self.remove_images)
         self._trash = make_action(self, "trash-images", self.trash_images)
         self._build()
@@ -159,6 +161,10 @@ class DataPage(Page):
     # --- images ---
 
     @Slot()
+    def note_images(self) -> None:
+        ask_for_note(self.session, self._gallery.selected(), self)
+
+    @Slot()
     def remove_images(self) -> None:
         selected = self._gallery.selected()
         if selected and self.session.do(edits.RemoveImages(selected)) is not None:
@@ -173,7 +179,7 @@ class DataPage(Page):
         if document is None or not selected or not self._gallery.under(event.globalPos()):
             return
         menu = GalleryMenu(self.session, document, selected, self._gallery.model.filter, self)
-        menu.addActions([self._remove, self._trash])
+        menu.addActions([self._note, self._remove, self._trash])
         menu.popup(event.globalPos())
 
     @Slot()

@@ -71,7 +71,9 @@ class ImageTile(QStyledItemDelegate):
         paint_strip(painter, QRectF(area.x() + 6, area.y() + 134, area.width() - 12, STRIP), shown.loss)
         painter.setPen(theme.colour("on_accent" if chosen else "text"))
         words = QRectF(area.x() + 8, area.y() + 137, area.width() - 16, 20)
-        _elided(painter, words, shown.image.name)
+        if shown.image.note:
+            _note(painter, QPointF(words.right() - 14, words.y() + 3), chosen)
+        _elided(painter, words.adjusted(0, 0, -18 if shown.image.note else 0, 0), shown.image.name)
         _state(painter, QPointF(area.x() + 8, area.y() + 160), shown.image, chosen)
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
@@ -131,6 +133,12 @@ def _state(painter: QPainter, at: QPointF, image: Image, chosen: bool) -> None:
     name, colour = STATE_ICONS[image.state]
     ink = getattr(theme.colours(), "on_accent" if chosen else colour)
     painter.drawPixmap(at, theme.glyph(name, ink, 14, _ratio(painter)))
+
+
+def _note(painter: QPainter, at: QPointF, chosen: bool) -> None:
+    """A sign that there is a note, which the tooltip tells."""
+    ink = getattr(theme.colours(), "on_accent" if chosen else "muted")
+    painter.drawPixmap(at, theme.glyph("mdi6.note-text-outline", ink, 14, _ratio(painter)))
 
 
 def _ratio(painter: QPainter) -> float:
