@@ -442,6 +442,10 @@ def test_a_note_on_images_is_found_by_the_filter_and_added_to_those_that_differ(
     assert notes() == ["ask Anna", "", ""]
     assert "ask Anna" in gallery.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole).splitlines()
     assert not gallery.grab().isNull()
+    window.show_page("label")
+    assert find(window, QLabel, "image-name").toolTip().splitlines() == ["a.png", "ask Anna", "200 × 100, in work"]
+    assert not find(window, QAbstractItemView, "image-list").grab().isNull()
+    window.show_page("data")
     note.trigger()
     assert asked == [("", ""), ("", "ask Anna")]
     click_row(gallery, 1, modifier=CTRL)

@@ -128,7 +128,8 @@ class CanvasToolbar(QFrame):
         self._icon.setPixmap(theme.glyph(name, getattr(theme.colours(), colour), 16, self.devicePixelRatioF()))
         self._name.set_named(image.path)
         size = f"{image.width:,} × {image.height:,}" if image.width else "size unknown"
-        self._name.setToolTip(f"{image.path}\n{size}, {image.state}")
+        about = f"{size}, {image.state}"
+        self._name.setToolTip("\n".join(line for line in (image.path, image.note, about) if line))
         self._about.setText(size)
         self._icon.setToolTip(str(image.state))
 

@@ -52,6 +52,8 @@ class ImageRow(QStyledItemDelegate):
         painter.setFont(theme.font(theme.SMALL))
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
         painter.drawText(QRectF(left + 20, area.y() + below, wide - 20, 18), _MIDDLE, _numbers(shown))
+        if shown.image.note:
+            _note(painter, QPointF(area.right() - 22, area.y() + below + 2), chosen)
         painter.restore()
 
 
