@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import io
 import os
@@ -19,6 +20,7 @@ from workbench import detectors
 from workbench.cli.checks import check_run
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.project import Label
+from workbench.core.tiling import Tiling
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import checkpoint, record
 from workbench.training.events import Finished, Saved
@@ -47,6 +49,14 @@ def test_a_header_survives_its_text_but_for_numbers_that_do_not_exist() -> None:
     assert back.metrics == {"ap": 0.5}
     assert back.window == IntensityWindow(0, 4095)
     assert (back.detector, back.epoch, back.step, back.resize) == ("toy", 3, 9, "letterbox")
+
+
+def test_a_header_has_its_tiles_and_is_refused_with_such_as_there_can_not_be() -> None:
+    tiled = dataclasses.replace(HEADER, tiles=640, tile_overlap=0.5)
+    assert from_json(tiled.to_json()).tiling == Tiling(640, 0.5)
+    assert from_json(HEADER.to_json()).tiling is None
+    with pytest.raises(Refused, match="damaged"):
+        from_json(dataclasses.replace(HEADER, tiles=10).to_json())
 
 
 def test_a_header_is_read_without_the_weights(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from workbench.training.request import RunRequest
 THEN = (Image(1, "a.png", date=10.0), Image(2, "b.png", date=20.0), Image(3, "c.png", date=30.0))
 
 
-def recorded(tmp_path: Path) -> Path:
+def recorded(tmp_path: Path, then: tuple[Image, Image, Image] = THEN) -> Path:
     """The folder of a run that was started with three images."""
     made: Snapshot = make_snapshot(tmp_path / "images", 2, 1)
     images = tuple(
-        replace(one, id=new.id, path=new.path, date=new.date) for one, new in zip(made.images, THEN, strict=True)
+        replace(one, id=new.id, path=new.path, date=new.date) for one, new in zip(made.images, then, strict=True)
     )
     folder = tmp_path / "runs" / "tiny-1"
     folder.mkdir(parents=True)
@@ -43,6 +43,18 @@ def test_images_of_other_ids_are_found_by_their_path_and_others_of_their_ids_are
 def test_a_renamed_image_is_known_by_its_id_and_date(tmp_path: Path) -> None:
     renamed = (THEN[0], Image(2, "better.png", date=20.0), Image(3, "other.png"))
     assert present_ids(recorded(tmp_path), ImageTable.of(renamed)) == {1: 1, 2: 2}
+
+
+def test_an_image_that_took_the_id_and_the_date_of_another_is_known_by_its_path(tmp_path: Path) -> None:
+    """Of a film's frames many have one date."""
+    then = (THEN[0], Image(2, "b.png", date=20.0), Image(3, "c.png", date=20.0))
+    restored = (THEN[0], Image(2, "c.png", date=20.0))
+    assert present_ids(recorded(tmp_path, then), ImageTable.of(restored)) == {1: 1, 3: 2}
+
+
+def test_no_date_tells_nothing_of_an_image_of_another_name(tmp_path: Path) -> None:
+    then = (THEN[0], Image(2, "b.png"), THEN[2])
+    assert present_ids(recorded(tmp_path, then), ImageTable.of((THEN[0], Image(2, "new.png"), THEN[2]))) == {1: 1, 3: 3}
 
 
 def test_a_path_in_another_folder_of_the_project_is_another_image(tmp_path: Path) -> None:
