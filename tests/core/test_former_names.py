@@ -12,7 +12,15 @@ import pytest
 from tests.core.test_document import document
 from workbench.core import edits
 from workbench.core.document import Document
-from workbench.core.former_names import SAID, current_label_names, former_names, network_names, of_labels, other_names
+from workbench.core.former_names import (
+    SAID,
+    current_label_names,
+    former_names,
+    network_names,
+    of_labels,
+    other_names,
+    with_foreign_names,
+)
 from workbench.core.project import FormerName, Label
 
 __all__ = ["document"]  # a fixture
@@ -171,3 +179,13 @@ def test_names_that_undo_took_outlast_the_undo_of_earlier_edits(document: Docume
     assert former_names(document) == {"Erythrozyt": 1, "red": 1, "RBC": 1}
     document.undo()
     assert former_names(document) == {"Erythrozyt": red.id, "red": red.id}
+
+
+def test_what_files_call_a_label_is_kept_but_not_the_name_that_another_one_has(document: Document) -> None:
+    document.do(edits.AddLabels((Label(0, "RBC"), Label(0, "WBC"))))
+    red, white = document.labels()[-2:]
+    kept = with_foreign_names(document, {"Erythrozyt": red.id, "WBC": red.id})
+    assert kept is not None
+    assert kept.value == {"Erythrozyt": red.id}
+    document.do(kept)
+    assert with_foreign_names(document, {"Erythrozyt": red.id, "RBC": white.id}) is None, "nothing new"

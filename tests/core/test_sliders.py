@@ -200,3 +200,5 @@ def test_an_image_seen_in_tiles_has_as_many_detections_as_its_views_may_show(
     ours = Sliders.of(truth, tiled).evaluation(NAMES, 0.6, kind, 10)
     assert ours.numbers() == one_by_one((truth, tiled), 0.6, kind, 10).numbers()
     assert ours.numbers() != one_by_one((truth, plain), 0.6, kind, 10).numbers()
+    edited = Sliders.of(truth, tiled).with_truth(truth).evaluation(NAMES, 0.6, kind, 10)
+    assert edited.numbers() == ours.numbers()

@@ -216,6 +216,13 @@ def test_a_label_with_its_own_confidence_comes_out_the_same_with_and_without_til
     assert alone.labels.tolist() == tiled.labels.tolist() == [1]
 
 
+def test_labels_of_their_own_confidence_do_not_cut_a_crowd_across_labels_to_the_limit_of_one_picture() -> None:
+    """A cat in each of three views, at one detection of each; dogs need 0.9."""
+    point = OperatingPoint(0.25, (("dog", 0.9),), 0.5, "across labels", limit=1)
+    whole, left, right = (found(([place, 20, place + 9, 40], 0.6, 0)) for place in (50, 10, 70))
+    assert len(merged(whole, left, right, point)) == 3
+
+
 def seen_in(view: tuple[int, int, int, int], count: int, random: np.random.Generator) -> Candidates:
     """Random boxes of two labels in the pixels of a view, a third of them at its right border."""
     wide, tall = view[2] - view[0], view[3] - view[1]

@@ -17,6 +17,7 @@ import torch
 from tests.inference.labelled import snapshot_of
 from workbench.core.detections import Candidates
 from workbench.core.project import FormerName
+from workbench.core.tiling import Tiling
 from workbench.errors import WorkbenchError
 from workbench.inference import export as exporting
 from workbench.inference import exporters, graph, model_card, operating_point
@@ -53,6 +54,16 @@ def test_an_export_without_settings_is_that_of_the_point(run: Path, cards: list[
     assert json.loads(cards[0].to_json())["operating_point"] == {
         "confidence": 0.4, "confidence_of_labels": {"cat": 0.7, "鳥": 0.1}, "nms": "diou", "iou": 0.5, "most": 50,
     }  # fmt: skip
+
+
+def test_the_card_says_in_which_tiles_the_network_learnt_to_see(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = Predictor.open(checkpoint, device="cpu")
+    assert card_of(predictor, ExportSettings()).tiles == 0
+    monkeypatch.setattr(predictor, "tiling", Tiling(640, 0.5))
+    card = json.loads(card_of(predictor, ExportSettings()).to_json())
+    assert (card["tiles"], card["tile_overlap"]) == (640, 0.5)
 
 
 def test_a_run_that_was_renamed_goes_out_by_its_name_of_now(run: Path, cards: list[Card]) -> None:

@@ -193,6 +193,18 @@ def test_decoded_boxes_of_any_batch_are_taken_too(tmp_path: Path, monkeypatch: p
     assert found.labels.tolist() == [0, 1, 1, 0]
 
 
+def test_a_file_of_a_network_that_learnt_from_tiles_sees_large_images_in_tiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(
+        replace(CARD, tiles=64, tile_overlap=0.5).to_json(), BOXES, np.array([0.9, 0.8, 0.7]), np.array([0, 1, 1])
+    )
+    monkeypatch.setattr(onnx_model, "ExportedFile", lambda *_: told)
+    pictures = [np.zeros((64, 128, 3), np.uint8), np.zeros((40, 60, 3), np.uint8)]
+    wide, small = onnx_model.OnnxModel(tmp_path / "a.onnx").candidates(pictures)
+    assert (wide.views, small.views, len(told.seen)) == (4, 1, 4 + 1)
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.training.test_network_input import assert_equal, computed, photographs, recipe
+from tests.training.test_trained_tiles import wide_photographs
 from tests.training.toys import Toy
 from workbench.core import images
 from workbench.core.project import Snapshot, Split, State
@@ -132,3 +133,12 @@ def test_a_file_is_read_once_until_it_is_another_one(snapshot: Snapshot, monkeyp
     assert files.known(file, None) is None
     assert "0.png" in files.read(file, None).problem
     assert files.unknown(snapshot.files, None) == [one for one in snapshot.files if one.exists() and one != file]
+
+
+def test_the_tiles_of_a_file_that_was_looked_at_are_of_their_own_size(toy: type[Toy], tmp_path: Path) -> None:
+    wide = wide_photographs(tmp_path / "wide")
+    known, unknown = (
+        make_input_sequence(wide, recipe(tiles=64), files) for files in (all_looked_at(wide), FileIndex())
+    )
+    assert known.data.fits == unknown.data.fits
+    assert len(set(known.data.fits)) == 2, "of the whole and of its tiles"

@@ -116,6 +116,14 @@ def test_images_kept_larger_than_the_input_are_judged_at_the_input_side() -> Non
     assert [note.sentence for note in found[1]] == ["1 box is smaller than 2 pixels at 416 px and not learnt."]
 
 
+def test_a_box_that_is_not_to_be_learnt_is_not_told_to_be_too_small() -> None:
+    """Such as the sliver that a tile shows of a large one."""
+    kind = detectors.load_all().get("yolov3-tiny")
+    detector = detectors.build("yolov3-tiny", kind.settings_class(width=0.05, input_px=416), 3)
+    data = dataset([(10.0, 10.0, 150.0, 150.0), (300.0, 300.0, 301.0, 340.0)], [0, 1], 416)
+    assert prepare.check(detector, replace(data, ignore=np.array([False, True]))) == []
+
+
 def test_boxes_that_share_a_cell_of_yolov1s_grid_are_counted_before_the_start() -> None:
     """Cells of 64 pixels: two boxes in one, one in another, one too small."""
     kind = detectors.load_all().get("yolov1-tiny")

@@ -15,9 +15,9 @@ from tests.training.toys import Toy
 from workbench.core.project import Snapshot, Split
 from workbench.core.snapshot_views import cut_into_views
 from workbench.core.tiling import Tiling
-from workbench.training import checkpoint, extension, run, runs
+from workbench.training import checkpoint, extension, monitor, run, runs
 from workbench.training.data import with_pictures
-from workbench.training.events import Evaluated, Finished, Message, Started
+from workbench.training.events import Evaluated, Event, Finished, Message, Started
 from workbench.training.preflight import preflight
 
 
@@ -27,7 +27,7 @@ def wide(tmp_path: Path) -> Snapshot:
     return wide_photographs(tmp_path / "wide")
 
 
-def sentences(events: list) -> list[str]:
+def sentences(events: list[Event]) -> list[str]:
     return [event.sentence for event in only(events, Message)]
 
 
@@ -115,6 +115,12 @@ def test_one_changed_photograph_does_not_drive_those_to_validate_on_out_of_the_c
 
 def write_grey(file: Path, level: int) -> None:
     file.write_bytes(cv2.imencode(".png", np.full((64, 256, 3), level, np.uint8))[1].tobytes())
+
+
+def test_the_loss_of_a_photograph_is_that_of_its_worst_view() -> None:
+    ids, losses = np.array([7, 7, 3, 7, 3]), np.array([0.1, 0.9, np.nan, 0.5, 0.2], np.float32)
+    images, worst = monitor._worst_views(ids, losses)
+    assert (images.tolist(), worst.tolist()) == ([3, 7], pytest.approx([0.2, 0.9]))
 
 
 def test_pictures_without_boxes_beside_views_are_whole(wide: Snapshot, tmp_path: Path) -> None:

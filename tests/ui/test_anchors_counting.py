@@ -14,7 +14,7 @@ from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split
 from workbench.core.resize import FitMode
-from workbench.ui.anchors import computation, details, rules
+from workbench.ui.anchors import computation, details, provenance, rules
 
 
 @pytest.mark.parametrize(
@@ -208,3 +208,5 @@ def test_in_tiles_each_box_counts_once_at_the_size_that_a_tile_shows(tmp_path: P
     whole, tiled = (computation.boxes_of(snapshot, replace(choices, tiles=side)) for side in (0, 416))
     assert (whole.sizes.tolist(), tiled.sizes.tolist()) == ([[5, 20]], [[10, 20]])
     assert whole.ids.tolist() == tiled.ids.tolist()
+    step = anchors.best(tiled.sizes, 1, 0)
+    assert provenance.as_set(step, replace(choices, tiles=416), "").tiles == 416

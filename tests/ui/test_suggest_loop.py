@@ -166,6 +166,15 @@ def test_one_button_trains_on_what_is_labelled_and_its_suggestions_come(
     qtbot.waitUntil(lambda: words(window) == "2 of 3 images labelled, 1 remain; 0 corrected since the last training")
 
 
+def test_corrected_is_what_came_after_the_data_of_the_run_not_after_its_start(qtbot: QtBot, window: MainWindow) -> None:
+    """A run that was extended is newer than what it has learnt."""
+    session = window.session
+    assert session.document is not None
+    (session.document.runs_folder / "one" / "data.json").write_text('{"time": 3e9}', "utf-8")
+    shown(qtbot, window)
+    qtbot.waitUntil(lambda: words(window) == "1 of 3 images labelled, 2 remain; 0 corrected since the last training")
+
+
 def test_an_image_that_somebody_looks_at_stays_though_others_come_first(
     qtbot: QtBot, window: MainWindow, training: Training
 ) -> None:
