@@ -169,6 +169,18 @@ def test_test_images_are_judged_at_the_operating_point_that_was_kept(project: Pa
     assert "are at the confidence 0.3 (dog 0.85): the operating point kept with the run." in told
 
 
+def test_a_damaged_operating_point_is_told_before_test_images_are_looked_at(
+    project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told after an hour, in place of the numbers."""
+    with Document.open(project) as document:
+        document.do(edits.SetSplit(tuple(image.id for image in document.images()), Split.TEST))
+    (project / "runs" / "old" / operating_point.FILE).write_text("{", "utf-8")
+    monkeypatch.setattr(evaluate, "evaluate_run", lambda *_: pytest.fail("it looks"))
+    assert main(["evaluate", str(project), "--run", "old", "--split", "test"]) == console.FAILED
+    assert "Keep the operating point again" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["evaluate", "compare"])
 def test_the_images_that_a_run_held_out_can_be_chosen_as_in_the_window(
     command: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture

@@ -70,10 +70,9 @@ def evaluate(
     from workbench.report import numbers, show_evaluation
     from workbench.training import data_leakage
 
-    rules = None if kind is None else ScoringRules(kind=kind)
-    done = show_evaluation(look(Predictor.open(file, device), folder, images, split, device, rules), quiet=as_json)
-    home = folder or file.parent
+    rules, home = None if kind is None else ScoringRules(kind=kind), folder or file.parent
     kept = operating_point.read(home, file.name, snapshot.former_names) if images[1] is Split.TEST else None
+    done = show_evaluation(look(Predictor.open(file, device), folder, images, split, device, rules), quiet=as_json)
     point = kept or saved_evaluation.validation_point(home, file.name, images[1])
     values = numbers(done, point)
     if not as_json:
