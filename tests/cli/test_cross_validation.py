@@ -11,10 +11,12 @@ import pytest
 
 from tests.ui.window_driver import write_photographs
 from workbench import console
-from workbench.cli import cross_validation, main
+from workbench.cli import cross_validation, main, training
+from workbench.cli.cross_validation import Asked
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, Split, State
+from workbench.errors import WorkbenchError
 from workbench.training import runs
 
 Capture = pytest.CaptureFixture[str]
@@ -94,46 +96,85 @@ def test_events_are_those_of_every_fold(project: Path, capsys: Capture) -> None:
     assert names == ["yolov4-tiny-1-fold-1", "yolov4-tiny-1-fold-2"]
 
 
+def asked(*folds: int) -> list[Asked]:
+    return [Asked({"project": Path("P"), "fold": n, "name": f"c d-fold-{n}"}, n, f"c d-fold-{n}") for n in folds]
+
+
 @pytest.mark.parametrize("code", [None, console.DONE])
 def test_a_training_that_ends_well_is_followed_by_the_next(code: int | None) -> None:
-    wanted: list[dict[str, Any]] = [{"project": Path("P"), "fold": n, "name": f"c-fold-{n}"} for n in (1, 2)]
     done: list[int] = []
 
     def train(given: dict[str, Any]) -> int | None:
         done.append(given["fold"])
         return code  # of a process that prints events, or follows the main one
 
-    assert (cross_validation.run_each(wanted, train, quiet=True), done) == (code, [1, 2])
+    assert (cross_validation.run_each(asked(1, 2), train, quiet=True), done) == (code, [1, 2])
 
 
 @pytest.mark.parametrize(
     ("ends", "trained", "said"),
     [
         (4, [1, 2, 3, 4], "evaluate P --run 'c d-fold-1' --split folds"),
-        (2, [1, 2, 3], "Fold 4 is not trained yet: the same command does that with --name 'c d' --fold 4, and so on."),
-        (1, [1, 2], "Folds 3, 4 are not trained yet: the same command does that with --name 'c d' --fold 3, and so on"),
+        (3, [1, 2, 3, 4], "Not trained to the end: fold 4. The same command with --name 'c d' goes on with that."),
+        (1, [1, 2], "Not trained to the end: folds 2, 3, 4. The same command with --name 'c d' goes on with that."),
     ],
 )
 def test_a_training_that_is_stopped_ends_the_others_and_says_how_to_go_on(
     ends: int, trained: list[int], said: str, capsys: Capture
 ) -> None:
-    wanted: list[dict[str, Any]] = [
-        {"project": Path("P"), "fold": fold, "name": f"c d-fold-{fold}"} for fold in range(1, 5)
-    ]
     done: list[int] = []
 
     def train(given: dict[str, Any]) -> int | None:
         done.append(given["fold"])
         return console.INTERRUPTED if len(done) > ends else None
 
-    code = cross_validation.run_each(wanted, train, quiet=False)
+    code = cross_validation.run_each(asked(1, 2, 3, 4), train, quiet=False)
     assert (code, done) == (None if ends == 4 else console.INTERRUPTED, trained)
     assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("error", [WorkbenchError("The disk is full."), KeyboardInterrupt()])
+def test_a_training_that_fails_also_says_how_to_go_on(error: BaseException, capsys: Capture) -> None:
+    def train(given: dict[str, Any]) -> int | None:
+        raise error
+
+    with pytest.raises(type(error)):
+        cross_validation.run_each(asked(2, 3), train, quiet=False)
+    assert "Not trained to the end: folds 2, 3. The same command with --name 'c d'" in capsys.readouterr().err
 
 
 def test_a_single_training_has_nothing_to_add(capsys: Capture) -> None:
     def stopped(_: Iterable[Any]) -> int:
         return console.INTERRUPTED
 
-    assert cross_validation.run_each([{"fold": None}], stopped, quiet=False) == console.INTERRUPTED
+    assert cross_validation.run_each([Asked({"fold": None})], stopped, quiet=False) == console.INTERRUPTED
     assert not capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_same_command_with_the_name_goes_on(project: Path, capsys: Capture) -> None:
+    command = ["train", str(project), *SMALL, "--folds", "2", "--epochs", "2", "--name", "ä b"]
+    assert main([*command, "--fold", "1"]) == console.DONE
+    events = project / "runs" / "ä b-fold-1" / runs.EVENTS
+    lines = [line for line in events.read_text().splitlines(keepends=True) if '"Finished"' not in line]
+    events.write_text("".join(lines))  # as if the power had failed
+    trained: list[tuple[object, object]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_train", lambda one, _: trained.append((one["resume"], one["name"])))
+        assert main(command) == console.DONE
+    assert trained == [("ä b-fold-1", None), (None, "ä b-fold-2")]
+    assert main(command) == console.DONE
+    assert [run.state for run in runs.runs(project / "runs")] == ["finished", "finished"]
+    capsys.readouterr()
+    assert main(command) == console.FAILED
+    assert "ä b is trained already. Choose another --name to train it anew" in capsys.readouterr().err
+    assert main([*command, "--batch", "3"]) == console.FAILED
+    assert "There is a run called 'ä b-fold-1' with other settings. Choose" in capsys.readouterr().err
+
+
+def test_what_a_later_fold_lacks_is_said_before_the_first(project: Path, capsys: Capture) -> None:
+    assert main(["train", str(project), *SMALL, "--folds", "2", "--fold-by", "folder"]) == console.FAILED
+    assert not runs.runs(project / "runs")
+    assert main(["train", str(project), *SMALL, "--folds", "20", "--epochs", "1"]) == console.FAILED
+    assert "of 20, as there are only 7. Choose fewer folds." in capsys.readouterr().err
+    assert not runs.runs(project / "runs"), "the first five have images"

@@ -117,6 +117,8 @@ def test_a_recipe_without_a_fold_is_of_each_in_turn(tmp_path: Path) -> None:
     assert folds.base_name("my-fold-runs-fold-12") == "my-fold-runs"
     assert folds.base_name("mine") == "mine"
     assert [folds.base_name(f"a-fold-3{end}") for end in ("-to-40", "-2")] == ["a", "a"]
+    names = {name for name, _ in folds.of_each(recipe, 60 * "ü😀", tmp_path)}
+    assert {name[-7:] for name in names} == {f"-fold-{n}" for n in (1, 2, 3)}
     assert folds.base_name("my-fold-runs") == "my-fold-runs"
 
 

@@ -2,39 +2,118 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.options import project_of
 from workbench.console import say
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.core.project import Snapshot
     from workbench.training.recipes import Recipe
 
+_KEPT = ("project", "anchors", "as_json", "json_events", "tensorboard")
+"""Of what is given to `train`, what a resumed run takes, too: its settings are its own."""
 
-def of_each(given: dict[str, Any], recipe_of: Callable[[dict[str, Any]], tuple[Recipe, Any]]) -> list[dict[str, Any]]:
-    """What is given to `train`, for each training that it asks for: of a cross-validation with fold and name."""
-    from workbench.training import folds
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A training: what is given to `train`; of a cross-validation also its fold and the name of its run."""
+
+    given: dict[str, Any]
+    fold: int = 0
+    run: str = ""
+
+
+def of_each(
+    given: dict[str, Any], recipe_of: Callable[[dict[str, Any]], tuple[Recipe, Path | None]], *, quiet: bool
+) -> list[Asked]:
+    """The trainings that are asked for: of a cross-validation those of its folds that are not trained to the end.
+
+    WorkbenchError if one of them can't be trained, before the first takes hours. Unless `quiet`, names what is there.
+    """
+    from workbench.training import folds, prepare
 
     if given["resume"] is not None:
-        return [given]
+        return [Asked(given)]
+    recipe, start = recipe_of(given)
     with project_of(given["project"]) as document:
-        each = folds.of_each(recipe_of(given)[0], given["name"] or "", document.runs_folder)
-    return [{**given, "fold": one.training.fold or None, "name": name or None} for name, one in each]
+        runs_folder, each = document.runs_folder, folds.of_each(recipe, given["name"] or "", document.runs_folder)
+        if not recipe.training.folds:
+            return [Asked(given)]
+        snapshot = document.snapshot()
+    for _, one in each:
+        prepare.select_images(snapshot, one.training)
+    asked = [_going_on(given, one, runs_folder / name, snapshot, start) for name, one in each]
+    left = [one for one in asked if one is not None]
+    if not left:
+        name, judge = folds.base_name(each[0][0]), _judging(given["project"], each[0][0])
+        raise WorkbenchError(
+            f"{name} is trained already. Choose another --name to train it anew, or judge all: {judge}"
+        )
+    if len(left) < len(each):
+        say(f"{len(each) - len(left)} of {len(each)} folds are trained already.", quiet=quiet)
+    return left
 
 
-def run_each(
-    wanted: Sequence[dict[str, Any]], train: Callable[[dict[str, Any]], int | None], quiet: bool
-) -> int | None:  # fmt: skip
+def _going_on(
+    given: dict[str, Any], recipe: Recipe, folder: Path, snapshot: Snapshot, start: Path | None
+) -> Asked | None:  # fmt: skip
+    """The training of a fold, or the rest of it if its run in `folder` had begun; None if that is finished.
+
+    WorkbenchError if there is a run of that name that can't become it.
+    """
+    from workbench.training import runs
+
+    fold = recipe.training.fold
+    if not (folder / runs.EVENTS).is_file():
+        return Asked({**given, "fold": fold, "name": folder.name}, fold, folder.name)
+    run = runs.info(folder)
+    if not _is_of(folder, recipe, snapshot, start):
+        raise WorkbenchError(f"There is a run called '{run.name}' with other settings. Choose another --name.")
+    if run.state == "finished":
+        return None
+    if not run.resumable:
+        raise WorkbenchError(f"There is a run called '{run.name}', which is {run.state}. Choose another --name.")
+    rest = {**dict.fromkeys(given), **{name: given[name] for name in _KEPT}, "resume": run.name}
+    return Asked(rest, fold, run.name)
+
+
+def _is_of(folder: Path, recipe: Recipe, snapshot: Snapshot, start: Path | None) -> bool:
+    """Whether the run in `folder` was asked for with this recipe, but for the machine's settings, and these weights."""
+    from workbench.training import folds, recipes, runs
+    from workbench.training.request import RunRequest
+
+    asked, there = (
+        RunRequest(folder, snapshot, recipe, start=start).as_its_authors().recipe,
+        recipes.read(folder / runs.RECIPE),
+    )
+    machine = {name: getattr(asked.training, name) for name in folds.MACHINE}
+    network = asked.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
+    begun = runs.began_from(folder)
+    same = (start and start.resolve()) == (begun and begun.resolve())
+    now = (asked.detector, network, asked.training)
+    return same and now == (there.detector, there.detector_settings, dataclasses.replace(there.training, **machine))
+
+
+def run_each(wanted: Sequence[Asked], train: Callable[[dict[str, Any]], int | None], *, quiet: bool) -> int | None:
     """Train one after the other, until one does not end by itself; the exit code. Unless `quiet`, says what next."""
     code = None
     for index, one in enumerate(wanted):
-        code = train(one)
-        if len(wanted) > 1 and (code or one is wanted[-1]):
-            _say_what_next(wanted[0], [other["fold"] for other in wanted[index + 1 :]], quiet=quiet)
+        try:
+            code = train(one.given)
+        except (WorkbenchError, KeyboardInterrupt):
+            _say_what_next(wanted[0], wanted[index:], quiet=quiet)
+            raise
         if code:
-            break
+            _say_what_next(wanted[0], wanted[index:], quiet=quiet)
+            return code
+    _say_what_next(wanted[0], (), quiet=quiet)
     return code
 
 
@@ -44,14 +123,19 @@ def one_of(recipe: Recipe) -> str:
     return f"This is for one of {number} folds, which are trained one after the other." if number else ""
 
 
-def _say_what_next(first: dict[str, Any], left: Sequence[int], *, quiet: bool) -> None:
-    """After a cross-validation that began with the training `first`; `left`: folds that it did not reach."""
+def _say_what_next(first: Asked, left: Sequence[Asked], *, quiet: bool) -> None:
+    """After a cross-validation that began with the training `first`; `left`: those that did not end by themselves."""
     from workbench.training import folds
 
-    if left:
-        which = f"Fold {left[0]} is" if len(left) == 1 else f"Folds {', '.join(map(str, left))} are"
-        name = shlex.quote(folds.base_name(first["name"]))
-        how = f"the same command does that with --name {name} --fold {left[0]}, and so on."
-        say(f"{which} not trained yet: {how}", quiet=quiet)
-    command = ["workbench", "evaluate", str(first["project"]), "--run", first["name"], "--split", "folds"]
-    say(f"Judge all images: {shlex.join(command)}", quiet=quiet)
+    if not first.run:
+        return
+    if not left:
+        say(f"Judge all images: {_judging(first.given['project'], first.run)}", quiet=quiet)
+        return
+    which = f"fold {left[0].fold}" if len(left) == 1 else f"folds {', '.join(str(one.fold) for one in left)}"
+    name = shlex.quote(folds.base_name(first.run))
+    say(f"Not trained to the end: {which}. The same command with --name {name} goes on with that.", quiet=quiet)
+
+
+def _judging(project: Path, run: str) -> str:
+    return shlex.join(["workbench", "evaluate", str(project), "--run", run, "--split", "folds"])

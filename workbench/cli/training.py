@@ -58,8 +58,9 @@ def train(**given: Any) -> int | None:
     quiet = given["as_json"] or given["json_events"]
     with torchrun.join_processes() as runtime:
         try:
-            wanted = runtime.broadcast(lambda: cross_validation.of_each(given, _recipe))
-            return cross_validation.run_each(wanted, lambda one: _train(one, runtime), quiet or not runtime.is_main)
+            wanted = runtime.broadcast(lambda: cross_validation.of_each(given, _recipe, quiet=quiet))
+            say_nothing = quiet or not runtime.is_main
+            return cross_validation.run_each(wanted, lambda one: _train(one, runtime), quiet=say_nothing)
         except torchrun.AlreadyReported:
             return console.FAILED
 
@@ -92,7 +93,7 @@ def _refuse_early(given: dict[str, Any]) -> None:
     if given["weights"] and given["weights"] != "published":
         check_weights(given["weights"], folder)
     if "name" in given:  # a training, which writes
-        if given["name"]:
+        if given["name"] and not given["folds"]:  # the runs of folds have names of their own
             runs.folder_for(folder, given["name"], "")
         check_writable(folder)
 

@@ -19,7 +19,7 @@ from workbench.training import run_recipe, runs
 from workbench.training.recipes import Recipe
 from workbench.training.runs import RECIPE, RunInfo
 
-_MACHINE = ("fold", "device", "processes", "precision", "compile", "keep_images", "threads")
+MACHINE = ("fold", "device", "processes", "precision", "compile", "keep_images", "threads")
 """Settings in which the runs of a cross-validation may differ."""
 _LENGTH = ("epochs", "least_steps", "patience")
 """Also these, which extending a run changes, if they are called alike."""
@@ -43,8 +43,12 @@ def of_each(recipe: Recipe, name: str, runs_folder: Path, taken: Collection[str]
 
 
 def _name_of(name: str, recipe: Recipe) -> str:
-    suffix = f"{_FOLD}{recipe.training.fold}"
-    return safe_name(name if name.endswith(suffix) else f"{name}{suffix}")
+    """The name of the fold's run in the cross-validation called `name`, of which a long one is cut."""
+    end = f"{_FOLD}{recipe.training.fold}"
+    name = safe_name(name).removesuffix(end)
+    while not safe_name(f"{name}{end}").endswith(end):
+        name = name[:-1]
+    return safe_name(f"{name}{end}")
 
 
 def base_name(run: str) -> str:
@@ -58,7 +62,7 @@ def base_name(run: str) -> str:
 def _free_name(runs_folder: Path, detector: str, taken: Collection[str]) -> str:
     """A name for a cross-validation that nothing has, such as yolov4-tiny-3."""
     there = [entry.name for entry in runs_folder.iterdir()] if runs_folder.is_dir() else []
-    known = [name.casefold() for name in (*there, *taken)]
+    known = [name.casefold() for name in (*there, *runs.known_by(runs_folder), *taken)]
     base = safe_name(detector, "run")
     for number in itertools.count(1):
         name = f"{base}-{number}".casefold()
@@ -80,16 +84,16 @@ def siblings(folder: Path) -> dict[int, RunInfo]:
             f"{folder.name} is not one of a cross-validation. Train one for each part of the images, with the setting"
             " Folds (workbench train PROJECT --folds 5)."
         )
-    called, own, exactly = _names(run), _recipe(run, _MACHINE + _LENGTH), _recipe(run, _MACHINE)
+    called, own, exactly = _names(run), _recipe(run, MACHINE + _LENGTH), _recipe(run, MACHINE)
     named: dict[int, RunInfo] = {}
     others: dict[int, RunInfo] = {}
     for other in runs.runs(folder.parent):  # newest first
         if other.checkpoint is None or other.is_running or other.folds != run.folds:
             continue
         if not called.isdisjoint(_names(other)):
-            if _recipe(other, _MACHINE + _LENGTH) == own:
+            if _recipe(other, MACHINE + _LENGTH) == own:
                 named.setdefault(other.fold, other)
-        elif other.digest == run.digest and _recipe(other, _MACHINE) == exactly:
+        elif other.digest == run.digest and _recipe(other, MACHINE) == exactly:
             others.setdefault(other.fold, other)
     return dict(sorted((others | named).items()))
 
