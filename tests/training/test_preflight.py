@@ -20,7 +20,7 @@ from workbench.training import recipes
 from workbench.training.data import Dataset
 from workbench.training.findings import INFO, STOPS, WARNING, Finding
 from workbench.training.preflight import preflight
-from workbench.training.preflight_copies import of_pictures
+from workbench.training.preflight_copies import FOLDS_DECIDE, SPLITS_DECIDE, of_pictures
 from workbench.training.preflight_start import of_length, of_settings
 from workbench.training.recipes import Recipe
 
@@ -140,6 +140,23 @@ def test_without_a_validation_split_its_absence_is_told_and_no_label_is_missed_t
     found = findings(alone, epochs=1000)
     assert set(found) == {"split", "rare label"}
     assert found["split"].text.startswith("No image is in the validation split")
+
+
+@pytest.mark.parametrize(("by", "more"), [("image", "images."), ("folder", "images or set Fold by to image.")])
+def test_in_cross_validation_labels_that_one_of_its_trainings_lacks_are_told_before_any(
+    well: Snapshot, by: str, more: str
+) -> None:
+    """'rare' is in images 1 and 2 alone: in two folds by chance, in one if they are of one folder."""
+    index = [1, 1] + [0] * 46
+    names = {n: "x" if n < 2 else f"y{n}" for n in range(48)}
+    changed = with_images(with_labels(well, ("top", "rare"), index), lambda n: {"path": f"{names[n]}/{n}.png"})
+    single = with_labels(changed, ("top", "rare"), [1] + [0] * 47)
+    for fold in range(3):
+        found = findings(changed if by == "folder" else single, folds=3, fold=fold, fold_by=by)
+        assert found["one fold"].sentence == f"1 label with boxes in one fold alone: 'rare' ({1 + (by == 'folder')})."
+        assert found["one fold"].advice.endswith(f"Label it in more {more}")
+        assert not {"only in validation", "not in validation"} & set(found)
+    assert "one fold" not in findings(changed, folds=3)
 
 
 def test_many_labels_are_named_in_part(well: Snapshot) -> None:
@@ -264,6 +281,12 @@ def test_the_same_file_in_training_and_validation_is_a_leak(well: Snapshot) -> N
     assert "training and test" in findings(test)["leak"].sentence
 
 
+def test_in_cross_validation_splits_are_no_advice_against_copies(well: Snapshot) -> None:
+    for row in range(1, 48):
+        shutil.copy(well.files[0], well.files[row])
+    assert findings(well, folds=3)["leak"].advice == FOLDS_DECIDE
+
+
 def test_files_of_one_length_with_the_same_middle_are_no_copies(well: Snapshot) -> None:
     head = bytes(20_000)
     for row, start in ((0, b"a"), (45, b"b")):
@@ -292,13 +315,13 @@ def test_pictures_that_are_nearly_the_same_are_found_once_they_are_read(well: Sn
     copy = np.kron(coarse[1] + 9, np.ones((4, 4, 1), np.uint8))
     small = [one[::2, ::2] for one in pictures[3:5]]
     train, validation = read(pictures[:3], well.take([0, 1, 2])), read([*small, copy], well.take([40, 41, 42]))
-    (found,) = of_pictures(train, validation)
+    (found,) = of_pictures(train, validation, SPLITS_DECIDE)
     assert found.sentence == "Nearly the same picture is in training and validation, 1 time: 1.png is 42.png."
     assert found.images == (2, 43)
-    assert of_pictures(train, read(small, well.take([40, 41]))) == ()
+    assert of_pictures(train, read(small, well.take([40, 41])), SPLITS_DECIDE) == ()
     twice = read([pictures[1], *pictures[:2]], well.take([0, 1, 2]))  # both are trained on
-    assert of_pictures(twice, read(small, well.take([40, 41]))) == ()
-    assert of_pictures(train, train) == ()  # which are evaluated themselves
+    assert of_pictures(twice, read(small, well.take([40, 41])), SPLITS_DECIDE) == ()
+    assert of_pictures(train, train, SPLITS_DECIDE) == ()  # which are evaluated themselves
 
 
 # --- settings ---

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from workbench.core.project import Image, Label, Snapshot
-from workbench.training.why_zero import Learning, gather_facts, remarks
+from workbench.training.why_zero import LABEL_MORE, MOVE, Learning, gather_facts, remarks
 
 NAMES = ("ant", "bee", "cat")
 GOING = Learning(500, 1000, 100, [4.0] * 5 + [2.0] * 5, 0.001)
@@ -51,7 +51,10 @@ def same(boxes: np.ndarray) -> np.ndarray:
 
 def said(detections: list[Found], ap50: float = 0.0, learning: Learning = GOING, **more: Any) -> tuple[str, ...]:
     per_label = more.pop("per_label", dict.fromkeys(NAMES, ap50))
-    return remarks(more.pop("truth", truth()), detections, more.pop("learnt", PLENTY), ap50, per_label, learning)
+    remedy = more.pop("remedy", MOVE)
+    return remarks(
+        more.pop("truth", truth()), detections, more.pop("learnt", PLENTY), ap50, per_label, learning, remedy
+    )
 
 
 NOTHING = [Found(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))] * 10
@@ -194,7 +197,9 @@ def test_a_label_that_is_not_in_the_training_images() -> None:
     assert "only 3 in the training images" in cat(moved(same), learnt=np.array([90, 90, 3]))
     early = replace(GOING, step=1)
     (one,) = said(moved(same), 0.4, early, per_label=CAT_IS_BAD, learnt=np.array([9, 9, 0]))
-    assert "Move some there" in one, "and not that it is too early for others, which are found"
+    assert "Move some there." in one, "and not that it is too early for others, which are found"
+    (one,) = said(moved(same), 0.4, early, per_label=CAT_IS_BAD, learnt=np.array([9, 9, 0]), remedy=LABEL_MORE)
+    assert one.endswith("none in the training images. Label it in more images."), "in cross-validation"
     (one,) = said(moved(same), 0.4, early, per_label=CAT_IS_BAD, learnt=np.array([90, 90, 90]))
     assert one.startswith("It is too early to find 'cat': ")
 

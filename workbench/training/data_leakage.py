@@ -17,7 +17,10 @@ from workbench.core.project import Image, Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.training import record
 
-ADVICE = "To judge it fairly, keep the same images in the validation split for both, or start from fresh weights."
+ADVICE = (
+    "To judge it fairly, keep the same images in the validation split, or in the fold, for both, or start from fresh"
+    " weights."
+)
 """Follows `start_warning`."""
 _FAIRER = "To judge {} fairly, choose a split that {} learnt from, or train again with the splits as they are."
 """Follows what `_trained` says of one run or of two."""

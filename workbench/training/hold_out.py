@@ -37,21 +37,26 @@ def held_out(ids: ArrayLike, settings: TrainingSettings) -> NDArray[np.bool_]:
 
 def in_fold(ids: ArrayLike, images: Callable[[], Sequence[Image]], settings: TrainingSettings) -> NDArray[np.bool_]:
     """(n,) which images judge the training of fold `settings.fold`, from 1 to `settings.folds`; 0, each in turn, begins
-    with the first. Each image is in one fold (Stone 1974, J. R. Stat. Soc. B 36). WorkbenchError if there is no such
-    fold.
-
-    `images()` are those with these ids (n,); they are asked for only where `settings.fold_by` groups them. Single
-    images keep their fold when others come, groups need not.
+    with the first. `images` as in folds_of(). WorkbenchError if there is no such fold.
     """
     folds, fold = settings.folds, settings.fold or 1
     if not 1 <= fold <= folds or folds < 2:
         raise WorkbenchError(f"There is no fold {fold} of {folds}. Folds are 2 to {MOST_FOLDS}, counted from 1.")
+    return np.asarray(folds_of(ids, images, settings) == fold)
+
+
+def folds_of(ids: ArrayLike, images: Callable[[], Sequence[Image]], settings: TrainingSettings) -> NDArray[np.int64]:
+    """(n,) the fold of each image, from 1 to `settings.folds` (Stone 1974, J. R. Stat. Soc. B 36).
+
+    `images()` are those with these ids (n,); they are asked for only where `settings.fold_by` groups them. Single
+    images keep their fold when others come, groups need not.
+    """
     if settings.fold_by == "image":
         places = _places(np.asarray(ids, np.uint64), settings.seed)
-        return np.asarray(places * np.uint64(folds) // np.uint64(2**32) == fold - 1)
+        return 1 + (places * np.uint64(settings.folds) // np.uint64(2**32)).astype(np.int64)
     keys = by_folder(images()) if settings.fold_by == "folder" else by_name(images())
-    dealt = _deal(Counter(keys), folds, settings.seed)
-    return np.array([dealt[key] == fold - 1 for key in keys], bool)
+    dealt = _deal(Counter(keys), settings.folds, settings.seed)
+    return np.array([1 + dealt[key] for key in keys], np.int64)
 
 
 def _deal(groups: Mapping[Hashable, int], folds: int, seed: int) -> dict[Hashable, int]:

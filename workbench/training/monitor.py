@@ -63,8 +63,8 @@ class TrainingMonitor:
         warm_up = schedule.warm_up_steps(self._settings, steps)
         rate, optimizer = self._settings.learning_rate, self._settings.optimizer
         learning = why_zero.Learning(step, steps, warm_up, self._step_losses, rate, optimizer)
-        truth = self.validation.whole
-        for sentence in why_zero.remarks(truth, scores.found, learnt, scores.ap50, scores.per_label, learning):
+        truth, remedy = self.validation.whole, why_zero.LABEL_MORE if self._settings.folds else why_zero.MOVE
+        for sentence in why_zero.remarks(truth, scores.found, learnt, scores.ap50, scores.per_label, learning, remedy):
             yield Message("warning", sentence)
 
     def record_evaluation(self, detector: Detector, scores: Scores, epoch: int, step: int) -> Iterator[Message]:

@@ -17,8 +17,9 @@ from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, Sta
 from workbench.errors import WorkbenchError
 from workbench.training import image_views, prepare
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named, sort_by_level
+from workbench.training.hold_out import folds_of
 from workbench.training.preflight_boxes import MOST_IMAGES, of_boxes
-from workbench.training.preflight_copies import of_files
+from workbench.training.preflight_copies import FOLDS_DECIDE, SPLITS_DECIDE, of_files
 from workbench.training.preflight_start import of_judges, of_length, of_settings, of_weights
 from workbench.training.recipes import Recipe
 from workbench.training.settings import TrainingSettings
@@ -46,10 +47,10 @@ def preflight(
     except WorkbenchError as error:
         return sort_by_level([Finding(STOPS, "nothing to learn", error.sentence), *found])
     found += [Finding(note.level, "split", note.sentence) for note in notes]
-    found += _of_labels(snapshot, train, validation)
+    found += _of_labels(snapshot, train, validation, recipe.training)
     found += _of_negatives(train)
     found += of_boxes(train, recipe, anchors, start, most_images=most_images, ask=ask)
-    found += of_files(snapshot, train, validation)
+    found += of_files(snapshot, train, validation, SPLITS_DECIDE if not recipe.training.folds else FOLDS_DECIDE)
     found += of_weights(start, recipe, [label.name for label in snapshot.labels], snapshot.former_names)
     found += of_judges(start, train, validation)
     views = len(image_views.learnt_views(train, recipe.training))
@@ -113,7 +114,9 @@ def _ids(images: Sequence[Image]) -> tuple[int, ...]:
 # --- labels ---
 
 
-def _of_labels(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Iterator[Finding]:
+def _of_labels(
+    snapshot: Snapshot, train: Snapshot, validation: Snapshot, settings: TrainingSettings
+) -> Iterator[Finding]:  # fmt: skip
     """Labels with nothing or little to learn from, or nothing to be judged by. C = labels."""
     learnt, judged = (_boxes_of(some) for some in (train, validation))  # (C,) each
     labels, own = snapshot.labels, any(image.split is Split.VALIDATION for image in validation.images)
@@ -121,7 +124,9 @@ def _of_labels(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Ite
     if unused.any():
         yield _about(labels, unused, "unused label", "without a box", "Delete what is not needed, or draw boxes.")
     foreign = (learnt == 0) & (judged > 0)
-    if foreign.any():
+    if settings.folds:
+        yield from _of_folds(settings.usable(snapshot), settings)
+    elif foreign.any():
         yield _about(
             labels, foreign, "only in validation", "only in the validation images", "It can't be learnt, and its AP "
                 "stays 0. Are the label ids of an import shifted? If not, label some in the training images, or split "
@@ -141,10 +146,25 @@ def _of_labels(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Ite
                 "or merge labels that are alike.", _images_with(train, rare), learnt,
         )  # fmt: skip
     unjudged = (learnt > 0) & (judged == 0)
-    if own and len(validation.boxes) and unjudged.any():
+    if own and not settings.folds and len(validation.boxes) and unjudged.any():
         yield _about(
             labels, unjudged, "not in validation", "not in the validation images", "You will not know how well it is "
                 "detected. Move some of its images to the validation split.", _images_with(train, unjudged),
+        )  # fmt: skip
+
+
+def _of_folds(usable: Snapshot, settings: TrainingSettings) -> Iterator[Finding]:
+    """Labels that one of the trainings of a cross-validation, this or another one, can't learn."""
+    folds = folds_of([image.id for image in usable.images], lambda: usable.images, settings)
+    each = [_boxes_of(usable.take(np.flatnonzero(folds == 1 + k).tolist())) for k in range(settings.folds)]
+    boxes = np.array(each)  # (folds, C)
+    alone = (boxes > 0).sum(axis=0) == 1
+    if alone.any():
+        grouped = "" if settings.fold_by == "image" else " or set Fold by to image"
+        yield _about(
+            usable.labels, alone, "one fold", "with boxes in one fold alone", "The run that this fold judges can't"
+                f" learn it, so its AP stays 0. Label it in more images{grouped}.",
+            _images_with(usable, alone), boxes.sum(axis=0),
         )  # fmt: skip
 
 

@@ -18,10 +18,13 @@ from workbench.training.data import Dataset
 from workbench.training.findings import WARNING, Finding
 
 SAMPLE = 4096  # bytes
+SPLITS_DECIDE = "Data > Check the data puts such images into one split."
+FOLDS_DECIDE = "Whatever their splits are: delete all but one of each, or set Fold by so that they are in one fold."
+"""Advice, by what decides which images judge a training."""
 
 
-def of_files(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Iterator[Finding]:
-    """Identical files in two splits."""
+def of_files(snapshot: Snapshot, train: Snapshot, validation: Snapshot, advice: str) -> Iterator[Finding]:
+    """Identical files in two splits, with one of the two kinds of advice."""
     part = {image.id: "test" for image in snapshot.images if image.split is Split.TEST}
     part |= {image.id: "training" for image in train.images}
     if validation is not train:
@@ -36,7 +39,7 @@ def of_files(snapshot: Snapshot, train: Snapshot, validation: Snapshot) -> Itera
         names = " is ".join(image.path for image in leaks[0][:2])
         yield Finding(
             WARNING, "leak", f"The same file is in {where}, {count(len(leaks), 'time')}: {names}. AP will be too good.",
-            "Data > Check the data puts such images into one split.", len(leaks), tuple(image.id for image in images),
+            advice, len(leaks), tuple(image.id for image in images),
         )  # fmt: skip
 
 
@@ -77,10 +80,10 @@ def _digest(file: Path, part: int | None) -> bytes | None:
         return None
 
 
-def of_pictures(train: Dataset, validation: Dataset) -> tuple[Finding, ...]:
+def of_pictures(train: Dataset, validation: Dataset, advice: str) -> tuple[Finding, ...]:
     """Training pictures that are nearly the same as validation pictures, by the pixels that are in memory anyway.
 
-    A tenth of a millisecond per image. Nothing if the training images themselves are evaluated.
+    `advice` as in of_files(). A tenth of a millisecond per image. Nothing if the training images are evaluated.
     """
     ids = {image.id for image in train.snapshot.images}
     if any(image.id in ids for image in validation.snapshot.images):
@@ -95,9 +98,8 @@ def of_pictures(train: Dataset, validation: Dataset) -> tuple[Finding, ...]:
     first = groups[0]
     names = f"{images[first[0]].path} is {images[next(r for r in first if r >= len(learnt))].path}"
     sentence = f"Nearly the same picture is in training and validation, {count(len(groups), 'time')}: {names}."
-    advice = "AP will be too good. Data > Check the data puts such images into one split."
     found = tuple(images[row].id for rows in groups for row in rows)
-    return (Finding(WARNING, "leak", sentence, advice, len(groups), found),)
+    return (Finding(WARNING, "leak", sentence, f"AP will be too good. {advice}", len(groups), found),)
 
 
 def _whole(data: Dataset) -> list[int]:

@@ -151,7 +151,8 @@ class _Training:
             looked_at = examined(self.data, self.settings, detector.resize)
             self.notes += prepare.check(detector, looked_at, self.control.stop.is_set)
         if self.runtime.is_main:
-            leaks = preflight_copies.of_pictures(self.data, self.validation)
+            advice = preflight_copies.FOLDS_DECIDE if self.settings.folds else preflight_copies.SPLITS_DECIDE
+            leaks = preflight_copies.of_pictures(self.data, self.validation, advice)
             self.notes += [Message(found.level, found.text) for found in leaks]
         if state is None and self.request.start is not None:
             self._begin_from(detector, self.request.start)

@@ -34,6 +34,7 @@ BALANCE = "set Label balance (--label-balance)"
 TINY = {"adamw": 1e-6, "sgd": 1e-5}  # learning rates: a thousandth of the usual
 LEAST_ASKED, MORE = 20, 2  # detections of an image: this many, or this many times its boxes
 NAMED = 5  # labels
+MOVE, LABEL_MORE = "Move some there.", "Label it in more images."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,13 @@ class Facts:
 
 def remarks(
     truth: Snapshot, detections: Sequence[DetectionArrays], learnt: Labels, ap50: float,
-    per_label: Mapping[str, float], learning: Learning,
+    per_label: Mapping[str, float], learning: Learning, remedy: str,
 ) -> tuple[str, ...]:  # fmt: skip
     """Sentences if AP50 is nearly 0, over all or for a label with many boxes; none otherwise.
 
     `detections`: of each image of `truth`, above the floor, in pixels of the original. `learnt` (C,): boxes of each
     label in the training images. `ap50` NaN: no box counts. `per_label`: AP50 by name, labels without boxes left out.
+    `remedy`: what to do if a label is hardly in the training images.
     """
     judged = np.bincount(truth.label_index[~np.asarray(truth.crowd, bool)], minlength=len(truth.labels))
     if not judged.any():
@@ -82,7 +84,7 @@ def remarks(
     bad = [c for c, name in enumerate(names) if judged[c] >= MANY and per_label.get(name, 0.0) < ZERO / 10]
     if not ap50 < ZERO and not bad:
         return ()
-    sentences = list(_structure(names, bad, learnt, judged))
+    sentences = list(_structure(names, bad, learnt, judged, remedy))
     if learning.step < max(learning.warm_up, EARLY):
         late = [f"'{names[c]}'" for c in bad if learnt[c] >= MANY][:NAMED]
         if ap50 < ZERO or late:
@@ -98,13 +100,13 @@ def remarks(
     return tuple(sentences)
 
 
-def _structure(names: Sequence[str], bad: Sequence[int], learnt: Labels, judged: Labels) -> Iterator[str]:
+def _structure(names: Sequence[str], bad: Sequence[int], learnt: Labels, judged: Labels, remedy: str) -> Iterator[str]:
     """Reasons that no training could change."""
     for c in [c for c in bad if learnt[c] < MANY][:NAMED]:
         there = "none" if not learnt[c] else f"only {learnt[c]}"
         yield (
             f"Nothing of '{names[c]}' is found right: of its boxes {judged[c]:,} are in the validation images and"
-            f" {there} in the training images. Move some there."
+            f" {there} in the training images. {remedy}"
         )
 
 
