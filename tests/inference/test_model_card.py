@@ -92,6 +92,15 @@ def test_it_says_what_where_from_how_good_and_under_which_licence(opened: Predic
     assert "## Licence\n\nCC-BY-4.0" in text
 
 
+def test_that_it_is_of_a_cross_validation_is_said(opened: Predictor, card: Card) -> None:
+    assert "Cross-validation" not in made(card, opened)
+    header = opened.header
+    assert header is not None
+    recipe = {"training": {"folds": 5, "fold": 2}}
+    opened.header = dataclasses.replace(header, provenance={**header.provenance, "recipe": recipe})
+    assert "- Cross-validation: fold 2 of 5 judged it, so it has learnt from the others alone\n" in made(card, opened)
+
+
 def test_thousands_of_images_are_written_as_everywhere(opened: Predictor, card: Card) -> None:
     assert opened.header is not None
     header = dataclasses.replace(opened.header, provenance={**opened.header.provenance, "images": 40_000})

@@ -16,6 +16,7 @@ from workbench.core.project import Label, Snapshot, Split, State
 from workbench.inference.exporters import DECODED, DETECTIONS, Card, Exporter, ExportSettings, is_runnable
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.saved_evaluation import point_in_use
+from workbench.training import run_recipe
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
@@ -148,8 +149,12 @@ def _interface(card: Card) -> str:
 
 def _data(card: Card, header: CheckpointHeader | None, snapshot: Snapshot | None) -> str:
     about = header.provenance if header else {}
+    fold, folds = run_recipe.fold(about.get("recipe", {}))
     facts = {
         "Run": about.get("run"),
+        "Cross-validation": f"fold {fold} of {folds} judged it, so it has learnt from the others alone"
+        if folds
+        else "",
         "Date": about.get("time"),
         "Images trained on": _counted(about.get("images")),
         "Epochs": _counted(header.epoch if header else None),
