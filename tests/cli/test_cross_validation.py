@@ -67,6 +67,7 @@ def test_folds_are_trained_one_after_the_other_and_judge_every_image(project: Pa
     assert main(["train", str(project), *more]) == console.DONE
     assert json.loads(capsys.readouterr().out)["run"] == "näher-fold-2"
     assert main(["evaluate", str(project), "--split", "folds"]) == console.DONE, "the same recipe: of the same one"
+    assert "The folds' own AP: 0.000 on average, with a standard deviation of 0.000." in capsys.readouterr().err
 
 
 def test_a_fold_of_nothing_is_refused(project: Path, capsys: Capture) -> None:
@@ -86,6 +87,15 @@ def test_a_run_of_no_cross_validation_has_no_folds(project: Path, capsys: Captur
     assert main(["train", str(project), *SMALL, "--epochs", "1", "--name", "plain"]) == console.DONE
     assert main(["evaluate", str(project), "--split", "folds"]) == console.FAILED
     assert "plain is not one of a cross-validation." in capsys.readouterr().err
+    assert main(["train", str(project), *SMALL, *IN_TWO, "--name", "c", "--fold", "1"]) == console.DONE
+    capsys.readouterr()
+    assert main(["compare", str(project), "c-fold-1", "plain", "--split", "folds"]) == console.FAILED
+    said = capsys.readouterr().err
+    assert "plain is not one of a cross-validation." in said
+    assert "Evaluating" not in said, "minutes, for nothing"
+    assert main(["runs", str(project), "--json"]) == console.DONE
+    listed = json.loads(capsys.readouterr().out)["runs"]
+    assert {one["run"]: (one["fold"], one["folds"]) for one in listed} == {"c-fold-1": (1, 2), "plain": (0, 0)}
 
 
 @pytest.mark.slow

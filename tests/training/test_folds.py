@@ -262,6 +262,8 @@ def test_the_time_left_is_that_of_all_folds(
     events = [one for one in evaluate_folds(runs[0], snapshot, device="cpu") if isinstance(one, EvaluationProgress)]
     known = [one for one in events if one.images_per_second]
     assert known
+    *_, last = [one for one in evaluate_folds(runs[0], snapshot, device="cpu") if isinstance(one, EvaluationProgress)]
+    assert (last.done, last.cached) == (12, 12), "all are kept from before"
     for one in known:
         assert one.seconds_left == pytest.approx((12 - one.done) / one.images_per_second)
 

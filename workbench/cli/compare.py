@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.cli.checks import check_checkpoint
 from workbench.cli.options import (
+    FOLDS,
     CheckpointName,
     Device,
     Json,
@@ -96,8 +97,12 @@ def compare(
     with project_of(project) as document:
         chosen = [(name, *checkpoint_of(document.runs_folder, name, checkpoint)) for name in (first, second)]
         snapshot = document.snapshot()
-    for _, file, _ in chosen:
+    for _, file, folder in chosen:
         check_checkpoint(file)
+        if split == FOLDS:
+            from workbench.training import folds
+
+            folds.siblings(folder or file.parent)  # refused before minutes are spent on the other one
     _, file, folder = chosen[0]
     images = images_to_evaluate(snapshot, split, folder or file.parent)
     one, other = (

@@ -101,7 +101,7 @@ def _values(run: RunInfo) -> dict[str, Any]:
         "run": run.name, "detector": run.detector, "state": run.state, "epoch": run.epoch, "epochs": run.epochs,
         **{name: None if math.isnan(value) else value for name, value in numbers.items()},
         "data": run.digest, "images": run.images, "validation_images": run.validation_images,
-        "started": run.started, "note": run.note, "folder": str(run.folder),
+        "fold": run.fold, "folds": run.folds, "started": run.started, "note": run.note, "folder": str(run.folder),
         "checkpoint": str(run.checkpoint) if run.checkpoint else None,
     }  # fmt: skip
 

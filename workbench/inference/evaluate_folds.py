@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +41,7 @@ def evaluate_folds(
         raise WorkbenchError(f"None of these images judged {run_folder.name} or another run of its cross-validation.")
     every: list[Found] = []
     found: dict[int, Candidates] = {}
-    done, skipped, learnt = 0, 0, 0
+    progress, skipped, learnt = _Progress(total), 0, 0
     scores: list[FoldScore] = []
     unread: list[NoneReadable] = []
     for fold, rows in parts.items():
@@ -54,15 +53,15 @@ def evaluate_folds(
         predictor = Predictor.open(file, device, cpu_fallback=cpu_fallback)
         rules = rules or ScoringRules(kind=predictor.detector.published_nms[0])
         try:
-            got = yield from _shifted(find(predictor, snapshot.take(rows.tolist()), run.folder), rows, done, total)
+            got = yield from progress.of(rows, find(predictor, snapshot.take(rows.tolist()), run.folder))
         except NoneReadable as error:
             unread.append(error)
             remarks.append(f"Fold {fold}: {error.sentence}")
-            done, skipped = done + len(rows), skipped + len(rows)
+            skipped += len(rows)
             continue
         every.append(got)
         found |= zip(rows[list(got.rows)].tolist(), got.candidates, strict=True)
-        done, skipped = done + len(rows), skipped + got.skipped
+        skipped += got.skipped
         learnt += data_leakage.count_learnt_images(run.folder, got.truth) or 0
         alone = score(got.truth, got.candidates, rules)
         scores.append(FoldScore(fold, run.name, len(got.truth), alone.ap, alone.ap50))
@@ -93,20 +92,32 @@ def _parts(
     return parts, [*fold_remarks.of_runs(number, trained), *others]
 
 
-def _shifted(
-    looking: Generator[EvaluationProgress | Skipped, None, Found], rows: NDArray[np.int64], done: int, total: int
-) -> Generator[EvaluationProgress | Skipped, None, Found]:
-    """A fold's progress as that of all, of whose images it has those in `rows`; `done` before it."""
-    with contextlib.closing(looking):
-        while True:
-            try:
+@dataclass(slots=True)
+class _Progress:
+    """Of all folds together, of whose `total` images those of the folds so far are done."""
+
+    total: int
+    done: int = 0
+    cached: int = 0
+
+    def of(
+        self, rows: NDArray[np.int64], looking: Generator[EvaluationProgress | Skipped, None, Found]
+    ) -> Generator[EvaluationProgress | Skipped, None, Found]:
+        """The events of a fold as those of all; it has the images in `rows`."""
+        before = self.done, self.cached
+        try:
+            while True:
                 event = next(looking)
-            except StopIteration as end:
-                found: Found = end.value
-                return found
-            if isinstance(event, Skipped):
-                yield replace(event, index=int(rows[event.index]))
-            else:
-                speed, all_done = event.images_per_second, done + event.done
-                left = (total - all_done) / speed if speed else math.nan
-                yield replace(event, done=all_done, total=total, seconds_left=left)
+                if isinstance(event, Skipped):
+                    yield replace(event, index=int(rows[event.index]))
+                    continue
+                self.done, self.cached = before[0] + event.done, before[1] + event.cached
+                speed = event.images_per_second
+                left = (self.total - self.done) / speed if speed else math.nan
+                yield replace(event, done=self.done, total=self.total, cached=self.cached, seconds_left=left)
+        except StopIteration as end:
+            found: Found = end.value
+            return found
+        finally:
+            looking.close()
+            self.done = before[0] + len(rows)
