@@ -91,22 +91,23 @@ def test_the_button_opens_one_window_that_goes_with_the_project(
 class Trained:
     """A run that was asked for, and the batches that its training makes."""
 
-    def __init__(self, session: Session, scratch: Path, mosaic: float) -> None:
+    def __init__(self, session: Session, scratch: Path, mosaic: float, tiles: int = 0) -> None:
         from workbench import detectors
-        from workbench.training import data, prepare, recipes, record, schedule
+        from workbench.training import data, image_views, prepare, recipes, record, schedule
         from workbench.training.events import Control
         from workbench.training.request import RunRequest
 
         assert session.document is not None
         recipe = recipes.preset(recipes.DEFAULT)
         own = replace(recipe.detector_settings, input_px=64).resolved(("cell", "plate"))
-        self.settings = replace(recipe.training, batch=4, epochs=6, mosaic=mosaic, sizes=0.3)
+        self.settings = replace(recipe.training, batch=4, epochs=6, mosaic=mosaic, sizes=0.3, tiles=tiles)
         recipe = replace(recipe, detector_settings=own, training=self.settings)
         self.folder = folder_of(session, "tiny-1")
         request = RunRequest(self.folder, session.document.snapshot(), recipe)
         record.write_request(request)
         reading = data.load(
-            prepare.select_images(request.snapshot, self.settings)[0], schedule.largest_side(self.settings, 64),
+            image_views.learnt_views(prepare.select_images(request.snapshot, self.settings)[0], self.settings),
+            schedule.largest_side(self.settings, 64),
             detectors.load_all().get(recipe.detector).chosen_resize(own), ignore_difficult=True, threads=1,
             scratch=scratch, control=Control(),
         )  # fmt: skip
@@ -147,6 +148,31 @@ def test_a_batch_is_to_the_pixel_what_the_training_makes(session: Session, tmp_p
             tile = batches.handle(TileRequest(trained.folder, step, place))
             assert isinstance(tile, Tile)
             trained.check(tile, step)
+
+
+@pytest.mark.slow
+def test_tiles_of_a_batch_are_named_and_counted_as_such(session: Session, window: BatchWindow, tmp_path: Path) -> None:
+    """Their images have 200 x 100 pixels, so each has eight tiles."""
+    trained = Trained(session, tmp_path, mosaic=0.0, tiles=64)
+    batches, views = BatchWorker(), len(trained.data)
+    plan = batches.handle(BatchPlanRequest(trained.folder, views, 1))
+    assert isinstance(plan, BatchPlan)
+    assert (plan.tiled, plan.note) == (True, "")
+    names = set()
+    for step in range(-(-views // 4)):
+        for place in range(4):
+            tile = batches.handle(TileRequest(trained.folder, step, place))
+            assert isinstance(tile, Tile)
+            trained.check(tile, step)
+            names.add(tile.name)
+    assert "a.png" in names
+    assert any(name.startswith("a.png, tile ") and name.endswith(" of 8") for name in names)
+    fewer = batches.handle(BatchPlanRequest(trained.folder, views + 5, 2))
+    assert isinstance(fewer, BatchPlan)
+    assert fewer.note.startswith(f"The training had {views + 5} images and tiles, but {views} can be read now")
+    window._plan = plan
+    window._tell()
+    assert window.about.text().startswith("0 of 4 images and tiles")
 
 
 @pytest.mark.slow

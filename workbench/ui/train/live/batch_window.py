@@ -157,11 +157,11 @@ class BatchWindow(QDialog):
         if plan is None:
             return
         if self.model.done < plan.batch:
-            self._say(f"{self.model.done:,} of {count(plan.batch, 'image')} …")
+            self._say(f"{self.model.done:,} of {_counted(plan)} …")
             return
         sides = f" of {tiles[0].side} × {tiles[0].side} px" if tiles else ""
         made = sum(bool(tile.others) for tile in tiles)
-        parts = [count(plan.batch, "image") + sides, f"{made:,} put together of several" if made else "", plan.note]
+        parts = [_counted(plan) + sides, f"{made:,} put together of several" if made else "", plan.note]
         if any(tile.attacked for tile in tiles):
             parts.append("In this step they are also turned against the network, which is not shown.")
         self._say(". ".join(part.rstrip(".") for part in parts if part) + ".")
@@ -203,3 +203,8 @@ class BatchWindow(QDialog):
         self._worker.cancel()
         self._work.close()
         self.deleteLater()
+
+
+def _counted(plan: BatchPlan) -> str:
+    """How many a batch has."""
+    return f"{plan.batch:,} images and tiles" if plan.tiled else count(plan.batch, "image")

@@ -39,6 +39,7 @@ class BatchPlan:
     batch: int  # images
     steps: int
     note: str  # what else to know about it
+    tiled: bool = False  # tiles are among its images
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,9 @@ class BatchWorker:
         plan, note = sequence.plan(), ""
         if request.images and len(sequence.data) != request.images:
             now = len(sequence.data)
-            note = f"The training had {request.images:,} images, but {now:,} can be read now: batches may differ."
-        return BatchPlan(plan.batch, plan.steps, note)
+            what = "images and tiles" if sequence.snapshot.places else "images"
+            note = f"The training had {request.images:,} {what}, but {now:,} can be read now: batches may differ."
+        return BatchPlan(plan.batch, plan.steps, note, bool(sequence.snapshot.places))
 
     def _make_sequence(self) -> InputSequence:
         """With what is known about the files so far."""
@@ -142,8 +144,9 @@ def _tile(sample: NetworkInput, place: int) -> Tile:
     if sample.side > SIDE:
         smooth = Qt.TransformationMode.SmoothTransformation
         picture = picture.scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)
+    name = f"{images[0].name}, {sample.view_name}" if sample.view else images[0].name
     return Tile(
-        place, images[0].id, images[0].name, tuple(image.name for image in images[1:]), picture, sample.side,
+        place, images[0].id, name, tuple(image.name for image in images[1:]), picture, sample.side,
         sample.boxes.astype(np.float64), tuple(label.name for label in labels), tuple(label.colour for label in labels),
         sample.ignore, sample.attacked,
     )  # fmt: skip
