@@ -40,6 +40,7 @@ from workbench.training.box_coverage import Coverage, count_coverage
 from workbench.training.cost_measurement import estimate
 from workbench.training.data import Dataset
 from workbench.training.events import Control, Evaluated, Finished, Message, Started
+from workbench.training.file_index import FileIndex, FileInfo
 from workbench.training.image_views import learnt_views
 from workbench.training.meter import Meter
 from workbench.training.network_input import make_input_sequence
@@ -246,6 +247,20 @@ def test_of_kept_tiles_each_file_is_asked_once_whether_it_changed(
     monkeypatch.setattr(pixel_cache, "stamp", counted)
     list(run.train(prepare("second")))
     assert sorted(asked) == [f"wide-{n}.png" for n in (0, 0, 1, 1, 2, 2)]  # what is kept, and each that is taken
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_plan_asks_each_file_once_whether_it_is_known(wide: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    known = FileIndex.known
+
+    def counted(index: FileIndex, file: Path, window: Any) -> FileInfo | None:
+        asked.append(file.name)
+        return known(index, file, window)
+
+    monkeypatch.setattr(FileIndex, "known", counted)
+    assert len(make_input_sequence(wide, recipe(**TILES)).data) == 16
+    assert sorted(asked) == ["wide-0.png", "wide-1.png"]
 
 
 def test_boxes_of_many_tiles_are_moved_at_once(wide: Snapshot) -> None:

@@ -15,7 +15,7 @@ from workbench.core.resize import Fit, FitMode, letterbox_size
 from workbench.errors import Refused, WorkbenchError
 from workbench.training import data
 from workbench.training.data import Dataset
-from workbench.training.file_index import FileIndex
+from workbench.training.file_index import FileIndex, FileInfo
 from workbench.training.settings import TrainingSettings
 
 
@@ -31,20 +31,21 @@ def load_without_pixels(
     shown = np.concatenate([np.full(len(snapshot), -1), [number for _, number in pictures]]).astype(np.int64)
     snapshot = data.with_pictures(snapshot, [file for file, _ in pictures])
     store = data.PixelStore(snapshot, px, mode, np.zeros((1, px, px, 3), np.uint8))
-    for index in range(len(snapshot)):
-        size = _size(snapshot, index, files)
-        if size is not None:
-            store.fits[index] = fit_of_size(*size, px, mode)
+    for views in data.files_of(snapshot):
+        known = files.known(snapshot.files[views[0]], snapshot.window) if files is not None else None
+        for index in views:
+            size = _size(snapshot, index, known)
+            if size is not None:
+                store.fits[index] = fit_of_size(*size, px, mode)
     if not store.fits:
         raise WorkbenchError(f"None of the images could be read. Is their folder still there? {ADVICE}")
     made = replace(store.dataset(settings.difficult == "ignore"), rows=np.zeros(len(store.fits), np.int64))
     return replace(made, pictures=shown[sorted(store.fits)]) if pictures else made
 
 
-def _size(snapshot: Snapshot, index: int, files: FileIndex | None) -> tuple[int, int] | None:
-    """Width and height of the upright image, or of its view; None if it can't be read."""
+def _size(snapshot: Snapshot, index: int, known: FileInfo | None) -> tuple[int, int] | None:
+    """Width and height of the upright image, or of its view; None if it can't be read. `known`: about its file."""
     image = snapshot.images[index]
-    known = files.known(snapshot.files[index], snapshot.window) if files is not None else None
     if known is not None and known.problem:
         return None
     if known is not None and snapshot.place(index) is None:
