@@ -290,6 +290,7 @@ def test_files_are_counted_and_decoded_once_whatever_their_tiles(
     told = " ".join(event.sentence for event in only(events, Message))
     assert sorted(reads) == ["wide-0.png", "wide-1.png", "wide-2.png"]
     assert "Read 2 of 2 images." in told
+    assert {(2, 2), (1, 1)} <= {(one.done, one.total) for one in only(events, Message)}
     assert "1 image is left out because it could not be read. " in told
     assert "1 image has a different size" in told
 

@@ -17,7 +17,18 @@ from pytestqt.qtbot import QtBot
 
 from tests.generators import close
 from tests.ui.window_driver import find
-from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Paused, Progress, Saved, Started
+from workbench.training.events import (
+    Control,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Message,
+    Paused,
+    Progress,
+    Saved,
+    Started,
+)
 from workbench.training.request import RunRequest
 from workbench.training.settings import TrainingSettings
 from workbench.ui.session import Session
@@ -246,6 +257,21 @@ def test_another_day_is_named() -> None:
 def test_memory_is_told_in_the_unit_of_the_status_bar(panel: ProgressPanel) -> None:
     running(panel, seen(60.0))
     assert find(panel, QLabel, "train-numbers").text().endswith("1.5 GB")
+
+
+def test_before_the_first_step_it_is_told_how_many_images_are_read(panel: ProgressPanel) -> None:
+    """With large photographs that takes minutes, in which a bar moved from side to side."""
+    numbers, bar = find(panel, QLabel, "train-numbers"), find(panel, QProgressBar, "train-progress")
+    told: list[Event] = [Message("info", "Seen in tiles."), Message("info", "Read 5 of 9 images.", done=5, total=9)]
+    shown = []
+    for events in (told[:1], told, [*told, STARTED], [*told, STARTED, seen(60.0)]):
+        panel.show_history("tiny-1", history_of(events), True)
+        shown.append((numbers.text().partition("  ")[0], bar.maximum(), bar.value()))
+    assert shown[:2] == [("Reading the images …", 0, 0), ("Reading the images: 5 of 9", 9, 5)]
+    assert shown[2][:2] == ("Computing the first step …", 0)
+    assert shown[3][0].startswith("epoch ")
+    panel.show_history("tiny-1", history_of(told), False)
+    assert (numbers.text(), bar.isVisible()) == ("", False)
 
 
 def test_a_failed_run_says_why_in_the_panel(panel: ProgressPanel) -> None:

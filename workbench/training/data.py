@@ -128,7 +128,8 @@ def _read_all(store: PixelStore, threads: int, control: Control) -> Iterator[Mes
                     )
                 if time.monotonic() - reported > TELL_EVERY:
                     reported = time.monotonic()
-                    yield Message("info", f"Read {read:,} of {len(files):,} images.")
+                    told = f"Read {read:,} of {len(files):,} images."
+                    yield Message("info", told, done=read, total=len(files))
 
 
 def with_pictures(snapshot: Snapshot, files: Sequence[Path]) -> Snapshot:

@@ -104,11 +104,13 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A line for the log. `level`: "info", "warning"."""
+    """A line for the log. `level`: "info", "warning". `done` of `total` images are read, if it tells of that."""
 
     level: str
     sentence: str
     time: float = 0.0
+    done: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)

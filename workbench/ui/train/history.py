@@ -40,6 +40,7 @@ class RunHistory:
     progress: Progress | None = None
     ended: Finished | Failed | None = None
     paused: bool = False
+    reading: Message | None = None  # how many images are read, before it starts
     trained_elsewhere: bool = False
     read_to: int = 0
     series: Series = field(default_factory=_series)
@@ -51,6 +52,8 @@ class RunHistory:
         """Add the next event."""
         if isinstance(event, Progress):
             self._add_progress(event)
+        elif isinstance(event, Message):
+            self.reading = event if event.total else self.reading
         elif isinstance(event, Paused):
             self.paused = event.paused
         elif isinstance(event, Started):
@@ -68,6 +71,7 @@ class RunHistory:
     def _begin(self, event: Started) -> None:
         """A resumed run repeats the steps after its last checkpoint; what was reported of them before is dropped."""
         self.started, self.ended, self.paused, self.trained_elsewhere = self.started or event, None, False, False
+        self.reading = None
         self.series.cut(event.resumed_step)
         self.evaluations = [kept for kept in self.evaluations if kept.step <= event.resumed_step]
 

@@ -127,12 +127,21 @@ class ProgressPanel(QWidget):
         grows = running or history.trained_elsewhere
         self.bar.setVisible(grows)
         if progress is None:
-            self.bar.setRange(0, 0 if grows else 1)
-            self.numbers.setText("Reading the images …" if grows else "")
+            self._show_reading(history, grows)
             return
         self.bar.setRange(0, max(progress.steps, 1))
         self.bar.setValue(progress.step)
         self.numbers.setText("  ·  ".join(_numbers(history)))
+
+    def _show_reading(self, history: RunHistory, grows: bool) -> None:
+        """Before the first step."""
+        read = history.reading
+        self.bar.setRange(0, read.total if read is not None else 0 if grows else 1)
+        self.bar.setValue(read.done if read is not None else 0)
+        words = f"Reading the images: {read.done:,} of {read.total:,}" if read is not None else "Reading the images …"
+        self.numbers.setText(
+            "" if not grows else "Computing the first step …" if history.started is not None else words
+        )
 
     def _show_failure(self, history: RunHistory) -> None:
         words = history.ended.sentence if isinstance(history.ended, Failed) else ""
