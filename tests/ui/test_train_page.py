@@ -32,12 +32,13 @@ from tests.ui.train_page_driver import (
 )
 from workbench.core import edits
 from workbench.core.project import Box, State
+from workbench.errors import WorkbenchError
 from workbench.training import events, tensorboard_log
 from workbench.training.events import Evaluated, Event, Finished, Started
 from workbench.training.request import RunRequest
 from workbench.ui import preferences
 from workbench.ui.session import Session
-from workbench.ui.train import refusals
+from workbench.ui.train import refusals, work
 from workbench.ui.train.page import TrainPage
 from workbench.ui.widgets.two_line_delegate import REMARK_ROLE, SENTENCE_ROLE
 
@@ -76,6 +77,27 @@ def test_images_that_are_not_done_are_not_trained_on_and_the_page_says_so(
     states.setCurrentText("in work")
     assert text(page, "train-data").startswith("3 images to train on")
     assert button(page, "train-start").isEnabled()
+
+
+def test_where_pytorch_cannot_be_loaded_start_says_so_until_it_can(
+    qtbot: QtBot, page: TrainPage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """'Still being loaded' stood there for ever."""
+
+    class Fails:
+        """Stands for the loading."""
+
+        def __iter__(self) -> Iterator[Event]:
+            raise WorkbenchError("PyTorch lacks a library.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(work, "load", Fails)
+        label_all(session)  # the page, which is empty until then, loads it
+        qtbot.waitUntil(lambda: button(page, "train-start").toolTip() == "PyTorch lacks a library.")
+        qtbot.waitUntil(lambda: not session.jobs)
+    page.shown()
+    assert text(page, "train-loading") == "Loading PyTorch …"
+    qtbot.waitUntil(button(page, "train-start").isEnabled, timeout=60_000)
 
 
 def test_the_key_that_started_a_training_does_not_stop_it(qtbot: QtBot, page: TrainPage, session: Session) -> None:

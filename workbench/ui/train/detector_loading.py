@@ -8,14 +8,15 @@ from workbench.errors import WorkbenchError
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.train import work
-from workbench.ui.train.setup_panel import SetupPanel
+from workbench.ui.train.setup_panel import LOADING, SetupPanel
 from workbench.ui.train.work import Loaded
 
 
 class DetectorLoading(QObject):
-    """`loaded` once `setup` has been filled."""
+    """`loaded` once `setup` has been filled; `failed` if that can't be: `setup` then says why."""
 
     loaded = Signal()
+    failed = Signal()
 
     def __init__(self, session: Session, setup: SetupPanel) -> None:
         super().__init__(setup)
@@ -31,6 +32,7 @@ class DetectorLoading(QObject):
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job
+        self._setup.loading.setText(LOADING)  # an earlier try may have failed
         self._session.start(job)
 
     @Slot(object)
@@ -43,6 +45,7 @@ class DetectorLoading(QObject):
     def _failed(self, error: object) -> None:
         if isinstance(error, WorkbenchError):
             self._setup.loading.setText(error.sentence)
+            self.failed.emit()
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:

@@ -117,6 +117,7 @@ class TrainPage(Page):
         self._setup.buttons.start_requested.connect(self.start)
         self._queue.begin_requested.connect(self.begin_queued)
         self._detectors.loaded.connect(self._loaded)
+        self._detectors.failed.connect(self._describe_data)
         self._setup.changed.connect(self._describe_data)
         self._setup.help_requested.connect(self.session.help_requested)
         self._setup.message.connect(self.session.inform)

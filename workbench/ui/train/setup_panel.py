@@ -41,6 +41,7 @@ from workbench.ui.train.work import DetectorChoice, Loaded
 from workbench.ui.widgets.elided import ElidedCombo
 from workbench.ui.widgets.two_line_delegate import REMARK_ROLE, SENTENCE_ROLE, TwoLineDelegate
 
+LOADING = "Loading PyTorch …"
 WIDTH = 320  # px
 FIRST_DETECTOR = "yolov4-tiny"  # as the help page on choosing one says
 
@@ -61,7 +62,7 @@ class SetupPanel(QWidget):
         self._is_own_length = False  # a person set the length
         self.first_recipe: Callable[[], str] = lambda: ""  # the name of the recipe shown before a person chose one
         self.settled = False  # a person has chosen something or trained: the form must not change by itself
-        self.loading = QLabel("Loading PyTorch …")
+        self.loading = QLabel(LOADING)
         self.loading.setObjectName("train-loading")
         self.loading.setProperty("role", "muted")
         self.detector = ElidedCombo("train-detector", "Detector", "The detector that is trained.")
@@ -303,7 +304,7 @@ class SetupPanel(QWidget):
 
     def offer_start(self, no_start: str, no_next: str) -> None:
         """Offer to start and to queue the training, or say why that is not possible."""
-        loading = "" if self.loaded else "PyTorch is still being loaded."
+        loading = "" if self.loaded else self.loading.text()  # or why that failed
         self.buttons.offer(loading or no_start, loading or no_next)
 
     def measure(self, labels: tuple[str, ...]) -> None:
