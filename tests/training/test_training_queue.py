@@ -143,7 +143,7 @@ def test_a_stop_of_the_last_one_holds_nothing(tmp_path: Path) -> None:
 
 def test_who_holds_the_queue_lets_the_training_go_on(queue: TrainingQueue) -> None:
     queue.hold_back()
-    assert queue.sentence == "The queue is held because you held it: 3 trainings wait."
+    assert queue.sentence == "The queue is held: 3 trainings wait."
     queue.end(stopped=False)
     assert queue.due is None
     queue.go_on()

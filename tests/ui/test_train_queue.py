@@ -197,12 +197,11 @@ def test_one_that_can_not_begin_stays_with_the_reason_and_the_next_one_begins(
     said = heard(session)
     end_with_evaluation(qtbot, two_wait, session)
     qtbot.waitUntil(lambda: is_training(session, "second") and len(rows(two_wait)) == 1)
-    assert rows(two_wait, STATE)[0].startswith("could not begin: There is a run called 'first' already.")
+    assert rows(two_wait, STATE)[0] == "could not begin"
     assert [words for words in said if words.startswith("'first' of the queue could not begin")]
     find(two_wait, QTabWidget, "train-tabs").setCurrentIndex(1)
-    assert text(two_wait, "train-queue-note") == "Each learns from the project as it is when its turn comes."
-    table(two_wait).selectRow(0)
-    assert text(two_wait, "train-queue-note").startswith("There is a run called 'first' already.")
+    assert text(two_wait, "train-queue-note") == "first: There is a run called 'first' already. Choose another name."
+    assert table(two_wait).item(0, STATE).toolTip() in text(two_wait, "train-queue-note")
     end_with_evaluation(qtbot, two_wait, session)
     qtbot.waitUntil(lambda: said[-1].startswith("The queue has ended: "))
     assert "first could not begin" in said[-1]
@@ -221,7 +220,10 @@ def test_one_that_its_training_refuses_says_so_in_the_list(qtbot: QtBot, two_wai
     two_wait._train = work.train
     end_with_evaluation(qtbot, two_wait, session)
     qtbot.waitUntil(lambda: not session.is_training and "could not begin" in text(two_wait, "train-queue-words"))
-    assert all("None of the 3 images" in state for state in rows(two_wait, STATE))
+    assert rows(two_wait, STATE) == 2 * ["could not begin"]
+    assert text(two_wait, "train-queue-note").startswith("first: None of the 3 images")
+    table(two_wait).selectRow(1)
+    assert text(two_wait, "train-queue-note").startswith("second: None of the 3 images")
     assert rows(two_wait, TURN) == ["–", "–"]
 
 
@@ -242,8 +244,10 @@ def test_stop_holds_the_queue_and_a_button_lets_it_go_on(
     assert text(two_wait, "train-queue-words") == held
     end_with_evaluation(qtbot, two_wait, session)
     assert not session.is_training
+    said = heard(session)
     press(qtbot, two_wait, "train-queue-hold")
     qtbot.waitUntil(lambda: is_training(session, "first"))
+    assert said[0] == "The queue goes on with 'first'.", "the corner said that it is held"
     assert button(two_wait, "train-queue-hold").text() == "Hold"
 
 
@@ -256,7 +260,7 @@ def test_pause_only_pauses(qtbot: QtBot, two_wait: TrainPage, session: Session) 
 
 def test_hold_lets_the_training_go_on_and_none_begin(qtbot: QtBot, two_wait: TrainPage, session: Session) -> None:
     press(qtbot, two_wait, "train-queue-hold")
-    assert text(two_wait, "train-queue-words") == "The queue is held because you held it: 2 trainings wait."
+    assert text(two_wait, "train-queue-words") == "The queue is held: 2 trainings wait."
     end_with_evaluation(qtbot, two_wait, session)
     assert not session.is_training
     press(qtbot, two_wait, "train-queue-hold")
@@ -308,6 +312,7 @@ def key(page: TrainPage, key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardMod
 
 def test_waiting_trainings_are_moved_by_keys_and_buttons(qtbot: QtBot, in_list: TrainPage, session: Session) -> None:
     assert find(in_list, QTabWidget, "train-tabs").tabText(1) == "Queue (3)"
+    assert text(in_list, "train-queue-note") == "Each learns from the project as it is when its turn comes."
     assert not button(in_list, "train-queue-earlier").isEnabled()
     key(in_list, Qt.Key.Key_Down, ALT)
     assert on_disk(session) == rows(in_list) == ["second", "first", "third"]
@@ -423,7 +428,7 @@ def test_one_whose_plugin_has_gone_says_so_and_stays(qtbot: QtBot, two_wait: Tra
     assert "mine" in said[-1]
     press(qtbot, two_wait, "train-queue-hold")
     assert rows(two_wait) == on_disk(session) == ["first", "second"]
-    assert all("mine" in state for state in rows(two_wait, STATE))
+    assert "mine" in text(two_wait, "train-queue-note")
     assert not session.is_training
 
 

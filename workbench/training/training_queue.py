@@ -20,13 +20,13 @@ from workbench.training.queue_file import QueuedTraining
 
 
 class Hold(enum.Enum):
-    """Why no waiting training begins by itself."""
+    """Whether and why no waiting training begins by itself, in words that follow "the queue is"."""
 
-    NONE = ""
-    UNBEGUN = "nothing was trained yet when they were queued"
-    REOPENED = "the project was closed"
-    STOPPED = "a training was stopped"
-    ASKED = "you held it"
+    NONE = "not held"
+    UNBEGUN = "not begun yet"
+    REOPENED = "held because the project was closed"
+    STOPPED = "held because a training was stopped"
+    ASKED = "held"
 
 
 class TrainingQueue:
@@ -199,7 +199,7 @@ class TrainingQueue:
             if self.hold is Hold.UNBEGUN:
                 words.append(f"{wait}. Start the queue, or a training, which it then follows.")
             elif self.hold is not Hold.NONE:
-                words.append(f"The queue is held because {self.hold.value}: {wait}.")
+                words.append(f"The queue is {self.hold.value}: {wait}.")
             else:
                 words.append(f"{wait}. Next: {self.ready[0].called}.")
         if odd:

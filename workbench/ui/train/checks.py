@@ -60,7 +60,7 @@ class Checks(QWidget):
         self.setVisible(bool(self.found))
 
     def mark_old(self, is_old: bool) -> None:
-        """Say whether labels or settings have changed since; during a training nothing is checked."""
+        """Say whether labels or settings have changed since; during a training only what is queued is checked."""
         self._is_old = is_old
         self._say_how_many()
 

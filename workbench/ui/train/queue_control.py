@@ -175,7 +175,12 @@ class QueueControl(QObject):
     @Slot()
     def go_on(self) -> None:
         """Begin the next one, or let it begin when the training that runs has ended."""
-        if self._try(TrainingQueue.go_on):
+        if not self._try(TrainingQueue.go_on) or self._queue is None:
+            return
+        if self._queue.is_training:
+            self._session.inform("The queue goes on when this training has ended.")
+        elif self._queue.due is not None:
+            self._session.inform(f"The queue goes on with '{self._queue.due.called}'.")  # it may fail to, told next
             self._begin_next(asked=True)
 
     @Slot()
@@ -360,14 +365,18 @@ def _request(document: Document, training: QueuedTraining) -> DeferredRunRequest
 def _told(added: Sequence[QueuedTraining], queue: TrainingQueue) -> str:
     """What is said of trainings that were queued."""
     if len(added) == 1:
-        words = [f"'{added[0].called}' waits in the queue, in place {len(queue.ready):,}."]
+        waits, learns = f"'{added[0].called}' waits in the queue", "It learns"
     else:
-        words = [f"{len(added):,} trainings wait in the queue: '{added[0].called}' to '{added[-1].called}'."]
+        waits = f"{len(added):,} trainings wait in the queue, '{added[0].called}' to '{added[-1].called}'"
+        learns = "Each learns"
+    words = [f"{waits}."]
     if queue.hold is Hold.NONE:
-        subject = "It learns" if len(added) == 1 else "Each learns"
-        words.append(f"{subject} from the project as it is when its turn comes.")
+        place = f", in place {len(queue.ready):,}" if len(added) == 1 else ""
+        words = [f"{waits}{place}.", f"{learns} from the project as it is when its turn comes."]
+    elif queue.hold is Hold.UNBEGUN:
+        words.append("Start the queue, or a training, which it then follows.")
     else:
-        words.append(queue.sentence)
+        words.append("The queue is held until you press Go on.")
     if queue.put_aside is not None:
         words.append(f"What could not be read is kept as {queue.put_aside.name}.")
         queue.put_aside = None

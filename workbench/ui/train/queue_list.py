@@ -29,10 +29,10 @@ from workbench.ui.widgets.tables import align_heads, make_copyable, style_table
 
 COLUMNS = ("Turn", "Run", "State", "Detector", "Recipe", "Starts from", "Epochs")
 TURN, NAME, STATE, DETECTOR, RECIPE, START, EPOCHS = range(len(COLUMNS))
-AUTOMATIC = "automatic"
-LONG = (NAME, STATE, START)  # which share what the other columns leave
+AUTOMATIC, REFUSED = "automatic", "could not begin"
+LONG = (NAME, START)  # which share what the other columns leave
 NOTE = "Each learns from the project as it is when its turn comes."
-_KEY, _PROBLEM = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+_KEY = Qt.ItemDataRole.UserRole
 
 
 class QueueList(QWidget):
@@ -46,6 +46,7 @@ class QueueList(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._waiting: tuple[QueuedTraining, ...] = ()
         self._current: int | None = None
         self.table = _Table()
         self._note = ElidedLabel(NOTE)
@@ -67,9 +68,9 @@ class QueueList(QWidget):
 
     def show_queue(self, queue: TrainingQueue | None, runs_folder: Path) -> None:
         """Show what waits; the selected one stays selected, or the one that is now in its place."""
-        waiting = queue.waiting if queue is not None else ()
+        self._waiting = queue.waiting if queue is not None else ()
         self._current = queue.current if queue is not None else None
-        self.table.fill(waiting, self._current, runs_folder)
+        self.table.fill(self._waiting, self._current, runs_folder)
         self._enable()
 
     @property
@@ -82,7 +83,9 @@ class QueueList(QWidget):
         rows, key = self.table.rowCount(), self.selected
         free = key is not None and key != self._current
         row = self.table.currentRow()
-        self._note.setText(self.table.problem or NOTE)
+        refused = [one for one in self._waiting if one.problem]
+        of_selected = [one for one in refused if one.key == key]
+        self._note.setText(next((f"{one.called}: {one.problem}" for one in of_selected or refused), NOTE))
         self._earlier.setEnabled(free and row > 0)
         self._later.setEnabled(free and row < rows - 1)
         self._edit.setEnabled(free)
@@ -131,12 +134,6 @@ class _Table(QTableWidget):
         rows = self.selectionModel().selectedRows()
         return rows[0].data(_KEY) if rows else None
 
-    @property
-    def problem(self) -> str:
-        """Why the selected training could not begin, "" if it has not been tried."""
-        rows = self.selectionModel().selectedRows()
-        return str(rows[0].data(_PROBLEM)) if rows else ""
-
     def fill(self, waiting: Sequence[QueuedTraining], current: int | None, runs_folder: Path) -> None:
         key, row = self.selected, self.currentRow()
         self.blockSignals(True)
@@ -148,7 +145,6 @@ class _Table(QTableWidget):
             for column, text in enumerate(words):
                 cell = QTableWidgetItem(text)
                 cell.setData(_KEY, one.key)
-                cell.setData(_PROBLEM, one.problem)
                 cell.setToolTip(_about(one, column, text, runs_folder))
                 if column in (TURN, EPOCHS):
                     cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -162,12 +158,12 @@ class _Table(QTableWidget):
 
 def _words(one: QueuedTraining, turn: int, begins: bool, runs_folder: Path) -> tuple[str, ...]:
     """The cells of a row. `turn`: counts those that can begin."""
-    state = "being started" if begins else "next" if turn == 1 else "waiting"
+    state = REFUSED if one.problem else "being started" if begins else "next" if turn == 1 else "waiting"
     start = one.start_file(runs_folder)
     return (
         "–" if one.problem else str(turn),
         one.name or AUTOMATIC,
-        f"could not begin: {one.problem}" if one.problem else state,
+        state,
         detector_title(one.detector),
         str(one.recipe.get("title", "")),
         weights_name(start) if start is not None else "fresh weights",
@@ -182,7 +178,9 @@ def _epochs(one: QueuedTraining) -> str:
 
 
 def _about(one: QueuedTraining, column: int, text: str, runs_folder: Path) -> str:
-    """A cell's tooltip: it may be elided."""
+    """A cell's tooltip: the cell may be elided."""
+    if column == STATE and one.problem:
+        return one.problem
     if column == START and (start := one.start_file(runs_folder)) is not None:
         return str(start)
     if column == NAME and not one.name:
