@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from workbench import detectors, settings
 from workbench.core.project import AnchorSet
 from workbench.errors import WorkbenchError
-from workbench.training import queue_file
+from workbench.training import queue_file, recipes
 from workbench.training.queue_file import QueuedTraining
+from workbench.training.settings import TrainingSettings
 from workbench.training.training_queue import Hold, TrainingQueue
 
 ANCHORS = AnchorSet(((8.0, 8.5), (32.0, 30.25)), 320, tiles=640)
@@ -303,3 +305,16 @@ def test_what_can_not_be_written_changes_nothing_but_what_has_begun_does_not_beg
     with pytest.raises(WorkbenchError):
         queue.end(stopped=False, refused="No image.")
     assert begin_due(queue) == "c"
+
+
+@pytest.mark.parametrize("preset", recipes.names())
+def test_the_recipe_that_is_read_again_is_the_one_that_was_queued(tmp_path: Path, preset: str) -> None:
+    """For every detector: None ("auto") is left out of the file, where the authors of a detector set a number."""
+    queue, queued = TrainingQueue(tmp_path), []
+    for name in detectors.load_all().names():
+        recipe = recipes.preset(preset).with_detector(name)
+        rows = (*settings.rows(type(recipe.detector_settings)), *settings.rows(TrainingSettings))
+        recipe = recipe.changed({row.name: None for row in rows if row.optional} | {"tiles": 128, "ema": 0.25})
+        queued.append(recipe)
+        queue.add(QueuedTraining(name, recipes.to_dict(recipe)))
+    assert [recipes.from_dict(one.recipe) for one in TrainingQueue(tmp_path).waiting] == queued
