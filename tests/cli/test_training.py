@@ -7,17 +7,21 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.ui.window_driver import write_photographs
 from workbench import console
 from workbench.cli import main
+from workbench.cli import training as train_command
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Split
 from workbench.inference import exporters
+from workbench.training import recipes
 from workbench.training.header import read_header
 
 pytestmark = pytest.mark.slow
@@ -171,3 +175,16 @@ def test_commands_without_a_run_say_what_to_do(tmp_path: Path, test_data: Path, 
         assert "There is no run in" in capsys.readouterr().err
     assert main(["train", str(tmp_path / "p")]) == console.FAILED
     assert "workbench:" in capsys.readouterr().err
+
+
+def test_what_is_edited_while_a_command_gets_ready_counts_as_not_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photographs(tmp_path / "photographs", ["a.png"])
+    Document.create(tmp_path / "project", tmp_path / "photographs").close()
+    edited: list[float] = []
+    monkeypatch.setattr(train_command, "_check_before", lambda *_, **__: edited.append(time.time()))
+    monkeypatch.setattr(train_command, "_recipe", lambda _: (recipes.preset("quick-cpu"), None))
+    options = {"anchors": "project", "as_json": True, "json_events": False}
+    request = train_command._request({"project": tmp_path / "project", "resume": None, "name": "a", **options})
+    assert 0 < request.data_time < edited[0]

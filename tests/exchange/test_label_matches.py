@@ -120,7 +120,24 @@ def test_a_label_of_several_former_names_is_that_of_each_of_them(document: Docum
     text(tmp_path / "other" / "z.xml", voc_file(voc_object("Erythrocyte", (2, 3, 20, 25)), filename="z.jpg"))
     plan = plan_import(document, tmp_path / "other", names={"Erythrocyte": "red cell"})
     keep_files(document.folder, plan, apply_import(document, plan))
-    file = tmp_path / "set" / "Annotations" / "a.xml"
-    file.write_text(file.read_text().replace("<xmax>20<", "<xmax>19<"))
-    (difference,) = plan_import(document, tmp_path / "set").differences
-    assert difference.changed is ChangedSide.FILE, "nobody has touched it here"
+    for folder, file in (("set", "Annotations/a.xml"), ("other", "z.xml")):
+        changed = tmp_path / folder / file
+        changed.write_text(changed.read_text().replace("<xmax>20<", "<xmax>19<"))
+        (difference,) = plan_import(document, tmp_path / folder).differences
+        assert difference.changed is ChangedSide.FILE, "nobody has touched it here"
+
+
+def test_files_that_came_in_under_either_of_a_labels_former_names_are_known(document: Document, tmp_path: Path) -> None:
+    """The first when it was rbc, the second when it was red cell."""
+    for folder, name in (("set", "red cell"), ("other", "RC")):
+        if folder == "other":
+            picture(tmp_path / "other" / "z.jpg", grey=99)
+            text(tmp_path / "other" / "z.xml", voc_file(voc_object("red cell", (2, 3, 20, 25)), filename="z.jpg"))
+        come_in(document, tmp_path / folder)
+        label = next(one for one in document.labels() if one.name in ("rbc", "red cell"))
+        document.do(edits.ChangeLabel(dataclasses.replace(label, name=name)))
+    for folder, file in (("set", "Annotations/a.xml"), ("other", "z.xml")):
+        changed = tmp_path / folder / file
+        changed.write_text(changed.read_text().replace("<xmax>20<", "<xmax>19<"))
+        (difference,) = plan_import(document, tmp_path / folder).differences
+        assert difference.changed is ChangedSide.FILE, "nobody has touched it here"

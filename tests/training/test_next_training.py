@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from PIL import Image as PillowImage
 
 from workbench.core import edits
-from workbench.core.document import Document
-from workbench.core.project import AnchorSet, Split, State
+from workbench.core.document import Document, snapshot_of
+from workbench.core.project import AnchorSet, Snapshot, Split, State
 from workbench.errors import WorkbenchError
 from workbench.training import next_training, recipes, record
+from workbench.training import request as request_module
 from workbench.training.next_training import NO_RUN, NextTraining, NextTrainingRequest
-from workbench.training.request import RunRequest
+from workbench.training.request import DeferredRunRequest, RunRequest
 
 ANCHORS = AnchorSet(((8.0, 8.0), (32.0, 32.0)), 320)
 
@@ -51,6 +53,23 @@ def test_it_has_the_settings_anchors_and_weights_of_the_run_and_the_labels_of_no
     assert (request.anchors, request.start, request.resume) == (ANCHORS, new / "best.safetensors", False)
     assert [image.state for image in request.snapshot.images].count(State.DONE) == 2
     assert request.folder == document.runs_folder / "yolov4-tiny-1"
+    document.close()
+
+
+def test_what_is_edited_while_the_project_is_read_counts_as_not_learnt(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited: list[float] = []
+
+    def read(folder: Path) -> Snapshot:
+        found = snapshot_of(folder)
+        edited.append(time.time())
+        return found
+
+    monkeypatch.setattr(request_module, "snapshot_of", read)
+    recipe = recipes.preset("quick-cpu")
+    request = DeferredRunRequest(document.folder, document.runs_folder / "a", recipe).request()
+    assert 0 < request.data_time < edited[0]
     document.close()
 
 

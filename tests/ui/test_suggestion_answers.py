@@ -170,6 +170,14 @@ def test_a_suggestion_is_taken_by_dragging_its_corner_and_does_not_come_back(han
     assert hand.canvas.selected == ()
 
 
+def test_while_drawing_a_suggestion_is_taken_by_its_corners_but_a_box_may_begin_on_its_sides(hand: Hand) -> None:
+    hand.canvas.set_drawing(True)
+    side, corner = (hand.canvas.view.to_widget(QPointF(*at)).toPoint() for at in ((50, 30), (50, 50)))
+    for place, shape in ((side, Qt.CursorShape.CrossCursor), (corner, Qt.CursorShape.SizeFDiagCursor)) * 2:
+        QTest.mouseMove(hand.canvas, place)
+        assert hand.canvas.cursor().shape() == shape
+
+
 def test_a_number_key_takes_the_suggestion_below_the_pointer_with_its_label(hand: Hand) -> None:
     session = hand.window.session
     assert session.document is not None
