@@ -283,6 +283,23 @@ def test_images_that_no_run_had_are_counted(tmp_path: Path) -> None:
     assert "2 labelled images are left out" in remark, "those of the missing fold are known"
 
 
+@pytest.mark.usefixtures("toy")
+def test_images_that_moved_between_the_folds_are_counted(tmp_path: Path) -> None:
+    """A group that came before fold 1 was trained is another fold's from then on."""
+    now = make_snapshot(tmp_path / "images", 12, 0)
+    names = [f"{'abcd'[n // 3]}/{n}.png" for n in range(12)]
+    now = replace(now, images=tuple(replace(one, path=name) for one, name in zip(now.images, names, strict=True)))
+    by = {"folds": 2, "fold_by": "folder"}
+    then = now.take(list(range(9)))
+    before, after = (in_fold(some.images, TrainingSettings(fold=fold, **by)) for some, fold in ((then, 1), (now, 2)))  # type: ignore[arg-type]
+    runs = [_train(tmp_path, some, f"a-fold-{n}", fold=n, **by) for some, n in ((then, 1), (now, 2))]
+    done = _evaluated(evaluate_folds(runs[0], now, device="cpu"))
+    none = ~(np.append(before, np.zeros(3, bool)) | after)
+    assert none.sum() == 3
+    assert len(done.truth) == 9
+    assert "3 labelled images are left out: they judged none of these runs, as what is in a fold" in done.remark
+
+
 def test_runs_that_are_not_alike_are_told(trained: tuple[Snapshot, list[Path]], tmp_path: Path) -> None:
     snapshot, runs = trained
     corrected = replace(snapshot, boxes=snapshot.boxes + np.float32(1))

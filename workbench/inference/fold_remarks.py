@@ -63,7 +63,7 @@ def of_others(
         was = "it was" if new == 1 else "they were"
         sentences.append(f"{count(new, 'labelled image', 'is')} left out: {was} not among those of these trainings.")
     if complete and (moved := int((labelled & learnt & ~judged).sum())):
-        whom = "it" if moved == 1 else "them"
-        why = f"every run has learnt from {whom}, as what is in a fold changed in between"
+        why = "it" if moved == 1 else "they"
+        why += " judged none of these runs, as what is in a fold changed between them"
         sentences.append(f"{count(moved, 'labelled image', 'is')} left out: {why}.")
     return sentences

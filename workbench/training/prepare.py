@@ -95,6 +95,8 @@ def _fold(usable: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snaps
     if not len(validation):
         few = f"only {len(usable):,}" if settings.fold_by == "image" else "fewer groups"
         raise WorkbenchError(f"There is no image in {what}, as there are {few}. Choose fewer folds.")
+    if not len(train):
+        raise WorkbenchError(f"All images are in {what}, as they are one group. Choose another Fold by (--fold-by).")
     if not len(train.boxes):
         raise WorkbenchError(f"There is not a single box outside {what}. Draw some boxes first, or choose fewer folds.")
     note = f"Cross-validation: {what}, {counted(len(validation), 'image')} of any split but test, judges this training."
