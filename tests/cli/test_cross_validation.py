@@ -62,6 +62,8 @@ def test_folds_are_trained_one_after_the_other_and_judge_every_image(project: Pa
     assert main(both) == console.DONE
     compared = json.loads(capsys.readouterr().out)
     assert (compared["images"], compared["split"], compared["notes"]) == (7, "folds", [])
+    assert main(["compare", str(project), others[1], others[0], "--split", "folds"]) == console.FAILED
+    assert f"{others[1]} and {others[0]} are of the same cross-validation." in capsys.readouterr().err
 
     more = [*SMALL, *IN_TWO, "--name", "näher", "--fold", "2", "--json"]
     assert main(["train", str(project), *more]) == console.DONE

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QComboBox, QPushButton
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_page_driver import (
@@ -19,6 +19,7 @@ from tests.ui.inspect_page_driver import (
     session_fixture,
     text,
 )
+from tests.ui.inspect_tabs_driver import tab
 from workbench.core import edits
 from workbench.core.project import Split
 from workbench.inference.events import EvaluationDone
@@ -79,3 +80,26 @@ def test_a_look_at_all_folds_is_with_each_of_its_runs(session: Session, monkeypa
     request = EvaluationRequest(folder, folder / "last.safetensors", snapshot, None, folds=True)
     list(evaluation_job.evaluate_split(request))
     assert asked == [((folder, snapshot), {"checkpoint": "last.safetensors", "cpu_fallback": True})]
+
+
+def test_a_cross_validation_is_not_compared_with_itself(
+    qtbot: QtBot, page: InspectPage, session: Session, evaluate: FakeEvaluator
+) -> None:
+    """Two of its runs stand for the same runs: no difference was found, without a word."""
+    for fold in (1, 2):
+        folder = make_run(session, f"cells-fold-{fold}", float(fold))
+        (folder / RECIPE).write_text(f"[training]\nfolds = 2\nfold = {fold}\n")
+    page.shown()
+    split, other = (page.findChild(QComboBox, f"inspect-{name}") for name in ("split", "compare-run"))
+    assert isinstance(split, QComboBox)
+    assert isinstance(other, QComboBox)
+    qtbot.waitUntil(page.findChild(QPushButton, "inspect-look").isEnabled)
+    split.setCurrentIndex(split.count() - 1)
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–" and not session.jobs)
+    tab(page, "Compare")
+    other.setCurrentText("cells-fold-1")
+    press(qtbot, page, "inspect-compare-look")
+    said = "cells-fold-2 and cells-fold-1 are of the same cross-validation. Compare it with a run of another one."
+    qtbot.waitUntil(lambda: any(label.text() == said for label in page.findChildren(QLabel)))
+    assert len(evaluate.requests) == 1

@@ -97,12 +97,12 @@ def compare(
     with project_of(project) as document:
         chosen = [(name, *checkpoint_of(document.runs_folder, name, checkpoint)) for name in (first, second)]
         snapshot = document.snapshot()
-    for _, file, folder in chosen:
+    for _, file, _ in chosen:
         check_checkpoint(file)
-        if split == FOLDS:
-            from workbench.training import folds
+    if split == FOLDS:
+        from workbench.training import folds
 
-            folds.siblings(folder or file.parent)  # refused before minutes are spent on the other one
+        folds.refuse_same(*(folder or file.parent for _, file, folder in chosen))
     _, file, folder = chosen[0]
     images = images_to_evaluate(snapshot, split, folder or file.parent)
     one, other = (

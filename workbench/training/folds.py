@@ -98,6 +98,17 @@ def siblings(folder: Path) -> dict[int, RunInfo]:
     return dict(sorted((others | named).items()))
 
 
+def refuse_same(one: Path, other: Path) -> None:
+    """WorkbenchError if the runs in both folders are of the same cross-validation, or one is of none: comparing all
+    folds would compare runs with themselves.
+    """
+    first, second = ({run.folder for run in siblings(folder).values()} for folder in (one, other))
+    if first == second:
+        raise WorkbenchError(
+            f"{one.name} and {other.name} are of the same cross-validation. Compare it with a run of another one."
+        )
+
+
 def _names(run: RunInfo) -> set[str]:
     """What the run's cross-validation is or was called."""
     return {base_name(name).casefold() for name in (run.name, *runs.former_names(run.folder))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from workbench.errors import WorkbenchError
+from workbench.training import folds
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.inspect import evaluation_job
@@ -153,13 +154,21 @@ class SecondRun(QWidget):
         if run is None or first is None:
             return
         request = replace(first, run_folder=run.folder, checkpoint=Path(self._combo.currentData()))
-        job = Job(f"Looking with {self.name}", lambda _: self._evaluate(request), low_priority=True)
+        job = Job(f"Looking with {self.name}", lambda _: self._look(first, request), low_priority=True)
         job.reported.connect(self._reported)
         job.failed.connect(self._failed)
         self._job = job
         self.message.emit("Opening the checkpoint …")
         self._show_busy()
         self._session.start(job)
+
+    def _look(
+        self, first: EvaluationRequest, request: EvaluationRequest
+    ) -> Iterator[JobProgress | EvaluationResult]:  # fmt: skip
+        """In the job. With another checkpoint a cross-validation can be compared with itself."""
+        if request.folds and request.checkpoint.name == first.checkpoint.name:
+            folds.refuse_same(first.run_folder, request.run_folder)
+        yield from self._evaluate(request)
 
     def _end(self) -> None:
         if self._job is not None:
