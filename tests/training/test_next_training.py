@@ -73,6 +73,20 @@ def test_what_is_edited_while_the_project_is_read_counts_as_not_learnt(
     document.close()
 
 
+def test_a_cross_validation_that_came_since_is_not_gone_on_from_unless_it_is_chosen(document: Document) -> None:
+    fold = trained(document, "c-fold-2", 20.0, folds=3, fold=2)
+    assert next_training.plan_next_training(NextTrainingRequest(document.runs_folder, None, False)).name == "c-fold-2"
+    trained(document, "old", 9.0)
+    trained(document, "whole", 10.0)
+    assert next_training.plan_next_training(NextTrainingRequest(document.runs_folder, None, False)).name == "whole"
+    chosen = next_training.plan_next_training(NextTrainingRequest(document.runs_folder, fold, False))
+    assert (chosen.name, chosen.recipe.training.fold) == ("c-fold-2", 2), "judged by what it has not learnt from"
+    document.do(edits.SetState((1, 2), State.DONE))
+    document.do(edits.SetSplit((1, 2), Split.VALIDATION))
+    next_training.check(document, chosen)
+    document.close()
+
+
 def test_without_a_run_or_with_too_little_labelled_it_says_what_to_do(document: Document) -> None:
     (document.runs_folder / "weightless").mkdir(parents=True)
     (document.runs_folder / "weightless" / "events.jsonl").write_text("")

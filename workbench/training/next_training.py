@@ -25,7 +25,9 @@ NO_RUN = "There is no run to go on from yet. Train one on the Train page; after 
 
 @dataclass(frozen=True, slots=True)
 class NextTrainingRequest:
-    """`run`: the folder of the run to go on from, None for the newest with weights. `fresh`: begin with new weights."""
+    """`run`: the folder of the run to go on from, None for the newest with weights, if possible one that is not of a
+    cross-validation. `fresh`: begin with new weights.
+    """
 
     runs_folder: Path
     run: Path | None
@@ -57,7 +59,8 @@ def plan_next_training(request: NextTrainingRequest) -> NextTraining:
 
 
 def _newest(folder: Path) -> runs.RunInfo | None:
-    return next((run for run in runs.runs(folder) if run.checkpoint is not None), None)
+    found = [run for run in runs.runs(folder) if run.checkpoint is not None]
+    return min(found, key=lambda run: run.folds > 0, default=None)  # the first of them
 
 
 def make_run_request(document: Document, planned: NextTraining) -> DeferredRunRequest:
@@ -74,6 +77,8 @@ def check(document: Document, planned: NextTraining) -> None:
     """WorkbenchError if too little is labelled to learn from."""
     images, training = document.images(), planned.recipe.training
     learns = images.in_split(Split.NONE) | images.in_split(Split.TRAIN)
+    if training.folds:
+        learns |= images.in_split(Split.VALIDATION)
     number = sum(int((images.in_state(state) & learns).sum()) for state in training.used_states())
     if number >= FEWEST:
         return
