@@ -83,6 +83,8 @@ def test_a_fold_of_nothing_is_refused(project: Path, capsys: Capture) -> None:
 def test_an_estimate_is_of_one_fold(project: Path, capsys: Capture) -> None:
     assert main(["estimate", str(project), *SMALL, *IN_TWO]) == console.DONE
     assert "This is for one of 2 folds, which are trained one after the other." in capsys.readouterr().err
+    assert main(["estimate", str(project), *SMALL, *IN_TWO, "--json"]) == console.DONE
+    assert json.loads(capsys.readouterr().out)["folds"] == 2
 
 
 def test_a_run_of_no_cross_validation_has_no_folds(project: Path, capsys: Capture) -> None:
@@ -97,6 +99,15 @@ def test_a_run_of_no_cross_validation_has_no_folds(project: Path, capsys: Captur
     assert "Evaluating" not in said, "minutes, for nothing"
     assert main(["runs", str(project), "--json"]) == console.DONE
     listed = json.loads(capsys.readouterr().out)["runs"]
+    for name, said in (
+        ("c-fold-1", "c-fold-1 is of a cross-validation and has learnt from 1 of 2 parts"),
+        ("plain", ""),
+    ):
+        what = ["export", str(project), str(project / "out"), "--run", name, "--format", "safetensors", "--json"]
+        assert main(what) == console.DONE
+        told = capsys.readouterr().err
+        assert said in told
+        assert ("cross-validation" in told) == bool(said)
     assert {one["run"]: (one["fold"], one["folds"]) for one in listed} == {"c-fold-1": (1, 2), "plain": (0, 0)}
 
 

@@ -123,6 +123,17 @@ def one_of(recipe: Recipe) -> str:
     return f"This is for one of {number} folds, which are trained one after the other." if number else ""
 
 
+def export_note(folder: Path) -> str:
+    """What to know before the run in `folder` is used if it is of a cross-validation, else ""."""
+    from workbench.training import runs
+
+    run = runs.info(folder)
+    if not run.folds:
+        return ""
+    parts = f"{run.folds - 1} of {run.folds} parts of the images"
+    return f"{run.name} is of a cross-validation and has learnt from {parts}. Train once more without folds to use all."
+
+
 def _say_what_next(first: Asked, left: Sequence[Asked], *, quiet: bool) -> None:
     """After a cross-validation that began with the training `first`; `left`: those that did not end by themselves."""
     from workbench.training import folds

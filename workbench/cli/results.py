@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench import settings
+from workbench.cli import cross_validation
 from workbench.cli.checks import check_checkpoint, check_detector, check_exporters
 from workbench.cli.options import (
     FOLDS,
@@ -202,6 +203,8 @@ def export(
     )
     check_checkpoint(file)
     check_writable(folder)
+    if run_folder is not None and (note := cross_validation.export_note(run_folder)):
+        say(note)  # also beside --json
     from workbench.inference import export as exporting
     from workbench.inference.verification_images import choose_images
     from workbench.report import show_export

@@ -209,7 +209,8 @@ def estimate(**given: Any) -> None:
     if given["as_json"]:
         odd = [{name: getattr(one, name) for name in ("level", "kind", "sentence", "advice", "count")} for one in found]
         changes = [{"name": one.name, "preset": one.before, "now": one.now} for one in apart]
-        print_result({**made.values(), "differences": changes, "findings": odd}, as_json=True)
+        about = {"folds": recipe.training.folds, "differences": changes, "findings": odd}
+        print_result({**made.values(), **about}, as_json=True)
         return
     one_of = cross_validation.one_of(recipe)
     for sentence in (differences.sentence(recipe, apart), *map(_line, found), made.how, one_of):
