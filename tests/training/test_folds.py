@@ -210,6 +210,11 @@ def test_what_is_trained_anew_after_corrections_is_another_cross_validation(
         assert [one.folder for one in folds.siblings(run).values()] == before
     for run in after:
         assert [one.folder for one in folds.siblings(run).values()] == after
+    renamed = [run_actions.rename(run, run.name.replace("b", "c")) for run in after]
+    anew = [
+        _train(tmp_path, replace(snapshot, boxes=snapshot.boxes - np.float32(1)), f"b-fold-{n}", fold=n) for n in (1, 2)
+    ]
+    assert [[one.folder for one in folds.siblings(some[0]).values()] for some in (renamed, anew)] == [renamed, anew]
 
 
 def test_folds_that_are_not_trained_yet_are_told_and_their_images_left_out(

@@ -84,18 +84,25 @@ def siblings(folder: Path) -> dict[int, RunInfo]:
             f"{folder.name} is not one of a cross-validation. Train one for each part of the images, with the setting"
             " Folds (workbench train PROJECT --folds 5)."
         )
-    called, own, exactly = _names(run), _recipe(run, MACHINE + _LENGTH), _recipe(run, MACHINE)
-    named: dict[int, RunInfo] = {}
-    others: dict[int, RunInfo] = {}
+    ranked: dict[int, dict[int, RunInfo]] = {0: {}, 1: {}, 2: {}}
     for other in runs.runs(folder.parent):  # newest first
-        if other.checkpoint is None or other.is_running or other.folds != run.folds:
-            continue
-        if not called.isdisjoint(_names(other)):
-            if _recipe(other, MACHINE + _LENGTH) == own:
-                named.setdefault(other.fold, other)
-        elif other.digest == run.digest and _recipe(other, MACHINE) == exactly:
-            others.setdefault(other.fold, other)
-    return dict(sorted((others | named).items()))
+        if other.checkpoint is not None and not other.is_running and (rank := _kinship(run, other)) is not None:
+            ranked[rank].setdefault(other.fold, other)
+    return dict(sorted((ranked[2] | ranked[1] | ranked[0]).items()))
+
+
+def _kinship(run: RunInfo, other: RunInfo) -> int | None:
+    """How sure it is that both are of one cross-validation: by name 0, by a former name 1, by data 2; None: they
+    are not.
+    """
+    without = MACHINE + _LENGTH
+    if other.folds != run.folds or _recipe(other, without) != _recipe(run, without):
+        return None
+    if base_name(other.name).casefold() == base_name(run.name).casefold():
+        return 0
+    if not _names(run).isdisjoint(_names(other)):
+        return 1
+    return 2 if other.digest == run.digest and _recipe(other, MACHINE) == _recipe(run, MACHINE) else None
 
 
 def refuse_same(one: Path, other: Path) -> None:
