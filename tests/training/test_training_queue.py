@@ -316,5 +316,5 @@ def test_the_recipe_that_is_read_again_is_the_one_that_was_queued(tmp_path: Path
         rows = (*settings.rows(type(recipe.detector_settings)), *settings.rows(TrainingSettings))
         recipe = recipe.changed({row.name: None for row in rows if row.optional} | {"tiles": 128, "ema": 0.25})
         queued.append(recipe)
-        queue.add(QueuedTraining(name, recipes.to_dict(recipe)))
+        queue.add([QueuedTraining(name, recipes.to_dict(recipe))])
     assert [recipes.from_dict(one.recipe) for one in TrainingQueue(tmp_path).waiting] == queued
