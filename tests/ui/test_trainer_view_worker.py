@@ -279,6 +279,7 @@ def test_every_view_of_a_large_image_can_be_shown_also_those_that_are_left_out(l
     assert [len(one.ids) for one in shown[:2]] == [3, 2]
     assert not any(one.exclusion_reason for one in shown)
     empty = [assignment_of(worker, replace(request, image=ids_of(labelled)[-1], view=view)) for view in range(9)]
+    assert assignment_of(worker, replace(request, image=ids_of(labelled)[-1])).view == 0, "no tile has a box"
     left_out = [one for one in empty if one.exclusion_reason]
     assert all("no box counts in this tile" in one.note for one in left_out)
     assert all("not augmented" in one.about for one in left_out)

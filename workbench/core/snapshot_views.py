@@ -24,7 +24,7 @@ _Numbers = NDArray[np.int64]
 _Marks = NDArray[np.bool_]
 
 FULLEST = -1
-"""A view's number: of the tile with most boxes, or of the whole image if it has no tiles. 0 is the whole image, and n
+"""A view's number: of the tile with most boxes, or of the whole image if no tile has any. 0 is the whole image, and n
 the n-th of its tiles.
 """
 
@@ -74,7 +74,8 @@ def find_view(places: Sequence[Place | None], boxes: Sequence[int], tiles: Seque
     The whole is the first of them. FULLEST also for a number that is larger than that of the last of all `tiles`.
     """
     if not 0 <= number <= len(tiles):
-        return max(range(1, len(places)) or [0], key=lambda index: boxes[index])
+        fullest = max(range(1, len(places)) or [0], key=lambda index: boxes[index])
+        return fullest if boxes[fullest] else 0
     wanted = tiles[number - 1] if number else None
     return places.index(wanted) if wanted in places else None
 

@@ -49,8 +49,8 @@ class Controls(QWidget):
         self.view.setMinimumWidth(
             self.view.fontMetrics().horizontalAdvance("The whole image ")
         )  # so that nothing jumps
-        self.view_back = _arrow("seen-view-previous", "mdi6.menu-left", "Previous tile")
-        self.view_on = _arrow("seen-view-next", "mdi6.menu-right", "Next tile")
+        self.view_back = _arrow("seen-view-previous", "mdi6.chevron-left", "Previous tile")
+        self.view_on = _arrow("seen-view-next", "mdi6.chevron-right", "Next tile")
         self.among = ElidedLabel()  # which images are stepped through, if not all
         self.among.setObjectName("seen-among")
         self.all = _arrow("seen-all", "mdi6.close", "Step through all images again")
