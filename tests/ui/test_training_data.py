@@ -143,5 +143,6 @@ def test_anchors_made_for_other_tiles_are_told(document: Document, tiles: int, s
     document.do(edits.ChangeSetting("anchors", replace(NINE, tiles=416).to_setting()))
     told = count_training_images(document, TrainingSettings(tiles=tiles), choice(9))[1].partition("Anchors: ")[2]
     other = f" They were made for tiles of 416 px, but this training sees photographs {seen}: compute them again"
-    end = f"{other} with these Tiles on the Anchors page." if seen else ""
+    side = f"{tiles} px" if tiles else "none"
+    end = f"{other} on the Anchors page with Tiles {side}." if seen else ""
     assert told == f"the project's 9, made for 416 px in tiles of 416 px.{end}"

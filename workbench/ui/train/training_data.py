@@ -83,7 +83,8 @@ def _anchors(
         return "Anchors: published."
     sentences = [f"Anchors: the project's {kept.made_for(own.input_px if own else 0)}."]
     if other := kept.other_tiles(training.tiles):
-        sentences.append(f"{other}: compute them again with these Tiles on the Anchors page.")
+        side = f"{training.tiles:,} px" if training.tiles else "none"
+        sentences.append(f"{other}: compute them again on the Anchors page with Tiles {side}.")
     if choice is None:
         return " ".join(sentences)
     number = len(kept.sizes)
