@@ -140,6 +140,7 @@ def show_export(events: Iterable[Any], *, quiet: bool = False) -> ExportDone:
                     progress.to(count, count)
                     for one in event.left_out:
                         say(f"  {one.format}: left out. {one.sentence}", quiet=quiet)
+                    say(f"  {event.note}", quiet=quiet or not event.note)
                     done = event
     assert done is not None, "an export ends with what was written or raises"
     return done

@@ -18,6 +18,7 @@ from workbench import detectors
 from workbench.core import images
 from workbench.core.detections import Candidates, NmsKind
 from workbench.core.nms import DIOU_POWERS, greedy_nms, overlaps
+from workbench.core.tiling import Tiling
 from workbench.errors import WorkbenchError
 from workbench.inference import exporters, graph
 from workbench.inference.events import ExportDone, Exported, NotExported
@@ -239,6 +240,23 @@ def test_a_plugin_s_format_that_returns_no_remark_has_none(
     assert [result.remark for result in done.results] == [
         "It was checked on 1 image only, as there were no more; 8 would tell more."
     ]
+
+
+@pytest.mark.parametrize(("tiling", "note"), [(Tiling(640), "larger than 640 px into tiles"), (None, "")])
+def test_that_a_file_needs_tiles_is_told(
+    predictor: Predictor,
+    photographs: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tiling: Tiling | None,
+    note: str,
+) -> None:
+    """Seen only as a whole, nothing small is found in large photographs, whatever AP was measured."""
+    monkeypatch.setattr(predictor, "tiling", tiling)
+    *_, done = export_predictor(predictor, tmp_path, ["safetensors"], photographs[:1])
+    assert isinstance(done, ExportDone)
+    assert note in done.note
+    assert bool(done.note) == bool(note)
 
 
 @pytest.mark.parametrize(

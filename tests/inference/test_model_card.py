@@ -190,3 +190,9 @@ def test_that_it_was_trained_in_tiles_is_said(opened: Predictor, card: Card) -> 
     text = made(dataclasses.replace(card, tiles=1024, tile_overlap=0.25), opened)
     assert "photographs larger than 1,024 px in tiles" in text
     assert "overlap by at least 25%" in text
+
+
+def test_that_ap_was_measured_in_tiles_is_said(opened: Predictor, card: Card) -> None:
+    said = "Those larger than 1,024 px were seen in tiles, too"
+    assert said not in made(card, opened, evaluation=EVALUATION)
+    assert said in made(dataclasses.replace(card, tiles=1024), opened, evaluation=EVALUATION)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -40,6 +41,7 @@ from workbench.ui.inspect.evaluation_job import EvaluationRequest
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.inspect.picture import InspectPicture
 from workbench.ui.inspect.run_picker import RunPicker
+from workbench.ui.inspect.state import initial_state
 from workbench.ui.job import Job
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
@@ -170,6 +172,23 @@ def test_test_images_are_shown_at_the_confidence_that_validation_images_chose(
         assert isinstance(found, evaluation_job.EvaluationResult)
         assert (found.confidence == 0.42) is is_chosen
         assert rematcher.summary(found) == "2 images, 2 labelled boxes. 1 has changed."
+
+
+def test_what_was_looked_at_in_tiles_says_so(session: Session) -> None:
+    """Also the limit: it is one for each view."""
+    assert session.document is not None
+    snapshot = session.document.snapshot()
+    said = []
+    for views in (1, 21):
+        seen = [Candidates.of_arrays(*(np.array(part) for part in SEEN[i])) for i in range(2)]
+        found = tuple(replace(one, views=views) for one in seen)
+        result = evaluation_job.EvaluationResult.of(snapshot, found, ScoringRules(), "per label", 0.5)
+        said.append((rematcher.summary(result), initial_state(result).rule))
+    (plain, per_image), (tiled, per_view) = said
+    assert plain.startswith("2 images, ")
+    assert tiled.startswith("2 images in 40 tiles, ")
+    assert per_image.endswith("at most 300 per image")
+    assert per_view.endswith("at most 300 per image, and per tile")
 
 
 def test_images_that_are_not_done_are_left_out_unless_wanted(

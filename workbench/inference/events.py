@@ -180,12 +180,15 @@ class NotExported:
 
 @dataclass(frozen=True, slots=True)
 class ExportDone:
-    """The last event: what was written and what was not; `left_out` formats were not requested by name."""
+    """The last event: what was written and what was not; `left_out` formats were not requested by name. `note`: what a
+    user of the files has to know about them.
+    """
 
     folder: Path
     results: tuple[Exported, ...]
     failed: tuple[NotExported, ...] = ()
     left_out: tuple[NotExported, ...] = ()
+    note: str = ""
 
 
 PredictEvent = ListingProgress | Resumed | Predicted | Skipped | WritingProgress | PredictionsSaved

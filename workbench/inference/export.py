@@ -48,6 +48,9 @@ class RunContext:
     point: OperatingPoint | None = None  # the one kept with the run
 
 
+TILED = "Cut photographs larger than {tiles:,} px into tiles of that side, as in training: MODEL_CARD.md says how."
+
+
 def export(
     checkpoint: Path,
     folder: Path,
@@ -127,7 +130,9 @@ def _each(
             logging.getLogger(__name__).warning("%s: %s %s", name, error.sentence, error.cause)
             failed.append(NotExported(name, error.sentence))
             yield failed[-1]
-    yield ExportDone(work.folder, tuple(results), tuple(failed), tuple(left))
+    tiles = work.predictor.tiling.side if work.predictor.tiling and results else 0
+    note = TILED.format(tiles=tiles) if tiles else ""
+    yield ExportDone(work.folder, tuple(results), tuple(failed), tuple(left), note)
 
 
 @dataclass(eq=False)

@@ -73,7 +73,7 @@ def text(
         _title(member, card),
         _use(member, card, point),
         _data(card, header, snapshot),
-        _quality(evaluation),
+        _quality(card, evaluation),
         _verified(verified),
         _limits(card, evaluation),
         f"## Licence\n\n{_plain(card.licence) or 'Not stated. Ask whoever gave you the weights.'}",
@@ -185,7 +185,7 @@ def _boxes(snapshot: Snapshot) -> list[str]:
     return _table(["label", *names], [*rows, images])
 
 
-def _quality(evaluation: dict[str, Any] | None) -> str:
+def _quality(card: Card, evaluation: dict[str, Any] | None) -> str:
     if evaluation is None:
         return "## Quality\n\nThese weights were not evaluated (`workbench evaluate`, or the Inspect page)."
     try:
@@ -199,6 +199,8 @@ def _quality(evaluation: dict[str, Any] | None) -> str:
             f"On {formatting.count(images, 'image')} ({split}) with {formatting.count(boxes, 'box')}: AP"
             f" {_score(evaluation['ap'])}, AP50 {_score(evaluation['ap50'])} (COCO's definition)."
         )
+        if card.tiles:
+            head += f" Those larger than {card.tiles:,} px were seen in tiles, too: only as a whole, less is found."
         if known := int(evaluation.get("images_trained_on") or 0):
             head += f" It was trained on {known:,} of them, so it is worse than this on new images."
     except (KeyError, TypeError, ValueError):

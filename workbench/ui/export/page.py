@@ -364,7 +364,7 @@ class ExportPage(Page):
                 self.session.message.emit("error", f"Not exported: {names}. The Export page says why.")
         else:
             each = "each " if len(event.results) > 1 else ""
-            self._say(f"{written}, {each}with a model card and an example.", "ok")
+            self._say(f"{written}, {each}with a model card and an example. {event.note}".rstrip(), "ok")
 
     @Slot(object)
     def _failed(self, error: object) -> None:

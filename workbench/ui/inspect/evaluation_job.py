@@ -133,6 +133,11 @@ class EvaluationResult:
         )  # fmt: skip
 
     @property
+    def tiles(self) -> int:
+        """How many were looked at beside the images."""
+        return sum(one.views - 1 for one in self.candidates)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """(C,) of the labels."""
         return tuple(label.name for label in self.truth.labels)

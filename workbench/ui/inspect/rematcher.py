@@ -112,7 +112,8 @@ def summary(evaluation: EvaluationResult) -> str:
         known, perhaps = sum(image.split in (Split.TRAIN, Split.NONE) for image in evaluation.truth.images), "perhaps "
     which = f"{known:,} of them " if len(evaluation.truth) > 1 else ""
     learnt = f", {which}{perhaps}trained on" if known else ""
-    return f"{count(len(evaluation.truth), 'image')}{learnt}, {boxes}.{skipped}{remark}"
+    tiles = f" in {count(evaluation.tiles, 'tile')}" if evaluation.tiles else ""
+    return f"{count(len(evaluation.truth), 'image')}{tiles}{learnt}, {boxes}.{skipped}{remark}"
 
 
 def status_text(evaluation: EvaluationResult, image: Image | None, *, is_stale: bool, has_others: bool) -> str:

@@ -70,10 +70,11 @@ class InspectState:
     def rule(self) -> str:
         """The settings behind every number, in words."""
         own = int((~np.isnan(self.own)).sum())
+        image = "image, and per tile" if self.evaluation.tiles else "image"
         others = f", its own for {own:,} label{'' if own == 1 else 's'}" if own else ""
         return (
             f"Confidence from {self.confidence:.2f}{others}; right at an overlap of at least {OVERLAP};"
-            f" NMS {NMS_KINDS[self.nms.kind][0]} at {self.nms.iou:.2f}, at most {self.nms.limit:,} per image"
+            f" NMS {NMS_KINDS[self.nms.kind][0]} at {self.nms.iou:.2f}, at most {self.nms.limit:,} per {image}"
         )
 
     def above_confidences(self) -> Matching:
