@@ -29,11 +29,14 @@ from tests.ui.train_page_driver import (
 from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.formatting import count
 from workbench.core.project import AnchorSet, State
 from workbench.training import queue_file
+from workbench.training.findings import WARNING
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train import work
+from workbench.ui.train.checks import Checks
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.queue_list import NAME, START, STATE, TURN
 
@@ -168,6 +171,19 @@ def test_what_could_not_be_learnt_is_told_when_it_is_queued(
     qtbot.waitUntil(lambda: bool(said))
     assert said == ["The learning rate is 0, so nothing can be learnt. Choose another."]
     assert len(rows(two_wait)) == 2
+
+
+def test_what_is_odd_about_a_training_is_told_when_it_is_queued_also_during_another(
+    qtbot: QtBot, two_wait: TrainPage, session: Session
+) -> None:
+    said = heard(session)
+    put(qtbot, two_wait, "short", "1")  # the run has only a few steps
+    number = sum(one.level == WARNING for one in find(two_wait, Checks, "train-checks").found)
+    assert number
+    assert said[-1].endswith(f"{count(number, 'warning')} about it: see above the button.")
+    put(qtbot, two_wait, "long", "300")
+    left = sum(one.level == WARNING for one in find(two_wait, Checks, "train-checks").found)
+    assert left < number
 
 
 def test_it_learns_from_the_project_as_it_is_when_its_turn_comes_with_the_anchors_of_before(

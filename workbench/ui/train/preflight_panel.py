@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.errors import WorkbenchError
 from workbench.training.estimate import Estimate
-from workbench.training.findings import STOPS, Finding
+from workbench.training.findings import STOPS, WARNING, Finding
 from workbench.ui import theme
 from workbench.ui.background import Background
 from workbench.ui.job import Job
@@ -120,7 +120,7 @@ class PreflightPanel(QWidget):
     def _changed(self) -> None:
         """The findings shown are out of date; check again once the user pauses."""
         self._turn += 1
-        self._setup.buttons.blocking_reason = ""
+        self._setup.buttons.blocking_reason, self._setup.buttons.warnings = "", 0
         if self._cost.text() != TRYING:
             self._say("")
         self._offer(self._request() is not None and not self._session.is_training)
@@ -165,6 +165,7 @@ class PreflightPanel(QWidget):
         self.checks.mark_old(False)
         self._mark_done.offer(findings)
         self._setup.buttons.blocking_reason = next((one.text for one in findings if one.level == STOPS), "")
+        self._setup.buttons.warnings = sum(one.level == WARNING for one in findings)
         self._setup.buttons.checks_done()
 
     @Slot(object)

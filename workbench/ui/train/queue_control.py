@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QTabWidget
 
 from workbench.core.document import Document
-from workbench.core.formatting import share
+from workbench.core.formatting import count, share
 from workbench.errors import WorkbenchError
 from workbench.training import folds, queue_file, recipes, runs
 from workbench.training.events import Evaluated, Failed, Finished, Started
@@ -147,7 +147,7 @@ class QueueControl(QObject):
             return
         self._setup.run_name.clear()
         self._setup.settled = True
-        self._session.inform(_told(waiting, queue))
+        self._session.inform(_told(waiting, queue, self._setup.buttons.warnings))
 
     def follow(self, others: Sequence[QueuedTraining]) -> None:
         """Put these before all others that wait: the training that they belong to has begun."""
@@ -362,8 +362,8 @@ def _request(document: Document, training: QueuedTraining) -> DeferredRunRequest
     return DeferredRunRequest(document.folder, folder, recipe, training.anchors, start)
 
 
-def _told(added: Sequence[QueuedTraining], queue: TrainingQueue) -> str:
-    """What is said of trainings that were queued."""
+def _told(added: Sequence[QueuedTraining], queue: TrainingQueue, warnings: int = 0) -> str:
+    """What is said of trainings that were queued. `warnings`: how many the form shows of them."""
     if len(added) == 1:
         waits, learns = f"'{added[0].called}' waits in the queue", "It learns"
     else:
@@ -377,6 +377,8 @@ def _told(added: Sequence[QueuedTraining], queue: TrainingQueue) -> str:
         words.append("Start the queue, or a training, which it then follows.")
     else:
         words.append("The queue is held until you press Go on.")
+    if warnings:
+        words.append(f"{count(warnings, 'warning')} about {'it' if len(added) == 1 else 'them'}: see above the button.")
     if queue.put_aside is not None:
         words.append(f"What could not be read is kept as {queue.put_aside.name}.")
         queue.put_aside = None

@@ -18,8 +18,8 @@ _PAGE = Qt.ShortcutContext.WindowShortcut  # wherever the focus is, while the pa
 class StartButtons(QWidget):
     """`start_requested` and `queue_requested` once the settings are checked; `refused`: why nothing could be learnt.
 
-    `check_first` begins a check that has to be waited for, and tells whether there is one. `blocking_reason`: why
-    nothing could be learnt, as far as known.
+    `check_first` begins a check that has to be waited for, and tells whether there is one. What it found, as far as
+    known: `blocking_reason`, why nothing could be learnt, and the number of `warnings`.
     """
 
     start_requested = Signal()
@@ -31,6 +31,7 @@ class StartButtons(QWidget):
         super().__init__(parent)
         self.check_first: Callable[[], bool] = lambda: False
         self.blocking_reason = ""
+        self.warnings = 0
         self.start = push_button("train-start", START)
         self.start.setProperty("role", "primary")
         self.next = push_button("train-next", NEXT)
