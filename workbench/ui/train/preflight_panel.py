@@ -3,8 +3,8 @@
 It adds itself above the form's buttons, with its own button among them. One line in the page makes it, one closes it.
 
 A start waits until its settings have been checked, which tells whether there is anything to learn. During a training,
-which needs the machine for itself, only what is to be queued is checked. (The check draws no random numbers, which would
-make that run another one: its network has no weights.)
+which needs the machine for itself, only what is to be queued is checked. (The check draws no random numbers, which
+would make that run another one: its network has no weights.)
 """
 
 from __future__ import annotations
