@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 KEPT = 64  # images whose candidates are remembered
 SAME = 0.5  # IoU with a box of the same label from which an object counts as labelled
-MOST = 100  # the most suggestions for an image: nobody checks more
+MOST = 100  # the most suggestions for an image at a time: nobody checks more
+_AT_ONCE = 256  # detections compared with all boxes of the image at a time
 NOTHING: Mapping[str, int] = {}
 
 
@@ -96,6 +97,7 @@ class SuggestionWorker:
         except WorkbenchError:
             self.close()  # its process may have ended and would fail from now on
             raise
+        candidates.select(1.0, iou, kind)  # so that NMS is done here and not in the window's thread
         return SuggestionResult(request, candidates, network.labels, iou, kind, trained)
 
     def close(self) -> None:
@@ -136,31 +138,48 @@ def suggestions(
 ) -> tuple[Suggestion, ...]:
     """Detections of labels that the project has (see `match_labels`) and that `boxes` lacks, the most confident first.
 
-    One that overlaps a more confident one of its label by `overlap`, the IoU kept with the run, is left out: the
-    authors' NMS lets through some that would be no suggestion any more once the other was taken.
+    At most MOST of them, whatever the number of detections: of a photograph in tiles there may be ten thousand. One
+    that overlaps a more confident one of its label by `overlap`, the IoU kept with the run, is left out: the authors'
+    NMS lets through some that would be no suggestion any more once the other was taken.
     """
     ids = np.array(match_labels(found.labels, labels, decided) or [0])
-    detected = found.candidates.detections(confidence, found.iou, found.kind, MOST)
-    label = ids[detected.labels]
-    new = label > 0
-    if boxes and len(detected):
-        shared = geometry.iou(detected.boxes.astype(np.float64), np.array([box.xyxy for box in boxes]))
-        same = label[:, None] == np.array([box.label for box in boxes])
-        new &= ~((shared >= SAME) & same).any(axis=1)
-    new &= _surest(detected.boxes.astype(np.float64), label, min(overlap, SAME))
+    detected = found.candidates.detections(confidence, found.iou, found.kind)
+    places, label = detected.boxes.astype(np.float64), ids[detected.labels]
+    chosen = _chosen(places, label, boxes, min(overlap, SAME))
     return tuple(
         Suggestion(tuple(detected.boxes[row].tolist()), int(label[row]), float(detected.scores[row]))  # type: ignore[arg-type]
-        for row in np.flatnonzero(new).tolist()
+        for row in chosen
     )
 
 
-def _surest(boxes: NDArray[np.float64], labels: NDArray[np.int64], overlap: float) -> NDArray[np.bool_]:
-    """(n,) which of these (n, 4) boxes, most confident first, stay: those not overlapping a kept one of their label."""
-    near = (geometry.iou(boxes, boxes) >= overlap) & (labels[:, None] == labels)
-    stays = np.ones(len(boxes), bool)
-    for row in range(1, len(boxes)):
-        stays[row] = not (near[row, :row] & stays[:row]).any()
-    return stays
+def _chosen(
+    places: NDArray[np.float64], labels: NDArray[np.int64], boxes: Sequence[Box], overlap: float
+) -> list[int]:  # fmt: skip
+    """Rows of these detections (n, 4), most confident first: the first MOST that are not labelled and overlap no more
+    confident one of their label, be it labelled or not. `labels`: (n,) ids, 0 for none of the project's.
+    """
+    ours = np.array([box.xyxy for box in boxes], float).reshape(-1, 4), np.array([box.label for box in boxes], np.int64)
+    kept, chosen = np.zeros(0, np.int64), list[int]()  # `kept`: what overlaps no more confident one
+    rows = np.flatnonzero(labels)
+    for some in np.split(rows, range(_AT_ONCE, len(rows), _AT_ONCE)):
+        own = places[some], labels[some]
+        stays: NDArray[np.bool_] = ~np.asarray(_overlaps(*own, places[kept], labels[kept], overlap).any(axis=1))
+        near = _overlaps(*own, *own, overlap)
+        for at in range(1, len(some)):
+            stays[at] &= not (near[at, :at] & stays[:at]).any()
+        kept = np.concatenate([kept, some[stays]])
+        chosen += some[stays & ~_overlaps(*own, *ours, SAME).any(axis=1)].tolist()
+        if len(chosen) >= MOST:
+            break
+    return chosen[:MOST]
+
+
+def _overlaps(
+    places: NDArray[np.float64], labels: NDArray[np.int64], others: NDArray[np.float64], theirs: NDArray[np.int64],
+    overlap: float,
+) -> NDArray[np.bool_]:  # fmt: skip
+    """(n, m) which of these (n, 4) boxes overlap which of `others` (m, 4) of the same label by `overlap`."""
+    return np.asarray((geometry.iou(places, others) >= overlap) & (labels[:, None] == theirs))
 
 
 def match_labels(theirs: Sequence[str], labels: Sequence[Label], decided: Mapping[str, int] = NOTHING) -> list[int]:
