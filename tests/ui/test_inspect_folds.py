@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,17 +17,19 @@ from tests.ui.inspect_page_driver import (
     make_run,
     page_fixture,
     press,
+    run_evaluation,
     session_fixture,
     text,
 )
 from tests.ui.inspect_tabs_driver import tab
 from workbench.core import edits
 from workbench.core.project import Split
-from workbench.inference.events import EvaluationDone
+from workbench.inference.events import EvaluationDone, FoldScore
 from workbench.training.runs import RECIPE
 from workbench.ui.inspect import evaluation_job
-from workbench.ui.inspect.evaluation_job import EvaluationRequest
+from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult
 from workbench.ui.inspect.page import InspectPage
+from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 
 __all__ = ["evaluate_fixture", "page_fixture", "session_fixture"]
@@ -103,3 +106,26 @@ def test_a_cross_validation_is_not_compared_with_itself(
     said = "cells-fold-2 and cells-fold-1 are of the same cross-validation. Compare it with a run of another one."
     qtbot.waitUntil(lambda: any(label.text() == said for label in page.findChildren(QLabel)))
     assert len(evaluate.requests) == 1
+
+
+def test_how_far_the_folds_lie_apart_stands_beside_ap_until_a_label_is_edited(
+    qtbot: QtBot, page: InspectPage, session: Session, monkeypatch: pytest.MonkeyPatch, evaluate: FakeEvaluator
+) -> None:
+    plain = evaluate.__call__
+    scores = (FoldScore(1, "cells-fold-1", 1, 0.5, 0.9), FoldScore(2, "cells-fold-2", 1, 0.3, 0.8))
+
+    def in_folds(request: EvaluationRequest) -> Iterator[JobProgress | EvaluationResult]:
+        for event in plain(request):
+            yield replace(event, folds=scores) if isinstance(event, EvaluationResult) else event
+
+    monkeypatch.setattr(FakeEvaluator, "__call__", lambda _, request: in_folds(request))
+    run_evaluation(qtbot, page, session)
+    label = page.findChild(QLabel, "inspect-ap-all")
+    assert isinstance(label, QLabel)
+    assert label.text().replace("\N{NO-BREAK SPACE}", " ").endswith("; folds 0.400 ± 0.141")
+    assert "Fold 2, cells-fold-2: AP 0.300 on 1 image" in label.toolTip()
+    assert session.document is not None
+    box = session.document.snapshot().box_ids[0]
+    session.do(edits.RemoveBoxes((int(box),)))
+    qtbot.waitUntil(lambda: "folds" not in label.text())
+    assert "Fold 2" not in label.toolTip()

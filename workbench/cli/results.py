@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import shlex
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,7 +41,6 @@ from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
-    from workbench.inference.events import FoldScore
 
 
 @app.command()
@@ -69,7 +65,7 @@ def evaluate(
         snapshot = document.snapshot()
     check_checkpoint(file)
     images = images_to_evaluate(snapshot, split, folder or file.parent)
-    from workbench.inference import operating_point, saved_evaluation
+    from workbench.inference import fold_remarks, operating_point, saved_evaluation
     from workbench.inference.predict import Predictor
     from workbench.inference.scoring import ScoringRules
     from workbench.report import numbers, show_evaluation
@@ -86,7 +82,8 @@ def evaluate(
         if done.folds:
             rows = [[one.fold, one.run, one.images, *map(formatting.share, (one.ap, one.ap50))] for one in done.folds]
             print_table(["fold", "run", "images", "AP", "AP50"], rows)
-            say(_spread(done.folds))
+            if apart := fold_remarks.spread(done.folds):
+                say("The folds' own AP: {:.3f} on average, with a standard deviation of {:.3f}.".format(*apart))
     print_result({"checkpoint": str(file), "split": split, **values}, as_json=as_json)
     if point is not None:
         why = "the operating point kept with the run" if kept else "where its F1 on validation images is best"
@@ -95,15 +92,6 @@ def evaluate(
         say(f"The project can't be written to, so these numbers are not kept with the run: {folder}", quiet=as_json)
     if seen := data_leakage.run_warning(file.absolute().parent.name, done.trained_on, len(done.truth)):
         say(seen)  # also beside --json
-
-
-def _spread(folds: Sequence[FoldScore]) -> str:
-    """How far the AP of the folds lie apart."""
-    each = [one.ap for one in folds if not math.isnan(one.ap)]
-    if len(each) < 2:
-        return "AP of one fold alone does not tell how much of it is chance."
-    mean, apart = statistics.mean(each), statistics.stdev(each)
-    return f"The folds' own AP: {mean:.3f} on average, with a standard deviation of {apart:.3f}."
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,9 +11,16 @@ from numpy.typing import NDArray
 
 from workbench.core.formatting import count
 from workbench.core.project import FINISHED, Snapshot, Split
+from workbench.inference.events import FoldScore
 from workbench.training import run_recipe
 from workbench.training.findings import named
 from workbench.training.runs import RECIPE, RunInfo
+
+
+def spread(folds: Sequence[FoldScore]) -> tuple[float, float] | None:
+    """The mean and the standard deviation of the folds' own AP; None if fewer than two have one."""
+    each = [one.ap for one in folds if not math.isnan(one.ap)]
+    return (statistics.mean(each), statistics.stdev(each)) if len(each) > 1 else None
 
 
 def of_runs(number: int, trained: Mapping[int, RunInfo]) -> list[str]:

@@ -17,7 +17,7 @@ from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point, saved_evaluation, scoring
-from workbench.inference.events import EvaluationProgress, Skipped
+from workbench.inference.events import EvaluationProgress, FoldScore, Skipped
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.scoring import ScoringRules
 from workbench.ui.job_progress import JobProgress
@@ -113,6 +113,7 @@ class EvaluationResult:
     remark: str  # why it could not be read, or what to know about the numbers, or ""
     labels: tuple[str, ...] = ()  # that the detector knows; (): unknown
     trained_on: int | None = None  # how many of these images, by the run's record; None: unknown
+    folds: tuple[FoldScore, ...] = ()  # of a cross-validation, before any label was edited
 
     @staticmethod
     def of(
@@ -185,10 +186,11 @@ def evaluate_split(request: EvaluationRequest) -> Iterator[JobProgress | Evaluat
             point, unread = kept_point(request)
             remark = f"{event.remark} {unread}".strip()
             rules = event.rules
-            yield EvaluationResult.of(
+            result = EvaluationResult.of(
                 event.truth, event.candidates, rules, rules.kind, best, event.skipped, point, remark, predictor.labels,
                 event.trained_on,
             )  # fmt: skip
+            yield replace(result, folds=event.folds)
 
 
 def kept_point(request: EvaluationRequest) -> tuple[OperatingPoint | None, str]:

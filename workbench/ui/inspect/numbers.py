@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout
 from workbench.core.average_precision import average_precision
 from workbench.core.formatting import count, share
 from workbench.core.size_ranges import mean_of_known
+from workbench.inference import fold_remarks
 from workbench.ui import theme
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.labels_table import PRECISION, RECALL, LabelsTable
@@ -24,6 +25,7 @@ NUMBERS = {
     "recall": ("Recall", "The share of the labelled boxes that are found at this confidence (overlap 0.5)."),
     "f1": ("F1", "Precision and recall in one number: high only if both are."),
 }
+ALL_HELP = "What training and other programs report: every detection counts, down to the lowest."
 COUNTS = {
     "right": ("right", "Detections that are right (overlap 0.5)."),
     "wrong": ("false alarms", "Detections without a labelled box of their label."),
@@ -56,7 +58,8 @@ class NumbersTab(InspectTab):
         self._all = QLabel()
         self._all.setObjectName("inspect-ap-all")
         self._all.setProperty("role", "muted")
-        self._all.setToolTip("What training and other programs report: every detection counts, down to the lowest.")
+        self._all.setWordWrap(True)
+        self._all.setToolTip(ALL_HELP)
         self._buttons: dict[str, QPushButton] = {}
         counts = QGridLayout()
         counts.setHorizontalSpacing(theme.GRID)
@@ -120,7 +123,17 @@ class NumbersTab(InspectTab):
         for name, number in texts.items():
             self._values[name].setText(share(number))
         ap, ap50 = _mean(everything.mean(axis=0)), _mean(everything[at])
-        self._all.setText("" if math.isnan(ap) else f"At any confidence: AP {share(ap)}, AP50 {share(ap50)}")
+        folds = state.evaluation.folds
+        apart = fold_remarks.spread(folds)
+        own = (
+            f"; folds\N{NO-BREAK SPACE}{share(apart[0])}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{share(apart[1])}"
+            if apart
+            else ""
+        )
+        self._all.setText("" if math.isnan(ap) else f"At any confidence: AP {share(ap)}, AP50 {share(ap50)}{own}")
+        each = [f"Fold {one.fold}, {one.run}: AP {share(one.ap)} on {count(one.images, 'image')}" for one in folds]
+        apart_help = ["Folds: the mean and the standard deviation of their own AP."] if apart else []
+        self._all.setToolTip("\n".join([ALL_HELP, *apart_help, *each]))
         for name, button in self._buttons.items():
             number = int(getattr(counts, name))
             self._words[name] = count(number, "false alarm") if name == "wrong" else f"{number:,} {COUNTS[name][0]}"
