@@ -100,7 +100,8 @@ def test_more_folds_than_images_are_refused(tmp_path: Path) -> None:
             prepare.select_images(snapshot, TrainingSettings(folds=20, fold=fold))
         except WorkbenchError as error:
             refused.append(error.sentence)
-    assert refused[0].endswith("of 20, as there are only 5. Choose fewer folds.")
+    how = "as there are only 5; by their ids they are divided about evenly, not exactly."
+    assert refused[0].endswith(f"of 20, {how} Choose fewer folds.")
     assert len(refused) == 15
 
 
