@@ -193,6 +193,50 @@ def test_a_queue_that_was_emptied_is_not_held_any_more(queue: TrainingQueue) -> 
     assert queue.hold is Hold.UNBEGUN
 
 
+def test_a_held_queue_stays_held_whatever_is_changed_in_it(queue: TrainingQueue) -> None:
+    queue.end(stopped=True)
+    a, b, _ = queue.waiting
+    queue.move(a.key, 1)
+    queue.add([wanted("d")])
+    queue.remove(b.key)
+    queue.put_back(b, 0)
+    assert (names(queue), queue.hold, queue.due) == (["b", "a", "c", "d"], Hold.STOPPED, None)
+    queue.begin(None)
+    queue.end(stopped=False, refused="The name is taken.")
+    assert queue.hold is Hold.STOPPED
+
+
+def test_what_is_queued_while_one_is_due_holds_nothing(queue: TrainingQueue) -> None:
+    queue.end(stopped=False)
+    (d,) = queue.add([wanted("d")], first=True)
+    assert (names(queue), queue.due, queue.hold) == (["d", "a", "b", "c"], d, Hold.NONE)
+    queue.remove(d.key)
+    queue.put_back(d, 3)
+    assert begin_due(queue) == "a"
+
+
+def test_what_comes_back_into_an_empty_queue_begins_only_behind_a_training(tmp_path: Path) -> None:
+    queue = TrainingQueue(tmp_path)
+    (a,) = queue.add([wanted("a")])
+    queue.remove(a.key)
+    queue.put_back(a, 0)
+    assert (queue.hold, queue.due) == (Hold.UNBEGUN, None)
+    queue.begin(None)
+    queue.remove(a.key)
+    queue.put_back(a, 0)
+    queue.end(stopped=False)
+    assert queue.due == a
+
+
+def test_where_nothing_waits_nothing_is_held(tmp_path: Path) -> None:
+    queue = TrainingQueue(tmp_path)
+    queue.hold_back()
+    assert queue.hold is Hold.NONE
+    queue.begin(None)
+    queue.end(stopped=False, refused="The name is taken.")
+    assert queue.hold is Hold.NONE
+
+
 # --- order ---
 
 

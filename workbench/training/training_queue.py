@@ -223,5 +223,5 @@ class TrainingQueue:
 
     def _set(self, waiting: tuple[QueuedTraining, ...]) -> None:
         self.waiting = waiting
-        if not self.ready and self.current is None:
+        if not self.ready:
             self.hold = Hold.NONE
