@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
 
-from tests.ui.test_train_queue import end_with_evaluation, heard, is_training, on_disk, put, rows, trained, typed
 from tests.ui.train_page_driver import (
     FakeTraining,
     button,
@@ -19,6 +18,7 @@ from tests.ui.train_page_driver import (
     text,
     training,
 )
+from tests.ui.train_queue_driver import end_with_evaluation, heard, is_training, on_disk, put, rows, trained, typed
 from tests.ui.window_driver import find
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
