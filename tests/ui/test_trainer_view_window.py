@@ -419,12 +419,19 @@ def test_every_control_has_a_name_and_is_reached_by_keyboard(qtbot: QtBot, open_
 def test_a_small_window_is_enough(qtbot: QtBot, open_view: Opened, size: tuple[int, int]) -> None:
     """Nothing is cut off with two detectors, and each picture has its table beside or below it."""
     note = "Where the network's answer decides, it is that of the first step. Its batch norms see this image alone."
-    _, window, worker = open_view(lambda request: replace(made_assignment(request), note=note))
+
+    def answer(request: AssignmentRequest) -> AssignmentResult:
+        return replace(made_assignment(request), note=note, view=14, tiles=20, view_name="tile 14 of 20")
+
+    _, window, worker = open_view(answer)
     find(window, QCheckBox, "seen-beside").click()
     settle(qtbot, window, worker, 2)
     window.setMinimumSize(0, 0)
     window.resize(*size)
     qtbot.waitUntil(lambda: (window.width(), window.height()) == size)
+    controls = window.controls
+    for part in (controls.view_back, controls.view, controls.view_on, controls.epoch, controls.roll, controls.back):
+        assert part.width() >= part.minimumSizeHint().width(), part.objectName()
     for pane in window.panes:
         for widget in (pane.detector, pane.weights, pane.picture, pane.table):
             inside = widget.rect().translated(widget.mapTo(window, widget.rect().topLeft()))

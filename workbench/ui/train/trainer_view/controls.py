@@ -92,9 +92,12 @@ class Controls(QWidget):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(theme.GRID)
         for widgets in (
-            (self.previous, self.next, self.image, self.among, self.all, self.recipe, self.beside),
-            (self.view_back, self.view, self.view_on, self.augmented, self.epoch, self.roll, self.back, self.seed),
-        ):
+            (
+                self.previous, self.next, self.image, self.view_back, self.view, self.view_on, self.among, self.all,
+                self.recipe, self.beside,
+            ),
+            (self.augmented, self.epoch, self.roll, self.back, self.seed),
+        ):  # fmt: skip
             row = QHBoxLayout()
             row.setSpacing(theme.GRID)
             for widget in widgets:
