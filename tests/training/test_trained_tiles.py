@@ -43,7 +43,7 @@ from workbench.training.events import Control, Evaluated, Finished, Message, Sta
 from workbench.training.file_index import FileIndex, FileInfo
 from workbench.training.image_views import learnt_views
 from workbench.training.meter import Meter
-from workbench.training.network_input import make_input_sequence
+from workbench.training.network_input import make_input_sequence, unaugmented_input
 from workbench.training.pixelless_data import load_without_pixels
 from workbench.training.preflight import preflight
 from workbench.training.recipes import UNTOUCHED, Recipe
@@ -359,6 +359,24 @@ def test_what_the_trainer_sees_of_a_large_image_is_the_tile_with_most_boxes(wide
     assert (seen.pixels[:32, :32] > 200).all()
     assert (seen.pixels[32:] < 50).all()
     assert sequence.snapshot.box_ids[seen.rows].tolist() == [1]
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_box_of_which_a_tile_shows_too_little_is_not_called_a_crowd_of_the_users(tmp_path: Path) -> None:
+    """Its last 4 of 32 px lie in the second tile; the other box lies inside and is marked."""
+    shown = Image(1, "a.png", 96, 64, State.DONE)
+    (tmp_path / "a.png").write_bytes(cv2.imencode(".png", np.zeros((64, 96, 3), np.uint8))[1].tobytes())
+    boxes = np.array([[4, 0, 36, 32], [40, 8, 60, 40], [70, 8, 90, 40]], np.float64)
+    flags = np.zeros((3, 4), bool)
+    flags[1, 3] = True
+    snapshot = Snapshot(
+        labels=(Label(1, "top"),), images=(shown,), files=(tmp_path / "a.png",), offsets=np.array([0, 3]), boxes=boxes,
+        label_index=np.zeros(3, np.int64), flags=flags, box_ids=np.arange(3),
+    )  # fmt: skip
+    seen = unaugmented_input(snapshot, 1, recipe(tiles=64, tile_overlap=0.5), view=2)
+    assert [one.reason.partition(":")[0] for one in seen.lost] == [
+        "this tile shows less than 25 % of it, or it is marked as a crowd", "it is marked as a crowd",
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("toy")

@@ -56,7 +56,7 @@ def _of_piece(data: Dataset, pieces: Pieces, piece: int, by_centre: bool) -> lis
         sides = (cut[k, 2:] - cut[k, :2]).clip(0)
         share = (inside[k] - hidden[k]) / max(area[k], 1e-9)
         gone = not (sides > 0).all() or inside[k] <= hidden[k]
-        reason = _reason(share, hidden[k] > 0, gone, bool(data.ignore[row]), _flag(data, row))
+        reason = _reason(share, hidden[k] > 0, gone, bool(data.ignore[row]), _why_ignored(data, source, row))
         if away[k] and not gone:
             gone, reason = True, "its centre was cut off, and SSD's crop then drops it"
         reason = "" if area[k] <= 0 else reason
@@ -67,13 +67,13 @@ def _of_piece(data: Dataset, pieces: Pieces, piece: int, by_centre: bool) -> lis
     return found
 
 
-def _reason(share: float, covered: bool, gone: bool, ignored: bool, flag: str) -> str:
+def _reason(share: float, covered: bool, gone: bool, ignored: bool, why: str) -> str:
     """Empty for a box that is learnt if it is large enough."""
     where = "behind the part of another image" if covered else "outside the visible part of its image"
     if gone:
         return f"it lies {where}"
     if ignored:
-        return f"it is marked as {flag}: neither object nor background"
+        return f"{why}: neither object nor background"
     if share < LEAST_VISIBLE:
         return f"only {percent(share, 0)} of it is visible: ignored below {percent(LEAST_VISIBLE, 0)}"
     return ""
@@ -87,5 +87,12 @@ def _too_small(sides: NDArray[np.float64]) -> str:
     return f"too small: {w:.1f} × {h:.1f} px of the input, and nothing below {LEAST_SIDE:g} px is learnt"
 
 
-def _flag(data: Dataset, row: int) -> str:
-    return "a crowd" if data.snapshot.crowd[row] else "difficult"
+def _why_ignored(data: Dataset, source: int, row: int) -> str:
+    """Of a box that is ignored in its image, before augmentation."""
+    image, box = data.snapshot.images[source], data.snapshot.boxes[row]
+    if not data.snapshot.crowd[row]:
+        return "it is marked as difficult"
+    at_border = (box[:2] <= 0).any() or box[2] >= image.width or box[3] >= image.height
+    if data.snapshot.place(source) is not None and at_border:
+        return f"this tile shows less than {percent(LEAST_VISIBLE, 0)} of it, or it is marked as a crowd"
+    return "it is marked as a crowd"
