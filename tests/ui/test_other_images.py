@@ -40,6 +40,7 @@ from workbench.ui.inspect.other_images.worker import OpenRequest as OpenSource
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo
+from workbench.ui.widgets.view_transform import ViewTransform
 
 Key = Qt.Key
 
@@ -322,6 +323,23 @@ def test_tiles_begin_as_the_run_was_trained(
     assert window.side.tiles.value() == 64
     opened(qtbot, window, tmp_path / "large.png")
     assert network.pictures == 7
+
+
+def test_only_boxes_in_sight_have_names(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands in a photograph in tiles, a second and a half for each time that it was painted."""
+    named: list[str] = []
+    monkeypatch.setattr(picture, "name_plate", lambda _painter, _area, name, *_: named.append(name))
+    shown = picture.DetectionPicture()
+    qtbot.addWidget(shown)
+    shown.resize(300, 300)
+    shown.show_picture(pictures.picture(np.full((300, 300, 3), 200, np.uint8)), QSizeF(300, 300))
+    places = np.array([(100, 100, 140, 140), (0, 0, 90, 90), (0, 200, 90, 290), (160, 160, 290, 290)], np.float32)
+    found = Detections(places, np.array([0.9, 0.8, 0.7, 0.6], np.float32), np.zeros(4, np.int32))
+    shown.set_detections(found, (Label(1, "a"),))
+    shown.set_view(ViewTransform(6.0, -600.0, -600.0))  # from 100 to 150
+    named.clear()
+    shown.grab()
+    assert named == ["a 0.90"]
 
 
 def test_two_detections_of_one_object_have_both_their_names_and_none_covers_another(

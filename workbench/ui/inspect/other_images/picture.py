@@ -50,11 +50,14 @@ class DetectionPicture(PictureView):
         self._paint_names(painter, rects)
 
     def _paint_names(self, painter: QPainter, rects: np.ndarray) -> None:
-        """Those with higher scores first, none over another: of two detections of one object each has its name."""
+        """Of boxes in sight, those with higher scores first, none over another: of two detections of one object each
+        has its name.
+        """
         metrics = QFontMetricsF(painter.font())
         height, taken = metrics.height() + 2, np.zeros((0, 4))
-        found = self.detections
-        for row in range(len(found)):
+        found, (x0, y0, wide, tall) = self.detections, rects.T
+        in_sight = (x0 < self.width()) & (x0 + wide > 0) & (y0 < self.height()) & (y0 + tall > 0)
+        for row in np.flatnonzero(in_sight).tolist():
             x, y, width, tall = rects[row].tolist()
             label = self._labels[int(found.labels[row])]
             score = f" {found.scores[row]:.2f}"
