@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,13 @@ def test_a_run_of_no_cross_validation_has_no_folds(project: Path, capsys: Captur
     assert main(["train", str(project), *SMALL, "--epochs", "1", "--name", "plain"]) == console.DONE
     assert main(["evaluate", str(project), "--split", "folds"]) == console.FAILED
     assert "plain is not one of a cross-validation." in capsys.readouterr().err
+    began = ["train", str(project), *SMALL, *IN_TWO, "--name", "began", "--fold", "1", "--weights", "plain"]
+    assert main(began) == console.DONE
+    capsys.readouterr()
+    assert main(["evaluate", str(project), "--run", "began-fold-1", "--split", "folds"]) == console.DONE
+    said = " ".join(capsys.readouterr().err.split())
+    assert "images here had been learnt by the weights that these runs began with, so the numbers" in said
+    shutil.rmtree(project / "runs" / "began-fold-1")
     assert main(["train", str(project), *SMALL, *IN_TWO, "--name", "c", "--fold", "1"]) == console.DONE
     capsys.readouterr()
     assert main(["compare", str(project), "c-fold-1", "plain", "--split", "folds"]) == console.FAILED
@@ -183,7 +191,7 @@ def test_the_same_command_with_the_name_goes_on(project: Path, capsys: Capture) 
     events.write_text("".join(lines))  # as if the power had failed
     trained: list[tuple[object, object]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_train", lambda one, _: trained.append((one["resume"], one["name"])))
+        patch.setattr(training, "_train", lambda one, *_: trained.append((one["resume"], one["name"])))
         assert main(command) == console.DONE
     assert trained == [("ä b-fold-1", None), (None, "ä b-fold-2")]
     assert main(command) == console.DONE
@@ -193,6 +201,24 @@ def test_the_same_command_with_the_name_goes_on(project: Path, capsys: Capture) 
     assert "ä b is trained already. Choose another --name to train it anew" in capsys.readouterr().err
     assert main([*command, "--batch", "3"]) == console.FAILED
     assert "There is a run called 'ä b-fold-1' with other settings. Choose" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_all_folds_learn_from_the_labels_of_the_beginning(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take hours, in which labels are edited: each learnt from others."""
+    whole = training._train
+
+    def then_edited(*given: Any) -> int | None:
+        code = whole(*given)
+        with Document.open(project) as document:
+            document.do(edits.RemoveBoxes((int(document.snapshot().box_ids[0]),)))
+        return code
+
+    monkeypatch.setattr(training, "_train", then_edited)
+    assert main(["train", str(project), *SMALL, *IN_TWO]) == console.DONE
+    found = runs.runs(project / "runs")
+    assert [one.fold for one in found] == [2, 1]
+    assert len({one.digest for one in found}) == len({one.data_time for one in found}) == 1
 
 
 def test_what_a_later_fold_lacks_is_said_before_the_first(project: Path, capsys: Capture) -> None:

@@ -44,7 +44,7 @@ from workbench.ui.train.page import TrainPage
 from workbench.ui.train.queue_list import START, STATE
 
 __all__ = ["page", "session", "training", "two_wait"]  # fixtures
-CTRL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
+ALT = Qt.KeyboardModifier.AltModifier
 
 
 @pytest.fixture

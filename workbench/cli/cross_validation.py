@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,30 @@ from workbench.console import say
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.core.project import Snapshot
+    from workbench.core.project import AnchorSet, Snapshot
     from workbench.training.recipes import Recipe
 
 _KEPT = ("project", "anchors", "as_json", "json_events", "tensorboard")
 """Of what is given to `train`, what a resumed run takes, too: its settings are its own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProjectData:
+    """What the trainings of a command learn from: the project as it was at `time`, in seconds since 1970."""
+
+    runs_folder: Path
+    snapshot: Snapshot
+    anchors: AnchorSet | None
+    time: float
+
+
+def read_project(folder: Path) -> ProjectData:
+    """The data of the project in `folder` now. Read it once: labels may be edited while one fold after the other is
+    trained, and then they would not be of the same data.
+    """
+    begun = time.time()
+    with project_of(folder) as document:
+        return ProjectData(document.runs_folder, document.snapshot(), document.anchors(), begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +51,9 @@ class Asked:
 
 
 def of_each(
-    given: dict[str, Any], recipe_of: Callable[[dict[str, Any]], tuple[Recipe, Path | None]], *, quiet: bool
-) -> list[Asked]:
+    given: dict[str, Any], recipe_of: Callable[[dict[str, Any]], tuple[Recipe, Path | None]],
+    read: Callable[[], ProjectData], *, quiet: bool,
+) -> list[Asked]:  # fmt: skip
     """The trainings that are asked for: of a cross-validation those of its folds that are not trained to the end.
 
     WorkbenchError if one of them can't be trained, before the first takes hours. Unless `quiet`, names what is there.
@@ -42,11 +63,10 @@ def of_each(
     if given["resume"] is not None:
         return [Asked(given)]
     recipe, start = recipe_of(given)
-    with project_of(given["project"]) as document:
-        runs_folder, each = document.runs_folder, folds.of_each(recipe, given["name"] or "", document.runs_folder)
-        if not recipe.training.folds:
-            return [Asked(given)]
-        snapshot = document.snapshot()
+    runs_folder, snapshot = read().runs_folder, read().snapshot
+    each = folds.of_each(recipe, given["name"] or "", runs_folder)
+    if not recipe.training.folds:
+        return [Asked(given)]
     for _, one in each:
         prepare.select_images(snapshot, one.training)
     asked = [_going_on(given, one, runs_folder / name, snapshot, start) for name, one in each]

@@ -90,7 +90,10 @@ def evaluate(
         say(f"Precision, recall and F1 are at the confidence {point.words}: {why}.", quiet=as_json)
     if folder is not None and done.file is None and split != FOLDS:
         say(f"The project can't be written to, so these numbers are not kept with the run: {folder}", quiet=as_json)
-    if seen := data_leakage.run_warning(file.absolute().parent.name, done.trained_on, len(done.truth)):
+    seen = data_leakage.run_warning(file.absolute().parent.name, done.trained_on, len(done.truth))
+    if split == FOLDS:
+        seen = data_leakage.folds_warning(done.trained_on, len(done.truth))
+    if seen:
         say(seen)  # also beside --json
 
 

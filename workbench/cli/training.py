@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import shlex
-import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,6 +33,7 @@ from workbench.core.files import check_writable
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.cli.cross_validation import ProjectData
     from workbench.core.project import AnchorSet, Snapshot
     from workbench.training.findings import Finding
     from workbench.training.recipes import Recipe
@@ -58,9 +59,10 @@ def train(**given: Any) -> int | None:
     quiet = given["as_json"] or given["json_events"]
     with torchrun.join_processes() as runtime:
         try:
-            wanted = runtime.broadcast(lambda: cross_validation.of_each(given, _recipe, quiet=quiet))
+            read = functools.cache(lambda: cross_validation.read_project(given["project"]))
+            wanted = runtime.broadcast(lambda: cross_validation.of_each(given, _recipe, read, quiet=quiet))
             say_nothing = quiet or not runtime.is_main
-            return cross_validation.run_each(wanted, lambda one: _train(one, runtime), quiet=say_nothing)
+            return cross_validation.run_each(wanted, lambda one: _train(one, runtime, read), quiet=say_nothing)
         except torchrun.AlreadyReported:
             return console.FAILED
 
@@ -98,13 +100,13 @@ def _refuse_early(given: dict[str, Any]) -> None:
         check_writable(folder)
 
 
-def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
+def _train(given: dict[str, Any], runtime: Runtime, read: Callable[[], ProjectData]) -> int | None:
     from workbench.report import show_training
     from workbench.training import events, runs, tensorboard_log
     from workbench.training import run as training
 
     control, as_json = events.Control(), given["as_json"]
-    request = runtime.broadcast(lambda: _request(given))
+    request = runtime.broadcast(lambda: _request(given, read()))
     stream = training.train(request, control, runtime)
     if given["tensorboard"] and runtime.is_main:
         stream = tensorboard_log.log_events(stream, request.folder)
@@ -129,27 +131,25 @@ def _train(given: dict[str, Any], runtime: Runtime) -> int | None:
     return None
 
 
-def _request(given: dict[str, Any]) -> RunRequest:
+def _request(given: dict[str, Any], data: ProjectData) -> RunRequest:
     """The request from the command line."""
     from workbench.training import record, runs
     from workbench.training.request import RunRequest
 
-    begun = time.time()
-    with project_of(given["project"]) as document:
-        folder, snapshot, kept = document.runs_folder, document.snapshot(), document.anchors()
+    folder, snapshot = data.runs_folder, data.snapshot
     if given["resume"] is not None:
         run_folder = run_of(folder, given["resume"] or newest_run(folder))
         _refuse_changes(given)
         _refuse_finished(runs.info(run_folder))
         return record.read_request(run_folder)
     recipe, start = _recipe(given)
-    anchors = kept if given["anchors"] == "project" else None
+    anchors = data.anchors if given["anchors"] == "project" else None
     _check_before(snapshot, recipe, anchors, start, quiet=given["as_json"] or given["json_events"])
     run_folder = runs.folder_for(folder, given["name"] or "", recipe.detector)
     if given["name"] and run_folder.name != given["name"]:
         sentence = f"The run is called '{run_folder.name}', as '{given['name']}' can't be a folder's name."
         say(sentence, quiet=given["as_json"] or given["json_events"])
-    return RunRequest(run_folder, snapshot, recipe, anchors, start=start, data_time=begun)
+    return RunRequest(run_folder, snapshot, recipe, anchors, start=start, data_time=data.time)
 
 
 def _recipe(given: dict[str, Any]) -> tuple[Recipe, Path | None]:

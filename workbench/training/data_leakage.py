@@ -135,6 +135,18 @@ def run_warning(name: str, learnt: int | None, images: int) -> str:
     return f"{_trained(name, learnt, images)} here, so its numbers are too good. {_FAIRER.format('it', 'it has not')}"
 
 
+def folds_warning(learnt: int | None, images: int) -> str:
+    """The same warning for a cross-validation: no run has learnt from the images that judge it, but perhaps the weights
+    that it began with.
+    """
+    if not learnt:
+        return ""
+    return (
+        f"{learnt:,} of {count(images, 'image')} here had been learnt by the weights that these runs began with, so the"
+        " numbers are too good. To judge the images fairly, train the folds from fresh weights."
+    )
+
+
 def two_runs_warning(names: tuple[str, str], learnt: tuple[int | None, int | None], images: tuple[int, int]) -> str:
     """The same warning for two runs, in one sentence if both have seen some of the images."""
     one, other = zip(names, learnt, images, strict=True)
