@@ -204,7 +204,9 @@ def test_the_same_command_with_the_name_goes_on(project: Path, capsys: Capture) 
 
 
 @pytest.mark.slow
-def test_all_folds_learn_from_the_labels_of_the_beginning(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_folds_learn_from_the_labels_of_the_beginning(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
     """They take hours, in which labels are edited: each learnt from others."""
     whole = training._train
 
@@ -219,6 +221,11 @@ def test_all_folds_learn_from_the_labels_of_the_beginning(project: Path, monkeyp
     found = runs.runs(project / "runs")
     assert [one.fold for one in found] == [2, 1]
     assert len({one.digest for one in found}) == len({one.data_time for one in found}) == 1
+    shutil.rmtree(project / "runs" / "yolov4-tiny-1-fold-1")
+    capsys.readouterr()
+    assert main(["train", str(project), *SMALL, *IN_TWO, "--name", "yolov4-tiny-1"]) == console.DONE
+    said = "Images, splits or labels were changed since yolov4-tiny-1-fold-2 began. Choose another --name"
+    assert said in capsys.readouterr().err
 
 
 def test_what_a_later_fold_lacks_is_said_before_the_first(project: Path, capsys: Capture) -> None:

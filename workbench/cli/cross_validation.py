@@ -78,7 +78,23 @@ def of_each(
         )
     if len(left) < len(each):
         say(f"{len(each) - len(left)} of {len(each)} folds are trained already.", quiet=quiet)
+    if any(one.given["resume"] is None for one in left):
+        change = _change(runs_folder, [folds.name_of(name, one) for one in each], snapshot)
+        say(change, quiet=quiet or not change)
     return left
+
+
+def _change(runs_folder: Path, names: Sequence[str], snapshot: Snapshot) -> str:
+    """A sentence if runs of these names learnt from other data than the `snapshot` for the rest of the folds."""
+    from workbench.training import runs
+    from workbench.training.findings import named
+
+    there = [runs.info(runs_folder / name) for name in names if (runs_folder / name / runs.EVENTS).is_file()]
+    others = [run.name for run in there if run.digest != snapshot.digest]
+    if not others:
+        return ""
+    advice = "Choose another --name to train all folds on what is there now."
+    return f"Images, splits or labels were changed since {named(others)} began. {advice}"
 
 
 def _going_on(
