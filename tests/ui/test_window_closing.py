@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,14 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find, when_asked
 from workbench.core import edits
+from workbench.core.backups import Backup
 from workbench.core.document import Document
 from workbench.core.project import Label
 from workbench.ui import window_closing
 from workbench.ui.job import Job
 from workbench.ui.main_window import MainWindow
 from workbench.ui.start import project_opener
+from workbench.ui.start.older_copies import restore_copy
 
 
 def test_a_window_closes_when_the_training_has_ended_its_step(
@@ -187,6 +190,33 @@ def test_the_question_goes_with_the_training(qtbot: QtBot, running: tuple[MainWi
     QTimer.singleShot(100, over.set)
     window.close()
     assert not window.isVisible()
+
+
+def test_a_window_is_not_closed_by_a_training_that_ends_when_others_wait_behind_it(
+    qtbot: QtBot, running: tuple[MainWindow, Job, threading.Event]
+) -> None:
+    window, job, over = running
+    job.place = 1, 2
+    QTimer.singleShot(100, over.set)
+    window.close()
+    assert window.isVisible(), "the next training begins, and closing would hold it"
+    assert window.session.document is not None
+
+
+def test_going_back_to_a_copy_is_not_done_by_the_end_of_a_training_that_is_asked_about(
+    qtbot: QtBot, running: tuple[MainWindow, Job, threading.Event], project: Path
+) -> None:
+    window, _, over = running
+    shown, told = window.session.document, []
+
+    def look(asked: QMessageBox) -> None:
+        told.append((asked.informativeText().split(" stops")[0], find(asked, QPushButton, "training-stop").text()))
+        over.set()
+
+    when_asked(QMessageBox, look)
+    restore_copy(window.session, Backup(project / "nothing.sqlite", datetime.now()))
+    assert told == [("Going back to a copy", "Stop and go back")]
+    assert window.session.document is shown
 
 
 @pytest.fixture

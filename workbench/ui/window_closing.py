@@ -5,6 +5,8 @@ That step may take minutes on a processor.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QGridLayout, QMessageBox, QSpacerItem, QWidget
@@ -23,23 +25,42 @@ QUEUED = "The trainings that wait in the queue stay there, held."
 WORDS = "The training finishes its step and is saved, then the window closes."
 
 
-def may_stop(session: Session) -> bool:
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What a person does that ends a training: its words in the question, and whether it is done after its end."""
+
+    subject: str
+    button: str
+    when_over: bool
+    """Whether it goes on unasked when the training ends meanwhile and no other waits."""
+
+
+CLOSING = Leaving("Closing the project", "Stop and close", when_over=True)
+GOING_BACK = Leaving("Going back to a copy", "Stop and go back", when_over=False)
+"""It puts other labels in the place of those of now, perhaps just as a person reaches for 'Go on training'."""
+
+
+def may_stop(session: Session, leaving: Leaving = CLOSING) -> bool:
     """Whether the running training may be stopped: asked once, and not if it was told to stop already."""
     running = next((job for job in session.jobs if job.pauses and not job.stop.is_set()), None)
-    return running is None or ask(session, running) or not session.is_training
+    return running is None or ask(session, running, leaving)
 
 
-def ask(session: Session, training: Job) -> bool:
-    """True to stop this training. The question closes by itself when the training ends meanwhile."""
+def ask(session: Session, training: Job, leaving: Leaving) -> bool:
+    """True to stop this training. The question closes by itself when the training ends meanwhile.
+
+    That counts as a yes only if nothing else is lost by it: trainings that wait in the queue are to begin then.
+    """
     question = QMessageBox(
         QMessageBox.Icon.Question, "A training is running", f"{training.title} is not finished.",
         parent=QApplication.activeWindow(),
     )  # fmt: skip
     question.setObjectName("training-question")
-    words = "Closing the project stops it and keeps what it has learned: Resume on the Train page goes on from there."
+    kept = "stops it and keeps what it has learned: Resume on the Train page goes on from there."
     number, all_ = training.place
+    words = f"{leaving.subject} {kept}"
     question.setInformativeText(f"{words} {QUEUED}" if number < all_ else words)
-    stop = question.addButton("Stop and close", QMessageBox.ButtonRole.DestructiveRole)
+    stop = question.addButton(leaving.button, QMessageBox.ButtonRole.DestructiveRole)
     stop.setObjectName("training-stop")
     go_on = question.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
     question.setDefaultButton(go_on)
@@ -57,6 +78,8 @@ def ask(session: Session, training: Job) -> bool:
     watched = session.job_ended.connect(ended)
     question.exec()
     session.job_ended.disconnect(watched)
+    if question.clickedButton() is None:
+        return leaving.when_over and number == all_ and not session.is_training
     return question.clickedButton() is stop
 
 

@@ -155,7 +155,7 @@ def restore_copy(session: Session, copy: Backup) -> None:
     A running training is asked about first. What goes wrong is reported, and the project is then as it was.
     """
     document = session.document
-    if document is None or not window_closing.may_stop(session):
+    if document is None or not window_closing.may_stop(session, window_closing.GOING_BACK):
         return
     folder = document.folder
     session.keep_view()
