@@ -15,7 +15,7 @@ import pytest
 
 from tests.ui.window_driver import write_photographs
 from workbench import console
-from workbench.cli import main
+from workbench.cli import cross_validation, main
 from workbench.cli import training as train_command
 from workbench.core import edits
 from workbench.core.document import Document
@@ -186,5 +186,6 @@ def test_what_is_edited_while_a_command_gets_ready_counts_as_not_learnt(
     monkeypatch.setattr(train_command, "_check_before", lambda *_, **__: edited.append(time.time()))
     monkeypatch.setattr(train_command, "_recipe", lambda _: (recipes.preset("quick-cpu"), None))
     options = {"anchors": "project", "as_json": True, "json_events": False}
-    request = train_command._request({"project": tmp_path / "project", "resume": None, "name": "a", **options})
+    given = {"project": tmp_path / "project", "resume": None, "name": "a", **options}
+    request = train_command._request(given, cross_validation.read_project(tmp_path / "project"))
     assert 0 < request.data_time < edited[0]
