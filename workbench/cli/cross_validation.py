@@ -79,7 +79,7 @@ def of_each(
     if len(left) < len(each):
         say(f"{len(each) - len(left)} of {len(each)} folds are trained already.", quiet=quiet)
     if any(one.given["resume"] is None for one in left):
-        change = _change(runs_folder, [folds.name_of(name, one) for one in each], snapshot)
+        change = _change(runs_folder, [name for name, _ in each], snapshot)
         say(change, quiet=quiet or not change)
     return left
 
