@@ -19,7 +19,7 @@ from workbench.training import image_views, prepare
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named, sort_by_level
 from workbench.training.hold_out import folds_of
 from workbench.training.preflight_boxes import MOST_IMAGES, of_boxes
-from workbench.training.preflight_copies import FOLDS_DECIDE, SPLITS_DECIDE, of_files
+from workbench.training.preflight_copies import advice_for, of_files
 from workbench.training.preflight_start import of_judges, of_length, of_settings, of_weights
 from workbench.training.recipes import Recipe
 from workbench.training.settings import TrainingSettings
@@ -50,7 +50,7 @@ def preflight(
     found += _of_labels(snapshot, train, validation, recipe.training)
     found += _of_negatives(train)
     found += of_boxes(train, recipe, anchors, start, most_images=most_images, ask=ask)
-    found += of_files(snapshot, train, validation, SPLITS_DECIDE if not recipe.training.folds else FOLDS_DECIDE)
+    found += of_files(snapshot, train, validation, advice_for(recipe.training))
     found += of_weights(start, recipe, [label.name for label in snapshot.labels], snapshot.former_names)
     found += of_judges(start, train, validation)
     views = len(image_views.learnt_views(train, recipe.training))

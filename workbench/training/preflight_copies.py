@@ -16,15 +16,20 @@ from workbench.core.formatting import count
 from workbench.core.project import Snapshot, Split
 from workbench.training.data import Dataset
 from workbench.training.findings import WARNING, Finding
+from workbench.training.settings import TrainingSettings
 
 SAMPLE = 4096  # bytes
 SPLITS_DECIDE = "Data > Check the data puts such images into one split."
 FOLDS_DECIDE = "Whatever their splits are: delete all but one of each, or set Fold by so that they are in one fold."
-"""Advice, by what decides which images judge a training."""
+
+
+def advice_for(settings: TrainingSettings) -> str:
+    """By what decides which images judge a training with these settings."""
+    return FOLDS_DECIDE if settings.folds else SPLITS_DECIDE
 
 
 def of_files(snapshot: Snapshot, train: Snapshot, validation: Snapshot, advice: str) -> Iterator[Finding]:
-    """Identical files in two splits, with one of the two kinds of advice."""
+    """Identical files in two splits, with that advice."""
     part = {image.id: "test" for image in snapshot.images if image.split is Split.TEST}
     part |= {image.id: "training" for image in train.images}
     if validation is not train:

@@ -1,5 +1,4 @@
-"""A training from its request to its last checkpoint, as a generator of events that the window and the command line
-both iterate.
+"""A training from its request to its last checkpoint: a generator of events, for the window and the command line.
 
 Closing the generator, Ctrl-C, Stop and the normal end share one path: the `finally` below writes the last
 checkpoint, from which `resume` continues as if nothing had happened, bit for bit on the CPU. (Only a Ctrl-C that
@@ -151,7 +150,7 @@ class _Training:
             looked_at = examined(self.data, self.settings, detector.resize)
             self.notes += prepare.check(detector, looked_at, self.control.stop.is_set)
         if self.runtime.is_main:
-            advice = preflight_copies.FOLDS_DECIDE if self.settings.folds else preflight_copies.SPLITS_DECIDE
+            advice = preflight_copies.advice_for(self.settings)
             leaks = preflight_copies.of_pictures(self.data, self.validation, advice)
             self.notes += [Message(found.level, found.text) for found in leaks]
         if state is None and self.request.start is not None:
