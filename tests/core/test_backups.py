@@ -13,12 +13,14 @@ import pytest
 
 from tests.ui.window_driver import write_photographs
 from workbench.core import backups, edits, mirror
+from workbench.core.backups import CopyContents
 from workbench.core.document import Document
-from workbench.core.project import Box, Label
+from workbench.core.project import Box, Label, State
 from workbench.core.store import FILE
 from workbench.errors import Damaged, WorkbenchError
 
-NOON = datetime(2026, 11, 26, 12, 30)
+HOUR = datetime(2026, 11, 26, 12)
+NOON = HOUR + timedelta(minutes=30, seconds=17, microseconds=250)
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def boxes_in(folder: Path) -> int:
 def test_the_last_ten_hours_and_the_last_of_each_of_seven_days_are_kept(document: Document) -> None:
     for hour in range(24 * 9):
         backups.back_up(document.folder, NOON + timedelta(hours=hour))
-    last = NOON.replace(minute=0) + timedelta(hours=24 * 9 - 1)
+    last = HOUR + timedelta(hours=24 * 9 - 1)
     kept = [backup.hour for backup in backups.backups(document.folder, last)]
     assert kept[:10] == [last - timedelta(hours=hours) for hours in range(10)]
     ends = [last.replace(hour=23) - timedelta(days=days) for days in range(1, 7)]
@@ -60,6 +62,7 @@ def test_a_backup_is_due_once_in_an_hour_in_which_something_was_changed(document
     folder = document.folder
     assert backups.is_due(folder, NOON)
     made = backups.back_up(folder, NOON)
+    assert made.hour == HOUR
     assert not backups.is_due(folder, NOON + timedelta(minutes=90)), "nothing was changed"
     draw(document)
     os.utime(folder / FILE, ns=(time.time_ns(), made.file.stat().st_mtime_ns + 10**9))
@@ -84,8 +87,35 @@ def test_a_clock_that_was_ahead_or_goes_west_neither_ends_backups_nor_makes_old_
     for hour in range(1, 10):
         backups.back_up(folder, NOON + timedelta(hours=hour))
     kept = [backup.hour for backup in backups.backups(folder, NOON + timedelta(hours=9))]
-    assert kept[:10] == [NOON.replace(minute=0) + timedelta(hours=hour) for hour in range(9, -1, -1)]
+    assert kept[:10] == [HOUR + timedelta(hours=hour) for hour in range(9, -1, -1)]
     assert len(kept) <= 10 + 2, "those of the future go first"
+
+
+def test_other_files_among_the_backups_are_none_and_stay(document: Document) -> None:
+    made = backups.back_up(document.folder, NOON)
+    others = [made.file.with_name(name) for name in ("desktop.ini", "project 2026-13-40 99h.sqlite")]
+    for file in others:
+        file.touch()
+    assert backups.back_up(document.folder, NOON + timedelta(hours=1)).hour == HOUR + timedelta(hours=1)
+    assert len(backups.backups(document.folder)) == 2
+    assert all(file.exists() for file in others)
+
+
+def test_what_a_copy_holds_is_counted(document: Document) -> None:
+    assert backups.contents_of(document.folder / FILE) == CopyContents(1, 0, 0, 1, "Add label 'cat'")
+    draw(document, 2)
+    draw(document)
+    document.do(edits.SetState((1,), State.VERIFIED))
+    document.do(edits.AddLabels((Label(0, "dog"),)))
+    document.undo()
+    copy = backups.back_up(document.folder, NOON).file
+    assert backups.contents_of(copy) == CopyContents(1, 1, 3, 1, "Mark image verified"), "not what was undone"
+
+
+def test_a_copy_without_an_edit_says_of_none(tmp_path: Path) -> None:
+    with Document.create(tmp_path / "new"):
+        pass
+    assert backups.contents_of(tmp_path / "new" / FILE) == CopyContents(0, 0, 0, 0, "")
 
 
 def test_a_damaged_project_is_not_backed_up_and_its_good_copies_stay(document: Document) -> None:
@@ -120,7 +150,7 @@ def test_a_damaged_project_says_which_copy_is_good_and_comes_back_from_it(
         Document.open(folder)
     good = backups.newest_good(folder)
     assert good is not None
-    assert good.hour == NOON.replace(minute=0)
+    assert good.hour == HOUR
     (folder / f"{FILE}-journal").write_bytes(b"what SQLite would roll back")
     old = backups.restore(folder, good)
     assert old.read_bytes() == left
@@ -145,6 +175,10 @@ def test_what_a_restored_copy_took_the_place_of_can_be_taken_back(document: Docu
     assert (kept.file, kept.is_replaced) == (old, True)
     assert kept.words.startswith("replaced on ")
     assert kept not in backups.backups(folder), "it is never thrown away by itself"
+    earlier = old.with_name("project.replaced 2026-01-02 03.04.05.sqlite")
+    earlier.write_bytes(old.read_bytes())
+    assert [one.file for one in backups.replaced(folder)] == [old, earlier]
+    earlier.unlink()
     backups.restore(folder, kept)
     assert boxes_in(folder) == 5
     assert len(backups.replaced(folder)) == 2

@@ -9,7 +9,7 @@ import pytest
 
 from tests.calls import calls_of
 from workbench.core.project import FLAGS, Image, Label, Snapshot
-from workbench.core.snapshot_views import cut_into_views
+from workbench.core.snapshot_views import FULLEST, cut_into_views, find_view
 from workbench.core.tiling import Tiling
 
 TILING = Tiling(100, 0.2)
@@ -57,10 +57,31 @@ def test_a_box_at_a_seam_is_cut_in_one_tile_and_whole_in_the_other() -> None:
     assert view(cut, 2) == [(100, [5, 20, 25, 40], False)]
 
 
+def test_a_box_that_only_touches_a_tile_is_not_in_it() -> None:
+    cut = cut_into_views(snapshot_of((LARGE, [(100, 20, 120, 40), (60, 20, 80, 40)])), TILING, 0.25)
+    assert view(cut, 1) == [(101, [60, 20, 80, 40], False)]
+    assert view(cut, 2) == [(100, [20, 20, 40, 40], False)]
+
+
+def test_an_image_as_large_as_a_tile_has_none() -> None:
+    cut = cut_into_views(snapshot_of((Image(7, "tile.jpg", 100, 100), [(10, 20, 30, 40)])), TILING, 0.25)
+    assert (cut.places, view(cut, 0)) == ((None,), [(100, [10, 20, 30, 40], False)])
+
+
+def test_images_of_any_number_of_sizes_show_their_boxes_in_tiles() -> None:
+    images = [(Image(n, f"{n}.jpg", 180 + 20 * n, 180 + 30 * n), [(110.0, 20.0, 130.0, 40.0)]) for n in range(4)]
+    cut = cut_into_views(snapshot_of(*images), TILING, 0.25)
+    for image in range(4):
+        shown = [row for row, one in enumerate(cut.images) if one.id == image and len(view(cut, row))]
+        assert len(shown) > 1, "the whole, and a tile at least"
+
+
 def test_what_shows_too_little_of_a_box_is_neither_object_nor_background() -> None:
     cut = cut_into_views(snapshot_of((LARGE, [(96, 20, 116, 40)])), TILING, 0.25)
     assert view(cut, 1) == [(100, [96, 20, 100, 40], True)]  # a fifth of it
     assert view(cut, 2) == [(100, [16, 20, 36, 40], False)]
+    cut = cut_into_views(snapshot_of((LARGE, [(95, 20, 115, 40)])), TILING, 0.25)
+    assert view(cut, 1) == [(100, [95, 20, 100, 40], False)], "a quarter is not less than a quarter"
 
 
 def test_only_what_lies_in_the_image_counts_as_the_box() -> None:
@@ -89,6 +110,8 @@ def test_of_tiles_without_boxes_as_many_stay_as_there_are_with_some_evenly_sprea
     assert [place and place[0] for place in thin.places] == [None, 0, 80, 160, 480]
     assert len(cut_into_views(snapshot_of((wide, [])), TILING, 0.25, thin=True)) == 1
     assert len(cut_into_views(snapshot_of((wide, [])), TILING, 0.25)) == 11
+    small = cut_into_views(snapshot_of((wide, []), (SMALL, []), (SMALL, [])), TILING, 0.25, thin=True)
+    assert small.places == (None, None, None), "whole images are no tiles, whatever is in them"
 
 
 def test_a_part_of_the_views_keeps_their_places_and_the_digest_tells_them_apart() -> None:
@@ -128,7 +151,17 @@ def test_views_show_what_lies_in_them_box_by_box() -> None:
                     moved = [left - place[0], top - place[1], right - place[0], bottom - place[1]]
                     wanted.append((100 + number, moved, little or number in (3, 7)))
             assert view(cut, index) == wanted
+            size = cut.images[index].width, cut.images[index].height
+            assert size == (place[2] - place[0], place[3] - place[1])
         assert len({id(one) for one in cut.images[1:]}) == 1  # of many tiles not as many equal values
+
+
+def test_a_view_is_found_by_its_number_also_where_some_were_left_out() -> None:
+    tiles = [(0, 0, 100, 100), (80, 0, 180, 100), (160, 0, 260, 100)]
+    kept, boxes = [None, tiles[0], tiles[2]], [9, 6, 5]
+    assert [find_view(kept, boxes, tiles, number) for number in range(4)] == [0, 1, None, 2]
+    assert [find_view(kept, boxes, tiles, number) for number in (FULLEST, 4)] == [1, 1], "the tile with most boxes"
+    assert find_view([None], [4], [], FULLEST) == 0
 
 
 @pytest.mark.parametrize("options", [{}, {"thin": True}, {"once": True}])

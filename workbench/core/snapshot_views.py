@@ -128,18 +128,16 @@ def _parts(snapshot: Snapshot, tiling: Tiling, least_visible: float, once: bool)
     share = (high - low).prod(axis=1) / np.maximum(geometry.areas(inside), 1e-12)[rows]
     crowd, counts_in_tile = snapshot.crowd[rows] | (share < least_visible), np.zeros(len(count), bool)
     if once:
-        best = _best(share, rows, len(count))
+        best = _best(share, rows)
         crowd |= ~best
         counts_in_tile[rows[best]] = True
     tile = (y - down.base[rows]) * across.number[rows] + x - across.base[rows]
     return _Parts(rows, tile, np.concatenate([low - origin, high - origin], axis=1), crowd, counts_in_tile)
 
 
-def _best(share: _Floats, rows: _Numbers, boxes: int) -> _Marks:
-    """(v,) the first of the parts that show most of a box, if that is as much as the whole image shows."""
-    most = np.ones(boxes)
-    np.maximum.at(most, rows, share)
-    candidates = np.flatnonzero(share >= most[rows])
+def _best(share: _Floats, rows: _Numbers) -> _Marks:
+    """(v,) the first of the parts that show as much of a box as the whole image does: all that lies in it."""
+    candidates = np.flatnonzero(share >= 1)
     best = np.zeros(len(share), bool)
     best[candidates[np.unique(rows[candidates], return_index=True)[1]]] = True
     return best
