@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.training.toys import Toy, make_request, make_snapshot
+from workbench.core.lock import Lock
 from workbench.core.project import Image, Label, Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.inference import scoring
@@ -59,8 +60,9 @@ def test_other_seeds_divide_otherwise() -> None:
 
 @pytest.mark.parametrize("by", ["name", "folder"])
 def test_what_belongs_together_is_in_one_fold(by: str) -> None:
-    names = [f"{group}/{n}.jpg" if by == "folder" else f"{group}_{n:04}.jpg" for group in "abcdefg" for n in range(30)]
-    names += ["z/0.jpg" if by == "folder" else "z_0.jpg"] * 60
+    photographs = [f"{chr(ord('a') + n % 26)}{n}.jpg" for n in range(60)]
+    names = [f"{group}/{n}" if by == "folder" else f"{group}_{n[1:]}" for group in "abcdefg" for n in photographs[:30]]
+    names += [f"z/{n}" if by == "folder" else f"z_{n[1:]}" for n in photographs]
     images = images_of(names)
     each = [in_fold(images, TrainingSettings(folds=4, fold=1 + k, fold_by=by)) for k in range(4)]
     assert np.array_equal(np.sum(each, axis=0), np.ones(len(names)))
@@ -68,6 +70,24 @@ def test_what_belongs_together_is_in_one_fold(by: str) -> None:
     for one in each:
         inside = {names[i][0] for i in np.flatnonzero(one)}
         assert not inside & {names[i][0] for i in np.flatnonzero(~one)}
+
+
+def test_a_later_version_judges_the_runs_of_this_one_by_the_same_images() -> None:
+    """Who has learnt from which image is worked out from the recipe: otherwise numbers would be too good, untold."""
+    ids = np.arange(1, 21)
+    settings = TrainingSettings(seed=7, folds=3, hold_out=0.2)
+    assert (np.flatnonzero(hold_out.held_out(ids, settings)) + 1).tolist() == [7, 12, 20]
+    by_id = hold_out.folds_of(ids, lambda: (), settings)
+    assert by_id.tolist() == [2, 3, 2, 1, 3, 2, 1, 3, 1, 3, 2, 1, 3, 2, 3, 2, 1, 3, 2, 1]
+    images = images_of([f"{n % 7}/{n}.jpg" for n in range(20)])
+    by_folder = hold_out.folds_of(ids, lambda: images, replace(settings, fold_by="folder"))
+    assert by_folder.tolist() == [2, 3, 1, 3, 1, 2, 1, 2, 3, 1, 3, 1, 2, 1, 2, 3, 1, 3, 1, 2]
+
+
+def test_the_first_fold_stands_for_each_in_turn() -> None:
+    images = images_of([""] * 30)
+    each_in_turn, first = (in_fold(images, TrainingSettings(folds=3, fold=fold)) for fold in (0, 1))
+    assert np.array_equal(each_in_turn, first)
 
 
 @pytest.mark.parametrize(("number", "fold"), [(5, 6), (1, 1)])
@@ -115,6 +135,8 @@ def test_a_recipe_without_a_fold_is_of_each_in_turn(tmp_path: Path) -> None:
         assert folds.of_each(second, name, tmp_path) == [("cells-fold-2", second)]
     plain = recipe.changed({"folds": 0})
     assert folds.of_each(plain, "", tmp_path) == [("", plain)]
+    with pytest.raises(WorkbenchError, match="A fold is one of several. Say of how many"):
+        folds.of_each(plain.changed({"fold": 2}), "", tmp_path)
     assert folds.base_name("my-fold-runs-fold-12") == "my-fold-runs"
     assert folds.base_name("mine") == "mine"
     assert [folds.base_name(f"a-fold-3{end}") for end in ("-to-40", "-2")] == ["a", "a"]
@@ -197,6 +219,26 @@ def test_runs_of_another_recipe_are_of_another_cross_validation(
     assert both == {1: runs[0], 2: again, 3: runs[2]}, "of the same data and length, whatever it is called"
     with pytest.raises(WorkbenchError, match="c is not one of a cross-validation"):
         folds.siblings(tmp_path / "runs" / "c")
+
+
+def test_a_run_that_is_still_trained_or_has_no_weights_is_not_the_newest_of_its_fold(
+    trained: tuple[Snapshot, list[Path]], tmp_path: Path
+) -> None:
+    snapshot, before = trained
+    again = _train(tmp_path, snapshot, "a-fold-2-2", fold=2)
+    assert folds.siblings(before[0])[2].folder == again
+    events = again / EVENTS
+    lines = [line for line in events.read_text().splitlines(keepends=True) if '"Finished"' not in line]
+    events.write_text("".join(lines))
+    lock = Lock(again)
+    try:
+        assert folds.siblings(before[0])[2].folder == before[1]
+    finally:
+        lock.release()
+    assert folds.siblings(before[0])[2].folder == again
+    for weights in again.glob("*.safetensors"):
+        weights.unlink()
+    assert folds.siblings(before[0])[2].folder == before[1]
 
 
 def test_what_is_trained_anew_after_corrections_is_another_cross_validation(

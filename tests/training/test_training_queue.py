@@ -159,6 +159,9 @@ def test_what_is_queued_before_any_training_waits_for_one_or_for_a_word(tmp_path
     assert queue.sentence == "1 training waits. Start the queue, or a training, which it then follows."
     queue.begin(None)
     assert queue.sentence == "1 training waits. Next: a."
+    queue.add([wanted("")], first=True)
+    assert queue.sentence == "2 trainings wait. Next: fcos.", "without a name of its own"
+    queue.remove(queue.waiting[0].key)
     queue.end(stopped=False)
     assert begin_due(queue) == "a"
 
@@ -298,6 +301,7 @@ def test_weights_are_found_after_a_move_of_the_project_and_a_new_name_of_their_r
         ('{"version": 1, "trainings": [{"name": "a"}]}', "can't be read: the file is damaged"),
         ('{"version": 1, "trainings": 7}', "can't be read: the file is damaged"),
         ("[]", "can't be read: the file is damaged"),
+        ('{"version": "1", "trainings": []}', "can't be read: the file is damaged"),
         ('{"version": 2, "soon": []}', "are from a newer version of Workbench: use that one"),
     ],
 )
@@ -325,6 +329,49 @@ def test_a_training_of_another_form_is_damage(tmp_path: Path, field: str) -> Non
     table["trainings"][0][field] = 7
     queue.file.write_text(json.dumps(table), "utf-8")
     assert "damaged" in TrainingQueue(tmp_path).unread
+
+
+def test_a_queue_whose_file_somebody_has_deleted_can_be_emptied(tmp_path: Path) -> None:
+    queue = TrainingQueue(tmp_path)
+    (a,) = queue.add([wanted("a")])
+    queue.file.unlink()
+    queue.remove(a.key)
+    assert queue.waiting == ()
+
+
+@pytest.mark.parametrize(
+    ("call", "damaged", "told"),
+    [
+        ("pathlib.Path.read_bytes", False, "the waiting trainings can't be read: no access. It is kept, and put aside"),
+        ("pathlib.Path.unlink", False, "could not be deleted: no access."),
+        ("os.rename", True, "could not be put aside: no access. Move it."),
+    ],
+)
+def test_a_file_without_access_is_named_and_the_queue_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, damaged: bool, told: str
+) -> None:
+    queue = TrainingQueue(tmp_path)
+    queue.add([wanted("a")])
+    if damaged:
+        queue.file.write_text("{")
+        queue = TrainingQueue(tmp_path)
+    before, waiting = queue.file.read_bytes(), queue.waiting
+
+    def shut(*_: object, **__: object) -> None:
+        raise OSError(13, "no access")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(call, shut)
+        with pytest.raises(WorkbenchError) as refused:
+            if call.endswith("read_bytes"):
+                queue_file.read(queue.file)
+            elif damaged:
+                queue.add([wanted("b")])
+            else:
+                queue.remove(waiting[0].key)
+    assert refused.value.sentence.startswith(str(queue.file))
+    assert told in refused.value.sentence
+    assert (queue.file.read_bytes(), queue.waiting) == (before, waiting)
 
 
 def test_what_can_not_be_written_changes_nothing_but_what_has_begun_does_not_begin_again(

@@ -75,7 +75,7 @@ def read(file: Path) -> tuple[QueuedTraining, ...]:
         raise _unread(file, f"{error.strerror or error}", error) from error
     try:
         table = strict_json.parse(data, str(file))
-        newer = isinstance(table["version"], int) and table["version"] > VERSION
+        newer = table["version"] > VERSION
         trainings = () if newer else [_training(values, key) for key, values in enumerate(table["trainings"], start=1)]
     except Refused as error:
         raise _unread(file, error.reason, error, error.line) from error
