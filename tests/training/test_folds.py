@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from tests.training.toys import Toy, make_request, make_snapshot
+from workbench.core.detections import Candidates
 from workbench.core.lock import Lock
 from workbench.core.project import Image, Label, Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.inference import scoring
+from workbench.inference import fold_remarks, scoring
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.evaluate_folds import evaluate_folds
 from workbench.inference.events import EvaluationDone, EvaluationProgress, FoldScore, Skipped
@@ -371,3 +372,26 @@ def test_boxes_of_a_label_that_came_later_are_counted_once(trained: tuple[Snapsh
     index[:5] = len(labels) - 1
     done = _evaluated(evaluate_folds(runs[0], replace(snapshot, labels=labels, label_index=index), device="cpu"))
     assert done.remark == "The detector doesn't know new: all 5 boxes of it count as missed, which lowers AP."
+
+
+def test_confidences_that_do_not_mean_the_same_are_told() -> None:
+    scores = [
+        FoldScore(1, "a", 10, 0.6, 0.8),
+        FoldScore(2, "b", 10, 0.5, 0.8),
+        FoldScore(3, "c", 10, float("nan"), 0.8),
+    ]
+    said = fold_remarks.of_order(0.4, scores, lambda: 0.52)
+    assert "AP of all images is 0.400, but 0.520 if each run's confidences are replaced by their ranks." in said
+    assert said.endswith("Compare by the folds' own AP (0.550 on average).")
+    assert not fold_remarks.of_order(0.4, scores, lambda: 0.42), "folds of few images have a higher AP by chance"
+    assert not fold_remarks.of_order(0.4, [*scores, FoldScore(4, "d", 9, 0.5, 0.8)], lambda: 0.52)
+    assert not fold_remarks.of_order(float("nan"), scores, lambda: 1.0)
+    assert not fold_remarks.of_order(0.52, scores, lambda: 1.0)
+
+
+def test_ranks_keep_the_order_within_a_fold_and_are_alike_between_folds() -> None:
+    seen = [[0.9, 0.1], [0.5], [0.001, 0.0009], [0.0007]]
+    candidates = [Candidates.of_arrays(np.zeros((len(one), 4)), np.array(one), np.zeros(len(one), int)) for one in seen]
+    ranked = fold_remarks.by_rank(candidates, [1, 1, 2, 2])
+    found = [one.scores.round(3).tolist() for one in ranked]
+    assert np.allclose(np.concatenate(found), [1, 1 / 3, 2 / 3, 1, 2 / 3, 1 / 3], atol=1e-3)

@@ -41,6 +41,7 @@ def evaluate_folds(
         raise WorkbenchError(f"None of these images judged {run_folder.name} or another run of its cross-validation.")
     every: list[Found] = []
     found: dict[int, Candidates] = {}
+    whose: dict[int, int] = {}  # fold of each row in `found`
     progress, skipped, learnt = _Progress(total), 0, 0
     scores: list[FoldScore] = []
     unread: list[NoneReadable] = []
@@ -61,6 +62,7 @@ def evaluate_folds(
             continue
         every.append(got)
         found |= zip(rows[list(got.rows)].tolist(), got.candidates, strict=True)
+        whose |= dict.fromkeys(rows[list(got.rows)].tolist(), fold)
         skipped += got.skipped
         learnt += data_leakage.count_learnt_images(run.folder, got.truth) or 0
         alone = score(got.truth, got.candidates, rules)
@@ -70,8 +72,13 @@ def evaluate_folds(
     assert rules is not None, "some fold has images"
     order = sorted(found)
     truth, candidates = snapshot.take(order), tuple(found[row] for row in order)
-    remark = " ".join(filter(None, [*remarks, remark_on(every)]))
     together = score(truth, candidates, rules)
+    apart = fold_remarks.of_order(
+        together.ap,
+        scores,
+        lambda: score(truth, fold_remarks.by_rank(candidates, [whose[row] for row in order]), rules).ap,
+    )
+    remark = " ".join(filter(None, [*remarks, remark_on(every), apart]))
     yield EvaluationDone(together, truth, candidates, rules, skipped, None, learnt, remark, tuple(scores))
 
 

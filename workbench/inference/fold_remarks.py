@@ -4,23 +4,58 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.detections import Candidates
 from workbench.core.formatting import count
 from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.inference.events import FoldScore
 from workbench.training import run_recipe
 from workbench.training.findings import named
 from workbench.training.runs import RECIPE, RunInfo
+from workbench.training.settings import FEW_JUDGES
 
 
 def spread(folds: Sequence[FoldScore]) -> tuple[float, float] | None:
     """The mean and the standard deviation of the folds' own AP; None if fewer than two have one."""
     each = [one.ap for one in folds if not math.isnan(one.ap)]
     return (statistics.mean(each), statistics.stdev(each)) if len(each) > 1 else None
+
+
+WORTH = 0.05
+"""Of AP, how much is worth a word."""
+
+
+def of_order(ap: float, folds: Sequence[FoldScore], ranked: Callable[[], float]) -> str:
+    """A sentence if `ap`, of all images in one order of confidence, is low because confidences of different runs do not
+    mean the same (Forman 2010, SIGKDD Explorations 12); else "". `ranked()`: AP of by_rank(), asked for only if needed.
+    Nothing if a fold has fewer than FEW_JUDGES images.
+    """
+    apart = spread(folds) if all(one.images >= FEW_JUDGES for one in folds) else None
+    if apart is None or not apart[0] - ap > WORTH or not (by_ranks := ranked()) - ap > WORTH:
+        return ""
+    return (
+        f"A confidence of one of these runs does not mean the same as of another: AP of all images is {ap:.3f}, but"
+        f" {by_ranks:.3f} if each run's confidences are replaced by their ranks. Compare by the folds' own AP"
+        f" ({apart[0]:.3f} on average)."
+    )
+
+
+def by_rank(candidates: Sequence[Candidates], folds: Sequence[int]) -> tuple[Candidates, ...]:
+    """The candidates of each image with the share of its fold's scores that are not above its own in place of each."""
+    scores = {
+        fold: np.sort(np.concatenate([one.scores for one, its in zip(candidates, folds, strict=True) if its == fold]))
+        for fold in set(folds)
+    }
+    ranks = [
+        (np.searchsorted(scores[fold], one.scores, side="right") / max(len(scores[fold]), 1)).astype(np.float32)
+        for one, fold in zip(candidates, folds, strict=True)
+    ]
+    return tuple(replace(one, scores=rank) for one, rank in zip(candidates, ranks, strict=True))
 
 
 def of_runs(number: int, trained: Mapping[int, RunInfo]) -> list[str]:
