@@ -27,7 +27,7 @@ def pair_boxes(before: Sequence[Box], after: Sequence[Box]) -> list[tuple[Box, B
     labels = np.array([box.label for box in before])[:, None] == np.array([box.label for box in after])[None]
     distance[~labels] = np.inf
     found: list[tuple[Box, Box]] = []
-    while np.isfinite(distance).any() and distance.min() <= FAR * np.sqrt(2):
+    while distance.min() <= FAR * np.sqrt(2):
         row, column = (int(i) for i in np.unravel_index(distance.argmin(), distance.shape))
         found.append((before[row], after[column]))
         distance[row], distance[:, column] = np.inf, np.inf
