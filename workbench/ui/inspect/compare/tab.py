@@ -10,6 +10,7 @@ from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
+from workbench.core.formatting import count
 from workbench.core.run_comparison import BOX_OUTCOMES, FALSE_ALARM_KINDS, Measure
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
@@ -280,10 +281,16 @@ def _rules(comparison: Comparison) -> str:
     if both[0].rule == both[1].rule:
         return f"Both: {both[0].rule}."
     each = (
-        f"{name}: confidence from {_confidences(state)}, NMS {NMS_KINDS[state.nms.kind][0]} at {state.nms.iou:.2f}."
+        f"{name}: confidence from {_confidences(state)}, NMS {NMS_KINDS[state.nms.kind][0]} at {state.nms.iou:.2f}"
+        f"{_tiles(state)}."
         for name, state in zip(comparison.names, both, strict=True)
     )
     return f"Right at an overlap of at least {OVERLAP}. {' '.join(each)}"
+
+
+def _tiles(state: InspectState) -> str:
+    tiles = state.evaluation.tiles
+    return f", seen in {count(tiles, 'tile')}, too" if tiles else ""
 
 
 def _confidences(state: InspectState) -> str:
