@@ -19,7 +19,6 @@ from tests.ui.trainer_view_driver import Opened, boxes, labelled, made_assignmen
 from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import State
-from workbench.core.snapshot_views import FULLEST
 from workbench.errors import WorkbenchError
 from workbench.training import recipes, run_actions
 from workbench.ui import keys, theme
@@ -142,48 +141,6 @@ def test_every_step_has_a_key_that_its_tooltip_names(qtbot: QtBot, open_view: Op
         assert controls.next.toolTip().endswith("(F)")
     finally:
         keys.use("labelImg", {})
-
-
-def test_the_views_of_a_large_image_are_stepped_through(qtbot: QtBot, open_view: Opened) -> None:
-    """First the tile with most boxes, then the next ones by T; another image begins anew."""
-    numbers = {FULLEST: 2}
-
-    def answer(request: AssignmentRequest) -> AssignmentResult:
-        view = numbers.get(request.view, request.view)
-        name = f"tile {view} of 3" if view else "the whole image"
-        return replace(made_assignment(request), view=view, tiles=3, view_name=name)
-
-    session, window, worker = open_view(answer)
-    controls, label = window.controls, find(window, QLabel, "seen-view")
-    shown = []
-    for count, (key, modifier) in enumerate(
-        [(Qt.Key.Key_T, Qt.KeyboardModifier.NoModifier), *[(Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)] * 3], 2
-    ):
-        shown.append((label.text(), worker.requests[-1].view, controls.view_on.isEnabled()))
-        QTest.keyClick(window, key, modifier)
-        settle(qtbot, window, worker, count)
-    assert shown == [
-        ("Tile 2 of 3", FULLEST, True), ("Tile 3 of 3", 3, False), ("Tile 2 of 3", 2, True), ("Tile 1 of 3", 1, True),
-    ]  # fmt: skip
-    assert (label.text(), worker.requests[-1].view) == ("The whole image", 0)
-    assert not controls.view_back.isEnabled()
-    controls.view_back.click()
-    controls.step_view(-1)
-    assert controls.view_wanted == 0
-    QTest.keyClick(window, Qt.Key.Key_D)
-    settle(qtbot, window, worker, 6)
-    assert (worker.requests[-1].image, worker.requests[-1].view) == (session.image_id, FULLEST)
-    assert controls.view_on.toolTip().endswith("(T)")
-
-
-def test_an_image_without_tiles_offers_no_steps_through_them(qtbot: QtBot, open_view: Opened) -> None:
-    _, window, worker = open_view()
-    for part in (window.controls.view_back, window.controls.view, window.controls.view_on):
-        assert not part.isVisible()
-    QTest.keyClick(window, Qt.Key.Key_T)
-    window.controls.augmented.click()
-    settle(qtbot, window, worker, 2)
-    assert worker.requests[-1].view == FULLEST
 
 
 # --- the runs ---
@@ -419,11 +376,7 @@ def test_every_control_has_a_name_and_is_reached_by_keyboard(qtbot: QtBot, open_
 def test_a_small_window_is_enough(qtbot: QtBot, open_view: Opened, size: tuple[int, int]) -> None:
     """Nothing is cut off with two detectors, and each picture has its table beside or below it."""
     note = "Where the network's answer decides, it is that of the first step. Its batch norms see this image alone."
-
-    def answer(request: AssignmentRequest) -> AssignmentResult:
-        return replace(made_assignment(request), note=note, view=14, tiles=20, view_name="tile 14 of 20")
-
-    _, window, worker = open_view(answer)
+    _, window, worker = open_view(lambda one: replace(made_assignment(one), note=note, tiles=20, view_name="tile 9"))
     find(window, QCheckBox, "seen-beside").click()
     settle(qtbot, window, worker, 2)
     window.setMinimumSize(0, 0)

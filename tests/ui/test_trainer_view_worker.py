@@ -253,38 +253,3 @@ def test_an_assignment_is_cancelled_when_it_is_not_needed_any_more(
     worker.shut_down()
     with pytest.raises(RequestCancelled):
         worker.handle(request)
-
-
-def test_of_a_large_image_the_tile_with_most_boxes_is_shown_and_where_it_lies_is_said(labelled: Path) -> None:
-    """Two of three boxes of the first image lie in its upper left corner."""
-    tiled = narrow("yolov1", tiles=64, tile_overlap=0.0)
-    request = AssignmentRequest(labelled, 0, tiled, ids_of(labelled)[0], FRESH, True, 0, None)
-    shown = assignment_of(TrainerViewWorker(), request)
-    assert ", the tile at 0, 0" in shown.about
-    assert (shown.view, shown.tiles, shown.view_name) == (1, 8, "tile 1 of 8")
-    with Document.open(labelled, read_only=True) as document:
-        first, second, _ = document.boxes(ids_of(labelled)[0])
-    assert sorted(shown.ids.tolist()) == [first.id, second.id]
-    without = assignment_of(TrainerViewWorker(), replace(request, recipe=narrow("yolov1")))
-    assert (without.tiles, without.view_name, "tile" in without.about) == (0, "", False)
-
-
-def test_every_view_of_a_large_image_can_be_shown_also_those_that_are_left_out(labelled: Path) -> None:
-    """Of tiles without boxes only some are learnt from: the last image has no others."""
-    tiled = narrow("yolov1", tiles=64, tile_overlap=0.0)
-    request = AssignmentRequest(labelled, 0, tiled, ids_of(labelled)[0], FRESH, True, 0, None)
-    worker = TrainerViewWorker()
-    shown = [assignment_of(worker, replace(request, view=view)) for view in range(9)]
-    assert [one.view_name for one in shown] == ["the whole image", *(f"tile {n} of 8" for n in range(1, 9))]
-    assert [len(one.ids) for one in shown[:2]] == [3, 2]
-    assert not any(one.exclusion_reason for one in shown)
-    empty = [assignment_of(worker, replace(request, image=ids_of(labelled)[-1], view=view)) for view in range(9)]
-    assert assignment_of(worker, replace(request, image=ids_of(labelled)[-1])).view == 0, "no tile has a box"
-    left_out = [one for one in empty if one.exclusion_reason]
-    assert all("no box counts in this tile" in one.note for one in left_out)
-    assert all("not augmented" in one.about for one in left_out)
-    assert 0 < len(left_out) < 8
-    as_it_is = assignment_of(worker, replace(request, view=3, augmented=False))
-    assert (as_it_is.view, as_it_is.tiles, as_it_is.exclusion_reason) == (3, 8, "")
-    assert ", the tile at 91, 0, not augmented" in as_it_is.about
-    assert assignment_of(worker, replace(request, view=99)).view == 1, "of other tiles than before"
