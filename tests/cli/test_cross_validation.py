@@ -16,6 +16,7 @@ from workbench.cli import cross_validation, main, training
 from workbench.cli.cross_validation import Asked
 from workbench.core import edits
 from workbench.core.document import Document
+from workbench.core.lock import Lock
 from workbench.core.project import Box, Label, Split, State
 from workbench.errors import WorkbenchError
 from workbench.training import runs
@@ -189,6 +190,10 @@ def test_the_same_command_with_the_name_goes_on(project: Path, capsys: Capture) 
     events = project / "runs" / "ä b-fold-1" / runs.EVENTS
     lines = [line for line in events.read_text().splitlines(keepends=True) if '"Finished"' not in line]
     events.write_text("".join(lines))  # as if the power had failed
+    lock = Lock(events.parent)
+    assert main(command) == console.FAILED
+    lock.release()
+    assert "The run 'ä b-fold-1' is being trained. Wait until it has ended" in capsys.readouterr().err
     trained: list[tuple[object, object]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "_train", lambda one, *_: trained.append((one["resume"], one["name"])))

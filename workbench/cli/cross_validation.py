@@ -114,6 +114,8 @@ def _going_on(
         raise WorkbenchError(f"There is a run called '{run.name}' with other settings. Choose another --name.")
     if run.state == "finished":
         return None
+    if run.is_running:
+        raise WorkbenchError(f"The run '{run.name}' is being trained. Wait until it has ended, then go on.")
     if not run.resumable:
         raise WorkbenchError(f"There is a run called '{run.name}', which is {run.state}. Choose another --name.")
     rest = {**dict.fromkeys(given), **{name: given[name] for name in _KEPT}, "resume": run.name}
