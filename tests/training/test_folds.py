@@ -22,7 +22,7 @@ from workbench.inference.evaluate import evaluate_run
 from workbench.inference.evaluate_folds import evaluate_folds
 from workbench.inference.events import EvaluationDone, EvaluationProgress, FoldScore, Skipped
 from workbench.inference.predict import Predictor
-from workbench.training import data_leakage, folds, hold_out, prepare, recipes, run_actions
+from workbench.training import data_leakage, folds, hold_out, prepare, recipes, record, run_actions
 from workbench.training.request import RunRequest
 from workbench.training.run import train
 from workbench.training.runs import EVENTS
@@ -301,6 +301,19 @@ def test_a_fold_whose_folder_is_away_is_left_out_and_named(trained: tuple[Snapsh
     for file in snapshot.files:
         file.write_bytes(b"nothing")
     with pytest.raises(WorkbenchError, match="None of the images could be read"):
+        list(evaluate_folds(runs[0], snapshot, device="cpu"))
+
+
+def test_a_run_whose_record_is_lost_costs_its_fold(trained: tuple[Snapshot, list[Path]]) -> None:
+    snapshot, runs = trained
+    (runs[1] / record.DATA).unlink()
+    done = _evaluated(evaluate_folds(runs[0], snapshot, device="cpu"))
+    assert [one.fold for one in done.folds] == [1, 3]
+    said = "Fold 2 is left out: which images a-fold-2 learnt from is not known any more. Train it anew."
+    assert done.remark == said
+    for run in (runs[0], runs[2]):
+        (run / record.DATA).write_bytes(b"nothing")
+    with pytest.raises(WorkbenchError, match="Fold 1 is left out: which images a-fold-1 learnt from"):
         list(evaluate_folds(runs[0], snapshot, device="cpu"))
 
 

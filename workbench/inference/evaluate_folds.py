@@ -90,13 +90,21 @@ def _parts(
     And remarks on runs and images of a cross-validation of `number` folds.
     """
     parts, judged, learnt = {}, np.zeros(len(snapshot), bool), np.zeros(len(snapshot), bool)
+    damaged: list[WorkbenchError] = []
     for fold, run in trained.items():
-        theirs, own = (np.array(role, bool) for role in data_leakage.roles(run.folder, snapshot))
+        try:
+            theirs, own = (np.array(role, bool) for role in data_leakage.roles(run.folder, snapshot))
+        except WorkbenchError as error:
+            what = f"Fold {fold} is left out: which images {run.name} learnt from is not known any more. Train it anew."
+            damaged.append(WorkbenchError(what, error))
+            continue
         parts[fold] = np.flatnonzero(own & ~judged)
         judged |= own
         learnt |= theirs
-    others = fold_remarks.of_others(snapshot, learnt, judged, complete=len(trained) == number)
-    return parts, [*fold_remarks.of_runs(number, trained), *others]
+    if not parts:
+        raise damaged[0]
+    others = fold_remarks.of_others(snapshot, learnt, judged, complete=len(parts) == number)
+    return parts, [*fold_remarks.of_runs(number, trained), *(error.sentence for error in damaged), *others]
 
 
 @dataclass(slots=True)
