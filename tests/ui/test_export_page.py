@@ -93,12 +93,12 @@ def page(qtbot: QtBot, session: Session, export: FakeExport, monkeypatch: pytest
     assert session.end_jobs()
 
 
-def make_run(session: Session, name: str = "first") -> Path:
+def make_run(session: Session, name: str = "first", started: float = 1.0) -> Path:
     assert session.document is not None
     folder = session.document.runs_folder / name
     folder.mkdir(parents=True)
     story = (
-        Started(name, str(folder), "yolov4-tiny", "cpu", "fp32", 2, 2, 4, 40, 1234, time=1.0),
+        Started(name, str(folder), "yolov4-tiny", "cpu", "fp32", 2, 2, 4, 40, 1234, time=started),
         Finished(40, 4, False, 0.5, 9.0, str(folder)),
     )
     (folder / "events.jsonl").write_text("".join(events.to_json(event) + "\n" for event in story), "utf-8")

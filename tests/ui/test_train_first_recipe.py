@@ -145,6 +145,17 @@ def test_the_newest_runs_settings_stand_there_too(qtbot: QtBot, page: TrainPage,
     )
 
 
+def test_after_a_cross_validation_the_next_training_is_not_one_of_its_folds(tmp_path: Path) -> None:
+    """The form said "Folds 2, Fold 2" after a restart, and the training for use left out half of the images."""
+    past = run(tmp_path / "cells-fold-2", "quick-cpu")
+    used = recipes.preset("quick-cpu").changed({"folds": 2, "fold": 2, "epochs": 7, "fold_by": "folder"})
+    recipes.write(used, past.folder / runs.RECIPE)
+    last = first_recipe.last_settings([past], NAMES)
+    assert last is not None
+    assert last[0] == used.changed({"folds": 0, "fold": 0})
+    assert (last[0].training.folds, last[0].training.fold, last[0].training.epochs) == (0, 0, 7)
+
+
 @pytest.mark.parametrize("is_loaded", [False, True])
 def test_a_training_resumed_before_the_form_is_there_settles_nothing(
     qtbot: QtBot, page: TrainPage, session: Session, is_loaded: bool

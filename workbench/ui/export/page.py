@@ -221,7 +221,9 @@ class ExportPage(Page):
         wanted = (None if inspected is self._inspected else inspected, self._chosen_run())
         places = [place for run in wanted if (place := place_of(run, usable)) >= 0]
         self._inspected = inspected
-        list_runs(self._run, usable, places[0] if places else 0)
+        # a fold's run has learnt from a part of the images: nobody wants its weights
+        whole = next((place for place, run in enumerate(usable) if not run.folds), 0)
+        list_runs(self._run, usable, places[0] if places else whole)
         self._run_changed()
 
     def _chosen_run(self) -> RunInfo | None:

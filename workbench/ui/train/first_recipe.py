@@ -24,6 +24,8 @@ from workbench.ui.train.run_actions import RunActions
 from workbench.ui.train.setup_panel import SetupPanel
 from workbench.ui.train.training_data import count_training_images
 
+NO_FOLDS = {"folds": 0, "fold": 0}
+
 
 def suggested_recipe(images: int, past: Sequence[RunInfo], names: Collection[str]) -> str:
     """The newest run's recipe if its name is one of `names`, else the recipe that suits this many training images."""
@@ -42,11 +44,14 @@ def suggested_recipe_of(
 
 
 def last_settings(past: Sequence[RunInfo], names: Collection[str]) -> tuple[Recipe, Path | None] | None:
-    """All settings of the newest run whose recipe is one of `names`, and the weights file that it started from."""
+    """All settings of the newest run whose recipe is one of `names`, and the weights file that it started from.
+
+    Except its fold, if it is of a cross-validation: one more training of that would leave out a part of the images.
+    """
     for run in past:
         if run.recipe in names:
             try:
-                return recipes.read(run.folder / RECIPE), began_from(run.folder)
+                return recipes.read(run.folder / RECIPE).changed(NO_FOLDS), began_from(run.folder)
             except WorkbenchError:  # for example a detector whose plugin is gone: the recipe's name must do
                 return None
     return None
