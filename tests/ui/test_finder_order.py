@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication
 from workbench.ui import finder_entries
 from workbench.ui.actions import escape_mnemonics
 from workbench.ui.commands import BY_NAME, COMMANDS
-from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, FinderEntry, _matching
+from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, SETTING, FinderEntry, _matching
 
 
 def nothing() -> None:
@@ -42,6 +42,14 @@ IN_ORDER = [THINGS[row].words for row in (6, 7, 3, 4, 2, 5)]
 def test_names_are_searched_and_not_keys(text: str, expected: list[str]) -> None:
     found = [thing.words for thing in _matching(THINGS, text)]
     assert found == expected
+
+
+def test_settings_of_a_training_are_found_by_what_explains_them_after_all_that_is_called_so() -> None:
+    """ "folds" and "cross-validation" found nothing, and the help told of a setting that one had to look for."""
+    things = [*finder_entries.training_settings(lambda name: name), FinderEntry("cross-validation.jpg", IMAGE, nothing)]
+    assert next((one.words, one.beside) for one in _matching(things, "folds")) == ("Folds", SETTING)
+    assert [one.words for one in _matching(things, "cross-val")] == ["cross-validation.jpg", "Folds"]
+    assert _matching(things, "cross-val")[1].act() == "folds"
 
 
 def test_without_a_word_all_stand_in_their_order() -> None:

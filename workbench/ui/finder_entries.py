@@ -1,4 +1,4 @@
-"""What Ctrl+K finds: commands of the whole program, labels, recent projects, and images by words in their path."""
+"""What Ctrl+K finds: commands of the whole program, settings of a training, labels, recent projects, and images."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from pathlib import Path
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
+from workbench import settings
+from workbench.training.settings import TrainingSettings
 from workbench.ui import keys
 from workbench.ui.actions import key_text
 from workbench.ui.commands import COMMANDS, PAGES
 from workbench.ui.session import Session
 from workbench.ui.start import recent
-from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, PROJECT, Finder, FinderEntry
+from workbench.ui.widgets.finder import HELP, IMAGE, LABEL, PROJECT, SETTING, Finder, FinderEntry
 
 SEARCHED = 1000
 """Of this many images, the finder puts those first that begin with what was typed."""
@@ -28,12 +30,14 @@ _ELSEWHERE = ("seen-", "looking-", "review-")
 
 @dataclass(frozen=True, slots=True)
 class FinderActions:
-    """What choosing an entry does: an action; a command of a page not shown yet; an image's id; a project's folder."""
+    """What choosing an entry does: an action; a command of a page not shown yet; an image's id; a project's folder;
+    the field name of a setting of a training."""
 
     run: Callable[[QAction], object]
     run_there: Callable[[str, str], object]
     show_image: Callable[[int], object]
     open_project: Callable[[Path], object]
+    show_setting: Callable[[str], object]
 
 
 def open_finder(window: QWidget, session: Session, created: Iterable[str], finder_actions: FinderActions) -> None:
@@ -41,6 +45,7 @@ def open_finder(window: QWidget, session: Session, created: Iterable[str], finde
     entries = [*commands(window.findChildren(QAction), finder_actions.run)]
     if session.document is not None:
         entries += commands_of_uncreated_pages(created, finder_actions.run_there)
+        entries += training_settings(finder_actions.show_setting)
     entries += [*labels(session), *projects(session, finder_actions.open_project)]
     Finder(entries, lambda words: images(session, words, finder_actions.show_image), window).open()
 
@@ -64,6 +69,12 @@ def commands_of_uncreated_pages(created: Iterable[str], run: Callable[[str, str]
         if page in pages and not command.by_hand and not command.name.startswith(_ELSEWHERE):
             own = keys.of(command.name)
             yield FinderEntry(command.text, key_text(own[0]) if own else "", partial(run, page, command.name))
+
+
+def training_settings(show: Callable[[str], object]) -> Iterator[FinderEntry]:
+    """Those of the Train page's form, found by their explanation too; `show(name)` shows a setting there."""
+    for row in settings.rows(TrainingSettings):
+        yield FinderEntry(row.title, SETTING, partial(show, row.name), row.help)
 
 
 def labels(session: Session) -> Iterator[FinderEntry]:

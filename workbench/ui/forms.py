@@ -38,6 +38,7 @@ class Form(QWidget):
         super().__init__(parent)
         self.setObjectName(name)
         self._entries: dict[str, _Entry] = {}
+        self._heads: dict[str, QToolButton] = {}  # by row name: the title of its group
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._open: dict[str, bool] = {}
@@ -73,6 +74,7 @@ class Form(QWidget):
             label.setToolTip(row.help)
             form.addRow(label, entry)
             self._entries[row.name] = entry
+            self._heads[row.name] = head
 
         def fold() -> None:
             on = self._open[title]
@@ -88,6 +90,19 @@ class Form(QWidget):
         self._column.addWidget(head)
         self._column.addWidget(body)
         fold()  # only once it has a parent: without one it would be a window of its own
+
+    def show_row(self, name: str) -> QWidget:
+        """Open the group of this row, and give its editor the focus; returns the row, to be scrolled to."""
+        entry, head = self._entries[name], self._heads[name]
+        if head.arrowType() == Qt.ArrowType.RightArrow:
+            head.click()
+        entry.take_focus()
+        return entry
+
+    def row_in_use(self) -> str:
+        """The name of the row whose editor has the focus, or would have it in the active window; empty: none."""
+        used = self.window().focusWidget()
+        return next((name for name, entry in self._entries.items() if used and entry.isAncestorOf(used)), "")
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Fill in values by row name; unknown names are ignored. Does not emit `changed`."""
@@ -167,6 +182,9 @@ class _Entry(QWidget):
             chosen = ask_for_file(self, title, f"{title} ({files});;All files (*)")
         if chosen and isinstance(self._editor, QLineEdit):
             self._editor.setText(str(chosen))
+
+    def take_focus(self) -> None:
+        self._editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def set_value(self, value: Any) -> None:
         self._quiet = True

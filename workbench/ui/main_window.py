@@ -266,7 +266,9 @@ class MainWindow(QMainWindow):
         """On Ctrl+K."""
         from workbench.ui import finder_entries
 
-        finder_actions = finder_entries.FinderActions(self._run, self._run_there, self._show_image, self.open)
+        finder_actions = finder_entries.FinderActions(
+            self._run, self._run_there, self._show_image, self.open, self._show_setting
+        )
         finder_entries.open_finder(self, self.session, self._pages, finder_actions)
 
     def _run(self, action: QAction) -> None:
@@ -283,6 +285,10 @@ class MainWindow(QMainWindow):
         """Run a command of a page that may not be shown."""
         self.show_page(page)
         run_or_say(self._pages[page].findChild(QAction, f"action-{command}"), self.session.inform)
+
+    def _show_setting(self, name: str) -> None:
+        self.show_page("train")
+        self.session.setting_requested.emit(name)
 
     def _show_image(self, id: int) -> None:
         self.session.select_image(id)

@@ -76,6 +76,7 @@ class Session(QObject):
     images_found = Signal(object)  # ids of images that were added or measured by a job of their own; None: any
     runs_changed = Signal()  # a run's checkpoint appeared or went
     run_requested = Signal(str)  # show the run of this name on the Inspect page
+    setting_requested = Signal(str)  # the field name of a setting of a training, to be shown on the Train page
     training_requested = Signal(object)  # training.request.RunRequest: begin it, unless another training is running
     autosync_requested = Signal(str)  # keep this format beside the images, "" for none
     autosync_finished = Signal(object)  # exchange.autosync.SyncResult, or a WorkbenchError: all files were checked

@@ -121,6 +121,7 @@ class TrainPage(Page):
         self._setup.changed.connect(self._describe_data)
         self._setup.help_requested.connect(self.session.help_requested)
         self._setup.message.connect(self.session.inform)
+        self.session.setting_requested.connect(self._setup.show_setting)
         self._setup.start_from.fetch_requested.connect(self._fetch)
         self._progress.pause_requested.connect(self.pause)
         self._progress.stop_requested.connect(self.stop)

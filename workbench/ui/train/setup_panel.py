@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFormLayout,
@@ -61,6 +61,7 @@ class SetupPanel(QWidget):
         self._recipe: Recipe | None = None
         self._is_own_length = False  # a person set the length
         self.first_recipe: Callable[[], str] = lambda: ""  # the name of the recipe shown before a person chose one
+        self._sought = ""  # the field name of a setting to be shown once there is a form
         self.settled = False  # a person has chosen something or trained: the form must not change by itself
         self.loading = QLabel(LOADING)
         self.loading.setObjectName("train-loading")
@@ -113,7 +114,7 @@ class SetupPanel(QWidget):
         head.addRow("Detector", detector)
         head.addRow("Start from", self.start_from)
         head.addRow("Run name", self.run_name)
-        scroll = QScrollArea(widgetResizable=True)
+        scroll = self._scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields take the focus
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -172,6 +173,20 @@ class SetupPanel(QWidget):
         self._enable(True)
         if loaded.recipes:
             self._show(self._recipes.get(self.first_recipe(), loaded.recipes[0]))
+        if self._sought:
+            self.show_setting(self._sought)
+
+    @Slot(str)
+    def show_setting(self, name: str) -> None:
+        """Open the group of this setting in the form, scroll to it and give it the focus; at once or when loaded."""
+        self._sought = "" if self.loaded else name
+        if self.loaded:
+            row = self.form.show_row(name)
+            QTimer.singleShot(0, row, lambda: self._scroll_to(row))
+
+    def _scroll_to(self, row: QWidget) -> None:
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)  # its group was opened just now
+        self._scroll.ensureWidgetVisible(row, 0, self._scroll.viewport().height() // 2)  # warnings may take the rest
 
     @property
     def recipe_names(self) -> tuple[str, ...]:
@@ -212,6 +227,7 @@ class SetupPanel(QWidget):
         self._recipe, self._is_own_length = recipe, False
         self.detector.setCurrentIndex(self.detector.findData(recipe.detector))
         self.preset.setCurrentIndex(self.preset.findData(recipe.name))
+        used = self.form.row_in_use()
         self.form.set_rows(form_order.rows_of(recipe), (form_order.FIRST_GROUP,))
         self.form.set_values(settings.to_dict(recipe.detector_settings))
         self.form.set_values(settings.to_dict(recipe.training))
@@ -220,6 +236,8 @@ class SetupPanel(QWidget):
         self.about.say(self._about(recipe), detector.summary if detector else "")
         self._fit_width()
         tab_order.set_reading_order(self)
+        if used in self.form.names():
+            self.show_setting(used)
         self.changed.emit()
 
     def _about(self, recipe: Recipe) -> str:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QVBoxLayout, QWidget
 from workbench.ui import theme
 from workbench.ui.widgets.rows import ListRow, RowsView
 
-HELP, LABEL, PROJECT, IMAGE = KINDS = ("help", "label", "project", "image")
+HELP, LABEL, PROJECT, IMAGE, SETTING = KINDS = ("help", "label", "project", "image", "setting")
 """The kind shown beside an entry that has no key."""
 SHOWN = 60
 """Rows listed at once: more than anyone reads."""
@@ -22,11 +22,12 @@ _NONE = "Nothing is called that. Try one word, or its beginning: split, anchors.
 
 @dataclass(frozen=True, slots=True)
 class FinderEntry:
-    """One entry: its words, the text beside them, and what choosing it does."""
+    """One entry: its words, the text beside them, what choosing it does, and what explains it: searched, not shown."""
 
     words: str
     beside: str
     act: Callable[[], object]
+    about: str = ""
 
 
 Search = Callable[[Sequence[str]], Sequence[FinderEntry]]
@@ -107,20 +108,24 @@ class Finder(QFrame):
 
 def _matching(entries: Iterable[FinderEntry], text: str) -> list[FinderEntry]:
     """Things whose words or kind contain every typed word: equal names first, then those that begin with the text,
-    then those with a word that does; help pages last. Keys are not searched: "tr" would find every one with Ctrl.
+    then those with a word that does, then those whose explanation has the words; help pages last. Keys are not
+    searched: "tr" would find every one with Ctrl.
     """
     wanted = text.casefold().split()
     found = [entry for entry in entries if all(word in _searched(entry) for word in wanted)]
     if wanted:
-        found.sort(key=lambda entry: (entry.beside == HELP, _rank(entry.words.casefold(), " ".join(wanted))))
+        found.sort(key=lambda entry: (entry.beside == HELP, _rank(entry, wanted)))
     return found[:SHOWN]
 
 
 def _searched(entry: FinderEntry) -> str:
-    return f"{entry.words} {entry.beside if entry.beside in KINDS else ''}".casefold()
+    return f"{entry.words} {entry.beside if entry.beside in KINDS else ''} {entry.about}".casefold()
 
 
-def _rank(words: str, text: str) -> int:
+def _rank(entry: FinderEntry, wanted: Sequence[str]) -> int:
+    words, text = entry.words.casefold(), " ".join(wanted)
     if words.startswith(text):
         return int(words != text)
-    return 2 if f" {text}" in words else 3
+    if f" {text}" in words:
+        return 2
+    return 3 if not entry.about or all(word in words for word in wanted) else 4
