@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import itertools
 import os
@@ -62,6 +63,7 @@ def test_a_zip_is_unpacked_into_the_folder_of_its_name(tmp_path: Path) -> None:
     told = archives.about(folder)
     assert told is not None
     assert (told.name, told.files, told.bytes) == ("cells.zip", 3, sum(map(len, LABELS.values())))
+    assert told.sha256 == hashlib.sha256((tmp_path / "cells.zip").read_bytes()).hexdigest()
     assert in_imports(tmp_path / "project") == ["cells", "cells.zip.json"]
 
 

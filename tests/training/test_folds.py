@@ -272,6 +272,18 @@ def test_folds_that_are_not_trained_yet_are_told_and_their_images_left_out(
     assert done.remark == "Not trained yet: fold 2 of 3, so their images are not among these."
 
 
+def test_a_fold_without_any_of_the_images_and_a_run_without_a_best_checkpoint_are_no_trouble(
+    trained: tuple[Snapshot, list[Path]],
+) -> None:
+    snapshot, runs = trained
+    first = np.flatnonzero(in_fold(snapshot.images, TrainingSettings(folds=FOLDS, fold=1)))
+    (runs[0] / "best.safetensors").unlink()
+    assert (runs[0] / "last.safetensors").is_file()
+    done = _evaluated(evaluate_folds(runs[1], snapshot.take(first.tolist()), device="cpu"))
+    assert [(one.fold, one.images) for one in done.folds] == [(1, len(first))]
+    assert (len(done.truth), done.skipped, done.remark) == (len(first), 0, "")
+
+
 def test_an_image_that_cannot_be_read_is_left_out_and_named(trained: tuple[Snapshot, list[Path]]) -> None:
     snapshot, runs = trained
     snapshot.files[7].write_bytes(b"nothing")

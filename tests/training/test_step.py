@@ -140,6 +140,24 @@ def test_the_average_follows_with_its_decay_and_copies_counters() -> None:
     assert float(averaged.out.bias) == pytest.approx(0.91)
 
 
+def test_the_average_follows_alike_where_the_device_tells_and_stays_where_no_step_was_taken() -> None:
+    detector = Toy(ToySettings(input_px=64), 1)
+    average, copies = Average(detector, 0.9), Average(detector, 0.0)
+    averaged, copied = average.detector, copies.detector
+    assert isinstance(averaged, Toy)
+    assert isinstance(copied, Toy)
+    with torch.no_grad():
+        detector.out.bias.fill_(1.0)
+        averaged.out.bias.fill_(0.0)
+    taken, none = torch.zeros(1), torch.ones(1)
+    for steps, over, wanted in ((100, taken, 0.1), (0, taken, 0.91), (50, none, 0.91), (100, taken, 0.919)):
+        average.update(steps, over)
+        assert float(averaged.out.bias) == pytest.approx(wanted)
+    assert float(detector.out.bias.detach()) == 1, "the trained weights are only read"
+    copies.update(5, taken)
+    assert float(copied.out.bias) == 1
+
+
 def test_without_an_average_the_weights_themselves_are_kept() -> None:
     detector = Toy(ToySettings(input_px=64), 1)
     average = Average(detector, 0.0)
