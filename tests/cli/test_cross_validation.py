@@ -238,5 +238,5 @@ def test_what_a_later_fold_lacks_is_said_before_the_first(project: Path, capsys:
     assert "All images are in fold 1 of 2, as they are one group. Choose another Fold by" in capsys.readouterr().err
     assert not runs.runs(project / "runs")
     assert main(["train", str(project), *SMALL, "--folds", "20", "--epochs", "1"]) == console.FAILED
-    assert "of 20, as there are only 7; by their ids" in capsys.readouterr().err
+    assert "of 20, as there are only 7. Choose fewer folds." in capsys.readouterr().err
     assert not runs.runs(project / "runs"), "the first five have images"

@@ -93,10 +93,8 @@ def _fold(usable: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snaps
     train, validation = (usable.take(np.flatnonzero(some).tolist()) for some in (~judges, judges))
     what = f"fold {settings.fold or 1} of {settings.folds}"
     if not len(validation):
-        few = "as there are fewer groups"
-        if settings.fold_by == "image":
-            few = f"as there are only {len(usable):,}; by their ids they are divided about evenly, not exactly"
-        raise WorkbenchError(f"There is no image in {what}, {few}. Choose fewer folds.")
+        few = f"only {len(usable):,}" if settings.fold_by == "image" else "fewer groups"
+        raise WorkbenchError(f"There is no image in {what}, as there are {few}. Choose fewer folds.")
     if not len(train):
         raise WorkbenchError(f"All images are in {what}, as they are one group. Choose another Fold by (--fold-by).")
     if not len(train.boxes):
