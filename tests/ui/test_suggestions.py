@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
@@ -21,7 +22,9 @@ from workbench.inference import operating_point
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.suggest import SuggestionRequest, SuggestionResult
 from workbench.ui.annotate import suggest_bar, suggestion_painter
+from workbench.ui.annotate.page import AnnotatePage
 from workbench.ui.annotate.suggest_runs import SuggestRun, list_suggest_runs
+from workbench.ui.main_window import MainWindow
 
 __all__ = ["hand", "window"]  # fixtures
 
@@ -192,3 +195,28 @@ def test_another_image_another_run_and_none(hand: Hand, qtbot: QtBot) -> None:
     assert not find(hand.window, QPushButton, "suggest-all").isVisible()
     hand.key(Qt.Key.Key_Return)
     assert hand.boxes == []
+
+
+def test_a_finished_run_on_all_images_suggests_before_a_fold_or_one_that_still_learns(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest was chosen: one just begun, which finds nothing yet, or the last fold of a cross-validation."""
+    real = list_suggest_runs
+
+    def listed(folder: Path) -> tuple[SuggestRun, ...]:
+        one, _ = real(folder)
+        newest = (("begun", "running", 0), ("fold", "finished", 2), ("whole", "finished", 0))
+        weights = [one.run.folder.parent / name for name, _, _ in newest]
+        for folder in weights:
+            folder.mkdir(exist_ok=True)
+            (folder / "best.safetensors").write_bytes(b"weights")
+        return tuple(
+            replace(one, run=replace(one.run, name=name, folder=place, state=state, folds=number))
+            for place, (name, state, number) in zip(weights, newest, strict=True)
+        )
+
+    monkeypatch.setattr(suggest_bar, "list_suggest_runs", listed)
+    QTest.keyClick(find(window, AnnotatePage, "page-label").canvas, Qt.Key.Key_G)
+    run = find(window, QComboBox, "suggest-run")
+    qtbot.waitUntil(lambda: run.count() == 4)  # and "A file…"
+    assert run.currentText() == "whole"

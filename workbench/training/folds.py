@@ -42,6 +42,16 @@ def of_each(recipe: Recipe, name: str, runs_folder: Path, taken: Collection[str]
     return [(_name_of(name, one), one) for one in each]
 
 
+def without(recipe: Recipe) -> Recipe:
+    """For a training that is to be used: that of one fold leaves out a part of the images."""
+    return replace(recipe, training=replace(recipe.training, folds=0, fold=0))
+
+
+def whole_first(found: Sequence[RunInfo]) -> RunInfo | None:
+    """The first that has learnt from all images; else the first. None of none."""
+    return next((run for run in found if not run.folds), next(iter(found), None))
+
+
 def _name_of(name: str, recipe: Recipe) -> str:
     """The name of the fold's run in the cross-validation called `name`, of which a long one is cut."""
     end = f"{_FOLD}{recipe.training.fold}"

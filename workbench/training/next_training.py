@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from workbench.core.project import Split
 from workbench.errors import WorkbenchError
-from workbench.training import run_actions, runs
+from workbench.training import folds, run_actions, runs
 from workbench.training.request import DeferredRunRequest
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ NO_RUN = "There is no run to go on from yet. Train one on the Train page; after 
 
 @dataclass(frozen=True, slots=True)
 class NextTrainingRequest:
-    """`run`: the folder of the run to go on from, None for the newest with weights, if possible one that is not of a
-    cross-validation. `fresh`: begin with new weights.
+    """`run`: the folder of the run to go on from, None for the newest with weights, of a cross-validation only if there
+    is no other. `fresh`: begin with new weights.
     """
 
     runs_folder: Path
@@ -54,13 +54,12 @@ def plan_next_training(request: NextTrainingRequest) -> NextTraining:
         raise WorkbenchError(NO_RUN)
     fork = run_actions.fork(found.folder)
     return NextTraining(
-        found.name, fork.recipe, fork.anchors, fork.recorded, None if request.fresh else found.checkpoint
+        found.name, folds.without(fork.recipe), fork.anchors, fork.recorded, None if request.fresh else found.checkpoint
     )
 
 
 def _newest(folder: Path) -> runs.RunInfo | None:
-    found = [run for run in runs.runs(folder) if run.checkpoint is not None]
-    return min(found, key=lambda run: run.folds > 0, default=None)  # the first of them
+    return folds.whole_first([run for run in runs.runs(folder) if run.checkpoint is not None])
 
 
 def make_run_request(document: Document, planned: NextTraining) -> DeferredRunRequest:
@@ -77,8 +76,6 @@ def check(document: Document, planned: NextTraining) -> None:
     """WorkbenchError if too little is labelled to learn from."""
     images, training = document.images(), planned.recipe.training
     learns = images.in_split(Split.NONE) | images.in_split(Split.TRAIN)
-    if training.folds:
-        learns |= images.in_split(Split.VALIDATION)
     number = sum(int((images.in_state(state) & learns).sum()) for state in training.used_states())
     if number >= FEWEST:
         return

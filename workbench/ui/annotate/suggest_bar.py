@@ -18,6 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference import suggest
 from workbench.inference.model_files import PreparedModel
 from workbench.inference.suggest import Suggestion, SuggestionRequest, SuggestionResult, SuggestionWorker
+from workbench.training import folds
 from workbench.ui import image_queues, preferences, theme
 from workbench.ui.actions import tell_key
 from workbench.ui.annotate.canvas import Canvas
@@ -189,7 +190,9 @@ class SuggestBar(QFrame):
         if self._files.last is not None:
             self._run.addItem(self._files.last.name, LAST)
         self._run.addItem("A file…", OTHER)
-        now = next((one for one in (self._wanted, before, *there) if one in there), None)
+        newest = folds.whole_first([one.run for one in self._runs if not one.run.is_running])
+        first = None if newest is None else newest.checkpoint
+        now = next((one for one in (self._wanted, before, first, *there) if one in there), None)
         self._wanted = None if now == self._wanted else self._wanted
         self._run.setCurrentIndex(self._row_of(now))
         if now != before:

@@ -26,6 +26,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference.events import ExportDone, Exported, ExportProgress, NotExported
 from workbench.inference.exporters import ExportSettings
 from workbench.inference.model_card import suggested_settings
+from workbench.training import folds
 from workbench.training.runs import RunInfo
 from workbench.ui import tab_order, theme
 from workbench.ui.actions import make_action, tell_key
@@ -221,9 +222,7 @@ class ExportPage(Page):
         wanted = (None if inspected is self._inspected else inspected, self._chosen_run())
         places = [place for run in wanted if (place := place_of(run, usable)) >= 0]
         self._inspected = inspected
-        # a fold's run has learnt from a part of the images: nobody wants its weights
-        whole = next((place for place, run in enumerate(usable) if not run.folds), 0)
-        list_runs(self._run, usable, places[0] if places else whole)
+        list_runs(self._run, usable, places[0] if places else place_of(folds.whole_first(usable), usable))
         self._run_changed()
 
     def _chosen_run(self) -> RunInfo | None:

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Slot
 from workbench.core.document import Document
 from workbench.core.project import FIRST_RECIPE
 from workbench.errors import WorkbenchError
-from workbench.training import recipes
+from workbench.training import folds, recipes
 from workbench.training.recipes import DEFAULT, FEW, FEW_IMAGES, Recipe
 from workbench.training.runs import RECIPE, RunInfo, began_from
 from workbench.training.settings import TrainingSettings
@@ -23,8 +23,6 @@ from workbench.ui.session import Session
 from workbench.ui.train.run_actions import RunActions
 from workbench.ui.train.setup_panel import SetupPanel
 from workbench.ui.train.training_data import count_training_images
-
-NO_FOLDS = {"folds": 0, "fold": 0}
 
 
 def suggested_recipe(images: int, past: Sequence[RunInfo], names: Collection[str]) -> str:
@@ -51,7 +49,7 @@ def last_settings(past: Sequence[RunInfo], names: Collection[str]) -> tuple[Reci
     for run in past:
         if run.recipe in names:
             try:
-                return recipes.read(run.folder / RECIPE).changed(NO_FOLDS), began_from(run.folder)
+                return folds.without(recipes.read(run.folder / RECIPE)), began_from(run.folder)
             except WorkbenchError:  # for example a detector whose plugin is gone: the recipe's name must do
                 return None
     return None
