@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -11,10 +12,11 @@ from tests.formats.making import picture, snapshot, text
 from workbench import formats
 from workbench.core.project import XYXY, Box, Image, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadImage, Reading, ReadSettings
+from workbench.formats import ReadImage, Reading, ReadSettings, SupportsSources
 from workbench.formats.parts.openimages_csv import parse_boxes
 
 openimages = formats.load_all().get("openimages")
+SUBSETS = ("train", "validation", "validation", "test", "test")
 SAMPLE = "import_cases/datumaro/open_images_dataset/v6"
 TABLE = "annotations/train-annotations-bbox.csv"
 # the columns of V4 (2018_04/train/train-annotations-bbox.csv), and those that V6 added to them
@@ -45,6 +47,13 @@ def said(reading: Reading) -> list[tuple[str, str]]:
 def one(reading: Reading) -> ReadImage:
     (image,) = reading.images
     return image
+
+
+def test_a_folder_is_known_by_a_table_of_boxes_among_others(tmp_path: Path) -> None:
+    text(tmp_path / "prices.csv", "name,price\n")
+    assert openimages.sniff(tmp_path) == 0
+    table = write(tmp_path, row(), file="BOXES.CSV")
+    assert openimages.sniff(tmp_path) == openimages.sniff(table) == 1
 
 
 def test_the_samples_of_datumaro_are_read(test_data: Path) -> None:
@@ -359,3 +368,44 @@ def test_boxes_are_cut_at_the_border_and_left_out_where_the_size_is_not_known(tm
     openimages.write(snapshot(["/m/07j7r"], images, boxes), tmp_path)
     assert (tmp_path / TABLE).read_text() == f"{HEAD}\n{row(edges='0,1,0.1,0.9')}"
     assert {"outside", "unknown size"} <= openimages.cannot_store
+
+
+def test_each_split_has_its_tables_and_all_images_are_in_the_list(tmp_path: Path) -> None:
+    images = [
+        Image(1, "a.jpg", 40, 30, State.DONE, Split.TRAIN),
+        Image(2, "b.jpg", 40, 30, State.DONE, Split.VALIDATION),
+        Image(3, "c.jpg", 40, 30, State.UNLABELLED, Split.VALIDATION),
+        Image(4, "d.jpg", 40, 30, State.DONE, Split.TEST),
+        Image(5, "e.jpg", 40, 0, State.DONE, Split.TEST),
+    ]
+    boxes = [
+        Box(0, 0, 0, (10, 3, 20, 27)), Box(0, 3, 0, (50, 3, 60, 27)), Box(0, 3, 1, (0, 0, 10, 30)),
+        Box(0, 4, 0, (1, 2, 3, 4)),
+    ]  # fmt: skip
+    shot = snapshot(["cat", "dog"], images, boxes)
+    written = [file.relative_to(tmp_path).as_posix() for file in openimages.write(shot, tmp_path)]
+    listed = "".join(f"{id},{subset}{',' * 10}0\n" for id, subset in zip("abcde", SUBSETS, strict=True))
+    denied = "b,verification,cat,0\nb,verification,dog,0\n"
+    first, whole = "a,freeform,cat,1,0.25,0.5,0.1,0.9,0,0,0,0,0\n", "d,freeform,dog,1,0,0.25,0,1,0,0,0,0,0\n"
+    told = {name: (tmp_path / name).read_text().split("\n", 1)[1] for name in written}
+    assert told == {
+        "annotations/train-annotations-bbox.csv": first,
+        "annotations/validation-annotations-bbox.csv": "",
+        "annotations/validation-annotations-human-imagelabels-boxable.csv": denied,
+        "annotations/test-annotations-bbox.csv": whole,
+        "annotations/oidv6-class-descriptions.csv": "cat,cat\ndog,dog\n",
+        "annotations/image_ids_and_rotation.csv": listed,
+    }
+    sources = [
+        source and (source.file.as_posix(), source.name) for source in cast(SupportsSources, openimages).sources(shot)
+    ]
+    train, test = "annotations/train-annotations-bbox.csv", "annotations/test-annotations-bbox.csv"
+    assert sources == [(train, "a"), None, None, (test, "d"), None]
+
+
+def test_a_project_without_images_has_a_table_all_the_same(tmp_path: Path) -> None:
+    first, *_ = openimages.write(snapshot(["cat"], [], []), tmp_path)
+    assert first.read_text() == f"{HEAD}\n"
+    image = Image(1, "a.jpg", 40, 30, State.DONE, Split.TEST)
+    tables = openimages.write(snapshot(["cat"], [image], [Box(0, 0, 0, (1, 2, 3, 4))]), tmp_path / "test")
+    assert [file.name for file in tables if "bbox" in file.name] == ["test-annotations-bbox.csv"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.formats.making import picture, snapshot, text
 from workbench import formats
 from workbench.core.project import Box, Image, Snapshot, Split, State
 from workbench.errors import Refused
-from workbench.formats import ReadSettings
+from workbench.formats import ReadSettings, SupportsSources
 from workbench.formats.parts.tfcsv_rows import parse_tfcsv
 
 tfcsv = formats.load_all().get("tfcsv")
@@ -215,6 +216,20 @@ def test_crowd_regions_and_images_without_boxes_are_left_out_on_writing(tmp_path
     assert {"crowd", "empty images"} <= tfcsv.cannot_store
 
 
+def test_the_table_of_an_image_is_told_where_it_is_in_one(tmp_path: Path) -> None:
+    images = [Image(n, f"{name}.jpg", 40, 30, State.DONE, Split.TRAIN) for n, name in enumerate("abc")]
+    boxes = [Box(0, 0, 0, (1, 2, 3, 4)), Box(0, 1, 0, (1, 2, 3, 4), crowd=True)]
+    first, *others = cast(SupportsSources, tfcsv).sources(snapshot(["cat"], images, boxes))
+    assert first is not None
+    assert (first.file.as_posix(), first.name) == ("train_labels.csv", "a.jpg")
+    assert others == [None, None], "crowd regions and empty images are not written"
+    table = text(tmp_path / "x.csv", HEAD + "a.jpg,40,30,cat,1,2,3,4\nb.jpg,40,30,cat,1,2,3\n")
+    read = tfcsv.read(tmp_path, settings=ReadSettings(skip_broken=True)).images
+    assert [(i.name, i.source and (i.source.file, i.source.name)) for i in read] == [
+        ("a.jpg", (table, "a.jpg")), ("b.jpg", None),
+    ], "a row that was skipped would be lost when the table is kept up to date"  # fmt: skip
+
+
 def test_other_tables_are_not_taken_for_these(tmp_path: Path) -> None:
     text(tmp_path / "a.csv", "filename,cat,dog\na.jpg,1,0\n")  # Roboflow's _classes.csv
     text(tmp_path / "b.csv", b"\xff\xfe\0\0" * 9)
@@ -224,6 +239,45 @@ def test_other_tables_are_not_taken_for_these(tmp_path: Path) -> None:
     text(tmp_path / "c.csv", RACCOON)
     assert tfcsv.sniff(tmp_path) == 1
     assert sum("was not read" in r.sentence for r in tfcsv.read(tmp_path).remarks) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"), [("TRAIN_LABELS.CSV", True), ("_annotations.csv", True), ("prices.csv", False)]
+)
+def test_a_table_that_lacks_columns_is_taken_for_one_by_its_name(tmp_path: Path, name: str, seen: bool) -> None:
+    """So that its damage is told; tables of other things have some of these columns, too."""
+    text(tmp_path / name, "filename,width,height,class,xmin\na.jpg,40,30,cat,1\n")
+    assert (tfcsv.sniff(tmp_path) > 0) == seen
+    text(tmp_path / name, "filename,width,height,class\na.jpg,40,30,cat\n")
+    assert tfcsv.sniff(tmp_path) == 0
+    text(tmp_path / "others.csv", RACCOON)
+    levels = [r.level for r in tfcsv.read(tmp_path).remarks if "was not read" in r.sentence]
+    assert levels == ["refused" if seen else "read"], "boxes may be missing"
+
+
+def test_without_any_box_the_table_has_its_columns_alone(tmp_path: Path) -> None:
+    image = Image(1, "a.jpg", 40, 30, State.DONE, Split.TRAIN)
+    (file,) = tfcsv.write(snapshot(["cat"], [image], []), tmp_path)
+    assert (file.name, file.read_text()) == ("labels.csv", HEAD)
+
+
+def test_an_image_of_two_tables_keeps_the_split_that_one_of_them_tells(tmp_path: Path) -> None:
+    text(tmp_path / "a_train_labels.csv", RACCOON)
+    text(tmp_path / "raccoon_labels.csv", RACCOON)
+    assert [i.split for i in tfcsv.read(tmp_path).images] == [Split.TRAIN, Split.TRAIN]
+
+
+def test_images_of_one_name_that_are_away_stay_apart_by_their_folders(tmp_path: Path) -> None:
+    for folder in ("train", "valid"):
+        text(tmp_path / folder / "_annotations.csv", HEAD + "a.jpg,40,30,cat,1,2,3,4\n")
+    assert [i.name for i in tfcsv.read(tmp_path).images] == ["train/a.jpg", "valid/a.jpg"]
+
+
+def test_one_image_that_two_tables_name_otherwise_is_taken_once(tmp_path: Path) -> None:
+    file = picture(tmp_path / "images" / "a.jpg")
+    text(tmp_path / "labels.csv", HEAD + "a.jpg,40,30,cat,1,2,3,4\n")
+    text(tmp_path / "train_labels.csv", HEAD + "images/a.jpg,40,30,cat,1,2,3,4\n")
+    assert [(i.file, len(i.boxes)) for i in tfcsv.read(tmp_path).images] == [(file, 1)]
 
 
 def test_the_table_of_vott_is_none_of_these(test_data: Path) -> None:
@@ -248,6 +302,17 @@ def test_a_label_map_tells_the_order_of_the_labels(tmp_path: Path) -> None:
     assert tfcsv.read(tmp_path).labels == ("dog's", "bird", "cat")
     text(tmp_path / "label_map.pbtxt", MAP)
     assert tfcsv.read(tmp_path).labels == ("cat", "dog's", "Käfer", "bird")
+    text(tmp_path / "train_labels.csv", HEAD + "a.png,64,48,,,,,\n")
+    assert tfcsv.read(tmp_path).labels == ("cat", "dog's", "Käfer"), "also where nothing is labelled yet"
+
+
+def test_a_label_map_of_other_labels_is_told_and_not_taken(tmp_path: Path) -> None:
+    text(tmp_path / "train_labels.csv", RACCOON)
+    text(tmp_path / "label_map.pbtxt", MAP)
+    reading = tfcsv.read(tmp_path)
+    assert reading.labels == ("raccoon",)
+    told = [r.sentence for r in reading.remarks if r.file == "label_map.pbtxt"]
+    assert told == ["It lists none of the boxes' labels, so it was ignored."]
 
 
 @pytest.mark.parametrize(
