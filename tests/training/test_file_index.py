@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.training.test_network_input import assert_equal, computed, photographs, recipe
-from tests.training.test_trained_tiles import wide_photographs
+from tests.training.tiled import wide_photographs
 from tests.training.toys import Toy
 from workbench.core import images
 from workbench.core.project import Snapshot, Split, State

@@ -13,7 +13,7 @@ import pytest
 
 from tests.training.run_results import MakeRequest, same, weights
 from tests.training.test_data import load
-from tests.training.test_trained_tiles import wide_photographs
+from tests.training.tiled import wide_photographs
 from tests.training.toys import make_snapshot
 from workbench.core import images
 from workbench.core.project import Snapshot, Split

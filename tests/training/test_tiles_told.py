@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.training.run_results import MakeRequest, only, same, weights
-from tests.training.test_trained_tiles import TILES, recipe, wide_photographs
+from tests.training.tiled import TILES, recipe, wide_photographs
 from tests.training.toys import Toy
 from workbench.core.project import Snapshot, Split
 from workbench.core.snapshot_views import cut_into_views

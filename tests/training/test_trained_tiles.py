@@ -15,13 +15,13 @@ from torch import Tensor
 from tests.calls import calls_of
 from tests.training.run_results import MakeRequest, only, same, weights
 from tests.training.test_validate import Knowing
-from tests.training.toys import CALM, Toy, ToySettings, make_snapshot
+from tests.training.tiled import TILES, recipe, wide, wide_photographs
+from tests.training.toys import CALM, Toy, make_snapshot
 from workbench import detectors
 from workbench.core import files, tiling
 from workbench.core.detections import Candidates
-from workbench.core.project import Image, Label, Snapshot, Split, State
+from workbench.core.project import Snapshot, Split
 from workbench.detectors.parts.detector import Assignment, Raw, Targets
-from workbench.errors import WorkbenchError
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone
 from workbench.inference.predict import Predictor
@@ -36,50 +36,17 @@ from workbench.training import (
     validate,
     watched_images,
 )
-from workbench.training.box_coverage import Coverage, count_coverage
-from workbench.training.cost_measurement import estimate
 from workbench.training.data import Dataset
 from workbench.training.events import Control, Evaluated, Finished, Message, Started
 from workbench.training.file_index import FileIndex, FileInfo
 from workbench.training.image_views import learnt_views
 from workbench.training.meter import Meter
-from workbench.training.network_input import make_input_sequence, unaugmented_input
+from workbench.training.network_input import make_input_sequence
 from workbench.training.pixelless_data import load_without_pixels
-from workbench.training.preflight import preflight
-from workbench.training.recipes import UNTOUCHED, Recipe
 from workbench.training.request import RunRequest
 from workbench.training.schedule import Plan
 
-WIDE = 256, 64
-TILES: dict[str, Any] = {"tiles": 64, "tile_overlap": 0.5}
-"""Of a wide image: seven, at 0, 32 ... 192."""
-
-
-def wide_photographs(folder: Path, train: int = 2, validation: int = 1) -> Snapshot:
-    """Dark images of 256 x 64, each with two bright squares of 32 in different tiles, one at the top, one below."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shown, files, boxes = [], [], []
-    for number in range(train + validation):
-        pixels = np.full((*WIDE[::-1], 3), 10, np.uint8)
-        for x, y in ((32 * (number % 3), 0), (160 + 32 * (number % 3), 32)):
-            pixels[y : y + 32, x : x + 32] = 230
-            boxes.append((x, y, x + 32, y + 32))
-        file = folder / f"wide-{number}.png"
-        file.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
-        split = Split.TRAIN if number < train else Split.VALIDATION
-        shown.append(Image(number + 1, file.name, *WIDE, State.DONE, split))
-        files.append(file)
-    return Snapshot(
-        labels=(Label(1, "top", position=0), Label(2, "bottom", position=1)), images=tuple(shown), files=tuple(files),
-        offsets=np.arange(len(shown) + 1) * 2, boxes=np.array(boxes, np.float64),
-        label_index=np.tile([0, 1], len(shown)), flags=np.zeros((len(boxes), 4), bool),
-        box_ids=np.arange(1, len(boxes) + 1),
-    )  # fmt: skip
-
-
-@pytest.fixture
-def wide(tmp_path: Path) -> Snapshot:
-    return wide_photographs(tmp_path / "wide")
+__all__ = ["wide"]  # a fixture
 
 
 class Seeing(Knowing):
@@ -96,10 +63,6 @@ def seeing(toy: type[Toy]) -> None:
     registry.unregister_owner("tests")
     with registry.owned_by("tests"):
         registry.register("toy")(Seeing)
-
-
-def recipe(**changes: Any) -> Recipe:
-    return Recipe("test", "Test", "", "toy", ToySettings(input_px=64), replace(CALM, **changes))
 
 
 def test_a_training_goes_through_tiles_and_counts_images(request_of: MakeRequest, wide: Snapshot) -> None:
@@ -346,76 +309,3 @@ def test_what_is_kept_of_images_is_kept_by_image(request_of: MakeRequest, wide: 
     assert picture.image == 3
     wanted = wide.boxes[wide.rows(2)].tolist()
     assert sorted(picture.boxes[picture.scores > 0.5].tolist()) == sorted(wanted)
-
-
-@pytest.mark.usefixtures("toy")
-def test_what_the_trainer_sees_of_a_large_image_is_the_tile_with_most_boxes(wide: Snapshot) -> None:
-    sequence = make_input_sequence(wide, recipe(**UNTOUCHED, mosaic=0.0, flip=0.0, **TILES))
-    assert len(sequence.data) == 16
-    index = sequence.index(1)
-    assert wide.place(0) is None
-    assert sequence.snapshot.places[index] == (0, 0, 64, 64)
-    seen = sequence.in_epoch(index, 0)
-    assert (seen.pixels[:32, :32] > 200).all()
-    assert (seen.pixels[32:] < 50).all()
-    assert sequence.snapshot.box_ids[seen.rows].tolist() == [1]
-
-
-@pytest.mark.usefixtures("toy")
-def test_a_box_of_which_a_tile_shows_too_little_is_not_called_a_crowd_of_the_users(tmp_path: Path) -> None:
-    """Its last 4 of 32 px lie in the second tile; the other box lies inside and is marked."""
-    shown = Image(1, "a.png", 96, 64, State.DONE)
-    (tmp_path / "a.png").write_bytes(cv2.imencode(".png", np.zeros((64, 96, 3), np.uint8))[1].tobytes())
-    boxes = np.array([[4, 0, 36, 32], [40, 8, 60, 40], [70, 8, 90, 40]], np.float64)
-    flags = np.zeros((3, 4), bool)
-    flags[1, 3] = True
-    snapshot = Snapshot(
-        labels=(Label(1, "top"),), images=(shown,), files=(tmp_path / "a.png",), offsets=np.array([0, 3]), boxes=boxes,
-        label_index=np.zeros(3, np.int64), flags=flags, box_ids=np.arange(3),
-    )  # fmt: skip
-    seen = unaugmented_input(snapshot, 1, recipe(tiles=64, tile_overlap=0.5), view=2)
-    assert [one.reason.partition(":")[0] for one in seen.lost] == [
-        "this tile shows less than 25 % of it, or it is marked as a crowd", "it is marked as a crowd",
-    ]  # fmt: skip
-
-
-@pytest.mark.usefixtures("toy")
-def test_each_box_is_counted_once_before_a_training(wide: Snapshot) -> None:
-    (counted,) = (one for one in count_coverage(wide, recipe(**TILES), None, ["toy"]) if isinstance(one, Coverage))
-    assert counted.total.sum() == 4
-    assert counted.missed.sum() == 0
-
-
-@pytest.mark.usefixtures("toy")
-def test_objects_that_get_lost_in_large_photographs_are_told_of_and_tiles_are_the_advice(wide: Snapshot) -> None:
-    large = replace(wide, images=tuple(replace(one, width=2048, height=512) for one in wide.images))
-    found = {one.kind: one for one in preflight(large, recipe(), None)}
-    words = "4 of 4 boxes (100.0 %) are small in large photographs: typically 32 px in the photograph, 2 px of 64"
-    assert words in found["tiles"].text
-    assert "--tiles 64" in found["tiles"].advice
-    assert "tiles" not in {one.kind for one in preflight(large, recipe(tiles=128), None)}
-    assert "tiles" not in {one.kind for one in preflight(wide, recipe(), None)}
-
-
-@pytest.mark.usefixtures("toy")
-def test_an_estimate_counts_the_tiles(wide: Snapshot) -> None:
-    plain, tiled = (estimate(wide, recipe(**more), None, budget=0.2) for more in ({}, TILES))
-    assert (plain.steps, tiled.steps) == (2, 16)
-    assert tiled.rows()["steps"].endswith("4 epochs of 2 images and 14 tiles, 4 at a time")
-    assert tiled.rows()["evaluations"].endswith(" 1 image and 7 tiles")
-    assert (tiled.images, tiled.views, tiled.validation_images, tiled.validation_views) == (2, 16, 1, 8)
-    assert "steps of 4 images and tiles" in tiled.how
-    assert plain.rows()["steps"].endswith("4 epochs of 2 images, 4 at a time")
-    assert (plain.cache, tiled.cache) == (3 * 64 * 64 * 3, 24 * 64 * 64 * 3)
-
-
-@pytest.mark.usefixtures("toy")
-def test_tiles_do_not_make_images_enough_to_end_early_by(tmp_path: Path) -> None:
-    few = wide_photographs(tmp_path, 2, 2)  # 16 views to validate on
-    assert not estimate(few, recipe(patience=1, **TILES), None, budget=0.2).at_most
-    assert estimate(wide_photographs(tmp_path, 2, 10), recipe(patience=1, **TILES), None, budget=0.2).at_most
-
-
-def test_tiles_that_cannot_be_are_refused_in_a_sentence(request_of: MakeRequest, wide: Snapshot) -> None:
-    with pytest.raises(WorkbenchError, match="at least 64 pixels, found 10. 0 means no tiles"):
-        list(run.train(request_of(snapshot=wide, tiles=10)))
