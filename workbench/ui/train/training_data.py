@@ -41,7 +41,7 @@ def count_training_images(
         return _in_folds(images, used, training, anchors)
     out = 0 if validation else int(held_out(images.ids[trained], training).sum())
     held = f"{validation:,} to validate" if validation else _held_out(out)
-    return train, f"{count(train, 'image')} to train on, {held}.{_length(training, train - out)}{anchors}"
+    return train, f"{count(train - out, 'image')} to train on, {held}.{_length(training, train - out)}{anchors}"
 
 
 def _in_folds(
@@ -64,7 +64,7 @@ def _in_folds(
 
 def _held_out(images: int) -> str:
     """As prepare.select_images() does if no image has the split validation."""
-    return f"{images:,} of them held out to validate" if images else "and judged on the same ones, as they are too few"
+    return f"{images:,} held out to validate" if images else "and judged on the same ones, as they are too few"
 
 
 def _length(training: TrainingSettings, images: int) -> str:
