@@ -77,6 +77,15 @@ def test_names_have_the_room_that_numbers_leave(qtbot: QtBot, window: MainWindow
         assert table.columnWidth(column) >= table.fontMetrics().horizontalAdvance("1,234")
 
 
+def test_the_name_of_a_fold_is_whole_in_a_small_window(qtbot: QtBot, window: MainWindow) -> None:
+    """It was 'yolov4-tiny-…2 (finished)', which might have been another run."""
+    combo = find(window, ElidedCombo, "inspect-run")
+    window.resize(1280, 720)
+    combo.setItemText(0, "yolov4-tiny-2-fold-2 (finished)")
+    qtbot.waitUntil(lambda: window.width() == 1280)
+    assert combo.shown_text() == "yolov4-tiny-2-fold-2 (finished)"
+
+
 def test_a_long_name_of_a_run_is_cut_in_the_middle_and_whole_in_the_tooltip(qtbot: QtBot, window: MainWindow) -> None:
     combo = find(window, ElidedCombo, "inspect-run")
     combo.setFixedWidth(200)

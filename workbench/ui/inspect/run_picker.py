@@ -29,7 +29,7 @@ class RunPicker(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._wanted = ""  # the name of a run that was requested before it was listed
-        self._run = ElidedCombo("inspect-run", "Run", "The run to evaluate.", 18)
+        self._run = ElidedCombo("inspect-run", "Run", "The run to evaluate.", 24)
         self._checkpoint = ElidedCombo(
             "inspect-checkpoint", "Checkpoint", "The best checkpoint by AP, or the last one.", 5
         )
