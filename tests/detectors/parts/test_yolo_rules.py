@@ -179,13 +179,26 @@ def test_rule_24_darknets_pull_is_cut_after_weighting() -> None:
     cut = deltas(replace(rules, largest_delta=(0.1,)), box, raw.clone())[1, 1, 0, :4]
     assert free.abs().max() > 0.1
     torch.testing.assert_close(cut, free.clamp(-0.1, 0.1))
+    heavy = deltas(replace(rules, largest_delta=(0.1,), box_weight=2.0), box, raw.clone())[1, 1, 0, :4]
+    torch.testing.assert_close(heavy, (2 * free).clamp(-0.1, 0.1))
+
+
+def test_rule_28_of_activated_outputs_darknets_pull_has_no_factor_for_the_sides() -> None:
+    """The same prediction, twice as wide as its anchor: exp(t) is 2 for the width, which new_coords leave out."""
+    rules, box = Rules("ciou", 1.0, darknet_gradient=True), truth((40, 48, 40, 24, 0))
+    wide = torch.full((1, 2, 7, 4, 4), 0.5)
+    wide[0, 0, 2, 1, 1] = math.sqrt(2) / 2
+    plain = deltas(rules, box, with_value((0, 2, 1, 1), math.log(2)))[1, 1, 0, :4]
+    activated = deltas(replace(rules, activated=True), box, wide.view(1, 14, 4, 4))[1, 1, 0, :4]
+    torch.testing.assert_close(plain, activated * torch.tensor([1.0, 1.0, 2.0, 1.0]))
 
 
 def test_an_ignore_region_is_never_a_positive_and_silences_predictions_mostly_inside_it() -> None:
     """The region covers the left half: predictions of 32 x 32 there are spared, those on the right are not."""
-    moved = deltas(PAPER, truth((32, 64, 64, 128, 0), ignore=(0,)))[:, :, 0, 4]
-    assert moved[:, :2].abs().max().item() == 0.0
-    assert moved[:, 2:].max().item() == -0.5
+    for rules in (PAPER, replace(PAPER, smooth_objectness=(True,))):
+        moved = deltas(rules, truth((32, 64, 64, 128, 0), ignore=(0,)))[:, :, 0, 4]
+        assert moved[:, :2].abs().max().item() == 0.0
+        assert moved[:, 2:].max().item() == -0.5
 
 
 def test_a_box_inside_an_ignore_region_is_still_learnt() -> None:
@@ -208,6 +221,14 @@ def test_training_starts_at_the_objectness_that_was_asked_for() -> None:
     scores = raw[0].view(2, 7, 4, 4).sigmoid()
     torch.testing.assert_close(scores[:, 4], torch.full((2, 4, 4), 0.01))
     torch.testing.assert_close(scores[:, 5:], torch.full((2, 2, 4, 4), 0.5))
+    boxes = last(torch.ones(1, 8, 4, 4))[0].view(2, 7, 4, 4)[:, :4]
+    assert 0 < boxes.abs().max() < 0.2, "near the anchors, whatever an image shows"
+
+
+def test_anchors_are_laid_in_the_middle_of_their_cells() -> None:
+    one = head()
+    laid = one.layout(one.spread([(4, 4)]))
+    assert laid.boxes[[0, 1, 2]].tolist() == [[0, 0, 32, 32], [-16, -16, 48, 48], [32, 0, 64, 32]]
 
 
 def test_rule_27_smoothed_labels_are_taught_a_little_less_than_certain() -> None:
@@ -269,6 +290,8 @@ def test_hard_negatives_leave_the_worst_backgrounds_and_every_positive() -> None
     assert moved[moved < 0].sort().values.tolist() == worst.tolist()
     nothing = Targets(torch.zeros(1, 0, 4), torch.zeros(1, 0, dtype=torch.int64), torch.zeros(1, 0, dtype=torch.bool))
     assert (deltas(rules, nothing, raw.clone())[..., 4] < 0).sum() == 3
+    two = deltas(rules, truth((48, 48, 32, 32, 1), (112, 112, 64, 64, 0)), raw.clone())[..., 4]
+    assert ((two > 0).sum(), (two < 0).sum()) == (2, 6)
 
 
 def test_rare_labels_weigh_more_at_their_boxes_and_nowhere_else() -> None:
