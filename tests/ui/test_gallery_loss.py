@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QFrame, QLabel
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QFrame, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.window_driver import Open, find, write_photographs
@@ -114,6 +115,21 @@ def test_the_highest_losses_come_first_and_images_without_one_last(
     assert tip.endswith("loss 12.3, the highest of 3 images, run tiny-1 after epoch 3")
     highest_first(window)
     assert listed(window) == list("abcde")
+
+
+def test_the_colours_are_explained_where_they_are_and_not_beside_single_boxes(
+    qtbot: QtBot, open_window: Open, project: Path
+) -> None:
+    evaluated(project, "tiny-1", 3, THREE, time=100)
+    window = open_window(project, "data")
+    scale = find(window, QWidget, "loss-scale")
+    qtbot.waitUntil(scale.isVisible)
+    action = find(window, QAction, "action-box-tiles")
+    action.trigger()
+    assert not scale.isVisible()
+    assert find(window, QAbstractButton, "loss-first").isVisible(), "it orders the boxes too"
+    action.trigger()
+    assert scale.isVisible()
 
 
 def test_without_a_run_there_is_neither_line_nor_strip(qtbot: QtBot, open_window: Open, project: Path) -> None:

@@ -139,6 +139,7 @@ class Gallery(QWidget):
     def _switch(self, as_boxes: bool) -> None:
         """Show the boxes of the listed images instead of these, or the images again."""
         self._stack.setCurrentWidget(self.boxes if as_boxes else self._images)
+        self._losses.scale.setHidden(as_boxes)
         self.switched.emit(self.boxes.view if as_boxes else self.view)
         self._focus_tiles()
         self._listed()

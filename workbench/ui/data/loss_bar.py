@@ -40,7 +40,8 @@ class LossBar(QFrame):
         row.setContentsMargins(theme.GRID, 0, theme.GRID, theme.GRID)
         row.setSpacing(2 * theme.GRID)
         row.addWidget(self._about, 1)
-        row.addWidget(LossScale())
+        self.scale = LossScale()  # of the strips below images, which single boxes lack
+        row.addWidget(self.scale)
         row.addWidget(self.first)
         self._watch.changed.connect(self._renew)
         self._renew()
