@@ -60,6 +60,36 @@ def test_rule_11_objectness_weighs_five_at_boxes_and_one_elsewhere(
     assert found[3, 3].tolist() == pytest.approx([background] * 2)
 
 
+def test_rule_11_objectness_learns_one_unless_it_is_rescored() -> None:
+    """The box is twice as high as its prediction: an overlap of 0.5, which the sigmoid has already."""
+    box = truth((48.0, 48, 32, 64, 1))
+    once, now = (deltas(replace(LATER, rescore=rescore), box)[1, 1, 0, 4].item() for rescore in (False, True))
+    assert (once, now) == (pytest.approx(5 * 0.5), pytest.approx(0, abs=1e-6))
+
+
+def test_rule_2_terms_are_means_over_images() -> None:
+    """32 priors that see nothing cost half of 0.5 squared each, for one image as for three."""
+    three = Targets(torch.zeros(3, 0, 4), torch.zeros(3, 0, dtype=torch.int64), torch.zeros(3, 0, dtype=torch.bool))
+    for images, nothing in ((1, NOTHING), (3, three)):
+        terms = head().loss((torch.zeros(images, 14, 4, 4),), nothing)
+        assert terms["objectness"].item() == pytest.approx(32 * 0.125)
+
+
+def test_rare_labels_weigh_more_at_their_boxes_and_nowhere_else() -> None:
+    """On the box, its objectness and its labels; 0.25 into the cell and twice as high, so that each has a pull."""
+    moved = []
+    for weights in ([1.0, 1.0], [1.0, 3.0]):
+        one, raw = head(LATER), torch.zeros(1, 14, 4, 4, requires_grad=True)
+        one.label_weights.copy_(torch.tensor(weights))
+        terms = one.loss((raw,), truth((40.0, 48, 40, 30, 1), (112, 112, 64, 64, 0)))
+        (slope,) = torch.autograd.grad(torch.stack(list(terms.values())).sum(), raw)
+        moved.append(slope[0].view(2, 7, 4, 4).permute(2, 3, 0, 1))
+    ratio = moved[1][1, 1, 0] / moved[0][1, 1, 0]
+    assert ratio[[0, 2, 3, 4, 5, 6]].tolist() == pytest.approx([3.0] * 6)
+    moved[1][1, 1, 0] = moved[0][1, 1, 0]
+    assert torch.equal(*moved)
+
+
 def test_rule_12_at_first_every_free_prior_is_held_near_its_anchor_with_weight_one_hundredth() -> None:
     raw = torch.zeros(1, 2, 7, 4, 4)
     raw[:, :, 2] = 0.5  # all 1.6 times too wide
@@ -67,6 +97,10 @@ def test_rule_12_at_first_every_free_prior_is_held_near_its_anchor_with_weight_o
     found = deltas(rules, truth((48.0, 48, 32, 32, 1)), raw.view(1, 14, 4, 4))[..., 2]
     assert found[1, 1, 0].item() == pytest.approx(-0.5)  # the box's own pull, alone
     assert found[1, 1, 1].item() == found[3, 3, 0].item() == pytest.approx(-0.005)
+    aside = torch.zeros(1, 2, 7, 4, 4)
+    aside[:, :, 0] = math.log(3)  # three quarters into each cell: 0.25 off its middle, times p (1 - p)
+    found = deltas(rules, NOTHING, aside.view(1, 14, 4, 4))
+    assert found[3, 3, 0, :2].tolist() == pytest.approx([-0.01 * 0.25 * 0.75 * 0.25, 0], abs=1e-7)
 
 
 def test_rule_12_the_pull_ends_after_so_many_images_of_training() -> None:
