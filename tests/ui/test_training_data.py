@@ -56,6 +56,26 @@ def test_of_three_images_a_tenth_is_none(document: Document, share: float, words
     assert count_training_images(document, training)[1].startswith(words)
 
 
+def test_images_of_the_other_splits_and_states_are_not_counted_as_trained_on(document: Document) -> None:
+    first, second, third = (image.id for image in document.images())
+    document.do(edits.SetSplit((first,), Split.VALIDATION))
+    count, words = count_training_images(document, TrainingSettings(hold_out=0.5))
+    assert (count, words.split(".")[0]) == (2, "2 images to train on, 1 to validate")
+    document.do(edits.SetSplit((second,), Split.TEST))
+    count, words = count_training_images(document, TrainingSettings())
+    assert (count, words.split(".")[0]) == (1, "1 image to train on, 1 to validate")
+    count, words = count_training_images(document, TrainingSettings(folds=2))
+    assert words.startswith("2 images in 2 folds"), "only those of the test split are left out"
+    document.do(edits.SetSplit((third,), Split.VALIDATION))
+    assert count_training_images(document, TrainingSettings(folds=2))[1].startswith("2 images in 2 folds")
+    document.do(edits.SetState((third,), State.UNLABELLED))
+    assert count_training_images(document, TrainingSettings()) == (
+        0,
+        "No image to train on: none is done. Mark images whose boxes are complete as done, or choose other states in"
+        " the settings above.",
+    )
+
+
 @pytest.mark.parametrize(
     ("fold", "words"),
     [
