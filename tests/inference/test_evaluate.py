@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -18,21 +17,18 @@ import pytest
 from tests.generators import close
 from tests.inference.labelled import snapshot_of
 from workbench.core import images
-from workbench.core.confidence import confidence_curves
 from workbench.core.detections import Candidates
 from workbench.core.intensity_window import IntensityWindow
 from workbench.core.lost_folders import ADVICE
 from workbench.core.nms import NmsKind
-from workbench.core.project import FLAGS, FormerName, Label, Snapshot, Split, State
+from workbench.core.project import FLAGS, FormerName, Label, Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.inference import candidate_cache, saved_evaluation, scoring
+from workbench.inference import candidate_cache, scoring
 from workbench.inference.evaluate import evaluate_run
 from workbench.inference.events import EvaluationDone, EvaluationProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules
 from workbench.report import show_evaluation
-from workbench.training import recipes, record
-from workbench.training.request import RunRequest
 
 
 @pytest.fixture
@@ -305,70 +301,6 @@ def test_stopping_early_keeps_what_was_predicted(run: tuple[Predictor, Path], tr
     close(job)
     assert len(kept(folder, folder / "best.safetensors", truth)) == 2
     assert not (folder / "evaluation.json").exists()
-
-
-def test_the_record_says_every_number_with_its_rules(run: tuple[Predictor, Path], truth: Snapshot) -> None:
-    done, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
-    assert done.file is not None
-    record = json.loads(done.file.read_text(encoding="utf-8"))
-    assert record["rules"] == {"score": 0.001, "iou": 0.6, "kind": "darknet diou", "limit": 300, "difficult": "count"}
-    assert (record["images"], record["boxes"], record["split"]) == (5, 5, "validation")
-    assert record["ap"] == done.evaluation.ap
-    assert [label["name"] for label in record["labels"]] == ["鳥", "cat", "Hündin"]
-    assert [label["id"] for label in record["labels"]] == [label.id for label in truth.labels]
-    assert record["labels"][0]["ap"] is None  # no bird is labelled
-    assert record["best_confidence"] == confidence_curves(done.evaluation.matching).best_overall
-    assert [label["boxes"] for label in record["labels"]] == [0, 5, 0]
-    assert record["images_trained_on"] is done.trained_on is None  # this run has no record of its data
-
-
-def test_images_that_the_run_was_trained_on_are_counted_whatever_their_split(
-    run: tuple[Predictor, Path], truth: Snapshot
-) -> None:
-    splits = [Split.TRAIN, Split.TRAIN, Split.TEST, Split.VALIDATION, Split.NONE]
-    pairs = zip(truth.images, splits, strict=True)
-    then = replace(truth, images=tuple(replace(image, split=split, state=State.DONE) for image, split in pairs))
-    record.write_request(RunRequest(run[1], then, recipes.preset("quick-cpu")))
-    for folder in (run[1], None):  # of a checkpoint that is named by its path
-        done, _ = finish(evaluate_run(run[0], truth, None, folder))
-        assert done.trained_on == 3
-
-
-@pytest.mark.parametrize("split", [Split.TRAIN, Split.TEST])
-def test_the_confidence_that_is_used_is_chosen_on_validation_images_alone(
-    run: tuple[Predictor, Path], truth: Snapshot, split: Split
-) -> None:
-    others = replace(truth, images=tuple(replace(image, split=split) for image in truth.images))
-    done, _ = finish(evaluate_run(run[0], others, split, run[1]))
-    assert done.file == run[1] / f"evaluation-{split}.json"
-    assert saved_evaluation.best_point(run[1]) is None
-    assert (saved_evaluation.read_evaluation(run[1], split=split) or {})["split"] == split
-    finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
-    point = saved_evaluation.best_point(run[1])
-    finish(evaluate_run(run[0], others, split, run[1]))
-    assert saved_evaluation.best_point(run[1]) == point is not None
-
-
-def test_a_run_that_can_not_be_written_to_is_evaluated_all_the_same(
-    run: tuple[Predictor, Path], truth: Snapshot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    done, _ = finish(evaluate_run(run[0], truth, Split.VALIDATION, run[1]))
-    assert (done.file, len(done.candidates)) == (None, len(truth))
-    assert [path.name for path in run[1].iterdir()] == ["best.safetensors"]
-
-
-def test_candidates_that_can_not_be_kept_cost_no_evaluation(run: tuple[Predictor, Path], truth: Snapshot) -> None:
-    predictor, folder = run
-    (folder / "candidates").write_bytes(b"")  # as good as a full disk, where a record of 2 KB still finds room
-    done, _ = finish(evaluate_run(predictor, truth, Split.VALIDATION, folder))
-    assert done.evaluation.images == len(truth)
-    assert done.file is not None
-    assert done.file.is_file()
-    early = evaluate_run(predictor, truth, Split.VALIDATION, folder)
-    assert isinstance(next(early), EvaluationProgress)
-    next(early)
-    close(early)
 
 
 def test_boxes_are_thinned_out_as_published_unless_told_otherwise(run: tuple[Predictor, Path], truth: Snapshot) -> None:
