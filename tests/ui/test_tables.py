@@ -88,7 +88,7 @@ NUMBERS = {
     "Boxes", "AP50", "AP", "At least", "Precision", "Recall", "Missed", "False", "Epochs", "Size", "Size (px)",
     "Times", "Costs AP50", "Count", "Fixed", "Regr.", "Change", "k", "IoU %", "> 0.5 %", "< 4 × %", "Stride",
     "Mean IoU", "Worst", "< 0.5", "Width (px)", "Height (px)", "Images", "Train", "Validation", "Test",
-    "Boxes after it", "Input px", "Not learnt", "Small", "Medium", "Large",
+    "Boxes after it", "Input px", "Not learnt", "Small", "Medium", "Large", "Turn",
 }  # fmt: skip
 EITHER = {"Share", "", "Interval"}  # of two tables; of a bar; of whiskers
 
