@@ -182,7 +182,7 @@ def _compare(window: MainWindow, tabs: QTabWidget, tab: int) -> None:
     look = _find(window, QAbstractButton, "inspect-compare-look")
     if look.isVisible() and look.text() == "Look":  # else it has begun
         look.click()
-    _wait(lambda: "Both:" in _find(window, QLabel, "inspect-compare-words").text())
+    _wait(lambda: "Whiskers:" in _find(window, QLabel, "inspect-compare-words").text())
     _run(8000)  # the intervals arrive a moment later
 
 
