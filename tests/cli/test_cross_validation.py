@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,14 @@ def test_folds_are_trained_one_after_the_other_and_judge_every_image(project: Pa
     assert json.loads(capsys.readouterr().out)["run"] == "näher-fold-2"
     assert main(["evaluate", str(project), "--split", "folds"]) == console.DONE, "the same recipe: of the same one"
     assert "The folds' own AP: 0.000 on average, with a standard deviation of 0.000." in capsys.readouterr().err
+
+    with Document.open(project) as document:
+        document.do(edits.ChangeLabel(replace(document.labels()[0], name="Zelle")))
+        document.do(edits.AddLabels((Label(0, "cell"),)))
+    assert main(both) == console.DONE
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert all(note.endswith(" doesn't know them: cell.") for note in notes), "the label of that name is another now"
+    assert len(notes) == 2
 
 
 def test_a_fold_of_nothing_is_refused(project: Path, capsys: Capture) -> None:

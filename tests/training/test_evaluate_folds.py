@@ -255,7 +255,8 @@ def test_runs_that_are_not_alike_are_told(trained: tuple[Snapshot, list[Path]], 
     stopped = _evaluated(evaluate_folds(runs[0], snapshot, device="cpu")).remark
     assert stopped == (
         "Not trained alike: a-fold-1 for 1 epoch, a-fold-2 for 1 epoch, a-fold-3-to-4 for 4 epochs."
-        " Images, splits or labels were changed between a-fold-1 and a-fold-3-to-4."
+        " Images, splits or labels were changed between a-fold-1 and a-fold-3-to-4, so these runs did not learn from"
+        " the same data."
     )
     events = longer / EVENTS
     lines = [line for line in events.read_text().splitlines(keepends=True) if '"Finished"' not in line]

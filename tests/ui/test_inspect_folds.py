@@ -77,12 +77,14 @@ def test_a_look_at_all_folds_is_with_each_of_its_runs(session: Session, monkeypa
         asked.append((given, named))
         yield from ()
 
-    predictor = SimpleNamespace(labels=("cell",))
+    renamed: list[object] = []
+    predictor = SimpleNamespace(labels=("cell",), rename_labels=renamed.append)
     monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file, **_: predictor)
     monkeypatch.setattr("workbench.inference.evaluate_folds.evaluate_folds", evaluated)
     request = EvaluationRequest(folder, folder / "last.safetensors", snapshot, None, folds=True)
     list(evaluation_job.evaluate_split(request))
     assert asked == [((folder, snapshot), {"checkpoint": "last.safetensors", "cpu_fallback": True})]
+    assert renamed == [snapshot.former_names], "what the run knows is told by the present names"
 
 
 def test_a_cross_validation_is_not_compared_with_itself(

@@ -161,7 +161,9 @@ def test_one_that_starts_while_the_project_is_closed_does_not_wait_any_more(
     folder = session.document.folder
     button(page, "train-queue-hold").click()
     events = folder / "runs" / "a" / "events.jsonl"
-    while not events.is_file() or b"Started" not in events.read_bytes():
+    end = time.monotonic() + 60
+    while not events.is_file() or b"Started" not in events.read_bytes():  # without the window's loop
+        assert time.monotonic() < end
         time.sleep(0.01)
     session.close()
     assert queue_file.read(folder / queue_file.FILE) == ()

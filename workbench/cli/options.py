@@ -246,6 +246,7 @@ def look(
         return evaluate_run(predictor, *images, folder, rules)
     file = predictor.checkpoint
     assert file is not None, "a run's"
+    predictor.rename_labels(images[0].former_names)  # as evaluate_run() does
     return evaluate_folds(folder or file.parent, images[0], rules, device, file.name)
 
 

@@ -83,7 +83,8 @@ def _unlike(trained: Sequence[RunInfo]) -> list[str]:
         sentences.append(f"Not trained alike: {named(each)}.")
     first = trained[0]
     if others := [run.name for run in trained if run.digest != first.digest]:
-        sentences.append(f"Images, splits or labels were changed between {first.name} and {named(others)}.")
+        changed = f"Images, splits or labels were changed between {first.name} and {named(others)}"
+        sentences.append(f"{changed}, so these runs did not learn from the same data.")
     return sentences
 
 

@@ -172,6 +172,7 @@ def evaluate_split(request: EvaluationRequest) -> Iterator[JobProgress | Evaluat
     snapshot = data_leakage.held_out(request.held_out_of, request.snapshot) if request.held_out_of else request.snapshot
     predictor = Predictor.open(request.checkpoint, cpu_fallback=True)
     if request.folds:
+        predictor.rename_labels(snapshot.former_names)  # as evaluate_run() does
         events = evaluate_folds(request.run_folder, snapshot, checkpoint=request.checkpoint.name, cpu_fallback=True)
     else:
         events = evaluate_run(predictor, snapshot, request.split, request.run_folder)
