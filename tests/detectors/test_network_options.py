@@ -92,8 +92,10 @@ def test_weighted_residuals_add_by_shares_of_one(kind: str, numbers: int) -> Non
     torch.testing.assert_close(block(features), (new + features) / 2.0001, rtol=1e-4, atol=1e-5)
     block.sum.weights.data[0] = 3.0
     torch.testing.assert_close(block(features), (3 * new + features) / 4.0001, rtol=1e-4, atol=1e-5)
-    block.sum.weights.data[0] = -1.0  # what is negative counts nothing
-    torch.testing.assert_close(block(features), features / 1.0001, rtol=1e-4, atol=1e-5)
+    block.sum.weights.data[0] = -1.0  # counts as 0.001
+    torch.testing.assert_close(block(features), (0.001 * new + features) / 1.0011, rtol=1e-5, atol=1e-6)
+    block.sum.weights.data[1] = -1.0  # then both count alike, so that features still pass
+    torch.testing.assert_close(block(features), (new + features) / 2.1, rtol=1e-5, atol=1e-6)
     assert count(build(weighted_residuals=kind), WeightedSum) == 23
 
 

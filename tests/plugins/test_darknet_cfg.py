@@ -200,9 +200,9 @@ def test_layers_that_combine_are_linear_unless_they_say_otherwise(layer: str) ->
     torch.testing.assert_close(logistic([torch.zeros(1, 3, 8, 8), first, second]), wanted.sigmoid())
 
 
-SHARES: dict[str, Callable[[list[float]], list[float]]] = {  # after Darknet's shortcut_cpu()
+SHARES: dict[str, Callable[[list[float]], list[float]]] = {  # after fuse_conv_batchnorm() in Darknet's network.c
     "none": lambda weights: weights,
-    "relu": lambda weights: [max(w, 0) / (sum(max(v, 0) for v in weights) + 1e-4) for w in weights],
+    "relu": lambda weights: [max(w, 1e-3) / (sum(max(v, 1e-3) for v in weights) + 1e-4) for w in weights],
     "softmax": lambda weights: [
         math.exp(w - max(weights)) / (sum(math.exp(v - max(weights)) for v in weights) + 1e-4) for w in weights
     ],

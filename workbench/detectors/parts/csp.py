@@ -8,15 +8,17 @@ from torch import Tensor, nn
 from workbench.detectors.parts.blocks import MishUnit
 
 WEIGHT_EPS = 1e-4  # Darknet's, in the denominator of the weights' share
+LEAST_WEIGHT = 1e-3  # what Darknet takes for smaller ones: lrelu() in its network.c and blas_kernels.cu
 
 
 class WeightedSum(nn.Module):
     """A sum of the inputs by learnt shares: multi-input weighted residual connections (MiWRC).
 
-    share = relu(weight) / (sum of relu(weights) + 1e-4), one weight per input or per input and channel: Darknet's
-    shortcut with weights_type per_feature or per_channel and weights_normalization relu; EfficientDet's "fast
-    normalized fusion" (Tan et al. 2020, arXiv 1911.09070, section 3.3). With "softmax" the shares are the softmax of
-    the weights, with "none" the weights themselves.
+    share = weight / (sum of the weights + 1e-4), one weight per input or per input and channel, each at least 0.001:
+    Darknet's shortcut with weights_type per_feature or per_channel and weights_normalization relu, as a card and every
+    detection compute it (training on the processor takes 0 for negative weights); EfficientDet's "fast normalized
+    fusion" (Tan et al. 2020, arXiv 1911.09070, section 3.3). With "softmax" the shares are the softmax of the weights,
+    with "none" the weights themselves.
     """
 
     def __init__(self, channels: int = 1, inputs: int = 2, normalization: str = "relu") -> None:
@@ -28,7 +30,7 @@ class WeightedSum(nn.Module):
         share: Tensor = self.weights
         if self.normalization != "none":
             softmax = self.normalization == "softmax"
-            share = (share - share.amax(0, keepdim=True)).exp() if softmax else share.relu()
+            share = (share - share.amax(0, keepdim=True)).exp() if softmax else share.clamp(min=LEAST_WEIGHT)
             share = share / (share.sum(0, keepdim=True) + WEIGHT_EPS)
         share = share[:, None, :, None, None]
         out = inputs[0] * share[0]
