@@ -114,6 +114,14 @@ def test_input_sides_are_multiples_of_32_that_change_every_ten_steps_and_end_as_
     assert input_side(TrainingSettings(), 5, 1000, 320) == 320
 
 
+def test_a_side_that_is_to_shrink_does_not_grow() -> None:
+    """448 comes of factors up to 13.5 / 13 alone, as in AlexeyAB's Darknet: (13.5 / 13 - 1) / 0.4 / 2 of all sides."""
+    settings = TrainingSettings(sizes=0.4, calm_share=0.0)
+    sides = [input_side(settings, step, 50_000, 416) for step in range(0, 50_000, 10)]
+    assert sides.count(448) / len(sides) == pytest.approx(0.048, abs=0.015)
+    assert sides.count(416) / len(sides) == pytest.approx(0.163, abs=0.025)  # factors of 1 / 1.13 to 1
+
+
 @pytest.mark.parametrize(("sizes", "px"), [(0.0, 300), (0.4, 416), (0.3, 320), (0.5, 640), (0.1, 100)])
 def test_no_input_side_is_above_the_largest(sizes: float, px: int) -> None:
     settings = TrainingSettings(sizes=sizes, calm_share=0.0)

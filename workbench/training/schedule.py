@@ -139,16 +139,18 @@ def is_frozen(settings: TrainingSettings, step: int, steps: int) -> bool:
 def input_side(settings: TrainingSettings, step: int, steps: int, input_px: int) -> int:
     """The side of the step's images: `input_px`, or a multiple of 32 around it; always `input_px` in the last steps.
 
-    Drawn as in AlexeyAB's Darknet: `input_px` multiplied or divided by 1 to 1 + sizes, and one step of 32 more. At
-    0.4, 416 becomes 320 to 608, the range of YOLOv2's paper; pjreddie's Darknet uses that range for any side.
-    There the last 100 or 200 steps are at the largest side, here those of calm_share at `input_px`.
+    Drawn as in AlexeyAB's Darknet: `input_px` multiplied or divided by 1 to 1 + sizes, and one step of 32 more, but
+    nothing that was divided above `input_px`. At 0.4, 416 becomes 320 to 608, the range of YOLOv2's paper; pjreddie's
+    Darknet uses that range for any side. There the last 100 or 200 steps are at the largest side, here those of
+    calm_share at `input_px`.
     """
     if settings.sizes == 0 or is_calm(settings, step, steps):
         return input_px
     random = np.random.default_rng((settings.seed, 1, step // SIZE_STEPS))
     factor = 1 + random.uniform(0, settings.sizes)
-    wanted = input_px * factor if random.random() < 0.5 else input_px / factor
-    return _near(wanted)
+    if random.random() < 0.5:
+        return _near(input_px * factor)
+    return min(_near(input_px / factor), input_px)
 
 
 def largest_side(settings: TrainingSettings, input_px: int) -> int:
