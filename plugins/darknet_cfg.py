@@ -373,6 +373,8 @@ def _yolo_head(sections: list[Section], labels: int, anchors: Any, strides: tupl
     module, first = parts("yolo_head"), sections[0]
     if len({section.whole("new_coords", 0) for section in sections}) > 1:
         raise first.refuse("new_coords must be the same in all of them")
+    if any(_anchors(section) != anchors for section in sections):
+        raise first.refuse("anchors must be the same in all of them")
     masks = tuple(tuple(int(n) for n in section.numbers("mask")) or tuple(range(len(anchors))) for section in sections)
     if any(not 0 <= anchor < len(anchors) for mask in masks for anchor in mask):
         raise first.refuse("a mask refers to an anchor that does not exist")

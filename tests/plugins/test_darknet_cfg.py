@@ -276,6 +276,8 @@ def test_heads_that_differ_are_learnt_as_the_first_and_that_is_said() -> None:
     assert detector.remarks == ("The [yolo] layers of the cfg differ in ignore_thresh: the first one's is used.",)
     with pytest.raises(WorkbenchError, match="new_coords must be the same"):
         network(f"{head}\nnew_coords=1", "new_coords=0")
+    with pytest.raises(WorkbenchError, match="anchors must be the same"):  # else boxes of the second had wrong sides
+        network(head.replace("10,10", "9,10"))
 
 
 @pytest.mark.parametrize(
