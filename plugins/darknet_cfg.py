@@ -175,6 +175,8 @@ class Builder:
         dilation = section.whole("dilation", 1)
         unit.conv.padding, unit.conv.dilation = (padding * dilation,) * 2, (dilation,) * 2
         unit.activation = self._activation(section, "logistic")
+        if head is not None and isinstance(unit.activation, nn.Sigmoid):  # float32 as in yolov4_csp.py
+            unit.activation = cfgs.Elementwise(lambda outputs: outputs.float().sigmoid())
         side = (self.sides[-1] + 2 * padding * dilation - dilation * (size - 1) - 1) // stride + 1
         return self._layer(unit, outputs, side)
 

@@ -280,6 +280,15 @@ def test_heads_that_differ_are_learnt_as_the_first_and_that_is_said() -> None:
         network(head.replace("10,10", "9,10"))
 
 
+def test_activated_outputs_are_exact_also_in_half_precision() -> None:
+    """Rounded to bfloat16, a centre at stride 32 would lie up to a quarter of a pixel off."""
+    cfg = "[net]\nwidth=8\nheight=8\n[convolutional]\nactivation=logistic\n[yolo]\nanchors=9,9\nmask=0\nnew_coords=1\n"
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (raw,) = build(cfg, 1).eval()(torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(1)))
+    assert raw.dtype == torch.float32
+    assert not torch.equal(raw, raw.bfloat16().float())
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
