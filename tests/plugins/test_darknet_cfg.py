@@ -318,6 +318,11 @@ def test_the_weight_of_a_loss_whose_darknet_gradient_is_not_known_is_spoken_of()
     assert network("", "iou_loss=ciou\niou_normalizer=.5").remarks == ()
 
 
+def test_an_option_that_darknet_does_not_use_either_is_not_spoken_of() -> None:
+    """cls_normalizer has an effect with counters_per_class alone (delta_yolo_class); Scaled-YOLOv4's cfgs name it."""
+    assert network("", "cls_normalizer=.5").remarks == ()
+
+
 def as_the_cfg(settings: Any) -> Any:
     return replace(settings, nms="as the cfg")
 

@@ -50,8 +50,7 @@ _LEARNT: dict[str, dict[str, float | str]] = {  # the same for options that chan
     "convolutional": {"rotate": 0, "stretch": 0, "sway": 0, "stretch_sway": 0, "assisted_excitation": 0},
     "dropout": {"dropblock": 0},
     "yolo": {
-        "focal_loss": 0, "counters_per_class": "", "truth_thresh": 1, "cls_normalizer": 1, "delta_normalizer": 1,
-        "iou_thresh_kind": "iou",
+        "focal_loss": 0, "counters_per_class": "", "truth_thresh": 1, "delta_normalizer": 1, "iou_thresh_kind": "iou",
     },
     "region": {"bias_match": 1, "focal_loss": 0, "class_scale": 1, "coord_scale": 1, "classfix": 0},
     "detection": {"object_scale": 1, "class_scale": 1, "forced": 0},
