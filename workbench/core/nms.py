@@ -55,7 +55,8 @@ def overlaps(boxes: NDArray[Any], labels: NDArray[Any], kind: NmsKind = "per lab
 
     "per label": IoU of boxes with the same label; "across labels": of any two; "diou": IoU less the centre penalty,
     same label (Zheng et al. 2020, arXiv 1911.08287, section 3.3); "darknet diou": less its power 0.6, Darknet's
-    greedynms and its diounms with beta_nms .6; "soft": as "per label", for `soft_nms`.
+    greedynms and its diounms with beta_nms .6 (there of distances in shares of the image's sides); "soft": as "per
+    label", for `soft_nms`.
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, not {kind!r}")

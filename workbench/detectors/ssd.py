@@ -5,8 +5,9 @@ The network is torchvision's, so its published weights fit SSD300. SSD512's last
 which torchvision's own `highres` form does not have.
 
 Matching is torchvision's, too: if several boxes want the same default box, the last one gets it, while the authors give
-each box one of its own. Their scripts draw one of five interpolations for each image and fill what is zoomed out with
-the mean colour, here grey; biases there learn at twice the rate.
+each box one of its own; and images without boxes teach their three worst negatives, there nothing. Their scripts draw
+one of five interpolations for each image, fill what is zoomed out with the mean colour, here grey, and draw crops a
+little differently (training/placement.py); biases there learn at twice the rate, and conv4_3's scale decays.
 """
 
 from __future__ import annotations
@@ -119,9 +120,7 @@ class Ssd300(Detector):
     ratios: ClassVar[list[list[int]]] = [[2], [2, 3], [2, 3], [2, 3], [2], [2]]
     steps: ClassVar[list[int]] = [8, 16, 32, 64, 100, 300]
     channels: ClassVar[list[int]] = [512, 1024, 512, 256, 256, 256]
-    clipped: ClassVar[bool] = (
-        True  # default boxes end with the image: torchvision's do, two of them, the authors' don't
-    )
+    clipped: ClassVar[bool] = True  # no default box exceeds the image: torchvision's rule, for two of them
 
     def __init__(self, settings: DetectorSettings, labels: int, anchors: priors.Anchors | None = None) -> None:
         super().__init__(settings, labels, anchors)

@@ -2,7 +2,9 @@
 Farhadi: You Only Look Once, 2015, arXiv 1506.02640; the network is figure 3). Four networks have this name; this is
 the paper's, without batch norm. The released yolov1.weights belong to another.
 
-A cell learns only the first of the boxes whose centres it holds, so crowded objects are missed.
+A cell learns only the first of the boxes whose centres it holds, so crowded objects are missed. As published, the
+learning rate rises along a straight line, the cfg's in stairs at steps 200, 400 and 600; and the first boxes lie in the
+middle of their cells, a tenth of the image wide, where Darknet's are random.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class YoloV1(Detector):
     summary = "The original: one grid, no anchors. To see how it worked; hard to train from scratch."
     settings_class: ClassVar[type[DetectorSettings]] = YoloV1Settings
     darknet = True
-    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov1.cfg; epochs are the paper's
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov1.cfg; epochs are the paper's; see DarknetSettings
         "epochs": 135, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.005, "warm_up": 600,
         "schedule": "step", "step_at": (0.5, 0.75), "jitter": 0.2, "hue": 0.1, "saturation": 1.5, "exposure": 1.5,
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """YOLOv1-tiny: eight convolutions with batch norm and one fully connected layer (Redmon et al. 2015, arXiv 1506.02640,
-calls a smaller one Fast YOLO; the network is cfg/yolov1-tiny.cfg, which is newer than the paper).
+calls a smaller one Fast YOLO; the network is cfg/yolov1-tiny.cfg, which is newer than the paper). yolov1.py and
+DarknetSettings say what differs from Darknet.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class YoloV2Tiny(Detector):
         *((18.32736, 21.67632), (59.98272, 66.00096), (106.82976, 175.17888)),
         *((252.25024, 112.88896), (312.65664, 293.38496)),
     )
-    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov2-tiny.cfg
+    published: ClassVar[Mapping[str, Any]] = {  # cfg/yolov2-tiny.cfg; DarknetSettings says what differs
         "epochs": 273, "batch": 64, "momentum": 0.9, "weight_decay": 0.0005, "learning_rate": 0.001, "warm_up": 1000,
         "warm_up_power": 4.0, "schedule": "step", "step_at": (0.8, 0.9), "whole_jitter": 0.2, "sizes": 0.4,
         "hue": 0.1, "saturation": 1.5, "exposure": 1.5,

@@ -3,8 +3,8 @@
 
 The paper lists SAM, DropBlock, MiWRC, Mish behind the backbone, CmBN, self-adversarial training, label smoothing and a
 cosine schedule; the released network has none of them. All are settings here or of the training, and the preset
-yolov4-paper sets them.
-To train as Darknet did: box_gradient darknet, objectness_prior 0.5.
+yolov4-paper sets them. DropBlock's share and squares are constant; Darknet's grow over the first 85 % of the run.
+To train as Darknet did: box_gradient darknet, objectness_prior 0.5; DarknetSettings says what then still differs.
 """
 
 from __future__ import annotations

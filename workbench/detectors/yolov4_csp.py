@@ -4,7 +4,7 @@
 Its last convolutions end in a sigmoid: the centre reaches half a cell beyond its cell (2 s - 0.5) and a side is the
 anchor's times (2 s)^2, which can't explode as exp(t) can. As in Darknet, these outputs are trained by squared errors,
 and at the two coarser levels objectness learns only from predictions that already fit: their overlap.
-To train as Darknet did: box_gradient darknet, objectness_prior 0.5.
+To train as Darknet did: box_gradient darknet, objectness_prior 0.5; DarknetSettings says what then still differs.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@ et al., Scaled-YOLOv4, 2021, arXiv 2011.08036, section 4.3). Network and constan
 
 The published file gives the fine level anchors 1, 2, 3 instead of 0, 1, 2, and the public weights were trained with
 this slip: anchor 0 is unused (boxes nearest to it are never learnt), anchor 3 used twice. The setting `masks` chooses.
-To train as Darknet did: masks published, box_gradient darknet, match_iou 1, objectness_prior 0.5.
+To train as Darknet did: masks published, box_gradient darknet, match_iou 1, objectness_prior 0.5;
+DarknetSettings says what then still differs.
 YOLOv4-tiny-3l has a third, finer level: cfg/yolov4-tiny-3l.cfg, whose masks are in order.
 """
 

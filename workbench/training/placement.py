@@ -77,7 +77,11 @@ def _cropped(random: np.random.Generator, seen: Doubles, boxes: Doubles, share: 
 
 
 def _overlapping(random: np.random.Generator, seen: Doubles, boxes: Doubles, least: float) -> Doubles | None:
-    """A crop of the part that some box overlaps by at least this IoU; None after 50 failed trials."""
+    """A crop of the part that some box overlaps by at least this IoU; None after 50 failed trials.
+
+    Both sides are drawn evenly, as in torchvision's RandomIoUCrop. SSD's authors draw the root of the area and the
+    proportions, and do not crop images without boxes (SampleBBox and SatisfySampleConstraint in their sampler.cpp).
+    """
     size = seen[2:] - seen[:2]
     side = random.uniform(SMALLEST_CROP, 1, (TRIALS, 2))
     low = random.random((TRIALS, 2)) * (1 - side)

@@ -32,7 +32,21 @@ def tiny_masks() -> Any:
 
 @dataclass(frozen=True)
 class DarknetSettings(DetectorSettings):
-    """Settings of every Darknet network."""
+    """Settings of every Darknet network.
+
+    Layers, losses, gradients and NMS are Darknet's (tests/golden). Trained as published, these differ:
+    - Batch norms see as many images at once as memory holds; Darknet's see batch / subdivisions, mostly 4 or 8, which
+      is mini_batch.
+    - The last convolutions start near zero (YoloHead.start); Darknet's start like all others.
+    - Boxes of which less than a quarter, or less than 2 pixels, is left in the picture are neither object nor
+      background; AlexeyAB's Darknet learns all down to a pixel.
+    - What a border moved outwards shows is grey; AlexeyAB's Darknet takes the mean colour of the image.
+    - Mosaics are drawn image by image, and show any part of the four, in one change of colours, with boxes cut at the
+      seams. AlexeyAB's Darknet draws for each loader's share of a batch, puts a corner of each image where the four
+      meet, changes the colours of each, and lets boxes reach over the seams.
+    - The average (ema) begins at once instead of at half of the run, the warm-up takes at most a tenth of the run, and
+      the last 100 or 200 steps are not at the largest side.
+    """
 
     activation: str | None = setting(
         None,
@@ -113,7 +127,8 @@ class YoloV3LossSettings(YoloSettings):
     """The settings of YOLOv3 and v3-tiny: the loss of one of the two public lines of Darknet.
 
     They differ in three places: AlexeyAB weights the box term by 0.75 (rule 17), ignores a prediction only if one of
-    its labels has a probability above 0.25 (rule 19), and adds up the boxes that share a prior (rule 5).
+    its labels has a probability above 0.25 (rule 19), and adds up the boxes that share a prior (rule 5). For Pascal
+    VOC (yolov3-voc.cfg) ignore_iou is 0.5.
     """
 
     rules: str = setting(
