@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 import pytest
 import torch
@@ -47,3 +48,14 @@ def unfilled() -> Iterator[None]:
         for name in CHANCE:
             patch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
         yield
+
+
+def older_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of one of torchvision's networks by the names that they had before its version 0.13."""
+
+    def older(name: str) -> str:
+        name = re.sub(r"(fpn\.\w+_blocks\.\d)\.0\.", r"\1.", name)
+        name = re.sub(r"(rpn\.head\.conv)\.0\.0\.", r"\1.", name)
+        return re.sub(r"(_head\.conv)\.(\d)\.0\.", lambda found: f"{found[1]}.{2 * int(found[2])}.", name)
+
+    return {older(name): tensor for name, tensor in state.items()}

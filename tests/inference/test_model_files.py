@@ -16,6 +16,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from tests import networks
 from tests.inference.test_features import CFG
 from workbench import detectors, plugins
 from workbench.detectors.parts import darknet
@@ -114,6 +115,22 @@ def test_a_state_dict_is_known_by_its_tensors_and_their_shapes(tmp_path: Path, m
     monkeypatch.setattr(model_files, "_skeleton", lambda _: {"net.weight": ((3,), None)})
     with pytest.raises(WorkbenchError, match="do not match any of torchvision's detectors known here: .*faster-rcnn"):
         prepare_model(tmp_path / "other.pth", tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", ["retinanet", "fcos", "faster-rcnn"])
+def test_a_file_from_before_torchvision_renamed_its_layers_is_known_too(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = recipes.default_recipe(name).changed({"width": 0.05, "input_px": 64})
+    monkeypatch.setattr(recipes, "default_recipe", lambda _: small)
+    monkeypatch.setattr(model_files, "_skeleton", model_files._skeleton.__wrapped__)  # nothing small is to be kept
+    detector = networks.build(name, small.detector_settings, 2, seed=1)
+    file = tmp_path / f"{name.replace('-', '')}_own.pth"
+    torch.save(networks.older_names(detector.get_submodule("net").state_dict()), file)
+    file.with_suffix(".names").write_text("cell\nplate\n", "utf-8")
+    made, _ = load_detector(prepare_model(file, tmp_path / "cache").model)
+    for one, parameter in detector.named_parameters():
+        torch.testing.assert_close(made.get_parameter(one), parameter, rtol=1e-6, atol=0)  # norms add less in old files
 
 
 # --- ONNX ---

@@ -140,6 +140,20 @@ def test_a_backbone_alone_finds_its_place(tmp_path: Path) -> None:
     assert "2 tensors of the file were not used" in said.sentence  # its classifier
 
 
+@pytest.mark.parametrize("name", ["retinanet", "fcos", "faster-rcnn"])
+def test_the_published_files_names_which_are_older_than_the_networks_are_understood(name: str, tmp_path: Path) -> None:
+    """torchvision itself, asked first, reads the file made here."""
+    theirs, ours = build(name, 2, 1), build(name, 2, 2)
+    older = networks.older_names(theirs.get_submodule("net").state_dict())
+    assert any(f"net.{one}" not in ours.state_dict() for one in older)
+    build(name, 2, 3).get_submodule("net").load_state_dict(dict(older))
+    torch.save(older, tmp_path / "older.pth")
+    weights.start(ours, tmp_path / "older.pth", ("a", "b"))
+    for one, parameter in theirs.named_parameters():
+        if not one.startswith(ours.outs):  # which know the file's labels
+            torch.testing.assert_close(ours.get_parameter(one), parameter, rtol=1e-6, atol=0)
+
+
 def test_norms_that_stay_as_they_were_in_the_file_are_spoken_of(tmp_path: Path) -> None:
     torch.save(build("fcos", 2).state_dict(), tmp_path / "own.pth")
     for frozen in (False, True):

@@ -106,7 +106,9 @@ def _torchvisions(file: Path) -> tuple[Recipe, tuple[str, ...]]:
 
     state = unpickling.load(file)
     state = state.get("model", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(hasattr(value, "shape") for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and hasattr(value, "shape") for name, value in state.items()
+    ):
         raise Refused(file, "it contains no named weights. Choose a file of torchvision's weights.")
     known = {name: kind.pretrained for name, kind in detectors.load_all() if kind.pretrained is not None}
     likely = sorted(known, key=lambda name: not file.name.replace("_", "").startswith(name.replace("-", "")))
@@ -142,11 +144,14 @@ def _labels_in(
 
     Output layers may have other numbers of rows, all others must have the same shapes.
     """
+    from workbench.detectors.parts import foreign
+
+    shapes = {foreign.current_name(prefix + name, wanted): tuple(tensor.shape) for name, tensor in state.items()}
     counts = set[float]()
     for name, (shape, rows) in wanted.items():
         if name.endswith("num_batches_tracked") or not name.startswith(prefix):
             continue  # torchvision's older files lack counters, and our own buffers are not weights
-        found = tuple(state[name.removeprefix(prefix)].shape) if name.removeprefix(prefix) in state else None
+        found = shapes.get(name)
         if found is None or found[1:] != shape[1:] or (rows is None and found != shape):
             return 0
         if rows is not None:

@@ -18,7 +18,7 @@ from torchvision.ops import FrozenBatchNorm2d
 from workbench import detectors
 from workbench.core.former_names import FormerNames, network_names
 from workbench.core.project import AnchorSet, Label, colour_for
-from workbench.detectors.parts import darknet
+from workbench.detectors.parts import darknet, foreign
 from workbench.detectors.parts.detector import Detector
 from workbench.detectors.parts.transfer import TransferResult, transfer
 from workbench.errors import Refused, WorkbenchError
@@ -143,7 +143,7 @@ def _torchvisions(detector: Detector, file: Path) -> _Content:
     prefix = max(PREFIXES, key=lambda some: sum(some + name in wanted for name in state))
     published = detector.pretrained
     known = published is not None and prefix == published.prefix
-    tensors = {prefix + name: tensor for name, tensor in state.items()}
+    tensors = {foreign.current_name(prefix + name, wanted): tensor for name, tensor in state.items()}
     if known and published is not None and published.norm_eps is not None:
         _fit_norms(detector, tensors, published.norm_eps)
     return _Content(tensors, published.labels if known and published is not None else None)

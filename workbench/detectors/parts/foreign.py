@@ -5,7 +5,8 @@ B = images, A = boxes per cell, K = numbers per box, N = boxes of all levels in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -183,3 +184,27 @@ def pretrained(weights: Any, *, background: bool, norm_eps: float | None = None)
         prefix="net.",
         norm_eps=norm_eps,
     )
+
+
+_OLD_NAME = re.compile(
+    r"(?:fpn\.(?:inner|layer)_blocks\.\d|(?P<proposals>rpn\.head\.conv)|_head\.conv\.(?P<head>[0246]))"
+    r"(?=\.(?:weight|bias)$)"
+)
+
+
+def current_name(name: str, known: Container[str]) -> str:
+    """The name among `known` of a tensor in a file of torchvision's; `name` itself if none is.
+
+    The published RetinaNet (v1), FCOS and Faster R-CNN are older than torchvision 0.13, which put the convolutions of
+    the pyramid, of RetinaNet's heads and of the first network into blocks of their own.
+    """
+    if name in known:
+        return name
+    later = _OLD_NAME.sub(_in_its_block, name)
+    return later if later in known else name
+
+
+def _in_its_block(found: re.Match[str]) -> str:
+    if found["head"]:  # behind each convolution stood a ReLU
+        return f"_head.conv.{int(found['head']) // 2}.0"
+    return f"{found[0]}.0.0" if found["proposals"] else f"{found[0]}.0"
