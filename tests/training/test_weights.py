@@ -318,7 +318,7 @@ def test_begun_from_darknets_own_weights_their_anchors_stay_in_pixels_whatever_t
 
 
 def test_anchors_of_fixed_shapes_but_another_size_are_told_too(tmp_path: Path) -> None:
-    """A checkpoint from before there was the setting has the published size."""
+    """A checkpoint from before there was the setting has the published size, and so has torchvision's file."""
     theirs, file = build("retinanet", 2, 1), tmp_path / "best.safetensors"
     for told, scale, other in (({}, 4.0, False), ({}, 2.0, True), ({"anchor_scale": 2.0}, 2.0, False)):
         labels = (Label(1, "a"), Label(2, "b", position=1))
@@ -327,3 +327,7 @@ def test_anchors_of_fixed_shapes_but_another_size_are_told_too(tmp_path: Path) -
         )
         said = weights.start(build("retinanet", 2, anchor_scale=scale), file, ("a", "b"))
         assert ("trained with other anchors" in said.sentence) == other
+    torch.save(theirs.get_submodule("net").state_dict(), tmp_path / "published.pth")
+    for scale in (4.0, 2.0):
+        said = weights.start(build("retinanet", 2, anchor_scale=scale), tmp_path / "published.pth", ("a", "b"))
+        assert ("trained with other anchors" in said.sentence) == (scale != 4.0)

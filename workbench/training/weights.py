@@ -59,7 +59,7 @@ def start(detector: Detector, file: Path, labels: Sequence[str], former: FormerN
     frozen = any(isinstance(module, FrozenBatchNorm2d) for module in detector.modules())
     norms = " Batch norms keep the file's statistics (frozen_norms)." if frozen else ""
     other = content.anchors is not None and not _alike(detector, content.anchors)
-    other |= content.header is not None and _has_other_scale(detector, content.header)
+    other |= _has_other_scale(detector, content)
     sizes = " It was trained with other anchors, so boxes start at other sizes than it learnt." if other else ""
     return Message("info", f"Begun from {runs.weights_name(Path(file))}: {done.sentence}{norms}{sizes}")
 
@@ -72,10 +72,14 @@ def _alike(detector: Detector, theirs: AnchorSet) -> bool:
     )
 
 
-def _has_other_scale(detector: Detector, theirs: CheckpointHeader) -> bool:
-    """Whether both have anchors of fixed shapes (RetinaNet, Faster R-CNN), but of other sizes."""
+def _has_other_scale(detector: Detector, content: _Content) -> bool:
+    """Whether both have anchors of fixed shapes (RetinaNet, Faster R-CNN), but of other sizes. Published files name no
+    size, but their labels.
+    """
     published = getattr(type(detector.settings)(), "anchor_scale", None)
-    ours = getattr(detector.settings, "anchor_scale", None)
+    ours, theirs = getattr(detector.settings, "anchor_scale", None), content.header
+    if theirs is None:
+        return content.labels is not None and ours != published
     return theirs.detector == detector.name and theirs.detector_settings.get("anchor_scale", published) != ours
 
 
