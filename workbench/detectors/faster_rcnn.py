@@ -1,9 +1,11 @@
 """Faster R-CNN: a first network proposes, a second one looks at each proposal (Ren, He, Girshick, Sun: Faster R-CNN,
 2015, arXiv 1506.01497). Anchors come from this paper (section 3.1.1); here for comparison with one-stage detectors.
 
-The network is torchvision's on ResNet-50 with a feature pyramid, so its published weights fit. Matching, sampling and
-losses are torchvision's own code, with additions for a project's ignore regions; on a graphics card the same in fixed
-shapes, which no step waits for (fixed_samples.py).
+The network is torchvision's on ResNet-50 with a feature pyramid (Lin et al. 2017, arXiv 1612.03144), so its published
+weights fit. Matching, sampling and losses are torchvision's own code, with additions for a project's ignore regions; on
+a graphics card the same in fixed shapes, which no step waits for (fixed_samples.py). As there, and unlike the paper:
+RoIAlign (He et al. 2017, arXiv 1703.06870, without its later shift by half a cell) takes the place of RoI pooling,
+anchors that reach over the border are trained, and both networks learn at once.
 
 When a run starts from weights with the published settings, batch norms are frozen as in torchvision. torchvision also
 freezes the backbone's first two blocks; here they are trained.

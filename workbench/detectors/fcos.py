@@ -1,10 +1,13 @@
 """FCOS: no anchors; every point inside a box predicts its four sides (Tian, Shen, Chen, He: FCOS: Fully Convolutional
-One-Stage Object Detection, 2019, arXiv 1904.01355, section 3; with the later version's centre sampling and GIoU,
-arXiv 2006.09214).
+One-Stage Object Detection, 2019, arXiv 1904.01355, section 3; with the later version's centre sampling, GIoU, and
+centre-ness beside the sides, arXiv 2006.09214).
 
 The network is torchvision's on ResNet-50, so its published weights fit. Values and gradients of the loss are those of
 torchvision's FCOS.compute_loss, except that the smaller of two boxes also wins where their areas differ by less than 8
-square pixels, which torchvision's float32 may not tell apart.
+square pixels, which torchvision's float32 may not tell apart. As there, and unlike the paper: points are the corners of
+cells (foreign.spread) instead of their middles; sides are outputs, not below 0, times the cell's side, without a learnt
+factor per level; the box term is not weighted by centre-ness, as its authors' code does; and a point whose longest side
+is exactly a limit between two levels answers on neither.
 
 When a run starts from weights with the published settings, batch norms are frozen as in torchvision. torchvision also
 freezes the backbone's first two blocks; here they are trained.

@@ -2,7 +2,9 @@
 Goyal, Girshick, He, Dollar: Focal Loss for Dense Object Detection, 2017, arXiv 1708.02002, sections 3 and 4).
 
 The network is torchvision's on ResNet-50. Version 2 has group norms in its heads and pulls boxes by GIoU. Values and
-gradients of the loss are those of torchvision's RetinaNet.compute_loss.
+gradients of the loss are those of torchvision's RetinaNet.compute_loss. As there, and unlike the paper: version 1 makes
+its sixth map from the fifth instead of the backbone's last, and pulls boxes by L1 instead of smooth L1; and each box's
+best anchors answer for it however little they overlap.
 
 When a run starts from weights with the published settings, version 1's batch norms are frozen as in torchvision, which
 also freezes the backbone's first two blocks; here they are trained.

@@ -115,7 +115,11 @@ def anchors_of_levels(scale: float, finest: int, levels: int, sizes: int) -> Anc
 
 
 def spread(generator: nn.Module, grids: Grids, size: tuple[int, int], device: torch.device) -> Tensor:
-    """(N, 4) xyxy in pixels: the boxes that torchvision's generator lays over maps of these sizes."""
+    """(N, 4) xyxy in pixels: the boxes that torchvision's generator lays over maps of these sizes.
+
+    An AnchorGenerator centres them on the top left corners of cells (detectron2 too), as published weights have learnt;
+    the authors of FCOS take the middles, as SSD does.
+    """
     with torch.device("cpu"):
         maps = [torch.empty(1, 1, *grid) for grid in grids]
         boxes: list[Tensor] = generator(ImageList(torch.empty(1, 3, *size), [size]), maps)
