@@ -21,6 +21,7 @@ from tests.inference import small
 from tests.inference.conftest import ALL
 from workbench.core import images
 from workbench.core.boxes import iou
+from workbench.core.tiling import Tiling
 from workbench.inference import exporters
 from workbench.inference.events import ExportDone, Exported, ExportProgress
 from workbench.inference.export import example, source_of
@@ -139,7 +140,6 @@ class Example:
     folder: Path
     predictor: Predictor
     score: float
-    output: str = "detections"
 
 
 @pytest.fixture(scope="module")
@@ -153,11 +153,14 @@ def examples(
     """
     dog = next(file for file in photographs if file.name == "dog.jpg")
     wanted = {name: Example(exported[0] / name, predictor, score_of(predictor, dog, 30)) for name in ALL}
-    boxed = letterboxed()
-    for output in ("detections", "decoded"):
-        folder = tmp_path_factory.mktemp("letterboxed")
+    for name, tiling, output in (
+        ("letterboxed detections", None, "detections"), ("letterboxed decoded", None, "decoded"),
+        ("tiled", Tiling(256), "decoded"),
+    ):  # fmt: skip
+        boxed, folder = letterboxed(), tmp_path_factory.mktemp("letterboxed")
+        boxed.tiling = tiling
         write_onnx(boxed, folder, output)
-        wanted[f"letterboxed {output}"] = Example(folder, boxed, score_of(boxed, dog, 10), output)
+        wanted[name] = Example(folder, boxed, score_of(boxed, dog, 10))
     scripts = [str(copied(one, tmp_path_factory.mktemp("run"))) for one in wanted.values()]
     run = subprocess.run(
         [sys.executable, "-I", "-X", "utf8", "-c", RUNNER, json.dumps([[script, str(dog)] for script in scripts])],
@@ -253,12 +256,17 @@ def test_the_example_says_what_it_wants(
 def test_the_example_of_decoded_boxes_thins_them_out_itself(
     examples: dict[str, tuple[Example, str]], photographs: list[Path]
 ) -> None:
-    """The best label of each prior instead of every label: the highest detection is the same."""
     dog = next(file for file in photographs if file.name == "dog.jpg")
     one, said = examples["letterboxed decoded"]
-    best, rows = one.predictor.candidates([images.read(dog)])[0].detections(one.score, 0.45), rows_of(said)
-    assert 5 <= len(rows) <= len(best)
-    assert max(rows, key=lambda row: row[1])[0] == one.predictor.labels[best.labels[0]]
+    assert_same(rows_of(said), one, dog)
+
+
+def test_the_example_of_a_network_that_learnt_from_tiles_sees_the_photograph_in_them_too(
+    examples: dict[str, tuple[Example, str]], photographs: list[Path]
+) -> None:
+    dog = next(file for file in photographs if file.name == "dog.jpg")
+    one, said = examples["tiled"]
+    assert_same(rows_of(said), one, dog)
 
 
 @pytest.mark.parametrize("name", ["safetensors", "state-dict"])

@@ -190,6 +190,10 @@ def test_that_it_was_trained_in_tiles_is_said(opened: Predictor, card: Card) -> 
     text = made(dataclasses.replace(card, tiles=1024, tile_overlap=0.25), opened)
     assert "photographs larger than 1,024 px in tiles" in text
     assert "overlap by at least 25%" in text
+    assert "`workbench predict` and the example do that by themselves." in text
+    tiled = dataclasses.replace(card, tiles=1024)
+    alone = model_card.text(exporters.load_all().get("safetensors")(), tiled, VERIFIED, opened.header, None, None)
+    assert "`workbench predict` does that by itself." in alone
 
 
 def test_that_ap_was_measured_in_tiles_is_said(opened: Predictor, card: Card) -> None:

@@ -33,7 +33,7 @@ SMALLEST = 64  # pixels of a tile's side
 OVERLAP = 0.2  # share of a tile's side
 HALF = 0.5  # share of a cut box's area inside the other
 TRUSTED = 0.5  # times the cut box's score: a larger box below that says nothing about it
-_TOUCHES = 0.02  # share of a tile's side: networks end a box that crosses a border up to this far before it
+TOUCHES = 0.02  # share of a tile's side: networks end a box that crosses a border up to this far before it
 _AT_ONCE = 4_000_000  # pairs of boxes compared at a time: some 200 MB
 
 Place = tuple[int, int, int, int]
@@ -140,7 +140,7 @@ def _halves(
 
 def _cut(boxes: NDArray[np.float32], place: Place, width: int, height: int) -> NDArray[np.bool_]:
     """(n,) whether a box ends at an inner border of the tile."""
-    near = max(1.0, _TOUCHES * max(place[2] - place[0], place[3] - place[1]))
+    near = max(1.0, TOUCHES * max(place[2] - place[0], place[3] - place[1]))
     left, top = (boxes[:, side] <= place[side] + near if place[side] > 0 else False for side in (0, 1))
     right = boxes[:, 2] >= place[2] - near if place[2] < width else False
     low = boxes[:, 3] >= place[3] - near if place[3] < height else False

@@ -48,7 +48,10 @@ class RunContext:
     point: OperatingPoint | None = None  # the one kept with the run
 
 
-TILED = "Cut photographs larger than {tiles:,} px into tiles of that side, as in training: MODEL_CARD.md says how."
+TILED = (
+    "Cut photographs larger than {tiles:,} px into tiles of that side, as in training: MODEL_CARD.md says how, and"
+    " the example beside a file that runs by itself does it."
+)
 
 
 def export(

@@ -95,19 +95,22 @@ def _use(member: Exporter, card: Card, kept: OperatingPoint | None) -> str:
     lines = ["## Use", "", _example(member, card)]
     lines += ["", _interface(card) if is_runnable(member) else _weights_alone(member)]
     if card.tiles:
-        lines += ["", _tiles(card)]
+        lines += ["", _tiles(member, card)]
     own = "; ".join(f"{_plain(name)} {score:g}" for name, score in sorted(card.label_scores.items())[:LISTED])
     confidence = f"confidence {card.score:g}" + (f" (labels with their own: {own})" if own else "")
     point = f"{confidence}, NMS {TITLES[card.nms_kind]} at an overlap of {card.iou:g}, at most {card.limit} per"
     return "\n".join([*lines, "", f"Operating point: {point} image.{_SOFT if kept and kept.kind == 'soft' else ''}"])
 
 
-def _tiles(card: Card) -> str:
+def _tiles(member: Exporter, card: Card) -> str:
+    if "tile_overlap" in member.code(card):
+        alone = "`workbench predict` and the example do that by themselves."
+    else:
+        alone = "`workbench predict` does that by itself."
     return (
         f"It was trained to see photographs larger than {card.tiles:,} px in tiles, too: cut them into squares of that"
         f" side which overlap by at least {card.tile_overlap:.0%}, run each and the whole photograph, and merge what is"
-        " found. `workbench predict` does that by itself. The example sees photographs only as a whole, so it misses"
-        " small objects in large ones."
+        f" found. {alone} Only as a whole, small objects in large photographs are missed."
     )
 
 

@@ -11,6 +11,7 @@ import functools
 import importlib
 import json
 import pkgutil
+import textwrap
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from workbench.core.nms import DIOU_POWERS, TITLES
 from workbench.core.tiling import OVERLAP
 from workbench.errors import WorkbenchError
+from workbench.inference import example_lines as lines
 from workbench.registry import OWN, Registry, class_text, missing_attributes
 from workbench.settings import setting
 
@@ -267,107 +269,54 @@ def outputs_of(card: Card) -> tuple[str, ...]:
     return {DETECTIONS: ("boxes", "scores", "labels"), DECODED: ("boxes", "scores")}.get(card.output, ())
 
 
+def example_code(card: Card, imports: str, opening: str, running: str) -> str:
+    """The body of example.py for a file that takes images: from a photograph to what the program finds in it.
+
+    `opening`: the lines that open the file; `running`: those from `tensor`, the network's input, to `found`, the file's
+    outputs. Of a network that learnt from tiles, larger photographs are seen in these, too.
+    """
+    if not card.tiles or card.output == RAW:
+        return picture_code(card, imports) + opening + running + result_code(card)
+    find = _fitting(card) + running + _found(card, least="least / 2") + (lines.HALF_ENOUGH if card.nms else "")
+    function = lines.FIND + textwrap.indent(find + lines.RETURN, "    ")
+    return _reading(card, imports) + opening + lines.LEAST + function + lines.TILES + _nms(card) + lines.PRINT
+
+
 def picture_code(card: Card, imports: str) -> str:
-    """The lines from a photograph to `tensor`, shared by all files that can run; exactly as in the program."""
-    head = f"""import json
-import pathlib
-import sys
-
-import cv2
-import numpy as np
-{imports}
-
-if len(sys.argv) < 2 or not pathlib.Path(sys.argv[1]).is_file():
-    sys.exit("Say which photograph: python example.py PHOTO")
-here = pathlib.Path(__file__).parent
-about = json.loads((here / "model.json").read_text("utf-8"))
-data = np.fromfile(sys.argv[1], np.uint8)
-image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-if image is None:
-    sys.exit("OpenCV does not read this file as a photograph.")
-image = image[:, :, ::-1]  # upright, RGB
-side, (height, width) = about["input_px"], image.shape[:2]
-{BY_CORNERS_CODE if card.by_corners else "resize = cv2.resize"}
-"""
-    if card.stretched:
-        fit = """square, scale, pad = resize(image, (side, side)), np.array([side / width, side / height] * 2), 0
-"""
-    else:
-        fit = """w, h = max(1, width * side // max(width, height)), max(1, height * side // max(width, height))
-square, left, top = np.full((side, side, 3), 128, np.float32), (side - w) // 2, (side - h) // 2
-square[top:top + h, left:left + w] = resize(image, (w, h))
-scale, pad = np.array([w / width, h / height] * 2), np.array([left, top] * 2)
-"""
-    several = f"tensor = np.repeat(tensor, {card.batch}, axis=0)  # the file takes as many at a time\n"
-    return (
-        head
-        + fit
-        + "tensor = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / 255\n"
-        + (several if card.batch > 1 else "")
-    )
-
-
-BY_CORNERS_CODE = """def resize(pixels, size):  # bilinear, with the corner pixels kept: Darknet's
-    for axis, wanted in ((1, size[0]), (0, size[1])):
-        place = np.linspace(0, pixels.shape[axis] - 1, wanted)
-        low = place.astype(int)
-        high, share = np.minimum(low + 1, pixels.shape[axis] - 1), np.expand_dims(place - low, [1 - axis, 2])
-        near = np.take(pixels, low, axis).astype(float)
-        pixels = near + share * (np.take(pixels, high, axis) - near)
-    return pixels
-"""
+    """The lines from a photograph to `tensor`, exactly as in the program, which is given the whole photograph."""
+    return _reading(card, imports) + _fitting(card)
 
 
 def result_code(card: Card) -> str:
     """The lines from `found`, the file's outputs, to printed detections; for raw heads their shapes."""
     if card.output == RAW:
-        return "for head in found:  # for your own decoding, with model.json's anchors\n    print(head.shape)\n"
+        return lines.HEADS
+    return lines.LEAST + _found(card) + ("" if card.nms else _nms(card)) + lines.PRINT
+
+
+def _reading(card: Card, imports: str) -> str:
+    """From the photograph's path to `image`."""
+    modules = f"import json\nimport pathlib\nimport sys\n\nimport cv2\nimport numpy as np\n{imports}\n"
+    resize = lines.BY_CORNERS if card.by_corners else "resize = cv2.resize\n"
+    return modules + lines.START + lines.IMAGE + 'side = about["input_px"]\n' + resize
+
+
+def _fitting(card: Card) -> str:
+    """From `image` to `tensor`."""
+    size = "height, width = image.shape[:2]\n"
+    tensor = "tensor = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32) / 255\n"
+    several = f"tensor = np.repeat(tensor, {card.batch}, axis=0)  # the file takes as many at a time\n"
+    return size + (lines.STRETCH if card.stretched else lines.LETTERBOX) + tensor + (several if card.batch > 1 else "")
+
+
+def _found(card: Card, least: str = "least") -> str:
+    """From `found` to boxes in pixels of `image`, scores and labels; decoded ones of at least `least`, before NMS."""
     one = "found" if card.lone else "(array[0] for array in found)  # of the first image"
-    nms = "" if card.nms else DIOU_CODE if card.nms_kind in DIOU_POWERS else NMS_CODE
-    if card.nms_kind == "across labels":
-        nms = nms.replace("labels.tolist()", "[0] * len(labels)")
-    code = (
-        f"{', '.join(outputs_of(card))} = {one}\n"
-        + nms
-        + """boxes = np.clip((boxes - pad) / scale, 0, [width, height, width, height])  # pixels of the photograph
-for box, score, label in zip(boxes, scores, labels):
-    if score >= about["score"] and label >= 0 and (box[2:] > box[:2]).all():  # others lie outside of it
-        print(about["labels"][label], round(float(score), 4), [round(float(side), 2) for side in box])
-"""
-    )
-    return _by_label(code) if card.label_scores else code
+    pairs = "" if card.nms else lines.PAIRS.replace("least", least)
+    return f"{', '.join(outputs_of(card))} = {one}\n" + lines.BACK + pairs
 
 
-def _by_label(code: str) -> str:
-    """The same lines if some labels have a confidence of their own."""
-    code = code.replace('score >= about["score"] and label >= 0', "label >= 0 and score >= least[label]")
-    code = code.replace("labels, scores = scores.argmax(1)", ENOUGH_CODE + "labels, scores = scores.argmax(1)")
-    return OWN_CODE + code.replace('about["score"]', "min(least)")
-
-
-OWN_CODE = """own = about["label_scores"]
-least = [own.get(name, about["score"]) for name in about["labels"]]  # confidence of each label
-"""
-ENOUGH_CODE = """scores = np.where(scores >= least, scores, 0)  # others remove nothing
-"""
-NMS_CODE = """labels, scores = scores.argmax(1), scores.max(1)  # the best label of each prior
-sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).tolist()
-keep = cv2.dnn.NMSBoxesBatched(sizes, scores.tolist(), labels.tolist(), about["score"], about["iou"])
-boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
-"""
-DIOU_CODE = f"""labels, scores = scores.argmax(1), scores.max(1)  # the best label of each prior
-waiting, keep = [row for row in np.argsort(-scores) if scores[row] >= about["score"]], []
-while waiting:
-    row, waiting = waiting[0], waiting[1:]
-    keep.append(row)
-    (ax, ay, bx, by), (cx, cy, dx, dy) = boxes[row], boxes[waiting].T
-    shared = np.maximum(np.minimum(bx, dx) - np.maximum(ax, cx), 0) * np.maximum(
-        np.minimum(by, dy) - np.maximum(ay, cy), 0)
-    iou = shared / ((bx - ax) * (by - ay) + (dx - cx) * (dy - cy) - shared)
-    apart = ((ax + bx - cx - dx) ** 2 + (ay + by - cy - dy) ** 2) / 4  # of the centres, squared
-    hull = (np.maximum(bx, dx) - np.minimum(ax, cx)) ** 2 + (np.maximum(by, dy) - np.minimum(ay, cy)) ** 2
-    power = {DIOU_POWERS!r}[about["nms_kind"]]
-    stays = (iou - (apart / hull) ** power <= about["iou"]) | (labels[waiting] != labels[row])
-    waiting = [one for one, stay in zip(waiting, stays) if stay]
-boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
-"""
+def _nms(card: Card) -> str:
+    if card.nms_kind in DIOU_POWERS:
+        return lines.NMS_DIOU
+    return lines.NMS_ACROSS if card.nms_kind == "across labels" else lines.NMS

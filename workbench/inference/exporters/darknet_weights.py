@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from workbench.inference.exporters import DECODED, Card, Source, Unsuitable, picture_code, register, result_code
+from workbench.inference.exporters import DECODED, Card, Source, Unsuitable, example_code, register
 
 if TYPE_CHECKING:
     from workbench.detectors.parts.detector import Detector
@@ -61,14 +61,15 @@ class DarknetWeights:
 
     def code(self, card: Card) -> str:
         decoded = dataclasses.replace(card, output=DECODED, batch=1)
-        return picture_code(decoded, "") + OPENCV + result_code(decoded)
+        return example_code(decoded, "", OPENING, RUNNING)
 
 
-OPENCV = """if not hasattr(cv2.dnn, "readNetFromDarknet"):
+OPENING = """if not hasattr(cv2.dnn, "readNetFromDarknet"):
     sys.exit(f"OpenCV {cv2.__version__} reads no Darknet files any more: pip install 'opencv-python-headless<5'")
 cfg = (here / "model.cfg").read_bytes().replace(b"[yolo]", b"[yolo]\\nthresh=0.001")  # else OpenCV drops all below 0.2
 network = cv2.dnn.readNetFromDarknet(np.frombuffer(cfg, np.uint8), np.fromfile(here / "model.weights", np.uint8))
-network.setInput(tensor)
+"""
+RUNNING = """network.setInput(tensor)
 rows = np.concatenate(network.forward(network.getUnconnectedOutLayersNames()))  # centre, sides, object, labels
 corner, half = rows[:, :2] * side, rows[:, 2:4] * side / 2
 found = np.concatenate([corner - half, corner + half], axis=1), rows[:, 5:]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from workbench.inference.exporters import KEY, Card, Source, open_sizes, outputs_of, picture_code, register, result_code
+from workbench.inference.exporters import KEY, Card, Source, example_code, open_sizes, outputs_of, register
 
 OPSET, OLD_OPSET = 20, 17  # of the new and the old exporter, as tested
 OPTIMISED = True  # takes a third of the time; runtimes repeat much of it when they open the file
@@ -45,12 +45,9 @@ class Onnx:
         return remark
 
     def code(self, card: Card) -> str:
-        return (
-            picture_code(card, "import onnxruntime")
-            + 'session = onnxruntime.InferenceSession(here / "model.onnx")\n'
-            + 'found = session.run(None, {"image": tensor})\n'
-            + result_code(card)
-        )
+        opening = 'session = onnxruntime.InferenceSession(here / "model.onnx")\n'
+        running = 'found = session.run(None, {"image": tensor})\n'
+        return example_code(card, "import onnxruntime", opening, running)
 
 
 def _names(source: Source) -> list[str]:

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import ClassVar
 
-from workbench.inference.exporters import Card, Source, picture_code, register, result_code
+from workbench.inference.exporters import Card, Source, example_code, register
 
 
 @register("pt2")
@@ -34,9 +34,6 @@ class TorchExport:
 
     def code(self, card: Card) -> str:
         imports = "import torch\nimport torchvision  # holds the NMS operation" if card.nms else "import torch"
-        return (
-            picture_code(card, imports)
-            + 'model = torch.export.load(here / "model.pt2").module()\n'
-            + "with torch.no_grad():\n    found = [array.numpy() for array in model(torch.from_numpy(tensor))]\n"
-            + result_code(card)
-        )
+        opening = 'model = torch.export.load(here / "model.pt2").module()\n'
+        running = "with torch.no_grad():\n    found = [array.numpy() for array in model(torch.from_numpy(tensor))]\n"
+        return example_code(card, imports, opening, running)
