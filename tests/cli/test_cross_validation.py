@@ -214,7 +214,7 @@ def test_the_same_command_with_the_name_goes_on(project: Path, capsys: Capture) 
     assert main(command) == console.FAILED
     assert "ä b is trained already. Choose another --name to train it anew" in capsys.readouterr().err
     assert main([*command, "--batch", "3"]) == console.FAILED
-    assert "There is a run called 'ä b-fold-1' with other settings. Choose" in capsys.readouterr().err
+    assert "There is a run called 'ä b-fold-1' with other settings (Batch: 4 → 3). Choose" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -48,6 +48,59 @@ def test_most_images_stay_in_their_fold_when_others_come() -> None:
         assert set(np.bincount(few)[1:]) == {76}
 
 
+def labels_in(images: Sequence[Sequence[int]]) -> hold_out.Shown:
+    """From the labels in each image."""
+    pairs = [(row, label) for row, labels in enumerate(images) for label in sorted(set(labels))]
+    rows, labels = np.array(pairs, np.int64).reshape(-1, 2).T
+    return rows, labels
+
+
+def divided(shown: Sequence[Sequence[int]], **settings: object) -> tuple[np.ndarray, np.ndarray]:
+    """The folds of images with these labels, and how many images of each have each label."""
+    ids = [one.id for one in images_of([""] * len(shown))]
+    training = TrainingSettings(**settings)  # type: ignore[arg-type]
+    folds_ = hold_out.folds_of(ids, tuple, training, labels_in(shown))
+    shape = training.folds, 1 + max(label for labels in shown for label in labels)
+    return folds_, hold_out.images_per_fold(folds_, labels_in(shown), shape)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_label_is_in_as_many_folds_as_it_can_be(seed: int) -> None:
+    """Of two images with a rare label both were in one fold, one time in five: the run that it judged had none."""
+    random = np.random.default_rng(seed)
+    rare = {label: random.choice(30, label, replace=False) for label in (1, 2, 3, 5, 6)}
+    shown = [[0, *(label for label, rows in rare.items() if image in rows)] for image in range(30)]
+    by_id, _ = divided(shown, folds=5, seed=seed, fold_by="image")
+    folds_, held = divided(shown, folds=5, seed=seed)
+    assert (held > 0).sum(axis=0).tolist() == [5, 1, 2, 3, 0, 5, 5]
+    assert np.bincount(folds_).tolist() == [0, 6, 6, 6, 6, 6]
+    assert (folds_ != by_id).sum() <= 16, "others stay where their ids put them"
+
+
+def test_a_box_drawn_anew_moves_few_images_to_other_folds() -> None:
+    """The folds of a cross-validation may be trained one by one, while labels are corrected."""
+    random = np.random.default_rng(0)
+    shown = [sorted(random.choice(40, 3, p=np.arange(1, 41) / 820, replace=False).tolist()) for _ in range(200)]
+    before, _ = divided(shown, folds=5)
+    for image in range(0, 200, 10):
+        after, _ = divided([[0] if row == image else labels for row, labels in enumerate(shown)], folds=5)
+        assert (before != after).sum() <= 8
+
+
+def test_labels_of_enough_images_leave_the_folds_to_the_ids() -> None:
+    shown = [[image % 2] for image in range(100)]
+    assert np.array_equal(divided(shown, folds=5)[0], divided(shown, folds=5, fold_by="image")[0])
+
+
+def test_images_without_a_label_to_spare_stay_where_they_are() -> None:
+    """Four images in four folds: none can change places with another, and the folds are those of the ids."""
+    shown = [[0], [0, 1], [1], [2]]
+    by_id, _ = divided(shown, folds=4, fold_by="image")
+    assert np.array_equal(divided(shown, folds=4)[0], by_id)
+    one = [[], [], [0], []]
+    assert np.array_equal(divided(one, folds=2)[0], divided(one, folds=2, fold_by="image")[0])
+
+
 def test_other_seeds_divide_otherwise() -> None:
     images = images_of([f"{n}/a.jpg" for n in range(100)])
     for by in ("image", "folder"):
@@ -73,10 +126,13 @@ def test_what_belongs_together_is_in_one_fold(by: str) -> None:
 def test_a_later_version_judges_the_runs_of_this_one_by_the_same_images() -> None:
     """Who has learnt from which image is worked out from the recipe: otherwise numbers would be too good, untold."""
     ids = np.arange(1, 21)
-    settings = TrainingSettings(seed=7, folds=3, hold_out=0.2)
+    settings = TrainingSettings(seed=7, folds=3, hold_out=0.2, fold_by="image")
     assert (np.flatnonzero(hold_out.held_out(ids, settings)) + 1).tolist() == [7, 12, 20]
     by_id = hold_out.folds_of(ids, lambda: (), settings)
     assert by_id.tolist() == [2, 3, 3, 2, 1, 2, 1, 1, 3, 3, 1, 3, 2, 1, 2, 3, 1, 2, 2, 1]
+    shown = labels_in([[0, *([1] if n in (0, 3, 5) else [])] for n in range(20)])
+    balanced = hold_out.folds_of(ids, tuple, replace(settings, fold_by="balanced"), shown)
+    assert balanced.tolist() == [1, 2, 3, 3, 2, 2, 1, 1, 3, 3, 1, 3, 2, 1, 2, 3, 1, 2, 2, 1]
     images = images_of([f"{n % 7}/{n}.jpg" for n in range(20)])
     by_folder = hold_out.folds_of(ids, lambda: images, replace(settings, fold_by="folder"))
     assert by_folder.tolist() == [2, 3, 1, 3, 1, 2, 1, 2, 3, 1, 3, 1, 2, 1, 2, 3, 1, 3, 1, 2]

@@ -142,18 +142,19 @@ def test_without_a_validation_split_its_absence_is_told_and_no_label_is_missed_t
     assert found["split"].text.startswith("No image is in the validation split")
 
 
-@pytest.mark.parametrize(("by", "more"), [("image", "images."), ("folder", "images or set Fold by to image.")])
+@pytest.mark.parametrize(("by", "more"), [("image", "images."), ("folder", "images or set Fold by to balanced.")])
 def test_in_cross_validation_labels_that_one_of_its_trainings_lacks_are_told_before_any(
     well: Snapshot, by: str, more: str
 ) -> None:
-    """'rare' is in images 1 and 2 alone: in two folds by chance, in one if they are of one folder."""
+    """'rare' is in images 1 and 2 alone: in two folds, or in one if they are of one folder."""
     index = [1, 1] + [0] * 46
     names = {n: "x" if n < 2 else f"y{n}" for n in range(48)}
     changed = with_images(with_labels(well, ("top", "rare"), index), lambda n: {"path": f"{names[n]}/{n}.png"})
     single = with_labels(changed, ("top", "rare"), [1] + [0] * 47)
     for fold in range(3):
         found = findings(changed if by == "folder" else single, folds=3, fold=fold, fold_by=by)
-        assert found["one fold"].sentence == f"1 label with boxes in one fold alone: 'rare' ({1 + (by == 'folder')})."
+        where = "2 in fold 1" if by == "folder" else "1 in fold 2"
+        assert found["one fold"].sentence == f"1 label with boxes in one fold alone: 'rare' ({where})."
         assert found["one fold"].advice.endswith(f"Label it in more {more}")
         assert not {"only in validation", "not in validation"} & set(found)
     assert "one fold" not in findings(changed, folds=3)

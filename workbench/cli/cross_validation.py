@@ -110,8 +110,8 @@ def _going_on(
     if not (folder / runs.EVENTS).is_file():
         return Asked({**given, "fold": fold, "name": folder.name}, fold, folder.name)
     run = runs.info(folder)
-    if not _is_of(folder, recipe, snapshot, start):
-        raise WorkbenchError(f"There is a run called '{run.name}' with other settings. Choose another --name.")
+    if other := _difference(folder, recipe, snapshot, start):
+        raise WorkbenchError(f"There is a run called '{run.name}' with {other}. Choose another --name.")
     if run.state == "finished":
         return None
     if run.is_running:
@@ -122,9 +122,11 @@ def _going_on(
     return Asked(rest, fold, run.name)
 
 
-def _is_of(folder: Path, recipe: Recipe, snapshot: Snapshot, start: Path | None) -> bool:
-    """Whether the run in `folder` was asked for with this recipe, but for the machine's settings, and these weights."""
-    from workbench.training import folds, recipes, runs
+def _difference(folder: Path, recipe: Recipe, snapshot: Snapshot, start: Path | None) -> str:
+    """What the run in `folder` was asked for otherwise than with this recipe and these weights, but for the machine's
+    settings; "" if nothing.
+    """
+    from workbench.training import differences, folds, recipes, runs
     from workbench.training.request import RunRequest
 
     asked, there = (
@@ -134,9 +136,13 @@ def _is_of(folder: Path, recipe: Recipe, snapshot: Snapshot, start: Path | None)
     machine = {name: getattr(asked.training, name) for name in folds.MACHINE}
     network = asked.detector_settings.resolved(tuple(label.name for label in snapshot.labels))
     begun = runs.began_from(folder)
-    same = (start and start.resolve()) == (begun and begun.resolve())
-    now = (asked.detector, network, asked.training)
-    return same and now == (there.detector, there.detector_settings, dataclasses.replace(there.training, **machine))
+    if (asked.detector, start and start.resolve()) != (there.detector, begun and begun.resolve()):
+        return "another detector or other weights to begin with"
+    then = dataclasses.replace(there.training, **machine)
+    if (network, asked.training) == (there.detector_settings, then):
+        return ""
+    found = (*differences.between(there.detector_settings, network), *differences.between(then, asked.training))
+    return f"other settings ({', '.join(one.words for one in found[: differences.NAMED])})"
 
 
 def run_each(wanted: Sequence[Asked], train: Callable[[dict[str, Any]], int | None], *, quiet: bool) -> int | None:

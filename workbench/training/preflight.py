@@ -17,12 +17,12 @@ from workbench.core.project import AnchorSet, Image, Label, Snapshot, Split, Sta
 from workbench.errors import WorkbenchError
 from workbench.training import image_views, prepare
 from workbench.training.findings import INFO, STOPS, WARNING, Finding, named, sort_by_level
-from workbench.training.hold_out import folds_of
+from workbench.training.hold_out import folds_of, images_per_fold, shown_labels
 from workbench.training.preflight_boxes import MOST_IMAGES, of_boxes
 from workbench.training.preflight_copies import advice_for, of_files
 from workbench.training.preflight_start import of_judges, of_length, of_settings, of_weights
 from workbench.training.recipes import Recipe
-from workbench.training.settings import TrainingSettings
+from workbench.training.settings import BALANCED, TrainingSettings
 
 __all__ = ["MOST_IMAGES", "TOLD_BY_RUN", "Finding", "preflight"]
 
@@ -155,16 +155,18 @@ def _of_labels(
 
 def _of_folds(usable: Snapshot, settings: TrainingSettings) -> Iterator[Finding]:
     """Labels that one of the trainings of a cross-validation, this or another one, can't learn."""
-    folds = folds_of([image.id for image in usable.images], lambda: usable.images, settings)
-    each = [_boxes_of(usable.take(np.flatnonzero(folds == 1 + k).tolist())) for k in range(settings.folds)]
-    boxes = np.array(each)  # (folds, C)
-    alone = (boxes > 0).sum(axis=0) == 1
+    shown = shown_labels(usable)
+    folds = folds_of([image.id for image in usable.images], lambda: usable.images, settings, shown)
+    held = images_per_fold(folds, shown, (settings.folds, len(usable.labels)))
+    alone = (held > 0).sum(axis=0) == 1
     if alone.any():
-        grouped = "" if settings.fold_by == "image" else " or set Fold by to image"
+        helps = settings.fold_by != BALANCED and bool((held[:, alone].sum(axis=0) > 1).any())
+        more = f"Label it in more images{' or set Fold by to balanced' if helps else ''}."
+        places = zip(_boxes_of(usable).tolist(), held.argmax(axis=0).tolist(), strict=True)
         yield _about(
             usable.labels, alone, "one fold", "with boxes in one fold alone", "The run that this fold judges can't"
-                f" learn it, so its AP stays 0. Label it in more images{grouped}.",
-            _images_with(usable, alone), boxes.sum(axis=0),
+                f" learn it, so its AP stays 0. {more}",
+            _images_with(usable, alone), [f"{boxes:,} in fold {1 + fold}" for boxes, fold in places],
         )  # fmt: skip
 
 
@@ -176,7 +178,7 @@ def _boxes_of(snapshot: Snapshot) -> NDArray[np.int64]:
 
 def _about(
     labels: Sequence[Label], which: NDArray[np.bool_], kind: str, what: str, advice: str,
-    images: tuple[int, ...] = (), counts: NDArray[np.int64] | None = None,
+    images: tuple[int, ...] = (), counts: Sequence[object] | NDArray[np.int64] | None = None,
 ) -> Finding:  # fmt: skip
     names = [
         f"'{label.name}'" + (f" ({counts[index]})" if counts is not None else "")

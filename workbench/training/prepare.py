@@ -19,9 +19,9 @@ from workbench.errors import WorkbenchError
 from workbench.training import augment, schedule
 from workbench.training.data import Dataset
 from workbench.training.events import Message
-from workbench.training.hold_out import held_out, in_fold
+from workbench.training.hold_out import held_out, in_fold, shown_labels
 from workbench.training.recipes import Recipe
-from workbench.training.settings import FEW_JUDGES, TrainingSettings
+from workbench.training.settings import FEW_JUDGES, SINGLY, TrainingSettings
 
 HEAVIEST = 10.0  # the most that a label may weigh
 NAMED = 8  # images named of a step that went wrong
@@ -89,11 +89,11 @@ def _held_out(train: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Sn
 
 
 def _fold(usable: Snapshot, settings: TrainingSettings) -> tuple[Snapshot, Snapshot, list[Message]]:
-    judges = in_fold([image.id for image in usable.images], lambda: usable.images, settings)
+    judges = in_fold([image.id for image in usable.images], lambda: usable.images, settings, shown_labels(usable))
     train, validation = (usable.take(np.flatnonzero(some).tolist()) for some in (~judges, judges))
     what = f"fold {settings.fold or 1} of {settings.folds}"
     if not len(validation):
-        few = f"only {len(usable):,}" if settings.fold_by == "image" else "fewer groups"
+        few = f"only {len(usable):,}" if settings.fold_by in SINGLY else "fewer groups"
         raise WorkbenchError(f"There is no image in {what}, as there are {few}. Choose fewer folds.")
     if not len(train):
         raise WorkbenchError(f"All images are in {what}, as they are one group. Choose another Fold by (--fold-by).")
