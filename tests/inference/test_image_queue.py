@@ -18,9 +18,11 @@ from workbench.core.image_queue import QueueOrder
 from workbench.core.project import Snapshot, State
 from workbench.errors import WorkbenchError
 from workbench.inference import features, image_queue
+from workbench.inference.candidate_cache import image_digest
 from workbench.inference.events import EvaluationProgress, Skipped
 from workbench.inference.features import ImageFeatures
 from workbench.inference.image_queue import ImageRecords, LabellingQueue, RankingRequest, build_queue, load
+from workbench.inference.predict import Predictor
 
 SHADES = (0, 40, 90, 120, 160, 200)
 
@@ -182,3 +184,31 @@ def test_a_damaged_file_is_as_none_and_without_a_folder_nothing_is_written(
         assert not load(file).uncertain
     image_queue.save(queue_request.run_folder / "gone" / "queue" / "a.npz", ImageRecords())
     assert not (queue_request.run_folder / "gone").exists()
+
+
+def test_files_are_read_once_for_their_digest_and_counted_while_they_are_looked_up(
+    queue_request: RankingRequest, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All were read twice, the first time without a sign and without a way to stop it."""
+    read: list[Path] = []
+    monkeypatch.setattr(image_queue, "image_digest", lambda file: read.append(file) or image_digest(file))
+    done(queue_request)
+    assert len(read) == len(SHADES)
+    monkeypatch.setattr(image_queue, "SAY_EVERY", -1.0)
+    again = build_queue(queue_request, never)  # type: ignore[arg-type]
+    assert [event.done for event in again if isinstance(event, EvaluationProgress)] == [0, 0, 1, 2, 3, 4, 5]
+
+
+def test_the_processor_looks_where_a_card_has_no_memory_left(
+    queue_request: RankingRequest, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As everywhere in the window, where nobody can choose another device."""
+    asked: list[dict[str, object]] = []
+
+    def opens(file: Path, **given: object) -> object:
+        asked.append(given)
+        return opened(file)
+
+    monkeypatch.setattr(Predictor, "open", opens)
+    list(build_queue(queue_request))
+    assert asked == [{"cpu_fallback": True}]

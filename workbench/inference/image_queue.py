@@ -14,6 +14,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 VERSION = 1  # of what is kept of an image: increase when features or uncertainty change
 SAVE_EVERY = 30.0  # seconds of work that a crash can cost
+SAY_EVERY = 0.2  # seconds between two words about the images that are looked up among those kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +74,7 @@ class ImageRecords:
         """The row of this file, -1 if it was not seen. OSError if it does not exist."""
         name = file_mark(file)
         if name not in self.marks:
-            known = self.digests.get(image_digest(file), -1)
+            known = self.digests.get(image_digest(file), -1) if self.digests else -1
             if known < 0:
                 return -1
             self.marks[name] = known
@@ -98,8 +100,13 @@ def build_queue(
     records = load(file)
     rows: NDArray[np.int64] = np.full(len(files), -1, np.int64)
     todo = []
+    said = time.perf_counter()
     yield EvaluationProgress(0, len(files), 0, 0.0, math.nan)
     for i, one in enumerate(files):
+        if time.perf_counter() - said > SAY_EVERY:  # those not known by name are read for their digest: one may stop
+            cached = int((rows >= 0).sum())
+            yield EvaluationProgress(cached, len(files), cached, 0.0, math.nan)
+            said = time.perf_counter()
         try:
             rows[i] = records.row(one)
         except OSError as error:
@@ -131,7 +138,7 @@ def _extract(
     from workbench.inference.features import extract_features
     from workbench.inference.predict import Predictor
 
-    predictor = (open_predictor or Predictor.open)(request.checkpoint)
+    predictor = (open_predictor or partial(Predictor.open, cpu_fallback=True))(request.checkpoint)
     window = predictor.window or request.snapshot.window
     begun = saved = time.perf_counter()
     done = 0

@@ -18,7 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference import image_queue
 from workbench.inference.events import EvaluationProgress, Skipped
 from workbench.inference.image_queue import LabellingQueue, RankingRequest
-from workbench.training import runs
+from workbench.training import folds, runs
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 
@@ -27,7 +27,9 @@ NO_RUN = "No trained run yet that could say which images it is unsure of: train 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueueJobRequest:
-    """A request for the project in `folder`. `checkpoint` None: that of the newest run that has one."""
+    """A request for the project in `folder`. `checkpoint` None: that of the newest run that has one, if possible not
+    of one that is of a cross-validation.
+    """
 
     folder: Path
     runs_folder: Path
@@ -44,9 +46,8 @@ def compute_queue(request: QueueJobRequest) -> Iterator[EvaluationProgress | Ski
 
     checkpoint = request.checkpoint
     if checkpoint is None:
-        checkpoint = next(
-            (run.checkpoint for run in runs.runs(request.runs_folder) if run.checkpoint is not None), None
-        )
+        run = folds.whole_first([run for run in runs.runs(request.runs_folder) if run.checkpoint is not None])
+        checkpoint = run.checkpoint if run is not None else None
     if checkpoint is None:
         raise WorkbenchError(NO_RUN)
     plugins.loaded()
@@ -85,7 +86,7 @@ class QueueWatch(QObject):
             return
         self._of, self._then = self._checkpoint, False
         request, work = QueueJobRequest(document.folder, document.runs_folder, self._checkpoint), self.work
-        self.job = Job("Ordering the images", lambda _: work(request))
+        self.job = Job("Ordering the images", lambda _: work(request), low_priority=True)
         self.job.reported.connect(self._reported)
         self._session.start(self.job)
 
