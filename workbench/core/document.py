@@ -25,7 +25,7 @@ from workbench.core.lock import Lock
 from workbench.core.project import Box, Image, Label, Snapshot, State, colour_for
 from workbench.core.rows import next_ids
 from workbench.core.snapshots import take
-from workbench.core.store import FILE, Store
+from workbench.core.store import FILE, IN_FORCE, Store
 from workbench.core.tables import PendingWrite
 from workbench.errors import Damaged, WorkbenchError
 
@@ -176,7 +176,7 @@ class Document(Contents):
         edit = with_former_names(edit, self)
         with self.store.transaction() as connection:
             done, inverse = edit.apply(connection)
-            connection.execute("DELETE FROM journal WHERE undone = 1")
+            connection.execute(f"DELETE FROM journal WHERE seq > {IN_FORCE}")
             connection.execute(
                 "INSERT INTO journal (time, title, edit, inverse, undone) VALUES (?, ?, ?, ?, 0)",
                 (time.time(), edit.title, journal.to_json(done), journal.to_json(inverse)),
@@ -194,7 +194,7 @@ class Document(Contents):
 
     def redo(self) -> AppliedEdit | None:
         """Redo the edit that was undone last; None if there is none."""
-        return self._step("redo", "SELECT * FROM journal WHERE undone = 1 ORDER BY seq LIMIT 1")
+        return self._step("redo", f"SELECT * FROM journal WHERE seq > {IN_FORCE} ORDER BY seq LIMIT 1")
 
     def _step(self, kind: str, choose: str) -> AppliedEdit | None:
         found = self.store.rows(choose)
@@ -217,7 +217,7 @@ class Document(Contents):
 
     @property
     def redo_title(self) -> str:
-        return self._title("SELECT title FROM journal WHERE undone = 1 ORDER BY seq LIMIT 1")
+        return self._title(f"SELECT title FROM journal WHERE seq > {IN_FORCE} ORDER BY seq LIMIT 1")
 
     def _title(self, choose: str) -> str:
         found = self.store.rows(choose)

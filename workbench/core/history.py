@@ -102,9 +102,9 @@ def go_to(document: Document, seq: int) -> int:
 def _walk(document: Document, image: int, most: int) -> Iterator[HistoryEntry]:
     boxes = {box.id: box for box in document.boxes(image)}
     state = document.image(image).state
-    count = 0
+    count, mentions = 0, [f"{before}{image}{after}" for before in "[ " for after in ",]"]
     for row in _done(document):
-        if row["edit"] is not None and str(image) not in row["edit"] + row["inverse"]:
+        if row["edit"] is not None and not any(one in row["edit"] or one in row["inverse"] for one in mentions):
             continue  # searching the text is a hundred times faster than parsing it
         edit, inverse = _read(row["edit"]), _read(row["inverse"])
         if edit is None or inverse is None or image in edit.touches() | inverse.touches():

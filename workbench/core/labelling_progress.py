@@ -44,8 +44,8 @@ def labelling_progress(document: Contents, since: float | None = None) -> Labell
 
 def _changed(document: Contents, since: float) -> set[int]:
     rows = document.store.rows(
-        "SELECT edit, inverse FROM journal WHERE undone = 0 AND time > ? AND length(edit) + length(inverse) < ?"
-        " ORDER BY seq DESC LIMIT ?", since, _LONG, MOST,
+        "SELECT edit, inverse FROM journal WHERE seq > (SELECT ifnull(max(seq), 0) FROM journal WHERE time <= ?)"
+        " AND undone = 0 AND length(edit) + length(inverse) < ? ORDER BY seq DESC LIMIT ?", since, _LONG, MOST,
     )  # fmt: skip
     found = set[int]()
     for row in rows:

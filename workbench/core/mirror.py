@@ -22,7 +22,7 @@ from typing import Any
 from workbench.core import strict_json
 from workbench.core.files import atomic_write
 from workbench.core.project import FLAGS
-from workbench.core.store import FILE, Store
+from workbench.core.store import FILE, IN_FORCE, Store
 from workbench.errors import Refused
 
 FOLDER, HEAD = "labels", "project.json"
@@ -112,8 +112,10 @@ def _head(connection: sqlite3.Connection, edits: list[int]) -> str:
 
 
 def _edits(connection: sqlite3.Connection) -> list[int]:
-    """A value that changes with each edit, undo and redo."""
-    found = connection.execute("SELECT count(*), ifnull(max(seq), 0), ifnull(sum(undone), 0) FROM journal").fetchone()
+    """A value that changes with each edit, undo and redo: the last number given, and how many edits are undone."""
+    found = connection.execute(
+        f"SELECT (SELECT ifnull(max(seq), 0) FROM journal), (SELECT count(*) FROM journal WHERE seq > {IN_FORCE})"
+    ).fetchone()
     return [int(value) for value in found]
 
 

@@ -28,6 +28,9 @@ _NO_VERSION = 10_000
 """File versions above this can only come from a damaged header."""
 _PAGES = 1000
 """Pages of 4 KiB copied at a time: an edit waits some milliseconds for them, and makes the copying start over."""
+IN_FORCE = "(SELECT ifnull(max(seq), 0) FROM journal WHERE undone = 0)"
+"""The number of the newest edit in force, for statements: those undone have greater ones. SQLite finds it at the
+journal's end, while `undone = 1` reads all of it: 0.13 s after 200,000 edits."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
