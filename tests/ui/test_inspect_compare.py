@@ -220,7 +220,7 @@ def test_every_number_opens_its_images(qtbot: QtBot, compared: InspectPage) -> N
     click(qtbot, table, 0, DIFFERENCE)
     assert set(listed(compared)) == {"a.png", "b.png"}
     click(qtbot, table, 2, INTERVAL)
-    assert (listed(compared), text(compared, "inspect-note")) == (["b.png"], "1 image: found otherwise, nucleus")
+    assert (listed(compared), text(compared, "inspect-note")) == (["b.png"], "1 image: found differently, nucleus")
 
 
 def test_the_sliders_move_both_runs_and_the_interval_of_ap_comes_from_a_job(

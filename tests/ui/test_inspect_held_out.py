@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from PySide6.QtWidgets import QComboBox, QPushButton
+from PySide6.QtWidgets import QCheckBox, QComboBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.inspect_page_driver import (
@@ -64,7 +64,8 @@ def test_where_no_image_of_the_split_validation_is_done_that_is_said_and_those_h
     combo.setCurrentIndex(0)
     qtbot.waitUntil(page.findChild(QPushButton, "inspect-look").isEnabled)
     press(qtbot, page, "inspect-look")
-    advice = "Mark those whose boxes are complete as done, choose other images, or untick 'done ones only'."
+    tick = page.findChild(QCheckBox, "inspect-done-only").text()
+    advice = f"Mark those whose boxes are complete as done, choose other images, or untick '{tick}'."
     words = f"Of 2 images in the split 'validation', none is done. {advice}"
     qtbot.waitUntil(lambda: text(page, "inspect-words") == words)
 

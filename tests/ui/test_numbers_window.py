@@ -89,4 +89,4 @@ def test_undoing_it_tells_that_the_folder_no_longer_fits(
     window.session.undo()
     assert names(window) == ["cat", "dog"]
     said = find(window, QLabel, "message-text").text()
-    assert "1 exported folder ('set') number labels otherwise" in said
+    assert "other numbers than in 1 exported folder ('set')" in said

@@ -200,7 +200,7 @@ def labelled_images(snapshot: Snapshot, split: Split | None) -> Snapshot:
         if any(image.split is Split.NONE for image in some.images):
             advice += "all images with --split all, or split them first: workbench split PROJECT"
         else:  # that command would leave them where they are
-            advice += "all images with --split all, label some of it, or split anew: workbench split PROJECT --again"
+            advice += "all images with --split all, label some of it, or split again: workbench split PROJECT --again"
         raise WorkbenchError(f"There is no labelled image in the split '{split}'. {advice}")
     return some
 

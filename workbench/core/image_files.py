@@ -19,7 +19,7 @@ from workbench.errors import Refused
 FILE_LIMIT = 2 << 30
 """Bytes above which a file is not read: more than 200 megapixels need uncompressed with 16 bits and 3 channels."""
 
-ENDED = "reading it ended the program that reads images; save it anew as PNG or JPEG, or remove it from the project"
+ENDED = "reading it ended the program that reads images; save it again as PNG or JPEG, or remove it from the project"
 
 _PARTS = 100_000
 """Most reads for the header of a file of any size."""

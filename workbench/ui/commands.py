@@ -116,7 +116,9 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("align", "Move the selected boxes to the border of the image", ("Ctrl+arrows",), "", "Label", by_hand=True),
     Command("square", "Draw a square; at a corner: keep the box's shape", ("Shift+drag",), "", "Label", by_hand=True),
-    Command("off-border", "Draw at borders or on a suggestion", ("Ctrl+drag", "Alt+drag"), "", "Label", by_hand=True),
+    Command(
+        "off-border", "Draw without snapping, or on a suggestion", ("Ctrl+drag", "Alt+drag"), "", "Label", by_hand=True
+    ),
     Command("wheel", "Zoom at the pointer", ("Wheel", "Ctrl+wheel"), "", "Label", by_hand=True),
     Command("pan", "Move the picture", ("Space+drag", "Middle button"), "", "Label", by_hand=True),
     Command("fit", "Fit the picture into the window", ("Ctrl+F",), "mdi6.fit-to-page-outline", "Label"),

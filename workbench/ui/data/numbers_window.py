@@ -69,7 +69,7 @@ class NumbersWindow(QDialog):
         for name, title_, slot in (
             ("numbers-cancel", "Cancel", self.reject),
             ("numbers-only", "Change only the project", self._only),
-            ("numbers-both", "Write these folders anew too", self._both),
+            ("numbers-both", "Rewrite these folders too", self._both),
         ):
             button = QPushButton(title_)
             button.setObjectName(name)
@@ -77,7 +77,7 @@ class NumbersWindow(QDialog):
             button.clicked.connect(slot)
             button.setProperty("role", "primary" if name == "numbers-both" else "")
             foot.addWidget(button)
-        kept = QLabel("If you write them anew, the present files are kept in a folder beside.", wordWrap=True)
+        kept = QLabel("If you rewrite them, their present files are kept in a folder beside.", wordWrap=True)
         kept.setProperty("role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
@@ -130,9 +130,8 @@ class LabelEdits(QObject):
             names = ", ".join(f"'{one.exported.folder.name}'" for one in found[:3])
             self._session.message.emit(
                 "warning",
-                f"{formatting.count(len(found), 'exported folder')} ({names})"
-                " number labels otherwise than the project does"
-                " now. Export again to mend it.",
+                f"Labels now have other numbers than in {formatting.count(len(found), 'exported folder')} ({names})."
+                " Export again to mend it.",
             )
 
     def do(self, edit: Edit, then: Callable[[], object] = lambda: None) -> None:
@@ -162,7 +161,7 @@ class LabelEdits(QObject):
             return
         home, folders = document.folder, tuple(one.exported for one in to_rewrite)
         self._folder = home
-        job = Job("Writing exported folders anew", lambda _: _rewrite(home, folders), self._session)
+        job = Job("Rewriting exported folders", lambda _: _rewrite(home, folders), self._session)
         job.reported.connect(self._rewritten)
         self._session.start(job)
 

@@ -225,7 +225,7 @@ class DataPage(Page):
             return
         edit = random_split(document.images(), SEED)
         if edit is None:
-            self.session.inform("Every image has a split already. Select some and choose No split to divide them anew.")
+            self.session.inform("Every image has a split. Select some and choose No split to divide them again.")
         elif self.session.do(edit) is not None:
             self.session.inform(f"{edit.title}: the numbers at the right count them. Undo takes it back.")
 

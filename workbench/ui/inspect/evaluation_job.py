@@ -69,7 +69,7 @@ class PendingRequest:
             where = f" in the split '{self.split}'" if self.split else ""
             raise WorkbenchError(
                 f"Of {count(there, 'image')}{where}, none is done. Mark those whose boxes are complete as done, choose"
-                " other images, or untick 'done ones only'."
+                " other images, or untick 'only done'."
             )
 
 

@@ -303,7 +303,7 @@ class ProjectOpener(QObject):
             self.sample_progress.emit(event.done, event.total)
         elif isinstance(event, SampleMade):
             self._open_sample(event.folder)
-            self._session.inform(f"The sample project is in {event.folder}. Delete that folder when you are through.")
+            self._session.inform(f"The sample project is in {event.folder}. Delete it when you no longer need it.")
 
     def _open_sample(self, folder: Path) -> None:
         if self.open(folder) and self._session.document is not None and self._then is not None:

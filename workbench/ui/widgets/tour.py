@@ -39,8 +39,8 @@ STEPS = (
          "Import labels from other programs here, in eleven formats. You see what would happen before anything is"
          " changed."),
     TourStep("label", ("canvas",), "Label: draw",
-         "Press {draw} and drag. A box is on disk when you let go of the mouse; {undo} takes it back."
-         " {done} goes to the next image."),
+         "Press {draw} and drag. A box is on disk when you let go of the mouse; {undo} takes it back. When every object"
+         " has one, {done} marks the image as done and goes to the next: training learns from images that are done."),
     TourStep("label", ("button-suggest",), "Let a detector help",
          "With a trained run, {suggest} shows its suggestions; Enter takes the marked one."),
     TourStep("anchors", ("anchors-plot", "anchors-empty-button"), "Anchors: sizes",

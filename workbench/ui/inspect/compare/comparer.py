@@ -89,7 +89,7 @@ class Comparison:
         """Everything that changed."""
         parts = [self._rows(kind, label) for kind in ("fixed", "regressed", "gone", "new")]
         boxes, alarms = np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])
-        return self._selection(f"found otherwise, {self._named(label)}", boxes, alarms)
+        return self._selection(f"found differently, {self._named(label)}", boxes, alarms)
 
     def _named(self, label: int) -> str:
         return "all labels" if label < 0 else self.request.state.evaluation.names[label]

@@ -98,7 +98,7 @@ class DifferencesModel(TableModel):
         "Labelled boxes that the newer run alone finds. Click for their images.",
         "Regressed: labelled boxes that the older run alone finds. Click for their images.",
         "The newer run's number less the older's. Click for the images in which the two differ.",
-        "What the images leave open: 95 % of the differences of images drawn anew lie within."
+        "What the images leave open: 95 % of the differences lie within, if images are drawn from these at random."
         f" Where fewer than {LEAST} images have boxes of the label, they can't tell.",
     )
 
