@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from tests.generators import close
 from tests.inference.labelled import snapshot_of
@@ -290,6 +291,23 @@ def test_a_broken_picture_is_reported_and_left_out(run: tuple[Predictor, Path], 
     done, seen = finish(evaluate_run(run[0], truth, None, run[1]))
     assert [event.name for event in seen if isinstance(event, Skipped)] == [truth.files[3].name]
     assert (done.skipped, len(done.truth), len(done.candidates)) == (1, len(truth) - 1, len(truth) - 1)
+
+
+def test_of_batches_that_become_smaller_as_memory_runs_out_no_image_is_left_out(
+    run: tuple[Predictor, Path], truth: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor, folder = run
+    best = predictor.best
+
+    def full(squares: np.ndarray) -> Any:
+        if len(squares) > 1:
+            raise torch.OutOfMemoryError
+        return best(squares)
+
+    monkeypatch.setattr(predictor, "batch", 2)
+    monkeypatch.setattr(predictor, "best", full)
+    done, _ = finish(evaluate_run(predictor, truth, None, folder))
+    assert (done.skipped, len(done.truth), len(done.candidates)) == (0, len(truth), len(truth))
 
 
 def test_stopping_early_keeps_what_was_predicted(run: tuple[Predictor, Path], truth: Snapshot) -> None:

@@ -101,6 +101,24 @@ def test_where_memory_does_not_suffice_every_image_still_has_its_own(
     assert failed
 
 
+def test_where_the_processor_goes_on_for_a_full_card_every_image_still_has_its_own(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card does not get as far as the backbone's end."""
+    expected, best = extract_features(predictor, PICTURES), predictor.best
+
+    def fails_there(squares: np.ndarray) -> tuple[torch.Tensor, ...]:
+        if predictor.device.type != "cpu":
+            raise torch.OutOfMemoryError
+        return best(squares)
+
+    for name, value in (("device", torch.device("meta")), ("_cpu_fallback", True), ("best", fails_there)):
+        monkeypatch.setattr(predictor, name, value)
+    for one, other in zip(expected, extract_features(predictor, PICTURES), strict=True):
+        assert one.features == pytest.approx(other.features, abs=1e-4)
+    assert predictor.device.type == "cpu"
+
+
 def test_a_network_of_a_cfg_has_the_features_before_its_first_head() -> None:
     plugins.loaded()
     chosen: Any = detectors.load_all().get("darknet-cfg").settings_class()

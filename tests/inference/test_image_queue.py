@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,6 +133,35 @@ def test_it_tells_how_far_it_is_and_goes_on_after_it_was_broken_off(
     assert len(looks) == 4
     done(queue_request)
     assert sorted(looks) == sorted(SHADES), "none twice"
+
+
+def test_of_batches_that_become_smaller_as_memory_runs_out_no_image_is_left_out(
+    queue_request: RankingRequest, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor, look = SimpleNamespace(batch=3, window=None), features.extract_features
+
+    def look_with_less(one: Any, pictures: Any) -> list[ImageFeatures]:
+        one.batch = 1
+        return look(one, pictures)
+
+    monkeypatch.setattr(features, "extract_features", look_with_less)
+    assert len(done(queue_request, lambda _: predictor)) == 5
+    assert sorted(looks) == sorted(SHADES)
+
+
+def test_a_full_card_gives_way_to_the_processor(
+    queue_request: RankingRequest, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As nobody can choose another device in the window."""
+    asked: list[dict[str, bool]] = []
+
+    def opening(checkpoint: Path, **given: bool) -> object:
+        asked.append(given)
+        return opened(checkpoint)
+
+    monkeypatch.setattr(Predictor, "open", opening)
+    list(build_queue(queue_request))
+    assert asked == [{"cpu_fallback": True}]
 
 
 def test_what_cannot_be_read_is_told_and_left_out(queue_request: RankingRequest, looks: list[int]) -> None:

@@ -172,8 +172,10 @@ def predict_all(
     fresh, keep = 0, store is not None and os.access(run_folder, os.W_OK)  # type: ignore[arg-type]
     yield EvaluationProgress(done, len(files), cached, 0.0, math.nan)
     try:
-        for start in range(0, len(todo), predictor.batch):
-            batch = todo[start : start + predictor.batch]
+        first = 0
+        while first < len(todo):
+            batch = todo[first : first + predictor.batch]  # fewer once memory ran out
+            first += len(batch)
             pictures = {i: _read(files[i], i, predictor.window) for i in batch}
             good = {i: image for i, image in pictures.items() if isinstance(image, np.ndarray)}
             yield from (problem for problem in pictures.values() if isinstance(problem, Skipped))

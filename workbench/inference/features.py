@@ -44,12 +44,13 @@ def extract_features(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) 
     kind, iou = predictor.detector.published_nms
     while len(found) < len(images):
         part = images[len(found) : len(found) + predictor.batch]
-        with _pooled(predictor.running) as rows:
+        running = predictor.running
+        with _pooled(running) as rows:
             candidates = predictor.candidates(part)
-        features = np.concatenate([row.numpy() for row in rows])
         ends = np.cumsum([0, *(of_one.views for of_one in candidates)])
-        if len(features) != ends[-1]:
-            continue  # memory ran out, and the predictor takes fewer at a time from now on
+        if predictor.running is not running or sum(map(len, rows)) != ends[-1]:
+            continue  # memory ran out: from now on it takes fewer at a time, or the processor computes
+        features = np.concatenate([row.numpy() for row in rows])
         for of_one, seen in zip(candidates, features[ends[:-1]], strict=True):  # the whole is the first view
             left = of_one.detections(FLOOR, iou, kind, DETECTIONS)
             found.append(ImageFeatures(image_queue.uncertainty(left.scores), seen))

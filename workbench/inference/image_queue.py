@@ -143,9 +143,10 @@ def _extract(
     begun = saved = time.perf_counter()
     done = 0
     try:
-        for start in range(0, len(todo), predictor.batch):
+        while done < len(todo):
+            some = todo[done : done + predictor.batch]  # fewer once memory ran out
             part, pictures = [], []
-            for i in todo[start : start + predictor.batch]:
+            for i in some:
                 one = request.snapshot.files[i]
                 try:
                     names = file_mark(one), image_digest(one)
@@ -157,7 +158,7 @@ def _extract(
                     yield Skipped(one.name, i, error.sentence)
             for (i, names), seen in zip(part, extract_features(predictor, pictures), strict=True):
                 rows[i] = records.add(names, seen)
-            done = min(start + predictor.batch, len(todo))
+            done += len(some)
             now = time.perf_counter()
             if now - saved > SAVE_EVERY:
                 save(file, records)
