@@ -19,7 +19,7 @@ from tests.training.waits import Waits
 from workbench.core.project import Snapshot
 from workbench.core.resize import Fit
 from workbench.detectors.parts import losses
-from workbench.training import augment, device_augment, device_paint, machine, prepare, recipes, run
+from workbench.training import augment, device_augment, device_paint, loop, machine, prepare, recipes, run
 from workbench.training.augment import Batch
 from workbench.training.data import Dataset
 from workbench.training.device_paint import AnyBatch
@@ -209,18 +209,18 @@ def test_e1_a_training_costs_what_its_steps_cost(
 
     They take turns in one training: of two trainings, one after the other, the machine's mood decides.
     """
-    real = run._Training._batch
+    real = loop.Training._batch
     made: list[AnyBatch] = []
 
     def is_real(step: int) -> bool:
         return step // TURN % 2 == 0
 
-    def batch_of(self: run._Training, step: int) -> AnyBatch:
+    def batch_of(self: loop.Training, step: int) -> AnyBatch:
         if is_real(step) or not made:
             made[:] = [real(self, step)]
         return made[0]
 
-    monkeypatch.setattr(run._Training, "_batch", batch_of)
+    monkeypatch.setattr(loop.Training, "_batch", batch_of)
     whole: list[float] = []
     alone: list[float] = []
     for step, seconds in enumerate(step_times(snapshot, tmp_path / "run", monkeypatch, 8 if FULL else 4)):

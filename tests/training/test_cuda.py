@@ -19,7 +19,7 @@ from tests.training.test_pixel_snapping import WILD
 from workbench.detectors.parts import fixed_samples
 from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector
-from workbench.training import augment, device_augment, machine, run
+from workbench.training import augment, device_augment, loop, machine, run
 from workbench.training.augment import Batch
 from workbench.training.device_paint import DeviceBatch
 from workbench.training.ema import Average
@@ -207,7 +207,7 @@ def test_a_resumed_run_sees_the_batches_of_a_straight_one(
     request_of: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[int, bytes] = {}
-    real = run._Training._batch
+    real = loop.Training._batch
 
     def batch(self: Any, step: int) -> Any:
         made = real(self, step)
@@ -215,7 +215,7 @@ def test_a_resumed_run_sees_the_batches_of_a_straight_one(
         seen[step] = made.images.cpu().numpy().tobytes() + made.targets.boxes.cpu().numpy().tobytes()
         return made
 
-    monkeypatch.setattr(run._Training, "_batch", batch)
+    monkeypatch.setattr(loop.Training, "_batch", batch)
     straight, broken = (request_of(name, device="cuda", epochs=4) for name in ("straight", "broken"))
     said = [event.sentence for event in only(list(run.train(straight)), Message)]
     assert "Batches are made on cuda, which holds all 6 images (74 kB at 64 px)." in said

@@ -29,6 +29,7 @@ from workbench.training import (
     checkpoint,
     data,
     image_losses,
+    loop,
     monitor,
     pixel_cache,
     prepare,
@@ -95,7 +96,7 @@ def test_what_is_told_before_and_during_a_training_says_whether_tiles_are_counte
         return Assignment(*(one[:1] for one in dataclasses.astuple(every)))
 
     assignment = Toy.assignment
-    monkeypatch.setattr(run, "Meter", metered)
+    monkeypatch.setattr(loop, "Meter", metered)
     monkeypatch.setattr(Toy, "assignment", learnt)
     monkeypatch.setattr(prepare, "LOOKED_AT", 9)  # of 10 in which each box counts once
     request = request_of(snapshot=wide, epochs=1, least_steps=6, batch=4, **TILES)

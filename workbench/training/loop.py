@@ -1,0 +1,354 @@
+"""The loop of a training: what is made before the first step, the steps, what happens between epochs, and checkpoints.
+
+run.py starts it and reports what goes wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from workbench.detectors.parts.detector import Detector
+from workbench.training import (
+    dataset_loading,
+    device_augment,
+    fine_tuning,
+    machine,
+    memory_probe,
+    preflight_copies,
+    prepare,
+    record,
+    resuming,
+    saving,
+    schedule,
+    validate,
+    weights,
+)
+from workbench.training.checkpoint import BEST, CheckpointHeader, State
+from workbench.training.data import Dataset
+from workbench.training.device_paint import AnyBatch
+from workbench.training.ema import Average
+from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Message, Paused, Saved, Started
+from workbench.training.image_views import examined
+from workbench.training.meter import Meter
+from workbench.training.monitor import TrainingMonitor
+from workbench.training.request import RunRequest
+from workbench.training.runtime import Runtime
+from workbench.training.save_schedule import SaveSchedule
+from workbench.training.saving import TrainingProgress
+from workbench.training.settings import FEW_JUDGES
+from workbench.training.step import Diverged, Stepper
+
+LOOK_EVERY = 0.1  # seconds between two checks of the pause flag
+PAUSE, STOP = 1, 2
+
+
+class Training:
+    """One training: iterate events()."""
+
+    def __init__(
+        self, request: RunRequest, control: Control, log: record.EventLog | record.NoLog, runtime: Runtime
+    ) -> None:
+        self.request, self.control, self.log, self.runtime = request, control, log, runtime
+        self.recipe, self.settings = request.recipe, request.recipe.training
+        most = max(machine.usable_cores() // runtime.local_world_size, 1)
+        self.threads = min(self.settings.threads or most, most)
+        self.started = False
+        self.abandoned = False  # closed or interrupted from outside: nobody receives events any more
+        self.progress, self.early = TrainingProgress(), False
+        self.notes: list[Message] = []
+        self.data: Dataset
+        self.validation: Dataset
+
+    def _resolve(self) -> None:
+        """Read in the files that the detector's settings name, so that the run's record is complete in itself."""
+        names = tuple(label.name for label in self.request.snapshot.labels)
+        own = self.runtime.broadcast(lambda: self.recipe.detector_settings.resolved(names))
+        self.recipe = replace(self.recipe, detector_settings=own)
+        anchors = self.runtime.broadcast(lambda: weights.own_anchors(self.request))
+        self.request = replace(self.request, recipe=self.recipe, anchors=anchors)
+
+    def events(self) -> Iterator[Event]:
+        """All of them: reading the images, the steps, and the end. Iterate once. WorkbenchError if it can't start."""
+        machine.keep_freed_memory()
+        self._resolve()
+        self.clock = time.monotonic()
+        resumes, folder = self.request.resume, self.request.folder
+        state, messages = self.runtime.broadcast(lambda: resuming.saved_state(folder)) if resumes else (None, [])
+        self.notes += messages
+        self.data, self.validation = yield from dataset_loading.load_datasets(
+            self.request, self.runtime, self.threads, self.control
+        )
+        if self.runtime.agree(self.control.stop.is_set()):
+            step, best = (state.step, state.best_ap50) if state else (0, self.progress.highest_ap50)
+            yield Finished(step, 0, True, best, self._seconds(), str(self.request.folder))
+            return
+        self._build(state)
+        yield from self._train()
+
+    # --- before the first step ---
+
+    def _build(self, state: State | None) -> None:
+        digests = f"{self.data.snapshot.digest} {self.validation.snapshot.digest}"
+        self.runtime.check_same(digests, "images of this training can be read")
+        self.runtime.begin(self.settings.seed)
+        self.runtime.choose(self.settings, state.precision if state else self.settings.precision)
+        detector = prepare.build(self.recipe, len(self.request.snapshot.labels), self.request.anchors)
+        self.notes += prepare.anchors_from(detector, self.request.anchors, self.settings.tiles)
+        if state is None:
+            looked_at = examined(self.data, self.settings, detector.resize)
+            self.notes += prepare.check(detector, looked_at, self.control.stop.is_set)
+        if self.runtime.is_main:
+            advice = preflight_copies.advice_for(self.settings)
+            leaks = preflight_copies.of_pictures(self.data, self.validation, advice)
+            self.notes += [Message(found.level, found.text) for found in leaks]
+        if state is None and self.request.start is not None:
+            self._begin_from(detector, self.request.start)
+        detector.weigh_labels(prepare.label_weights(self.data, self.settings.label_balance))
+        settings, images = saving.as_resumed(self.settings, state), (len(self.data), len(self.validation.whole))
+        self.settings, notes = prepare.adapt_settings(settings, detector, *images, self.runtime.world)
+        self.settings = fine_tuning.fine_tuning_settings(self.settings) if self.request.goes_on else self.settings
+        self.notes += notes + self.runtime.notes()
+        self.stepper = Stepper(detector, self.settings, self.runtime, self.threads)
+        self.stepper.norms_known = self.request.goes_on
+        self.notes += [Message("warning", sentence) for sentence in self.stepper.unused_settings()]
+        if state is None:
+            self.runtime.broadcast(lambda: saving.check_room(self.request.folder, self.stepper))
+        self.average = Average(self.stepper.detector, self.settings.ema)
+        self.batch_maker = device_augment.make_batch_maker(self.data, self.runtime.device)
+        self.notes += self.batch_maker.notes()
+        if self.runtime.device.type == "cuda" and self.runtime.world == 1:
+            self.notes += memory_probe.fit_batch_parts(
+                self.stepper, self.data, memory_probe.gpu_memory(self.runtime.device), self.batch_maker
+            )
+        self.plan = schedule.Plan(len(self.data), self.settings.batch, self.settings.epochs, self.settings.seed)
+        self.meter = Meter(self.plan, self.runtime.device, self.data.image_count)
+        parts = self.data, self.validation
+        self.monitor = TrainingMonitor(self.request, self.settings, *parts, self.runtime, self.threads, self.control)
+        if state is None:
+            self.runtime.broadcast(lambda: record.write_request(self.request, self.validation.whole.digest))
+        else:
+            self._restore(state)
+        self.started = True
+
+    def _begin_from(self, detector: Detector, start: Path) -> None:
+        """In the main process: the others get its weights."""
+        names, former = [label.name for label in self.request.snapshot.labels], self.request.snapshot.former_names
+        known = self.runtime.broadcast(lambda: fine_tuning.knows_all(start, self.recipe, names, former))
+        self.request = replace(self.request, goes_on=known)
+        if self.runtime.is_main:
+            begun = weights.start(detector, start, names, former)
+            self.notes += [begun, *fine_tuning.leakage_warnings(start, self.data, self.validation)]
+        if known:
+            self.progress.evaluated = -1  # they are evaluated before the first step
+            self.notes += fine_tuning.notes(self.settings, start)
+
+    def _opening_events(self) -> Iterator[Event]:
+        detector = self.stepper.detector
+        yield Started(
+            run=self.request.name, folder=str(self.request.folder), detector=self.recipe.detector,
+            device=self.runtime.device_name, precision=self.runtime.precision.name, images=len(self.data.whole),
+            validation_images=len(self.validation.whole), epochs=self.settings.epochs, steps=self.plan.steps,
+            parameters=sum(p.numel() for p in detector.parameters() if p.requires_grad),
+            resumed_step=self.progress.done, views=len(self.data) if self.data.originals is not None else 0,
+        )  # fmt: skip
+        yield from self.notes
+
+    # --- the loop ---
+
+    def _train(self) -> Iterator[Event]:
+        closing: list[Event] = []
+        self.saves = SaveSchedule(self.runtime)
+        with contextlib.closing(self.stepper), ThreadPoolExecutor(1, "batch") as ahead:  # leaving waits for both
+            try:
+                yield from self._opening_events()
+                yield from self._pending_evaluation()
+                yield from self._steps(ahead)
+            finally:
+                cause = sys.exception()
+                self.abandoned = isinstance(cause, GeneratorExit | KeyboardInterrupt)
+                closing = self._closing_events()
+                if cause is not None:  # nobody receives events any more, but they are still recorded
+                    for event in closing if self.abandoned else closing[:-1]:
+                        self.log.add(event)
+        yield from closing
+
+    def _steps(self, ahead: ThreadPoolExecutor) -> Iterator[Event]:
+        next_batch = self._submit_batch(ahead)
+        while self.progress.done < self.plan.steps and not self.early:
+            if self._requested_action() == PAUSE:
+                yield from self._read(everything=True)
+                yield from self._wait()
+            if self.control.stop.is_set():
+                break
+            batch, done, micro = next_batch.result(), self.progress.done, self.stepper.micro
+            rate, steps = schedule.learning_rate(self.settings, done, self.plan.steps), self.plan.steps
+            yield from self.batch_maker.notes()
+            next_batch = self._submit_batch(ahead, 1)
+            for remark in self.stepper.try_compiling(batch, done):
+                yield remark
+                self.meter.rest()
+            attack, frozen = schedule.attack_strength(self.settings, done, steps), self._is_frozen(done)
+            momentum = schedule.momentum(self.settings, done, steps)
+            with self._locating_divergence():
+                self.stepper.queue(batch, rate, done, attack, frozen=frozen, momentum=momentum)
+            self.progress.done += 1
+            self.average.update(self.progress.done, self.stepper.over)
+            if self.stepper.micro < micro:
+                sentence = f"Memory ran out: images now go through {self.stepper.micro:,} at a time, not {micro:,}."
+                yield Message("warning", sentence)
+            yield from self._read()
+            if self.plan.ends_epoch(self.progress.done):
+                yield from self._end_epoch()
+            elif self.saves.within_epoch(self.progress.done):
+                yield from self._read(everything=True)
+                if self.runtime.is_main:
+                    yield self._save_last()
+
+    def _read(self, everything: bool = False) -> Iterator[Event]:
+        """Process the steps whose numbers have arrived; `everything`: all that were queued."""
+        with self._locating_divergence():
+            for result in self.stepper.results(everything):
+                done = result.step.number + 1
+                self.meter.add(result.terms, result.step.rate, result.gradient_norm)
+                self.monitor.add_loss(sum(result.terms.values()))
+                if self.meter.due or self.plan.ends_epoch(done):
+                    yield self.meter.progress(done)
+
+    @contextlib.contextmanager
+    def _locating_divergence(self) -> Iterator[None]:
+        """The sentence of Diverged, with the training set back to before that step: no later one changed a weight."""
+        try:
+            yield
+        except Diverged as error:
+            step = self.progress.done = error.step.number
+            more = prepare.describe_step(self.data, self.plan, step, error.step.rate)
+            raise Diverged(f"{error.sentence} {more}", error.step, error) from error
+
+    def _is_frozen(self, step: int) -> bool:
+        """Whether the backbone is frozen: only weights from a file are, not fresh ones."""
+        return self.request.start is not None and schedule.is_frozen(self.settings, step, self.plan.steps)
+
+    def _submit_batch(self, ahead: ThreadPoolExecutor, later: int = 0) -> Future[AnyBatch]:
+        return ahead.submit(self._batch, self.progress.done + later)
+
+    def _batch(self, step: int) -> AnyBatch:
+        """The batch of a step; made in the background while the previous step is computed."""
+        total = self.plan.steps
+        side = schedule.input_side(self.settings, step, total, self.recipe.detector_settings.input_px)
+        calm = schedule.is_calm(self.settings, step, total)
+        part = self.runtime.own_slice(self.settings.batch)
+        return self.batch_maker.batch(self.plan.indices(step), self.settings, step, side, calm=calm, part=part)
+
+    def _requested_action(self) -> int:
+        """What any process was asked to do: STOP (this one then also stops), PAUSE, or nothing."""
+        own = STOP if self.control.stop.is_set() else PAUSE if self.control.pause.is_set() else 0
+        action = self.runtime.agree(own)
+        if action == STOP:
+            self.control.stop.set()
+        return action
+
+    def _wait(self) -> Iterator[Event]:
+        yield Paused(True, self.progress.done)
+        while self._requested_action() == PAUSE:
+            self.control.stop.wait(LOOK_EVERY)
+        self.meter.resume()
+        yield Paused(False, self.progress.done)
+
+    # --- between epochs ---
+
+    def _end_epoch(self) -> Iterator[Event]:
+        evaluates = self.plan.evaluates(self.progress.done, self.settings.evaluate_every)
+        saves = self.saves.after_epoch()
+        if evaluates or saves or self.runtime.world > 1:  # with several processes, none knows whether another one saves
+            yield from self._read(everything=True)
+        if evaluates:
+            yield from self._evaluate()
+        if saves or (evaluates and self.saves.after_epoch()):
+            yield self._save_last()
+
+    def _pending_evaluation(self) -> Iterator[Event]:
+        """An evaluation cut short by a stop, so that a resumed run has the same ones; or that of the first weights."""
+        done, every = self.progress.done, self.settings.evaluate_every
+        if self.progress.evaluated < done and (not done or self.plan.evaluates(done, every)):
+            yield from self._evaluate()
+
+    def _evaluate(self) -> Iterator[Event]:
+        scores = validate.evaluate(
+            self.average.detector, self.validation, self.runtime, self.settings.batch, self.control, self.threads
+        )  # fmt: skip
+        if scores is None:
+            return
+        self.progress.evaluated = self.progress.done
+        self.progress.metrics = scores.numbers()
+        value = self.progress.metrics[self.settings.best_by]
+        few = len(self.validation.whole) < FEW_JUDGES
+        better = value > (-1.0 if few else self.progress.best)  # never if it is NaN
+        self.progress.stale = 0 if better else self.progress.stale + 1
+        epoch = self.plan.epoch(self.progress.done)
+        saved = None
+        if better:
+            self.progress.best, self.progress.best_ap50 = value, scores.ap50
+            better = value >= self.progress.kept
+            if self.runtime.is_main and better:
+                saved = saving.save_weights(self.request.folder / BEST, self.average, self._header())
+        self.early = 0 < self.settings.patience <= self.progress.stale
+        yield from self.monitor.record_evaluation(self.average.detector, scores, epoch, self.progress.done)
+        self.meter.rest()
+        yield Evaluated(
+            epoch, self.progress.done, scores.ap, scores.ap50, scores.ap75, scores.per_label, scores.images,
+            scores.seconds, better, scores.per_label_ap,
+        )  # fmt: skip
+        yield from self.monitor.why_zero(scores, self.progress.done, self.plan.steps)
+        if saved:
+            yield saved
+        if self.early and self.progress.done < self.plan.steps:
+            yield Message("info", f"AP has not risen for {self.progress.stale} evaluations: the training ends early.")
+
+    # --- checkpoints ---
+
+    def _closing_events(self) -> list[Event]:
+        """Read what is unread, save, and yield the last events."""
+        read, failed = self._read_quietly()
+        stopped = self.progress.done < self.plan.steps and not self.early
+        saved = [self._save_last()] if self.runtime.is_main else []
+        if self.request.goes_on and self.runtime.is_main:
+            read += fine_tuning.remarks(self.request.folder, self.settings.best_by)
+        epoch, seconds = self.plan.epoch(self.progress.done), self._seconds()
+        ended = Finished(
+            self.progress.done, epoch, stopped, self.progress.highest_ap50, seconds, str(self.request.folder)
+        )
+        return [*read, *saved, failed or ended]
+
+    def _read_quietly(self) -> tuple[list[Event], Failed | None]:
+        """When nobody receives events any more: the events of the queued steps, and whether one was the last."""
+        read: list[Event] = []
+        try:
+            read += self._read(everything=True)  # keeps what came before an error
+        except Diverged as error:
+            return read, Failed(error.sentence, error.cause)
+        return read, None
+
+    def _save_last(self) -> Saved | Message:
+        """Write last.state.pt and last.safetensors; if weights are not finite, the files stay unchanged."""
+        self.saves.begin()
+        about, seconds = self._header(), self._seconds()
+        return saving.save_last(self.request.folder, self.stepper, self.average, self.progress, about, seconds)
+
+    def _seconds(self) -> float:
+        return self.progress.earlier + time.monotonic() - self.clock
+
+    def _header(self) -> CheckpointHeader:
+        epoch = self.plan.epoch(self.progress.done)
+        return saving.header(self.request, self.stepper, self.progress, epoch, len(self.data.whole), self._seconds())
+
+    def _restore(self, state: State) -> None:
+        self.progress = saving.restore(state, self.stepper, self.average)
+        self.notes += resuming.notes(self.request, state, self.progress, self.settings, self.data, self.validation)
+        self.meter.begin(self.progress.done)
+        self.monitor.begin(self.progress.done)
