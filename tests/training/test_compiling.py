@@ -88,6 +88,15 @@ def test_it_is_kept_from_five_percent_on_and_both_times_are_told(
     assert made.try_compiling(batch(), 102) == [], "each size is tried once"
 
 
+@pytest.mark.parametrize("device", ["cuda", "mps", "cpu"])
+def test_the_time_is_read_once_the_device_has_finished(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[str] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: waited.append("cuda"))
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: waited.append("mps"))
+    compiling.clock(torch.device(device))
+    assert waited == ([device] if device != "cpu" else [])
+
+
 @pytest.mark.usefixtures("backend")
 def test_what_is_tried_changes_nothing(takes: Clock) -> None:
     takes(0.2, 0.1)
