@@ -1,4 +1,4 @@
-"""example.py cuts tiles and merges what was found in them, as the program does."""
+"""example.py reads images of more than 8 bits, cuts tiles, and merges what was found in them, as the program does."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from workbench.core import images
 from workbench.core.detections import Candidates
+from workbench.core.intensity_window import IntensityWindow
 from workbench.core.tiling import Tiling, candidates_in_tiles
 from workbench.inference import exporters
-from workbench.inference.exporters import Card, example_code
+from workbench.inference.exporters import Card, example_code, picture_code
 from workbench.inference.operating_point import OperatingPoint
 
 LABELS = ("cat", "Hündin", "鳥")
@@ -35,6 +38,45 @@ def run(code: str, card: Card, photograph: Path, monkeypatch: pytest.MonkeyPatch
     with contextlib.redirect_stdout(io.StringIO()) as out:
         exec(compile(code, "example.py", "exec"), names)
     return out.getvalue(), names
+
+
+# --- more than 8 bits ---
+
+
+def sixteen_bits(file: Path, channels: int) -> None:
+    values = np.random.default_rng(1).integers(0, 5000, (40, 60, channels)).astype(np.uint16)
+    assert cv2.imwrite(str(file), values)
+
+
+def floats(file: Path) -> None:
+    values = np.random.default_rng(1).uniform(-100, 5000, (40, 60)).astype(np.float32)
+    values[0, 0] = np.nan
+    Image.fromarray(values).save(file)
+
+
+def turned(file: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    values = np.random.default_rng(1).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+    Image.fromarray(values).save(file, exif=exif)
+
+
+WRITERS = {
+    "grey.png": lambda file: sixteen_bits(file, 1), "colours.png": lambda file: sixteen_bits(file, 3),
+    "grey.tif": lambda file: sixteen_bits(file, 1), "floats.tif": floats, "turned.jpg": turned,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_it_sees_images_of_more_than_8_bits_by_the_window_of_the_training(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    WRITERS[name](tmp_path / name)
+    card = replace(CARD, window=(200.0, 4095.0))
+    _, names = run(picture_code(card, ""), card, tmp_path / name, monkeypatch)
+    expected = images.read(tmp_path / name, IntensityWindow(200.0, 4095.0))
+    assert np.array_equal(names["image"], expected)
+    assert expected.std() > 20
 
 
 # --- tiles ---

@@ -196,6 +196,11 @@ def test_that_it_was_trained_in_tiles_is_said(opened: Predictor, card: Card) -> 
     assert "`workbench predict` does that by itself." in alone
 
 
+def test_what_is_black_and_what_is_white_in_images_of_more_than_8_bits_is_said(opened: Predictor, card: Card) -> None:
+    assert "is black" not in made(card, opened)
+    assert "200 is black and 4095 white" in made(dataclasses.replace(card, window=(200.0, 4095.0)), opened)
+
+
 def test_that_ap_was_measured_in_tiles_is_said(opened: Predictor, card: Card) -> None:
     said = "Those larger than 1,024 px were seen in tiles, too"
     assert said not in made(card, opened, evaluation=EVALUATION)

@@ -23,6 +23,15 @@ if image is None:
     sys.exit("OpenCV does not read this file as a photograph.")
 image = image[:, :, ::-1]  # upright, RGB
 """
+IMAGE_IN_WINDOW = """image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR) if data.size else None
+if image is None:
+    sys.exit("OpenCV does not read this file as a photograph.")
+if image.dtype != np.uint8:  # more than 8 bits: from black to white as in training
+    black, white = about["window"]
+    image = np.clip(np.nan_to_num(image.astype(float), nan=black), black, white)
+    image = np.floor((image - black) * 255 / (white - black) + 0.5).astype(np.uint8)
+image = np.dstack([image] * 3) if image.ndim == 2 else image[:, :, ::-1]  # upright, RGB
+"""
 
 BY_CORNERS = """def resize(pixels, size):  # bilinear, with the corner pixels kept: Darknet's
     for axis, wanted in ((1, size[0]), (0, size[1])):

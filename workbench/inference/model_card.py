@@ -96,6 +96,9 @@ def _use(member: Exporter, card: Card, kept: OperatingPoint | None) -> str:
     lines += ["", _interface(card) if is_runnable(member) else _weights_alone(member)]
     if card.tiles:
         lines += ["", _tiles(member, card)]
+    if card.window:
+        black, white = card.window
+        lines += ["", f"Of images with more than 8 bits, {black:.10g} is black and {white:.10g} white, as in training."]
     own = "; ".join(f"{_plain(name)} {score:g}" for name, score in sorted(card.label_scores.items())[:LISTED])
     confidence = f"confidence {card.score:g}" + (f" (labels with their own: {own})" if own else "")
     point = f"{confidence}, NMS {TITLES[card.nms_kind]} at an overlap of {card.iou:g}, at most {card.limit} per"

@@ -147,14 +147,16 @@ class Card:
         return self.resize.startswith("darknet")
 
     def to_json(self) -> str:
+        deep = "from `window`" if self.window else "of 16 bits from their full range, floats from the image's own"
         cv2s, darknets = "bilinear without antialiasing (cv2.INTER_LINEAR)", "bilinear, corner pixels kept"
         preprocessing = {
-            "colour": "RGB",
+            "colour": "RGB, transparency blended over white",
             "range": "0..1 (divide by 255)",
-            "layout": "1x3xHxW float32",
+            "layout": f"{self.batch or 'B'}x3xHxW float32",
             "resize": self.resize,
             "interpolation": darknets if self.by_corners else cv2s,
             "padding": None if self.stretched else 128,
+            "more_than_8_bits": f"{deep}: scaled to 0..255, clipped and rounded",
             "orientation": "upright (EXIF orientation applied)",
             "normalisation": "none beyond the range: what a network subtracts or divides by is inside it",
         }
@@ -297,8 +299,9 @@ def result_code(card: Card) -> str:
 def _reading(card: Card, imports: str) -> str:
     """From the photograph's path to `image`."""
     modules = f"import json\nimport pathlib\nimport sys\n\nimport cv2\nimport numpy as np\n{imports}\n"
+    image = lines.IMAGE_IN_WINDOW if card.window else lines.IMAGE
     resize = lines.BY_CORNERS if card.by_corners else "resize = cv2.resize\n"
-    return modules + lines.START + lines.IMAGE + 'side = about["input_px"]\n' + resize
+    return modules + lines.START + image + 'side = about["input_px"]\n' + resize
 
 
 def _fitting(card: Card) -> str:
