@@ -42,6 +42,15 @@ def test_weights_are_found_after_a_move_of_the_project_and_a_new_name_of_their_r
     assert wanted("fresh").start_file(after / "runs") is None
 
 
+def test_a_file_of_before_runs_could_be_resumed_from_the_queue_is_read(tmp_path: Path) -> None:
+    queue = TrainingQueue(tmp_path)
+    queue.add([wanted("a")])
+    table = json.loads(queue.file.read_text("utf-8"))
+    del table["trainings"][0]["resumes"]
+    queue.file.write_text(json.dumps(table | {"version": 1}), "utf-8")
+    assert TrainingQueue(tmp_path).waiting == queue.waiting
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -50,7 +59,7 @@ def test_weights_are_found_after_a_move_of_the_project_and_a_new_name_of_their_r
         ('{"version": 1, "trainings": 7}', "can't be read: the file is damaged"),
         ("[]", "can't be read: the file is damaged"),
         ('{"version": "1", "trainings": []}', "can't be read: the file is damaged"),
-        ('{"version": 2, "soon": []}', "are from a newer version of Workbench: use that one"),
+        ('{"version": 3, "soon": []}', "are from a newer version of Workbench: use that one"),
     ],
 )
 def test_a_file_that_can_not_be_read_is_told_and_put_aside(tmp_path: Path, text: str, why: str) -> None:
@@ -69,7 +78,7 @@ def test_a_file_that_can_not_be_read_is_told_and_put_aside(tmp_path: Path, text:
     assert queue.sentence.startswith("1 training waits.")
 
 
-@pytest.mark.parametrize("field", ["name", "recipe", "anchors", "start", "start_near", "problem"])
+@pytest.mark.parametrize("field", ["name", "recipe", "anchors", "start", "start_near", "problem", "resumes"])
 def test_a_training_of_another_form_is_damage(tmp_path: Path, field: str) -> None:
     queue = TrainingQueue(tmp_path)
     queue.add([wanted("a", anchors=ANCHORS)])

@@ -197,10 +197,10 @@ def test_a_run_that_is_trained_is_neither_renamed_nor_deleted(bench: Bench) -> N
     assert bench.told[0].startswith("The run 'other' is in use by process")
     assert bench.on_disk() == ["other", "tiny-10", "tiny-2"]
     lock.release()
-    bench.runs.allow_resume(False, "other")
+    bench.runs.show_training("other")
     assert not any(bench.is_on(name) for name in ("rename-run", "delete-runs", "resume-run"))
     assert bench.is_on("note-run")
-    bench.runs.allow_resume(True)
+    bench.runs.show_training("")
     assert bench.is_on("delete-runs")
 
 
@@ -357,9 +357,9 @@ def test_a_button_that_is_off_says_why(bench: Bench) -> None:
     assert told() == ["Choose one run first."] * 2
     bench.click("other")
     assert told() == ["This run is finished.", "This run has no checkpoint: it ended before one."]
-    bench.runs.allow_resume(False, "other")
+    bench.runs.show_training("other")
     assert told()[0] == "A training is running: wait until it ends, or stop it."
-    bench.runs.allow_resume(True)
+    bench.runs.show_training("")
     for name in ("last.state.pt", "data.npz", "last.safetensors"):
         (bench.folder / "other" / name).touch()
     bench.run_actions.list_runs()

@@ -16,13 +16,15 @@ from workbench.core import strict_json
 from workbench.core.files import atomic_write
 from workbench.core.project import AnchorSet
 from workbench.errors import Refused, WorkbenchError
-from workbench.training import runs
+from workbench.training import run_recipe, runs
 
 FILE = "training-queue.json"
-VERSION = 1
+VERSION = 2
 _FIELDS: dict[str, Any] = {
     "name": str, "recipe": dict, "anchors": dict | None, "start": str, "start_near": str, "problem": str,
+    "resumes": bool,
 }  # fmt: skip
+_ADDED = {"resumes": False}  # which files of version 1 lack
 _HERE = "queue"  # as if it were a run's folder among the others: start_near leads from there
 _KEPT = "It is kept, and put aside when you queue another training."
 
@@ -32,7 +34,8 @@ class QueuedTraining:
     """A training to come. `name`: the run's, "" for an automatic one. `recipe`: the tables of recipes.to_dict().
 
     `start`: the file of weights to start from, "" for fresh ones, and `start_near` its path from the project's runs, in
-    case these are moved. `problem`: why it could not begin when its turn came. `key` is unique in a queue.
+    case these are moved. If it `resumes` a run, `start` is that one's file of events, and `recipe` has only what is
+    shown of it. `problem`: why it could not begin when its turn came. `key` is unique in a queue.
     """
 
     name: str
@@ -41,6 +44,7 @@ class QueuedTraining:
     start: str = ""
     start_near: str = ""
     problem: str = ""
+    resumes: bool = False
     key: int = 0
 
     @property
@@ -53,8 +57,13 @@ class QueuedTraining:
         return self.name or self.detector
 
     def start_file(self, runs_folder: Path) -> Path | None:
-        """The weights to start from, also if the project was moved or their run was renamed; None for fresh ones."""
+        """`start`, also if the project was moved or the run that it is of was renamed; None for fresh weights."""
         return runs.start_of(self.start, self.start_near, runs_folder / _HERE)
+
+    def resumed_run(self, runs_folder: Path) -> Path | None:
+        """The folder of the run that goes on; None for a new run."""
+        file = self.start_file(runs_folder) if self.resumes else None
+        return file.parent if file is not None else None
 
 
 def near(start: Path, runs_folder: Path) -> str:
@@ -63,6 +72,14 @@ def near(start: Path, runs_folder: Path) -> str:
         return Path(os.path.relpath(start, runs_folder / _HERE)).as_posix()
     except ValueError:
         return ""
+
+
+def resumed(folder: Path) -> QueuedTraining:
+    """The run in `folder`, to go on from its last checkpoint when its turn comes."""
+    run, file = runs.info(folder), folder / runs.EVENTS
+    title = str(run_recipe.tables(folder / runs.RECIPE).get("title", ""))
+    shown = {"title": title, "detector": run.detector, "training": {"epochs": run.epochs}}
+    return QueuedTraining(run.name, shown, start=str(file), start_near=near(file, folder.parent), resumes=True)
 
 
 def read(file: Path) -> tuple[QueuedTraining, ...]:
@@ -76,7 +93,8 @@ def read(file: Path) -> tuple[QueuedTraining, ...]:
     try:
         table = strict_json.parse(data, str(file))
         newer = table["version"] > VERSION
-        trainings = () if newer else [_training(values, key) for key, values in enumerate(table["trainings"], start=1)]
+        known = () if newer else table["trainings"]
+        trainings = [_training({**_ADDED, **values}, key) for key, values in enumerate(known, start=1)]
     except Refused as error:
         raise _unread(file, error.reason, error, error.line) from error
     except (KeyError, TypeError, ValueError) as error:

@@ -129,7 +129,7 @@ class TrainPage(Page):
         self._curves.message.connect(self.session.inform)
         self._curves.failed.connect(self.session.report_error)
         self._runs.chosen.connect(self._run_chosen)
-        self._runs.resume_requested.connect(self.resume)
+        self._runs.resume_requested.connect(lambda run: self.continue_run(run.folder))
         self._run_actions.listed.connect(self._listed)
         self._run_actions.history_read.connect(self._read)
         self._run_actions.continue_requested.connect(self.continue_run)
@@ -233,17 +233,15 @@ class TrainPage(Page):
         self._queue.follow([one for _, one in others])
 
     @Slot(object)
-    def resume(self, run: RunInfo) -> None:
-        """Resume a run from its last checkpoint."""
-        self.continue_run(run.folder)
-
-    @Slot(object)
     def continue_run(self, request: DeferredRunRequest | RunRequest | Path) -> None:
+        """Begin it if nothing is trained; else a run to resume, by its folder, waits in the queue."""
         if self._job is None:
             self._begin(request.name, request)
+        elif isinstance(request, Path):
+            self._queue.add_run(request)
 
     @Slot(object, bool)
-    def begin_queued(self, request: DeferredRunRequest, asked: bool) -> None:
+    def begin_queued(self, request: DeferredRunRequest | Path, asked: bool) -> None:
         """Begin a training of the queue. Unless a person `asked` for it, curves of another run that is shown stay."""
         if self._job is None:
             self._begin(request.name, request, shows=asked or self._shown is self._live or not self._shown_name)
@@ -259,7 +257,7 @@ class TrainPage(Page):
         self._progress.begin(training_end.evaluates(request))
         if self._setup.buttons.start.hasFocus():
             self._tabs.setFocus()  # else Qt moves the focus to Stop as Start is disabled: the next Space would press it
-        self._runs.allow_resume(False, name)
+        self._runs.show_training(name, may_queue=not self._queue.refusal)
         if shows:
             self._run_actions.read(None)
             self._runs.clear_selection()
@@ -290,8 +288,10 @@ class TrainPage(Page):
     def _trained(self, event: object) -> None:
         """Only keep the event; the timer redraws."""
         if isinstance(event, RunHistory):
+            shows = self._shown is self._live or self._shown_name == self._live_name
             self._live = event
-            self._show_history(self._live_name, event)
+            if shows:
+                self._show_history(self._live_name, event)
             return
         if self._live is None:
             return
@@ -314,7 +314,7 @@ class TrainPage(Page):
         refused = training_end.refusal(self.session, self._job, self._live)
         self._job = None
         self._timer.stop()
-        self._runs.allow_resume(True)
+        self._runs.show_training("")
         if refused:
             self._forget_refused()
         elif self._live is not None:

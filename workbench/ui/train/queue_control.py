@@ -6,7 +6,6 @@ or by Resume.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,30 +13,32 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QTabWidget
 
 from workbench.core.document import Document
-from workbench.core.formatting import count, share
+from workbench.core.formatting import count
 from workbench.errors import WorkbenchError
 from workbench.training import folds, queue_file, recipes, runs
-from workbench.training.events import Evaluated, Failed, Finished, Started
+from workbench.training.events import Started
 from workbench.training.queue_file import QueuedTraining
 from workbench.training.recipes import Recipe
 from workbench.training.request import DeferredRunRequest
-from workbench.training.run_actions import Fork
+from workbench.training.run_actions import Fork, existing
 from workbench.training.training_queue import Hold, TrainingQueue
 from workbench.ui.job import Job
 from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session
+from workbench.ui.train import refusals
 from workbench.ui.train.progress import ProgressPanel
 from workbench.ui.train.queue_bar import QueueBar
-from workbench.ui.train.queue_list import QueueList
+from workbench.ui.train.queue_list import RESUMED, QueueList
 from workbench.ui.train.run_actions import RunActions
 from workbench.ui.train.setup_panel import SetupPanel
-from workbench.ui.train.training_end import EndNotice
+from workbench.ui.train.training_end import EndNotice, FollowedTraining
 
 TITLE = "Queue"
 
 
 class QueueControl(QObject):
-    """`begin_requested(DeferredRunRequest, bool)` when a waiting training's turn has come; True: by a person's wish.
+    """`begin_requested(request, bool)` when a waiting training's turn has come: a DeferredRunRequest, or the folder of
+    a run that goes on; True: by a person's wish.
 
     It shows the queue in `bar` and `list`, the latter in a tab that is there while anything waits.
     """
@@ -55,7 +56,7 @@ class QueueControl(QObject):
         self._job: Job | None = None  # the training that runs
         self._begins: int | None = None  # the key of the one that is asked to begin
         self._folder: Path | None = None  # of its run
-        self._follow = _Training()
+        self._follow = FollowedTraining()
         self._ended: list[str] = []  # what became of the trainings in a row
         self._undo = WidgetUndoStack(session, self.list)
         self._next = QTimer(self, interval=0, singleShot=True)  # when all others know that a training has ended
@@ -148,6 +149,18 @@ class QueueControl(QObject):
         self._setup.run_name.clear()
         self._setup.settled = True
         self._session.inform(_told(waiting, queue, self._setup.buttons.warnings))
+
+    def add_run(self, folder: Path) -> None:
+        """Put the run in `folder` at the end of the queue, to go on from its last checkpoint."""
+        queue = self._queue
+        if queue is None:
+            return
+        if folder in (one.resumed_run(folder.parent) for one in queue.waiting):
+            self._session.inform(f"'{folder.name}' waits in the queue already.")
+            return
+        run = queue_file.resumed(folder)
+        if self._try(lambda queue: queue.add([run])):
+            self._session.inform(_told([run], queue))
 
     def follow(self, others: Sequence[QueuedTraining]) -> None:
         """Put these before all others that wait: the training that they belong to has begun."""
@@ -242,7 +255,7 @@ class QueueControl(QObject):
     def _job_started(self, job: object) -> None:
         if not isinstance(job, Job) or not job.pauses or self._queue is None:
             return
-        self._job, self._follow = job, _Training()
+        self._job, self._follow = job, FollowedTraining()
         self._queue.begin(self._begins)
         self._show()
 
@@ -258,13 +271,13 @@ class QueueControl(QObject):
     def _job_ended(self, job: object) -> None:
         if job is not self._job or not isinstance(job, Job) or self._queue is None:
             return
-        follow, self._job = self._follow, None
-        if self._queue.current is not None and self._folder is not None and runs.has_started(self._folder):
+        follow, training, self._job = self._follow, self._of_current(), None
+        is_new = training is not None and not training.resumes  # one that goes on has started before
+        if is_new and self._folder is not None and runs.has_started(self._folder):
             follow.began = True  # it was told to stop before this thread could hear of it
             self._try(TrainingQueue.started)
         refused = "" if follow.began else job.error.sentence if job.error is not None else follow.failure
         stopped = job.stop.is_set() and not follow.stopped_as_asked
-        training = self._of_current()
         if follow.began:
             self._ended.append(follow.outcome)
         elif training is not None:
@@ -293,7 +306,8 @@ class QueueControl(QObject):
             except WorkbenchError as error:
                 self._refuse(training, error)
                 continue
-            self._begins, self._folder = training.key, request.folder
+            self._begins = training.key
+            self._folder = request if isinstance(request, Path) else request.folder
             self.begin_requested.emit(request, asked)
             self._begins = None
             return
@@ -317,44 +331,14 @@ class QueueControl(QObject):
             self._notice.say("hint", f"The queue has ended: {'; '.join(ended)}.")
 
 
-class _Training:
-    """What is known of the training that runs."""
-
-    def __init__(self) -> None:
-        self._name = ""
-        self.began = False
-        self.stops_after = False
-        self._evaluated = -1  # the step of the last evaluation
-        self._ended: Finished | Failed | None = None
-
-    def add(self, event: object) -> None:
-        if isinstance(event, Started):
-            self.began, self._name = True, event.run
-        elif isinstance(event, Evaluated):
-            self._evaluated = event.step
-        elif isinstance(event, Finished | Failed):
-            self._ended = event
-
-    @property
-    def failure(self) -> str:
-        return self._ended.sentence if isinstance(self._ended, Failed) else ""
-
-    @property
-    def stopped_as_asked(self) -> bool:
-        """Whether it stopped with an evaluation, as "Stop after the next evaluation" says."""
-        return self.stops_after and isinstance(self._ended, Finished) and self._ended.step == self._evaluated
-
-    @property
-    def outcome(self) -> str:
-        """What became of it, once it has begun."""
-        if not isinstance(self._ended, Finished):
-            return f"{self._name} failed"
-        best = "" if math.isnan(self._ended.best_ap50) else f", AP50 {share(self._ended.best_ap50)}"
-        return f"{self._name} {'stopped' if self._ended.stopped else 'finished'}{best}"
-
-
-def _request(document: Document, training: QueuedTraining) -> DeferredRunRequest:
-    """WorkbenchError if the recipe can't be read any more, its weights have gone, or its name is taken by now."""
+def _request(document: Document, training: QueuedTraining) -> DeferredRunRequest | Path:
+    """WorkbenchError if the run can't be resumed any more; of a new one, if its recipe can't be read any more, its
+    weights have gone, or its name is taken by now.
+    """
+    if (run := training.resumed_run(document.runs_folder)) is not None:
+        if why_not := refusals.why_not_resume(runs.info(existing(run)), is_free=True):
+            raise WorkbenchError(why_not)
+        return run
     recipe, start = recipes.from_dict(training.recipe), training.start_file(document.runs_folder)
     if start is not None and not start.is_file():
         raise WorkbenchError(f"{start}: there is no such file. Choose other weights to start from.")
@@ -372,7 +356,8 @@ def _told(added: Sequence[QueuedTraining], queue: TrainingQueue, warnings: int =
     words = [f"{waits}."]
     if queue.hold is Hold.NONE:
         place = f", in place {len(queue.ready):,}" if len(added) == 1 else ""
-        words = [f"{waits}{place}.", f"{learns} from the project as it is when its turn comes."]
+        learns = f"{learns} from the project as it is when its turn comes."
+        words = [f"{waits}{place}.", RESUMED if added[0].resumes else learns]
     elif queue.hold is Hold.UNBEGUN:
         words.append("Start the queue, or a training, which it then follows.")
     else:

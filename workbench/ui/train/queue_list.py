@@ -29,9 +29,10 @@ from workbench.ui.widgets.tables import align_heads, make_copyable, style_table
 
 COLUMNS = ("Turn", "Run", "State", "Detector", "Recipe", "Starts from", "Epochs")
 TURN, NAME, STATE, DETECTOR, RECIPE, START, EPOCHS = range(len(COLUMNS))
-AUTOMATIC, REFUSED = "automatic", "could not begin"
+AUTOMATIC, REFUSED, GOES_ON = "automatic", "could not begin", "its last checkpoint"
 LONG = (NAME, START)  # which share what the other columns leave
 NOTE = "Each learns from the project as it is when its turn comes."
+RESUMED = "It goes on with the data and settings that it began with."
 _KEY = Qt.ItemDataRole.UserRole
 
 
@@ -84,11 +85,14 @@ class QueueList(QWidget):
         free = key is not None and key != self._current
         row = self.table.currentRow()
         refused = [one for one in self._waiting if one.problem]
-        of_selected = [one for one in refused if one.key == key]
-        self._note.setText(next((f"{one.called}: {one.problem}" for one in of_selected or refused), NOTE))
+        chosen = next((one for one in self._waiting if one.key == key), None)
+        odd = chosen if chosen in refused else next(iter(refused), None)
+        told = f"{odd.called}: {odd.problem}" if odd is not None else ""
+        resumes = chosen is not None and chosen.resumes
+        self._note.setText(told or (RESUMED if resumes else NOTE))
         self._earlier.setEnabled(free and row > 0)
         self._later.setEnabled(free and row < rows - 1)
-        self._edit.setEnabled(free)
+        self._edit.setEnabled(free and not resumes)  # its settings stay as they are
         self._remove.setEnabled(free)
 
     def _command(self, command: str, word: str, ask: Callable[[int], object]) -> QAction:
@@ -159,14 +163,14 @@ class _Table(QTableWidget):
 def _words(one: QueuedTraining, turn: int, begins: bool, runs_folder: Path) -> tuple[str, ...]:
     """The cells of a row. `turn`: counts those that can begin."""
     state = REFUSED if one.problem else "being started" if begins else "next" if turn == 1 else "waiting"
-    start = one.start_file(runs_folder)
+    start, run = one.start_file(runs_folder), one.resumed_run(runs_folder)
     return (
         "–" if one.problem else str(turn),
-        one.name or AUTOMATIC,
+        run.name if run is not None else one.name or AUTOMATIC,
         state,
         detector_title(one.detector),
         str(one.recipe.get("title", "")),
-        weights_name(start) if start is not None else "fresh weights",
+        GOES_ON if one.resumes else weights_name(start) if start is not None else "fresh weights",
         _epochs(one),
     )
 

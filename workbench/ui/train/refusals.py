@@ -7,13 +7,16 @@ from workbench.training.runs import RunInfo
 ANOTHER_TRAINS = "A training is running: wait until it ends, or stop it."
 QUEUE_INSTEAD = "A training is running: Train next puts this one into the queue."
 _CHOOSE = "Choose one run first."
+_IS_TRAINED = "This run is being trained: wait until it ends."
 
 
 def why_not_resume(run: RunInfo | None, is_free: bool) -> str:
-    """For the chosen run; `is_free`: no other is being trained. "" if it can be resumed."""
+    """For the chosen run; `is_free`: it may begin, or wait in the queue. "" if it can be resumed."""
     if run is None:
         return _CHOOSE
-    if run.is_running or not is_free:
+    if run.is_running:
+        return _IS_TRAINED
+    if not is_free:
         return ANOTHER_TRAINS
     if run.resumable:
         return ""
@@ -23,10 +26,12 @@ def why_not_resume(run: RunInfo | None, is_free: bool) -> str:
 
 
 def why_not_extend(run: RunInfo | None, is_free: bool) -> str:
-    """For the chosen run; `is_free`: no other is being trained. "" if it can be extended."""
+    """For the chosen run; `is_free` as above. "" if it can be extended."""
     if run is None:
         return _CHOOSE
-    if run.is_running or not is_free:
+    if run.is_running:
+        return _IS_TRAINED
+    if not is_free:
         return ANOTHER_TRAINS
     if run.extendable:
         return ""

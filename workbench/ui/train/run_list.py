@@ -14,6 +14,7 @@ from workbench.core import formatting
 from workbench.training.run_actions import KEPT_DAYS, DeletedRun
 from workbench.training.runs import RunInfo, format_time
 from workbench.ui import actions, theme
+from workbench.ui.commands import BY_NAME
 from workbench.ui.train import refusals
 from workbench.ui.train.runs_table import NAME, NOTE, RunsTable
 from workbench.ui.widgets.buttons import push_button
@@ -27,6 +28,7 @@ EXTEND_HELP = (
     "Go on for more epochs, as a new run that begins where this finished one ended; this one stays as it is. You are "
     "asked how many, and told what it does to the learning rate."
 )
+WAITS = "A training is running: it waits in the queue until its turn comes.\n"
 FORK_HELP = (
     "Put this run's detector, settings and anchors into the form at the left: change what you like, then start a run "
     "on the project's present data."
@@ -59,8 +61,9 @@ class RunList(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._may_resume, self._may_fork = True, False
-        self._live = ""  # the name of the run being trained
+        self._may_fork = False
+        self._live = ""  # the name of the run that this window trains
+        self._may_queue = False  # others can wait for its end
         self._preferred = ""
         self.table = RunsTable()
         self.notice = ElidedLabel()
@@ -170,10 +173,16 @@ class RunList(QWidget):
         """Select this run at the next listing if none is selected: Resume and Inspect act on it."""
         self._preferred = name
 
-    def allow_resume(self, on: bool, live: str = "") -> None:
-        """False while another training runs: `live`, which must not be moved."""
-        self._may_resume, self._live = on, live
+    def show_training(self, live: str, *, may_queue: bool = False) -> None:
+        """This window trains the run called `live`, "" for none, which must not be moved; others wait if they may."""
+        self._live, self._may_queue = live, may_queue
         self.table.set_beginning(live)
+        waits = bool(live) and may_queue
+        self.resume.setText("Resume next" if waits else "Resume")
+        self._do_resume.setText("Resume next: put the run into the queue" if waits else BY_NAME["resume-run"].text)
+        self._do_extend.setText(
+            "Extend next: put a longer run into the queue…" if waits else BY_NAME["extend-run"].text
+        )
         self._enable()
 
     def allow_fork(self, on: bool) -> None:
@@ -196,8 +205,8 @@ class RunList(QWidget):
     def _enable(self) -> None:
         run, chosen = self.selected, self.table.chosen
         at_rest = not any(one.is_running or one.name == self._live for one in chosen)
-        no_resume, no_inspect = refusals.why_not_resume(run, self._may_resume), refusals.why_not_inspect(run)
-        self.resume.setToolTip(f"{no_resume}\n{RESUME_HELP}".lstrip())
+        no_resume, no_inspect = refusals.why_not_resume(run, self._is_free(run)), refusals.why_not_inspect(run)
+        self.resume.setToolTip(self._explained(no_resume, RESUME_HELP))
         self.inspect.setToolTip(f"{no_inspect}\n{INSPECT_HELP}".lstrip())
         for button, action, on in (
             (self.resume, self._do_resume, not no_resume),
@@ -209,17 +218,26 @@ class RunList(QWidget):
         self._do_rename.setEnabled(run is not None and at_rest)
         self._do_note.setEnabled(run is not None)
         self._do_delete.setEnabled(bool(chosen) and at_rest)
-        self._do_extend.setEnabled(not refusals.why_not_extend(run, self._may_resume))
+        self._do_extend.setEnabled(not refusals.why_not_extend(run, self._is_free(run)))
         self._do_fork.setEnabled(self._may_fork and run is not None)
+
+    def _is_free(self, run: RunInfo | None) -> bool:
+        """Whether this run may go on: now, or when its turn comes."""
+        return not self._live or (self._may_queue and run is not None and run.name != self._live)
+
+    def _explained(self, why_not: str, help: str) -> str:
+        """The tooltip of what lets a run go on."""
+        return f"{why_not}\n{help}" if why_not else WAITS * bool(self._live) + help
 
     # --- what is asked for ---
 
     @Slot()
     def _explain(self) -> None:
         """Tooltips say more than the buttons' text; a change of shortcuts resets them."""
+        run = self.selected
         for action, help in (
             (self._do_resume, self.resume.toolTip()),
-            (self._do_extend, f"{refusals.why_not_extend(self.selected, self._may_resume)}\n{EXTEND_HELP}".lstrip()),
+            (self._do_extend, self._explained(refusals.why_not_extend(run, self._is_free(run)), EXTEND_HELP)),
             (self._do_fork, FORK_HELP),
             (self._do_inspect, self.inspect.toolTip()),
             (self._do_compare, COMPARE_HELP),

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from workbench.core.formatting import duration, share
 from workbench.errors import WorkbenchError
 from workbench.training import runs
-from workbench.training.events import Control, Evaluated, Event, Failed, Finished
+from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Started
 from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.ui.job import Job
 from workbench.ui.session import Session
@@ -103,6 +103,42 @@ def _best(history: RunHistory) -> str:
     if best is first:
         return f"It found nothing better than the weights it began with (AP50 {share(first.ap50)})."
     return f"{numbers} It began with AP50 {share(first.ap50)}, AP {share(first.ap)}."
+
+
+class FollowedTraining:
+    """What is known of the training that runs."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self.began = False
+        self.stops_after = False
+        self._evaluated = -1  # the step of the last evaluation
+        self._ended: Finished | Failed | None = None
+
+    def add(self, event: object) -> None:
+        if isinstance(event, Started):
+            self.began, self._name = True, event.run
+        elif isinstance(event, Evaluated):
+            self._evaluated = event.step
+        elif isinstance(event, Finished | Failed):
+            self._ended = event
+
+    @property
+    def failure(self) -> str:
+        return self._ended.sentence if isinstance(self._ended, Failed) else ""
+
+    @property
+    def stopped_as_asked(self) -> bool:
+        """Whether it stopped with an evaluation, as "Stop after the next evaluation" says."""
+        return self.stops_after and isinstance(self._ended, Finished) and self._ended.step == self._evaluated
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, once it has begun."""
+        if not isinstance(self._ended, Finished):
+            return f"{self._name} failed"
+        best = "" if math.isnan(self._ended.best_ap50) else f", AP50 {share(self._ended.best_ap50)}"
+        return f"{self._name} {'stopped' if self._ended.stopped else 'finished'}{best}"
 
 
 def refusal(session: Session, job: Job, history: RunHistory | None) -> str:
