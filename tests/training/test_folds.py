@@ -13,8 +13,8 @@ import pytest
 from tests.training.toys import make_snapshot
 from workbench.core.project import Image, Split
 from workbench.errors import WorkbenchError
-from workbench.training import folds, hold_out, prepare, recipes
-from workbench.training.request import RunRequest
+from workbench.training import folds, hold_out, prepare, recipes, record, run_actions
+from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.training.settings import TrainingSettings
 
 MakeRequest = Callable[..., RunRequest]
@@ -196,6 +196,30 @@ def test_a_recipe_without_a_fold_is_of_each_in_turn(tmp_path: Path) -> None:
     names = {name for name, _ in folds.of_each(recipe, 60 * "ü😀", tmp_path)}
     assert {name[-7:] for name in names} == {f"-fold-{n}" for n in (1, 2, 3)}
     assert folds.base_name("my-fold-runs") == "my-fold-runs"
+
+
+def test_a_fold_that_has_begun_has_the_data_for_the_others_whatever_it_is_called_now(tmp_path: Path) -> None:
+    recipe = recipes.default_recipe("yolov4-tiny").changed({"folds": 3, "fold": 1})
+    snapshot, runs_folder = make_snapshot(tmp_path, 4, 1), tmp_path / "runs"
+    wanted = runs_folder / "Cells-fold-2"
+    assert folds.begun_run(wanted, 3) is None
+    for name, unlike in (("other-fold-1", recipe), ("cells", folds.without(recipe))):
+        (runs_folder / name).mkdir(parents=True)
+        record.write_request(RunRequest(runs_folder / name, snapshot, unlike))
+    (runs_folder / "cells-fold-3").mkdir()  # refused before it began
+    assert folds.begun_run(wanted, 3) is None
+    begun = runs_folder / "cells-fold-1"
+    begun.mkdir()
+    record.write_request(RunRequest(begun, snapshot, recipe))
+    (begun / "events.jsonl").touch()
+    assert folds.begun_run(wanted, 3) == begun
+    assert folds.begun_run(wanted, 4) is None, "divided otherwise"
+    begun = run_actions.rename(begun, "good")
+    assert folds.begun_run(wanted, 3) == begun
+    request = DeferredRunRequest(tmp_path, wanted, recipe.changed({"fold": 2}), data_of=begun).request()
+    assert (request.folder, request.recipe.training.fold) == (wanted, 2)
+    assert request.snapshot.digest == snapshot.digest
+    assert request.data_time == record.read_request(begun).data_time
 
 
 def test_a_free_name_is_of_no_cross_validation(tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ def test_a_file_of_before_runs_could_be_resumed_from_the_queue_is_read(tmp_path:
     queue = TrainingQueue(tmp_path)
     queue.add([wanted("a")])
     table = json.loads(queue.file.read_text("utf-8"))
-    del table["trainings"][0]["resumes"]
+    for name in ("resumes", "shares_data"):
+        del table["trainings"][0][name]
     queue.file.write_text(json.dumps(table | {"version": 1}), "utf-8")
     assert TrainingQueue(tmp_path).waiting == queue.waiting
 
@@ -78,7 +79,9 @@ def test_a_file_that_can_not_be_read_is_told_and_put_aside(tmp_path: Path, text:
     assert queue.sentence.startswith("1 training waits.")
 
 
-@pytest.mark.parametrize("field", ["name", "recipe", "anchors", "start", "start_near", "problem", "resumes"])
+@pytest.mark.parametrize(
+    "field", ["name", "recipe", "anchors", "start", "start_near", "problem", "resumes", "shares_data"]
+)
 def test_a_training_of_another_form_is_damage(tmp_path: Path, field: str) -> None:
     queue = TrainingQueue(tmp_path)
     queue.add([wanted("a", anchors=ANCHORS)])

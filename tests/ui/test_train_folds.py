@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QLineEdit
+from PySide6.QtWidgets import QComboBox, QLineEdit, QTabWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.train_page_driver import (
@@ -20,6 +23,10 @@ from tests.ui.train_page_driver import (
 )
 from tests.ui.train_queue_driver import end_with_evaluation, heard, is_training, on_disk, put, rows, trained, typed
 from tests.ui.window_driver import find
+from workbench.core import edits
+from workbench.core.project import State
+from workbench.training import record
+from workbench.training.events import Control, Event
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
@@ -50,13 +57,47 @@ def test_start_trains_the_first_fold_and_the_others_follow_before_all_that_waits
     said = heard(session)
     started(qtbot, page, 2)
     qtbot.waitUntil(lambda: rows(page) == ["cells-fold-2", "later"])
-    words = "'cells-fold-2' waits in the queue, in place 2. It learns from the project as it is when its turn comes."
-    assert words in said
+    words = "All folds learn from the same data: the project as it is when the first of them begins."
+    assert f"'cells-fold-2' waits in the queue, in place 2. {words}" in said
+    find(page, QTabWidget, "train-tabs").setCurrentIndex(1)
+    page._queue.list.table.selectRow(0)
+    assert text(page, "train-queue-note") == words
     end_with_evaluation(qtbot, page, session)
     qtbot.waitUntil(lambda: is_training(session, "cells-fold-2") and rows(page) == ["later"])
     end_with_evaluation(qtbot, page, session)
     qtbot.waitUntil(lambda: is_training(session, "later") and rows(page) == [])
     assert folds_of(training) == [("cells-fold-1", 1, 2), ("cells-fold-2", 2, 2), ("later", 0, 0)]
+
+
+def test_folds_that_were_queued_together_learn_from_the_same_data_whatever_is_edited_meanwhile(
+    qtbot: QtBot, page: TrainPage, session: Session, training: FakeTraining
+) -> None:
+    """Each read the project at its own start: then a run was judged by images or labels that others knew otherwise."""
+
+    def recorded(request: RunRequest | Path, control: Control) -> Iterator[Event]:
+        assert isinstance(request, RunRequest)
+        request.folder.mkdir(parents=True, exist_ok=True)
+        record.write_request(request)
+        yield from training(request, control)
+
+    label_all(session)
+    assert session.document is not None
+    page._train = recorded
+    ready(qtbot, page)
+    fill_in(page, "cells")
+    typed(page, "form-folds", "3")
+    press(qtbot, page, "train-start")
+    qtbot.waitUntil(lambda: rows(page) == ["cells-fold-2", "cells-fold-3"] and len(training.requests) == 1)
+    typed(page, "form-folds", "0")
+    put(qtbot, page, "whole")
+    session.do(edits.SetState((session.document.images()[0].id,), State.UNLABELLED))
+    for number, name in enumerate(("cells-fold-2", "cells-fold-3", "whole"), start=2):
+        end_with_evaluation(qtbot, page, session)
+        qtbot.waitUntil(lambda name=name: is_training(session, name))  # type: ignore[misc]
+        qtbot.waitUntil(lambda number=number: len(training.requests) == number)  # type: ignore[misc]
+    digests = [one.snapshot.digest for one in training.requests if isinstance(one, RunRequest)]
+    assert len(set(digests[:3])) == 1
+    assert digests[3] == session.document.snapshot().digest != digests[0]
 
 
 def test_all_folds_can_be_queued_without_a_name_or_one_of_them(

@@ -17,6 +17,7 @@ from workbench.core.files import safe_name
 from workbench.errors import WorkbenchError
 from workbench.training import run_recipe, runs
 from workbench.training.recipes import Recipe
+from workbench.training.record import DATA
 from workbench.training.runs import RECIPE, RunInfo
 
 MACHINE = ("fold", "device", "processes", "precision", "compile", "keep_images", "threads")
@@ -81,6 +82,18 @@ def _free_name(runs_folder: Path, detector: str, taken: Collection[str]) -> str:
     return f"{base}-{number}"
 
 
+def begun_run(folder: Path, number: int) -> Path | None:
+    """The folder of a run of the cross-validation with this number of folds to which a run in `folder` is to belong, by
+    its name: its record has the data for the others. None if none has begun.
+    """
+    base = base_name(folder.name).casefold()
+    for entry in sorted(folder.parent.iterdir()) if folder.parent.is_dir() else ():
+        is_of = (entry / DATA).is_file() and run_recipe.fold(run_recipe.tables(entry / RECIPE))[1] == number
+        if is_of and base in _names(entry):
+            return entry
+    return None
+
+
 def siblings(folder: Path) -> dict[int, RunInfo]:
     """The runs of the cross-validation to which the run in `folder` belongs, by fold: the newest that has weights.
 
@@ -110,7 +123,7 @@ def _kinship(run: RunInfo, other: RunInfo) -> int | None:
         return None
     if base_name(other.name).casefold() == base_name(run.name).casefold():
         return 0
-    if not _names(run).isdisjoint(_names(other)):
+    if not _names(run.folder).isdisjoint(_names(other.folder)):
         return 1
     return 2 if other.digest == run.digest and _recipe(other, MACHINE) == _recipe(run, MACHINE) else None
 
@@ -126,9 +139,9 @@ def refuse_same(one: Path, other: Path) -> None:
         )
 
 
-def _names(run: RunInfo) -> set[str]:
-    """What the run's cross-validation is or was called."""
-    return {base_name(name).casefold() for name in (run.name, *runs.former_names(run.folder))}
+def _names(folder: Path) -> set[str]:
+    """What the cross-validation of the run in `folder` is or was called."""
+    return {base_name(name).casefold() for name in (folder.name, *runs.former_names(folder))}
 
 
 def _recipe(run: RunInfo, without: Sequence[str]) -> Any:

@@ -22,9 +22,9 @@ FILE = "training-queue.json"
 VERSION = 2
 _FIELDS: dict[str, Any] = {
     "name": str, "recipe": dict, "anchors": dict | None, "start": str, "start_near": str, "problem": str,
-    "resumes": bool,
+    "resumes": bool, "shares_data": bool,
 }  # fmt: skip
-_ADDED = {"resumes": False}  # which files of version 1 lack
+_ADDED = {"resumes": False, "shares_data": False}  # which files of version 1 lack
 _HERE = "queue"  # as if it were a run's folder among the others: start_near leads from there
 _KEPT = "It is kept, and put aside when you queue another training."
 
@@ -35,7 +35,8 @@ class QueuedTraining:
 
     `start`: the file of weights to start from, "" for fresh ones, and `start_near` its path from the project's runs, in
     case these are moved. If it `resumes` a run, `start` is that one's file of events, and `recipe` has only what is
-    shown of it. `problem`: why it could not begin when its turn came. `key` is unique in a queue.
+    shown of it. `shares_data`: one of several folds that were queued together, which learn from the same data.
+    `problem`: why it could not begin when its turn came. `key` is unique in a queue.
     """
 
     name: str
@@ -45,6 +46,7 @@ class QueuedTraining:
     start_near: str = ""
     problem: str = ""
     resumes: bool = False
+    shares_data: bool = False
     key: int = 0
 
     @property

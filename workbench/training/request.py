@@ -52,7 +52,7 @@ class RunRequest:
 @dataclass(frozen=True)
 class DeferredRunRequest:
     """A training of the project in `project` as it is when its job starts: reading it takes a second with 100,000
-    boxes. The other fields are as in RunRequest.
+    boxes. `data_of`: the folder of a run, from whose data it learns instead. The other fields are as in RunRequest.
     """
 
     project: Path
@@ -60,13 +60,19 @@ class DeferredRunRequest:
     recipe: Recipe
     anchors: AnchorSet | None = None
     start: Path | None = None
+    data_of: Path | None = None
 
     @property
     def name(self) -> str:
         return self.folder.name
 
     def request(self) -> RunRequest:
-        """Call it in the job. WorkbenchError if the project can't be read."""
-        begun = time.time()
-        snapshot = snapshot_of(self.project)
+        """Call it in the job. WorkbenchError if the project, or the other run's record, can't be read."""
+        from workbench.training import record  # which imports this module
+
+        if self.data_of is None:
+            begun, snapshot = time.time(), snapshot_of(self.project)
+        else:
+            other = record.read_request(self.data_of)
+            begun, snapshot = other.data_time, other.snapshot
         return RunRequest(self.folder, snapshot, self.recipe, self.anchors, start=self.start, data_time=begun)

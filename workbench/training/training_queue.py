@@ -1,9 +1,9 @@
 """The trainings that wait for their turn in a project, and whether they go on by themselves. Neither Qt nor torch here.
 
 A training leaves the queue once its run has started: one that is refused stays with the reason, and whatever ends the
-program before that loses none. The data is not kept: a new run learns from the project as it is when it begins.
-Refused: a snapshot when it is queued, as people go on labelling while they wait, and the run's record tells what it
-learnt from.
+program before that loses none. The data is not kept: a new run learns from the project as it is when it begins, and
+folds that were queued together from the record of the first that began. Refused: a snapshot when they are queued, as
+people go on labelling while they wait, and the run's record tells what it learnt from.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from workbench.ui.session import Session
 from workbench.ui.train import refusals
 from workbench.ui.train.progress import ProgressPanel
 from workbench.ui.train.queue_bar import QueueBar
-from workbench.ui.train.queue_list import RESUMED, QueueList
+from workbench.ui.train.queue_list import RESUMED, SHARED, QueueList
 from workbench.ui.train.run_actions import RunActions
 from workbench.ui.train.setup_panel import SetupPanel
 from workbench.ui.train.training_end import EndNotice, FollowedTraining
@@ -176,13 +176,14 @@ class QueueControl(QObject):
         folder, names = document.runs_folder, [one.name for one in queue.waiting] if queue is not None else []
         near = queue_file.near(start, folder) if start is not None else ""
         waiting = []
-        for called, one in folds.of_each(recipe, name, folder, names):
+        for called, one in (each := folds.of_each(recipe, name, folder, names)):
             if called and queue is not None and queue.is_taken(called):
                 raise WorkbenchError(f"A training that waits is called '{called}' already. Choose another name.")
             if called:
                 runs.folder_for(folder, called, one.detector)
             table, weights = recipes.to_dict(one), str(start) if start is not None else ""
-            waiting.append((one, QueuedTraining(called, table, document.anchors(), weights, near)))
+            queued = QueuedTraining(called, table, document.anchors(), weights, near, shares_data=len(each) > 1)
+            waiting.append((one, queued))
         return waiting
 
     @Slot()
@@ -343,7 +344,8 @@ def _request(document: Document, training: QueuedTraining) -> DeferredRunRequest
     if start is not None and not start.is_file():
         raise WorkbenchError(f"{start}: there is no such file. Choose other weights to start from.")
     folder = runs.folder_for(document.runs_folder, training.name, recipe.detector)
-    return DeferredRunRequest(document.folder, folder, recipe, training.anchors, start)
+    data_of = folds.begun_run(folder, recipe.training.folds) if training.shares_data else None
+    return DeferredRunRequest(document.folder, folder, recipe, training.anchors, start, data_of)
 
 
 def _told(added: Sequence[QueuedTraining], queue: TrainingQueue, warnings: int = 0) -> str:
@@ -356,8 +358,8 @@ def _told(added: Sequence[QueuedTraining], queue: TrainingQueue, warnings: int =
     words = [f"{waits}."]
     if queue.hold is Hold.NONE:
         place = f", in place {len(queue.ready):,}" if len(added) == 1 else ""
-        learns = f"{learns} from the project as it is when its turn comes."
-        words = [f"{waits}{place}.", RESUMED if added[0].resumes else learns]
+        special = RESUMED if added[0].resumes else SHARED if added[0].shares_data else ""
+        words = [f"{waits}{place}.", special or f"{learns} from the project as it is when its turn comes."]
     elif queue.hold is Hold.UNBEGUN:
         words.append("Start the queue, or a training, which it then follows.")
     else:

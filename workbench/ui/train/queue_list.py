@@ -33,6 +33,7 @@ AUTOMATIC, REFUSED, GOES_ON = "automatic", "could not begin", "its last checkpoi
 LONG = (NAME, START)  # which share what the other columns leave
 NOTE = "Each learns from the project as it is when its turn comes."
 RESUMED = "It goes on with the data and settings that it began with."
+SHARED = "All folds learn from the same data: the project as it is when the first of them begins."
 _KEY = Qt.ItemDataRole.UserRole
 
 
@@ -89,7 +90,8 @@ class QueueList(QWidget):
         odd = chosen if chosen in refused else next(iter(refused), None)
         told = f"{odd.called}: {odd.problem}" if odd is not None else ""
         resumes = chosen is not None and chosen.resumes
-        self._note.setText(told or (RESUMED if resumes else NOTE))
+        shares_data = chosen is not None and chosen.shares_data
+        self._note.setText(told or (RESUMED if resumes else SHARED if shares_data else NOTE))
         self._earlier.setEnabled(free and row > 0)
         self._later.setEnabled(free and row < rows - 1)
         self._edit.setEnabled(free and not resumes)  # its settings stay as they are
