@@ -21,6 +21,9 @@ from workbench.errors import WorkbenchError
 NEAR = 7
 """Bits of 128 in which nearly identical pictures may differ; fewer than the parts into which the bits are cut."""
 _PARTS, _BITS, _COMPARED = 8, 16, 256
+_STRIDE = 37
+"""Bits between the fields of a part: they lie all over the picture. Of neighbouring ones, a white background or a dark
+border makes the same part in all pictures, and each would be compared with each: 4,000 took 31 s instead of 0.9."""
 _SIDE = 160  # pixels of a thumbnail that is large enough for 9 x 9 fields
 _FLAT = 2.0
 """Standard deviation of grey values below which a picture has no distinguishing features."""
@@ -42,7 +45,7 @@ def near_groups(prints: Sequence[int | None]) -> list[list[int]]:
     Two that differ in at most NEAR bits agree in at least one of the eight parts: only such pairs are compared, and
     of a group that shares a part, only the _COMPARED newest, so that 100,000 frames of a fixed camera take seconds.
     """
-    buckets: dict[tuple[int, int], dict[int, list[int]]] = defaultdict(dict)  # rows by their group at the time
+    buckets: dict[tuple[int, str], dict[int, list[int]]] = defaultdict(dict)  # rows by their group at the time
     group = list(range(len(prints)))
 
     def head(row: int) -> int:
@@ -54,21 +57,28 @@ def near_groups(prints: Sequence[int | None]) -> list[list[int]]:
     for row, value in enumerate(prints):
         if value is None:
             continue
-        for part in range(_PARTS):
-            key = part, (value >> (part * _BITS)) & (2**_BITS - 1)
-            for then, rows in buckets[key].items():
+        parts = _parts(value)
+        for part in parts:
+            for then, rows in buckets[part].items():
                 mine, theirs = head(row), head(then)
                 if mine != theirs and any(
                     (value ^ (prints[other] or 0)).bit_count() <= NEAR for other in rows[: -_COMPARED - 1 : -1]
                 ):
                     group[max(mine, theirs)] = min(mine, theirs)
-        for part in range(_PARTS):
-            buckets[part, (value >> (part * _BITS)) & (2**_BITS - 1)].setdefault(head(row), []).append(row)
+        for part in parts:
+            buckets[part].setdefault(head(row), []).append(row)
     members: dict[int, list[int]] = defaultdict(list)
     for row, value in enumerate(prints):
         if value is not None:
             members[head(row)].append(row)
     return [rows for rows in members.values() if len(rows) > 1]
+
+
+def _parts(value: int) -> list[tuple[int, str]]:
+    """The bits of a fingerprint in parts, each with its number."""
+    bits = f"{value:0{_PARTS * _BITS}b}"
+    scattered = (bits * _STRIDE)[::_STRIDE]  # each once, as both numbers have no divisor in common
+    return [(part, scattered[part * _BITS : (part + 1) * _BITS]) for part in range(_PARTS)]
 
 
 def of_files(
