@@ -67,15 +67,29 @@ def test_crowds_and_the_marks_of_other_tools_are_read() -> None:
 def test_a_box_without_area_is_kept_with_a_remark() -> None:
     read = parse(annotations=[annotation(bbox=[1, 2, 0, 0])])
     assert read.images[0].boxes[0].xyxy == (1, 2, 1, 2)
-    assert any("zero size" in sentence for _, sentence in read.remarks)
+    assert any("zero size" in sentence for _, sentence, _ in read.remarks)
 
 
 def test_outlines_and_numbers_that_are_used_twice_are_told() -> None:
     outline = [[1, 2, 4, 2, 4, 6]]
     read = parse(annotations=[annotation(id=8, segmentation=outline), annotation(segmentation=outline), annotation()])
-    assert [sentence for _, sentence in read.remarks[1:]] == [
+    assert [sentence for _, sentence, _ in read.remarks[1:]] == [
         "annotations[2].id: 9 is used twice; both boxes were kept.",
         "2 outlines were ignored (segmentation): only their boxes were read.",
+    ]
+
+
+def test_files_that_were_put_together_are_told_in_a_few_lines(tmp_path: Path) -> None:
+    """Each numbered its boxes from 1, so each id occurs twice, which were as many remarks as ids."""
+    twice = [annotation(id=number, bbox=[1, 2, 3, 0]) for number in (*range(500), *range(500))]
+    text(tmp_path / "annotations.json", json.dumps(document(annotations=twice)))
+    reading = coco.read(tmp_path)
+    assert sum(len(image.boxes) for image in reading.images) == 1000
+    assert len(reading.remarks) < 50
+    more = [remark.sentence for remark in reading.remarks if "more like this" in remark.sentence]
+    assert more == [
+        "980 more like this: boxes of zero size, kept",
+        "480 more like this: boxes whose id is used twice, kept",
     ]
 
 
@@ -96,12 +110,12 @@ def test_of_what_others_keep_with_a_box_what_is_small_is_kept() -> None:
 def test_a_missing_box_is_made_from_the_outline_with_a_remark() -> None:
     read = parse(annotations=[annotation(bbox=None, segmentation=[[1, 2, 5, 2, 5, 9]])])
     assert read.images[0].boxes[0].xyxy == (1, 2, 5, 9)
-    assert "repaired" in [level for level, _ in read.remarks]
+    assert "repaired" in [level for level, _, _ in read.remarks]
 
 
 def test_the_ids_of_categories_are_told() -> None:
     read = parse(categories=[{"id": 90, "name": "cat"}, {"id": 7, "name": "dog"}], annotations=[])
-    (sentence,) = (sentence for level, sentence in read.remarks if level == "read" and "ids" in sentence)
+    (sentence,) = (sentence for level, sentence, _ in read.remarks if level == "read" and "ids" in sentence)
     assert (
         sentence == "The ids of categories are counted from 7, with 82 left out between them; labels go by their names."
     )
@@ -110,7 +124,7 @@ def test_the_ids_of_categories_are_told() -> None:
 def test_categories_of_the_same_name_become_one_label() -> None:
     read = parse(categories=[{"id": 90, "name": "cat"}, {"id": 1, "name": "cat"}])
     assert read.labels == ("cat",)
-    assert any("'cat'" in sentence for _, sentence in read.remarks)
+    assert any("'cat'" in sentence for _, sentence, _ in read.remarks)
 
 
 def test_ids_that_via_writes_as_texts_are_those_of_its_images() -> None:
@@ -122,7 +136,7 @@ def test_ids_that_via_writes_as_texts_are_those_of_its_images() -> None:
         [(1, 2, 5, 9), (1, 2, 4, 6)],
     ]
     assert json.loads(read.images[0].boxes[0].extra)["coco"] == {"id": 9, "image_id": 70, "category_id": 90}
-    assert [s for level, s in read.remarks if level == "repaired" and "ids" in s] == [
+    assert [s for level, s, _ in read.remarks if level == "repaired" and "ids" in s] == [
         "4 ids are text in one place and numbers in another; they were taken as the same."
     ]
     other = parse(images=[{"id": "70", "file_name": "a.jpg"}])
@@ -138,7 +152,7 @@ def test_a_box_that_cvat_turned_is_read_as_the_one_around_it() -> None:
     assert one.xyxy == pytest.approx((18, 2, 22, 22))
     assert json.loads(one.extra)["coco"]["attributes"] == {"team": "x"}, "or who reads it again would turn it again"
     assert other.xyxy == (1, 2, 4, 6)
-    assert ("repaired", "1 turned boxes were read as the boxes around them.") in read.remarks
+    assert "1 turned boxes were read as the boxes around them." in [sentence for _, sentence, _ in read.remarks]
 
 
 def test_sizes_that_stand_as_texts_are_numbers() -> None:

@@ -161,8 +161,8 @@ class _Reader(DataSetReader):
         return False
 
     def images(self, file: Path, name: str, coco: CocoFile) -> list[ReadImage]:
-        for level, sentence in coco.remarks:
-            self.report.say(level, name, sentence, kind=re.sub(r"^\S+\[\d+\]\S*:? ", "", sentence))
+        for level, sentence, kind in coco.remarks:
+            self.report.say(level, name, sentence, kind=kind)
         split = split_of_name(Path(file.parent.name, file.name) if self.path.is_file() else file.relative_to(self.root))
         near = _near(file)
         return [self.image(image, file, split, near) for image in coco.images]

@@ -36,13 +36,13 @@ class CocoImage:
 class CocoFile:
     """One document. `labels` in the order of its categories; `groups`: those that only group other categories.
 
-    `remarks` are (level, sentence).
+    `remarks` are (level, sentence, kind).
     """
 
     labels: tuple[str, ...]
     groups: frozenset[str]
     images: tuple[CocoImage, ...]
-    remarks: tuple[tuple[str, str], ...]
+    remarks: tuple[tuple[str, str, str], ...]
     broken: tuple[Refused, ...]
 
 
@@ -76,7 +76,7 @@ class _Document:
     def __init__(self, root: dict[str, Any], file: str) -> None:
         self.root, self.file = root, file
         self.broken: list[Refused] = []
-        self.remarks: list[tuple[str, str]] = []
+        self.remarks: list[tuple[str, str, str]] = []
         self.outlines = 0
         self.respelt = 0  # ids
         self.turned = 0
@@ -98,22 +98,18 @@ class _Document:
             else:
                 boxes[image].append(box)
         if self.outlines:
-            self.remarks.append(
-                (
-                    "read",
-                    f"{count(self.outlines, 'outline', 'was')} ignored (segmentation): only their boxes were read.",
-                )
-            )
+            outlines = count(self.outlines, "outline", "was")
+            self.say("read", f"{outlines} ignored (segmentation): only their boxes were read.")
         if self.turned:
-            self.remarks.append(("repaired", f"{self.turned:,} turned boxes were read as the boxes around them."))
+            self.say("repaired", f"{self.turned:,} turned boxes were read as the boxes around them.")
         if self.respelt:
             sentence = (
                 f"{self.respelt:,} ids are text in one place and numbers in another; they were taken as the same."
             )
-            self.remarks.append(("repaired", sentence))
+            self.say("repaired", sentence)
         silent = "annotations" not in self.root
         if silent and entries:
-            self.remarks.append(("refused", 'There is no list "annotations", so its images are unlabelled.'))
+            self.say("refused", 'There is no list "annotations", so its images are unlabelled.')
         images = tuple(
             CocoImage(name, width, height, tuple(boxes[id]), State.UNLABELLED if silent else state, id in damaged)
             for id, (name, width, height, state) in entries.items()
@@ -121,6 +117,9 @@ class _Document:
         return CocoFile(
             tuple(dict.fromkeys(labels.values())), self.groups(labels), images, tuple(self.remarks), tuple(self.broken)
         )
+
+    def say(self, level: str, sentence: str, kind: str = "") -> None:
+        self.remarks.append((level, sentence, kind or sentence))
 
     def refuse(self, place: str, reason: str) -> Refused:
         return Refused(self.file, f"{place}: {reason}")
@@ -144,13 +143,13 @@ class _Document:
         labels = self.entries("categories", lambda entry, place: self.text(entry, "name", place))
         twice = sorted(name for name, count in Counter(labels.values()).items() if count > 1)
         for name in twice:
-            self.remarks.append(("repaired", f"Several categories are called '{name}'; they became one label."))
+            self.say("repaired", f"Several categories are called '{name}'; they became one label.")
         ids = [id for id in labels if isinstance(id, int)]
         if ids:
             gaps = max(ids) - min(ids) + 1 - len(ids)
             sparse = f", with {gaps:,} left out between them" if gaps > 0 else ""
             sentence = f"The ids of categories are counted from {min(ids)}{sparse}; labels go by their names."
-            self.remarks.append(("read", sentence))
+            self.say("read", sentence)
         return labels
 
     def groups(self, labels: dict[Id, str]) -> frozenset[str]:
@@ -197,7 +196,8 @@ class _Document:
             raise self.refuse(f"{place}.category_id", f"there is no category with the id {shown}")
         if is_id(entry.get("id")):
             if entry["id"] in seen:
-                self.remarks.append(("read", f"{place}.id: {_short(entry['id'])} is used twice; both boxes were kept."))
+                sentence = f"{place}.id: {_short(entry['id'])} is used twice; both boxes were kept."
+                self.say("read", sentence, "boxes whose id is used twice, kept")
             seen.add(entry["id"])
         attributes = entry.get("attributes")
         attributes = attributes if isinstance(attributes, dict) else {}
@@ -206,7 +206,8 @@ class _Document:
             xyxy, attributes = rotated_bounds(xyxy, rotation), {k: v for k, v in attributes.items() if k != "rotation"}
             self.turned += 1
         if xyxy[0] == xyxy[2] or xyxy[1] == xyxy[3]:
-            self.remarks.append(("read", f"{place}.bbox: the box of '{labels[category]}' has zero size; it was kept."))
+            sentence = f"{place}.bbox: the box of '{labels[category]}' has zero size; it was kept."
+            self.say("read", sentence, "boxes of zero size, kept")
         self.outlines += bool(entry.get("segmentation")) and "bbox" in entry
         flags = {flag: _is_true(attributes.get(flag)) for flag in _FLAGS}
         flags["difficult"] |= _is_true(entry.get("ignore"))
@@ -251,7 +252,7 @@ class _Document:
         flat = [value for part in outline for value in (part if isinstance(part, list) else [part])]  # VIA's is flat
         if len(flat) < 6 or len(flat) % 2 or not all(is_number(value) for value in flat):
             raise self.refuse(f"{place}.bbox", "there is no box, and no outline to make one from")
-        self.remarks.append(("repaired", f"{place}: it has no bbox; one was made from the outline."))
+        self.say("repaired", f"{place}: it has no bbox; one was made from the outline.", "boxes made from outlines")
         xs, ys = flat[0::2], flat[1::2]
         return float(min(xs)), float(min(ys)), float(max(xs)), float(max(ys))
 
