@@ -150,3 +150,10 @@ def test_the_lines_of_each_format_fit_into_each_kind_of_example(name: str, outpu
         code = member.code(replace(CARD, output=output, resize="darknet letterbox", batch=2, tiles=tiles))
         compile(code, "example.py", "exec")
         assert ("def find(image)" in code) == (tiles > 0 and (output != "raw" or name == "darknet"))
+
+
+@pytest.mark.parametrize("name", ["torchscript", "pt2"])
+def test_torchvision_is_there_also_for_decoded_boxes_as_faster_rcnns_proposals_pass_its_nms(name: str) -> None:
+    member = exporters.load_all().get(name)()
+    for output in ("detections", "decoded", "raw"):
+        assert ("import torchvision" in member.code(replace(CARD, output=output))) == (output != "raw")
