@@ -287,3 +287,11 @@ def test_a_disk_that_is_full_for_pytorch_is_an_ordinary_error(predictor: Predict
     member = exporters.load_all().get(format)()
     with pytest.raises(OSError, match="No space left on device"):
         member.write(source_of(predictor, ExportSettings()), Path("/dev/full"))
+
+
+def test_a_pytorch_2_export_can_be_moved_to_another_device_as_the_help_says(predictor: Predictor) -> None:
+    from torch.export.passes import move_to_device_pass
+
+    source = source_of(predictor, ExportSettings(output="decoded"))
+    moved = move_to_device_pass(source.program, "meta").module()
+    assert {array.device.type for array in moved(source.example.to("meta"))} == {"meta"}
