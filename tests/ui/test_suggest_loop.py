@@ -240,6 +240,7 @@ def test_what_is_in_the_way_is_a_sentence(qtbot: QtBot, window: MainWindow, trai
     assert words(window) == loop_bar.BUSY, "one that another page began"
     training.let_go = True
     qtbot.waitUntil(lambda: not window.session.jobs)
+    assert words(window) != loop_bar.BUSY, "it has ended"
     assert len(training.plans) == 2, "while it trained no other was prepared"
     bar = find(window, AnnotatePage, "page-label")._suggest_bar.loop
     bar.follow(None)

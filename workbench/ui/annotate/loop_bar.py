@@ -26,7 +26,7 @@ from workbench.ui.widgets.popups import Menu
 
 REDRAW = 100  # ms
 COMMAND = "train-and-suggest"
-BUSY = "A training is running: wait until it ends, or stop it."
+BUSY = "A training is running: wait until it ends, stop it, or queue the next one on the Train page (Train next)."
 
 
 class LoopBar(QFrame):
@@ -218,6 +218,8 @@ class LoopBar(QFrame):
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:
+        if self._message == BUSY and not self._session.is_training:
+            self._say("")
         if job is not self._job or not isinstance(job, Job):
             return
         self._job, self._name, end = None, "", self._end
