@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import AnchorSet, Split, State
 from workbench.detectors import DetectorSettings
+from workbench.training import hold_out
 from workbench.training.settings import TrainingSettings
+from workbench.ui.train import training_data
 from workbench.ui.train.training_data import count_training_images
 from workbench.ui.train.work import DetectorChoice
 
@@ -90,6 +94,28 @@ def test_of_a_cross_validation_it_is_said_what_judges(document: Document, fold: 
     number, said = count_training_images(document, TrainingSettings(folds=2, fold=fold))
     assert said.startswith(words)
     assert number == (2 if fold == 2 else 1)
+
+
+def test_groups_of_images_are_formed_again_only_if_they_or_the_folds_have_changed(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form asks at each keystroke: of 20,000 images it took longer than a person types."""
+    formed: list[int] = []
+
+    def in_fold(ids: NDArray[np.int64], *more: object) -> NDArray[np.bool_]:
+        formed.append(len(ids))
+        return hold_out.in_fold(ids, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training_data, "in_fold", in_fold)
+    monkeypatch.setattr(training_data, "_known", {})
+    by_name = TrainingSettings(folds=2, fold_by="name")
+    for epochs in (10, 20):
+        assert count_training_images(document, replace(by_name, epochs=epochs))[1].startswith("3 images in 2 folds")
+    assert formed == [3]
+    document.do(edits.SetSplit((int(document.images().ids[0]),), Split.TEST))
+    assert count_training_images(document, by_name)[1].startswith("2 images in 2 folds")
+    count_training_images(document, replace(by_name, fold=2))
+    assert formed == [3, 2, 2]
 
 
 def test_a_fold_that_does_not_exist_is_told(document: Document) -> None:

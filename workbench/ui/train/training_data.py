@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,7 +51,7 @@ def _in_folds(
 ) -> tuple[int, str]:  # fmt: skip
     """As prepare.select_images() does in cross-validation; `used` (n,): the images that it divides."""
     try:
-        judging = in_fold(images.ids[used], lambda: [images[row] for row in np.flatnonzero(used).tolist()], training)
+        judging = _judging(images, used, training)
     except WorkbenchError as error:
         return 0, error.sentence
     judges, learnt = int(judging.sum()), int((~judging).sum())
@@ -60,6 +62,20 @@ def _in_folds(
         parts = f"{training.folds} folds, each of which judges a training on the others"
         words = f"{count(len(judging), 'image')} in {parts}"
     return learnt, f"{words}.{_length(training, learnt)}{anchors}"
+
+
+def _judging(images: ImageTable, used: NDArray[np.bool_], training: TrainingSettings) -> NDArray[np.bool_]:
+    """As in_fold(), of the `used` images. The last answer is kept, as the form asks at each keystroke."""
+    asked = (training.seed, training.folds, training.fold, training.fold_by)
+    key = (images.paths, images.ids.tobytes(), images.roots.tobytes(), used.tobytes(), asked)
+    if key not in _known:
+        found = in_fold(images.ids[used], lambda: tuple(itertools.compress(images, used.tolist())), training)
+        _known.clear()
+        _known[key] = found
+    return _known[key]
+
+
+_known: dict[tuple[object, ...], NDArray[np.bool_]] = {}
 
 
 def _held_out(images: int) -> str:
