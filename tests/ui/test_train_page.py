@@ -30,6 +30,7 @@ from tests.ui.train_page_driver import (
     text,
     training,
 )
+from tests.ui.window_driver import find
 from workbench.core import edits
 from workbench.core.project import Box, State
 from workbench.errors import WorkbenchError
@@ -40,6 +41,7 @@ from workbench.ui import preferences
 from workbench.ui.session import Session
 from workbench.ui.train import refusals, work
 from workbench.ui.train.page import TrainPage
+from workbench.ui.train.runs_table import EPOCHS
 from workbench.ui.widgets.two_line_delegate import REMARK_ROLE, SENTENCE_ROLE
 
 __all__ = ["page", "real_page", "session", "training"]  # fixtures
@@ -208,6 +210,20 @@ def test_curves_grow_while_it_trains_and_stop_ends_it(qtbot: QtBot, page: TrainP
     table = page.findChild(QTableWidget, "train-runs")
     assert isinstance(table, QTableWidget)
     assert [index.row() for index in table.selectionModel().selectedRows()] == [0]  # Resume is meant for it
+
+
+def test_the_list_of_runs_tells_the_epoch_that_is_being_trained(
+    qtbot: QtBot, page: TrainPage, session: Session, training: FakeTraining
+) -> None:
+    """It told the one of the last evaluation, which may be hours ago."""
+    training.evaluates = False
+    label_all(session)
+    started(qtbot, page, 2)
+    table = find(page, QTableWidget, "train-runs")
+    qtbot.waitUntil(lambda: table.rowCount() == 1)
+    for least in (3, 6):
+        qtbot.waitUntil(lambda least=least: int(table.item(0, EPOCHS).text().removesuffix(" / 4")) >= least)  # type: ignore[misc]
+        table.sortItems(EPOCHS)
 
 
 def test_stop_after_the_next_evaluation_ends_with_it_and_the_end_is_told(

@@ -33,6 +33,7 @@ class FakeTraining:
     def __init__(self) -> None:
         self.requests: list[RunRequest | Path] = []
         self.fails_with = ""
+        self.evaluates = True
 
     def __call__(self, request: RunRequest | Path, control: Control) -> Iterator[Event]:
         self.requests.append(request)
@@ -58,7 +59,7 @@ class FakeTraining:
                 yield Paused(False, step)
             step += 1
             yield progress(step, 100_000)
-            if step % 10 == 0:
+            if self.evaluates and step % 10 == 0:
                 yield Evaluated(step // 10, step, 0.3, 0.5 + step / 1000, 0.2, {}, 2, 0.1, True)
         (folder / "last.state.pt").write_bytes(b"state")
         yield Saved("last", str(folder / "last.safetensors"), step)

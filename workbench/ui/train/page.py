@@ -353,6 +353,8 @@ class TrainPage(Page):
         history = self._shown
         live = self._job is not None and history is self._live
         stopping = self._job is not None and self._job.stop.is_set()
+        if self._live is not None and self._live.progress is not None:
+            self._runs.table.show_epoch(self._live_name, self._live.progress.epoch)
         self._progress.show_history(self._shown_name, history, live, stopping)
         self._curves.show_history(history, self._shown_name, now=always)
         if len(history.log) > self._lines:

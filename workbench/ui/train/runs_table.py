@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QKeySequence, QPaintEvent, QResizeEvent
@@ -136,6 +137,15 @@ class RunsTable(QTableWidget):
         self.setHorizontalScrollBarPolicy(policy.ScrollBarAsNeeded if found else policy.ScrollBarAlwaysOff)
         self._share_room()
         self.viewport().update()
+
+    def show_epoch(self, name: str, epoch: int) -> None:
+        """A run that is being trained has come to this epoch: it is listed again only when it saves or is evaluated."""
+        run = self._runs.get(name)
+        if run is not None and epoch > run.epoch and not self.is_editing:
+            self._runs[name] = run = replace(run, epoch=epoch)
+            self.blockSignals(True)
+            self.setItem(self._row_of(name), EPOCHS, self._cell(run, EPOCHS))
+            self.blockSignals(False)
 
     @Slot()
     def _share_room(self, column: int = -1) -> None:
