@@ -193,10 +193,11 @@ class TrainPage(Page):
         document = self.session.document
         if document is None:
             return
-        training = self._setup.training_settings()
+        training, recipe = self._setup.training_settings(), self._setup.valid_recipe
         self._curves.set_label_colours(colours(document))
         self._setup.measure(labels := tuple(label.name for label in document.labels()))
-        train, words = count_training_images(document, training, self._setup.choice, self._setup.detector_settings)
+        own = recipe.detector_settings if recipe is not None else None
+        train, words = count_training_images(document, training, self._setup.choice, own)
         self.session.anchorless = "" if (one := self._setup.choice) is None or one.takes_anchors else one.title
         wrong = next(iter(self._setup.form.problems().values()), "")
         self._setup.data.setText(wrong or words + self._setup.learning_rate_note(labels, document))

@@ -123,8 +123,9 @@ class PreflightPanel(QWidget):
         self._setup.buttons.blocking_reason, self._setup.buttons.warnings = "", 0
         if self._cost.text() != TRYING:
             self._say("")
-        self._offer(self._request() is not None and not self._session.is_training)
-        if self._request() is None or not self._may_check:
+        request = self._request()
+        self._offer(request)
+        if request is None or not self._may_check:
             self._setup.buttons.cancel()
         self._timer.start()
 
@@ -225,17 +226,18 @@ class PreflightPanel(QWidget):
     def _failed(self, error: object) -> None:
         self._say(getattr(error, "sentence", str(error)))
 
-    def _offer(self, on: bool) -> None:
-        self._button.setEnabled(on)
-        self._button.setToolTip(ANOTHER_TRAINS if self._session.is_training else ESTIMATE_HELP)
+    def _offer(self, request: PreflightRequest | None) -> None:
+        """Offer to estimate what is requested; a training needs the machine for itself."""
+        is_training = self._session.is_training
+        self._button.setEnabled(request is not None and not is_training)
+        self._button.setToolTip(ANOTHER_TRAINS if is_training else ESTIMATE_HELP)
 
     # --- beside a training ---
 
     @Slot(object)
     def _job_started(self, job: object) -> None:
-        """A training needs the machine for itself."""
         if isinstance(job, Job) and job.pauses:
-            self._offer(False)
+            self._offer(self._request())
             if not self._setup.buttons.is_queueing:
                 self._setup.buttons.cancel()  # a start would come too late
             if self._job is not None:
@@ -248,7 +250,7 @@ class PreflightPanel(QWidget):
             self._button.setText(ESTIMATE)
             if self._cost.text() == TRYING:
                 self._say("")
-            self._offer(self._request() is not None and not self._session.is_training)
+            self._offer(self._request())
         elif isinstance(job, Job) and job.pauses:
             self._changed()
 

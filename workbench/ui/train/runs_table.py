@@ -28,7 +28,7 @@ from workbench.ui.train.evaluation_size import few_images_note, is_few
 from workbench.ui.train.titles import detector_title
 from workbench.ui.widgets.empty_state import paint_hint
 from workbench.ui.widgets.sort_header import SortHeader
-from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable
+from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable, style_table
 
 COLUMNS = ("Run", "Detector", "State", "Epochs", "AP50", "AP", "Data", "Started", "Note")
 NAME, DETECTOR, STATE, EPOCHS, AP50, AP, DATA, STARTED, NOTE = range(len(COLUMNS))
@@ -41,7 +41,7 @@ TYPING = 360  # px, the editor of a note
 LEAST_NOTE = 120  # px, the minimum width of its column
 LEAST_NAME = 160  # px of a cut name, if the other columns then all stay visible
 MOST_NAME = 0.4  # of the table's width if they do not, so that at least the AP50 stays visible
-ROW, LEAST_ROWS = 24, 3  # px; rows visible in the smallest window
+LEAST_ROWS = 3  # visible in the smallest window
 _NUMBERS = (EPOCHS, AP50, AP)
 _RUN, _KEY = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 _Index = QModelIndex | QPersistentModelIndex
@@ -78,17 +78,10 @@ class RunsTable(QTableWidget):
             self.setHorizontalHeaderItem(column, head)
         make_copyable(self)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW)
-        self.setMinimumHeight((1 + LEAST_ROWS) * ROW + 2 * self.frameWidth())
-        header = self.horizontalHeader()
+        header = style_table(self)
+        self.setMinimumHeight((1 + LEAST_ROWS) * self.verticalHeader().defaultSectionSize() + 2 * self.frameWidth())
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setHighlightSections(False)
         for wide in (NAME, NOTE):
             header.setSectionResizeMode(wide, QHeaderView.ResizeMode.Fixed)  # by _share_room
         header.sectionResized.connect(self._share_room)

@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
 from workbench import settings
 from workbench.core.contents import Contents
 from workbench.core.former_names import current_names
-from workbench.detectors import DetectorSettings
 from workbench.errors import WorkbenchError
 from workbench.training import fine_tuning
 from workbench.training.differences import Difference, differences, form_text
@@ -275,13 +274,20 @@ class SetupPanel(QWidget):
         """The recipe with the form's values; None while nothing is loaded. WorkbenchError if a value is not valid."""
         return self._recipe.changed(self.form.values()) if self._recipe is not None else None
 
+    @property
+    def valid_recipe(self) -> Recipe | None:
+        """The same, but also None while a value is not valid."""
+        try:
+            return self.recipe()
+        except WorkbenchError:
+            return None
+
     @Slot()
     def _compare(self) -> None:
         """Show what differs from the recipe; while a value is not valid, what differed before."""
-        with contextlib.suppress(WorkbenchError):
-            recipe = self.recipe()
-            if recipe is not None:
-                self.changes.show_changes(recipe, differences(recipe))
+        recipe = self.valid_recipe
+        if recipe is not None:
+            self.changes.show_changes(recipe, differences(recipe))
 
     @Slot(object)
     def _reset_settings(self, found: tuple[Difference, ...]) -> None:
@@ -296,24 +302,13 @@ class SetupPanel(QWidget):
 
     def training_settings(self) -> TrainingSettings:
         """The form's training settings if valid, else the defaults: for counting images."""
-        try:
-            recipe = self.recipe()
-        except WorkbenchError:
-            recipe = None
+        recipe = self.valid_recipe
         return recipe.training if recipe is not None else TrainingSettings()
 
     @property
     def choice(self) -> DetectorChoice | None:
         """The chosen detector; None while nothing is loaded."""
         return self._choices.get(self.detector.currentData() or "")
-
-    @property
-    def detector_settings(self) -> DetectorSettings | None:
-        """None while unknown."""
-        with contextlib.suppress(WorkbenchError):
-            recipe = self.recipe()
-            return recipe.detector_settings if recipe is not None else None
-        return None
 
     @property
     def takes_anchors(self) -> bool:
@@ -327,8 +322,7 @@ class SetupPanel(QWidget):
 
     def measure(self, labels: tuple[str, ...]) -> None:
         """Show how large the network is for these labels; nothing if a value is not valid."""
-        with contextlib.suppress(WorkbenchError):
-            self.network_size.measure(self.recipe(), labels)
+        self.network_size.measure(self.valid_recipe, labels)
 
     def learning_rate_note(self, labels: tuple[str, ...], project: Contents) -> str:
         """When starting from a run that knows these labels: the learning rate that results from the form's."""
@@ -347,10 +341,7 @@ class SetupPanel(QWidget):
         """Keep the training settings for another detector, and what was typed where it is valid."""
         if self._recipe is None:
             return
-        try:
-            current = self.recipe() or self._recipe
-        except WorkbenchError:
-            current = self._recipe
+        current = self.valid_recipe or self._recipe
         self.show_recipe(current.with_detector(self.detector.currentData()))
 
     def _width_is_odd(self) -> bool:

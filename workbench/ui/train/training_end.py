@@ -6,7 +6,6 @@ import contextlib
 import logging
 import math
 import threading
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from workbench.core.formatting import duration, share
 from workbench.errors import WorkbenchError
-from workbench.training import runs
+from workbench.training import run_recipe, runs
 from workbench.training.events import Control, Evaluated, Event, Failed, Finished, Started
 from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.ui.job import Job
@@ -74,9 +73,8 @@ def evaluates(request: DeferredRunRequest | RunRequest | Path) -> bool:
     if isinstance(request, DeferredRunRequest | RunRequest):
         return request.recipe.training.evaluate_every > 0
     try:
-        kept = tomllib.loads((request / runs.RECIPE).read_text(encoding="utf-8"))
-        return int(kept["training"]["evaluate_every"]) > 0
-    except (OSError, ValueError, KeyError, TypeError):  # reported later, when the run can't be resumed
+        return int(run_recipe.tables(request / runs.RECIPE)["training"]["evaluate_every"]) > 0
+    except (KeyError, TypeError, ValueError):  # reported later, when the run can't be resumed
         return True
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from workbench.core.files import stamp
 from workbench.errors import WorkbenchError
-from workbench.training import runs
+from workbench.training import run_recipe, runs
 from workbench.training.events import Evaluated, Event, Finished, Progress, Started
 from workbench.training.header import CheckpointHeader, read_header
 from workbench.training.runs import RECIPE, RunInfo
@@ -73,7 +72,7 @@ class RunReader:
         if known is None or known[0] != now:
             known = self._known[folder] = now, read_summary(folder)
         info = runs.info(folder)
-        return ComparedRun(info, known[1], _recipe(folder), _head(info))
+        return ComparedRun(info, known[1], run_recipe.tables(folder / RECIPE), _head(info))
 
 
 def read_summary(folder: Path) -> TrainingSummary:
@@ -109,13 +108,6 @@ def _averaged(points: list[tuple[int, float]]) -> tuple[Floats, Floats]:
     parts = np.array_split(table, min(POINTS, len(table)))
     means = np.array([part.mean(axis=0) for part in parts])
     return means[:, 0], means[:, 1]
-
-
-def _recipe(folder: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def _head(info: RunInfo) -> CheckpointHeader | None:

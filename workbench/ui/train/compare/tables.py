@@ -17,9 +17,8 @@ from workbench.ui.train.compare.differences import NONE, LabelScores, RunDiffere
 from workbench.ui.train.compare.run_reader import ComparedRun
 from workbench.ui.train.titles import detector_title
 from workbench.ui.widgets.empty_state import paint_hint
-from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable
+from workbench.ui.widgets.tables import deferred_column_sizing, make_copyable, style_table
 
-ROW = 24  # px
 LEAST = 72  # px of a run's column
 SUMMARY = ("Run", "Detector", "State", "Epochs", "Best AP50", "Best AP", "At epoch", "Trained for", "Started", "Note")
 _NUMBERS = range(3, 8)
@@ -35,14 +34,7 @@ class Table(QTableWidget):
         self.setObjectName(name)
         self.setAccessibleName(accessible)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW)
-        self.horizontalHeader().setHighlightSections(False)
-        self.horizontalHeader().setMinimumSectionSize(LEAST)
+        style_table(self).setMinimumSectionSize(LEAST)
         self.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)
         make_copyable(self)
 

@@ -145,7 +145,8 @@ class CompareWindow(QDialog):
         table = self.runs
         bar = table.horizontalScrollBar().sizeHint().height() if table.horizontalScrollBar().maximum() else 0
         frame = 2 * table.frameWidth() + bar
-        table.setFixedHeight(table.horizontalHeader().sizeHint().height() + min(count, MOST_ROWS) * tables.ROW + frame)
+        rows = min(count, MOST_ROWS) * table.verticalHeader().defaultSectionSize()
+        table.setFixedHeight(table.horizontalHeader().sizeHint().height() + rows + frame)
 
     def _draw(self, compared: Sequence[ComparedRun]) -> None:
         for plot in (self.ap50, self.ap, self.loss):
