@@ -24,12 +24,14 @@ from tests.ui.train_page_driver import (
 from tests.ui.train_queue_driver import end_with_evaluation, heard, is_training, on_disk, put, rows, trained, typed
 from tests.ui.window_driver import find
 from workbench.core import edits
+from workbench.core.document import Document
 from workbench.core.project import State
 from workbench.training import record
 from workbench.training.events import Control, Event
 from workbench.training.request import RunRequest
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
+from workbench.ui.train.queue_control import NO_QUEUE
 
 __all__ = ["page", "session", "training"]  # fixtures
 
@@ -136,6 +138,28 @@ def test_a_fold_taken_out_and_queued_again_keeps_its_name(qtbot: QtBot, page: Tr
     assert find(page, QLineEdit, "train-run-name").text() == "cells-fold-2"
     press(qtbot, page, "train-next")
     qtbot.waitUntil(lambda: rows(page) == ["cells-fold-1", "cells-fold-2"])
+
+
+def test_a_window_that_has_no_queue_trains_one_fold_only_if_that_is_asked_for(
+    qtbot: QtBot, page: TrainPage, session: Session, training: FakeTraining
+) -> None:
+    """It trained the first, and the others were forgotten without a word."""
+    label_all(session)
+    assert session.document is not None
+    folder = session.document.folder
+    session.close()
+    with Document.open(folder):
+        session.open(Document.open(folder))
+        ready(qtbot, page)
+        fill_in(page, "cells")
+        said = heard(session)
+        press(qtbot, page, "train-start")
+        qtbot.waitUntil(lambda: said == [NO_QUEUE])
+        assert not training.requests
+        fill_in(page, "cells", "2")
+        press(qtbot, page, "train-start")
+        qtbot.waitUntil(lambda: folds_of(training) == [("cells-fold-2", 2, 2)])
+        session.close()
 
 
 def test_names_that_are_taken_are_refused_before_anything_begins(

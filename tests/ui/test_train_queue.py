@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFrame, QLineEdit, QTableWidget, QTabWidget
@@ -45,6 +47,8 @@ from workbench.ui.train import work
 from workbench.ui.train.checks import Checks
 from workbench.ui.train.page import TrainPage
 from workbench.ui.train.queue_list import STATE, TURN
+from workbench.ui.train.start_from import PUBLISHED
+from workbench.ui.train.work import PublishedWeights
 
 __all__ = ["page", "session", "training", "two_wait"]  # fixtures
 CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
@@ -100,6 +104,19 @@ def test_a_name_that_is_taken_by_a_run_or_in_the_queue_is_refused_at_once(
         qtbot.waitUntil(lambda number=number: len(said) == number)  # type: ignore[misc]
     assert said[0] == "There is a run called 'running' already. Choose another name."
     assert said[1] == "A training that waits is called 'First' already. Choose another name."
+    assert len(rows(two_wait)) == 2
+
+
+def test_weights_that_are_not_fetched_yet_are_told_when_one_is_queued(
+    qtbot: QtBot, two_wait: TrainPage, session: Session, tmp_path: Path
+) -> None:
+    """While the window asks whether to fetch them, Train next can be pressed: that was an error in Workbench."""
+    start = two_wait._setup.start_from
+    start.offer(PublishedWeights("yolov4-tiny", "", 23.1, "", "", tmp_path / "yolov4-tiny.conv.29"), "yolov4-tiny")
+    start.setCurrentIndex(start.findData(PUBLISHED))
+    said = heard(session)
+    press(qtbot, two_wait, "train-next")
+    qtbot.waitUntil(lambda: said == ["The published weights are not on this machine. Fetch them, or choose others."])
     assert len(rows(two_wait)) == 2
 
 

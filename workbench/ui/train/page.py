@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedLayout, QTabWidget
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.former_names import colours
 from workbench.errors import WorkbenchError
-from workbench.training import runs
 from workbench.training.events import Evaluated, Failed, Paused, Saved, Started
 from workbench.training.request import DeferredRunRequest, RunRequest
 from workbench.training.runs import RunInfo
@@ -30,7 +29,7 @@ from workbench.ui.train.live.pictures_tab import PicturesTab
 from workbench.ui.train.live.tab_height import TabHeight
 from workbench.ui.train.preflight_panel import PreflightPanel
 from workbench.ui.train.progress import ProgressPanel
-from workbench.ui.train.queue_control import QueueControl
+from workbench.ui.train.queue_control import QueueControl, request_of
 from workbench.ui.train.refusals import QUEUE_INSTEAD
 from workbench.ui.train.run_actions import RunActions
 from workbench.ui.train.run_follower import PageState, RunFollower
@@ -219,19 +218,15 @@ class TrainPage(Page):
         if document is None or self._job is not None:
             return
         try:
-            recipe = self._setup.recipe()
-            if recipe is None:
-                return
-            start, name = self._setup.start_from.file, self._setup.run_name.text().strip()
-            (recipe, first), *others = self._queue.asked_for(recipe, name, start)
-            folder = runs.folder_for(document.runs_folder, first.name, recipe.detector)
-            request = DeferredRunRequest(document.folder, folder, recipe, document.anchors(), start)
+            asked = self._queue.asked_for()
+            request = request_of(document, asked[0]) if asked else None
         except WorkbenchError as error:
             self.session.report_error(error)
             return
-        self._setup.run_name.clear()
-        self._begin(folder.name, request)
-        self._queue.follow([one for _, one in others])
+        if request is not None:
+            self._setup.run_name.clear()
+            self._begin(request.name, request)
+            self._queue.follow(asked[1:])
 
     @Slot(object)
     def continue_run(self, request: DeferredRunRequest | RunRequest | Path) -> None:

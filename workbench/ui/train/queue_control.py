@@ -14,11 +14,10 @@ from PySide6.QtWidgets import QTabWidget
 
 from workbench.core.document import Document
 from workbench.core.formatting import count
-from workbench.errors import WorkbenchError
+from workbench.errors import ReadOnly, WorkbenchError
 from workbench.training import folds, queue_file, recipes, runs
 from workbench.training.events import Started
 from workbench.training.queue_file import QueuedTraining
-from workbench.training.recipes import Recipe
 from workbench.training.request import DeferredRunRequest
 from workbench.training.run_actions import Fork, existing
 from workbench.training.training_queue import Hold, TrainingQueue
@@ -34,6 +33,10 @@ from workbench.ui.train.setup_panel import SetupPanel
 from workbench.ui.train.training_end import EndNotice, FollowedTraining
 
 TITLE = "Queue"
+NO_QUEUE = (
+    "This window may only read the project, so the other folds can't wait in its queue. Set Fold to train one of them,"
+    " or open the project where it can be edited."
+)
 
 
 class QueueControl(QObject):
@@ -134,56 +137,57 @@ class QueueControl(QObject):
     @Slot()
     def add(self) -> None:
         """Put the training in the form at the end of the queue; its settings have been checked."""
-        document, queue = self._session.document, self._queue
-        if document is None or queue is None:
-            return
-        name, start = self._setup.run_name.text().strip(), self._setup.start_from.file
         try:
-            recipe = self._setup.recipe()
-            waiting = [one for _, one in self.asked_for(recipe, name, start)] if recipe is not None else []
+            asked = self.asked_for()
         except WorkbenchError as error:
             self._session.report_error(error)
             return
-        if not waiting or not self._try(lambda queue: queue.add(waiting)):
-            return
-        self._setup.run_name.clear()
-        self._setup.settled = True
-        self._session.inform(_told(waiting, queue, self._setup.buttons.warnings))
+        if self._put(asked, warnings=self._setup.buttons.warnings):
+            self._setup.run_name.clear()
+            self._setup.settled = True
 
     def add_run(self, folder: Path) -> None:
         """Put the run in `folder` at the end of the queue, to go on from its last checkpoint."""
-        queue = self._queue
-        if queue is None:
-            return
-        if folder in (one.resumed_run(folder.parent) for one in queue.waiting):
+        waiting = self._queue.waiting if self._queue is not None else ()
+        if folder in (one.resumed_run(folder.parent) for one in waiting):
             self._session.inform(f"'{folder.name}' waits in the queue already.")
-            return
-        run = queue_file.resumed(folder)
-        if self._try(lambda queue: queue.add([run])):
-            self._session.inform(_told([run], queue))
+        else:
+            self._put([queue_file.resumed(folder)])
 
     def follow(self, others: Sequence[QueuedTraining]) -> None:
         """Put these before all others that wait: the training that they belong to has begun."""
-        queue = self._queue
-        if queue is not None and others and self._try(lambda queue: queue.add(others, first=True)):
-            self._session.inform(_told(others, queue))
+        self._put(others, first=True)
 
-    def asked_for(self, recipe: Recipe, name: str, start: Path | None) -> list[tuple[Recipe, QueuedTraining]]:
-        """What `recipe` asks for: of a cross-validation a training for each fold. WorkbenchError if a name is taken."""
-        document, queue = self._session.document, self._queue
-        if document is None:
+    def _put(self, trainings: Sequence[QueuedTraining], *, first: bool = False, warnings: int = 0) -> bool:
+        """Put them at the end of the queue, or before all others, and tell; False if that failed."""
+        queue = self._queue
+        if queue is None or not trainings or not self._try(lambda queue: queue.add(trainings, first=first)):
+            return False
+        self._session.inform(_told(trainings, queue, warnings))
+        return True
+
+    def asked_for(self) -> list[QueuedTraining]:
+        """What the form asks for: of a cross-validation a training for each fold. WorkbenchError if a value in it is
+        not valid, its weights are not there yet, a name is taken, or folds can't wait.
+        """
+        document, queue, recipe = self._session.document, self._queue, self._setup.recipe()
+        if document is None or recipe is None:
             return []
+        name, start = self._setup.run_name.text().strip(), self._setup.start_from.file
         folder, names = document.runs_folder, [one.name for one in queue.waiting] if queue is not None else []
         near = queue_file.near(start, folder) if start is not None else ""
+        each = folds.of_each(recipe, name, folder, names)
+        if len(each) > 1 and queue is None:
+            raise ReadOnly(NO_QUEUE)
         waiting = []
-        for called, one in (each := folds.of_each(recipe, name, folder, names)):
+        for called, one in each:
             if called and queue is not None and queue.is_taken(called):
                 raise WorkbenchError(f"A training that waits is called '{called}' already. Choose another name.")
             if called:
                 runs.folder_for(folder, called, one.detector)
             table, weights = recipes.to_dict(one), str(start) if start is not None else ""
             queued = QueuedTraining(called, table, document.anchors(), weights, near, shares_data=len(each) > 1)
-            waiting.append((one, queued))
+            waiting.append(queued)
         return waiting
 
     @Slot()
@@ -303,7 +307,7 @@ class QueueControl(QObject):
         document, queue = self._session.document, self._queue
         while document is not None and queue is not None and (training := queue.due) is not None:
             try:
-                request = _request(document, training)
+                request = request_of(document, training)
             except WorkbenchError as error:
                 self._refuse(training, error)
                 continue
@@ -332,7 +336,7 @@ class QueueControl(QObject):
             self._notice.say("hint", f"The queue has ended: {'; '.join(ended)}.")
 
 
-def _request(document: Document, training: QueuedTraining) -> DeferredRunRequest | Path:
+def request_of(document: Document, training: QueuedTraining) -> DeferredRunRequest | Path:
     """WorkbenchError if the run can't be resumed any more; of a new one, if its recipe can't be read any more, its
     weights have gone, or its name is taken by now.
     """
