@@ -80,6 +80,8 @@ def show_evaluation(events: Iterable[Any], *, quiet: bool = False) -> Evaluation
     with progress_bar("Evaluating", quiet=quiet) as progress:
         for event in events:
             match event:
+                case ListingProgress():
+                    progress.to(0, None, f"{formatting.count(event.found, 'image')} looked up")
                 case EvaluationProgress():
                     kept = "kept from before" if event.cached == event.total else ""
                     progress.to(event.done, event.total, kept or formatting.speed(event.images_per_second))

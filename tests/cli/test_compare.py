@@ -64,7 +64,8 @@ def fake_evaluation(
     truth, rules = snapshot.only(splits={split}) if split else snapshot, ScoringRules()
     found = tuple(Candidates.of_arrays(*map(np.array, one)) for one in SEEN[folder.name][: len(truth)])
     trained_on = 1 if folder.name == "old" else None
-    yield EvaluationDone(scoring.score(truth, found, rules), truth, found, rules, 0, None, trained_on)
+    scored = scoring.score(truth, found, rules)
+    yield EvaluationDone(scored, truth, found, rules, 0, None, trained_on, labels=predictor.labels)
 
 
 def told(capsys: Capture, project: Path, *more: str) -> dict[str, Any]:

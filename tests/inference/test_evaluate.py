@@ -24,9 +24,9 @@ from workbench.core.lost_folders import ADVICE
 from workbench.core.nms import NmsKind
 from workbench.core.project import FLAGS, FormerName, Label, Snapshot, Split
 from workbench.errors import WorkbenchError
-from workbench.inference import candidate_cache, scoring
+from workbench.inference import candidate_cache, evaluate, scoring
 from workbench.inference.evaluate import evaluate_run
-from workbench.inference.events import EvaluationDone, EvaluationProgress, Skipped
+from workbench.inference.events import EvaluationDone, EvaluationProgress, ListingProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules
 from workbench.report import show_evaluation
@@ -53,6 +53,10 @@ def finish(events: Iterable[object]) -> tuple[EvaluationDone, list[Any]]:
     return seen[-1], seen
 
 
+def first_progress(events: Iterable[object]) -> EvaluationProgress:
+    return next(event for event in events if isinstance(event, EvaluationProgress))
+
+
 def test_the_second_evaluation_takes_the_kept_candidates_and_says_the_same(
     run: tuple[Predictor, Path], truth: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,8 +64,7 @@ def test_the_second_evaluation_takes_the_kept_candidates_and_says_the_same(
     first, _ = finish(evaluate_run(predictor, truth, Split.VALIDATION, folder))
     monkeypatch.setattr(predictor, "best", None)  # the network is not run again
     second, seen = finish(evaluate_run(predictor, truth, Split.VALIDATION, folder))
-    assert isinstance(seen[0], EvaluationProgress)
-    assert seen[0].cached == len(truth)
+    assert first_progress(seen).cached == len(truth)
     assert first.evaluation.numbers() == pytest.approx(second.evaluation.numbers(), abs=0, nan_ok=True)
     for a, b in zip(first.candidates, second.candidates, strict=True):
         assert np.array_equal(a.boxes, b.boxes)
@@ -92,8 +95,7 @@ def test_a_changed_picture_is_predicted_anew_and_the_others_are_not(
     shutil.copy(truth.files[1], truth.files[0])
     truth.files[2].write_bytes(truth.files[2].read_bytes() + b" ")
     _, seen = finish(evaluate_run(predictor, truth, None, folder))
-    assert isinstance(seen[0], EvaluationProgress)
-    assert seen[0].cached == len(truth) - 1  # the first now has the bytes of the second, which are known
+    assert first_progress(seen).cached == len(truth) - 1  # the first now has the bytes of the second, which are known
 
 
 def test_images_of_another_size_than_when_they_were_labelled_are_told(
@@ -122,7 +124,7 @@ def test_images_of_another_size_than_when_they_were_labelled_are_told(
         earlier = {name: arrays[name] for name in arrays.files if name != "sizes"}
     np.savez(store, **earlier)
     done, seen = finish(evaluate_run(predictor, truth, None, folder))
-    assert (seen[0].cached, done.remark) == (len(truth), "")
+    assert (first_progress(seen).cached, done.remark) == (len(truth), "")
 
 
 def test_the_images_of_a_folder_that_is_gone_are_told_in_one_sentence(
@@ -314,11 +316,24 @@ def test_stopping_early_keeps_what_was_predicted(run: tuple[Predictor, Path], tr
     predictor, folder = run
     predictor.batch = 2
     job = evaluate_run(predictor, truth, None, folder)
-    while next(job).done < 2:  # type: ignore[union-attr]
-        pass
+    for event in job:
+        if isinstance(event, EvaluationProgress) and event.done == 2:
+            break
     close(job)
     assert len(kept(folder, folder / "best.safetensors", truth)) == 2
     assert not (folder / "evaluation.json").exists()
+
+
+def test_images_are_counted_while_they_are_looked_up_among_those_kept(
+    run: tuple[Predictor, Path], truth: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading twenty thousand photographs takes minutes, without a sign and without a way to stop it."""
+    monkeypatch.setattr(evaluate, "SAY_EVERY", -1.0)
+    monkeypatch.setattr(run[0], "candidates", None)  # nothing is predicted yet
+    job = evaluate_run(run[0], truth, None, run[1])
+    assert [next(job) for _ in truth.files] == [ListingProgress(1 + number) for number in range(len(truth))]
+    close(job)
+    assert not (run[1] / "candidates").exists()
 
 
 def test_boxes_are_thinned_out_as_published_unless_told_otherwise(run: tuple[Predictor, Path], truth: Snapshot) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from tests.training.toys import Toy, make_request, make_snapshot
 from workbench.core.detections import Candidates
 from workbench.core.lock import Lock
-from workbench.core.project import Image, Label, Snapshot, Split
+from workbench.core.project import FormerName, Image, Label, Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.inference import fold_remarks, scoring
 from workbench.inference.evaluate import evaluate_run
@@ -78,6 +79,22 @@ def test_each_image_is_judged_by_the_run_that_has_not_learnt_from_it(trained: tu
     assert judged == 12
     scored = scoring.score(snapshot, done.candidates, done.rules)
     assert done.evaluation.numbers() == pytest.approx(scored.numbers(), nan_ok=True)
+
+
+def test_the_networks_are_in_memory_one_after_the_other(
+    trained: tuple[Snapshot, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, there = Predictor.open, list[weakref.ref[Predictor]]()
+
+    def opened(*given: Any, **named: Any) -> Predictor:
+        assert [one for one in there if one() is not None] == []
+        predictor = opening(*given, **named)
+        there.append(weakref.ref(predictor))
+        return predictor
+
+    monkeypatch.setattr(Predictor, "open", opened)
+    _evaluated(evaluate_folds(trained[1][1], trained[0], device="cpu"))
+    assert len(there) == FOLDS, "each of them once"
 
 
 def test_runs_of_another_recipe_are_of_another_cross_validation(
@@ -272,6 +289,22 @@ def test_boxes_of_a_label_that_came_later_are_counted_once(trained: tuple[Snapsh
     index[:5] = len(labels) - 1
     done = _evaluated(evaluate_folds(runs[0], replace(snapshot, labels=labels, label_index=index), device="cpu"))
     assert done.remark == "The detector doesn't know new: all 5 boxes of it count as missed, which lowers AP."
+
+
+def test_the_labels_that_all_runs_know_are_told_by_their_present_names(
+    trained: tuple[Snapshot, list[Path]], tmp_path: Path
+) -> None:
+    """A comparison leaves out the others."""
+    snapshot, runs = trained
+    names = [label.name for label in snapshot.labels]
+    more = replace(snapshot, labels=(*snapshot.labels, Label(9, "new")))
+    assert [*_evaluated(evaluate_folds(runs[0], more, device="cpu")).labels] == names
+    later = _train(tmp_path, more, "a-fold-3-2", fold=3)
+    assert [*_evaluated(evaluate_folds(later, more, device="cpu")).labels] == names
+    first = snapshot.labels[0]
+    called = replace(snapshot, labels=(replace(first, name="renamed"), *snapshot.labels[1:]))
+    called = replace(called, former_names=(FormerName(first.name, "renamed"),))
+    assert [*_evaluated(evaluate_folds(runs[0], called, device="cpu")).labels] == ["renamed", *names[1:]]
 
 
 def test_confidences_that_do_not_mean_the_same_are_told() -> None:

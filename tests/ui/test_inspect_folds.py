@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -68,7 +67,9 @@ def test_all_folds_are_offered_for_a_run_of_a_cross_validation_alone(
     assert entries(split)[-1] == "all 3 folds"
 
 
-def test_a_look_at_all_folds_is_with_each_of_its_runs(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_at_all_folds_is_with_each_of_its_runs_and_opens_the_chosen_one_no_second_time(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert session.document is not None
     folder, snapshot = make_run(session), session.document.snapshot()
     asked: list[Any] = []
@@ -77,14 +78,11 @@ def test_a_look_at_all_folds_is_with_each_of_its_runs(session: Session, monkeypa
         asked.append((given, named))
         yield from ()
 
-    renamed: list[object] = []
-    predictor = SimpleNamespace(labels=("cell",), rename_labels=renamed.append)
-    monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda file, **_: predictor)
+    monkeypatch.setattr("workbench.inference.predict.Predictor.open", lambda *_, **__: pytest.fail("opened"))
     monkeypatch.setattr("workbench.inference.evaluate_folds.evaluate_folds", evaluated)
     request = EvaluationRequest(folder, folder / "last.safetensors", snapshot, None, folds=True)
     list(evaluation_job.evaluate_split(request))
     assert asked == [((folder, snapshot), {"checkpoint": "last.safetensors", "cpu_fallback": True})]
-    assert renamed == [snapshot.former_names], "what the run knows is told by the present names"
 
 
 def test_a_cross_validation_is_not_compared_with_itself(

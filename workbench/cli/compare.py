@@ -143,12 +143,10 @@ def _evaluate_run(
     confidence: float | None, *, quiet: bool,
 ) -> ComparedRun:  # fmt: skip
     from workbench.inference import operating_point, saved_evaluation, scoring
-    from workbench.inference.predict import Predictor
     from workbench.report import show_evaluation
 
     say(f"{name}:", quiet=quiet)
-    predictor = Predictor.open(file, device)
-    done = show_evaluation(look(predictor, folder, images, part, device), quiet=quiet)
+    done = show_evaluation(look(file, folder, images, part, device), quiet=quiet)
     names = [label.name for label in done.truth.labels]
     point = operating_point.read(folder, file.name, images[0].former_names)
     best = saved_evaluation.validation_point(folder, file.name, images[1])
@@ -159,7 +157,7 @@ def _evaluate_run(
     nms = (point.iou, point.kind, point.limit) if point else (done.rules.iou, done.rules.kind, done.rules.limit)
     sliders = scoring.sliders(done.truth, done.candidates, done.rules.difficult)
     seen = done.truth, done.candidates, sliders, done.rules
-    return ComparedRun(name, file, *seen, predictor.labels, wanted, *nms, done.trained_on)
+    return ComparedRun(name, file, *seen, done.labels, wanted, *nms, done.trained_on)
 
 
 def _differences(runs: RunComparison, draws: int, *, quiet: bool) -> dict[str, MetricDifference]:

@@ -23,7 +23,6 @@ from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.inference.events import EvaluateEvent
-    from workbench.inference.predict import Predictor
     from workbench.inference.scoring import ScoringRules
     from workbench.training.recipes import Recipe
 
@@ -232,22 +231,20 @@ def images_to_evaluate(snapshot: Snapshot, part: str, run_folder: Path) -> tuple
 
 
 def look(
-    predictor: Predictor, folder: Path | None, images: tuple[Snapshot, Split | None], part: str, device: str,
+    checkpoint: Path, folder: Path | None, images: tuple[Snapshot, Split | None], part: str, device: str,
     rules: ScoringRules | None = None,
 ) -> Iterator[EvaluateEvent]:  # fmt: skip
     """Evaluate on `images`, those of images_to_evaluate(`part`); of FOLDS with all runs of the cross-validation.
 
-    `folder`: the run's; None if `predictor` is of another file.
+    `folder`: the run's; None if `checkpoint` is another file.
     """
     from workbench.inference.evaluate import evaluate_run
     from workbench.inference.evaluate_folds import evaluate_folds
+    from workbench.inference.predict import Predictor
 
-    if part != FOLDS:
-        return evaluate_run(predictor, *images, folder, rules)
-    file = predictor.checkpoint
-    assert file is not None, "a run's"
-    predictor.rename_labels(images[0].former_names)  # as evaluate_run() does
-    return evaluate_folds(folder or file.parent, images[0], rules, device, file.name)
+    if part == FOLDS:
+        return evaluate_folds(folder or checkpoint.parent, images[0], rules, device, checkpoint.name)
+    return evaluate_run(Predictor.open(checkpoint, device), *images, folder, rules)
 
 
 def check_choice(what: str, value: str, choices: list[str]) -> str:

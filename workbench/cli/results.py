@@ -66,14 +66,13 @@ def evaluate(
     check_checkpoint(file)
     images = images_to_evaluate(snapshot, split, folder or file.parent)
     from workbench.inference import fold_remarks, operating_point, saved_evaluation
-    from workbench.inference.predict import Predictor
     from workbench.inference.scoring import ScoringRules
     from workbench.report import numbers, show_evaluation
     from workbench.training import data_leakage
 
     rules, home = None if kind is None else ScoringRules(kind=kind), folder or file.parent
     kept = operating_point.read(home, file.name, snapshot.former_names) if images[1] is Split.TEST else None
-    done = show_evaluation(look(Predictor.open(file, device), folder, images, split, device, rules), quiet=as_json)
+    done = show_evaluation(look(file, folder, images, split, device, rules), quiet=as_json)
     point = kept or saved_evaluation.validation_point(home, file.name, images[1])
     values = numbers(done, point)
     if not as_json:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from workbench.core import images, lost_folders
-from workbench.core.detections import Candidates
+from workbench.core.detections import Candidates, NmsKind
 from workbench.core.files import atomic_write
 from workbench.core.formatting import count
 from workbench.core.intensity_window import IntensityWindow
@@ -24,7 +24,7 @@ from workbench.core.metrics import Evaluation
 from workbench.core.project import Image, Snapshot, Split
 from workbench.errors import WorkbenchError
 from workbench.inference import candidate_cache, saved_evaluation
-from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, Skipped
+from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, ListingProgress, Skipped
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules, best_confidence, label_columns, score, with_project_labels
 from workbench.training import data, data_leakage
@@ -32,6 +32,7 @@ from workbench.training.findings import named
 from workbench.training.header import trained_labels
 
 SAVE_EVERY = 60.0  # seconds of predictions that a crash can cost
+SAY_EVERY = 0.2  # seconds between two words about the images that are looked up among those kept
 
 
 def evaluate_run(
@@ -62,8 +63,9 @@ def evaluate_run(
     if run_folder is not None and os.access(run_folder, os.W_OK):
         file = _write(run_folder, predictor, evaluation, found.truth, rules, split, found.skipped, known)
     yield EvaluationDone(
-        evaluation, found.truth, found.candidates, rules, found.skipped, file, known, remark_on([found])
-    )
+        evaluation, found.truth, found.candidates, rules, found.skipped, file, known, remark_on([found]),
+        labels=found.labels,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +81,8 @@ class Found:
     unknown: tuple[str, ...]  # labels with boxes that the detector lacks
     missed: int  # boxes of these
     changed: tuple[str, ...]  # paths of the images whose size is another than the project's
+    labels: tuple[str, ...]  # that the detector knows, as they are called now
+    published: NmsKind  # of NMS, the detector's authors'
 
 
 class NoneReadable(WorkbenchError):
@@ -87,7 +91,7 @@ class NoneReadable(WorkbenchError):
 
 def find(
     predictor: Predictor, truth: Snapshot, run_folder: Path | None
-) -> Generator[EvaluationProgress | Skipped, None, Found]:
+) -> Generator[EvaluationProgress | ListingProgress | Skipped, None, Found]:
     """Predict the images of `truth`, or read what is kept in `run_folder`; returns what was found.
 
     NoneReadable if no image is, WorkbenchError if the detector's labels are not those of the snapshot, by name.
@@ -109,7 +113,7 @@ def find(
         if isinstance(item, Skipped):
             skipped += 1
             yield replace(item, index=there[item.index])
-        elif isinstance(item, EvaluationProgress):
+        elif isinstance(item, EvaluationProgress | ListingProgress):
             yield item
         else:
             row = there[item[0]]
@@ -122,7 +126,9 @@ def find(
         image.path for row, image in zip(rows, readable.images, strict=True) if _is_other(image, sizes[row])
     )
     found = tuple(predicted[row] for row in rows)
-    return Found(readable, found, tuple(rows), skipped, *_unknown(columns, readable), changed)
+    unknown, missed = _unknown(columns, readable)
+    published, _ = predictor.detector.published_nms
+    return Found(readable, found, tuple(rows), skipped, unknown, missed, changed, predictor.labels, published)
 
 
 def _unknown(columns: np.ndarray, truth: Snapshot) -> tuple[tuple[str, ...], int]:
@@ -155,7 +161,7 @@ def _is_other(image: Image, size: tuple[int, int]) -> bool:
 
 def predict_all(
     predictor: Predictor, files: Sequence[Path], run_folder: Path | None
-) -> Iterator[tuple[int, Candidates, tuple[int, int]] | EvaluationProgress | Skipped]:
+) -> Iterator[tuple[int, Candidates, tuple[int, int]] | EvaluationProgress | ListingProgress | Skipped]:
     """Yields (index, candidates, size) for every readable file, in any order; those kept in `run_folder` first.
 
     The size is (width, height) as the file was read; (0, 0) if an earlier version did not keep it.
@@ -164,7 +170,7 @@ def predict_all(
     store = candidate_cache.cache_file(run_folder, predictor.checkpoint) if keep else None  # type: ignore[arg-type]
     known = candidate_cache.load(store) if store else {}
     sizes = candidate_cache.sizes(store) if store else {}
-    digests = [candidate_cache.image_digest(file) for file in files] if store else [""] * len(files)
+    digests = (yield from _digests(files)) if store else [""] * len(files)
     todo = [i for i, name in enumerate(digests) if name not in known]
     cached, done = len(files) - len(todo), len(files) - len(todo)
     yield from ((i, known[name], sizes.get(name, (0, 0))) for i, name in enumerate(digests) if name in known)
@@ -195,6 +201,20 @@ def predict_all(
     finally:
         if store and keep and fresh:
             candidate_cache.save(store, known, sizes)
+
+
+def _digests(files: Sequence[Path]) -> Generator[ListingProgress, None, list[str]]:
+    """Those of the files' bytes. Of 20,000 photographs on a slow disk that takes minutes: they are counted meanwhile,
+    and it can be stopped.
+    """
+    found: list[str] = []
+    said = time.perf_counter()
+    for file in files:
+        found.append(candidate_cache.image_digest(file))
+        if time.perf_counter() - said > SAY_EVERY:
+            yield ListingProgress(len(found))
+            said = time.perf_counter()
+    return found
 
 
 def _read(file: Path, index: int, window: IntensityWindow | None) -> np.ndarray | Skipped:

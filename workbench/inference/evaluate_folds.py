@@ -15,7 +15,14 @@ from workbench.core.project import Snapshot
 from workbench.errors import WorkbenchError
 from workbench.inference import fold_remarks
 from workbench.inference.evaluate import Found, NoneReadable, find, remark_on
-from workbench.inference.events import EvaluateEvent, EvaluationDone, EvaluationProgress, FoldScore, Skipped
+from workbench.inference.events import (
+    EvaluateEvent,
+    EvaluationDone,
+    EvaluationProgress,
+    FoldScore,
+    ListingProgress,
+    Skipped,
+)
 from workbench.inference.predict import Predictor
 from workbench.inference.scoring import ScoringRules, score
 from workbench.training import data_leakage, folds, runs
@@ -51,16 +58,18 @@ def evaluate_folds(
         run = trained[fold]
         file = run.folder / checkpoint
         file = file if file.is_file() else run.checkpoint or file
-        predictor = Predictor.open(file, device, cpu_fallback=cpu_fallback)
-        rules = rules or ScoringRules(kind=predictor.detector.published_nms[0])
+        opened = Predictor.open(file, device, cpu_fallback=cpu_fallback)
+        looking = find(opened, snapshot.take(rows.tolist()), run.folder)
+        del opened  # it goes when it has looked: the next one would find it in the memory still
         try:
-            got = yield from progress.of(rows, find(predictor, snapshot.take(rows.tolist()), run.folder))
+            got = yield from progress.of(rows, looking)
         except NoneReadable as error:
-            unread.append(error)
+            unread.append(error.with_traceback(None))  # whose frames would keep the network
             remarks.append(f"Fold {fold}: {error.sentence}")
             skipped += len(rows)
             continue
         every.append(got)
+        rules = rules or ScoringRules(kind=got.published)
         found |= zip(rows[list(got.rows)].tolist(), got.candidates, strict=True)
         whose |= dict.fromkeys(rows[list(got.rows)].tolist(), fold)
         skipped += got.skipped
@@ -79,7 +88,8 @@ def evaluate_folds(
         lambda: score(truth, fold_remarks.by_rank(candidates, [whose[row] for row in order]), rules).ap,
     )
     remark = " ".join(filter(None, [*remarks, remark_on(every), apart]))
-    yield EvaluationDone(together, truth, candidates, rules, skipped, None, learnt, remark, tuple(scores))
+    labels = tuple(name for name in every[0].labels if all(name in one.labels for one in every))
+    yield EvaluationDone(together, truth, candidates, rules, skipped, None, learnt, remark, tuple(scores), labels)
 
 
 def _parts(
@@ -116,20 +126,20 @@ class _Progress:
     cached: int = 0
 
     def of(
-        self, rows: NDArray[np.int64], looking: Generator[EvaluationProgress | Skipped, None, Found]
-    ) -> Generator[EvaluationProgress | Skipped, None, Found]:
+        self, rows: NDArray[np.int64], looking: Generator[EvaluationProgress | ListingProgress | Skipped, None, Found]
+    ) -> Generator[EvaluationProgress | ListingProgress | Skipped, None, Found]:
         """The events of a fold as those of all; it has the images in `rows`."""
         before = self.done, self.cached
         try:
             while True:
                 event = next(looking)
-                if isinstance(event, Skipped):
-                    yield replace(event, index=int(rows[event.index]))
-                    continue
-                self.done, self.cached = before[0] + event.done, before[1] + event.cached
-                speed = event.images_per_second
-                left = (self.total - self.done) / speed if speed else math.nan
-                yield replace(event, done=self.done, total=self.total, cached=self.cached, seconds_left=left)
+                if isinstance(event, EvaluationProgress):
+                    self.done, self.cached = before[0] + event.done, before[1] + event.cached
+                    speed = event.images_per_second
+                    left = (self.total - self.done) / speed if speed else math.nan
+                    yield replace(event, done=self.done, total=self.total, cached=self.cached, seconds_left=left)
+                else:
+                    yield replace(event, index=int(rows[event.index])) if isinstance(event, Skipped) else event
         except StopIteration as end:
             found: Found = end.value
             return found

@@ -39,7 +39,7 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class ListingProgress:
-    """The pictures to predict are being listed: `found` so far."""
+    """The pictures to predict are being listed, or looked up among those predicted before: `found` so far."""
 
     found: int
 
@@ -112,6 +112,7 @@ class EvaluationDone:
     trained_on: int | None = None  # how many of these images the run has learnt from; None: not known
     remark: str = ""  # what the user should know about the numbers: files changed since they were labelled
     folds: tuple[FoldScore, ...] = ()  # of a cross-validation
+    labels: tuple[str, ...] = ()  # that the detector knows, or all of a cross-validation's; (): not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,5 +193,5 @@ class ExportDone:
 
 
 PredictEvent = ListingProgress | Resumed | Predicted | Skipped | WritingProgress | PredictionsSaved
-EvaluateEvent = EvaluationProgress | Skipped | EvaluationDone
+EvaluateEvent = ListingProgress | EvaluationProgress | Skipped | EvaluationDone
 ExportEvent = ExportProgress | Exported | NotExported | ExportDone

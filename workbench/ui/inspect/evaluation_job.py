@@ -17,7 +17,7 @@ from workbench.core.project import FINISHED, Snapshot, Split
 from workbench.core.sliders import Sliders
 from workbench.errors import WorkbenchError
 from workbench.inference import operating_point, saved_evaluation, scoring
-from workbench.inference.events import EvaluationProgress, FoldScore, Skipped
+from workbench.inference.events import EvaluationProgress, FoldScore, ListingProgress, Skipped
 from workbench.inference.operating_point import OperatingPoint
 from workbench.inference.scoring import ScoringRules
 from workbench.ui.job_progress import JobProgress
@@ -119,7 +119,7 @@ class EvaluationResult:
     def of(
         truth: Snapshot, candidates: tuple[Candidates, ...], rules: ScoringRules, published: NmsKind, confidence: float,
         skipped: int = 0, point: OperatingPoint | None = None, remark: str = "", labels: tuple[str, ...] = (),
-        trained_on: int | None = None,
+        trained_on: int | None = None, folds: tuple[FoldScore, ...] = (),
     ) -> EvaluationResult:  # fmt: skip
         """Matched with the settings of `point`, else with `rules`."""
         sliders = scoring.sliders(truth, candidates, rules.difficult)
@@ -130,7 +130,7 @@ class EvaluationResult:
         matching = nms.of(sliders)
         return EvaluationResult(
             truth, candidates, sliders, matching, nms, published, rules, confidence, skipped, point, remark, labels,
-            trained_on,
+            trained_on, folds,
         )  # fmt: skip
 
     @property
@@ -170,15 +170,16 @@ def evaluate_split(request: EvaluationRequest) -> Iterator[JobProgress | Evaluat
 
     plugins.loaded()
     snapshot = data_leakage.held_out(request.held_out_of, request.snapshot) if request.held_out_of else request.snapshot
-    predictor = Predictor.open(request.checkpoint, cpu_fallback=True)
     if request.folds:
-        predictor.rename_labels(snapshot.former_names)  # as evaluate_run() does
         events = evaluate_folds(request.run_folder, snapshot, checkpoint=request.checkpoint.name, cpu_fallback=True)
     else:
+        predictor = Predictor.open(request.checkpoint, cpu_fallback=True)
         events = evaluate_run(predictor, snapshot, request.split, request.run_folder)
     for event in events:
         if isinstance(event, EvaluationProgress):
             yield JobProgress(event.done, event.total, "images")
+        elif isinstance(event, ListingProgress):
+            yield JobProgress(0, 0, f"Looking up {count(event.found, 'image')} …")
         elif isinstance(event, Skipped):
             yield JobProgress(0, 0, event.sentence)
         else:
@@ -186,12 +187,10 @@ def evaluate_split(request: EvaluationRequest) -> Iterator[JobProgress | Evaluat
             best = chosen.confidence if chosen else scoring.best_confidence(event.evaluation)
             point, unread = kept_point(request)
             remark = f"{event.remark} {unread}".strip()
-            rules = event.rules
-            result = EvaluationResult.of(
-                event.truth, event.candidates, rules, rules.kind, best, event.skipped, point, remark, predictor.labels,
-                event.trained_on,
+            yield EvaluationResult.of(
+                event.truth, event.candidates, event.rules, event.rules.kind, best, event.skipped, point, remark,
+                event.labels, event.trained_on, event.folds,
             )  # fmt: skip
-            yield replace(result, folds=event.folds)
 
 
 def kept_point(request: EvaluationRequest) -> tuple[OperatingPoint | None, str]:
