@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core import edits
 from workbench.core.project import XYXY, Box, Label, Snapshot, State
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.core.document import Document
@@ -81,9 +82,16 @@ def removes(item: ReviewItem) -> bool:
 
 
 def edit(item: ReviewItem, decision: Decision, document: Document) -> edits.Batch:
-    """The decision as one edit. Applying it raises WorkbenchError if the item's box is gone."""
+    """The decision as one edit. Applying it raises WorkbenchError if the item's box is gone.
+
+    WorkbenchError if the label that a box is to get is gone.
+    """
     parts = _keep(item) if decision is Decision.KEEP else _change(item, decision, document)
     done: list[Edit] = [part for part in parts if not isinstance(part, edits.ChangeSetting)]
+    labels = {label.id for label in document.labels()}
+    changed = [part for part in done if isinstance(part, edits.AddBoxes | edits.ReplaceBoxes)]
+    if any(box.label not in labels for part in changed for box in part.boxes):
+        raise WorkbenchError("This label was deleted or merged since the detector looked. Press Look on Inspect again.")
     looked_at = [part.value for part in parts if isinstance(part, edits.ChangeSetting)]
     if looked_at:
         known = document.setting(f"{SETTING}{item.image}", [])

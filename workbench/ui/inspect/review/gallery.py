@@ -46,11 +46,10 @@ class _ListRequest:
 class ReviewGallery(QWidget):
     """Call `show_found` with what was found, and again after every edit (review_decisions.replace_images).
 
-    `decided(ReviewItem)` when a person decided one: it leaves the list at once, and other effects of the edit follow
-    with the next `show_found`. Call `close_down` before it is destroyed.
+    What a person decides leaves the list at once, and other effects of the edit follow with the next `show_found`. Call
+    `close_down` before it is destroyed.
     """
 
-    decided = Signal(object)
     current_changed = Signal(object)  # ReviewItem, or None
     show_requested = Signal()  # it is to be seen
     wide_requested = Signal(bool)  # it needs the space of its neighbours, or no longer
@@ -268,13 +267,17 @@ class ReviewGallery(QWidget):
         item, document = self.current, self._session.document
         if item is None or document is None or not document.images().has(item.image):
             return
-        if self._session.do(review_decisions.edit(item, decision, document)) is None:
+        try:
+            edit = review_decisions.edit(item, decision, document)
+        except WorkbenchError as error:
+            self._session.report_error(error)
+            return
+        if self._session.do(edit) is None:
             return  # the reason was reported
         self._decided[item.key] = item
         if not review_decisions.is_settled(item, self._memory):
             self._hidden[item.key] = item
         self._refresh()
-        self.decided.emit(item)
 
     @Slot(QModelIndex)
     def _open(self, index: QModelIndex) -> None:
