@@ -32,6 +32,8 @@ from tests.ui.inspect_page_driver import (  # noqa: F401 (fixtures)
 from workbench.core import edits
 from workbench.core.project import Image, Label
 from workbench.core.sliders import Sliders
+from workbench.inference import operating_point
+from workbench.inference.operating_point import OperatingPoint
 from workbench.ui.inspect.images_table import BOXES, FRAMED, ImagesTable
 from workbench.ui.inspect.labels_table import LEAST, LabelsTable
 from workbench.ui.inspect.page import InspectPage
@@ -242,6 +244,19 @@ def test_the_operating_point_is_kept_with_the_run_and_opened_with(
     qtbot.waitUntil(lambda: text(page, "inspect-kept") == "as kept")
     assert own(page) == ["0.20"]
     assert kind.currentData() == "diou"
+
+
+def test_a_kept_overlap_that_removes_nothing_is_shown_as_it_is(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    """`workbench point --iou 1` keeps it: the page showed what another NMS leaves, and keeping that changed it."""
+    assert session.document is not None
+    operating_point.write(make_run(session), OperatingPoint(0.35, iou=1.0))
+    page.shown()
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-kept") == "as kept")
+    assert page.findChild(QSlider, "inspect-iou-slider").value() == 100
+    assert len(drawn(page)["hit"]) + len(drawn(page)["false_alarm"]) == 3, "of which two overlap by 0.8"
 
 
 def test_keeping_an_operating_point_is_taken_back_before_an_edit_made_earlier(

@@ -38,8 +38,8 @@ class DetectionControls(QWidget):
         )  # fmt: skip
         self.iou = SliderRow(
             grid, "inspect-iou", "NMS overlap", OVERLAP,
-            "Of two detections of a label that overlap more, the lower one goes.",
-            low=0.05, high=0.95,
+            "Of two detections of a label that overlap more, the lower one goes; 1: none.",
+            low=0.05,
         )  # fmt: skip
         self._kind = ElidedCombo("inspect-kind", "NMS", "How overlapping detections are thinned out.", 10)
         self._kind.addItem(PUBLISHED, None)
