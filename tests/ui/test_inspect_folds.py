@@ -61,10 +61,25 @@ def test_all_folds_are_offered_for_a_run_of_a_cross_validation_alone(
     assert split.currentText() == "all 3 folds"
     assert not page._has_others, "each image still judges the same run"
     run.setCurrentIndex(1)
-    assert entries(split)[-1] == "held out"
+    assert (entries(split)[-1], split.currentText()) == ("held out", "validation (2)")
     assert not page._picker.folds
     run.setCurrentIndex(0)
-    assert entries(split)[-1] == "all 3 folds"
+    assert (entries(split)[-1], split.currentText()) == ("all 3 folds", "validation (2)")
+
+
+def test_all_folds_stay_chosen_where_another_cross_validation_has_more_of_them(
+    qtbot: QtBot, page: InspectPage, session: Session
+) -> None:
+    for number in (2, 5):
+        folder = make_run(session, f"cells-{number}-fold-1", float(number))
+        (folder / RECIPE).write_text(f"[training]\nfolds = {number}\nfold = 1\n")
+    page.shown()
+    run, split = (page.findChild(QComboBox, f"inspect-{name}") for name in ("run", "split"))
+    qtbot.waitUntil(page.findChild(QPushButton, "inspect-look").isEnabled)
+    split.setCurrentIndex(split.count() - 1)
+    assert split.currentText() == "all 5 folds"
+    run.setCurrentIndex(1)
+    assert split.currentText() == "all 2 folds"
 
 
 def test_a_look_at_all_folds_is_with_each_of_its_runs_and_opens_the_chosen_one_no_second_time(
@@ -129,3 +144,22 @@ def test_how_far_the_folds_lie_apart_stands_beside_ap_until_a_label_is_edited(
     session.do(edits.RemoveBoxes((int(box),)))
     qtbot.waitUntil(lambda: "folds" not in label.text())
     assert "Fold 2" not in label.toolTip()
+
+
+def test_what_to_know_about_the_other_run_is_said_beside_the_comparison(
+    qtbot: QtBot, page: InspectPage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a fold that is not trained yet: it was said of the page's run alone."""
+    for started, name in enumerate(("older", "newer")):
+        make_run(session, name, 1.0 + started)
+    said = {"older": "Not trained yet: fold 2 of 3.", "newer": ""}
+    monkeypatch.setattr(evaluation_job, "kept_point", lambda request: (None, said[request.run_folder.name]))
+    page.shown()
+    press(qtbot, page, "inspect-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-ap50") != "–" and not session.jobs)
+    tab(page, "Compare")
+    other = page.findChild(QComboBox, "inspect-compare-run")
+    assert isinstance(other, QComboBox)
+    other.setCurrentText("older")
+    press(qtbot, page, "inspect-compare-look")
+    qtbot.waitUntil(lambda: text(page, "inspect-compare-status").endswith(f"older: {said['older']}"))

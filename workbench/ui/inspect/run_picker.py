@@ -152,14 +152,16 @@ class RunPicker(QWidget):
         self.changed.emit()
 
     def _offer_folds(self) -> None:
-        """All folds together, of a run that is of a cross-validation."""
+        """All folds together, of a run that is of a cross-validation; for others the first entry takes their place."""
         row, number = self._split.findData(_FOLDS), self.run.folds if self.run is not None else 0
-        text = f"all {number} folds"
-        if row >= 0 and self._split.itemText(row) != text:
-            self._split.removeItem(row)  # the first is chosen, if this was
-            row = -1
-        if number and row < 0 and self._split.count():
-            self._split.addItem(text, _FOLDS)
+        if row >= 0 and not number:
+            place = 0 if self.folds else self._split.currentIndex()
+            self._split.removeItem(row)
+            self._split.setCurrentIndex(place)
+        elif row >= 0:
+            self._split.setItemText(row, f"all {number} folds")
+        elif number and self._split.count():
+            self._split.addItem(f"all {number} folds", _FOLDS)
             about = "Every image, by the run of this cross-validation that has not learnt from it."
             self._split.setItemData(self._split.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
 

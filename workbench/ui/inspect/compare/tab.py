@@ -191,7 +191,9 @@ class CompareTab(InspectTab):
         else:
             self._changes.show_runs(comparison.runs, comparison.names)
         if comparison is not None:
-            self._say(" ".join((*comparison.pair.notes, *self._other_data())))
+            remark, name = comparison.request.second.remark, comparison.request.names[1]
+            about = (f"{name}: {remark}",) if remark else ()
+            self._say(" ".join((*comparison.pair.notes, *self._other_data(), *about)))
         self._show_table()
         self.pair_changed.emit()
 
