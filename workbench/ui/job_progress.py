@@ -12,3 +12,8 @@ class JobProgress:
     done: int
     total: int
     detail: str = ""
+
+    @property
+    def words(self) -> str:
+        """ "12 of 1,000 images", or the detail alone."""
+        return f"{self.done:,} of {self.total:,} {self.detail}".rstrip() if self.total else self.detail

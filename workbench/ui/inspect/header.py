@@ -33,14 +33,18 @@ class InspectHeader(QWidget):
         self._words = ElidedLabel(mode=Qt.TextElideMode.ElideRight)
         self._words.setObjectName("inspect-words")
         self._words.setProperty("role", "muted")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
         for widget in (self.picker, self._go, self._stop, self._bar):
-            row.addWidget(widget)
-        row.addWidget(self._words, 1)
+            self._row.addWidget(widget)
+        self._row.addWidget(self._words, 1)
         self._go.clicked.connect(self.run_requested)
         self._stop.clicked.connect(self.stop_requested)
         self.show_busy(False)
+
+    def add_button(self, button: QPushButton) -> None:
+        """Beside the one that starts an evaluation."""
+        self._row.insertWidget(self._row.indexOf(self._go) + 1, button)
 
     def say(self, words: str) -> None:
         self._words.setText(words)
@@ -58,6 +62,4 @@ class InspectHeader(QWidget):
         if event.total:
             self._bar.setRange(0, event.total)
             self._bar.setValue(event.done)
-            self.say(f"{event.done:,} of {event.total:,} images")
-        else:
-            self.say(event.detail)
+        self.say(event.words)

@@ -6,38 +6,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.core.applied_edit import AppliedEdit
-from workbench.errors import WorkbenchError
 from workbench.inference.operating_point import OperatingPoint
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.box_selection import BoxSelection
 from workbench.ui.inspect.compare.tab import CompareTab
-from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult, Evaluator, evaluate_pending
+from workbench.ui.inspect.evaluation_job import EvaluationResult, Evaluator, evaluate_pending
+from workbench.ui.inspect.evaluation_runner import EvaluationRunner
 from workbench.ui.inspect.header import InspectHeader
-from workbench.ui.inspect.images_pane import ImagesPane
 from workbench.ui.inspect.other_images.button import OtherImagesButton
-from workbench.ui.inspect.picture_pane import PicturePane
+from workbench.ui.inspect.panes import InspectPanes
 from workbench.ui.inspect.point_keeper import PointKeeper
 from workbench.ui.inspect.rematcher import Rematcher, status_text
-from workbench.ui.inspect.results_pane import ResultsPane
 from workbench.ui.inspect.review.tab import ReviewTab
 from workbench.ui.inspect.state import InspectState
 from workbench.ui.inspect.tab import InspectTab
-from workbench.ui.job import Job
-from workbench.ui.job_progress import JobProgress
 from workbench.ui.page import Page
 from workbench.ui.session import Session
 from workbench.ui.trained_runs import TrainedRuns, show_no_runs
-from workbench.ui.widgets import window_geometry
 from workbench.ui.widgets.next_step import NextStep
-
-LEFT, MIDDLE, RIGHT = 320, 290, 270  # px: when the sides shrink as far as they can, all three fit the smallest window
-PREFERRED = 380  # px of the right side if there is room
 
 
 class InspectPage(Page):
@@ -48,14 +40,12 @@ class InspectPage(Page):
     def __init__(self, session: Session, parent: QWidget | None = None, *, evaluate: Evaluator | None = None) -> None:
         super().__init__(session, parent)
         self._evaluate = evaluate or evaluation_job.evaluate_split
-        self._job: Job | None = None
-        self._request: EvaluationRequest | None = None  # of the evaluation shown or running
         self._evaluation: EvaluationResult | None = None
-        self._is_stale = False  # the labels have changed since the evaluation
         self._evaluated_ids = np.zeros(0, np.int64)  # ids of the images selected when the evaluation began
         self._has_others = False  # other images are selected by now
         self._runs = TrainedRuns(self)
         self._rematcher = Rematcher(self)
+        self._runner = EvaluationRunner(session, self)
         self._build()
         self._point_keeper = PointKeeper(session, self, self._kept, self._header.say)
         self._compare = CompareTab(session, lambda request: self._evaluate(request))
@@ -74,24 +64,14 @@ class InspectPage(Page):
         self._stack.addWidget(self._full)
         self._header = InspectHeader()
         self._picker = self._header.picker
-        OtherImagesButton(self.session, self, self._picker)
-        self._left, self._middle, self._right = ImagesPane(), PicturePane(), ResultsPane()
-        self._left.setMinimumWidth(LEFT - 10)
-        self._middle.setMinimumWidth(MIDDLE)
-        self._right.setMinimumWidth(RIGHT)
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.setObjectName("inspect-panes")
-        split.setChildrenCollapsible(False)
-        for widget in (self._left, self._middle, self._right):
-            split.addWidget(widget)
-        split.setSizes([LEFT, 2 * MIDDLE, PREFERRED])
-        split.setStretchFactor(1, 1)
-        window_geometry.remember_panes(split, "inspect/panes")
+        self._header.add_button(OtherImagesButton(self.session, self, self._picker))
+        self._panes = InspectPanes()
+        self._left, self._middle, self._right = self._panes.images, self._panes.picture, self._panes.results
         column = QVBoxLayout(self._full)
         column.setContentsMargins(theme.GRID, theme.GRID, theme.GRID, theme.GRID)
         column.setSpacing(theme.GRID)
         column.addWidget(self._header)
-        column.addWidget(split, 1)
+        column.addWidget(self._panes, 1)
         self.main_widget = self._left.table
 
     def _connect(self) -> None:
@@ -107,8 +87,12 @@ class InspectPage(Page):
         self._right.tab_changed.connect(self._focus_tab)
         self._right.keep_requested.connect(self._keep)
         self._compare.pair_changed.connect(self._show_boxes)
-        self._review.wide_requested.connect(self._show_side_alone)
+        self._review.wide_requested.connect(self._panes.show_results_alone)
         self._rematcher.rematched.connect(self._rematched)
+        self._runner.progressed.connect(self._header.show_progress)
+        self._runner.evaluated.connect(self._evaluated)
+        self._runner.failed.connect(self._failed)
+        self._runner.ended.connect(self._ended)
         self._left.show_all_requested.connect(self._list_all)
         self._left.table.image_chosen.connect(self._image_chosen)
         self._left.table.image_opened.connect(self._image_opened)
@@ -117,7 +101,6 @@ class InspectPage(Page):
         self.session.edited.connect(self._edited)
         self._runs.read.connect(self._listed)
         self.session.run_requested.connect(self._picker.choose_run)
-        self.session.job_ended.connect(self._job_ended)
 
     # --- the page ---
 
@@ -130,9 +113,7 @@ class InspectPage(Page):
 
     def closing(self) -> None:
         self._stop_evaluation()
-        self._left.close_down()
-        self._middle.close_down()
-        self._right.close_down()
+        self._panes.close_down()
         self._rematcher.close_down()
         self._runs.close()
 
@@ -154,13 +135,12 @@ class InspectPage(Page):
     @Slot(object)
     def _edited(self, applied: AppliedEdit) -> None:
         """The numbers follow edited boxes at once; other images or labels need a new evaluation."""
-        is_followed = self._rematcher.update(self.session.document, applied, self._right.nms)
+        self._rematcher.update(self.session.document, applied, self._right.nms)
         if self._evaluation is None:
             return
-        self._is_stale |= not is_followed
         if applied.images_changed:
             self._has_others = self._chooses_others()
-        if self._is_stale or applied.images_changed:
+        if self._rematcher.is_stale or applied.images_changed:
             self._say_evaluation(self._evaluation)
 
     def _chooses_others(self) -> bool:
@@ -179,11 +159,6 @@ class InspectPage(Page):
         """On return to the page, the tab gets the keyboard if it has keys of its own."""
         self.main_widget = self._right.main_widget or self._left.table
 
-    @Slot(bool)
-    def _show_side_alone(self, on: bool) -> None:
-        self._left.setVisible(not on)
-        self._middle.setVisible(not on)
-
     # --- runs and splits ---
 
     @Slot(object)
@@ -201,7 +176,7 @@ class InspectPage(Page):
             self._picker.list_splits(self.session.document.images())
         self._picker.list_runs(usable)
         self._compare.list_runs(usable)
-        self._header.show_busy(self._job is not None)
+        self._header.show_busy(self._runner.is_running)
 
     @Slot()
     def _choice_changed(self) -> None:
@@ -222,62 +197,43 @@ class InspectPage(Page):
 
     @Slot()
     def evaluate(self) -> None:
-        """Find candidates in a Job, after stopping one that runs."""
-        document, run, checkpoint = self.session.document, self._picker.run, self._picker.checkpoint
+        """Find candidates in a job, after stopping one that runs."""
+        document = self.session.document
         self._stop_evaluation()
-        if document is None or run is None or checkpoint is None:
+        if document is None or (pending := self._picker.request(document.folder)) is None:
             return
         self._rematcher.watch()
-        chosen = self._picker.split, self._picker.held_out_of, self._picker.done_only, self._picker.folds
-        pending = evaluation_job.PendingRequest(document.folder, run.folder, checkpoint, *chosen)
         self._evaluated_ids = self._picker.ids(document.images())
-        job = Job(f"Looking with {run.name}", lambda _: evaluate_pending(pending, self._evaluate), low_priority=True)
-        job.reported.connect(self._reported)
-        job.failed.connect(self._failed)
-        self._job = job
         self._header.say("Opening the checkpoint …")
         if self._evaluation is None:
             self._middle.picture.say("Looking …", "text")
         self._header.show_busy(True)
-        self.session.start(job)
+        title = f"Looking with {pending.run_folder.name}"
+        self._runner.start(title, lambda: evaluate_pending(pending, self._evaluate))
 
     @Slot()
     def _stop_evaluation(self) -> None:
-        if self._job is not None:
-            self._job.stop.set()
-            self._job = None
-            self._header.show_busy(False)
+        if self._runner.stop():
+            self._ended(True)
+
+    @Slot(object)
+    def _evaluated(self, evaluation: EvaluationResult) -> None:
+        self._show_evaluation(evaluation)
+        if evaluation.remark:  # it may not fit in the line above the page
+            self.session.message.emit("warning", evaluation.remark)
+
+    @Slot(str)
+    def _failed(self, sentence: str) -> None:
+        self._header.say(sentence)
+        if self._evaluation is None:
+            self._middle.picture.say(sentence)
+
+    @Slot(bool)
+    def _ended(self, was_stopped: bool) -> None:
+        self._header.show_busy(False)
+        if was_stopped:
             self._header.say("Stopped. What was found so far is kept.")
             if self._evaluation is None:
-                self._say_nothing_yet()
-
-    @Slot(object)
-    def _reported(self, event: object) -> None:
-        if self.sender() is not self._job:
-            return
-        if isinstance(event, EvaluationRequest):
-            self._request = event
-        elif isinstance(event, JobProgress):
-            self._header.show_progress(event)
-        elif isinstance(event, EvaluationResult):
-            self._show_evaluation(event)
-            if event.remark:  # it may not fit in the line above the page
-                self.session.message.emit("warning", event.remark)
-
-    @Slot(object)
-    def _failed(self, error: object) -> None:
-        if self.sender() is self._job and isinstance(error, WorkbenchError):
-            self._header.say(error.sentence)
-            if self._evaluation is None:
-                self._middle.picture.say(error.sentence)
-
-    @Slot(object)
-    def _job_ended(self, job: object) -> None:
-        if job is self._job:
-            was_stopped = self._evaluation is None and self._job is not None and self._job.error is None
-            self._job = None
-            self._header.show_busy(False)
-            if was_stopped:  # in the status bar
                 self._say_nothing_yet()
 
     def _forget(self) -> None:
@@ -301,8 +257,8 @@ class InspectPage(Page):
         table.images.set_images(evaluation.truth.images)
         self._middle.clear()
         self._right.set_evaluation(evaluation)
-        self._is_stale = not self._rematcher.catch_up(self.session.document, self._right.nms)
-        self._compare.begin(self._request, evaluation.point)
+        self._rematcher.catch_up(self.session.document, self._right.nms)
+        self._compare.begin(self._runner.request, evaluation.point)
         table.images.resort()
         ids = [image.id for image in evaluation.truth.images]
         if self.session.image_id in ids:
@@ -379,8 +335,8 @@ class InspectPage(Page):
         self._say_evaluation(self._evaluation)
 
     def _say_evaluation(self, evaluation: EvaluationResult) -> None:
-        words = status_text(evaluation, self.session.image, is_stale=self._is_stale, has_others=self._has_others)
-        self._header.say(words)
+        is_stale, image = self._rematcher.is_stale, self.session.image
+        self._header.say(status_text(evaluation, image, is_stale=is_stale, has_others=self._has_others))
 
     def _show_image(self, index: int) -> None:
         assert self._evaluation is not None

@@ -30,12 +30,17 @@ class _RematchRequest:
 
 
 class Rematcher(QObject):
-    """`rematched(EvaluationResult)` with the new truth and NMS as in its `nms`. Call `close_down` before it goes."""
+    """`rematched(EvaluationResult)` with the new truth and NMS as in its `nms`. Call `close_down` before it goes.
+
+    `is_stale`: labels have changed since the evaluation, so that they no longer correspond to the detector's. It can't
+    be matched again, and a new one is needed.
+    """
 
     rematched = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.is_stale = False
         self._evaluation: EvaluationResult | None = None  # as evaluated
         self._ids: frozenset[int] = frozenset()
         self._touched: set[int] = set()  # ids of images edited since then
@@ -50,32 +55,27 @@ class Rematcher(QObject):
 
     def begin(self, evaluation: EvaluationResult | None) -> None:
         """Edits from now on concern these images; None: none."""
-        self._evaluation = evaluation
+        self._evaluation, self.is_stale = evaluation, False
         self._ids = frozenset(image.id for image in evaluation.truth.images) if evaluation is not None else frozenset()
         self._touched.clear()
 
-    def update(self, document: Document | None, applied: AppliedEdit, nms: Nms) -> bool:
-        """Match again if the edit's images were evaluated. False: a new evaluation is needed for all that it changed,
-        as the labels no longer correspond to the detector's.
-        """
+    def update(self, document: Document | None, applied: AppliedEdit, nms: Nms) -> None:
+        """Match again if the edit's images were evaluated, unless it makes the evaluation stale."""
         self._meanwhile |= applied.images
         if applied.labels_changed or applied.changes(SAID):
-            self._has_other_labels = True
-            return False
-        return self._match(document, applied.images, nms)
+            self._has_other_labels = self.is_stale = True
+        self._match(document, applied.images, nms)
 
-    def catch_up(self, document: Document | None, nms: Nms) -> bool:
-        """Match the evaluation that has come with what was edited since `watch`; False as of `update`."""
-        return not self._has_other_labels and self._match(document, self._meanwhile, nms)
+    def catch_up(self, document: Document | None, nms: Nms) -> None:
+        """Match the evaluation that has come with what was edited since `watch`."""
+        self.is_stale = self._has_other_labels
+        self._match(document, self._meanwhile, nms)
 
-    def _match(self, document: Document | None, images: Collection[int], nms: Nms) -> bool:
-        if document is None or self._evaluation is None:
-            return False
+    def _match(self, document: Document | None, images: Collection[int], nms: Nms) -> None:
         touched = self._ids.intersection(images)
-        if touched:
+        if touched and not self.is_stale and document is not None and self._evaluation is not None:
             self._touched |= touched
             self._ask(_RematchRequest(self._evaluation, nms, document.snapshot(self._touched)))
-        return True
 
     def _ask(self, request: _RematchRequest) -> None:
         if self._background is None:

@@ -14,6 +14,7 @@ from workbench.core.image_table import ImageTable
 from workbench.core.project import FINISHED, Split
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
+from workbench.ui.inspect.evaluation_job import PendingRequest
 from workbench.ui.trained_runs import list_checkpoints, list_runs, place_of
 from workbench.ui.widgets.elided import ElidedCombo
 
@@ -84,6 +85,14 @@ class RunPicker(QWidget):
     @property
     def done_only(self) -> bool:
         return self._done_only.isChecked()
+
+    def request(self, project: Path) -> PendingRequest | None:
+        """To evaluate what is chosen; None without a run."""
+        if self.run is None or self.checkpoint is None:
+            return None
+        return PendingRequest(
+            project, self.run.folder, self.checkpoint, self.split, self.held_out_of, self.done_only, self.folds
+        )
 
     def ids(self, images: ImageTable) -> NDArray[np.int64]:
         """Of the images that would be evaluated, ascending; what judged runs is not among them, as it never changes."""

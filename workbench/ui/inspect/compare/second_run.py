@@ -9,13 +9,12 @@ from pathlib import Path
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
-from workbench.errors import WorkbenchError
 from workbench.training import folds
 from workbench.training.runs import RunInfo
 from workbench.ui import theme
 from workbench.ui.inspect import evaluation_job
 from workbench.ui.inspect.evaluation_job import EvaluationRequest, EvaluationResult, Evaluator
-from workbench.ui.job import Job
+from workbench.ui.inspect.evaluation_runner import EvaluationRunner
 from workbench.ui.job_progress import JobProgress
 from workbench.ui.session import Session
 from workbench.ui.widgets.elided import ElidedCombo
@@ -34,9 +33,9 @@ class SecondRun(QWidget):
     def __init__(self, session: Session, evaluate: Evaluator) -> None:
         super().__init__()
         self.evaluation: EvaluationResult | None = None
-        self._session, self._evaluate = session, evaluate
+        self._evaluate = evaluate
         self._request: EvaluationRequest | None = None  # the request of the page's run
-        self._job: Job | None = None
+        self._runner = EvaluationRunner(session, self)
         self._runs: tuple[RunInfo, ...] = ()
         self._combo = ElidedCombo(
             "inspect-compare-run",
@@ -56,7 +55,10 @@ class SecondRun(QWidget):
         row.addWidget(self._go)
         self._combo.currentIndexChanged.connect(self._chosen)
         self._go.clicked.connect(self._pressed)
-        session.job_ended.connect(self._job_ended)
+        self._runner.progressed.connect(self._progressed)
+        self._runner.evaluated.connect(self._set_evaluation)
+        self._runner.failed.connect(self.message)
+        self._runner.ended.connect(self._ended)
         self._show_busy()
 
     @property
@@ -90,7 +92,7 @@ class SecondRun(QWidget):
 
     def begin(self, request: EvaluationRequest | None) -> None:
         """What the page's run was evaluated on; None: nothing."""
-        self._end()
+        self._runner.stop()
         self._request = request
         self._set_evaluation(None)
         self._list()
@@ -126,7 +128,7 @@ class SecondRun(QWidget):
 
     @Slot()
     def _chosen(self) -> None:
-        self._end()
+        self._runner.stop()
         self._set_evaluation(None)
         self._begin_if_kept()
 
@@ -142,25 +144,19 @@ class SecondRun(QWidget):
 
     @Slot()
     def _pressed(self) -> None:
-        if self._job is None:
-            self._begin()
+        if self._runner.stop():
+            self._ended(True)
         else:
-            self._end()
-            self.message.emit("Stopped. What was found so far is kept.")
-            self._show_busy()
+            self._begin()
 
     def _begin(self) -> None:
         run, first = self.run, self._request
         if run is None or first is None:
             return
         request = replace(first, run_folder=run.folder, checkpoint=Path(self._combo.currentData()))
-        job = Job(f"Looking with {self.name}", lambda _: self._look(first, request), low_priority=True)
-        job.reported.connect(self._reported)
-        job.failed.connect(self._failed)
-        self._job = job
         self.message.emit("Opening the checkpoint …")
+        self._runner.start(f"Looking with {self.name}", lambda: self._look(first, request))
         self._show_busy()
-        self._session.start(job)
 
     def _look(
         self, first: EvaluationRequest, request: EvaluationRequest
@@ -170,42 +166,24 @@ class SecondRun(QWidget):
             folds.refuse_same(first.run_folder, request.run_folder)
         yield from self._evaluate(request)
 
-    def _end(self) -> None:
-        if self._job is not None:
-            self._job.stop.set()
-            self._job = None
-
     def _show_busy(self) -> None:
-        busy = self._job is not None
+        busy = self._runner.is_running
         self._go.setText("Stop" if busy else "Look")
         self._go.setToolTip("Stop looking." if busy else LOOK_HELP)
         self._go.setVisible(busy or (self.run is not None and self.evaluation is None))
         self._go.setEnabled(busy or self._request is not None)
 
     @Slot(object)
-    def _reported(self, event: object) -> None:
-        if self.sender() is not self._job:
-            return
-        if isinstance(event, JobProgress):
-            self.message.emit(f"{event.done:,} of {event.total:,} images" if event.total else event.detail)
-        elif isinstance(event, EvaluationResult):
-            self._set_evaluation(event)
+    def _progressed(self, progress: JobProgress) -> None:
+        self.message.emit(progress.words)
 
-    @Slot(object)
-    def _failed(self, error: object) -> None:
-        if self.sender() is self._job and isinstance(error, WorkbenchError):
-            self.message.emit(error.sentence)
-
-    @Slot(object)
-    def _job_ended(self, job: object) -> None:
-        if job is not self._job or self._job is None:
-            return
-        stopped = self.evaluation is None and self._job.error is None
-        self._job = None
-        if stopped:  # by a person, in the status bar
+    @Slot(bool)
+    def _ended(self, was_stopped: bool) -> None:
+        if was_stopped:
             self.message.emit("Stopped. What was found so far is kept.")
         self._show_busy()
 
+    @Slot(object)
     def _set_evaluation(self, evaluation: EvaluationResult | None) -> None:
         if evaluation is not self.evaluation:
             self.evaluation = evaluation
@@ -213,4 +191,4 @@ class SecondRun(QWidget):
 
     def close_down(self) -> None:
         """The session ends the job."""
-        self._end()
+        self._runner.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from workbench.ui.actions import make_action, tell_key
 from workbench.ui.inspect.run_picker import RunPicker
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # what it needs is imported when it is opened
 
 
 class OtherImagesButton(QPushButton):
-    """Adds itself after the pickers in their row; an open window uses the run that is chosen in them."""
+    """An open window uses the run that is chosen in the pickers."""
 
     def __init__(self, session: Session, page: QWidget, picker: RunPicker) -> None:
         super().__init__("Other images…")
@@ -27,10 +27,6 @@ class OtherImagesButton(QPushButton):
         )
         tell_key(self, "look-elsewhere")
         self.clicked.connect(self.open)
-        head = picker.parentWidget()
-        row = head.layout() if head is not None else None
-        assert isinstance(row, QHBoxLayout)
-        row.insertWidget(row.indexOf(picker) + 2, self)
         picker.changed.connect(self._follow)
 
     @Slot()

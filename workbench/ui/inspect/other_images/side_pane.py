@@ -182,7 +182,7 @@ class SidePane(QWidget):
 
     def say_progress(self, event: object) -> None:
         if isinstance(event, JobProgress):
-            self.status.setText(f"{event.done:,} of {event.total:,} {event.detail}" if event.total else event.detail)
+            self.status.setText(event.words)
 
     @Slot()
     def _formats_changed(self) -> None:
