@@ -345,3 +345,13 @@ def test_states_and_splits_read_after_an_edit_are_those_on_disk(tmp_path: Path) 
         ]
     with Document.open(tmp_path / "p", read_only=True) as document:
         assert document.images() == seen
+
+
+def test_text_that_no_file_can_hold_is_refused_with_a_sentence(document: Document) -> None:
+    """Half of a character, as from a command line that is not UTF-8."""
+    before = contents(document)
+    with pytest.raises(WorkbenchError, match="half of a character"):
+        document.do(edits.SetNote((1,), "caf\udce9"))
+    assert contents(document) == before
+    document.do(edits.SetNote((1,), "café"))
+    assert document.image(1).note == "café"

@@ -146,6 +146,8 @@ def test_a_head_that_is_not_ours_is_refused(document: Document, tmp_path: Path, 
         ('"root":1', '"root":5', "has a root that is not there"),
         ('"boxes":[]', '"boxes":3', "000.jsonl:1: this is not an image"),
         ('{"id":2,', '[{"id":2,', "000.jsonl:2: this is not an image"),
+        ('"path":"', r'"path":"\ud800', "don't match"),
+        ('"path":"', r'"path":"\u0000', "don't match"),
     ],
 )
 def test_a_text_that_is_whole_but_not_ours_is_refused(

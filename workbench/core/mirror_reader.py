@@ -47,7 +47,7 @@ def rebuild(folder: Path, file: Path) -> None:
                         _insert_block(connection, shown, lines)
             except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
                 raise _misfit(error, error) from error
-            except (TypeError, AttributeError, OverflowError) as error:
+            except (TypeError, ValueError, AttributeError, OverflowError) as error:
                 raise _misfit(error, error) from error
             for table, row, other, _ in connection.execute("PRAGMA foreign_key_check"):
                 raise _misfit(f"{table} {row} has {_article(other)} {other} that is not there")

@@ -309,6 +309,10 @@ def _sentences(file: Path) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:  # sqlite3's message about a damaged page contains bytes of it
         raise _damaged(file, "its text can't be read") from error
+    except UnicodeEncodeError as error:
+        raise WorkbenchError(
+            "That was not saved: the text has half of a character in it, which no file can hold. Type it again.", error
+        ) from error
     except sqlite3.DatabaseError as error:
         text = str(error)
         if "full" in text:
