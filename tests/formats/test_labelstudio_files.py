@@ -139,6 +139,15 @@ def test_a_damaged_interface_is_remarked_and_the_boxes_are_read(tmp_path: Path, 
     assert [r.file for r in reading.remarks] == ["label_config.xml"]
 
 
+def test_an_interface_of_other_labels_is_told_and_its_order_not_taken(tmp_path: Path) -> None:
+    labelstudio.write(made(), tmp_path)
+    text(tmp_path / "label_config.xml", "<View><RectangleLabels><Label value='horse'/></RectangleLabels></View>")
+    reading = labelstudio.read(tmp_path)
+    assert reading.labels == ("dog", "<cat> & 'co'")
+    told = [(remark.file, remark.sentence) for remark in reading.remarks]
+    assert told == [("label_config.xml", "It lists none of the boxes' labels, so it was ignored.")]
+
+
 @pytest.mark.parametrize(
     "extra",
     [

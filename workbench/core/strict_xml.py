@@ -39,6 +39,12 @@ class Element:
     def first(self, tag: str) -> Element | None:
         return next(self.all(tag), None)
 
+    def below(self) -> Iterator[Element]:
+        """All elements inside it, in the order of the document."""
+        for child in self.children:
+            yield child
+            yield from child.below()
+
 
 def parse(data: bytes, file: str, limit: int = SIZE_LIMIT) -> Element:
     """The root element of an XML document of at most `limit` bytes. Raises Refused with the line."""

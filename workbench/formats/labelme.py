@@ -36,12 +36,12 @@ from workbench.formats.parts.layout import (
     split_of_folders,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parse_files, read_bytes
+from workbench.formats.parts.report import none_found, parse_files
 
 _APART = ("annotations", "labels")  # folders of labels beside a folder of images
 _KEYS = (b'"shapes"', b'"shape_type"', b'"imagePath"', b'"imageData"')
 _NO_LABELS = ("__ignore__", "_background_")  # the first lines of a labels.txt for labelme's exporters
-_LABEL_FILE = "labels.txt"
+_LABEL_FILE, _LABEL_FILE_LIMIT = "labels.txt", 1 << 20  # bytes
 _VERSION = "7.0.0"  # of labelme, whose layout we write
 
 
@@ -188,15 +188,15 @@ class _Reader(DataSetReader):
     def labels(self, read: Sequence[ReadImage]) -> tuple[str, ...]:
         """The labels in the order of labels.txt, if it lists any of them; others follow in order of appearance."""
         used = dict.fromkeys(box.label for image in read for box in image.boxes)
-        listed = next((f for f in (self.path / _LABEL_FILE, self.root / _LABEL_FILE) if f.is_file()), None)
-        if listed is None or leads_out(listed, [self.root]) or listed.stat().st_size > 1 << 20:
-            return tuple(used)
-        lines = read_bytes(listed, _LABEL_FILE).decode("utf-8-sig", "replace").split("\n")
-        names = [name for line in lines if (name := line.strip()) and (name in used or name not in _NO_LABELS)]
-        if (used and not used.keys() & set(names)) or any("\ufffd" in name for name in names):
-            self.report.say("read", _LABEL_FILE, "It lists none of the boxes' labels, so it was ignored.")
-            return tuple(used)
-        return tuple(dict.fromkeys([*names, *used]))
+
+        def listed(data: bytes, _: str) -> list[str]:
+            lines = data.decode("utf-8-sig", "replace").split("\n")
+            names = [name for line in lines if (name := line.strip()) and (name in used or name not in _NO_LABELS)]
+            return [] if any("\ufffd" in name for name in names) else names
+
+        places = dict.fromkeys((self.path / _LABEL_FILE, self.root / _LABEL_FILE))
+        lists = [file for file in places if file.is_file() and file.stat().st_size <= _LABEL_FILE_LIMIT]
+        return self.in_listed_order(used, [file for file in lists if not leads_out(file, [self.root])], listed)
 
 
 def _to_json(snapshot: Snapshot, index: int, place: str) -> str:

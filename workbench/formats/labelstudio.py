@@ -28,13 +28,13 @@ from workbench.core.files import atomic_write
 from workbench.core.formatting import count
 from workbench.core.image_lookup import MatchKind, is_portable, leads_out, to_nfc, upload_name
 from workbench.core.project import Snapshot, State
-from workbench.errors import Refused, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.formats import ReadBox, ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.labelstudio_json import TaskImage, parse_labelstudio
 from workbench.formats.parts.labelstudio_writer import control_names, to_config, to_task
 from workbench.formats.parts.layout import display_name, distinct_paths, files_below, sniff_files, split_of_folders
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parse_files, read_bytes
+from workbench.formats.parts.report import none_found, parse_files
 
 _FILE, _CONFIG = "tasks.json", "label_config.xml"
 _IMAGE_FOLDER = "images"
@@ -91,6 +91,13 @@ def _is_labelstudio(file: Path) -> bool:
     return "annotation_id" in task and ("annotator" in task or "lead_time" in task)  # JSON-MIN
 
 
+def _config_labels(data: bytes, file: str) -> list[str]:
+    """The labels of a labelling interface, in its order. Refused if it can't be read."""
+    found = [element.attributes for element in strict_xml.parse(data, file).below() if element.tag == "Label"]
+    labels = [(one.get("alias") or one.get("value", "")).strip() for one in found]
+    return [label for label in labels if label]
+
+
 class _Reader(DataSetReader):
     """One reading of a Label Studio file or of a folder of them."""
 
@@ -108,8 +115,10 @@ class _Reader(DataSetReader):
             self.report.say(level, self.path.name, f"{number:,} {what}.")
         images += self.bare_images(images)
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
-        labels = dict.fromkeys([*self.listed(used, [file for file, _ in files]), *used])
-        return self.report.reading("labelstudio", self.path, tuple(labels), images, self.lookup)
+        configs = [file for file in dict.fromkeys(file.parent / _CONFIG for file, _ in files) if file.is_file()]
+        beside = [config for config in configs if not leads_out(config, [self.root])]
+        labels = self.in_listed_order(used, beside, _config_labels)
+        return self.report.reading("labelstudio", self.path, labels, images, self.lookup)
 
     def image(self, image: TaskImage, file: Path) -> ReadImage:
         name = display_name(file, self.root)
@@ -194,26 +203,3 @@ class _Reader(DataSetReader):
         for file in self.lookup.files:
             found.setdefault(upload_name(to_nfc(file.name)), []).append(file)
         return found
-
-    def listed(self, used: dict[str, None], files: Sequence[Path]) -> list[str]:
-        """The labels in the order of the labelling interface, if it lies beside a file and lists these labels."""
-        for config in dict.fromkeys(file.parent / _CONFIG for file in files):
-            try:
-                name, is_there = (
-                    display_name(config, self.root),
-                    config.is_file() and not leads_out(config, [self.root]),
-                )
-                root = strict_xml.parse(read_bytes(config, name), name) if is_there else None
-            except Refused as error:
-                self.report.say("read", name, f"The order of the labels could not be read: {error.reason}.", error.line)
-                continue
-            labels, open_elements = [], [root] if root else []
-            while open_elements:
-                element = open_elements.pop(0)
-                open_elements = [*element.children, *open_elements]
-                if element.tag == "Label":
-                    labels.append(element.attributes.get("alias") or element.attributes.get("value", ""))
-            labels = [label.strip() for label in labels if label.strip()]
-            if labels and (not used or used.keys() & set(labels)):
-                return labels
-        return []

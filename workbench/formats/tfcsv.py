@@ -13,14 +13,13 @@ of the labels.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from workbench.core.files import atomic_write
 from workbench.core.image_lookup import MatchKind, is_portable, to_posix
 from workbench.core.project import Snapshot, Split, State
-from workbench.errors import Refused
 from workbench.formats import ReadImage, Reading, ReadSettings, Source, register
 from workbench.formats.parts.corners import first_pixel
 from workbench.formats.parts.csv_table import first_names, sane_values, to_row
@@ -35,7 +34,7 @@ from workbench.formats.parts.layout import (
     split_of_name,
 )
 from workbench.formats.parts.reader import DataSetReader
-from workbench.formats.parts.report import none_found, parse_files, read_bytes
+from workbench.formats.parts.report import none_found, parse_files
 from workbench.formats.parts.tfcsv_labels import parse_label_map
 from workbench.formats.parts.tfcsv_rows import COLUMNS, TfImage, TfTable, parse_tfcsv
 
@@ -131,8 +130,9 @@ class _Reader(DataSetReader):
         images = self.once(read)
         images += self.bare_images(images)
         used = dict.fromkeys(box.label for image in images for box in image.boxes)
-        labels = dict.fromkeys([*self.mapped(used), *used])
-        return self.report.reading("tfcsv", self.path, tuple(labels), images, self.lookup)
+        maps = [] if self.path.is_file() else files_below(self.root, ".pbtxt")
+        labels = self.in_listed_order(used, maps, parse_label_map)
+        return self.report.reading("tfcsv", self.path, labels, images, self.lookup)
 
     def files(self) -> list[Path]:
         if self.path.is_file():
@@ -151,21 +151,6 @@ class _Reader(DataSetReader):
             sentence = f"there is no CSV table with the columns {','.join(COLUMNS)} in {self.path}"
             raise none_found(sentence, self.path, files_below(self.path, ".csv"), self.root, parse_tfcsv)
         return chosen
-
-    def mapped(self, used: Mapping[str, None]) -> tuple[str, ...]:
-        """The labels in the order of the label map beside the tables, if it lists these labels."""
-        maps = [] if self.path.is_file() else files_below(self.root, ".pbtxt")
-        for file in maps:
-            name = display_name(file, self.root)
-            try:
-                labels = parse_label_map(read_bytes(file, name), name)
-            except Refused as error:
-                self.report.say("read", name, f"The order of the labels could not be read: {error.reason}.", error.line)
-                continue
-            if not used or used.keys() & set(labels):
-                return labels
-            self.report.say("read", name, "It lists none of the boxes' labels, so it was ignored.")
-        return ()
 
     def tell_base(self, name: str, table: TfTable) -> None:
         """Report which number the first pixel was taken to have, and the evidence for either."""

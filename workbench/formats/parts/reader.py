@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from workbench.core import strict_json
@@ -76,3 +76,22 @@ class DataSetReader:
             and file not in used
             and (file.parent in folders or file.parent.name == folder)
         ]
+
+    def in_listed_order(
+        self, used: Mapping[str, None], lists: Iterable[Path], parse: Callable[[bytes, str], Sequence[str]]
+    ) -> tuple[str, ...]:
+        """The labels in the order of the first of the `lists` that names one of those `used`; the others follow.
+
+        `parse` gives the names in a list. One that it refuses, or that is of other labels, is told and ignored.
+        """
+        for file in lists:
+            name = display_name(file, self.root)
+            try:
+                labels = parse(read_bytes(file, name), name)
+            except Refused as error:
+                self.report.say("read", name, f"The order of the labels could not be read: {error.reason}.", error.line)
+                continue
+            if not used or used.keys() & set(labels):
+                return tuple(dict.fromkeys([*labels, *used]))
+            self.report.say("read", name, "It lists none of the boxes' labels, so it was ignored.")
+        return tuple(used)
