@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -207,8 +207,11 @@ class _Document:
         CVAT itself lists every frame of a track; documents with only key frames come from other programs.
         """
         skipped = set()
+        frames_of = defaultdict[tuple[str, str], list[int]](list)
+        for task, subset, frame in sorted(self.by_frame):
+            frames_of[task, subset].append(frame)
         for (task, subset), tracks in spans.items():
-            frames = sorted(frame for one, other, frame in self.by_frame if (one, other) == (task, subset))
+            frames = frames_of[task, subset]
             for listed in tracks:
                 for (frame, is_box), (until, _) in pairwise([*listed, (_LAST_FRAME + 1, False)]):
                     if is_box:
