@@ -115,6 +115,8 @@ class Comparison:
         self._index = {image.id: index for index, image in enumerate(snapshot.images)}
         member = formats.load_all().get(format)
         self._cannot = member.cannot_store
+        names = [label.name for label in snapshot.labels]
+        self._names = ["_".join(name.split()) for name in names] if "spaces in labels" in self._cannot else names
         self._renewed: frozenset[str] = getattr(member, "renewed", frozenset())
         self._tolerance = 0.51 if "fractions of a pixel" in self._cannot else 0.01
 
@@ -226,11 +228,8 @@ class Comparison:
 
     def _named(self, rows: np.ndarray, one: MatchedImage) -> pairing.Accept:
         """Tells whether a box here and one in the file have the same label, as the format writes it."""
-        names = [label.name for label in self._snapshot.labels]
-        if "spaces in labels" in self._cannot:
-            names = ["_".join(name.split()) for name in names]
         here, there = pairing.coded(
-            [names[i] for i in self._snapshot.label_index[rows].tolist()], [label for label, _ in one.boxes]
+            [self._names[i] for i in self._snapshot.label_index[rows].tolist()], [label for label, _ in one.boxes]
         )
         if "crowd labels" not in self._cannot:
             return lambda r, c: here[r] == there[c]

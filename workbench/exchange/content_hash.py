@@ -61,9 +61,8 @@ def of_image(
     """The content of image `index` as it is in the project; `names` replace those of its labels."""
     rows = snapshot.rows(index)
     notes = snapshot.notes[rows] if snapshot.notes else [("", "")] * (rows.stop - rows.start)
-    listed = [names.get(label.name, label.name) for label in snapshot.labels]
     boxes: list[Row] = [
-        (listed[label], (x0, y0, x1, y1), flags, note, extra)
+        (names.get(name := snapshot.labels[label].name, name), (x0, y0, x1, y1), flags, note, extra)
         for label, (x0, y0, x1, y1), flags, (note, extra) in zip(
             snapshot.label_index[rows].tolist(), snapshot.boxes[rows].tolist(), snapshot.flags[rows].tolist(), notes,
             strict=True,

@@ -88,12 +88,11 @@ def is_as_it_came(origin: Origin, snapshot: Snapshot, index: int, source: Source
     member = formats.load_all().get(origin.format)
     if getattr(member, "tells_splits", False) and origin.split not in (None, snapshot.images[index].split):
         return False
-    labels = tuple(label.name for label in snapshot.labels)
-    if source.lists_labels and labels != origin.labels:
+    if source.lists_labels and tuple(label.name for label in snapshot.labels) != origin.labels:
         return False
     if getattr(member, "first_number", None) is not None:
-        used = set(snapshot.label_index[snapshot.rows(index)].tolist())
-        if any(number >= len(origin.labels) or origin.labels[number] != labels[number] for number in used):
+        used, came = set(snapshot.label_index[snapshot.rows(index)].tolist()), origin.labels
+        if any(number >= len(came) or came[number] != snapshot.labels[number].name for number in used):
             return False
     return origin.is_of(content_hash.of_image(snapshot, index, member.cannot_store))
 
