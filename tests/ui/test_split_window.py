@@ -157,6 +157,7 @@ def test_the_blue_button_is_pressed_by_ctrl_return_from_any_field(qtbot: QtBot, 
     field.setFocus()
     QTest.keyClick(field, Qt.Key.Key_Return)
     assert on_disk(rides) == [Split.NONE] * 20, "Enter alone is the field's"
+    qtbot.waitUntil(find(split, QPushButton, "split-apply").isEnabled)  # a field tells of Enter as of another number
     QTest.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert on_disk(rides).count(Split.TRAIN) == 16
 
@@ -231,5 +232,31 @@ def test_pictures_nearly_alike_stay_together(qtbot: QtBot, open_window: Open, ri
     qtbot.waitUntil(lambda: words(split).startswith("19 groups."))
     assert not window.session.jobs
     find(split, QCheckBox, "split-again").setChecked(True)
+    qtbot.waitUntil(find(split, QPushButton, "split-apply").isEnabled)
     apply(split)
     assert on_disk(rides)[0] == on_disk(rides)[19]
+
+
+def test_no_split_is_applied_that_was_worked_out_for_other_choices(
+    qtbot: QtBot, open_window: Open, rides: Path
+) -> None:
+    """It was worked out anew after as many milliseconds as the seed says; until then, Apply took the one before."""
+    window = open_window(rides, "data")
+    split = opened(window)
+    button, seed = find(split, QPushButton, "split-apply"), find(split, QSpinBox, "split-seed")
+    assert button.isEnabled()
+    seed.setValue(100_000)
+    assert not button.isEnabled()
+    qtbot.waitUntil(button.isEnabled)
+    apply(split)
+    at_100_000 = on_disk(rides)
+    window.session.undo()
+    opened(window)
+    seed.setValue(0)
+    qtbot.waitUntil(button.isEnabled)
+    window.session.do(edits.SetSplit((window.session.image_id,), Split.TEST))
+    assert not button.isEnabled(), "nor for an earlier project"
+    window.session.undo()
+    qtbot.waitUntil(button.isEnabled)
+    apply(split)
+    assert on_disk(rides) != at_100_000

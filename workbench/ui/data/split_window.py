@@ -41,7 +41,7 @@ from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import dialog_buttons, make_primary
 from workbench.ui.widgets.popups import Combo
 from workbench.ui.widgets.spin_boxes import spin_box
-from workbench.ui.widgets.tables import align_heads
+from workbench.ui.widgets.tables import align_heads, style_table
 
 _WAYS = (
     ("each image by itself", "image"), ("the images of a folder", "folder"),
@@ -66,7 +66,8 @@ class SplitWindow(QDialog):
         self._similar: SimilarGroups | None = None
         self._job: Job | None = None
         self._request: SplitRequest | None = None
-        self._planner: Background | None = None
+        self._planner = Background("Dividing the images", split_plan.plan_on_disk, self)
+        self._planner.done.connect(self._planned)
         self._shares = [_spin(f"split-{split.value}", value) for split, value in zip(PARTS, (80, 10, 10), strict=True)]
         self._sum = QLabel("%")
         self._sum.setObjectName("split-sum")
@@ -125,15 +126,29 @@ class SplitWindow(QDialog):
 
     def _connect(self) -> None:
         for spin in (*self._shares, self._seed):
-            spin.valueChanged.connect(self._soon.start)
-        self._grouping.currentIndexChanged.connect(self._soon.start)
-        self._pattern.textChanged.connect(self._soon.start)
-        self._stratify.toggled.connect(self._soon.start)
-        self._again.toggled.connect(self._soon.start)
+            spin.valueChanged.connect(self._chosen)
+        self._grouping.currentIndexChanged.connect(self._chosen)
+        self._pattern.textChanged.connect(self._chosen)
+        self._stratify.toggled.connect(self._chosen)
+        self._again.toggled.connect(self._chosen)
         self._apply.clicked.connect(self.apply)
-        self._session.edited.connect(lambda: self._soon.start(_LATER))
+        self._session.edited.connect(self._edited)
         self._session.document_changed.connect(self._forget)
         self._session.closing.connect(self._end)
+
+    @Slot()
+    def _chosen(self) -> None:
+        self._renew_in(_SOON)
+
+    @Slot()
+    def _edited(self) -> None:
+        self._renew_in(_LATER)
+
+    def _renew_in(self, wait: int) -> None:
+        """Until then, in ms, nothing can be applied: what is shown is for other choices, or an earlier project."""
+        self._edit = self._request = None
+        self._apply.setEnabled(False)
+        self._soon.start(wait)
 
     @Slot()
     def _forget(self) -> None:
@@ -167,9 +182,6 @@ class SplitWindow(QDialog):
         )  # fmt: skip
         if len(document.images()) >= _LARGE:
             self._words.setText("Working it out …")
-            if self._planner is None:
-                self._planner = Background("Dividing the images", split_plan.plan_on_disk, self)
-                self._planner.done.connect(self._planned)
             self._planner.ask([self._request])
             return
         try:
@@ -198,10 +210,7 @@ class SplitWindow(QDialog):
     def _end(self) -> None:
         """The project is about to close: stop reading it."""
         self._request = None
-        if self._planner is not None:
-            self._planner.close()
-            self._planner.deleteLater()
-            self._planner = None
+        self._planner.settle()
 
     def _show(self, snapshot: Snapshot, groups: Sequence[Hashable] | None) -> None:
         """One row for the images and one for each label: the numbers in each split after the edit."""
@@ -264,7 +273,8 @@ class SplitWindow(QDialog):
 
     @Slot(object)
     def _failed(self, error: object) -> None:
-        self._words.setText(getattr(error, "sentence", str(error)))
+        if self.sender() is self._job:
+            self._words.setText(getattr(error, "sentence", str(error)))
 
     @Slot()
     def _ended(self) -> None:
@@ -314,12 +324,9 @@ def _table() -> QTableWidget:
     table.setObjectName("split-table")
     table.setAccessibleName("What would come of it")
     table.setHorizontalHeaderLabels(["", *(split.value.capitalize() for split in PARTS)])
-    align_heads(table.horizontalHeader(), range(1, 4))
+    head = style_table(table)
+    align_heads(head, range(1, 4))
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    table.setTabKeyNavigation(False)
-    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(24)
-    table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     return table
