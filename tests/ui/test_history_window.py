@@ -137,3 +137,20 @@ def test_hundreds_of_steps_are_not_measured_anew_for_each_line(
     qtbot.wait(50)
     assert table.rowCount() > 100
     assert len(measured) < 60
+
+
+def test_another_image_is_followed_at_once_whatever_its_number(qtbot: QtBot, open_window: Open, project: Path) -> None:
+    """The number was the time in ms until the list was read again, and the last image's boxes could be put here."""
+    begun(project)
+    window = open_window(project)
+    history = opened(qtbot, window)
+    table, button = find(history, QTableWidget, "history-table"), find(history, QPushButton, "history-go")
+    table.selectRow(1)
+    assert button.isEnabled()
+    window.session.image_changed.emit(1_000_000)
+    assert not button.isEnabled()
+    window.session.select_image(window.session.document.images()[1].id)
+    qtbot.waitUntil(lambda: [title for title, _ in lines(history)] == ["Add box  (now)", "Before that"])
+    window.session.image_changed.emit(1_000_000)
+    window.session.undo()
+    qtbot.waitUntil(lambda: [title for title, _ in lines(history)] == ["Add box  (now)", "Add box", "Before that"])

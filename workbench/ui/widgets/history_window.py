@@ -28,7 +28,7 @@ from workbench.ui import theme
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import make_primary
 from workbench.ui.widgets.elided import ElidedLabel
-from workbench.ui.widgets.tables import align_heads, deferred_column_sizing
+from workbench.ui.widgets.tables import align_heads, deferred_column_sizing, style_table
 
 _SOON = 100
 """Milliseconds after the last edit until the list is read again."""
@@ -69,9 +69,9 @@ class HistoryWindow(QDialog):
         self._table.itemSelectionChanged.connect(self._enable)
         self._table.cellDoubleClicked.connect(self._act)
         self._go.clicked.connect(self._act)
-        session.edited.connect(self._soon.start)
-        session.image_changed.connect(self._soon.start)
-        session.document_changed.connect(self._soon.start)
+        session.edited.connect(self._renew_soon)
+        session.image_changed.connect(self._renew_soon)
+        session.document_changed.connect(self._renew_soon)
         self.renew()
 
     def _lay_out(self) -> None:
@@ -90,6 +90,12 @@ class HistoryWindow(QDialog):
         column.addWidget(self._table, 1)
         column.addLayout(foot)
         self.resize(520, 440)
+
+    @Slot()
+    def _renew_soon(self) -> None:
+        """Until then nothing can be brought back: it would be the last image's boxes."""
+        self._table.clearSelection()
+        self._soon.start()  # not connected itself: it would take an image's id for its time
 
     @Slot()
     def renew(self) -> None:
@@ -183,17 +189,13 @@ def _table() -> QTableWidget:
     table.setObjectName("history-table")
     table.setAccessibleName("Steps, newest first")
     table.setHorizontalHeaderLabels(_HEADS)
-    align_heads(table.horizontalHeader(), (2,))
+    head = style_table(table)
+    align_heads(head, (2,))
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     table.setShowGrid(False)
-    table.setTabKeyNavigation(False)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(24)
-    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+    head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    head.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
     return table
 
 
