@@ -110,3 +110,16 @@ def test_a_project_of_8_bits_has_nothing_to_set(qtbot: QtBot, open_window: Open,
     press(levels, "levels-measure")
     qtbot.waitUntil(lambda: "nothing to set" in words(levels))
     assert isinstance(levels, QWidget)
+
+
+def test_the_range_of_a_project_is_not_offered_to_the_next(open_window: Open, thermal: Path, project: Path) -> None:
+    with Document.open(thermal) as document:
+        document.do(edits.ChangeSetting("window", [200, 4000]))
+    window = open_window(thermal)
+    levels = opened(window)
+    assert (find(levels, QDoubleSpinBox, "levels-low").value(), words(levels)) == (200, "")
+    assert window.open(project)
+    window.show_page("label")
+    levels = opened(window)
+    assert (find(levels, QDoubleSpinBox, "levels-low").value(), words(levels)) == (0, "The whole range is shown.")
+    assert not find(levels, QPushButton, "levels-none").isEnabled()

@@ -80,6 +80,7 @@ class LevelsWindow(QDialog):
         for spin in (self._low, self._high):
             spin.valueChanged.connect(self._enable)
         session.edited.connect(self._edited)
+        session.document_changed.connect(self._show)  # its own range, or that of none
         session.document_changed.connect(self.close)
         self.resize(440, 240)
         self._show()
