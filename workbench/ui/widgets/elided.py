@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QLabel,
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
+    QToolTip,
     QWidget,
 )
 
@@ -38,14 +39,24 @@ class ElidedLabel(QLabel):
         """The part of the text that is painted in this many pixels."""
         return self.fontMetrics().elidedText(self.text(), self._mode, width)
 
+    @property
+    def full_tooltip(self) -> str:
+        """What the tooltip says: the whole text if it is cut, then what its owner says there."""
+        text, own = self.text(), self.toolTip()
+        is_missing = self.cut(self.contentsRect().width()) != text and text not in own
+        return "\n".join(part for part in (text if is_missing else "", own) if part)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and (words := self.full_tooltip):
+            QToolTip.showText(event.globalPos(), words, self)
+            return True
+        return super().event(event)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         area = self.contentsRect()
-        cut = self.cut(area.width())
-        if cut != self.text() and self.toolTip() != self.text():
-            self.setToolTip(self.text())
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(area, int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), cut)
+        painter.drawText(area, int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), self.cut(area.width()))
         painter.end()
 
 

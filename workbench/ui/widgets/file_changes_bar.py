@@ -174,7 +174,7 @@ class FileChangesBar(QFrame):
         if newly:
             sentences.append(f"{count(gone, 'image')} {'has' if gone == 1 else 'have'} no file any more.")
         self._words.setText(" ".join(sentences))
-        self._words.setToolTip("\n".join([*sentences, *found.offered[:_NAMED], *["…"] * (len(found.offered) > _NAMED)]))
+        self._words.setToolTip("\n".join([*found.offered[:_NAMED], *["…"] * (len(found.offered) > _NAMED)]))
         self._add.setVisible(new > 0 and can_edit)
         self._keep.setVisible(renamed > 0 and can_edit)
         self._show.setVisible(bool(newly))
