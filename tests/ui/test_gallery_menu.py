@@ -23,6 +23,7 @@ from workbench.core.document import Document
 from workbench.core.project import Box, Split, State
 from workbench.ui.images_model import LISTED_IMAGE
 from workbench.ui.main_window import MainWindow
+from workbench.ui.start import project_opener
 
 __all__ = ["labelled"]  # a fixture
 
@@ -153,3 +154,22 @@ def test_boxes_of_some_images_are_split_off_as_a_label_in_one_step(
     assert label_names(labelled) == ["cell", "plate"]
     window.session.redo()
     assert label_names(labelled) == ["cell", "plate", "young cell"]
+
+
+def test_a_project_that_comes_while_the_menu_is_open_waits_until_it_is_closed(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was chosen then was done to the boxes of the same numbers in the other project."""
+    Document.create(tmp_path / "other", tmp_path / "photographs").close()
+    window = open_window(labelled, "data")
+    gallery = find(window, QAbstractItemView, "gallery")
+    menu = menu_of(window, gallery, 0)
+    assert QApplication.activePopupWidget() is menu
+    monkeypatch.setattr(project_opener, "AT_ONCE", 0)
+    window.open(tmp_path / "other")
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    document = window.session.document
+    assert document is not None
+    assert document.folder == labelled
+    menu.close()
+    qtbot.waitUntil(lambda: window.session.document.folder == tmp_path / "other")

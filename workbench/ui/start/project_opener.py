@@ -158,7 +158,7 @@ class ProjectOpener(QObject):
 
     @Slot(object)
     def _event_arrived(self, event: object) -> None:
-        """An event of a job that opens or fills a project. Held back during a dialog: that is about the one before."""
+        """An event of a job that opens or fills a project. Held back during a dialog or menu on the one before."""
         job = self.sender()
         assert isinstance(job, Job)
         self._waiting.append((job, event))
@@ -169,7 +169,7 @@ class ProjectOpener(QObject):
         from workbench.core import new_project
 
         while self._waiting:
-            asked = QApplication.activeModalWidget() is not None
+            asked = bool(QApplication.activeModalWidget() or QApplication.activePopupWidget())
             if isinstance(self._waiting[0][1], new_project.ProjectOpened) and (asked or self._was_asked):
                 self._was_asked = asked  # wait once more after the answer, which has not been handled yet
                 self._later.start()
