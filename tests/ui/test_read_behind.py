@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -15,7 +17,7 @@ from workbench.core.document import Document
 from workbench.core.project import Snapshot, Split
 from workbench.training.request import RunRequest
 from workbench.ui import image_queues
-from workbench.ui.image_queues import QueueWatch
+from workbench.ui.image_queues import QueueJobRequest, QueueWatch
 from workbench.ui.inspect.page import InspectPage
 from workbench.ui.session import Session
 from workbench.ui.train.page import TrainPage
@@ -79,3 +81,25 @@ def test_for_an_order_of_images(
     image_queues.of(session).renew()
     qtbot.waitUntil(lambda: not session.jobs)
     assert (seen, read) == ([2], [False])
+
+
+def test_no_order_is_begun_while_the_project_closes(
+    qtbot: QtBot, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that had been asked for meanwhile began as the first was ended, and went on behind the next project."""
+    begun: list[Path | None] = []
+
+    def endless(asked: QueueJobRequest) -> Iterator[None]:
+        begun.append(asked.checkpoint)
+        while True:
+            time.sleep(0.001)
+            yield None
+
+    monkeypatch.setattr(QueueWatch, "work", staticmethod(endless))
+    watch = image_queues.of(session)
+    watch.renew()
+    qtbot.waitUntil(lambda: begun == [None])
+    watch.choose(tmp_path / "best.safetensors")
+    watch.renew()
+    session.close()
+    assert (session.jobs, begun) == ([], [None])

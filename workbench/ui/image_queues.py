@@ -104,10 +104,10 @@ class QueueWatch(QObject):
 
     @Slot(object)
     def _job_ended(self, job: object) -> None:
-        if job is self.job:
+        if isinstance(job, Job) and job is self.job:
             self.job = None
             self.changed.emit()
-            if self._then:
+            if self._then and not job.muted:  # else its project is being closed
                 self.renew()
 
     @Slot()
