@@ -18,6 +18,7 @@ from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
 from workbench.core.store import FILE
 from workbench.errors import WorkbenchError
+from workbench.ui.job import Job
 from workbench.ui.start import auto_backup, project_opener
 from workbench.ui.start.auto_backup import AutoBackup
 
@@ -43,6 +44,22 @@ def test_the_open_project_is_backed_up_behind_the_window(open_window: Open, proj
     qtbot.waitUntil(worker._work.is_idle)
     worker.check()
     assert worker._work.is_idle(), "this hour has its backup"
+
+
+def test_it_is_backed_up_beside_a_training_and_not_beside_what_may_write_it(
+    open_window: Open, project: Path, qtbot: QtBot
+) -> None:
+    """Of all that was labelled in the hours of a training there was no copy before its end."""
+    window = open_window(project)
+    worker, jobs = window.findChild(AutoBackup), window.session.jobs
+    other, training = (Job("work", lambda _: iter(()), pauses=pauses) for pauses in (False, True))
+    jobs.append(other)
+    worker.check()
+    assert worker._work.is_idle()
+    jobs[:] = [training]
+    worker.check()
+    qtbot.waitUntil(lambda: len(backups.backups(project)) == 1)
+    jobs.clear()
 
 
 def test_a_backup_that_fails_is_told_once_an_hour(

@@ -80,10 +80,10 @@ class AutoBackup(QObject):
 
     @Slot()
     def check(self) -> None:
-        """Start what is due."""
+        """Start what is due, also beside a training: it takes hours, in which people label on."""
         from workbench.core import backups
 
-        if self._folder is None or not self._work.is_idle() or self._session.jobs:
+        if self._folder is None or not self._work.is_idle() or not all(job.pauses for job in self._session.jobs):
             return
         requests = []
         if self._outdated != frozenset():
