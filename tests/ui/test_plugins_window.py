@@ -88,3 +88,20 @@ def test_a_plugin_that_came_or_was_changed_since_the_start_asks_without_a_restar
     find(dialog, QPushButton, "plugins-allow").click()
     assert table.item(0, 1).text() == "loaded"
     assert plugins.is_allowed(plugins.find("old.py"))
+
+
+def test_a_plugin_whose_file_is_gone_by_now_is_not_allowed_but_said(
+    open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "user_folder", lambda: tmp_path)
+    monkeypatch.setattr(plugins, "shipped_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr(plugins, "_loaded", None)
+    file = tmp_path / "stranger.py"
+    file.write_text("API = 1\n")
+    window = open_window()
+    window.show_plugins()
+    dialog = find(window, PluginsWindow, "plugins-window")
+    find(dialog, QTableWidget, "plugins-table").selectRow(0)
+    file.unlink()
+    find(dialog, QPushButton, "plugins-allow").click()
+    assert find(dialog, QLabel, "plugins-said").text().startswith(f"{file} can't be read (")

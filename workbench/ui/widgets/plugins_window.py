@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -17,9 +19,10 @@ from PySide6.QtWidgets import (
 )
 
 from workbench import plugins
+from workbench.errors import WorkbenchError
 from workbench.ui import theme
 from workbench.ui.widgets.open_folder import open_folder
-from workbench.ui.widgets.tables import align_heads
+from workbench.ui.widgets.tables import align_heads, style_table
 
 _MEANS = {  # explains a state whose word says too little
     "later": "It imports PyTorch, and is loaded together with it when a page first needs that.",
@@ -48,12 +51,8 @@ class PluginsWindow(QDialog):
         self._table.setObjectName("plugins-table")
         self._table.setAccessibleName("Plugins")
         self._table.setHorizontalHeaderLabels(["Plugin", "State", "Adds", "About"])
-        align_heads(self._table.horizontalHeader())
-        self._table.verticalHeader().hide()
-        self._table.horizontalHeader().setHighlightSections(False)
+        align_heads(style_table(self._table))
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self._table.setTabKeyNavigation(False)
         self._table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
         self._table.itemSelectionChanged.connect(self._chosen)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -69,8 +68,8 @@ class PluginsWindow(QDialog):
         buttons.addButton(self._open, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)
         buttons.rejected.connect(self.close)
-        self._allow.clicked.connect(self._allow_chosen)
-        self._forget.clicked.connect(self._forget_chosen)
+        self._allow.clicked.connect(lambda: self._change(plugins.allow))
+        self._forget.clicked.connect(lambda: self._change(plugins.forget))
         self._open.clicked.connect(self._open_folder)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(*(2 * theme.GRID,) * 4)
@@ -91,7 +90,6 @@ class PluginsWindow(QDialog):
                 item.setToolTip(tip)
                 self._table.setItem(row, column, item)
         self._table.resizeColumnsToContents()
-        self._table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
         self._chosen()
 
     def _current(self) -> plugins.Plugin | None:
@@ -115,18 +113,19 @@ class PluginsWindow(QDialog):
         self._forget.setToolTip(why or ("It asks again at the next start." if allowed else "It is not allowed now."))
         self._state_text.setText("" if plugin is None else _sentence(plugin))
 
-    @Slot()
-    def _allow_chosen(self) -> None:
+    def _change(self, consent: Callable[[plugins.Plugin], None]) -> None:
+        """Give the chosen plugin consent, or take it back."""
         plugin = self._current()
-        if plugin is not None:
-            plugins.allow(plugin)
-            self._fill()
-
-    @Slot()
-    def _forget_chosen(self) -> None:
-        plugin = self._current()
-        if plugin is not None:
-            plugins.forget(plugin)
+        if plugin is None:
+            return
+        try:
+            consent(plugin)
+        except WorkbenchError as error:
+            self._state_text.setText(error.sentence)
+        except OSError as error:
+            why = error.strerror or error
+            self._state_text.setText(f"{plugin.file} can't be read ({why}). Put it back, or start again without it.")
+        else:
             self._fill()
 
     @Slot()
