@@ -14,7 +14,9 @@ from tests.ui.window_driver import Open, find
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label
+from workbench.errors import WorkbenchError
 from workbench.exchange import export_labels, remember
+from workbench.ui.data import numbers_window
 from workbench.ui.main_window import MainWindow
 
 
@@ -90,3 +92,17 @@ def test_undoing_it_tells_that_the_folder_no_longer_fits(
     assert names(window) == ["cat", "dog"]
     said = find(window, QLabel, "message-text").text()
     assert "other numbers than in 1 exported folder ('set')" in said
+
+
+def test_it_says_so_if_the_project_cannot_note_that_a_folder_was_written_anew(
+    folder: Path, project: Path, open_window: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise WorkbenchError("The disk is full. Free some space.")
+
+    monkeypatch.setattr(numbers_window, "remember", full)
+    window = open_window(project, "data")
+    find(asked_to_move(window), QAbstractButton, "numbers-both").click()
+    qtbot.waitUntil(lambda: not window.session.jobs)
+    assert numbers(folder) == ["1", "0"]
+    assert find(window, QLabel, "message-text").text() == "The disk is full. Free some space."

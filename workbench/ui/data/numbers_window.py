@@ -25,6 +25,7 @@ from workbench.core.applied_edit import AppliedEdit
 from workbench.core.document import snapshot_of
 from workbench.core.edits import Batch, Edit
 from workbench.core.project import Label
+from workbench.errors import WorkbenchError
 from workbench.exchange import ExportReport, PastExport, RenumberedExport, export_again, remember, renumbered
 from workbench.ui import theme
 from workbench.ui.job import Job
@@ -170,8 +171,11 @@ class LabelEdits(QObject):
         assert isinstance(event, FolderRewritten)
         document = self._session.document
         if document is not None and document.folder == self._folder:
-            remember(document, event.report, event.labels, event.exported.copied)
             self._session.inform(f"{event.report.sentence} What was there is in '{event.aside.name}'.")
+            try:
+                remember(document, event.report, event.labels, event.exported.copied)
+            except WorkbenchError as error:
+                self._session.report_error(error)
 
 
 def _rewrite(project: Path, folders: tuple[PastExport, ...]) -> Iterator[FolderRewritten]:
