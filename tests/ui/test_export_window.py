@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QAbstractButton, QCheckBox, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from tests.formats.making import picture, text, voc_file, voc_object
@@ -164,3 +173,20 @@ def test_the_format_that_came_in_last_is_proposed_and_unedited_files_are_told(
     for name in ("d", "e"):
         came = (tmp_path / "set" / "Annotations" / f"{name}.xml").read_bytes()
         assert next((tmp_path / "out").rglob(f"{name}.xml")).read_bytes() == came
+
+
+def test_its_folder_is_looked_for_where_one_was_chosen_last(
+    qtbot: QtBot, open_window: Open, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_in: list[str] = []
+
+    def choose(_parent: QWidget, _title: str, begin: str) -> str:
+        begun_in.append(begin)
+        return str(tmp_path / "out")
+
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", choose)
+    exporting = Exporting(qtbot, open_window(labelled, "data"))
+    for _ in range(2):
+        find(exporting.dialog, QAbstractButton, "export-choose").click()
+    assert exporting.folder.text() == str(tmp_path / "out")
+    assert begun_in[1] == str(tmp_path)

@@ -10,7 +10,6 @@ from PySide6.QtCore import QCoreApplication, QTimer, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -29,7 +28,7 @@ from workbench.exchange import ExportReport, export_labels, losses, remember
 from workbench.exchange.export_folder import is_export
 from workbench.formats import Remark
 from workbench.ui import theme
-from workbench.ui.file_dialogs import free_folder, typed_path
+from workbench.ui.file_dialogs import ask_for_folder, free_folder, typed_path
 from workbench.ui.job import Job
 from workbench.ui.session import Session
 from workbench.ui.widgets.buttons import dialog_buttons, make_primary
@@ -113,6 +112,7 @@ class ExportWindow(QDialog):
     def _lay_out(self) -> None:
         where = QHBoxLayout()
         choose = QPushButton("Folder…")
+        choose.setObjectName("export-choose")
         choose.clicked.connect(self._choose)
         where.addWidget(self._folder, 1)
         where.addWidget(choose)
@@ -175,9 +175,8 @@ class ExportWindow(QDialog):
 
     @Slot()
     def _choose(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Folder to export into", str(Path.home()))
-        if chosen:
-            self._folder.setText(chosen)
+        if chosen := ask_for_folder(self, "Folder to export into"):
+            self._folder.setText(str(chosen))
 
     @Slot()
     def _show_losses(self) -> None:
@@ -243,13 +242,13 @@ class ExportWindow(QDialog):
     def _written(self, event: object) -> None:
         assert isinstance(event, _LabelsExported)
         report = event.report
+        self._session.inform(report.sentence)
         document = self._session.document
         if document is not None and document.folder == event.project:
             try:
                 remember(document, report, event.labels, event.copied)
             except WorkbenchError as error:
                 self._session.report_error(error)
-        self._session.inform(report.sentence)
         self._sentence.setText(f"Written. {report.sentence}")
         remarks = [f"{one.file}: {one.sentence}" if one.file else one.sentence for one in report.remarks]
         self._losses.setPlainText("\n".join(remarks))
