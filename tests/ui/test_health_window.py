@@ -18,6 +18,7 @@ from workbench import health as health_module
 from workbench.core import edits
 from workbench.core.document import Document
 from workbench.core.project import Box, Label, State
+from workbench.errors import WorkbenchError
 from workbench.health import FilesExamined, Health
 from workbench.ui.annotate.canvas import Canvas
 from workbench.ui.data.health_window import CHANGED, HealthWindow
@@ -230,3 +231,27 @@ def test_a_check_ends_when_its_window_is_closed_and_begins_anew_when_it_is_opene
     health.reject()
     assert checked(qtbot, window) is health
     assert words(health).startswith("3 images, 3 boxes"), "what was found stays"
+
+
+def test_a_check_that_fails_once_its_window_is_closed_does_not_pass_for_one_that_was_made(
+    qtbot: QtBot, open_window: Open, ailing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+
+    def examine(*_: object, **__: object) -> Iterator[FilesExamined]:
+        yield FilesExamined(1, 2)
+        let_go.wait(10)
+        raise WorkbenchError("The disk was taken away.")
+
+    window = open_window(ailing, "data")
+    with monkeypatch.context() as patch:
+        patch.setattr(health_module, "examine", examine)
+        QTest.mouseClick(find(window, QToolButton, "button-check-data"), Qt.MouseButton.LeftButton)
+        health = find(window, HealthWindow, "health-window")
+        qtbot.waitUntil(lambda: words(health).endswith("images opened"))
+        health.reject()
+        let_go.set()
+        qtbot.waitUntil(lambda: not window.session.jobs)
+    assert words(health) == ""
+    assert checked(qtbot, window) is health
+    assert words(health).startswith("3 images, 3 boxes")

@@ -173,7 +173,8 @@ class HealthWindow(QDialog):
 
     @Slot(object)
     def _failed(self, error: object) -> None:
-        self._words.setText(getattr(error, "sentence", str(error)))
+        if self.sender() is self._job:
+            self._words.setText(getattr(error, "sentence", str(error)))
 
     @Slot()
     def _ended(self) -> None:
