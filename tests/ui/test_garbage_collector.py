@@ -7,13 +7,16 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
+from workbench.core.document import Document
 from workbench.ui import garbage_collector
-from workbench.ui.garbage_collector import GarbageCollector, collection_paused
+from workbench.ui.garbage_collector import GarbageCollector, begin, collection_paused
+from workbench.ui.session import Session
 
 
 class Knot:
@@ -125,14 +128,21 @@ def test_nothing_is_collected_while_labels_are_read(garbage: GarbageCollector) -
     assert not gc.isenabled(), "it is still collected by the window alone"
 
 
-def test_after_a_project_was_closed_all_is_looked_at_again(garbage: GarbageCollector) -> None:
+def test_what_was_frozen_is_looked_at_again_when_a_project_is_closed_and_not_when_one_is_opened(
+    garbage: GarbageCollector,
+) -> None:
+    session = Session()
+    begin(session)
     ended_in: list[int] = []
     knot = Knot(ended_in)
     gc.freeze()
     del knot
+    session.document = cast(Document, object())
+    session.document_changed.emit()
     gc.collect()
     assert not ended_in
-    garbage.unfreeze()
+    session.document = None
+    session.document_changed.emit()
     gc.collect()
     assert ended_in
 

@@ -40,7 +40,7 @@ _M_ARENA_MAX = -8  # from glibc's malloc.h
 
 def run(project: Path | None) -> int:
     """Show the window, with `project` if given, until it is closed; returns the exit code."""
-    gc.disable()  # saves a twentieth of the time to the first paint; nothing created until then becomes garbage
+    gc.disable()  # to the end: see garbage_collector. It also saves a twentieth of the time to the first paint
     problem = startup_problem()
     if problem:
         print(problem, file=sys.stderr)
@@ -85,12 +85,9 @@ def run(project: Path | None) -> int:
 
 def _painted(window: MainWindow) -> None:
     """Start what can wait until the window is painted."""
-    from workbench.ui import crashes
-    from workbench.ui.garbage_collector import GarbageCollector
+    from workbench.ui import crashes, garbage_collector
 
-    gc.freeze()  # what exists now stays: later collections skip it
-    garbage = GarbageCollector(window)
-    window.session.document_changed.connect(garbage.unfreeze)
+    garbage_collector.begin(window.session)
     log.info("Workbench runs, process %s", os.getpid())
     for crash in crashes.read_crashes(notes_folder()):
         log.error("%s\n%s", crash.sentence, crash.stacks)

@@ -1,7 +1,17 @@
-"""Cyclic garbage is collected in the window's thread only, a little at a time.
+"""When cyclic garbage is collected: in the window's thread only, a little at a time. The policy and all that does it.
 
 By itself, Python collects in whichever thread creates the next object. Garbage may contain Qt objects, and these may
-be destroyed in the window's thread only: elsewhere timers complain, and the process can crash.
+be destroyed in the window's thread only: elsewhere timers complain, and the process can crash. So in the window's
+process Python's own collector is off from the first line of `app.run`, where it would only delay the first paint, to
+the end, and nobody turns it on. Instead
+
+- `begin`, once the window is painted, makes a GarbageCollector, which looks at what is new twice a second;
+- what exists by then, and what survived a collection that took long, is frozen: it is not examined again until a
+  project is closed, when much of it may be garbage. Opening one is no reason: it held the window up for nothing;
+- `collection_paused` is for a job that creates a million values without cycles: nothing is collected meanwhile, and
+  these are frozen.
+
+Child processes have no Qt objects, and Python's own collector.
 """
 
 from __future__ import annotations
@@ -13,14 +23,30 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
+
+if TYPE_CHECKING:
+    from workbench.ui.session import Session
 
 log = logging.getLogger(__name__)
 EVERY = 500  # ms
 LONG = 0.015  # seconds of this thread; what survives a longer collection of all is not examined again
 MANY = 20_000
 """New objects that make the next collection of all long: 0.3 to 0.7 us each."""
+
+
+def begin(session: Session) -> None:
+    """Collect from now on, for as long as the session lives."""
+    gc.freeze()
+    GarbageCollector(session)
+
+    def unfreeze() -> None:
+        if session.document is None:
+            gc.unfreeze()
+
+    session.document_changed.connect(unfreeze)
 
 
 class GarbageCollector(QObject):
@@ -61,11 +87,6 @@ class GarbageCollector(QObject):
         if time.thread_time() - begun > LONG:
             gc.freeze()
 
-    @Slot()
-    def unfreeze(self) -> None:
-        """A project was closed: much of what was frozen may have become garbage."""
-        gc.unfreeze()
-
 
 @contextlib.contextmanager
 def _errors_silenced() -> Iterator[None]:
@@ -81,14 +102,14 @@ def _errors_silenced() -> Iterator[None]:
 
 
 class _CollectionPaused(contextlib.AbstractContextManager[None]):
-    """No garbage is collected inside this block, in any thread, and objects created meanwhile are not examined later.
+    """Inside this block, in any thread, nothing is collected; objects created meanwhile are not examined later.
 
     Reading a project creates a million values without cycles. Looking for cycles among them finds nothing and held
     up the window for 0.3 to 0.7 s at a time (20,000 images, 100,000 boxes), without it for 0.1 s at most.
     """
 
     def __init__(self) -> None:
-        self._lock, self._within, self._was_on = threading.Lock(), 0, False
+        self._lock, self._within = threading.Lock(), 0
 
     @property
     def is_held(self) -> bool:
@@ -96,18 +117,13 @@ class _CollectionPaused(contextlib.AbstractContextManager[None]):
 
     def __enter__(self) -> None:
         with self._lock:
-            if not self._within:
-                self._was_on = gc.isenabled()
             self._within += 1
-            gc.disable()
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._within -= 1
             if not self._within:
                 gc.freeze()
-                if self._was_on:
-                    gc.enable()
 
 
 collection_paused = _CollectionPaused()
