@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QAction, QColor, QImage, QNativeGestureEvent, QPointingDevice, QWheelEvent
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QContextMenuEvent,
+    QImage,
+    QNativeGestureEvent,
+    QPointingDevice,
+    QWheelEvent,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
@@ -203,3 +211,18 @@ def test_in_a_narrow_window_zoom_and_looks_are_in_a_menu(qtbot: QtBot, open_wind
     before = hand.canvas.view.scale
     next(action for action in actions if action.objectName() == "action-zoom-in").trigger()
     assert hand.canvas.view.scale > before
+
+
+def test_a_menu_of_the_picture_is_gone_when_it_is_closed(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
+    """Each click left one behind, with its actions and icons, for as long as the window lived."""
+    window = open_window(labelled)
+    canvas = WindowDriver(qtbot, window).canvas
+    for _ in range(2):
+        place = canvas.rect().center()
+        asking = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, canvas.mapToGlobal(place))
+        QApplication.sendEvent(canvas, asking)
+        menu = find(window, QMenu, "canvas-menu")
+        assert menu.isVisible()
+        assert "Select all boxes" in [action.text() for action in menu.actions()]
+        menu.close()
+        qtbot.waitUntil(lambda: window.findChild(QMenu, "canvas-menu") is None)

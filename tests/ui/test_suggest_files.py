@@ -121,6 +121,8 @@ def labels_are_added_in_one_step_or_are_one_of_the_projects(hand: Hand) -> None:
     hand.wait(2)
     find(hand.window, QSlider, "suggest-confidence").setValue(70)
     assert "Add “moon”" in actions_of(hand.window), "not seen at this confidence"
+    menu = find(hand.window, QMenu, "suggest-labels-menu")
+    hand.qtbot.waitUntil(lambda: len(menu.findChildren(QMenu)) == 1)  # nothing of what it offered before
 
 
 @pytest.mark.slow

@@ -44,7 +44,10 @@ class BoxActions(QObject):
         make_action(canvas, "previous-box", lambda: canvas.select_next(-1), context=only_canvas)
 
     def menu(self, parent: QWidget) -> Menu:
+        """A new one, deleted when closed."""
         menu = Menu(parent)
+        menu.setObjectName("canvas-menu")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for group in (self._first, self._marks, self._rest):
             menu.addActions(group)
             menu.addSeparator()

@@ -52,8 +52,6 @@ class AnnotatePage(Page):
     """Draw and correct boxes."""
 
     name = "label"
-    title = "Label"
-    icon = "mdi6.vector-rectangle"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
@@ -396,4 +394,4 @@ class AnnotatePage(Page):
         if self.canvas.rect().contains(self.canvas.mapFrom(self, event.pos())):
             menu = self._of_boxes.menu(self)
             add_menu_action(menu, self.session, self)
-            menu.exec(event.globalPos())
+            menu.popup(event.globalPos())

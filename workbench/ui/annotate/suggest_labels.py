@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QActionGroup
-from PySide6.QtWidgets import QMenu, QPushButton
+from PySide6.QtWidgets import QPushButton
 
 from workbench.core.edits import AddLabels, ChangeSetting
 from workbench.core.formatting import count
@@ -31,10 +31,10 @@ class SuggestLabels(QPushButton):
         self._session = session
         self._missing: tuple[str, ...] = ()
         self._seen: tuple[str, ...] = ()
-        menu = Menu(self)
-        menu.setObjectName("suggest-labels-menu")
-        menu.aboutToShow.connect(self.fill)
-        self.setMenu(menu)
+        self._menu = Menu(self)
+        self._menu.setObjectName("suggest-labels-menu")
+        self._menu.aboutToShow.connect(self.fill)
+        self.setMenu(self._menu)
         self.hide()
 
     def show_labels(self, missing: tuple[str, ...], seen: tuple[str, ...]) -> None:
@@ -51,8 +51,10 @@ class SuggestLabels(QPushButton):
     @Slot()
     def fill(self) -> None:
         """Rebuild the menu."""
-        menu = self.menu()
+        menu = self._menu
         menu.clear()
+        for below in menu.findChildren(Menu):  # clear() keeps them
+            below.deleteLater()
         if self._seen:
             here = menu.addAction(escape_mnemonics(f"Add {_some(self._seen)}, seen here"))
             here.triggered.connect(lambda: self.add(self._seen))
@@ -67,12 +69,12 @@ class SuggestLabels(QPushButton):
             menu.addSeparator()
         for name in [*self._seen, *(name for name in self._missing if name not in self._seen)][:_LISTED]:
             if labels:
-                self._add_choices(menu.addMenu(escape_mnemonics(f"“{name}” is")), name, labels)
+                self._add_choices(menu.below(escape_mnemonics(f"“{name}” is")), name, labels)
         if said_names(document):
             menu.addSeparator()
             menu.addAction("By their names alone again").triggered.connect(self.forget)
 
-    def _add_choices(self, menu: QMenu, name: str, labels: tuple[Label, ...]) -> None:
+    def _add_choices(self, menu: Menu, name: str, labels: tuple[Label, ...]) -> None:
         group = QActionGroup(menu)
         for label in labels:
             action = menu.addAction(escape_mnemonics(label.name))

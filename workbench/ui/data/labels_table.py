@@ -226,6 +226,7 @@ class LabelsTable(QWidget):
             return
         menu = Menu(self)
         menu.setObjectName("remove-menu")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         choice = menu.addAction(escape_mnemonics(f"Delete '{label.name}' and {self._affected(label)}"))
         choice.triggered.connect(lambda: self._delete(label))
         theme.set_icon(choice, "mdi6.delete-outline")
