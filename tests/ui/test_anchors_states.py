@@ -189,12 +189,12 @@ def test_a_side_that_cannot_be_is_refused_with_a_reason(hand: AnchorsPageDriver)
     assert hand.text("anchors-progress").startswith("Moved by hand")
 
 
-def test_scales_say_that_they_are_being_computed(hand: AnchorsPageDriver) -> None:
+def test_scales_say_that_they_are_being_computed(hand: AnchorsPageDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     view, panel = hand.page._panel.scales, hand.page._panel
     view.offer([("a", "A"), ("b", "B")], "a")
     panel._offered = True
     asked: list[object] = []
-    panel._ask_rules = asked.append  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(panel._rules, "ask", asked.extend)
     hand.tab(2)
     view.wait("of a")
     view.detector.setCurrentIndex(1)

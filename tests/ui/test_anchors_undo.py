@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSpinBox, QTableWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSpinBox, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.anchors_page_driver import AnchorsPageDriver, cells, hand
@@ -12,9 +12,10 @@ from workbench.anchors import PUBLISHED
 from workbench.core import edits
 from workbench.core.applied_edit import AppliedEdit
 from workbench.core.project import Box
-from workbench.ui.anchors.anchor_undo import AnchorUndoStack
 from workbench.ui.anchors.fit_curves import SHOWN
 from workbench.ui.anchors.sizes_plot import SizesPlot
+from workbench.ui.page_undo import WidgetUndoStack
+from workbench.ui.session import Session
 
 __all__ = ["cells", "hand"]  # fixtures
 FIT = "IoU k-means, median, seed 0, best of 8 starts, 26 boxes of train images"
@@ -94,16 +95,18 @@ def test_on_another_page_undo_is_the_projects(hand: AnchorsPageDriver) -> None:
 
 
 def test_moves_after_an_undone_edit_are_not_mixed_up_with_those_before(qtbot: QtBot) -> None:
-    history = AnchorUndoStack()
+    session, widget = Session(), QWidget()
+    qtbot.addWidget(widget)
+    history = WidgetUndoStack(session, widget)
     done = edit("do")
-    history.edited(done)
-    history.add_move("first", None, None)
-    history.edited(edit("undo"))
+    session.edited.emit(done)
+    history.add("first", lambda: None, lambda: None)
+    session.edited.emit(edit("undo"))
     assert history.undo_title == "", "it was made after the edit that is undone"
-    history.edited(edit("redo"))
+    session.edited.emit(edit("redo"))
     assert history.undo_title == "first"
-    history.edited(edit("undo"))
-    history.edited(edit("do"))
+    session.edited.emit(edit("undo"))
+    session.edited.emit(edit("do"))
     assert history.undo_title == ""
 
 

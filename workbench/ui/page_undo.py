@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, Slot
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.applied_edit import AppliedEdit
@@ -23,41 +23,46 @@ class _Step:
     depth: int  # of the project's undo when it was made
 
 
-class UndoStack(QObject):
-    """A session's PageUndo. `changed`: what can be undone has changed."""
+class WidgetUndoStack(QObject):
+    """The steps of `widget`: Ctrl+Z undoes them while it is visible. Opening another project drops them."""
 
-    changed = Signal()
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._depth = 0  # edits of the project done minus undone, since the page exists
+    def __init__(self, session: Session, widget: QWidget) -> None:
+        super().__init__(widget)
+        self._session = session
+        self._depth = 0  # edits of the project done minus undone, since the widget exists
         self._done: list[_Step] = []
         self._undone: list[_Step] = []
+        session.edited.connect(self._edited)
+        session.document_changed.connect(self.forget)
+        widget.installEventFilter(self)
+        if widget.isVisible():
+            session.page_undo = self
 
     def add(self, title: str, undo: Callable[[], None], redo: Callable[[], None]) -> None:
         """Add a finished step; `undo` undoes it, `redo` redoes it."""
         self._done.append(_Step(title, undo, redo, self._depth))
         self._undone = []
-        self.changed.emit()
+        self._session.undo_changed.emit()
 
     @Slot()
     def forget(self) -> None:
         """Drop all steps: none of them applies any more."""
         if self._done or self._undone:
             self._done, self._undone = [], []
-            self.changed.emit()
+            self._session.undo_changed.emit()
 
     @Slot(object)
-    def edited(self, applied: AppliedEdit) -> None:
+    def _edited(self, applied: AppliedEdit) -> None:
         """The project was edited, or an edit of it undone."""
         if applied.kind == "do":  # what was undone before can't be redone now
             self._done = [step for step in self._done if step.depth <= self._depth]
             self._undone = []
         self._depth += -1 if applied.kind == "undo" else 1
-        self.changed.emit()
+        self._session.undo_changed.emit()
 
     @property
     def undo_title(self) -> str:
+        """What can be undone here before the project's edits, "" for nothing."""
         return self._done[-1].title if self._done and self._done[-1].depth == self._depth else ""
 
     @property
@@ -68,27 +73,13 @@ class UndoStack(QObject):
         if self.undo_title:
             self._undone.append(self._done.pop())
             self._undone[-1].undo()
-            self.changed.emit()
+            self._session.undo_changed.emit()
 
     def redo(self) -> None:
         if self.redo_title:
             self._done.append(self._undone.pop())
             self._done[-1].redo()
-            self.changed.emit()
-
-
-class WidgetUndoStack(UndoStack):
-    """The steps of `widget`: Ctrl+Z undoes them while it is visible. Opening another project drops them."""
-
-    def __init__(self, session: Session, widget: QWidget) -> None:
-        super().__init__(widget)
-        self._session = session
-        self.changed.connect(session.undo_changed)
-        session.edited.connect(self.edited)
-        session.document_changed.connect(self.forget)
-        widget.installEventFilter(self)
-        if widget.isVisible():
-            session.page_undo = self
+            self._session.undo_changed.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show:

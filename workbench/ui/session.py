@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # painting the window comes before importing NumPy, which all
     from workbench.core.edits import Edit
     from workbench.core.project import Box, Image, Label
     from workbench.training.runs import RunInfo
+    from workbench.ui.page_undo import WidgetUndoStack
 
 log = logging.getLogger(__name__)
 _LEFT = "left-training"
@@ -32,20 +33,6 @@ _LEFT = "left-training"
 _PATIENCE = 30.0  # seconds that jobs have to end
 _LARGE = 5000
 """Number of images from which an edit of all of them is noticeably slow."""
-
-
-class PageUndo(Protocol):
-    """What the shown page can undo by itself, before the project's edits; "" for nothing."""
-
-    @property
-    def undo_title(self) -> str: ...
-
-    @property
-    def redo_title(self) -> str: ...
-
-    def undo(self) -> None: ...
-
-    def redo(self) -> None: ...
 
 
 class Session(QObject):
@@ -89,7 +76,7 @@ class Session(QObject):
         self.page = ""  # the shown page, or else the last project's; "" before any was shown
         self.anchorless = ""  # the title of the detector that the Train page has chosen, if it takes no anchors
         self.jobs: list[Job] = []
-        self.page_undo: PageUndo | None = None
+        self.page_undo: WidgetUndoStack | None = None  # of what is visible; its steps come before the project's edits
         self.inspected: RunInfo | None = None  # the run that the Inspect page evaluated last
         self.to_import: Path | None = None  # what the import window is to read when next opened
         self.last_images: dict[Path, int] = {}  # by project: the images shown when a window crashed

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QWidget
 
 from workbench import anchors
 from workbench.anchors import SizePool
 from workbench.core import edits
 from workbench.core.project import AnchorSet
-from workbench.ui.anchors.anchor_undo import AnchorUndoStack, ShownAnchors
 from workbench.ui.anchors.computation import AnchorChoices
 from workbench.ui.anchors.playback import Playback
 from workbench.ui.anchors.plots import Plots
 from workbench.ui.anchors.provenance import as_set, moved
 from workbench.ui.anchors.result_panel import ResultPanel
 from workbench.ui.anchors.sets import CLUSTERED, EDITED, KEPT, SHOWN, SetEntry, all_sets, kept_sets, to_setting
+from workbench.ui.anchors.shown_anchors import ShownAnchors
+from workbench.ui.page_undo import WidgetUndoStack
 from workbench.ui.session import Session
 
 MOVED = "Moved by hand"
@@ -42,17 +45,16 @@ class _Edited:
 class AnchorEditor(QObject):
     """`show_requested(ShownAnchors, fit)`: show these; `fit`: all anchors in view. `settled`: a change is complete.
 
-    `set_shown` tells it what the page shows. `reported(words)`: the outcome of an action.
+    `set_shown` tells it what the page shows. `reported(words)`: the outcome of an action. Moves are undone before the
+    project's edits while `page` is visible.
     """
 
     show_requested = Signal(object, bool)
     settled = Signal()
     reported = Signal(str)
 
-    def __init__(
-        self, session: Session, panel: ResultPanel, plots: Plots, playback: Playback, parent: QObject | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session, panel: ResultPanel, plots: Plots, playback: Playback, page: QWidget) -> None:
+        super().__init__(page)
         self._session, self._panel, self._playback = session, panel, playback
         self._shown: ShownAnchors | None = None
         self._edited: _Edited | None = None
@@ -60,10 +62,7 @@ class AnchorEditor(QObject):
         self._choices: AnchorChoices | None = None
         self._source = ""
         self._pool: SizePool | None = None
-        self.history = AnchorUndoStack(self)
-        self.history.show_requested.connect(self._bring_back)
-        self.history.changed.connect(session.undo_changed)
-        session.edited.connect(self.history.edited)
+        self._history = WidgetUndoStack(session, page)
         plots.dragged.connect(self._drag)
         plots.dropped.connect(self._drop)
         panel.typed.connect(self._type)
@@ -85,11 +84,11 @@ class AnchorEditor(QObject):
     def forget_shown(self) -> None:
         """Others are being computed: nothing can be undone, but the moved anchors can still be compared with them."""
         self._shown = self._dragged_from = self._pool = None
-        self.history.forget()
+        self._history.forget()
 
     def forget_moves(self) -> None:
         """The film goes on: nothing can be undone, but the moved anchors can still be viewed."""
-        self.history.forget()
+        self._history.forget()
 
     # --- moving anchors ---
 
@@ -104,7 +103,7 @@ class AnchorEditor(QObject):
     def _drop(self) -> None:
         before, self._dragged_from = self._dragged_from, None
         if before is not None and self._shown is not None:
-            self.history.add_move("Move an anchor", before, self._shown)
+            self._add_step("Move an anchor", before, self._shown)
             self.settled.emit()
 
     @Slot(int, float, float)
@@ -113,7 +112,7 @@ class AnchorEditor(QObject):
         if self._move(number, width, height):
             assert before is not None
             assert self._shown is not None
-            self.history.add_move("Type an anchor's side", before, self._shown)
+            self._add_step("Type an anchor's side", before, self._shown)
             self.settled.emit()
 
     def _move(self, number: int, width: float, height: float) -> bool:
@@ -131,7 +130,9 @@ class AnchorEditor(QObject):
         assert self._pool is not None
         return ShownAnchors(anchors.rate_anchors(self._pool, centres), source, hand)
 
-    @Slot(object)
+    def _add_step(self, title: str, before: ShownAnchors, after: ShownAnchors) -> None:
+        self._history.add(title, partial(self._bring_back, before), partial(self._bring_back, after))
+
     def _bring_back(self, shown: ShownAnchors) -> None:
         """Show it again, judged by the current boxes."""
         if self._pool is None:
@@ -154,7 +155,7 @@ class AnchorEditor(QObject):
         if np.array_equal(after.step.centres, before.step.centres):
             return  # the second signal of a double click: there is nothing to undo
         self.show_requested.emit(after, True)
-        self.history.add_move(f"Look at {entry.name}", before, after)
+        self._add_step(f"Look at {entry.name}", before, after)
         self.settled.emit()
 
     # --- sets ---

@@ -7,7 +7,6 @@ The page shows either a step of the film or a set that the user dragged, typed o
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer, Slot
-from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QWidget
 
 from workbench import anchors
@@ -18,13 +17,13 @@ from workbench.ui import theme
 from workbench.ui.actions import make_action
 from workbench.ui.anchors import computation
 from workbench.ui.anchors.anchor_editor import AnchorEditor
-from workbench.ui.anchors.anchor_undo import ShownAnchors, action_name
 from workbench.ui.anchors.box_navigation import BoxNavigation
 from workbench.ui.anchors.empty_state import show_empty_state
 from workbench.ui.anchors.incremental_fit import IncrementalFit, merge_boxes
 from workbench.ui.anchors.playback import Playback
 from workbench.ui.anchors.plots import Plots
 from workbench.ui.anchors.provenance import as_set, count_in, of_fit
+from workbench.ui.anchors.shown_anchors import ShownAnchors, action_name
 from workbench.ui.anchors.side_panel import SidePanel, step_sentence
 from workbench.ui.job import Job
 from workbench.ui.page import Page
@@ -38,7 +37,7 @@ RENEW = 300  # ms from an edit until the picture follows
 class AnchorsPage(Page):
     """Computes when first shown and after every change of a choice, in a Job; plays the steps as they arrive."""
 
-    name, title, icon = "anchors", "Anchors", "mdi6.vector-square"
+    name = "anchors"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
@@ -132,20 +131,9 @@ class AnchorsPage(Page):
         else:
             self._lost = True
 
-    def showEvent(self, event: QShowEvent) -> None:
-        self.session.page_undo = self._editor.history
-        self.session.undo_changed.emit()
-        super().showEvent(event)
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        if self.session.page_undo is self._editor.history:
-            self.session.page_undo = None
-            self.session.undo_changed.emit()
-        super().hideEvent(event)
-
     def closing(self) -> None:
         self._stop()
-        self._panel.close_for_good()
+        self._panel.close_down()
 
     def _stop(self) -> None:
         self._later.stop()
@@ -154,7 +142,6 @@ class AnchorsPage(Page):
         self._drop_job()
         self._incremental_fit.stop()
         self._editor.forget()
-        self._panel.close_down()
 
     @Slot()
     def _document_changed(self) -> None:

@@ -69,8 +69,10 @@ class ResultPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._background: Background | None = None  # for the tables
-        self._rules: Background | None = None  # for the detectors' rules: it loads torch, which takes seconds
+        self._background = Background("Anchors in detail", compute_details, self)
+        self._rules = Background("What detectors want of anchors", _answer, self)  # apart: it loads torch, for seconds
+        self._background.done.connect(self._done)
+        self._rules.done.connect(self._done)
         self._request: DetailsRequest | None = None
         self._subject: _Subject | None = None
         self._offered = False
@@ -183,7 +185,8 @@ class ResultPanel(QWidget):
     def forget(self) -> None:
         """Show nothing: there are no boxes, or they can't be clustered."""
         self._request = self._subject = self._own = self._shows = self._resized = None
-        if self._rules is not None and self._offered:
+        self._background.ask([])
+        if self._offered:  # else they are being loaded, which is for every project
             self._rules.ask([])
         self.show_step(None, 416, 0)
         self.show_sets((), None, None)
@@ -217,16 +220,13 @@ class ResultPanel(QWidget):
         self._request = DetailsRequest(
             subject.boxes, subject.centres, need, subject.px, own, subject.choices.resize, resize
         )
-        if self._background is None:
-            self._background = Background("Anchors in detail", compute_details, self)
-            self._background.done.connect(self._done)
         self._background.ask([self._request])
 
     def _need(self, subject: _Subject) -> Need | None:
         """The chosen detector's, for this number of anchors; None while it is being worked out."""
         if not self._offered:
             self.scales.wait("Loading the detectors, once: this takes some seconds …")
-            self._ask_rules("detectors")
+            self._rules.ask(["detectors"])
             return None
         name, count = str(self.scales.detector.currentData()), len(subject.centres)
         if self._shows != (name, subject.px, count):
@@ -234,7 +234,7 @@ class ResultPanel(QWidget):
             self.scales.wait("Computing …")
         need = self._needs.get(name)
         if need is None or (need.published and need.count != count):
-            self._ask_rules((name, count))
+            self._rules.ask([(name, count)])
             return None
         return need
 
@@ -244,7 +244,7 @@ class ResultPanel(QWidget):
             request, own = self._own
             if (request.name, request.px) == (need.name, subject.px) and request.boxes is subject.boxes:
                 return own
-        self._ask_rules(OwnLevelsRequest(subject.boxes, need.name, subject.px))
+        self._rules.ask([OwnLevelsRequest(subject.boxes, need.name, subject.px)])
         return None
 
     def _boxes_resized_for(self, need: Need, subject: _Subject) -> Boxes | None:
@@ -255,14 +255,8 @@ class ResultPanel(QWidget):
             request, boxes = self._resized
             if request.boxes is subject.boxes and base_mode(request.resize) == base_mode(need.resize):
                 return boxes
-        self._ask_rules(ResizeRequest(subject.boxes, subject.folder, subject.choices, base_mode(need.resize)))
+        self._rules.ask([ResizeRequest(subject.boxes, subject.folder, subject.choices, base_mode(need.resize))])
         return None
-
-    def _ask_rules(self, request: OwnLevelsRequest | ResizeRequest | tuple[str, int] | str) -> None:
-        if self._rules is None:
-            self._rules = Background("What detectors want of anchors", _answer, self)
-            self._rules.done.connect(self._done)
-        self._rules.ask([request])
 
     @Slot(object, object)
     def _done(self, request: object, result: object) -> None:
@@ -298,20 +292,9 @@ class ResultPanel(QWidget):
             self.details_requested.emit()
 
     def close_down(self) -> None:
-        """The project closes: wait for its running computation, which is short."""
-        if self._background is not None:
-            self._background.close()
-            self._background.deleteLater()
-            self._background = None
-        self.forget()
-
-    def close_for_good(self) -> None:
-        """The window closes: detectors' rules belong to no project, so only now wait for them."""
-        self.close_down()
-        if self._rules is not None:
-            self._rules.close()
-            self._rules.deleteLater()
-            self._rules = None
+        """The window closes: wait for the threads."""
+        self._background.close()
+        self._rules.close()
 
 
 def _answer(request: OwnLevelsRequest | ResizeRequest | tuple[str, int] | str) -> object:
