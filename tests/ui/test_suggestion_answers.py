@@ -178,6 +178,28 @@ def test_while_drawing_a_suggestion_is_taken_by_its_corners_but_a_box_may_begin_
         assert hand.canvas.cursor().shape() == shape
 
 
+def test_while_drawing_the_suggestion_taken_last_is_corrected_at_its_other_corner_until_another_box_is_drawn(
+    hand: Hand,
+) -> None:
+    """The drag at its second corner drew a tiny box there."""
+
+    def drag(*ends: tuple[int, int]) -> None:
+        begin, end = (hand.canvas.view.to_widget(QPointF(*at)).toPoint() for at in ends)
+        QTest.mousePress(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, begin)
+        QTest.mouseMove(hand.canvas, end)
+        QTest.mouseRelease(hand.canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+
+    hand.canvas.set_drawing(True)
+    drag((50, 50), (55, 60))
+    drag((10, 10), (15, 20))
+    (corrected,) = hand.boxes
+    assert all(abs(is_now - wanted) <= 1 for is_now, wanted in zip(corrected, (15, 20, 55, 60), strict=True))
+    assert hand.canvas.selected == (), "a number key is for the next one"
+    drag((70, 60), (90, 90))
+    drag((55, 60), (65, 80))
+    assert len(hand.boxes) == 3, "in a crowd the next box may begin there"
+
+
 def test_a_number_key_takes_the_suggestion_below_the_pointer_with_its_label(hand: Hand) -> None:
     session = hand.window.session
     assert session.document is not None

@@ -1,7 +1,7 @@
 """The canvas: draw, select, move and resize boxes on the picture. It asks for edits and changes nothing itself.
 
 Two modes. *Select*: click a box, drag it or its corners and sides, drag on the picture to select several. *Draw* (W):
-a drag anywhere makes a box, also on another one; only the selected box's handles and suggestions' corners go first.
+a drag anywhere makes a box, also on another one; first come the selected box's handles, and suggestions' corners.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Canvas(PictureView):
         self.new_label: Label | None = None
         self._selected: tuple[int, ...] = ()
         self._fresh = 0  # the box that was just drawn, in draw mode
+        self.taken = 0  # the box that a suggestion became last, until the next one is drawn
         self.suggests = False  # arrows and Delete act on suggestions
         self.ratio: float | None = None  # width to height of new boxes; None: any
         self._pressed = QPointF()
@@ -191,6 +192,7 @@ class Canvas(PictureView):
             self.select((box.id,))
             self.gesture = ResizeGesture(box, handle, grabbed, size, box.xyxy, fresh, suggestion)
         elif self.is_drawing:
+            self.taken = 0
             self.select(self._selected)
             aids = self._aids(event)
             self.gesture = DrawGesture(geometry.snapped_to_border(*at, *size, aids.reach), size, cycles=ctrl)
@@ -288,6 +290,8 @@ class Canvas(PictureView):
             self.corrected.emit(gesture.suggestion, gesture.xyxy)
         else:
             self.changed.emit((dataclasses.replace(gesture.box, xyxy=gesture.xyxy),))
+            if self.is_drawing and gesture.fresh:  # keys are for the next one again, as when it was taken
+                self.select(())
 
     def _finish_selecting(self, gesture: gestures.SelectGesture, is_click: bool) -> None:
         if not (is_click or len(self.layer.ids) or self._knows_drawing):  # a newcomer's first drag means to draw a box

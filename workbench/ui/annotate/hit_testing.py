@@ -58,8 +58,9 @@ def grip_at(canvas: Canvas, position: QPointF) -> Grip | None:
     """The handle at a widget position: the one selected box's, else the nearest of all boxes, else of suggestions.
 
     While drawing, a drag draws wherever it begins: in a crowd many boxes begin at others' corners, and one that took
-    such a corner would spoil a label unseen. Only the selected box's handles and suggestions' corners count, by which
-    these are corrected and taken. Inside the selection only its own handles count: it is moved.
+    such a corner would spoil a label unseen. Only the selected box's handles count, and the corners of suggestions, by
+    which these are corrected and taken, and of the one taken last, which may be wrong at two of them. Inside the
+    selection only its own handles count: it is moved.
     """
     if canvas.hidden:
         return None
@@ -75,7 +76,7 @@ def grip_at(canvas: Canvas, position: QPointF) -> Grip | None:
         return None
     reach = _EDGE / scale
     if canvas.is_drawing:
-        held = _suggested(canvas, at, reach)
+        held = _suggested(canvas, at, reach) or _taken(canvas, at, reach)
         return held if held is not None and held.handle.x and held.handle.y else None
     found = geometry.nearest_handle(canvas.layer.xyxy, *at, reach)
     if found is not None:
@@ -90,6 +91,12 @@ def _suggested(canvas: Canvas, at: tuple[float, float], reach: float) -> Grip | 
         return None
     one = canvas.suggestions[found[0]]
     return Grip(Box(0, 0, one.label, one.xyxy), found[1], one)
+
+
+def _taken(canvas: Canvas, at: tuple[float, float], reach: float) -> Grip | None:
+    row = canvas.layer.row.get(canvas.taken)
+    handle = geometry.handle_at(canvas.layer.boxes[row].xyxy, *at, reach) if row is not None else None
+    return Grip(canvas.layer.boxes[row], handle) if row is not None and handle is not None else None
 
 
 def cursor_shape(canvas: Canvas, held: Grip | None, is_panning: bool) -> Qt.CursorShape:

@@ -101,4 +101,5 @@ class SuggestionCommands(QObject):
             drawn = self._session.draw(boxes)
             if drawn is not None:
                 self.answers.keep(some, drawn.added_boxes)
+                self._canvas.taken = drawn.added_boxes[0].id if len(some) == 1 else 0
                 self.answered.emit()  # the edit was shown with those of a changed label or place still there
