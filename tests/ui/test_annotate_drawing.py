@@ -140,6 +140,23 @@ def test_the_same_number_again_is_for_the_box_just_drawn_too(qtbot: QtBot, open_
     assert names(labelled) == ["cell", "plate", "plate"]
 
 
+def test_the_number_of_a_label_just_added_is_first_for_the_next_box(
+    qtbot: QtBot, open_window: Open, labelled: Path
+) -> None:
+    """It was taken for the second press, as new boxes get the label already, and changed the box just drawn."""
+    window = open_window(labelled)
+    hand, field = WindowDriver(qtbot, window), find(window, QLineEdit, "new-label")
+    hand.key(Qt.Key.Key_W)
+    hand.drag((100, 10), (120, 40))
+    field.setFocus()
+    QTest.keyClicks(field, "human")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    hand.key("3")
+    assert names(labelled) == ["cell", "cell"]
+    hand.key("3")
+    assert names(labelled) == ["cell", "human"]
+
+
 def test_keys_are_for_the_box_just_drawn_while_drawing_goes_on(qtbot: QtBot, open_window: Open, labelled: Path) -> None:
     window = open_window(labelled)
     hand = WindowDriver(qtbot, window)

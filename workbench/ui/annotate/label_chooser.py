@@ -31,6 +31,7 @@ class LabelChooser(QObject):
         self._session, self._canvas, self._commands = session, canvas, commands
         self._prompt, self._hidden = prompt, hidden
         self._hint_was_shown = False
+        self._for_next = 0  # the label last chosen here for the next boxes: its number again is for the one just drawn
 
     def ask(self) -> None:
         """E: choose another label for the selected boxes, or the label for new ones."""
@@ -55,7 +56,7 @@ class LabelChooser(QObject):
 
     def press(self, digit: str, label: Label) -> None:
         """A number key."""
-        if label.id == self._session.label_id:
+        if label.id == self._session.label_id == self._for_next:
             self._use_for_fresh(label.id)
             return
         self._use_for_next(label.id, f"{digit} again")
@@ -73,6 +74,7 @@ class LabelChooser(QObject):
     def _use_for_next(self, id: int, key: str = "") -> None:
         """The same, and say which key gives it to the box just drawn; once, as it covers the picture."""
         self._use(id)
+        self._for_next = id
         label, document = self._session.label, self._session.document
         if document is None or label is None or not self._has_fresh or self._hint_was_shown:
             return
