@@ -5,7 +5,9 @@ Skipped without a card, but for a small form on the processor, which shows that 
 
 from __future__ import annotations
 
+import runpy
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +15,20 @@ import pytest
 import torch
 
 from tests.benchmarks import own
+from tests.training.toys import make_snapshot
 from workbench.detectors.parts.counting import multiply_adds
 from workbench.detectors.parts.detector import Targets
 from workbench.training import machine, prepare, recipes
 from workbench.training.device_paint import DeviceBatch
 from workbench.training.machine import Precision
+from workbench.training.run import RunRequest
 from workbench.training.runtime import Runtime
 from workbench.training.step import Stepper
 
 CARD = torch.cuda.is_available()
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 needs_card = pytest.mark.skipif(not CARD, reason="no CUDA device on this machine")
+shows_warnings = pytest.mark.filterwarnings("default")  # what torch says of a card is shown, and fails nothing
 PRODUCTS = 3  # of a convolution in a step: its outputs, and the gradients of its inputs and weights
 WARM, STEPS = 10, 30
 # F2, of the reference's table: detector, side, batch
@@ -84,6 +89,7 @@ def _wait(device: torch.device) -> None:
 
 
 @needs_card
+@shows_warnings
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "case", OF_THE_TABLE if own.FULL else OF_THE_TABLE[:1], ids=lambda case: f"{case[0]}-{case[1]}"
@@ -103,6 +109,7 @@ def test_f2_a_step_computes_at_a_third_of_the_rate_of_dense_products(case: tuple
 
 
 @needs_card
+@shows_warnings
 @pytest.mark.slow
 @pytest.mark.parametrize("case", SHORT + FULL if own.FULL else SHORT, ids=lambda case: f"{case[0]}-{case[1]}")
 def test_f1_a_training_is_faster_than_loops_in_half_precision(
@@ -127,3 +134,24 @@ def test_what_measures_a_card_runs_on_a_processor_too(cells: Path, tmp_path: Pat
         assert 0 < rate < 1.2 * dense_rate(CPU, 1024)
     told = own.run("loop", cells, "amp", "yolov3-tiny", 64, 0.1, 2, 2, "cpu", home=tmp_path)
     assert told["per_second"] > 0
+
+
+def test_of_steps_that_are_queued_the_checkpoint_at_the_end_is_not_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training that is closed saves."""
+    ours = runpy.run_path(str(own.SCRIPTS / "loop.py"))["ours"]
+
+    def train(request: RunRequest) -> Iterator[None]:
+        try:
+            while True:
+                Stepper.queue()  # type: ignore[call-arg]
+                yield
+        finally:
+            time.sleep(0.5)
+
+    monkeypatch.setattr(Stepper, "queue", lambda: None)
+    monkeypatch.setitem(ours.__globals__, "train", train)
+    monkeypatch.setitem(ours.__globals__, "_wait", lambda device: None)
+    recipe = recipes.preset("quick-cpu").changed({"device": "cuda"})
+    assert sum(ours(make_snapshot(tmp_path / "images"), recipe, 8, tmp_path)) < 0.4

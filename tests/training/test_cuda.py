@@ -21,6 +21,7 @@ from workbench.detectors.parts.blocks import settle_norms
 from workbench.detectors.parts.detector import Detector
 from workbench.training import augment, device_augment, loop, machine, run
 from workbench.training.augment import Batch
+from workbench.training.device_augment import ResidentPixels, StreamedPixels
 from workbench.training.device_paint import DeviceBatch
 from workbench.training.ema import Average
 from workbench.training.events import Control, Evaluated, Finished, Message, Progress, Started
@@ -29,7 +30,10 @@ from workbench.training.runtime import Runtime
 from workbench.training.settings import TrainingSettings
 from workbench.training.step import Diverged, Stepper
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+pytestmark = [
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine"),
+    pytest.mark.filterwarnings("default"),  # what torch says of a card or driver is shown, and fails nothing
+]
 CUDA, CPU = torch.device("cuda"), torch.device("cpu")
 FEW = TrainingSettings(batch=4, learning_rate=1e-3, precision="fp32", optimizer="sgd")
 
@@ -116,12 +120,11 @@ def test_every_detector_trains(name: str, precision: str) -> None:
     assert min(totals[-3:]) < totals[0]
 
 
-@pytest.mark.parametrize("changes", [{}, {"optimizer": "adamw", "clip_gradient": 10.0, "mini_batch": 2}], ids=str)
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize(
+    ("precision", "changes"), [("fp32", {}), ("fp16", {"optimizer": "adamw", "clip_gradient": 10.0, "mini_batch": 2})]
+)
 @pytest.mark.parametrize("name", NAMES)
-def test_f3_a_hundred_steps_wait_for_the_card_once_at_most(
-    name: str, precision: str, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_f3_a_hundred_steps_wait_for_the_card_once_at_most(name: str, precision: str, changes: dict[str, Any]) -> None:
     """Torch raises where it would wait; what it does not see, the reading of a step's numbers, counts itself."""
     detector = build(name, width=0.25)
     settings = dataclasses.replace(FEW, ema=0.99, **changes)
@@ -178,9 +181,7 @@ def test_batches_are_painted_as_by_the_processor_and_nobody_waits(free: int) -> 
     wild = dataclasses.replace(WILD, mixup=0.5, hue=0.1, saturation=1.5, exposure=1.5)
     made = device_augment.make_batch_maker(data, CUDA, lambda device: free)
     assert made.paints
-    assert [("where all" in note.sentence, "copied to it" in note.sentence) for note in made.notes()] == [
-        (free > 0, free == 0)
-    ]
+    assert isinstance(made.pixel_source, ResidentPixels if free else StreamedPixels)
     for number, side in enumerate([64, 100, 160, 96] * 4):
         given = np.arange(8), wild, number, side
         part = slice(0, 3) if number % 3 == 0 else slice(None)
@@ -252,7 +253,7 @@ def test_memory_that_runs_out_halves_the_part_and_goes_on(tmp_path: Path) -> Non
         Runtime(CUDA, Precision("fp32", "")),
     )
     held = torch.cuda.memory_reserved()
-    torch.cuda.set_per_process_memory_fraction((held + 3 * 2**30) / whole)
+    torch.cuda.set_per_process_memory_fraction((held + 2**30) / whole)
     try:
         terms = stepper.step(some_batch(0, 416, 64), 1e-4)
         assert stepper.micro < 64

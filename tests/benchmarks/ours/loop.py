@@ -14,6 +14,7 @@ FOLDER holds a project with blood cells.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -168,12 +169,13 @@ def ours(snapshot: Snapshot, recipe: Recipe, steps: int, folder: Path) -> list[f
         return order(*given, **more)
 
     Stepper.queue = timed  # type: ignore[method-assign]
-    for _ in train(RunRequest(folder, snapshot, recipe, None)):
-        if len(begun) > steps:
-            break
-    if recipe.training.device == "cuda":  # steps are ordered ahead, so only all of them together can be timed
-        _wait(torch.device("cuda"))
-        return [(time.perf_counter() - begun[WARM]) / (len(begun) - WARM)] * len(begun)
+    with contextlib.closing(train(RunRequest(folder, snapshot, recipe, None))) as events:  # type: ignore[type-var]
+        for _ in events:
+            if len(begun) > steps:
+                break
+        if recipe.training.device == "cuda":  # steps are ordered ahead, so only all of them together can be timed
+            _wait(torch.device("cuda"))  # and before the training is closed, which saves it
+            return [(time.perf_counter() - begun[WARM]) / (len(begun) - WARM)] * len(begun)
     return np.diff(begun).tolist()
 
 
