@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,9 @@ from tests.promises.form import times
 from workbench.core import edits
 from workbench.core.document import Document, snapshot_of
 from workbench.core.edits import Edit
+from workbench.core.image_table import ImageTable
 from workbench.core.project import Box, Image, Label, Snapshot
+from workbench.core.snapshots import take
 
 
 @pytest.fixture
@@ -70,6 +73,30 @@ def test_a_label_that_came_back_is_not_taken_for_the_next_one(writer: Document) 
         assert len(reader.labels()) == 2
         writer.undo()
         assert told(reader.snapshot()) == [("0.jpg", "cat"), ("1.jpg", "bird"), ("2.jpg", "dog")]
+
+
+def test_an_edit_does_not_wait_until_a_reader_is_done(writer: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a training begins: with a million boxes an edit waited eight seconds for its reading of them."""
+    writer.store.connection.execute("PRAGMA busy_timeout = 0")
+
+    def drawn_meanwhile(*values: Any, **named: Any) -> Snapshot:
+        writer.do(with_a_box())
+        return take(*values, **named)
+
+    monkeypatch.setattr("workbench.core.document.take", drawn_meanwhile)
+    before = [("0.jpg", "cat"), ("1.jpg", "bird")]
+    assert told(snapshot_of(writer.folder)) == before
+    monkeypatch.setattr("workbench.core.document.take", take)
+    assert told(snapshot_of(writer.folder)) == [*before, ("2.jpg", "cat")]
+
+
+def test_a_reader_takes_no_images_that_were_kept_for_another_moment(
+    writer: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file may be closed, and its images kept beside it, after it was copied."""
+    later = ImageTable.of(writer.images()[:1]), writer.counts()
+    monkeypatch.setattr("workbench.core.table_cache.load", lambda *_: later)
+    assert len(snapshot_of(writer.folder)) == edited_projects.IMAGES
 
 
 _WRITER = "import sys; from tests.promises import test_readers as here; here.write(*sys.argv[1:])"

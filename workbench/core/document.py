@@ -138,8 +138,10 @@ class Document(Contents):
         """
         if not self.read_only:
             return self._taken(ids)
-        with self.store.one_state():
-            return Document(self.folder, self.store, None)._taken(ids)
+        with self.store.copied() as store:
+            document = Document(self.folder, store, None)
+            document.adopt(store.read(ImageTable.read), document.images_version)  # not one cached for the file
+            return document._taken(ids)
 
     def _taken(self, ids: Collection[int] | None) -> Snapshot:
         self._measure_labelled()

@@ -8,6 +8,7 @@ Pythons has a corruption bug with two connections (reference/reliability.md, sec
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import shutil
@@ -230,15 +231,17 @@ class Store:
             return what(self.connection)
 
     @contextlib.contextmanager
-    def one_state(self) -> Iterator[None]:
-        """What is read within it is the file at one moment: another process's edits wait, or come after it."""
-        with _sentences(self.file):
-            self.connection.execute("BEGIN")
-            try:
-                self.connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()  # from here on
-                yield
-            finally:
-                self.connection.execute("ROLLBACK")
+    def copied(self) -> Iterator[Store]:
+        """A copy in memory, of the file at one moment, to read from for long: an edit waits only while it is made.
+
+        At once, not page by page: each edit would make the copying start over.
+        """
+        with contextlib.closing(sqlite3.connect(":memory:")) as memory, _sentences(self.file):
+            self.connection.backup(memory)
+            memory.row_factory = sqlite3.Row
+            copied = copy.copy(self)
+            copied.connection = memory
+            yield copied
 
     def data_version(self) -> int:
         """A number that changes with each transaction of another connection."""
