@@ -122,7 +122,7 @@ def _anchors_help(window: MainWindow, out: Path) -> None:
     for name in ("yolov3", "yolov1"):
         chosen.setCurrentIndex(chosen.findData(name))
         chosen.activated.emit(chosen.currentIndex())
-        _wait(lambda: name in panel._needs and panel._background is not None and panel._background.is_idle())  # noqa: B023
+        _wait(lambda: name in panel._needs and panel._background.is_idle())  # noqa: B023
         _run(500)
         pictures.append(panel.tabs.grab().toImage())
     _save(_side_by_side(pictures), out / "anchors-scales.png")

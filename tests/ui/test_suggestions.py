@@ -44,13 +44,11 @@ def test_what_is_looked_at_stays_while_its_network_learns_and_comes_anew_at_the_
         asked.append(ask)
         return fake(ask)
 
-    bar._runs_background.close()
-    bar._runs_background = None
-    monkeypatch.setattr(suggest_bar, "list_suggest_runs", listed)
+    monkeypatch.setattr(bar._runs_background, "_work", listed)
     monkeypatch.setattr(bar, "_finder", finder)
 
     def changed() -> None:
-        with qtbot.waitSignal(bar._runs_background.done if bar._runs_background else hand.window.session.runs_changed):
+        with qtbot.waitSignal(bar._runs_background.done):
             hand.window.session.runs_changed.emit()
         qtbot.waitUntil(lambda: bar._background.is_idle())
 
@@ -215,8 +213,9 @@ def test_a_finished_run_on_all_images_suggests_before_a_fold_or_one_that_still_l
             for place, (name, state, number) in zip(weights, newest, strict=True)
         )
 
-    monkeypatch.setattr(suggest_bar, "list_suggest_runs", listed)
-    QTest.keyClick(find(window, AnnotatePage, "page-label").canvas, Qt.Key.Key_G)
+    page = find(window, AnnotatePage, "page-label")
+    monkeypatch.setattr(page._suggest_bar._runs_background, "_work", listed)
+    QTest.keyClick(page.canvas, Qt.Key.Key_G)
     run = find(window, QComboBox, "suggest-run")
     qtbot.waitUntil(lambda: run.count() == 4)  # and "A file…"
     assert run.currentText() == "whole"

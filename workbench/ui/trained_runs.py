@@ -66,28 +66,26 @@ class TrainedRuns(QObject):
     def __init__(self, page: Page) -> None:
         super().__init__(page)
         self._page = page
-        self._reading: Background | None = None
+        self._is_wanted = False  # the page was shown
+        self._reading = Background("Reading the runs", runs.runs, self)
+        self._reading.done.connect(self._read)
         page.session.runs_changed.connect(self.ask)
 
     @Slot()
     def ask(self) -> None:
         """Read them in a thread, if the page is or was shown."""
         document = self._page.session.document
-        if document is None or not (self._page.isVisible() or self._reading is not None):
-            return
-        if self._reading is None:
-            self._reading = Background("Reading the runs", runs.runs, self)
-            self._reading.done.connect(self._read)
-        self._reading.ask([document.runs_folder])
+        self._is_wanted = self._is_wanted or self._page.isVisible()
+        if document is not None and self._is_wanted:
+            self._reading.ask([document.runs_folder])
 
     @Slot(object, object)
-    def _read(self, _folder: object, found: object) -> None:
-        usable = tuple(run for run in found if run.checkpoint is not None) if isinstance(found, tuple) else ()
-        self.read.emit(usable)
+    def _read(self, folder: object, found: object) -> None:
+        document = self._page.session.document
+        if document is not None and folder == document.runs_folder:
+            usable = tuple(run for run in found if run.checkpoint is not None) if isinstance(found, tuple) else ()
+            self.read.emit(usable)
 
     def close(self) -> None:
         """Wait for the read in progress."""
-        if self._reading is not None:
-            self._reading.close()
-            self._reading.deleteLater()
-            self._reading = None
+        self._reading.close()

@@ -44,7 +44,8 @@ class LoopBar(QFrame):
         self._session = session
         self._queues = image_queues.of(session)
         self._run: RunInfo | None = None
-        self._background: Background | None = None
+        self._background = Background("Preparing a training", lambda request: self.plan(request[0]), self)
+        self._background.done.connect(self._planned)
         self._request_number = 0  # how often a training was prepared; 0 in `_pending_request`: none is
         self._pending_request = 0
         self._job: Job | None = None
@@ -130,10 +131,7 @@ class LoopBar(QFrame):
     def close_down(self) -> None:
         """The window closes."""
         self._redraw_timer.stop()
-        if self._background is not None:
-            self._background.close()
-            self._background.deleteLater()
-            self._background = None
+        self._background.close()
 
     # --- starting and stopping ---
 
@@ -149,9 +147,6 @@ class LoopBar(QFrame):
         if self._session.is_training:
             self._say(BUSY)
             return
-        if self._background is None:
-            self._background = Background("Preparing a training", lambda request: self.plan(request[0]), self)
-            self._background.done.connect(self._planned)
         self._request_number += 1
         self._pending_request = self._request_number
         self._message = ""

@@ -59,8 +59,8 @@ class SuggestBar(QFrame):
         self._finder = SuggestionWorker()
         self._image = 0
         self._answer: SuggestionResult | WorkbenchError | None = None
-        self._background: Background | None = None
-        self._runs_background: Background | None = None
+        self._background = Background("Looking for suggestions", self._find_suggestions, self)
+        self._runs_background = Background("Reading the runs", list_suggest_runs, self)
         self._runs: tuple[SuggestRun, ...] = ()
         self._suggesting: Path | None = None  # the checkpoint in use
         self._wanted: Path | None = None  # the one to choose once it is listed
@@ -70,6 +70,8 @@ class SuggestBar(QFrame):
         self._files = SuggestFiles(self)
         self.loop = LoopBar(session)
         self._build()
+        self._background.done.connect(self._suggestions_arrived)
+        self._runs_background.done.connect(self._listed)
         self.commands.answered.connect(self._show)
         self._run.activated.connect(self._run_chosen)
         self._least.valueChanged.connect(self._moved)
@@ -136,11 +138,8 @@ class SuggestBar(QFrame):
 
     def close_down(self) -> None:
         """The window closes: wait for work in progress."""
-        for background in (self._background, self._runs_background):
-            if background is not None:
-                background.close()
-                background.deleteLater()
-        self._background = self._runs_background = None
+        self._background.close()
+        self._runs_background.close()
         self._files.close_down()
         self.loop.close_down()
         close = getattr(self._finder, "close", None)  # fakes have none
@@ -165,9 +164,6 @@ class SuggestBar(QFrame):
         document = self._session.document
         if self.isHidden() or document is None:
             return
-        if self._runs_background is None:
-            self._runs_background = Background("Reading the runs", list_suggest_runs, self)
-            self._runs_background.done.connect(self._listed)
         self._runs_background.ask([document.runs_folder])
 
     @Slot(object, object)
@@ -284,9 +280,6 @@ class SuggestBar(QFrame):
         self._show()
         if document is None or not self._image or checkpoint is None or not document.images().has(self._image):
             return
-        if self._background is None:
-            self._background = Background("Looking for suggestions", self._find_suggestions, self)
-            self._background.done.connect(self._suggestions_arrived)
         image = document.image(self._image)
         self._background.ask([SuggestionRequest(checkpoint, image.id, document.file(image), document.window())])
 

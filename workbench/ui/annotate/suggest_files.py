@@ -32,7 +32,8 @@ class SuggestFiles(QObject):
     def __init__(self, owner: QWidget) -> None:
         super().__init__(owner)
         self._owner = owner
-        self._background: Background | None = None
+        self._background = Background("Reading a network", prepare_file, self)
+        self._background.done.connect(self._done)
         self.ready: list[PreparedModel] = []
         self.reading: Path | None = None
 
@@ -50,9 +51,6 @@ class SuggestFiles(QObject):
         return kept if kept.name and kept.is_file() and all(one.source != kept for one in self.ready) else None
 
     def read(self, file: Path, cache: Path) -> None:
-        if self._background is None:
-            self._background = Background("Reading a network", prepare_file, self)
-            self._background.done.connect(self._done)
         self.reading = file
         self._background.ask([(file, cache)])
 
@@ -72,7 +70,4 @@ class SuggestFiles(QObject):
 
     def close_down(self) -> None:
         """The window closes: wait for the file being read."""
-        if self._background is not None:
-            self._background.close()
-            self._background.deleteLater()
-            self._background = None
+        self._background.close()

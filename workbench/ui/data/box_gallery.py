@@ -61,7 +61,8 @@ class BoxGallery(QWidget):
         self._session, self._images = session, images
         self._boxes = NO_ROWS  # by image
         self._crops = Crops(self)
-        self._reader: Background | None = None
+        self._reader = Background("Reading the boxes", _read, self)
+        self._reader.done.connect(self._have_read)
         self._awaited: _ReadRequest | None = None
         self.model = BoxTilesModel(session, self._crops, self)
         self.view = _tiles(self.model)
@@ -124,9 +125,6 @@ class BoxGallery(QWidget):
         document = self._session.document
         if document is None or not self.isVisible():
             return
-        if self._reader is None:
-            self._reader = Background("Reading the boxes", _read, self)
-            self._reader.done.connect(self._have_read)
         if not len(self._boxes):
             self.view.hint = READING
             self.view.viewport().update()
@@ -191,8 +189,7 @@ class BoxGallery(QWidget):
         """Wait for the threads."""
         self._later.stop()
         self._crops.close()
-        if self._reader is not None:
-            self._reader.close()
+        self._reader.close()
 
     # --- what is selected ---
 

@@ -106,7 +106,8 @@ class Samples(QWidget):
         super().__init__()
         self.samples: tuple[Sample, ...] = ()
         self.setObjectName("import-samples")
-        self._background: Background | None = None
+        self._background = Background("Sample pictures", _read_picture, self)
+        self._background.done.connect(self._picture_read)
         self._large: LargeSample | None = None
         self._large_sample: Sample | None = None
         self._tiles = tuple(_Tile(number + 1) for number in range(SHOWN))
@@ -159,9 +160,6 @@ class Samples(QWidget):
         large = self._large_sample
         if large is not None and large.file is not None:
             requests.insert(0, _PictureRequest(large.file, large.window, is_large=True))
-        if self._background is None:
-            self._background = Background("Sample pictures", _read_picture, self)
-            self._background.done.connect(self._picture_read)
         self._background.ask(requests)
 
     @Slot(object, object)
@@ -189,17 +187,14 @@ class Samples(QWidget):
 
     def is_idle(self) -> bool:
         """True when no picture is on its way."""
-        return self._background is None or self._background.is_idle()
+        return self._background.is_idle()
 
     def close_down(self) -> None:
         """Show nothing, and wait for the picture that is being read."""
         self.samples, self._large_sample = (), None
         if self._large is not None:
             self._large.close()
-        if self._background is not None:
-            self._background.close()
-            self._background.deleteLater()
-            self._background = None
+        self._background.settle()
 
 
 def _put(view: SamplePicture, sample: Sample, result: object) -> None:
