@@ -20,7 +20,8 @@ def ask_for_note(session: Session, images: tuple[int, ...], owner: QWidget) -> N
     document = session.document
     if document is None or not images or not session.may_change():
         return
-    before = {id: document.image(id).note for id in images}
+    notes = document.images().notes
+    before = {id: notes.get(id, "") for id in images}
     same = len(set(before.values())) == 1
     words = f"A note on {count(len(images), 'image')}; the field above the gallery finds it."
     if not same:
